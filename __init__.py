@@ -1,0 +1,1 @@
+"""react1: video-pipeline nodes around React-1."""

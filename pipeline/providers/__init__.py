@@ -1,0 +1,1 @@
+"""Hosts of React-1 behind one small contract."""

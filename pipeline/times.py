@@ -1,0 +1,144 @@
+"""Moments as users write them: timecode, clock time, seconds, frames; exact, never float.
+
+Takes   `HH:MM:SS:FF` (`;FF` drop-frame), `HH:MM:SS.mmm`, seconds, or frames `310f`.
+Gives   `Timecode`, `Seconds` or `Frames`; what they mean on a film is told by media/clock.py.
+Raises  ValueError with the value and the forms that are understood.
+Source  SMPTE ST 12-1: drop-frame skips the numbers 0 and 1 (0 to 3 at 59.94) of every minute but each tenth.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+FORMS = "HH:MM:SS:FF, HH:MM:SS.mmm, seconds such as 12.4, or frames such as 310f"
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
+_TIMECODE = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_FRAMES = re.compile(r"(\d{1,9})f")
+DROP_FRAME_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
+
+
+@dataclass(frozen=True)
+class Timecode:
+    """A SMPTE label: it names a frame by the clock that the film shows."""
+
+    hours: int
+    minutes: int
+    seconds: int
+    frames: int
+    drop: bool = False
+
+    def __str__(self) -> str:
+        mark = ";" if self.drop else ":"
+        return f"{self.hours:02}:{self.minutes:02}:{self.seconds:02}{mark}{self.frames:02}"
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Seconds from the moment that a player calls zero."""
+
+    value: Fraction
+
+    def __str__(self) -> str:
+        return clock_text(self.value)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames from the first shown frame, which is frame 0."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count}f"
+
+
+Moment = Timecode | Seconds | Frames
+
+
+def parse_time(value: Any) -> Moment:
+    """Read a moment; numbers are seconds."""
+    if isinstance(value, (Timecode, Seconds, Frames)):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Fraction)):
+        raise ValueError(f"{value!r} is not a time; write {FORMS}")
+    text = str(value).strip()
+    if match := _TIMECODE.fullmatch(text):
+        hours, minutes, seconds, mark, frames = match.groups()
+        return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=mark == ";")
+    if match := _CLOCK.fullmatch(text):
+        hours, minutes, seconds, part = match.groups()
+        whole = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+        return Seconds(whole + Fraction(f"0.{part or 0}"))
+    if match := _FRAMES.fullmatch(text):
+        return Frames(int(match[1]))
+    if isinstance(value, Fraction) and value >= 0:
+        return Seconds(value)
+    if _SECONDS.fullmatch(text):
+        return Seconds(Fraction(text))
+    raise ValueError(f"{text!r} is not a time; write {FORMS}")
+
+
+Time = Annotated[
+    Moment,
+    BeforeValidator(parse_time),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": ["string", "number"], "description": f"a time: {FORMS}"}),
+]
+"""A field that holds a moment."""
+
+
+def clock_text(seconds: Fraction) -> str:
+    """Spell exact seconds as `HH:MM:SS.mmm`, with as many more digits as it takes, at most nine."""
+    nanos = round(seconds * 10**9)
+    whole, part = divmod(nanos, 10**9)
+    digits = f"{part:09}".rstrip("0").ljust(3, "0")
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{digits}"
+
+
+def nominal_rate(rate: Fraction) -> int:
+    """Give the frames that a timecode counts per second: 30 for 29.97, 24 for 23.976."""
+    return max(1, round(rate))
+
+
+def timecode_to_frames(code: Timecode, rate: Fraction) -> int:
+    """Count the frames from 00:00:00:00 to a label.
+
+    Raises:
+        ValueError: the label does not exist at this rate; its neighbours are named.
+    """
+    nominal = nominal_rate(rate)
+    if code.frames >= nominal:
+        raise ValueError(f"timecode {code} has frame {code.frames}, but a second has only {nominal} frames")
+    minutes = code.hours * 60 + code.minutes
+    count = (minutes * 60 + code.seconds) * nominal + code.frames
+    if not code.drop:
+        return count
+    if rate not in DROP_FRAME_RATES:
+        raise ValueError(f"timecode {code} is drop-frame, which exists at 29.97 and 59.94 frames/s only")
+    dropped = nominal // 15
+    if code.seconds == 0 and code.frames < dropped and code.minutes % 10:
+        after = Timecode(code.hours, code.minutes, 0, dropped, drop=True)
+        before = frames_to_timecode(timecode_to_frames(after, rate) - 1, rate, drop=True)
+        raise ValueError(f"timecode {code} does not exist in drop-frame; its neighbours are {before} and {after}")
+    return count - dropped * (minutes - minutes // 10)
+
+
+def frames_to_timecode(count: int, rate: Fraction, *, drop: bool = False) -> Timecode:
+    """Label the frame that is `count` frames after 00:00:00:00; hours run on past 24."""
+    nominal = nominal_rate(rate)
+    if drop:
+        dropped = nominal // 15
+        per_minute = nominal * 60 - dropped
+        per_ten = nominal * 600 - dropped * 9
+        tens, rest = divmod(count, per_ten)
+        count += dropped * 9 * tens
+        if rest >= nominal * 60:
+            count += dropped * ((rest - nominal * 60) // per_minute + 1)
+    seconds, frames = divmod(count, nominal)
+    return Timecode(seconds // 3600, seconds // 60 % 60, seconds % 60, frames, drop=drop)

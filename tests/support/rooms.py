@@ -1,0 +1,51 @@
+"""A `Room` for tests: a folder, real tools, and a list of what was said."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from react1.pipeline.file import File
+from react1.pipeline.media.process import run_tool
+
+
+class FolderRoom:
+    """Keeps files under their digest in one folder; `shares` holds what was said of progress."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.shares: list[float] = []
+        self.calls: list[list[str]] = []
+        self._made = 0
+
+    def path(self, file: File) -> Path:
+        return self.folder / "kept" / f"{file.digest}{file.suffix}"
+
+    def new(self, name: str) -> Path:
+        self._made += 1
+        place = self.folder / "new" / str(self._made)
+        place.mkdir(parents=True)
+        return place / name
+
+    def keep(self, path: Path) -> File:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        file = File(digest=digest, suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
+        self.path(file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, self.path(file))
+        return file
+
+    def adopt(self, path: Path) -> File:
+        """Put a copy of a file into the room, as the runner does with a source."""
+        copy = self.new(path.name)
+        shutil.copyfile(path, copy)
+        return self.keep(copy)
+
+    def progress(self, share: float) -> None:
+        assert 0 <= share <= 1
+        self.shares.append(share)
+
+    def call(self, argv, *, duration_s=None, timeout_s=600):
+        self.calls.append(list(argv))
+        return run_tool(argv, timeout_s=timeout_s)
