@@ -32,17 +32,28 @@ class Edit(BaseModel):
         validation_alias=AliasChoices("prompt", "emotion"),
         description="the emotion (default happy)",
     )
-    temperature: float | None = Field(default=None, ge=0, le=1, description="expression intensity (default 0.5)")
-    model_mode: ModelMode | None = Field(default=None, description="the region that may change (default face)")
-    sync_mode: SyncMode | None = Field(default=None, description="what to do when voice and picture differ in length")
-    auto_active_speaker_detection: bool | None = Field(default=None, description="change only the face that speaks")
-    occlusion_detection_enabled: bool | None = Field(default=None, description="look for hands and objects before the face")
+    temperature: float | None = Field(
+        default=None, ge=0, le=1, description="expression intensity (default 0.5)"
+    )
+    model_mode: ModelMode | None = Field(
+        default=None, description="the region that may change (default face)"
+    )
+    sync_mode: SyncMode | None = Field(
+        default=None, description="what to do when voice and picture differ in length"
+    )
+    auto_active_speaker_detection: bool | None = Field(
+        default=None, description="change only the face that speaks"
+    )
+    occlusion_detection_enabled: bool | None = Field(
+        default=None, description="look for hands and objects before the face"
+    )
     audio: Address | None = Field(
         default=None,
         description="a new line of dialogue: a file or an address (default: the source's own sound)",
     )
     audio_mix: Literal["keep", "replace"] | None = Field(
-        default=None, description="the film's sound in the span (default keep, or replace where `audio` is given)"
+        default=None,
+        description="the film's sound in the span (default keep, or replace where `audio` is given)",
     )
 
     @property

@@ -34,4 +34,6 @@ class Deliver:
 Address = Annotated[
     File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or an address"})
 ]
-OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where the result is wanted"})]
+OutPath = Annotated[
+    str, Deliver(), WithJsonSchema({"type": "string", "description": "where the result is wanted"})
+]

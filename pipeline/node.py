@@ -120,7 +120,9 @@ def ports(node: type[Node]) -> Ports:
     hints = typing.get_type_hints(run)
     names = list(inspect.signature(run).parameters)
     if names[:3] != ["self", "room", "params"]:
-        raise TypeError(f"{node.__name__}.run must begin with (self, room, params), not ({', '.join(names[:3])})")
+        raise TypeError(
+            f"{node.__name__}.run must begin with (self, room, params), not ({', '.join(names[:3])})"
+        )
     params = hints.get("params")
     if not (isinstance(params, type) and issubclass(params, Params)):
         raise TypeError(f"{node.__name__}.run: params must be annotated with a subclass of Params")
@@ -139,5 +141,7 @@ def _port(node: type[Node], name: str, hint: Any) -> Port:
         (kind,) = typing.get_args(kind)
     if kind not in KINDS:
         allowed = ", ".join(k.__name__ for k in KINDS)
-        raise TypeError(f"{node.__name__}.run: {name} is annotated {hint!r}; expected one of {allowed}, or a list of one")
+        raise TypeError(
+            f"{node.__name__}.run: {name} is annotated {hint!r}; expected one of {allowed}, or a list of one"
+        )
     return Port(name, kind, gathers, optional)

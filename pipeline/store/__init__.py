@@ -1,1 +1,1 @@
-"""."""
+"""Content-addressed files, results by key, and why a key missed."""

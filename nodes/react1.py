@@ -1,0 +1,57 @@
+"""Re-express a segment with React-1, by the host that the run has chosen.
+
+Takes   an upload: the picture and the voice of one segment, with addresses.
+Gives   a take: what the host gave back, not yet brought onto the source's grid.
+Raises  PresetError when the host cannot be used; BadInput when no face is found; HostFailed when the host fails.
+Source  parameters, ranges and defaults: https://www.segmind.com/models/sync.so-react-1/api
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..pipeline.edit import ModelMode, Prompt, SyncMode
+from ..pipeline.kinds import Take, Upload
+from ..pipeline.node import Params, Room, Work
+from ..pipeline.providers.choose import ProviderName
+from ..pipeline.providers.local import render_take
+from ..pipeline.providers.request import choose
+
+
+class React1Params(Params):
+    """The host, and what applies to every edit that does not say otherwise."""
+
+    provider: ProviderName = Field(
+        default="auto", description="the host; auto: segmind or sync where a key is set, else local"
+    )
+    prompt: Prompt | None = Field(default=None, description="the emotion (API default happy)")
+    temperature: float | None = Field(
+        default=None, ge=0, le=1, description="expression intensity (API default 0.5)"
+    )
+    model_mode: ModelMode | None = Field(
+        default=None, description="the region that may change (API default face)"
+    )
+    sync_mode: SyncMode | None = Field(
+        default=None, description="what to do when voice and picture differ in length (API default bounce)"
+    )
+    auto_active_speaker_detection: bool | None = Field(
+        default=None, description="change only the face that speaks (API default false)"
+    )
+    occlusion_detection_enabled: bool | None = Field(
+        default=None, description="look for hands and objects before the face; slower (API default false)"
+    )
+
+
+class React1:
+    """The model call."""
+
+    name: ClassVar[str] = "react1"
+    version: ClassVar[int] = 1
+    kind: ClassVar[Work] = "paid"
+    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "opencv", "av")
+
+    def run(self, room: Room, params: React1Params, upload: Upload) -> Take:
+        """Render here, with the local engine; a host that takes money is called by the coordinator, never here."""
+        return render_take(room, upload, choose(upload.segment.edit, params))

@@ -1,0 +1,88 @@
+"""The local engine as a host: free, in this process, and honest that it is a preview.
+
+Takes   an upload whose addresses name content in the store, and the eight parameters.
+Gives   a take on the frames of what was sent; its length follows the sync mode.
+Raises  MissingExtra without the extra `local`, BadInput where no face is found.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from fractions import Fraction
+
+from ..errors import BadInput
+from ..kinds import Segment, Take, Upload
+from ..node import Room
+from .contract import Limits
+from .request import React1Request
+
+PREVIEW = "made by the local preview engine, which is not React-1"
+
+
+class LocalProvider:
+    """Renders here; nothing leaves the machine and nothing is paid."""
+
+    name = "local"
+    paid = False
+    limits = Limits()
+
+    def cost_usd(self, output_s: Fraction) -> float:
+        """Cost nothing."""
+        return 0.0
+
+    def require(self) -> None:
+        """Find out whether the engine's parts are installed."""
+        from ..engine.available import require
+
+        require()
+
+
+def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
+    """Re-express the picture of an upload with the local engine.
+
+    The handles are passed through: only the span itself changes, and the expression grows from its first frame on.
+    """
+    from ..engine.render import Expression, render
+    from ..media.probe import probe
+
+    segment = upload.segment
+    out = room.new("take.mp4")
+    request = React1Request.model_validate(
+        {"video_url": upload.video_url, "audio_url": upload.audio_url or "none:", **choices}
+    )
+    expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))
+    voice = room.path(segment.voice) if segment.voice else None
+    began = time.monotonic()
+    figures = render(
+        room.path(segment.media.file),
+        voice,
+        out,
+        expression,
+        span=edited_frames(segment),
+        progress=room.progress,
+    )
+    file = room.keep(out)
+    return Take(
+        segment=segment,
+        media=probe(room.path(file), file),
+        provider="local",
+        request=request.model_dump(),
+        seconds=round(time.monotonic() - began, 3),
+        figures={"local": asdict(figures)},
+        said=(PREVIEW, *figures.said),
+    )
+
+
+def edited_frames(segment: Segment) -> tuple[int, int]:
+    """Give the frames [first, last) of the sent clip that show the span without its handles."""
+    inside = [
+        index
+        for index, frame in enumerate(segment.frames)
+        if segment.start_frame <= frame < segment.end_frame
+    ]
+    if not inside:
+        raise BadInput(
+            f"segment {segment.name} is shorter than one frame of the clip that is sent; make it longer"
+        )
+    return inside[0], inside[-1] + 1

@@ -1,0 +1,79 @@
+"""Files that get their final name only when they are whole."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import StorageFailed
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_counter = itertools.count()
+
+
+@contextmanager
+def storage_errors(place: Path) -> Iterator[None]:
+    """Turn what an operating system says of a disk into one clear line.
+
+    Raises:
+        StorageFailed: the disk is full, or the place cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFailed(
+                f"the disk that holds {place} is full; free some space and run again: what is finished is kept"
+            ) from error
+        if error.errno in _REFUSED:
+            raise StorageFailed(
+                f"{place} cannot be written to ({error.strerror}); choose another folder"
+            ) from error
+        raise StorageFailed(f"{place}: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder survive a power cut, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    """Make the content of a file survive a power cut."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def temporary_name(path: Path) -> Path:
+    """Name a hidden neighbour of a file that nobody else uses."""
+    return path.with_name(f".{path.name[:100]}.{os.getpid()}-{next(_counter)}.part")
+
+
+def publish(made: Path, final: Path) -> None:
+    """Give a finished file its final name: content first, then the name, then the folder."""
+    with storage_errors(final.parent):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        sync_file(made)
+        made.replace(final)
+        sync_folder(final.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file so that readers see the old text or the new one, never a part."""
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = temporary_name(path)
+        try:
+            part.write_text(text, encoding="utf-8")
+            publish(part, path)
+        finally:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,210 @@
+"""The store: content by its SHA-256, and results by the key of the call that made them.
+
+    objects/ab/ab12….mp4     content, read-only
+    elsewhere/ab/ab12….json  content that lives outside: a source film, a delivered result (path, size, time)
+    results/cd/cd34….json    what a call gave, as JSON, with the parts of its key
+    latest/ef/ef56….json     the parts of the key that a step had last, to explain a miss
+    seen/…                   digests of outside files by path, size and time, so that a film is hashed once
+    scratch/                 the rooms of running calls
+
+Every file arrives by write, fsync, rename, so two writers of the same content do no harm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput, StorageFailed
+from ..file import File
+from .atomic import publish, storage_errors, write_text
+from .keys import Parts, digest
+
+_BLOCK_BYTES = 4 << 20
+
+
+class Store:
+    """Content and results under one folder, made when first written to.
+
+    A store that is `read_only` writes nothing: what it learns of outside files it keeps in memory.
+    """
+
+    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+        self.root = root
+        self.read_only = read_only
+        self._learnt: dict[str, dict[str, Any]] = {}
+
+    def path(self, file: File) -> Path:
+        """Give where content can be read.
+
+        Raises:
+            StorageFailed: it is not here any more, or was changed where it lives.
+        """
+        kept = self._object(file)
+        if kept.is_file():
+            return kept
+        outside = self._outside(file)
+        if outside is not None:
+            return outside
+        raise StorageFailed(
+            f"content {file.digest[:12]}… is gone from {self.root}; run again to make it anew"
+        )
+
+    def has(self, file: File) -> bool:
+        """Tell whether content can be read, whole."""
+        kept = self._object(file)
+        if kept.is_file():
+            return kept.stat().st_size == file.size_bytes
+        return self._outside(file) is not None
+
+    def keep(self, made: Path) -> File:
+        """Move a finished file into the store."""
+        with storage_errors(self.root):
+            file = File(digest=file_digest(made), suffix=made.suffix.lower(), size_bytes=made.stat().st_size)
+            final = self._object(file)
+            if self.has(file) and final.is_file():
+                made.unlink()
+                return file
+            made.chmod(0o444)
+            publish(made, final)
+        return file
+
+    def adopt(self, path: Path, progress: Callable[[float], None] = lambda _: None) -> File:
+        """Learn an outside file by its content, without copying it; it is hashed once per state.
+
+        Raises:
+            BadInput: there is no such file, or it cannot be read.
+        """
+        path = path.absolute()
+        try:
+            stamp = _stamp(path)
+            if not path.is_file():
+                raise BadInput(f"{path} is not a file; give a media file")
+            seen = self.root / "seen" / f"{digest([str(path), stamp])}.json"
+            told = _read(seen)
+            if told is None:
+                told = {"digest": file_digest(path, progress)}
+                self._note(seen, told)
+        except FileNotFoundError:
+            raise BadInput(f"{path} does not exist; check the path") from None
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+        file = File(digest=told["digest"], suffix=path.suffix.lower(), size_bytes=stamp[0])
+        self.remember_outside(file, path)
+        return file
+
+    def remember_outside(self, file: File, path: Path) -> None:
+        """Note that content lives in a file outside the store."""
+        self._note(self._pointer(file), {"path": str(path), "stamp": _stamp(path)})
+
+    def room_folder(self) -> Path:
+        """Make a folder for one call."""
+        scratch = self.root / "scratch"
+        with storage_errors(self.root):
+            scratch.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=scratch))
+
+    def result(self, key: str) -> dict[str, Any] | None:
+        """Give what a call gave: {"value", "parts", "seconds"}; None where it is not stored, or its files are gone."""
+        told = _read(self._at("results", key))
+        if told is None or not all(self.has(file) for file in files_in(told["value"])):
+            return None
+        return told
+
+    def put_result(self, key: str, value: Any, parts: Parts, seconds: float) -> None:
+        """Publish what a call gave."""
+        told = {"value": value, "parts": parts, "seconds": round(seconds, 3)}
+        write_text(self._at("results", key), json.dumps(told))
+
+    def latest_parts(self, step: str) -> Parts | None:
+        """Give the parts of the key that a step had last."""
+        return _read(self._at("latest", digest(step)))
+
+    def put_latest(self, step: str, parts: Parts) -> None:
+        """Note the parts of the key that a step has now."""
+        place = self._at("latest", digest(step))
+        if _read(place) != parts:
+            write_text(place, json.dumps(parts))
+
+    def sweep(self) -> None:
+        """Remove the rooms of processes that are gone."""
+        for folder in self.root.glob("scratch/*"):
+            owner = folder.name.split("-")[0]
+            if owner.isdigit() and not _alive(int(owner)):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _note(self, place: Path, told: dict[str, Any]) -> None:
+        if self.read_only:
+            self._learnt[str(place)] = told
+        elif _read(place) != told:
+            write_text(place, json.dumps(told))
+
+    def _at(self, kind: str, key: str) -> Path:
+        return self.root / kind / key[:2] / f"{key}.json"
+
+    def _object(self, file: File) -> Path:
+        return self.root / "objects" / file.digest[:2] / f"{file.digest}{file.suffix}"
+
+    def _pointer(self, file: File) -> Path:
+        return self.root / "elsewhere" / file.digest[:2] / f"{file.digest}{file.suffix}.json"
+
+    def _outside(self, file: File) -> Path | None:
+        told = self._learnt.get(str(self._pointer(file))) or _read(self._pointer(file))
+        if told is None:
+            return None
+        try:
+            return Path(told["path"]) if _stamp(Path(told["path"])) == told["stamp"] else None
+        except OSError:
+            return None
+
+
+def file_digest(path: Path, progress: Callable[[float], None] = lambda _: None) -> str:
+    """Give the SHA-256 of a file, in hex, read in blocks of 4 MiB."""
+    total, done, hasher = max(1, path.stat().st_size), 0, hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            hasher.update(block)
+            done += len(block)
+            progress(min(1.0, done / total))
+    return hasher.hexdigest()
+
+
+def files_in(value: Any) -> list[File]:
+    """Find every file that a JSON value names."""
+    if isinstance(value, dict):
+        if value.keys() == {"digest", "suffix", "size_bytes"}:
+            return [File.model_validate(value)]
+        return [file for item in value.values() for file in files_in(item)]
+    if isinstance(value, list):
+        return [file for item in value for file in files_in(item)]
+    return []
+
+
+def _stamp(path: Path) -> list[int]:
+    told = path.stat()
+    return [told.st_size, told.st_mtime_ns, told.st_ino]
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError):
+        return None  # a torn or unreadable note is no note: what it told is made anew
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
