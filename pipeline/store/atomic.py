@@ -31,9 +31,7 @@ def storage_errors(place: Path) -> Iterator[None]:
                 f"the disk that holds {place} is full; free some space and run again: what is finished is kept"
             ) from error
         if error.errno in _REFUSED:
-            raise StorageFailed(
-                f"{place} cannot be written to ({error.strerror}); choose another folder"
-            ) from error
+            raise StorageFailed(f"{place} cannot be written to ({error.strerror}); choose another folder") from error
         raise StorageFailed(f"{place}: {error.strerror or error}") from error
 
 

@@ -33,18 +33,14 @@ def check_place(store: Store, place: Path, job: str, *, replace: bool, sources: 
         PresetError: the place is a source, exists, or cannot be written to.
     """
     if any(place.exists() and source.exists() and place.samefile(source) for source in sources):
-        raise PresetError(
-            f"out {place} is the source itself, which is never written to; choose another --out"
-        )
+        raise PresetError(f"out {place} is the source itself, which is never written to; choose another --out")
     if place.exists() and not replace and not _is_ours(store, place, job):
         raise PresetError(f"out {place} exists; give --yes to replace it, or another --out")
     folder = place.parent
     while not folder.exists():
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise PresetError(
-            f"out {place} cannot be written: {folder} is not a writable folder; choose another --out"
-        )
+        raise PresetError(f"out {place} cannot be written: {folder} is not a writable folder; choose another --out")
 
 
 def deliver(store: Store, file: File, place: Path, job: str) -> None:
@@ -72,12 +68,7 @@ def deliver(store: Store, file: File, place: Path, job: str) -> None:
 def is_delivered(store: Store, file: File, place: Path) -> bool:
     """Tell whether exactly this content stands at a place."""
     told = _told(store, place)
-    return (
-        told is not None
-        and told["digest"] == file.digest
-        and place.exists()
-        and told["stamp"] == _stamp(place)
-    )
+    return told is not None and told["digest"] == file.digest and place.exists() and told["stamp"] == _stamp(place)
 
 
 def _is_ours(store: Store, place: Path, job: str) -> bool:
@@ -101,7 +92,7 @@ def _clone(kept: Path, part: Path) -> bool:
 
 
 def _move_or_copy(store: Store, kept: Path, part: Path) -> None:
-    inside = kept.is_relative_to(store.root)
+    inside = kept.is_relative_to(store.root / "objects")
     if inside and kept.stat().st_dev == part.parent.stat().st_dev:
         kept.replace(part)
     else:

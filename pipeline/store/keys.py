@@ -47,9 +47,7 @@ def input_digest(value: Value | list[Value] | None) -> str:
 def params_json(params: Params) -> dict[str, Any]:
     """Give the parameters that decide a result: all but where it is wanted."""
     fields = type(params).model_fields
-    delivered = {
-        name for name, field in fields.items() if any(isinstance(m, Deliver) for m in field.metadata)
-    }
+    delivered = {name for name, field in fields.items() if any(isinstance(m, Deliver) for m in field.metadata)}
     return params.model_dump(mode="json", exclude=delivered)
 
 
@@ -81,9 +79,7 @@ def explain(old: Parts | None, new: Parts) -> str:
         if old.get(name) != new.get(name):
             return f"{told} ({old.get(name)} → {new.get(name)})"
     said = [*_changes("", old.get("params", {}), new["params"])]
-    said += [
-        f"other {name}" for name, text in new["inputs"].items() if old.get("inputs", {}).get(name) != text
-    ]
+    said += [f"other {name}" for name, text in new["inputs"].items() if old.get("inputs", {}).get(name) != text]
     said += [
         f"{name} {old.get('tools', {}).get(name)} → {text}"
         for name, text in new["tools"].items()
@@ -99,11 +95,7 @@ def _changes(path: str, old: Any, new: Any) -> list[str]:
         return []
     if isinstance(old, dict) and isinstance(new, dict):
         names = sorted({*old, *new})
-        return [
-            line
-            for name in names
-            for line in _changes(f"{path}.{name}".lstrip("."), old.get(name), new.get(name))
-        ]
+        return [line for name in names for line in _changes(f"{path}.{name}".lstrip("."), old.get(name), new.get(name))]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [
             line

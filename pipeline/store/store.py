@@ -52,9 +52,7 @@ class Store:
         outside = self._outside(file)
         if outside is not None:
             return outside
-        raise StorageFailed(
-            f"content {file.digest[:12]}… is gone from {self.root}; run again to make it anew"
-        )
+        raise StorageFailed(f"content {file.digest[:12]}… is gone from {self.root}; run again to make it anew")
 
     def has(self, file: File) -> bool:
         """Tell whether content can be read, whole."""

@@ -1,0 +1,97 @@
+"""One step for one segment: its key, the store, the executor, and who failed where."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from ..errors import React1Error
+from ..executors.seam import Call, Executor, Need, Result, from_json
+from ..kinds import StepRecord, Value
+from ..media.versions import tool_version
+from ..preset.model import Step
+from ..store.keys import Parts, digest, make_parts, params_json
+from ..store.store import Store
+from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
+
+
+class StepRunner:
+    """Runs steps through the executor, stored results first."""
+
+    def __init__(self, store: Store, executor: Executor, watcher: Watcher, job: str) -> None:
+        self.store, self.watcher = store, watcher
+        self._executor, self._job = executor, job
+        self._running: dict[str, tuple[str, str]] = {}
+        self._told: set[str] = set()
+
+    async def run(self, step: Step, segment: str, given: Mapping[str, Any]) -> tuple[Any, StepRecord]:
+        """Give what a step makes of its inputs, and the record of it.
+
+        Raises:
+            React1Error: what the node raised, with the step and the segment added.
+        """
+        parts = await asyncio.to_thread(step_parts, step, given)
+        key = digest(parts)
+        self._running[key] = (step.id, segment)
+        self.watcher.on(StepStarted(step.id, segment))
+        try:
+            result = await self._result(step, key, parts, given)
+        except React1Error as error:
+            error.where = error.where or (f"{step.id} [{segment}]" if segment else step.id)
+            raise
+        self.store.put_latest(step_place(self._job, step, segment), parts)
+        self.watcher.on(StepEnded(step.id, segment, result.reused, result.seconds))
+        made = from_json(step.info.ports.gives, result.value)
+        self._say(segment, made)
+        record = StepRecord(
+            step=step.id, node=step.info.name, segment=segment, key=key, reused=result.reused, seconds=result.seconds
+        )
+        return made, record
+
+    def moved(self, key: str, share: float) -> None:
+        """Pass on how far the call with this key is."""
+        if key in self._running:
+            self.watcher.on(StepMoved(*self._running[key], share))
+
+    async def _result(self, step: Step, key: str, parts: Parts, given: Mapping[str, Any]) -> Result:
+        stored = await asyncio.to_thread(self.store.result, key)
+        if stored is not None:
+            return Result(stored["value"], stored["seconds"], reused=True)
+        call = Call(
+            fn=step.info.fn,
+            args={"params": params_json(step.params), "inputs": inputs_json(given), "parts": parts},
+            key=key,
+            need=Need(cpu_slots=0 if step.info.cls.kind == "io" else 1),
+        )
+        return await self._executor.run(call)
+
+    def _say(self, segment: str, made: Value | list[Value]) -> None:
+        for value in made if isinstance(made, list) else [made]:
+            for line in getattr(value, "said", ()):
+                text = f"{segment}: {line}" if segment else str(line)
+                if text not in self._told:
+                    self._told.add(text)
+                    self.watcher.on(Said(text))
+
+
+def step_parts(step: Step, given: Mapping[str, Any]) -> Parts:
+    """Give the parts of a step's key for these inputs."""
+    tools = {name: tool_version(name) for name in step.info.cls.tools}
+    return make_parts(step.info.cls, step.params, given, tools)
+
+
+def step_place(job: str, step: Step, segment: str) -> str:
+    """Name the place of a step in a job, under which its latest key is noted."""
+    return f"{job}/{step.id}/{segment}"
+
+
+def inputs_json(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the inputs of a call into JSON."""
+    return {name: _json(value) for name, value in given.items()}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [item.model_dump(mode="json") for item in value]
+    return None if value is None else value.model_dump(mode="json")
