@@ -1,0 +1,68 @@
+# Everything from a fresh checkout: `make demo`, `make test`. Only Python 3.11 or 3.12 is needed beforehand.
+# Paths are relative throughout, so that a checkout in a folder with spaces in its name works.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+BIN := .venv/bin
+SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py presets/*)
+TYPED := build/typecheck
+
+help: ## say what there is
+	@echo 'make demo    set up, then re-express a segment of a made clip and show the page'
+	@echo 'make test    set up, then make check and the whole test run'
+	@echo 'make check   ruff, ruff format, mypy --strict'
+	@echo 'make format  let ruff put the code in order'
+	@echo 'make clean   remove all that make has made, .venv too'
+	@echo 'PYTHON=/path/to/python3.12 chooses the Python of .venv'
+
+demo: .venv/.demo ## the first thing to try
+	$(BIN)/react1 demo
+
+test: check
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: .venv/.dev $(TYPED)/.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd $(TYPED) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache \
+		--python-executable ../../$(BIN)/python -p react1
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis react1_nodes.egg-info
+
+# The demo needs mediapipe, which has no wheels for 3.13, hence the upper bound.
+.venv/bin/python:
+	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3.12 python3.11 python3; fi; \
+	for candidate in "$$@"; do \
+		if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
+			echo "Making .venv with $$candidate"; \
+			exec "$$candidate" -m venv .venv; \
+		fi; \
+	done; \
+	echo "No Python 3.11 or 3.12 found (tried: $$*)." \
+		"Install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+.venv/.demo: .venv/bin/python pyproject.toml
+	@echo 'Installing react1-nodes and what its demo needs into .venv'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+.venv/.dev: .venv/bin/python pyproject.toml
+	@echo 'Installing react1-nodes and what its development needs into .venv'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch .venv/.demo $@
+
+# Type checkers cannot see through an editable install of a package whose folder is the checkout itself.
+$(TYPED)/.stamp: .venv/.dev $(SOURCES)
+	@echo 'Installing a copy to check the types of'
+	@rm -rf build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-compile \
+		--target $(TYPED) .
+	@touch $@
