@@ -1,0 +1,90 @@
+"""Colour descriptions: the code points of ITU-T H.273 by ffmpeg's names, and what an untagged picture means.
+
+Source  ITU-T H.273 tables 2 to 4; the names are those of libavutil/pixdesc.c.
+        The guess for untagged pictures is mpv's (video/out, `mp_csp_guess_colorspace`): HD is bt709, SD is bt601.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..kinds import VideoStream
+
+RANGES = {1: "tv", 2: "pc"}
+PRIMARIES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+    22: "ebu3213",
+}
+TRANSFERS = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    9: "log100",
+    10: "log316",
+    11: "iec61966-2-4",
+    12: "bt1361e",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    17: "smpte428",
+    18: "arib-std-b67",
+}
+SPACES = {
+    0: "gbr",
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+    11: "smpte2085",
+    12: "chroma-derived-nc",
+    13: "chroma-derived-c",
+    14: "ictcp",
+}
+
+
+@dataclass(frozen=True)
+class Colour:
+    """A colour description without gaps, in ffmpeg's names."""
+
+    range: str
+    primaries: str
+    transfer: str
+    space: str
+
+
+def meant(video: VideoStream) -> Colour:
+    """Fill the gaps of a stream's colour description as players do."""
+    high = video.width_px >= 1280 or video.height_px > 576
+    fallback = "bt709" if high else "smpte170m"
+    rgb = video.pix_fmt.startswith(("rgb", "bgr", "gbr", "pal", "argb", "abgr", "0rgb", "0bgr"))
+    full = rgb or video.pix_fmt.startswith("yuvj")
+    space = video.color_space if video.color_space not in ("", "gbr") else fallback
+    return Colour(
+        range=video.color_range or ("pc" if full else "tv"),
+        primaries=video.color_primaries or _primaries_of(space),
+        transfer=video.color_transfer or "bt709",
+        space="gbr" if rgb else space,
+    )
+
+
+def _primaries_of(space: str) -> str:
+    if space.startswith("bt2020"):
+        return "bt2020"
+    return {"bt470bg": "bt470bg", "smpte170m": "smpte170m", "smpte240m": "smpte240m"}.get(space, "bt709")

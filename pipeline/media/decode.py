@@ -1,0 +1,111 @@
+"""Decoded frames by their index, exactly.
+
+Takes   a file, its picture as `probe` found it, and a half-open range of frames.
+Gives   PyAV frames one at a time in the order shown; memory stays at a few frames whatever the range.
+Raises  BadInput when a frame of the range is missing or cannot be decoded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BadInput
+from ..kinds import VideoStream
+from ..times import clock_text
+from .colour import meant
+from .probe import opened
+
+_SEEK_TRIES = 3
+
+
+def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Give (index, `av.VideoFrame`) for the frames [start, end), as coded: no turn, no colour conversion."""
+    end = video.frame_count if end is None else end
+    if not 0 <= start <= end <= video.frame_count:
+        raise BadInput(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
+    due = video.timestamps.array[start:end].tolist()
+    given = 0
+    with opened(path) as container:
+        stream = container.streams[video.index]
+        stream.thread_type = "AUTO"
+        for frame in _from_before(container, stream, due) if due else ():
+            if frame.pts < due[given]:
+                continue
+            if frame.pts > due[given]:
+                break
+            yield start + given, frame
+            given += 1
+            if given == len(due):
+                return
+    if given < len(due):
+        at = clock_text(max(due[given] * video.time_base, 0 * video.time_base))
+        raise BadInput(f"frame {start + given} of the film (at {at}) is damaged and cannot be decoded")
+
+
+def images(
+    path: Path, video: VideoStream, start: int = 0, end: int | None = None, *, upright: bool = True
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Give (index, picture) for the frames [start, end); `(height, width, 3) uint8 RGB`, turned as it is shown."""
+    for index, frame in frames(path, video, start, end):
+        picture = rgb(frame, video)
+        yield index, turn_upright(picture, video) if upright else picture
+
+
+def rgb(frame: Any, video: VideoStream) -> NDArray[np.uint8]:
+    """Convert a frame as coded to `(height, width, 3) uint8 RGB`, full range, by the matrix that the film means."""
+    described = meant(video)
+    space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(
+        described.space, 1
+    )
+    range_ = 2 if described.range == "pc" else 1
+    made: NDArray[np.uint8] = frame.to_ndarray(
+        format="rgb24", src_colorspace=space, src_color_range=range_, dst_color_range=2
+    )
+    return made
+
+
+def turn_upright(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
+    """Mirror and turn a picture as coded, `(height, width, …)`, to how it is shown."""
+    shown = picture[:, ::-1] if video.mirrored else picture
+    return np.ascontiguousarray(np.rot90(shown, -(video.rotation_deg // 90)))
+
+
+def turn_coded(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
+    """Undo `turn_upright`."""
+    turned = np.rot90(picture, video.rotation_deg // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
+
+
+def _from_before(container: Any, stream: Any, due: list[int]) -> Iterator[Any]:
+    """Decode from a keyframe that is shown no later than the first frame due."""
+    for packet in _packets_from(container, stream, due[0]):
+        with contextlib.suppress(av.FFmpegError):  # a gap is told by the caller, who knows which frames are due
+            yield from (frame for frame in packet.decode() if frame.pts is not None)
+
+
+def _packets_from(container: Any, stream: Any, first: int) -> Iterator[Any]:
+    target = first
+    for _ in range(_SEEK_TRIES):
+        try:
+            container.seek(target, stream=stream, backward=True)
+        except av.FFmpegError:
+            break
+        packets = container.demux(stream)
+        head = next(packets, None)
+        if head is not None and head.is_keyframe and head.pts is not None and head.pts <= first:
+            yield head
+            yield from packets
+            return
+        if head is None or head.dts is None:
+            break
+        target = min(target, head.dts) - 1
+    with contextlib.suppress(av.FFmpegError):
+        container.seek(container.start_time or 0, backward=True)
+    yield from container.demux(stream)

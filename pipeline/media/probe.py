@@ -1,0 +1,249 @@
+"""Read what a file holds, exactly: every packet of the picture is looked at, nothing is estimated.
+
+Takes   a path, and the `File` under which its content is known.
+Gives   `Media`; the times of all frames that a decoder shows, in order.
+Raises  BadInput with one line: not media, empty, cut short, a folder, not readable, no picture and no sound.
+Source  ISO/IEC 14496-12 for the display matrix; RFC 6386, 9.1 for the frames that VP8 hides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from ..errors import BadInput
+from ..file import File
+from ..kinds import AudioStream, Media, OtherStream, Timestamps, VideoStream
+from . import colour
+from .rate import read_rate
+
+_NOT_FILMS = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
+"""Formats that ffmpeg reads but that are text, or only point at other files."""
+
+
+def probe(path: Path, file: File, name: str = "") -> Media:
+    """Read the streams, clocks, colours and every frame time of a file.
+
+    Args:
+        path: where the content is.
+        file: the content's name in the store; it goes into the result.
+        name: what to call it in errors; the path's own name by default.
+    """
+    called = name or path.name
+    with opened(path, called) as container:
+        if container.format.name in _NOT_FILMS:
+            raise BadInput(f"{called} is not media: it reads as {container.format.name}")
+        main = main_picture(container)
+        sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        if main is None and not sounds:
+            raise BadInput(f"{called} holds neither picture nor sound")
+        video = _video(container, main, called) if main is not None else None
+        start_s = Fraction(container.start_time or 0, av.time_base)
+        return Media(
+            file=file,
+            container=container.format.name,
+            start_s=start_s,
+            duration_s=_duration_s(container, video, start_s),
+            video=video,
+            audio=tuple(_audio(stream) for stream in sounds),
+            others=tuple(_other(s) for s in container.streams if s not in sounds and s is not main),
+            start_timecode=_start_timecode(container, main),
+        )
+
+
+def require_video(media: Media, name: str = "") -> VideoStream:
+    """Give the picture.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if media.video is None:
+        raise BadInput(f"{name or 'the source'} has no video: only {len(media.audio)} sound track(s)")
+    return media.video
+
+
+@contextlib.contextmanager
+def opened(path: Path, name: str = "") -> Iterator[Any]:
+    """Open a local file for reading with PyAV, and tell failures in one line."""
+    called = name or path.name
+    try:
+        if path.is_dir():
+            raise BadInput(f"{called} is a folder, not a media file")
+        if path.stat().st_size == 0:
+            raise BadInput(f"{called} is empty (0 bytes)")
+        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+    except FileNotFoundError as error:
+        raise BadInput(f"{called} does not exist") from error
+    except PermissionError as error:
+        raise BadInput(f"{called} may not be read: no permission") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise BadInput(f"{called} {_why_not_read(path)}") from error
+    with container:
+        yield container
+
+
+def main_picture(container: Any) -> Any:
+    """Give the stream that a player shows: the default one if it is marked, else the first; never a cover."""
+    cover = av.stream.Disposition.attached_pic
+    pictures = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & cover]
+    marked = [s for s in pictures if s.disposition & av.stream.Disposition.default]
+    return next(iter(marked or pictures), None)
+
+
+def _why_not_read(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
+        return "is cut short or damaged: its index (the moov atom) cannot be read; copy or record it again"
+    return "is not media that can be read"
+
+
+def _video(container: Any, stream: Any, called: str) -> VideoStream:
+    times, last_duration = _shown(container, stream, called)
+    frame = _first_frame(container, stream)
+    context = stream.codec_context
+    time_base = Fraction(stream.time_base)
+    rate, constant = read_rate(times, time_base, last_duration)
+    pix_fmt = frame.format.name if frame is not None else context.pix_fmt
+    if pix_fmt is None:
+        raise BadInput(f"{called}: no frame of its {context.name} picture can be decoded")
+    turn, mirrored = _orientation(frame)
+    return VideoStream(
+        index=stream.index,
+        codec=context.codec.canonical_name,
+        profile=context.profile or "",
+        width_px=frame.width if frame is not None else context.width,
+        height_px=frame.height if frame is not None else context.height,
+        pix_fmt=pix_fmt,
+        bit_depth=av.VideoFormat(pix_fmt, 16, 16).components[0].bits,
+        time_base=time_base,
+        rate=rate,
+        constant_rate=constant,
+        timestamps=Timestamps.of(times, last_duration),
+        sample_aspect=Fraction(stream.sample_aspect_ratio or 0) or Fraction(1),
+        rotation_deg=turn,
+        mirrored=mirrored,
+        color_range=_named(colour.RANGES, context.color_range, frame, "color_range"),
+        color_primaries=_named(colour.PRIMARIES, context.color_primaries, frame, "color_primaries"),
+        color_transfer=_named(colour.TRANSFERS, context.color_trc, frame, "color_trc"),
+        color_space=_space(context, frame, pix_fmt),
+        interlaced=bool(frame is not None and frame.interlaced_frame),
+        bit_rate=context.bit_rate or 0,
+    )
+
+
+def _named(names: dict[int, str], of_stream: int, frame: Any, field: str) -> str:
+    of_frame = int(getattr(frame, field)) if frame is not None else 0
+    return names.get(int(of_stream)) or names.get(of_frame, "")
+
+
+def _space(context: Any, frame: Any, pix_fmt: str) -> str:
+    name = _named(colour.SPACES, context.colorspace, frame, "colorspace")
+    return "" if name == "gbr" and pix_fmt.startswith(("yuv", "nv", "p0", "gray")) else name
+
+
+def _shown(container: Any, stream: Any, called: str) -> tuple[Any, int]:
+    """Give the times of all frames that are shown, rising, and how long the last one is shown, in ticks."""
+    times: list[int] = []
+    last, last_duration = None, 0
+    with contextlib.suppress(av.FFmpegError):  # a broken end: what can be read counts
+        for packet in container.demux(stream):
+            if packet.pts is None or packet.is_discard or _hidden(stream, packet):
+                continue
+            times.append(packet.pts)
+            if last is None or packet.pts > last:
+                last, last_duration = packet.pts, packet.duration or 0
+    if not times:
+        raise BadInput(f"{called} has a {stream.codec_context.name} picture stream without a single frame")
+    array = np.unique(np.array(times, np.int64))
+    usual = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
+    believable = last_duration * 2 > usual  # Matroska files are met that say 1 ms
+    return array, last_duration if believable else usual
+
+
+def _hidden(stream: Any, packet: Any) -> bool:
+    """Whether VP8 marks this frame as one to decode and not to show."""
+    return stream.codec_context.name == "vp8" and packet.size > 0 and not bytes(packet)[0] >> 4 & 1
+
+
+def _nominal_ticks(stream: Any) -> int:
+    rate = stream.guessed_rate or stream.average_rate or Fraction(25)
+    return max(1, round(1 / (Fraction(rate) * Fraction(stream.time_base))))
+
+
+def _first_frame(container: Any, stream: Any) -> Any:
+    """Decode one frame, for what only frames tell; None where none of the first packets can be decoded."""
+    with contextlib.suppress(av.FFmpegError):
+        container.seek(0, backward=True, any_frame=False)
+    for count, packet in enumerate(container.demux(stream)):
+        with contextlib.suppress(av.FFmpegError):
+            for frame in packet.decode():
+                return frame
+        if count > 250:
+            break
+    return None
+
+
+def _orientation(frame: Any) -> tuple[int, bool]:
+    """Read (clockwise turn in degrees, mirrored before the turn) off a frame's display matrix."""
+    if frame is None:
+        return 0, False
+    side = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
+    if side is None:
+        return 0, False
+    a, b, _, c, d = struct.unpack("=9i", bytes(side))[:5]
+    mirrored = a * d - b * c < 0
+    sign = -1 if mirrored else 1
+    turn = math.degrees(math.atan2(sign * b, sign * a))
+    return round(turn / 90) * 90 % 360, mirrored
+
+
+def _audio(stream: Any) -> AudioStream:
+    base = Fraction(stream.time_base)
+    context = stream.codec_context
+    return AudioStream(
+        index=stream.index,
+        codec=context.codec.canonical_name,
+        sample_rate_hz=context.sample_rate or 0,
+        channels=context.channels or 0,
+        layout=context.layout.name if context.layout else "",
+        start_s=(stream.start_time or 0) * base,
+        duration_s=(stream.duration or 0) * base,
+        language=_language(stream),
+        title=stream.metadata.get("title", ""),
+        default=bool(stream.disposition & av.stream.Disposition.default),
+    )
+
+
+def _language(stream: Any) -> str:
+    language = stream.metadata.get("language", "")
+    return "" if language == "und" else language
+
+
+def _other(stream: Any) -> OtherStream:
+    context = stream.codec_context
+    codec = context.name if context is not None else ""
+    return OtherStream(index=stream.index, kind=str(stream.type), codec=codec, language=_language(stream))
+
+
+def _duration_s(container: Any, video: VideoStream | None, start_s: Fraction) -> Fraction:
+    if container.duration:
+        return Fraction(container.duration, av.time_base)
+    ends = [(s.start_time or 0) * s.time_base + s.duration * s.time_base for s in container.streams if s.duration]
+    if video is not None:
+        ends.append(video.timestamps.end * video.time_base)
+    return max(ends, default=start_s) - start_s
+
+
+def _start_timecode(container: Any, main: Any) -> str:
+    """Find the label of the first frame: on the picture, on a timecode track, or on the file."""
+    holders = [*([main] if main is not None else []), *container.streams, container]
+    return next((str(h.metadata["timecode"]) for h in holders if h.metadata.get("timecode")), "")

@@ -1,0 +1,53 @@
+"""Read a frame rate off timestamps."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+COMMON = tuple(
+    Fraction(*pair)
+    for pair in (
+        (24, 1), (25, 1), (30, 1), (24000, 1001), (30000, 1001), (48, 1), (50, 1), (60, 1), (60000, 1001),
+        (12, 1), (15, 1), (10, 1), (8, 1), (16, 1), (18, 1), (20, 1), (90, 1), (100, 1), (120, 1),
+        (15000, 1001), (12000, 1001), (48000, 1001), (120000, 1001), (240, 1),
+    )
+)  # fmt: skip
+"""Rates that cameras and editors use."""
+
+
+def read_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: int) -> tuple[Fraction, bool]:
+    """Give the frame rate, and whether it is constant.
+
+    Constant means that every frame is within one tick of an even grid: Matroska rounds to milliseconds, phones
+    to 1/600 s. A rate in common use that fits is preferred, because rounded ticks fit more than one.
+    Otherwise the rate is the average over the whole stream.
+
+    Args:
+        times: presentation times of all shown frames, rising, in ticks.
+        time_base: seconds per tick.
+        last_duration: ticks for which the last frame is shown.
+    """
+    span = int(times[-1] - times[0])
+    if len(times) < 2 or span <= 0:
+        return (1 / (last_duration * time_base) if last_duration > 0 else Fraction(25)), True
+    mean = Fraction(len(times) - 1) / (span * time_base)
+    for rate in sorted(COMMON, key=lambda common: abs(common - mean)):
+        if abs(rate / mean - 1) > Fraction(1, 20):
+            break
+        if fits_grid(times, time_base, rate):
+            return rate, True
+    if fits_grid(times, time_base, mean):
+        return mean, True
+    return Fraction(len(times)) / ((span + max(last_duration, 0)) * time_base), False
+
+
+def fits_grid(times: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:
+    """Say whether each time is within one tick of an even grid at `rate` from the first."""
+    ticks = 1 / (rate * time_base)
+    steps = np.arange(len(times), dtype=np.int64)
+    whole = steps * ticks.numerator // ticks.denominator
+    off = (times - times[0]) - whole
+    return bool(off.min() >= -1 and off.max() <= 1)
