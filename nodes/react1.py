@@ -27,12 +27,8 @@ class React1Params(Params):
         default="auto", description="the host; auto: segmind or sync where a key is set, else local"
     )
     prompt: Prompt | None = Field(default=None, description="the emotion (API default happy)")
-    temperature: float | None = Field(
-        default=None, ge=0, le=1, description="expression intensity (API default 0.5)"
-    )
-    model_mode: ModelMode | None = Field(
-        default=None, description="the region that may change (API default face)"
-    )
+    temperature: float | None = Field(default=None, ge=0, le=1, description="expression intensity (API default 0.5)")
+    model_mode: ModelMode | None = Field(default=None, description="the region that may change (API default face)")
     sync_mode: SyncMode | None = Field(
         default=None, description="what to do when voice and picture differ in length (API default bounce)"
     )

@@ -32,18 +32,10 @@ class Edit(BaseModel):
         validation_alias=AliasChoices("prompt", "emotion"),
         description="the emotion (default happy)",
     )
-    temperature: float | None = Field(
-        default=None, ge=0, le=1, description="expression intensity (default 0.5)"
-    )
-    model_mode: ModelMode | None = Field(
-        default=None, description="the region that may change (default face)"
-    )
-    sync_mode: SyncMode | None = Field(
-        default=None, description="what to do when voice and picture differ in length"
-    )
-    auto_active_speaker_detection: bool | None = Field(
-        default=None, description="change only the face that speaks"
-    )
+    temperature: float | None = Field(default=None, ge=0, le=1, description="expression intensity (default 0.5)")
+    model_mode: ModelMode | None = Field(default=None, description="the region that may change (default face)")
+    sync_mode: SyncMode | None = Field(default=None, description="what to do when voice and picture differ in length")
+    auto_active_speaker_detection: bool | None = Field(default=None, description="change only the face that speaks")
     occlusion_detection_enabled: bool | None = Field(
         default=None, description="look for hands and objects before the face"
     )

@@ -99,9 +99,7 @@ class OverBudget(React1Error):
 class ToolFailed(React1Error):
     """A tool that we called ended with a failure."""
 
-    def __init__(
-        self, message: str, *, argv: Sequence[str] = (), code: int | None = None, tail: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, argv: Sequence[str] = (), code: int | None = None, tail: str = "") -> None:
         super().__init__(message)
         self.argv = tuple(argv)
         self.code = code

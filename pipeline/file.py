@@ -31,9 +31,5 @@ class Deliver:
     """Marks a parameter that names where a result is wanted; it is no part of the step's key."""
 
 
-Address = Annotated[
-    File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or an address"})
-]
-OutPath = Annotated[
-    str, Deliver(), WithJsonSchema({"type": "string", "description": "where the result is wanted"})
-]
+Address = Annotated[File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or an address"})]
+OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where the result is wanted"})]

@@ -120,9 +120,7 @@ def ports(node: type[Node]) -> Ports:
     hints = typing.get_type_hints(run)
     names = list(inspect.signature(run).parameters)
     if names[:3] != ["self", "room", "params"]:
-        raise TypeError(
-            f"{node.__name__}.run must begin with (self, room, params), not ({', '.join(names[:3])})"
-        )
+        raise TypeError(f"{node.__name__}.run must begin with (self, room, params), not ({', '.join(names[:3])})")
     params = hints.get("params")
     if not (isinstance(params, type) and issubclass(params, Params)):
         raise TypeError(f"{node.__name__}.run: params must be annotated with a subclass of Params")

@@ -125,9 +125,7 @@ def timecode_to_frames(code: Timecode, rate: Fraction) -> int:
     if code.seconds == 0 and code.frames < dropped and code.minutes % 10:
         after = Timecode(code.hours, code.minutes, 0, dropped, drop=True)
         before = frames_to_timecode(timecode_to_frames(after, rate) - 1, rate, drop=True)
-        raise ValueError(
-            f"timecode {code} does not exist in drop-frame; its neighbours are {before} and {after}"
-        )
+        raise ValueError(f"timecode {code} does not exist in drop-frame; its neighbours are {before} and {after}")
     return count - dropped * (minutes - minutes // 10)
 
 

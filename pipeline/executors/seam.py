@@ -131,9 +131,7 @@ def _load(call: Call) -> tuple[Node, dict[str, Any]]:
     cls = node_class(call.fn)
     wires = ports(cls)
     kinds: dict[str, Port] = {port.name: port for port in wires.inputs}
-    given: dict[str, Any] = {
-        name: from_json(kinds[name].kind, value) for name, value in call.args["inputs"].items()
-    }
+    given: dict[str, Any] = {name: from_json(kinds[name].kind, value) for name, value in call.args["inputs"].items()}
     given["params"] = wires.params.model_validate(call.args["params"])
     return cls(), given
 

@@ -76,13 +76,7 @@ def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
 
 def edited_frames(segment: Segment) -> tuple[int, int]:
     """Give the frames [first, last) of the sent clip that show the span without its handles."""
-    inside = [
-        index
-        for index, frame in enumerate(segment.frames)
-        if segment.start_frame <= frame < segment.end_frame
-    ]
+    inside = [index for index, frame in enumerate(segment.frames) if segment.start_frame <= frame < segment.end_frame]
     if not inside:
-        raise BadInput(
-            f"segment {segment.name} is shorter than one frame of the clip that is sent; make it longer"
-        )
+        raise BadInput(f"segment {segment.name} is shorter than one frame of the clip that is sent; make it longer")
     return inside[0], inside[-1] + 1

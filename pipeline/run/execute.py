@@ -22,13 +22,13 @@ from ..errors import Interrupted, React1Error
 from ..executors.local import LocalExecutor
 from ..kinds import Media, Report, Value
 from ..preset.model import Job
-from ..providers.choose import provider, provider_name
 from ..store.deliver import deliver
 from ..store.keys import digest
 from ..store.store import Store
 from .deliveries import check_places, serve
 from .events import RunStarted, Silent, Watcher
 from .flow import Flow, make_record
+from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .outcome import RunResult, said_by, segment_results
 from .runs import RunFolder, new_run
@@ -55,7 +55,8 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         Interrupted: it was stopped; the message says how to resume.
         React1Error: a step failed.
     """
-    job = settle_providers(job)
+    job = settle_hosts(job)
+    require_hosts(job)
     store = Store(options.home)
     owner = digest(job.document)
     check_places(job, store, owner, replace=options.replace)
@@ -78,31 +79,14 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     return result
 
 
-def settle_providers(job: Job) -> Job:
-    """Put the host that `auto` means into every step that has one, and find out that it can be used.
-
-    Raises:
-        PresetError: it cannot.
-    """
-    steps = []
-    for step in job.steps:
-        asked = getattr(step.params, "provider", None)
-        if asked is not None:
-            name = provider_name(asked)
-            provider(name).require()
-            step = replace(step, params=step.params.model_copy(update={"provider": name}))
-        steps.append(step)
-    return replace(job, steps=tuple(steps))
-
-
 async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: str) -> RunResult:
     await asyncio.to_thread(store.sweep)
     with _stop_on_signals():
         steps = [await asyncio.to_thread(ingest, step, store) for step in job.steps]
         job = replace(job, steps=tuple(steps))
-        runner: StepRunner
-        executor = LocalExecutor(store, lambda key, share: runner.moved(key, share))
-        runner = StepRunner(store, executor, options.watcher, job.name)
+        runner = StepRunner(store, options.watcher, job.name)
+        executor = LocalExecutor(store, runner.moved)
+        runner.executor = executor
         flow = Flow(job, runner, run.name)
         try:
             await flow.run()

@@ -17,7 +17,6 @@ from ..preset.model import Job, Step
 from .events import Said
 from .step import StepRunner
 
-Item = "asyncio.Task[Value | Lost]"
 Items = list["asyncio.Task[Value | Lost]"]
 
 
@@ -159,7 +158,12 @@ def _kept(value: Value | Lost) -> Value | None:
     if segment is None:
         return None
     return Take(
-        segment=segment, media=segment.media, provider="none", request={}, status="original", said=(value.error.message,)
+        segment=segment,
+        media=segment.media,
+        provider="none",
+        request={},
+        status="original",
+        said=(value.error.message,),
     )
 
 

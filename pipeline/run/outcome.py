@@ -89,4 +89,4 @@ def said_by(film: Media | None, segments: list[Segment], takes: list[Take]) -> t
     if not takes:
         lines = [(segment.name, line) for segment in segments for line in segment.said]
     told = list(dict.fromkeys(f"{name}: {line}" for name, line in lines))
-    return tuple([*told, *(film.said if film else ())])
+    return (*told, *(film.said if film else ()))

@@ -19,9 +19,11 @@ from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
 class StepRunner:
     """Runs steps through the executor, stored results first."""
 
-    def __init__(self, store: Store, executor: Executor, watcher: Watcher, job: str) -> None:
+    executor: Executor
+
+    def __init__(self, store: Store, watcher: Watcher, job: str) -> None:
         self.store, self.watcher = store, watcher
-        self._executor, self._job = executor, job
+        self._job = job
         self._running: dict[str, tuple[str, str]] = {}
         self._told: set[str] = set()
 
@@ -64,7 +66,7 @@ class StepRunner:
             key=key,
             need=Need(cpu_slots=0 if step.info.cls.kind == "io" else 1),
         )
-        return await self._executor.run(call)
+        return await self.executor.run(call)
 
     def _say(self, segment: str, made: Value | list[Value]) -> None:
         for value in made if isinstance(made, list) else [made]:

@@ -1,0 +1,112 @@
+"""`react1 doctor`: what this machine has, what it lacks, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import typer
+
+from .options import AsJson, Home
+from .tell import failures_told, out, out_json
+
+NAME = "doctor"
+Check = tuple[str, bool, str]
+"""What was looked at, whether it is well, and what there is to say."""
+
+
+def command(as_json: AsJson = False, home: Home = None) -> None:
+    """Look at Python, ffmpeg, the local engine, the store's folder and the keys."""
+    from ..settings import home_folder
+
+    with failures_told():
+        checks = [*_python(), _ffmpeg(), *_encoders(), _engine(), *_extras(), _folder(home_folder(home)), *_keys()]
+        healthy = all(well for name, well, _ in checks if name in ("python", "ffmpeg", "home"))
+        if as_json:
+            rows = [{"check": name, "ok": well, "about": about} for name, well, about in checks]
+            out_json({"ok": healthy, "checks": rows})
+        else:
+            for name, well, about in checks:
+                out(f"{'ok  ' if well else 'lack'}  {name:<14} {about}")
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _python() -> list[Check]:
+    from ..version import version_text
+
+    told = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return [("react1", True, version_text()), ("python", sys.version_info >= (3, 11), told)]
+
+
+def _ffmpeg() -> Check:
+    from ..media.ffmpeg import ffmpeg_path
+    from ..media.versions import tool_version
+
+    def look() -> str:
+        asked = " (REACT1_FFMPEG)" if os.environ.get("REACT1_FFMPEG") else ""
+        return f"{tool_version('ffmpeg')}{asked}, {ffmpeg_path()}"
+
+    return _tried("ffmpeg", look)
+
+
+def _encoders() -> list[Check]:
+    def look() -> str:
+        import av
+
+        lacking = [name for name in ("libx264", "libx265", "aac", "ffv1") if name not in av.codecs_available]
+        if lacking:
+            raise LookupError(f"PyAV {av.__version__} lacks {', '.join(lacking)}; install the wheel from PyPI")
+        return f"PyAV {av.__version__} with libx264, libx265, aac, ffv1"
+
+    return [_tried("codecs", look)]
+
+
+def _engine() -> Check:
+    from ..engine.available import problem
+
+    wrong = problem()
+    return ("local engine", wrong is None, wrong or "ready: a preview, not React-1")
+
+
+def _extras() -> list[Check]:
+    checks: list[Check] = []
+    for name in ("scikit-image", "moviepy", "yt-dlp"):
+        try:
+            checks.append((name, True, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            needs = "pip install 'react1-nodes[demo]'" if name == "scikit-image" else "reinstall react1-nodes"
+            checks.append((name, False, f"not installed; {needs}"))
+    return checks
+
+
+def _folder(home: Path) -> Check:
+    folder = home
+    while not folder.exists():
+        folder = folder.parent
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    writable = os.access(folder, os.W_OK)
+    told = f"{home}, {free_gb:.0f} GB free"
+    return ("home", writable, told if writable else f"{home} cannot be written to; set REACT1_HOME or --home")
+
+
+def _keys() -> list[Check]:
+    from ..providers.choose import provider_name
+
+    checks: list[Check] = []
+    for key in ("SEGMIND_API_KEY", "SYNC_API_KEY"):
+        is_set = bool(os.environ.get(key))
+        checks.append((key, is_set, "set" if is_set else "not set; the local engine needs none"))
+    return [*checks, ("provider auto", True, f"means {provider_name('auto')}")]
+
+
+def _tried(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return (name, True, look())
+    except Exception as error:  # a check must not end the others
+        return (name, False, str(error))

@@ -1,0 +1,68 @@
+"""From the words of a command line to a job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import PresetError, Problem
+from .did_you_mean import suggestion
+
+if TYPE_CHECKING:
+    from ..preset.model import Job
+
+PROVIDERS = ("auto", "local", "segmind", "sync")
+
+
+def job_from(
+    what: str,
+    sets: list[str] | None,
+    edits: list[str] | None,
+    provider: str | None,
+    out: Path | None,
+    scripts: list[Path] | None = None,
+) -> Job:
+    """Load a job by what the user typed.
+
+    Raises:
+        PresetError: something is wrong with it; all problems at once.
+    """
+    from ..preset.load import load_job
+    from ..registry import load_registry
+
+    if provider is not None and provider not in PROVIDERS:
+        raise PresetError(
+            f"--provider: {provider!r} is not one of {', '.join(PROVIDERS)}{suggestion(provider, PROVIDERS)}"
+        )
+    allow_scripts(scripts)
+    return load_job(
+        what,
+        registry=load_registry(),
+        sets=_pairs(sets or []),
+        edits=edits or [],
+        provider=provider,
+        out=str(out) if out else None,
+        base=Path.cwd(),
+    )
+
+
+def allow_scripts(scripts: list[Path] | None) -> None:
+    """Let `script` steps take functions from these files, beside those that REACT1_SCRIPT names."""
+    named = [str(path.absolute()) for path in scripts or []]
+    if named:
+        before = os.environ.get("REACT1_SCRIPT", "")
+        os.environ["REACT1_SCRIPT"] = os.pathsep.join([*named, *([before] if before else [])])
+
+
+def _pairs(sets: list[str]) -> dict[str, str]:
+    pairs, problems = {}, []
+    for text in sets:
+        name, equals, value = text.partition("=")
+        if equals and name.strip():
+            pairs[name.strip()] = value
+        else:
+            problems.append(Problem(f"--set: {text!r} is not NAME=VALUE"))
+    if problems:
+        raise PresetError(problems)
+    return pairs

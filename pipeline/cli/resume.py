@@ -1,0 +1,39 @@
+"""`react1 resume`: carry on after a crash, a Ctrl-C, a power cut."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .options import AsJson, Home, MaxCost, Quiet, Scripts, Yes
+from .tell import failures_told
+
+NAME = "resume"
+
+
+def command(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run; default: the newest unfinished.")] = None,
+    max_cost: MaxCost = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    home: Home = None,
+    script: Scripts = None,
+) -> None:
+    """Carry on with a run from its last finished step."""
+    from ..preset.load import job_from_document
+    from ..registry import load_registry
+    from ..run.runs import find_run
+    from ..settings import home_folder
+    from .job import allow_scripts
+    from .run import do
+
+    folder = home_folder(home)
+    with failures_told(folder, as_json):
+        allow_scripts(script)
+        found = find_run(folder, run)
+        told = found.read()
+        job = job_from_document(told["document"], load_registry())
+        replace = yes or bool(told.get("replace"))
+        do(job, folder, replace=replace, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found)

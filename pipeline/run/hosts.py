@@ -1,0 +1,34 @@
+"""Which host every step of a job calls, settled before anything is keyed or run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..preset.model import Job, Step
+from ..providers.choose import provider, provider_name
+
+
+def settle_hosts(job: Job) -> Job:
+    """Put the host that `auto` means into every step that has one."""
+    return replace(job, steps=tuple(_settled(step) for step in job.steps))
+
+
+def require_hosts(job: Job) -> None:
+    """Find out that every host of a job can be used.
+
+    Raises:
+        PresetError: one cannot; the message says what to install or set.
+    """
+    for name in {host for step in job.steps if (host := _host(step))}:
+        provider(name).require()
+
+
+def _settled(step: Step) -> Step:
+    asked = _host(step)
+    if asked is None:
+        return step
+    return replace(step, params=step.params.model_copy(update={"provider": provider_name(asked)}))
+
+
+def _host(step: Step) -> str | None:
+    return getattr(step.params, "provider", None)
