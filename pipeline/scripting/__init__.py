@@ -1,0 +1,1 @@
+"""MoviePy functions that users bring along."""
