@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -33,3 +33,11 @@ class Deliver:
 
 Address = Annotated[File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or an address"})]
 OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where the result is wanted"})]
+
+
+def is_marked(field: Any, mark: type) -> bool:
+    """Tell whether a model's field carries a mark, inside `Address | None` too."""
+    marks = list(field.metadata)
+    for part in getattr(field.annotation, "__args__", ()):
+        marks += getattr(part, "__metadata__", ())
+    return any(isinstance(found, mark) for found in marks)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import PresetError
-from ..file import Deliver, File
+from ..file import Deliver, File, is_marked
 from ..kinds import Media, Report, Segment, Take, Value
 from ..preset.model import Job, Step
 from ..store.deliver import check_place, deliver, is_delivered
@@ -17,7 +17,7 @@ from .ingest import local_files
 def wanted_place(step: Step) -> Path | None:
     """Give where a step's result is wanted, or None."""
     for name, field in type(step.params).model_fields.items():
-        if any(isinstance(mark, Deliver) for mark in _marks(field)):
+        if is_marked(field, Deliver):
             place = getattr(step.params, name)
             return Path(place) if place else None
     return None
@@ -68,10 +68,3 @@ def targets(made: Value | list[Value], place: Path) -> Iterable[tuple[File, Path
                 yield value.voice, place / f"{value.name}.voice{value.voice.suffix}"
         elif isinstance(value, Take):
             yield value.media.file, place / f"{value.segment.name}.take{value.media.file.suffix}"
-
-
-def _marks(field: object) -> list[object]:
-    marks = list(getattr(field, "metadata", ()))
-    for part in getattr(getattr(field, "annotation", None), "__args__", ()):
-        marks += getattr(part, "__metadata__", ())
-    return marks

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..file import File, Ingest
+from ..file import File, Ingest, is_marked
 from ..preset.model import Step
 from ..store.store import Store
 
@@ -55,7 +55,7 @@ def _walk(value: Any, adopt: Adopt) -> Any:
         changed = {}
         for name, field in type(value).model_fields.items():
             old = getattr(value, name)
-            marked = any(isinstance(mark, Ingest) for mark in _marks(field))
+            marked = is_marked(field, Ingest)
             new = adopt(old) if marked and isinstance(old, str) else _walk(old, adopt)
             if new is not old:
                 changed[name] = new
@@ -65,11 +65,3 @@ def _walk(value: Any, adopt: Adopt) -> Any:
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else type(value)(items)
     return value
-
-
-def _marks(field: Any) -> list[Any]:
-    """Collect the marks of a field, those inside `Address | None` too."""
-    marks = list(field.metadata)
-    for part in getattr(field.annotation, "__args__", ()):
-        marks += getattr(part, "__metadata__", ())
-    return marks

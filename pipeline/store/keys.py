@@ -11,9 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
-from ..file import Deliver
+from ..file import Deliver, is_marked
 from ..kinds import Record, Value
 from ..node import Node, Params
 
@@ -46,8 +44,7 @@ def input_digest(value: Value | list[Value] | None) -> str:
 
 def params_json(params: Params) -> dict[str, Any]:
     """Give the parameters that decide a result: all but where it is wanted."""
-    fields = type(params).model_fields
-    delivered = {name for name, field in fields.items() if any(isinstance(m, Deliver) for m in field.metadata)}
+    delivered = {name for name, field in type(params).model_fields.items() if is_marked(field, Deliver)}
     return params.model_dump(mode="json", exclude=delivered)
 
 
@@ -108,8 +105,3 @@ def _changes(path: str, old: Any, new: Any) -> list[str]:
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
-
-
-def model_digest(model: BaseModel) -> str:
-    """Give the digest of a model's JSON."""
-    return digest(model.model_dump(mode="json"))

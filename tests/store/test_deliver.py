@@ -1,0 +1,106 @@
+"""Results arrive whole, where they are wanted, and replace nothing that they may not."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from react1.pipeline.errors import PresetError
+from react1.pipeline.store.deliver import check_place, deliver, is_delivered
+from react1.pipeline.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "home")
+
+
+@pytest.fixture
+def film(store):
+    path = store.room_folder() / "film.mp4"
+    path.write_bytes(b"the film")
+    return store.keep(path)
+
+
+def _check(store, place, replace=False, sources=(), job="job"):
+    check_place(store, place, job, replace=replace, sources=list(sources))
+
+
+def test_a_delivered_film_is_whole_writable_and_still_known_to_the_store(store, film, tmp_path):
+    """The film is where the user wants it, once, and a second run finds it there."""
+    place = tmp_path / "out" / "film.mp4"
+
+    deliver(store, film, place, "job")
+
+    assert place.read_bytes() == b"the film"
+    assert os.access(place, os.W_OK)
+    assert store.has(film)
+    assert is_delivered(store, film, place)
+    assert [p.name for p in place.parent.iterdir()] == ["film.mp4"]
+
+
+def test_the_same_film_can_be_delivered_twice(store, film, tmp_path):
+    """A second place gets its own copy, and the first keeps its film."""
+    places = [tmp_path / "a" / "film.mp4", tmp_path / "b" / "film.mp4"]
+
+    for place in places:
+        deliver(store, film, place, "job")
+
+    assert [place.read_bytes() for place in places] == [b"the film"] * 2
+
+
+def test_a_film_that_somebody_changed_is_not_called_delivered(store, film, tmp_path):
+    """What the user did to the file is seen."""
+    place = tmp_path / "film.mp4"
+    deliver(store, film, place, "job")
+
+    place.write_bytes(b"graded by hand")
+
+    assert not is_delivered(store, film, place)
+    with pytest.raises(PresetError, match="exists; give --yes"):
+        _check(store, place)
+
+
+def test_a_foreign_file_is_refused_and_allowed_with_yes(store, tmp_path):
+    """Nobody's file is replaced unasked."""
+    place = tmp_path / "film.mp4"
+    place.write_bytes(b"precious")
+
+    with pytest.raises(PresetError, match="exists; give --yes"):
+        _check(store, place)
+    _check(store, place, replace=True)
+    assert place.read_bytes() == b"precious"
+
+
+def test_the_same_job_may_replace_its_own_film_but_another_may_not(store, film, tmp_path):
+    """Running a job again needs no --yes; a second job with the same out does."""
+    place = tmp_path / "film.mp4"
+    deliver(store, film, place, "job")
+
+    _check(store, place, job="job")
+    with pytest.raises(PresetError, match="exists; give --yes"):
+        _check(store, place, job="another")
+
+
+@pytest.mark.parametrize("link", ["same", "hard link", "symbolic link"])
+def test_the_source_is_never_a_place_for_the_film(store, tmp_path, link):
+    """Not by its own name, nor by another name of it, nor with --yes."""
+    source, place = tmp_path / "source.mp4", tmp_path / "out.mp4"
+    source.write_bytes(b"source")
+    if link == "same":
+        place = source
+    elif link == "hard link":
+        os.link(source, place)
+    else:
+        place.symlink_to(source)
+
+    with pytest.raises(PresetError, match="never written to"):
+        _check(store, place, replace=True, sources=[source])
+
+
+def test_a_place_inside_a_file_is_refused(store, tmp_path):
+    """A folder that is a file cannot hold a film."""
+    (tmp_path / "folder").write_text("a file")
+
+    with pytest.raises(PresetError, match="not a writable folder"):
+        _check(store, tmp_path / "folder" / "film.mp4")

@@ -1,0 +1,138 @@
+"""The store keeps content whole, once, and knows what lives outside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from react1.pipeline.errors import BadInput, StorageFailed
+from react1.pipeline.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "home")
+
+
+def _made(store, text, name="made.txt"):
+    path = store.room_folder() / name
+    path.write_text(text)
+    return path
+
+
+def test_kept_content_is_found_by_its_digest_and_cannot_be_written(store):
+    """What is kept is read back byte for byte from a read-only file, and the made file is gone."""
+    made = _made(store, "take one")
+
+    file = store.keep(made)
+
+    assert file.digest == hashlib.sha256(b"take one").hexdigest()
+    assert store.path(file).read_text() == "take one"
+    assert store.path(file).stat().st_mode & 0o222 == 0
+    assert not made.exists()
+
+
+def test_the_same_content_is_kept_once(store):
+    """Two makers of the same bytes end with one object."""
+    first, second = store.keep(_made(store, "same")), store.keep(_made(store, "same"))
+
+    assert first == second
+    assert len([p for p in (store.root / "objects").rglob("*") if p.is_file()]) == 1
+
+
+def test_an_adopted_file_is_not_copied_and_is_refused_once_it_changed(store, tmp_path):
+    """A source stays where it is; when somebody changes it, its old content is gone."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"frames")
+
+    file = store.adopt(film)
+
+    assert store.path(file) == film
+    assert not (store.root / "objects").exists()
+    film.write_bytes(b"other frames")
+    assert not store.has(file)
+    with pytest.raises(StorageFailed, match="is gone"):
+        store.path(file)
+
+
+def test_an_adopted_file_is_hashed_once_per_state(store, tmp_path, monkeypatch):
+    """The second look at an unchanged film reads a note, not the film."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"frames")
+    first = store.adopt(film)
+    monkeypatch.setattr("react1.pipeline.store.store.file_digest", lambda *_: pytest.fail("hashed again"))
+
+    assert store.adopt(film) == first
+
+
+def test_a_film_that_does_not_exist_is_bad_input(store, tmp_path):
+    """The message names the path."""
+    with pytest.raises(BadInput, match=r"nowhere\.mp4 does not exist"):
+        store.adopt(tmp_path / "nowhere.mp4")
+
+
+def test_a_result_whose_file_is_gone_is_no_result(store):
+    """A stored result is only given while every file that it names can be read whole."""
+    file = store.keep(_made(store, "take"))
+    store.put_result("ab" * 32, {"file": file.model_dump()}, {"node": "trim"}, 1.25)
+    assert store.result("ab" * 32)["seconds"] == 1.25
+
+    store.path(file).unlink()
+
+    assert store.result("ab" * 32) is None
+
+
+def test_a_torn_note_is_no_note(store):
+    """Half a JSON file reads as a miss, not as a failure."""
+    store.put_result("cd" * 32, [], {}, 0)
+    place = next((store.root / "results").rglob("*.json"))
+    place.write_text(place.read_text()[:9])
+
+    assert store.result("cd" * 32) is None
+
+
+def test_a_read_only_store_writes_nothing(tmp_path):
+    """Planning learns of a film without leaving a trace."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"frames")
+    store = Store(tmp_path / "home", read_only=True)
+
+    assert store.path(store.adopt(film)) == film
+    assert not (tmp_path / "home").exists()
+
+
+def test_rooms_of_dead_processes_are_swept_and_those_of_the_living_stay(store):
+    """A killed run leaves its scratch; the next one removes it."""
+    mine = store.room_folder()
+    dead = mine.with_name("999999999-left")
+    dead.mkdir()
+
+    store.sweep()
+
+    assert mine.exists()
+    assert not dead.exists()
+
+
+def test_a_full_disk_is_one_clear_line(store, monkeypatch):
+    """What the system says of a full disk becomes a message with a way out."""
+    import errno
+
+    made = _made(store, "take")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("react1.pipeline.store.atomic.sync_file", full)
+    with pytest.raises(StorageFailed, match="is full; free some space"):
+        store.keep(made)
+    assert not any(p.is_file() for p in (store.root / "objects").rglob("*"))
+
+
+def test_results_are_plain_json(store):
+    """A result can be read by anything."""
+    store.put_result("ef" * 32, {"a": 1}, {"node": "x"}, 0.5)
+
+    place = next((store.root / "results").rglob("*.json"))
+
+    assert json.loads(place.read_text()) == {"value": {"a": 1}, "parts": {"node": "x"}, "seconds": 0.5}
