@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +31,18 @@ def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = Non
     end = video.frame_count if end is None else end
     if not 0 <= start <= end <= video.frame_count:
         raise BadInput(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
-    due = video.timestamps.array[start:end].tolist()
-    given = 0
-    with opened(path) as container:
-        stream = container.streams[video.index]
-        stream.thread_type = "AUTO"
-        for frame in _from_before(container, stream, due) if due else ():
-            if frame.pts < due[given]:
-                continue
-            if frame.pts > due[given]:
-                break
-            yield start + given, frame
-            given += 1
-            if given == len(due):
-                return
-    if given < len(due):
-        at = clock_text(max(due[given] * video.time_base, 0 * video.time_base))
-        raise BadInput(f"frame {start + given} of the film (at {at}) is damaged and cannot be decoded")
+    given = start
+    for threads in ("AUTO", "SLICE"):  # frame threads lose good frames after a damaged one, so ask again without
+        with opened(path) as container:
+            stream = container.streams[video.index]
+            stream.thread_type = threads
+            for frame in _due(container, stream, video.timestamps.array[given:end].tolist()):
+                yield given, frame
+                given += 1
+        if given == end:
+            return
+    at = clock_text(max(int(video.timestamps.array[given]) * video.time_base, Fraction(0)))
+    raise BadInput(f"frame {given} of the film (at {at}) is damaged and cannot be decoded")
 
 
 def images(
@@ -83,9 +79,23 @@ def turn_coded(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
     return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
 
 
-def _from_before(container: Any, stream: Any, due: list[int]) -> Iterator[Any]:
-    """Decode from a keyframe that is shown no later than the first frame due."""
-    for packet in _packets_from(container, stream, due[0]):
+def _due(container: Any, stream: Any, due: list[int]) -> Iterator[Any]:
+    """Give the frames shown at these times, in order, up to the first that does not come."""
+    given = 0
+    for frame in _decoded(container, stream, due[0]) if due else ():
+        if frame.pts < due[given]:
+            continue
+        if frame.pts > due[given]:
+            return
+        yield frame
+        given += 1
+        if given == len(due):
+            return
+
+
+def _decoded(container: Any, stream: Any, first: int) -> Iterator[Any]:
+    """Decode from a keyframe that is shown no later than `first`."""
+    for packet in _packets_from(container, stream, first):
         with contextlib.suppress(av.FFmpegError):  # a gap is told by the caller, who knows which frames are due
             yield from (frame for frame in packet.decode() if frame.pts is not None)
 

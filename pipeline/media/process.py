@@ -54,7 +54,8 @@ def run_tool(
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            preexec_fn=_die_with_parent if _libc is not None else None,
+            # One system call through a library that is already loaded: no lock is taken after the fork.
+            preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
         )
     except OSError as error:
         raise ToolFailed(f"{argv[0]} could not be started: {error.strerror}", argv=argv) from error

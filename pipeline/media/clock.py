@@ -1,0 +1,140 @@
+"""From what a user writes to a frame, on the film's own clock.
+
+Takes   a `Media` and a moment: timecode, seconds or frames.
+Gives   the index of the frame that is shown then; the end of the film gives the frame count.
+Raises  BadInput for a moment outside the film, or a timecode that its clock does not have.
+Source  SMPTE ST 12-1 for drop-frame; QuickTime's tmcd track labels the first frame of the picture.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import BadInput
+from ..kinds import Media, VideoStream
+from ..times import Frames, Moment, Seconds, Timecode, clock_text, frames_to_timecode, nominal_rate, timecode_to_frames
+from .probe import require_video
+from .rate import COMMON
+
+TOLERANCE_S = Fraction(1, 2000)
+"""Half a millisecond: clock times are written rounded to milliseconds."""
+_LABEL = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
+
+
+def frame_at(media: Media, moment: Moment) -> int:
+    """Give the index of the frame shown at a moment, 0 to `frame_count`, which stands for the end.
+
+    Seconds count from what a player calls zero; before a picture that starts late, its first frame is meant.
+
+    Raises:
+        BadInput: the moment lies outside the film, or is no timecode of its clock.
+    """
+    video = require_video(media)
+    if isinstance(moment, Frames):
+        if moment.count > video.frame_count:
+            raise _outside(media, moment)
+        return moment.count
+    at_s = moment.value if isinstance(moment, Seconds) else _label_s(media, video, moment)
+    return _shown_at(media, video, at_s, moment)
+
+
+def frame_s(media: Media, frame: int) -> Fraction:
+    """Give the time at which a frame begins to be shown, in seconds from what a player calls zero.
+
+    The frame count itself gives the end of the picture.
+    """
+    video = require_video(media)
+    stamps = video.timestamps
+    tick = stamps.end if frame >= stamps.count else int(stamps.array[frame])
+    return tick * video.time_base - media.start_s
+
+
+def range_text(media: Media) -> str:
+    """Say from when to when the film runs, on each clock that it has."""
+    video = require_video(media)
+    first_s = max(frame_s(media, 0), Fraction(0))
+    text = f"{clock_text(first_s)} to {clock_text(frame_s(media, video.frame_count))}, {video.frame_count} frames"
+    start = _start_label(media)
+    if start is None:
+        return text
+    rate = _counting_rate(video, start.drop)
+    first = timecode_to_frames(start, rate)
+    last = frames_to_timecode(first + video.frame_count, rate, drop=start.drop)
+    return f"{text}, timecode {start} to {last}"
+
+
+def label_rate(video: VideoStream) -> Fraction:
+    """Give the rate that timecodes count by: the frame rate, or the most frequent one where it varies."""
+    if video.constant_rate or video.frame_count < 2:
+        return video.rate
+    steps, counts = np.unique(np.diff(video.timestamps.array), return_counts=True)
+    usual = 1 / (int(steps[counts.argmax()]) * video.time_base)
+    return min(COMMON, key=lambda common: abs(common - usual))
+
+
+def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
+    ends_s = frame_s(media, video.frame_count)
+    if at_s > max(ends_s, media.duration_s) + TOLERANCE_S:
+        raise _outside(media, moment)
+    if at_s >= ends_s - TOLERANCE_S:
+        return video.frame_count
+    tick = (at_s + TOLERANCE_S + media.start_s) / video.time_base
+    reached = int(np.searchsorted(video.timestamps.array, tick.numerator // tick.denominator, side="right"))
+    return max(reached - 1, 0)
+
+
+def _label_s(media: Media, video: VideoStream, label: Timecode) -> Fraction:
+    """Give the clock time of a label, in seconds from what a player calls zero."""
+    start = _start_label(media)
+    if label.drop and start is not None and not start.drop:
+        raise BadInput(f"timecode {label} is drop-frame, but the film's clock is not: it starts at {start}")
+    drop = start.drop if start is not None else label.drop
+    rate = _counting_rate(video, drop)
+    try:
+        count = timecode_to_frames(_flavoured(label, drop), rate)
+        if start is None:
+            return count / label_rate(video)
+        count -= timecode_to_frames(start, rate)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+    if count < 0:  # a film may run over midnight
+        count += timecode_to_frames(_flavoured(Timecode(24, 0, 0, 0), drop), rate)
+        if count > video.frame_count:
+            raise _outside(media, label)
+    if video.constant_rate:
+        if count > video.frame_count:
+            raise _outside(media, label)
+        return frame_s(media, count)
+    return frame_s(media, 0) + count / label_rate(video)
+
+
+def _flavoured(label: Timecode, drop: bool) -> Timecode:
+    return Timecode(label.hours, label.minutes, label.seconds, label.frames, drop=drop)
+
+
+def _counting_rate(video: VideoStream, drop: bool) -> Fraction:
+    """Give the rate to count labels by; a drop-frame clock counts as at 29.97 or 59.94 even on a film at 30 or 60."""
+    rate = label_rate(video)
+    nominal = nominal_rate(rate)
+    return Fraction(nominal * 1000, 1001) if drop and nominal in (30, 60) else rate
+
+
+def _start_label(media: Media) -> Timecode | None:
+    """Read the film's start timecode; None where it has none that can be read."""
+    match = _LABEL.fullmatch(media.start_timecode.strip())
+    if match is None or media.video is None:
+        return None
+    hours, minutes, seconds, mark, frames = match.groups()
+    label = Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=mark in ";.,")
+    try:
+        timecode_to_frames(label, _counting_rate(media.video, label.drop))
+    except ValueError:
+        return None
+    return label
+
+
+def _outside(media: Media, moment: Moment) -> BadInput:
+    return BadInput(f"{moment} is outside the film, which runs from {range_text(media)}")
