@@ -28,7 +28,8 @@ FORMAT = "bv*+ba/b"
 SORT = ["vcodec:h264", "res", "fps", "acodec:aac"]
 """What splices exactly comes first: an H.264 picture of 1080 lines is worth more here than another codec's 2160."""
 _SUFFIX = re.compile(r"\.[a-z0-9]{2,4}")
-_NOISE = re.compile(
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_NOISE = re.compile(r"^ERROR:\s*|;? *please report this issue on .*", re.IGNORECASE | re.DOTALL)
     r"\x1b\[[0-9;]*m|\bERROR:(\x1b\[[0-9;]*m)?\s*|;? *please report this issue on .*", re.IGNORECASE | re.DOTALL
 )
 
@@ -203,7 +204,7 @@ def failure(message: str, address: str) -> BadInput | HostFailed | StorageFailed
     """Turn what yt-dlp says into one line and the class of error that helps the reader."""
     from ..pipeline.storage.address import masked
 
-    text = " ".join(masked(_NOISE.sub("", message)).split())
+    text = " ".join(masked(_NOISE.sub("", _COLOUR.sub("", message))).split())
     if "No space left" in text:
         return StorageFailed(f"{address}: the disk is full")
     if "Unsupported URL" in text:
