@@ -30,8 +30,6 @@ SORT = ["vcodec:h264", "res", "fps", "acodec:aac"]
 _SUFFIX = re.compile(r"\.[a-z0-9]{2,4}")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _NOISE = re.compile(r"^ERROR:\s*|;? *please report this issue on .*", re.IGNORECASE | re.DOTALL)
-    r"\x1b\[[0-9;]*m|\bERROR:(\x1b\[[0-9;]*m)?\s*|;? *please report this issue on .*", re.IGNORECASE | re.DOTALL
-)
 
 
 class FetchParams(Params):
