@@ -48,7 +48,7 @@ class Flow:
             async with asyncio.TaskGroup() as group:
                 for step in self._job.steps:
                     self._steps[step.id] = group.create_task(self._step(step, group))
-        except* React1Error as failures:
+        except BaseExceptionGroup as failures:
             raise _first(failures) from None
         for step in self._job.steps:
             self.results[step.id] = _values(self._steps[step.id].result())
@@ -177,10 +177,12 @@ def _as_list(value: Value | list[Value]) -> list[Value]:
     return value if isinstance(value, list) else [value]
 
 
-def _first(failures: BaseExceptionGroup[React1Error]) -> React1Error:
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Give the failure that tells most: a fault of ours before one that the tree of errors knows."""
+    leaves: list[BaseException] = []
     for failure in failures.exceptions:
-        return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
-    raise AssertionError("an exception group is never empty")
+        leaves.append(_first(failure) if isinstance(failure, BaseExceptionGroup) else failure)
+    return next((leaf for leaf in leaves if not isinstance(leaf, React1Error)), leaves[0])
 
 
 async def _ready(value: Value) -> Value | Lost:

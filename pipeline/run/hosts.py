@@ -10,7 +10,7 @@ from ..providers.choose import provider, provider_name
 
 def settle_hosts(job: Job) -> Job:
     """Put the host that `auto` means into every step that has one."""
-    return replace(job, steps=tuple(_settled(step) for step in job.steps))
+    return replace(job, steps=tuple(settled_step(step) for step in job.steps))
 
 
 def require_hosts(job: Job) -> None:
@@ -23,7 +23,8 @@ def require_hosts(job: Job) -> None:
         provider(name).require()
 
 
-def _settled(step: Step) -> Step:
+def settled_step(step: Step) -> Step:
+    """Put the host that `auto` means into a step that has one."""
     asked = _host(step)
     if asked is None:
         return step

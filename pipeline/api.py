@@ -1,0 +1,144 @@
+"""The Python call: the same as the command line, with the same values.
+
+    from react1 import Edit, load_preset, run
+
+    result = run(
+        load_preset("emotion-edit"),
+        source="interview.mp4",
+        edits=[Edit(in_="00:00:12.400", out="00:00:15.800", prompt="happy", temperature=0.7)],
+    )
+    print(result.output, result.segments[0].request_id)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .edit import Edit
+from .kinds import Value
+from .preset.load import load_job
+from .preset.model import Job
+from .preset.shipped import Preset, find_preset
+from .registry import NodeInfo, load_registry
+from .run.events import Silent, Watcher
+from .run.outcome import RunResult
+from .settings import home_folder, max_cost_usd
+
+if TYPE_CHECKING:
+    from .store.store import Store
+
+
+def load_preset(name: str | Path) -> Preset:
+    """Give a shipped preset by its name, or a preset of your own by its path.
+
+    Raises:
+        PresetError: there is no such preset, or it is wrong; all problems at once.
+    """
+    return find_preset(str(name), registry=load_registry(), base=Path.cwd())
+
+
+def run(
+    what: str | Path | Preset,
+    /,
+    *,
+    edits: Sequence[Edit | str] = (),
+    provider: str | None = None,
+    out: str | Path | None = None,
+    max_cost: float | None = None,
+    yes: bool = False,
+    home: str | Path | None = None,
+    watcher: Watcher | None = None,
+    **inputs: Any,
+) -> RunResult:
+    """Run a preset or a job and wait for it.
+
+    Args:
+        what: a preset, the name of a shipped one, or the path of a preset or a job.
+        edits: the segments, as `Edit` or as `IN-OUT:PROMPT[:TEMPERATURE]`.
+        provider: `auto`, `local`, `segmind` or `sync`; default: as the preset says.
+        out: where the film goes; relative to the current folder.
+        max_cost: the most that the run may cost, in USD.
+        yes: whether a file that stands where the film goes may be replaced.
+        home: the folder of store and runs; default REACT1_HOME, else the user's data folder.
+        watcher: gets every event of the run.
+        inputs: what the preset asks for, such as `source`.
+
+    Raises:
+        React1Error: by what can be done about it (errors.py); its `exit_status` is the command line's.
+    """
+    from .run.execute import Options, execute
+
+    job = _job(what, edits, provider, out, inputs)
+    options = Options(
+        home_folder(home), replace=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent()
+    )
+    return _wait_for(lambda: asyncio.run(execute(job, options)))
+
+
+def run_node(
+    info: NodeInfo,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Value | list[Value] | None],
+    home: str | Path | None = None,
+) -> Value | list[Value]:
+    """Run one node by itself, stored results first: what a node editor does with each box.
+
+    Raises:
+        React1Error: what the node raised; PresetError for parameters that it refuses.
+    """
+    from .run.single import run_single
+
+    return run_single(info, params, inputs, _store(home))
+
+
+def _store(home: str | Path | None) -> Store:
+    from .store.store import Store
+
+    return Store(home_folder(home))
+
+
+def _job(
+    what: str | Path | Preset,
+    edits: Sequence[Edit | str],
+    provider: str | None,
+    out: str | Path | None,
+    inputs: Mapping[str, Any],
+) -> Job:
+    place = what.place if isinstance(what, Preset) else str(what)
+    given = {name: str(value) if isinstance(value, Path) else value for name, value in inputs.items()}
+    return load_job(
+        place,
+        registry=load_registry(),
+        inputs=given,
+        edits=edits,
+        provider=provider,
+        out=str(out) if out else None,
+        base=Path.cwd(),
+    )
+
+
+def _wait_for(work: Any) -> RunResult:
+    """Run where no event loop runs: here, or, inside a notebook, in a thread of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        result: RunResult = work()
+        return result
+    box: dict[str, Any] = {}
+
+    def inside() -> None:
+        try:
+            box["result"] = work()
+        except BaseException as error:  # handed to the caller's thread
+            box["error"] = error
+
+    thread = threading.Thread(target=inside)
+    thread.start()
+    thread.join()
+    if "error" in box:
+        raise box["error"]
+    return box["result"]  # type: ignore[no-any-return]
