@@ -1,0 +1,112 @@
+"""Between the passes: choose the face, lay out the output, and give each of its frames a pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BadInput
+from .arrays import Curve, Points
+from .expression import Expression
+from .frame import FaceFrame
+from .frames import Look
+from .occlusion import covered
+from .perform import own_speech, perform
+from .pose import Pose
+from .ramp import ramps, smoothstep
+from .scout import Scouted
+from .smooth import smooth_track
+from .sound import Sound
+from .speaker import choose
+from .sync import Plan, plan, span_shown
+from .track import Track, bridge, follow, join
+
+TURNED_DEG = (32.0, 48.0)
+"""Between these angles of the head the edit fades out: the far half of the face is guessed."""
+
+
+@dataclass(frozen=True)
+class Direction:
+    """What the second pass does."""
+
+    plan: Plan
+    poses: tuple[Pose | None, ...]
+    """One per output frame; None leaves it alone."""
+    line: tuple[Points | None, ...]
+    """The chosen face, one per input frame."""
+    span: tuple[int, int]
+    frames_with_face: int
+    said: tuple[str, ...]
+
+
+def direct(
+    scouted: Scouted, look: Look, sound: Sound | None, expression: Expression, span: tuple[int, int] | None, name: str
+) -> Direction:
+    """Decide everything about a take but its pixels.
+
+    Raises:
+        BadInput: the clip has no frame or the span none of its frames, or no face is seen in the span.
+    """
+    count, fps = len(scouted.sightings), look.fps
+    first, last = _checked(span, count, name)
+    layout = plan(expression.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
+    output_span = span_shown(expression.sync_mode, (first, last), count, len(layout.frames))
+    tracks = [track for track in join(sighting.faces for sighting in scouted.sightings) if _within(track, first, last)]
+    if not tracks:
+        raise BadInput(
+            f"no face found in frames {first} to {last - 1} of {name}; "
+            "choose a span that shows a face from the front, at least 30 px between the eyes"
+        )
+    said: list[str] = []
+    chosen = choose(tracks, sound, count, fps, expression.auto_active_speaker_detection, said)
+    found = follow(chosen, tracks, count)
+    line = smooth_track(bridge(found, float(fps)), float(fps))
+    active = _active(line, layout, output_span)
+    if expression.occlusion_detection_enabled:
+        active &= ~_covered_frames(scouted, found, said)[list(layout.frames)]
+    weights = ramps(active, fps) * _frontal(line, said)[list(layout.frames)]
+    voice = own_speech(sound, layout, line, fps, said) if sound is not None else None
+    poses = perform(line, layout, weights, voice, expression, fps)
+    seen = sum(points is not None for points in found[first:last])
+    if seen < last - first:
+        said.append(f"no face in {last - first - seen} of {last - first} frames; those keep their expression")
+    return Direction(layout, tuple(poses), tuple(line), output_span, seen, tuple(said))
+
+
+def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:
+    if count == 0:
+        raise BadInput(f"{name} has no frames that can be decoded")
+    first, last = span if span is not None else (0, count)
+    if not 0 <= first < last <= count:
+        raise BadInput(f"span {first} to {last} does not lie in the {count} frames of {name}")
+    return first, last
+
+
+def _within(track: Track, first: int, last: int) -> bool:
+    return any(first <= number < last for number in track.points)
+
+
+def _active(line: list[Points | None], layout: Plan, span: tuple[int, int]) -> NDArray[np.bool_]:
+    inside = [span[0] <= number < span[1] for number in range(len(layout.frames))]
+    return np.array([here and line[shown] is not None for here, shown in zip(inside, layout.frames, strict=True)])
+
+
+def _covered_frames(scouted: Scouted, found: list[Points | None], said: list[str]) -> NDArray[np.bool_]:
+    glances = []
+    for sighting, points in zip(scouted.sightings, found, strict=True):
+        own = [one for face, one in zip(sighting.faces, sighting.glances, strict=True) if face is points]
+        glances.append(own[0] if own else None)
+    hidden = covered(glances)
+    if hidden.any():
+        said.append(f"something covers the face in {int(hidden.sum())} frames; those keep their expression")
+    return hidden
+
+
+def _frontal(line: list[Points | None], said: list[str]) -> Curve:
+    turned = np.array([0.0 if points is None else abs(FaceFrame(points).yaw_deg) for points in line])
+    weights = 1 - smoothstep((turned - TURNED_DEG[0]) / (TURNED_DEG[1] - TURNED_DEG[0]))
+    if (weights < 0.5).any():
+        said.append(f"the head is turned away in {int((weights < 0.5).sum())} frames; the expression fades out there")
+    return weights

@@ -1,0 +1,116 @@
+"""The lips: eleven columns from corner to corner, four rings each, moved by the mouth's units and by speech.
+
+Each column of the upper and of the lower lip moves as one; what opens the mouth is shared between the two lips, and
+the larger share of the lower one is the jaw's.
+Source  Which unit moves what: Ekman & Friesen, FACS (1978). The sizes were set by eye.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import Curve, Points
+from .frame import FaceFrame, MouthShape
+from .points import LOWER_LIP, UPPER_LIP
+from .pose import Pose
+
+REST_LIFT, REST_WIDTH = -0.03, 0.80
+"""A mouth at rest: corners a little below the middle, and this wide, in units."""
+
+
+@dataclass(frozen=True)
+class LipMoves:
+    """Moves of the lips' columns in units, and what follows from them."""
+
+    upper: Points
+    """(11, 2)."""
+    lower: Points
+    """(11, 2)."""
+    tighten: float
+    """How far the outer borders come to the line of the mouth, as a share of the lips' thickness (AU23)."""
+    jaw: float
+    """How far the chin goes down, in units."""
+
+
+def smile_room(shape: MouthShape, calm: float) -> tuple[float, float]:
+    """Tell how much more a mouth can smile, up and sideways: little where it smiles already, about 1 at rest."""
+    lift = float(np.clip((0.25 - shape.lift * (1 - calm)) / 0.24, 0.12, 1.1))
+    width = float(np.clip((1.20 - shape.width) / 0.32, 0.10, 1.1))
+    return lift, width
+
+
+def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
+    """Work out how the columns of the lips move for a pose."""
+    across = _across(frame)
+    upper, lower = _expression(pose, across)
+    now = MouthShape.of(frame)
+    opening = _opening_moves(frame, pose, across, now.gap, lower[:, 1] - upper[:, 1])
+    more = pose.gap - now.gap
+    share = 0.15 + 0.12 * min(1.0, pose.unit("AU26")) if more >= 0 else 0.40
+    upper[:, 1] -= share * opening
+    lower[:, 1] += (1 - share) * opening
+    narrow = across * (0.06 + 0.25 * min(1.0, pose.unit("AU18"))) * max(0.0, more)
+    upper[:, 0] -= narrow
+    lower[:, 0] -= narrow
+    jaw = 0.85 * (1 - share) * more if more >= 0 else 0.35 * more
+    return LipMoves(upper, lower, 0.30 * pose.unit("AU23"), jaw)
+
+
+def lip_points(frame: FaceFrame, moves: LipMoves) -> Points:
+    """Spread the columns' moves over the rings of both lips, (478, 3) in units; other points stay."""
+    local, spread = frame.local, np.zeros_like(frame.local)
+    rounding = 1 - np.abs(_across(frame)) ** 4
+    for ring, share in enumerate((1.0, 0.66, 0.33, 0.0)):
+        upper, lower = UPPER_LIP[ring], LOWER_LIP[ring]
+        spread[upper, :2], spread[lower, :2] = moves.upper, moves.lower
+        thick = share * moves.tighten * rounding
+        spread[upper, 1] += thick * (local[UPPER_LIP[3], 1] - local[UPPER_LIP[0], 1])
+        spread[lower, 1] -= thick * (local[LOWER_LIP[0], 1] - local[LOWER_LIP[3], 1])
+    for end in (0, -1):
+        spread[UPPER_LIP[:, end], :2] = (moves.upper[end] + moves.lower[end]) / 2
+    return spread
+
+
+def _across(frame: FaceFrame) -> Curve:
+    columns = frame.local[UPPER_LIP[0], 0]
+    middle, half = (columns[0] + columns[-1]) / 2, max(1e-6, float(columns[-1] - columns[0]) / 2)
+    across: Curve = np.clip((columns - middle) / half, -1, 1)
+    return across
+
+
+def _expression(pose: Pose, across: Curve) -> tuple[Points, Points]:
+    unit = pose.unit
+    room_up, room_out = smile_room(pose.rest, pose.calm)
+    corner_down = pose.calm * (pose.rest.lift - REST_LIFT) - 0.130 * room_up * unit("AU12") + 0.110 * unit("AU15")
+    corner_out = (
+        -0.3 * pose.calm * (pose.rest.width - REST_WIDTH)
+        + 0.085 * room_out * unit("AU12")
+        + 0.075 * unit("AU20")
+        - 0.010 * unit("AU15")
+        - 0.035 * unit("AU23")
+        - 0.085 * unit("AU18")
+        + pose.widen / 2
+    )
+    to_corner = np.abs(across) ** 1.7
+    bow = 1 - across**2
+    both = np.stack([corner_out * across, corner_down * to_corner], 1)
+    upper, lower = both.copy(), both.copy()
+    upper[:, 1] += 0.012 * unit("AU12") * (1 - to_corner)
+    upper[:, 1] -= 0.085 * unit("AU10") * (1 - np.abs(across) ** 3) * (0.75 + 0.25 * np.clip(2 * np.abs(across), 0, 1))
+    upper[:, 1] -= (0.020 * unit("AU9") + 0.030 * unit("AU17")) * bow
+    lower[:, 1] += 0.030 * unit("AU12") * (1 - to_corner)
+    lower[:, 1] -= 0.060 * unit("AU17") * bow
+    return upper, lower
+
+
+def _opening_moves(frame: FaceFrame, pose: Pose, across: Curve, gap: float, opened: Curve) -> Curve:
+    """Give what each column still lacks of the opening that is wanted, after `opened` by the units."""
+    columns = np.maximum(0.0, frame.local[LOWER_LIP[3], 1] - frame.local[UPPER_LIP[3], 1])
+    if pose.gap < gap:
+        wanted = columns * (pose.gap / max(gap, 1e-6))
+    else:
+        wanted = columns + (pose.gap - gap) * np.sqrt(np.clip(1 - across**2, 0, 1))
+    lacking: Curve = np.maximum(wanted, 0.0) - (columns + opened)
+    return lacking

@@ -1,0 +1,114 @@
+"""One pose per frame: the emotion, played by temperature and ramp, over a mouth that speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from .arrays import Curve, Points
+from .emotions import HEAD_MOVES, RECIPES, HeadMove, gain
+from .expression import Expression
+from .frame import FaceFrame, MouthShape
+from .pose import Pose
+from .smooth import resting_shapes
+from .sound import Sound
+from .speech import Speech, correlation, speech
+from .sync import Plan
+
+PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.06, 0.32, 0.16, 0.26
+"""Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
+WIDEN = 0.05
+"""How much a voice spreads or rounds the lips, in units."""
+OWN_TIMING = 0.40
+"""From this correlation on a mouth already speaks the voice."""
+TALKS_UNITS = 0.02
+"""A gap that varies by this much, as a standard deviation, is speech."""
+
+
+def own_speech(
+    sound: Sound, layout: Plan, line: Sequence[Points | None], fps: Fraction, said: list[str]
+) -> Speech | None:
+    """Listen to the voice for each frame of the output; None where the mouth in the picture already speaks it.
+
+    A mouth that follows the voice by itself is better than any that could be drawn, so it keeps its timing.
+    """
+    heard = speech(sound.mono(), sound.rate, len(layout.frames), fps)
+    if layout.frames == tuple(range(len(line))):
+        seen = [
+            (number, MouthShape.of(FaceFrame(points)).gap) for number, points in enumerate(line) if points is not None
+        ]
+        numbers, gaps = [number for number, _ in seen], np.array([gap for _, gap in seen])
+        match = correlation(gaps, heard.open[numbers], fps)
+        if match >= OWN_TIMING:
+            said.append(f"the mouth already speaks this voice (correlation {match:.2f}); it keeps its own timing")
+            return None
+    return heard
+
+
+def perform(
+    line: Sequence[Points | None],
+    layout: Plan,
+    weights: Curve,
+    voice: Speech | None,
+    expression: Expression,
+    fps: Fraction,
+) -> list[Pose | None]:
+    """Give a pose for each frame of the output; None where its weight is 0.
+
+    Args:
+        line: the face in each frame of the input.
+        layout: which input frame each output frame shows.
+        weights: 0 to 1 for each output frame.
+        voice: what moves the lips, on the output's clock; None keeps the mouth's own timing.
+        expression: the emotion, its temperature and its region.
+        fps: frames per second.
+    """
+    shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in line]
+    resting = resting_shapes(shapes, float(fps))
+    talks = voice is not None or float(np.std([shape.gap for shape in shapes if shape is not None])) > TALKS_UNITS
+    poses: list[Pose | None] = []
+    for number, shown in enumerate(layout.frames):
+        shape, rest, weight = shapes[shown], resting[shown], float(weights[number])
+        if shape is None or rest is None or weight <= 0:
+            poses.append(None)
+            continue
+        opened = None if voice is None else float(voice.open[number])
+        widen = 0.0 if voice is None else WIDEN * weight * float(voice.spread[number])
+        poses.append(pose_for(expression, shape, rest, weight, opened=opened, widen=widen, talks=talks))
+    return poses
+
+
+def pose_for(
+    expression: Expression,
+    shape: MouthShape,
+    rest: MouthShape,
+    weight: float,
+    *,
+    opened: float | None = None,
+    widen: float = 0.0,
+    talks: bool = False,
+) -> Pose:
+    """Give the pose of one frame.
+
+    Args:
+        expression: the emotion, its temperature and its region.
+        shape: the mouth in this frame.
+        rest: the mouth around this frame without its speech.
+        weight: the ramp, 0 to 1.
+        opened: how far a voice opens the mouth, 0 to 1; None keeps the mouth's own opening.
+        widen: how much a voice spreads (or rounds, below 0) the lips, in units.
+        talks: whether the mouth speaks in this clip, so that an open jaw leaves room for its words.
+    """
+    recipe, head = RECIPES[expression.prompt], HEAD_MOVES[expression.prompt]
+    played = gain(expression.temperature) * weight
+    units = {name: amount * played for name, amount in recipe.units.items()}
+    calm = recipe.calm * played
+    jaw = JAW_TALKING if talks else JAW_STILL
+    parted = PARTED * units.get("AU25", 0.0) + jaw * units.get("AU26", 0.0)
+    gap = max(0.0, shape.gap - calm * rest.gap) + parted
+    if opened is not None:
+        gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * opened
+    lean = HeadMove(head.roll_deg * played, head.right * played, head.down * played, head.growth * played)
+    return Pose(expression.model_mode, weight, units, calm, rest, gap, widen, lean)

@@ -1,0 +1,64 @@
+"""The first pass: every frame is looked at once, small, and only landmarks are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+from .arrays import Image, Points
+from .colour import to_rgb
+from .faces import FaceFinder
+from .frame import FaceFrame
+from .frames import Frames, Look, picture_of
+from .occlusion import Glance, glance
+
+LONG_SIDE_PX = 1280
+"""Faces are looked for in pictures of at most this size; a small face gets a second look at full size."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """The faces of one frame, and where asked for, how each one's skin looked."""
+
+    faces: tuple[Points, ...]
+    """(478, 3) px of the full frame each."""
+    glances: tuple[Glance, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scouted:
+    """What the first pass found, one sighting per frame of the input."""
+
+    sightings: tuple[Sighting, ...]
+
+
+def scout(frames: Frames, look: Look, progress: Callable[[float], None], *, patches: bool) -> Scouted:
+    """Look for faces in every frame; `patches` keeps a small picture of each, for occlusion."""
+    sightings: list[Sighting] = []
+    expected = max(1, frames.expected)
+    with FaceFinder() as finder:
+        for frame in frames.all():
+            sightings.append(_sight(finder, frame, look, patches))
+            progress(min(1.0, len(sightings) / expected))
+    return Scouted(tuple(sightings))
+
+
+def _sight(finder: FaceFinder, frame: VideoFrame, look: Look, patches: bool) -> Sighting:
+    picture, scale = _small(frame, look)
+    faces = finder.find(picture)
+    glances = tuple(glance(picture, FaceFrame(face)) for face in faces) if patches else ()
+    return Sighting(tuple((face * scale).astype(np.float64) for face in faces), glances)
+
+
+def _small(frame: VideoFrame, look: Look) -> tuple[Image, float]:
+    import cv2
+
+    picture = to_rgb(picture_of(frame), (0, 0, look.width, look.height), look)
+    scale = max(look.width, look.height) / LONG_SIDE_PX
+    if scale <= 1:
+        return picture, 1.0
+    size = (round(look.width / scale), round(look.height / scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale

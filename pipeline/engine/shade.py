@@ -1,0 +1,128 @@
+"""Folds: soft warm lines where skin creases, without which a moved face looks like rubber.
+
+The values are as strong as they can be: stronger ones look painted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import Plane, Points
+from .frame import FaceFrame
+from .layer import box_around
+from .points import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
+from .pose import Pose
+from .warp import Warped
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A line of the skin for each side of the face."""
+
+    weights: dict[str, float]
+    """Action unit → depth at amplitude 1; they add up."""
+    path: tuple[tuple[str, float, float], ...]
+    """(anchor, outward, down): offsets in units."""
+    width: float = 1.0
+    on_lips: bool = False
+    """Whether the edit region `lips` has it."""
+
+
+FOLDS = (
+    Fold(
+        {"AU12": 0.12, "AU10": 0.10, "AU9": 0.04, "AU11": 0.07},
+        (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
+        1.6,
+    ),
+    Fold({"AU15": 0.09}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
+    Fold({"AU4": 0.12, "AU9": 0.03}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
+    Fold({"AU9": 0.12}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
+    Fold({"AU9": 0.11}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
+    Fold({"AU6": 0.11}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
+    Fold({"AU6": 0.11}, (("eye corner", 0.09, 0.04), ("eye corner", 0.17, 0.07))),
+)
+FOREHEAD_DEPTH, SEAM_DEPTH = 0.10, 0.42
+WARM = 0.72
+"""Red loses only this share of what green and blue lose."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    places_px: Points
+    depth: float
+    width: float
+
+
+def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
+    """Darken the folds that the units of a pose make, in place."""
+    import cv2
+
+    lines = [line for line in _lines(warped.places_px, frame, pose) if line.depth > 0.01]
+    if not lines:
+        return
+    unit_px = frame.unit_px
+    box = box_around(np.concatenate([line.places_px for line in lines]), 0.12 * unit_px, warped.picture.shape)
+    if box is None:
+        return
+    left, top, right, bottom = box
+    depth = cv2.resize(_drawn(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    kept = cv2.merge([255 - (depth * WARM).astype(np.uint8), 255 - depth, 255 - depth])
+    part = np.ascontiguousarray(warped.picture[top:bottom, left:right])
+    warped.picture[top:bottom, left:right] = cv2.multiply(part, kept, scale=1 / 255)
+
+
+def _drawn(lines: list[_Line], box: tuple[int, int, int, int], unit_px: float) -> Plane:
+    import cv2
+
+    scale = 0.5 if unit_px > 60 else 1.0
+    left, top, right, bottom = box
+    plane = np.zeros((max(1, int((bottom - top) * scale)), max(1, int((right - left) * scale))), np.uint8)
+    for line in lines:
+        fixed = np.round((line.places_px - np.array([left, top])) * scale * 16).astype(np.int32)
+        value = int(255 * min(0.6, line.depth * 1.7))
+        thick = max(1, round(0.026 * line.width * unit_px * scale))
+        stroke = np.zeros_like(plane)
+        cv2.polylines(stroke, [fixed], False, value, thick, cv2.LINE_AA, 4)
+        np.maximum(plane, stroke, out=plane)
+    soft: Plane = cv2.GaussianBlur(plane, (0, 0), max(0.7, 0.020 * unit_px * scale))
+    return soft
+
+
+def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
+    right, down = frame.plane_px
+    for side in SIDES:
+        anchors = _anchors(places, side)
+        for fold in FOLDS:
+            if pose.mode == "lips" and not fold.on_lips:
+                continue
+            depth = sum(weight * pose.unit(unit) for unit, weight in fold.weights.items())
+            path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
+            yield _Line(np.array(path), depth, fold.width)
+    if pose.mode != "lips":
+        yield from _forehead(places, frame, pose)
+    if pose.gap < 0.03:
+        seam = (places[UPPER_LIP[3]] + places[LOWER_LIP[3]]) / 2
+        yield _Line(seam, SEAM_DEPTH * pose.weight * (1 - pose.gap / 0.03), 0.75)
+
+
+def _anchors(places: Points, side: int) -> dict[str, Points]:
+    anchors = {name: places[list(ids[side])].mean(0) for name, ids in ANCHORS.items()}
+    anchors["nasolabial"] = anchors["nostril"] * 0.55 + anchors["mouth corner"] * 0.45
+    anchors["nose root"], anchors["nose middle"], anchors["nose bridge"] = places[[NOSE_ROOT, 6, NOSE_BRIDGE]]
+    return anchors
+
+
+def _forehead(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
+    right, down = frame.plane_px
+    middle = (places[107] + places[336]) / 2
+    half = right * (0.42 if pose.unit("AU2") > 0.3 * pose.unit("AU1") else 0.20)
+    for above in (0.16, 0.28):
+        path = [
+            middle - half - down * (above - 0.02),
+            middle - down * (above + 0.02),
+            middle + half - down * (above - 0.02),
+        ]
+        yield _Line(np.array(path), FOREHEAD_DEPTH * min(pose.unit("AU1"), 1.0), 1.2)

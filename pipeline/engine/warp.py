@@ -1,0 +1,154 @@
+"""Bend the picture: the landmarks' moves become a field over the pixels, and one remap draws the new face.
+
+The field is painted on a coarse grid and smoothed, which hides the edges of the triangles; over the lips, where it
+breaks at the line of the mouth, it is painted once more at full resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import mesh
+from .arrays import Field, Ids, Image, Points
+from .frame import FaceFrame
+from .head import collar_share, rigid_moves_px
+from .points import INNER_LIPS, OVAL, SKIN_COUNT
+from .pose import Pose
+from .raster import paint, signed_areas
+
+GRID_STEPS = 48
+"""Cells of the coarse grid per unit."""
+STILL_PX = 0.05
+"""Moves below this are none."""
+RING, OUTER_RING = 1.45, 2.6
+"""Where the rings lie around the face, as a multiple of its oval."""
+FACE_RING = 1.38
+_IRIS_CENTRES = (468, 473)
+
+
+@dataclass(frozen=True)
+class Warped:
+    """The bent part of a picture and where it lies."""
+
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom in pixels of the picture, ends excluded."""
+    picture: Image
+    """A new array of the box's size."""
+    places_px: Points
+    """Where the landmarks of the skin are now, (468, 2), from the box's corner."""
+    moves_px: Points
+    """How far they moved, (468, 2)."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    triangles: Ids
+    before: Points
+    after: Points
+
+
+def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped | None:
+    """Bend a picture so that the landmarks move; None where nothing moves by as much as can be seen.
+
+    Args:
+        picture: (height, width, 3) RGB; not changed.
+        frame: the face in it.
+        moves: (478, 3) in units, from moves.py.
+        pose: tells the edit region and the head's move.
+    """
+    import cv2
+
+    shape = _shape(frame, moves, pose)
+    moving = np.abs(shape.after - shape.before).max(1) > STILL_PX
+    triangles = shape.triangles[moving[shape.triangles].any(1)]
+    box = _box(shape, triangles, picture)
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    shape = _Shape(_mirrored_first(triangles, shape), shape.before, shape.after)
+    field = _coarse_field(shape, frame, box)
+    _sharpen_lips(field, shape, frame, box)
+    across = field[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
+    along = field[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
+    drawn = cv2.remap(picture, across, along, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    places = shape.after[:SKIN_COUNT] - np.array([left, top])
+    return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
+
+
+def _shape(frame: FaceFrame, moves: Points, pose: Pose) -> _Shape:
+    seen = frame.points_px[:, :2]
+    skin, eyes = seen[:SKIN_COUNT], seen[list(_IRIS_CENTRES)]
+    moved = frame.to_image_px(moves)
+    skin_moves, eye_moves = moved[:SKIN_COUNT], moved[list(_IRIS_CENTRES)]
+    oval = seen[OVAL]
+    centre = (oval.min(0) + oval.max(0)) / 2
+    if pose.mode != "head":
+        ring = centre + (oval - centre) * FACE_RING
+        before = np.concatenate([skin, eyes, ring])
+        return _Shape(
+            mesh.face_in_place(), before, before + np.concatenate([skin_moves, eye_moves, np.zeros_like(ring)])
+        )
+    first, second = centre + (oval - centre) * RING, centre + (oval - centre) * OUTER_RING
+    skin_moves = skin_moves + rigid_moves_px(frame, pose.head, skin + skin_moves)
+    eye_moves = eye_moves + rigid_moves_px(frame, pose.head, eyes + eye_moves)
+    first_moves = rigid_moves_px(frame, pose.head, first) * collar_share(frame, first)
+    before = np.concatenate([skin, eyes, first, second])
+    after = before + np.concatenate([skin_moves, eye_moves, first_moves, np.zeros_like(second)])
+    return _Shape(mesh.head_in_place(), before, after)
+
+
+def _box(shape: _Shape, triangles: Ids, picture: Image) -> tuple[int, int, int, int] | None:
+    if not len(triangles):
+        return None
+    used = np.unique(triangles)
+    around = np.concatenate([shape.before[used], shape.after[used]])
+    left, top = np.maximum(0, np.floor(around.min(0) - 2)).astype(int).tolist()
+    right, bottom = np.minimum([picture.shape[1], picture.shape[0]], np.ceil(around.max(0) + 3)).astype(int).tolist()
+    return (left, top, right, bottom) if right - left >= 8 and bottom - top >= 8 else None
+
+
+def _mirrored_first(triangles: Ids, shape: _Shape) -> Ids:
+    """Put triangles that the moves turn over at the front, so that sound ones are painted over them."""
+    mirrored = signed_areas(triangles, shape.before) * signed_areas(triangles, shape.after) <= 0
+    return np.concatenate([triangles[mirrored], triangles[~mirrored]])
+
+
+def _coarse_field(shape: _Shape, frame: FaceFrame, box: tuple[int, int, int, int]) -> Field:
+    import cv2
+
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    step = max(1.0, frame.unit_px / GRID_STEPS)
+    columns, rows = max(2, round(width / step)), max(2, round(height / step))
+    cell = np.array([width / columns, height / rows])
+    places = (shape.after - np.array([left, top]) + 0.5) / cell - 0.5
+    field, _ = paint(shape.triangles, places, shape.before - shape.after, (rows, columns))
+    smooth = cv2.GaussianBlur(field, (0, 0), 0.8)
+    large: Field = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return large
+
+
+def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: tuple[int, int, int, int]) -> None:
+    import cv2
+
+    corner, margin = np.array(box[:2]), max(1.0, frame.unit_px / GRID_STEPS)
+    opening = shape.after[INNER_LIPS] - corner
+    left, top = np.maximum(0, np.floor(opening.min(0) - margin)).astype(int).tolist()
+    right, bottom = np.minimum(field.shape[1::-1], np.ceil(opening.max(0) + margin)).astype(int).tolist()
+    if right <= left or bottom <= top:
+        return
+    here = np.array([left, top])
+    triangles = _mirrored_first(mesh.around_lips(), shape)
+    sharp, covered = paint(
+        triangles, shape.after - corner - here, shape.before - shape.after, (bottom - top, right - left)
+    )
+    # Slivers between lip points that lie on one another leave single wrong cells.
+    sharp = cv2.merge([cv2.medianBlur(np.ascontiguousarray(sharp[..., axis]), 5) for axis in (0, 1)])
+    mask = covered.astype(np.float32)
+    cv2.fillPoly(mask, [np.round(opening - here).astype(np.int32)], 1.0)
+    mask = cv2.GaussianBlur(cv2.erode(mask, None), (0, 0), 1.0)[..., None]
+    mask[mask > 0.99] = 1.0
+    part = field[top:bottom, left:right]
+    field[top:bottom, left:right] = part * (1 - mask) + sharp * mask
