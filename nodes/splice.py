@@ -1,0 +1,61 @@
+"""Put the takes back into the source timeline; what was not edited is not touched.
+
+Takes   the source and its conformed takes; a take that kept its original footage changes nothing.
+Gives   a film of the same container, frame count and times, checked against the source before it is kept.
+Raises  ToolFailed when no way gives a film that passes its checks; BadInput when the source has no picture.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..pipeline.errors import PresetError
+from ..pipeline.file import OutPath
+from ..pipeline.kinds import Media, Take
+from ..pipeline.node import Params, Room, Work
+
+
+class SpliceParams(Params):
+    """Where the film goes; its container is the source's."""
+
+    out: OutPath | None = Field(default=None, description="where the film is wanted (default: beside the source)")
+
+
+class Splice:
+    """Replace the spans of all takes in one pass."""
+
+    name: ClassVar[str] = "splice"
+    version: ClassVar[int] = 1
+    kind: ClassVar[Work] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+
+    def run(self, room: Room, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
+        """Give the film; how it was made stands in `figures["splice"]`, and in `said` where it matters."""
+        from ..pipeline.media.ffmpeg import ffmpeg_path
+        from ..pipeline.media.probe import probe
+        from ..pipeline.splicing.film import splice
+
+        used = [take for take in takes if take.status == "done"]
+        loose = [take.segment.name for take in used if not take.conformed]
+        if loose:
+            raise PresetError(
+                f"splice got takes that are not on the source's grid ({loose[0]}): put a conform step before it"
+            )
+        if not used:
+            said = (*source.said, "no take changed anything: the film is the source")
+            return source.model_copy(update={"said": said, "figures": {**source.figures, "splice": UNTOUCHED}})
+        film = splice(room, ffmpeg_path(), source, used)
+        file = room.keep(film.path)
+        made = probe(room.path(file), file)
+        return made.model_copy(
+            update={
+                "figures": {**source.figures, "splice": film.figures},
+                "said": (*source.said, *film.said),
+                "start_timecode": source.start_timecode,
+            }
+        )
+
+
+UNTOUCHED = {"way": "untouched", "reason": "no take changed anything"}

@@ -1,0 +1,184 @@
+"""Put takes back into a film: choose the way, take it, check the result, or take the next best way.
+
+Takes   a source, the takes' frames as `Insert`s, and perhaps new sound.
+Gives   `Film`: a checked file, its figures and what the user should hear.
+Raises  ToolFailed where no way gives a result that passes the checks; BadInput where the source has no frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from av.video.frame import VideoFrame
+
+from ..errors import BadInput, ToolFailed
+from ..kinds import Media, Take, VideoStream
+from ..node import Room
+from . import encoders, frames, verify
+from .boxes import Unsuited
+from .frames import Insert
+from .grid import Grid, read_grid
+from .reencode import encode, new_samples
+from .remux import remux_argv
+from .surgery import rewrite
+
+_BOXED = (".mp4", ".mov", ".m4v", ".3gp", ".qt")
+_WHOLE_DECODE_S = 180
+
+
+@dataclass(frozen=True)
+class Film:
+    """A finished film in the room's own folder, not yet kept."""
+
+    path: Path
+    figures: dict[str, Any]
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Job:
+    room: Room
+    ffmpeg: str
+    media: Media
+    video: VideoStream
+    source: Path
+    inserts: tuple[Insert, ...]
+
+    @property
+    def place(self) -> int:
+        """The picture's place among the file's picture tracks."""
+        return sum(other.kind == "video" and other.index < self.video.index for other in self.media.others)
+
+    def span(self) -> list[str]:
+        """Spell the part of the film that is decoded strictly: all of it, unless it is long."""
+        if self.media.duration_s <= _WHOLE_DECODE_S:
+            return []
+        times = self.video.timestamps.array
+        first, last = min(i.start for i in self.inserts), max(i.end for i in self.inserts)
+        start = float(times[max(first - 300, 0)] * self.video.time_base - self.media.start_s)
+        end = float(times[min(last + 300, len(times) - 1)] * self.video.time_base - self.media.start_s)
+        return ["-ss", f"{max(start, 0):.6f}", "-to", f"{end:.6f}"]
+
+
+def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film:
+    """Replace the pictures of the takes' spans; every other stream is carried over.
+
+    The takes (at least one) are conformed: each file holds one frame per source frame of its span and handles.
+    """
+    if media.video is None:
+        raise BadInput("the source has no picture to splice into")
+    job = _Job(room, ffmpeg, media, media.video, room.path(media.file), tuple(_insert(room, take) for take in takes))
+    before = verify.read(job.source, media.video.index)
+    reason = "the packet-exact way is not built for this file"
+    for way in (_boxed, _remuxed):
+        try:
+            made, encoded, notes = way(job)
+        except Unsuited as unsuited:
+            reason = str(unsuited)
+            continue
+        checked = verify.compare(before, verify.read(made, media.video.index), new_sound=False, same_packets=None)
+        fault = checked.fault or _strict_fault(job, made)
+        if fault:
+            reason = fault
+            continue
+        return _finished(job, made, "reencoded-picture", reason, encoded, checked, notes)
+    raise ToolFailed(f"no way of splicing gave a film that passed its checks: {reason}")
+
+
+def _insert(room: Room, take: Take) -> Insert:
+    segment = take.segment
+    return Insert(segment.start_frame, segment.end_frame, room.path(take.media.file), segment.head_frames)
+
+
+def _finished(
+    job: _Job, made: Path, way: str, reason: str, encoded: int, checked: verify.Checked, notes: Sequence[str]
+) -> Film:
+    figures = {
+        "way": way,
+        "reason": reason,
+        "copied_packets": checked.figures["packets"] - encoded,
+        "encoded_packets": encoded,
+        **checked.figures,
+        "frames": job.video.frame_count,
+        "strict_decode": True,
+    }
+    said = list(notes)
+    if way == "reencoded-picture":
+        said.insert(0, f"the whole picture stream was encoded again, visually lossless: {reason}")
+    if checked.lost:
+        said.append("could not be carried over: " + ", ".join(checked.lost))
+    return Film(made, figures, tuple(said))
+
+
+def _strict_fault(job: _Job, made: Path) -> str:
+    assert job.media.video is not None
+    index, span = job.media.video.index, job.span()
+    found = verify.strict_errors(job.room.call, job.ffmpeg, made, index, span)
+    if not found:
+        return ""
+    known = set(verify.strict_errors(job.room.call, job.ffmpeg, job.source, index, span))
+    fresh = [line for line in found if line not in known]
+    return f"a strict decode says: {fresh[0]}" if fresh else ""
+
+
+def _boxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
+    """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
+    if job.media.file.suffix not in _BOXED:
+        raise Unsuited(f"{job.media.file.suffix} files have no sample tables")
+    grid = read_grid(job.source, job.video.timestamps.array, job.place)
+    choice = encoders.choose(job.video, grid.reorder, job.media.file.suffix)
+    coded = job.room.new("pictures" + (".mov" if job.media.file.suffix in (".mov", ".qt") else ".mp4"))
+    count = encode(_stored(job, grid), coded, job.video, choice, 1 / job.video.rate, _share(job, grid.samples.count))
+    if count != grid.samples.count:
+        raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
+    made = job.room.new("film" + job.media.file.suffix)
+    rewrite(job.source, made, new_samples(grid, coded))
+    return made, count, _codec_notes(job, choice)
+
+
+def _stored(job: _Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
+    """Give every stored picture, the shown ones of the spans replaced, numbered in showing order."""
+    plates = frames.decoded(job.source, job.video.index, options=frames.AS_STORED)
+    for shown, frame in frames.merged(plates, job.inserts, -grid.hidden):
+        yield frame, shown + grid.hidden
+
+
+def _remuxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
+    """Encode all shown pictures and mux them beside the other streams."""
+    suffix = job.media.file.suffix
+    choice = encoders.choose(job.video, 0, suffix)
+    times = job.video.timestamps.array
+    coded = job.room.new("pictures.nut")
+
+    def shown() -> Iterator[tuple[VideoFrame, int]]:
+        for index, frame in frames.merged(frames.decoded(job.source, job.video.index), job.inserts):
+            if index >= len(times):
+                raise Unsuited(f"{len(times)} frames are promised, but more decode")
+            yield frame, int(times[index])
+
+    count = encode(shown(), coded, job.video, choice, job.video.time_base, _share(job, len(times)))
+    if count != len(times):
+        raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
+    made = job.room.new("film" + suffix)
+    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media))
+    return made, count, _codec_notes(job, choice)
+
+
+def _codec_notes(job: _Job, choice: encoders.Choice) -> tuple[str, ...]:
+    notes = []
+    if not choice.same_codec:
+        notes.append(f"{job.video.codec} has no encoder here: the pictures are now {choice.encoder}")
+    if choice.pix_fmt != job.video.pix_fmt:
+        notes.append(f"the pixel format changed from {job.video.pix_fmt} to {choice.pix_fmt}")
+    return tuple(notes)
+
+
+def _share(job: _Job, total: int) -> Any:
+    def each(count: int) -> None:
+        if count % 8 == 0:
+            job.room.progress(min(count / max(total, 1), 1) * 0.9)
+
+    return each

@@ -1,0 +1,82 @@
+"""The frames of a film in showing order, with takes in the place of their spans.
+
+Takes   paths; frames flow one by one, so memory does not grow with the film.
+Gives   `(index, frame)`: decoded `av.VideoFrame`s, the take's with the source frame's place.
+Raises  BadInput where a frame cannot be decoded; Unsuited where the decoder gives another count than the file promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.video.frame import VideoFrame
+
+from ..errors import BadInput
+from .boxes import Unsuited
+
+AS_STORED = {"ignore_editlist": "1"}
+"""Opens an MP4 so that every stored picture is given, on the track's own clock."""
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Frames for the span [start, end) of the film, counted as the reader counts them."""
+
+    start: int
+    end: int
+    path: Path
+    skip: int = 0
+    """Frames of `path` before the one that stands for `start`: the handle."""
+
+
+def decoded(
+    path: Path, stream_index: int | None = None, *, options: dict[str, str] | None = None, start_pts: int | None = None
+) -> Iterator[VideoFrame]:
+    """Decode one picture stream in showing order, from the keyframe at or before `start_pts`."""
+    with av.open(str(path), options=options or {}) as container:
+        stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
+        assert isinstance(stream, av.VideoStream)
+        stream.thread_type = "AUTO"
+        if start_pts is not None:
+            container.seek(start_pts, stream=stream, backward=True)
+        try:
+            yield from container.decode(stream)
+        except av.FFmpegError as error:
+            raise BadInput(f"the picture is damaged and cannot be decoded to its end: {error.strerror}") from error
+
+
+def merged(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:
+    """Number the source's frames from `first`, and give the takes' frames in their spans."""
+    spans = sorted(inserts, key=lambda insert: insert.start)
+    taken: Iterator[VideoFrame] | None = None
+    at = 0
+    for index, frame in enumerate(source, first):
+        while at < len(spans) and index >= spans[at].end:
+            at, taken = at + 1, None
+        if at == len(spans) or index < spans[at].start:
+            yield index, frame
+            continue
+        if taken is None:
+            taken = _from(spans[at], index - spans[at].start)
+        yield index, _fitted(next(taken, None), frame, spans[at])
+
+
+def _from(insert: Insert, ahead: int) -> Iterator[VideoFrame]:
+    with closing(decoded(insert.path)) as frames:  # type: ignore[type-var]
+        for index, frame in enumerate(frames):
+            if index >= insert.skip + ahead:
+                yield frame
+
+
+def _fitted(taken: VideoFrame | None, plate: VideoFrame, insert: Insert) -> VideoFrame:
+    if taken is None:
+        raise Unsuited(f"the take for frames {insert.start}–{insert.end} has too few frames")
+    if (taken.width, taken.height) != (plate.width, plate.height):
+        raise Unsuited(f"the take is {taken.width}x{taken.height}, the film {plate.width}x{plate.height}")
+    if taken.format.name != plate.format.name:
+        taken = taken.reformat(format=plate.format.name)
+    return taken

@@ -1,0 +1,83 @@
+"""The source's own grid of pictures: decode slots, shown times, and how the two are numbered.
+
+A reader that honours the edit list shows fewer pictures than the file stores. `hidden` counts the stored
+pictures before the first shown one, so that shown frame i is stored picture `hidden + i` in showing order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import tables
+from .boxes import Box, Unsuited, read_moov
+from .surgery import picture_track
+from .tables import Ints, Samples
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The pictures of an MP4 as its tables tell them."""
+
+    samples: Samples
+    shown: Ints
+    """pts of all stored pictures, rising, on the track's own clock."""
+    hidden: int
+    """Stored pictures before the first shown one."""
+    track: Box
+    place: int
+    """Its place among the file's picture tracks."""
+
+    @property
+    def rank(self) -> Ints:
+        """For each sample in decoding order, its place in showing order."""
+        return np.searchsorted(self.shown, self.samples.pts).astype(np.int64)
+
+    @property
+    def reorder(self) -> int:
+        """How many places a picture may be decoded before it is shown, on these slots: 0, 1 or 2."""
+        slots = self.samples.dts + min(0, int(self.samples.composition.min()))
+        for places in (2, 1):
+            if len(slots) > places and bool((self.shown[:-places] >= slots[places:]).all()):
+                return places
+        return 0
+
+
+def read_grid(path: Path, shown_times: Ints, place: int = 0) -> Grid:
+    """Read the grid of an MP4 and find the shown frames (`shown_times`, in the track's units) in it.
+
+    Raises:
+        Unsuited: not an MP4 that can be rewritten, or an edit list that does more than shift and trim.
+    """
+    _, moov = read_moov(path)
+    track = picture_track(moov, place)
+    found = tables.samples(track)
+    if not found.count:
+        raise Unsuited("the picture track is empty")
+    shown = np.sort(found.pts)
+    if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
+        raise Unsuited("two pictures share one time")
+    return Grid(found, shown, _hidden(shown, shown_times), track, place)
+
+
+def _hidden(stored: Ints, shown: Ints) -> int:
+    for before in range(len(stored) - len(shown) + 1):
+        part = stored[before : before + len(shown)]
+        if bool((part - part[0] == shown - shown[0]).all()):
+            return before
+    raise Unsuited("the edit list plays the stored pictures in more than one piece")
+
+
+def composition_on_slots(grid: Grid, first: int, ranks: Ints) -> Ints:
+    """Give pts minus dts for new pictures at the slots from `first`, which show the places `ranks`.
+
+    Raises:
+        Unsuited: a picture would be shown before it is decoded.
+    """
+    slots = grid.samples.dts[first : first + len(ranks)]
+    shifts = grid.shown[ranks] - slots
+    if len(shifts) and int(shifts.min()) < min(0, int(grid.samples.composition.min())):
+        raise Unsuited("the encoder reorders more than the source does")
+    return shifts.astype(np.int64)

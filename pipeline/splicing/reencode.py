@@ -1,0 +1,113 @@
+"""The way that always works: the whole picture stream is encoded again, visually lossless.
+
+Takes   the source, the takes' frames, and an encoder choice.
+Gives   a file of coded pictures alone; what carries it into the film is surgery.py or remux.py.
+Raises  Unsuited where the pictures do not come out one for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.video.frame import PictureType, VideoFrame
+
+from ..kinds import VideoStream
+from . import tables
+from .boxes import Box, Unsuited, parse, read_moov
+from .encoders import Choice, coded_rate, dress
+from .grid import Grid, composition_on_slots
+from .surgery import NewSamples, picture_track
+
+_ENTRY_HEAD_BYTES = 8 + 78
+_CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
+_STALE = _CONFIGS | {b"btrt", b"dvcC", b"dvvC", b"dvwC", b"lhvC"}
+
+
+def encode(
+    frames: Iterable[tuple[VideoFrame, int]],
+    made: Path,
+    video: VideoStream,
+    choice: Choice,
+    time_base: Fraction,
+    each: Callable[[int], None],
+) -> int:
+    """Encode frames with their times (units of `time_base`) into `made`; give how many there were."""
+    count = 0
+    with av.open(str(made), "w") as out:
+        stream = out.add_stream(choice.encoder, rate=coded_rate(choice, video.rate))
+        assert isinstance(stream, av.VideoStream)
+        dress(stream, video, choice)
+        stream.time_base = stream.codec_context.time_base = time_base
+        for given, pts in frames:
+            frame = given if given.format.name == choice.pix_fmt else given.reformat(format=choice.pix_fmt)
+            frame.pts, frame.time_base = pts, time_base
+            frame.pict_type = PictureType.NONE
+            out.mux(stream.encode(frame))
+            count += 1
+            each(count)
+        if not count:
+            raise Unsuited("the picture stream gives no frames")
+        out.mux(stream.encode(None))
+    return count
+
+
+def new_samples(grid: Grid, coded: Path, first: int = 0, first_rank: int = 0) -> NewSamples:
+    """Fit coded pictures (an MP4 or MOV of one track) onto the source's slots from `first`.
+
+    Raises:
+        Unsuited: they are not one for one, or would be shown before they are decoded.
+    """
+    _, moov = read_moov(coded)
+    track = picture_track(moov)
+    found = tables.samples(track)
+    if first + found.count > grid.samples.count:
+        raise Unsuited("the encoder gave more pictures than the source has")
+    ranks = first_rank + np.searchsorted(np.sort(found.pts), found.pts)
+    return NewSamples(
+        first=first,
+        end=first + found.count,
+        place=grid.place,
+        file=coded,
+        offsets=found.offsets,
+        sizes=found.sizes,
+        composition=composition_on_slots(grid, first, ranks),
+        sync=found.sync,
+        entry=entry(tables.stbl(grid.track).at(b"stsd").body, tables.stbl(track).at(b"stsd").body),
+    )
+
+
+def entry(old: bytes, new: bytes) -> bytes:
+    """Join two `stsd` bodies: the source's size, shape and colour boxes, the encoder's configuration."""
+    was, came = single_entry(old), single_entry(new)
+    codec = was[4:8] if _same_codec(was, came) else came[4:8]
+    kept = [box for box in parse(was[_ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
+    config = [box for box in parse(came[_ENTRY_HEAD_BYTES:]) if box.kind in _CONFIGS]
+    body = was[8:_ENTRY_HEAD_BYTES] + b"".join(box.write() for box in config + kept)
+    return old[:8] + Box(codec, body).write()
+
+
+def single_entry(stsd: bytes) -> bytes:
+    """Give the one sample entry of a track.
+
+    Raises:
+        Unsuited: there are several, or the pictures are encrypted.
+    """
+    if int.from_bytes(stsd[4:8], "big") != 1:
+        raise Unsuited("the picture track has more than one sample description")
+    size = int.from_bytes(stsd[8:12], "big")
+    if stsd[12:16] == b"encv":
+        raise Unsuited("the pictures are encrypted")
+    return stsd[8 : 8 + size]
+
+
+def _same_codec(was: bytes, came: bytes) -> bool:
+    """Tell whether two entries name one codec; Dolby Vision's own names give way to HEVC's."""
+    families = ((b"avc1", b"avc3"), (b"hvc1", b"hev1"), (b"ap4h", b"ap4x", b"apch", b"apcn", b"apcs", b"apco"))
+    one, other = was[4:8], came[4:8]
+    if one[:2] == b"ap":
+        return one == other
+    return one == other or any(one in family and other in family for family in families)

@@ -1,0 +1,179 @@
+"""Compare a spliced film with its source before it may have its name.
+
+Takes   two files and what was meant to change.
+Gives   `Checked`: flat figures, what was lost, and the first fault, if any.
+Source  The checks that found real faults: packet lists, a strict decode (a frame count is no proof: a decoder
+        that is not strict hides wrong parameter sets), and the streams' descriptions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+
+from ..errors import ToolFailed
+
+_ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
+_UNTOLD = frozenset({"encoder", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"})
+_UNTOLD_PREFIXES = ("_STATISTICS", "BPS", "NUMBER_OF", "minor_version", "compatible_brands")
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One packet by its times and a digest of its bytes."""
+
+    pts: int | None
+    dts: int | None
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Track:
+    """One stream: what it says of itself, and its packets."""
+
+    kind: str
+    codec: str
+    tags: dict[str, str]
+    time_base: Any
+    packets: list[Packet] = field(repr=False)
+
+    @property
+    def times(self) -> list[Any]:
+        """All shown times in seconds, rising."""
+        return sorted(packet.pts * self.time_base for packet in self.packets if packet.pts is not None)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that is compared of one file."""
+
+    tracks: list[Track]
+    tags: dict[str, str]
+    chapters: list[tuple[Any, Any, str]]
+    picture: int
+
+
+def read(path: Path, picture_index: int) -> Contents:
+    """Read every packet of a file once; memory grows by about 100 bytes per packet."""
+    with av.open(str(path)) as container:
+        tracks = [
+            Track(
+                stream.type,
+                stream.codec_context.name if stream.codec_context is not None else "",
+                _told(stream.metadata),
+                stream.time_base,
+                [],
+            )
+            for stream in container.streams
+        ]
+        for packet in container.demux():
+            if packet.dts is not None or packet.pts is not None:
+                digest = hashlib.blake2b(bytes(packet), digest_size=16).digest()
+                tracks[packet.stream.index].packets.append(Packet(packet.pts, packet.dts, digest))
+        chapters = [
+            (one["start"] * one["time_base"], one["end"] * one["time_base"], one["metadata"].get("title", ""))
+            for one in container.chapters()
+        ]
+        return Contents(tracks, _told(container.metadata), chapters, picture_index)
+
+
+def _told(tags: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if key not in _UNTOLD and not key.startswith(_UNTOLD_PREFIXES)}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the comparison found."""
+
+    figures: dict[str, Any]
+    lost: tuple[str, ...]
+    fault: str = ""
+    """Why the result must not be kept; empty where it may."""
+
+
+def compare(
+    source: Contents, made: Contents, *, new_sound: bool, same_packets: Callable[[int], bool] | None
+) -> Checked:
+    """Compare two files; `same_packets` tells which picture packets (decoding order) must be identical."""
+    was, came = source.tracks[source.picture], _picture(made, source)
+    if came is None:
+        return Checked({}, (), "the result has no picture stream")
+    figures: dict[str, Any] = {
+        "packets": len(came.packets),
+        "frames_equal": len(was.packets) == len(came.packets),
+        "timestamps_equal": was.times == came.times,
+        "decode_times_equal": _dts(was) == _dts(came),
+    }
+    if same_packets is not None:
+        figures["untouched_identical"] = len(was.packets) == len(came.packets) and all(
+            one.digest == other.digest and one.pts == other.pts
+            for i, (one, other) in enumerate(zip(was.packets, came.packets, strict=True))
+            if same_packets(i)
+        )
+    sounds, lost = _others(source, made)
+    # A replaced line changes the first sound track; the others must still be the source's.
+    figures["sound_identical"] = all(sounds)
+    wrong = [name for name in ("frames_equal", "timestamps_equal", "untouched_identical") if figures.get(name) is False]
+    if not all(sounds[1:] if new_sound else sounds):
+        wrong.append("sound_identical")
+    fault = f"the check {wrong[0]} failed" if wrong else ""
+    return Checked(figures, tuple(lost), fault)
+
+
+def _picture(made: Contents, source: Contents) -> Track | None:
+    place = [i for i, track in enumerate(source.tracks) if track.kind == "video"].index(source.picture)
+    found = [track for track in made.tracks if track.kind == "video"]
+    return found[place] if place < len(found) else None
+
+
+def _dts(track: Track) -> list[Any]:
+    return [packet.dts * track.time_base if packet.dts is not None else None for packet in track.packets]
+
+
+def _others(source: Contents, made: Contents) -> tuple[list[bool], list[str]]:
+    """Pair the other streams in order per kind; give the sound tracks' verdicts and what is missing."""
+    left = {kind: [t for t in made.tracks if t.kind == kind] for kind in {t.kind for t in made.tracks}}
+    sounds: list[bool] = []
+    lost: list[str] = []
+    for index, track in enumerate(source.tracks):
+        mates = left.get(track.kind, [])
+        mate = mates.pop(0) if mates else None
+        if mate is None:
+            lost.append(f"stream {index} ({track.kind} {track.codec})".replace(" )", ")"))
+            sounds += [False] if track.kind == "audio" else []
+            continue
+        if index != source.picture:
+            same = _same_packets(track, mate)
+            if track.kind == "audio":
+                sounds.append(same)
+            elif not same:
+                lost.append(f"packets of stream {index} ({track.kind} {track.codec})")
+        lost += [f"tag {key} of stream {index}" for key in track.tags if mate.tags.get(key) != track.tags[key]]
+    lost += [f"tag {key}" for key in source.tags if made.tags.get(key) != source.tags[key]]
+    if source.chapters != made.chapters:
+        lost.append("chapters")
+    return sounds, lost
+
+
+def _same_packets(one: Track, other: Track) -> bool:
+    def listed(track: Track) -> list[tuple[Any, bytes]]:
+        return [(p.pts * track.time_base if p.pts is not None else None, p.digest) for p in track.packets]
+
+    return listed(one) == listed(other)
+
+
+def strict_errors(call: Callable[[list[str]], str], ffmpeg: str, path: Path, stream: int, span: list[str]) -> list[str]:
+    """Decode a picture stream and stop at the first fault; give what the decoder said, without addresses."""
+    argv = [ffmpeg, "-nostdin", "-v", "error", "-xerror", *span, "-i", f"file:{path}"]
+    argv += ["-map", f"0:{stream}", "-f", "null", "-"]
+    try:
+        said = call(argv)
+    except ToolFailed as error:
+        said = error.tail or error.message
+    return [_ADDRESS.sub("@", line).strip() for line in said.splitlines() if line.strip()]
