@@ -1,0 +1,44 @@
+"""Draw the run: one HTML page with pictures, and the same facts as JSON.
+
+Takes   the record of the run so far; before is the source's own frame, after is the film's of the same number.
+Gives   `report.html`, self-contained, and `report.json`.
+Raises  BadInput when a frame that the page shows cannot be decoded.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..pipeline.file import OutPath
+from ..pipeline.kinds import Record, Report
+from ..pipeline.node import Params, Room, Work
+
+
+class ReportParams(Params):
+    """Where the page is wanted, and what it is called."""
+
+    out: OutPath | None = Field(default=None, description="where the page is wanted; the JSON goes beside it")
+    title: str = Field(default="", max_length=300, description="the film's name, at the top of the page")
+
+
+class ReportNode:
+    """Show what changed, what was measured, what it cost."""
+
+    name: ClassVar[str] = "report"
+    version: ClassVar[int] = 1
+    kind: ClassVar[Work] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ("av", "jinja2")
+
+    def run(self, room: Room, params: ReportParams, record: Record) -> Report:
+        """Write the page and the JSON."""
+        from ..pipeline.report.data import describe
+        from ..pipeline.report.page import render_page
+
+        told = describe(record, params.title or record.preset)
+        page, data = room.new("report.html"), room.new("report.json")
+        page.write_text(render_page(record, told, room.path, room.progress), "utf-8")
+        data.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        return Report(page=room.keep(page), data=room.keep(data))

@@ -1,0 +1,108 @@
+"use strict";
+/* Two clips with one clock: `times` says when each frame is shown, so a step is always exactly one frame. */
+for (const player of document.querySelectorAll(".player")) {
+  const find = (name) => player.querySelector(name);
+  const stage = find(".stage"), scrub = find(".scrub"), wipe = find(".wipe"), sound = find(".sound");
+  const before = find("video.before"), after = find("video.after");
+  const clips = after ? [before, after] : [before], lead = after || before;
+  const times = JSON.parse(player.dataset.times), count = times.length - 1;
+  const first = Number(player.dataset.first), start = Number(player.dataset.start), end = Number(player.dataset.end);
+  let shown = 0, playing = false;
+
+  const middle = (frame) => (times[frame] + times[frame + 1]) / 2;
+  const tell = () => {
+    const film = first + shown, edited = film >= start && film < end;
+    scrub.value = shown;
+    scrub.setAttribute("aria-valuetext", `frame ${film}`);
+    find(".where").textContent = `frame ${film} · ${times[shown].toFixed(3)} s${edited ? " · edited" : " · handle"}`;
+  };
+  const go = (frame) => {
+    shown = Math.min(count - 1, Math.max(0, frame));
+    for (const clip of clips) clip.currentTime = middle(shown);
+    tell();
+  };
+  const frameAt = (seconds) => {
+    let low = 0, high = count - 1;
+    while (low < high) {
+      const half = (low + high + 1) >> 1;
+      if (times[half] <= seconds + 1e-6) low = half; else high = half - 1;
+    }
+    return low;
+  };
+  const stop = () => {
+    playing = false;
+    for (const clip of clips) clip.pause();
+    find(".play").textContent = "Play";
+    find(".play").setAttribute("aria-label", "Play");
+    go(frameAt(lead.currentTime));
+  };
+  const follow = () => {
+    if (!playing) return;
+    if (lead.ended || lead.currentTime >= times[count] - 1e-3) {
+      go(0);
+      play();
+      return;
+    }
+    const apart = before.currentTime - lead.currentTime;
+    if (Math.abs(apart) > 0.5 * (times[1] - times[0])) before.currentTime = lead.currentTime;
+    shown = frameAt(lead.currentTime);
+    tell();
+    requestAnimationFrame(follow);
+  };
+  const play = () => {
+    playing = true;
+    find(".play").textContent = "Pause";
+    find(".play").setAttribute("aria-label", "Pause");
+    Promise.all(clips.map((clip) => clip.play())).then(() => requestAnimationFrame(follow), stop);
+  };
+  const toggle = () => (playing ? stop() : (shown >= count - 1 && go(0), play()));
+  const step = (by) => {
+    if (playing) stop();
+    go(shown + by);
+  };
+  const setWipe = (percent) => {
+    if (!wipe) return;
+    wipe.value = Math.min(100, Math.max(0, percent));
+    stage.style.setProperty("--wipe", `${wipe.value}%`);
+  };
+  const hear = () => {
+    before.muted = !sound || sound.value !== "before";
+    if (after) after.muted = !sound || sound.value !== "after";
+  };
+
+  find(".play").addEventListener("click", toggle);
+  find(".back").addEventListener("click", () => step(-1));
+  find(".on").addEventListener("click", () => step(1));
+  scrub.addEventListener("input", () => {
+    const frame = Number(scrub.value);
+    if (playing) stop();
+    go(frame);
+  });
+  if (wipe) wipe.addEventListener("input", () => setWipe(wipe.value));
+  if (sound) sound.addEventListener("change", hear);
+  stage.addEventListener("pointerdown", (event) => {
+    stage.setPointerCapture(event.pointerId);
+    stage.dispatchEvent(new PointerEvent("pointermove", event));
+  });
+  stage.addEventListener("pointermove", (event) => {
+    if (!event.buttons) return;
+    const box = stage.getBoundingClientRect();
+    setWipe((100 * (event.clientX - box.left)) / box.width);
+  });
+  stage.addEventListener("keydown", (event) => {
+    const keys = {
+      " ": toggle,
+      ArrowLeft: () => step(-1),
+      ArrowRight: () => step(1),
+      Home: () => step(start - first - shown),
+      End: () => step(end - 1 - first - shown),
+      "[": () => setWipe(Number(wipe.value) - 5),
+      "]": () => setWipe(Number(wipe.value) + 5),
+    };
+    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    keys[event.key]();
+  });
+  hear();
+  go(0);
+}
