@@ -42,7 +42,13 @@ class Direction:
 
 
 def direct(
-    scouted: Scouted, look: Look, sound: Sound | None, expression: Expression, span: tuple[int, int] | None, name: str
+    scouted: Scouted,
+    look: Look,
+    sound: Sound | None,
+    expression: Expression,
+    span: tuple[int, int] | None,
+    own_voice: bool | None,
+    name: str,
 ) -> Direction:
     """Decide everything about a take but its pixels.
 
@@ -67,7 +73,7 @@ def direct(
     if expression.occlusion_detection_enabled:
         active &= ~_covered_frames(scouted, found, said)[list(layout.frames)]
     weights = ramps(active, fps) * _frontal(line, said)[list(layout.frames)]
-    voice = own_speech(sound, layout, line, fps, said) if sound is not None else None
+    voice = own_speech(sound, layout, line, fps, own_voice, said) if sound is not None else None
     poses = perform(line, layout, weights, voice, expression, fps)
     seen = sum(points is not None for points in found[first:last])
     if seen < last - first:

@@ -34,7 +34,7 @@ class HeadMove:
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
     "happy": Recipe(0.0, {"AU12": 1.0, "AU6": 0.9, "AU25": 0.6, "AU2": 0.15}),
-    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.35, "AU15": 0.85, "AU17": 0.55, "AU43": 0.45, "AU11": 0.4}),
+    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.35, "AU15": 0.75, "AU17": 0.55, "AU43": 0.45, "AU11": 0.4}),
     "angry": Recipe(1.0, {"AU4": 1.2, "AU7": 0.8, "AU23": 1.0, "AU9": 0.25, "AU15": 0.35, "AU17": 0.4}),
     "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.1, "AU5": 1.0, "AU26": 1.0, "AU18": 0.45}),
     "disgusted": Recipe(

@@ -83,7 +83,11 @@ def _across(frame: FaceFrame) -> Curve:
 def _expression(pose: Pose, across: Curve) -> tuple[Points, Points]:
     unit = pose.unit
     room_up, room_out = smile_room(pose.rest, pose.calm)
-    corner_down = pose.calm * (pose.rest.lift - REST_LIFT) - 0.130 * room_up * unit("AU12") + 0.110 * unit("AU15")
+    corner_down = (
+        pose.calm * (pose.rest.lift - REST_LIFT)
+        - 0.130 * room_up * unit("AU12")
+        + 0.110 * unit("AU15") * (1 - 0.45 * min(1.0, pose.gap / 0.20))
+    )
     corner_out = (
         -0.3 * pose.calm * (pose.rest.width - REST_WIDTH)
         + 0.085 * room_out * unit("AU12")

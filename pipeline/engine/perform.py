@@ -28,23 +28,30 @@ TALKS_UNITS = 0.02
 
 
 def own_speech(
-    sound: Sound, layout: Plan, line: Sequence[Points | None], fps: Fraction, said: list[str]
+    sound: Sound, layout: Plan, line: Sequence[Points | None], fps: Fraction, own_voice: bool | None, said: list[str]
 ) -> Speech | None:
     """Listen to the voice for each frame of the output; None where the mouth in the picture already speaks it.
 
-    A mouth that follows the voice by itself is better than any that could be drawn, so it keeps its timing.
+    A mouth that speaks the voice by itself is better than any that could be drawn, so it keeps its timing: where the
+    caller says that the voice is the clip's own, or says nothing and the mouth follows it closely; and only while the
+    picture runs as it was, with a mouth that moves.
     """
     heard = speech(sound.mono(), sound.rate, len(layout.frames), fps)
-    if layout.frames == tuple(range(len(line))):
-        seen = [
-            (number, MouthShape.of(FaceFrame(points)).gap) for number, points in enumerate(line) if points is not None
-        ]
-        numbers, gaps = [number for number, _ in seen], np.array([gap for _, gap in seen])
-        match = correlation(gaps, heard.open[numbers], fps)
-        if match >= OWN_TIMING:
-            said.append(f"the mouth already speaks this voice (correlation {match:.2f}); it keeps its own timing")
-            return None
+    as_it_was = all(number == shown for number, shown in enumerate(layout.frames[: len(line)]))
+    if not as_it_was or own_voice is False:
+        return heard
+    numbers = [number for number, points in enumerate(line[: len(layout.frames)]) if points is not None]
+    gaps = _gaps(line[: len(layout.frames)])
+    if len(gaps) < 2 or gaps.std() <= TALKS_UNITS:
+        return heard
+    if own_voice or correlation(gaps, heard.open[numbers], fps) >= OWN_TIMING:
+        said.append("the mouth already speaks this voice and keeps its own timing")
+        return None
     return heard
+
+
+def _gaps(line: Sequence[Points | None]) -> Curve:
+    return np.array([MouthShape.of(FaceFrame(points)).gap for points in line if points is not None])
 
 
 def perform(
@@ -67,7 +74,7 @@ def perform(
     """
     shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in line]
     resting = resting_shapes(shapes, float(fps))
-    talks = voice is not None or float(np.std([shape.gap for shape in shapes if shape is not None])) > TALKS_UNITS
+    talks = voice is not None or float(_gaps(line).std()) > TALKS_UNITS
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
         shape, rest, weight = shapes[shown], resting[shown], float(weights[number])

@@ -39,6 +39,7 @@ def render(
     expression: Expression,
     *,
     span: tuple[int, int] | None = None,
+    own_voice: bool | None = None,
     progress: Callable[[float], None],
 ) -> RenderFigures:
     """Write a take of a clip with another expression.
@@ -49,6 +50,8 @@ def render(
         out: the new mp4; what is there is replaced. It is whole only when this returns.
         expression: what is wanted.
         span: frames [first, last) of the clip that may change; None is all of them.
+        own_voice: whether `voice` is what the mouth in the clip says already; it then keeps its own timing. None: it
+            is judged by how well they go together, and in doubt the mouth follows the voice.
         progress: gets 0 to 1 at every frame; what it raises passes through, with all files closed.
 
     Raises:
@@ -62,7 +65,7 @@ def render(
         scouted = scout(
             frames, look, lambda share: progress(share * SCOUT_SHARE), patches=expression.occlusion_detection_enabled
         )
-        direction = direct(scouted, look, sound, expression, span, video.name)
+        direction = direct(scouted, look, sound, expression, span, own_voice, video.name)
         fitted = sound.fitted(direction.plan.samples) if sound is not None else None
         with TakeWriter(out, look, fitted) as writer:
             count = len(direction.plan.frames)

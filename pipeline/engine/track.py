@@ -17,8 +17,11 @@ FORGOTTEN_FRAMES = 25
 """After so many frames without it a face is not looked for where it was."""
 LONGEST_GAP_S = 0.12
 """A face that is lost for less is taken to have moved evenly."""
-STAND_IN_SHARE = 0.5
-"""Where the chosen face is gone, another takes its place if it is at least this large, as a share of its size."""
+STAND_IN_SHARE, STAND_IN_FREE = 0.5, 0.8
+"""Where the chosen face is gone, another takes its place if it is at least this large, as a share of its size, and
+is seen at other times than it for at least this share: the same person found again, or the next shot."""
+TWICE_UNITS = 0.5
+"""Two faces of one frame that are this near to each other are one, found twice."""
 
 
 @dataclass(eq=False)
@@ -55,7 +58,7 @@ def join(sightings: Iterable[Sequence[Points]]) -> list[Track]:
     tracks: list[Track] = []
     for number, faces in enumerate(sightings):
         taken: set[int] = set()
-        for points in sorted(faces, key=lambda face: -FaceFrame(face).unit_px):
+        for points in _distinct(faces):
             best = _nearest(tracks, taken, number, points)
             if best is None:
                 best = len(tracks)
@@ -63,6 +66,16 @@ def join(sightings: Iterable[Sequence[Points]]) -> list[Track]:
             tracks[best].points[number] = points
             taken.add(best)
     return tracks
+
+
+def _distinct(faces: Sequence[Points]) -> list[Points]:
+    """Drop second finds of one face, and give the rest from the largest down."""
+    kept: list[Points] = []
+    for points in sorted(faces, key=lambda face: -FaceFrame(face).unit_px):
+        centre, reach = points[:, :2].mean(0), TWICE_UNITS * FaceFrame(points).unit_px
+        if all(np.linalg.norm(other[:, :2].mean(0) - centre) > reach for other in kept):
+            kept.append(points)
+    return kept
 
 
 def _nearest(tracks: Sequence[Track], taken: set[int], number: int, points: Points) -> int | None:
@@ -82,10 +95,11 @@ def follow(chosen: Track, others: Sequence[Track], frames: int) -> list[Points |
     """Give the chosen face for each frame; where it is gone, the largest other face of about its size."""
     line: list[Points | None] = [chosen.points.get(number) for number in range(frames)]
     for track in sorted(others, key=lambda other: -other.size):
-        free = all(line[number] is None for number in track.points)
-        if track is not chosen and free and track.unit_px >= STAND_IN_SHARE * chosen.unit_px:
-            for number, points in track.points.items():
-                line[number] = points
+        free = [number for number in track.points if line[number] is None]
+        apart = len(free) >= STAND_IN_FREE * len(track.points)
+        if track is not chosen and apart and track.unit_px >= STAND_IN_SHARE * chosen.unit_px:
+            for number in free:
+                line[number] = track.points[number]
     return line
 
 
