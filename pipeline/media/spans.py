@@ -7,6 +7,7 @@ Raises  BadInput that names all edits that are empty, overlap, lie outside, or s
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -83,7 +84,7 @@ def _placed(media: Media, edits: Sequence[Edit]) -> tuple[list[tuple[int, int, E
 
 def _overlaps(placed: list[tuple[int, int, Edit]]) -> list[str]:
     problems = []
-    for (_, end, edit), (next_start, next_end, following) in zip(placed, placed[1:], strict=False):
+    for (_, end, edit), (next_start, next_end, following) in itertools.combinations(placed, 2):
         if next_start < end:
             shared = f"frames {next_start} to {min(end, next_end)}"
             problems.append(f"edits {_told(edit)} and {_told(following)} overlap by {shared} of the film")

@@ -1,0 +1,62 @@
+"""Cut the edited spans out of a film, exact to the frame, with handles around them.
+
+Takes   a film and its edits; times are on the film's own clock.
+Gives   one segment per edit, in the order of the film; its file is lossless and as coded.
+Raises  BadInput when an edit is empty, overlaps another, lies outside the film, or holds a damaged frame.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..pipeline.edit import Edit
+from ..pipeline.kinds import Media, Segment
+from ..pipeline.node import Params, Room, Work
+from ..pipeline.times import Frames, Time
+
+
+class TrimParams(Params):
+    """Which spans, and how much around them."""
+
+    edits: list[Edit] = Field(min_length=1, description="the segments, and what to do with each")
+    handles: Time = Field(
+        default=Frames(8),
+        description="source kept before and after each segment; shortened at the ends of the film and at other edits",
+    )
+
+
+class Trim:
+    """Make a segment of each edit."""
+
+    name: ClassVar[str] = "trim"
+    version: ClassVar[int] = 1
+    kind: ClassVar[Work] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+
+    def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
+        """Cut each span with its handles into a file of its own."""
+        from ..pipeline.media.spans import ResolvedSpan, resolve
+        from ..pipeline.media.trim import cut
+
+        def segment(span: ResolvedSpan) -> Segment:
+            return Segment(
+                name=span.name,
+                source=source,
+                edit=span.edit,
+                start_frame=span.start_frame,
+                end_frame=span.end_frame,
+                head_frames=span.head_frames,
+                tail_frames=span.tail_frames,
+                media=cut(room, source, span.first_frame, span.last_frame),
+                frames=tuple(range(span.first_frame, span.last_frame)),
+            )
+
+        spans = resolve(source, params.edits, params.handles)
+        segments = []
+        for done, span in enumerate(spans):
+            room.progress(done / len(spans))
+            segments.append(segment(span))
+        room.progress(1)
+        return segments
