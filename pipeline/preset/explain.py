@@ -1,0 +1,136 @@
+"""What pydantic found, said in the words of the preset, at the place where it was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ..suggest import one_of
+from .shape import accepted, at
+from .tree import Problems, Tree, shown
+
+EXPECTED = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "none_required": "nothing",
+}
+BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+    "multiple_of": ("multiple_of", "a multiple of"),
+}
+LENGTHS = ("too_short", "too_long", "string_too_short", "string_too_long")
+
+
+def check(hint: Any, tree: Tree, problems: Problems, what: str) -> Any:
+    """Validate a tree as a type, and give the value, or None where something is wrong.
+
+    Args:
+        hint: a pydantic model or an annotation.
+        tree: the value, its places, and, for members of the value that are void, silence.
+        problems: where complaints go.
+        what: how messages call the mapping, such as `trim`.
+    """
+    try:
+        if hasattr(hint, "model_validate"):
+            return hint.model_validate(tree.plain)
+        return TypeAdapter(hint).validate_python(tree.plain)
+    except ValidationError as found:
+        _tell(found, hint, tree, problems, what)
+    except (ValueError, TypeError, RecursionError, OverflowError) as wrong:
+        problems.at(tree, f"{shown(tree.plain)} cannot be used: {wrong}")
+    return None
+
+
+def _tell(found: ValidationError, hint: Any, tree: Tree, problems: Problems, what: str) -> None:
+    wrong_types: dict[int, tuple[Tree, dict[str, None]]] = {}
+    for error in found.errors(include_url=False):
+        spot, rest = locate(tree, error["loc"])
+        if error["type"] == "extra_forbidden" and not rest:
+            _unknown_key(error["loc"], hint, tree, problems, what)
+        elif error["type"] == "missing" and len(rest) == 1:
+            about = describe(at(hint, error["loc"][:-1]), str(rest[0]))
+            problems.on(spot.place, (*spot.path, str(rest[0])), f"is missing: {about}")
+        elif not problems.told(spot):
+            wrong_types.setdefault(id(spot), (spot, {}))[1][_expected(error, spot)] = None
+    for spot, wanted in wrong_types.values():
+        problems.at(spot, _joined(list(wanted), spot))
+
+
+def locate(tree: Tree, loc: tuple[int | str, ...]) -> tuple[Tree, tuple[int | str, ...]]:
+    """Walk down as far as the location goes in the tree; give where it ends and what is left of it."""
+    for depth, part in enumerate(loc):
+        if isinstance(part, str) and part in tree.members:
+            tree = tree.members[part]
+        elif isinstance(part, int) and part < len(tree.entries):
+            tree = tree.entries[part]
+        else:
+            return tree, loc[depth:]
+    return tree, ()
+
+
+def _unknown_key(loc: tuple[int | str, ...], hint: Any, tree: Tree, problems: Problems, what: str) -> None:
+    parent, _ = locate(tree, loc[:-1])
+    key = str(loc[-1])
+    allowed = accepted(at(hint, loc[:-1]))
+    owner = what if len(loc) == 1 else parent.path[-1] if not parent.path[-1:] == () else what
+    others = [name for name in allowed if name not in parent.members]
+    if key in allowed:
+        message = f"{key!r} says the same as another key of this mapping; keep one of them"
+    else:
+        message = f"unknown key: {one_of(key, others or allowed)}"
+    problems.on(parent.key_place(key), (*parent.path, key), message if owner else message)
+
+
+def describe(model: Any, key: str) -> str:
+    """Say what a field is for."""
+    fields: Mapping[str, Any] = getattr(model, "model_fields", {})
+    for name, field in fields.items():
+        if key in (name, field.alias):
+            return str(field.description or f"{key} is needed")
+    return f"{key} is needed"
+
+
+def _expected(error: Any, spot: Tree) -> str:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in EXPECTED:
+        return f"expected {EXPECTED[kind]}"
+    if kind in BOUNDS:
+        name, words = BOUNDS[kind]
+        return f"expected {words} {context[name]:g}" if isinstance(context[name], float) else f"expected {words} {context[name]}"
+    if kind in ("literal_error", "enum"):
+        words = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
+        value = spot.value
+        return one_of(value, words) if isinstance(value, str) else f"expected one of {', '.join(words)}"
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return f"expected text of the form {context['pattern']}"
+    if kind in LENGTHS:
+        return f"expected {str(error['msg']).partition(' should ')[2] or error['msg']}".replace("expected have", "expected")
+    return str(error["msg"])
+
+
+def _joined(wanted: list[str], spot: Tree) -> str:
+    """Make one sentence of what several branches of a type expected."""
+    expected = [text.removeprefix("expected ") for text in wanted if text.startswith("expected ")]
+    if len(expected) < len(wanted):
+        return "; ".join(text for text in wanted if not text.startswith("expected "))
+    return f"expected {' or '.join(expected)}, not {shown(spot.plain)}"

@@ -1,0 +1,96 @@
+"""Fill the inputs of a preset: from the command line, the job, or the default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..suggest import one_of
+from .explain import check
+from .kinds import INPUT_KINDS
+from .recipe import Input, Recipe
+from .shape import absolute, is_address
+from .spans import check_edits
+from .template import fill_template
+from .tree import Place, Problems, Tree, shown
+
+
+def fill(recipe: Recipe, given: Mapping[str, Tree], base: Place, problems: Problems) -> dict[str, Tree]:
+    """Give every input its value, with absolute paths; what has no usable one is void.
+
+    Args:
+        recipe: the preset.
+        given: the values by input name; each remembers where it was written.
+        base: where a run starts from, for results of sources that have no folder.
+        problems: where complaints go.
+    """
+    for name, tree in given.items():
+        if name not in recipe.inputs:
+            message = f"{recipe.name} has no such input: {one_of(name, recipe.inputs)}"
+            problems.on(tree.place, tree.path, message)
+    filled: dict[str, Tree] = {}
+    for late in (False, True):
+        for one in recipe.inputs.values():
+            if (one.kind == "path") is late:
+                value = given.get(one.name)
+                filled[one.name] = _value(one, value, filled, base, problems)
+    return {name: filled[name] for name in recipe.inputs}
+
+
+def _value(one: Input, given: Tree | None, filled: Mapping[str, Tree], base: Place, problems: Problems) -> Tree:
+    void = Tree(None, one.tree.place, (one.name,), void=True)
+    tree = given if given is not None else one.default
+    if tree is None:
+        about = f" ({one.about})" if one.about else ""
+        message = f"the input {one.name!r}{about} is missing: give it in the job, or with {_option(one)}"
+        problems.on(one.tree.place, ("inputs", one.name), message)
+        return void
+    if not one.kind:
+        return void
+    if tree.value is None and one.default is not None and one.default.value is None:
+        return tree
+    before = len(problems)
+    if one.kind == "path":
+        tree = _out_path(tree, filled, base, problems, default=given is None)
+    tree = absolute(tree, INPUT_KINDS[one.kind], problems)
+    if tree.void:
+        return void
+    _check(one, tree, problems)
+    return tree if len(problems) == before else void
+
+
+def _option(one: Input) -> str:
+    if one.kind == "edits":
+        return "--edit IN-OUT:PROMPT"
+    return "--out FILE" if one.name == "out" else f"--set {one.name}=…"
+
+
+def _check(one: Input, tree: Tree, problems: Problems) -> None:
+    if one.kind == "choice":
+        word = shown(tree.value) if isinstance(tree.value, bool) else str(tree.plain)
+        if word not in one.choices:
+            problems.at(tree, one_of(word, one.choices))
+        return
+    check(INPUT_KINDS[one.kind], tree, problems, one.name)
+    if one.kind == "edits":
+        if tree.value == ():
+            problems.at(tree, "there are no edits; an edit looks like {in: 12.4, out: 15.8, prompt: happy}")
+        check_edits(tree, problems)
+
+
+def _out_path(tree: Tree, filled: Mapping[str, Tree], base: Place, problems: Problems, *, default: bool) -> Tree:
+    """Fill in a path's template; a default lies beside the source, or in the current folder for an address."""
+    if not isinstance(tree.value, str):
+        return tree
+    text = fill_template(tree, filled, base.folder, problems)
+    if text is None:
+        return Tree(None, tree.place, tree.path, void=True)
+    folder = _source_folder(filled, base) if default else tree.place.folder
+    return tree.with_value(str(folder / text)) if text else tree.with_value(text)
+
+
+def _source_folder(filled: Mapping[str, Tree], base: Place) -> Path:
+    source = filled.get("source")
+    if source is None or not isinstance(source.value, str) or is_address(source.value):
+        return base.folder
+    return Path(source.value).parent

@@ -1,0 +1,25 @@
+"""The kinds of input that a preset can ask a job for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..edit import Edit
+from ..file import Address, OutPath
+
+INPUT_KINDS: Mapping[str, Any] = {
+    "media": Address,
+    "edits": list[Edit],
+    "path": OutPath,
+    "file": Address,
+    "text": str,
+    "number": float,
+    "integer": int,
+    "boolean": bool,
+    "choice": str,
+}
+"""Name → the type that a value must have; `choice` is checked against its `choices` besides."""
+
+VERBATIM = ("media", "path", "file", "text", "choice")
+"""Kinds whose value is the text of `--set` as it stands; the others are read as YAML."""

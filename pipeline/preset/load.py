@@ -1,0 +1,138 @@
+"""From what the user typed to a checked job: all that is wrong is told at once, before anything runs.
+
+Takes   a preset or a job by path, or the name of a preset that ships; and what the command line adds.
+Gives   a `Job`.
+Raises  PresetError with every problem and its place; StorageFailed when a file cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from ..edit import Edit
+from ..errors import PresetError
+from ..registry import Registry
+from ..suggest import one_of
+from . import command
+from .document import job_from_document, with_document
+from .inputs import fill
+from .model import Job, OnFailure
+from .recipe import Recipe, read_recipe
+from .shipped import find, read_file, shipped_names
+from .steps import build_steps
+from .tree import Place, Problems, Tree, shown
+
+__all__ = ["job_from_document", "load_job"]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the files say: the preset, and what the job fills it with."""
+
+    recipe: Recipe
+    given: Mapping[str, Tree]
+    on_failure: OnFailure
+    files: tuple[Path, ...]
+
+
+def load_job(
+    what: str,
+    *,
+    registry: Registry,
+    sets: Mapping[str, str] | None = None,
+    edits: Sequence[str | Edit] = (),
+    provider: str | None = None,
+    out: str | None = None,
+    base: Path,
+) -> Job:
+    """Load a preset or a job and fill it in.
+
+    Args:
+        what: the path of a preset or a job, or the name of a preset that ships.
+        registry: the nodes that there are.
+        sets: input name → text, which counts before what the job says.
+        edits: `IN-OUT:PROMPT[:TEMPERATURE]` or edits; they replace the job's.
+        provider: the host for every step that has the choice; None leaves it to the preset.
+        out: the value of the input `out`.
+        base: where relative paths start from that are not written in a file; absolute.
+
+    Raises:
+        PresetError: something is wrong; all problems at once.
+        StorageFailed: a file cannot be read.
+    """
+    problems, base = Problems(), base.absolute()
+    found = _read(what, base, problems)
+    said = command.given(sets or {}, edits, out, found.recipe, base, problems)
+    on_failure = _on_failure(said.pop("on_failure", None), found.on_failure, problems)
+    inputs = fill(found.recipe, {**found.given, **said}, Place("", base), problems)
+    steps, params = build_steps(found.recipe, inputs, registry, provider, base, problems)
+    problems.stop()
+    values = {name: tree.plain for name, tree in inputs.items()}
+    job = Job(found.recipe.name, found.recipe.about, steps, values, {}, on_failure, found.files)
+    return with_document(job, params)
+
+
+def _read(what: str, base: Path, problems: Problems) -> _Found:
+    path, name = find(what, base)
+    tree = _mapping(read_file(path, name, problems), problems)
+    if "preset" not in tree.members:
+        if "steps" not in tree.members:
+            problems.on(tree.place, (), "neither a preset (`steps: …`) nor a job (`preset: …`)")
+            problems.stop()
+        return _Found(read_recipe(tree, path.stem, problems), {}, "stop", (path,))
+    given = {key: child for key, child in tree.members.items() if key not in ("preset", "on_failure")}
+    for key in ("steps", "inputs"):
+        if key in given:
+            del given[key]
+            message = "a job fills in a preset and has no steps of its own; keep `preset` or this"
+            problems.on(tree.key_place(key), (key,), message)
+    on_failure = _on_failure(tree.members.get("on_failure"), "stop", problems)
+    preset, shown_as = _preset(tree.members["preset"], problems)
+    body = _mapping(read_file(preset, shown_as, problems), problems)
+    if "preset" in body.members:
+        problems.on(body.key_place("preset"), ("preset",), "a job cannot fill in another job; name its preset")
+        problems.stop()
+    given = {key: _at_key(child, tree.key_place(key)) for key, child in given.items()}
+    return _Found(read_recipe(body, preset.stem, problems), given, on_failure, (path, preset))
+
+
+def _at_key(tree: Tree, key: Place) -> Tree:
+    """Let an empty value stand where its key does, so that a complaint about it points at something."""
+    return tree if tree.value is not None else Tree(None, key, tree.path)
+
+
+def _mapping(tree: Tree | None, problems: Problems) -> Tree:
+    if tree is not None and not isinstance(tree.value, Mapping):
+        problems.on(tree.place, (), f"expected a mapping with `preset:` or `steps:`, not {shown(tree.plain)}")
+    if tree is None or not isinstance(tree.value, Mapping):
+        problems.stop()
+        raise AssertionError("a tree that cannot be used has a problem")
+    return tree
+
+
+def _preset(tree: Tree, problems: Problems) -> tuple[Path, str]:
+    """Find the preset of a job: a path from the job's folder, or the name of one that ships."""
+    if not isinstance(tree.value, str):
+        problems.at(tree, f"expected the name or the path of a preset, not {shown(tree.plain)}")
+        problems.stop()
+    try:
+        path, _ = find(str(tree.value), tree.place.folder)
+    except PresetError:
+        problems.at(tree, f"no such file or preset: {one_of(str(tree.value), shipped_names())}")
+        problems.stop()
+        raise
+    return path, str(path)
+
+
+def _on_failure(tree: Tree | None, otherwise: OnFailure, problems: Problems) -> OnFailure:
+    if tree is None:
+        return otherwise
+    for choice in get_args(OnFailure):
+        if tree.value == choice:
+            found: OnFailure = choice
+            return found
+    problems.at(tree, one_of(str(tree.plain), get_args(OnFailure)))
+    return otherwise

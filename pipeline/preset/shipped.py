@@ -1,0 +1,108 @@
+"""The presets that ship, and how a preset or a job is found by what the user typed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.resources
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import PresetError, StorageFailed
+from ..suggest import did_you_mean
+from .read import MOST_BYTES, read_tree
+from .tree import Problems, Tree
+
+
+@dataclass(frozen=True)
+class ShippedPreset:
+    """One preset that ships, as `react1 presets` lists it."""
+
+    name: str
+    about: str
+    inputs: Mapping[str, Mapping[str, Any]]
+    """Input name → kind, about, default."""
+    path: Path
+
+
+def shipped_folder() -> Path:
+    """Give the folder of the presets that ship."""
+    package = importlib.import_module("...presets", __package__)
+    return Path(str(importlib.resources.files(package)))
+
+
+def shipped_names() -> list[str]:
+    """Name the presets that ship."""
+    return sorted(path.stem for path in shipped_folder().glob("*.yaml"))
+
+
+def shipped_preset(name: str) -> str:
+    """Give the text of a preset that ships.
+
+    Raises:
+        PresetError: there is none of that name.
+    """
+    return shipped_path(name).read_text("utf-8")
+
+
+def shipped_path(name: str) -> Path:
+    """Give the file of a preset that ships.
+
+    Raises:
+        PresetError: there is none of that name.
+    """
+    names = shipped_names()
+    if name not in names:
+        raise PresetError(f"no preset {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
+    return shipped_folder() / f"{name}.yaml"
+
+
+def list_presets() -> list[ShippedPreset]:
+    """List the presets that ship."""
+    return [_listed(shipped_path(name)) for name in shipped_names()]
+
+
+def _listed(path: Path) -> ShippedPreset:
+    problems = Problems()
+    tree = read_tree(path.read_bytes(), str(path), path.parent, problems)
+    problems.stop()
+    plain: Any = tree.plain if tree else {}
+    return ShippedPreset(path.stem, plain.get("about", ""), plain.get("inputs") or {}, path)
+
+
+def find(what: str, base: Path) -> tuple[Path, str]:
+    """Give the file that the user means, and how messages call it: a path first, then a preset that ships.
+
+    Raises:
+        PresetError: there is no such file and no such preset.
+    """
+    if "\0" not in what and what:
+        path = base / what
+        if path.is_file():
+            return path, what
+        if what in shipped_names():
+            found = shipped_path(what)
+            return found, str(found)
+        if path.is_dir():
+            raise PresetError(f"{what!r} is a folder; name a preset or a job in it")
+    names = shipped_names()
+    raise PresetError(
+        f"{what!r} is neither a file nor a preset{did_you_mean(what, names)}; the presets are {', '.join(names)}"
+    )
+
+
+def read_file(path: Path, name: str, problems: Problems) -> Tree | None:
+    """Read a preset or a job.
+
+    Raises:
+        StorageFailed: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+            if len(data) > MOST_BYTES:
+                data += b" " * max(0, path.stat().st_size - len(data)) if path.stat().st_size < 1 << 28 else b""
+    except OSError as wrong:
+        raise StorageFailed(f"{name}: cannot be read: {wrong.strerror or wrong}") from wrong
+    return read_tree(data, name, path.parent.absolute(), problems)
