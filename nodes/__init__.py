@@ -1,1 +1,1 @@
-"""."""
+"""One thin file per node; the registry reads them all."""

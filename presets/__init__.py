@@ -1,1 +1,1 @@
-"""."""
+"""The recipes that ship."""

@@ -1,1 +1,1 @@
-"""."""
+"""What comes from the web, and what goes there."""

@@ -1,0 +1,117 @@
+"""What ships: the wheel's contents, and a package that costs nothing to import."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+
+import pytest
+from house import ROOT, package_files
+
+import react1
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+BESIDES = ["pyproject.toml", "README.md", "LICENSE", "py.typed"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> zipfile.ZipFile:
+    """The wheel, built from a copy without a network."""
+    if importlib.util.find_spec("setuptools") is None:
+        pytest.skip("setuptools is not installed: the wheel cannot be built")
+    copy, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    data = [*ROOT.glob("presets/*"), *ROOT.glob("pipeline/*/*.*")]
+    wanted = {*package_files(), *BESIDES, *(file.relative_to(ROOT).as_posix() for file in data if file.is_file())}
+    for name in wanted:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, copy / name)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", made, copy]
+    ran = subprocess.run(build, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    with zipfile.ZipFile(next(made.glob("*.whl"))) as opened:
+        yield opened
+
+
+def test_the_wheel_holds_every_module_of_the_package(wheel):
+    """None more, none fewer, and all of them under `react1`."""
+    shipped = {name for name in wheel.namelist() if name.endswith(".py")}
+
+    assert shipped == {f"react1/{path}" for path in package_files()}
+
+
+def test_nothing_lands_beside_the_package(wheel):
+    """`nodes` and `tests` are names that others have too."""
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+
+    assert tops == {"react1", f"react1_nodes-{PROJECT['project']['version']}.dist-info"}
+
+
+def test_the_wheel_holds_the_data(wheel):
+    """Presets, schemas, templates, and the mark that says that it is typed."""
+    shipped = set(wheel.namelist())
+    data = [path for folder in ("presets", "pipeline") for path in (ROOT / folder).glob("**/*") if path.is_file()]
+    kinds = (".yaml", ".json", ".html", ".css", ".js", ".j2")
+    wanted = {f"react1/{path.relative_to(ROOT).as_posix()}" for path in data if path.suffix in kinds}
+
+    assert "react1/py.typed" in shipped
+    assert any(name.endswith("presets/emotion-edit.yaml") for name in shipped)
+    assert wanted - shipped == set()
+
+
+def test_the_wheel_brings_the_command_and_the_licence(wheel):
+    """`react1` on the path, Apache-2.0 in the metadata."""
+    info = f"react1_nodes-{PROJECT['project']['version']}.dist-info"
+
+    assert "react1 = react1.pipeline.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+    assert "License-Expression: Apache-2.0" in wheel.read(f"{info}/METADATA").decode()
+    assert b"Apache License" in wheel.read(f"{info}/licenses/LICENSE")
+
+
+LOOK = """
+import sys, time
+before = set(sys.modules)
+start = time.perf_counter()
+import react1
+spent = time.perf_counter() - start
+new = sorted(set(sys.modules) - before)
+names = dir(react1)
+Edit = react1.Edit
+import json
+print(json.dumps({"spent_s": spent, "new": new, "names": names, "edit": Edit.__module__}))
+"""
+
+
+def test_importing_the_package_imports_nothing_else():
+    """`import react1` is for free; a name is imported when it is asked for."""
+    ran = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
+
+    told = json.loads(ran.stdout)
+    own = {module for module in told["new"] if module.startswith("react1")}
+    others = {module.partition(".")[0] for module in told["new"]} - {"react1"}
+    assert own == {"react1"}
+    assert others <= sys.stdlib_module_names
+    assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(told["names"])
+    assert told["edit"] == "react1.pipeline.edit"
+    assert told["spent_s"] < 0.5
+
+
+def test_the_public_names_are_there():
+    """As README writes them."""
+    assert react1.__version__ == PROJECT["project"]["version"]
+    assert callable(react1.run)
+    assert callable(react1.load_preset)
+    with pytest.raises(AttributeError, match="module 'react1' has no attribute 'WEB_DIRECTORY'"):
+        _ = react1.WEB_DIRECTORY
+
+
+def test_every_version_of_a_dependency_has_a_lower_bound():
+    """An install that resolves to something ancient is no install."""
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    wanted = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+
+    assert [
+        each for each in wanted if not each.startswith("react1-nodes") and ">=" not in each and "==" not in each
+    ] == []
