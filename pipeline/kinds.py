@@ -246,6 +246,3 @@ class Report(Value):
 
     page: File
     data: File
-
-
-Kind = Media | Segment | Upload | Take | Record | Report
