@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .encode import write_clip
+from .mouth import talking
 from .plate import plate, shoot
 from .voice import speak
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Picture = NDArray[np.uint8]
+
+_MOUTH_SHARE = 0.7
 
 
 def make_demo_clip(
@@ -39,12 +42,12 @@ def make_demo_clip(
         progress: told the share done, 0 to 1.
     """
     count = seconds * rate
-    seen = plate()
+    voice = speak(seconds)
 
     def filmed() -> Iterator[Picture]:
-        for index in range(count):
-            progress(index / count)
+        speaking = talking(plate(), voice, count, rate, lambda share: progress(_MOUTH_SHARE * share))
+        for index, seen in enumerate(speaking):
             yield shoot(seen, index / max(1, count - 1), size)
+            progress(_MOUTH_SHARE + (1 - _MOUTH_SHARE) * (index + 1) / count)
 
-    write_clip(out, filmed(), speak(seconds), size, rate)
-    progress(1.0)
+    write_clip(out, filmed(), voice, size, rate)

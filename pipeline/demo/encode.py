@@ -23,14 +23,14 @@ _BT709 = 1
 
 
 def write_clip(
-    out: Path, frames: Iterable[Picture], voice: Sound, size: tuple[int, int], rate: int, *, crf: int = 17
+    out: Path, frames: Iterable[Picture], voice: Sound | None, size: tuple[int, int], rate: int, *, crf: int = 17
 ) -> None:
     """Write an MP4 with its index in front: H.264 4:2:0 in BT.709 video range, AAC mono.
 
     Args:
         out: an existing file is replaced.
         frames: `(height, width, 3) uint8 RGB`.
-        voice: `(samples,)` in -1..1 at 48 kHz; interleaved with the pictures.
+        voice: `(samples,)` in -1..1 at 48 kHz; None makes a clip without sound.
         size: (width, height) in pixels, even.
         rate: frames per second.
         crf: x264's quality, 0 (lossless) to 51.
@@ -40,20 +40,38 @@ def write_clip(
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(out), "w", format="mp4", options=options) as container:
         picture = _picture_stream(container, size, rate, crf)
-        sound: Any = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
-        sound.bit_rate = 128_000
-        per_frame = SAMPLE_RATE_HZ // rate
-        written = 0
+        track = None if voice is None else _SoundTrack(container, voice)
         for index, pixels in enumerate(frames):
             container.mux(picture.encode(_picture(pixels, index)))
-            due = min(len(voice), (index + 1) * per_frame)
-            while written + _AAC_FRAME <= due:
-                container.mux(sound.encode(_sound(voice[written : written + _AAC_FRAME], written)))
-                written += _AAC_FRAME
-        if written < len(voice):
-            container.mux(sound.encode(_sound(voice[written:], written)))
+            if track is not None:
+                track.write_until((index + 1) * SAMPLE_RATE_HZ // rate)
         container.mux(picture.encode(None))
-        container.mux(sound.encode(None))
+        if track is not None:
+            track.finish()
+
+
+class _SoundTrack:
+    """The voice, written as far as the pictures have come, so that both lie side by side in the file."""
+
+    def __init__(self, container: Any, voice: Sound) -> None:
+        self._container, self._voice, self._written = container, voice, 0
+        self._stream = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
+        self._stream.bit_rate = 128_000
+
+    def write_until(self, sample: int) -> None:
+        while self._written + _AAC_FRAME <= min(sample, len(self._voice)):
+            self._write(_AAC_FRAME)
+
+    def finish(self) -> None:
+        self.write_until(len(self._voice))
+        if rest := len(self._voice) - self._written:
+            self._write(rest)
+        self._container.mux(self._stream.encode(None))
+
+    def _write(self, count: int) -> None:
+        piece = self._voice[self._written : self._written + count]
+        self._container.mux(self._stream.encode(_sound(piece, self._written)))
+        self._written += count
 
 
 def _picture_stream(container: Any, size: tuple[int, int], rate: int, crf: int) -> Any:
