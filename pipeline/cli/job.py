@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import PresetError, Problem
-from .did_you_mean import suggestion
+from ..suggest import one_of
 
 if TYPE_CHECKING:
     from ..preset.model import Job
@@ -32,9 +32,7 @@ def job_from(
     from ..registry import load_registry
 
     if provider is not None and provider not in PROVIDERS:
-        raise PresetError(
-            f"--provider: {provider!r} is not one of {', '.join(PROVIDERS)}{suggestion(provider, PROVIDERS)}"
-        )
+        raise PresetError(f"--provider: {one_of(provider, PROVIDERS)}")
     allow_scripts(scripts)
     return load_job(
         what,

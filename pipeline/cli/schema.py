@@ -23,12 +23,12 @@ def command(
     from ..preset.schema import job_schema, preset_schema
     from ..registry import load_registry
     from ..store.atomic import write_text
-    from .did_you_mean import suggestion
+    from ..suggest import one_of
 
     with failures_told():
         makers = {"preset": preset_schema, "job": job_schema}
         if what not in makers:
-            raise PresetError(f"schema: {what!r} is not preset or job{suggestion(what, makers)}")
+            raise PresetError(f"schema: {one_of(what, makers)}")
         registry = load_registry()
         if into is None:
             out_json(makers[what](registry))

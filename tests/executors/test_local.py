@@ -8,6 +8,7 @@ import time
 from typing import ClassVar
 
 import pytest
+
 from react1.pipeline.errors import BadInput, Interrupted, ToolFailed
 from react1.pipeline.executors.local import LocalExecutor
 from react1.pipeline.executors.seam import Call, Need, Watch, from_json, invoke

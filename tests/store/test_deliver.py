@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from react1.pipeline.errors import PresetError
 from react1.pipeline.store.deliver import check_place, deliver, is_delivered
 from react1.pipeline.store.store import Store

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
+
 from react1.pipeline.file import File, OutPath
 from react1.pipeline.kinds import Media, Record, StepRecord
 from react1.pipeline.node import Params

@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pytest
+
 from react1.pipeline.errors import BadInput, StorageFailed
 from react1.pipeline.store.store import Store
 

@@ -1,0 +1,225 @@
+"""A job from its first check to its last file, with toys for nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+import toys
+
+from react1.pipeline.errors import BadInput, Interrupted, PresetError
+from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
+from react1.pipeline.run.execute import Options, execute
+from react1.pipeline.run.plan import plan_job
+from react1.pipeline.run.runs import all_runs, find_run, state_of
+from react1.pipeline.store.store import Store
+
+
+class Listener:
+    def __init__(self, stop_at: str = "") -> None:
+        self.events = []
+        self.stop_at = stop_at
+
+    def on(self, event) -> None:
+        self.events.append(event)
+        if self.stop_at and isinstance(event, StepStarted) and event.step == self.stop_at:
+            asyncio.get_running_loop().call_soon(next(iter(_main_task())).cancel)
+
+
+def _main_task():
+    return [task for task in asyncio.all_tasks() if task.get_name() == "main"]
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    toys.RAN.clear()
+
+
+@pytest.fixture
+def source(tmp_path):
+    place = tmp_path / "film.txt"
+    place.write_text("film")
+    return place
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out" / "film.react1.txt"
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+def _run(job, home, listener=None, **options):
+    async def play():
+        asyncio.current_task().set_name("main")
+        return await execute(job, Options(home, watcher=listener or Listener(), **options))
+
+    return asyncio.run(play())
+
+
+def test_a_job_gives_the_film_the_page_and_what_came_of_each_segment(source, out, home):
+    """Segments go their way one by one, takes are gathered in order, the film lands where it is wanted."""
+    result = _run(toys.toy_job(source, out), home)
+
+    assert out.read_text() == "film\ndone film:a:warm\ndone film:b:warm"
+    assert result.output == out
+    assert result.report.read_text() == "a,b"
+    assert json.loads(result.report.with_name("report.json").read_text()) == "a,b"
+    assert result.checks == {"frames_equal": True}
+    assert [(s.name, s.start_frame, s.end_frame, s.status, s.reused) for s in result.segments] == [
+        ("a", 0, 1, "done", False),
+        ("b", 1, 2, "done", False),
+    ]
+    assert (result.status, result.exit_status, result.cost_usd) == ("done", 0, 1.0)
+
+
+def test_the_json_object_has_the_keys_of_the_contract(source, out, home):
+    """Scripts rely on these names and no others."""
+    told = _run(toys.toy_job(source, out), home).to_json()
+
+    assert list(told) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
+    assert list(told["segments"][0]) == [
+        "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused",
+    ]  # fmt: skip
+
+
+def test_a_second_run_of_an_unchanged_job_does_no_work(source, out, home):
+    """Every result comes from the store, nothing is paid, and the film is not replaced."""
+    _run(toys.toy_job(source, out), home)
+    before, stamp = dict(toys.RAN), out.stat().st_mtime_ns
+
+    result = _run(toys.toy_job(source, out), home)
+
+    assert dict(toys.RAN) == before
+    assert out.stat().st_mtime_ns == stamp
+    assert all(segment.reused for segment in result.segments)
+    assert result.cost_usd == 0
+
+
+def test_only_what_a_change_reaches_runs_again(source, out, home):
+    """Another tone: the film is opened and cut from the store."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+
+    _run(toys.toy_job(source, out, tone="cold"), home)
+
+    assert dict(toys.RAN) == {"shade a": 1, "shade b": 1, "join": 1, "tell": 1}
+    assert out.read_text().endswith("film:b:cold")
+
+
+def test_a_changed_source_runs_everything_again(source, out, home):
+    """The key tells content, not the name."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+    source.write_text("another film")
+
+    _run(toys.toy_job(source, out), home)
+
+    assert toys.RAN["cut"] == 1
+    assert out.read_text().startswith("another film")
+
+
+def test_a_film_that_the_user_removed_is_made_again(source, out, home):
+    """What lived outside and is gone is a miss, not a failure."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+    out.unlink()
+
+    _run(toys.toy_job(source, out), home)
+
+    assert out.read_text().startswith("film\n")
+    assert toys.RAN["shade a"] == 0
+
+
+def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
+    """Nobody's file is lost, and no work is wasted."""
+    out.parent.mkdir()
+    out.write_text("precious")
+
+    with pytest.raises(PresetError, match="exists; give --yes"):
+        _run(toys.toy_job(source, out), home)
+
+    assert (out.read_text(), dict(toys.RAN), home.exists()) == ("precious", {}, False)
+    _run(toys.toy_job(source, out), home, replace=True)
+    assert out.read_text().startswith("film\n")
+
+
+def test_a_failure_names_step_and_segment_and_leaves_no_film(source, out, home):
+    """One line, the step, the segment; the run is marked and can be resumed."""
+    with pytest.raises(BadInput, match=r"^shade \[b\]: no face here$"):
+        _run(toys.toy_job(source, out, fail_on="b"), home)
+
+    assert not out.exists()
+    told = find_run(home, None).read()
+    assert (told["status"], told["exit_status"]) == ("failed", 3)
+    assert told["error"] == "shade [b]: no face here"
+
+
+def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(source, out, home):
+    """The others are changed, the run ends with 6, and the segment says why."""
+    listener = Listener()
+
+    result = _run(toys.toy_job(source, out, fail_on="a", on_failure="keep-original"), home, listener)
+
+    assert out.read_text() == "film\noriginal film:a\ndone film:b:warm"
+    assert (result.status, result.exit_status) == ("kept-original", 6)
+    assert [segment.status for segment in result.segments] == ["original", "done"]
+    assert "a: no face here" in result.said
+    assert Said("shade [a]: no face here; the original footage is kept") in listener.events
+
+
+def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out, home):
+    """Stopped at join: what was finished is not done again."""
+    with pytest.raises(Interrupted, match="react1 resume"):
+        _run(toys.toy_job(source, out), home, Listener(stop_at="join"))
+    assert not out.exists()
+    assert state_of(find_run(home, None).read()) == "interrupted"
+    shaded = toys.RAN["shade a"]
+
+    _run(toys.toy_job(source, out), home)
+
+    assert (shaded, toys.RAN["shade a"], toys.RAN["cut"]) == (1, 1, 1)
+    assert out.exists()
+
+
+def test_events_tell_every_step_with_its_segment(source, out, home):
+    """A bar can be drawn from them alone."""
+    listener = Listener()
+
+    _run(toys.toy_job(source, out), home, listener)
+
+    started = {(e.step, e.segment) for e in listener.events if isinstance(e, StepStarted)}
+    ended = {(e.step, e.segment) for e in listener.events if isinstance(e, StepEnded)}
+    assert started == ended == {("open", ""), ("cut", ""), ("shade", "a"), ("shade", "b"), ("join", ""), ("tell", "")}
+    assert StepMoved("shade", "a", 0.5) in listener.events
+    assert isinstance(listener.events[0], RunStarted)
+    assert [e.text for e in listener.events if isinstance(e, Said)].count("a: a preview") == 1
+
+
+def test_a_plan_follows_what_is_stored_and_explains_the_rest(source, out, home):
+    """Before: all to run. After: all stored. With another tone: what changed, and who waits for it."""
+    plan = lambda job: [(r.step, r.segment, r.stored, r.why) for r in plan_job(job, Store(home, read_only=True))]  # noqa: E731
+    job = toys.toy_job(source, out)
+    assert plan(job)[:2] == [("open", "", False, "not made yet"), ("cut", "", False, "waits for open")]
+    assert not home.exists()
+    _run(job, home)
+
+    assert all(stored for _, _, stored, _ in plan(job)[:-1])
+    changed = plan(toys.toy_job(source, out, tone="cold"))
+    assert changed[2] == ("shade", "a", False, "changed: tone warm → cold")
+    assert changed[4] == ("join", "", False, "waits for shade")
+
+
+def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(source, out, home):
+    """A name that fits none says what is near."""
+    first = _run(toys.toy_job(source, out), home).run
+    second = _run(toys.toy_job(source, out), home).run
+
+    assert {run.name for run in all_runs(home)} == {first, second}
+    assert find_run(home, first).name == first
+    with pytest.raises(PresetError, match="there is no run 'nothing'"):
+        find_run(home, "nothing")

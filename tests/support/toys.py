@@ -1,0 +1,162 @@
+"""Toy nodes for tests of the loop: they write text files, and count how often they ran."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import ClassVar
+
+from react1.pipeline.edit import Edit
+from react1.pipeline.errors import BadInput
+from react1.pipeline.file import Address, File, OutPath
+from react1.pipeline.kinds import Media, Record, Report, Segment, Take
+from react1.pipeline.node import Params, Room
+from react1.pipeline.preset.model import Job, Step
+from react1.pipeline.registry import NodeInfo, Registry
+
+RAN: Counter[str] = Counter()
+"""How often each toy did its work, by `name` or `name segment`."""
+
+
+def text_media(room: Room, text: str) -> Media:
+    path = room.new("made.txt")
+    path.write_text(text)
+    return Media(file=room.keep(path), container="text", start_s=Fraction(0), duration_s=Fraction(1))
+
+
+def text_of(room: Room, media: Media) -> str:
+    return room.path(media.file).read_text()
+
+
+class OpenParams(Params):
+    uri: Address
+
+
+class Open:
+    """Give a text file."""
+
+    name: ClassVar[str] = "open"
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "io"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, room: Room, params: OpenParams) -> Media:
+        RAN["open"] += 1
+        assert isinstance(params.uri, File)
+        return Media(file=params.uri, container="text", start_s=Fraction(0), duration_s=Fraction(1))
+
+
+class CutParams(Params):
+    names: list[str]
+
+
+class Cut:
+    """Give one segment per name."""
+
+    name: ClassVar[str] = "cut"
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, room: Room, params: CutParams, source: Media) -> list[Segment]:
+        RAN["cut"] += 1
+        return [self._segment(room, source, name, place) for place, name in enumerate(params.names)]
+
+    def _segment(self, room: Room, source: Media, name: str, place: int) -> Segment:
+        return Segment(
+            name=name,
+            source=source,
+            edit=Edit(in_=place, out=place + 1),
+            start_frame=place,
+            end_frame=place + 1,
+            head_frames=0,
+            tail_frames=0,
+            media=text_media(room, f"{text_of(room, source)}:{name}"),
+            frames=(place,),
+        )
+
+
+class ShadeParams(Params):
+    tone: str = "warm"
+    fail_on: str = ""
+    out: OutPath | None = None
+
+
+class Shade:
+    """Add a word to each segment; the one called `fail_on` is bad input."""
+
+    name: ClassVar[str] = "shade"
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, room: Room, params: ShadeParams, segment: Segment) -> Take:
+        RAN[f"shade {segment.name}"] += 1
+        room.progress(0.5)
+        if segment.name == params.fail_on:
+            raise BadInput("no face here")
+        media = text_media(room, f"{text_of(room, segment.media)}:{params.tone}")
+        said = ("a preview",)
+        return Take(segment=segment, media=media, provider="toy", request={}, cost_usd=0.5, said=said)
+
+
+class JoinParams(Params):
+    out: OutPath | None = None
+
+
+class Join:
+    """Put all takes behind the source."""
+
+    name: ClassVar[str] = "join"
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, room: Room, params: JoinParams, source: Media, takes: list[Take]) -> Media:
+        RAN["join"] += 1
+        texts = [f"{take.status} {text_of(room, take.media)}" for take in takes]
+        media = text_media(room, "\n".join([text_of(room, source), *texts]))
+        return media.model_copy(update={"figures": {"splice": {"frames_equal": True}}})
+
+
+class TellParams(Params):
+    pass
+
+
+class Tell:
+    """Write down what the run came to."""
+
+    name: ClassVar[str] = "tell"
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, room: Room, params: TellParams, record: Record) -> Report:
+        RAN["tell"] += 1
+        names = ",".join(take.segment.name for take in record.takes)
+        page = room.new("report.html")
+        page.write_text(names)
+        data = room.new("report.json")
+        data.write_text(f'"{names}"')
+        return Report(page=room.keep(page), data=room.keep(data))
+
+
+REGISTRY = Registry.of(Open, Cut, Shade, Join, Tell)
+
+
+def toy_job(source, out, *, names=("a", "b"), on_failure="stop", **shade) -> Job:
+    """Make the job open → cut → shade → join → tell by hand."""
+
+    def step(name: str, params: Params, wires: dict[str, tuple[str, ...]], fanned: bool = False) -> Step:
+        info: NodeInfo = REGISTRY.get(name)
+        return Step(id=name, info=info, params=params, wires=wires, fanned=fanned)
+
+    steps = (
+        step("open", OpenParams(uri=str(source)), {}),
+        step("cut", CutParams(names=list(names)), {"source": ("open",)}),
+        step("shade", ShadeParams(**shade), {"segment": ("cut",)}, fanned=True),
+        step("join", JoinParams(out=str(out)), {"source": ("open",), "takes": ("shade",)}),
+        step("tell", TellParams(), {"record": ()}),
+    )
+    document = {"source": str(source), "out": str(out), "names": list(names)}
+    return Job(name="toy", about="", steps=steps, inputs={}, document=document, on_failure=on_failure)
