@@ -36,7 +36,7 @@ class Answer:
     path: str
     """The path of the address that answered, after redirects."""
     offset: int
-    """Where in the file the body begins."""
+    """Where in the file the body begins; -1 where a part came without saying which."""
     total_bytes: int | None
     """The length of the whole file; None where the server does not say."""
     validator: str
@@ -56,8 +56,9 @@ def read_answer(status: int, headers: Mapping[str, str], path: str) -> Answer:
     """Read the parts of an answer that a download needs; `headers` are looked up without regard to case."""
     encoded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
     offset, total = 0, _number(headers.get("content-length"))
-    if status == 206 and (match := _RANGE.match(headers.get("content-range", ""))):
-        offset, total = int(match[1]), _number(match[2])
+    if status == 206:
+        match = _RANGE.match(headers.get("content-range", ""))
+        offset, total = (int(match[1]), _number(match[2])) if match else (-1, None)
     etag = headers.get("etag", "")
     return Answer(
         status=status,

@@ -182,15 +182,17 @@ def _one_try(client: httpx.Client, work: _Work) -> Answer:
 
 def _place(work: _Work, answer: Answer) -> None:
     """Agree with the answer on where its first byte belongs, and on the whole length."""
-    if answer.status == 206 and work.done_bytes and answer.total_bytes != work.total_bytes:
+    if answer.status == 206 and answer.offset != work.done_bytes:
+        work.restart()
+        raise _BrokenOff("the server gave another part than the one asked for")
+    if answer.status == 206 and work.done_bytes and answer.total_bytes not in (None, work.total_bytes):
         work.restart()
         raise _BrokenOff("the file has changed on the server")
-    if work.done_bytes and (answer.status != 206 or answer.offset != work.done_bytes):
+    if answer.status == 200 and work.done_bytes:
         work.restart()
-    if answer.offset != work.done_bytes:
-        raise HostFailed(f"{shown(work.address)}: the server gave bytes from {answer.offset}, not from 0")
-    work.total_bytes, work.validator = answer.total_bytes, answer.validator
-    _limit(work, answer.total_bytes or 0)
+    work.total_bytes = answer.total_bytes or (work.total_bytes if answer.status == 206 else None)
+    work.validator = answer.validator
+    _limit(work, work.total_bytes or 0)
 
 
 def _receive(work: _Work, answer: Answer, pieces: Iterator[bytes]) -> None:

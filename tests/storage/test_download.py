@@ -83,6 +83,38 @@ def test_a_file_that_changed_meanwhile_is_never_mixed(web, get):
     assert get(web.address + "/film.mp4").path.read_bytes() == newer
 
 
+@pytest.mark.parametrize("told", [None, "bytes 5-300004/300005", "bytes 100000-299999/300001", "nonsense"])
+def test_a_part_that_does_not_fit_is_thrown_away(web, get, told):
+    """Another place, another whole length, or no word of either: the file is read from the start again."""
+
+    def route(request):
+        if not request.headers.get("Range"):
+            return give(request, CONTENT, cut_after_bytes=100_000 if len(web.requests) == 1 else None)
+        headers = {"Content_Range": told} if told else {}
+        return status(206, CONTENT[100_000:], **headers)(request)
+
+    web.routes["/film.mp4"] = route
+
+    got = get(web.address + "/film.mp4")
+
+    assert got.path.read_bytes() == CONTENT
+    assert web.asked("Range") == ["", "bytes=100000-", ""]
+
+
+def test_a_part_of_unknown_whole_is_taken(web, get):
+    """`bytes 100000-299999/*` says enough."""
+
+    def route(request):
+        if not request.headers.get("Range"):
+            return give(request, CONTENT, cut_after_bytes=100_000)
+        return status(206, CONTENT[100_000:], Content_Range="bytes 100000-299999/*")(request)
+
+    web.routes["/film.mp4"] = route
+
+    assert get(web.address + "/film.mp4").path.read_bytes() == CONTENT
+    assert len(web.requests) == 2
+
+
 def test_without_an_etag_or_a_date_nothing_is_resumed(web, get):
     """What cannot be held to the same file is asked for from the start."""
     cuts = iter([100_000, None])
