@@ -154,7 +154,8 @@ print(json.dumps({"light": light, "after": sorted({each.partition(".")[0] for ea
 
 def tracked(folder: Path) -> Path:
     """Copy what a clone would hold."""
-    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "-coz", "--exclude-standard"], capture_output=True, text=True)
+    listing = ["git", "-C", ROOT, "ls-files", "-coz", "--exclude-standard"]
+    listed = subprocess.run(listing, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout: what a clone would hold cannot be told")
     for name in filter(None, listed.stdout.split("\0")):
