@@ -131,7 +131,7 @@ def _boxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
     grid = read_grid(job.source, job.video.timestamps.array, job.place)
     choice = encoders.choose(job.video, grid.reorder, job.media.file.suffix)
     coded = job.room.new("pictures" + (".mov" if job.media.file.suffix in (".mov", ".qt") else ".mp4"))
-    count = encode(_stored(job, grid), coded, job.video, choice, 1 / job.video.rate, _share(job, grid.samples.count))
+    count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
     made = job.room.new("film" + job.media.file.suffix)
@@ -157,9 +157,9 @@ def _remuxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
         for index, frame in frames.merged(frames.decoded(job.source, job.video.index), job.inserts):
             if index >= len(times):
                 raise Unsuited(f"{len(times)} frames are promised, but more decode")
-            yield frame, int(times[index])
+            yield frame, index
 
-    count = encode(shown(), coded, job.video, choice, job.video.time_base, _share(job, len(times)))
+    count = encode(shown(), coded, job.video, choice, _share(job, len(times)), times)
     if count != len(times):
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + suffix)

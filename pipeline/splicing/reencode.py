@@ -8,7 +8,6 @@ Raises  Unsuited where the pictures do not come out one for one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -21,6 +20,7 @@ from .boxes import Box, Unsuited, parse, read_moov
 from .encoders import Choice, coded_rate, dress
 from .grid import Grid, composition_on_slots
 from .surgery import NewSamples, picture_track
+from .tables import Ints
 
 _ENTRY_HEAD_BYTES = 8 + 78
 _CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
@@ -32,27 +32,43 @@ def encode(
     made: Path,
     video: VideoStream,
     choice: Choice,
-    time_base: Fraction,
     each: Callable[[int], None],
+    times: Ints | None = None,
 ) -> int:
-    """Encode frames with their times (units of `time_base`) into `made`; give how many there were."""
-    count = 0
+    """Encode numbered frames into `made`; give how many there were.
+
+    Every encoder gets an even clock, because some know only certain rates; `times` (units of the stream's time
+    base, one per number) puts packets of an encoder that does not reorder on their true times.
+    """
+    count, rate = 0, coded_rate(choice, video.rate)
     with av.open(str(made), "w") as out:
-        stream = out.add_stream(choice.encoder, rate=coded_rate(choice, video.rate))
+        stream = out.add_stream(choice.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)
         dress(stream, video, choice)
-        stream.time_base = stream.codec_context.time_base = time_base
-        for given, pts in frames:
+        for given, number in frames:
             frame = given if given.format.name == choice.pix_fmt else given.reformat(format=choice.pix_fmt)
-            frame.pts, frame.time_base = pts, time_base
-            frame.pict_type = PictureType.NONE
-            out.mux(stream.encode(frame))
+            frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
+            for packet in stream.encode(frame):
+                out.mux(_timed(packet, video, times))
             count += 1
             each(count)
         if not count:
             raise Unsuited("the picture stream gives no frames")
-        out.mux(stream.encode(None))
+        for packet in stream.encode(None):
+            out.mux(_timed(packet, video, times))
     return count
+
+
+def _timed(packet: av.Packet, video: VideoStream, times: Ints | None) -> av.Packet:
+    if times is not None and packet.pts is not None:
+        number = packet.pts
+        after = (
+            int(times[number + 1]) if number + 1 < len(times) else int(times[number]) + video.timestamps.last_duration
+        )
+        packet.pts = packet.dts = int(times[number])
+        packet.duration = after - packet.pts
+        packet.time_base = video.time_base
+    return packet
 
 
 def new_samples(grid: Grid, coded: Path, first: int = 0, first_rank: int = 0) -> NewSamples:

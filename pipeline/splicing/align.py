@@ -1,0 +1,118 @@
+"""Find how a take lies against what was sent: rate, lag, missing, surplus and doubled frames.
+
+Takes   small grey pictures of both, `(frames, height, width) uint8`.
+Gives   `Alignment`: for each frame sent, the frame of the take that shows it.
+Raises  HostFailed where no alignment explains the take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import HostFailed
+
+SEARCH_FRAMES = 15
+MOST_MISSING = Fraction(1, 4)
+LEAST_LIKENESS = 0.5
+_QUIET_SHARE = 0.6
+"""Of the pixels, those that differ least: they lie outside what the take was to change."""
+
+Small = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Which frame of the take shows each frame that was sent."""
+
+    take_of: tuple[int, ...]
+    lag_frames: int
+    """How many frames too late the take is."""
+    missing: int
+    surplus: int
+    doubled: int
+    resampled: bool
+    """Whether the take came at another rate over the same time."""
+    likeness: float
+    """Median correlation of the pictures that belong together, -1 to 1."""
+
+
+def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, name: str) -> Alignment:
+    """Align a take with what was sent."""
+    expected, given = len(sent), len(taken)
+    if not given:
+        raise HostFailed(f"the take of {name} has no frames")
+    resampled = _resampled(expected, given, sent_rate, taken_rate)
+    ratio = taken_rate / sent_rate if resampled else Fraction(1)
+    wanted = [round(i * ratio) for i in range(expected)]
+    lag = _lag(sent, taken, wanted)
+    places = np.array(wanted) + lag
+    missing = int(((places < 0) | (places >= given)).sum())
+    if missing > max(3, expected * MOST_MISSING):
+        raise HostFailed(
+            f"the take of {name} has {given} frames, {expected} were sent: {missing} have no counterpart, "
+            "which is too many to repair"
+        )
+    take_of = np.clip(places, 0, given - 1)
+    likeness = _likeness(sent, taken[take_of])
+    if likeness < LEAST_LIKENESS:
+        raise HostFailed(
+            f"the take of {name} does not show what was sent: likeness {likeness:.2f}, at least {LEAST_LIKENESS} "
+            "is needed"
+        )
+    surplus = max(0, given - 1 - int(places.max())) + max(0, int(places.min()))
+    doubled = _doubled(sent, taken[take_of])
+    return Alignment(tuple(take_of.tolist()), lag, missing, surplus, doubled, resampled, likeness)
+
+
+def _resampled(expected: int, given: int, sent_rate: Fraction, taken_rate: Fraction) -> bool:
+    """Tell whether the count follows from the rate; else the rate is only a wrong label."""
+    if taken_rate <= 0 or abs(taken_rate / sent_rate - 1) < Fraction(1, 200):
+        return False
+    return abs(given - expected * taken_rate / sent_rate) < abs(given - expected)
+
+
+def _lag(sent: Small, taken: Small, wanted: list[int]) -> int:
+    """Search the shift at which the quiet parts of the pictures agree best; zero unless another is clearly better."""
+    costs = {lag: _cost(sent, taken, wanted, lag) for lag in range(-SEARCH_FRAMES, SEARCH_FRAMES + 1)}
+    best = min(costs, key=lambda lag: (costs[lag], abs(lag)))
+    clearly = costs[best] < 0.8 * costs[0] and costs[0] - costs[best] > 0.02
+    return best if clearly else 0
+
+
+def _cost(sent: Small, taken: Small, wanted: list[int], lag: int) -> float:
+    pairs = [(i, place + lag) for i, place in enumerate(wanted) if 0 <= place + lag < len(taken)]
+    if len(pairs) < max(1, min(len(sent), len(taken)) // 2):
+        return float("inf")
+    step = max(1, len(pairs) // 120)
+    return float(np.mean([_quiet_difference(sent[i], taken[j]) for i, j in pairs[::step]]))
+
+
+def _quiet_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Give the mean difference of the quiet pixels, a shift of the whole level aside."""
+    difference = other.astype(np.float32) - one
+    distance = np.abs(difference - np.median(difference)).ravel()
+    quiet = int(distance.size * _QUIET_SHARE)
+    return float(np.partition(distance, quiet)[:quiet].mean())
+
+
+def _likeness(sent: Small, taken: Small) -> float:
+    step = max(1, len(sent) // 60)
+    found = []
+    for one, other in zip(sent[::step], taken[::step], strict=True):
+        a, b = one.astype(np.float64) - one.mean(), other.astype(np.float64) - other.mean()
+        power = float(np.sqrt((a * a).sum() * (b * b).sum()))
+        found.append(float((a * b).sum()) / power if power > 1e-6 else 1.0)
+    return float(np.median(found)) if found else 0.0
+
+
+def _doubled(sent: Small, taken: Small) -> int:
+    """Count frames of the take that stand still where what was sent moves."""
+    if len(sent) < 2:
+        return 0
+    moves = np.abs(np.diff(sent.astype(np.int16), axis=0)).mean((1, 2))
+    still = np.abs(np.diff(taken.astype(np.int16), axis=0)).mean((1, 2))
+    return int(((moves > 0.5) & (still < 0.1 * moves)).sum())
