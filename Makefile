@@ -3,29 +3,33 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check lint types format clean
 
 BIN := .venv/bin
 SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py presets/*)
 TYPED := build/typecheck
 
-help: ## say what there is
+help:
 	@echo 'make demo    set up, then re-express a segment of a made clip and show the page'
 	@echo 'make test    set up, then make check and the whole test run'
-	@echo 'make check   ruff, ruff format, mypy --strict'
+	@echo 'make check   make lint (ruff) and make types (mypy --strict on an installed copy)'
 	@echo 'make format  let ruff put the code in order'
 	@echo 'make clean   remove all that make has made, .venv too'
 	@echo 'PYTHON=/path/to/python3.12 chooses the Python of .venv'
 
-demo: .venv/.demo ## the first thing to try
+demo: .venv/.demo
 	$(BIN)/react1 demo
 
 test: check
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-check: .venv/.dev $(TYPED)/.stamp
+check: lint types
+
+lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(TYPED)/.stamp
 	cd $(TYPED) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache \
 		--python-executable ../../$(BIN)/python -p react1
 

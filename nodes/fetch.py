@@ -148,7 +148,7 @@ def options(folder: Path, params: FetchParams, gate: Gate, ffmpeg: str) -> dict[
     if wanted:
         chosen |= {
             "writesubtitles": True,
-            "subtitleslangs": ["all", "-live_chat"] if wanted is True else list(wanted),
+            "subtitleslangs": list(wanted) if isinstance(wanted, tuple) else ["all", "-live_chat"],
             "subtitlesformat": "vtt/srt/best",
             "postprocessors": [{"key": "FFmpegEmbedSubtitle"}],
         }
