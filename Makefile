@@ -46,7 +46,10 @@ clean:
 	for candidate in "$$@"; do \
 		if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
 			echo "Making .venv with $$candidate"; \
-			exec "$$candidate" -m venv .venv; \
+			"$$candidate" -m venv .venv && exit 0; \
+			rm -rf .venv; \
+			echo "$$candidate cannot make virtual environments; on Debian and Ubuntu install python3-venv" >&2; \
+			exit 1; \
 		fi; \
 	done; \
 	echo "No Python 3.11 or 3.12 found (tried: $$*)." \
