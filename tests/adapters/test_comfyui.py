@@ -1,12 +1,14 @@
 """ComfyUI gets the same nodes, under whatever name it loads the folder."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
 
+import av
 import pytest
 
 from react1.pipeline.adapters.comfyui import comfy_class, mappings, wire
@@ -141,6 +143,10 @@ spec = importlib.util.spec_from_file_location(name, path + "/__init__.py")
 module = importlib.util.module_from_spec(spec)
 sys.modules[name] = module
 spec.loader.exec_module(module)
+"""
+LOOK = (
+    LOAD
+    + """
 light = sorted({each.partition(".")[0] for each in sys.modules})
 assert not hasattr(module, "WEB_DIRECTORY") and not hasattr(module, "comfy_entrypoint")
 classes = {key: each.INPUT_TYPES() for key, each in module.NODE_CLASS_MAPPINGS.items()}
@@ -150,6 +156,17 @@ print(json.dumps({"light": light, "after": sorted({each.partition(".")[0] for ea
                   "classes": sorted(classes), "titles": sorted(module.NODE_DISPLAY_NAME_MAPPINGS),
                   "react1": "react1" in sys.modules, "inside": all(each.startswith(name + ".") for each in home)}))
 """
+)
+WORK = (
+    LOAD
+    + """
+boxes = module.NODE_CLASS_MAPPINGS
+(film,) = boxes["react1_fetch"]().execute(uri=sys.argv[2], subtitles="false", max_size_mb=20000.0)
+(segments,) = boxes["react1_trim"]().execute(source=film, edits="- {in: 5f, out: 12f, prompt: sad}", handles="2f")
+print(json.dumps({"frames": film.video.frame_count, "kept": [list(each.frames) for each in segments],
+                  "react1": "react1" in sys.modules}))
+"""
+)
 
 
 def tracked(folder: Path) -> Path:
@@ -169,7 +186,7 @@ def test_a_clone_in_comfyuis_folder_is_loaded_under_comfyuis_name(tmp_path):
     """A dash and a dot in the path, another module called `nodes`, another working folder, and nothing heavy."""
     clone = tracked(tmp_path / "Comfy.UI" / "custom_nodes" / "react1-nodes")
 
-    ran = subprocess.run([sys.executable, "-c", LOAD, clone], cwd=tmp_path, capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-c", LOOK, clone], cwd=tmp_path, capture_output=True, text=True)
 
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
@@ -178,3 +195,28 @@ def test_a_clone_in_comfyuis_folder_is_loaded_under_comfyuis_name(tmp_path):
     assert told["inside"]
     assert not (HEAVY | {"numpy", "pydantic"}) & set(told["light"])
     assert not HEAVY & set(told["after"])
+
+
+def test_boxes_run_under_comfyuis_name(tmp_path):
+    """Through the one seam and a store, with what a user typed into the widgets."""
+    clone = tracked(tmp_path / "custom_nodes" / "react1-nodes")
+    film = made_film(tmp_path / "a film.mp4")
+    home = {**os.environ, "REACT1_HOME": str(tmp_path / "home")}
+
+    ran = subprocess.run(
+        [sys.executable, "-c", WORK, clone, film], cwd=tmp_path, capture_output=True, text=True, env=home
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == {"frames": 20, "kept": [list(range(3, 14))], "react1": False}
+
+
+def made_film(path: Path) -> Path:
+    """Write 20 frames of a grey picture at 25 frames/s."""
+    with av.open(path, "w") as made:
+        stream = made.add_stream("libx264", 25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(20):
+            made.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        made.mux(stream.encode(None))
+    return path
