@@ -66,7 +66,7 @@ def write_back(picture: Picture, box: Box, before: Image, after: Image, look: Lo
 
 def _scales(look: Look) -> tuple[float, float, float]:
     """Give luma's floor, luma's swing and chroma's swing, on the scale of a byte."""
-    return (0.0, 255.0, 255.0) if look.full_range else (16.0, 219.0, 224.0)
+    return (0.0, 255.0, 255.0) if look.range == 2 else (16.0, 219.0, 224.0)
 
 
 def weights(look: Look) -> tuple[float, float]:

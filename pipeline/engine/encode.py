@@ -29,14 +29,17 @@ class TakeWriter:
 
     def __init__(self, path: Path, look: Look, sound: Sound | None) -> None:
         self._look, self._sound, self._frames, self._samples = look, sound, 0, 0
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        # Edit lists count in the movie's timescale: only the sound's own rate ends it on the sample.
+        ticks = sound.rate if sound is not None else 48_000
+        options = {"movflags": "+faststart", "movie_timescale": str(ticks)}
+        self._container = av.open(str(path), "w", format="mp4", options=options)
         self._video = self._container.add_stream("libx264", rate=look.fps, options=X264)
         self._video.width, self._video.height, self._video.pix_fmt = look.width, look.height, "yuv420p"
         context = self._video.codec_context
         context.time_base = 1 / look.fps
         context.thread_count = THREADS
         context.colorspace, context.color_primaries, context.color_trc = look.matrix, look.primaries, look.transfer
-        context.color_range = 2 if look.full_range else 1
+        context.color_range = look.range
         if sound is not None:
             layout = "mono" if sound.samples.shape[0] == 1 else "stereo"
             self._audio = self._container.add_stream("aac", rate=sound.rate, layout=layout)

@@ -38,7 +38,8 @@ class Look:
     """ITU-T H.273 matrix coefficients; 2 where the file does not say."""
     primaries: int
     transfer: int
-    full_range: bool
+    range: int
+    """1 limited, 2 full, 0 where the file does not say, which means limited."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Frames:
             int(context.colorspace),
             int(context.color_primaries),
             int(context.color_trc),
-            int(context.color_range) == 2,
+            int(context.color_range),
         )
 
     @property

@@ -67,6 +67,6 @@ def _mouth_region(frame: FaceFrame) -> Curve:
     local = frame.local
     left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
     beside = np.maximum(0, np.abs(local[:, 0] - (left + right) / 2) - (right - left) / 2) / 0.30
-    above = np.maximum(0, local[NOSE_BASE, 1] + 0.05 - local[:, 1]) / 0.12
+    above = np.maximum(0, local[NOSE_BASE, 1] + 0.08 - local[:, 1]) / 0.08
     region: Curve = np.clip(1.25 - np.hypot(beside, above), 0, 1)
     return region

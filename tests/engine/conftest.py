@@ -1,0 +1,46 @@
+"""A real face for the engine's tests, found once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import astronaut
+import numpy as np
+import pytest
+
+
+@dataclass(frozen=True)
+class Portrait:
+    picture: np.ndarray
+    face: object
+    """A FaceFrame."""
+
+
+@pytest.fixture(scope="session")
+def engine_ready() -> None:
+    """Skip where the landmark library or the portrait is not installed."""
+    pytest.importorskip("skimage")
+    from react1.pipeline.engine import available
+
+    found = available.problem()
+    if found:
+        pytest.skip(found)
+
+
+@pytest.fixture(scope="session")
+def portrait(engine_ready: None) -> Portrait:
+    """The portrait at 640x480 and its face."""
+    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.frame import FaceFrame
+
+    picture = astronaut.still(640, 480)
+    with FaceFinder() as finder:
+        (points,) = finder.find(picture)
+    return Portrait(picture, FaceFrame(points))
+
+
+@pytest.fixture(scope="session")
+def clip(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The portrait as a clip of 30 frames, 25 frames/s."""
+    return astronaut.write_clip(tmp_path_factory.mktemp("clip") / "talk.mp4")

@@ -1,0 +1,168 @@
+"""The face in pixels: where it changes, where it does not, and that the change can be seen. Measured without landmarks."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import astronaut
+import numpy as np
+import pytest
+
+from react1.pipeline.engine.colour import even_box, to_rgb, write_back
+from react1.pipeline.engine.emotions import RECIPES
+from react1.pipeline.engine.expression import Expression
+from react1.pipeline.engine.frame import MouthShape
+from react1.pipeline.engine.perform import pose_for
+from react1.pipeline.engine.points import OVAL
+from react1.pipeline.engine.reach import reach_box
+from react1.pipeline.engine.render import retouch_picture
+from react1.pipeline.engine.retouch import retouch
+
+INNER_BROW, CORNER = (107, 336), (61, 291)
+
+
+@pytest.fixture(scope="module")
+def changed(portrait):
+    """Give the portrait with an expression; each made once."""
+
+    @cache
+    def make(prompt: str, temperature: float, mode: str = "face") -> np.ndarray:
+        shape = MouthShape.of(portrait.face)
+        return retouch(
+            portrait.picture, portrait.face, pose_for(Expression(prompt, temperature, mode), shape, shape, 1.0)
+        )
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def at_rest(portrait, changed):
+    """The portrait with its smile taken away, and its face found anew."""
+    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.frame import FaceFrame
+
+    picture = changed("neutral", 1.0)
+    with FaceFinder() as finder:
+        (points,) = finder.find(picture)
+    return picture, FaceFrame(points)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "places", "sign", "least"),
+    [
+        ("happy", CORNER, 1, 0.06),
+        ("sad", CORNER, -1, 0.04),
+        ("sad", INNER_BROW, 1, 0.04),
+        ("angry", INNER_BROW, -1, 0.07),
+        ("disgusted", INNER_BROW, -1, 0.05),
+        ("surprised", INNER_BROW, 1, 0.08),
+    ],
+)
+def test_pixels_go_where_the_emotion_says(at_rest, prompt: str, places, sign: int, least: float) -> None:
+    """Template matching finds brows and corners moved the right way, further at each higher temperature."""
+    picture, face = at_rest
+    shape = MouthShape.of(face)
+    moved = []
+    for temperature in (0.2, 0.6, 1.0):
+        after = retouch(picture, face, pose_for(Expression(prompt, temperature), shape, shape, 1.0))
+        ups = [astronaut.moved_up(picture, after, face.points_px[place, :2], face.unit_px) for place in places]
+        moved.append(sign * float(np.mean(ups)))
+
+    assert 0 < moved[0] < moved[1] < moved[2]
+    assert moved[2] >= least
+
+
+@pytest.mark.parametrize("prompt", list(RECIPES))
+@pytest.mark.parametrize("mode", ["lips", "face", "head"])
+def test_every_prompt_in_every_region_changes_more_with_temperature(portrait, changed, prompt: str, mode: str) -> None:
+    """The mean change of the picture rises with the temperature, and is there at 0.2."""
+    amounts = [
+        float(np.abs(changed(prompt, temperature, mode).astype(int) - portrait.picture).mean())
+        for temperature in (0.2, 0.6, 1.0)
+    ]
+
+    assert 0.01 < amounts[0] < amounts[1] < amounts[2]
+
+
+@pytest.mark.parametrize("prompt", list(RECIPES))
+def test_face_leaves_everything_around_the_face_alone(portrait, changed, prompt: str) -> None:
+    """No pixel outside the ring around the face differs, and in `lips` none above the nostrils' wings."""
+    import cv2
+
+    oval = portrait.face.points_px[OVAL, :2]
+    centre = (oval.min(0) + oval.max(0)) / 2
+    ring = np.zeros(portrait.picture.shape[:2], np.uint8)
+    cv2.fillPoly(ring, [np.round(centre + (oval - centre) * 1.42).astype(np.int32)], 1)
+
+    differs = (changed(prompt, 1.0) != portrait.picture).any(2)
+    in_lips = (changed(prompt, 1.0, "lips") != portrait.picture).any(2)
+
+    assert not differs[ring == 0].any()
+    nose_base = portrait.face.points_px[2, 1]
+    assert not in_lips[: int(nose_base - 0.35 * portrait.face.unit_px)].any()
+
+
+def test_the_same_request_gives_the_same_pixels(portrait, changed) -> None:
+    """Twice the same, byte for byte; the input is not touched."""
+    before = portrait.picture.copy()
+    shape = MouthShape.of(portrait.face)
+
+    again = retouch(portrait.picture, portrait.face, pose_for(Expression("angry", 0.6), shape, shape, 1.0))
+
+    assert np.array_equal(again, changed("angry", 0.6))
+    assert np.array_equal(portrait.picture, before)
+
+
+def test_planes_outside_of_the_change_keep_their_bytes(portrait) -> None:
+    """In luma and both chromas every sample that the RGB change does not reach is the decoder's own."""
+    look = astronaut.LOOK.__class__(640, 480, astronaut.LOOK.fps, 1, 1, 1, 1)
+    picture, shape = astronaut.planes(portrait.picture), MouthShape.of(portrait.face)
+    pose = pose_for(Expression("happy", 1.0), shape, shape, 1.0)
+
+    after = retouch_picture(picture, look, portrait.face, pose)
+
+    left, top, right, bottom = even_box(reach_box(portrait.face, pose, look), look)
+    box = (left, top, right, bottom)
+    part = to_rgb(picture, box, look)
+    touched = (retouch(part, portrait.face.shifted(left, top), pose) != part).any(2)
+    luma = np.zeros((480, 640), bool)
+    luma[top:bottom, left:right] = touched
+    chroma = luma.reshape(240, 2, 320, 2).any((1, 3))
+    assert not (after.luma != picture.luma)[~luma].any()
+    assert not (after.blue != picture.blue)[~chroma].any()
+    assert not (after.red != picture.red)[~chroma].any()
+    assert 0.02 < touched.mean() < 0.9
+
+
+@pytest.mark.parametrize("matrix", [1, 6, 9, 2])
+@pytest.mark.parametrize("span", [0, 1, 2])
+def test_colours_survive_the_way_there_and_back(matrix: int, span: int) -> None:
+    """Flat colours go to RGB and back within one step, by every matrix and range; BT.709 as the norm has it."""
+    from fractions import Fraction
+
+    from react1.pipeline.engine.frames import Look, Picture
+
+    look = Look(16, 16, Fraction(25), matrix, 2, 2, span)
+    for luma, blue, red in ((80, 110, 150), (180, 128, 128), (120, 140, 120)):
+        flat = Picture(
+            np.full((16, 16), luma, np.uint8), np.full((8, 8), blue, np.uint8), np.full((8, 8), red, np.uint8)
+        )
+        rgb = to_rgb(flat, (0, 0, 16, 16), look)
+
+        back = write_back(flat, (0, 0, 16, 16), np.zeros_like(rgb), rgb, look)
+
+        for was, now in ((luma, back.luma), (blue, back.blue), (red, back.red)):
+            assert np.abs(now.astype(int) - was).max() <= 1
+
+
+def test_red_of_bt709_is_red() -> None:
+    """Limited-range BT.709 red (63, 102, 240) is (255, 0, 0)."""
+    from fractions import Fraction
+
+    from react1.pipeline.engine.frames import Look, Picture
+
+    red = Picture(np.full((2, 2), 63, np.uint8), np.full((1, 1), 102, np.uint8), np.full((1, 1), 240, np.uint8))
+
+    rgb = to_rgb(red, (0, 0, 2, 2), Look(2, 2, Fraction(25), 1, 1, 1, 1))
+
+    assert np.abs(rgb[0, 0].astype(int) - (255, 0, 0)).max() <= 1

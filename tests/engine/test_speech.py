@@ -1,0 +1,83 @@
+"""A voice opens the mouth in time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from react1.pipeline.engine.speech import correlation, speech
+
+FPS = Fraction(25)
+RATE = 48_000
+
+
+def tone(hz: float, seconds: float) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)
+
+
+def test_mouth_opens_with_the_sound_and_shuts_after_it() -> None:
+    """Sound from 1.0 s to 2.0 s of three seconds: shut before, open within two frames, shut again 0.4 s after."""
+    voice = np.zeros(3 * RATE)
+    voice[RATE : 2 * RATE] = tone(700, 1)
+
+    opened = speech(voice, RATE, 75, FPS).open
+
+    assert opened[:24].max() < 0.05
+    assert opened[27:49].min() > 0.7
+    assert opened[60:].max() < 0.05
+
+
+def test_loudness_is_relative_to_the_voice() -> None:
+    """A voice 20 dB softer moves the mouth alike."""
+    voice = np.concatenate([tone(500, 0.5), np.zeros(RATE // 2), tone(900, 0.5)])
+
+    loud, soft = (speech(voice * level, RATE, 37, FPS).open for level in (1.0, 0.1))
+
+    assert np.abs(loud - soft).max() < 0.01
+
+
+def test_silence_keeps_the_mouth_shut() -> None:
+    """Nothing, and noise below -60 dB, move nothing."""
+    noise = np.random.default_rng(1).normal(0, 1e-5, RATE)
+
+    for voice in (np.zeros(RATE), noise):
+        heard = speech(voice, RATE, 25, FPS)
+        assert heard.open.max() == 0
+        assert heard.spread.max() == 0
+
+
+def test_rumble_and_hiss_are_not_speech() -> None:
+    """A loud hum of 60 Hz beside a voice does not open the mouth where the voice rests."""
+    voice = tone(60, 2)
+    voice[: RATE // 2] += tone(800, 0.5)
+
+    opened = speech(voice, RATE, 50, FPS).open
+
+    assert opened[5:11].min() > 0.5
+    assert opened[30:].max() < 0.1
+
+
+def test_bright_sounds_spread_and_dark_ones_round() -> None:
+    """2800 Hz against 350 Hz."""
+    voice = np.concatenate([tone(2800, 1), tone(350, 1)])
+
+    spread = speech(voice, RATE, 50, FPS).spread
+
+    assert spread[5:20].min() > 0.3
+    assert spread[30:45].max() < -0.3
+
+
+def test_a_voice_shorter_than_the_picture_ends_in_rest() -> None:
+    """One second of voice under two seconds of frames."""
+    assert speech(tone(700, 1), RATE, 50, FPS).open[40:].max() < 0.05
+
+
+def test_a_mouth_that_follows_is_told_from_one_that_does_not() -> None:
+    """The voice's own envelope correlates, another one's does not, and a still mouth is 0."""
+    source = np.random.default_rng(3)
+    one, other = (np.convolve(source.random(80), np.ones(3) / 3, "same") for _ in range(2))
+
+    assert correlation(0.2 * np.roll(one, 2), one, FPS) > 0.9
+    assert correlation(0.2 * other, one, FPS) < 0.5
+    assert correlation(np.full(80, 0.1), one, FPS) == 0

@@ -1,0 +1,77 @@
+"""One real face for tests: the portrait that scikit-image ships, as a still and as a moving clip, and a made voice."""
+
+from __future__ import annotations
+
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from react1.pipeline.engine.encode import TakeWriter
+from react1.pipeline.engine.frames import Look, Picture
+
+LOOK = Look(width=384, height=288, fps=Fraction(25), matrix=1, primaries=1, transfer=1, range=1)
+FRAMES = 30
+RATE = 48_000
+
+
+def still(width: int = LOOK.width, height: int = LOOK.height, shift: float = 0.0) -> np.ndarray:
+    """Cut the face out of the portrait, `shift` pixels to the side, as (height, width, 3) RGB."""
+    import cv2
+    from skimage import data
+
+    scale = 2.2
+    turn = np.float32([[scale, 0, width / 2 - scale * 226 + shift], [0, scale, height / 2 - scale * 112 + shift / 2]])
+    return cv2.warpAffine(data.astronaut(), turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+
+
+def planes(rgb: np.ndarray) -> Picture:
+    """Turn an RGB picture into planes by BT.709, limited range; by numpy alone, apart from the code under test."""
+    red, green, blue = np.moveaxis(rgb.astype(np.float64) / 255, -1, 0)
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    cb, cr = (blue - luma) / 1.8556, (red - luma) / 1.5748
+    half = lambda plane: plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3))
+    to_byte = lambda plane: np.clip(np.round(plane), 0, 255).astype(np.uint8)
+    return Picture(to_byte(16 + 219 * luma), to_byte(128 + 224 * half(cb)), to_byte(128 + 224 * half(cr)))
+
+
+def write_clip(path: Path, frames: int = FRAMES, faceless: range = range(0)) -> Path:
+    """Write the face as a clip that drifts slowly to the side; grey frames where `faceless`."""
+    grey = Picture(*(np.full(shape, 118, np.uint8) for shape in ((288, 384), (144, 192), (144, 192))))
+    with TakeWriter(path, LOOK, None) as writer:
+        for number in range(frames):
+            writer.write(grey if number in faceless else planes(still(shift=number * 0.5)))
+    return path
+
+
+def syllables(seconds: float, per_second: float = 3.0) -> np.ndarray:
+    """Make a voice: a buzz that swells and fades to silence, 3 times a second; (count,) in -1..1."""
+    time_s = np.arange(round(seconds * RATE)) / RATE
+    buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
+    swell = np.clip(np.sin(2 * np.pi * per_second * time_s - np.pi / 2), 0, 1)
+    return 0.2 * buzz * swell
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    """Write mono samples in -1..1 as 16-bit wav."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return path
+
+
+def moved_up(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: float) -> float:
+    """Measure on pixels alone how far the skin at a place went up, in units: template matching, no landmarks."""
+    import cv2
+
+    patch, reach = int(0.16 * unit_px), int(0.30 * unit_px)
+    x, y = (round(float(value)) for value in place_px)
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (before, after)]
+    template = grey[0][y - patch : y + patch + 1, x - patch : x + patch + 1]
+    around = grey[1][y - reach - patch : y + reach + patch + 1, x - reach - patch : x + reach + patch + 1]
+    score = cv2.matchTemplate(around, template, cv2.TM_CCOEFF_NORMED)
+    row = int(np.unravel_index(score.argmax(), score.shape)[0])
+    return (reach - row) / unit_px
