@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from .errors import PresetError
 from .node import Node, Ports, Work, ports
-from .suggest import did_you_mean
+from .suggest import none_called
 
 GROUP = "react1.nodes"
 SHIPPED = "react1"
@@ -70,7 +70,7 @@ class Registry:
         for item in self.broken:
             if item.name == name:
                 raise PresetError(f"the node {name!r} ({item.origin}) cannot be loaded: {item.why}")
-        raise PresetError(f"no node {name!r}{did_you_mean(name, self.nodes)}; there are {', '.join(self.nodes)}")
+        raise PresetError(f"no node {name!r}; {none_called(name, self.nodes)}")
 
 
 @functools.cache
@@ -140,9 +140,7 @@ def _node_class(found: Any) -> type[Any]:
 
 def _classes(module: ModuleType) -> list[type[Any]]:
     owned: Iterable[Any] = (one for one in vars(module).values() if isinstance(one, type))
-    return [
-        one for one in owned if one.__module__ == module.__name__ and "run" in vars(one) and hasattr(one, "name")
-    ]
+    return [one for one in owned if one.__module__ == module.__name__ and "run" in vars(one) and hasattr(one, "name")]
 
 
 def _why(failure: BaseException) -> str:

@@ -21,6 +21,12 @@ def one_of(word: str, allowed: Iterable[str]) -> str:
     return f"{shorten(word)!r} is not one of {shown}{did_you_mean(word, words)}"
 
 
+def none_called(word: str, allowed: Iterable[str]) -> str:
+    """Say what there is in place of a name that there is not, and which one is near."""
+    words = list(allowed)
+    return f"there {'is none' if not words else 'are ' + ', '.join(words)}{did_you_mean(word, words)}"
+
+
 def shorten(text: str, most: int = 60) -> str:
     """Cut a text for a message."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

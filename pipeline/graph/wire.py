@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from ..kinds import Record
 from ..node import KINDS, Port, Ports
-from ..suggest import one_of
+from ..suggest import none_called
 from .order import order
 
 Mark = TypeVar("Mark")
@@ -58,7 +58,7 @@ class Wiring(Generic[Mark]):
 
 
 def wire(steps: Sequence[Unwired[Mark]]) -> Wiring[Mark]:
-    """Connect all steps; each input comes from the nearest earlier step that gives its kind, or from where `from` says."""
+    """Connect all steps: each input to the nearest earlier step that gives its kind, or to what `from` names."""
     found: Wiring[Mark] = Wiring()
     streams: dict[str, str] = {}
     for place, step in enumerate(steps):
@@ -94,13 +94,17 @@ def _named(
 def _misnamed(step: Unwired[Mark], source: Source[Mark], steps: Sequence[Unwired[Mark]], place: int) -> str:
     inputs = [port.name for port in step.ports.inputs if port.kind is not Record]
     if source.port and source.port not in inputs:
-        return f"{step.node} has no input {one_of(source.port, inputs)}"
+        return f"{step.node} has no input {source.port!r}; {none_called(source.port, inputs)}"
     if source.step == step.id:
         return f"step {step.id!r} cannot feed itself ({step.id} → {step.id})"
     if any(one.id == source.step for one in steps[place + 1 :]):
         return f"step {source.step!r} comes later; a step can only take from the steps above it"
     earlier = [one.id for one in steps[:place]]
-    return "" if source.step in earlier else f"no step above is called so: {one_of(source.step, earlier)}"
+    return (
+        ""
+        if source.step in earlier
+        else f"no step above is called {source.step!r}; {none_called(source.step, earlier)}"
+    )
 
 
 def _fitting(
@@ -116,7 +120,8 @@ def _fitting(
 def _unfit(step: Unwired[Mark], giver: Unwired[Mark], port_name: str) -> str:
     gives = KINDS[giver.ports.gives]
     wants = [f"{port.name}: {port}" for port in step.ports.inputs if port.name == port_name or not port_name]
-    return f"step {giver.id!r} gives {gives}, but {step.node} has no free input for it ({', '.join(wants) or 'no inputs'})"
+    inputs = ", ".join(wants) or "no inputs"
+    return f"step {giver.id!r} gives {gives}, but {step.node} has no free input for it ({inputs})"
 
 
 def _nearest(

@@ -30,9 +30,9 @@ def given(
     """Give the values that the command line sets, by input name."""
     values = {name: _set(name, text, recipe, base, problems) for name, text in sets.items()}
     if edits:
-        values[_edits_input(recipe)] = _edits(edits, _edits_input(recipe), base, problems)
+        values[_edits_input(recipe)] = _edits(edits, base, problems)
     if out is not None:
-        values["out"] = Tree(out, Place("--out", base), ("out",))
+        values["out"] = Tree(out, Place("--out", base))
     return values
 
 
@@ -44,25 +44,27 @@ def _set(name: str, text: str, recipe: Recipe, base: Path, problems: Problems) -
     place = Place(f"--set {name}", base)
     known = recipe.inputs.get(name)
     if known is None or known.kind in VERBATIM:
-        return Tree(text, place, (name,))
+        return Tree(text, place)
     found = Problems()
     tree = read_tree(text.encode("utf-8", "surrogateescape"), place.file, base, found)
     for problem in found:
-        problems.on(place, tuple(filter(None, (name, problem.path))), problem.message)
-    return grown(tree.plain, place, (name,)) if tree and not found else Tree(None, place, (name,), void=True)
+        problems.on(place, (problem.path,) if problem.path else (), problem.message)
+    return grown(tree.plain, place) if tree and not found else Tree(None, place, void=True)
 
 
-def _edits(edits: Sequence[str | Edit], name: str, base: Path, problems: Problems) -> Tree:
+def _edits(edits: Sequence[str | Edit], base: Path, problems: Problems) -> Tree:
     entries = []
-    for index, edit in enumerate(edits):
+    for edit in edits:
         told = edit if isinstance(edit, str) else ""
         place = Place(f"--edit {told}".rstrip(), base)
-        entry = read_edit(edit) if isinstance(edit, str) else edit.model_dump(mode="json", by_alias=True, exclude_none=True)
+        entry = (
+            read_edit(edit) if isinstance(edit, str) else edit.model_dump(mode="json", by_alias=True, exclude_none=True)
+        )
         if entry is None:
             problems.on(place, (), f"expected {EDIT_FORM}; a time is {FORMS}")
         else:
-            entries.append(grown(entry, place, (name, str(index))))
-    return Tree(tuple(entries), Place("--edit", base), (name,), void=len(entries) < len(edits))
+            entries.append(grown(entry, place))
+    return Tree(tuple(entries), Place("--edit", base), void=not entries)
 
 
 def read_edit(text: str) -> dict[str, str] | None:
@@ -77,5 +79,5 @@ def read_edit(text: str) -> dict[str, str] | None:
 
 def with_provider(tree: Tree, provider: str, base: Path) -> Tree:
     """Set a step's `provider` to what the command line says."""
-    put = Tree(provider, Place("--provider", base), ("provider",))
+    put = Tree(provider, Place("--provider", base))
     return replace(tree, value={**tree.members, "provider": put})

@@ -41,7 +41,7 @@ class StoredJob(BaseModel):
 def with_document(job: Job, params: dict[str, Json]) -> Job:
     """Give a job its document; `params` holds the parameters of each step as they were written out, by step id."""
     steps = tuple(
-        StoredStep(id=one.id, node=one.info.name, params=params[one.id], wires=dict(one.wires), fanned=one.fanned)  # type: ignore[arg-type]
+        StoredStep(id=one.id, node=one.info.name, params=params[one.id], wires=dict(one.wires), fanned=one.fanned)
         for one in job.steps
     )
     stored = StoredJob(
@@ -76,7 +76,9 @@ def _step(stored: StoredStep, registry: Registry) -> Step:
     try:
         params = info.ports.params.model_validate(stored.params)
     except ValidationError as wrong:
-        raise PresetError(f"step {stored.id!r} of the stored job: {_first(wrong)}; run it anew from its files") from wrong
+        raise PresetError(
+            f"step {stored.id!r} of the stored job: {_first(wrong)}; run it anew from its files"
+        ) from wrong
     return Step(stored.id, info, params, stored.wires, stored.fanned)
 
 

@@ -36,38 +36,36 @@ BOUNDS = {
     "less_than": ("lt", "less than"),
     "multiple_of": ("multiple_of", "a multiple of"),
 }
-LENGTHS = ("too_short", "too_long", "string_too_short", "string_too_long")
 
 
-def check(hint: Any, tree: Tree, problems: Problems, what: str) -> Any:
+def check(hint: Any, tree: Tree, problems: Problems) -> Any:
     """Validate a tree as a type, and give the value, or None where something is wrong.
 
     Args:
         hint: a pydantic model or an annotation.
         tree: the value, its places, and, for members of the value that are void, silence.
         problems: where complaints go.
-        what: how messages call the mapping, such as `trim`.
     """
     try:
         if hasattr(hint, "model_validate"):
             return hint.model_validate(tree.plain)
         return TypeAdapter(hint).validate_python(tree.plain)
     except ValidationError as found:
-        _tell(found, hint, tree, problems, what)
+        _tell(found, hint, tree, problems)
     except (ValueError, TypeError, RecursionError, OverflowError) as wrong:
         problems.at(tree, f"{shown(tree.plain)} cannot be used: {wrong}")
     return None
 
 
-def _tell(found: ValidationError, hint: Any, tree: Tree, problems: Problems, what: str) -> None:
+def _tell(found: ValidationError, hint: Any, tree: Tree, problems: Problems) -> None:
     wrong_types: dict[int, tuple[Tree, dict[str, None]]] = {}
     for error in found.errors(include_url=False):
         spot, rest = locate(tree, error["loc"])
         if error["type"] == "extra_forbidden" and not rest:
-            _unknown_key(error["loc"], hint, tree, problems, what)
+            _unknown_key(error["loc"], hint, tree, problems)
         elif error["type"] == "missing" and len(rest) == 1:
-            about = describe(at(hint, error["loc"][:-1]), str(rest[0]))
-            problems.on(spot.place, (*spot.path, str(rest[0])), f"is missing: {about}")
+            key = str(rest[0])
+            problems.on(spot.place, (*spot.path, key), _missing(at(hint, error["loc"][:-1]), key))
         elif not problems.told(spot):
             wrong_types.setdefault(id(spot), (spot, {}))[1][_expected(error, spot)] = None
     for spot, wanted in wrong_types.values():
@@ -86,26 +84,22 @@ def locate(tree: Tree, loc: tuple[int | str, ...]) -> tuple[Tree, tuple[int | st
     return tree, ()
 
 
-def _unknown_key(loc: tuple[int | str, ...], hint: Any, tree: Tree, problems: Problems, what: str) -> None:
+def _unknown_key(loc: tuple[int | str, ...], hint: Any, tree: Tree, problems: Problems) -> None:
     parent, _ = locate(tree, loc[:-1])
     key = str(loc[-1])
     allowed = accepted(at(hint, loc[:-1]))
-    owner = what if len(loc) == 1 else parent.path[-1] if not parent.path[-1:] == () else what
-    others = [name for name in allowed if name not in parent.members]
+    message = f"unknown key: {one_of(key, allowed)}"
     if key in allowed:
-        message = f"{key!r} says the same as another key of this mapping; keep one of them"
-    else:
-        message = f"unknown key: {one_of(key, others or allowed)}"
-    problems.on(parent.key_place(key), (*parent.path, key), message if owner else message)
+        message = "says the same as another key of this mapping; keep one of them"
+    problems.on(parent.key_place(key), (*parent.path, key), message)
 
 
-def describe(model: Any, key: str) -> str:
-    """Say what a field is for."""
+def _missing(model: Any, key: str) -> str:
     fields: Mapping[str, Any] = getattr(model, "model_fields", {})
     for name, field in fields.items():
-        if key in (name, field.alias):
-            return str(field.description or f"{key} is needed")
-    return f"{key} is needed"
+        if key in (name, field.alias) and field.description:
+            return f"is missing ({field.description})"
+    return "is missing"
 
 
 def _expected(error: Any, spot: Tree) -> str:
@@ -114,17 +108,16 @@ def _expected(error: Any, spot: Tree) -> str:
         return f"expected {EXPECTED[kind]}"
     if kind in BOUNDS:
         name, words = BOUNDS[kind]
-        return f"expected {words} {context[name]:g}" if isinstance(context[name], float) else f"expected {words} {context[name]}"
+        bound = context[name]
+        return f"expected {words} {bound:g}" if isinstance(bound, float) else f"expected {words} {bound}"
     if kind in ("literal_error", "enum"):
-        words = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
+        choices = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
         value = spot.value
-        return one_of(value, words) if isinstance(value, str) else f"expected one of {', '.join(words)}"
+        return one_of(value, choices) if isinstance(value, str) else f"expected {', '.join(choices)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
         return f"expected text of the form {context['pattern']}"
-    if kind in LENGTHS:
-        return f"expected {str(error['msg']).partition(' should ')[2] or error['msg']}".replace("expected have", "expected")
     return str(error["msg"])
 
 

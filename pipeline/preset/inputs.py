@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..suggest import one_of
+from ..suggest import none_called, one_of
 from .explain import check
 from .kinds import INPUT_KINDS
 from .recipe import Input, Recipe
@@ -15,48 +15,53 @@ from .template import fill_template
 from .tree import Place, Problems, Tree, shown
 
 
-def fill(recipe: Recipe, given: Mapping[str, Tree], base: Place, problems: Problems) -> dict[str, Tree]:
+def fill(recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, problems: Problems) -> dict[str, Tree]:
     """Give every input its value, with absolute paths; what has no usable one is void.
 
     Args:
         recipe: the preset.
         given: the values by input name; each remembers where it was written.
         base: where a run starts from, for results of sources that have no folder.
+        asks: where an input that is missing would be given.
         problems: where complaints go.
     """
     for name, tree in given.items():
         if name not in recipe.inputs:
-            message = f"{recipe.name} has no such input: {one_of(name, recipe.inputs)}"
+            message = f"{recipe.name} has no input {name!r}; {none_called(name, recipe.inputs)}"
             problems.on(tree.place, tree.path, message)
     filled: dict[str, Tree] = {}
     for late in (False, True):
         for one in recipe.inputs.values():
-            if (one.kind == "path") is late:
-                value = given.get(one.name)
-                filled[one.name] = _value(one, value, filled, base, problems)
+            if (one.kind == "path") is not late:
+                continue
+            value = given[one.name] if one.name in given else one.default
+            if value is None:
+                problems.on(asks, (one.name,), _missing(one))
+                value = _void(one)
+            elif late:
+                value = _out_path(value, filled, base, problems, default=one.name not in given)
+            filled[one.name] = _value(one, value, problems)
     return {name: filled[name] for name in recipe.inputs}
 
 
-def _value(one: Input, given: Tree | None, filled: Mapping[str, Tree], base: Place, problems: Problems) -> Tree:
-    void = Tree(None, one.tree.place, (one.name,), void=True)
-    tree = given if given is not None else one.default
-    if tree is None:
-        about = f" ({one.about})" if one.about else ""
-        message = f"the input {one.name!r}{about} is missing: give it in the job, or with {_option(one)}"
-        problems.on(one.tree.place, ("inputs", one.name), message)
-        return void
-    if not one.kind:
-        return void
+def _value(one: Input, tree: Tree, problems: Problems) -> Tree:
+    if not one.kind or tree.void:
+        return _void(one)
     if tree.value is None and one.default is not None and one.default.value is None:
         return tree
     before = len(problems)
-    if one.kind == "path":
-        tree = _out_path(tree, filled, base, problems, default=given is None)
     tree = absolute(tree, INPUT_KINDS[one.kind], problems)
-    if tree.void:
-        return void
     _check(one, tree, problems)
-    return tree if len(problems) == before else void
+    return tree if len(problems) == before else _void(one)
+
+
+def _void(one: Input) -> Tree:
+    return Tree(None, one.tree.place, (one.name,), void=True)
+
+
+def _missing(one: Input) -> str:
+    about = f" ({one.about})" if one.about else ""
+    return f"this input{about} is missing: give it in a job as `{one.name}: …`, or with {_option(one)}"
 
 
 def _option(one: Input) -> str:
@@ -71,26 +76,26 @@ def _check(one: Input, tree: Tree, problems: Problems) -> None:
         if word not in one.choices:
             problems.at(tree, one_of(word, one.choices))
         return
-    check(INPUT_KINDS[one.kind], tree, problems, one.name)
+    check(INPUT_KINDS[one.kind], tree, problems)
     if one.kind == "edits":
         if tree.value == ():
             problems.at(tree, "there are no edits; an edit looks like {in: 12.4, out: 15.8, prompt: happy}")
         check_edits(tree, problems)
 
 
-def _out_path(tree: Tree, filled: Mapping[str, Tree], base: Place, problems: Problems, *, default: bool) -> Tree:
+def _out_path(tree: Tree, filled: Mapping[str, Tree], base: Path, problems: Problems, *, default: bool) -> Tree:
     """Fill in a path's template; a default lies beside the source, or in the current folder for an address."""
     if not isinstance(tree.value, str):
         return tree
-    text = fill_template(tree, filled, base.folder, problems)
+    text = fill_template(tree, filled, base, problems)
     if text is None:
         return Tree(None, tree.place, tree.path, void=True)
     folder = _source_folder(filled, base) if default else tree.place.folder
     return tree.with_value(str(folder / text)) if text else tree.with_value(text)
 
 
-def _source_folder(filled: Mapping[str, Tree], base: Place) -> Path:
+def _source_folder(filled: Mapping[str, Tree], base: Path) -> Path:
     source = filled.get("source")
     if source is None or not isinstance(source.value, str) or is_address(source.value):
-        return base.folder
+        return base
     return Path(source.value).parent

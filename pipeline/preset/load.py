@@ -15,7 +15,7 @@ from typing import get_args
 from ..edit import Edit
 from ..errors import PresetError
 from ..registry import Registry
-from ..suggest import one_of
+from ..suggest import none_called, one_of
 from . import command
 from .document import job_from_document, with_document
 from .inputs import fill
@@ -34,6 +34,8 @@ class _Found:
 
     recipe: Recipe
     given: Mapping[str, Tree]
+    asks: Place
+    """Where an input that is missing would be given."""
     on_failure: OnFailure
     files: tuple[Path, ...]
 
@@ -67,7 +69,7 @@ def load_job(
     found = _read(what, base, problems)
     said = command.given(sets or {}, edits, out, found.recipe, base, problems)
     on_failure = _on_failure(said.pop("on_failure", None), found.on_failure, problems)
-    inputs = fill(found.recipe, {**found.given, **said}, Place("", base), problems)
+    inputs = fill(found.recipe, {**found.given, **said}, base, found.asks, problems)
     steps, params = build_steps(found.recipe, inputs, registry, provider, base, problems)
     problems.stop()
     values = {name: tree.plain for name, tree in inputs.items()}
@@ -82,7 +84,7 @@ def _read(what: str, base: Path, problems: Problems) -> _Found:
         if "steps" not in tree.members:
             problems.on(tree.place, (), "neither a preset (`steps: …`) nor a job (`preset: …`)")
             problems.stop()
-        return _Found(read_recipe(tree, path.stem, problems), {}, "stop", (path,))
+        return _Found(read_recipe(tree, path.stem, problems), {}, Place("", base), "stop", (path,))
     given = {key: child for key, child in tree.members.items() if key not in ("preset", "on_failure")}
     for key in ("steps", "inputs"):
         if key in given:
@@ -96,7 +98,7 @@ def _read(what: str, base: Path, problems: Problems) -> _Found:
         problems.on(body.key_place("preset"), ("preset",), "a job cannot fill in another job; name its preset")
         problems.stop()
     given = {key: _at_key(child, tree.key_place(key)) for key, child in given.items()}
-    return _Found(read_recipe(body, preset.stem, problems), given, on_failure, (path, preset))
+    return _Found(read_recipe(body, preset.stem, problems), given, tree.place, on_failure, (path, preset))
 
 
 def _at_key(tree: Tree, key: Place) -> Tree:
@@ -106,7 +108,8 @@ def _at_key(tree: Tree, key: Place) -> Tree:
 
 def _mapping(tree: Tree | None, problems: Problems) -> Tree:
     if tree is not None and not isinstance(tree.value, Mapping):
-        problems.on(tree.place, (), f"expected a mapping with `preset:` or `steps:`, not {shown(tree.plain)}")
+        found = "an empty file" if tree.value is None else shown(tree.plain)
+        problems.on(tree.place, (), f"expected a mapping with `preset:` or `steps:`, not {found}")
     if tree is None or not isinstance(tree.value, Mapping):
         problems.stop()
         raise AssertionError("a tree that cannot be used has a problem")
@@ -121,7 +124,9 @@ def _preset(tree: Tree, problems: Problems) -> tuple[Path, str]:
     try:
         path, _ = find(str(tree.value), tree.place.folder)
     except PresetError:
-        problems.at(tree, f"no such file or preset: {one_of(str(tree.value), shipped_names())}")
+        problems.at(
+            tree, f"{shown(tree.plain)} is neither a file nor a preset; {none_called(str(tree.value), shipped_names())}"
+        )
         problems.stop()
         raise
     return path, str(path)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, Union
 from ..node import Params
 from ..registry import NodeInfo
 
-Json: TypeAlias = Union[None, bool, int, float, str, "list[Json]", "dict[str, Json]"]
+Json: TypeAlias = Union[bool, int, float, str, "list[Json]", "dict[str, Json]", None]
 OnFailure = Literal["stop", "keep-original"]
 
 

@@ -103,7 +103,9 @@ class _Composer:
         else:
             tree = self.mapping(place, path, depth)
         if tree.size > MOST_VALUES:
-            self.stop(place, path, f"holds {tree.size:,} values when its aliases are written out; the most is {MOST_VALUES:,}")
+            self.stop(
+                place, path, f"holds {tree.size:,} values when its aliases are written out; the most is {MOST_VALUES:,}"
+            )
         if event.anchor:
             self.anchors[event.anchor] = tree
         return tree

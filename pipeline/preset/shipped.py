@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import PresetError, StorageFailed
-from ..suggest import did_you_mean
+from ..suggest import did_you_mean, none_called
 from .read import MOST_BYTES, read_tree
 from .tree import Problems, Tree
 
 
 @dataclass(frozen=True)
-class ShippedPreset:
-    """One preset that ships, as `react1 presets` lists it."""
+class Preset:
+    """A preset as `react1 presets` lists it."""
 
     name: str
     about: str
@@ -54,21 +54,30 @@ def shipped_path(name: str) -> Path:
     """
     names = shipped_names()
     if name not in names:
-        raise PresetError(f"no preset {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
+        raise PresetError(f"no preset {name!r}; {none_called(name, names)}")
     return shipped_folder() / f"{name}.yaml"
 
 
-def list_presets() -> list[ShippedPreset]:
+def list_presets() -> list[Preset]:
     """List the presets that ship."""
     return [_listed(shipped_path(name)) for name in shipped_names()]
 
 
-def _listed(path: Path) -> ShippedPreset:
+def load_any(what: str, base: Path) -> Preset:
+    """Give a preset by its path, or one that ships by its name.
+
+    Raises:
+        PresetError: there is none, or it cannot be read as one.
+    """
+    return _listed(find(what, base)[0])
+
+
+def _listed(path: Path) -> Preset:
     problems = Problems()
     tree = read_tree(path.read_bytes(), str(path), path.parent, problems)
     problems.stop()
     plain: Any = tree.plain if tree else {}
-    return ShippedPreset(path.stem, plain.get("about", ""), plain.get("inputs") or {}, path)
+    return Preset(path.stem, plain.get("about", ""), plain.get("inputs") or {}, path)
 
 
 def find(what: str, base: Path) -> tuple[Path, str]:
@@ -88,7 +97,7 @@ def find(what: str, base: Path) -> tuple[Path, str]:
             raise PresetError(f"{what!r} is a folder; name a preset or a job in it")
     names = shipped_names()
     raise PresetError(
-        f"{what!r} is neither a file nor a preset{did_you_mean(what, names)}; the presets are {', '.join(names)}"
+        f"{what!r} is neither a file nor a preset; the presets are {', '.join(names)}{did_you_mean(what, names)}"
     )
 
 

@@ -36,7 +36,7 @@ def build_steps(
     plain: dict[str, Json] = {}
     for raw, info in known:
         tree = _params_tree(raw, info, inputs, provider, base, problems)
-        params = check(info.ports.params, tree, problems, info.name)
+        params = check(info.ports.params, tree, problems)
         if isinstance(params, Params):
             checked[raw.id], plain[raw.id] = (info, params), tree.plain
     if len(known) < len(recipe.steps):

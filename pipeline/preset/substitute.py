@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from ..suggest import one_of
+from ..suggest import none_called
 from .tree import Problems, Tree
 
 _REFERENCE = re.compile(r"\$([A-Za-z_]\w*)")
@@ -38,6 +38,6 @@ def _reference(tree: Tree, text: str, inputs: Mapping[str, Tree], problems: Prob
         problems.at(tree, f"{text!r} mixes an input with text; only a whole value can be $name ($$ is a plain dollar)")
         return Tree(None, tree.place, tree.path, void=True)
     if match[1] not in inputs:
-        problems.at(tree, f"there is no input ${match[1]}: {one_of(match[1], inputs)}")
+        problems.at(tree, f"no input ${match[1]}; {none_called(match[1], inputs)}")
         return Tree(None, tree.place, tree.path, void=True)
     return inputs[match[1]]

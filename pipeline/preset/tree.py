@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from ..errors import PresetError, Problem
 from .model import Json
 
-Scalar: TypeAlias = Union[None, bool, int, float, str]  # noqa: UP007 (a type alias that is used at run time)
+Scalar: TypeAlias = bool | int | float | str | None
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,10 @@ class Problems:
     def told(self, tree: Tree) -> bool:
         """Tell whether there is a complaint about this very value."""
         place, path = tree.place, ".".join(tree.path)
-        return any((one.file, one.line, one.column, one.path) == (place.file, place.line, place.column, path)
-                   for one in self._found)
+        return any(
+            (one.file, one.line, one.column, one.path) == (place.file, place.line, place.column, path)
+            for one in self._found
+        )
 
     def __len__(self) -> int:
         return len(self._found)
@@ -104,9 +106,7 @@ class Problems:
         """
         if self._found:
             files = list(dict.fromkeys(problem.file for problem in self._found))
-            raise PresetError(
-                sorted(self._found, key=lambda one: (files.index(one.file), one.line, one.column))
-            )
+            raise PresetError(sorted(self._found, key=lambda one: (files.index(one.file), one.line, one.column)))
 
 
 def shown(value: object) -> str:
