@@ -141,4 +141,6 @@ def spell_figure(value: Any) -> str:
     if isinstance(value, list):
         shown = ", ".join(spell_figure(item) for item in value[:8])
         return f"{shown} … ({len(value)})" if len(value) > 8 else shown
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "–" if value is None else str(value)

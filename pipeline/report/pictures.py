@@ -31,14 +31,16 @@ def small_pictures(
     path: Path, video: VideoStream, start: int, end: int, size: tuple[int, int]
 ) -> Iterator[tuple[int, Picture]]:
     """Give (index, `(height, width, 3) uint8 RGB`) of the frames [start, end), scaled before they are turned."""
+    for index, frame in frames(path, video, start, end):
+        yield index, shown(frame, video, size)
+
+
+def shown(frame: Any, video: VideoStream, size: tuple[int, int]) -> Picture:
+    """Give an `av.VideoFrame` as a plain screen shows it, upright, at `size` (width, height)."""
     turned = video.rotation_deg in (90, 270)
     width, height = (size[1], size[0]) if turned else size
-    for index, frame in frames(path, video, start, end):
-        yield index, _picture(frame.reformat(width=width, height=height, interpolation="AREA"), video)
-
-
-def _picture(frame: Any, video: VideoStream) -> Picture:
-    picture: Picture = turn_upright(rgb(frame, video), video)
+    small = frame.reformat(width=width, height=height, interpolation="AREA")
+    picture: Picture = turn_upright(rgb(small, video), video)
     return to_sdr(picture, video.color_transfer) if video.is_hdr else picture
 
 

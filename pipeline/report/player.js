@@ -104,5 +104,5 @@ for (const player of document.querySelectorAll(".player")) {
     keys[event.key]();
   });
   hear();
-  go(0);
+  go(Math.floor((start + end) / 2) - first);
 }

@@ -1,38 +1,42 @@
-"""Encode a span as a small clip that a browser seeks in quickly."""
+"""Encode pictures, and a sound if there is one, as a small clip that a browser seeks in quickly."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kinds import Media
 from .pictures import Picture
 
+SOUND_HZ = 48000
 _CLOCK_HZ = 90000
 _KEYFRAME_EVERY = 10
-SOUND_HZ = 48000
+_BLOCK = 1024
 
 
-class Preview:
-    """A clip in the making: pictures are added one at a time, with the moment that each is shown at."""
+class ClipWriter:
+    """A clip in the making: pictures are added one at a time, then the sound, then it is finished."""
 
-    def __init__(self, size: tuple[int, int], rate: Fraction, sound: NDArray[np.float32] | None) -> None:
-        """Begin a clip of `size` (width, height); `sound` is `(2, samples)` at 48 kHz from the clip's zero."""
+    def __init__(
+        self, made: Path | io.BytesIO, size: tuple[int, int], rate: Fraction, *, crf: int, has_sound: bool
+    ) -> None:
+        """Begin an MP4 of `size` (width, height); `rate` is what it says, the pictures' own times are what it does."""
         import av
 
-        self._made = io.BytesIO()
-        options = {"movflags": "+faststart", "fflags": "+bitexact"}
-        self._container: Any = av.open(self._made, "w", format="mp4", options=options)
-        self._video = _video_stream(self._container, size, rate)
-        self._sound = sound
+        options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if isinstance(made, Path) else {})
+        target = str(made) if isinstance(made, Path) else made
+        self._container: Any = av.open(target, "w", format="mp4", options=options)
+        self._video = _video_stream(self._container, size, rate, crf)
         self._audio: Any = None
-        if sound is not None and sound.shape[1]:
+        if has_sound:
             self._audio = self._container.add_stream("aac", rate=SOUND_HZ, layout="stereo")
-            self._audio.bit_rate = 96_000
+            self._audio.bit_rate = 128_000
 
     def add(self, picture: Picture, at_s: Fraction) -> None:
         """Add a picture, `(height, width, 3) uint8 RGB`, shown from `at_s` on."""
@@ -44,16 +48,22 @@ class Preview:
         frame.time_base = Fraction(1, _CLOCK_HZ)
         self._container.mux(self._video.encode(frame))
 
-    def finish(self) -> bytes:
-        """End the clip and give its bytes."""
+    def add_sound(self, frames: Iterator[Any]) -> None:
+        """Add the sound: `av.AudioFrame`s, stereo floats at 48 kHz, in order."""
         self._container.mux(self._video.encode(None))
-        if self._audio is not None and self._sound is not None:
-            _encode_sound(self._container, self._audio, self._sound)
+        self._video = None
+        for frame in frames:
+            self._container.mux(self._audio.encode(frame))
+        self._container.mux(self._audio.encode(None))
+
+    def finish(self) -> None:
+        """End the clip."""
+        if self._video is not None:
+            self._container.mux(self._video.encode(None))
         self._container.close()
-        return self._made.getvalue()
 
 
-def _video_stream(container: Any, size: tuple[int, int], rate: Fraction) -> Any:
+def _video_stream(container: Any, size: tuple[int, int], rate: Fraction, crf: int) -> Any:
     stream = container.add_stream("libx264", rate=rate)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
@@ -61,22 +71,39 @@ def _video_stream(container: Any, size: tuple[int, int], rate: Fraction) -> Any:
     context.time_base = Fraction(1, _CLOCK_HZ)
     context.color_primaries = context.color_trc = context.colorspace = 1
     context.color_range = 1
-    context.thread_count = 2
-    context.options = {"crf": "26", "preset": "veryfast", "g": str(_KEYFRAME_EVERY), "bf": "0"}
+    context.thread_count = 2  # fixed: x264 gives other bytes for another number of threads
+    context.options = {"crf": str(crf), "preset": "veryfast", "g": str(_KEYFRAME_EVERY), "bf": "0"}
     return stream
 
 
-def _encode_sound(container: Any, stream: Any, sound: NDArray[np.float32]) -> None:
+def blocks(samples: NDArray[np.float32]) -> Iterator[Any]:
+    """Cut `(2, samples)` at 48 kHz into frames from time 0 on."""
     import av
 
-    for start in range(0, sound.shape[1], 1024):
-        block = np.ascontiguousarray(sound[:, start : start + 1024])
+    for start in range(0, samples.shape[1], _BLOCK):
+        block = np.ascontiguousarray(samples[:, start : start + _BLOCK])
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
         frame.sample_rate = SOUND_HZ
         frame.time_base = Fraction(1, SOUND_HZ)
         frame.pts = start
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+        yield frame
+
+
+def track(path: Path, media: Media) -> Iterator[Any]:
+    """Decode a film's first sound track, on a clock that begins where a player's does."""
+    import av
+
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ)
+        for frame in container.decode(container.streams[media.audio[0].index]):
+            for piece in resampler.resample(frame):
+                if piece.pts is None:
+                    continue
+                at_s = piece.pts * Fraction(piece.time_base) - media.start_s
+                piece.time_base = Fraction(1, SOUND_HZ)
+                piece.pts = round(at_s * SOUND_HZ)
+                if piece.pts >= 0:
+                    yield piece
 
 
 def moments(times: Sequence[Fraction]) -> list[float]:

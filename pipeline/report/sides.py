@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +12,7 @@ from ..file import File
 from ..kinds import Media, Record, Segment, Take
 from .data import seconds_at
 from .pictures import data_address, jpeg_address, preview_size, small_pictures
-from .previews import Preview, moments
+from .previews import ClipWriter, blocks, moments
 from .sound import sound_of
 
 Find = Callable[[File], Path]
@@ -133,7 +134,9 @@ def _one_side(side: Side, plan: _Plan, find: Find) -> tuple[dict[int, str], byte
     path = find(side.media.file)
     first, end = min(shown_at), max(shown_at) + 1
     starts_s, ends_s = (seconds_at(side.media, frame) + side.media.start_s for frame in (first, end))
-    clip = Preview(plan.size, side.media.video.rate, sound_of(path, side.media, starts_s, ends_s))
+    sound = sound_of(path, side.media, starts_s, ends_s)
+    made = io.BytesIO()
+    clip = ClipWriter(made, plan.size, side.media.video.rate, crf=26, has_sound=sound is not None)
     stills: dict[int, str] = {}
     for index, picture in small_pictures(path, side.media.video, first, end, plan.size):
         if (frame := shown_at.get(index)) is None:
@@ -141,4 +144,7 @@ def _one_side(side: Side, plan: _Plan, find: Find) -> tuple[dict[int, str], byte
         clip.add(picture, plan.seconds[frame])
         if frame in plan.wanted:
             stills[frame] = jpeg_address(picture)
-    return stills, clip.finish()
+    if sound is not None:
+        clip.add_sound(blocks(sound))
+    clip.finish()
+    return stills, made.getvalue()

@@ -11,9 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-_TO_709 = np.array(
-    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32
-)
+_TO_709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]], np.float32)
 _DIFFUSE_WHITE = 203.0
 _WHITE = 1000.0
 

@@ -1,1 +1,1 @@
-"""MoviePy functions that users bring along."""
+"""Where MoviePy works: films as its clips, and functions that users bring along."""

@@ -1,0 +1,129 @@
+"""Run a user's MoviePy function over the picture of a file, frame for frame.
+
+Takes   a file, and the function of a file that the user allowed.
+Gives   a lossless file with the same frames, times, size, pixel format and colour description; sound is copied. Frames
+        that the function leaves as they were keep their very samples; the others went through 8-bit RGB.
+Raises  PresetError when the function is not allowed; ToolFailed when it fails; BadInput when it gives back another
+        length, rate or size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BadInput, React1Error, ToolFailed
+from ..kinds import Media, Segment, VideoStream
+from ..media.decode import frames, rgb, turn_coded, turn_upright
+from ..media.probe import probe, require_video
+from ..node import Room
+from .allowed import Script, load_script
+from .reader import Reader, picture_at
+from .write import LosslessWriter
+
+
+def apply_script(room: Room, function: str, segment: Segment, media: Media) -> tuple[Media, tuple[str, ...]]:
+    """Give the new file of `media`, and what the user should hear of it."""
+    script = load_script(function)
+    video = require_video(media)
+    path = room.path(media.file)
+    reader = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video))
+    made = room.new("scripted.mov")
+    clip = _called(function, lambda: _give(script, reader, segment))
+    try:
+        check_same(function, clip, video, reader.at(0).shape)
+        changed = _write(room, function, clip, path, media, made)
+    finally:
+        clip.close()
+    said = f"script {function} changed {changed} of {video.frame_count} frames, worked out in 8-bit RGB"
+    file = room.keep(made)
+    return _described(probe(room.path(file), file), media), (said,)
+
+
+def facts(segment: Segment) -> dict[str, Any]:
+    """Give what a script is told of its segment; plain values."""
+    video = require_video(segment.source)
+    return {
+        "name": segment.name,
+        "prompt": segment.edit.prompt,
+        "temperature": segment.edit.temperature,
+        "start_frame": segment.start_frame,
+        "end_frame": segment.end_frame,
+        "head_frames": segment.head_frames,
+        "tail_frames": segment.tail_frames,
+        "rate": float(video.rate),
+    }
+
+
+def check_same(function: str, clip: Any, video: VideoStream, shape: tuple[int, ...]) -> None:
+    """Raise BadInput where a clip differs from the file it stands for, saying in what."""
+    rate = float(video.rate)
+    size, wanted = tuple(getattr(clip, "size", None) or ()), (shape[1], shape[0])
+    count = None if getattr(clip, "duration", None) is None else round(clip.duration * rate)
+    found = []
+    if count != video.frame_count:
+        found.append(f"{'no length' if count is None else f'{count} frames'} instead of {video.frame_count} frames")
+    if (fps := getattr(clip, "fps", None)) is not None and abs(fps - rate) > 1e-3 * rate:
+        found.append(f"{fps:g} frames/s instead of {rate:g}")
+    if size != wanted:
+        found.append(f"{'x'.join(map(str, size)) or 'no size'} pixels instead of {wanted[0]}x{wanted[1]}")
+    if found:
+        raise BadInput(f"script {function} gave back {' and '.join(found)}; a segment must keep its frames")
+
+
+def _give(script: Script, reader: Reader, segment: Segment) -> Any:
+    from moviepy import VideoClip
+
+    clip = script(reader.clip(), facts(segment))
+    if not isinstance(clip, VideoClip):
+        raise TypeError(f"it gave back {type(clip).__name__}, not a moviepy VideoClip")
+    return clip
+
+
+def _called(function: str, act: Callable[[], Any]) -> Any:
+    """Run the user's code; what it raises is told in one line."""
+    try:
+        return act()
+    except React1Error:
+        raise
+    except Exception as error:
+        raise ToolFailed(f"script {function} failed: {type(error).__name__}: {error}") from error
+
+
+def _write(room: Room, function: str, clip: Any, path: Path, media: Media, made: Path) -> int:
+    video = require_video(media)
+    changed = 0
+    with LosslessWriter(made, path, media) as writer:
+        for index, frame in frames(path, video):
+            given = turn_upright(rgb(frame, video), video)
+            new = _called(function, lambda index=index: picture_at(clip, index, video.rate))
+            if new.shape != given.shape:
+                raise BadInput(f"script {function} gave back frame {index} as {new.shape}, not {given.shape}")
+            if np.array_equal(new, given):
+                writer.add(frame)
+            else:
+                writer.add_picture(turn_coded(new, video), frame.pts)
+                changed += 1
+            room.progress((index + 1) / video.frame_count)
+    return changed
+
+
+def _described(made: Media, like: Media) -> Media:
+    """Carry over what a container loses: turn, colour, exact rate."""
+    video, given = require_video(made), require_video(like)
+    kept = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")
+    colours = ("color_range", "color_primaries", "color_transfer", "color_space")
+    known = {name: getattr(given, name) for name in (*kept, *colours)}
+    return made.model_copy(
+        update={
+            "video": video.model_copy(update=known),
+            "start_s": like.start_s,
+            "duration_s": like.duration_s,
+            "start_timecode": like.start_timecode,
+            "figures": like.figures,
+            "said": like.said,
+        }
+    )
