@@ -18,8 +18,7 @@ from ..errors import HostFailed
 SEARCH_FRAMES = 15
 MOST_MISSING = Fraction(1, 4)
 LEAST_LIKENESS = 0.5
-_QUIET_SHARE = 0.6
-"""Of the pixels, those that differ least: they lie outside what the take was to change."""
+_MOVING_SHARE = 0.25
 
 Small = NDArray[np.uint8]
 
@@ -76,27 +75,31 @@ def _resampled(expected: int, given: int, sent_rate: Fraction, taken_rate: Fract
 
 
 def _lag(sent: Small, taken: Small, wanted: list[int]) -> int:
-    """Search the shift at which the quiet parts of the pictures agree best; zero unless another is clearly better."""
-    costs = {lag: _cost(sent, taken, wanted, lag) for lag in range(-SEARCH_FRAMES, SEARCH_FRAMES + 1)}
+    """Search the shift at which the moving pixels agree best; zero unless another is clearly better."""
+    moving = _moving(sent)
+    before, after = sent.reshape(len(sent), -1)[:, moving], taken.reshape(len(taken), -1)[:, moving]
+    lags = range(-SEARCH_FRAMES, SEARCH_FRAMES + 1)
+    costs = {lag: _cost(before, after, np.array(wanted) + lag) for lag in lags}
     best = min(costs, key=lambda lag: (costs[lag], abs(lag)))
     clearly = costs[best] < 0.8 * costs[0] and costs[0] - costs[best] > 0.02
     return best if clearly else 0
 
 
-def _cost(sent: Small, taken: Small, wanted: list[int], lag: int) -> float:
-    pairs = [(i, place + lag) for i, place in enumerate(wanted) if 0 <= place + lag < len(taken)]
-    if len(pairs) < max(1, min(len(sent), len(taken)) // 2):
+def _moving(sent: Small) -> NDArray[np.int64]:
+    """Give the places of the pixels that move most: still ones tell nothing of time."""
+    motion = np.abs(np.diff(sent.astype(np.int16), axis=0)).mean(0).ravel() if len(sent) > 1 else np.zeros(sent[0].size)
+    count = max(1, int(motion.size * _MOVING_SHARE))
+    return np.argsort(motion)[-count:]
+
+
+def _cost(before: NDArray[np.uint8], after: NDArray[np.uint8], places: NDArray[np.int64]) -> float:
+    """Give how far the pixels are apart over time; the median, so that those which the take changed do not count."""
+    inside = np.flatnonzero((places >= 0) & (places < len(after)))
+    if len(inside) < max(1, min(len(before), len(after)) // 2):
         return float("inf")
-    step = max(1, len(pairs) // 120)
-    return float(np.mean([_quiet_difference(sent[i], taken[j]) for i, j in pairs[::step]]))
-
-
-def _quiet_difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Give the mean difference of the quiet pixels, a shift of the whole level aside."""
-    difference = other.astype(np.float32) - one
-    distance = np.abs(difference - np.median(difference)).ravel()
-    quiet = int(distance.size * _QUIET_SHARE)
-    return float(np.partition(distance, quiet)[:quiet].mean())
+    inside = inside[:: max(1, len(inside) // 240)]
+    difference = after[places[inside]].astype(np.float32) - before[inside]
+    return float(np.median(np.abs(difference - difference.mean(0)).mean(0)))
 
 
 def _likeness(sent: Small, taken: Small) -> float:

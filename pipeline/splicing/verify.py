@@ -12,6 +12,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import av
 
 from ..errors import ToolFailed
 
+_TICK_S = Fraction(1, 45_000)
 _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
 _UNTOLD = frozenset({"encoder", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"})
 _UNTOLD_PREFIXES = ("_STATISTICS", "BPS", "NUMBER_OF", "minor_version", "compatible_brands")
@@ -162,10 +164,19 @@ def _others(source: Contents, made: Contents) -> tuple[list[bool], list[str]]:
 
 
 def _same_packets(one: Track, other: Track) -> bool:
-    def listed(track: Track) -> list[tuple[Any, bytes]]:
-        return [(p.pts * track.time_base if p.pts is not None else None, p.digest) for p in track.packets]
+    """Tell whether two tracks hold the same bytes at the same times; MPEG muxers round times to a tick."""
+    if len(one.packets) != len(other.packets):
+        return False
+    return all(
+        a.digest == b.digest and _near(a.pts, one.time_base, b.pts, other.time_base)
+        for a, b in zip(one.packets, other.packets, strict=True)
+    )
 
-    return listed(one) == listed(other)
+
+def _near(one: int | None, one_base: Any, other: int | None, other_base: Any) -> bool:
+    if one is None or other is None:
+        return one is other
+    return bool(abs(one * one_base - other * other_base) <= _TICK_S)
 
 
 def strict_errors(call: Callable[[list[str]], str], ffmpeg: str, path: Path, stream: int, span: list[str]) -> list[str]:
