@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from .edit import Edit
 from .kinds import Value
 from .preset.load import load_job
 from .preset.model import Job
-from .preset.shipped import Preset, find_preset
+from .preset.shipped import Preset, load_any
 from .registry import NodeInfo, load_registry
 from .run.events import Silent, Watcher
 from .run.outcome import RunResult
@@ -38,7 +39,7 @@ def load_preset(name: str | Path) -> Preset:
     Raises:
         PresetError: there is no such preset, or it is wrong; all problems at once.
     """
-    return find_preset(str(name), registry=load_registry(), base=Path.cwd())
+    return load_any(str(name), Path.cwd())
 
 
 def run(
@@ -108,17 +109,20 @@ def _job(
     out: str | Path | None,
     inputs: Mapping[str, Any],
 ) -> Job:
-    place = what.place if isinstance(what, Preset) else str(what)
-    given = {name: str(value) if isinstance(value, Path) else value for name, value in inputs.items()}
     return load_job(
-        place,
+        str(what.path if isinstance(what, Preset) else what),
         registry=load_registry(),
-        inputs=given,
+        sets={name: _text(value) for name, value in inputs.items()},
         edits=edits,
         provider=provider,
         out=str(out) if out else None,
         base=Path.cwd(),
     )
+
+
+def _text(value: Any) -> str:
+    """Write a value as the command line would."""
+    return str(value) if isinstance(value, (str, Path)) else json.dumps(value)
 
 
 def _wait_for(work: Any) -> RunResult:

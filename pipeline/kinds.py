@@ -40,7 +40,7 @@ class Timestamps(Value):
         runs: list[tuple[int, int, int]] = []
         start, steps = 0, np.diff(array)
         while start < len(array):
-            changes = np.flatnonzero(steps[start:] != steps[start]) if start < len(steps) else []
+            changes = np.flatnonzero(steps[start:] != steps[start : start + 1])
             count = (int(changes[0]) if len(changes) else len(steps) - start) + 1
             runs.append((int(array[start]), int(steps[start]) if count > 1 else 0, count))
             start += count

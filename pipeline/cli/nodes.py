@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .options import AsJson
 from .tell import failures_told, out, out_json
 
@@ -14,7 +16,7 @@ def command(as_json: AsJson = False) -> None:
 
     with failures_told():
         registry = load_registry()
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "name": info.name,
                 "takes": {port.name: str(port) for port in info.ports.inputs},

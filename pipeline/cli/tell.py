@@ -61,7 +61,7 @@ def failures_told(home: Path | None = None, as_json: bool = False) -> Iterator[N
 def lines_of(error: React1Error) -> list[str]:
     """Give the lines that tell of a failure: one, or one per problem of a preset."""
     if isinstance(error, PresetError):
-        return [str(problem) for problem in error.problems]
+        return [str(problem) if problem.file or problem.path else f"react1: {problem}" for problem in error.problems]
     lines = [f"react1: {error}"]
     if isinstance(error, ToolFailed) and os.environ.get("REACT1_DEBUG"):
         lines += [" ".join(error.argv), error.tail]
@@ -70,7 +70,7 @@ def lines_of(error: React1Error) -> list[str]:
 
 def failed_object(status: str, run: str | None = None) -> dict[str, Any]:
     """Give the `--json` object of a run that gave nothing."""
-    nothing = {"output": None, "report": None, "cost_usd": 0.0, "segments": [], "checks": {}}
+    nothing: dict[str, Any] = {"output": None, "report": None, "cost_usd": 0.0, "segments": [], "checks": {}}
     return {"run": run, "status": status, **nothing}
 
 

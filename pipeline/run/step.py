@@ -27,7 +27,7 @@ class StepRunner:
         self._running: dict[str, tuple[str, str]] = {}
         self._told: set[str] = set()
 
-    async def run(self, step: Step, segment: str, given: Mapping[str, Any]) -> tuple[Any, StepRecord]:
+    async def run(self, step: Step, segment: str, given: Mapping[str, Any]) -> tuple[Value | list[Value], StepRecord]:
         """Give what a step makes of its inputs, and the record of it.
 
         Raises:
@@ -44,7 +44,7 @@ class StepRunner:
             raise
         self.store.put_latest(step_place(self._job, step, segment), parts)
         self.watcher.on(StepEnded(step.id, segment, result.reused, result.seconds))
-        made = from_json(step.info.ports.gives, result.value)
+        made: Value | list[Value] = from_json(step.info.ports.gives, result.value)
         self._say(segment, made)
         record = StepRecord(
             step=step.id, node=step.info.name, segment=segment, key=key, reused=result.reused, seconds=result.seconds

@@ -110,7 +110,7 @@ class Store:
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Give what a call gave: {"value", "parts", "seconds"}; None where it is not stored, or its files are gone."""
-        told = _read(self._at("results", key))
+        told: dict[str, Any] | None = _read(self._at("results", key))
         if told is None or not all(self.has(file) for file in files_in(told["value"])):
             return None
         return told
@@ -122,7 +122,8 @@ class Store:
 
     def latest_parts(self, step: str) -> Parts | None:
         """Give the parts of the key that a step had last."""
-        return _read(self._at("latest", digest(step)))
+        told: Parts | None = _read(self._at("latest", digest(step)))
+        return told
 
     def put_latest(self, step: str, parts: Parts) -> None:
         """Note the parts of the key that a step has now."""
