@@ -42,7 +42,9 @@ def tone_mapped(picture: Any, video: VideoStream, *, zscale: bool) -> Any:
         "rangein": "full" if described.range == "pc" else "limited",
     }
     linear = picture.filter("zscale", transfer="linear", npl=WHITE_NITS, **source).filter("format", "gbrpf32le")
-    mapped = linear.filter("zscale", primaries="709").filter("tonemap", "mobius", param=0.3, peak=f"{PEAK:.4f}", desat=0)
+    mapped = linear.filter("zscale", primaries="709").filter(
+        "tonemap", "mobius", param=0.3, peak=f"{PEAK:.4f}", desat=0
+    )
     return mapped.filter("zscale", transfer="709", matrix="709", range="limited").filter("format", "yuv420p")
 
 

@@ -44,9 +44,7 @@ def cut(room: Room, source: Media, start: int, end: int) -> Media:
     raise ToolFailed(f"ffmpeg did not give exactly the frames {start} to {end} of the film")
 
 
-def argv(
-    path: Path, source: Media, span: tuple[int, int], tracks: list[Path], made: Path, *, seek: bool
-) -> list[str]:
+def argv(path: Path, source: Media, span: tuple[int, int], tracks: list[Path], made: Path, *, seek: bool) -> list[str]:
     """Spell the ffmpeg call.
 
     Frames are picked by time, between the middles of the gaps around the span, so that no rounding can shift

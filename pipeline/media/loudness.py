@@ -1,0 +1,82 @@
+"""Measure a voice by EBU R128, and bring it to a loudness by one gain.
+
+Takes   a WAV file.
+Gives   measures; a gain in dB; a WAV with that gain and nothing else changed.
+Raises  ToolFailed when ffmpeg does, or says nothing that can be read.
+Source  EBU R 128 and ITU-R BS.1770-4: gated loudness in LUFS, true peak in dBTP. The loudnorm filter itself would
+        switch to a moving gain where one gain does not reach the target; so it only measures here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import ffmpeg
+
+from ..errors import ToolFailed
+from ..node import Room
+from .ffmpeg import ffmpeg_path
+
+NEAR_SILENCE_LUFS = -50.0
+"""Below this a track holds noise, not a voice: raising it would only raise the noise."""
+GATE_S = 0.4
+"""BS.1770's gating block; anything shorter has no loudness by itself."""
+_JSON = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """What was measured; -inf for digital silence."""
+
+    integrated_lufs: float
+    true_peak_dbtp: float
+    range_lu: float
+
+    @property
+    def is_near_silence(self) -> bool:
+        """Whether there is no voice to bring to a loudness."""
+        return self.integrated_lufs < NEAR_SILENCE_LUFS
+
+    def figures(self) -> dict[str, float | None]:
+        """Spell it for a record, which has no infinities: None stands for silence."""
+        return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
+
+
+def measure(room: Room, path: Path, length_s: float) -> Loudness:
+    """Measure a file of `length_s` seconds; one shorter than a gating block is measured in a loop."""
+    said = room.call(measure_argv(path, loops=0 if length_s >= GATE_S else math.ceil(1 / max(length_s, 0.001))))
+    found = _JSON.findall(said.replace("\n", " "))
+    if not found:
+        raise ToolFailed("ffmpeg's loudnorm gave no measures", tail=said[-500:])
+    told = json.loads(found[-1])
+    return Loudness(float(told["input_i"]), float(told["input_tp"]), float(told["input_lra"]))
+
+
+def gain_db(found: Loudness, target_lufs: float, true_peak_db: float) -> float:
+    """Give the gain that reaches the target, or as much of it as the true-peak ceiling leaves; 0 for near-silence."""
+    if found.is_near_silence:
+        return 0.0
+    return min(target_lufs - found.integrated_lufs, true_peak_db - found.true_peak_dbtp)
+
+
+def measure_argv(path: Path, loops: int = 0) -> list[str]:
+    """Spell the measuring pass; it writes nothing."""
+    voice = ffmpeg.input(f"file:{path}", stream_loop=loops) if loops else ffmpeg.input(f"file:{path}")
+    output = voice.audio.filter("loudnorm", print_format="json").output("-", format="null")
+    spelled: list[str] = output.compile(cmd=ffmpeg_path())
+    return spelled
+
+
+def apply_argv(path: Path, gain: float, made: Path) -> list[str]:
+    """Spell the pass that applies a gain in dB and writes 16-bit PCM, the same bytes each time."""
+    voice = ffmpeg.input(f"file:{path}").audio.filter("volume", f"{gain:.4f}dB", precision="float")
+    output = voice.output(
+        f"file:{made}",
+        **{"c:a": "pcm_s16le", "fflags": "+bitexact", "flags:a": "+bitexact", "map_metadata": "-1"},
+    )
+    spelled: list[str] = output.overwrite_output().compile(cmd=ffmpeg_path())
+    return spelled

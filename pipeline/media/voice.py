@@ -1,0 +1,100 @@
+"""The voice that the model hears for a segment.
+
+Takes   a segment and the number of the dialogue track.
+Gives   `(channels, samples) float32` at 48 kHz, mono or stereo: the film's own sound, or the edit's new line between
+        the handles' own sound; None where there is no sound at all.
+Raises  BadInput when the track does not exist, or the new line holds no sound.
+
+The film's own sound is exactly as long as the segment's picture. A new line keeps its own length: the sync mode
+decides what becomes of the difference.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import BadInput
+from ..file import File
+from ..kinds import Segment
+from ..node import Room
+from . import sound
+from .probe import probe, require_video
+from .sound import Samples
+from .trim import tick_s
+
+RATE_HZ = 48_000
+
+
+def voice_of(room: Room, segment: Segment, track: int) -> Samples | None:
+    """Gather the voice of a segment."""
+    line = segment.edit.audio
+    own = own_sound(room, segment, track)
+    if line is None:
+        return own
+    if not isinstance(line, File):
+        raise BadInput(f"segment {segment.name}: its audio {line!r} was not fetched")
+    return _with_line(segment, own, _line(room, segment, line))
+
+
+def picture_samples(segment: Segment) -> int:
+    """Give how many samples last as long as the segment's picture."""
+    video = require_video(segment.media)
+    ticks = video.timestamps.end - int(video.timestamps.array[0])
+    return round(ticks * video.time_base * RATE_HZ)
+
+
+def own_sound(room: Room, segment: Segment, track: int) -> Samples | None:
+    """Read the film's own sound of a segment, handles included, as long as the picture; None where there is none.
+
+    A segment whose file has lost its sound (the provider's form has none) is read from the source.
+    """
+    count = picture_samples(segment)
+    if segment.media.audio:
+        path, tracks = room.path(segment.media.file), segment.media.audio
+        start_s, end_s = Fraction(0), Fraction(count, RATE_HZ)
+    else:
+        video = require_video(segment.source)
+        path, tracks = room.path(segment.source.file), segment.source.audio
+        start_s, end_s = tick_s(video, segment.first_frame), tick_s(video, segment.last_frame)
+    if not tracks:
+        return None
+    if track >= len(tracks):
+        raise BadInput(f"the film has {len(tracks)} sound track(s), numbered from 0; track {track} was asked for")
+    samples, rate_hz = sound.read_span(path, tracks[track].index, start_s, end_s)
+    return sound.fit(sound.remix(samples, rate_hz, RATE_HZ, tracks[track].layout), count)
+
+
+def _line(room: Room, segment: Segment, file: File) -> Samples:
+    path = room.path(file)
+    if not probe(path, file, f"the audio of segment {segment.name}").audio:
+        raise BadInput(f"the audio of segment {segment.name} holds no sound track")
+    return sound.read_all(path, RATE_HZ)
+
+
+def _with_line(segment: Segment, own: Samples | None, line: Samples) -> Samples:
+    """Put a new line at the in point, between the film's own sound of the handles."""
+    count = picture_samples(segment)
+    head, span = handle_samples(segment)
+    channels = max(line.shape[0], own.shape[0] if own is not None else 1)
+    around = _spread(own, channels) if own is not None else np.zeros((channels, count), np.float32)
+    if abs(line.shape[1] - span) * 1000 <= RATE_HZ:  # to the millisecond is meant to fit
+        line = sound.fit(line, span)
+    return np.concatenate([around[:, :head], _spread(line, channels), around[:, head + span :]], axis=1)
+
+
+def handle_samples(segment: Segment) -> tuple[int, int]:
+    """Give how many samples the head handle and the edited span last."""
+    video = require_video(segment.source)
+    first_s, start_s, end_s = (
+        tick_s(video, frame) for frame in (segment.first_frame, segment.start_frame, segment.end_frame)
+    )
+    count = picture_samples(segment)
+    head = min(round((start_s - first_s) * RATE_HZ), count)
+    until = count if segment.tail_frames == 0 else min(round((end_s - first_s) * RATE_HZ), count)
+    return head, until - head
+
+
+def _spread(samples: Samples, channels: int) -> Samples:
+    return samples if samples.shape[0] == channels else np.repeat(samples[:1], channels, axis=0)
