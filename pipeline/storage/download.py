@@ -162,8 +162,6 @@ def _one_try(client: httpx.Client, work: _Work) -> Answer:
     headers = dict(_ASK)
     if work.done_bytes and work.validator:
         headers |= {"Range": f"bytes={work.done_bytes}-", "If-Range": work.validator}
-    elif work.done_bytes:
-        work.restart()
     with _plain_failures(work.address), client.stream("GET", work.address, headers=headers) as response:
         answer = read_answer(response.status_code, response.headers, response.url.path)
         if answer.status == 416 and work.done_bytes:

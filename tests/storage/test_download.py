@@ -91,7 +91,7 @@ def test_a_part_that_does_not_fit_is_thrown_away(web, get, told):
         if not request.headers.get("Range"):
             return give(request, CONTENT, cut_after_bytes=100_000 if len(web.requests) == 1 else None)
         headers = {"Content_Range": told} if told else {}
-        return status(206, CONTENT[100_000:], **headers)(request)
+        return status(206, CONTENT[100_000:], ETag='"one"', **headers)(request)
 
     web.routes["/film.mp4"] = route
 
@@ -99,6 +99,30 @@ def test_a_part_that_does_not_fit_is_thrown_away(web, get, told):
 
     assert got.path.read_bytes() == CONTENT
     assert web.asked("Range") == ["", "bytes=100000-", ""]
+
+
+def test_a_part_that_ends_early_is_not_the_whole(web, get):
+    """A server may give less than was asked for; the rest is asked for again."""
+    parts = iter([(0, 100_000), (100_000, 200_000), (200_000, 300_000)])
+
+    def route(request):
+        start, end = next(parts)
+        place = {"Content_Range": f"bytes {start}-{end - 1}/300000"}
+        status(206, CONTENT[start:end], ETag='"one"', **place)(request)
+
+    web.routes["/film.mp4"] = route
+
+    assert get(web.address + "/film.mp4").path.read_bytes() == CONTENT
+    assert web.asked("Range") == ["", "bytes=100000-", "bytes=200000-"]
+
+
+def test_tries_that_bring_much_are_not_counted(web, get):
+    """A long film over a bad line arrives in the end."""
+    megabytes = random.Random(2).randbytes(8_400_000)
+    web.routes["/film.mp4"] = lambda request: give(request, megabytes, cut_after_bytes=1_200_000)
+
+    assert get(web.address + "/film.mp4").size_bytes == len(megabytes)
+    assert len(web.requests) == 7
 
 
 def test_a_part_of_unknown_whole_is_taken(web, get):
