@@ -71,7 +71,8 @@ def remark_on_peak(gain_db: float, wanted_db: float, params: NormalizeAudioParam
     short_db = wanted_db - gain_db
     if short_db < 0.1:
         return ""
-    return f"the voice stays {short_db:.1f} LU below {params.target_lufs:g} LUFS: its peaks reach {params.true_peak_db:g} dBTP"
+    ceiling = f"its peaks reach {params.true_peak_db:g} dBTP"
+    return f"the voice stays {short_db:.1f} LU below {params.target_lufs:g} LUFS: {ceiling}"
 
 
 def _told(given: Segment, figures: dict[str, object], remark: str) -> Segment:
