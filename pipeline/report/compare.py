@@ -7,6 +7,7 @@ Raises  BadInput when a film has no picture or the two differ in their number of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from ..media.probe import require_video
 from ..node import Room
 from ..scripting.reader import Reader, picture_at
 from .data import seconds_at
-from .pictures import shown
+from .pictures import Picture, shown
 from .previews import ClipWriter, track
 
 Layout = Literal["side-by-side", "wipe", "stacked"]
@@ -28,6 +29,8 @@ _CRF = 18
 _SWEEP_S = 4.0
 """How long the wipe takes to go there and back."""
 _LINE_PX = 3
+_PLATE_SHADE = 0.4
+"""What is left of the picture's light behind a label."""
 
 
 def compare_films(room: Room, before: Media, after: Media, layout: Layout, max_height_px: int) -> Any:
@@ -55,7 +58,7 @@ def compare_films(room: Room, before: Media, after: Media, layout: Layout, max_h
     return room.keep(made)
 
 
-def _shown(frame: Any, *, video: Any, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _shown(frame: Any, *, video: Any, size: tuple[int, int]) -> Picture:
     return shown(frame, video, size)
 
 
@@ -70,20 +73,12 @@ def compose(before: Any, after: Any, layout: Layout, duration_s: float) -> Any:
     from moviepy import CompositeVideoClip, clips_array
 
     width, height = before.size
+    old = before.image_transform(_labelled("before", width, height))
+    new = after.image_transform(_labelled("after", width, height, right=layout == "wipe"))
     if layout == "wipe":
-        parts = [before, _swept(after, duration_s), _line(width, height, duration_s)]
-        names = [("before", (0, 0)), ("after", (width, 0))]
-        whole, size = CompositeVideoClip(parts, size=(width, height)), (width, height)
-    else:
-        beside = layout == "side-by-side"
-        whole = clips_array([[before, after]] if beside else [[before], [after]])
-        size = (2 * width, height) if beside else (width, 2 * height)
-        names = [("before", (0, 0)), ("after", (width, 0) if beside else (0, height))]
-    labels = [
-        _label(name, place, width, height, duration_s, right=layout == "wipe" and i == 1)
-        for i, (name, place) in enumerate(names)
-    ]
-    return CompositeVideoClip([whole, *labels], size=size).with_duration(duration_s)
+        parts = [old, _swept(new, duration_s), _line(width, height, duration_s)]
+        return CompositeVideoClip(parts, size=(width, height)).with_duration(duration_s)
+    return clips_array([[old, new]] if layout == "side-by-side" else [[old], [new]])
 
 
 def sweep(at_s: float) -> float:
@@ -110,15 +105,23 @@ def _line(width: int, height: int, duration_s: float) -> Any:
     return line.with_position(lambda at_s: (round(sweep(at_s) * width) - _LINE_PX // 2, 0))
 
 
-def _label(text: str, place: tuple[int, int], width: int, height: int, duration_s: float, *, right: bool) -> Any:
-    """Give a label near the upper corner of a picture whose corner is `place`."""
-    from moviepy import ImageClip
+def _labelled(text: str, width: int, height: int, *, right: bool = False) -> Callable[[Picture], Picture]:
+    """Give what writes a label near an upper corner of a picture."""
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.load_default(max(10, height // 22))
     left, top, end, bottom = (round(edge) for edge in font.getbbox(text))
     edge = max(4, height // 60)
-    plate = Image.new("RGBA", (end - left + 2 * edge, bottom - top + 2 * edge), (0, 0, 0, 150))
-    ImageDraw.Draw(plate).text((edge - left, edge - top), text, font=font, fill=(255, 255, 255, 255))
-    x = place[0] - plate.width - edge if right else place[0] + edge
-    return ImageClip(np.array(plate), duration=duration_s).with_position((x, place[1] + edge))
+    plate = Image.new("L", (min(width, end - left + 2 * edge), min(height, bottom - top + 2 * edge)), 0)
+    ImageDraw.Draw(plate).text((edge - left, edge - top), text, font=font, fill=255)
+    ink = np.asarray(plate, np.float32)[:, :, None] / 255
+    first = max(0, width - plate.width - edge) if right else min(edge, width - plate.width)
+    place = (slice(min(edge, height - plate.height), None), slice(first, first + plate.width))
+
+    def write(picture: Picture) -> Picture:
+        made = picture.copy()
+        box = made[place][: plate.height]
+        box[:] = np.rint(box * (1 - ink) * _PLATE_SHADE + 255 * ink)
+        return made
+
+    return write

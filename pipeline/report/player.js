@@ -43,8 +43,9 @@ for (const player of document.querySelectorAll(".player")) {
       play();
       return;
     }
-    const apart = before.currentTime - lead.currentTime;
-    if (Math.abs(apart) > 0.5 * (times[1] - times[0])) before.currentTime = lead.currentTime;
+    const apart = before.currentTime - lead.currentTime, frame = times[1] - times[0];
+    if (Math.abs(apart) > 0.3 && !before.seeking) before.currentTime = lead.currentTime;
+    before.playbackRate = Math.abs(apart) > 0.5 * frame ? 1 - 0.15 * Math.sign(apart) : 1;
     shown = frameAt(lead.currentTime);
     tell();
     requestAnimationFrame(follow);
