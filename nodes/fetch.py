@@ -101,7 +101,9 @@ def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tup
     gate = Gate(room.progress, params.max_bytes, shown(address))
     folder = room.new("fetched.mp4").parent
     try:
-        with yt_dlp.YoutubeDL(options(folder, params, gate, ffmpeg_path())) as reader:
+        with yt_dlp.YoutubeDL(options(params, gate, ffmpeg_path())) as reader:
+            # Its templates would expand a dollar sign in the folder's name.
+            reader.prepare_filename = lambda video, *_, **__: str(folder / f"fetched.{video['ext']}")
             info = reader.extract_info(address, download=True)
     except YoutubeDLError as error:
         raise failure(str(error), shown(address)) from error
@@ -119,7 +121,7 @@ def _only_entry(info: dict[str, Any]) -> dict[str, Any]:
     return entries[0] if entries else info
 
 
-def options(folder: Path, params: FetchParams, gate: Gate, ffmpeg: str) -> dict[str, Any]:
+def options(params: FetchParams, gate: Gate, ffmpeg: str) -> dict[str, Any]:
     """Spell what yt-dlp may do: one video, whole, and nothing that a config file, a plug-in or a page could add.
 
     Its config files are read by its command line only; no command is ever run after a download, since none is given.
@@ -129,7 +131,6 @@ def options(folder: Path, params: FetchParams, gate: Gate, ffmpeg: str) -> dict[
         "format": FORMAT,
         "format_sort": SORT,
         "merge_output_format": "mp4/mkv",
-        "outtmpl": {"default": template(folder)},
         "ffmpeg_location": ffmpeg,
         "noplaylist": True,
         "match_filter": gate.allow,
@@ -153,11 +154,6 @@ def options(folder: Path, params: FetchParams, gate: Gate, ffmpeg: str) -> dict[
             "postprocessors": [{"key": "FFmpegEmbedSubtitle"}],
         }
     return chosen
-
-
-def template(folder: Path) -> str:
-    """Name the file to write, with what yt-dlp would expand in a folder's name kept as it is."""
-    return str(folder).replace("%", "%%").replace("$", "$$") + "/fetched.%(ext)s"
 
 
 class Gate:

@@ -254,12 +254,13 @@ def test_a_folder_is_not_expanded_by_yt_dlp(web, clip, tmp_path):
     )
 
     assert room.path(media.file).read_bytes() == clip
+    assert list(tmp_path.iterdir()) == [room.folder]
 
 
-def test_yt_dlp_gets_no_way_out(tmp_path):
+def test_yt_dlp_gets_no_way_out():
     """No cookies, no netrc, no commands, no local files, no section cut."""
     gate = Gate(lambda _: None, 10, "https://host/a")
-    chosen = options(tmp_path, FetchParams(uri="https://host/a"), gate, "ffmpeg")
+    chosen = options(FetchParams(uri="https://host/a"), gate, "ffmpeg")
 
     assert chosen["noplaylist"]
     assert not (chosen["cachedir"] or chosen["usenetrc"] or chosen["enable_file_urls"])
