@@ -6,6 +6,7 @@ Source  Ekman & Friesen, Facial Action Coding System (1978), and its investigato
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from ..edit import Prompt
@@ -58,4 +59,4 @@ MOUTH_UNITS = frozenset({"AU10", "AU12", "AU15", "AU17", "AU18", "AU20", "AU23",
 
 def gain(temperature: float) -> float:
     """Give how strongly units are played at a temperature of 0 to 1: 0.12 at 0, 0.61 at 0.5, 1 at 1; it only rises."""
-    return 0.12 + 0.88 * min(1.0, max(0.0, temperature)) ** 0.85
+    return 0.12 + 0.88 * math.pow(min(1.0, max(0.0, temperature)), 0.85)

@@ -170,4 +170,4 @@ def picture_of(frame: VideoFrame) -> Picture:
     luma = flat[: height * width].reshape(height, width)
     blue = flat[height * width : height * width + quarter].reshape(halves)
     red = flat[height * width + quarter :].reshape(halves)
-    return Picture(*(np.ascontiguousarray(plane) for plane in (luma, blue, red)))
+    return Picture(*(np.ascontiguousarray(plane, np.uint8) for plane in (luma, blue, red)))

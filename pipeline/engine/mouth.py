@@ -6,14 +6,13 @@ move. Where it shows none and the mouth opens, a plain band of teeth is drawn un
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from .arrays import Field, Image, Points
+from .arrays import Field, Image
 from .frame import FaceFrame, MouthShape
-from .layer import Box, box_around, lay_over, soft_mask
-from .points import CHEEK, INNER_LIPS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, UPPER_LIP
+from .layer import box_around, lay_over, soft_mask
+from .opening import Opening, opening_in, opening_of
+from .points import CHEEK, INNER_LIPS, NOSE_BRIDGE, NOSE_ROOT, SKIN_COUNT
 from .pose import Pose
 from .warp import Warped
 
@@ -25,29 +24,16 @@ SHOWS_AT = (0.030, 0.080)
 """Between these gaps of the source its own interior is trusted to show teeth."""
 
 
-@dataclass(frozen=True)
-class _Opening:
-    """The opening of the mouth as coordinates for each pixel of a box."""
-
-    box: Box
-    across: Field
-    """-1 and 1 at the corners; beyond them outside."""
-    below_top_px: Field
-    """How far under the upper lip's border."""
-    share: Field
-    """0 at the upper lip's border, 1 at the lower one's."""
-    half_px: float
-
-
 def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     """Paint the interior of an open mouth into the bent picture, in place."""
     if pose.gap < OPENS_AT[0]:
         return
     blur_px = max(0.8, frame.unit_px * 0.010)
     contour = warped.places_px[INNER_LIPS]
-    opening = _opening(warped, contour, blur_px)
-    if opening is None:
+    box = box_around(contour, blur_px * 3 + 2, warped.picture.shape)
+    if box is None:
         return
+    opening = opening_of(warped.places_px, box)
     own = float(np.clip((MouthShape.of(frame).gap - SHOWS_AT[0]) / (SHOWS_AT[1] - SHOWS_AT[0]), 0, 1))
     inside = _cavity(opening, pose.gap, _light(warped))
     teeth = _drawn_teeth(opening, pose.gap, frame.unit_px) * (1 - own)
@@ -56,34 +42,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
         inside = _mix(inside, *_own_interior(original, warped, frame, opening, blur_px, own))
     inside *= (0.62 + 0.38 * np.clip(opening.below_top_px / (0.035 * frame.unit_px), 0, 1))[..., None]
     shown = float(np.clip((pose.gap - OPENS_AT[0]) / (OPENS_AT[1] - OPENS_AT[0]), 0, 1))
-    lay_over(warped.picture, opening.box, inside, soft_mask(contour, opening.box, blur_px) * np.float32(shown))
-
-
-def _opening(warped: Warped, contour: Points, blur_px: float) -> _Opening | None:
-    box = box_around(contour, blur_px * 3 + 2, warped.picture.shape)
-    if box is None:
-        return None
-    upper, lower = warped.places_px[UPPER_LIP[3]], warped.places_px[LOWER_LIP[3]]
-    width_px = max(1e-6, float(np.linalg.norm(upper[-1] - upper[0])))
-    right = (upper[-1] - upper[0]) / width_px
-    axes = np.stack([right, [-right[1], right[0]]], 1)
-    middle = (upper[0] + upper[-1]) / 2
-    x, y = np.meshgrid(np.arange(box[0], box[2], dtype=np.float64), np.arange(box[1], box[3], dtype=np.float64))
-    along = (np.stack([x, y], -1) - middle) @ axes
-    top, bottom = (_border((border - middle) @ axes, along[..., 0]) for border in (upper, lower))
-    below = along[..., 1] - top
-    return _Opening(
-        box,
-        (along[..., 0] / (width_px / 2)).astype(np.float32),
-        below.astype(np.float32),
-        np.clip(below / np.maximum(bottom - top, 1e-3), 0, 1).astype(np.float32),
-        width_px / 2,
-    )
-
-
-def _border(border: Points, across: Points) -> Points:
-    order = np.argsort(border[:, 0], kind="stable")
-    return np.interp(across.ravel(), border[order, 0], border[order, 1]).reshape(across.shape)
+    lay_over(warped.picture, box, inside, soft_mask(contour, box, blur_px) * np.float32(shown))
 
 
 def _light(warped: Warped) -> float:
@@ -96,14 +55,14 @@ def _light(warped: Warped) -> float:
     return float(np.clip(luma / 170, 0.25, 1.25))
 
 
-def _cavity(opening: _Opening, gap: float, light: float) -> Field:
+def _cavity(opening: Opening, gap: float, light: float) -> Field:
     dark = np.array(CAVITY_RGB, np.float32) * light * (0.45 + 0.55 * opening.share)[..., None]
     tongue = np.clip((opening.share - 0.62) / 0.25, 0, 1) * np.clip(1.1 - np.abs(opening.across) * 1.5, 0, 1)
     tongue = tongue * np.float32(0.75 * np.clip((gap - 0.10) / 0.12, 0, 1))
     return _mix(dark, np.array(TONGUE_RGB, np.float32) * light, tongue)
 
 
-def _drawn_teeth(opening: _Opening, gap: float, unit_px: float) -> Field:
+def _drawn_teeth(opening: Opening, gap: float, unit_px: float) -> Field:
     """Give the cover of a band of upper teeth: shorter to the sides, gone beyond the canines."""
     side = np.clip(np.abs(opening.across), 0, 1)
     length_px = min(0.10, 0.42 * gap) * unit_px * np.sqrt(1 - side**2) * (1 - 0.15 * side)
@@ -113,7 +72,7 @@ def _drawn_teeth(opening: _Opening, gap: float, unit_px: float) -> Field:
     return cover
 
 
-def _tooth_colour(opening: _Opening, unit_px: float) -> Field:
+def _tooth_colour(opening: Opening, unit_px: float) -> Field:
     side = np.abs(opening.across)
     place = opening.across * opening.half_px / unit_px / 0.115 + 0.5
     gaps = 1 - 0.10 * np.exp(-((np.abs(place % 1 - 0.5) / 0.07) ** 2))
@@ -123,20 +82,27 @@ def _tooth_colour(opening: _Opening, unit_px: float) -> Field:
 
 
 def _own_interior(
-    original: Image, warped: Warped, frame: FaceFrame, opening: _Opening, blur_px: float, own: float
+    original: Image, warped: Warped, frame: FaceFrame, opening: Opening, blur_px: float, own: float
 ) -> tuple[Field, Field]:
-    """Give the source's own interior held to the skull, and its cover."""
+    """Give the source's own interior where it belongs now, and its cover.
+
+    Its middle is held to the skull, as teeth are; towards the corners it follows the upper lip, since a smile bares
+    more of it there, and held still it would leave dark wedges.
+    """
     import cv2
 
     corner = np.array(warped.box[:2], np.float64)
-    skull = warped.moves_px[[NOSE_ROOT, NOSE_BRIDGE, 6]].mean(0)
-    contour = frame.points_px[INNER_LIPS, :2] - corner + skull
-    left, top, right, bottom = opening.box
-    x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
-    from_x = (x + corner[0] - skull[0]).astype(np.float32)
-    from_y = (y + corner[1] - skull[1]).astype(np.float32)
-    seen = cv2.remap(original, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover = soft_mask(contour, opening.box, blur_px * 1.2) * np.float32(own)
+    source = opening_in(frame.points_px[:SKIN_COUNT, :2], opening.grid(corner))
+    from_px = opening.same_place(source, corner, warped.moves_px[[NOSE_ROOT, NOSE_BRIDGE, 6]].mean(0))
+    contour = frame.points_px[INNER_LIPS, :2]
+    reach = box_around(contour, blur_px * 4 + 4, original.shape)
+    if reach is None:
+        return np.zeros((*opening.share.shape, 3), np.float32), np.zeros_like(opening.share)
+    part = original[reach[1] : reach[3], reach[0] : reach[2]]
+    mask = soft_mask(contour, reach, blur_px * 1.2) * np.float32(own)
+    at = [np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1)]
+    seen = cv2.remap(np.ascontiguousarray(part), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover: Field = cv2.remap(mask, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return seen.astype(np.float32), cover
 
 

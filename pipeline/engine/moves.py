@@ -56,7 +56,7 @@ def _skin_follows(frame: FaceFrame, lips: LipMoves) -> Points:
     )
     moves[:, 1] += on_jaw * lips.jaw * (1 - near_lower)
     moves[LIPS], moves[EYE_POINTS] = 0.0, 0.0
-    return moves
+    return np.asarray(moves)
 
 
 def _at(across: Curve, columns: Curve, values: Points) -> Points:

@@ -19,6 +19,8 @@ from .sync import Plan
 
 PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.06, 0.32, 0.16, 0.26
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
+SHUT_PART = 0.35
+"""A shut mouth parts by this share only: between its lips there would be drawn teeth, not its own."""
 WIDEN = 0.05
 """How much a voice spreads or rounds the lips, in units."""
 OWN_TIMING = 0.40
@@ -113,7 +115,9 @@ def pose_for(
     units = {name: amount * played for name, amount in recipe.units.items()}
     calm = recipe.calm * played
     jaw = JAW_TALKING if talks else JAW_STILL
-    parted = PARTED * units.get("AU25", 0.0) + jaw * units.get("AU26", 0.0)
+    shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))
+    parted = PARTED * units.get("AU25", 0.0) * (SHUT_PART + (1 - SHUT_PART) * shows_teeth)
+    parted += jaw * units.get("AU26", 0.0)
     gap = max(0.0, shape.gap - calm * rest.gap) + parted
     if opened is not None:
         gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * opened

@@ -33,7 +33,7 @@ class Fold:
 
 FOLDS = (
     Fold(
-        {"AU12": 0.12, "AU10": 0.10, "AU9": 0.04, "AU11": 0.07},
+        {"AU12": 0.09, "AU10": 0.06, "AU9": 0.02, "AU11": 0.05},
         (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
         1.6,
     ),
@@ -44,7 +44,7 @@ FOLDS = (
     Fold({"AU6": 0.11}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
     Fold({"AU6": 0.11}, (("eye corner", 0.09, 0.04), ("eye corner", 0.17, 0.07))),
 )
-FOREHEAD_DEPTH, SEAM_DEPTH = 0.10, 0.42
+FOREHEAD_DEPTH, SEAM_DEPTH = 0.065, 0.42
 WARM = 0.72
 """Red loses only this share of what green and blue lose."""
 
@@ -87,7 +87,7 @@ def _drawn(lines: list[_Line], box: tuple[int, int, int, int], unit_px: float) -
         stroke = np.zeros_like(plane)
         cv2.polylines(stroke, [fixed], False, value, thick, cv2.LINE_AA, 4)
         np.maximum(plane, stroke, out=plane)
-    soft: Plane = cv2.GaussianBlur(plane, (0, 0), max(0.7, 0.020 * unit_px * scale))
+    soft: Plane = cv2.GaussianBlur(plane, (0, 0), max(0.7, 0.026 * unit_px * scale))
     return soft
 
 

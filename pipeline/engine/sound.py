@@ -30,7 +30,7 @@ class Sound:
 
     def mono(self) -> NDArray[np.float64]:
         """Mix the channels to one."""
-        return self.samples.mean(0, dtype=np.float64)
+        return np.asarray(self.samples.mean(0), np.float64)
 
     def fitted(self, count: int) -> Sound:
         """Cut, or pad with silence, to a number of samples."""
@@ -50,8 +50,8 @@ def read_sound(path: Path) -> Sound:
             rate = stream.codec_context.sample_rate
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in container.decode(stream):
-                parts += [part.to_ndarray() for part in resampler.resample(frame)]
-            parts += [part.to_ndarray() for part in resampler.resample(None)]
+                parts += [part.to_ndarray().astype(np.float32) for part in resampler.resample(frame)]
+            parts += [part.to_ndarray().astype(np.float32) for part in resampler.resample(None)]
     except (av.error.FFmpegError, OSError) as error:
         raise BadInput(f"{path.name} cannot be read: {error}; give a wav with the voice") from error
     samples = np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.float32)

@@ -1,4 +1,4 @@
-"""The face in pixels: where it changes, where it does not, and that the change can be seen. Measured without landmarks."""
+"""The face in pixels: where it changes, where it does not, and that it can be seen; measured without landmarks."""
 
 from __future__ import annotations
 

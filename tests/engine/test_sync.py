@@ -67,7 +67,7 @@ def test_equal_lengths_change_nothing(mode: str) -> None:
     fps=st.sampled_from([Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(30000, 1001)]),
 )
 def test_picture_and_sound_end_together(mode: str, video_frames: int, samples: int, fps: Fraction) -> None:
-    """Frames exist, there is at least one, and picture and sound differ by at most half a frame (or one frame is all)."""
+    """Frames exist, there is at least one, and picture and sound differ by half a frame at most."""
     layout = plan(mode, video_frames, samples, 48_000, fps)
 
     assert layout.frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import get_args
 
@@ -51,7 +52,7 @@ def test_gain_rises_with_the_temperature() -> None:
     """Strictly, from 0.12 to 1, and it stays there outside of 0 to 1."""
     gains = [gain(step / 20) for step in range(21)]
 
-    assert all(b > a for a, b in zip(gains, gains[1:], strict=False))
+    assert all(b > a for a, b in itertools.pairwise(gains))
     assert (gains[0], gains[-1]) == (0.12, 1.0)
     assert (gain(-1), gain(2)) == (0.12, 1.0)
 
@@ -74,7 +75,7 @@ def test_landmarks_go_further_the_higher_the_temperature(portrait, prompt: str, 
     amounts = [sign * up(portrait, points, prompt, temperature) for temperature in TEMPERATURES]
 
     assert amounts[0] > 0
-    assert all(b > a + 0.003 for a, b in zip(amounts, amounts[1:], strict=False))
+    assert all(b > a + 0.003 for a, b in itertools.pairwise(amounts))
 
 
 @pytest.mark.parametrize("prompt", get_args(Prompt))
@@ -120,7 +121,7 @@ def test_weight_nought_is_nothing_and_more_weight_is_more(portrait) -> None:
         pose = pose_for(Expression("happy", 0.8), shape, shape, weight)
         far.append(float(np.abs(landmark_moves(portrait.face, pose)).max()))
 
-    assert all(b > a for a, b in zip(far, far[1:], strict=False))
+    assert all(b > a for a, b in itertools.pairwise(far))
 
 
 def test_the_frame_turns_with_the_head(portrait) -> None:

@@ -31,9 +31,9 @@ def planes(rgb: np.ndarray) -> Picture:
     red, green, blue = np.moveaxis(rgb.astype(np.float64) / 255, -1, 0)
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     cb, cr = (blue - luma) / 1.8556, (red - luma) / 1.5748
-    half = lambda plane: plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3))
-    to_byte = lambda plane: np.clip(np.round(plane), 0, 255).astype(np.uint8)
-    return Picture(to_byte(16 + 219 * luma), to_byte(128 + 224 * half(cb)), to_byte(128 + 224 * half(cr)))
+    cb, cr = (plane.reshape(plane.shape[0] // 2, 2, plane.shape[1] // 2, 2).mean((1, 3)) for plane in (cb, cr))
+    scaled = (16 + 219 * luma, 128 + 224 * cb, 128 + 224 * cr)
+    return Picture(*(np.clip(np.round(plane), 0, 255).astype(np.uint8) for plane in scaled))
 
 
 def write_clip(path: Path, frames: int = FRAMES, faceless: range = range(0)) -> Path:
