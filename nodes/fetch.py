@@ -11,7 +11,7 @@ Source  yt-dlp's README, "FORMAT SELECTION" and "SORTING FORMATS". Its own secti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from mimetypes import guess_extension
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
@@ -103,7 +103,7 @@ def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tup
     try:
         with yt_dlp.YoutubeDL(options(params, gate, ffmpeg_path())) as reader:
             # Its templates would expand a dollar sign in the folder's name.
-            reader.prepare_filename = lambda video, *_, **__: str(folder / f"fetched.{video['ext']}")
+            reader.prepare_filename = lambda video, *_, **__: str(folder / file_name(video))
             info = reader.extract_info(address, download=True)
     except YoutubeDLError as error:
         raise failure(str(error), shown(address)) from error
@@ -113,6 +113,11 @@ def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tup
         raise BadInput(f"{shown(address)}: {gate.refusal or 'the page gave no video'}")
     missing = bool(params.subtitles) and not video.get("requested_subtitles")
     return made[0], ("the page has no such subtitles",) if missing else ()
+
+
+def file_name(video: Mapping[str, Any]) -> str:
+    """Name the file of a video; its suffix comes from the page and is not trusted."""
+    return f"fetched.{re.sub('[^a-z0-9]', '', str(video.get('ext') or 'mp4').lower()) or 'bin'}"
 
 
 def _only_entry(info: dict[str, Any]) -> dict[str, Any]:

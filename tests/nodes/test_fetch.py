@@ -9,7 +9,7 @@ import pytest
 from rooms import FolderRoom
 from web import give, open_web, status
 
-from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, options, suffix_of
+from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
 from react1.pipeline.errors import BadInput, HostFailed, Interrupted, StorageFailed
 from react1.pipeline.storage.download import download
 
@@ -255,6 +255,14 @@ def test_a_folder_is_not_expanded_by_yt_dlp(web, clip, tmp_path):
 
     assert room.path(media.file).read_bytes() == clip
     assert list(tmp_path.iterdir()) == [room.folder]
+
+
+@pytest.mark.parametrize(
+    ("ext", "name"), [("webm", "fetched.webm"), (None, "fetched.mp4"), ("/../../x", "fetched.x"), ("..", "fetched.bin")]
+)
+def test_a_page_does_not_choose_where_its_file_goes(ext, name):
+    """Of the suffix that it tells, letters and digits are kept."""
+    assert file_name({"ext": ext}) == name
 
 
 def test_yt_dlp_gets_no_way_out():
