@@ -20,7 +20,8 @@ from .probe import require_video
 from .rate import COMMON
 
 TOLERANCE_S = Fraction(1, 2000)
-"""Half a millisecond: clock times are written rounded to milliseconds."""
+"""Half a millisecond: clock times are written rounded to milliseconds. Half a tick comes on top, for containers
+whose own times are rounded."""
 _LABEL = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 
 
@@ -81,7 +82,10 @@ def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) 
         raise _outside(media, moment)
     if at_s >= ends_s - TOLERANCE_S:
         return video.frame_count
-    tick = (at_s + TOLERANCE_S + media.start_s) / video.time_base
+    reached_s = at_s + TOLERANCE_S + video.time_base / 2
+    if video.constant_rate:
+        return min(max(int((reached_s - frame_s(media, 0)) * video.rate), 0), video.frame_count - 1)
+    tick = (reached_s + media.start_s) / video.time_base
     reached = int(np.searchsorted(video.timestamps.array, tick.numerator // tick.denominator, side="right"))
     return max(reached - 1, 0)
 

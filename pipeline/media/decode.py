@@ -24,6 +24,10 @@ from .colour import meant
 from .probe import opened
 
 _SEEK_TRIES = 3
+_SEEK_STEP_S = 2
+_WAYS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
+"""(threads, whether to seek): some containers cannot be sought in, and frame threads lose good frames after a
+damaged one; each way takes up where the one before it stopped."""
 
 
 def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Any]]:
@@ -32,11 +36,12 @@ def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = Non
     if not 0 <= start <= end <= video.frame_count:
         raise BadInput(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
     given = start
-    for threads in ("AUTO", "SLICE"):  # frame threads lose good frames after a damaged one, so ask again without
+    for threads, seek in _WAYS:
         with opened(path) as container:
             stream = container.streams[video.index]
             stream.thread_type = threads
-            for frame in _due(container, stream, video.timestamps.array[given:end].tolist()):
+            due = video.timestamps.array[given:end].tolist()
+            for frame in _due(_packets(container, stream, due[0], seek=seek), due) if due else ():
                 yield given, frame
                 given += 1
         if given == end:
@@ -79,10 +84,10 @@ def turn_coded(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
     return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
 
 
-def _due(container: Any, stream: Any, due: list[int]) -> Iterator[Any]:
+def _due(packets: Iterator[Any], due: list[int]) -> Iterator[Any]:
     """Give the frames shown at these times, in order, up to the first that does not come."""
     given = 0
-    for frame in _decoded(container, stream, due[0]) if due else ():
+    for frame in _decoded(packets):
         if frame.pts < due[given]:
             continue
         if frame.pts > due[given]:
@@ -93,29 +98,29 @@ def _due(container: Any, stream: Any, due: list[int]) -> Iterator[Any]:
             return
 
 
-def _decoded(container: Any, stream: Any, first: int) -> Iterator[Any]:
-    """Decode from a keyframe that is shown no later than `first`."""
-    for packet in _packets_from(container, stream, first):
+def _decoded(packets: Iterator[Any]) -> Iterator[Any]:
+    for packet in packets:
         with contextlib.suppress(av.FFmpegError):  # a gap is told by the caller, who knows which frames are due
             yield from (frame for frame in packet.decode() if frame.pts is not None)
 
 
-def _packets_from(container: Any, stream: Any, first: int) -> Iterator[Any]:
+def _packets(container: Any, stream: Any, first: int, *, seek: bool) -> Iterator[Any]:
+    """Give packets from a keyframe that is shown no later than `first`; nothing where seeking does not find one."""
+    if not seek:
+        yield from container.demux(stream)
+        return
     target = first
     for _ in range(_SEEK_TRIES):
         try:
             container.seek(target, stream=stream, backward=True)
         except av.FFmpegError:
-            break
+            return
         packets = container.demux(stream)
         head = next(packets, None)
-        if head is not None and head.is_keyframe and head.pts is not None and head.pts <= first:
+        if head is None or head.dts is None:
+            return
+        if head.is_keyframe and head.pts is not None and head.pts <= first:
             yield head
             yield from packets
             return
-        if head is None or head.dts is None:
-            break
-        target = min(target, head.dts) - 1
-    with contextlib.suppress(av.FFmpegError):
-        container.seek(container.start_time or 0, backward=True)
-    yield from container.demux(stream)
+        target = min(target, head.dts) - round(_SEEK_STEP_S / stream.time_base)

@@ -214,7 +214,10 @@ def _pictures(recipe: Recipe) -> Iterator[av.VideoFrame]:
     for number, tick in enumerate(recipe.times):
         luma = _as_coded(picture(number, recipe.shown_size), recipe)
         frame = av.VideoFrame(*recipe.size, recipe.pix_fmt)
-        flats = (luma, *(np.full((p.height, p.width), level) for p, level in zip(frame.planes[1:], recipe.chroma, strict=False)))
+        flats = (
+            luma,
+            *(np.full((p.height, p.width), level) for p, level in zip(frame.planes[1:], recipe.chroma, strict=False)),
+        )
         for plane, values in zip(frame.planes, flats, strict=True):
             _fill(plane, values, depth)
         frame.pts, frame.time_base = tick, recipe.base

@@ -1,0 +1,142 @@
+"""What a user writes becomes the frame that the film shows then."""
+
+from fractions import Fraction
+
+import pytest
+from made import make_clip
+
+from react1.pipeline.errors import BadInput
+from react1.pipeline.media.clock import frame_at, frame_s, label_rate, range_text
+from react1.pipeline.times import parse_time
+
+NTSC = Fraction(30000, 1001)
+
+
+@pytest.fixture
+def film(tmp_path, probed):
+    def make(suffix=".mov", **recipe):
+        return probed(make_clip(tmp_path / f"a{suffix}", **({"size": (64, 48), "gop": 250, "frames": 50} | recipe)))
+
+    return make
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(24000, 1001), NTSC, Fraction(60000, 1001)])
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+def test_a_clock_time_rounded_to_milliseconds_names_its_frame(film, rate, suffix):
+    """Every frame is found by its own time as a player shows it, in exact and in coarse time bases."""
+    media = film(suffix, rate=rate, tracks=0)
+
+    found = [frame_at(media, parse_time(f"{float(k / rate):.3f}")) for k in range(50)]
+
+    assert found == list(range(50))
+
+
+def test_a_time_within_a_frame_names_that_frame(film):
+    """At 25 frames/s, 0.079 s still shows frame 1, and 0.080 s frame 2."""
+    media = film(tracks=0)
+
+    assert [frame_at(media, parse_time(text)) for text in ("0.041", "0.079", "0.080")] == [1, 1, 2]
+
+
+def test_frames_are_themselves_and_the_count_is_the_end(film):
+    """`50f` of a film of 50 frames is its end; `51f` is outside."""
+    media = film(tracks=0)
+
+    assert [frame_at(media, parse_time(text)) for text in ("0f", "49f", "50f", "2.0", "00:00:02.000")] == [
+        0,
+        49,
+        50,
+        50,
+        50,
+    ]
+    with pytest.raises(
+        BadInput, match=r"51f is outside the film, which runs from 00:00:00.000 to 00:00:02.000, 50 frames"
+    ):
+        frame_at(media, parse_time("51f"))
+    with pytest.raises(BadInput, match=r"00:00:02.100 is outside"):
+        frame_at(media, parse_time("2.1"))
+
+
+def test_a_timecode_counts_from_the_start_timecode(film):
+    """Frames of the label, not of the clock."""
+    media = film(tracks=0, timecode="10:00:00:00")
+
+    assert frame_at(media, parse_time("10:00:00:00")) == 0
+    assert frame_at(media, parse_time("10:00:01:05")) == 30
+    assert frame_at(media, parse_time("10:00:02:00")) == 50
+    with pytest.raises(BadInput, match=r"timecode 10:00:00:00 to 10:00:02:00"):
+        frame_at(media, parse_time("10:00:03:00"))
+    with pytest.raises(BadInput, match="outside"):
+        frame_at(media, parse_time("09:59:59:24"))
+
+
+def test_a_film_over_midnight_goes_on(film):
+    """23:59:59:00 and a second is 00:00:00:00."""
+    media = film(tracks=0, timecode="23:59:59:00")
+
+    assert frame_at(media, parse_time("00:00:00:00")) == 25
+
+
+def test_drop_frame_labels_skip_numbers_and_not_frames(film):
+    """After 00:00:59;29 comes 00:01:00;02; the labels between do not exist."""
+    media = film(tracks=0, rate=NTSC, timecode="00:00:59;20")
+
+    assert frame_at(media, parse_time("00:00:59;29")) == 9
+    assert frame_at(media, parse_time("00:01:00;02")) == 10
+    assert frame_at(media, parse_time("00:01:00:02")) == 10
+    with pytest.raises(BadInput, match=r"neighbours are 00:00:59;29 and 00:01:00;02"):
+        frame_at(media, parse_time("00:01:00;00"))
+
+
+def test_a_drop_frame_value_on_another_clock_is_an_error(film):
+    """It would name another frame than the one that the user sees."""
+    media = film(tracks=0, rate=NTSC, timecode="00:00:00:00")
+
+    with pytest.raises(BadInput, match=r"drop-frame, but the film's clock is not"):
+        frame_at(media, parse_time("00:00:01;00"))
+
+
+def test_without_a_start_timecode_labels_count_from_zero(film):
+    """Then the user's own mark tells the flavour, where the rate has one."""
+    media = film(tracks=0)
+
+    assert frame_at(media, parse_time("00:00:01:05")) == 30
+    with pytest.raises(BadInput, match=r"29.97 and 59.94"):
+        frame_at(media, parse_time("00:00:01;05"))
+
+
+def test_a_drop_frame_film_at_thirty_is_read(media_folder, probed):
+    """A real file says `04:25:50;00` at exactly 30 frames/s; each label of its clock names a frame."""
+    media = probed(media_folder / "streams" / "timecode_track_drop_frame.mp4")
+
+    assert frame_at(media, parse_time("04:25:51;00")) == 30
+    assert frame_at(media, parse_time("04:26:00;02")) == 300
+
+
+def test_before_a_late_picture_its_first_frame_is_meant(film):
+    """The sound starts at zero, the picture at 0.8 s."""
+    media = film(start_s=Fraction(4, 5))
+
+    found = [frame_at(media, parse_time(text)) for text in ("0", "0.79", "0.8", "0.84", "1.0", "0f")]
+
+    assert found == [0, 0, 0, 1, 5, 0]
+    assert frame_s(media, 5) == 1
+
+
+def test_uneven_films_go_by_their_times(film):
+    """Half a second in is the frame shown then, however many came before; labels count by the usual rate."""
+    pts = (0, 40, 80, 120, 400, 440, 480, 900)
+    media = film(frames=8, tracks=0, time_base=Fraction(1, 1000), pts=pts)
+
+    found = [frame_at(media, parse_time(text)) for text in ("0.120", "0.399", "0.400", "0.5", "0.9", "00:00:00:12")]
+
+    assert found == [3, 3, 4, 6, 7, 6]
+    assert label_rate(media.video) == 25
+    assert "8 frames" in range_text(media)
+
+
+def test_sound_that_lasts_longer_than_the_picture_is_still_the_film(film):
+    """The length that a player shows may be written as the out point."""
+    media = film().model_copy(update={"duration_s": Fraction(203, 100)})
+
+    assert frame_at(media, parse_time("2.03")) == 50

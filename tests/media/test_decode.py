@@ -1,0 +1,90 @@
+"""Frames come by their index, or with a clear word that they do not."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made import frame_number, make_clip
+
+from react1.pipeline.errors import BadInput
+from react1.pipeline.media.decode import frames, images, turn_coded, turn_upright
+
+SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
+
+
+@pytest.mark.parametrize(("start", "end"), SPANS)
+@pytest.mark.parametrize("suffix", [".mov", ".mkv", ".ts"])
+def test_a_range_gives_exactly_its_frames(tmp_path, probed, suffix, start, end):
+    """Across keyframes and B-frames, whatever the container."""
+    path = make_clip(tmp_path / f"a{suffix}", tracks=0)
+
+    read = [(index, frame_number(image)) for index, image in images(path, probed(path).video, start, end)]
+
+    assert read == [(index, index) for index in range(start, end)]
+
+
+def test_an_open_gop_gives_its_leading_frames(tmp_path, probed):
+    """Frames that are shown before their keyframe are decoded from the keyframe before it."""
+    path = make_clip(tmp_path / "a.mov", tracks=0, options={"x264-params": "open-gop=1:bframes=3:keyint=10"})
+    video = probed(path).video
+
+    read = [frame_number(image) for start in range(50) for _, image in images(path, video, start, start + 1)]
+
+    assert read == list(range(50))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_pictures_are_upright(tmp_path, probed, turn, mirrored):
+    """The number can only be read where the turn was right; coded and upright are each other's undoing."""
+    path = make_clip(tmp_path / "a.mov", frames=3, tracks=0, rotation_deg=turn, mirrored=mirrored)
+    video = probed(path).video
+
+    upright = [image for _, image in images(path, video)]
+    coded = [image for _, image in images(path, video, upright=False)]
+
+    assert [frame_number(image) for image in upright] == [0, 1, 2]
+    assert all(np.array_equal(turn_coded(a, video), b) for a, b in zip(upright, coded, strict=True))
+    assert all(np.array_equal(turn_upright(b, video), a) for a, b in zip(upright, coded, strict=True))
+
+
+def test_a_full_range_grey_is_the_same_grey(tmp_path, probed):
+    """Range is respected: luma 120 is 120 in full range, and (120 - 16) * 255 / 219 in tv range."""
+    full = make_clip(tmp_path / "full.mov", frames=1, tracks=0, pix_fmt="yuvj420p", colour=(2, 1, 1, 1))
+    limited = make_clip(tmp_path / "tv.mov", frames=1, tracks=0, colour=(1, 1, 1, 1))
+
+    ((_, of_full),) = images(full, probed(full).video)
+    ((_, of_tv),) = images(limited, probed(limited).video)
+
+    assert abs(int(of_full[20, 300, 1]) - 120) <= 2
+    assert abs(int(of_tv[20, 300, 1]) - 121) <= 2
+
+
+def test_a_damaged_frame_is_named(media_folder, probed):
+    """The range that holds it fails with its number and time."""
+    path = media_folder / "damaged" / "decord_corrupted.mp4"
+
+    with pytest.raises(BadInput, match=r"frame 30 of the film \(at 00:00:03.000\) is damaged"):
+        list(frames(path, probed(path).video))
+
+
+def test_frames_behind_a_damaged_one_are_given(media_folder, probed):
+    """One lost frame does not take the good ones after it along."""
+    path = media_folder / "damaged" / "androidx_invalid_nalu.mp4"
+
+    assert [index for index, _ in frames(path, probed(path).video, 27, 30)] == [27, 28, 29]
+
+
+def test_a_range_outside_the_film_is_refused(tmp_path, probed):
+    """Nothing is given instead."""
+    path = make_clip(tmp_path / "a.mov", frames=5, tracks=0)
+
+    with pytest.raises(BadInput, match="the film has 5"):
+        list(frames(path, probed(path).video, 2, 6))
+
+
+def test_times_before_zero_do_not_confuse(tmp_path, probed):
+    """A film whose first frame is late is counted from that frame."""
+    path = make_clip(tmp_path / "a.mov", frames=30, start_s=Fraction(3, 2))
+
+    assert [frame_number(image) for _, image in images(path, probed(path).video, 20, 23)] == [20, 21, 22]

@@ -1,0 +1,62 @@
+"""A new frame shows what the film shows in the middle of its time."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from react1.pipeline.media.grid import nearest_rate, new_count, shown_frames
+
+
+@pytest.mark.parametrize(
+    ("rate", "nearest"),
+    [
+        (Fraction(24000, 1001), 24),
+        (Fraction(24), 24),
+        (Fraction(25), 25),
+        (Fraction(30000, 1001), 30),
+        (Fraction(48), 24),
+        (Fraction(50), 25),
+        (Fraction(60000, 1001), 30),
+        (Fraction(60), 30),
+        (Fraction(120), 30),
+        (Fraction(15), 30),
+        (Fraction(25, 2), 25),
+    ],
+)
+def test_the_nearest_rate_needs_the_fewest_uneven_steps(rate, nearest):
+    """A multiple goes to its divisor, a fraction to its multiple."""
+    assert nearest_rate(rate) == nearest
+
+
+def test_a_film_on_the_grid_keeps_its_frames():
+    """One for one, in exact and in rounded times."""
+    exact = shown_frames(np.arange(100) * 512, Fraction(1, 12800), Fraction(25), 100)
+    rounded = shown_frames(np.round(np.arange(100) * 1000 / 24).astype(int), Fraction(1, 1000), Fraction(24), 100)
+
+    assert exact == rounded == list(range(100))
+
+
+def test_2997_on_30_repeats_one_frame_in_a_thousand():
+    """Half way between two repeats, at 500, one frame is shown twice; no stutter before."""
+    times = np.arange(1000) * 1001
+    count = new_count(1000 * Fraction(1001, 30000), Fraction(30))
+
+    shown = shown_frames(times, Fraction(1, 30000), Fraction(30), count)
+
+    assert count == 1001
+    assert shown[:500] == list(range(500))
+    assert [b - a for a, b in zip(shown, shown[1:], strict=False)].count(0) == 1
+
+
+def test_a_held_frame_is_shown_as_long_as_it_was():
+    """Frame 1 is held for 0.4 s: ten frames of the new film."""
+    times = np.array([0, 40, 440, 480])
+
+    assert shown_frames(times, Fraction(1, 1000), Fraction(25), 13) == [0] + [1] * 10 + [2, 3]
+
+
+@pytest.mark.parametrize(("duration_s", "count"), [(Fraction(1, 100), 1), (Fraction(1), 25), (Fraction(31, 50), 16)])
+def test_the_length_is_kept_to_half_a_frame(duration_s, count):
+    """And there is always one frame."""
+    assert new_count(duration_s, Fraction(25)) == count

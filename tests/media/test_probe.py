@@ -1,0 +1,190 @@
+"""A probe tells what is in a file, exactly, or says in one line why it cannot."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+from made import make_clip
+
+from react1.pipeline.errors import BadInput
+from react1.pipeline.media.probe import require_video
+
+FILMS = (
+    "damaged/moviepy_failing_audio.mp4",
+    "faces/cuts_crowd_handmic_video_starts_late_10s.mp4",
+    "faces/face_vp8_400x300_31s_no_audio.webm",
+    "faces/hand_over_face_23976_silent.mp4",
+    "faces/talk_h264_700x700_vfr_6s.mp4",
+    "faces/talk_hevc_1080x1920_25p_10s_one_keyframe.mp4",
+    "faces/talk_mpeg1_360x288_3s.mpg",
+    "streams/chapters.mp4",
+    "streams/hdr10_pq_hevc_1080p.mp4",
+    "streams/pcm_1080p.mov",
+    "streams/srt.mkv",
+    "streams/timecode_track_drop_frame.mp4",
+    "streams/two_video_two_audio_two_subtitle_2997.mp4",
+    "timing/audio_delayed_3.9s.mov",
+    "timing/cursed_vfr.mp4",
+    "timing/edit_list_hlg10_hevc_rot90.mp4",
+    "timing/rotate_and_reflect.mp4",
+    "timing/rotated180_2997_people.mp4",
+    "timing/trim_optimization_failure.mp4",
+)
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_frame_times_are_those_of_a_full_decode(media_folder, probed, name):
+    """Edit lists, hidden frames and reordering included: what a decoder shows is what is counted."""
+    path = media_folder / name
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        shown = [frame.pts for frame in container.decode(stream)]
+
+    video = probed(path).video
+
+    assert video.timestamps.array.tolist() == shown
+
+
+def test_a_made_clip_is_told_whole(tmp_path, probed):
+    """Rate, size, shape, sound and timecode come back as they were written."""
+    path = make_clip(
+        tmp_path / "a.mov",
+        frames=12,
+        rate=Fraction(30000, 1001),
+        sar=Fraction(4, 3),
+        tracks=2,
+        timecode="01:00:00;00",
+        colour=(1, 1, 1, 1),
+    )
+
+    media = probed(path)
+
+    video = media.video
+    assert (video.rate, video.constant_rate, video.frame_count) == (Fraction(30000, 1001), True, 12)
+    assert (video.width_px, video.height_px, video.sample_aspect) == (320, 180, Fraction(4, 3))
+    assert (video.color_range, video.color_primaries, video.color_transfer) == ("tv", "bt709", "bt709")
+    assert (video.codec, video.pix_fmt, video.bit_depth) == ("h264", "yuv420p", 8)
+    assert [(track.codec, track.channels, track.sample_rate_hz) for track in media.audio] == [
+        ("pcm_s16le", 2, 48000)
+    ] * 2
+    assert media.start_timecode == "01:00:00;00"
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_each_way_to_lie_is_read(tmp_path, probed, turn, mirrored):
+    """Four turns, mirrored or not."""
+    path = make_clip(tmp_path / "a.mov", frames=2, tracks=0, rotation_deg=turn, mirrored=mirrored)
+
+    video = probed(path).video
+
+    assert (video.rotation_deg, video.mirrored) == (turn, mirrored)
+
+
+def test_ten_bits_are_told(tmp_path, probed):
+    """The depth is that of the samples, not of their storage."""
+    video = probed(make_clip(tmp_path / "a.mov", frames=2, tracks=0, pix_fmt="yuv420p10le")).video
+
+    assert (video.pix_fmt, video.bit_depth) == ("yuv420p10le", 10)
+
+
+def test_uneven_times_are_kept_and_called_uneven(tmp_path, probed):
+    """Each time is kept; the rate is the average."""
+    path = make_clip(tmp_path / "a.mov", frames=5, tracks=0, time_base=Fraction(1, 1000), pts=(0, 40, 100, 120, 200))
+
+    video = probed(path).video
+
+    shown_s = [tick * video.time_base for tick in video.timestamps.array.tolist()]
+    assert shown_s == [Fraction(ms, 1000) for ms in (0, 40, 100, 120, 200)]
+    assert not video.constant_rate
+
+
+def test_matroska_milliseconds_are_still_a_constant_rate(tmp_path, probed):
+    """29.97 rounded to milliseconds is 29.97."""
+    video = probed(make_clip(tmp_path / "a.mkv", frames=60, tracks=0, rate=Fraction(30000, 1001))).video
+
+    assert (video.time_base, video.rate, video.constant_rate) == (Fraction(1, 1000), Fraction(30000, 1001), True)
+    assert video.timestamps.last_duration in (33, 34)
+
+
+def test_a_picture_that_starts_late_keeps_its_place(tmp_path, probed):
+    """The clock starts with the sound; the first frame comes when it comes."""
+    media = probed(make_clip(tmp_path / "a.mov", frames=5, start_s=Fraction(4, 5)))
+
+    assert media.start_s == 0
+    assert int(media.video.timestamps.array[0]) * media.video.time_base == Fraction(4, 5)
+
+
+def test_sound_alone_is_media_without_video(tmp_path, probed):
+    """It probes; only who needs a picture refuses it."""
+    media = probed(sound_file(tmp_path / "a.wav"))
+
+    assert media.video is None
+    assert len(media.audio) == 1
+    with pytest.raises(BadInput, match="has no video"):
+        require_video(media)
+
+
+def sound_file(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000, layout="mono")
+        frame = av.AudioFrame(format="s16", layout="mono", samples=800)
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def empty(path: Path) -> Path:
+    path.write_bytes(b"")
+    return path
+
+
+def text(path: Path) -> Path:
+    path.write_text("a letter, not a film\n" * 50)
+    return path
+
+
+def headless(path: Path) -> Path:
+    whole = make_clip(path.with_name("whole.mov"), frames=5, tracks=0).read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (empty, "is empty"),
+        (text, "is not media"),
+        (headless, "is cut short or damaged"),
+        (folder, "is a folder"),
+        (lambda path: path, "does not exist"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_its_name(tmp_path, make, reason):
+    """One line that names the file and the reason."""
+    from react1.pipeline.file import File
+    from react1.pipeline.media.probe import probe
+
+    path = make(tmp_path / "given.mov")
+
+    with pytest.raises(BadInput, match=f"given.mov {reason}"):
+        probe(path, File(digest="0" * 64, suffix=".mov", size_bytes=0))
+
+
+def test_a_playlist_is_not_followed(tmp_path, probed):
+    """A text file must not make us read other files."""
+    make_clip(tmp_path / "secret.ts", frames=5, tracks=0)
+    path = tmp_path / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\nsecret.ts\n#EXT-X-ENDLIST\n")
+
+    with pytest.raises(BadInput, match=r"list.m3u8 is not media"):
+        probed(path)

@@ -1,0 +1,89 @@
+"""Samples come by the film's clock."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made import SAMPLE_RATE_HZ, Recipe, click_times_s, make_clip, read_sound, sound
+
+from react1.pipeline.media.sound import fit, read_all, read_span, remix, write_wav
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mkv"])
+@pytest.mark.parametrize(("start", "end"), [(0, 2), (Fraction(1, 3), 1), (Fraction(7, 5), 2)])
+def test_pcm_is_read_to_the_sample(tmp_path, probed, suffix, start, end):
+    """The span is a slice of what was written."""
+    recipe = Recipe()
+    media = probed(path := make_clip(tmp_path / f"a{suffix}", recipe))
+    first, last = round(start * SAMPLE_RATE_HZ), round(end * SAMPLE_RATE_HZ)
+
+    samples, rate_hz = read_span(path, media.audio[0].index, Fraction(start), Fraction(end))
+
+    assert rate_hz == SAMPLE_RATE_HZ
+    assert samples.shape == (2, last - first)
+    assert np.abs(samples[0] - sound(recipe)[first:last]).max() < 1e-4
+
+
+def test_lossy_sound_is_the_same_after_a_seek(tmp_path, probed):
+    """A span from the middle equals the slice of a whole decode, bit for bit."""
+    path = make_clip(tmp_path / "a.mp4", frames=150, audio_codec="aac")
+    index = probed(path).audio[0].index
+
+    whole, _ = read_span(path, index, Fraction(0), Fraction(6))
+    part, _ = read_span(path, index, Fraction(4), Fraction(5))
+
+    assert np.array_equal(part, whole[:, 4 * 48000 : 5 * 48000])
+    assert click_times_s(whole[0]) == pytest.approx([0, 1, 2, 3, 4, 5], abs=0.002)
+
+
+def test_what_a_track_does_not_hold_is_silence(tmp_path, probed):
+    """A track that starts half a second late leaves half a second of zeros, and its click stays at its time."""
+    path = make_clip(tmp_path / "a.mov", audio_start_s=Fraction(1, 2))
+
+    samples, _ = read_span(path, probed(path).audio[0].index, Fraction(0), Fraction(3))
+
+    assert samples.shape[1] == 3 * 48000
+    assert not samples[:, :24000].any()
+    assert not samples[:, 2 * 48000 :].any()
+    assert click_times_s(samples[0]) == [1.0]
+
+
+def test_each_track_is_its_own(tmp_path, probed):
+    """The second track clicks on the half second."""
+    path = make_clip(tmp_path / "a.mov", tracks=2)
+
+    second, _ = read_span(path, probed(path).audio[1].index, Fraction(0), Fraction(2))
+
+    assert click_times_s(second[0]) == [0.5, 1.5]
+
+
+def test_remixing_keeps_time_and_makes_stereo_of_more(tmp_path):
+    """44.1 kHz to 48 kHz moves no click; 5.1 becomes stereo, mono stays mono."""
+    clock = np.arange(2 * 44100) / 44100
+    click = (np.abs(clock - 1) < 0.002).astype(np.float32)
+
+    mono = remix(click[None], 44100, 48000)
+    surround = remix(np.repeat(click[None], 6, axis=0), 44100, 48000, "5.1")
+
+    assert (mono.shape[0], surround.shape[0]) == (1, 2)
+    assert abs(mono.shape[1] - 96000) <= 1
+    assert click_times_s(mono[0], threshold=0.5) == pytest.approx([0.998], abs=0.0005)
+
+
+def test_a_wav_is_read_back_as_it_was_written(tmp_path):
+    """Floats stay floats, and the bytes do not change from run to run."""
+    samples = np.linspace(-1, 1, 2000, dtype=np.float32).reshape(2, 1000)
+
+    path = write_wav(tmp_path / "a.wav", samples, 48000)
+
+    assert np.array_equal(read_sound(path)[0], samples)
+    assert np.array_equal(read_all(path, 48000), samples)
+    assert path.read_bytes() == write_wav(tmp_path / "b.wav", samples, 48000).read_bytes()
+
+
+def test_fitting_cuts_or_pads():
+    """The length is exact either way."""
+    samples = np.ones((1, 10), np.float32)
+
+    assert fit(samples, 4).tolist() == [[1] * 4]
+    assert fit(samples, 12).tolist() == [[1] * 10 + [0] * 2]
