@@ -28,6 +28,8 @@ class React1Error(Exception):
         super().__init__(" ".join(message.split("\n")).strip())
         self.where = ""
         """Step, segment and node, set once by the runner as the error passes."""
+        self.run = ""
+        """The run that failed, where one was begun."""
 
     @property
     def message(self) -> str:

@@ -24,3 +24,14 @@ def media_folder() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real footage at {folder}; set REACT1_MEDIA to a folder that has it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def talking_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's talking clip, small: 2 s of 480x270 at 25 frames/s with a voice."""
+    pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
+    from react1.pipeline.demo.clip import make_demo_clip
+
+    place = tmp_path_factory.mktemp("talking") / "talking.mp4"
+    make_demo_clip(place, seconds=2, size=(480, 270), progress=lambda _share: None)
+    return place

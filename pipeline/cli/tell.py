@@ -46,7 +46,7 @@ def failures_told(home: Path | None = None, as_json: bool = False) -> Iterator[N
         for line in lines_of(known):
             err(line)
         if as_json:
-            out_json(failed_object("interrupted" if isinstance(known, Interrupted) else "failed"))
+            out_json(failed_object("interrupted" if isinstance(known, Interrupted) else "failed", known.run or None))
         raise typer.Exit(known.exit_status) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -68,8 +68,9 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         result = await _run(job, options, run, store, owner)
     except (Interrupted, asyncio.CancelledError) as stopped:
         run.write(status="interrupted")
-        raise Interrupted(f"stopped; carry on with: react1 resume {run.name}") from stopped
+        raise _of_run(Interrupted(f"stopped; carry on with: react1 resume {run.name}"), run) from stopped
     except React1Error as error:
+        _of_run(error, run)
         run.write(status="failed", error=str(error), exit_status=error.exit_status)
         raise
     except BaseException:
@@ -77,6 +78,11 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         raise
     run.write(status=result.status, result=result.to_json(), said=list(result.said))
     return result
+
+
+def _of_run(error: React1Error, run: RunFolder) -> React1Error:
+    error.run = run.name
+    return error
 
 
 async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: str) -> RunResult:

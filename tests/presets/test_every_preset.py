@@ -1,0 +1,134 @@
+"""Every shipped preset runs as it stands, on a small talking clip, with the local engine."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import av
+import numpy as np
+import pytest
+
+from react1.pipeline.api import run
+from react1.pipeline.preset.shipped import shipped_names
+
+SPAN = "0.6-1.4"
+FIRST, LAST = 15, 35
+COVERED = {"emotion-edit", "preview", "lips-only", "adr-replace", "from-web", "prepare"}
+
+
+def _frames(path):
+    with av.open(str(path)) as film:
+        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(np.int16)
+
+
+def _packets(path, kind):
+    with av.open(str(path)) as film:
+        stream = next(stream for stream in film.streams if stream.type == kind)
+        return [(p.pts, bytes(p)) for p in film.demux(stream) if p.size]
+
+
+def _changed(before, after):
+    """Say which frames differ by more than what coding does."""
+    return [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if np.abs(a - b).max() > 40]
+
+
+def test_every_shipped_preset_has_a_test_here():
+    """A preset that is added must be added here too."""
+    assert set(shipped_names()) == COVERED
+
+
+@pytest.mark.parametrize("preset", ["emotion-edit", "preview", "lips-only"])
+def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, tmp_path):
+    """Same frames, same sound packets; the face moves inside the span only."""
+    out = tmp_path / "film.mp4"
+
+    result = run(preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=tmp_path / "home")
+
+    before, after = _frames(talking_clip), _frames(out)
+    assert before.shape == after.shape
+    changed = _changed(before, after)
+    assert changed
+    assert FIRST <= changed[0] <= FIRST + 6
+    assert LAST - 6 <= changed[-1] < LAST
+    assert _packets(talking_clip, "audio") == _packets(out, "audio")
+    assert result.checks["frames_equal"] is True
+    assert result.checks["timestamps_equal"] is True
+    assert [(s.start_frame, s.end_frame, s.provider) for s in result.segments] == [(FIRST, LAST, "local")]
+    assert "preview" in result.report.read_text()
+
+
+def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, tmp_path):
+    """The film's sound is the new line inside the span, and the source's outside."""
+    line = _tone(tmp_path / "line.wav")
+    out = tmp_path / "film.mp4"
+    edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
+
+    run("adr-replace", source=talking_clip, edits=[_edit(edit)], out=out, home=tmp_path / "home")
+
+    before, after = _sound(talking_clip), _sound(out)
+    assert len(before) == len(after)
+    assert _tone_share(after[int(0.7 * 48000) : int(1.3 * 48000)]) > 0.8
+    assert _tone_share(before[int(0.7 * 48000) : int(1.3 * 48000)]) < 0.3
+    assert np.abs(before[: int(0.5 * 48000)] - after[: int(0.5 * 48000)]).max() < 0.02
+    assert len(_frames(out)) == len(_frames(talking_clip))
+
+
+def test_prepare_leaves_clip_and_voice_and_sends_nothing(talking_clip, tmp_path):
+    """One picture and one voice per segment, with handles, in the folder."""
+    out = tmp_path / "segments"
+
+    result = run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=out, home=tmp_path / "home")
+
+    assert sorted(path.name for path in out.iterdir()) == ["s01.mp4", "s01.voice.wav"]
+    assert len(_frames(out / "s01.mp4")) == LAST - FIRST + 16
+    assert result.segments[0].provider is None
+    assert result.output == out
+
+
+def test_from_web_reads_an_address(talking_clip, tmp_path):
+    """A film behind an http address is fetched whole and edited here."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(talking_clip.parent))
+    handler.log_message = lambda *_: None
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{talking_clip.name}"
+        out = tmp_path / "film.mp4"
+        run("from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=tmp_path / "home", provider="local")
+        server.shutdown()
+
+    changed = _changed(_frames(talking_clip), _frames(out))
+    assert changed
+    assert changed[0] >= FIRST
+    assert changed[-1] < LAST
+
+
+def _edit(told):
+    from react1 import Edit
+
+    return Edit.model_validate(told)
+
+
+def _tone(path):
+    import wave
+
+    samples = (np.sin(2 * np.pi * 1000 * np.arange(int(0.8 * 48000)) / 48000) * 12000).astype("<i2")
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 48000, 0, "NONE", ""))
+        sound.writeframes(samples.tobytes())
+    return path
+
+
+def _sound(path):
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=48000)
+    with av.open(str(path)) as film:
+        parts = [part.to_ndarray() for frame in film.decode(audio=0) for part in resampler.resample(frame)]
+    return np.concatenate(parts, axis=1)[0]
+
+
+def _tone_share(samples):
+    """Give the share of the power that lies at 1 kHz."""
+    power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    near = round(1000 * len(samples) / 48000)
+    return power[near - 5 : near + 6].sum() / power.sum()
