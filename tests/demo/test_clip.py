@@ -1,0 +1,93 @@
+"""The demo's clip: a face that speaks, in a moving picture."""
+
+import hashlib
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from react1.pipeline.demo.clip import make_demo_clip
+from react1.pipeline.demo.plate import camera, plate, shoot
+from react1.pipeline.errors import MissingExtra
+
+pytest.importorskip("skimage", reason="the extra `demo` is not installed")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    pytest.importorskip("mediapipe", reason="the extra `local` is not installed")
+    made = tmp_path_factory.mktemp("demo") / "demo.mp4"
+    shares = []
+    make_demo_clip(made, seconds=1, size=(640, 360), rate=25, progress=shares.append)
+    return made, shares
+
+
+def test_it_is_the_clip_that_was_asked_for(clip):
+    """Frames, size, rate, codecs, colour, and the index in front of the pictures."""
+    made, shares = clip
+    with av.open(str(made)) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        times = [frame.pts * video.time_base for frame in container.decode(video)]
+        context = video.codec_context
+        assert (context.name, context.profile, context.pix_fmt) == ("h264", "High", "yuv420p")
+        assert (context.width, context.height) == (640, 360)
+        assert (context.colorspace, context.color_range) == (1, 1)
+        assert (audio.codec_context.name, audio.rate, audio.channels) == ("aac", 48000, 1)
+    content = made.read_bytes()
+
+    assert times == [Fraction(k, 25) for k in range(25)]
+    assert content.index(b"moov") < content.index(b"mdat")
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1)
+
+
+def test_it_has_the_same_bytes_every_time(clip, tmp_path):
+    """A second make of it, in another folder."""
+    again = tmp_path / "again.mp4"
+    make_demo_clip(again, seconds=1, size=(640, 360), rate=25, progress=lambda share: None)
+
+    assert digest(again) == digest(clip[0])
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_mouth_moves_and_the_photograph_behind_it_does_not(clip):
+    """With the camera's movement undone, the mouth changes from frame to frame far more than the background."""
+    cv2 = pytest.importorskip("cv2")
+    with av.open(str(clip[0])) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    steady = []
+    for index, frame in enumerate(frames):
+        back = cv2.invertAffineTransform(camera(index / (len(frames) - 1), (640, 360)))
+        steady.append(cv2.warpAffine(frame, back, (1440, 810)).mean(axis=2))
+    spread = np.std(steady, axis=0)
+
+    mouth, background = spread[470:570, 640:790].mean(), spread[150:350, 950:1100].mean()
+    assert mouth > 3 * background
+
+
+def test_the_camera_stays_on_the_photograph():
+    """No corner of any frame lies outside the plate."""
+    corners = np.array([[0, 0], [1280, 0], [0, 720], [1280, 720]], float)
+    for share in np.linspace(0, 1, 40):
+        turn = camera(float(share), (1280, 720))
+        back = (corners - turn[:, 2]) @ np.linalg.inv(turn[:, :2]).T
+        assert (back >= 0).all()
+        assert (back <= [1440, 810]).all()
+
+
+def test_a_frame_has_the_size_that_was_asked_for():
+    """Of any size."""
+    assert shoot(plate(), 0.5, (320, 180)).shape == (180, 320, 3)
+
+
+def test_a_missing_extra_is_one_line_that_says_what_to_install(monkeypatch):
+    """Without scikit-image there is no photograph."""
+    monkeypatch.setitem(sys.modules, "skimage", None)
+
+    with pytest.raises(MissingExtra, match=r"pip install 'react1-nodes\[demo\]'"):
+        plate()
