@@ -24,7 +24,9 @@ def one_of(word: str, allowed: Iterable[str]) -> str:
 def none_called(word: str, allowed: Iterable[str]) -> str:
     """Say what there is in place of a name that there is not, and which one is near."""
     words = list(allowed)
-    return f"there {'is none' if not words else 'are ' + ', '.join(words)}{did_you_mean(word, words)}"
+    if len(words) < 2:
+        return f"there is {'only ' + words[0] if words else 'none'}{did_you_mean(word, words)}"
+    return f"there are {', '.join(words)}{did_you_mean(word, words)}"
 
 
 def shorten(text: str, most: int = 60) -> str:

@@ -130,7 +130,7 @@ def _nearest(
     wires: dict[str, tuple[str, ...]],
     problems: list[tuple[Mark, str]],
 ) -> None:
-    """Fill the inputs that `from` left open, the required ones first; several of one kind take the nearest, in order."""
+    """Fill the inputs that `from` left open, required ones first; several of one kind take the nearest, in order."""
     taken = {giver for givers in wires.values() for giver in givers}
     for kind in {port.kind: None for port in step.ports.inputs if port.kind is not Record}:
         open_ports = [port for port in step.ports.inputs if port.kind is kind and port.name not in wires]

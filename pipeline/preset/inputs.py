@@ -34,7 +34,7 @@ def fill(recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, pro
         for one in recipe.inputs.values():
             if (one.kind == "path") is not late:
                 continue
-            value = given[one.name] if one.name in given else one.default
+            value = given.get(one.name) or one.default
             if value is None:
                 problems.on(asks, (one.name,), _missing(one))
                 value = _void(one)

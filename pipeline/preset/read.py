@@ -33,6 +33,7 @@ class _Stop(Exception):
 def read_tree(data: bytes, file: str, folder: Path, problems: Problems) -> Tree | None:
     """Read one document; `file` is how messages call it, `folder` is where its relative paths start from."""
     start = Place(file, folder)
+    problems.reads(file)
     if len(data) > MOST_BYTES:
         size = f"{len(data) / MOST_BYTES:.1f} MiB"
         problems.on(start, (), f"{size} is too large for a preset or a job; the most is 1 MiB")

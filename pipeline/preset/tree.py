@@ -74,6 +74,12 @@ class Problems:
 
     def __init__(self) -> None:
         self._found: dict[Problem, None] = {}
+        self._files: list[str] = []
+
+    def reads(self, file: str) -> None:
+        """Note that a file is being read; complaints come in the order of the files."""
+        if file not in self._files:
+            self._files.append(file)
 
     def at(self, tree: Tree, message: str) -> None:
         """Complain about a value."""
@@ -105,7 +111,9 @@ class Problems:
             PresetError: with all problems, those of one file together and from its top down.
         """
         if self._found:
-            files = list(dict.fromkeys(problem.file for problem in self._found))
+            for problem in self._found:
+                self.reads(problem.file)
+            files = self._files
             raise PresetError(sorted(self._found, key=lambda one: (files.index(one.file), one.line, one.column)))
 
 

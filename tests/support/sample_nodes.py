@@ -1,0 +1,145 @@
+"""Small nodes with the wires of the real ones; none of them runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from react1.pipeline.edit import Edit
+from react1.pipeline.file import Address, OutPath
+from react1.pipeline.kinds import Media, Record, Report, Segment, Take, Upload
+from react1.pipeline.node import Params
+from react1.pipeline.registry import Registry
+from react1.pipeline.times import Frames, Time
+
+
+class Sample:
+    version = 1
+    kind = "cpu"
+    tools = ()
+
+
+class FetchParams(Params):
+    uri: Address = Field(description="a file or an address")
+    subtitles: bool = False
+
+
+class TrimParams(Params):
+    edits: list[Edit] = Field(description="the segments")
+    handles: Time = Frames(8)
+
+
+class TranscodeParams(Params):
+    profile: Literal["react1", "preview"] = "react1"
+    tags: dict[str, str] = Field(default_factory=dict)
+
+
+class NormalizeParams(Params):
+    target_lufs: float = Field(default=-16, ge=-36, le=-9)
+    track: int = 0
+
+
+class Nothing(Params):
+    pass
+
+
+class React1Params(Params):
+    provider: Literal["auto", "local", "segmind", "sync"] = "auto"
+    temperature: float | None = Field(default=None, ge=0, le=1)
+
+
+class OutParams(Params):
+    out: OutPath | None = None
+
+
+class Fetch(Sample):
+    """Bring a film in."""
+
+    name = "fetch"
+
+    def run(self, room, params: FetchParams) -> Media: ...
+
+
+class Trim(Sample):
+    """Cut spans."""
+
+    name = "trim"
+
+    def run(self, room, params: TrimParams, source: Media) -> list[Segment]: ...
+
+
+class Transcode(Sample):
+    """Change the envelope."""
+
+    name = "transcode"
+
+    def run(self, room, params: TranscodeParams, segment: Segment) -> Segment: ...
+
+
+class NormalizeAudio(Sample):
+    """Level the voice."""
+
+    name = "normalize_audio"
+
+    def run(self, room, params: NormalizeParams, segment: Segment) -> Segment: ...
+
+
+class UploadNode(Sample):
+    """Give addresses."""
+
+    name = "upload"
+
+    def run(self, room, params: Nothing, segment: Segment) -> Upload: ...
+
+
+class React1(Sample):
+    """Re-express."""
+
+    name = "react1"
+
+    def run(self, room, params: React1Params, upload: Upload) -> Take: ...
+
+
+class Conform(Sample):
+    """Bring back to the grid."""
+
+    name = "conform"
+
+    def run(self, room, params: Nothing, take: Take) -> Take: ...
+
+
+class Splice(Sample):
+    """Put back."""
+
+    name = "splice"
+
+    def run(self, room, params: OutParams, source: Media, takes: list[Take]) -> Media: ...
+
+
+class Compare(Sample):
+    """Show both."""
+
+    name = "compare"
+
+    def run(self, room, params: OutParams, before: Media, after: Media | None) -> Media: ...
+
+
+class ReportNode(Sample):
+    """Tell."""
+
+    name = "report"
+
+    def run(self, room, params: Nothing, record: Record) -> Report: ...
+
+
+class Split(Sample):
+    """Make a list of one item of a list."""
+
+    name = "split"
+
+    def run(self, room, params: Nothing, segment: Segment) -> list[Segment]: ...
+
+
+SAMPLES = (Fetch, Trim, Transcode, NormalizeAudio, UploadNode, React1, Conform, Splice, Compare, ReportNode, Split)
+REGISTRY = Registry.of(*SAMPLES)
