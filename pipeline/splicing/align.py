@@ -17,8 +17,11 @@ from ..errors import HostFailed
 
 SEARCH_FRAMES = 15
 MOST_MISSING = Fraction(1, 4)
-LEAST_LIKENESS = 0.5
+LEAST_LIKENESS = 0.7
 _MOVING_SHARE = 0.25
+_QUIET_SHARE = 0.6
+"""Of the pixels, those that differ least: they lie outside what the take was to change."""
+_LEAST_SPREAD = 12.0
 
 Small = NDArray[np.uint8]
 
@@ -36,7 +39,7 @@ class Alignment:
     resampled: bool
     """Whether the take came at another rate over the same time."""
     likeness: float
-    """Median correlation of the pictures that belong together, -1 to 1."""
+    """How well the pictures that belong together agree, at most 1."""
 
 
 def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, name: str) -> Alignment:
@@ -103,12 +106,15 @@ def _cost(before: NDArray[np.uint8], after: NDArray[np.uint8], places: NDArray[n
 
 
 def _likeness(sent: Small, taken: Small) -> float:
+    """Give how well the pictures agree where they differ least: 1 less their distance, in spreads of the picture."""
     step = max(1, len(sent) // 60)
     found = []
     for one, other in zip(sent[::step], taken[::step], strict=True):
-        a, b = one.astype(np.float64) - one.mean(), other.astype(np.float64) - other.mean()
-        power = float(np.sqrt((a * a).sum() * (b * b).sum()))
-        found.append(float((a * b).sum()) / power if power > 1e-6 else 1.0)
+        difference = other.astype(np.float32) - one
+        distance = np.abs(difference - np.median(difference)).ravel()
+        quiet = int(distance.size * _QUIET_SHARE)
+        spread = max(float(one.std()), _LEAST_SPREAD)
+        found.append(1 - float(np.partition(distance, quiet)[:quiet].mean()) / spread)
     return float(np.median(found)) if found else 0.0
 
 

@@ -7,17 +7,18 @@ Raises  ToolFailed where no way gives a result that passes the checks; BadInput 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import BadInput, ToolFailed
 from ..kinds import Media, Take, VideoStream
 from ..node import Room
-from . import encoders, frames, verify
+from . import encoders, exact, frames, verify
 from .boxes import Unsuited
 from .frames import Insert
 from .grid import Grid, read_grid
@@ -27,6 +28,7 @@ from .surgery import rewrite
 
 _BOXED = (".mp4", ".mov", ".m4v", ".3gp", ".qt")
 _WHOLE_DECODE_S = 180
+_SEAM_FRAMES = 24
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,34 @@ def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film
         raise BadInput("the source has no picture to splice into")
     job = _Job(room, ffmpeg, media, media.video, room.path(media.file), tuple(_insert(room, take) for take in takes))
     before = verify.read(job.source, media.video.index)
-    reason = "the packet-exact way is not built for this file"
-    for way in (_boxed, _remuxed):
+    reasons: list[str] = []
+    for way in (_exact, _boxed, _remuxed):
         try:
-            made, encoded, notes = way(job)
+            made = way(job)
         except Unsuited as unsuited:
-            reason = str(unsuited)
+            reasons.append(str(unsuited))
             continue
-        checked = verify.compare(before, verify.read(made, media.video.index), new_sound=False, same_packets=None)
-        fault = checked.fault or _strict_fault(job, made)
-        if fault:
-            reason = fault
-            continue
-        return _finished(job, made, "reencoded-picture", reason, encoded, checked, notes)
-    raise ToolFailed(f"no way of splicing gave a film that passed its checks: {reason}")
+        checked = verify.compare(
+            before, verify.read(made.path, media.video.index), new_sound=False, untouched=made.untouched
+        )
+        fault = checked.fault or made.fault or _strict_fault(job, made.path)
+        if not fault:
+            return _finished(job, made, checked, reasons)
+        reasons.append(fault)
+    raise ToolFailed(f"no way of splicing gave a film that passed its checks: {'; '.join(reasons)}")
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What one way gave, before it is checked."""
+
+    path: Path
+    way: str
+    encoded: int
+    notes: tuple[str, ...] = ()
+    untouched: Callable[[int], bool] | None = None
+    fault: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 def _insert(room: Room, take: Take) -> Insert:
@@ -93,24 +109,24 @@ def _insert(room: Room, take: Take) -> Insert:
     return Insert(segment.start_frame, segment.end_frame, room.path(take.media.file), segment.head_frames)
 
 
-def _finished(
-    job: _Job, made: Path, way: str, reason: str, encoded: int, checked: verify.Checked, notes: Sequence[str]
-) -> Film:
+def _finished(job: _Job, made: _Made, checked: verify.Checked, reasons: Sequence[str]) -> Film:
+    reason = reasons[0] if reasons else ""
     figures = {
-        "way": way,
+        "way": made.way,
         "reason": reason,
-        "copied_packets": checked.figures["packets"] - encoded,
-        "encoded_packets": encoded,
+        "copied_packets": checked.figures["packets"] - made.encoded,
+        "encoded_packets": made.encoded,
+        **made.figures,
         **checked.figures,
         "frames": job.video.frame_count,
         "strict_decode": True,
     }
-    said = list(notes)
-    if way == "reencoded-picture":
+    said = list(made.notes)
+    if made.way == "reencoded-picture":
         said.insert(0, f"the whole picture stream was encoded again, visually lossless: {reason}")
     if checked.lost:
         said.append("could not be carried over: " + ", ".join(checked.lost))
-    return Film(made, figures, tuple(said))
+    return Film(made.path, figures, tuple(said))
 
 
 def _strict_fault(job: _Job, made: Path) -> str:
@@ -124,19 +140,59 @@ def _strict_fault(job: _Job, made: Path) -> str:
     return f"a strict decode says: {fresh[0]}" if fresh else ""
 
 
-def _boxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
-    """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
+def _grid(job: _Job) -> Grid:
     if job.media.file.suffix not in _BOXED:
         raise Unsuited(f"{job.media.file.suffix} files have no sample tables")
-    grid = read_grid(job.source, job.video.timestamps.array, job.place)
+    return read_grid(job.source, job.video.timestamps.array, job.place)
+
+
+def _exact(job: _Job) -> _Made:
+    """Encode only the edits and their partial GOPs, and copy every other packet."""
+    grid = _grid(job)
+    made = exact.splice(job.source, job.video, grid, job.inserts, job.room.new, _share(job, job.video.frame_count))
+    spans = [
+        (int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in made.windows
+    ]
+
+    def touched(pts: int) -> bool:
+        return any(first <= pts <= last for first, last in spans)
+
+    encoded = sum(one.end - one.first for one in made.windows)
+    edited = sum(one.end - one.start for one in job.inserts)
+    return _Made(
+        made.path,
+        "exact",
+        encoded,
+        untouched=lambda pts: not touched(pts),
+        fault=_seam_fault(job, made.path, spans, touched),
+        figures={"twin": made.twin, "windows": len(made.windows), "border_packets": encoded - edited},
+    )
+
+
+def _seam_fault(job: _Job, made: Path, spans: Sequence[tuple[int, int]], touched: Callable[[int], bool]) -> str:
+    """Decode around every window in both films; the frames outside must be the same pictures."""
+    times = job.video.timestamps.array
+    for first, last in spans:
+        start = max(int(np.searchsorted(times, first)) - _SEAM_FRAMES, 0)
+        end = min(int(np.searchsorted(times, last)) + _SEAM_FRAMES, len(times) - 1)
+        stop = int(times[end]) + (end == len(times) - 1)
+        fault = verify.pictures_differ(job.source, made, job.video.index, int(times[start]), stop, touched)
+        if fault:
+            return fault
+    return ""
+
+
+def _boxed(job: _Job) -> _Made:
+    """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
+    grid = _grid(job)
     choice = encoders.choose(job.video, grid.reorder, job.media.file.suffix)
     coded = job.room.new("pictures" + (".mov" if job.media.file.suffix in (".mov", ".qt") else ".mp4"))
     count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
     made = job.room.new("film" + job.media.file.suffix)
-    rewrite(job.source, made, new_samples(grid, coded))
-    return made, count, _codec_notes(job, choice)
+    rewrite(job.source, made, [new_samples(grid, coded)])
+    return _Made(made, "reencoded-picture", count, _codec_notes(job, choice))
 
 
 def _stored(job: _Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
@@ -146,7 +202,7 @@ def _stored(job: _Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
         yield frame, shown + grid.hidden
 
 
-def _remuxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
+def _remuxed(job: _Job) -> _Made:
     """Encode all shown pictures and mux them beside the other streams."""
     suffix = job.media.file.suffix
     choice = encoders.choose(job.video, 0, suffix)
@@ -164,7 +220,7 @@ def _remuxed(job: _Job) -> tuple[Path, int, tuple[str, ...]]:
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + suffix)
     job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media))
-    return made, count, _codec_notes(job, choice)
+    return _Made(made, "reencoded-picture", count, _codec_notes(job, choice))
 
 
 def _codec_notes(job: _Job, choice: encoders.Choice) -> tuple[str, ...]:

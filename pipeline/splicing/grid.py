@@ -29,6 +29,10 @@ class Grid:
     track: Box
     place: int
     """Its place among the file's picture tracks."""
+    shift: int
+    """What is added to a stored picture's time by a reader that honours the edit list."""
+    reader_shift: int
+    """The same for a reader that is told to ignore it."""
 
     @property
     def rank(self) -> Ints:
@@ -59,7 +63,8 @@ def read_grid(path: Path, shown_times: Ints, place: int = 0) -> Grid:
     shown = np.sort(found.pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
         raise Unsuited("two pictures share one time")
-    return Grid(found, shown, _hidden(shown, shown_times), track, place)
+    hidden = _hidden(shown, shown_times)
+    return Grid(found, shown, hidden, track, place, int(shown_times[0] - shown[hidden]), _dts_shift(found))
 
 
 def _hidden(stored: Ints, shown: Ints) -> int:
@@ -68,6 +73,11 @@ def _hidden(stored: Ints, shown: Ints) -> int:
         if bool((part - part[0] == shown - shown[0]).all()):
             return before
     raise Unsuited("the edit list plays the stored pictures in more than one piece")
+
+
+def _dts_shift(found: Samples) -> int:
+    """Give what ffmpeg adds to all times of a track whose pictures are shown before they are decoded."""
+    return max(0, -int(found.composition.min()))
 
 
 def composition_on_slots(grid: Grid, first: int, ranks: Ints) -> Ints:

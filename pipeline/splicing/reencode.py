@@ -22,7 +22,7 @@ from .grid import Grid, composition_on_slots
 from .surgery import NewSamples, picture_track
 from .tables import Ints
 
-_ENTRY_HEAD_BYTES = 8 + 78
+ENTRY_HEAD_BYTES = 8 + 78
 _CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
 _STALE = _CONFIGS | {b"btrt", b"dvcC", b"dvvC", b"dvwC", b"lhvC"}
 
@@ -100,9 +100,9 @@ def entry(old: bytes, new: bytes) -> bytes:
     """Join two `stsd` bodies: the source's size, shape and colour boxes, the encoder's configuration."""
     was, came = single_entry(old), single_entry(new)
     codec = was[4:8] if _same_codec(was, came) else came[4:8]
-    kept = [box for box in parse(was[_ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
-    config = [box for box in parse(came[_ENTRY_HEAD_BYTES:]) if box.kind in _CONFIGS]
-    body = was[8:_ENTRY_HEAD_BYTES] + b"".join(box.write() for box in config + kept)
+    kept = [box for box in parse(was[ENTRY_HEAD_BYTES:]) if box.kind not in _STALE]
+    config = [box for box in parse(came[ENTRY_HEAD_BYTES:]) if box.kind in _CONFIGS]
+    body = was[8:ENTRY_HEAD_BYTES] + b"".join(box.write() for box in config + kept)
     return old[:8] + Box(codec, body).write()
 
 

@@ -7,9 +7,10 @@ Raises  Unsuited with the reason where the file cannot be rewritten in this way.
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,12 +41,17 @@ class NewSamples:
     entry: bytes
     """The whole body of the new `stsd`."""
 
+    def with_entry(self, entry: bytes) -> NewSamples:
+        """Give the same pictures under another `stsd`."""
+        return replace(self, entry=entry)
+
 
 @dataclass(frozen=True)
 class _Extent:
     """Bytes to copy: from the source, or from the file of new pictures."""
 
-    new: bool
+    file: int
+    """0 is the source, 1 and on are the files of new pictures."""
     offset: int
     size_bytes: int
 
@@ -71,16 +77,20 @@ def picture_track(moov: Box, place: int = 0) -> Box:
     return pictures[place]
 
 
-def rewrite(source: Path, made: Path, new: NewSamples) -> None:
-    """Write `made`: the source with the new pictures; frames keep their dts slots."""
+def rewrite(source: Path, made: Path, new: Sequence[NewSamples]) -> None:
+    """Write `made`: the source with the new pictures; frames keep their dts slots.
+
+    The runs of `new` do not overlap, belong to one track, and share one sample entry: that of the last counts.
+    """
     tops, moov = read_moov(source)
     tracks = moov.all(b"trak")
     if any(_elsewhere(track) for track in tracks):
         raise Unsuited("a track's samples lie in another file")
-    picture = next(i for i, track in enumerate(tracks) if track is picture_track(moov, new.place))
-    old = tables.samples(tracks[picture])
+    own = picture_track(moov, new[0].place)
+    picture = next(place for place, track in enumerate(tracks) if track is own)
+    old = tables.samples(own)
     pieces = _pieces(tops, tracks, picture, old, new)
-    _put_samples(tables.stbl(tracks[picture]), old, new)
+    _put_samples(tables.stbl(own), old, new)
     before = _moov_first(tops)
     head = [top for top in tops if top.kind not in _LEFT_OUT]
     body_bytes = sum(piece.size_bytes for piece in pieces)
@@ -88,14 +98,15 @@ def rewrite(source: Path, made: Path, new: NewSamples) -> None:
     index = _place(tracks, pieces, moov, 0, wide=wide)
     start = sum(top.size_bytes for top in head) + (len(index) if before else 0) + 16
     index = _place(tracks, pieces, moov, start, wide=wide)
-    with source.open("rb") as plate, new.file.open("rb") as fresh, made.open("wb") as out:
+    with contextlib.ExitStack() as stack, made.open("wb") as out:
+        files = [stack.enter_context(path.open("rb")) for path in (source, *(one.file for one in new))]
         for top in head:
-            _copy(plate, out, top.offset, top.size_bytes)
+            _copy(files[0], out, top.offset, top.size_bytes)
         if before:
             out.write(index)
         out.write(struct.pack(">I4sQ", 1, b"mdat", body_bytes + 16))
         for extent in _joined(pieces):
-            _copy(fresh if extent.new else plate, out, extent.offset, extent.size_bytes)
+            _copy(files[extent.file], out, extent.offset, extent.size_bytes)
         if not before:
             out.write(index)
 
@@ -113,44 +124,46 @@ def _moov_first(tops: list[TopBox]) -> bool:
     return order[:1] == [b"moov"]
 
 
-def _pieces(tops: list[TopBox], tracks: list[Box], picture: int, old: tables.Samples, new: NewSamples) -> list[_Piece]:
+def _pieces(
+    tops: list[TopBox], tracks: list[Box], picture: int, old: tables.Samples, new: Sequence[NewSamples]
+) -> list[_Piece]:
     """List all chunks in the order of the source's bytes; a chunk of sound ends where the next chunk begins."""
     held = [tables.chunks(track) for track in tracks]
     rows = [(int(at), track, chunk) for track, one in enumerate(held) for chunk, at in enumerate(one.offsets)]
     rows.sort()
     ends = sorted({at for at, _, _ in rows} | {top.offset + top.size_bytes for top in tops})
     after = {at: int(ends[i + 1]) if i + 1 < len(ends) else at for i, at in enumerate(ends)}
-    first = held[picture].first
+    first, extents = held[picture].first, _picture_extents(old, new)
     pieces = []
     for at, track, chunk in rows:
         if track == picture:
             start = int(first[chunk])
-            extents = _picture_extents(old, new, start, start + int(held[picture].samples[chunk]))
+            own = tuple(extents[start : start + int(held[picture].samples[chunk])])
         else:
-            extents = (_Extent(False, at, after[at] - at),)
-        pieces.append(_Piece(track, chunk, extents))
+            own = (_Extent(0, at, after[at] - at),)
+        pieces.append(_Piece(track, chunk, own))
     return pieces
 
 
-def _picture_extents(old: tables.Samples, new: NewSamples, start: int, end: int) -> tuple[_Extent, ...]:
-    extents = []
-    for i in range(start, end):
-        if new.first <= i < new.end:
-            j = i - new.first
-            extents.append(_Extent(True, int(new.offsets[j]), int(new.sizes[j])))
-        else:
-            extents.append(_Extent(False, int(old.offsets[i]), int(old.sizes[i])))
-    return tuple(extents)
+def _picture_extents(old: tables.Samples, new: Sequence[NewSamples]) -> list[_Extent]:
+    """Say for every picture where its bytes lie."""
+    extents = [_Extent(0, at, size) for at, size in zip(old.offsets.tolist(), old.sizes.tolist(), strict=True)]
+    for number, one in enumerate(new, 1):
+        extents[one.first : one.end] = [
+            _Extent(number, at, size) for at, size in zip(one.offsets.tolist(), one.sizes.tolist(), strict=True)
+        ]
+    return extents
 
 
-def _put_samples(table: Box, old: tables.Samples, new: NewSamples) -> None:
+def _put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples]) -> None:
     sizes, shifts, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
-    span = slice(new.first, new.end)
-    sizes[span], shifts[span], sync[span] = new.sizes, new.composition, new.sync
+    for one in new:
+        span = slice(one.first, one.end)
+        sizes[span], shifts[span], sync[span] = one.sizes, one.composition, one.sync
+        table.put(b"stsd", one.entry)
     tables.put_sizes(table, sizes)
     tables.put_composition(table, shifts)
     tables.put_sync(table, sync)
-    table.put(b"stsd", new.entry)
     # What these say of single samples no longer holds; players do without them.
     table.drop(b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
 
@@ -171,8 +184,8 @@ def _joined(pieces: list[_Piece]) -> Iterator[_Extent]:
     """Join extents that follow each other, so that a long run is one copy."""
     run: _Extent | None = None
     for extent in (extent for piece in pieces for extent in piece.extents):
-        if run is not None and run.new == extent.new and run.offset + run.size_bytes == extent.offset:
-            run = _Extent(run.new, run.offset, run.size_bytes + extent.size_bytes)
+        if run is not None and run.file == extent.file and run.offset + run.size_bytes == extent.offset:
+            run = _Extent(run.file, run.offset, run.size_bytes + extent.size_bytes)
             continue
         if run is not None:
             yield run

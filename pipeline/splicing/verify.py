@@ -9,8 +9,9 @@ Source  The checks that found real faults: packet lists, a strict decode (a fram
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 import av
 
 from ..errors import ToolFailed
+from .frames import decoded
 
 _TICK_S = Fraction(1, 45_000)
 _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
@@ -99,10 +101,8 @@ class Checked:
     """Why the result must not be kept; empty where it may."""
 
 
-def compare(
-    source: Contents, made: Contents, *, new_sound: bool, same_packets: Callable[[int], bool] | None
-) -> Checked:
-    """Compare two files; `same_packets` tells which picture packets (decoding order) must be identical."""
+def compare(source: Contents, made: Contents, *, new_sound: bool, untouched: Callable[[int], bool] | None) -> Checked:
+    """Compare two files; `untouched` tells by their pts which picture packets must be identical."""
     was, came = source.tracks[source.picture], _picture(made, source)
     if came is None:
         return Checked({}, (), "the result has no picture stream")
@@ -112,11 +112,11 @@ def compare(
         "timestamps_equal": was.times == came.times,
         "decode_times_equal": _dts(was) == _dts(came),
     }
-    if same_packets is not None:
+    if untouched is not None:
         figures["untouched_identical"] = len(was.packets) == len(came.packets) and all(
             one.digest == other.digest and one.pts == other.pts
-            for i, (one, other) in enumerate(zip(was.packets, came.packets, strict=True))
-            if same_packets(i)
+            for one, other in zip(was.packets, came.packets, strict=True)
+            if one.pts is None or untouched(one.pts)
         )
     sounds, lost = _others(source, made)
     # A replaced line changes the first sound track; the others must still be the source's.
@@ -188,3 +188,26 @@ def strict_errors(call: Callable[[list[str]], str], ffmpeg: str, path: Path, str
     except ToolFailed as error:
         said = error.tail or error.message
     return [_ADDRESS.sub("@", line).strip() for line in said.splitlines() if line.strip()]
+
+
+def pictures_differ(source: Path, made: Path, stream: int, start: int, end: int, touched: Callable[[int], bool]) -> str:
+    """Decode a stretch of both films (pts [start, end)) and compare what was not touched; give the first fault."""
+    was, came = _decoded(source, stream, start, end), _decoded(made, stream, start, end)
+    for one, other in itertools.zip_longest(was, came):
+        if one is None or other is None or one[0] != other[0]:
+            return f"the decoded frames differ in time at {one and one[0]} and {other and other[0]}"
+        if one[1] != other[1] and not touched(one[0]):
+            return f"the untouched frame at {one[0]} decodes to another picture"
+    return ""
+
+
+def _decoded(path: Path, stream: int, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    for frame in decoded(path, stream, start_pts=start):
+        if frame.pts is None or frame.pts < start:
+            continue
+        if frame.pts >= end:
+            return
+        digest = hashlib.blake2b(digest_size=16)
+        for plane in frame.planes:
+            digest.update(bytes(plane))
+        yield frame.pts, digest.digest()
