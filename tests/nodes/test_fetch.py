@@ -187,6 +187,17 @@ def test_a_page_with_several_videos_is_refused(room, web, clip):
         fetch(room, web.serve("/watch", page, "text/html"))
 
 
+def test_a_list_of_one_video_is_that_video(room, web, clip):
+    """A feed with a single entry leaves no doubt."""
+    link = web.serve("/film.mp4", clip)
+    item = f"<title>t</title><item><link>{link}</link></item>"
+    feed = f'<?xml version="1.0"?><rss version="2.0"><channel>{item}</channel></rss>'
+
+    media = fetch(room, web.serve("/feed", feed.encode(), "text/html"))
+
+    assert room.path(media.file).read_bytes() == clip
+
+
 def test_a_video_of_a_page_keeps_to_the_size_limit(room, web, clip):
     """Whatever yt-dlp does of its own, no more than that arrives."""
     web.serve("/film.mp4", clip)
