@@ -6,6 +6,7 @@ Gives   plain JSON values: frames as integers, rates and seconds as exact text (
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ def describe(record: Record, title: str) -> Json:
     known = {segment.name: segment for segment in record.segments}
     known |= {name: take.segment for name, take in takes.items()}
     segments = sorted(known.values(), key=lambda segment: segment.start_frame)
-    return {
+    told = {
         "schema_version": SCHEMA_VERSION,
         "title": title,
         "run": record.run,
@@ -38,6 +39,16 @@ def describe(record: Record, title: str) -> Json:
         "cost_usd": round(sum(take.cost_usd for take in record.takes), 6),
         "seconds": round(sum(step.seconds for step in record.steps), 3),
     }
+    return {name: plain(value) for name, value in told.items()}
+
+
+def plain(value: Any) -> Any:
+    """Give a value that JSON has: a number that is not finite, such as the loudness of silence, becomes null."""
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def describe_media(media: Media) -> Json:

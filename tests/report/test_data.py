@@ -1,0 +1,86 @@
+"""report.json: exact, complete, and without secrets."""
+
+import json
+from fractions import Fraction
+
+import pytest
+from made import make_clip
+from records import adopted, record_of, segment_of, take_of
+
+from react1.pipeline.report.data import describe, moment, safe_request
+
+
+@pytest.fixture
+def source(room, tmp_path):
+    return adopted(room, make_clip(tmp_path / "film.mp4", frames=50, audio_codec="aac"))
+
+
+def test_spans_are_frames_and_clock_text(source):
+    """Half-open, and the end is the moment at which the frame after the last edited one begins."""
+    segment = segment_of(source, 10, 20)
+    told = describe(record_of(source, source, [segment], [take_of(segment, source)]), "film")["segments"][0]
+
+    assert (told["start_frame"], told["end_frame"]) == (10, 20)
+    assert told["start"] == {"clock": "00:00:00.400"}
+    assert told["end"] == {"clock": "00:00:00.800"}
+
+
+def test_a_film_with_a_start_timecode_is_told_in_timecode(source):
+    """01:00:00:00 and 31 frames at 25 frames/s is 01:00:01:06."""
+    marked = source.model_copy(update={"start_timecode": "01:00:00:00"})
+
+    assert moment(marked, 31) == {"clock": "00:00:01.240", "timecode": "01:00:01:06"}
+
+
+def test_the_end_of_a_film_has_a_moment_too(source):
+    """A segment may end with the film."""
+    assert moment(source, 50) == {"clock": "00:00:02.000"}
+
+
+def test_a_film_that_lost_a_frame_fails_its_checks(source, room, tmp_path):
+    """By count and by times, and it is told which."""
+    short = adopted(room, make_clip(tmp_path / "short.mp4", frames=49, tracks=0))
+    checks = describe(record_of(source, short), "film")["checks"]
+    same = describe(record_of(source, source), "film")["checks"]
+
+    assert checks["same frame count"] is False
+    assert checks["same frame times"] is False
+    assert checks["same number of sound tracks"] is False
+    assert checks["same shown size"] is True
+    assert all(same.values())
+
+
+def test_addresses_lose_what_signs_and_locates_them():
+    """A presigned query is a key, a user is a password, a folder is nobody's business."""
+    request = {
+        "video_url": "https://user:pw@bucket.example/a/seg.mp4?X-Sig=abc",
+        "audio_url": "/home/someone/private/voice.wav",
+        "prompt": "happy",
+    }
+
+    assert safe_request(request) == {
+        "video_url": "https://bucket.example/a/seg.mp4",
+        "audio_url": "voice.wav",
+        "prompt": "happy",
+    }
+
+
+def test_figures_that_are_no_numbers_stay_valid_json(source):
+    """Silence measures minus infinity, which JSON does not have."""
+    segment = segment_of(source, 10, 20, figures={"normalize_audio": {"before_lufs": float("-inf"), "list": [1.5]}})
+    told = describe(record_of(source, None, [segment]), "film")
+    strict = json.loads(json.dumps(told, allow_nan=False))
+
+    assert strict["segments"][0]["figures"] == {"normalize_audio": {"before_lufs": None, "list": [1.5]}}
+
+
+def test_costs_and_times_are_summed(source):
+    """Over all takes and all steps."""
+    segments = [segment_of(source, 5, 9, "a"), segment_of(source, 30, 39, "b")]
+    takes = [take_of(segments[0], source, cost_usd=1.25), take_of(segments[1], source, cost_usd=0.5)]
+    told = describe(record_of(source, None, segments, takes), "film")
+
+    assert told["cost_usd"] == 1.75
+    assert told["seconds"] == pytest.approx(5.1)
+    assert [segment["name"] for segment in told["segments"]] == ["a", "b"]
+    assert Fraction(told["source"]["video"]["rate"]) == 25
