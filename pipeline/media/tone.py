@@ -52,7 +52,7 @@ def _plain_curve(picture: Any, video: VideoStream) -> Any:
     """For an ffmpeg without zimg: HLG is shown as it is; PQ goes through one curve per channel, primaries kept."""
     rgb = picture.filter("scale", in_color_matrix="bt2020", in_range=meant(video).range).filter("format", "gbrp")
     if video.color_transfer == "smpte2084":
-        curve = pq_curve("val/maxval")
+        curve = pq_curve("clip(val/maxval,0,1)")  # the table is filled beyond the highest value, too
         rgb = rgb.filter("lutrgb", r=curve, g=curve, b=curve)
     sdr = rgb.filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")
     return sdr.filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")

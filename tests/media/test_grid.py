@@ -1,5 +1,6 @@
 """A new frame shows what the film shows in the middle of its time."""
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_2997_on_30_repeats_one_frame_in_a_thousand():
 
     assert count == 1001
     assert shown[:500] == list(range(500))
-    assert [b - a for a, b in zip(shown, shown[1:], strict=False)].count(0) == 1
+    assert [b - a for a, b in itertools.pairwise(shown)].count(0) == 1
 
 
 def test_a_held_frame_is_shown_as_long_as_it_was():

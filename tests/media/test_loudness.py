@@ -1,0 +1,87 @@
+"""Loudness is measured as others measure it, and changed by one gain."""
+
+import math
+import re
+
+import numpy as np
+import pytest
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.loudness import Loudness, apply_argv, gain_db, measure
+from react1.pipeline.media.sound import write_wav
+
+
+def tone(level, seconds=3.0, channels=1):
+    """A sine at 997 Hz: BS.1770 reads its mean square level as it is, less 3.01 dB in one channel."""
+    clock = np.arange(round(48000 * seconds)) / 48000
+    wave = (level * np.sin(2 * np.pi * 997 * clock)).astype(np.float32)
+    return np.repeat(wave[None], channels, axis=0)
+
+
+def ebur128(room, path):
+    """Measure with the other filter that ffmpeg has."""
+    said = room.call([ffmpeg_path(), "-i", str(path), "-af", "ebur128=peak=true", "-f", "null", "-"])
+    summary = said.rsplit("Summary:", 1)[1]
+    return float(re.search(r"I:\s+(-?[\d.]+) LUFS", summary)[1]), float(
+        re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)[1]
+    )
+
+
+def test_a_reference_tone_measures_what_the_standard_says(room):
+    """997 Hz at 0 dBFS in one channel is -3.01 LUFS (ITU-R BS.1770-4); at -20 dB, -23.01."""
+    found = measure(room, write_wav(room.new("a.wav"), tone(0.1), 48000), 3)
+
+    assert found.integrated_lufs == pytest.approx(-23.01, abs=0.1)
+    assert found.true_peak_dbtp == pytest.approx(-20, abs=0.2)
+
+
+def test_the_target_is_met_and_seen_by_another_meter(room):
+    """One gain, and the ebur128 filter agrees to 0.2 LU."""
+    raw = write_wav(room.new("a.wav"), tone(0.05, channels=2), 48000)
+    gain = gain_db(measure(room, raw, 3), -16, -1.5)
+    made = room.new("b.wav")
+    room.call(apply_argv(raw, gain, made))
+
+    lufs, peak = ebur128(room, made)
+
+    assert lufs == pytest.approx(-16, abs=0.2)
+    assert peak < -1.4
+
+
+def test_the_ceiling_holds_the_gain_back():
+    """Peaks at -6 dBTP leave 4.5 dB of the 14 that are wanted."""
+    assert gain_db(Loudness(-30, -6, 3), -16, -1.5) == pytest.approx(4.5)
+    assert gain_db(Loudness(-30, -20, 3), -16, -1.5) == pytest.approx(14)
+    assert gain_db(Loudness(-10, -0.5, 3), -16, -1.5) == pytest.approx(-6)
+
+
+@pytest.mark.parametrize("lufs", [-50.1, -70.0, -math.inf])
+def test_near_silence_is_left_alone(lufs):
+    """Raising it would raise noise."""
+    found = Loudness(lufs, -math.inf, 0)
+
+    assert found.is_near_silence
+    assert gain_db(found, -16, -1.5) == 0
+
+
+def test_a_voice_shorter_than_a_gate_is_measured_in_a_loop(room):
+    """0.2 s have no gated loudness; repeated they have that of their sound."""
+    found = measure(room, write_wav(room.new("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
+
+    assert found.integrated_lufs == pytest.approx(-23.01, abs=0.3)
+
+
+def test_the_gain_is_linear(room):
+    """Every sample is multiplied by the same number, to the rounding of 16 bits."""
+    samples = tone(0.05) * np.linspace(0.1, 1, 144000, dtype=np.float32)
+    raw = write_wav(room.new("a.wav"), samples, 48000)
+    made = room.new("b.wav")
+    room.call(apply_argv(raw, 12, made))
+    again = room.new("c.wav")
+    room.call(apply_argv(raw, 12, again))
+
+    from made import read_sound
+
+    off = read_sound(made)[0] - samples * 10 ** (12 / 20)
+    assert np.abs(off).max() <= 1 / 32768
+    assert made.read_bytes() == again.read_bytes()

@@ -1,0 +1,36 @@
+"""Which tools do the work."""
+
+import sys
+
+import pytest
+
+from react1.pipeline.errors import PresetError
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.versions import tool_version
+
+
+def test_our_own_ffmpeg_is_used_unless_another_is_asked_for(monkeypatch):
+    """A system ffmpeg is never picked up by chance."""
+    monkeypatch.delenv("REACT1_FFMPEG", raising=False)
+    bundled = ffmpeg_path()
+    monkeypatch.setenv("REACT1_FFMPEG", sys.executable)
+
+    assert "imageio_ffmpeg" in bundled
+    assert ffmpeg_path() == sys.executable
+
+
+def test_an_ffmpeg_that_is_not_there_is_an_error_in_the_arguments(monkeypatch):
+    """The variable and its value are named."""
+    monkeypatch.setenv("REACT1_FFMPEG", "/nowhere/ffmpeg")
+
+    with pytest.raises(PresetError, match=r"REACT1_FFMPEG='/nowhere/ffmpeg'"):
+        ffmpeg_path()
+
+
+def test_versions_are_told(monkeypatch):
+    """Of ffmpeg by asking it, of packages by their metadata, and nothing for what is not there."""
+    monkeypatch.delenv("REACT1_FFMPEG", raising=False)
+
+    assert tool_version("ffmpeg")[:1] in "n0123456789"
+    assert tool_version("av").split(".")[0].isdigit()
+    assert tool_version("no-such-tool") == ""
