@@ -28,7 +28,7 @@ from .answer import Answer, PageInstead, check_head, read_answer, refused
 __all__ = ["Download", "PageInstead", "download", "open_client"]
 
 MAX_REDIRECTS = 10
-TIMEOUT = httpx.Timeout(30.0, connect=15.0)
+TIMEOUT = httpx.Timeout(20.0, connect=15.0)
 """Seconds; the read limit is for each piece, not for the whole."""
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Waits before the tries that follow the first one."""
@@ -77,6 +77,17 @@ class _Work:
         self.file.truncate()
         self.done_bytes, self.digest = 0, hashlib.sha256()
 
+    def tell(self) -> None:
+        """Tell the share that has arrived, 0 where the whole is unknown."""
+        self.progress(min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 0.0)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, and ask four times a second whether to go on."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.tell()
+            time.sleep(min(0.25, left))
+
 
 class _BrokenOff(Exception):
     """The answer ended early, or never came; trying again may help."""
@@ -106,7 +117,7 @@ def download(
     client: httpx.Client | None = None,
     sha256: str = "",
     waits_s: tuple[float, ...] = WAITS_S,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] | None = None,
 ) -> Download:
     """Write what an address gives to `dest`, which is removed again if that fails.
 
@@ -118,7 +129,7 @@ def download(
         client: an open client to use; it stays open.
         sha256: the content's digest in hex, where it is known.
         waits_s: seconds before the second try, the third, and so on; no more tries than that.
-        sleep: waits; an argument so that tests need not.
+        sleep: waits so many seconds, so that tests need not; else `progress` is asked meanwhile whether to go on.
     """
     web_address(address)
     try:
@@ -136,7 +147,7 @@ def download(
 
 
 def _until_whole(
-    client: httpx.Client, work: _Work, waits_s: tuple[float, ...], sleep: Callable[[float], None]
+    client: httpx.Client, work: _Work, waits_s: tuple[float, ...], sleep: Callable[[float], None] | None
 ) -> Answer:
     tries = 0
     while True:
@@ -150,7 +161,7 @@ def _until_whole(
                 message = f"{shown(work.address)}: {broken}{told}, tried {tries + 1} times; try again later"
                 raise HostFailed(message, retryable=True) from broken
             _log.info("download_broken_off address=%s bytes=%d", shown(work.address), work.done_bytes)
-            sleep(max(waits_s[tries], min(broken.wait_s, LONGEST_WAIT_S)))
+            (sleep or work.wait)(max(waits_s[tries], min(broken.wait_s, LONGEST_WAIT_S)))
             tries += 1
             continue
         if work.sha256 and work.digest.hexdigest() != work.sha256.lower():
@@ -201,7 +212,7 @@ def _receive(work: _Work, answer: Answer, pieces: Iterator[bytes]) -> None:
         work.file.write(piece)
         work.digest.update(piece)
         work.done_bytes += len(piece)
-        work.progress(min(1.0, work.done_bytes / work.total_bytes) if work.total_bytes else 0.0)
+        work.tell()
     if not work.done_bytes:
         raise BadInput(f"{shown(work.address)}: the server gave an empty file")
 

@@ -296,6 +296,17 @@ def test_a_stop_passes_through_and_leaves_nothing(web, get, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_stop_is_heard_while_waiting_for_the_next_try(web, get):
+    """Nobody waits a minute for Ctrl-C."""
+    web.routes["/film.mp4"] = status(503, Retry_After="60")
+
+    def stop(_share):
+        raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        get(web.address + "/film.mp4", progress=stop, sleep=None)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_told_as_such(web, get, tmp_path):
     """An OSError from the file is a fault of the disk, not of the server."""
