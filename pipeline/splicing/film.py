@@ -8,7 +8,7 @@ Raises  ToolFailed where no way gives a result that passes the checks; BadInput 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,16 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import BadInput, ToolFailed
+from ..file import File
 from ..kinds import Media, Take, VideoStream
 from ..node import Room
-from . import encoders, exact, frames, verify
+from . import encoders, exact, frames, sound, verify
 from .boxes import Unsuited
 from .frames import Insert
 from .grid import Grid, read_grid
+from .lines import Line
 from .reencode import encode, new_samples
-from .remux import remux_argv
+from .remux import remux_argv, stream_indices
 from .surgery import rewrite
 
 _BOXED = (".mp4", ".mov", ".m4v", ".3gp", ".qt")
@@ -48,6 +50,7 @@ class _Job:
     video: VideoStream
     source: Path
     inserts: tuple[Insert, ...]
+    takes: tuple[Take, ...]
 
     @property
     def place(self) -> int:
@@ -72,17 +75,25 @@ def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film
     """
     if media.video is None:
         raise BadInput("the source has no picture to splice into")
-    job = _Job(room, ffmpeg, media, media.video, room.path(media.file), tuple(_insert(room, take) for take in takes))
+    job = _Job(
+        room,
+        ffmpeg,
+        media,
+        media.video,
+        room.path(media.file),
+        tuple(_insert(room, take) for take in takes),
+        tuple(takes),
+    )
     before = verify.read(job.source, media.video.index)
     reasons: list[str] = []
     for way in (_exact, _boxed, _remuxed):
         try:
-            made = way(job)
+            made = _with_lines(job, way(job))
         except Unsuited as unsuited:
             reasons.append(str(unsuited))
             continue
         checked = verify.compare(
-            before, verify.read(made.path, media.video.index), new_sound=False, untouched=made.untouched
+            before, verify.read(made.path, media.video.index), new_sound=bool(made.lines), untouched=made.untouched
         )
         fault = checked.fault or made.fault or _strict_fault(job, made.path)
         if not fault:
@@ -101,12 +112,48 @@ class _Made:
     notes: tuple[str, ...] = ()
     untouched: Callable[[int], bool] | None = None
     fault: str = ""
+    lines: int = 0
+    """How many lines of dialogue are new."""
     figures: dict[str, Any] = field(default_factory=dict)
 
 
 def _insert(room: Room, take: Take) -> Insert:
     segment = take.segment
     return Insert(segment.start_frame, segment.end_frame, room.path(take.media.file), segment.head_frames)
+
+
+def _with_lines(job: _Job, made: _Made) -> _Made:
+    """Put the edits' new lines onto the dialogue track."""
+    takes = [take for take in job.takes if take.segment.edit.replaces_sound]
+    if not takes:
+        return made
+    if not job.media.audio:
+        return replace(made, notes=(*made.notes, "the film has no sound track: the new line was left out"))
+    lines = [_line(job, take) for take in takes]
+    path = job.room.new("film" + job.media.file.suffix)
+    try:
+        count = sound.replace_packets(made.path, path, job.media, lines, job.room.new("line.aac"))
+        figures = {**made.figures, "sound_way": "packets", "sound_packets": count}
+        return replace(made, path=path, lines=len(lines), figures=figures)
+    except Unsuited as unsuited:
+        track = job.room.new("track.nut")
+        sound.whole_track(made.path, track, job.media, lines)
+        argv = sound.track_argv(job.ffmpeg, made.path, track, path, job.media, stream_indices(job.media))
+        job.room.call(argv)
+        note = f"the dialogue track was encoded again as a whole: {unsuited}"
+        figures = {**made.figures, "sound_way": "whole-track"}
+        return replace(made, path=path, lines=len(lines), notes=(*made.notes, note), figures=figures)
+
+
+def _line(job: _Job, take: Take) -> Line:
+    segment, times, base = take.segment, job.video.timestamps, job.video.time_base
+    file = segment.edit.audio
+    if not isinstance(file, File):
+        raise BadInput(f"the new line of {segment.name} is an address that was not fetched: {file}")
+    end = times.end if segment.end_frame >= times.count else int(times.array[segment.end_frame])
+    rate = job.media.audio[0].sample_rate_hz
+    start = round(int(times.array[segment.start_frame]) * base * rate)
+    return Line(start, round(end * base * rate), job.room.path(file))
 
 
 def _finished(job: _Job, made: _Made, checked: verify.Checked, reasons: Sequence[str]) -> Film:

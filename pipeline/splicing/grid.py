@@ -13,7 +13,7 @@ import numpy as np
 
 from . import tables
 from .boxes import Box, Unsuited, read_moov
-from .surgery import picture_track
+from .surgery import track_of
 from .tables import Ints, Samples
 
 
@@ -56,7 +56,7 @@ def read_grid(path: Path, shown_times: Ints, place: int = 0) -> Grid:
         Unsuited: not an MP4 that can be rewritten, or an edit list that does more than shift and trim.
     """
     _, moov = read_moov(path)
-    track = picture_track(moov, place)
+    track = track_of(moov, b"vide", place)
     found = tables.samples(track)
     if not found.count:
         raise Unsuited("the picture track is empty")

@@ -19,7 +19,7 @@ from . import tables
 from .boxes import Box, Unsuited, parse, read_moov
 from .encoders import Choice, coded_rate, dress
 from .grid import Grid, composition_on_slots
-from .surgery import NewSamples, picture_track
+from .surgery import NewSamples, track_of
 from .tables import Ints
 
 ENTRY_HEAD_BYTES = 8 + 78
@@ -78,7 +78,7 @@ def new_samples(grid: Grid, coded: Path, first: int = 0, first_rank: int = 0) ->
         Unsuited: they are not one for one, or would be shown before they are decoded.
     """
     _, moov = read_moov(coded)
-    track = picture_track(moov)
+    track = track_of(moov, b"vide")
     found = tables.samples(track)
     if first + found.count > grid.samples.count:
         raise Unsuited("the encoder gave more pictures than the source has")

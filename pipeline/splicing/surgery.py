@@ -69,16 +69,16 @@ class _Piece:
         return sum(extent.size_bytes for extent in self.extents)
 
 
-def picture_track(moov: Box, place: int = 0) -> Box:
-    """Give one of the picture tracks, by its place among them."""
-    pictures = [track for track in moov.all(b"trak") if tables.handler(track) == b"vide"]
-    if place >= len(pictures):
-        raise Unsuited("the file has no picture track")
-    return pictures[place]
+def track_of(moov: Box, kind: bytes, place: int = 0) -> Box:
+    """Give one of the tracks of a kind (`vide`, `soun`), by its place among them."""
+    found = [track for track in moov.all(b"trak") if tables.handler(track) == kind]
+    if place >= len(found):
+        raise Unsuited(f"the file has no {kind.decode('latin-1')} track number {place + 1}")
+    return found[place]
 
 
-def rewrite(source: Path, made: Path, new: Sequence[NewSamples]) -> None:
-    """Write `made`: the source with the new pictures; frames keep their dts slots.
+def rewrite(source: Path, made: Path, new: Sequence[NewSamples], *, kind: bytes = b"vide") -> None:
+    """Write `made`: the source with the new samples of one track; they keep their dts slots.
 
     The runs of `new` do not overlap, belong to one track, and share one sample entry: that of the last counts.
     """
@@ -86,11 +86,11 @@ def rewrite(source: Path, made: Path, new: Sequence[NewSamples]) -> None:
     tracks = moov.all(b"trak")
     if any(_elsewhere(track) for track in tracks):
         raise Unsuited("a track's samples lie in another file")
-    own = picture_track(moov, new[0].place)
+    own = track_of(moov, kind, new[0].place)
     picture = next(place for place, track in enumerate(tracks) if track is own)
     old = tables.samples(own)
     pieces = _pieces(tops, tracks, picture, old, new)
-    _put_samples(tables.stbl(own), old, new)
+    _put_samples(tables.stbl(own), old, new, kind)
     before = _moov_first(tops)
     head = [top for top in tops if top.kind not in _LEFT_OUT]
     body_bytes = sum(piece.size_bytes for piece in pieces)
@@ -155,13 +155,15 @@ def _picture_extents(old: tables.Samples, new: Sequence[NewSamples]) -> list[_Ex
     return extents
 
 
-def _put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples]) -> None:
+def _put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples], kind: bytes) -> None:
     sizes, shifts, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
     for one in new:
         span = slice(one.first, one.end)
         sizes[span], shifts[span], sync[span] = one.sizes, one.composition, one.sync
-        table.put(b"stsd", one.entry)
     tables.put_sizes(table, sizes)
+    if kind != b"vide":
+        return
+    table.put(b"stsd", new[-1].entry)
     tables.put_composition(table, shifts)
     tables.put_sync(table, sync)
     # What these say of single samples no longer holds; players do without them.

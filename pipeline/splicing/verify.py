@@ -22,6 +22,7 @@ import av
 from ..errors import ToolFailed
 from .frames import decoded
 
+_MUST = ("frames_equal", "timestamps_equal", "untouched_identical")
 _TICK_S = Fraction(1, 45_000)
 _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
 _UNTOLD = frozenset({"encoder", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"})
@@ -120,10 +121,9 @@ def compare(source: Contents, made: Contents, *, new_sound: bool, untouched: Cal
         )
     sounds, lost = _others(source, made)
     # A replaced line changes the first sound track; the others must still be the source's.
-    figures["sound_identical"] = all(sounds)
-    wrong = [name for name in ("frames_equal", "timestamps_equal", "untouched_identical") if figures.get(name) is False]
-    if not all(sounds[1:] if new_sound else sounds):
-        wrong.append("sound_identical")
+    kept = "other_sound_identical" if new_sound else "sound_identical"
+    figures[kept] = all(sounds[1:] if new_sound else sounds)
+    wrong = [name for name in (*_MUST, kept) if figures.get(name) is False]
     fault = f"the check {wrong[0]} failed" if wrong else ""
     return Checked(figures, tuple(lost), fault)
 
