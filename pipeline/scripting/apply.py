@@ -22,7 +22,7 @@ from ..media.probe import probe, require_video
 from ..node import Room
 from .allowed import Script, load_script
 from .reader import Reader, picture_at
-from .write import LosslessWriter
+from .write import LosslessWriter, file_name
 
 
 def apply_script(room: Room, function: str, segment: Segment, media: Media) -> tuple[Media, tuple[str, ...]]:
@@ -31,7 +31,7 @@ def apply_script(room: Room, function: str, segment: Segment, media: Media) -> t
     video = require_video(media)
     path = room.path(media.file)
     reader = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video))
-    made = room.new("scripted.mov")
+    made = room.new(file_name(video))
     clip = _called(function, lambda: _give(script, reader, segment))
     try:
         check_same(function, clip, video, reader.at(0).shape)

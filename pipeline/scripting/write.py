@@ -10,27 +10,37 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kinds import Media
+from ..kinds import Media, VideoStream
 from ..media.colour import PRIMARIES, SPACES, TRANSFERS, meant
 from ..media.probe import require_video
 
-_X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
+_X264_FORMATS = frozenset(
+    [f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in (420, 422, 444)]
+    + [f"yuv{layout}p10le" for layout in (420, 422, 444)]
+)
 _FINEST_TIMESCALE = 1_000_000
 _MPEG, _JPEG = 1, 2
+
+
+def file_name(video: VideoStream) -> str:
+    """Name a file that can hold these pictures losslessly on their own time base: x264 in QuickTime, FFV1 in NUT."""
+    return "scripted.mov" if video.pix_fmt in _X264_FORMATS else "scripted.nut"
 
 
 class LosslessWriter:
     """Writes one file, in a `with` block; frames are added in order."""
 
     def __init__(self, made: Path, path: Path, like: Media) -> None:
-        """Begin `made`, a QuickTime file as `like`, whose content is at `path`."""
+        """Begin `made`, named by `file_name`, as `like`, whose content is at `path`."""
         self._video = require_video(like)
         self._colour = meant(self._video)
         self._path = path
         ticks = self._video.time_base.denominator
         scale = ticks if ticks <= _FINEST_TIMESCALE else 90_000
-        options = {"fflags": "+bitexact", "video_track_timescale": str(scale)}
-        self._out: Any = av.open(str(made), "w", format="mov", options=options)
+        options = {"fflags": "+bitexact"}
+        if made.suffix == ".mov":
+            options["video_track_timescale"] = str(scale)
+        self._out: Any = av.open(str(made), "w", options=options)
         self._given: Any = av.open(str(path))
         self._tracks = {track.index: self._copied(track.index) for track in like.audio}
         self._stream = self._picture_stream()
@@ -66,7 +76,7 @@ class LosslessWriter:
 
     def _picture_stream(self) -> Any:
         video = self._video
-        by_x264 = video.pix_fmt in _X264_FORMATS
+        by_x264 = video.pix_fmt in _X264_FORMATS  # 8 and 10 bits; its `qp 0` is lossless at both
         stream = self._out.add_stream("libx264" if by_x264 else "ffv1", rate=video.rate)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
         context = stream.codec_context
