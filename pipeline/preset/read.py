@@ -35,8 +35,7 @@ def read_tree(data: bytes, file: str, folder: Path, problems: Problems) -> Tree 
     start = Place(file, folder)
     problems.reads(file)
     if len(data) > MOST_BYTES:
-        size = f"{len(data) / MOST_BYTES:.1f} MiB"
-        problems.on(start, (), f"{size} is too large for a preset or a job; the most is 1 MiB")
+        problems.on(start, (), "is larger than 1 MiB, the most for a preset or a job")
         return None
     try:
         text = data.decode("utf-8-sig")

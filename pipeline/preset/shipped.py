@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.resources
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import PresetError, StorageFailed
-from ..suggest import did_you_mean, none_called
+from ..suggest import did_you_mean, none_called, shorten
 from .read import MOST_BYTES, read_tree
 from .tree import Problems, Tree
 
@@ -86,19 +86,24 @@ def find(what: str, base: Path) -> tuple[Path, str]:
     Raises:
         PresetError: there is no such file and no such preset.
     """
-    if "\0" not in what and what:
-        path = base / what
-        if path.is_file():
-            return path, what
-        if what in shipped_names():
-            found = shipped_path(what)
-            return found, str(found)
-        if path.is_dir():
-            raise PresetError(f"{what!r} is a folder; name a preset or a job in it")
-    names = shipped_names()
-    raise PresetError(
-        f"{what!r} is neither a file nor a preset; the presets are {', '.join(names)}{did_you_mean(what, names)}"
-    )
+    path, names = base / what, shipped_names()
+    if _is(path.is_file):
+        return path, what
+    if what in names:
+        found = shipped_path(what)
+        return found, str(found)
+    if what and _is(path.is_dir):
+        raise PresetError(f"{what!r} is a folder; name a preset or a job in it")
+    told = f"{shorten(what)!r} is neither a file nor a preset; the presets are {', '.join(names)}"
+    raise PresetError(f"{told}{did_you_mean(what, names)}")
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """Ask the file system; a name that it cannot even hold is no file."""
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
 
 
 def read_file(path: Path, name: str, problems: Problems) -> Tree | None:
@@ -110,8 +115,6 @@ def read_file(path: Path, name: str, problems: Problems) -> Tree | None:
     try:
         with path.open("rb") as stream:
             data = stream.read(MOST_BYTES + 1)
-            if len(data) > MOST_BYTES:
-                data += b" " * max(0, path.stat().st_size - len(data)) if path.stat().st_size < 1 << 28 else b""
     except OSError as wrong:
         raise StorageFailed(f"{name}: cannot be read: {wrong.strerror or wrong}") from wrong
     return read_tree(data, name, path.parent.absolute(), problems)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 STEPS = "steps:\n  - fetch: {uri: a.mp4}\n"
@@ -232,6 +234,20 @@ def test_the_command_line_is_named_by_its_option(desk):
     assert any(
         one.startswith("--provider: 'segmint' is not one of auto, local, segmind, sync; did you") for one in found
     )
+
+
+def test_one_mistake_is_told_once(desk):
+    """What the branches of a type have to say about it is left out."""
+    found = desk.job_problems(f"{JOB}  - {{in: 1, out: 2, audio: 7}}\n")
+
+    assert found == ["job.yaml:4:28: edits.0.audio: expected a file or an address as text, not 7"]
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "\ud800", "a\0b", "", "."])
+def test_a_name_that_no_file_can_have_is_told(desk, name):
+    """By the command line, and by a job."""
+    assert len(desk.problems(name)) == 1
+    assert len(desk.job_problems(f"preset: {json.dumps(name)}\n")) == 1
 
 
 def test_a_provider_for_no_one_is_told(desk):

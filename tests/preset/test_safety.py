@@ -27,7 +27,7 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: " + "x" * 10_000_000, "9.5 MiB is too large for a preset or a job; the most is 1 MiB"),
+        ("a: " + "x" * 10_000_000, "job.yaml: is larger than 1 MiB, the most for a preset or a job"),
         (BOMB, "values when its aliases are written out; the most is 10,000"),
         ("a: " + "[" * 500_000, "nested deeper than 40 levels"),
         ("- " * 500_000, "nested deeper than 40 levels"),
