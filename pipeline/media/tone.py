@@ -31,7 +31,7 @@ def scaled_sdr(picture: Any, video: VideoStream, size_px: tuple[int, int]) -> An
 
 
 def tone_mapped(picture: Any, video: VideoStream, *, zscale: bool) -> Any:
-    """Add the filters that turn PQ or HLG into bt709 SDR, tagged as such."""
+    """Add the filters that turn PQ or HLG into bt709 SDR."""
     described = meant(video)
     if not zscale:
         return _plain_curve(picture, video)
@@ -54,8 +54,7 @@ def _plain_curve(picture: Any, video: VideoStream) -> Any:
     if video.color_transfer == "smpte2084":
         curve = pq_curve("clip(val/maxval,0,1)")  # the table is filled beyond the highest value, too
         rgb = rgb.filter("lutrgb", r=curve, g=curve, b=curve)
-    sdr = rgb.filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")
-    return sdr.filter("setparams", range="tv", colorspace="bt709", color_primaries="bt709", color_trc="bt709")
+    return rgb.filter("scale", out_color_matrix="bt709", out_range="tv").filter("format", "yuv420p")
 
 
 def pq_curve(code: str) -> str:

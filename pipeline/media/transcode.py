@@ -84,6 +84,7 @@ def argv(
     else:
         picture = scaled_sdr(picture, video, coded_size(video, envelope))
     picture = _upright(picture.filter("format", "yuv420p"), video).filter("setsar", "1")
+    picture = picture.filter("setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
     picture = picture.filter("sidedata", mode="delete")  # a display matrix or HDR tags would be applied once more
     output = ffmpeg.output(picture, f"file:{made}", **_coding(envelope, rate, count))
     spelled: list[str] = output.overwrite_output().compile(cmd=ffmpeg_path())

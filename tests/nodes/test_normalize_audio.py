@@ -1,0 +1,173 @@
+"""`normalize_audio` gives the voice that the model hears; it never touches what the viewer hears."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made import Recipe, click_times_s, make_clip, read_sound, sound
+
+from react1.nodes.normalize_audio import NormalizeAudio, NormalizeAudioParams
+from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.nodes.trim import Trim, TrimParams
+from react1.pipeline.errors import BadInput
+from react1.pipeline.media.probe import probe
+from react1.pipeline.media.sound import write_wav
+
+
+def segment(room, span=("30f", "80f"), audio=None, **recipe):
+    file = room.adopt(make_clip(room.new("film.mov"), **({"frames": 100, "level": 0.1} | recipe)))
+    edit = {"in": span[0], "out": span[1]} | ({"audio": audio} if audio else {})
+    return Trim().run(room, TrimParams(edits=[edit], handles="5f"), probe(room.path(file), file))[0]
+
+
+def voiced(room, given, **params):
+    return NormalizeAudio().run(room, NormalizeAudioParams(**params), given)
+
+
+def heard(room, given):
+    return read_sound(room.path(given.voice))
+
+
+def line(room, seconds, level=0.2, channels=1):
+    """A new line of dialogue: a tone at 600 Hz."""
+    clock = np.arange(round(seconds * 48000)) / 48000
+    wave = (level * np.sin(2 * np.pi * 600 * clock)).astype(np.float32)
+    return room.keep(write_wav(room.new("line.wav"), np.repeat(wave[None], channels, axis=0), 48000))
+
+
+def test_the_voice_is_the_film_s_sound_by_one_gain(room):
+    """60 frames at 25 are 115 200 samples; each is the source's, times the same number."""
+    given = voiced(room, segment(room))
+
+    samples, rate_hz = heard(room, given)
+    found = given.figures["normalize_audio"]
+    expected = sound(Recipe(frames=100, level=0.1))[25 * 1920 : 85 * 1920] * 10 ** (found["gain_db"] / 20)
+    assert (rate_hz, samples.shape) == (48000, (2, 115200))
+    assert np.abs(samples[0] - expected).max() < 2e-4
+    assert found["gain_db"] != 0
+
+
+def test_the_target_is_met_within_a_tenth(room):
+    """Before and after stay in the record."""
+    given = voiced(room, segment(room, audio=line(room, 2.0)), target_lufs=-20)
+
+    found = given.figures["normalize_audio"]
+    assert found["after"]["integrated_lufs"] == pytest.approx(-20, abs=0.1)
+    assert found["after"]["integrated_lufs"] - found["before"]["integrated_lufs"] == pytest.approx(
+        found["gain_db"], abs=0.1
+    )
+    assert found["after"]["true_peak_dbtp"] <= -1.4
+
+
+def test_the_ceiling_is_kept_and_said(room):
+    """Clicks near full scale leave no room for the quiet tone between them."""
+    given = voiced(room, segment(room, level=0.01), target_lufs=-9)
+
+    assert given.figures["normalize_audio"]["after"]["true_peak_dbtp"] == pytest.approx(-1.5, abs=0.1)
+    assert any("LU below -9 LUFS" in remark for remark in given.said)
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(24000, 1001)])
+def test_after_transcode_the_voice_is_as_long_as_the_new_picture(room, rate):
+    """The new file has no sound, so the film's is read at the same place."""
+    given = Transcode().run(room, TranscodeParams(), segment(room, rate=rate))
+
+    samples, _ = heard(room, voiced(room, given))
+
+    video = given.media.video
+    first_s = Fraction(given.first_frame) / rate
+    assert samples.shape[1] == round(video.frame_count / video.rate * 48000)
+    clicks = [float(second - first_s) for second in range(5) if 0 <= second - first_s < samples.shape[1] / 48000]
+    assert click_times_s(samples[0], threshold=0.2) == pytest.approx(clicks, abs=2 / 48000)
+
+
+def test_the_track_is_chosen_by_its_place(room):
+    """The second track clicks on the half second: 1.0 s into the film is where the segment starts."""
+    samples, _ = heard(room, voiced(room, segment(room, tracks=2), track=1))
+
+    assert click_times_s(samples[0], threshold=0.2) == pytest.approx([0.5, 1.5], abs=1 / 48000)
+
+
+def test_a_track_that_is_not_there_is_refused(room):
+    """How many there are is told."""
+    with pytest.raises(BadInput, match=r"has 1 sound track\(s\), numbered from 0; track 2 was asked for"):
+        voiced(room, segment(room), track=2)
+
+
+@pytest.mark.parametrize(("channels", "kept"), [(1, 1), (2, 2), (6, 2)])
+def test_mono_and_stereo_are_kept_and_more_becomes_stereo(room, channels, kept):
+    """The model hears two channels at most."""
+    given = voiced(room, segment(room, channels=channels))
+
+    assert heard(room, given)[0].shape == (kept, 115200)
+
+
+@pytest.mark.parametrize(("seconds", "length"), [(2.0, 2.4), (2.0005, 2.4), (1.5, 1.9), (3.25, 3.65)])
+def test_a_new_line_stands_at_the_in_point(room, seconds, length):
+    """Own sound in the handles, the line between them; its length is its own, to the millisecond."""
+    given = voiced(room, segment(room, audio=line(room, seconds), tracks=1), target_lufs=-16)
+
+    samples, _ = heard(room, given)
+    gain = 10 ** (given.figures["normalize_audio"]["gain_db"] / 20)
+    own = sound(Recipe(frames=100, level=0.1)) * gain
+    clock = np.arange(48000) / 48000
+    assert samples.shape[1] == round(length * 48000)
+    assert np.abs(samples[0, :9600] - own[25 * 1920 : 30 * 1920]).max() < 2e-4
+    assert np.abs(samples[0, 9600:57600] - 0.2 * gain * np.sin(2 * np.pi * 600 * clock)).max() < 2e-4
+    assert np.abs(samples[0, -9600:] - own[80 * 1920 : 85 * 1920]).max() < 2e-4
+
+
+def test_a_new_line_on_a_silent_film_has_silent_handles(room):
+    """There is no own sound to put around it."""
+    given = voiced(room, segment(room, audio=line(room, 2.0), tracks=0))
+
+    samples, _ = heard(room, given)
+    assert samples.shape == (1, 115200)
+    assert not samples[:, :9600].any()
+    assert samples[:, 9600:10000].any()
+
+
+def test_a_line_without_sound_is_refused(room):
+    """A picture is no line of dialogue."""
+    silent = room.adopt(make_clip(room.new("line.mov"), frames=5, tracks=0))
+
+    with pytest.raises(BadInput, match="the audio of segment s01 holds no sound"):
+        voiced(room, segment(room, audio=silent))
+
+
+def test_silence_is_left_alone_and_said(room):
+    """Nothing is raised, and the record holds no infinity."""
+    quiet = room.keep(write_wav(room.new("a.wav"), np.zeros((1, 96000), np.float32), 48000))
+    given = voiced(room, segment(room, audio=quiet, tracks=0))
+
+    found = given.figures["normalize_audio"]
+    assert (found["gain_db"], found["before"]["integrated_lufs"]) == (0, None)
+    assert any("near-silent" in remark for remark in given.said)
+    assert not heard(room, given)[0].any()
+    assert all(value is None or math.isfinite(value) for value in found["after"].values())
+
+
+def test_a_film_without_sound_has_no_voice(room):
+    """That is said, and is no error."""
+    given = voiced(room, segment(room, tracks=0))
+
+    assert given.voice is None
+    assert any("no sound" in remark for remark in given.said)
+
+
+def test_a_very_short_voice_is_measured_in_a_loop(room):
+    """Two frames are 80 ms: less than a gating block."""
+    given = segment(room, ("40f", "41f"), audio=line(room, 0.04), tracks=0)
+    short = given.model_copy(update={"head_frames": 0, "tail_frames": 0})
+    found = voiced(room, short).figures["normalize_audio"]
+
+    assert found["looped"]
+    assert found["after"]["integrated_lufs"] == pytest.approx(-16, abs=0.5)
+
+
+def test_the_same_voice_gives_the_same_bytes(room):
+    """No date, no tag of an encoder."""
+    given = segment(room)
+
+    assert voiced(room, given).voice == voiced(room, given).voice

@@ -1,0 +1,221 @@
+"""`trim` keeps exactly the frames that were asked for, bit for bit, and their sound to the sample."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
+
+from react1.nodes.trim import Trim, TrimParams
+from react1.pipeline.errors import BadInput
+from react1.pipeline.kinds import Segment
+from react1.pipeline.media import decode
+from react1.pipeline.media.probe import probe
+from react1.pipeline.media.trim import argv
+
+
+def film(room, suffix=".mov", **recipe):
+    file = room.adopt(make_clip(room.new(f"film{suffix}"), **({"frames": 100} | recipe)))
+    return probe(room.path(file), file)
+
+
+def trimmed(room, media, *spans, **params):
+    edits = [{"in": start, "out": end} for start, end in spans]
+    return Trim().run(room, TrimParams(edits=edits, **params), media)
+
+
+def numbers(room, media):
+    return [frame_number(image) for _, image in decode.images(room.path(media.file), media.video)]
+
+
+def planes(room, media, start=0, end=None):
+    return [frame.to_ndarray() for _, frame in decode.frames(room.path(media.file), media.video, start, end)]
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
+@pytest.mark.parametrize("suffix", [".mov", ".mkv", ".ts"])
+def test_each_segment_holds_its_frames_and_handles(room, suffix, rate):
+    """Several spans, B-frames and keyframes anywhere, containers with and without an index."""
+    media = film(room, suffix, rate=rate, tracks=0)
+
+    segments = trimmed(room, media, ("3f", "20f"), ("40f", "41f"), ("60f", "97f"))
+
+    assert [numbers(room, segment.media) for segment in segments] == [
+        list(range(28)),
+        list(range(32, 49)),
+        list(range(52, 100)),
+    ]
+    assert [segment.frames for segment in segments] == [tuple(numbers(room, segment.media)) for segment in segments]
+    assert [(segment.head_frames, segment.tail_frames) for segment in segments] == [(3, 8), (8, 8), (8, 3)]
+    assert Segment.model_validate_json(segments[0].model_dump_json(by_alias=True)) == segments[0]
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "colour"),
+    [
+        ("yuv420p", (1, 1, 1, 1)),
+        ("yuvj420p", (2, 1, 1, 1)),
+        ("yuv422p", None),
+        ("yuv444p", None),
+        ("yuv420p10le", (1, 9, 16, 9)),
+        ("yuv422p10le", None),
+    ],
+)
+def test_pictures_are_the_source_s_bit_for_bit(room, pix_fmt, colour):
+    """Format, depth and colour description are kept, at 8 and at 10 bits."""
+    media = film(room, frames=30, tracks=0, pix_fmt=pix_fmt, colour=colour, options={"crf": "30"})
+
+    (segment,) = trimmed(room, media, ("10f", "20f"), handles="3f")
+
+    ours, theirs = planes(room, segment.media), planes(room, media, 7, 23)
+    kept = ("pix_fmt", "bit_depth", "color_range", "color_primaries", "color_transfer", "color_space")
+    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    assert [getattr(segment.media.video, name) for name in kept] == [getattr(media.video, name) for name in kept]
+
+
+def test_uneven_times_are_kept(room):
+    """Rebased to 0, on the same time base, held frames held."""
+    pts = (0, 40, 80, 120, 400, 440, 480, 900, 940, 1000)
+    media = film(room, frames=10, tracks=0, time_base=Fraction(1, 1000), pts=pts)
+
+    (segment,) = trimmed(room, media, ("3f", "8f"), handles="1f")
+
+    video = segment.media.video
+    shown_s = [tick * video.time_base for tick in video.timestamps.array.tolist()]
+    assert shown_s == [Fraction(ms - 80, 1000) for ms in pts[2:9]]
+    assert video.time_base == media.video.time_base
+    assert segment.media.duration_s == Fraction(1000 - 80, 1000)
+
+
+def test_every_track_spans_exactly_the_picture(room):
+    """Two tracks, each a slice of what was written, to the sample."""
+    recipe = Recipe(frames=100, tracks=2)
+    media = film(room, frames=100, tracks=2)
+
+    (segment,) = trimmed(room, media, ("30f", "60f"), handles="5f")
+
+    for track in range(2):
+        samples, rate_hz = read_sound(room.path(segment.media.file), track)
+        expected = sound(recipe, track)[48000 : 48000 + 40 * 1920]
+        assert samples.shape == (2, 40 * rate_hz // 25)
+        assert np.abs(samples[0] - expected).max() < 1e-4
+
+
+def test_sound_that_starts_late_is_padded(room):
+    """The picture's first frame has no sound yet: silence, then the click at its time."""
+    media = film(room, audio_start_s=Fraction(1, 2))
+
+    (segment,) = trimmed(room, media, ("0f", "50f"), handles="0f")
+
+    samples, _ = read_sound(room.path(segment.media.file))
+    assert samples.shape[1] == 2 * 48000
+    assert not samples[:, :23999].any()
+    assert click_times_s(samples[0]) == [1.0]
+
+
+def test_a_picture_that_starts_late_keeps_its_sound_in_step(room):
+    """The first frame is shown at 0.8 s, so the click of 1 s comes 0.2 s into the segment."""
+    media = film(room, start_s=Fraction(4, 5), frames=50)
+
+    (segment,) = trimmed(room, media, ("0f", "25f"), handles="0f")
+
+    samples, _ = read_sound(room.path(segment.media.file))
+    assert numbers(room, segment.media) == list(range(25))
+    assert click_times_s(samples[0]) == pytest.approx([0.2], abs=1 / 48000)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_turned_film_stays_as_coded(room, turn):
+    """The turn is told, not done: numbers read right once it is applied."""
+    media = film(room, frames=20, tracks=0, rotation_deg=turn, mirrored=True, sar=Fraction(4, 3))
+
+    (segment,) = trimmed(room, media, ("5f", "10f"), handles="0f")
+
+    video = segment.media.video
+    assert (video.width_px, video.height_px, video.sample_aspect) == (320, 180, Fraction(4, 3))
+    assert (video.rotation_deg, video.mirrored) == (turn, True)
+    assert numbers(room, segment.media) == [5, 6, 7, 8, 9]
+
+
+def test_a_seek_that_misses_is_done_again_from_the_start(room, monkeypatch):
+    """The check of the first try fails, so the second reads from the first frame."""
+    from react1.pipeline.media import trim
+
+    media = film(room, tracks=0)
+    answers = iter([False, True])
+    monkeypatch.setattr(trim, "_holds", lambda *_: next(answers))
+
+    trimmed(room, media, ("90f", "95f"))
+
+    assert ["-ss" in call for call in room.calls] == [True, False]
+
+
+def test_the_check_sees_a_shift_by_one(room):
+    """A file of the right length whose frames are one too late is refused."""
+    from react1.pipeline.media.trim import _holds
+
+    media = film(room, tracks=0)
+    path, made = room.path(media.file), room.new("shifted.mov")
+    room.call(argv(path, media, (21, 31), [], made, seek=True))
+
+    assert _holds(made, path, media.video, 21, 31)
+    assert not _holds(made, path, media.video, 20, 30)
+    assert not _holds(made, path, media.video, 21, 32)
+
+
+def test_the_call_is_spelled_with_middles_of_frames():
+    """Cuts lie half way between two frames, so rounding cannot move them."""
+    from react1.pipeline.kinds import Media, Timestamps, VideoStream
+
+    video = VideoStream(
+        index=3,
+        codec="h264",
+        width_px=64,
+        height_px=48,
+        pix_fmt="yuv420p",
+        bit_depth=8,
+        time_base=Fraction(1, 25),
+        rate=Fraction(25),
+        constant_rate=True,
+        timestamps=Timestamps.of(list(range(500)), 1),
+    )
+    media = Media(
+        file={"digest": "0" * 64, "suffix": ".mp4", "size_bytes": 1},
+        container="mp4",
+        start_s=Fraction(0),
+        duration_s=Fraction(20),
+        video=video,
+    )
+
+    call = argv("/a/b.mp4", media, (250, 300), [], "/a/c.mov", seek=True)
+
+    graph = call[call.index("-filter_complex") + 1]
+    assert graph.startswith("[0:3]trim=end=11.980000:start=9.980000")
+    assert call[call.index("-ss") + 1] == "7.980000"
+    assert call.index("-noautorotate") < call.index("-i")
+
+
+def test_a_damaged_frame_in_the_span_is_named(room, media_folder):
+    """Outside the span it does not matter."""
+    file = room.adopt(media_folder / "damaged" / "decord_corrupted.mp4")
+    media = probe(room.path(file), file)
+
+    with pytest.raises(BadInput, match="frame 30 of the film"):
+        trimmed(room, media, ("28f", "33f"))
+    assert trimmed(room, media, ("5f", "15f"))[0].frames == tuple(range(23))
+
+
+def test_progress_ends_at_one(room):
+    """A bar that stops short looks broken."""
+    trimmed(room, film(room, frames=20, tracks=0), ("2f", "4f"), ("10f", "12f"))
+
+    assert room.shares == sorted(room.shares)
+    assert room.shares[-1] == 1
+
+
+def test_sound_alone_has_nothing_to_trim(room):
+    """One line says so."""
+    media = film(room, frames=20).model_copy(update={"video": None})
+
+    with pytest.raises(BadInput, match="has no video"):
+        trimmed(room, media, ("0f", "5f"))
