@@ -69,6 +69,8 @@ class Frames:
         self._kept: OrderedDict[int, Picture] = OrderedDict()
         self._running: Iterator[tuple[int, VideoFrame]] | None = None
         self._next = 0
+        context = self._stream.codec_context
+        self._capacity = max(2, KEPT_BYTES // max(1, context.width * context.height * 3 // 2))
 
     def __enter__(self) -> Frames:
         return self
@@ -126,10 +128,10 @@ class Frames:
         """Give a frame by its number; `all` must have run before."""
         if number in self._kept:
             return self._kept[number]
-        if self._running is None or number < self._next:
-            capacity = max(2, KEPT_BYTES // (self._stream.codec_context.width * self._stream.codec_context.height * 2))
-            self._restart(max(0, number - capacity + 1) if self._running is not None else number)
-            self._capacity = capacity
+        if self._running is None:
+            self._restart(number)
+        elif number < self._next:
+            self._restart(max(0, number - self._capacity + 1))
         assert self._running is not None
         for index, frame in self._running:
             self._next = index + 1

@@ -22,9 +22,9 @@ UPPER = (-0.90, -0.45, 0.90, 0.35)
 """Left, top, right, bottom of the two patches in units, from the point between the eyes."""
 CHROMA_OFF, LIGHT_OFF = 10.0, 38.0
 """Lab distances (8-bit scale) beyond which a pixel is another thing."""
-RING_FACTOR, COVERED_AT = 2.5, 0.25
-SAMPLE = 60
-"""Frames of which the median is taken."""
+RING_FACTOR, COVERED_AT = 2.5, 0.30
+ROUNDS, ALIKE_SHARE, SAMPLE = 3, 0.3, 60
+"""How often the median is taken anew, of which share of the frames, and of how many of them at most (about)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,24 +48,35 @@ def covered(glances: Sequence[Glance | None]) -> NDArray[np.bool_]:
 
 
 def cover_scores(glances: Sequence[Glance | None]) -> NDArray[np.float64]:
-    """Score each frame: about 0.1 clear, above 0.25 covered; 0 without a face.
+    """Score each frame: about 0.1 clear, above 0.3 covered; 0 without a face.
 
-    The clip's own median is the measure, so a face that is covered for most of the clip counts as clear.
+    The measure is the clip's own face: the median of all frames at first, then of those that are nearest to it, so
+    that a hand in half of the frames does not blur it. A face that is covered alike all through counts as clear.
     """
-    seen = [one for one in glances if one is not None]
-    if not seen:
-        return np.zeros(len(glances))
-    usual_rgb = np.median(np.stack([one.upper_rgb for one in seen]), axis=0)
-    step = max(1, len(seen) // SAMPLE)
-    usual = np.median(np.stack([_balanced_lab(one, usual_rgb) for one in seen[::step]]), axis=0)
-    lips, ring = _zones()
+    seen = [number for number, one in enumerate(glances) if one is not None]
     scores = np.zeros(len(glances))
-    for number, one in enumerate(glances):
-        if one is not None:
-            off = np.abs(_balanced_lab(one, usual_rgb) - usual)
-            bad = (np.hypot(off[..., 1], off[..., 2]) > CHROMA_OFF) | (off[..., 0] > LIGHT_OFF)
-            scores[number] = max(RING_FACTOR * float(bad[ring].mean()), float(bad[lips].mean()))
+    if not seen:
+        return scores
+    usual_rgb = np.median(np.stack([one.upper_rgb for one in glances if one is not None]), axis=0)
+    looks = np.stack([_balanced_lab(one, usual_rgb) for one in glances if one is not None])
+    alike = np.arange(len(looks))
+    for _ in range(ROUNDS):
+        usual = np.median(looks[alike[:: max(1, len(alike) // SAMPLE)]], axis=0)
+        own = _off_share(looks, usual)
+        alike = np.sort(np.argsort(own, kind="stable")[: max(3, int(len(looks) * ALIKE_SHARE))])
+    scores[seen] = own
     return scores
+
+
+def _off_share(looks: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Tell how much of each lower face is another thing: of the talking area, or more strictly of the skin around."""
+    lips, ring = _zones()
+    shares = np.zeros(len(looks))
+    for number, look in enumerate(looks):
+        off = np.abs(look - usual)
+        bad = (np.hypot(off[..., 1], off[..., 2]) > CHROMA_OFF) | (off[..., 0] > LIGHT_OFF)
+        shares[number] = max(RING_FACTOR * float(bad[ring].mean()), float(bad[lips].mean()))
+    return shares
 
 
 def _zones() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -39,7 +39,7 @@ def own_speech(
     picture runs as it was, with a mouth that moves.
     """
     heard = speech(sound.mono(), sound.rate, len(layout.frames), fps)
-    as_it_was = all(number == shown for number, shown in enumerate(layout.frames[: len(line)]))
+    as_it_was = layout.frames == tuple(range(min(len(line), len(layout.frames))))
     if not as_it_was or own_voice is False:
         return heard
     numbers = [number for number, points in enumerate(line[: len(layout.frames)]) if points is not None]

@@ -17,9 +17,8 @@ FORGOTTEN_FRAMES = 25
 """After so many frames without it a face is not looked for where it was."""
 LONGEST_GAP_S = 0.12
 """A face that is lost for less is taken to have moved evenly."""
-STAND_IN_SHARE, STAND_IN_FREE = 0.5, 0.8
-"""Where the chosen face is gone, another takes its place if it is at least this large, as a share of its size, and
-is seen at other times than it for at least this share: the same person found again, or the next shot."""
+STAND_IN_FREE, FOUND_AGAIN_UNITS = 0.8, 2.5
+"""A lost face is found again where a track is seen at other times for this share of it, and this near."""
 TWICE_UNITS = 0.5
 """Two faces of one frame that are this near to each other are one, found twice."""
 
@@ -92,15 +91,30 @@ def _nearest(tracks: Sequence[Track], taken: set[int], number: int, points: Poin
 
 
 def follow(chosen: Track, others: Sequence[Track], frames: int) -> list[Points | None]:
-    """Give the chosen face for each frame; where it is gone, the largest other face of about its size."""
+    """Give the chosen face for each frame; where it was lost and found again as another track, that one.
+
+    The same face is of about the same size and near to where the chosen one was seen last or next. What is seen at
+    another place after a cut is another person, for all that can be told, and is left alone.
+    """
     line: list[Points | None] = [chosen.points.get(number) for number in range(frames)]
     for track in sorted(others, key=lambda other: -other.size):
         free = [number for number in track.points if line[number] is None]
-        apart = len(free) >= STAND_IN_FREE * len(track.points)
-        if track is not chosen and apart and track.unit_px >= STAND_IN_SHARE * chosen.unit_px:
+        if track is not chosen and len(free) >= STAND_IN_FREE * len(track.points) and _same_face(line, track):
             for number in free:
                 line[number] = track.points[number]
     return line
+
+
+def _same_face(line: Sequence[Points | None], track: Track) -> bool:
+    seen = [number for number, points in enumerate(line) if points is not None]
+    pairs = ((abs(mine - theirs), mine, theirs) for mine in seen for theirs in (min(track.points), track.last_frame))
+    _, mine, theirs = min(pairs)
+    own, other = line[mine], track.points[theirs]
+    if own is None:
+        return False
+    unit_px = FaceFrame(own).unit_px
+    apart = float(np.linalg.norm((own - other)[:, :2].mean(0)))
+    return apart < FOUND_AGAIN_UNITS * unit_px and 0.6 < FaceFrame(other).unit_px / unit_px < 1.6
 
 
 def bridge(line: Sequence[Points | None], fps: float) -> list[Points | None]:
