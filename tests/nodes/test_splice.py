@@ -1,0 +1,57 @@
+"""The node splice: which takes count, and what the film says of itself."""
+
+from __future__ import annotations
+
+import pytest
+from made import frame_number
+from takes import OTHER, film, numbered_take, segment, shown
+
+from react1.nodes.splice import Splice, SpliceParams
+from react1.pipeline.errors import PresetError
+
+
+def test_the_film_tells_how_it_was_made(room):
+    """The result is probed anew, keeps the container, and carries the figures."""
+    media = film(room, frames=20, gop=4)
+    take = numbered_take(room, segment(media, 5, 7))
+
+    made = Splice().run(room, SpliceParams(), media, [take])
+
+    assert made.file.suffix == media.file.suffix
+    assert made.video.timestamps == media.video.timestamps
+    assert made.figures["splice"]["way"] == "exact"
+    assert made.figures["splice"]["copied_packets"] + made.figures["splice"]["encoded_packets"] == 20
+
+
+def test_a_take_that_kept_its_original_changes_nothing(room):
+    """Only the take that was done is spliced; with none of them the film is the source."""
+    media = film(room, frames=20, gop=4, tracks=0)
+    done = numbered_take(room, segment(media, 5, 7))
+    failed = numbered_take(room, segment(media, 12, 14)).model_copy(update={"status": "original"})
+
+    made = Splice().run(room, SpliceParams(), media, [done, failed])
+    none = Splice().run(room, SpliceParams(), media, [failed])
+
+    numbers = [frame_number(luma) for _, luma in shown(room.path(made.file))]
+    assert numbers == [n + OTHER if n in (5, 6) else n for n in range(20)]
+    assert none.file == media.file and none.figures["splice"]["way"] == "untouched"
+
+
+def test_a_take_that_is_not_on_the_grid_is_refused(room):
+    """The message says what to put before splice."""
+    media = film(room, frames=10, tracks=0)
+    loose = numbered_take(room, segment(media, 5, 7)).model_copy(update={"conformed": False})
+
+    with pytest.raises(PresetError, match="conform"):
+        Splice().run(room, SpliceParams(), media, [loose])
+
+
+def test_the_source_is_never_written_to(room):
+    """Its bytes are the same before and after."""
+    media = film(room, frames=20, gop=4, audio_codec="aac")
+    path = room.path(media.file)
+    before = path.read_bytes()
+
+    Splice().run(room, SpliceParams(), media, [numbered_take(room, segment(media, 5, 7))])
+
+    assert path.read_bytes() == before

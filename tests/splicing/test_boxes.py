@@ -1,0 +1,76 @@
+"""MP4 boxes and H.264 headers: what is read is written back byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+from takes import film, packets
+
+from react1.pipeline.splicing import h264, tables
+from react1.pipeline.splicing.boxes import Unsuited, parse, read_moov
+from react1.pipeline.splicing.surgery import track_of
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_an_index_is_written_back_byte_for_byte(room, suffix):
+    """Parsing and spelling a moov changes nothing."""
+    media = film(room, suffix, audio_codec="aac", timecode="01:00:00:00")
+    path = room.path(media.file)
+    tops, moov = read_moov(path)
+    top = next(top for top in tops if top.kind == b"moov")
+
+    assert moov.write() == path.read_bytes()[top.offset : top.offset + top.size_bytes]
+
+
+def test_the_tables_lead_to_every_packet(room):
+    """Offset, size and times of each sample are those that a demuxer gives."""
+    media = film(room, frames=20, audio_codec="aac")
+    path = room.path(media.file)
+    found = tables.samples(track_of(read_moov(path)[1], b"vide"))
+    data = path.read_bytes()
+
+    listed = packets(path)
+
+    assert [data[at : at + size] for at, size in zip(found.offsets, found.sizes, strict=True)] == [p[2] for p in listed]
+    shift = listed[0][0] - int(found.pts[0])
+    assert [int(pts) + shift for pts in found.pts] == [p[0] for p in listed]
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\7free", b"\0\0\0\x20moov\0\0\0\0", b"\0\0\1\0free1234"])
+def test_a_box_that_does_not_fit_is_a_reason_for_another_way(data):
+    """Broken sizes are told, not followed."""
+    with pytest.raises(Unsuited):
+        parse(data)
+
+
+def test_a_file_that_is_no_mp4_is_unsuited(tmp_path):
+    """Text has no index."""
+    path = tmp_path / "text.mp4"
+    path.write_text("this is not a film, but it is long enough to be read")
+
+    with pytest.raises(Unsuited):
+        read_moov(path)
+
+
+def test_an_avcc_is_written_back_and_takes_a_second_set(room):
+    """The head, the sets and the High profile's tail keep their bytes; a second set stands after the first."""
+    media = film(room, frames=3, tracks=0)
+    stsd = tables.stbl(track_of(read_moov(room.path(media.file))[1], b"vide")).at(b"stsd").body
+    body = next(box.body for box in parse(stsd[8 + 86 :]) if box.kind == b"avcC")
+
+    config = h264.read_config(body)
+    both = config.with_sets((b"\x67new",), (b"\x68new",))
+
+    assert config.write() == body
+    assert h264.used_ids(config) == {0}
+    assert h264.read_config(both.write()) == both
+    assert both.sps == (*config.sps, b"\x67new")
+
+
+def test_the_encoder_s_note_is_read(room):
+    """x264 tells its options in the first picture; other bytes tell nothing."""
+    media = film(room, frames=3, tracks=0)
+    first = packets(room.path(media.file))[0][2]
+
+    assert h264.x264_options(first)["rc"] == "crf"
+    assert h264.picture_kind(first) == h264.IDR
+    assert h264.x264_options(b"nothing of the kind") == {}

@@ -1,0 +1,202 @@
+"""A spliced film against its source, as numbers: frames, times, packets, samples."""
+
+from __future__ import annotations
+
+import wave
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from made import frame_number, read_sound
+from takes import OTHER, film, numbered_take, packets, segment, shown
+
+from react1.pipeline.errors import BadInput
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import film as splicing
+
+
+def spliced(room, media, *spans, **edit):
+    takes = [numbered_take(room, segment(media, start, end, head=1 if start else 0, **edit)) for start, end in spans]
+    made = splicing.splice(room, ffmpeg_path(), media, takes)
+    return made, room.path(media.file)
+
+
+def numbers(path):
+    return [frame_number(luma) for _, luma in shown(path)]
+
+
+def expected(count, *spans):
+    inside = {n for start, end in spans for n in range(start, end)}
+    return [n + OTHER if n in inside else n for n in range(count)]
+
+
+def times(listed):
+    """All pts, rising, and all dts in order."""
+    return sorted(pts for pts, _, _ in listed), [dts for _, dts, _ in listed]
+
+
+SHAPES = {
+    "closed groups": {},
+    "one keyframe": {"gop": 250},
+    "all intra": {"gop": 1, "bframes": 0},
+    "no reordering": {"bframes": 0},
+    "deep pyramid": {"bframes": 4, "options": {"x264-params": "b-pyramid=normal:open-gop=0"}},
+    "ten bits": {"pix_fmt": "yuv420p10le"},
+    "late picture": {"start_s": Fraction(1, 2)},
+    "23.976": {"rate": Fraction(24000, 1001)},
+    "variable rate": {"frames": 12, "pts": tuple(np.cumsum([0, 512, 300, 900, 512, 77, 2000, 512, 512, 640, 33, 512]))},
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_only_the_edit_and_its_partial_group_are_coded_anew(room, shape, suffix):
+    """Frames, times and every other packet are the source's; the edit shows the take."""
+    media = film(room, suffix, audio_codec="aac", **{"gop": 4, "frames": 30, **SHAPES[shape]})
+    span = (5, 8)
+
+    made, source = spliced(room, media, span)
+
+    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert numbers(made.path) == expected(media.video.frame_count, span)
+    before, after = packets(source), packets(made.path)
+    assert times(after) == times(before)
+    same = sum(one == other for one, other in zip(before, after, strict=True))
+    assert same >= made.figures["copied_packets"] > 0
+    assert packets(made.path, "audio") == packets(source, "audio")
+
+
+@pytest.mark.parametrize("span", [(0, 1), (0, 30), (7, 8), (8, 9), (12, 30), (29, 30), (3, 13)])
+def test_any_place_of_the_edit(room, span):
+    """At the start, at the end, on a keyframe, over several, the whole film: always the same frames and times."""
+    media = film(room, gop=4, frames=30, tracks=0)
+
+    made, source = spliced(room, media, span)
+
+    assert numbers(made.path) == expected(30, span)
+    assert times(packets(made.path)) == times(packets(source))
+
+
+def test_several_takes_in_one_pass(room):
+    """Two near edits share a window, a far one has its own."""
+    media = film(room, gop=4, frames=40, tracks=0)
+    spans = ((1, 2), (3, 6), (20, 22))
+
+    made, _ = spliced(room, media, *spans)
+
+    assert numbers(made.path) == expected(40, *spans)
+    assert made.figures["windows"] == 2
+
+
+@pytest.mark.parametrize(
+    ("suffix", "changes"),
+    [
+        (".mp4", {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}}),
+        (".mov", {"codec": "mjpeg", "pix_fmt": "yuvj420p"}),
+        (".mov", {"codec": "prores_ks", "pix_fmt": "yuv422p10le"}),
+        (".mkv", {"audio_codec": "aac"}),
+        (".ts", {"audio_codec": "aac"}),
+        (".mpg", {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
+        (".webm", {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}),
+    ],
+)
+def test_what_cannot_be_exact_is_coded_anew_and_said(room, suffix, changes):
+    """Other codecs and containers: all frames and times, the sound packet for packet, and the reason told."""
+    media = film(room, suffix, frames=20, **changes)
+
+    made, source = spliced(room, media, (5, 9))
+
+    assert made.figures["way"] == "reencoded-picture"
+    assert made.figures["reason"] and any(made.figures["reason"] in said for said in made.said)
+    assert numbers(made.path) == expected(20, (5, 9))
+    assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(source)]
+    assert [p[2] for p in packets(made.path, "audio")] == [p[2] for p in packets(source, "audio")]
+
+
+def test_open_groups_resume_at_no_picture_that_is_not_idr(room):
+    """Without an IDR after the edit the tail is coded anew to the end, and still every frame is there."""
+    media = film(room, frames=30, gop=6, tracks=0, options={"x264-params": "open-gop=1:bframes=2"})
+
+    made, _ = spliced(room, media, (10, 12))
+
+    assert numbers(made.path) == expected(30, (10, 12))
+
+
+def test_rotation_timecode_and_every_track_are_kept(room):
+    """Two sound tracks, a timecode track, a display matrix and colours come out as they went in."""
+    media = film(
+        room, ".mov", tracks=2, timecode="01:00:00:00", rotation_deg=90, colour=(1, 1, 1, 1), sar=Fraction(4, 3)
+    )
+
+    made, source = spliced(room, media, (5, 9))
+
+    assert made.said == ()
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert [s.type for s in one.streams] == [s.type for s in other.streams]
+        assert [s.metadata for s in one.streams] == [s.metadata for s in other.streams]
+        assert next(one.decode(video=0)).rotation == next(other.decode(video=0)).rotation == -90
+        pictures = one.streams.video[0].codec_context, other.streams.video[0].codec_context
+        assert pictures[0].sample_aspect_ratio == pictures[1].sample_aspect_ratio
+        assert pictures[0].color_primaries == pictures[1].color_primaries
+    for place in (0, 1):
+        assert packets(made.path, "audio", place) == packets(source, "audio", place)
+
+
+def a_line(room, hz=1000, seconds=0.2):
+    path = room.new("line.wav")
+    tone = np.sin(np.arange(int(48000 * seconds)) / 48000 * 2 * np.pi * hz) * 12000
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(48000)
+        out.writeframes(tone.astype("<i2").tobytes())
+    return room.keep(path)
+
+
+def test_a_new_line_changes_only_its_own_packets(room):
+    """AAC: samples outside the span and its margin are the source's, the second track is untouched."""
+    media = film(room, audio_codec="aac", tracks=2, frames=75)
+
+    made, source = spliced(room, media, (25, 35), audio=a_line(room))
+
+    assert made.figures["sound_way"] == "packets"
+    was, rate = read_sound(source)
+    came, _ = read_sound(made.path)
+    assert was.shape == came.shape
+    changed = np.flatnonzero(np.abs(was - came).max(0) > 1e-4) / rate
+    assert 1.0 - 0.1 < changed[0] <= 1.01 and 1.19 < changed[-1] < 1.4 + 0.1
+    assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
+
+
+def test_a_new_line_in_pcm_is_exact_to_the_sample(room):
+    """PCM: not one sample outside the span differs, and inside the line stands at the in point."""
+    media = film(room, ".mov", audio_codec="pcm_s16le", frames=50)
+
+    made, source = spliced(room, media, (25, 30), audio=a_line(room))
+
+    was, came = read_sound(source)[0], read_sound(made.path)[0]
+    assert was.shape == came.shape
+    changed = np.flatnonzero(np.abs(was - came).max(0) > 0)
+    assert 48000 <= changed[0] < 48100 and 57500 < changed[-1] < 57600
+    line = np.sin((np.arange(4800) + 2400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
+    line /= np.sqrt(2)  # one channel becomes two of the same loudness
+    assert np.abs(came[0, 50400:55200] - line).max() < 0.01
+
+
+def test_a_take_that_is_too_short_gives_no_film(room):
+    """A take without enough frames ends in an error, never in a film with other frames."""
+    media = film(room, frames=20, tracks=0)
+    take = numbered_take(room, segment(media, 5, 9))
+    longer = take.model_copy(update={"segment": segment(media, 5, 12)})
+
+    with pytest.raises(Exception, match="too few frames"):
+        splicing.splice(room, ffmpeg_path(), media, [longer])
+
+
+def test_a_film_without_picture_is_refused(room):
+    """There is nothing to splice into."""
+    media = film(room, tracks=1).model_copy(update={"video": None})
+
+    with pytest.raises(BadInput, match="no picture"):
+        splicing.splice(room, ffmpeg_path(), media, [])

@@ -1,0 +1,129 @@
+"""The checks before a film may have its name: each fault is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from takes import film, numbered_take, packets, segment
+
+from react1.pipeline.errors import ToolFailed
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.boxes import Unsuited
+from react1.pipeline.splicing.verify import Contents, Packet, Track, compare
+
+
+def contents(pictures=5, sounds=((1, 2, 3),), tags=None, chapters=()):
+    base = Fraction(1, 25)
+    video = Track("video", "h264", {}, base, [Packet(n, n, bytes([n])) for n in range(pictures)])
+    audio = [
+        Track("audio", "aac", {"language": "eng"}, base, [Packet(n, n, bytes([b])) for n, b in enumerate(one)])
+        for one in sounds
+    ]
+    return Contents([video, *audio], tags or {}, list(chapters), 0)
+
+
+def verdict(made, new_sound=False, untouched=None, source=None):
+    return compare(source or contents(), made, new_sound=new_sound, untouched=untouched)
+
+
+def test_the_same_film_passes():
+    """Nothing is lost and nothing is wrong."""
+    found = verdict(contents(), untouched=lambda pts: True)
+
+    assert found.fault == "" and found.lost == () and found.figures["untouched_identical"]
+
+
+@pytest.mark.parametrize(
+    ("made", "fault"),
+    [
+        (contents(pictures=4), "frames_equal"),
+        (contents(sounds=((1, 2, 4),)), "sound_identical"),
+        (contents(sounds=()), "sound_identical"),
+    ],
+)
+def test_a_lost_frame_and_changed_sound_are_faults(made, fault):
+    """A frame less, one other sound packet, a missing track."""
+    assert fault in verdict(made).fault
+
+
+def test_a_shifted_frame_is_a_fault():
+    """One time that differs by one tick."""
+    made = contents()
+    made.tracks[0].packets[3] = replace(made.tracks[0].packets[3], pts=30)
+
+    assert "timestamps_equal" in verdict(made).fault
+
+
+def test_a_changed_packet_outside_the_edit_is_a_fault():
+    """The same change inside the edit is none."""
+    made = contents()
+    made.tracks[0].packets[3] = replace(made.tracks[0].packets[3], digest=b"other")
+
+    assert "untouched_identical" in verdict(made, untouched=lambda pts: True).fault
+    assert verdict(made, untouched=lambda pts: pts != 3).fault == ""
+
+
+def test_a_new_line_may_change_the_first_sound_track_only():
+    """The second track must stay."""
+    source = contents(sounds=((1, 2), (3, 4)))
+
+    assert verdict(contents(sounds=((9, 9), (3, 4))), new_sound=True, source=source).fault == ""
+    assert verdict(contents(sounds=((1, 2), (9, 9))), new_sound=True, source=source).fault
+
+
+def test_lost_tags_and_chapters_are_named():
+    """They are no fault, but they are said."""
+    source = contents(tags={"title": "A"}, chapters=[(0, 1, "one")])
+
+    assert verdict(contents(), source=source).lost == ("tag title", "chapters")
+
+
+def test_a_film_that_fails_its_check_gives_way_to_the_next_way(room, monkeypatch):
+    """The exact way's result is dropped when its seams decode to other pictures, and the reason is said."""
+    media = film(room, frames=20, gop=4, tracks=0)
+    take = numbered_take(room, segment(media, 5, 7))
+    monkeypatch.setattr(
+        splicing.verify, "pictures_differ", lambda *_: "the untouched frame at 9 decodes to another picture"
+    )
+
+    made = splicing.splice(room, ffmpeg_path(), media, [take])
+
+    assert made.figures["way"] == "reencoded-picture"
+    assert "another picture" in made.said[0]
+    assert len(packets(made.path)) == 20
+
+
+def test_no_film_is_kept_when_every_way_fails(room, monkeypatch):
+    """The reasons of all ways stand in the error."""
+    media = film(room, frames=10, tracks=0)
+    take = numbered_take(room, segment(media, 5, 7))
+
+    def refuse(job):
+        raise Unsuited("because")
+
+    for way in ("_exact", "_boxed", "_remuxed"):
+        monkeypatch.setattr(splicing, way, refuse)
+
+    with pytest.raises(ToolFailed, match="because; because; because"):
+        splicing.splice(room, ffmpeg_path(), media, [take])
+
+
+def test_a_decoder_s_complaint_is_a_fault(room, monkeypatch):
+    """What the strict decoder says of the source already is no fault of the splice."""
+    media = film(room, frames=10, gop=4, tracks=0)
+    take = numbered_take(room, segment(media, 5, 7))
+    said = {"n": 0}
+
+    def complain(call, ffmpeg, path, stream, span):
+        said["n"] += 1
+        return ["[h264 @] error"] if path != room.path(media.file) else []
+
+    monkeypatch.setattr(splicing.verify, "strict_errors", complain)
+    with pytest.raises(ToolFailed, match="strict decode says"):
+        splicing.splice(room, ffmpeg_path(), media, [take])
+
+    monkeypatch.setattr(splicing.verify, "strict_errors", lambda *_: ["[h264 @] error"])
+    assert splicing.splice(room, ffmpeg_path(), media, [take]).figures["way"] == "exact"

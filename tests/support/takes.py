@@ -1,0 +1,130 @@
+"""Films in a room, and takes of them whose every frame can be told from the film's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+from made import make_clip, picture
+
+from react1.pipeline.edit import Edit
+from react1.pipeline.kinds import Media, Segment, Take
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing.frames import decoded
+from react1.pipeline.splicing.planes import frame_of, planes
+
+OTHER = 1000
+"""A take's frame for film frame n shows the number n + OTHER."""
+
+
+def film(room, suffix=".mp4", **changes) -> Media:
+    """Make a clip and put it into the room."""
+    path = make_clip(room.new(f"film{suffix}"), **changes)
+    file = room.keep(path)
+    return probe(room.path(file), file)
+
+
+def segment(media: Media, start: int, end: int, head: int = 0, tail: int = 0, **edit) -> Segment:
+    """Place a segment on a film; its own file is the film's."""
+    asked = Edit.model_validate({"in": f"{start}f", "out": f"{end}f", **edit})
+    held = tuple(range(start - head, end + tail))
+    return Segment(
+        name=f"s{start}",
+        source=media,
+        edit=asked,
+        start_frame=start,
+        end_frame=end,
+        head_frames=head,
+        tail_frames=tail,
+        media=media,
+        frames=held,
+    )
+
+
+def numbered_take(room, placed: Segment) -> Take:
+    """Make a conformed take that shows the numbers of its frames, plus OTHER."""
+    video = placed.source.video
+    path = room.new("take.mkv")
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = (
+            video.width_px,
+            video.height_px,
+            video.pix_fmt.replace("yuvj", "yuv"),
+        )
+        for at, number in enumerate(placed.frames):
+            out.mux(stream.encode(_frame(number + OTHER, video, at)))
+        out.mux(stream.encode(None))
+    file = room.keep(path)
+    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
+
+
+def _frame(number: int, video, at: int) -> av.VideoFrame:
+    deep = video.bit_depth > 8
+    frame = av.VideoFrame(video.width_px, video.height_px, video.pix_fmt.replace("yuvj", "yuv"))
+    luma = picture(number, (video.width_px, video.height_px))
+    for plane, level in zip(frame.planes, (luma, 128, 128), strict=True):
+        rows = np.zeros((plane.height, plane.line_size // (2 if deep else 1)), np.uint16 if deep else np.uint8)
+        rows[:, : plane.width] = level
+        plane.update((rows << (video.bit_depth - 8)).tobytes())
+    frame.pts = at
+    return frame
+
+
+def packets(path: Path, kind: str = "video", place: int = 0) -> list[tuple[int, int, bytes]]:
+    """List (pts, dts, bytes) of one stream."""
+    with av.open(str(path)) as container:
+        stream = [s for s in container.streams if s.type == kind][place]
+        return [(p.pts, p.dts, bytes(p)) for p in container.demux(stream) if p.size]
+
+
+def shown(path: Path, place: int = 0) -> list[tuple[int, np.ndarray]]:
+    """List (pts, luma) of all frames."""
+    with av.open(str(path)) as container:
+        frames = container.decode(container.streams.video[place])
+        return [(frame.pts, frame.to_ndarray(format="gray")) for frame in frames]
+
+
+BOX = (0.4, 0.6)
+"""The part of each side, in the middle, that an edited take changes."""
+
+
+def edited_take(room, placed: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0)) -> Take:
+    """Make a take as a provider gives it: what was sent, with a flat box in the middle, coded at crf 10.
+
+    `order` are the frames sent that the take shows, `levels` the gain and offset of its luma.
+    """
+    video = placed.media.video
+    path = room.new("given.mp4")
+    sent = [frame.to_ndarray() for frame in decoded(room.path(placed.media.file), video.index)]
+    width, height = size or (video.width_px, video.height_px)
+    with av.open(str(path), "w") as out:
+        options = {"crf": "10", "preset": "veryfast"}
+        stream = out.add_stream("libx264", rate=rate or video.rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height + extra_lines, "yuv420p"
+        for at, number in enumerate(order if order is not None else range(len(sent))):
+            frame = av.VideoFrame.from_ndarray(_edited(sent[number], video, levels), format="yuv420p")
+            frame = frame.reformat(width, height)
+            if extra_lines:
+                frame = frame_of([_longer(part, height) for part in planes(frame)], "yuv420p")
+            frame.pts = at
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    file = room.keep(path)
+    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={})
+
+
+def _edited(sheet: np.ndarray, video, levels) -> np.ndarray:
+    low, high = BOX
+    made = sheet.copy()
+    rows = slice(int(video.height_px * low), int(video.height_px * high))
+    columns = slice(int(video.width_px * low), int(video.width_px * high))
+    made[rows, columns] = 160
+    luma = made[: video.height_px].astype(float) * levels[0] + levels[1]
+    made[: video.height_px] = np.clip(luma.round(), 0, 255)
+    return made
+
+
+def _longer(part: np.ndarray, height: int) -> np.ndarray:
+    return np.pad(part, ((0, 8 if part.shape[0] == height else 4), (0, 0)), mode="edge")
