@@ -7,7 +7,7 @@ import wave
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -69,7 +69,8 @@ def _feather() -> NDArray[np.float32]:
 def _pictures(path: Path) -> Iterator[Picture]:
     import av
 
-    with av.open(str(path)) as container:
+    opened = cast("Any", av.open(str(path)))
+    with opened as container:
         container.streams.video[0].thread_type = "AUTO"
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24", src_colorspace=1, src_color_range=1, dst_color_range=2)

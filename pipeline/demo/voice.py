@@ -74,7 +74,8 @@ def _smooth(row: Samples, span_s: float) -> Samples:
     width = max(3, round(span_s * _CONTROL_HZ) | 1)
     window = np.hanning(width + 2)[1:-1]
     padded = np.pad(row, width // 2, mode="edge")
-    return np.convolve(padded, window / window.sum(), "valid")
+    smooth: Samples = np.convolve(padded, window / window.sum(), "valid")
+    return smooth
 
 
 def _to_samples(row: Samples, count: int) -> Samples:

@@ -6,6 +6,7 @@ Gives   plain JSON values: frames as integers, rates and seconds as exact text (
 
 from __future__ import annotations
 
+import contextlib
 import math
 from fractions import Fraction
 from typing import Any
@@ -116,13 +117,14 @@ def seconds_at(media: Media, frame: int) -> Fraction:
 
 
 def moment(media: Media, frame: int) -> dict[str, str]:
-    """Give a frame's place as clock text and, where the film carries one, as timecode."""
+    """Give a frame's place as clock text and, where the film carries one that exists at its rate, as timecode."""
     place = {"clock": clock_text(max(Fraction(0), seconds_at(media, frame)))}
     if media.start_timecode and media.video is not None:
-        first = parse_time(media.start_timecode)
-        if isinstance(first, Timecode):
-            count = timecode_to_frames(first, media.video.rate) + frame
-            place["timecode"] = str(frames_to_timecode(count, media.video.rate, drop=first.drop))
+        with contextlib.suppress(ValueError):
+            first = parse_time(media.start_timecode)
+            if isinstance(first, Timecode):
+                count = timecode_to_frames(first, media.video.rate) + frame
+                place["timecode"] = str(frames_to_timecode(count, media.video.rate, drop=first.drop))
     return place
 
 

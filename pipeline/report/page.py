@@ -21,6 +21,8 @@ from .sides import Find, Showing, show
 
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TICKS = 10
+_LAST_TICK = Fraction(95, 100)
+"""Share of the length after which a tick has no room for its label."""
 
 
 def render_page(record: Record, told: Json, find: Find, progress: Callable[[float], None]) -> str:
@@ -30,7 +32,7 @@ def render_page(record: Record, told: Json, find: Find, progress: Callable[[floa
     loader = jinja2.FunctionLoader(_own_file)
     make = partial(jinja2.Environment, loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment = make(trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"bytes": spell_bytes, "seconds": spell_seconds, "figure": spell_figure}
+    environment.filters |= {"bytes": spell_bytes, "seconds": spell_seconds, "figure": spell_figure, "rate": spell_rate}
     script, style = _own_file("player.js"), _own_file("page.css")
     return environment.get_template("template.html").render(
         told=told,
@@ -99,7 +101,11 @@ def timeline(record: Record, told: Json) -> Json | None:
 def _ticks(length: Fraction) -> list[Json]:
     step = next((step for step in _TICKS if length / step <= _MOST_TICKS), max(1, round(length / _MOST_TICKS)))
     marks = range(0, int(length) + 1, step)
-    return [{"left": round(float(100 * at / length), 4), "text": _short_clock(at)} for at in marks if length]
+    return [
+        {"left": round(float(100 * at / length), 4), "text": _short_clock(at)}
+        for at in marks
+        if at < length * _LAST_TICK
+    ]
 
 
 def _short_clock(seconds: int) -> str:
@@ -132,6 +138,11 @@ def spell_seconds(seconds: float) -> str:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def spell_rate(rate: str) -> str:
+    """Spell an exact rate such as 30000/1001 as a reader says it, 29.97."""
+    return f"{float(Fraction(rate)):.3f}".rstrip("0").rstrip(".")
 
 
 def spell_figure(value: Any) -> str:

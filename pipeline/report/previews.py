@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,8 @@ def track(path: Path, media: Media) -> Iterator[Any]:
     """Decode a film's first sound track, on a clock that begins where a player's does."""
     import av
 
-    with av.open(str(path)) as container:
+    opened = cast("Any", av.open(str(path)))
+    with opened as container:
         resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ)
         for frame in container.decode(container.streams[media.audio[0].index]):
             for piece in resampler.resample(frame):

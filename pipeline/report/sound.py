@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,8 @@ def sound_of(path: Path, media: Media, start_s: Fraction, end_s: Fraction) -> ND
     count = round((end_s - start_s) * SOUND_HZ)
     laid = np.zeros((2, count), np.float32)
     try:
-        with av.open(str(path)) as container:
+        opened = cast("Any", av.open(str(path)))
+        with opened as container:
             stream = container.streams[media.audio[0].index]
             container.seek(max(0, int((start_s - _HEADROOM_S) * av.time_base)), backward=True)
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ)

@@ -10,6 +10,7 @@ Raises  PresetError when the function is not allowed; ToolFailed when it fails; 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _write(room: Room, function: str, clip: Any, path: Path, media: Media, made:
     with LosslessWriter(made, path, media) as writer:
         for index, frame in frames(path, video):
             given = turn_upright(rgb(frame, video), video)
-            new = _called(function, lambda index=index: picture_at(clip, index, video.rate))
+            new = _called(function, partial(picture_at, clip, index, video.rate))
             if new.shape != given.shape:
                 raise BadInput(f"script {function} gave back frame {index} as {new.shape}, not {given.shape}")
             if np.array_equal(new, given):

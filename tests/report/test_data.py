@@ -32,6 +32,13 @@ def test_a_film_with_a_start_timecode_is_told_in_timecode(source):
     assert moment(marked, 31) == {"clock": "00:00:01.240", "timecode": "01:00:01:06"}
 
 
+def test_a_start_timecode_that_cannot_be_is_left_out(source):
+    """Real files carry drop-frame at 25 frames/s; the clock is told all the same."""
+    marked = source.model_copy(update={"start_timecode": "04:25:50;00"})
+
+    assert moment(marked, 31) == {"clock": "00:00:01.240"}
+
+
 def test_the_end_of_a_film_has_a_moment_too(source):
     """A segment may end with the film."""
     assert moment(source, 50) == {"clock": "00:00:02.000"}
