@@ -80,7 +80,8 @@ def _smooth(row: Samples, span_s: float) -> Samples:
 
 def _to_samples(row: Samples, count: int) -> Samples:
     times = np.arange(count) * (_CONTROL_HZ / SAMPLE_RATE_HZ)
-    return np.interp(times, np.arange(len(row)), row)
+    held: Samples = np.interp(times, np.arange(len(row)), row)
+    return held
 
 
 def _voiced(tracks: Samples, count: int) -> Samples:

@@ -95,7 +95,7 @@ def track(path: Path, media: Media) -> Iterator[Any]:
 
     opened = cast("Any", av.open(str(path)))
     with opened as container:
-        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ)
+        resampler = cast("Any", av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ))
         for frame in container.decode(container.streams[media.audio[0].index]):
             for piece in resampler.resample(frame):
                 if piece.pts is None:

@@ -31,7 +31,7 @@ def sound_of(path: Path, media: Media, start_s: Fraction, end_s: Fraction) -> ND
         with opened as container:
             stream = container.streams[media.audio[0].index]
             container.seek(max(0, int((start_s - _HEADROOM_S) * av.time_base)), backward=True)
-            resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ)
+            resampler = cast("Any", av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ))
             for frame in container.decode(stream):
                 if frame.time is None or frame.pts is None:
                     continue
