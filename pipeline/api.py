@@ -8,6 +8,8 @@
         edits=[Edit(in_="00:00:12.400", out="00:00:15.800", prompt="happy", temperature=0.7)],
     )
     print(result.output, result.segments[0].request_id)
+
+Raises what the command line would exit with (errors.py).
 """
 
 from __future__ import annotations
@@ -74,9 +76,7 @@ def run(
     from .run.execute import Options, execute
 
     job = _job(what, edits, provider, out, inputs)
-    options = Options(
-        home_folder(home), replace=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent()
-    )
+    options = Options(home_folder(home), replace=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent())
     return _wait_for(lambda: asyncio.run(execute(job, options)))
 
 

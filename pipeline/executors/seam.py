@@ -109,7 +109,7 @@ def invoke(call: Call, store: Store, watch: Watch | None = None) -> Result:
 
 def node_class(fn: str) -> type[Node]:
     """Import a node by `package.module:Class`."""
-    module, name = fn.split(":")
+    module, name = fn.rsplit(":", 1)
     found: type[Node] = getattr(importlib.import_module(module), name)
     return found
 

@@ -77,7 +77,17 @@ def read_edit(text: str) -> dict[str, str] | None:
     return found if temperature is None else {**found, "temperature": temperature}
 
 
-def with_provider(tree: Tree, provider: str, base: Path) -> Tree:
-    """Set a step's `provider` to what the command line says."""
-    put = Tree(provider, Place("--provider", base))
+def with_provider(tree: Tree, provider: str, base: Path, step: str, problems: Problems) -> Tree:
+    """Set a step's `provider` to what the command line says; a preset that names its host keeps it.
+
+    A preset that is always local must not send anything because of an option.
+    """
+    place, pinned = Place("--provider", base), tree.members.get("provider")
+    if pinned is not None and pinned.plain not in ("auto", provider):
+        if provider != "auto":
+            problems.on(
+                place, (), f"step {step} always uses {pinned.plain!r}; leave the option out, or use another preset"
+            )
+        return tree
+    put = Tree(provider, place)
     return replace(tree, value={**tree.members, "provider": put})

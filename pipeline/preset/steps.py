@@ -17,7 +17,7 @@ from .recipe import RawStep, Recipe
 from .shape import absolute, at
 from .spans import check_edits
 from .substitute import substitute
-from .tree import Place, Problems, Tree
+from .tree import Problems, Tree
 
 
 def build_steps(
@@ -30,8 +30,6 @@ def build_steps(
 ) -> tuple[tuple[Step, ...], dict[str, Json]]:
     """Check and connect all steps; give them, and the parameters of each as they were written out, by step id."""
     known = [(raw, info) for raw in recipe.steps if (info := _info(raw, registry, problems)) is not None]
-    if provider is not None and not any("provider" in info.ports.params.model_fields for _, info in known):
-        problems.on(Place("--provider", base), (), f"no step of {recipe.name} has a choice of provider")
     checked: dict[str, tuple[NodeInfo, Params]] = {}
     plain: dict[str, Json] = {}
     for raw, info in known:
@@ -67,7 +65,7 @@ def _params_tree(
     model = info.ports.params
     tree = substitute(raw.params, inputs, problems)
     if provider is not None and "provider" in model.model_fields:
-        tree = with_provider(tree, provider, base)
+        tree = with_provider(tree, provider, base, raw.id, problems)
     tree = absolute(tree, model, problems)
     for key, child in tree.members.items():
         if at(model, (key, 0)) is Edit:

@@ -179,9 +179,7 @@ def _as_list(value: Value | list[Value]) -> list[Value]:
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
     """Give the failure that tells most: a fault of ours before one that the tree of errors knows."""
-    leaves: list[BaseException] = []
-    for failure in failures.exceptions:
-        leaves.append(_first(failure) if isinstance(failure, BaseExceptionGroup) else failure)
+    leaves = [_first(one) if isinstance(one, BaseExceptionGroup) else one for one in failures.exceptions]
     return next((leaf for leaf in leaves if not isinstance(leaf, React1Error)), leaves[0])
 
 

@@ -250,11 +250,16 @@ def test_a_name_that_no_file_can_have_is_told(desk, name):
     assert len(desk.job_problems(f"preset: {json.dumps(name)}\n")) == 1
 
 
-def test_a_provider_for_no_one_is_told(desk):
-    """An option without effect would be a wrong result in silence."""
-    desk.write("p.yaml", STEPS)
+def test_a_preset_that_names_its_host_is_not_sent_to_another(desk):
+    """What is always local must not cost money because of an option; `auto` leaves it alone."""
+    pinned = "  - trim: {edits: [{in: 1, out: 2}]}\n  - upload:\n  - react1: {provider: local}\n"
+    desk.write("p.yaml", STEPS + pinned)
 
-    assert desk.problems("p.yaml", provider="local") == ["--provider: no step of p has a choice of provider"]
+    assert desk.problems("p.yaml", provider="segmind") == [
+        "--provider: step react1 always uses 'local'; leave the option out, or use another preset"
+    ]
+    for provider in ("auto", "local"):
+        assert desk.load("p.yaml", provider=provider).steps[-1].params.provider == "local"
 
 
 @pytest.mark.parametrize("template", ["{sauce.stem}", "{source.steam}", "{source}", "{loud.stem}"])

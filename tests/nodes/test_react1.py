@@ -1,0 +1,80 @@
+"""The model's node: choices, the local host, and the handles that stay."""
+
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from react1.nodes.react1 import React1, React1Params
+from react1.nodes.trim import Trim, TrimParams
+from react1.nodes.upload import Upload, UploadParams
+from react1.pipeline.edit import Edit
+from react1.pipeline.media.probe import probe
+from react1.pipeline.providers.local import edited_frames
+from react1.pipeline.providers.request import React1Request, choose
+
+
+def test_an_edit_counts_before_the_step_and_the_step_before_the_api():
+    """What nobody says falls back to the documented default."""
+    edit = Edit(in_=1, out=2, prompt="sad", temperature=0.0)
+
+    chosen = choose(edit, React1Params(prompt="angry", temperature=0.9, model_mode="lips"))
+    request = React1Request.model_validate({"video_url": "v", "audio_url": "a", **chosen})
+
+    assert (request.prompt, request.temperature, request.model_mode) == ("sad", 0.0, "lips")
+    assert (request.sync_mode, request.auto_active_speaker_detection) == ("bounce", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 1.01),
+        ("temperature", -0.1),
+        ("prompt", "joyful"),
+        ("model_mode", "body"),
+        ("sync_mode", "cut"),
+        ("video_url", ""),
+        ("seed", 1),
+    ],
+)
+def test_what_the_api_does_not_document_is_refused(name, value):
+    """The eight parameters are validated as they stand in the documentation."""
+    with pytest.raises(ValueError, match=name):
+        React1Request.model_validate({"video_url": "v", "audio_url": "a", name: value})
+
+
+@pytest.fixture
+def upload(room, talking_clip):
+    """Frames 10 to 30 of the talking clip, with handles of 5."""
+    file = room.adopt(talking_clip)
+    edits = [Edit(in_="10f", out="30f", prompt="surprised", temperature=1.0)]
+    (segment,) = Trim().run(room, TrimParams(edits=edits, handles="5f"), probe(room.path(file), file))
+    return Upload().run(room, UploadParams(), segment)
+
+
+def _gray(room, media):
+    with av.open(str(room.path(media.file))) as film:
+        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(int)
+
+
+def test_the_local_host_changes_the_span_and_not_its_handles(room, upload):
+    """The take has as many frames as were sent; the handles differ by coding only."""
+    take = React1().run(room, React1Params(provider="local"), upload)
+
+    sent, given = _gray(room, upload.segment.media), _gray(room, take.media)
+    difference = np.abs(sent - given).max(axis=(1, 2))
+    assert len(given) == 30
+    assert difference[:5].max() < 25
+    assert difference[25:].max() < 25
+    assert difference[12:20].min() > 40
+    assert (take.provider, take.cost_usd, take.status) == ("local", 0.0, "done")
+    assert take.request["prompt"] == "surprised"
+    assert any("not React-1" in line for line in take.said)
+
+
+def test_the_edited_frames_of_a_resampled_clip_are_those_that_show_the_span(upload):
+    """At half the rate, every second source frame is sent."""
+    segment = upload.segment.model_copy(update={"frames": tuple(range(5, 35, 2))})
+
+    assert edited_frames(segment) == (3, 13)
