@@ -100,9 +100,9 @@ def _own_interior(
         return np.zeros((*opening.share.shape, 3), np.float32), np.zeros_like(opening.share)
     part = original[reach[1] : reach[3], reach[0] : reach[2]]
     mask = soft_mask(contour, reach, blur_px * 1.2) * np.float32(own)
-    at = [np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1)]
-    seen = cv2.remap(np.ascontiguousarray(part), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover: Field = cv2.remap(mask, *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    from_x, from_y = (np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1))
+    seen = cv2.remap(np.ascontiguousarray(part), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cover: Field = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return seen.astype(np.float32), cover
 
 

@@ -68,6 +68,8 @@ def test_frames_outside_the_span_are_passed_through(clip: Path, tmp_path: Path) 
     mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
     assert max(mean[:8] + mean[24:]) < 0.8
     assert max(int(np.abs(b - a).max()) for b, a in list(zip(before, after, strict=True))[:8]) < 20
+    assert mean[8] < 0.4 * mean[15]
+    assert mean[23] < 0.4 * mean[16]
     assert mean[8] < mean[11] < mean[15]
     assert mean[23] < mean[20] < mean[16]
     assert mean[15] > 2
