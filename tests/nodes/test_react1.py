@@ -8,7 +8,7 @@ import pytest
 
 from react1.nodes.react1 import React1, React1Params
 from react1.nodes.trim import Trim, TrimParams
-from react1.nodes.upload import Upload, UploadParams
+from react1.nodes.upload import UploadParams, UploadSegment
 from react1.pipeline.edit import Edit
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import edited_frames
@@ -50,7 +50,7 @@ def upload(room, talking_clip):
     file = room.adopt(talking_clip)
     edits = [Edit(in_="10f", out="30f", prompt="surprised", temperature=1.0)]
     (segment,) = Trim().run(room, TrimParams(edits=edits, handles="5f"), probe(room.path(file), file))
-    return Upload().run(room, UploadParams(), segment)
+    return UploadSegment().run(room, UploadParams(), segment)
 
 
 def _gray(room, media):
