@@ -91,3 +91,19 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(monkeypatch):
 
     with pytest.raises(MissingExtra, match=r"pip install 'react1-nodes\[demo\]'"):
         plate()
+
+
+def test_the_smile_of_the_photograph_is_gone_from_the_first_frame_on(clip):
+    """The engine's fade into the relaxed mouth is cut off: the mouth differs from the photograph's at once."""
+    cv2 = pytest.importorskip("cv2")
+    with av.open(str(clip[0])) as container:
+        first = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
+    smiling = shoot(plate(), 0, (640, 360)).astype(float)
+    to_frame = camera(0, (640, 360))
+    left, top, right, bottom = (
+        *cv2.transform(np.array([[[640.0, 470.0]]]), to_frame)[0, 0].astype(int),
+        *cv2.transform(np.array([[[790.0, 570.0]]]), to_frame)[0, 0].astype(int),
+    )
+    apart = np.abs(first - smiling).mean(axis=2)
+
+    assert apart[top:bottom, left:right].mean() > 3 * apart[:, 400:500].mean() + 3
