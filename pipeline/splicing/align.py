@@ -31,6 +31,8 @@ class Alignment:
     """Which frame of the take shows each frame that was sent."""
 
     take_of: tuple[int, ...]
+    stands_for: tuple[int, ...]
+    """The frame sent that this frame of the take really shows: another one only where frames are missing."""
     lag_frames: int
     """How many frames too late the take is."""
     missing: int
@@ -53,21 +55,25 @@ def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, 
     lag = _lag(sent, taken, wanted)
     places = np.array(wanted) + lag
     missing = int(((places < 0) | (places >= given)).sum())
-    if missing > max(3, expected * MOST_MISSING):
+    if missing == expected or missing > max(3, expected * MOST_MISSING):
         raise HostFailed(
             f"the take of {name} has {given} frames, {expected} were sent: {missing} have no counterpart, "
             "which is too many to repair"
         )
-    take_of = np.clip(places, 0, given - 1)
-    likeness = _likeness(sent, taken[take_of])
+    inside = np.flatnonzero((places >= 0) & (places < given))
+    stands_for = np.clip(np.arange(expected), inside[0], inside[-1])
+    take_of = places[stands_for]
+    likeness = _likeness(sent[stands_for], taken[take_of])
     if likeness < LEAST_LIKENESS:
         raise HostFailed(
             f"the take of {name} does not show what was sent: likeness {likeness:.2f}, at least {LEAST_LIKENESS} "
             "is needed"
         )
     surplus = max(0, given - 1 - int(places.max())) + max(0, int(places.min()))
-    doubled = _doubled(sent, taken[take_of])
-    return Alignment(tuple(take_of.tolist()), lag, missing, surplus, doubled, resampled, likeness)
+    doubled = _doubled(sent[inside], taken[places[inside]])
+    return Alignment(
+        tuple(take_of.tolist()), tuple(stands_for.tolist()), lag, missing, surplus, doubled, resampled, likeness
+    )
 
 
 def _resampled(expected: int, given: int, sent_rate: Fraction, taken_rate: Fraction) -> bool:
@@ -114,8 +120,15 @@ def _likeness(sent: Small, taken: Small) -> float:
         distance = np.abs(difference - np.median(difference)).ravel()
         quiet = int(distance.size * _QUIET_SHARE)
         spread = max(float(one.std()), _LEAST_SPREAD)
-        found.append(1 - float(np.partition(distance, quiet)[:quiet].mean()) / spread)
+        same = 1 - float(np.partition(distance, quiet)[:quiet].mean()) / spread
+        found.append(min(same, 1 + _correlation(one, other)))
     return float(np.median(found)) if found else 0.0
+
+
+def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    a, b = one - one.mean(), other - other.mean()
+    power = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / power if power > 1e-6 else 0.0
 
 
 def _doubled(sent: Small, taken: Small) -> int:

@@ -160,7 +160,7 @@ def _small(frames: Iterator[VideoFrame]) -> np.ndarray[Any, np.dtype[np.uint8]]:
 def _lines(sent: Any, taken: Any, found: Alignment) -> tuple[Line, ...]:
     """Measure the take's shift of level and colour against what was sent, per plane."""
     step = max(1, len(sent) // 24)
-    pairs = [(i, found.take_of[i]) for i in range(0, len(sent), step)]
+    pairs = [(found.stands_for[i], found.take_of[i]) for i in range(0, len(sent), step)]
     lines = []
     for plane in range(3):
         x = np.concatenate([sent[i, plane].ravel() for i, _ in pairs]).astype(np.float64)
@@ -206,7 +206,7 @@ def _pairs(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, VideoFra
     """Give, for each source frame in order, the frame that was sent and the take's frame for it."""
     sent, taken = _Walk(_sent(work)), _Walk(_taken(work))
     for place in nearest(work.segment.frames, work.segment.first_frame, work.segment.last_frame):
-        yield sent.at(place), taken.at(found.take_of[place])
+        yield sent.at(found.stands_for[place]), taken.at(found.take_of[place])
 
 
 class _Walk:

@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from .planes import Plane
 
-_ROUNDS = 4
+_POINTS = 4000
+_TRIES = 200
+_FAR = 12
+"""Levels that two points must lie apart to tell a gain."""
+_TOLERANCE = 1.5
 _SAMPLE = 20_000
 
 
@@ -35,16 +39,37 @@ class Line:
 
 
 def fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Line:
-    """Fit a line through what most points agree on; points that do not fit are left out round by round."""
-    keep = np.ones(len(x), bool)
-    shift = float(np.median(y - x)) if len(x) else 0.0
-    line = Line(1.0, shift)
-    for _ in range(_ROUNDS):
-        distance = np.abs(line.gain * x + line.offset - y)
-        keep = distance <= max(float(np.quantile(distance, 0.6)), 0.5)
-        gain, offset = _straight(x[keep], y[keep])
-        line = Line(gain, offset)
-    return line
+    """Fit the line on which most points agree (to within 1.5 levels); what a take changed lies elsewhere.
+
+    Source: RANSAC (Fischler and Bolles, 1981), with pairs drawn by a fixed seed.
+    """
+    if len(x) < 2:
+        return Line()
+    dice = np.random.default_rng(0)
+    some = dice.integers(0, len(x), min(len(x), _POINTS))
+    px, py = x[some], y[some]
+    pairs = dice.integers(0, len(px), (_TRIES, 2))
+    best, agree = Line(), _agreeing(Line(), px, py)
+    enough = agree.sum() * 1.02 + 1
+    for a, b in pairs.tolist():
+        line = _through(px[a], py[a], px[b], py[b])
+        near = _agreeing(line, px, py)
+        if near.sum() > enough:
+            best, agree, enough = line, near, near.sum()
+    gain, offset = _straight(px[agree], py[agree]) if agree.any() else (best.gain, best.offset)
+    return Line(gain, offset)
+
+
+def _through(x0: float, y0: float, x1: float, y1: float) -> Line:
+    """Give the line through two points; points of one level tell an offset only."""
+    if abs(x1 - x0) < _FAR:
+        return Line(1.0, ((y0 - x0) + (y1 - x1)) / 2)
+    gain = min(max((y1 - y0) / (x1 - x0), 0.25), 4.0)
+    return Line(gain, y0 - gain * x0)
+
+
+def _agreeing(line: Line, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.abs(line.gain * x + line.offset - y) <= _TOLERANCE
 
 
 def _straight(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:

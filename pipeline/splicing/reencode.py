@@ -45,6 +45,8 @@ def encode(
         stream = out.add_stream(choice.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)
         dress(stream, video, choice)
+        if times is not None:
+            stream.time_base = video.time_base
         for given, number in frames:
             frame = given if given.format.name == choice.pix_fmt else given.reformat(format=choice.pix_fmt)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE

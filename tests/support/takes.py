@@ -100,7 +100,7 @@ def edited_take(room, placed: Segment, *, order=None, rate=None, size=None, extr
     sent = [frame.to_ndarray() for frame in decoded(room.path(placed.media.file), video.index)]
     width, height = size or (video.width_px, video.height_px)
     with av.open(str(path), "w") as out:
-        options = {"crf": "10", "preset": "veryfast"}
+        options = {"crf": "10", "preset": "fast", "x264-params": "mbtree=0:ipratio=1:pbratio=1"}
         stream = out.add_stream("libx264", rate=rate or video.rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height + extra_lines, "yuv420p"
         for at, number in enumerate(order if order is not None else range(len(sent))):

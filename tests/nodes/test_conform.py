@@ -1,0 +1,186 @@
+"""The node conform: faulty takes are measured and corrected, or refused; what did not change is the source's."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made import frame_number
+from takes import BOX, edited_take, film, segment
+
+from react1.nodes.conform import Conform, ConformParams
+from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.pipeline.errors import HostFailed
+from react1.pipeline.splicing.frames import decoded
+from react1.pipeline.splicing.planes import planes
+
+COUNT = 24
+
+
+def sent(room, **changes):
+    """A whole film as the provider gets it."""
+    media = film(room, frames=changes.pop("frames", COUNT), tracks=0, **changes)
+    return Transcode().run(room, TranscodeParams(), segment(media, 0, media.video.frame_count))
+
+
+def conformed(room, take):
+    return Conform().run(room, ConformParams(), take)
+
+
+def pictures(room, media):
+    return [planes(frame) for frame in decoded(room.path(media.file), media.video.index)]
+
+
+def box_and_rim(luma):
+    """The middle of the changed box, and all that lies well outside it."""
+    height, width = luma.shape
+    low, high = BOX
+    rows, columns = (
+        slice(int(height * low) + 6, int(height * high) - 6),
+        slice(int(width * low) + 6, int(width * high) - 6),
+    )
+    rim = np.ones(luma.shape, bool)
+    rim[int(height * low) - 40 : int(height * high) + 40, int(width * low) - 40 : int(width * high) + 40] = False
+    return luma[rows, columns], luma[rim]
+
+
+def check(room, take, made, *, level=160, depth=8):
+    """One frame per source frame; the box is the take's, everything away from it the source's to the bit."""
+    source = take.segment.source
+    assert made.conformed and made.media.video.frame_count == source.video.frame_count
+    assert made.media.video.timestamps.array[1] > 0
+    for before, after in zip(pictures(room, source), pictures(room, made.media), strict=True):
+        (box, rim), (_, own) = box_and_rim(after[0]), box_and_rim(before[0])
+        assert np.array_equal(rim, own)
+        assert abs(float(np.median(box)) / 2 ** (depth - 8) - level) <= 6
+
+
+FAULTS = {
+    "none": ({}, {"lag_frames": 0, "missing": 0, "surplus": 0}),
+    "a frame short": ({"order": range(COUNT - 1)}, {"missing": 1}),
+    "five frames long": ({"order": [*range(COUNT), *([COUNT - 1] * 5)]}, {"surplus": 5, "missing": 0}),
+    "two frames late": ({"order": [0, 0, *range(COUNT - 2)]}, {"lag_frames": 2, "missing": 2}),
+    "two frames early": ({"order": [*range(2, COUNT), COUNT - 1, COUNT - 1]}, {"lag_frames": -2}),
+    "24 for 25, same frames": ({"rate": Fraction(24)}, {"resampled": False, "missing": 0}),
+    "lines added": ({"extra_lines": 8}, {"size_given": "320x188", "missing": 0}),
+    "half size": ({"size": (160, 90)}, {"size_given": "160x90"}),
+    "level shifted": ({"levels": (0.95, 8.0)}, {"missing": 0}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_take_is_measured_and_corrected(room, fault):
+    """The fault stands in the figures, and the frames are right after all."""
+    changes, figures = FAULTS[fault]
+    take = edited_take(room, sent(room), **changes)
+
+    made = conformed(room, take)
+
+    found = made.figures["conform"]
+    assert {key: found[key] for key in figures} == figures
+    assert found["frames_expected"] == COUNT
+    if fault != "half size":
+        check(room, take, made)
+
+
+def test_the_level_shift_is_measured(room):
+    """Gain and offset of the luma are found on what did not change."""
+    made = conformed(room, edited_take(room, sent(room), levels=(0.95, 8.0)))
+
+    (gain, offset), *_ = made.figures["conform"]["color_shift"]
+    assert abs(gain - 0.95) < 0.01 and abs(offset - 8) < 1.5
+    assert any("level or colour" in said for said in made.said)
+
+
+def test_a_take_without_changes_gives_the_source_back(room):
+    """Not one pixel is touched where the take is what was sent."""
+    placed = sent(room)
+    take = edited_take(room, placed).model_copy(update={"media": placed.media})
+
+    made = conformed(room, take)
+
+    assert made.figures["conform"]["touched_share"] == 0
+    for before, after in zip(pictures(room, placed.source), pictures(room, made.media), strict=True):
+        assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+def test_ten_bits_stay_ten_bits(room):
+    """The take is 8-bit; what it did not change keeps all levels of the source."""
+    take = edited_take(room, sent(room, pix_fmt="yuv420p10le"))
+
+    made = conformed(room, take)
+
+    assert made.media.video.pix_fmt == "yuv420p10le"
+    check(room, take, made, depth=10)
+
+
+@pytest.mark.parametrize(("turn", "mirrored"), [(90, False), (180, False), (270, True)])
+def test_a_turned_film_is_turned_back(room, turn, mirrored):
+    """What was sent upright comes back as the source is coded."""
+    take = edited_take(room, sent(room, rotation_deg=turn, mirrored=mirrored))
+
+    made = conformed(room, take)
+
+    assert made.media.video.width_px == take.segment.source.video.width_px
+    check(room, take, made)
+
+
+def test_a_squeezed_film_stays_squeezed(room):
+    """The provider saw square pixels; the source's own shape comes back."""
+    take = edited_take(room, sent(room, sar=Fraction(4, 3)))
+
+    made = conformed(room, take)
+
+    assert take.media.video.width_px == 426
+    check(room, take, made)
+
+
+def test_every_frame_of_a_fast_film_is_there(room):
+    """50 frames/s are sent as 25: every source frame comes back, and the loss of motion is said."""
+    take = edited_take(room, sent(room, frames=40, rate=Fraction(50)))
+
+    made = conformed(room, take)
+
+    assert made.figures["conform"]["unseen_frames"] == 20
+    assert any("were not sent" in said for said in made.said)
+    assert made.media.video.frame_count == 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"order": range(COUNT // 2)}, "no counterpart"),
+        ({"size": (320, 240)}, "another shape"),
+        ({"levels": (-1.0, 255.0)}, "does not show what was sent"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(room, changes, message):
+    """Half of it missing, another shape, another picture."""
+    take = edited_take(room, sent(room), **changes)
+
+    with pytest.raises(HostFailed, match=message):
+        conformed(room, take)
+
+
+def test_an_original_take_passes_through(room):
+    """Nothing is measured on a take that keeps its footage."""
+    placed = sent(room)
+    take = edited_take(room, placed).model_copy(update={"status": "original"})
+
+    assert conformed(room, take) is take
+
+
+def test_the_frames_are_the_right_ones(room):
+    """Read off the bar codes, on a film with an uneven rate."""
+    pts = tuple(int(n) for n in np.cumsum([0, *([512, 700, 512, 300] * 5)]))
+    take = edited_take(room, sent(room, frames=21, pts=pts))
+
+    made = conformed(room, take)
+
+    own = [frame_number(parts[0]) for parts in pictures(room, take.segment.source)]
+    assert own == list(range(21))
+    check(room, take, made)
+    ticks = made.media.video.timestamps.array * made.media.video.time_base
+    base = take.segment.source.video.time_base
+    assert [float(t) for t in ticks] == [float(p * base) for p in pts]
