@@ -100,8 +100,7 @@ def _keys() -> list[Check]:
 
     checks: list[Check] = []
     for key in ("SEGMIND_API_KEY", "SYNC_API_KEY"):
-        is_set = bool(os.environ.get(key))
-        checks.append((key, is_set, "set" if is_set else "not set; the local engine needs none"))
+        checks.append((key, True, "set" if os.environ.get(key) else "not set; the local engine needs none"))
     return [*checks, ("provider auto", True, f"means {provider_name('auto')}")]
 
 
