@@ -22,6 +22,8 @@ from .rate import COMMON
 TOLERANCE_S = Fraction(1, 2000)
 """Half a millisecond: clock times are written rounded to milliseconds. Half a tick comes on top, for containers
 whose own times are rounded."""
+_SOUND_TAIL_S = 1
+"""Sound often lasts a little longer than the picture, and players show its end: it may be written as an out point."""
 _LABEL = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 
 
@@ -78,7 +80,7 @@ def label_rate(video: VideoStream) -> Fraction:
 
 def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
     ends_s = frame_s(media, video.frame_count)
-    if at_s > max(ends_s, media.duration_s) + TOLERANCE_S:
+    if at_s > max(ends_s, min(media.duration_s, ends_s + _SOUND_TAIL_S)) + TOLERANCE_S:
         raise _outside(media, moment)
     if at_s >= ends_s - TOLERANCE_S:
         return video.frame_count

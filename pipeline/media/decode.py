@@ -21,7 +21,7 @@ from ..errors import BadInput
 from ..kinds import VideoStream
 from ..times import clock_text
 from .colour import meant
-from .probe import opened
+from .opening import opened
 
 _SEEK_TRIES = 3
 _SEEK_STEP_S = 2

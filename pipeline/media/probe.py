@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import math
 import struct
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,8 @@ from ..errors import BadInput
 from ..file import File
 from ..kinds import AudioStream, Media, OtherStream, Timestamps, VideoStream
 from . import colour
+from .opening import main_picture, opened, refuse_cut_short
 from .rate import read_rate
-
-_NOT_FILMS = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
-"""Formats that ffmpeg reads but that are text, or only point at other files."""
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:
@@ -39,12 +36,11 @@ def probe(path: Path, file: File, name: str = "") -> Media:
     """
     called = name or path.name
     with opened(path, called) as container:
-        if container.format.name in _NOT_FILMS:
-            raise BadInput(f"{called} is not media: it reads as {container.format.name}")
         main = main_picture(container)
         sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
         if main is None and not sounds:
             raise BadInput(f"{called} holds neither picture nor sound")
+        refuse_cut_short(path, [s for s in (main, *sounds) if s is not None], called)
         video = _video(container, main, called) if main is not None else None
         start_s = Fraction(container.start_time or 0, av.time_base)
         return Media(
@@ -68,42 +64,6 @@ def require_video(media: Media, name: str = "") -> VideoStream:
     if media.video is None:
         raise BadInput(f"{name or 'the source'} has no video: only {len(media.audio)} sound track(s)")
     return media.video
-
-
-@contextlib.contextmanager
-def opened(path: Path, name: str = "") -> Iterator[Any]:
-    """Open a local file for reading with PyAV, and tell failures in one line."""
-    called = name or path.name
-    try:
-        if path.is_dir():
-            raise BadInput(f"{called} is a folder, not a media file")
-        if path.stat().st_size == 0:
-            raise BadInput(f"{called} is empty (0 bytes)")
-        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
-    except FileNotFoundError as error:
-        raise BadInput(f"{called} does not exist") from error
-    except PermissionError as error:
-        raise BadInput(f"{called} may not be read: no permission") from error
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise BadInput(f"{called} {_why_not_read(path)}") from error
-    with container:
-        yield container
-
-
-def main_picture(container: Any) -> Any:
-    """Give the stream that a player shows: the default one if it is marked, else the first; never a cover."""
-    cover = av.stream.Disposition.attached_pic
-    pictures = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & cover]
-    marked = [s for s in pictures if s.disposition & av.stream.Disposition.default]
-    return next(iter(marked or pictures), None)
-
-
-def _why_not_read(path: Path) -> str:
-    with path.open("rb") as stream:
-        head = stream.read(12)
-    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
-        return "is cut short or damaged: its index (the moov atom) cannot be read; copy or record it again"
-    return "is not media that can be read"
 
 
 def _video(container: Any, stream: Any, called: str) -> VideoStream:

@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .probe import opened
+from .opening import opened
 
 Samples = NDArray[np.float32]
 _PREROLL_S = Fraction(1, 2)

@@ -140,3 +140,5 @@ def test_sound_that_lasts_longer_than_the_picture_is_still_the_film(film):
     media = film().model_copy(update={"duration_s": Fraction(203, 100)})
 
     assert frame_at(media, parse_time("2.03")) == 50
+    with pytest.raises(BadInput, match="outside"):
+        frame_at(media.model_copy(update={"duration_s": Fraction(30)}), parse_time("20"))

@@ -109,6 +109,11 @@ def test_matroska_milliseconds_are_still_a_constant_rate(tmp_path, probed):
     assert video.timestamps.last_duration in (33, 34)
 
 
+def test_a_last_frame_of_one_millisecond_is_not_believed(media_folder, probed):
+    """A real Matroska file says so; the frame is shown as long as the others."""
+    assert probed(media_folder / "streams" / "srt.mkv").video.timestamps.last_duration == 33
+
+
 def test_a_picture_that_starts_late_keeps_its_place(tmp_path, probed):
     """The clock starts with the sound; the first frame comes when it comes."""
     media = probed(make_clip(tmp_path / "a.mov", frames=5, start_s=Fraction(4, 5)))
@@ -135,6 +140,14 @@ def sound_file(path: Path) -> Path:
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def broken_off(path: Path) -> Path:
+    options = {"movflags": "faststart"}
+    whole = make_clip(path.with_name("whole.mov"), frames=50, tracks=1, container_options=options).read_bytes()
+    assert whole.index(b"moov") < whole.index(b"mdat")
+    path.write_bytes(whole[: len(whole) * 3 // 4])
     return path
 
 
@@ -165,6 +178,7 @@ def folder(path: Path) -> Path:
         (empty, "is empty"),
         (text, "is not media"),
         (headless, "is cut short or damaged"),
+        (broken_off, r"is cut short: it needs \d+ bytes and has \d+"),
         (folder, "is a folder"),
         (lambda path: path, "does not exist"),
     ],

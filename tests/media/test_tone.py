@@ -41,6 +41,7 @@ def codes_of(rgb):
         ("yuvj420p", (2, 1, 1, 1), BT709, True),
         ("yuvj420p", (2, 6, 6, 6), BT601, True),
         ("yuv420p10le", (1, 1, 1, 1), BT709, False),
+        ("yuv420p10le", (2, 1, 1, 1), BT709, True),
         ("yuv420p", None, BT601, False),
     ],
 )

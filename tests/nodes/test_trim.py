@@ -205,6 +205,30 @@ def test_a_damaged_frame_in_the_span_is_named(room, media_folder):
     assert trimmed(room, media, ("5f", "15f"))[0].frames == tuple(range(23))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "faces/talk_hevc_1080x1920_25p_10s_one_keyframe.mp4",
+        "faces/talk_h264_700x700_vfr_6s.mp4",
+        "faces/cuts_crowd_handmic_video_starts_late_10s.mp4",
+        "faces/talk_mpeg1_360x288_3s.mpg",
+        "faces/face_vp8_400x300_31s_no_audio.webm",
+        "timing/edit_list_hlg10_hevc_rot90.mp4",
+        "timing/trim_optimization_failure.mp4",
+    ],
+)
+def test_real_footage_is_cut_bit_for_bit(room, media_folder, name):
+    """Ten-bit, uneven, late, edited by an edit list, one keyframe only: the frames are the source's."""
+    file = room.adopt(media_folder / name)
+    media = probe(room.path(file), file)
+    start = media.video.frame_count * 2 // 5
+
+    (segment,) = trimmed(room, media, (f"{start}f", f"{start + 4}f"), handles="1f")
+
+    ours, theirs = planes(room, segment.media), planes(room, media, start - 1, start + 5)
+    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
 def test_progress_ends_at_one(room):
     """A bar that stops short looks broken."""
     trimmed(room, film(room, frames=20, tracks=0), ("2f", "4f"), ("10f", "12f"))

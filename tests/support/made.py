@@ -60,6 +60,7 @@ class Recipe:
     """Loudness of the tone between the clicks, as an amplitude."""
     channels: int = 2
     timecode: str = ""
+    container_options: dict[str, str] = field(default_factory=dict)
 
     @property
     def base(self) -> Fraction:
@@ -90,7 +91,7 @@ def make_clip(path: Path, recipe: Recipe | None = None, **changes) -> Path:
     """Write a clip; the suffix says in which container."""
     recipe = recipe or Recipe(**changes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=recipe.container_options) as container:
         if recipe.timecode:
             container.metadata["timecode"] = recipe.timecode
         picture = _picture_stream(container, recipe)
