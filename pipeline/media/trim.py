@@ -39,8 +39,9 @@ def cut(room: Room, source: Media, start: int, end: int) -> Media:
         room.call(argv(path, source, (start, end), tracks, made, seek=seek), duration_s=_span_s(video, start, end))
         if _holds(made, path, video, start, end):
             return _described(room.keep(made), room, source, start, end)
-    for _ in decode.frames(path, video, start, end):  # says which frame is damaged, if that is why
-        pass
+    for index, frame in decode.frames(path, video, start, end):  # says which frame is damaged, if that is why
+        if (frame.width, frame.height) != (video.width_px, video.height_px):
+            raise BadInput(f"the picture changes its size at frame {index}, to {frame.width}x{frame.height}")
     raise ToolFailed(f"ffmpeg did not give exactly the frames {start} to {end} of the film")
 
 

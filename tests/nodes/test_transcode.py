@@ -111,6 +111,18 @@ def test_one_frame_is_enough(room):
     assert numbers(room, given) == given.frames
 
 
+def test_interlaced_pictures_become_whole_ones(room):
+    """One frame of two fields gives one frame, in its place."""
+    given = segment(room, tracks=0, options={"x264-params": "tff=1"})
+
+    whole = transcoded(room, given)
+
+    assert given.media.video.interlaced
+    assert not whole.media.video.interlaced
+    assert "bwdif" in room.calls[-1][room.calls[-1].index("-filter_complex") + 1]
+    assert numbers(room, whole) == whole.frames == given.frames
+
+
 def test_hdr_is_said(room):
     """The user learns that the model sees another picture."""
     given = transcoded(room, segment(room, pix_fmt="yuv420p10le", colour=(1, 9, 16, 9), tracks=0))

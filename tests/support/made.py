@@ -47,7 +47,6 @@ class Recipe:
     """Cb and Cr, in 8-bit steps."""
     colour: tuple[int, int, int, int] | None = None
     """Range, primaries, transfer, matrix, as numbers of H.273."""
-    interlaced: bool = False
     sar: Fraction | None = None
     rotation_deg: int = 0
     """Clockwise turn that shows the picture upright."""
