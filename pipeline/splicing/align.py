@@ -55,7 +55,7 @@ def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, 
     lag = _lag(sent, taken, wanted)
     places = np.array(wanted) + lag
     missing = int(((places < 0) | (places >= given)).sum())
-    if missing == expected or missing > max(3, expected * MOST_MISSING):
+    if missing == expected or missing > max(3, int(expected * MOST_MISSING)):
         raise HostFailed(
             f"the take of {name} has {given} frames, {expected} were sent: {missing} have no counterpart, "
             "which is too many to repair"

@@ -49,7 +49,8 @@ def _cells(plane: NDArray[np.int16], size: int = CELL_PX) -> Mask:
     height, width = plane.shape
     padded = np.pad(plane, ((0, -height % size), (0, -width % size)), mode="edge")
     rows, columns = padded.shape[0] // size, padded.shape[1] // size
-    return padded.reshape(rows, size, columns, size).mean((1, 3), dtype=np.float32)
+    averaged: Mask = padded.reshape(rows, size, columns, size).mean((1, 3), dtype=np.float32)
+    return averaged
 
 
 def box_blur(part: Mask, radius: int) -> Mask:

@@ -100,7 +100,8 @@ def _idr_samples(source: Path, grid: Grid) -> Ints:
         for place in marked:
             stream.seek(int(grid.samples.offsets[place]))
             kinds.append(h264.picture_kind(stream.read(int(min(grid.samples.sizes[place], 4096)))))
-    return marked[np.array(kinds) == h264.IDR].astype(np.int64)
+    found: Ints = marked[np.array(kinds) == h264.IDR].astype(np.int64)
+    return found
 
 
 def _read(source: Path, grid: Grid, place: int) -> bytes:

@@ -36,7 +36,7 @@ def planes(frame: VideoFrame) -> list[Plane]:
     wide = frame.format.components[0].bits > 8
     found = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint16 if wide else np.uint8)
+        rows: Plane = np.frombuffer(memoryview(plane), np.dtype(np.uint16 if wide else np.uint8))
         rows = rows.reshape(-1, plane.line_size // (2 if wide else 1))
         found.append(rows[: plane.height, : plane.width].copy())
     return found
@@ -90,4 +90,5 @@ def resized(part: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.flo
         return part
     frame = frame_of([np.ascontiguousarray((part * 255).round().astype(np.uint8))], "gray")
     sized = frame.reformat(shape[1], shape[0], interpolation="BILINEAR")
-    return planes(sized)[0].astype(np.float32) / 255
+    made: NDArray[np.float32] = planes(sized)[0].astype(np.float32) / np.float32(255)
+    return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -61,7 +62,7 @@ def encode(
     return count
 
 
-def _timed(packet: av.Packet, video: VideoStream, times: Ints | None) -> av.Packet:
+def _timed(packet: Any, video: VideoStream, times: Ints | None) -> Any:
     if times is not None and packet.pts is not None:
         number = packet.pts
         after = (

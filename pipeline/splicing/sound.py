@@ -55,7 +55,7 @@ def _shift(film: Path, audio: AudioStream, found: tables.Samples) -> int:
     """Give what the edit list adds to the track's own clock, in samples."""
     with av.open(f"file:{film}") as container:
         for packet in container.demux(container.streams[audio.index]):
-            places = np.flatnonzero(found.offsets == packet.pos) if packet.pos is not None else []
+            places = np.flatnonzero(found.offsets == (-1 if packet.pos is None else packet.pos))
             if len(places) and packet.pts is not None:
                 return int(packet.pts - found.dts[places[0]])
     raise Unsuited("the sound's packets cannot be matched to the file")
@@ -124,12 +124,13 @@ def _decoded(film: Path, audio: AudioStream, begin: int, options: dict[str, str]
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
         early = max(begin - 40 * _FRAME, 0)
-        container.seek(int(Fraction(early, audio.sample_rate_hz) / stream.time_base), stream=stream)
+        base = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz))
+        container.seek(int(Fraction(early, audio.sample_rate_hz) / base), stream=stream)
         resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
         for frame in container.decode(stream):
             if frame.pts is None:
                 continue
-            at = round(frame.pts * stream.time_base * audio.sample_rate_hz)
+            at = round(frame.pts * base * audio.sample_rate_hz)
             for made in resampler.resample(frame):
                 yield at, made.to_ndarray().astype(np.float32)
 

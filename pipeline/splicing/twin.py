@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from av.codec.context import CodecContext, Flags
+from av.video.codeccontext import VideoCodecContext
 
 from ..kinds import VideoStream
 from . import h264
@@ -71,6 +72,7 @@ def _choice(video: VideoStream, crf: str, params: dict[str, str]) -> Choice:
 def parameter_sets(video: VideoStream, choice: Choice) -> tuple[set[bytes], set[bytes]]:
     """Open an encoder to see the parameter sets that it would write."""
     context = CodecContext.create(choice.encoder, "w")
+    assert isinstance(context, VideoCodecContext)
     context.width, context.height, context.pix_fmt = video.width_px, video.height_px, choice.pix_fmt
     context.framerate = video.rate if video.rate > 0 else Fraction(25)
     context.time_base = 1 / context.framerate

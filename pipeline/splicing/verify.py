@@ -72,7 +72,7 @@ def read(path: Path, picture_index: int) -> Contents:
                 stream.type,
                 stream.codec_context.name if stream.codec_context is not None else "",
                 _told(stream.metadata),
-                stream.time_base,
+                stream.time_base or 0,
                 [],
             )
             for stream in container.streams
@@ -82,8 +82,9 @@ def read(path: Path, picture_index: int) -> Contents:
                 digest = hashlib.blake2b(bytes(packet), digest_size=16).digest()
                 tracks[packet.stream.index].packets.append(Packet(packet.pts, packet.dts, digest))
         chapters = [
-            (one["start"] * one["time_base"], one["end"] * one["time_base"], one["metadata"].get("title", ""))
+            (one["start"] * base, one["end"] * base, one["metadata"].get("title", ""))
             for one in container.chapters()
+            if (base := one["time_base"] or Fraction(1))
         ]
         return Contents(tracks, _told(container.metadata), chapters, picture_index)
 
