@@ -98,9 +98,8 @@ def _folder(home: Path) -> Check:
 def _keys() -> list[Check]:
     from ..providers.choose import provider_name
 
-    checks: list[Check] = []
-    for key in ("SEGMIND_API_KEY", "SYNC_API_KEY"):
-        checks.append((key, True, "set" if os.environ.get(key) else "not set; the local engine needs none"))
+    told = {True: "set", False: "not set; the local engine needs none"}
+    checks = [(key, True, told[bool(os.environ.get(key))]) for key in ("SEGMIND_API_KEY", "SYNC_API_KEY")]
     return [*checks, ("provider auto", True, f"means {provider_name('auto')}")]
 
 
