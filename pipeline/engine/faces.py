@@ -50,10 +50,10 @@ class FaceFinder:
     def find(self, picture: Image) -> list[Points]:
         """Give the landmarks of each face, (478, 3) in pixels of this picture; z in pixels too."""
         found = self._run(self._mesh, picture)
-        faces = [_points(face, picture.shape) for face in found.multi_face_landmarks or []]
-        return faces or self._find_small(picture)
+        return [_points(face, picture.shape) for face in found.multi_face_landmarks or []]
 
-    def _find_small(self, picture: Image) -> list[Points]:
+    def find_small(self, picture: Image) -> list[Points]:
+        """Do the same for faces that are too small for `find`; give the picture at its full size."""
         if self._detector is None:
             with quiet():
                 self._detector = self._solutions.face_detection.FaceDetection(

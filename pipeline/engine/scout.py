@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 from av.video.frame import VideoFrame
 
 from .arrays import Image, Points
@@ -47,18 +46,19 @@ def scout(frames: Frames, look: Look, progress: Callable[[float], None], *, patc
 
 
 def _sight(finder: FaceFinder, frame: VideoFrame, look: Look, patches: bool) -> Sighting:
-    picture, scale = _small(frame, look)
-    faces = finder.find(picture)
+    picture = to_rgb(picture_of(frame), (0, 0, look.width, look.height), look)
+    small, scale = _small(picture)
+    faces = [face * scale for face in finder.find(small)] or finder.find_small(picture)
     glances = tuple(glance(picture, FaceFrame(face)) for face in faces) if patches else ()
-    return Sighting(tuple((face * scale).astype(np.float64) for face in faces), glances)
+    return Sighting(tuple(faces), glances)
 
 
-def _small(frame: VideoFrame, look: Look) -> tuple[Image, float]:
+def _small(picture: Image) -> tuple[Image, float]:
     import cv2
 
-    picture = to_rgb(picture_of(frame), (0, 0, look.width, look.height), look)
-    scale = max(look.width, look.height) / LONG_SIDE_PX
+    height, width = picture.shape[:2]
+    scale = max(width, height) / LONG_SIDE_PX
     if scale <= 1:
         return picture, 1.0
-    size = (round(look.width / scale), round(look.height / scale))
+    size = (round(width / scale), round(height / scale))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale
