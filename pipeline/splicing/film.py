@@ -8,6 +8,7 @@ Raises  ToolFailed where no way gives a result that passes the checks; BadInput 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..errors import BadInput, ToolFailed
 from ..file import File
 from ..kinds import Media, Take, VideoStream
 from ..node import Room
-from . import encoders, exact, frames, sound, verify
+from . import encoders, exact, frames, hdr, sound, verify
 from .boxes import Unsuited
 from .frames import Insert
 from .grid import Grid, read_grid
@@ -232,14 +233,14 @@ def _seam_fault(job: _Job, made: Path, spans: Sequence[tuple[int, int]], touched
 def _boxed(job: _Job) -> _Made:
     """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
     grid = _grid(job)
-    choice = encoders.choose(job.video, grid.reorder, job.media.file.suffix)
+    choice, lost = _choice(job, grid.reorder)
     coded = job.room.new("pictures" + (".mov" if job.media.file.suffix in (".mov", ".qt") else ".mp4"))
     count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
     made = job.room.new("film" + job.media.file.suffix)
     rewrite(job.source, made, [new_samples(grid, coded)])
-    return _Made(made, "reencoded-picture", count, _codec_notes(job, choice))
+    return _Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 
 def _stored(job: _Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
@@ -252,7 +253,7 @@ def _stored(job: _Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
 def _remuxed(job: _Job) -> _Made:
     """Encode all shown pictures and mux them beside the other streams."""
     suffix = job.media.file.suffix
-    choice = encoders.choose(job.video, 0, suffix)
+    choice, lost = _choice(job, 0)
     times = job.video.timestamps.array
     coded = job.room.new("pictures.nut")
 
@@ -267,7 +268,18 @@ def _remuxed(job: _Job) -> _Made:
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + suffix)
     job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media))
-    return _Made(made, "reencoded-picture", count, _codec_notes(job, choice))
+    return _Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
+
+
+def _choice(job: _Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
+    """Choose an encoder that carries the source's static HDR description; say what of it is lost."""
+    choice = encoders.choose(job.video, reorder, job.media.file.suffix)
+    with closing(frames.decoded(job.source, job.video.index)) as plates:
+        first = next(plates, None)
+    if first is None:
+        raise BadInput("the picture stream gives no frames")
+    lost = tuple(f"{name} could not be carried over" for name in hdr.dropped(first))
+    return hdr.with_static(choice, first), lost
 
 
 def _codec_notes(job: _Job, choice: encoders.Choice) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ Raises  BadInput where a frame cannot be decoded; Unsuited where the decoder giv
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Insert:
 
 def decoded(
     path: Path, stream_index: int | None = None, *, options: dict[str, str] | None = None, start_pts: int | None = None
-) -> Iterator[VideoFrame]:
+) -> Generator[VideoFrame, None, None]:
     """Decode one picture stream in showing order, from the keyframe at or before `start_pts`."""
     with av.open(str(path), options=options or {}) as container:
         stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
@@ -66,7 +66,7 @@ def merged(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int =
 
 
 def _from(insert: Insert, ahead: int) -> Iterator[VideoFrame]:
-    with closing(decoded(insert.path)) as frames:  # type: ignore[type-var]
+    with closing(decoded(insert.path)) as frames:
         for index, frame in enumerate(frames):
             if index >= insert.skip + ahead:
                 yield frame
