@@ -101,7 +101,7 @@ def _video(container: Any, stream: Any, called: str) -> VideoStream:
 
 
 def _named(names: dict[int, str], of_stream: int, frame: Any, field: str) -> str:
-    of_frame = int(getattr(frame, field)) if frame is not None else 0
+    of_frame = int(getattr(frame, field, 0) or 0)
     return names.get(int(of_stream)) or names.get(of_frame, "")
 
 
