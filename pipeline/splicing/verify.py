@@ -183,7 +183,7 @@ def _near(one: int | None, one_base: Any, other: int | None, other_base: Any) ->
 def strict_errors(call: Callable[[list[str]], str], ffmpeg: str, path: Path, stream: int, span: list[str]) -> list[str]:
     """Decode a picture stream and stop at the first fault; give what the decoder said, without addresses."""
     argv = [ffmpeg, "-nostdin", "-v", "error", "-xerror", *span, "-i", f"file:{path}"]
-    argv += ["-map", f"0:{stream}", "-f", "null", "-"]
+    argv += ["-map", f"0:{stream}", "-fps_mode", "passthrough", "-enc_time_base", "demux", "-f", "null", "-"]
     try:
         said = call(argv)
     except ToolFailed as error:
