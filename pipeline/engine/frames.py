@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from ..errors import BadInput
 from .arrays import Plane
 
-KEPT_BYTES = 192 * 2**20
+KEPT_BYTES = 96 * 2**20
 """How much picture is kept, so that a run backwards need not be decoded frame by frame."""
 
 
