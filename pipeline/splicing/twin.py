@@ -30,8 +30,8 @@ _SAME = {
 }
 _PYRAMID = {"0": "none", "1": "strict", "2": "normal"}
 _CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
-_FINER = "b=1.6"
-"""Bits beside the source's own, about 4 quantiser steps: a second generation must not show."""
+_FINER = "b=2.5"
+"""Bits beside the source's own, about 8 quantiser steps: a second generation must not show."""
 
 
 def twin(video: VideoStream, config: Config, noted: dict[str, str], reorder: int) -> Choice | None:
