@@ -29,10 +29,12 @@ from .frames import decoded
 from .levels import Line
 from .planes import Plane, frame_of, planes, to_coded, working_format
 from .reencode import encode
+from .remarks import remarks
+from .transfer import Transfer
+from .walk import Walk, nearest
 
 _SMALL_PX = (96, 54)
 _REFIT_FRAMES = 25
-_NEARLY_ONE = 0.03
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ def conform(room: Room, take: Take) -> Conformed:
         room.progress(min(1.0, count / max(1, last - first)))
 
     encode(_composited(work, found), made, shown_as, choice, each, times - times[0])
-    return Conformed(made, _figures(work, take, found, len(take_small)), _said(work, found))
+    shifted = not all(line.trivial for line in work.lines)
+    said = remarks(work.segment, found, shifted=shifted, whole_frames=work.touched.whole)
+    return Conformed(made, _figures(work, take, found, len(take_small)), said)
 
 
 def _opened(room: Room, take: Take) -> _Work:
@@ -175,7 +179,7 @@ def _composited(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, int
     """Give the finished frames, numbered from the first of the span and its handles."""
     segment = work.segment
     pairs = _pairs(work, found)
-    transfer = _Transfer(work.source, work.pix_fmt)
+    transfer = Transfer(work.source, work.pix_fmt)
     for index, plate in source_frames(work.source_path, work.source, segment.first_frame, segment.last_frame):
         sent, taken = next(pairs)
         number = index - segment.first_frame
@@ -185,7 +189,7 @@ def _composited(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, int
 
 
 def _frame(
-    work: _Work, transfer: _Transfer, own: list[Plane], sent: VideoFrame, taken: VideoFrame, number: int
+    work: _Work, transfer: Transfer, own: list[Plane], sent: VideoFrame, taken: VideoFrame, number: int
 ) -> list[Plane]:
     before = planes(sent)
     after = [line.undo(part) for line, part in zip(work.lines, planes(taken), strict=True)]
@@ -204,70 +208,9 @@ def _frame(
 
 def _pairs(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, VideoFrame]]:
     """Give, for each source frame in order, the frame that was sent and the take's frame for it."""
-    sent, taken = _Walk(_sent(work)), _Walk(_taken(work))
+    sent, taken = Walk(_sent(work)), Walk(_taken(work))
     for place in nearest(work.segment.frames, work.segment.first_frame, work.segment.last_frame):
         yield sent.at(found.stands_for[place]), taken.at(found.take_of[place])
-
-
-class _Walk:
-    """Reads forward through frames, and holds the last one."""
-
-    def __init__(self, frames: Iterator[VideoFrame]) -> None:
-        self._frames = frames
-        self._place = -1
-        self._frame: VideoFrame | None = None
-
-    def at(self, place: int) -> VideoFrame:
-        while self._place < place or self._frame is None:
-            frame = next(self._frames, None)
-            if frame is None:
-                break
-            self._frame, self._place = frame, self._place + 1
-        if self._frame is None:
-            raise HostFailed("the take ends before its first frame")
-        return self._frame
-
-
-def nearest(frames: tuple[int, ...], first: int, last: int) -> list[int]:
-    """For each source frame of [first, last), the place in `frames` that shows it, or else the nearest one."""
-    shown = np.array(frames)
-    wanted = np.arange(first, last)
-    right = np.clip(np.searchsorted(shown, wanted), 0, len(shown) - 1)
-    left = np.clip(right - 1, 0, None)
-    closer = np.abs(shown[right] - wanted) <= np.abs(shown[left] - wanted)
-    return [int(place) for place in np.where(closer, right, left)]
-
-
-class _Transfer:
-    """How levels of what was sent become levels of the source: for SDR nearly one to one, for HDR a curve."""
-
-    def __init__(self, source: VideoStream, pix_fmt: str) -> None:
-        self.top = (1 << source.bit_depth) - 1 if "p1" in pix_fmt or source.bit_depth > 8 else 255
-        self._hdr = source.is_hdr
-        self._gains = [1.0, 1.0, 1.0]
-        self._curve: Any = None
-        self.ready = False
-
-    def fit(self, own: list[Plane], was: list[Plane]) -> None:
-        """Measure on one pair of pictures that show the same."""
-        self.ready = True
-        for i, (plate, copy) in enumerate(zip(own, was, strict=True)):
-            y, x = levels.sampled(plate), levels.sampled(copy)
-            if i == 0 and self._hdr:
-                self._curve = levels.curve(x, y, self.top)
-                continue
-            gain = levels.fit(x, y).gain
-            self._gains[i] = gain if abs(gain - 1) > _NEARLY_ONE else 1.0
-
-    def to_source(self, parts: list[Plane]) -> list[Plane]:
-        """Bring planes to the source's levels; only differences between two results mean anything."""
-        made: list[Plane] = []
-        for i, part in enumerate(parts):
-            if i == 0 and self._curve is not None:
-                made.append(self._curve[np.minimum(part, self.top)])
-            else:
-                made.append(part.astype(np.float32) * self._gains[i])
-        return made
 
 
 def _lossless(pix_fmt: str) -> Choice:
@@ -301,26 +244,3 @@ def _figures(work: _Work, take: Take, found: Alignment, given: int) -> dict[str,
         "unseen_frames": len(unseen),
         "frames": work.segment.last_frame - work.segment.first_frame,
     }
-
-
-def _said(work: _Work, found: Alignment) -> tuple[str, ...]:
-    name, said = work.segment.name, []
-    if found.lag_frames:
-        said.append(f"the take of {name} was {found.lag_frames} frame(s) late: shifted back")
-    if found.missing:
-        said.append(f"the take of {name} lacked {found.missing} frame(s): its nearest frame was repeated there")
-    if found.surplus:
-        said.append(f"the take of {name} had {found.surplus} frame(s) too many: dropped")
-    if found.resampled:
-        said.append(f"the take of {name} came at another rate: each frame was taken from the nearest one in time")
-    if not all(line.trivial for line in work.lines):
-        said.append(f"the take of {name} had another level or colour: corrected by what should not have changed")
-    if work.touched.whole:
-        said.append(f"the take of {name} differs everywhere in {work.touched.whole} frame(s): whole frames were taken")
-    unseen = work.segment.last_frame - work.segment.first_frame - len(set(work.segment.frames))
-    if unseen > 0:
-        said.append(
-            f"{unseen} source frame(s) of {name} were not sent, because the provider takes fewer per second: "
-            "they carry the nearest frame's expression"
-        )
-    return tuple(said)

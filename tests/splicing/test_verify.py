@@ -104,7 +104,7 @@ def test_no_film_is_kept_when_every_way_fails(room, monkeypatch):
     def refuse(job):
         raise Unsuited("because")
 
-    for way in ("_exact", "_boxed", "_remuxed"):
+    for way in ("exact_way", "boxed_way", "remuxed_way"):
         monkeypatch.setattr(splicing, way, refuse)
 
     with pytest.raises(ToolFailed, match="because; because; because"):

@@ -1,0 +1,186 @@
+"""The ways of putting takes into a film, the best first; film.py takes the first whose result passes its checks.
+
+Takes   a `Job`.
+Gives   `Made`: a film that is not checked yet, and what is to be said of it.
+Raises  Unsuited with the reason where a way cannot be taken; BadInput where the source cannot be decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.video.frame import VideoFrame
+
+from ..errors import BadInput
+from ..kinds import Media, Take, VideoStream
+from ..node import Room
+from . import encoders, exact, frames, hdr, verify
+from .boxes import Unsuited
+from .frames import Insert
+from .grid import Grid, read_grid
+from .reencode import encode, new_samples
+from .remux import remux_argv
+from .surgery import rewrite
+
+_BOXED = (".mp4", ".mov", ".m4v", ".3gp", ".qt")
+_WHOLE_DECODE_S = 180
+_SEAM_FRAMES = 24
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every way needs."""
+
+    room: Room
+    ffmpeg: str
+    media: Media
+    video: VideoStream
+    source: Path
+    inserts: tuple[Insert, ...]
+    takes: tuple[Take, ...]
+
+    @property
+    def place(self) -> int:
+        """The picture's place among the file's picture tracks."""
+        return sum(other.kind == "video" and other.index < self.video.index for other in self.media.others)
+
+    def span(self) -> list[str]:
+        """Spell the part of the film that is decoded strictly: all of it, unless it is long."""
+        if self.media.duration_s <= _WHOLE_DECODE_S:
+            return []
+        times = self.video.timestamps.array
+        first, last = min(i.start for i in self.inserts), max(i.end for i in self.inserts)
+        start = float(times[max(first - 300, 0)] * self.video.time_base - self.media.start_s)
+        end = float(times[min(last + 300, len(times) - 1)] * self.video.time_base - self.media.start_s)
+        return ["-ss", f"{max(start, 0):.6f}", "-to", f"{end:.6f}"]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one way gave, before it is checked."""
+
+    path: Path
+    way: str
+    encoded: int
+    notes: tuple[str, ...] = ()
+    untouched: Callable[[int], bool] | None = None
+    fault: str = ""
+    lines: int = 0
+    """How many lines of dialogue are new."""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def _grid(job: Job) -> Grid:
+    if job.media.file.suffix not in _BOXED:
+        raise Unsuited(f"{job.media.file.suffix} files have no sample tables")
+    return read_grid(job.source, job.video.timestamps.array, job.place)
+
+
+def exact_way(job: Job) -> Made:
+    """Encode only the edits and their partial GOPs, and copy every other packet."""
+    grid = _grid(job)
+    made = exact.splice(job.source, job.video, grid, job.inserts, job.room.new, _share(job, job.video.frame_count))
+    spans = [
+        (int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in made.windows
+    ]
+
+    def touched(pts: int) -> bool:
+        return any(first <= pts <= last for first, last in spans)
+
+    encoded = sum(one.end - one.first for one in made.windows)
+    edited = sum(one.end - one.start for one in job.inserts)
+    return Made(
+        made.path,
+        "exact",
+        encoded,
+        untouched=lambda pts: not touched(pts),
+        fault=_seam_fault(job, made.path, spans, touched),
+        figures={"twin": made.twin, "windows": len(made.windows), "border_packets": encoded - edited},
+    )
+
+
+def _seam_fault(job: Job, made: Path, spans: Sequence[tuple[int, int]], touched: Callable[[int], bool]) -> str:
+    """Decode around every window in both films; the frames outside must be the same pictures."""
+    times = job.video.timestamps.array
+    for first, last in spans:
+        start = max(int(np.searchsorted(times, first)) - _SEAM_FRAMES, 0)
+        end = min(int(np.searchsorted(times, last)) + _SEAM_FRAMES, len(times) - 1)
+        stop = int(times[end]) + (end == len(times) - 1)
+        fault = verify.pictures_differ(job.source, made, job.video.index, int(times[start]), stop, touched)
+        if fault:
+            return fault
+    return ""
+
+
+def boxed_way(job: Job) -> Made:
+    """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
+    grid = _grid(job)
+    choice, lost = _choice(job, grid.reorder)
+    coded = job.room.new("pictures" + (".mov" if job.media.file.suffix in (".mov", ".qt") else ".mp4"))
+    count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
+    if count != grid.samples.count:
+        raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
+    made = job.room.new("film" + job.media.file.suffix)
+    rewrite(job.source, made, [new_samples(grid, coded)])
+    return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
+
+
+def _stored(job: Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
+    """Give every stored picture, the shown ones of the spans replaced, numbered in showing order."""
+    plates = frames.decoded(job.source, job.video.index, options=frames.AS_STORED)
+    for shown, frame in frames.merged(plates, job.inserts, -grid.hidden):
+        yield frame, shown + grid.hidden
+
+
+def remuxed_way(job: Job) -> Made:
+    """Encode all shown pictures and mux them beside the other streams."""
+    suffix = job.media.file.suffix
+    choice, lost = _choice(job, 0)
+    times = job.video.timestamps.array
+    coded = job.room.new("pictures.nut")
+
+    def shown() -> Iterator[tuple[VideoFrame, int]]:
+        for index, frame in frames.merged(frames.decoded(job.source, job.video.index), job.inserts):
+            if index >= len(times):
+                raise Unsuited(f"{len(times)} frames are promised, but more decode")
+            yield frame, index
+
+    count = encode(shown(), coded, job.video, choice, _share(job, len(times)), times)
+    if count != len(times):
+        raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
+    made = job.room.new("film" + suffix)
+    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media))
+    return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
+
+
+def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
+    """Choose an encoder that carries the source's static HDR description; say what of it is lost."""
+    choice = encoders.choose(job.video, reorder, job.media.file.suffix)
+    with closing(frames.decoded(job.source, job.video.index)) as plates:
+        first = next(plates, None)
+    if first is None:
+        raise BadInput("the picture stream gives no frames")
+    lost = tuple(f"{name} could not be carried over" for name in hdr.dropped(first))
+    return hdr.with_static(choice, first), lost
+
+
+def _codec_notes(job: Job, choice: encoders.Choice) -> tuple[str, ...]:
+    notes = []
+    if not choice.same_codec:
+        notes.append(f"{job.video.codec} has no encoder here: the pictures are now {choice.encoder}")
+    if choice.pix_fmt != job.video.pix_fmt:
+        notes.append(f"the pixel format changed from {job.video.pix_fmt} to {choice.pix_fmt}")
+    return tuple(notes)
+
+
+def _share(job: Job, total: int) -> Any:
+    def each(count: int) -> None:
+        if count % 8 == 0:
+            job.room.progress(min(count / max(total, 1), 1) * 0.9)
+
+    return each
