@@ -22,9 +22,13 @@ from .sound import Sound
 from .speaker import choose
 from .sync import Plan, plan, span_shown
 from .track import Track, bridge, follow, join
+from .witness import Box, witnessed
 
 TURNED_DEG = (32.0, 48.0)
 """Between these angles of the head the edit fades out: the far half of the face is guessed."""
+
+
+WHAT_IT_NEEDS = "choose a span that shows a face from the front, at least 30 px between the eyes"
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Direction:
     said: tuple[str, ...]
 
 
+class NoFace(BadInput):
+    """No face is seen where one is to be changed."""
+
+
 def direct(
     scouted: Scouted,
     look: Look,
@@ -53,18 +61,17 @@ def direct(
     """Decide everything about a take but its pixels.
 
     Raises:
-        BadInput: the clip has no frame or the span none of its frames, or no face is seen in the span.
+        NoFace: no face is seen in the span.
+        BadInput: the clip has no frame, or the span none of its frames.
     """
     count, fps = len(scouted.sightings), look.fps
     first, last = _checked(span, count, name)
     layout = plan(expression.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     output_span = span_shown(expression.sync_mode, (first, last), count, len(layout.frames))
-    tracks = [track for track in join(sighting.faces for sighting in scouted.sightings) if _within(track, first, last)]
+    found_tracks = witnessed(join(sighting.faces for sighting in scouted.sightings), _boxes(scouted))
+    tracks = [track for track in found_tracks if _within(track, first, last)]
     if not tracks:
-        raise BadInput(
-            f"no face found in frames {first} to {last - 1} of {name}; "
-            "choose a span that shows a face from the front, at least 30 px between the eyes"
-        )
+        raise NoFace(f"no face found in frames {first} to {last - 1} of the clip; {WHAT_IT_NEEDS}")
     said: list[str] = []
     chosen = choose(tracks, sound, count, fps, expression.auto_active_speaker_detection, said)
     found = follow(chosen, tracks, count)
@@ -79,6 +86,10 @@ def direct(
     if seen < last - first:
         said.append(f"no face in {last - first - seen} of {last - first} frames; those keep their expression")
     return Direction(layout, tuple(poses), tuple(line), output_span, seen, tuple(said))
+
+
+def _boxes(scouted: Scouted) -> dict[int, tuple[Box, ...]]:
+    return {number: one.boxes for number, one in enumerate(scouted.sightings) if one.boxes is not None}
 
 
 def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:

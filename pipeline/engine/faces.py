@@ -54,22 +54,32 @@ class FaceFinder:
 
     def find_small(self, picture: Image) -> list[Points]:
         """Do the same for faces that are too small for `find`; give the picture at its full size."""
+        if self._crop_mesh is None:
+            with quiet():
+                self._crop_mesh = self._new_mesh(static=True)
+        faces = []
+        for left, top, right, bottom in self.boxes(picture)[:MOST_FACES]:
+            centre = ((left + right) / 2, (top + bottom) / 2)
+            face = self._mesh_of_crop(picture, centre, max(8.0, (right - left) * CROP_SHARE))
+            if face is not None:
+                faces.append(face)
+        return faces
+
+    def boxes(self, picture: Image) -> list[tuple[float, float, float, float]]:
+        """Give what the full-range detector sees: left, top, right, bottom in pixels of this picture."""
         if self._detector is None:
             with quiet():
                 self._detector = self._solutions.face_detection.FaceDetection(
                     min_detection_confidence=CONFIDENCE, model_selection=_FULL_RANGE
                 )
                 self._detector.process(_BLANK)
-                self._crop_mesh = self._new_mesh(static=True)
         height, width = picture.shape[:2]
-        faces = []
-        for detection in list(self._run(self._detector, picture).detections or [])[:MOST_FACES]:
-            box = detection.location_data.relative_bounding_box
-            centre = ((box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height)
-            face = self._mesh_of_crop(picture, centre, max(8.0, box.width * width * CROP_SHARE))
-            if face is not None:
-                faces.append(face)
-        return faces
+        found = self._run(self._detector, picture).detections or []
+        frames = [detection.location_data.relative_bounding_box for detection in found]
+        return [
+            (box.xmin * width, box.ymin * height, (box.xmin + box.width) * width, (box.ymin + box.height) * height)
+            for box in frames
+        ]
 
     def _mesh_of_crop(self, picture: Image, centre: tuple[float, float], half_px: float) -> Points | None:
         import cv2

@@ -13,6 +13,7 @@ from .faces import FaceFinder
 from .frame import FaceFrame
 from .frames import Frames, Look, picture_of
 from .occlusion import Glance, glance
+from .witness import EVERY_FRAMES, Box
 
 LONG_SIDE_PX = 1280
 """Faces are looked for in pictures of at most this size; a small face gets a second look at full size."""
@@ -25,6 +26,8 @@ class Sighting:
     faces: tuple[Points, ...]
     """(478, 3) px of the full frame each."""
     glances: tuple[Glance, ...] = ()
+    boxes: tuple[Box, ...] | None = None
+    """What the detector saw, px of the full frame; None where it was not asked."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,24 @@ def scout(frames: Frames, look: Look, progress: Callable[[float], None], *, patc
     expected = max(1, frames.expected)
     with FaceFinder() as finder:
         for frame in frames.all():
-            sightings.append(_sight(finder, frame, look, patches))
+            ask = len(sightings) % EVERY_FRAMES == 0
+            sightings.append(_sight(finder, frame, look, patches, ask))
             progress(min(1.0, len(sightings) / expected))
     return Scouted(tuple(sightings))
 
 
-def _sight(finder: FaceFinder, frame: VideoFrame, look: Look, patches: bool) -> Sighting:
+def _sight(finder: FaceFinder, frame: VideoFrame, look: Look, patches: bool, ask: bool) -> Sighting:
     picture = to_rgb(picture_of(frame), (0, 0, look.width, look.height), look)
     small, scale = _small(picture)
     faces = [face * scale for face in finder.find(small)] or finder.find_small(picture)
     glances = tuple(glance(picture, FaceFrame(face)) for face in faces) if patches else ()
-    return Sighting(tuple(faces), glances)
+    return Sighting(tuple(faces), glances, _boxes(finder, small, scale) if ask else None)
+
+
+def _boxes(finder: FaceFinder, small: Image, scale: float) -> tuple[Box, ...]:
+    return tuple(
+        (left * scale, top * scale, right * scale, bottom * scale) for left, top, right, bottom in finder.boxes(small)
+    )
 
 
 def _small(picture: Image) -> tuple[Image, float]:

@@ -10,12 +10,17 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..kinds import Segment, Take, Upload
 from ..node import Room
 from .contract import Limits
 from .request import React1Request
+
+if TYPE_CHECKING:
+    from ..engine.expression import RenderFigures
 
 PREVIEW = "made by the local preview engine, which is not React-1"
 
@@ -43,25 +48,14 @@ def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
 
     The handles are passed through: only the span itself changes, and the expression grows from its first frame on.
     """
-    from ..engine.render import Expression, render
     from ..media.probe import probe
 
-    segment = upload.segment
-    out = room.new("take.mp4")
+    segment, out = upload.segment, room.new("take.mp4")
     request = React1Request.model_validate(
         {"video_url": upload.video_url, "audio_url": upload.audio_url or "none:", **choices}
     )
-    expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))
-    voice = room.path(segment.voice) if segment.voice else None
     began = time.monotonic()
-    figures = render(
-        room.path(segment.media.file),
-        voice,
-        out,
-        expression,
-        span=edited_frames(segment),
-        progress=room.progress,
-    )
+    figures = _render(room, segment, request, out)
     file = room.keep(out)
     return Take(
         segment=segment,
@@ -72,6 +66,26 @@ def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
         figures={"local": asdict(figures)},
         said=(PREVIEW, *figures.said),
     )
+
+
+def _render(room: Room, segment: Segment, request: React1Request, out: Path) -> RenderFigures:
+    from ..engine.direct import WHAT_IT_NEEDS, NoFace
+    from ..engine.render import Expression, render
+
+    expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))
+    try:
+        return render(
+            room.path(segment.media.file),
+            room.path(segment.voice) if segment.voice else None,
+            out,
+            expression,
+            span=edited_frames(segment),
+            own_voice=segment.edit.audio is None,
+            progress=room.progress,
+        )
+    except NoFace as error:
+        span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"
+        raise BadInput(f"no face found in {span}; {WHAT_IT_NEEDS}") from error
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:

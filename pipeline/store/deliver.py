@@ -34,6 +34,8 @@ def check_place(store: Store, place: Path, job: str, *, replace: bool, sources: 
     """
     if any(place.exists() and source.exists() and place.samefile(source) for source in sources):
         raise PresetError(f"out {place} is the source itself, which is never written to; choose another --out")
+    if place.exists() and not (place.is_file() or place.is_dir()):
+        raise PresetError(f"out {place} is a device or a pipe, which a film cannot replace; choose another --out")
     if place.exists() and not replace and not _is_ours(store, place, job):
         raise PresetError(f"out {place} exists; give --yes to replace it, or another --out")
     folder = place.parent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -97,6 +98,12 @@ def test_the_source_is_never_a_place_for_the_film(store, tmp_path, link):
 
     with pytest.raises(PresetError, match="never written to"):
         _check(store, place, replace=True, sources=[source])
+
+
+def test_a_device_is_refused_even_with_yes(store):
+    """A rename would take the device away from the whole machine."""
+    with pytest.raises(PresetError, match="a device or a pipe"):
+        _check(store, Path("/dev/null"), replace=True)
 
 
 def test_a_place_inside_a_file_is_refused(store, tmp_path):

@@ -1,0 +1,47 @@
+"""A face counts only where a second network saw it too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from react1.pipeline.engine.track import Track
+from react1.pipeline.engine.witness import witnessed
+
+
+def _track(numbers, x=50.0):
+    return Track({number: np.full((478, 3), x) for number in numbers})
+
+
+def test_a_track_that_the_detector_saw_once_is_kept_whole():
+    """The first frames of a face that turns in are not lost."""
+    track = _track(range(10))
+
+    assert witnessed([track], {0: (), 3: (), 6: ((40, 40, 60, 60),), 9: ()}) == [track]
+
+
+@pytest.mark.parametrize(
+    "boxes", [{}, {0: (), 3: ()}, {3: ((60, 60, 80, 80),)}], ids=["unasked", "nothing", "elsewhere"]
+)
+def test_a_track_that_the_detector_never_saw_is_no_face(boxes):
+    """Nothing there, or something elsewhere."""
+    assert witnessed([_track(range(6))], boxes) == []
+
+
+def test_the_dial_of_a_watch_is_no_face(media_folder, tmp_path):
+    """FaceMesh fits a mesh to it; the film is refused instead of being bent."""
+    pytest.importorskip("mediapipe")
+    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.file import File
+    from react1.pipeline.media.decode import images
+    from react1.pipeline.media.probe import probe
+
+    place = media_folder / "timing" / "trim_optimization_failure.mp4"
+    media = probe(place, File(digest="0" * 64, suffix=".mp4", size_bytes=place.stat().st_size))
+    with FaceFinder() as finder:
+        pictures = [image for _, image in images(place, media.video, 40, 44)]
+        meshes = [finder.find(image) for image in pictures]
+        boxes = [finder.boxes(image) for image in pictures]
+
+    assert any(meshes)
+    assert not any(boxes)
