@@ -21,7 +21,7 @@ class ReportParams(Params):
     """Where the page is wanted, and what it is called."""
 
     out: OutPath | None = Field(default=None, description="where the page is wanted; the JSON goes beside it")
-    title: str = Field(default="", max_length=300, description="the film's name, at the top of the page")
+    title: str = Field(default="", max_length=300, description="the page's heading (default: the film's name)")
 
 
 class ReportNode:
@@ -37,7 +37,7 @@ class ReportNode:
         from ..pipeline.report.data import describe
         from ..pipeline.report.page import render_page
 
-        told = describe(record, params.title or record.preset)
+        told = describe(record, params.title or record.title or record.preset)
         page, data = room.new("report.html"), room.new("report.json")
         page.write_text(render_page(record, told, room.path, room.progress), "utf-8")
         data.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")

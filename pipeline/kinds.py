@@ -234,6 +234,8 @@ class Record(Value):
 
     run: str
     preset: str
+    title: str = ""
+    """The film's name as the user wrote it."""
     source: Media | None = None
     segments: tuple[Segment, ...] = ()
     takes: tuple[Take, ...] = ()

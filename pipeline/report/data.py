@@ -100,7 +100,6 @@ def describe_segment(segment: Segment, take: Take | None, steps: tuple[StepRecor
         "provider_seconds": take.seconds if take else 0.0,
         "reused": any(step.reused for step in own if step.node == "react1"),
         "figures": figures,
-        "checks": flags(figures),
         "said": said,
         "steps": [_step(step) for step in own],
         "size_bytes": {"segment": segment.media.file.size_bytes, "take": take.media.file.size_bytes if take else 0},
@@ -141,18 +140,6 @@ def film_checks(source: Media | None, film: Media | None) -> dict[str, bool]:
         "same shown size": before.shown_size_px == after.shown_size_px,
         "same number of sound tracks": len(source.audio) == len(film.audio),
     }
-
-
-def flags(figures: Json, path: str = "") -> dict[str, bool]:
-    """Find the figures that are yes or no: they are checks."""
-    found: dict[str, bool] = {}
-    for name, value in figures.items():
-        place = f"{path}.{name}" if path else str(name)
-        if isinstance(value, bool):
-            found[place] = value
-        elif isinstance(value, dict):
-            found |= flags(value, place)
-    return found
 
 
 def safe_request(request: Json) -> Json:

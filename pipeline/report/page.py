@@ -32,7 +32,8 @@ def render_page(record: Record, told: Json, find: Find, progress: Callable[[floa
     loader = jinja2.FunctionLoader(_own_file)
     make = partial(jinja2.Environment, loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
     environment = make(trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"bytes": spell_bytes, "seconds": spell_seconds, "figure": spell_figure, "rate": spell_rate}
+    environment.filters |= {"leaves": leaves, "figure": spell_figure}
+    environment.filters |= {"bytes": spell_bytes, "seconds": spell_seconds, "rate": spell_rate}
     script, style = _own_file("player.js"), _own_file("page.css")
     return environment.get_template("template.html").render(
         told=told,
@@ -56,10 +57,8 @@ def _segments(record: Record, told: Json, find: Find, progress: Callable[[float]
     for number, facts in enumerate(told["segments"], 1):
         segment = known[facts["name"]]
         showing: Showing | None = show(record, segment, takes.get(facts["name"]), find)
-        rows = [(path, value) for path, value in leaves(facts["figures"]) if not isinstance(value, bool)]
-        made.append(
-            {"number": number, "facts": facts, "showing": showing, "figures": rows, "stills": _stills(record, showing)}
-        )
+        stills = _stills(record, showing)
+        made.append({"number": number, "facts": facts, "showing": showing, "stills": stills})
         progress(number / len(told["segments"]))
     return made
 

@@ -131,12 +131,19 @@ def make_record(
     return Record(
         run=run,
         preset=job.name,
+        title=film_name(job),
         source=media[0][1] if media else None,
         segments=tuple(segments.values()),
         takes=tuple(takes.values()),
         film=films[-1] if films else None,
         steps=tuple(sorted(records, key=lambda record: (record.step, record.segment))),
     )
+
+
+def film_name(job: Job) -> str:
+    """Give the name of the film: the last part of the path or the address that fills the input `source`."""
+    source = str(job.inputs.get("source", ""))
+    return source.split("?", maxsplit=1)[0].rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def segment_name(value: Value) -> str:
