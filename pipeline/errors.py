@@ -8,6 +8,7 @@ React1Error
 ├── OverBudget       5    stopped before money was spent
 ├── ToolFailed       1    a tool that we called failed: argv, exit code, the tail of what it said
 ├── StorageFailed    1    the disk is full, or a folder cannot be written
+├── Fault            1    a node broke: ours or a plug-in's; the details are in the run's folder
 └── Interrupted    130    stopped by the user; says how to resume
 
 Every message is one line that says what, where, the value and what to do; details are attributes.
@@ -111,6 +112,10 @@ class ToolFailed(React1Error):
 
 class StorageFailed(React1Error):
     """A file could not be written: the disk is full or the folder is not writable."""
+
+
+class Fault(React1Error):
+    """A node broke in a way that no error of this tree tells; its cause is `__cause__`."""
 
 
 class Interrupted(React1Error):

@@ -16,10 +16,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 FORMS = "HH:MM:SS:FF, HH:MM:SS.mmm, seconds such as 12.4, or frames such as 310f"
-_CLOCK = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
-_TIMECODE = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")
-_SECONDS = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
-_FRAMES = re.compile(r"(\d{1,9})f")
+_CLOCK = re.compile(r"(?a)(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
+_TIMECODE = re.compile(r"(?a)(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")
+_SECONDS = re.compile(r"(?a)\d{1,9}(?:\.\d{1,9})?")
+_FRAMES = re.compile(r"(?a)(\d{1,9})f")
 DROP_FRAME_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 

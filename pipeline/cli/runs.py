@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .options import AsJson, Home
-from .tell import failures_told, out, out_json
+from .tell import at_home, out, out_json
+
+if TYPE_CHECKING:
+    from ..run.runs import RunFolder
 
 NAME = "runs"
 
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """List the runs, the newest first."""
-    from ..run.runs import all_runs, state_of
-    from ..settings import home_folder
+    from ..run.runs import all_runs
 
-    folder = home_folder(home)
-    with failures_told(folder):
-        rows = []
-        for run in all_runs(folder):
-            told = run.read()
-            result = told.get("result") or {}
-            rows.append(
-                {
-                    "run": run.name,
-                    "status": state_of(told),
-                    "preset": told.get("what", ""),
-                    "created": told.get("created", ""),
-                    "output": result.get("output"),
-                    "cost_usd": result.get("cost_usd", 0.0),
-                }
-            )
+    with at_home(home, as_json) as folder:
+        rows = [_row(run) for run in all_runs(folder)]
         if as_json:
             out_json({"runs": rows})
             return
@@ -36,3 +26,24 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
             out(f"{row['run']}  {row['status']:<13}  {row['preset']:<14}  {row['output'] or ''}".rstrip())
         if not rows:
             out(f"no runs in {folder}; start one with `react1 run` or `react1 demo`")
+
+
+def _row(run: RunFolder) -> dict[str, Any]:
+    """Tell of one run; one that cannot be read must not hide the others."""
+    from ..errors import PresetError
+    from ..run.runs import state_of
+
+    try:
+        told = run.read()
+        status = state_of(told)
+    except PresetError:
+        told, status = {}, "unreadable"
+    result = told.get("result") or {}
+    return {
+        "run": run.name,
+        "status": status,
+        "preset": told.get("what", ""),
+        "created": told.get("created", ""),
+        "output": result.get("output"),
+        "cost_usd": result.get("cost_usd", 0.0),
+    }

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson, Home
-from .tell import failures_told, out, out_json
+from .tell import at_home, out, out_json
 
 NAME = "show"
 
@@ -18,14 +18,12 @@ def command(
     home: Home = None,
 ) -> None:
     """Show one run: what was asked, what came of it, and its checks."""
-    from ..run.runs import find_run, state_of
-    from ..settings import home_folder
+    from ..run.runs import find_run
 
-    folder = home_folder(home)
-    with failures_told(folder):
+    with at_home(home, as_json) as folder:
         found = find_run(folder, run)
         told = {**found.read()}
-        told["status"] = state_of(told)
+        told["status"] = found.state()
         if as_json:
             out_json(told)
             return

@@ -89,7 +89,7 @@ def invoke(call: Call, store: Store, watch: Watch | None = None) -> Result:
     """Run a call where the store is at hand: stored? give that; else run, publish, give.
 
     Raises:
-        React1Error: what the node raised.
+        React1Error: what the node raised; BadInput when a file outside the store changed while it was read.
     """
     stored = store.result(call.key)
     if stored is not None:
@@ -98,10 +98,12 @@ def invoke(call: Call, store: Store, watch: Watch | None = None) -> Result:
     began = time.monotonic()
     room = StoreRoom(store, watch or Watch(), began + call.timeout_s)
     try:
-        made = node.run(room, given.pop("params"), **given)  # type: ignore[attr-defined]
+        value = to_json(node.run(room, given.pop("params"), **given))  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process that runs it
+        raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop
     finally:
         room.close()
-    value = to_json(made)
+    room.confirm_inputs()
     seconds = time.monotonic() - began
     store.put_result(call.key, value, call.args["parts"], seconds)
     return Result(value, seconds, reused=False)
@@ -143,10 +145,21 @@ class StoreRoom:
         self._store, self._watch, self._deadline = store, watch, deadline
         self._folder: Path | None = None
         self._made = 0
+        self._served: set[File] = set()
 
     def path(self, file: File) -> Path:
         """Give a path where this content can be read."""
+        self._served.add(file)
         return self._store.path(file)
+
+    def confirm_inputs(self) -> None:
+        """Make sure that what was read is still what its digest says, so that no wrong result is published.
+
+        Raises:
+            BadInput: a file outside the store was changed while it was read.
+        """
+        for file in self._served:
+            self._store.path(file)
 
     def new(self, name: str) -> Path:
         """Give a path for a new file of this name, in a folder of its own."""

@@ -9,9 +9,11 @@ from ..errors import PresetError
 from ..file import Deliver, File, is_marked
 from ..kinds import Media, Report, Segment, Take, Value
 from ..preset.model import Job, Step
-from ..store.deliver import check_place, deliver, is_delivered
+from ..store.deliver import check_place, deliver, is_delivered, is_ours
 from ..store.store import Store
 from .ingest import local_files
+
+_CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
 
 
 def wanted_place(step: Step) -> Path | None:
@@ -29,33 +31,70 @@ def check_places(job: Job, store: Store, owner: str, *, replace: bool) -> None:
     Raises:
         PresetError: a place is a source, is taken twice, exists, or cannot be written to.
     """
-    sources = [path for step in job.steps for path in local_files(step)]
+    sources = sources_of(job)
     taken: dict[Path, str] = {}
     for step in job.steps:
         place = wanted_place(step)
         if place is None:
             continue
-        if place in taken:
-            raise PresetError(f"steps {taken[place]} and {step.id} both want {place}; give one another `out`")
-        taken[place] = step.id
-        check_place(store, place, owner, replace=replace, sources=sources)
+        real = place.resolve()
+        if real in taken:
+            raise PresetError(f"steps {taken[real]} and {step.id} both want {place}; give one another `out`")
+        taken[real] = step.id
+        folder = not _gives_film(step)
+        if not folder:
+            _check_suffix(job, step, place)
+        check_place(store, place, owner, replace=replace, sources=sources, folder=folder)
 
 
-def serve(step: Step, made: Value | list[Value], store: Store, owner: str) -> Path | None:
-    """Bring the files of a step's result to where they are wanted; give the place."""
+def _gives_film(step: Step) -> bool:
+    return step.info.ports.gives is Media and not step.info.ports.fans_out and not step.fanned
+
+
+def _check_suffix(job: Job, step: Step, place: Path) -> None:
+    """Refuse a name that would lie about the container: a film stays in its source's."""
+    if not any(port.kind is Take for port in step.info.ports.inputs):
+        return
+    opened = next((each for each in job.steps if each.info.ports.gives is Media), step)
+    source = next(iter(local_files(opened)), None)
+    if source is not None and source.suffix and source.suffix.lower() != place.suffix.lower():
+        raise PresetError(
+            f"out {place} does not end with {source.suffix}, the container that the film stays in; rename it"
+        )
+
+
+def sources_of(job: Job) -> list[Path]:
+    """Find the files of the user's that a job reads."""
+    return [path for step in job.steps for path in local_files(step)]
+
+
+def serve(
+    step: Step, made: Value | list[Value], store: Store, sources: list[Path], owner: str, *, replace: bool
+) -> Path | None:
+    """Bring the files of a step's result to where they are wanted; give the place.
+
+    Raises:
+        PresetError: that would replace a source.
+        StorageFailed: the disk will not have it, or a file of somebody else's has appeared there.
+    """
     place = wanted_place(step)
     if place is None:
         return None
-    for file, target in targets(made, place):
+    wanted = list(targets(made, place))
+    for _, target in wanted:
+        if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
+            raise PresetError(f"{target} is a source, which is never written to; choose another --out")
+    for file, target in wanted:
         if not is_delivered(store, file, target):
-            deliver(store, file, target, owner)
-    return place
+            deliver(store, file, target, owner, replace=replace or is_ours(store, target, owner))
+        store.forget_object(file)
+    return place if place.is_dir() or not wanted else wanted[0][1]
 
 
 def targets(made: Value | list[Value], place: Path) -> Iterable[tuple[File, Path]]:
     """Pair every file of a result with its place: one film goes to `place` itself, more go into the folder."""
     if isinstance(made, Media):
-        yield made.file, place
+        yield made.file, _named_right(place, made.file.suffix)
         return
     if isinstance(made, Report):
         yield made.page, place / "report.html"
@@ -68,3 +107,10 @@ def targets(made: Value | list[Value], place: Path) -> Iterable[tuple[File, Path
                 yield value.voice, place / f"{value.name}.voice{value.voice.suffix}"
         elif isinstance(value, Take):
             yield value.media.file, place / f"{value.segment.name}.take{value.media.file.suffix}"
+
+
+def _named_right(place: Path, suffix: str) -> Path:
+    """Give a film from an address, or one without a suffix, the suffix of what it is."""
+    if place.suffix.lower() == suffix or not suffix:
+        return place
+    return place.with_suffix(suffix) if place.suffix.lower() in _CONTAINERS else place.with_name(place.name + suffix)

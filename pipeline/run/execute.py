@@ -9,24 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..errors import Interrupted, React1Error
+from ..errors import Fault, Interrupted, React1Error
 from ..executors.local import LocalExecutor
+from ..executors.seam import Watch
 from ..kinds import Media, Report, Value
-from ..preset.model import Job
+from ..preset.model import Job, Step
+from ..store.atomic import write_text
 from ..store.deliver import deliver
 from ..store.keys import digest
 from ..store.store import Store
-from .deliveries import check_places, serve
-from .events import RunStarted, Silent, Watcher
+from .deliveries import check_places, serve, sources_of
+from .events import RunStarted, Silent, StepMoved, Watcher
 from .flow import Flow, make_record
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
@@ -61,35 +64,44 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     owner = digest(job.document)
     check_places(job, store, owner, replace=options.replace)
     run = run or new_run(options.home, options.now())
-    run.write(run=run.name, status="running", process=os.getpid(), created=options.now().isoformat(timespec="seconds"))
-    run.write(what=job.name, document=job.document, replace=options.replace)
-    options.watcher.on(RunStarted(run.name))
-    try:
-        result = await _run(job, options, run, store, owner)
-    except (Interrupted, asyncio.CancelledError) as stopped:
-        run.write(status="interrupted")
-        raise _of_run(Interrupted(f"stopped; carry on with: react1 resume {run.name}"), run) from stopped
-    except React1Error as error:
-        _of_run(error, run)
-        run.write(status="failed", error=str(error), exit_status=error.exit_status)
-        raise
-    except BaseException:
-        run.write(status="failed", error="a fault of react1 itself", exit_status=1)
-        raise
-    run.write(status=result.status, result=result.to_json(), said=list(result.said))
+    with contextlib.closing(run.hold()), contextlib.closing(store):
+        run.begin(options.now(), what=job.name, document=job.document, replace=options.replace)
+        options.watcher.on(RunStarted(run.name))
+        try:
+            result = await _run(job, options, run, store, owner)
+        except BaseException as error:
+            told = _told(error, run)
+            run.write(status="interrupted" if isinstance(told, Interrupted) else "failed", **_facts(told, run))
+            if told is error:
+                raise
+            raise told from error
+        run.write(status=result.status, result=result.to_json(), said=list(result.said), error=None)
     return result
 
 
-def _of_run(error: React1Error, run: RunFolder) -> React1Error:
-    error.run = run.name
+def _told(error: BaseException, run: RunFolder) -> BaseException:
+    """Give a failure with the run's name; what stopped the run tells how to go on."""
+    if isinstance(error, (Interrupted, asyncio.CancelledError, KeyboardInterrupt)):
+        error = Interrupted(f"stopped; carry on with: react1 resume {run.name}")
+    if isinstance(error, React1Error):
+        error.run = run.name
     return error
+
+
+def _facts(error: BaseException, run: RunFolder) -> dict[str, Any]:
+    """Tell run.json of a failure, and write down the details of one that is somebody's fault."""
+    status = error.exit_status if isinstance(error, React1Error) else 1
+    if not isinstance(error, React1Error) or isinstance(error, Fault):
+        with contextlib.suppress(React1Error):
+            write_text(run.folder / "fault.txt", "".join(traceback.format_exception(error)))
+    return {"error": str(error) or type(error).__name__, "exit_status": status}
 
 
 async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: str) -> RunResult:
     await asyncio.to_thread(store.sweep)
     with _stop_on_signals():
-        steps = [await asyncio.to_thread(ingest, step, store) for step in job.steps]
-        job = replace(job, steps=tuple(steps))
+        sources = sources_of(job)
+        job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
         runner = StepRunner(store, options.watcher, job.name)
         executor = LocalExecutor(store, runner.moved)
         runner.executor = executor
@@ -98,11 +110,30 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
             await flow.run()
         finally:
             await executor.aclose()
-        return await asyncio.to_thread(_finish, job, run, store, owner, flow)
+        results = flow.results
+        places = {}
+        for step in job.steps:
+            serving = partial(serve, step, results[step.id], store, sources, owner, replace=options.replace)
+            places[step.id] = await asyncio.to_thread(serving)
+        return await asyncio.to_thread(_finish, job, run, store, places, flow)
 
 
-def _finish(job: Job, run: RunFolder, store: Store, owner: str, flow: Flow) -> RunResult:
-    places = {step.id: serve(step, flow.results[step.id], store, owner) for step in job.steps}
+async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
+    """Hash a step's files in a thread that can be stopped."""
+    watch = Watch(lambda share: watcher.on(StepMoved(step.id, "", share)))
+
+    def go_on(share: float) -> None:
+        watch.check()
+        watch.report(share)
+
+    try:
+        return await asyncio.to_thread(ingest, step, store, go_on)
+    except asyncio.CancelledError:
+        watch.stopped = True
+        raise
+
+
+def _finish(job: Job, run: RunFolder, store: Store, places: dict[str, Path | None], flow: Flow) -> RunResult:
     told = make_record(run.name, job, job.steps, flow.results, flow.records)
     page = _page(run, store, list(flow.results.values()))
     takes, segments = list(told.takes), list(told.segments)
@@ -149,13 +180,14 @@ def _stop_on_signals() -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    names = (signal.SIGINT, signal.SIGTERM)
-    for name in names:
+    before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    for name in before:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, task.cancel)
     try:
         yield
     finally:
-        for name in names:
+        for name, handler in before.items():
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(name)
+            signal.signal(name, signal.SIG_DFL if handler is None else handler)

@@ -27,11 +27,11 @@ def is_address(text: str) -> bool:
     return bool(colon) and len(scheme) > 1 and scheme.replace("+", "").replace("-", "").isalnum()
 
 
-def ingest(step: Step, store: Store) -> Step:
-    """Put every local file that a step's parameters name into the store."""
+def ingest(step: Step, store: Store, progress: Callable[[float], None] = lambda _: None) -> Step:
+    """Put every local file that a step's parameters name into the store; `progress` may raise to stop it."""
 
     def adopt(text: str) -> File | str:
-        return text if is_address(text) else store.adopt(Path(text))
+        return text if is_address(text) else store.adopt(Path(text), progress)
 
     params = _walk(step.params, adopt)
     return step if params is step.params else replace(step, params=params)

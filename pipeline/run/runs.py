@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 
 from ..errors import PresetError
 from ..store.atomic import storage_errors, write_text
+from ..store.locks import Held, hold, is_held
 
 STATES = ("running", "done", "failed", "interrupted", "kept-original")
 
@@ -35,10 +36,37 @@ class RunFolder:
     def read(self) -> dict[str, Any]:
         """Give what run.json says: {"run", "status", "created", "what", "document", "options", "result"}."""
         try:
-            told: dict[str, Any] = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+            told: Any = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise PresetError(f"run {self.name} cannot be read: {error}; start it anew with `react1 run`") from error
+        if not isinstance(told, dict):
+            raise PresetError(f"run {self.name} cannot be read: run.json is no object; start it anew with `react1 run`")
         return told
+
+    def state(self) -> str:
+        """Give how it stands: one of STATES; `running` only while a process that is alive works on it."""
+        state = str(self.read().get("status"))
+        if state != "running":
+            return state if state in STATES else "failed"
+        return state if is_held(self.folder / "lock") else "interrupted"
+
+    def hold(self) -> Held:
+        """Take the run for this process.
+
+        Raises:
+            PresetError: another process works on it.
+        """
+        held = hold(self.folder / "lock")
+        if held is None:
+            raise PresetError(f"run {self.name} is still running in another process; wait for it, or stop it first")
+        return held
+
+    def begin(self, now: datetime, **asked: Any) -> None:
+        """Write down what was asked; a run that is carried on keeps the time when it was first asked for."""
+        place = self.folder / "run.json"
+        created = self.read().get("created") if place.exists() else None
+        stamp = created or now.isoformat(timespec="seconds")
+        self.write(run=self.name, status="running", created=stamp, **asked)
 
     def write(self, **changes: Any) -> None:
         """Change run.json, atomically."""
@@ -71,8 +99,9 @@ def find_run(home: Path, name: str | None) -> RunFolder:
     runs = all_runs(home)
     if name is None:
         for run in runs:
-            if state_of(run.read()) in ("running", "failed", "interrupted"):
-                return run
+            with suppress(PresetError):
+                if run.state() in ("failed", "interrupted"):
+                    return run
         raise PresetError("there is no unfinished run to resume; `react1 runs` lists all")
     found = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
     if len(found) == 1:
@@ -82,17 +111,3 @@ def find_run(home: Path, name: str | None) -> RunFolder:
     near = difflib.get_close_matches(name, [run.name for run in runs], 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "; `react1 runs` lists all"
     raise PresetError(f"there is no run {name!r}{hint}")
-
-
-def state_of(told: dict[str, Any]) -> str:
-    """Give a run's state; one that says `running` while its process is gone was interrupted."""
-    state = str(told.get("status", "failed"))
-    if state != "running":
-        return state
-    try:
-        os.kill(int(told.get("process", 0)) or -1, 0)
-    except ProcessLookupError:
-        return "interrupted"
-    except OSError:
-        return state
-    return state if told.get("process") else "interrupted"

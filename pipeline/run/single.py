@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from ..errors import PresetError, Problem
 from ..executors.seam import Call, from_json, invoke
-from ..kinds import Value
+from ..kinds import Media, Value
 from ..preset.model import Step
 from ..registry import NodeInfo
 from ..store.keys import digest, params_json
@@ -41,5 +41,6 @@ def run_single(
     made: Value | list[Value] = from_json(
         info.ports.gives, invoke(Call(fn=info.fn, args=args, key=digest(parts)), store).value
     )
-    serve(step, made, store, owner=info.name)
+    sources = [store.path(value.file) for value in inputs.values() if isinstance(value, Media)]
+    serve(step, made, store, sources, owner=info.name, replace=True)
     return made

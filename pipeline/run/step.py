@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import React1Error
+from ..errors import Fault, React1Error
 from ..executors.seam import Call, Executor, Need, Result, from_json
 from ..kinds import StepRecord, Value
 from ..media.versions import tool_version
@@ -37,14 +37,20 @@ class StepRunner:
         key = digest(parts)
         self._running[key] = (step.id, segment)
         self.watcher.on(StepStarted(step.id, segment))
+        where = f"{step.id} [{segment}]" if segment else step.id
         try:
             result = await self._result(step, key, parts, given)
+            made: Value | list[Value] = from_json(step.info.ports.gives, result.value)
         except React1Error as error:
-            error.where = error.where or (f"{step.id} [{segment}]" if segment else step.id)
+            error.where = error.where or where
             raise
+        except Exception as error:  # whatever a node raises is told with its name
+            told = " ".join(f"{type(error).__name__}: {error}".split())
+            fault = Fault(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
+            fault.where = where
+            raise fault from error
         self.store.put_latest(step_place(self._job, step, segment), parts)
         self.watcher.on(StepEnded(step.id, segment, result.reused, result.seconds))
-        made: Value | list[Value] = from_json(step.info.ports.gives, result.value)
         self._say(segment, made)
         record = StepRecord(
             step=step.id, node=step.info.name, segment=segment, key=key, reused=result.reused, seconds=result.seconds
@@ -58,8 +64,9 @@ class StepRunner:
 
     async def _result(self, step: Step, key: str, parts: Parts, given: Mapping[str, Any]) -> Result:
         stored = await asyncio.to_thread(self.store.result, key)
-        if stored is not None:
+        if stored is not None and _is_sound(step, stored["value"]):
             return Result(stored["value"], stored["seconds"], reused=True)
+        self.store.drop_result(key)
         call = Call(
             fn=step.info.fn,
             args={"params": params_json(step.params), "inputs": inputs_json(given), "parts": parts},
@@ -75,6 +82,15 @@ class StepRunner:
                 if text not in self._told:
                     self._told.add(text)
                     self.watcher.on(Said(text))
+
+
+def _is_sound(step: Step, value: Any) -> bool:
+    """Tell whether a stored result can be read back; one that was tampered with is made anew."""
+    try:
+        from_json(step.info.ports.gives, value)
+    except ValueError:
+        return False
+    return True
 
 
 def step_parts(step: Step, given: Mapping[str, Any]) -> Parts:

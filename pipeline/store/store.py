@@ -5,7 +5,7 @@
     results/cd/cd34….json    what a call gave, as JSON, with the parts of its key
     latest/ef/ef56….json     the parts of the key that a step had last, to explain a miss
     seen/…                   digests of outside files by path, size and time, so that a film is hashed once
-    scratch/                 the rooms of running calls
+    scratch/                 the rooms of running calls (scratch.py)
 
 Every file arrives by write, fsync, rename, so two writers of the same content do no harm.
 """
@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,8 +22,10 @@ from ..errors import BadInput, StorageFailed
 from ..file import File
 from .atomic import publish, storage_errors, write_text
 from .keys import Parts, digest
+from .scratch import Scratch
 
 _BLOCK_BYTES = 4 << 20
+Told = dict[str, Any]
 
 
 class Store:
@@ -38,13 +37,15 @@ class Store:
     def __init__(self, root: Path, *, read_only: bool = False) -> None:
         self.root = root
         self.read_only = read_only
-        self._learnt: dict[str, dict[str, Any]] = {}
+        self._learnt: dict[str, Told] = {}
+        self._scratch = Scratch(root / "scratch")
 
     def path(self, file: File) -> Path:
         """Give where content can be read.
 
         Raises:
-            StorageFailed: it is not here any more, or was changed where it lives.
+            BadInput: it was changed where it lives outside the store.
+            StorageFailed: it is not here any more.
         """
         kept = self._object(file)
         if kept.is_file():
@@ -52,6 +53,9 @@ class Store:
         outside = self._outside(file)
         if outside is not None:
             return outside
+        told = self._told(file)
+        if told is not None:
+            raise BadInput(f"{told['path']} was changed, moved or removed while it was needed; run again")
         raise StorageFailed(f"content {file.digest[:12]}… is gone from {self.root}; run again to make it anew")
 
     def has(self, file: File) -> bool:
@@ -85,35 +89,40 @@ class Store:
             if not path.is_file():
                 raise BadInput(f"{path} is not a file; give a media file")
             seen = self.root / "seen" / f"{digest([str(path), stamp])}.json"
-            told = _read(seen)
+            told = _read(seen, digest=str)
             if told is None:
                 told = {"digest": file_digest(path, progress)}
+                if _stamp(path) != stamp:
+                    raise BadInput(f"{path} changes while it is read; run again when it is whole")
                 self._note(seen, told)
         except FileNotFoundError:
             raise BadInput(f"{path} does not exist; check the path") from None
         except OSError as error:
             raise BadInput(f"{path} cannot be read: {error.strerror}") from error
         file = File(digest=told["digest"], suffix=path.suffix.lower(), size_bytes=stamp[0])
-        self.remember_outside(file, path)
+        self._remember(file, path, stamp)
         return file
 
     def remember_outside(self, file: File, path: Path) -> None:
         """Note that content lives in a file outside the store."""
-        self._note(self._pointer(file), {"path": str(path), "stamp": _stamp(path)})
+        self._remember(file, path, _stamp(path))
 
     def room_folder(self) -> Path:
         """Make a folder for one call."""
-        scratch = self.root / "scratch"
-        with storage_errors(self.root):
-            scratch.mkdir(parents=True, exist_ok=True)
-            return Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=scratch))
+        return self._scratch.room()
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Give what a call gave: {"value", "parts", "seconds"}; None where it is not stored, or its files are gone."""
-        told: dict[str, Any] | None = _read(self._at("results", key))
-        if told is None or not all(self.has(file) for file in files_in(told["value"])):
+        told = _read(self._at("results", key), parts=dict, seconds=(int, float))
+        try:
+            whole = told is not None and all(self.has(file) for file in files_in(told["value"]))
+        except (KeyError, ValueError):
             return None
-        return told
+        return told if whole else None
+
+    def drop_result(self, key: str) -> None:
+        """Forget what a call gave."""
+        self._at("results", key).unlink(missing_ok=True)
 
     def put_result(self, key: str, value: Any, parts: Parts, seconds: float) -> None:
         """Publish what a call gave."""
@@ -122,8 +131,7 @@ class Store:
 
     def latest_parts(self, step: str) -> Parts | None:
         """Give the parts of the key that a step had last."""
-        told: Parts | None = _read(self._at("latest", digest(step)))
-        return told
+        return _read(self._at("latest", digest(step)), params=dict, inputs=dict)
 
     def put_latest(self, step: str, parts: Parts) -> None:
         """Note the parts of the key that a step has now."""
@@ -131,14 +139,23 @@ class Store:
         if _read(place) != parts:
             write_text(place, json.dumps(parts))
 
-    def sweep(self) -> None:
-        """Remove the rooms of processes that are gone."""
-        for folder in self.root.glob("scratch/*"):
-            owner = folder.name.split("-")[0]
-            if owner.isdigit() and not _alive(int(owner)):
-                shutil.rmtree(folder, ignore_errors=True)
+    def forget_object(self, file: File) -> None:
+        """Drop the store's own copy of content that lives outside now."""
+        if self._outside(file) is not None:
+            self._object(file).unlink(missing_ok=True)
 
-    def _note(self, place: Path, told: dict[str, Any]) -> None:
+    def sweep(self) -> None:
+        """Remove what calls of processes that are gone have left."""
+        self._scratch.sweep()
+
+    def close(self) -> None:
+        """Remove this process's own scratch."""
+        self._scratch.close()
+
+    def _remember(self, file: File, path: Path, stamp: list[int]) -> None:
+        self._note(self._pointer(file), {"path": str(path), "stamp": stamp})
+
+    def _note(self, place: Path, told: Told) -> None:
         if self.read_only:
             self._learnt[str(place)] = told
         elif _read(place) != told:
@@ -153,8 +170,11 @@ class Store:
     def _pointer(self, file: File) -> Path:
         return self.root / "elsewhere" / file.digest[:2] / f"{file.digest}{file.suffix}.json"
 
+    def _told(self, file: File) -> Told | None:
+        return self._learnt.get(str(self._pointer(file))) or _read(self._pointer(file), path=str, stamp=list)
+
     def _outside(self, file: File) -> Path | None:
-        told = self._learnt.get(str(self._pointer(file))) or _read(self._pointer(file))
+        told = self._told(file)
         if told is None:
             return None
         try:
@@ -190,20 +210,11 @@ def _stamp(path: Path) -> list[int]:
     return [told.st_size, told.st_mtime_ns, told.st_ino]
 
 
-def _read(path: Path) -> Any:
+def _read(place: Path, /, **expected: type | tuple[type, ...]) -> Told | None:
+    """Read a note; one that is torn, unreadable or of another shape is no note: what it told is made anew."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        told = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None  # a torn or unreadable note is no note: what it told is made anew
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+        return None
+    fits = isinstance(told, dict) and all(isinstance(told.get(name), kind) for name, kind in expected.items())
+    return told if fits else None

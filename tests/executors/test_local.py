@@ -80,7 +80,7 @@ def test_nothing_is_left_of_a_call_that_fails(store):
     with pytest.raises(BadInput, match="no good"):
         invoke(_call(fail=True), store)
 
-    assert [p for p in store.root.rglob("*") if p.is_file()] == []
+    assert [p for p in store.root.rglob("*") if p.is_file() and p.name != "lock"] == []
 
 
 def test_a_call_over_its_time_limit_is_stopped(store):
@@ -88,6 +88,39 @@ def test_a_call_over_its_time_limit_is_stopped(store):
     call = _call(wait=True)
     with pytest.raises(ToolFailed, match="longer than its limit"):
         invoke(Call(call.fn, call.args, call.key, timeout_s=0.05), store)
+
+
+def test_a_node_that_ends_the_process_ends_only_its_call(store, monkeypatch):
+    """What a plug-in does with sys.exit is a failure of that call."""
+
+    def run(self, room, params: WriteParams) -> Media:
+        raise SystemExit(7)
+
+    monkeypatch.setattr(Write, "run", run)
+
+    with pytest.raises(RuntimeError, match="raised SystemExit"):
+        invoke(_call(), store)
+
+
+def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path, monkeypatch):
+    """What was made of other content than the key tells must not be found under that key."""
+    film = tmp_path / "film.txt"
+    film.write_text("film")
+    file = store.adopt(film)
+
+    def run(self, room, params: WriteParams) -> Media:
+        text = room.path(file).read_text()
+        film.write_text("another film")
+        made = room.new("made.txt")
+        made.write_text(f"made of {text}")
+        return Media(file=room.keep(made), container="text", start_s=0, duration_s=1)
+
+    monkeypatch.setattr(Write, "run", run)
+
+    with pytest.raises(BadInput, match="was changed, moved or removed"):
+        invoke(_call(), store)
+
+    assert store.result("aa" * 32) is None
 
 
 def test_a_stopped_call_raises_at_its_next_breath(store):
@@ -133,7 +166,7 @@ def test_cancelling_stops_the_thread_before_it_comes_back(store):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        left = list((store.root / "scratch").iterdir())
+        left = [place for place in (store.root / "scratch").rglob("*/*") if place.name != "lock"]
         await executor.aclose()
         return left
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+from dataclasses import replace
 
 import pytest
 import toys
 
-from react1.pipeline.errors import BadInput, Interrupted, PresetError
+from react1.pipeline.errors import BadInput, Fault, Interrupted, PresetError
+from react1.pipeline.kinds import Media, Take
 from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
 from react1.pipeline.run.execute import Options, execute
 from react1.pipeline.run.plan import plan_job
-from react1.pipeline.run.runs import all_runs, find_run, state_of
+from react1.pipeline.run.runs import all_runs, find_run
 from react1.pipeline.store.store import Store
 
 
@@ -177,13 +180,113 @@ def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out,
     with pytest.raises(Interrupted, match="react1 resume"):
         _run(toys.toy_job(source, out), home, Listener(stop_at="join"))
     assert not out.exists()
-    assert state_of(find_run(home, None).read()) == "interrupted"
+    assert find_run(home, None).state() == "interrupted"
     shaded = toys.RAN["shade a"]
 
     _run(toys.toy_job(source, out), home)
 
     assert (shaded, toys.RAN["shade a"], toys.RAN["cut"]) == (1, 1, 1)
     assert out.exists()
+
+
+def test_an_out_that_only_differs_by_its_spelling_is_taken_once(source, tmp_path, home):
+    """Two steps must not write one file."""
+    job = toys.toy_job(source, tmp_path / "a.txt")
+    shade = replace(job.steps[2], params=toys.ShadeParams(out=str(tmp_path / "x" / ".." / "a.txt")))
+    job = replace(job, steps=(*job.steps[:2], shade, *job.steps[3:]))
+
+    with pytest.raises(PresetError, match="both want"):
+        _run(job, home)
+
+
+def test_a_clip_that_would_replace_the_source_is_refused_even_with_yes(source, tmp_path, home):
+    """A folder of clips may lie around the source; a clip of its name may not."""
+    job = toys.toy_job(source, tmp_path / "film.react1.txt", names=("film",))
+    shade = replace(job.steps[2], params=toys.ShadeParams(out=str(tmp_path)))
+    source = source.rename(tmp_path / "film.take.txt")
+    opened = replace(job.steps[0], params=toys.OpenParams(uri=str(source)))
+    job = replace(job, steps=(opened, job.steps[1], shade, *job.steps[3:]))
+
+    with pytest.raises(PresetError, match="is a source, which is never written to"):
+        _run(job, home, replace=True)
+
+    assert source.read_text() == "film"
+
+
+def test_a_film_keeps_the_container_of_its_source(source, tmp_path, home):
+    """A name that lies about its content is refused before anything runs."""
+    with pytest.raises(PresetError, match=r"does not end with \.txt"):
+        _run(toys.toy_job(source, tmp_path / "film.mkv"), home)
+
+    assert dict(toys.RAN) == {}
+
+
+def test_a_run_that_is_alive_is_not_resumed(source, out, home):
+    """Two processes in one folder would write over each other."""
+    _run(toys.toy_job(source, out), home)
+    run = all_runs(home)[0]
+    run.write(status="running")
+
+    held = run.hold()
+    with pytest.raises(PresetError, match="no unfinished run"):
+        find_run(home, None)
+    with pytest.raises(PresetError, match="still running in another process"):
+        run.hold()
+    assert run.state() == "running"
+    held.close()
+
+    assert run.state() == "interrupted"
+    assert find_run(home, None).name == run.name
+
+
+def test_one_unreadable_run_does_not_hide_the_others(source, out, home):
+    """A torn run.json is passed over."""
+    _run(toys.toy_job(source, out), home)
+    all_runs(home)[0].write(status="failed")
+    (home / "runs" / "99990101-000000-aaaa").mkdir()
+    (home / "runs" / "99990101-000000-aaaa" / "run.json").write_text("{")
+
+    assert find_run(home, None).read()["status"] == "failed"
+
+
+def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, monkeypatch):
+    """One line for the user, the details in the run's folder."""
+
+    def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
+        return None
+
+    monkeypatch.setattr(toys.Join, "run", run)
+
+    with pytest.raises(Fault, match=r"^join: a fault of the node join \(react1\): AttributeError"):
+        _run(toys.toy_job(source, out), home)
+
+    assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
+
+
+def test_a_stored_result_that_was_tampered_with_is_made_anew(source, out, home):
+    """Valid JSON that is no value is a miss, not a fault."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+    for place in (home / "results").rglob("*.json"):
+        told = json.loads(place.read_text())
+        if told["parts"]["node"] == "shade":
+            place.write_text(json.dumps({**told, "value": {"odd": 1}}))
+
+    _run(toys.toy_job(source, out), home)
+
+    assert (toys.RAN["shade a"], toys.RAN["cut"]) == (1, 0)
+
+
+def test_the_signal_handlers_of_the_caller_come_back(source, out, home):
+    """A script that runs a job keeps its own way of stopping."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+
+    _run(toys.toy_job(source, out), home)
+
+    signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+    assert seen == [1]
 
 
 def test_events_tell_every_step_with_its_segment(source, out, home):

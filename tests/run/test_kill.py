@@ -75,4 +75,5 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
     assert child.returncode == 0
     assert out.read_text() == WHOLE
     assert killed >= 3
-    assert not [p for p in (home / "scratch").glob("*") if not p.name.startswith(f"{child.pid}-")]
+    assert list((home / "scratch").glob("*")) == []
+    assert [path.name for path in out.parent.iterdir()] == [out.name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from react1.pipeline.errors import PresetError
+from react1.pipeline.errors import PresetError, StorageFailed
 from react1.pipeline.store.deliver import check_place, deliver, is_delivered
 from react1.pipeline.store.store import Store
 
@@ -24,8 +24,8 @@ def film(store):
     return store.keep(path)
 
 
-def _check(store, place, replace=False, sources=(), job="job"):
-    check_place(store, place, job, replace=replace, sources=list(sources))
+def _check(store, place, replace=False, sources=(), job="job", folder=False):
+    check_place(store, place, job, replace=replace, sources=list(sources), folder=folder)
 
 
 def test_a_delivered_film_is_whole_writable_and_still_known_to_the_store(store, film, tmp_path):
@@ -98,6 +98,68 @@ def test_the_source_is_never_a_place_for_the_film(store, tmp_path, link):
 
     with pytest.raises(PresetError, match="never written to"):
         _check(store, place, replace=True, sources=[source])
+
+
+def test_a_file_that_appears_during_the_run_is_left_alone(store, film, tmp_path):
+    """Checked at the start, and again when the name is given; the film stays in the store."""
+    place = tmp_path / "film.mp4"
+    _check(store, place)
+    place.write_bytes(b"precious")
+
+    with pytest.raises(StorageFailed, match="has appeared while the run went on"):
+        deliver(store, film, place, "job", replace=False)
+
+    assert place.read_bytes() == b"precious"
+    assert store.path(film).read_bytes() == b"the film"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("step", ["_name", "sync_folder"])
+def test_a_delivery_that_is_killed_is_finished_by_the_next(store, film, tmp_path, monkeypatch, step):
+    """Killed before the name, or just after: the film is not lost, and is known as ours."""
+    place = tmp_path / "film.mp4"
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(f"react1.pipeline.store.deliver.{step}", killed)
+        deliver(store, film, place, "job")
+
+    assert store.has(film)
+    _check(store, place, job="job")
+    deliver(store, film, place, "job")
+    assert place.read_bytes() == b"the film"
+    assert not (store.root / "objects" / film.digest[:2] / f"{film.digest}.mp4").exists()
+
+
+def test_a_place_of_the_wrong_kind_is_refused_before_anything_runs(store, tmp_path):
+    """A film does not go onto a folder, nor a folder of clips onto a file."""
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(PresetError, match="is a folder; name a file"):
+        _check(store, tmp_path, replace=True)
+    with pytest.raises(PresetError, match="a folder is wanted"):
+        _check(store, tmp_path / "file", replace=True, folder=True)
+    with pytest.raises(PresetError, match="lies inside the store"):
+        _check(store, store.root / "objects" / "film.mp4")
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".mp4", "名" * 85 + ".mp4"])
+def test_a_name_that_is_too_long_is_refused(store, tmp_path, name):
+    """The system's limit is told before the work, not after it."""
+    with pytest.raises(PresetError, match="cannot be a file"):
+        _check(store, tmp_path / name)
+
+
+def test_a_name_as_long_as_the_system_allows_is_delivered(store, film, tmp_path):
+    """What the hidden part is called does not depend on it."""
+    place = tmp_path / ("名" * 83 + ".mp4")
+
+    _check(store, place)
+    deliver(store, film, place, "job")
+
+    assert place.read_bytes() == b"the film"
 
 
 def test_a_device_is_refused_even_with_yes(store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_an_adopted_file_is_not_copied_and_is_refused_once_it_changed(store, tmp
     assert not (store.root / "objects").exists()
     film.write_bytes(b"other frames")
     assert not store.has(file)
-    with pytest.raises(StorageFailed, match="is gone"):
+    with pytest.raises(BadInput, match="was changed, moved or removed"):
         store.path(file)
 
 
@@ -106,13 +107,55 @@ def test_a_read_only_store_writes_nothing(tmp_path):
 def test_rooms_of_dead_processes_are_swept_and_those_of_the_living_stay(store):
     """A killed run leaves its scratch; the next one removes it."""
     mine = store.room_folder()
-    dead = mine.with_name("999999999-left")
+    dead = store.root / "scratch" / "left"
     dead.mkdir()
+    (dead / "lock").touch()
 
-    store.sweep()
+    Store(store.root).sweep()
 
     assert mine.exists()
     assert not dead.exists()
+
+
+def test_a_room_that_another_process_works_in_is_left_alone(store):
+    """The lock tells, not the number of a process: containers share homes."""
+    import subprocess
+    import sys
+
+    script = "import sys; from pathlib import Path; from react1.pipeline.store.store import Store; "
+    script += "print(Store(Path(sys.argv[1])).room_folder(), flush=True); sys.stdin.read()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, str(store.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    room = Path(child.stdout.readline().strip())
+
+    store.sweep()
+    alive = room.exists()
+    child.communicate()
+    store.sweep()
+
+    assert alive
+    assert not room.exists()
+
+
+def test_a_film_that_changes_while_it_is_hashed_is_refused(store, tmp_path):
+    """Its digest would tell of nothing that exists."""
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"frames")
+
+    with pytest.raises(BadInput, match="changes while it is read"):
+        store.adopt(film, lambda _: film.write_bytes(b"other frames"))
+
+    assert not (store.root / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "null", '{"value": {}, "parts": 1, "seconds": 1}'])
+def test_a_note_of_another_shape_is_no_note(store, text):
+    """Valid JSON that means nothing is a miss."""
+    store.put_result("cd" * 32, [], {}, 0)
+    next((store.root / "results").rglob("*.json")).write_text(text)
+
+    assert store.result("cd" * 32) is None
 
 
 def test_a_full_disk_is_one_clear_line(store, monkeypatch):
