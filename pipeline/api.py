@@ -21,7 +21,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from .edit import Edit
+from .errors import PresetError, Problem
 from .kinds import Value
 from .preset.load import load_job
 from .preset.model import Job
@@ -33,6 +36,8 @@ from .settings import home_folder, max_cost_usd
 
 if TYPE_CHECKING:
     from .store.store import Store
+
+Edits = Sequence[Edit | str | Mapping[str, Any]] | Edit | str | Mapping[str, Any]
 
 
 def load_preset(name: str | Path) -> Preset:
@@ -48,7 +53,7 @@ def run(
     what: str | Path | Preset,
     /,
     *,
-    edits: Sequence[Edit | str] = (),
+    edits: Edits = (),
     provider: str | None = None,
     out: str | Path | None = None,
     max_cost: float | None = None,
@@ -61,14 +66,14 @@ def run(
 
     Args:
         what: a preset, the name of a shipped one, or the path of a preset or a job.
-        edits: the segments, as `Edit` or as `IN-OUT:PROMPT[:TEMPERATURE]`.
+        edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE]`.
         provider: `auto`, `local`, `segmind` or `sync`; default: as the preset says.
         out: where the film goes; relative to the current folder.
         max_cost: the most that the run may cost, in USD.
         yes: whether a file that stands where the film goes may be replaced.
         home: the folder of store and runs; default REACT1_HOME, else the user's data folder.
         watcher: gets every event of the run.
-        inputs: what the preset asks for, such as `source`.
+        inputs: what the preset asks for, such as `source`; None leaves one open.
 
     Raises:
         React1Error: by what can be done about it (errors.py); its `exit_status` is the command line's.
@@ -104,7 +109,7 @@ def _store(home: str | Path | None) -> Store:
 
 def _job(
     what: str | Path | Preset,
-    edits: Sequence[Edit | str],
+    edits: Edits,
     provider: str | None,
     out: str | Path | None,
     inputs: Mapping[str, Any],
@@ -112,17 +117,37 @@ def _job(
     return load_job(
         str(what.path if isinstance(what, Preset) else what),
         registry=load_registry(),
-        sets={name: _text(value) for name, value in inputs.items()},
-        edits=edits,
+        sets={name: _text(name, value) for name, value in inputs.items() if value is not None},
+        edits=_edits(edits),
         provider=provider,
         out=str(out) if out else None,
         base=Path.cwd(),
     )
 
 
-def _text(value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     """Write a value as the command line would."""
-    return str(value) if isinstance(value, (str, Path)) else json.dumps(value)
+    if isinstance(value, (str, Path)):
+        return str(value)
+    try:
+        return json.dumps(value)
+    except TypeError:
+        raise PresetError(f"{name}: expected text, a path, a number or JSON, not {type(value).__name__}") from None
+
+
+def _edits(edits: Edits) -> list[Edit | str]:
+    listed = [edits] if isinstance(edits, (str, Edit, Mapping)) else list(edits)
+    return [_edit(number, edit) for number, edit in enumerate(listed)]
+
+
+def _edit(number: int, edit: Any) -> Edit | str:
+    if isinstance(edit, (str, Edit)):
+        return edit
+    try:
+        return Edit.model_validate(edit)
+    except ValidationError as error:
+        told = [Problem(one["msg"], ".".join(map(str, ("edits", number, *one["loc"])))) for one in error.errors()]
+        raise PresetError(told) from error
 
 
 def _wait_for(work: Any) -> RunResult:

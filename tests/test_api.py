@@ -1,0 +1,72 @@
+"""The Python call: the same checks as the command line, whatever is passed to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from react1 import Edit, load_preset, run
+from react1.pipeline.errors import BadInput, PresetError, React1Error
+
+SAD = {"in": 0.2, "out": 0.6, "prompt": "sad"}
+
+
+@pytest.fixture
+def text(tmp_path):
+    place = tmp_path / "film.txt"
+    place.write_text("not a film")
+    return place
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [[Edit.model_validate(SAD)], [SAD], SAD, Edit.model_validate(SAD), "0.2-0.6:sad", ["0.2-0.6:sad"]],
+    ids=["list of Edit", "list of dict", "dict", "Edit", "text", "list of text"],
+)
+def test_edits_may_be_written_in_any_of_its_forms(text, tmp_path, edits):
+    """Each gets as far as the film, which is none."""
+    with pytest.raises(BadInput, match=r"film\.txt"):
+        run("prepare", source=text, edits=edits, home=tmp_path / "home", out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ({"source": None, "edits": SAD}, "source"),
+        ({"source": b"film.mp4", "edits": SAD}, "not bytes"),
+        ({"source": "film.mp4", "edits": [{**SAD, "prompt": "hapy"}]}, "edits.0.prompt"),
+        ({"source": "film.mp4", "edits": [7]}, "edits.0"),
+        ({"sauce": "film.mp4", "edits": SAD}, "did you mean 'source'"),
+        ({"source": "film.mp4", "edits": SAD, "max_cost": -1}, "max"),
+    ],
+)
+def test_wrong_arguments_are_a_preset_error(tmp_path, inputs, told):
+    """Never a TypeError from inside, and nothing is written."""
+    with pytest.raises(PresetError) as caught:
+        run("emotion-edit", home=tmp_path / "home", **inputs)
+
+    assert told in str(caught.value)
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_preset_can_be_looked_at_before_it_is_run(tmp_path, text):
+    """Its inputs are there to see, and it can be passed to `run`."""
+    preset = load_preset("emotion-edit")
+
+    assert {"source", "edits", "out"} <= set(preset.inputs)
+    with pytest.raises(BadInput):
+        run(preset, source=text, edits=SAD, home=tmp_path / "home", provider="local")
+    with pytest.raises(PresetError, match="did you mean 'emotion-edit'"):
+        load_preset("emotion-edt")
+
+
+def test_it_works_where_an_event_loop_runs_already(text, tmp_path):
+    """As in a notebook."""
+
+    async def cell():
+        with pytest.raises(React1Error, match=r"film\.txt"):
+            run("prepare", source=text, edits=SAD, home=tmp_path / "home", out=tmp_path / "out")
+        return True
+
+    assert asyncio.run(cell())
