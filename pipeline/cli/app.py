@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import typer
 
+from ..errors import StorageFailed
 from . import demo, doctor, nodes, plan, presets, resume, run, runs, schema, show
+from .streams import results, streams_apart
+from .tell import err, failed_object, failures_told, fault_line, out, out_json
 
 app = typer.Typer(
     name="react1",
@@ -23,14 +28,35 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
     if version:
         from ..version import version_text
 
-        print(version_text())
+        with failures_told():
+            out(version_text())
         raise typer.Exit
 
 
 def run_command(argv: list[str]) -> int:
-    """Run one command line and give its exit status; usage errors are 2."""
+    """Run one command line and give its exit status; usage errors are 2.
+
+    With `--json` among the words, one object is printed whatever happens.
+    """
+    with streams_apart():
+        status = _status(argv)
+        if status and "--json" in argv and not results.used:
+            with suppress(StorageFailed):
+                out_json(failed_object("failed"))
+    return status
+
+
+def _status(argv: list[str]) -> int:
     try:
         app(argv)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:  # the help could not be written
+        err(f"react1: standard output: {error.strerror or error}")
+        return 1
+    except Exception as error:  # such as a part of the installation that cannot be imported
+        err(fault_line(error))
+        return 1
     return 0

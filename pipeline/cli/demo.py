@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson, Home, Quiet
-from .tell import err, failures_told, out
+from .tell import at_home, err, out
 
 NAME = "demo"
 EDIT = "2-4.4:happy:0.8"
@@ -27,13 +27,11 @@ def command(
     import shutil
 
     from ..demo.clip import make_demo_clip
-    from ..settings import home_folder
     from ..store.atomic import storage_errors
     from .job import job_from
-    from .run import do
+    from .run import do, leave
 
-    place = home_folder(home)
-    with failures_told(place, as_json):
+    with at_home(home, as_json) as place:
         clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
         with storage_errors(folder):
             clip.parent.mkdir(parents=True, exist_ok=True)
@@ -50,3 +48,4 @@ def command(
             out(f"before  {clip}")
             out(f"after   {film}")
             out(f"page    {(folder / 'report.html').absolute()}")
+        leave(result)

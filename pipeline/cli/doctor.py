@@ -8,7 +8,6 @@ import shutil
 import sys
 from collections.abc import Callable
 from importlib import metadata
-from pathlib import Path
 
 import typer
 
@@ -22,10 +21,8 @@ Check = tuple[str, bool, str]
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """Look at Python, ffmpeg, the local engine, the store's folder and the keys."""
-    from ..settings import home_folder
-
-    with failures_told():
-        checks = [*_python(), _ffmpeg(), *_encoders(), _engine(), *_extras(), _folder(home_folder(home)), *_keys()]
+    with failures_told(as_json):
+        checks = [*_python(), _ffmpeg(), *_encoders(), _engine(), *_extras(), _folder(home), *_keys()]
         healthy = all(well for name, well, _ in checks if name in ("python", "ffmpeg", "home"))
         if as_json:
             rows = [{"check": name, "ok": well, "about": about} for name, well, about in checks]
@@ -85,14 +82,18 @@ def _extras() -> list[Check]:
     return checks
 
 
-def _folder(home: Path) -> Check:
-    folder = home
-    while not folder.exists():
-        folder = folder.parent
-    free_gb = shutil.disk_usage(folder).free / 1e9
-    writable = os.access(folder, os.W_OK)
-    told = f"{home}, {free_gb:.0f} GB free"
-    return ("home", writable, told if writable else f"{home} cannot be written to; set REACT1_HOME or --home")
+def _folder(asked: str | None) -> Check:
+    from ..settings import home_folder, require_folder
+
+    def look() -> str:
+        home = folder = require_folder(home_folder(asked))
+        while not folder.exists():
+            folder = folder.parent
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise LookupError(f"{home} cannot be written to; set --home or REACT1_HOME")
+        return f"{home}, {shutil.disk_usage(folder).free / 1e9:.0f} GB free"
+
+    return _tried("home", look)
 
 
 def _keys() -> list[Check]:

@@ -31,6 +31,7 @@ def job_from(
     from ..preset.load import load_job
     from ..registry import load_registry
 
+    base = _here()
     if provider is not None and provider not in PROVIDERS:
         raise PresetError(f"--provider: {one_of(provider, PROVIDERS)}")
     allow_scripts(scripts)
@@ -41,7 +42,7 @@ def job_from(
         edits=edits or [],
         provider=provider,
         out=str(out) if out else None,
-        base=Path.cwd(),
+        base=base,
     )
 
 
@@ -51,6 +52,13 @@ def allow_scripts(scripts: list[Path] | None) -> None:
     if named:
         before = os.environ.get("REACT1_SCRIPT", "")
         os.environ["REACT1_SCRIPT"] = os.pathsep.join([*named, *([before] if before else [])])
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise PresetError("the current folder is gone; go to one that is there") from error
 
 
 def _pairs(sets: list[str]) -> dict[str, str]:

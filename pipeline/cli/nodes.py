@@ -14,7 +14,7 @@ def command(as_json: AsJson = False) -> None:
     """List the nodes with their wires and their origin; broken plug-ins are listed too."""
     from ..registry import load_registry
 
-    with failures_told():
+    with failures_told(as_json):
         registry = load_registry()
         rows: list[dict[str, Any]] = [
             {

@@ -20,7 +20,7 @@ ProviderOption = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where the film goes.")]
 Home = Annotated[
-    Path | None, typer.Option("--home", metavar="DIR", help="The folder of store and runs (else REACT1_HOME).")
+    str | None, typer.Option("--home", metavar="DIR", help="The folder of store and runs (else REACT1_HOME).")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but failures.")]

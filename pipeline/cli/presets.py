@@ -19,9 +19,13 @@ def command(
     """List the shipped presets and their inputs, or print one."""
     from ..preset.shipped import list_presets, shipped_preset
 
-    with failures_told():
+    with failures_told(as_json):
         if name is not None:
-            out(shipped_preset(name).rstrip("\n"))
+            text = shipped_preset(name)
+            if as_json:
+                out_json({"name": name, "yaml": text})
+            else:
+                out(text.rstrip("\n"))
             return
         found = list_presets()
         if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .options import AsJson, Home, MaxCost, Quiet, Scripts, Yes
-from .tell import failures_told
+from .tell import at_home
 
 NAME = "resume"
 
@@ -22,18 +22,19 @@ def command(
     script: Scripts = None,
 ) -> None:
     """Carry on with a run from its last finished step."""
+    from ..errors import PresetError
     from ..preset.load import job_from_document
     from ..registry import load_registry
     from ..run.runs import find_run
-    from ..settings import home_folder
     from .job import allow_scripts
-    from .run import do
+    from .run import do, leave
 
-    folder = home_folder(home)
-    with failures_told(folder, as_json):
+    with at_home(home, as_json) as folder:
         allow_scripts(script)
         found = find_run(folder, run)
         told = found.read()
+        if "document" not in told:
+            raise PresetError(f"run {found.name} was stopped before it began; start it anew with `react1 run`")
         job = job_from_document(told["document"], load_registry())
         replace = yes or bool(told.get("replace"))
-        do(job, folder, replace=replace, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found)
+        leave(do(job, folder, replace=replace, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found))

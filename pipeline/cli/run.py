@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from .options import AsJson, Edits, Home, MaxCost, Out, ProviderOption, Quiet, Scripts, Sets, What, Yes
-from .tell import failures_told, out, out_json
+from .tell import at_home, out, out_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,13 +33,11 @@ def command(
     script: Scripts = None,
 ) -> None:
     """Run a preset or a job."""
-    from ..settings import home_folder
     from .job import job_from
 
-    folder = home_folder(home)
-    with failures_told(folder, as_json):
+    with at_home(home, as_json) as folder:
         job = job_from(what, sets, edit, provider, out_file, script)
-        do(job, folder, replace=yes, max_cost=max_cost, as_json=as_json, quiet=quiet)
+        leave(do(job, folder, replace=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
 
 
 def do(
@@ -50,30 +50,33 @@ def do(
     quiet: bool = False,
     run: RunFolder | None = None,
 ) -> RunResult:
-    """Run a job with its progress on standard error, and print what came of it.
-
-    Raises:
-        typer.Exit: with 6 when some segments kept their original footage.
-    """
+    """Run a job with its progress on standard error, and print what came of it."""
     import asyncio
-
-    import typer
 
     from ..run.execute import Options, execute
     from ..settings import max_cost_usd
     from .progress import progress_for
 
+    budget = max_cost_usd(max_cost)
     with progress_for(quiet=quiet or as_json) as watcher:
-        options = Options(home, replace=replace, max_cost_usd=max_cost_usd(max_cost), watcher=watcher)
+        options = Options(home, replace=replace, max_cost_usd=budget, watcher=watcher)
         result = asyncio.run(execute(job, options, run))
     if as_json:
         out_json(result.to_json())
     elif not quiet:
         for line in summary(result):
             out(line)
+    return result
+
+
+def leave(result: RunResult) -> None:
+    """End the command as the run ended.
+
+    Raises:
+        typer.Exit: with 6 when some segments kept their original footage.
+    """
     if result.exit_status:
         raise typer.Exit(result.exit_status)
-    return result
 
 
 def summary(result: RunResult) -> list[str]:

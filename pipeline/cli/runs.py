@@ -31,11 +31,9 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
 def _row(run: RunFolder) -> dict[str, Any]:
     """Tell of one run; one that cannot be read must not hide the others."""
     from ..errors import PresetError
-    from ..run.runs import state_of
 
     try:
-        told = run.read()
-        status = state_of(told)
+        told, status = run.read(), run.state()
     except PresetError:
         told, status = {}, "unreadable"
     result = told.get("result") or {}

@@ -14,17 +14,19 @@ from typing import Any
 
 import typer
 
-from ..errors import Interrupted, PresetError, React1Error, ToolFailed
+from ..errors import Fault, Interrupted, PresetError, React1Error, ToolFailed
+from ..settings import home_folder, require_folder
+from .streams import others_aside, results
 
 
 def out(text: str) -> None:
     """Print a line of the result."""
-    print(text)
+    results.print(text)
 
 
 def out_json(value: Any) -> None:
-    """Print one JSON object."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON object; ASCII, so that a name of any bytes gives valid JSON."""
+    results.print(json.dumps(value, indent=2))
 
 
 def err(text: str) -> None:
@@ -33,36 +35,62 @@ def err(text: str) -> None:
 
 
 @contextmanager
-def failures_told(home: Path | None = None, as_json: bool = False) -> Iterator[None]:
+def failures_told(as_json: bool = False) -> Iterator[None]:
     """Turn every failure into lines on standard error and an exit status; with `as_json` also one object.
 
     Raises:
         typer.Exit: with the status of the failure.
     """
     try:
-        yield
+        with others_aside():
+            yield
+    except typer.Exit:
+        raise
     except (React1Error, KeyboardInterrupt) as error:
         known = error if isinstance(error, React1Error) else Interrupted("stopped")
         for line in lines_of(known):
             err(line)
-        if as_json:
-            out_json(failed_object("interrupted" if isinstance(known, Interrupted) else "failed", known.run or None))
+        _give_failed(as_json, "interrupted" if isinstance(known, Interrupted) else "failed", known.run or None)
         raise typer.Exit(known.exit_status) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (Exception, SystemExit) as error:  # the edge: a fault of ours must not spill a traceback
+        err(fault_line(error))
+        _give_failed(as_json, "failed")
         raise typer.Exit(1) from None
-    except Exception as error:  # the edge: a fault of ours must not spill a traceback
-        err(f"react1: a fault of ours: {type(error).__name__}: {error}{_kept(home)}")
-        if as_json:
-            out_json(failed_object("failed"))
-        raise typer.Exit(1) from None
+
+
+@contextmanager
+def at_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
+    """Do as `failures_told`, give the folder of store and runs, and keep the traceback of a fault there."""
+    with failures_told(as_json):
+        folder = require_folder(home_folder(home))
+        try:
+            yield folder
+        except Fault as fault:
+            if fault.run:
+                fault.add_note(f"details are in {folder / 'runs' / fault.run / 'fault.txt'}")
+            raise
+        except (React1Error, typer.Exit):
+            raise
+        except (Exception, SystemExit) as error:
+            _keep(folder, error)
+            raise
+
+
+def fault_line(error: BaseException) -> str:
+    """Tell of what nobody foresaw in one line."""
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    return _noted(f"react1: a fault of ours: {told}", error)
+
+
+def _noted(line: str, error: BaseException) -> str:
+    return "; ".join([line, *getattr(error, "__notes__", ())])
 
 
 def lines_of(error: React1Error) -> list[str]:
     """Give the lines that tell of a failure: one, or one per problem of a preset."""
     if isinstance(error, PresetError):
         return [str(problem) if problem.file or problem.path else f"react1: {problem}" for problem in error.problems]
-    lines = [f"react1: {error}"]
+    lines = [_noted(f"react1: {error}", error)]
     if isinstance(error, ToolFailed) and os.environ.get("REACT1_DEBUG"):
         lines += [" ".join(error.argv), error.tail]
     return lines
@@ -74,14 +102,17 @@ def failed_object(status: str, run: str | None = None) -> dict[str, Any]:
     return {"run": run, "status": status, **nothing}
 
 
-def _kept(home: Path | None) -> str:
+def _give_failed(as_json: bool, status: str, run: str | None = None) -> None:
+    if as_json and not results.used:
+        out_json(failed_object(status, run))
+
+
+def _keep(home: Path, error: BaseException) -> None:
     """Write the traceback down where a report of the fault can take it from."""
-    if home is None:
-        return ""
     place = home / "faults" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(traceback.format_exc(), encoding="utf-8")
+        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
     except OSError:
-        return ""
-    return f"; details are in {place}"
+        return
+    error.add_note(f"details are in {place}")

@@ -1,28 +1,43 @@
 """What a run would do: which results are stored, and why the others are not. Nothing is written, nothing is spent.
 
-Takes   a job and a home folder.
-Gives   one row per step and segment.
-Raises  what a run would raise before its first step: PresetError, BadInput.
+Takes   a job and a store that is read only.
+Gives   one row per step and segment; each segment is followed by itself, as far as stored results go.
+Raises  what a run would raise before it works: PresetError, BadInput.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..executors.seam import from_json
 from ..kinds import Record, Segment, Take, Upload, Value
+from ..node import Port
 from ..preset.model import Job, Step
 from ..providers.choose import provider
 from ..store.keys import digest, explain
 from ..store.store import Store
-from .flow import segment_name
+from .deliveries import check_places
+from .flow import make_record, segment_name
+from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
+from .look import look_at_source
 from .step import step_parts, step_place
 
-Made = Value | list[Value] | None
-"""What a step gave, by the store; None where it is not stored."""
+
+@dataclass(frozen=True)
+class Missing:
+    """A result that is not stored."""
+
+    step: str
+    latest: Value | None = None
+    """The last that is known of its segment."""
+
+
+One = Value | Missing
+Made = One | list[One]
+"""What a step gave, by the store; a list where it gives one per segment."""
 
 
 @dataclass(frozen=True)
@@ -35,74 +50,125 @@ class PlannedStep:
     """Empty where the step works for the film, or where the segments are not known yet."""
     stored: bool
     why: str
-    """Why it has to run; empty where its result is stored."""
+    """Why it has to run; `after X` where that is not known before X is made; empty where its result is stored."""
     cost_usd: float
+    known: bool = True
+    """Whether it is known that it has to run, or that it has not."""
 
 
-def plan_job(job: Job, store: Store) -> list[PlannedStep]:
-    """Walk the steps in order, following stored results as far as they go."""
-    rows: list[PlannedStep] = []
-    made: dict[str, Made] = {}
-    for step in (ingest(step, store) for step in job.steps):
-        missing = [wire for wires in step.wires.values() for wire in wires if made.get(wire) is None]
-        if any(port.kind is Record for port in step.info.ports.inputs):
-            missing += [earlier for earlier, value in made.items() if value is None]
-        if missing:
-            rows.append(_row(step, "", f"waits for {missing[0]}"))
-            made[step.id] = None
-            continue
-        made[step.id] = _follow(job, step, made, store, rows)
-    return rows
+def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[PlannedStep]:
+    """Walk the steps in order, following stored results as far as they go.
+
+    Raises:
+        PresetError: a run would refuse the job before its first step.
+        BadInput: a source cannot be used.
+    """
+    job = settle_hosts(job)
+    require_hosts(job)
+    check_places(job, store, digest(job.document), replace=replace_existing)
+    job = replace(job, steps=tuple(ingest(step, store) for step in job.steps))
+    plan = _Plan(job, store)
+    for step in job.steps:
+        plan.made[step.id] = plan.follow(step)
+    return plan.rows
 
 
-def _follow(job: Job, step: Step, made: Mapping[str, Made], store: Store, rows: list[PlannedStep]) -> Made:
-    given = {port.name: _given(step, port.name, port.gathers, made) for port in step.info.ports.inputs}
-    fanned = {name: value for name, value in given.items() if isinstance(value, list) and not _gathers(step, name)}
-    if any(port.kind is Record for port in step.info.ports.inputs):
-        rows.append(_row(step, "", "drawn from the run"))
-        return None
-    if not fanned:
-        return _look(job, step, "", given, store, rows)
-    count = min(len(values) for values in fanned.values())
-    found = []
-    for index in range(count):
-        item = {**given, **{name: values[index] for name, values in fanned.items()}}
-        segment = next((segment_name(value) for name, value in item.items() if name in fanned), "")
-        found.append(_look(job, step, segment, item, store, rows))
-    whole = [value for value in found if isinstance(value, Value)]
-    return list(whole) if len(whole) == count else None
+class _Plan:
+    """The rows so far, and what the steps so far gave."""
 
+    def __init__(self, job: Job, store: Store) -> None:
+        self._job, self._store = job, store
+        self.rows: list[PlannedStep] = []
+        self.made: dict[str, Made] = {}
 
-def _look(job: Job, step: Step, segment: str, given: Mapping[str, Any], store: Store, rows: list[PlannedStep]) -> Made:
-    parts = step_parts(step, given)
-    stored = store.result(digest(parts))
-    if stored is None:
-        rows.append(_row(step, segment, explain(store.latest_parts(step_place(job.name, step, segment)), parts), given))
-        return None
-    rows.append(_row(step, segment, ""))
-    found: Made = from_json(step.info.ports.gives, stored["value"])
-    return found
+    def follow(self, step: Step) -> Made:
+        """Plan one step: once for the film, or once per segment."""
+        given: dict[str, Any] = {}
+        bundles: dict[str, list[One]] = {}
+        for port in step.info.ports.inputs:
+            found = self._given(step, port)
+            if isinstance(found, list) and not port.gathers:
+                bundles[port.name] = found
+            else:
+                given[port.name] = found
+        if not bundles:
+            return self._look(step, "", given)
+        segments: list[One] = []
+        for row in zip(*bundles.values(), strict=False):
+            made = self._look(step, _name(row[0]), {**given, **dict(zip(bundles, row, strict=True))})
+            segments.append(made if isinstance(made, (Value, Missing)) else Missing(step.id))
+        return segments
 
+    def _given(self, step: Step, port: Port) -> Any:
+        if port.kind is Record:
+            return self._record(step)
+        made = [self.made[wire] for wire in step.wires.get(port.name, ())]
+        if port.gathers:
+            return [item for value in made for item in _as_list(value)]
+        return made[0] if made else None
 
-def _row(step: Step, segment: str, why: str, given: Mapping[str, Any] | None = None) -> PlannedStep:
-    cost = _cost(step, given or {}) if why else 0.0
-    return PlannedStep(step.id, step.info.name, segment, stored=not why, why=why, cost_usd=cost)
+    def _record(self, step: Step) -> One:
+        """Tell of the run as it will be told then; its name and its times are no part of a key."""
+        before = self._job.steps[: self._job.steps.index(step)]
+        results: dict[str, Value | list[Value]] = {}
+        for earlier in before:
+            made = self.made[earlier.id]
+            found = [one for one in _as_list(made) if isinstance(one, Value)]
+            if len(found) < len(_as_list(made)):
+                return Missing(earlier.id)
+            results[earlier.id] = found if isinstance(made, list) else found[0]
+        return make_record("", self._job, before, results, [])
+
+    def _look(self, step: Step, segment: str, given: Mapping[str, Any]) -> Made:
+        missing = _first_missing(given.values())
+        if missing is not None:
+            self._row(step, segment, f"after {missing.step}", given, known=False)
+            return Missing(step.id, _latest(given))
+        parts = step_parts(step, given)
+        made = self._stored(step, digest(parts))
+        if made is not None:
+            self._row(step, segment, "", given)
+            return made
+        why = explain(self._store.latest_parts(step_place(self._job.name, step, segment)), parts)
+        self._row(step, segment, why, given)
+        return look_at_source(step, self._store) or Missing(step.id, _latest(given))
+
+    def _stored(self, step: Step, key: str) -> Made | None:
+        stored = self._store.result(key)
+        try:
+            made: Made | None = from_json(step.info.ports.gives, stored["value"]) if stored else None
+        except ValueError:
+            return None  # a run would make it anew
+        return made
+
+    def _row(self, step: Step, segment: str, why: str, given: Mapping[str, Any], *, known: bool = True) -> None:
+        cost = _cost(step, given) if why else 0.0
+        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, known))
 
 
 def _cost(step: Step, given: Mapping[str, Any]) -> float:
     if step.info.cls.kind != "paid":
         return 0.0
     host = provider(getattr(step.params, "provider", "local"))
-    segments = [value.segment if isinstance(value, (Upload, Take)) else value for value in given.values()]
+    known = [value.latest if isinstance(value, Missing) else value for value in given.values()]
+    segments = [value.segment if isinstance(value, (Upload, Take)) else value for value in known]
     return sum(host.cost_usd(segment.media.duration_s) for segment in segments if isinstance(segment, Segment))
 
 
-def _given(step: Step, name: str, gathers: bool, made: Mapping[str, Made]) -> Any:
-    values = [made[wire] for wire in step.wires.get(name, ())]
-    if gathers:
-        return [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return values[0] if values else None
+def _first_missing(values: Any) -> Missing | None:
+    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    return next((item for item in flat if isinstance(item, Missing)), None)
 
 
-def _gathers(step: Step, name: str) -> bool:
-    return any(port.name == name and port.gathers for port in step.info.ports.inputs)
+def _latest(given: Mapping[str, Any]) -> Value | None:
+    known = [value.latest if isinstance(value, Missing) else value for value in given.values()]
+    return next((value for value in known if isinstance(value, (Segment, Upload, Take))), None)
+
+
+def _name(value: One) -> str:
+    known = value.latest if isinstance(value, Missing) else value
+    return segment_name(known) if known is not None else ""
+
+
+def _as_list(value: Made) -> Sequence[One]:
+    return value if isinstance(value, list) else [value]

@@ -101,8 +101,9 @@ def test_a_home_that_cannot_be_made_is_one_clear_line(react1, tmp_path):
 
     ran = react1("run", "prepare", "--set", "source=film.txt", *EDIT, "--home", str(tmp_path / "file" / "home"))
 
-    assert ran.status == 1
+    assert ran.status == 2
     assert len(_lines(ran.err)) == 1
+    assert "is not a folder; set --home or REACT1_HOME" in ran.err
 
 
 def test_a_job_of_ten_megabytes_is_refused(react1):

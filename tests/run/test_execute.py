@@ -14,9 +14,7 @@ from react1.pipeline.errors import BadInput, Fault, Interrupted, PresetError
 from react1.pipeline.kinds import Media, Take
 from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
 from react1.pipeline.run.execute import Options, execute
-from react1.pipeline.run.plan import plan_job
 from react1.pipeline.run.runs import all_runs, find_run
-from react1.pipeline.store.store import Store
 
 
 class Listener:
@@ -301,20 +299,6 @@ def test_events_tell_every_step_with_its_segment(source, out, home):
     assert StepMoved("shade", "a", 0.5) in listener.events
     assert isinstance(listener.events[0], RunStarted)
     assert [e.text for e in listener.events if isinstance(e, Said)].count("a: a preview") == 1
-
-
-def test_a_plan_follows_what_is_stored_and_explains_the_rest(source, out, home):
-    """Before: all to run. After: all stored. With another tone: what changed, and who waits for it."""
-    plan = lambda job: [(r.step, r.segment, r.stored, r.why) for r in plan_job(job, Store(home, read_only=True))]  # noqa: E731
-    job = toys.toy_job(source, out)
-    assert plan(job)[:2] == [("open", "", False, "not made yet"), ("cut", "", False, "waits for open")]
-    assert not home.exists()
-    _run(job, home)
-
-    assert all(stored for _, _, stored, _ in plan(job)[:-1])
-    changed = plan(toys.toy_job(source, out, tone="cold"))
-    assert changed[2] == ("shade", "a", False, "changed: tone warm → cold")
-    assert changed[4] == ("join", "", False, "waits for shade")
 
 
 def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(source, out, home):

@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "exact", "file", "settings", "suggest", "times", "version"),
-    ("edit",),
+    ("errors", "exact", "file", "suggest", "times", "version"),
+    ("edit", "settings"),
     ("kinds",),
     ("node",),
     ("media", "registry"),
