@@ -33,6 +33,7 @@ class NormalizeAudio:
     version: ClassVar[int] = 1
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+    expression_blind: ClassVar[bool] = True
 
     def run(self, room: Room, params: NormalizeAudioParams, given: Segment) -> Segment:
         """Write the segment's voice; what was measured before and after stays in `figures`."""

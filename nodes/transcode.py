@@ -32,6 +32,7 @@ class Transcode:
     version: ClassVar[int] = 1
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg",)
+    expression_blind: ClassVar[bool] = True
 
     def run(self, room: Room, params: TranscodeParams, given: Segment) -> Segment:
         """Write the segment's picture anew, and keep the map from its frames to the source's."""

@@ -34,6 +34,7 @@ class Trim:
     version: ClassVar[int] = 1
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+    expression_blind: ClassVar[bool] = True
 
     def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own."""

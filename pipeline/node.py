@@ -79,7 +79,11 @@ class Node(Protocol):
     """In the cache key: raise it when the same inputs would give other bytes."""
     kind: ClassVar[Work]
     tools: ClassVar[tuple[str, ...]]
-    """Tools whose versions change the result, such as `ffmpeg`; they are in the cache key."""
+    """Tools whose versions change the result, such as `ffmpeg`; they are in the cache key.
+
+    A node may say more: `expression_blind = True` when it does not look at what expression an edit asks for (the
+    runner then does not run it again for another one), and `salt(cls, params) -> str` for what else decides a result.
+    """
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..media.versions import tool_version
 from ..preset.model import Step
 from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
+from .edits import is_blind, neutral, with_edits_of_now
 from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
 
 
@@ -40,7 +41,7 @@ class StepRunner:
         where = f"{step.id} [{segment}]" if segment else step.id
         try:
             result = await self._result(step, key, parts, given)
-            made: Value | list[Value] = from_json(step.info.ports.gives, result.value)
+            made = read_back(step, given, result.value)
         except React1Error as error:
             error.where = error.where or where
             raise
@@ -96,7 +97,18 @@ def _is_sound(step: Step, value: Any) -> bool:
 def step_parts(step: Step, given: Mapping[str, Any]) -> Parts:
     """Give the parts of a step's key for these inputs."""
     tools = {name: tool_version(name) for name in step.info.cls.tools}
-    return make_parts(step.info.cls, step.params, given, tools)
+    params = step.params
+    if is_blind(step.info.cls):
+        params, given = neutral(params), {name: neutral(value) for name, value in given.items()}
+    return make_parts(step.info.cls, params, given, tools)
+
+
+def read_back(step: Step, given: Mapping[str, Any], value: Any) -> Value | list[Value]:
+    """Turn the JSON of a result into values, under the edits that are asked for now."""
+    made: Value | list[Value] = from_json(step.info.ports.gives, value)
+    if is_blind(step.info.cls):
+        made = with_edits_of_now(made, step.params, given)
+    return made
 
 
 def step_place(job: str, step: Step, segment: str) -> str:
