@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..executors.seam import from_json
 from ..kinds import Record, Segment, Take, Upload, Value
 from ..node import Port
 from ..preset.model import Job, Step
@@ -23,7 +22,7 @@ from .flow import make_record, segment_name
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .look import look_at_source
-from .step import step_parts, step_place
+from .step import read_back, step_parts, step_place
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ class _Plan:
             self._row(step, segment, f"after {missing.step}", given, known=False)
             return Missing(step.id, _latest(given))
         parts = step_parts(step, given)
-        made = self._stored(step, digest(parts))
+        made = self._stored(step, digest(parts), given)
         if made is not None:
             self._row(step, segment, "", given)
             return made
@@ -133,10 +132,10 @@ class _Plan:
         self._row(step, segment, why, given)
         return look_at_source(step, self._store) or Missing(step.id, _latest(given))
 
-    def _stored(self, step: Step, key: str) -> Made | None:
+    def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
         stored = self._store.result(key)
         try:
-            made: Made | None = from_json(step.info.ports.gives, stored["value"]) if stored else None
+            made: Made | None = read_back(step, given, stored["value"]) if stored else None
         except ValueError:
             return None  # a run would make it anew
         return made
