@@ -1,4 +1,4 @@
-"""Which host every step of a job calls, settled before anything is keyed or run."""
+"""What a job calls beside itself, hosts and users' scripts, settled before anything is keyed or run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ def settle_hosts(job: Job) -> Job:
 
 
 def require_hosts(job: Job) -> None:
-    """Find out that every host of a job can be used.
+    """Find out that every host and every script of a job can be used.
 
     Raises:
-        PresetError: one cannot; the message says what to install or set.
+        PresetError: one cannot; the message says what to install, to set or to allow.
     """
+    for step in job.steps:
+        salt = getattr(step.info.cls, "salt", None)
+        if salt is not None:
+            salt(step.params)
     for name in {host for step in job.steps if (host := _host(step))}:
         provider(name).require()
 

@@ -310,3 +310,18 @@ def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(s
     assert find_run(home, first).name == first
     with pytest.raises(PresetError, match="there is no run 'nothing'"):
         find_run(home, "nothing")
+
+
+def test_a_script_that_is_not_allowed_is_told_before_anything_runs(source, out, home):
+    """The preset brings a name; the file is the user's to name."""
+    from react1.nodes.script_take import ScriptTake
+
+    job = toys.toy_job(source, out)
+    info = toys.Registry.of(ScriptTake).get("script_take")
+    params = info.ports.params(function="grade:dim")
+    step = replace(job.steps[2], id="grade", info=info, params=params, wires={info.ports.inputs[0].name: ("shade",)})
+
+    with pytest.raises(PresetError, match="a preset cannot bring its own code"):
+        _run(replace(job, steps=(*job.steps, step)), home)
+
+    assert dict(toys.RAN) == {}
