@@ -32,7 +32,8 @@ def home_folder(given: str | Path | None = None, environ: Mapping[str, str] | No
     try:
         place = Path(chosen).expanduser().absolute() if chosen else _data_folder()
     except (RuntimeError, KeyError, OSError) as error:
-        raise PresetError(f"home {str(chosen or '~')!r} cannot be found: {error}; {_SET_HOME} to a folder") from error
+        why = str(error).rstrip(".")
+        raise PresetError(f"home {str(chosen or '~')!r} cannot be found: {why}; {_SET_HOME} to a folder") from error
     if not place.is_absolute():
         raise PresetError(f"this user has no home folder; {_SET_HOME} to a folder")
     return place
@@ -49,7 +50,8 @@ def require_folder(home: Path) -> Path:
         while not place.exists():
             place = place.parent
         if not place.is_dir():
-            raise PresetError(f"home {home}: {place} is not a folder; {_SET_HOME} to one")
+            inside = "" if place == home else f" lies in {place}, which"
+            raise PresetError(f"home {home}{inside} is not a folder; {_SET_HOME} to one")
     except (OSError, ValueError) as error:
         raise PresetError(f"home {home} cannot be looked at: {error}; {_SET_HOME} to a folder") from error
     return home

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import typer
 
-from ..errors import StorageFailed
 from . import demo, doctor, nodes, plan, presets, resume, run, runs, schema, show
-from .streams import results, streams_apart
-from .tell import err, failed_object, failures_told, fault_line, out, out_json
+from .streams import streams_apart
+from .tell import err, failures_told, fault_line, give_failed, out
 
 app = typer.Typer(
     name="react1",
@@ -40,9 +37,8 @@ def run_command(argv: list[str]) -> int:
     """
     with streams_apart():
         status = _status(argv)
-        if status and "--json" in argv and not results.used:
-            with suppress(StorageFailed):
-                out_json(failed_object("failed"))
+        if status:
+            give_failed("--json" in argv)
     return status
 
 

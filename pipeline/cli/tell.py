@@ -7,14 +7,14 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from ..errors import Fault, Interrupted, PresetError, React1Error, ToolFailed
+from ..errors import Fault, Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
 from ..settings import home_folder, require_folder
 from .streams import others_aside, results
 
@@ -50,11 +50,11 @@ def failures_told(as_json: bool = False) -> Iterator[None]:
         known = error if isinstance(error, React1Error) else Interrupted("stopped")
         for line in lines_of(known):
             err(line)
-        _give_failed(as_json, "interrupted" if isinstance(known, Interrupted) else "failed", known.run or None)
+        give_failed(as_json, "interrupted" if isinstance(known, Interrupted) else "failed", known.run or None)
         raise typer.Exit(known.exit_status) from None
     except (Exception, SystemExit) as error:  # the edge: a fault of ours must not spill a traceback
         err(fault_line(error))
-        _give_failed(as_json, "failed")
+        give_failed(as_json)
         raise typer.Exit(1) from None
 
 
@@ -102,9 +102,11 @@ def failed_object(status: str, run: str | None = None) -> dict[str, Any]:
     return {"run": run, "status": status, **nothing}
 
 
-def _give_failed(as_json: bool, status: str, run: str | None = None) -> None:
+def give_failed(as_json: bool, status: str = "failed", run: str | None = None) -> None:
+    """Print the object of a run that gave nothing, where one is wanted and none was printed."""
     if as_json and not results.used:
-        out_json(failed_object(status, run))
+        with suppress(StorageFailed):  # the failure itself is told already
+            out_json(failed_object(status, run))
 
 
 def _keep(home: Path, error: BaseException) -> None:

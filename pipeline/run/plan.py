@@ -135,10 +135,10 @@ class _Plan:
     def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
         stored = self._store.result(key)
         try:
-            made: Made | None = read_back(step, given, stored["value"]) if stored else None
+            made = read_back(step, given, stored["value"]) if stored else None
         except ValueError:
             return None  # a run would make it anew
-        return made
+        return list(made) if isinstance(made, list) else made
 
     def _row(self, step: Step, segment: str, why: str, given: Mapping[str, Any], *, known: bool = True) -> None:
         cost = _cost(step, given) if why else 0.0
