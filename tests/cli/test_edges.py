@@ -37,7 +37,7 @@ def same(clip, segment):
 
 
 @pytest.fixture
-def clip():
+def clip(react1):
     return made.make_clip(Path("clip.mp4"), made.Recipe(frames=15))
 
 
@@ -136,14 +136,14 @@ def test_a_name_that_is_no_text_can_be_printed(runs_as, react1):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
-@pytest.mark.parametrize()
+@pytest.mark.parametrize("module", ["cli.app", "cli.plan", "run.plan"])
 def test_a_stop_while_the_program_is_still_loading_is_quiet(tmp_path, module):
     """Ctrl-C in the first moments: status 130, and no traceback."""
     (tmp_path / "sitecustomize.py").write_text(
         "import os, signal, sys\n"
         "class Stop:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        if name == 'react1.pipeline.{module}': os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Stop())\n"
     )
     words = [sys.executable, "-m", "react1", "plan", "nowhere"]
