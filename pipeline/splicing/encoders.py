@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import cache
 
 from av.codec import Codec
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream as AvVideoStream
 
 from ..kinds import VideoStream
@@ -20,6 +21,8 @@ _MPEG_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),
     *(Fraction(rate) for rate in (24, 25, 30, 50, 60)),
 )
+_THREADS = 4
+"""Fixed, since most encoders write other bytes for another number: one film must come out alike everywhere."""
 _PRORES = {"proxy": 0, "lt": 1, "standard": 2, "hq": 3, "4444": 4, "xq": 5}
 
 
@@ -32,6 +35,10 @@ class Choice:
     options: dict[str, str] = field(default_factory=dict)
     same_codec: bool = True
     bit_rate: int = 0
+    says_aspect: bool = True
+    """Whether the pixels' shape is written; many films leave out that it is square."""
+    clock: Fraction | None = None
+    """Seconds per tick of the encoder, which H.264 writes down; None for one tick per frame."""
 
 
 def choose(video: VideoStream, reorder: int, suffix: str = ".mp4") -> Choice:
@@ -73,7 +80,13 @@ def pixel_formats(encoder: str) -> frozenset[str]:
 
 
 def _x264(video: VideoStream, reorder: int) -> Choice:
-    params = ["open-gop=0", f"bframes={3 if reorder else 0}", f"b-pyramid={'normal' if reorder > 1 else 'none'}"]
+    # The macroblock tree reads memory that x264 never wrote: with it, two runs give different bytes.
+    params = [
+        "mbtree=0",
+        "open-gop=0",
+        f"bframes={3 if reorder else 0}",
+        f"b-pyramid={'normal' if reorder > 1 else 'none'}",
+    ]
     if video.interlaced:
         params.append("tff=1")
     return Choice("libx264", video.pix_fmt, {"preset": "fast", "crf": "12", "x264-params": ":".join(params)})
@@ -132,11 +145,15 @@ def colour_options(video: VideoStream) -> dict[str, str]:
 
 def dress(stream: AvVideoStream, video: VideoStream, choice: Choice) -> None:
     """Give an encoder stream the source's size, colour and shape."""
-    context = stream.codec_context
+    dress_context(stream.codec_context, video, choice)
+
+
+def dress_context(context: VideoCodecContext, video: VideoStream, choice: Choice) -> None:
+    """Give an encoder that is not opened yet the source's size, colour and shape."""
     context.width, context.height, context.pix_fmt = video.width_px, video.height_px, choice.pix_fmt
     if choice.bit_rate:
         context.bit_rate = choice.bit_rate
-    if video.sample_aspect > 0:
+    if video.sample_aspect > 0 and choice.says_aspect:
         context.sample_aspect_ratio = video.sample_aspect
     context.options = {**choice.options, **colour_options(video)}
-    context.thread_type = "AUTO"
+    context.thread_type, context.thread_count = "AUTO", _THREADS

@@ -42,10 +42,11 @@ def splice(
     video: VideoStream,
     grid: Grid,
     inserts: Sequence[Insert],
+    made: Path,
     new: Callable[[str], Path],
     each: Callable[[int], None],
 ) -> Exact:
-    """Write the film into a file from `new`; `each` is told how many pictures are coded."""
+    """Write the film to `made`, scratch files to places from `new`; `each` is told how many pictures are coded."""
     if video.codec != "h264":
         raise Unsuited(f"{video.codec} is not spliced packet by packet yet")
     if video.interlaced or video.pix_fmt not in pixel_formats("libx264"):
@@ -64,7 +65,6 @@ def splice(
         if count != window.end - window.first:
             raise Unsuited(f"{window.end - window.first} pictures of a window are stored, but {count} decode")
         pieces.append(new_samples(grid, coded, window.first, window.first))
-    made = new("film" + source.suffix)
     rewrite(source, made, [_with_config(grid, config, piece) for piece in pieces])
     return Exact(made, tuple(found), match is not None)
 

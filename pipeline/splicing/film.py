@@ -80,7 +80,7 @@ def _with_lines(job: Job, made: Made) -> Made:
     if not job.media.audio:
         return replace(made, notes=(*made.notes, "the film has no sound track: the new line was left out"))
     lines = [_line(job, take) for take in takes]
-    path = job.room.new("film" + job.media.file.suffix)
+    path = job.room.new("film" + job.suffix)
     try:
         count = sound.replace_packets(made.path, path, job.media, lines, job.room.new("line.aac"))
         figures = {**made.figures, "sound_way": "packets", "sound_packets": count}

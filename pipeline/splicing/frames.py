@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 from av.video.frame import VideoFrame
@@ -41,12 +42,27 @@ def decoded(
         stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
         assert isinstance(stream, av.VideoStream)
         stream.thread_type = "AUTO"
-        if start_pts is not None:
-            container.seek(start_pts, stream=stream, backward=True)
         try:
-            yield from container.decode(stream)
+            for packet in container.demux(stream) if start_pts is None else _from_key(container, stream, start_pts):
+                yield from packet.decode()
         except av.FFmpegError as error:
             raise BadInput(f"the picture is damaged and cannot be decoded to its end: {error.strerror}") from error
+
+
+def _from_key(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:
+    """Give packets from the last keyframe that is shown no later than `start_pts`.
+
+    A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after.
+    """
+    target: int | None = start_pts
+    while target is not None:
+        container.seek(target, stream=stream, backward=True)
+        packets = container.demux(stream)
+        head = next(packets)
+        late = head.pts is not None and head.pts > start_pts
+        target = head.dts - 1 if late and head.dts is not None and head.dts <= target else None
+    yield head
+    yield from packets
 
 
 def merged(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:

@@ -24,6 +24,8 @@ from .surgery import NewSamples, track_of
 from .tables import Ints
 
 ENTRY_HEAD_BYTES = 8 + 78
+_BITEXACT = {"fflags": "+bitexact"}
+"""Matroska would get random numbers for its tracks."""
 _CONFIGS = frozenset({b"avcC", b"hvcC", b"vpcC", b"av1C", b"esds", b"glbl"})
 _STALE = _CONFIGS | {b"btrt", b"dvcC", b"dvvC", b"dvwC", b"lhvC"}
 
@@ -42,12 +44,14 @@ def encode(
     base, one per number) puts packets of an encoder that does not reorder on their true times.
     """
     count, rate = 0, coded_rate(choice, video.rate)
-    with av.open(str(made), "w") as out:
+    with av.open(str(made), "w", options=_BITEXACT) as out:
         stream = out.add_stream(choice.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)
         dress(stream, video, choice)
         if times is not None:
             stream.time_base = video.time_base
+        elif choice.clock is not None:
+            stream.time_base = stream.codec_context.time_base = choice.clock
         for given, number in frames:
             frame = given if given.format.name == choice.pix_fmt else given.reformat(format=choice.pix_fmt)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE

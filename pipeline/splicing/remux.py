@@ -21,7 +21,7 @@ def remux_argv(
     argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{source}", "-i", f"file:{pictures}"]
     for index in kept:
         argv += ["-map", "1:v:0" if index == media.video.index else f"0:{index}"]
-    argv += ["-c", "copy", "-copy_unknown", "-map_metadata", "0", "-map_chapters", "0"]
+    argv += ["-c", "copy", "-copy_unknown", "-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
     for place, index in enumerate(kept):
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
         if index == media.video.index:

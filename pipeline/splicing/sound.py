@@ -187,7 +187,7 @@ def track_argv(ffmpeg: str, film: Path, track: Path, made: Path, media: Media, i
     argv += ["-c", "copy", "-c:a:0", _ENCODERS.get(audio.codec, audio.codec), "-copy_unknown"]
     if not audio.codec.startswith("pcm_") and audio.codec != "flac":
         argv += ["-b:a:0", str(160_000 * max(audio.channels, 1))]
-    argv += ["-map_metadata", "0", "-map_chapters", "0"]
+    argv += ["-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
     for place, index in enumerate(indices):
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
     return [*argv, "-avoid_negative_ts", "disabled", f"file:{made}"]

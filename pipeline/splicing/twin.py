@@ -6,6 +6,8 @@ the new pictures bring a second set under a free number, and both stand in the a
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 from av.codec.context import CodecContext, Flags
@@ -13,7 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from ..kinds import VideoStream
 from . import h264
-from .encoders import Choice, colour_options
+from .encoders import Choice, dress_context
 from .h264 import Config
 
 _SAME = {
@@ -30,8 +32,9 @@ _SAME = {
 }
 _PYRAMID = {"0": "none", "1": "strict", "2": "normal"}
 _CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
-_FINER = "b=2.5"
-"""Bits beside the source's own, about 8 quantiser steps: a second generation must not show."""
+_FINER, _FINER_TREE = 2.5, 1.35
+"""Bits beside the source's own, about 8 quantiser steps: a second generation must not show. A source that has the
+macroblock tree began 5.4 steps coarser, since the tree refines from there."""
 
 
 def twin(video: VideoStream, config: Config, noted: dict[str, str], reorder: int) -> Choice | None:
@@ -39,16 +42,25 @@ def twin(video: VideoStream, config: Config, noted: dict[str, str], reorder: int
     reorders = noted.get("bframes", "0") != "0"
     if noted.get("rc") != "crf" or noted.get("interlaced", "0") != "0" or (reorders and not reorder):
         return None
-    for offset in _CHROMA_OFFSETS:
-        params = {_SAME[key]: value.replace(":", ",") for key, value in noted.items() if key in _SAME}
-        params["b-pyramid"] = _PYRAMID.get(noted.get("b_pyramid", "2"), "normal")
-        params["psy-rd"] = noted.get("psy_rd", "1.00:0.00").replace(":", ",")
-        params |= {"open-gop": "0", "zones": f"0,1000000,{_FINER}"}
-        if offset:
-            params["chroma-qp-offset"] = str(offset)
-        choice = _choice(video, str(int(float(noted.get("crf", "23")))), params)
-        if parameter_sets(video, choice) == (set(config.sps), set(config.pps)):
-            return choice
+    params = {_SAME[key]: value.replace(":", ",") for key, value in noted.items() if key in _SAME}
+    params["b-pyramid"] = _PYRAMID.get(noted.get("b_pyramid", "2"), "normal")
+    params["psy-rd"] = noted.get("psy_rd", "1.00:0.00").replace(":", ",")
+    params |= {
+        "mbtree": "0",
+        "open-gop": "0",
+        "zones": f"0,1000000,b={_FINER_TREE if noted.get('mbtree') == '1' else _FINER}",
+    }
+    crf = str(int(float(noted.get("crf", "23"))))
+    aspects = (True, False) if video.sample_aspect == 1 else (True,)
+    for says_aspect, clock in itertools.product(aspects, (None, video.time_base)):
+        for offset in _CHROMA_OFFSETS:
+            shifted = params | ({"chroma-qp-offset": str(offset)} if offset else {})
+            choice = replace(_choice(video, crf, shifted), says_aspect=says_aspect, clock=clock)
+            sps, pps = parameter_sets(video, choice)
+            if sps != set(config.sps):
+                break  # the offset stands in the other set
+            if pps == set(config.pps):
+                return choice
     return None
 
 
@@ -56,6 +68,7 @@ def stranger(video: VideoStream, config: Config, reorder: int) -> Choice:
     """Choose an x264 whose parameter sets go by a number that the film does not use."""
     number = next(number for number in range(1, 32) if number not in h264.used_ids(config))
     params = {
+        "mbtree": "0",
         "sps-id": str(number),
         "open-gop": "0",
         "bframes": "3" if reorder else "0",
@@ -73,12 +86,9 @@ def parameter_sets(video: VideoStream, choice: Choice) -> tuple[set[bytes], set[
     """Open an encoder to see the parameter sets that it would write."""
     context = CodecContext.create(choice.encoder, "w")
     assert isinstance(context, VideoCodecContext)
-    context.width, context.height, context.pix_fmt = video.width_px, video.height_px, choice.pix_fmt
+    dress_context(context, video, choice)
     context.framerate = video.rate if video.rate > 0 else Fraction(25)
-    context.time_base = 1 / context.framerate
-    if video.sample_aspect > 0:
-        context.sample_aspect_ratio = video.sample_aspect
-    context.options = {**choice.options, **colour_options(video)}
+    context.time_base = choice.clock or 1 / context.framerate
     context.flags |= Flags.global_header
     context.open()
     nals = h264.annexb(bytes(context.extradata or b""))

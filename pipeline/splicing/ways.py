@@ -21,13 +21,13 @@ from ..kinds import Media, Take, VideoStream
 from ..node import Room
 from . import encoders, exact, frames, hdr, verify
 from .boxes import Unsuited
+from .container import is_boxed, suffix_of
 from .frames import Insert
 from .grid import Grid, read_grid
 from .reencode import encode, new_samples
 from .remux import remux_argv
 from .surgery import rewrite
 
-_BOXED = (".mp4", ".mov", ".m4v", ".3gp", ".qt")
 _WHOLE_DECODE_S = 180
 _SEAM_FRAMES = 24
 
@@ -48,6 +48,11 @@ class Job:
     def place(self) -> int:
         """The picture's place among the file's picture tracks."""
         return sum(other.kind == "video" and other.index < self.video.index for other in self.media.others)
+
+    @property
+    def suffix(self) -> str:
+        """What the film's files are called at their end."""
+        return suffix_of(self.media)
 
     def span(self) -> list[str]:
         """Spell the part of the film that is decoded strictly: all of it, unless it is long."""
@@ -76,15 +81,16 @@ class Made:
 
 
 def _grid(job: Job) -> Grid:
-    if job.media.file.suffix not in _BOXED:
-        raise Unsuited(f"{job.media.file.suffix} files have no sample tables")
+    if not is_boxed(job.media):
+        raise Unsuited(f"{job.suffix} files have no sample tables")
     return read_grid(job.source, job.video.timestamps.array, job.place)
 
 
 def exact_way(job: Job) -> Made:
     """Encode only the edits and their partial GOPs, and copy every other packet."""
     grid = _grid(job)
-    made = exact.splice(job.source, job.video, grid, job.inserts, job.room.new, _share(job, job.video.frame_count))
+    target, each = job.room.new("film" + job.suffix), _share(job, job.video.frame_count)
+    made = exact.splice(job.source, job.video, grid, job.inserts, target, job.room.new, each)
     spans = [
         (int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in made.windows
     ]
@@ -121,11 +127,11 @@ def boxed_way(job: Job) -> Made:
     """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
     grid = _grid(job)
     choice, lost = _choice(job, grid.reorder)
-    coded = job.room.new("pictures" + (".mov" if job.media.file.suffix in (".mov", ".qt") else ".mp4"))
+    coded = job.room.new("pictures" + (".mov" if job.suffix in (".mov", ".qt") else ".mp4"))
     count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
-    made = job.room.new("film" + job.media.file.suffix)
+    made = job.room.new("film" + job.suffix)
     rewrite(job.source, made, [new_samples(grid, coded)])
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
@@ -139,7 +145,6 @@ def _stored(job: Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
 
 def remuxed_way(job: Job) -> Made:
     """Encode all shown pictures and mux them beside the other streams."""
-    suffix = job.media.file.suffix
     choice, lost = _choice(job, 0)
     times = job.video.timestamps.array
     coded = job.room.new("pictures.nut")
@@ -153,14 +158,14 @@ def remuxed_way(job: Job) -> Made:
     count = encode(shown(), coded, job.video, choice, _share(job, len(times)), times)
     if count != len(times):
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
-    made = job.room.new("film" + suffix)
+    made = job.room.new("film" + job.suffix)
     job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media))
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 
 def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
     """Choose an encoder that carries the source's static HDR description; say what of it is lost."""
-    choice = encoders.choose(job.video, reorder, job.media.file.suffix)
+    choice = encoders.choose(job.video, reorder, job.suffix)
     with closing(frames.decoded(job.source, job.video.index)) as plates:
         first = next(plates, None)
     if first is None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import wave
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 from made import frame_number, read_sound
-from takes import OTHER, film, numbered_take, packets, segment, shown
+from takes import OTHER, a_line, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -78,6 +77,27 @@ def test_any_place_of_the_edit(room, span):
     assert times(packets(made.path)) == times(packets(source))
 
 
+@pytest.mark.parametrize("start", [2, 3, 4, 5, 6, 7, 8, 9])
+def test_an_edit_just_before_a_keyframe_is_exact(room, start):
+    """A reader that seeks by decode times would land behind the window's first picture."""
+    media = film(room, gop=6, frames=24, tracks=0)
+
+    made, _ = spliced(room, media, (start, start + 2))
+
+    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert numbers(made.path) == expected(24, (start, start + 2))
+
+
+@pytest.mark.parametrize("aspect", [None, Fraction(1), Fraction(4, 3)])
+def test_a_twin_is_found_whether_the_film_tells_its_pixels_shape_or_not(room, aspect):
+    """The parameter sets are the source's own, so a decoder sees no change."""
+    media = film(room, gop=6, frames=24, tracks=0, sar=aspect, options={"preset": "veryfast", "crf": "17"})
+
+    made, _ = spliced(room, media, (5, 9))
+
+    assert made.figures["way"] == "exact" and made.figures["twin"]
+
+
 def test_several_takes_in_one_pass(room):
     """Two near edits share a window, a far one has its own."""
     media = film(room, gop=4, frames=40, tracks=0)
@@ -141,17 +161,6 @@ def test_rotation_timecode_and_every_track_are_kept(room):
         assert pictures[0].color_primaries == pictures[1].color_primaries
     for place in (0, 1):
         assert packets(made.path, "audio", place) == packets(source, "audio", place)
-
-
-def a_line(room, hz=1000, seconds=0.2):
-    path = room.new("line.wav")
-    tone = np.sin(np.arange(int(48000 * seconds)) / 48000 * 2 * np.pi * hz) * 12000
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(48000)
-        out.writeframes(tone.astype("<i2").tobytes())
-    return room.keep(path)
 
 
 def test_a_new_line_changes_only_its_own_packets(room):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import av
@@ -70,6 +71,18 @@ def _frame(number: int, video, at: int) -> av.VideoFrame:
         plane.update((rows << (video.bit_depth - 8)).tobytes())
     frame.pts = at
     return frame
+
+
+def a_line(room, hz=1000, seconds=0.2):
+    """Make a tone, mono WAV at 48 kHz."""
+    path = room.new("line.wav")
+    tone = np.sin(np.arange(int(48000 * seconds)) / 48000 * 2 * np.pi * hz) * 12000
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(48000)
+        out.writeframes(tone.astype("<i2").tobytes())
+    return room.keep(path)
 
 
 def packets(path: Path, kind: str = "video", place: int = 0) -> list[tuple[int, int, bytes]]:

@@ -1,0 +1,46 @@
+"""Which suffix a film's files get: its own where that fits its container, else the container's usual one.
+
+Tools choose a muxer by the suffix, and a file may have none, or a wrong one.
+"""
+
+from __future__ import annotations
+
+from ..kinds import Media
+
+_SUFFIXES = {
+    "mov": (".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".f4v"),
+    "matroska": (".mkv", ".webm"),
+    "mpegts": (".ts", ".m2ts", ".mts", ".m2t"),
+    "mpeg": (".mpg", ".mpeg", ".vob"),
+    "avi": (".avi",),
+    "asf": (".wmv", ".asf"),
+    "ogg": (".ogv", ".ogg"),
+    "flv": (".flv",),
+    "mxf": (".mxf",),
+    "nut": (".nut",),
+}
+"""By the first of ffmpeg's names of a format; the first suffix is the usual one."""
+_WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
+_QUICKTIME_CODECS = frozenset({"prores", "mjpeg", "dnxhd", "cfhd", "qtrle", "rawvideo", "v210", "ffv1"})
+
+
+def suffix_of(media: Media) -> str:
+    """Give a suffix by which tools know the film's container, such as `.mp4`."""
+    own, known = media.file.suffix, _SUFFIXES.get(media.container.split(",")[0])
+    if known is None:
+        return own or ".mkv"
+    return own if own in known else _usual(media, known[0])
+
+
+def is_boxed(media: Media) -> bool:
+    """Tell whether the film is an MP4 or a MOV, whatever its name says."""
+    return media.container.split(",")[0] == "mov"
+
+
+def _usual(media: Media, first: str) -> str:
+    codecs = {track.codec for track in media.audio} | ({media.video.codec} if media.video is not None else set())
+    if first == ".mkv" and codecs <= _WEB_CODECS:
+        return ".webm"
+    if first == ".mp4" and (codecs & _QUICKTIME_CODECS or any(codec.startswith("pcm_") for codec in codecs)):
+        return ".mov"
+    return first

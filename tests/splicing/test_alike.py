@@ -1,0 +1,70 @@
+"""The same inputs give the same bytes, run for run: a key in the store stands for one content only."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from takes import a_line, edited_take, film, numbered_take, segment
+
+from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.conform import conform
+
+FILMS = {
+    "exact": (".mp4", {"audio_codec": "aac"}),
+    "exact, another encoder": (".mp4", {"tracks": 0, "options": {"x264-params": "psy-rd=0.5:deblock=2,2"}}),
+    "x264 in Matroska": (".mkv", {}),
+    "x265 in MP4": (".mp4", {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}}),
+    "ProRes": (".mov", {"codec": "prores_ks", "pix_fmt": "yuv422p10le"}),
+    "VP8": (".webm", {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}),
+    "VP9": (".webm", {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime"}}),
+    "MPEG-TS": (".ts", {"audio_codec": "aac"}),
+    "MPEG-2": (".mpg", {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
+}
+
+
+def dirtied():
+    """Fill free memory with noise: what an encoder reads beyond its pictures then differs from run to run."""
+    dice = np.random.default_rng()
+    for size in dice.integers(1 << 12, 1 << 22, 12).tolist():
+        dice.integers(0, 255, size, np.uint8)
+
+
+def digests(runs, make):
+    found = set()
+    for _ in range(runs):
+        dirtied()
+        found.add(hashlib.sha256(make().path.read_bytes()).hexdigest())
+    return found
+
+
+@pytest.mark.parametrize("name", FILMS)
+def test_two_splices_of_the_same_takes_are_the_same_file(room, name):
+    """Byte for byte, in every way and container."""
+    suffix, changes = FILMS[name]
+    media = film(room, suffix, **{"frames": 40, "gop": 20, **changes})
+    take = numbered_take(room, segment(media, 5, 15))
+
+    assert len(digests(4, lambda: splicing.splice(room, ffmpeg_path(), media, [take]))) == 1
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "pcm_s16le"), (".mkv", "libopus")])
+def test_a_new_line_is_coded_alike_too(room, suffix, codec):
+    """Packet by packet, exact PCM, and a whole track."""
+    media = film(room, suffix, frames=30, gop=6, audio_codec=codec)
+    take = numbered_take(room, segment(media, 5, 15, audio=a_line(room)))
+
+    assert len(digests(3, lambda: splicing.splice(room, ffmpeg_path(), media, [take]))) == 1
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_conform_gives_the_same_file_twice(room, pix_fmt):
+    """Both lossless forms: H.264 in MOV, FFV1 in Matroska."""
+    media = film(room, frames=24, tracks=0, pix_fmt=pix_fmt)
+    take = edited_take(room, Transcode().run(room, TranscodeParams(), segment(media, 0, 24)))
+
+    assert len(digests(3, lambda: conform(room, take))) == 1

@@ -1,0 +1,68 @@
+"""A film's name says nothing, or something wrong: its container decides."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+
+import pytest
+from made import frame_number, make_clip
+from takes import edited_take, film, shown
+
+from react1.nodes.conform import Conform, ConformParams
+from react1.nodes.splice import Splice, SpliceParams
+from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.nodes.trim import Trim, TrimParams
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing.container import suffix_of
+
+WEB = {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
+MPEG = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}
+FILMS = {
+    "mp4": (".mp4", {"audio_codec": "aac"}, "exact"),
+    "mov": (".mov", {}, "exact"),
+    "hevc": (".mp4", {"codec": "libx265", "options": {"x265-params": "log-level=none"}, "tracks": 0}, None),
+    "mkv": (".mkv", {}, None),
+    "webm": (".webm", WEB, None),
+    "ts": (".ts", {"audio_codec": "aac"}, None),
+    "mpg": (".mpg", MPEG, None),
+}
+
+
+def named(room, suffix, name, **changes):
+    """Make a film, and give it another name."""
+    made = make_clip(room.new(f"film{suffix}"), **changes)
+    place = room.new(name)
+    shutil.move(made, place)
+    file = room.keep(place)
+    return probe(room.path(file), file)
+
+
+@pytest.mark.parametrize("name", ["noext", "film.bin"])
+@pytest.mark.parametrize("container", FILMS)
+def test_a_film_without_a_known_suffix_goes_through_every_node(room, container, name):
+    """Trim, transcode, conform and splice: the film has its container's suffix and all its frames."""
+    suffix, changes, way = FILMS[container]
+    source = named(room, suffix, name, frames=20, gop=6, **changes)
+
+    (segment,) = Trim().run(room, TrimParams.model_validate({"edits": [{"in": "5f", "out": "9f"}]}), source)
+    take = edited_take(room, Transcode().run(room, TranscodeParams(), segment))
+    conformed = Conform().run(room, ConformParams(), take)
+    made = Splice().run(room, SpliceParams(), source, [conformed])
+
+    assert made.file.suffix == suffix and made.container == source.container
+    figures = made.figures["splice"]
+    assert figures["way"] == (way or "reencoded-picture"), figures["reason"]
+    pictures = shown(room.path(made.file))
+    outside = [n for n in range(20) if not 5 <= n < 9]
+    assert len(pictures) == 20 and [frame_number(pictures[n][1]) for n in outside] == outside
+    assert made.video.timestamps == source.video.timestamps
+
+
+@pytest.mark.parametrize(("suffix", "kept"), [(".MOV", ".mov"), (".m4v", ".m4v"), (".mkv", ".mp4"), (".txt", ".mp4")])
+def test_a_suffix_stays_where_it_fits_the_container(room, suffix, kept):
+    """An MP4 may be called by any name of its family, but not by that of another."""
+    media = film(room, ".mp4", frames=2, tracks=0)
+    renamed = media.model_copy(update={"file": media.file.model_copy(update={"suffix": suffix.lower()})})
+
+    assert suffix_of(renamed) == kept
