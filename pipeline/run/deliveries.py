@@ -9,7 +9,7 @@ from ..errors import PresetError
 from ..file import Deliver, File, is_marked
 from ..kinds import Media, Report, Segment, Take, Value
 from ..preset.model import Job, Step
-from ..store.deliver import check_place, deliver, is_delivered, is_ours
+from ..store.deliver import check_place, claim, deliver, is_delivered, is_ours
 from ..store.store import Store
 from .ingest import local_files
 
@@ -85,7 +85,9 @@ def serve(
         if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
             raise PresetError(f"{target} is a source, which is never written to; choose another --out")
     for file, target in wanted:
-        if not is_delivered(store, file, target):
+        if is_delivered(store, file, target):
+            claim(store, file, target, owner)
+        else:
             deliver(store, file, target, owner, replace=replace or is_ours(store, target, owner))
         store.forget_object(file)
     return place if place.is_dir() or not wanted else wanted[0][1]

@@ -59,7 +59,7 @@ def _regrafted(value: Any, asked: Mapping[str, Edit]) -> Any:
 
 def _place(edit: Edit) -> str:
     """Spell all of an edit but its expression."""
-    return neutral(edit).model_dump_json()
+    return edit.model_copy(update=_LEFT_OPEN).model_dump_json()
 
 
 def _edits(values: Any) -> list[Edit]:

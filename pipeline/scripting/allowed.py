@@ -27,7 +27,12 @@ def script_file(function: str) -> Path:
         PresetError: the user has named no such file, or it is not there.
     """
     module = function.partition(":")[0]
-    named = [Path(part).expanduser() for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep) if part]
+    # Unlike Path.expanduser, this leaves the name of a user who does not exist as it is.
+    named = [
+        Path(os.path.expanduser(part))  # noqa: PTH111
+        for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep)
+        if part
+    ]
     for path in named:
         if path.stem == module and path.suffix == ".py":
             if not path.is_file():

@@ -99,6 +99,12 @@ def is_delivered(store: Store, file: File, place: Path) -> bool:
     )
 
 
+def claim(store: Store, file: File, place: Path, job: str) -> None:
+    """Note that this job's result stands at a place already."""
+    if not is_ours(store, place, job):
+        _note_delivery(store, file, place, place, job)
+
+
 def is_ours(store: Store, place: Path, job: str) -> bool:
     """Tell whether a run of this job left what stands at a place, and nobody has touched it since."""
     if place.is_dir():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from react1.pipeline.errors import PresetError, StorageFailed
-from react1.pipeline.store.deliver import check_place, deliver, is_delivered
+from react1.pipeline.store.deliver import check_place, claim, deliver, is_delivered
 from react1.pipeline.store.store import Store
 
 
@@ -160,6 +160,17 @@ def test_a_name_as_long_as_the_system_allows_is_delivered(store, film, tmp_path)
     deliver(store, film, place, "job")
 
     assert place.read_bytes() == b"the film"
+
+
+def test_a_film_that_another_job_left_is_ours_too_once_we_gave_the_same(store, film, tmp_path):
+    """The next run of either job needs no --yes."""
+    place = tmp_path / "film.mp4"
+    deliver(store, film, place, "job")
+
+    claim(store, film, place, "another")
+
+    _check(store, place, job="job")
+    _check(store, place, job="another")
 
 
 def test_a_device_is_refused_even_with_yes(store):
