@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .planes import Plane, resized
+from .transfer import Transfer
 
 Mask = NDArray[np.float32]
 
@@ -27,9 +28,9 @@ WHOLE_SHARE = 0.6
 
 def difference_mask(sent: list[Plane], taken: list[Plane], *, least: float = LEAST_DIFFERENCE) -> Mask:
     """Find what changed between two 8-bit pictures of one size; cells of 4x4 pixels, values 0 to 1."""
-    cells = _cells(np.abs(taken[0].astype(np.int16) - sent[0]))
+    cells = _cells(_apart(taken[0], sent[0]))
     for one, other in zip(sent[1:], taken[1:], strict=True):
-        colour = _cells(np.abs(other.astype(np.int16) - one), max(1, CELL_PX * one.shape[1] // sent[0].shape[1]))
+        colour = _cells(_apart(other, one), max(1, CELL_PX * one.shape[1] // sent[0].shape[1]))
         rows, columns = min(cells.shape[0], colour.shape[0]), min(cells.shape[1], colour.shape[1])
         cells[:rows, :columns] += colour[:rows, :columns]
     level = box_blur(cells, 1)
@@ -44,12 +45,26 @@ def difference_mask(sent: list[Plane], taken: list[Plane], *, least: float = LEA
     return box_blur(box_blur(wide.astype(np.float32), FEATHER_CELLS), 1)
 
 
-def _cells(plane: NDArray[np.int16], size: int = CELL_PX) -> Mask:
+def _apart(one: Plane, other: Plane) -> NDArray[np.uint8]:
+    """Give how far two 8-bit planes are apart, without leaving 8 bits."""
+    distance: NDArray[np.uint8] = np.maximum(one, other) - np.minimum(one, other)
+    return distance
+
+
+def _cells(plane: NDArray[np.uint8], size: int = CELL_PX) -> Mask:
     """Average blocks of `size` pixels; what is left over at the right and below joins the last block by padding."""
     height, width = plane.shape
-    padded = np.pad(plane, ((0, -height % size), (0, -width % size)), mode="edge")
-    rows, columns = padded.shape[0] // size, padded.shape[1] // size
-    averaged: Mask = padded.reshape(rows, size, columns, size).mean((1, 3), dtype=np.float32)
+    padded = (
+        np.pad(plane, ((0, -height % size), (0, -width % size)), mode="edge")
+        if height % size or width % size
+        else plane
+    )
+    # Whole rows are added first: many times as fast as a mean over both axes, and as exact.
+    rows = padded[0::size].astype(np.uint16)
+    for at in range(1, size):
+        rows += padded[at::size]
+    total = sum((rows[:, at::size] for at in range(1, size)), rows[:, 0::size])
+    averaged: Mask = total.astype(np.float32) / np.float32(size * size)
     return averaged
 
 
@@ -87,11 +102,25 @@ class Steady:
         return mask
 
 
-def composite(plate: list[Plane], sent: list[Plane], taken: list[Plane], mask: Mask, top: int) -> list[Plane]:
-    """Add the masked difference to the plate; all planes of one size and depth, `top` the highest value."""
+def composite(plate: list[Plane], sent: list[Plane], taken: list[Plane], mask: Mask, transfer: Transfer) -> list[Plane]:
+    """Add the masked difference, in the plate's levels, to the plate; all planes of one size and depth."""
+    weights = [resized(mask, (base.shape[0], base.shape[1])) for base in plate]
+    boxes = [_box(weight) for weight in weights]
+    before, after = (
+        transfer.to_source([part[box] for part, box in zip(parts, boxes, strict=True)]) for parts in (sent, taken)
+    )
     made = []
-    for base, before, after in zip(plate, sent, taken, strict=True):
-        weight = resized(mask, (base.shape[0], base.shape[1]))
-        change = (after.astype(np.float32) - before) * weight
-        made.append(np.clip(np.rint(base + change), 0, top).astype(base.dtype))
+    for base, weight, box, one, other in zip(plate, weights, boxes, before, after, strict=True):
+        whole = base.copy()
+        change = (other.astype(np.float32) - one) * weight[box]
+        whole[box] = np.clip(np.rint(base[box] + change), 0, transfer.top).astype(base.dtype)
+        made.append(whole)
     return made
+
+
+def _box(weight: Mask) -> tuple[slice, slice]:
+    """Give the rows and columns outside of which nothing weighs."""
+    rows, columns = np.flatnonzero(weight.any(1)), np.flatnonzero(weight.any(0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -201,9 +201,7 @@ def _frame(
     came = to_coded(frame_of(after, "yuv420p"), work.source, work.pix_fmt)
     if number % _REFIT_FRAMES == 0 or not transfer.ready:
         transfer.fit(own, was)
-    return composite(
-        own, transfer.to_source(was), transfer.to_source(came), turn_coded(mask, work.source), transfer.top
-    )
+    return composite(own, was, came, turn_coded(mask, work.source), transfer)
 
 
 def _pairs(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, VideoFrame]]:
