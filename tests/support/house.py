@@ -20,6 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("executors",),
     ("run",),
     ("api",),
+    ("server",),
     ("adapters", "cli"),
 )
 """The rooms of `pipeline`, from the ground up; a room imports from floors below its own, and from itself."""
@@ -31,6 +32,9 @@ KEPT_IN: dict[str, tuple[str, ...]] = {
     "yt_dlp": ("nodes/fetch.py",),
     "typer": ("pipeline/cli/",),
     "rich": ("pipeline/cli/",),
+    "fastapi": ("pipeline/server/",),
+    "starlette": ("pipeline/server/",),
+    "uvicorn": ("pipeline/server/",),
     "jinja2": ("pipeline/report/",),
     "moviepy": ("nodes/compare.py", "pipeline/scripting/", "pipeline/report/"),
     "pickle": (),

@@ -1,0 +1,1 @@
+"""The local server: React-1's hosted contract in front of the local engine."""

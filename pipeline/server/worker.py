@@ -1,0 +1,28 @@
+"""A process that makes one take: `python -m react1.pipeline.server.worker FOLDER`.
+
+Reads `order.json` from the folder and leaves `told.json` there. What it cannot foresee ends it, and that request alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..errors import React1Error
+from .order import ORDER, Order, failed, write_told
+
+
+def main(folder: Path) -> None:
+    """Make the take of a folder."""
+    from .take import rendered
+
+    order = Order.model_validate_json((folder / ORDER).read_bytes())
+    try:
+        told = rendered(order, folder)
+    except React1Error as error:
+        told = failed(error)
+    write_told(folder, told)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

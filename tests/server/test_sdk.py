@@ -1,0 +1,128 @@
+"""The vendor's own SDK against a real server with the real engine: its documented calls, with another base_url."""
+
+import importlib
+
+import av
+import numpy as np
+import pytest
+from server_client import MODEL, opened
+
+from react1.pipeline.errors import BadInput
+from react1.pipeline.server.making import in_a_process
+from react1.pipeline.server.sources import check_video, look
+
+segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not installed")
+
+
+@pytest.fixture(scope="module")
+def rendering(tmp_path_factory):
+    """A server that renders."""
+    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    with opened(tmp_path_factory.mktemp("sdk"), make=in_a_process) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def sdk(rendering):
+    """The SDK's client; the two hosts that it does not derive from base_url are set by name."""
+    files, generations = (importlib.import_module(f"segmind.{name}") for name in ("files", "generations"))
+    history = f"{rendering.address}/inference-request/request-history"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files.Files, "STORAGE_BASE_URL", rendering.address)
+        patch.setattr(generations, "REQUEST_HISTORY_URL", history)
+        yield segmind.SegmindClient(api_key="SG_any", base_url=f"{rendering.address}/v1", timeout=60)
+
+
+@pytest.fixture(scope="module")
+def uploaded(sdk, talking_clip):
+    """The talking clip, uploaded once."""
+    return sdk.files.upload(str(talking_clip))["file_urls"][0]
+
+
+def test_run_sync_gives_a_take(sdk, uploaded, talking_clip, tmp_path):
+    """Bytes of an mp4 that has every frame of the clip, and another face."""
+    response = sdk.run_sync(MODEL, video_url=uploaded, audio_url=uploaded, prompt="surprised", temperature=1.0)
+
+    assert response.headers["content-type"] == "video/mp4"
+    assert float(response.headers["x-cost"]) == pytest.approx(2 * 0.167)
+    take = tmp_path / "take.mp4"
+    take.write_bytes(response.content)
+    before, after = frames(talking_clip), frames(take)
+    assert before.shape == after.shape == (50, 270, 480, 3)
+    moved = np.abs(before[25].astype(int) - after[25]).max(axis=2) > 24
+    assert 200 < moved.sum() < 0.3 * moved.size
+
+
+def test_submit_and_wait_gives_the_final_body(sdk, uploaded):
+    """Submit, poll, result; the take is at `output`, and the history has its cost."""
+    job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=uploaded, prompt="happy", sync_mode="cut_off")
+
+    body = job.wait(timeout=60, interval=0.1)
+
+    assert body["status"] == "COMPLETED"
+    assert sdk._client.get(body["output"]).headers["content-type"] == "video/mp4"
+    row = sdk.generations.get(job.request_id)
+    assert row["request_body"]["prompt"] == "happy"
+    assert row["credits_deduction"] == body["metrics"]["cost"]
+    assert job.request_id in [row["request_id"] for row in sdk.generations.history(status="COMPLETED")["data"]]
+
+
+def test_a_failed_request_raises_with_its_detail(sdk, rendering, uploaded):
+    """InferenceFailed: the audio is no media."""
+    from segmind.v2 import InferenceFailed
+
+    job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=f"{rendering.address}/openapi.json")
+
+    with pytest.raises(InferenceFailed) as caught:
+        job.wait(timeout=60, interval=0.1)
+
+    assert "audio_url" in caught.value.detail
+    assert caught.value.status_body["status"] == "FAILED"
+
+
+def test_an_unknown_request_and_a_wrong_value_raise_with_status_and_detail(sdk, uploaded):
+    """SegmindError, as for the host's own errors."""
+    from segmind.exceptions import SegmindError
+
+    with pytest.raises(SegmindError) as caught:
+        sdk.run_sync(MODEL, video_url=uploaded, audio_url=uploaded, temperature=2)
+    assert (caught.value.status, "temperature" in caught.value.detail) == (400, True)
+    with pytest.raises(SegmindError) as caught:
+        sdk.generations.get("nothing")
+    assert caught.value.status == 404
+
+
+def test_a_video_of_more_than_15_s_is_400(rendering, tmp_path):
+    """Known at once for an upload, on v1 and v2; nothing is queued."""
+    import base64
+
+    long = written(tmp_path / "long.mp4", seconds=16)
+    data = "data:video/mp4;base64," + base64.b64encode(long.read_bytes()).decode()
+    url = rendering.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
+
+    for call in (rendering.submit, rendering.sync):
+        answer = call(video_url=url, audio_url=url)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "video_url lasts 16.00 s; the model takes at most 15 s: split it"
+    check_video(look(written(tmp_path / "fits.mp4", seconds=15), "video_url"))
+    with pytest.raises(BadInput, match="video_url lasts 16"):
+        check_video(look(long, "video_url"))
+
+
+def frames(path):
+    """All frames, (count, height, width, 3) uint8 RGB."""
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def written(path, seconds):
+    """A small grey clip of 5 frames/s."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=5)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for _ in range(seconds * 5):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 64), 128, np.uint8), format="yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
