@@ -83,6 +83,7 @@ def _picture_stream(container: Any, size: tuple[int, int], rate: int, crf: int) 
     context.color_range = 1
     context.thread_count = _THREADS
     context.options = {"crf": str(crf), "preset": "veryfast", "profile": "high", "g": str(2 * rate)}
+    context.options |= {"x264-params": "mbtree=0"}  # mbtree gives other bytes from run to run
     return stream
 
 

@@ -17,7 +17,8 @@ from av.video.frame import VideoFrame
 from .frames import Look, Picture
 from .sound import Sound
 
-X264 = {"crf": "11", "preset": "veryfast", "profile": "high"}
+# mbtree reads memory that was never written, which gives other bytes from run to run.
+X264 = {"crf": "11", "preset": "veryfast", "profile": "high", "x264-params": "mbtree=0"}
 THREADS = 2
 AAC_BITS_PER_S = 256_000
 _BLOCK = 1024

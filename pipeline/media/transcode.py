@@ -121,6 +121,8 @@ def _coding(envelope: Envelope, rate: Fraction, count: int) -> dict[str, str]:
         "profile:v": "high",
         "preset": envelope.preset,
         "crf": str(envelope.crf),
+        "threads": "4",  # x264 gives other bytes for another number of threads
+        "x264-params": "mbtree=0",  # mbtree reads memory that was never written: other bytes each time
         "bf": "0",
         "g": str(int(rate)),
         "frames:v": str(count),

@@ -73,6 +73,7 @@ def _video_stream(container: Any, size: tuple[int, int], rate: Fraction, crf: in
     context.color_range = 1
     context.thread_count = 2  # fixed: x264 gives other bytes for another number of threads
     context.options = {"crf": str(crf), "preset": "veryfast", "g": str(_KEYFRAME_EVERY), "bf": "0"}
+    context.options |= {"x264-params": "mbtree=0"}  # mbtree gives other bytes from run to run
     return stream
 
 
