@@ -26,7 +26,7 @@ def remux_argv(
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
         if index == media.video.index:
             argv += [f"-disposition:{place}", "default"]
-    return [*argv, *_muxer_options(made.suffix), f"file:{made}"]
+    return [*argv, *muxer_options(made.suffix), f"file:{made}"]
 
 
 def stream_indices(media: Media) -> list[int]:
@@ -35,7 +35,8 @@ def stream_indices(media: Media) -> list[int]:
     return sorted(stream.index for stream in streams if stream is not None)
 
 
-def _muxer_options(suffix: str) -> list[str]:
+def muxer_options(suffix: str) -> list[str]:
+    """Give the options by which a muxer keeps the times that it is given; pure."""
     same_times = ["-avoid_negative_ts", "disabled"]
     if suffix in (".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"):
         same_times += ["-muxdelay", "0", "-muxpreload", "0"]

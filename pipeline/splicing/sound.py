@@ -20,6 +20,7 @@ from . import tables
 from .boxes import Unsuited, read_moov
 from .frames import AS_STORED
 from .lines import Line, Sound, lay
+from .remux import muxer_options
 from .surgery import NewSamples, rewrite, track_of
 
 _FRAME = 1024
@@ -190,4 +191,4 @@ def track_argv(ffmpeg: str, film: Path, track: Path, made: Path, media: Media, i
     argv += ["-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
     for place, index in enumerate(indices):
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
-    return [*argv, "-avoid_negative_ts", "disabled", f"file:{made}"]
+    return [*argv, *muxer_options(made.suffix), f"file:{made}"]
