@@ -39,7 +39,7 @@ class NormalizeAudio:
         """Write the segment's voice; what was measured before and after stays in `figures`."""
         from ..pipeline.media import loudness, sound, voice
 
-        samples = voice.voice_of(room, given, params.track)
+        samples, misfit = voice.voice_of(room, given, params.track)
         if samples is None:
             return _told(given, {}, "the film has no sound: the model hears no voice")
         raw = sound.write_wav(room.new("raw.wav"), samples, voice.RATE_HZ)
@@ -64,7 +64,7 @@ class NormalizeAudio:
             if before.is_near_silence
             else remark_on_peak(gain_db, params.target_lufs - before.integrated_lufs, params)
         )
-        return _told(given, figures, remark).model_copy(update={"voice": room.keep(made)})
+        return _told(given, figures, misfit, remark).model_copy(update={"voice": room.keep(made)})
 
 
 def remark_on_peak(gain_db: float, wanted_db: float, params: NormalizeAudioParams) -> str:
@@ -76,8 +76,8 @@ def remark_on_peak(gain_db: float, wanted_db: float, params: NormalizeAudioParam
     return f"the voice stays {short_db:.1f} LU below {params.target_lufs:g} LUFS: {ceiling}"
 
 
-def _told(given: Segment, figures: dict[str, object], remark: str) -> Segment:
-    said = (*given.said, remark) if remark else given.said
+def _told(given: Segment, figures: dict[str, object], *remarks: str) -> Segment:
+    said = (*given.said, *(remark for remark in remarks if remark))
     return given.model_copy(
         update={"voice": None, "figures": given.figures | {"normalize_audio": figures}, "said": said}
     )

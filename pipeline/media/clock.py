@@ -85,8 +85,6 @@ def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) 
     if at_s >= ends_s - TOLERANCE_S:
         return video.frame_count
     reached_s = at_s + TOLERANCE_S + video.time_base / 2
-    if video.constant_rate:
-        return min(max(int((reached_s - frame_s(media, 0)) * video.rate), 0), video.frame_count - 1)
     tick = (reached_s + media.start_s) / video.time_base
     reached = int(np.searchsorted(video.timestamps.array, tick.numerator // tick.denominator, side="right"))
     return max(reached - 1, 0)

@@ -5,8 +5,8 @@ Gives   `(channels, samples) float32` at 48 kHz, mono or stereo: the film's own 
         the handles' own sound; None where there is no sound at all.
 Raises  BadInput when the track does not exist, or the new line holds no sound.
 
-The film's own sound is exactly as long as the segment's picture. A new line keeps its own length: the sync mode
-decides what becomes of the difference.
+The voice is exactly as long as the segment's picture, since that is what the film will play: a new line begins at the
+in point, what is beyond the out point is not heard, and a shorter one is followed by silence.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from .sound import Samples
 from .trim import tick_s
 
 RATE_HZ = 48_000
+_MEANT_TO_FIT_S = 0.02
+"""Half a frame: an editor who cuts a line to its span is not told of less."""
 
 
-def voice_of(room: Room, segment: Segment, track: int) -> Samples | None:
-    """Gather the voice of a segment."""
+def voice_of(room: Room, segment: Segment, track: int) -> tuple[Samples | None, str]:
+    """Gather the voice of a segment, and what is to be said of a new line that is not as long as its span."""
     line = segment.edit.audio
     own = own_sound(room, segment, track)
     if line is None:
-        return own
+        return own, ""
     if not isinstance(line, File):
         raise BadInput(f"segment {segment.name}: its audio {line!r} was not fetched")
     return _with_line(segment, own, _line(room, segment, line))
@@ -73,15 +75,23 @@ def _line(room: Room, segment: Segment, file: File) -> Samples:
     return sound.read_all(path, RATE_HZ)
 
 
-def _with_line(segment: Segment, own: Samples | None, line: Samples) -> Samples:
-    """Put a new line at the in point, between the film's own sound of the handles."""
+def _with_line(segment: Segment, own: Samples | None, line: Samples) -> tuple[Samples, str]:
+    """Put a new line at the in point, between the film's own sound of the handles; say by how much it does not fit."""
     count = picture_samples(segment)
     head, span = handle_samples(segment)
     channels = max(line.shape[0], own.shape[0] if own is not None else 1)
     around = _spread(own, channels) if own is not None else np.zeros((channels, count), np.float32)
-    if abs(line.shape[1] - span) * 1000 <= RATE_HZ:  # to the millisecond is meant to fit
-        line = sound.fit(line, span)
-    return np.concatenate([around[:, :head], _spread(line, channels), around[:, head + span :]], axis=1)
+    fitted = _spread(sound.fit(line, span), channels)
+    voice = np.concatenate([around[:, :head], fitted, around[:, head + span :]], axis=1)
+    return voice, _remark((line.shape[1] - span) / RATE_HZ)
+
+
+def _remark(over_s: float) -> str:
+    if abs(over_s) < _MEANT_TO_FIT_S:
+        return ""
+    if over_s > 0:
+        return f"the new line is {over_s:.2f} s longer than its span: its end is not heard"
+    return f"the new line is {-over_s:.2f} s shorter than its span: silence follows it"
 
 
 def handle_samples(segment: Segment) -> tuple[int, int]:
