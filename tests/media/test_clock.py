@@ -7,7 +7,7 @@ from made import make_clip
 
 from react1.pipeline.errors import BadInput
 from react1.pipeline.media.clock import frame_at, frame_s, label_rate, range_text
-from react1.pipeline.times import parse_time
+from react1.pipeline.times import Seconds, parse_time
 
 NTSC = Fraction(30000, 1001)
 
@@ -142,3 +142,12 @@ def test_sound_that_lasts_longer_than_the_picture_is_still_the_film(film):
     assert frame_at(media, parse_time("2.03")) == 50
     with pytest.raises(BadInput, match="outside"):
         frame_at(media.model_copy(update={"duration_s": Fraction(30)}), parse_time("20"))
+
+
+def test_the_millisecond_of_a_frame_on_a_phone_clip_names_that_frame(media_folder, probed):
+    """Its times lie up to a tick off an even grid; the frame's own time counts, not the grid's."""
+    media = probed(media_folder / "timing" / "edit_list_hlg10_hevc_rot90.mp4")
+
+    labels = [Seconds(Fraction(round(frame_s(media, frame) * 1000), 1000)) for frame in range(media.video.frame_count)]
+
+    assert [frame_at(media, label) for label in labels] == list(range(media.video.frame_count))
