@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 
 from . import tables
@@ -63,16 +64,30 @@ def read_grid(path: Path, shown_times: Ints, place: int = 0) -> Grid:
     shown = np.sort(found.pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
         raise Unsuited("two pictures share one time")
-    hidden = _hidden(shown, shown_times)
-    return Grid(found, shown, hidden, track, place, int(shown_times[0] - shown[hidden]), _dts_shift(found))
+    shift = _shift(path, place, found)
+    hidden = _hidden(shown, shown_times - shift)
+    return Grid(found, shown, hidden, track, place, shift, _dts_shift(found))
+
+
+def _shift(path: Path, place: int, found: Samples) -> int:
+    """Give what the edit list adds to a stored time, from a packet that is known by where it lies in the file.
+
+    The spacing of the times cannot tell: at a constant rate every shift by whole frames fits.
+    """
+    with av.open(f"file:{path}") as container:
+        for packet in container.demux(container.streams.video[place]):
+            places = np.flatnonzero(found.offsets == (-1 if packet.pos is None else packet.pos))
+            if len(places) and packet.size and packet.pts is not None:
+                return int(packet.pts - found.pts[places[0]])
+    raise Unsuited("the picture's packets cannot be matched to the file")
 
 
 def _hidden(stored: Ints, shown: Ints) -> int:
-    for before in range(len(stored) - len(shown) + 1):
-        part = stored[before : before + len(shown)]
-        if bool((part - part[0] == shown - shown[0]).all()):
-            return before
-    raise Unsuited("the edit list plays the stored pictures in more than one piece")
+    """Count the stored pictures before the first shown one; both times are on the track's own clock."""
+    before = int(np.searchsorted(stored, shown[0]))
+    if not np.array_equal(stored[before : before + len(shown)], shown):
+        raise Unsuited("the edit list plays the stored pictures in more than one piece")
+    return before
 
 
 def _dts_shift(found: Samples) -> int:

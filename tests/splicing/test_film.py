@@ -7,11 +7,12 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import frame_number, read_sound
+from made import frame_number, make_clip, read_sound
 from takes import OTHER, a_line, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
 
 
@@ -132,6 +133,26 @@ def test_what_cannot_be_exact_is_coded_anew_and_said(room, suffix, changes):
     assert numbers(made.path) == expected(20, (5, 9))
     assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(source)]
     assert [p[2] for p in packets(made.path, "audio")] == [p[2] for p in packets(source, "audio")]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_frames_that_an_edit_list_hides_do_not_shift_the_edit(room, codec):
+    """A film cut without re-encoding stores pictures before its first shown one, at the same even spacing."""
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    whole = make_clip(room.new("whole.mp4"), frames=30, gop=12, tracks=0, codec=codec, options=options)
+    cut = room.new("cut.mp4")
+    room.call([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    file = room.keep(cut)
+    media = probe(room.path(file), file)
+    first = numbers(room.path(media.file))[0]
+    assert media.video.frame_count == 30 - first < len(packets(room.path(media.file))) == 30
+
+    made, source = spliced(room, media, (9, 13))
+
+    inside = {n + first: n + OTHER for n in range(9, 13)}
+    assert numbers(made.path) == [inside.get(n, n) for n in range(first, 30)]
+    assert times(packets(made.path)) == times(packets(source))
+    assert made.figures["way"] == ("exact" if codec == "libx264" else "reencoded-picture"), made.figures["reason"]
 
 
 def test_open_groups_resume_at_no_picture_that_is_not_idr(room):
