@@ -19,7 +19,8 @@ from ..node import Room
 from . import sound, verify
 from .boxes import Unsuited
 from .frames import Insert
-from .lines import Line
+from .likeness import likeness
+from .lines import Line, joined
 from .remux import stream_indices
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
 
@@ -61,6 +62,8 @@ def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film
             before, verify.read(made.path, media.video.index), new_sound=bool(made.lines), untouched=made.untouched
         )
         fault = checked.fault or made.fault or _strict_fault(job, made.path)
+        if not fault and made.untouched is None:
+            made, fault = _with_likeness(job, made)
         if not fault:
             return _finished(job, made, checked, reasons)
         reasons.append(fault)
@@ -78,8 +81,9 @@ def _with_lines(job: Job, made: Made) -> Made:
     if not takes:
         return made
     if not job.media.audio:
-        return replace(made, notes=(*made.notes, "the film has no sound track: the new line was left out"))
-    lines = [_line(job, take) for take in takes]
+        note = f"the film has no sound track: {len(takes)} new line{'s were' if len(takes) > 1 else ' was'} left out"
+        return replace(made, notes=(*made.notes, note), figures={**made.figures, "lines_dropped": len(takes)})
+    lines = joined([_line(job, take) for take in takes])
     path = job.room.new("film" + job.suffix)
     try:
         count = sound.replace_packets(made.path, path, job.media, lines, job.room.new("line.aac"))
@@ -124,6 +128,13 @@ def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[s
     if checked.lost:
         said.append("could not be carried over: " + ", ".join(checked.lost))
     return Film(made.path, figures, tuple(said))
+
+
+def _with_likeness(job: Job, made: Made) -> tuple[Made, str]:
+    """Measure pictures that were all coded anew: their packets tell nothing of what they show."""
+    found = likeness(job.source, made.path, job.video.index, job.inserts)
+    figures = {**made.figures, "pictures_alike": not found.fault, "least_psnr_db": round(found.least_db, 1)}
+    return replace(made, figures=figures), found.fault
 
 
 def _strict_fault(job: Job, made: Path) -> str:

@@ -26,6 +26,8 @@ from .surgery import NewSamples, rewrite, track_of
 _FRAME = 1024
 _MARGIN = 2
 _WARM_UP = 4
+_CHANNEL_BITS_PER_S = 128_000
+"""At least this for the few new packets: at a thin source's own rate the line is heard before its in point."""
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 
 
@@ -41,7 +43,7 @@ def replace_packets(film: Path, made: Path, media: Media, lines: Sequence[Line],
     if scale != audio.sample_rate_hz or bool((np.diff(found.dts) != _FRAME).any()):
         raise Unsuited("the sound's packets are not on a grid of 1024 samples")
     shift = _shift(film, audio, found)
-    stored = [Line(line.start - shift, line.end - shift, line.path) for line in lines]
+    stored = [line.moved(shift) for line in lines]
     with scratch.open("wb") as out:
         pieces = [_coded(film, audio, found, group, scratch, out) for group in _groups(stored)]
     rewrite(film, made, pieces, kind=b"soun")
@@ -143,7 +145,7 @@ def _encoded(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict
         rate, header = stream.codec_context.bit_rate or 128_000, bytes(stream.codec_context.extradata or b"")
     encoder = CodecContext.create("aac", "w")
     encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, "fltp"
-    encoder.bit_rate = max(rate, 64_000 * audio.channels)
+    encoder.bit_rate = max(rate, _CHANNEL_BITS_PER_S * audio.channels)
     encoder.flags |= Flags.global_header
     # Noise substitution carries a random state from packet to packet: what follows the line would differ.
     encoder.options = {"aac_pns": "0"}

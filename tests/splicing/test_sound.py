@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import wave
 from fractions import Fraction
 
+import av
+import numpy as np
+from made import make_clip
 from takes import a_line, film, numbered_take, packets, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.lines import Line, joined, lay, read_line
 
 
 def replaced(room, media, start, end, **edit):
     """Splice a take with a new line, a tone of 1 kHz; give the film and the source's path."""
     take = numbered_take(room, segment(media, start, end, audio=a_line(room), **edit))
     return splicing.splice(room, ffmpeg_path(), media, [take]), room.path(media.file)
+
+
+def muxed(room, suffix, *options, **changes):
+    """Make a clip of one sound channel and let ffmpeg write it anew."""
+    plain = make_clip(room.new("plain.mov"), channels=1, level=0, **{"frames": 50, **changes})
+    path = room.new("film" + suffix)
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *options, "-strict", "-2", str(path)])
+    file = room.keep(path)
+    return probe(room.path(file), file)
 
 
 def pictures_s(path):
@@ -30,3 +45,75 @@ def test_a_new_line_in_a_transport_stream_keeps_the_clock(room):
     assert made.figures["sound_way"] == "whole-track"
     assert pictures_s(made.path) == pictures_s(source)
     assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
+
+
+def a_wave(room, samples):
+    """Write `(channels, samples) float` as 16-bit WAV at 48 kHz."""
+    path = room.new("wave.wav")
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(len(samples))
+        out.setsampwidth(2)
+        out.setframerate(48000)
+        out.writeframes((samples.T * 32767).round().astype("<i2").tobytes())
+    return path
+
+
+def test_a_mono_line_keeps_its_level_in_every_layout(room):
+    """Left and right get it in full, a centre gets it alone; a resampler would take 3 dB away."""
+    path = a_wave(room, np.full((1, 4800), 0.5))
+
+    assert np.allclose(read_line(path, 48000, "stereo", 4800), 0.5, atol=1e-4)
+    assert np.allclose(read_line(path, 48000, "mono", 4800), 0.5, atol=1e-4)
+    places = [channel.name for channel in av.AudioLayout("5.1").channels]
+    levels = dict(zip(places, read_line(path, 48000, "5.1", 4800).mean(1), strict=True))
+    assert abs(levels.pop("FC") - 0.5) < 1e-4 and not any(levels.values())
+
+
+def test_where_two_lines_meet_nothing_of_the_films_own_sound_is_heard(room):
+    """The first line's recording goes on under the second's fade; the film's own sound returns at the ends only."""
+    left, right = a_wave(room, np.full((1, 9600), 0.25)), a_wave(room, np.full((1, 9600), 0.5))
+    track = np.full((1, 48000), -0.9, np.float32)
+
+    for line in joined([Line(20000, 28000, right), Line(12000, 20000, left)]):
+        lay(track, 0, line, 48000, "mono")
+
+    assert track[0, 12960:27040].min() > 0.24
+    assert np.abs(np.diff(track[0, 12960:27040])).max() < 0.01
+    assert (track[0, :12000] == np.float32(-0.9)).all() and (track[0, 28000:] == np.float32(-0.9)).all()
+
+
+def test_lines_laid_piece_by_piece_are_the_same_as_laid_at_once(room):
+    """A whole track is coded frame by frame, so a join must not depend on where a frame ends."""
+    noise = np.random.default_rng(4).uniform(-0.5, 0.5, (2, 1, 9600))
+    lines = joined([Line(1000, 5000, a_wave(room, noise[0])), Line(5000, 9000, a_wave(room, noise[1]))])
+    whole, parts = np.zeros((1, 10000), np.float32), np.zeros((1, 10000), np.float32)
+
+    for line in lines:
+        lay(whole, 0, line, 48000, "mono")
+    for at in range(0, 10000, 700):
+        for line in lines:
+            lay(parts[:, at : at + 700], at, line, 48000, "mono")
+
+    assert np.array_equal(whole, parts)
+
+
+def test_a_thin_sound_track_does_not_make_the_line_thin(room):
+    """The few new packets get enough bits, so that quantising noise is not heard before the line."""
+    media = muxed(room, ".mp4", "-c:v", "copy", "-c:a", "aac", "-b:a", "32k")
+    noise = np.random.default_rng(1).uniform(-0.9, 0.9, (1, 19200))
+    take = numbered_take(room, segment(media, 30, 40, audio=room.keep(a_wave(room, noise))))
+
+    made = splicing.splice(room, ffmpeg_path(), media, [take])
+
+    inside = [len(data) for pts, _, data in packets(made.path, "audio") if 57600 < pts < 76800 - 1024]
+    assert np.mean(inside) * 8 * 48000 / 1024 > 110_000
+
+
+def test_a_line_for_a_silent_film_is_said_to_be_left_out(room):
+    """The film is made all the same, and the figures count what is not in it."""
+    media = film(room, tracks=0, frames=30)
+
+    made, _ = replaced(room, media, 10, 20)
+
+    assert made.figures["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in made.said
