@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +93,24 @@ def check_parameters(sent: dict[str, Any], reach: Reach) -> React1Request:
 
 def own_files(desk: Desk, asked: React1Request, base: str) -> dict[str, str]:
     """Find the files of ours among the two, and refuse at once what is known to be too long."""
-    found: dict[str, Path] = {}
-    for name, address in (("video_file", asked.video_url), ("audio_file", asked.audio_url)):
+    found: dict[str, str] = {}
+    for name, address in (("video", asked.video_url), ("audio", asked.audio_url)):
         path = desk.shelf.own_file(address, base)
         if path is None:
             continue
-        found[name] = path
-        try:
-            media = look(path, name.replace("_file", "_url"))
-            (check_video if name == "video_file" else check_audio)(media)
-        except BadInput as error:
-            raise Refused(400, str(error)) from None
-    return {name: str(path) for name, path in found.items()}
+        wrong = _what_is_wrong(path, name)
+        if wrong:
+            raise Refused(400, wrong)
+        found[f"{name}_file"] = str(path)
+    return found
+
+
+@lru_cache(1024)
+def _what_is_wrong(path: Path, name: str) -> str:
+    """Tell why a file of ours cannot be used, or nothing; such a file never changes."""
+    try:
+        media = look(path, f"{name}_url")
+        (check_video if name == "video" else check_audio)(media)
+    except BadInput as error:
+        return str(error)
+    return ""

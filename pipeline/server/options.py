@@ -64,8 +64,8 @@ class ServerOptions:
     workers: int = field(default_factory=half_the_cores)
     queue_size: int = 100
     """Requests that may wait for a worker."""
-    credits: float = 100.0
-    """The balance that an account begins with, in USD."""
+    credits: float = 10_000.0
+    """The balance that an account begins with, in USD: enough never to run out unless that is asked for."""
     limits: Limits = field(default_factory=Limits)
 
     @property

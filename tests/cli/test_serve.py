@@ -24,7 +24,7 @@ def test_it_says_where_it_listens_and_stops_when_asked(tmp_path):
         _, said = running.communicate(timeout=20)
 
     assert line.startswith("listening on http://127.0.0.1:")
-    assert answer.json()["credits"] == 100
+    assert answer.json()["credits"] == 10_000
     assert "Traceback" not in said
     assert running.returncode == 130
 

@@ -145,7 +145,7 @@ def test_a_content_block_fails_the_request(serve):
 
         assert body["error"] == "blocked: faces of minors"
         assert not server.engine.orders
-        assert server.get("/v1/get-user-credits").json()["credits"] == 100
+        assert server.get("/v1/get-user-credits").json()["credits"] == 10_000
 
 
 def test_a_rate_limit_carries_its_header(serve):

@@ -8,7 +8,7 @@ import pytest
 from server_client import MODEL, opened
 
 from react1.pipeline.errors import BadInput
-from react1.pipeline.server.making import in_a_process
+from react1.pipeline.server.making import by_copying, in_a_process
 from react1.pipeline.server.sources import check_video, look
 
 segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not installed")
@@ -107,6 +107,20 @@ def test_a_video_of_more_than_15_s_is_400(rendering, tmp_path):
     check_video(look(written(tmp_path / "fits.mp4", seconds=15), "video_url"))
     with pytest.raises(BadInput, match="video_url lasts 16"):
         check_video(look(long, "video_url"))
+
+
+def test_the_engine_copy_gives_an_upload_back_without_a_fetch(tmp_path, talking_clip):
+    """For rehearsals without an engine: the take is the very file, whatever query its address carries."""
+    import base64
+
+    with opened(tmp_path, {"engine": "copy"}, make=by_copying) as server:
+        data = "data:video/mp4;base64," + base64.b64encode(talking_clip.read_bytes()).decode()
+        url = server.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
+
+        answer = server.sync(video_url=f"{url}?nonce=1", audio_url=url)
+
+        assert answer.content == talking_clip.read_bytes()
+        assert not list((tmp_path / "server" / "scratch").iterdir())
 
 
 def frames(path):
