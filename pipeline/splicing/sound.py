@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.codec.context import CodecContext, Flags
+from av.stream import Disposition
 
 from ..kinds import AudioStream, Media
 from . import tables
@@ -182,8 +183,8 @@ def whole_track(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> 
 
 
 def track_argv(ffmpeg: str, film: Path, track: Path, made: Path, media: Media, indices: Sequence[int]) -> list[str]:
-    """Spell the call that puts a whole new track in the place of the first; pure."""
-    audio = media.audio[0]
+    """Spell the call that puts a whole new track in the place of the first."""
+    audio, flags = media.audio[0], _dispositions(film)
     argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{film}", "-i", f"file:{track}"]
     for index in indices:
         argv += ["-map", "1:a:0" if index == audio.index else f"0:{index}"]
@@ -192,5 +193,12 @@ def track_argv(ffmpeg: str, film: Path, track: Path, made: Path, media: Media, i
         argv += ["-b:a:0", str(160_000 * max(audio.channels, 1))]
     argv += ["-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
     for place, index in enumerate(indices):
-        argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
+        argv += [f"-map_metadata:s:{place}", f"0:s:{index}", f"-disposition:{place}", flags[index]]
     return [*argv, *muxer_options(made.suffix), f"file:{made}"]
+
+
+def _dispositions(film: Path) -> list[str]:
+    """Spell what the streams are for (`default+comment`, `0`); an encoded stream would lose it."""
+    with av.open(f"file:{film}") as container:
+        flags = [Disposition(stream.disposition) for stream in container.streams]
+    return ["+".join(one.name for one in Disposition if one.name and one in flag) or "0" for flag in flags]

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import pytest
 from made import make_clip
 from takes import a_line, film, numbered_take, packets, segment
 
@@ -56,6 +57,19 @@ def a_wave(room, samples):
         out.setframerate(48000)
         out.writeframes((samples.T * 32767).round().astype("<i2").tobytes())
     return path
+
+
+@pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
+def test_the_replaced_track_is_still_for_what_it_was(room, suffix, codecs):
+    """Which track a player starts with, and which is a commentary, does not change with a line."""
+    picture = ["-c:v", "copy"] if suffix == ".mkv" else ["-c:v", "libvpx", "-deadline", "realtime"]
+    media = muxed(room, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30)
+
+    made, source = replaced(room, media, 10, 20)
+
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert other.streams.audio[0].disposition == one.streams.audio[0].disposition != 0
+        assert other.streams.video[0].disposition == one.streams.video[0].disposition
 
 
 def test_a_mono_line_keeps_its_level_in_every_layout(room):
