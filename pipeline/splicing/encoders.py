@@ -113,6 +113,9 @@ def _vpx(video: VideoStream, reorder: int) -> Choice:
 
 def _mpeg(video: VideoStream, reorder: int) -> Choice:
     options = {"flags": "+qscale", "global_quality": "118", "qmin": "1", "bf": "0", "g": "15"}
+    if video.codec == "mpeg1video":
+        # Its coefficients end at 255: at the finest step a hard edge is cut off, unless each block is tried.
+        options["mbd"] = "rd"
     return Choice(video.codec, video.pix_fmt, options, bit_rate=video.bit_rate or 8_000_000)
 
 

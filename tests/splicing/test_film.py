@@ -118,6 +118,7 @@ def test_several_takes_in_one_pass(room):
         (".mov", {"codec": "prores_ks", "pix_fmt": "yuv422p10le"}),
         (".mkv", {"audio_codec": "aac"}),
         (".ts", {"audio_codec": "aac"}),
+        (".mpg", {"codec": "mpeg1video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
         (".mpg", {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}),
         (".webm", {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}),
     ],

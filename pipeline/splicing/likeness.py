@@ -1,0 +1,84 @@
+"""Compare the pictures of a film that was encoded again with the pictures that it should show.
+
+Takes   the source with the takes in their places, and the made film, both decoded once, side by side.
+Gives   the least likeness found, and the first fault, if any.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from . import frames
+from .frames import Insert
+from .planes import planes, working_format
+
+_LEAST_DB = 38.0
+"""What is encoded again here was measured at 44 dB or better; a wrong picture of the same shot lies far below."""
+_BLOCK_PX, _MOST_LEVELS = 16, 8.0
+"""A wrong face is a small part of a frame: no block's mean may move by more than this, in steps of 255."""
+_NEAR_FRAMES = 24
+_EVERY = 8
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How near the film comes to what it should show."""
+
+    least_db: float
+    """Luma PSNR of the worst frame that was compared."""
+    fault: str = ""
+
+
+def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> Likeness:
+    """Compare the frames near the spans, the takes' included, and every eighth of the others."""
+    meant = frames.merged(frames.decoded(source, stream), inserts)
+    least = 99.0
+    for pair, came in itertools.zip_longest(meant, frames.decoded(made, stream)):
+        if pair is None or came is None:
+            return Likeness(least, "the films do not decode to the same number of frames")
+        index, frame = pair
+        if index % _EVERY and not _near(index, inserts):
+            continue
+        found, moved = _compared(frame, came)
+        least = min(least, found)
+        if found < _LEAST_DB or moved > _MOST_LEVELS:
+            return Likeness(
+                least, f"frame {index} shows another picture ({found:.1f} dB, a block {moved:.1f} levels off)"
+            )
+    return Likeness(least)
+
+
+def _near(index: int, inserts: Sequence[Insert]) -> bool:
+    return any(one.start - _NEAR_FRAMES <= index < one.end + _NEAR_FRAMES for one in inserts)
+
+
+def _compared(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
+    """Give the luma PSNR, and the greatest shift of a block's mean in steps of 255."""
+    form = working_format(meant.format.name)
+    one, other = (_luma(frame, form) for frame in (meant, came))
+    if one.shape != other.shape:
+        return 0.0, 255.0
+    apart = other - one
+    mean = float(np.square(apart).mean())
+    found = 99.0 if mean == 0 else min(10 * float(np.log10(255**2 / mean)), 99.0)
+    return found, float(np.abs(_block_means(apart)).max(initial=0))
+
+
+def _luma(frame: VideoFrame, form: str) -> NDArray[np.float32]:
+    """Give the luma in steps of 255."""
+    fitted = frame if frame.format.name == form else frame.reformat(format=form)
+    steps = 255 / ((1 << fitted.format.components[0].bits) - 1)
+    return planes(fitted)[0].astype(np.float32) * np.float32(steps)
+
+
+def _block_means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
+    blocks = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, -1, _BLOCK_PX)
+    return blocks.mean((1, 3))

@@ -1,0 +1,83 @@
+"""Pictures that were coded anew are compared with what they should show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import av
+import pytest
+from made import frame_number, make_clip
+from takes import OTHER, film, numbered_take, segment, shown
+
+from react1.pipeline.errors import ToolFailed
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import ways
+from react1.pipeline.splicing.boxes import Unsuited
+from react1.pipeline.splicing.frames import Insert, decoded
+from react1.pipeline.splicing.likeness import likeness
+from react1.pipeline.splicing.planes import frame_of, planes
+
+
+def refuse(_job):
+    raise Unsuited("because")
+
+
+def spliced(room, media):
+    return splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 9, 13))])
+
+
+def test_an_edit_at_the_wrong_frames_is_not_kept(room, monkeypatch):
+    """A shift of the stored pictures, planted, gives the same packets' times: only the pictures tell."""
+    whole = make_clip(room.new("whole.mp4"), frames=30, gop=12, tracks=0)
+    cut = room.new("cut.mp4")
+    room.call([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    file = room.keep(cut)
+    media = probe(room.path(file), file)
+    real = ways.read_grid
+    monkeypatch.setattr(ways, "read_grid", lambda *given: replace(real(*given), hidden=0))
+    for way in ("exact_way", "remuxed_way"):
+        monkeypatch.setattr(splicing, way, refuse)
+
+    with pytest.raises(ToolFailed, match="frame 1 shows another picture"):
+        spliced(room, media)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_the_likeness_is_a_figure_of_a_film_coded_anew(room, monkeypatch, suffix):
+    """The worst frame's PSNR stands in the report."""
+    monkeypatch.setattr(splicing, "exact_way", refuse)
+
+    made = spliced(room, film(room, suffix, frames=30, tracks=0))
+
+    assert made.figures["pictures_alike"] and made.figures["least_psnr_db"] > 44
+    assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + OTHER for n in range(9, 13)]
+
+
+def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(room):
+    """The same film against itself, once with a take meant, once with fewer frames."""
+    media, short = film(room, frames=20, tracks=0), film(room, frames=19, tracks=0)
+    source, take = room.path(media.file), numbered_take(room, segment(media, 5, 9))
+    insert = Insert(5, 9, room.path(take.media.file))
+
+    assert likeness(source, source, 0, ()).fault == "" and likeness(source, source, 0, ()).least_db == 99
+    assert "frame 5" in likeness(source, source, 0, (insert,)).fault
+    assert "number of frames" in likeness(source, room.path(short.file), 0, ()).fault
+
+
+def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(room):
+    """A patch of 16 by 16, moved by 20 levels, leaves 50 dB over the frame."""
+    one = make_clip(room.new("one.mp4"), frames=1, tracks=0, size=(640, 360))
+    luma, *rest = planes(next(decoded(one)))
+    luma[160:176, 320:336] += 20
+    patched = room.new("patched.mkv")
+    with av.open(str(patched), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        out.mux(stream.encode(frame_of([luma, *rest], "yuv420p")))
+        out.mux(stream.encode(None))
+
+    found = likeness(one, patched, 0, ())
+
+    assert found.least_db > 44 and "levels off" in found.fault
