@@ -16,7 +16,7 @@ from ..errors import BadInput, ToolFailed
 from ..file import File
 from ..kinds import Media, Take
 from ..node import Room
-from . import sound, verify
+from . import pcm, sound, verify
 from .boxes import Unsuited
 from .frames import Insert
 from .likeness import likeness
@@ -86,7 +86,10 @@ def _with_lines(job: Job, made: Made) -> Made:
     lines = joined([_line(job, take) for take in takes])
     path = job.room.new("film" + job.suffix)
     try:
-        count = sound.replace_packets(made.path, path, job.media, lines, job.room.new("line.aac"))
+        if job.media.audio[0].codec.startswith("pcm_"):
+            count = pcm.replace_samples(made.path, path, job.media, lines)
+        else:
+            count = sound.replace_packets(made.path, path, job.media, lines, job.room.new("line.aac"))
         figures = {**made.figures, "sound_way": "packets", "sound_packets": count}
         return replace(made, path=path, lines=len(lines), figures=figures)
     except Unsuited as unsuited:

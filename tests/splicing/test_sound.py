@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import make_clip
+from made import make_clip, read_sound
 from takes import a_line, film, numbered_take, packets, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -57,6 +57,36 @@ def a_wave(room, samples):
         out.setframerate(48000)
         out.writeframes((samples.T * 32767).round().astype("<i2").tobytes())
     return path
+
+
+CHAPTERS = ";FFMETADATA1\n" + "".join(
+    f"[CHAPTER]\nTIMEBASE=1/1\nSTART={at}\nEND={at + 1}\ntitle=part {at}\n" for at in (0, 1)
+)
+
+
+def with_chapters(room, suffix, *options, **changes):
+    """Make a film with chapters and a timecode track, as cutting programs give it."""
+    told = room.new("chapters.txt")
+    told.write_text(CHAPTERS)
+    extra = ["-i", str(told), "-map_metadata", "1", "-timecode", "01:00:00:00", "-c:v", "copy"]
+    return muxed(room, suffix, *extra, *options, **changes)
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24be", "pcm_f32le"])
+def test_a_line_in_pcm_changes_no_byte_outside_it(room, codec):
+    """Timecode and chapters stay, which a muxer cannot write beside PCM, and so does every sample outside."""
+    media = with_chapters(room, ".mov", "-c:a", codec)
+
+    made, source = replaced(room, media, 20, 25)
+
+    assert made.figures["sound_way"] == "packets" and made.said == ()
+    was, came = read_sound(source)[0][0], read_sound(made.path)[0][0]
+    changed = np.flatnonzero(was != came)
+    assert len(was) == len(came) and 38400 <= changed[0] < 38500
+    assert 47900 < changed[-1] < 48000
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert other.chapters() == one.chapters() and len(one.chapters()) == 2
+        assert [s.type for s in other.streams] == [s.type for s in one.streams]
 
 
 @pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
