@@ -19,6 +19,8 @@ from .making import MAKERS, Maker
 from .options import ServerOptions, require_server
 
 BACKLOG = 1024
+KEEP_ALIVE_S = 75
+"""Longer than clients keep a connection: one that is closed as a request arrives would look like a reset."""
 
 
 class LocalServer:
@@ -87,7 +89,7 @@ class LocalServer:
         quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
         config = uvicorn.Config(
             app, http=Protocol, ws="none", lifespan="on", server_header=False, backlog=BACKLOG,
-            timeout_graceful_shutdown=2, **quiet,
+            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S, **quiet,
         )  # fmt: skip
         server = TellingServer(config, lambda: self._ready(self.address))
 
