@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,12 @@ def joined(lines: Sequence[Line]) -> list[Line]:
     return made
 
 
+@lru_cache(maxsize=4)
 def read_line(path: Path, rate_hz: int, layout: str, count: int) -> Sound:
-    """Decode the first `count` samples of a file's first sound track at a rate and layout; the rest is silence."""
+    """Decode the first `count` samples of a file's first sound track at a rate and layout; the rest is silence.
+
+    Kept for the next call, because tracks are laid packet by packet; the array is not to be written to.
+    """
     with av.open(f"file:{path}") as container:
         mono = container.streams.audio[0].layout.nb_channels == 1
         resampler = av.AudioResampler(format="fltp", layout="mono" if mono else layout, rate=rate_hz)
@@ -69,7 +74,9 @@ def read_line(path: Path, rate_hz: int, layout: str, count: int) -> Sound:
     channels = 1 if mono else av.AudioLayout(layout).nb_channels
     heard = np.concatenate(parts, 1)[:, :count] if parts else np.zeros((channels, 0), np.float32)
     heard = np.pad(heard, ((0, 0), (0, count - heard.shape[1]))).astype(np.float32)
-    return _placed(heard, layout) if mono else heard
+    heard = _placed(heard, layout) if mono else heard
+    heard.setflags(write=False)
+    return heard
 
 
 def _placed(heard: Sound, layout: str) -> Sound:

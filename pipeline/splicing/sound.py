@@ -1,7 +1,8 @@
 """Put new lines onto the dialogue track of a film whose pictures are done.
 
-AAC in MP4 and MOV: only the packets of the lines and two beside them are coded anew, every other one is copied.
-Anything else: that one track is coded anew as a whole (PCM stays exact), and all other streams are copied.
+AAC, AC-3 and E-AC-3 in MP4 and MOV: only the packets of the lines and two beside them are coded anew, every other one
+is copied. PCM there is written over in place (pcm.py). Anything else: that one track is coded anew as a whole, and all
+other streams are copied.
 Raises  Unsuited where the packets cannot be matched; the whole-track way is then taken.
 """
 
@@ -24,29 +25,35 @@ from .lines import Line, Sound, lay
 from .remux import muxer_options
 from .surgery import NewSamples, rewrite, track_of
 
-_FRAME = 1024
+_FRAMES = {"aac": 1024, "ac3": 1536, "eac3": 1536}
+"""Samples per packet of the codecs whose packets lean on no other than the one before."""
+_LEADS = {"ac3": 256, "eac3": 256}
+"""By how much an encoder's packets begin before its input, beyond whole packets."""
 _MARGIN = 2
 _WARM_UP = 4
+_EARLY = 40_960
+"""How many samples before a stretch decoding begins, so that no state of the decoder is missing."""
 _CHANNEL_BITS_PER_S = 128_000
 """At least this for the few new packets: at a thin source's own rate the line is heard before its in point."""
 _ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis"}
 
 
 def replace_packets(film: Path, made: Path, media: Media, lines: Sequence[Line], scratch: Path) -> int:
-    """Write `made` with new AAC packets for the lines (in samples of the shown clock); give how many."""
+    """Write `made` with new packets for the lines (in samples of the shown clock); give how many."""
     audio = media.audio[0]
-    if audio.codec != "aac":
+    step = _FRAMES.get(audio.codec)
+    if step is None:
         raise Unsuited(f"{audio.codec} sound is not replaced packet by packet")
     _, moov = read_moov(film)
     track = track_of(moov, b"soun", 0)
     found = tables.samples(track)
     scale = int.from_bytes(_timescale(track.at(b"mdia", b"mdhd").body), "big")
-    if scale != audio.sample_rate_hz or bool((np.diff(found.dts) != _FRAME).any()):
-        raise Unsuited("the sound's packets are not on a grid of 1024 samples")
+    if scale != audio.sample_rate_hz or bool((np.diff(found.dts) != step).any()):
+        raise Unsuited(f"the sound's packets are not on a grid of {step} samples")
     shift = _shift(film, audio, found)
     stored = [line.moved(shift) for line in lines]
     with scratch.open("wb") as out:
-        pieces = [_coded(film, audio, found, group, scratch, out) for group in _groups(stored)]
+        pieces = [_coded(film, audio, found, group, scratch, out) for group in _groups(stored, step)]
     rewrite(film, made, pieces, kind=b"soun")
     return sum(piece.end - piece.first for piece in pieces)
 
@@ -65,9 +72,9 @@ def _shift(film: Path, audio: AudioStream, found: tables.Samples) -> int:
     raise Unsuited("the sound's packets cannot be matched to the file")
 
 
-def _groups(lines: Sequence[Line]) -> list[list[Line]]:
+def _groups(lines: Sequence[Line], step: int) -> list[list[Line]]:
     """Put lines together whose packets, margins included, would touch."""
-    reach = (2 * _MARGIN + 2) * _FRAME
+    reach = (2 * _MARGIN + 2) * step
     groups: list[list[Line]] = []
     for line in sorted(lines, key=lambda one: one.start):
         if groups and line.start - groups[-1][-1].end < reach:
@@ -84,8 +91,8 @@ def _coded(
     first = max(int(np.searchsorted(found.dts, group[0].start, side="right")) - 1 - _MARGIN, 0)
     end = min(int(np.searchsorted(found.dts, group[-1].end)) + 1 + _MARGIN, found.count)
     low, high = max(first - _WARM_UP, 0), min(end + _WARM_UP, found.count)
-    begin = int(found.dts[low])
-    stretch = _stretch(film, audio, begin, int(found.dts[high - 1]) + _FRAME)
+    begin, step = int(found.dts[low]), _FRAMES[audio.codec]
+    stretch = _stretch(film, audio, begin, int(found.dts[high - 1]) + step)
     for line in group:
         lay(stretch, begin, line, audio.sample_rate_hz, audio.layout)
     fresh = _encoded(film, audio, stretch, begin)
@@ -127,7 +134,7 @@ def _decoded(film: Path, audio: AudioStream, begin: int, options: dict[str, str]
     with av.open(f"file:{film}", options=options) as container:
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
-        early = max(begin - 40 * _FRAME, 0)
+        early = max(begin - _EARLY, 0)
         base = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz))
         container.seek(int(Fraction(early, audio.sample_rate_hz) / base), stream=stream)
         resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
@@ -141,29 +148,40 @@ def _decoded(film: Path, audio: AudioStream, begin: int, options: dict[str, str]
 
 def _encoded(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[int, bytes]:
     """Encode a stretch; give the packets by the sample at which a decoder puts them."""
-    with av.open(f"file:{film}") as container:
-        stream = container.streams[audio.index]
-        rate, header = stream.codec_context.bit_rate or 128_000, bytes(stream.codec_context.extradata or b"")
-    encoder = CodecContext.create("aac", "w")
-    encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, "fltp"
-    encoder.bit_rate = max(rate, _CHANNEL_BITS_PER_S * audio.channels)
-    encoder.flags |= Flags.global_header
-    # Noise substitution carries a random state from packet to packet: what follows the line would differ.
-    encoder.options = {"aac_pns": "0"}
-    encoder.open()
-    if bytes(encoder.extradata or b"")[:2] != header[:2]:
-        raise Unsuited("the sound's AAC is of another profile than the encoder's")
+    encoder, step = _encoder(film, audio), _FRAMES[audio.codec]
     packets: dict[int, bytes] = {}
-    for at in [*range(0, stretch.shape[1], _FRAME), None]:
+    for at in [*range(_LEADS.get(audio.codec, 0), stretch.shape[1], step), None]:
         frame = None
         if at is not None:
-            part = stretch[:, at : at + _FRAME]
-            part = np.ascontiguousarray(np.pad(part, ((0, 0), (0, _FRAME - part.shape[1]))))
+            part = stretch[:, at : at + step]
+            part = np.ascontiguousarray(np.pad(part, ((0, 0), (0, step - part.shape[1]))))
             frame = av.AudioFrame.from_ndarray(part, format="fltp", layout=audio.layout)
             frame.sample_rate, frame.pts = audio.sample_rate_hz, begin + at
             frame.time_base = Fraction(1, audio.sample_rate_hz)
         packets |= {packet.pts: bytes(packet) for packet in encoder.encode(frame) if packet.pts is not None}
     return packets
+
+
+def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
+    """Open an encoder whose packets can stand among the film's own."""
+    with av.open(f"file:{film}") as container:
+        context = container.streams[audio.index].codec_context
+        rate, header = context.bit_rate or 128_000, bytes(context.extradata or b"")
+    encoder = CodecContext.create(audio.codec, "w")
+    assert isinstance(encoder, av.AudioCodecContext)
+    encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, "fltp"
+    encoder.flags |= Flags.global_header
+    if audio.codec == "aac":
+        encoder.bit_rate = max(rate, _CHANNEL_BITS_PER_S * audio.channels)
+        # Noise substitution carries a random state from packet to packet: what follows the line would differ.
+        encoder.options = {"aac_pns": "0"}
+    else:
+        # The rate stands in every packet and in the film's description of them.
+        encoder.bit_rate = rate
+    encoder.open()
+    if audio.codec == "aac" and bytes(encoder.extradata or b"")[:2] != header[:2]:
+        raise Unsuited("the sound's AAC is of another profile than the encoder's")
+    return encoder
 
 
 def whole_track(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> None:

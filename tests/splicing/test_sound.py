@@ -89,6 +89,25 @@ def test_a_line_in_pcm_changes_no_byte_outside_it(room, codec):
         assert [s.type for s in other.streams] == [s.type for s in one.streams]
 
 
+@pytest.mark.parametrize("codec", ["ac3", "eac3"])
+def test_a_line_in_ac3_changes_only_its_own_packets(room, codec):
+    """Timecode and chapters stay, and the line stands at the in point."""
+    media = with_chapters(room, ".mp4", "-c:a", codec, "-b:a", "128k")
+
+    made, source = replaced(room, media, 20, 25)
+
+    assert made.figures["sound_way"] == "packets" and made.said == ()
+    was, came = packets(source, "audio"), packets(made.path, "audio")
+    assert [one[:2] for one in was] == [one[:2] for one in came]
+    assert 0 < sum(one != other for one, other in zip(was, came, strict=True)) <= 9600 // 1536 + 7
+    heard = read_sound(made.path)[0][0]
+    tone = np.sin(np.arange(2400, 7200) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
+    assert np.abs(heard[40800:45600] - tone).max() < 0.002
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert other.chapters() == one.chapters() and len(one.chapters()) == 2
+        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+
+
 @pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
 def test_the_replaced_track_is_still_for_what_it_was(room, suffix, codecs):
     """Which track a player starts with, and which is a commentary, does not change with a line."""
