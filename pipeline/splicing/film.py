@@ -8,6 +8,7 @@ Raises  ToolFailed where no way gives a result that passes the checks; BadInput 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..node import Room
 from . import pcm, sound, verify
 from .boxes import Unsuited
 from .frames import Insert
-from .likeness import likeness
+from .likeness import INTERLACING, likeness
 from .lines import Line, joined
 from .remux import stream_indices
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
@@ -93,13 +94,25 @@ def _with_lines(job: Job, made: Made) -> Made:
         figures = {**made.figures, "sound_way": "packets", "sound_packets": count}
         return replace(made, path=path, lines=len(lines), figures=figures)
     except Unsuited as unsuited:
-        track = job.room.new("track.nut")
-        sound.whole_track(made.path, track, job.media, lines)
-        argv = sound.track_argv(job.ffmpeg, made.path, track, path, job.media, stream_indices(job.media))
-        job.room.call(argv)
+        _whole_track(job, made.path, path, lines)
         note = f"the dialogue track was encoded again as a whole: {unsuited}"
         figures = {**made.figures, "sound_way": "whole-track"}
         return replace(made, path=path, lines=len(lines), notes=(*made.notes, note), figures=figures)
+
+
+def _whole_track(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> None:
+    """Code the dialogue track anew; data that the muxer refuses beside it is left out, which the checks say."""
+    track, indices = job.room.new("track.nut"), stream_indices(job.media)
+    sound.whole_track(film, track, job.media, lines)
+    data = {other.index for other in job.media.others if other.kind == "data"}
+    for kept in (indices, [index for index in indices if index not in data]):
+        with suppress(ToolFailed):
+            job.room.call(sound.track_argv(job.ffmpeg, film, track, made, job.media, kept))
+            return
+    raise ToolFailed(
+        f"the new line cannot be put into the film's {job.media.audio[0].codec} sound: "
+        "convert that track to AAC or PCM first, or leave it as it is with `audio_mix: keep`"
+    )
 
 
 def _line(job: Job, take: Take) -> Line:
@@ -137,7 +150,10 @@ def _with_likeness(job: Job, made: Made) -> tuple[Made, str]:
     """Measure pictures that were all coded anew: their packets tell nothing of what they show."""
     found = likeness(job.source, made.path, job.video.index, job.inserts)
     figures = {**made.figures, "pictures_alike": not found.fault, "least_psnr_db": round(found.least_db, 1)}
-    return replace(made, figures=figures), found.fault
+    if job.video.interlaced:
+        figures["field_order_equal"] = not found.fault and INTERLACING not in found.lost
+    notes = [f"{name} could not be carried over" for name in found.lost]
+    return replace(made, figures=figures, notes=(*made.notes, *notes)), found.fault
 
 
 def _strict_fault(job: Job, made: Path) -> str:

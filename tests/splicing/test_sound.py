@@ -11,6 +11,7 @@ import pytest
 from made import make_clip, read_sound
 from takes import a_line, film, numbered_take, packets, segment
 
+from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
@@ -106,6 +107,29 @@ def test_a_line_in_ac3_changes_only_its_own_packets(room, codec):
     with av.open(str(source)) as one, av.open(str(made.path)) as other:
         assert other.chapters() == one.chapters() and len(one.chapters()) == 2
         assert [s.type for s in other.streams] == [s.type for s in one.streams]
+
+
+def test_a_track_that_is_coded_anew_keeps_timecode_and_chapters(room):
+    """A muxer refuses these tracks as packets beside MP3, but writes them itself from what they say."""
+    media = with_chapters(room, ".mp4", "-c:a", "libmp3lame")
+
+    made, source = replaced(room, media, 20, 25)
+
+    assert made.figures["sound_way"] == "whole-track"
+    assert len(made.said) == 1 and "encoded again as a whole" in made.said[0]
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert [c["metadata"] for c in other.chapters()] == [c["metadata"] for c in one.chapters()]
+        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+        assert [s.metadata.get("timecode") for s in other.streams] == [s.metadata.get("timecode") for s in one.streams]
+
+
+def test_a_track_that_no_muxer_takes_ends_in_one_clear_line(room, monkeypatch):
+    """Whatever the tool says, the user reads what to do."""
+    media = with_chapters(room, ".mp4", "-c:a", "libmp3lame")
+    monkeypatch.setattr(splicing.sound, "track_argv", lambda *given: [ffmpeg_path(), "-no-such-option"])
+
+    with pytest.raises(ToolFailed, match="cannot be put into the film's mp3 sound: convert that track"):
+        replaced(room, media, 20, 25)
 
 
 @pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
