@@ -7,7 +7,7 @@ under the source's own: measured in docs as PSNR above 45 dB on the clips of the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
 
@@ -16,6 +16,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream as AvVideoStream
 
 from ..kinds import VideoStream
+from .fields import Fields
 
 _MPEG_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),
@@ -41,8 +42,15 @@ class Choice:
     """Seconds per tick of the encoder, which H.264 writes down; None for one tick per frame."""
 
 
-def choose(video: VideoStream, reorder: int, suffix: str = ".mp4") -> Choice:
-    """Choose the encoder for a stream; pictures are reordered by at most `reorder` places (0, 1 or 2)."""
+def choose(video: VideoStream, reorder: int, suffix: str = ".mp4", fields: Fields = "top first") -> Choice:
+    """Choose the encoder for a stream; pictures are reordered by at most `reorder` places (0, 1 or 2).
+
+    `fields` counts where the stream is interlaced.
+    """
+    return _woven(_chosen(video, reorder, suffix), video, fields)
+
+
+def _chosen(video: VideoStream, reorder: int, suffix: str) -> Choice:
     makers: dict[str, Callable[[VideoStream, int], Choice]] = {
         "h264": _x264,
         "hevc": _x265,
@@ -62,6 +70,19 @@ def choose(video: VideoStream, reorder: int, suffix: str = ".mp4") -> Choice:
     if suffix == ".webm":
         return _other(video, _vpx(video, reorder))
     return _other(video, _x264(video, reorder))
+
+
+def _woven(choice: Choice, video: VideoStream, fields: Fields) -> Choice:
+    """Tell an encoder that a frame is two fields; those left out here know no fields, or read them off the frame."""
+    options = choice.options
+    if not video.interlaced:
+        return choice
+    if choice.encoder == "libx264":
+        first = "bff=1" if fields == "bottom first" else "tff=1"
+        return replace(choice, options={**options, "x264-params": f"{options['x264-params']}:{first}"})
+    if choice.encoder in ("mpeg2video", "prores_ks"):
+        return replace(choice, options={**options, "flags": options.get("flags", "") + "+ildct+ilme"})
+    return choice
 
 
 def _other(video: VideoStream, choice: Choice) -> Choice:
@@ -87,8 +108,6 @@ def _x264(video: VideoStream, reorder: int) -> Choice:
         f"bframes={3 if reorder else 0}",
         f"b-pyramid={'normal' if reorder > 1 else 'none'}",
     ]
-    if video.interlaced:
-        params.append("tff=1")
     return Choice("libx264", video.pix_fmt, {"preset": "fast", "crf": "12", "x264-params": ":".join(params)})
 
 

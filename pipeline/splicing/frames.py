@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import BadInput
@@ -95,4 +96,18 @@ def _fitted(taken: VideoFrame | None, plate: VideoFrame, insert: Insert) -> Vide
         raise Unsuited(f"the take is {taken.width}x{taken.height}, the film {plate.width}x{plate.height}")
     if taken.format.name != plate.format.name:
         taken = taken.reformat(format=plate.format.name)
-    return taken
+    return _onto(plate, taken)
+
+
+def _onto(plate: VideoFrame, taken: VideoFrame) -> VideoFrame:
+    """Put the take's pixels into the film's own frame, so that its captions and its field order stay."""
+    plate.make_writable()
+    for own, new in zip(plate.planes, taken.planes, strict=True):
+        rows = np.frombuffer(memoryview(new), np.uint8).reshape(-1, new.line_size)
+        if new.line_size != own.line_size:
+            fitted = np.zeros((new.height, own.line_size), np.uint8)
+            held = min(new.line_size, own.line_size)
+            fitted[:, :held] = rows[: new.height, :held]
+            rows = fitted
+        own.update(rows[: own.height].tobytes())
+    return plate

@@ -16,9 +16,11 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from . import frames
+from .fields import fields
 from .frames import Insert
 from .planes import planes, working_format
 
+INTERLACING = "the mark of interlaced pictures"
 _LEAST_DB = 38.0
 """What is encoded again here was measured at 44 dB or better; a wrong picture of the same shot lies far below."""
 _BLOCK_PX, _MOST_LEVELS = 16, 8.0
@@ -34,32 +36,56 @@ class Likeness:
     least_db: float
     """Luma PSNR of the worst frame that was compared."""
     fault: str = ""
+    lost: tuple[str, ...] = ()
+    """What travels with the pictures and is not there any more."""
 
 
 def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> Likeness:
     """Compare the frames near the spans, the takes' included, and every eighth of the others."""
     meant = frames.merged(frames.decoded(source, stream), inserts)
-    least = 99.0
+    least, lost = 99.0, set[str]()
     for pair, came in itertools.zip_longest(meant, frames.decoded(made, stream)):
         if pair is None or came is None:
             return Likeness(least, "the films do not decode to the same number of frames")
         index, frame = pair
         if index % _EVERY and not _near(index, inserts):
             continue
-        found, moved = _compared(frame, came)
+        found, fault = _compared(frame, came)
         least = min(least, found)
-        if found < _LEAST_DB or moved > _MOST_LEVELS:
-            return Likeness(
-                least, f"frame {index} shows another picture ({found:.1f} dB, a block {moved:.1f} levels off)"
-            )
-    return Likeness(least)
+        if fault:
+            return Likeness(least, f"frame {index} {fault}")
+        lost.update(_lost(frame, came))
+    return Likeness(least, lost=tuple(sorted(lost)))
 
 
 def _near(index: int, inserts: Sequence[Insert]) -> bool:
     return any(one.start - _NEAR_FRAMES <= index < one.end + _NEAR_FRAMES for one in inserts)
 
 
-def _compared(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
+def _compared(meant: VideoFrame, came: VideoFrame) -> tuple[float, str]:
+    """Give the luma PSNR, and what is wrong."""
+    found, moved = _apart(meant, came)
+    if found < _LEAST_DB or moved > _MOST_LEVELS:
+        return found, f"shows another picture ({found:.1f} dB, a block {moved:.1f} levels off)"
+    orders = fields(meant), fields(came)
+    if "progressive" not in orders and orders[0] != orders[1]:
+        return found, f"is shown {orders[1]}, in the source {orders[0]}"
+    return found, ""
+
+
+def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
+    """Name what the made frame does not carry: players show captions, and deinterlace by the mark."""
+    lost = ["captions inside the pictures"] if _captions(meant) != _captions(came) else []
+    if meant.interlaced_frame and not came.interlaced_frame:
+        lost.append(INTERLACING)
+    return lost
+
+
+def _captions(frame: VideoFrame) -> list[bytes]:
+    return [bytes(data) for data in frame.side_data if data.type.name == "A53_CC"]
+
+
+def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
     """Give the luma PSNR, and the greatest shift of a block's mean in steps of 255."""
     form = working_format(meant.format.name)
     one, other = (_luma(frame, form) for frame in (meant, came))

@@ -22,6 +22,7 @@ from ..node import Room
 from . import encoders, exact, frames, hdr, verify
 from .boxes import Unsuited
 from .container import is_boxed, suffix_of
+from .fields import fields
 from .frames import Insert
 from .grid import Grid, read_grid
 from .reencode import encode, new_samples
@@ -165,11 +166,11 @@ def remuxed_way(job: Job) -> Made:
 
 def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
     """Choose an encoder that carries the source's static HDR description; say what of it is lost."""
-    choice = encoders.choose(job.video, reorder, job.suffix)
     with closing(frames.decoded(job.source, job.video.index)) as plates:
         first = next(plates, None)
     if first is None:
         raise BadInput("the picture stream gives no frames")
+    choice = encoders.choose(job.video, reorder, job.suffix, fields(first))
     lost = tuple(f"{name} could not be carried over" for name in hdr.dropped(first))
     return hdr.with_static(choice, first), lost
 

@@ -1,0 +1,66 @@
+"""Interlaced films keep the order of their fields."""
+
+from __future__ import annotations
+
+import pytest
+from takes import film, numbered_take, segment
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.fields import fields
+from react1.pipeline.splicing.frames import decoded
+from react1.pipeline.splicing.likeness import likeness
+
+CODERS = {
+    "h264": (".mp4", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),
+    "h264 in mkv": (".mkv", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),
+    "mpeg2": (".ts", ("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-q:v", "2")),
+    "prores": (".mov", ("-c:v", "prores_ks", "-flags", "+ildct+ilme")),
+}
+
+
+def woven(room, coder, order):
+    """Make a film with the flags of two fields; its size is whole in blocks of an interlaced frame."""
+    suffix, options = CODERS[coder]
+    plain = room.path(film(room, ".mkv", frames=20, tracks=0, size=(320, 192)).file)
+    path = room.new(f"film{suffix}")
+    mode = "bff" if order == "bottom first" else "tff"
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", f"setfield={mode}", *options, str(path)])
+    file = room.keep(path)
+    return probe(room.path(file), file)
+
+
+def spliced(room, media):
+    return splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 7, 12))])
+
+
+@pytest.mark.parametrize("order", ["top first", "bottom first"])
+@pytest.mark.parametrize("coder", CODERS)
+def test_the_first_field_stays_the_first(room, coder, order):
+    """On every frame, the edited ones included, and it stands in the report."""
+    media = woven(room, coder, order)
+    assert {fields(frame) for frame in decoded(room.path(media.file))} == {order}
+
+    made = spliced(room, media)
+
+    assert {fields(frame) for frame in decoded(made.path)} == {order}
+    assert made.figures["field_order_equal"] and len(list(decoded(made.path))) == 20
+
+
+def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(room):
+    """The same pictures, with other flags."""
+    bottom, top = (room.path(woven(room, "h264", order).file) for order in ("bottom first", "top first"))
+    plain = room.path(film(room, frames=20, tracks=0, size=(320, 192)).file)
+
+    assert "is shown top first, in the source bottom first" in likeness(bottom, top, 0, ()).fault
+    assert likeness(bottom, plain, 0, ()).lost == ("the mark of interlaced pictures",)
+    assert likeness(bottom, bottom, 0, ()).lost == () and likeness(plain, bottom, 0, ()).fault == ""
+
+
+def test_a_progressive_film_has_no_figure_of_it(room):
+    """Its frames have no fields."""
+    media = film(room, ".mkv", frames=20, tracks=0)
+
+    assert fields(next(decoded(room.path(media.file)))) == "progressive"
+    assert "field_order_equal" not in spliced(room, media).figures
