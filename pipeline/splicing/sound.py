@@ -134,16 +134,21 @@ def _decoded(film: Path, audio: AudioStream, begin: int, options: dict[str, str]
     with av.open(f"file:{film}", options=options) as container:
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
-        early = max(begin - _EARLY, 0)
-        base = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz))
-        container.seek(int(Fraction(early, audio.sample_rate_hz) / base), stream=stream)
+        tick = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz)) * audio.sample_rate_hz
+        if begin > _EARLY:
+            # Never to the very start: a reader would land on the packet at zero and skip those before it.
+            container.seek(int((begin - _EARLY) / tick), stream=stream)
         resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
+        due: int | None = None
         for frame in container.decode(stream):
             if frame.pts is None:
                 continue
-            at = round(frame.pts * base * audio.sample_rate_hz)
+            at = round(frame.pts * tick)
+            # Some containers round to milliseconds: within a tick, the samples themselves count.
+            at = due if due is not None and abs(at - due) <= tick + 1 else at
             for made in resampler.resample(frame):
                 yield at, made.to_ndarray().astype(np.float32)
+            due = at + frame.samples
 
 
 def _encoded(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[int, bytes]:

@@ -204,3 +204,26 @@ def test_a_line_for_a_silent_film_is_said_to_be_left_out(room):
 
     assert made.figures["lines_dropped"] == 1
     assert "the film has no sound track: 1 new line was left out" in made.said
+
+
+def test_a_line_in_matroska_loses_nothing_at_the_head(room):
+    """The encoder's priming packet is kept, or a player would drop the first real one in its place."""
+    media = muxed(room, ".mkv", "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
+
+    made, source = replaced(room, media, 20, 25)
+
+    was, came = packets(source, "audio"), packets(made.path, "audio")
+    assert [pts for pts, _, _ in came[:3]] == [pts for pts, _, _ in was[:3]] and was[0][0] < 0
+    before, after = read_sound(source)[0][0], read_sound(made.path)[0][0]
+    assert np.abs(before[:1024] - after[:1024]).max() < 0.3 < 0.6 < np.abs(after[:1024]).max()
+
+
+def test_a_line_in_matroska_runs_on_without_jumps(room):
+    """Times there are rounded to milliseconds, and a line that is laid packet by packet must not repeat samples."""
+    media = muxed(room, ".mkv", "-c:v", "copy", "-c:a", "flac", "-frame_size", "1000")
+
+    made, _ = replaced(room, media, 20, 25)
+
+    heard = read_sound(made.path)[0][0]
+    tone = np.sin(np.arange(1200, 8400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
+    assert np.abs(heard[39600:46800] - tone).max() < 0.001
