@@ -1,7 +1,7 @@
 """Put new coded pictures beside all the other streams of a file, by ffmpeg's muxers and without re-encoding.
 
 For containers that are not rewritten box by box: Matroska, WebM, MPEG-TS, MPEG-PS, fragmented MP4.
-The stream order, tags, chapters, dispositions and attachments come from the source; times are copied.
+The stream order, tags, chapters, dispositions, colours and attachments come from the source; times are copied.
 """
 
 from __future__ import annotations
@@ -9,13 +9,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
+from av.stream import Disposition
+
 from ..kinds import Media
+
+_UNTOLD = (0, 2)
+"""What H.273 calls reserved or unspecified; as a matrix, 0 is RGB, which a film coded anew may not be any more."""
 
 
 def remux_argv(
-    ffmpeg: str, source: Path, pictures: Path, made: Path, media: Media, left_out: Sequence[int] = ()
+    ffmpeg: str,
+    source: Path,
+    pictures: Path,
+    made: Path,
+    media: Media,
+    told: dict[str, str],
+    left_out: Sequence[int] = (),
 ) -> list[str]:
-    """Spell the call; pure. Streams whose index is in `left_out` are not carried."""
+    """Spell the call; pure. `told` is what the source's container says of the picture, by ffmpeg's names.
+
+    Streams whose index is in `left_out` are not carried.
+    """
     assert media.video is not None
     kept = [index for index in stream_indices(media) if index not in left_out]
     argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{source}", "-i", f"file:{pictures}"]
@@ -25,8 +40,24 @@ def remux_argv(
     for place, index in enumerate(kept):
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
         if index == media.video.index:
-            argv += [f"-disposition:{place}", "default"]
+            argv += [word for key, value in told.items() for word in (f"-{key}:{place}", value)]
     return [*argv, *muxer_options(made.suffix), f"file:{made}"]
+
+
+def told_of(path: Path, index: int) -> dict[str, str]:
+    """Read a picture stream's flags and colours; its own bits may say otherwise than its container, or nothing."""
+    with av.open(f"file:{path}") as container:
+        stream = container.streams[index]
+        assert isinstance(stream, av.VideoStream)
+        flags, context = stream.disposition, stream.codec_context
+        told = {"disposition": "+".join(flag.name for flag in Disposition if flag in flags and flag.name) or "0"}
+        if context.color_range:
+            told["color_range"] = str(int(context.color_range))
+        for key in ("color_primaries", "color_trc", "colorspace"):
+            value = int(getattr(context, key))
+            if value not in _UNTOLD:
+                told[key] = str(value)
+        return told
 
 
 def stream_indices(media: Media) -> list[int]:

@@ -24,8 +24,10 @@ from .frames import decoded
 
 _MUST = ("frames_equal", "timestamps_equal", "untouched_identical")
 _TICK_S = Fraction(1, 45_000)
+_COLOURS = ("colour range", "colour primaries", "colour transfer", "colour matrix")
+_NO_COLOUR = (0, 2, 2, 2)
 _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
-_UNTOLD = frozenset({"encoder", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"})
+_UNTOLD = frozenset({"encoder", "ENCODER", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"})
 _UNTOLD_PREFIXES = ("_STATISTICS", "BPS", "NUMBER_OF", "minor_version", "compatible_brands")
 
 
@@ -47,6 +49,10 @@ class Track:
     tags: dict[str, str]
     time_base: Any
     packets: list[Packet] = field(repr=False)
+    flags: int = 0
+    """The disposition: whether players choose the stream by themselves, and what it is for."""
+    colour: tuple[int, int, int, int] = _NO_COLOUR
+    """Range, primaries, transfer and matrix, as numbers of H.273."""
 
     @property
     def times(self) -> list[Any]:
@@ -74,6 +80,8 @@ def read(path: Path, picture_index: int) -> Contents:
                 _told(stream.metadata),
                 stream.time_base or 0,
                 [],
+                int(stream.disposition),
+                _colour(stream),
             )
             for stream in container.streams
         ]
@@ -87,6 +95,13 @@ def read(path: Path, picture_index: int) -> Contents:
             if (base := one["time_base"] or Fraction(1))
         ]
         return Contents(tracks, _told(container.metadata), chapters, picture_index)
+
+
+def _colour(stream: Any) -> tuple[int, int, int, int]:
+    if stream.type != "video":
+        return _NO_COLOUR
+    context = stream.codec_context
+    return int(context.color_range), int(context.color_primaries), int(context.color_trc), int(context.colorspace)
 
 
 def _told(tags: dict[str, str]) -> dict[str, str]:
@@ -124,9 +139,19 @@ def compare(source: Contents, made: Contents, *, new_sound: bool, untouched: Cal
     # A replaced line changes the first sound track; the others must still be the source's.
     kept = "other_sound_identical" if new_sound else "sound_identical"
     figures[kept] = all(sounds[1:] if new_sound else sounds)
-    wrong = [name for name in (*_MUST, kept) if figures.get(name) is False]
+    changed, pale = _colours(was, came)
+    figures["colour_equal"] = not changed and not pale
+    wrong = [f"{name}_equal" for name in changed]
+    wrong += [name for name in (*_MUST, kept) if figures.get(name) is False]
     fault = f"the check {wrong[0]} failed" if wrong else ""
-    return Checked(figures, tuple(lost), fault)
+    return Checked(figures, (*lost, *(f"the {name} of the picture" for name in pale)), fault)
+
+
+def _colours(was: Track, came: Track) -> tuple[list[str], list[str]]:
+    """Name what is described otherwise than before, and what is described no more."""
+    rows = zip(_COLOURS, was.colour, came.colour, _NO_COLOUR, strict=True)
+    apart = [(name, new in (0, unsaid)) for name, old, new, unsaid in rows if old not in (0, unsaid) and new != old]
+    return [name for name, gone in apart if not gone], [name for name, gone in apart if gone]
 
 
 def _picture(made: Contents, source: Contents) -> Track | None:
@@ -157,6 +182,7 @@ def _others(source: Contents, made: Contents) -> tuple[list[bool], list[str]]:
                 sounds.append(same)
             elif not same:
                 lost.append(f"packets of stream {index} ({track.kind} {track.codec})")
+        lost += [f"the flags of stream {index} ({track.kind})"] if track.flags != mate.flags else []
         lost += [f"tag {key} of stream {index}" for key in track.tags if mate.tags.get(key) != track.tags[key]]
     lost += [f"tag {key}" for key in source.tags if made.tags.get(key) != source.tags[key]]
     if source.chapters != made.chapters:

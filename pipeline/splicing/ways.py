@@ -26,7 +26,7 @@ from .fields import fields
 from .frames import Insert
 from .grid import Grid, read_grid
 from .reencode import encode, new_samples
-from .remux import remux_argv
+from .remux import remux_argv, told_of
 from .surgery import rewrite
 
 _WHOLE_DECODE_S = 180
@@ -160,7 +160,8 @@ def remuxed_way(job: Job) -> Made:
     if count != len(times):
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + job.suffix)
-    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media))
+    told = told_of(job.source, job.video.index)
+    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media, told))
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 

@@ -1,0 +1,98 @@
+"""What Matroska and WebM say of the picture, beside its packets: flags and colours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import av
+import pytest
+from av.stream import Disposition
+from takes import film, numbered_take, segment
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import verify, ways
+
+BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
+
+
+def described(room, suffix, *options, **changes):
+    """Make a film whose picture has the flags and colours that `options` ask for."""
+    plain = room.path(film(room, suffix, frames=16, **changes).file)
+    path = room.new(f"film{suffix}")
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), "-map", "0", "-c", "copy", *options, str(path)])
+    file = room.keep(path)
+    return probe(room.path(file), file)
+
+
+def spliced(room, media):
+    return splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 5, 9))])
+
+
+def description(path):
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        colours = (context.color_range, context.color_primaries, context.color_trc, context.colorspace)
+        return [int(stream.disposition) for stream in container.streams], colours
+
+
+@pytest.mark.parametrize("flags", ["0", "default", "forced", "default+original"])
+def test_the_picture_keeps_its_own_flags(room, flags):
+    """Not the default ones: a player chooses by them."""
+    media = described(room, ".mkv", "-disposition:v", flags)
+    wanted = sum(int(Disposition[name]) for name in flags.split("+") if name != "0")
+    assert description(room.path(media.file))[0][0] == wanted
+
+    made = spliced(room, media)
+
+    assert description(made.path) == description(room.path(media.file))
+    assert made.said == (made.said[0],)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_a_web_film_keeps_its_colours(room, codec):
+    """VP8 and VP9 do not hold them all themselves: they stand in the container."""
+    coder = {"codec": codec, "audio_codec": "libopus", "options": {"deadline": "realtime"}}
+    media = described(room, ".webm", *BT709, **coder)
+    assert description(room.path(media.file))[1] == (1, 1, 1, 1)
+
+    made = spliced(room, media)
+
+    assert description(made.path)[1] == (1, 1, 1, 1) and made.figures["colour_equal"]
+
+
+def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(room):
+    """Planted in what is read of a film."""
+    media = described(room, ".mkv", *BT709)
+    was = verify.read(room.path(media.file), 0)
+
+    def verdict(**changes):
+        came = replace(was, tracks=[replace(was.tracks[0], **changes), *was.tracks[1:]])
+        return verify.compare(was, came, new_sound=False, untouched=None)
+
+    assert verdict().lost == () and verdict().figures["colour_equal"]
+    gone = verdict(colour=(1, 2, 2, 1), flags=4)
+    assert gone.fault == "" and not gone.figures["colour_equal"]
+    assert gone.lost == (
+        "the flags of stream 0 (video)",
+        "the colour primaries of the picture",
+        "the colour transfer of the picture",
+    )
+    assert verdict(colour=(2, 1, 1, 1)).fault == "the check colour range_equal failed"
+
+
+def test_lost_colours_reach_the_user(room, monkeypatch):
+    """Planted: a muxer that is told nothing."""
+    coder = {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
+    media = described(room, ".webm", *BT709, **coder)
+    real = ways.remux_argv
+
+    def bare(*given):
+        argv = real(*given)
+        at = [i for i, word in enumerate(argv) if word.startswith("-color")]
+        return [word for i, word in enumerate(argv) if i not in at and i - 1 not in at]
+
+    monkeypatch.setattr(ways, "remux_argv", bare)
+
+    assert any("the colour primaries of the picture" in said for said in spliced(room, media).said)
