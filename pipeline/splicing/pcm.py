@@ -34,10 +34,11 @@ def replace_samples(film: Path, made: Path, media: Media, lines: Sequence[Line])
     return touched
 
 
-def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packet, int]]:
+def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packet[av.AudioStream], int]]:
     """Give the packets that a line touches, and at which sample of the shown clock each begins."""
     with av.open(f"file:{film}") as container:
         stream = container.streams[audio.index]
+        assert isinstance(stream, av.AudioStream)
         ticks = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz)) * audio.sample_rate_hz
         container.seek(int(line.start / ticks), stream=stream)
         for packet in container.demux(stream):
@@ -50,8 +51,10 @@ def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packe
                 yield packet, at
 
 
-def _patch(source: BinaryIO, out: BinaryIO, packet: Packet, at: int, line: Line, audio: AudioStream) -> bool:
-    frames = [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
+def _patch(
+    source: BinaryIO, out: BinaryIO, packet: Packet[av.AudioStream], at: int, line: Line, audio: AudioStream
+) -> bool:
+    frames = packet.decode()
     source.seek(packet.pos or 0)
     if len(frames) != 1 or source.read(packet.size) != bytes(packet) or packet.size % frames[0].samples:
         raise Unsuited("the samples of the sound cannot be found in the file")
