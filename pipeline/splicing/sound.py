@@ -170,7 +170,8 @@ def _encoded(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict
 def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
     """Open an encoder whose packets can stand among the film's own."""
     with av.open(f"file:{film}") as container:
-        context = container.streams[audio.index].codec_context
+        stream = container.streams[audio.index]
+        context, first = stream.codec_context, bytes(next(container.demux(stream)))
         rate, header = context.bit_rate or 128_000, bytes(context.extradata or b"")
     encoder = CodecContext.create(audio.codec, "w")
     assert isinstance(encoder, av.AudioCodecContext)
@@ -183,10 +184,25 @@ def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
     else:
         # The rate stands in every packet and in the film's description of them.
         encoder.bit_rate = rate
+        encoder.options = {"dialnorm": str(-dialogue_level(audio.codec, first))}
     encoder.open()
     if audio.codec == "aac" and bytes(encoder.extradata or b"")[:2] != header[:2]:
         raise Unsuited("the sound's AAC is of another profile than the encoder's")
     return encoder
+
+
+def dialogue_level(codec: str, packet: bytes) -> int:
+    """Read `dialnorm` (1 to 31, dB below full scale) of an AC-3 or E-AC-3 packet; receivers set the volume by it.
+
+    Source: ETSI TS 102 366, 4.4.2 and annex E.1.2.2: the fields before it have these lengths.
+    """
+    bits = "".join(f"{byte:08b}" for byte in packet[:10])
+    if codec == "eac3":
+        at = 45
+    else:
+        mode = int(bits[48:51] or "0", 2)
+        at = 51 + 2 * ((mode & 1 and mode != 1) + (mode & 4 > 0) + (mode == 2)) + 1
+    return int(bits[at : at + 5] or "0", 2) or 31
 
 
 def whole_track(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> None:

@@ -16,6 +16,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing.lines import Line, joined, lay, read_line
+from react1.pipeline.splicing.sound import dialogue_level
 
 
 def replaced(room, media, start, end, **edit):
@@ -107,6 +108,17 @@ def test_a_line_in_ac3_changes_only_its_own_packets(room, codec):
     with av.open(str(source)) as one, av.open(str(made.path)) as other:
         assert other.chapters() == one.chapters() and len(one.chapters()) == 2
         assert [s.type for s in other.streams] == [s.type for s in one.streams]
+
+
+@pytest.mark.parametrize(("codec", "channels"), [("ac3", 1), ("ac3", 2), ("ac3", 6), ("eac3", 2)])
+def test_a_receiver_plays_the_new_packets_as_loud_as_the_others(room, codec, channels):
+    """AC-3 tells in each packet how loud its dialogue is, and a receiver sets the volume by it."""
+    media = with_chapters(room, ".mp4", "-c:a", codec, "-ac", str(channels), "-dialnorm", "-20")
+
+    made, _ = replaced(room, media, 20, 25)
+
+    assert made.figures["sound_way"] == "packets"
+    assert {dialogue_level(codec, data) for _, _, data in packets(made.path, "audio")} == {20}
 
 
 def test_a_track_that_is_coded_anew_keeps_timecode_and_chapters(room):
