@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -81,7 +82,7 @@ def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
     return lost
 
 
-def _captions(frame: VideoFrame) -> list[bytes]:
+def _captions(frame: Any) -> list[bytes]:
     return [bytes(data) for data in frame.side_data if data.type.name == "A53_CC"]
 
 
@@ -107,4 +108,5 @@ def _luma(frame: VideoFrame, form: str) -> NDArray[np.float32]:
 def _block_means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
     blocks = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, -1, _BLOCK_PX)
-    return blocks.mean((1, 3))
+    means: NDArray[np.float32] = blocks.mean((1, 3))
+    return means
