@@ -81,3 +81,17 @@ def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(room):
     found = likeness(one, patched, 0, ())
 
     assert found.least_db > 44 and "levels off" in found.fault
+
+
+def test_grain_that_an_encoder_smooths_is_said_and_no_fault(room):
+    """A wrong picture moves whole blocks; noise moves none."""
+    plain = make_clip(room.new("plain.mp4"), frames=4, tracks=0)
+    grainy = room.new("grainy.mkv")
+    room.call(
+        [ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", "noise=c0s=30:c0f=t", "-c:v", "ffv1", str(grainy)]
+    )
+
+    found = likeness(grainy, plain, 0, ())
+
+    assert found.least_db < 38 and found.fault == ""
+    assert found.lost == (f"fine grain (the worst frame comes to {found.least_db:.1f} dB)",)
