@@ -126,7 +126,8 @@ def _vpx(video: VideoStream, reorder: int) -> Choice:
     # Alternate reference frames are packets without a picture: they would break one packet per frame.
     options = {"crf": "4", "deadline": "good", "cpu-used": "4", "auto-alt-ref": "0", "lag-in-frames": "0", "qmin": "0"}
     encoder = "libvpx" if video.codec == "vp8" else "libvpx-vp9"
-    rate = max(8_000_000, video.width_px * video.height_px * 20)
+    # The quantiser is to rule: VP9 needs no bound on the rate then, VP8 one that it does not reach.
+    rate = max(8_000_000, video.width_px * video.height_px * 200) if video.codec == "vp8" else 0
     return Choice(encoder, video.pix_fmt, options, bit_rate=rate)
 
 

@@ -95,3 +95,17 @@ def test_grain_that_an_encoder_smooths_is_said_and_no_fault(room):
 
     assert found.least_db < 38 and found.fault == ""
     assert found.lost == (f"fine grain (the worst frame comes to {found.least_db:.1f} dB)",)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_grain_in_a_web_film_is_not_lost_to_a_bound_on_the_rate(room, codec):
+    """The quantiser rules: noise costs as many bits as it needs."""
+    path = room.new("film.webm")
+    noise = "testsrc2=s=640x360:r=25:d=0.8,noise=alls=45:allf=t,format=yuv420p"
+    coder = ["-c:v", codec, "-b:v", "20M", "-deadline", "realtime", "-cpu-used", "8"]
+    room.call([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", noise, *coder, str(path)])
+    file = room.keep(path)
+
+    made = spliced(room, probe(room.path(file), file))
+
+    assert made.figures["least_psnr_db"] > 42
