@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from react1.pipeline.cli.streams import streams_apart
 from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepStarted
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="streams of this kind are POSIX")
-REACT1 = f"{sys.executable} -m react1"
+REACT1 = f"{shlex.quote(sys.executable)} -m react1"
 PRESET = """
 name: look
 inputs:
