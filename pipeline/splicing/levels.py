@@ -52,12 +52,12 @@ def fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Line:
     px, py = x[some], y[some]
     pairs = dice.integers(0, len(px), (_TRIES, 2))
     best, agree = Line(), _agreeing(Line(), px, py)
-    enough = agree.sum() * 1.02 + 1
+    enough = float(agree.sum()) * 1.02 + 1
     for a, b in pairs.tolist():
         line = _through(px[a], py[a], px[b], py[b])
         near = _agreeing(line, px, py)
         if near.sum() > enough:
-            best, agree, enough = line, near, near.sum()
+            best, agree, enough = line, near, float(near.sum())
     gain, offset = _straight(px[agree], py[agree]) if agree.any() else (best.gain, best.offset)
     return Line(gain, offset)
 
