@@ -32,8 +32,8 @@ _SAME = {
 }
 _PYRAMID = {"0": "none", "1": "strict", "2": "normal"}
 _CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
-_FINER, _FINER_TREE = 2.5, 1.35
-"""Bits beside the source's own, about 8 quantiser steps: a second generation must not show. A source that has the
+_FINER, _FINER_TREE = 1.6, 1.35
+"""Bits beside the source's own, about 4 quantiser steps: a second generation must not show. A source that has the
 macroblock tree began 5.4 steps coarser, since the tree refines from there."""
 
 
