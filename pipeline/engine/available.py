@@ -6,7 +6,7 @@ import importlib
 import sys
 
 from ..errors import MissingExtra
-from .quiet import quiet
+from .quiet import loading
 
 NEEDED = ("cv2", "mediapipe")
 FIRST_PYTHON_WITHOUT = (3, 13)
@@ -48,5 +48,5 @@ def _python() -> tuple[int, int]:
 
 
 def _load(name: str) -> None:
-    with quiet():
+    with loading():
         importlib.import_module(name)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Image, Points
-from .quiet import quiet
+from .quiet import loading, quiet
 
 MOST_FACES = 4
 CONFIDENCE = 0.5
@@ -28,7 +28,7 @@ class FaceFinder:
     """Finds the faces of a clip, picture by picture; use it in a `with` block."""
 
     def __init__(self) -> None:
-        with quiet():
+        with loading():
             from mediapipe.python import solutions
 
             self._solutions = solutions

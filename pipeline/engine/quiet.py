@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 
 _STDERR = 2
@@ -25,6 +26,17 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _restore()
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Load a native library quietly; a warning that is an error must not break its import half way through.
+
+    On Python 3.12 its bindings warn of types without a module, and cannot be imported a second time.
+    """
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _hush() -> None:
