@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from ..errors import PresetError
 from ..suggest import one_of
+from .read import read_tree
 from .shape import accepted, at
 from .tree import Problems, Tree, shown
+
+Model = TypeVar("Model", bound=BaseModel)
 
 EXPECTED = {
     "string_type": "text",
@@ -55,6 +60,25 @@ def check(hint: Any, tree: Tree, problems: Problems) -> Any:
     except (ValueError, TypeError, RecursionError, OverflowError) as wrong:
         problems.at(tree, f"{shown(tree.plain)} cannot be used: {wrong}")
     return None
+
+
+def read_yaml(path: Path, model: type[Model], called: str) -> Model:
+    """Read a small YAML file of the user's as one model; `called` is how messages name it.
+
+    Raises:
+        PresetError: it cannot be read; every mistake with its line.
+    """
+    problems = Problems()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PresetError(f"{called} {path} cannot be read: {error.strerror or error}") from error
+    tree = read_tree(data, str(path), path.parent.absolute(), problems)
+    found = check(model, tree, problems) if tree is not None else None
+    problems.stop()
+    if not isinstance(found, model):
+        raise PresetError(f"{called} {path} holds nothing; it needs {', '.join(model.model_fields)}")
+    return found
 
 
 def _tell(found: ValidationError, hint: Any, tree: Tree, problems: Problems) -> None:

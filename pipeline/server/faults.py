@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import PresetError
 from .twist import Twist
 
 Route = Literal["v1", "submit", "status", "result", "upload", "credits", "history", "output", "asset"]
@@ -107,18 +106,6 @@ class Faults:
 
 def read_faults(path: Path) -> FaultPlan:
     """Read a file of faults."""
-    from ..preset.explain import check
-    from ..preset.read import read_tree
-    from ..preset.tree import Problems
+    from ..preset.explain import read_yaml
 
-    problems = Problems()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PresetError(f"the faults {path} cannot be read: {error.strerror or error}") from error
-    tree = read_tree(data, str(path), path.parent.absolute(), problems)
-    plan = check(FaultPlan, tree, problems) if tree is not None else None
-    problems.stop()
-    if not isinstance(plan, FaultPlan):
-        raise PresetError(f"the faults {path} hold nothing; write `faults:` and a list")
-    return plan
+    return read_yaml(path, FaultPlan, "the faults")

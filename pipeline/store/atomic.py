@@ -75,3 +75,50 @@ def write_text(path: Path, text: str) -> None:
             publish(part, path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a small file that nobody has written before: whole under its name, or not there at all.
+
+    Of several writers one succeeds, on this machine or over a network file system.
+
+    Raises:
+        FileExistsError: somebody else was first.
+        StorageFailed: the disk will not have it.
+    """
+    part = temporary_name(path)
+    with storage_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_text(text, encoding="utf-8")
+            sync_file(part)
+            taken = not _named_anew(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    if taken:
+        raise FileExistsError(path)
+
+
+def _named_anew(part: Path, path: Path) -> bool:
+    """Give a finished file a name that is free; tell whether it was."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        return _copied_anew(part, path)  # a file system without links
+    return True
+
+
+def _copied_anew(part: Path, path: Path) -> bool:
+    try:
+        with path.open("xb") as stream:
+            stream.write(part.read_bytes())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except FileExistsError:
+        return False
+    return True

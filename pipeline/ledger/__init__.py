@@ -1,0 +1,1 @@
+"""The ledger: every call that costs money, written down before it is made."""

@@ -1,0 +1,139 @@
+"""The ledger on disk: one folder per call and attempt, one file per state, each created exclusively.
+
+    ledger/ab/<key>/lock                       held by the process that follows the call
+    ledger/ab/<key>/001/00-intended.json
+    ledger/ab/<key>/001/01-accepted.json
+    ledger/ab/<key>/001/02-done.json
+    ledger/ab/<key>/001/reserve                room on the disk for the states to come
+
+Takes   the home folder.
+Gives   entries; a file that is torn or unreadable counts as not written.
+Raises  StorageFailed when the disk will not have it, before anything is sent.
+
+Nothing here is ever changed or removed, so the design works on an object store with conditional puts as well; there
+the lock, which only spares a second process from asking the host, would be a lease.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ..errors import PresetError
+from ..store.atomic import storage_errors, write_new
+from ..store.locks import Held, hold
+from .entry import NOTES, Call, Entry, Intended, Note, State
+
+_RESERVE_BYTES = 64 << 10
+_MOST_NOTES = 99
+
+
+class Taken(Exception):
+    """Somebody else has begun this attempt."""
+
+
+class Ledger:
+    """All calls of one home."""
+
+    def __init__(self, home: Path) -> None:
+        self.root = home / "ledger"
+
+    def hold(self, key: str) -> Held | None:
+        """Take a call for this process; None while another one follows it."""
+        place = self._folder(key)
+        with storage_errors(place):
+            place.mkdir(parents=True, exist_ok=True)
+            return hold(place / "lock")
+
+    def latest(self, call: Call) -> Entry | None:
+        """Give the newest attempt at a call."""
+        attempts = self._attempts(self._folder(call.key))
+        return read_entry(attempts[-1]) if attempts else None
+
+    def all(self) -> Iterator[Entry]:
+        """Give every attempt at every call, in no order."""
+        for place in self.root.glob("??/*"):
+            for folder in self._attempts(place):
+                yield read_entry(folder)
+
+    def intend(self, note: Intended) -> Entry:
+        """Write down that a call is about to be made; its POST may leave when this has come back.
+
+        Raises:
+            Taken: another process has begun this attempt.
+            StorageFailed: it cannot be written, so nothing may be sent.
+        """
+        place = self._folder(note.call.key)
+        attempt = len(self._attempts(place)) + 1
+        folder = place / f"{attempt:03}"
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _reserve(folder / "reserve")
+        try:
+            write_new(folder / "00-intended.json", note.model_dump_json())
+        except FileExistsError:
+            raise Taken(f"{folder.parent.name[:12]}.{attempt}") from None
+        return read_entry(folder)
+
+    def add(self, entry: Entry, state: State, note: Note) -> Entry:
+        """Write down the next state of an entry, and give the entry as it is now.
+
+        Raises:
+            StorageFailed: it cannot be written.
+        """
+        (entry.folder / "reserve").unlink(missing_ok=True)
+        for number in range(_MOST_NOTES):
+            if any(entry.folder.glob(f"{number:02}-*.json")):
+                continue
+            try:
+                write_new(entry.folder / f"{number:02}-{state}.json", note.model_dump_json())
+            except FileExistsError:
+                continue
+            return read_entry(entry.folder)
+        raise PresetError(f"job {entry.id} has {_MOST_NOTES} states, which no job has; look into {entry.folder}")
+
+    def find(self, name: str) -> Entry:
+        """Give the attempt with this id, or with the only id that begins so.
+
+        Raises:
+            PresetError: there is none, or more than one.
+        """
+        entries = list(self.all())
+        found = [one for one in entries if one.id == name] or [one for one in entries if one.id.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise PresetError(f"job {name!r} is not one job: {', '.join(one.id for one in found[:5])}; write more of it")
+        raise PresetError(f"there is no job {name!r}; `react1 jobs` lists all")
+
+    def _folder(self, key: str) -> Path:
+        return self.root / key[:2] / key
+
+    def _attempts(self, place: Path) -> list[Path]:
+        return sorted(folder for folder in place.glob("[0-9][0-9][0-9]") if any(folder.glob("00-*.json")))
+
+
+def read_entry(folder: Path) -> Entry:
+    """Read an attempt as it stands on the disk."""
+    notes: list[tuple[State, Note]] = []
+    for path in sorted(folder.glob("[0-9][0-9]-*.json")):
+        state: State = path.stem[3:]  # type: ignore[assignment]  # NOTES knows what it may be
+        kind = NOTES.get(state)
+        if kind is None:
+            continue
+        try:
+            notes.append((state, kind.model_validate_json(path.read_bytes())))
+        except (OSError, ValidationError):
+            continue
+    return Entry(folder.parent.name, int(folder.name), folder, tuple(notes))
+
+
+def _reserve(place: Path) -> None:
+    """Take a little of the disk, so that what the host answers can be written down when the disk has filled up."""
+    with place.open("wb") as stream:
+        stream.write(b"\0" * _RESERVE_BYTES)
+        stream.flush()
+        os.fsync(stream.fileno())
