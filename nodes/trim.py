@@ -1,12 +1,15 @@
 """Cut the edited spans out of a film, exact to the frame, with handles around them.
 
 Takes   a film and its edits; times are on the film's own clock.
-Gives   one segment per edit, in the order of the film; its file is lossless and as coded.
-Raises  BadInput when an edit is empty, overlaps another, lies outside the film, or holds a damaged frame.
+Gives   one segment per edit, in the order of the film, or several that abut where one clip may not be so long; their
+        files are lossless and as coded.
+Raises  BadInput when an edit is empty, overlaps another, lies outside the film, holds a damaged frame, or is too long
+        and has no safe place to part it at.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import ClassVar
 
 from pydantic import Field
@@ -25,6 +28,11 @@ class TrimParams(Params):
         default=Frames(8),
         description="source kept before and after each segment; shortened at the ends of the film and at other edits",
     )
+    longest_s: float | None = Field(
+        default=None,
+        ge=1,
+        description="the most that one clip may last, handles included (default: what the host takes)",
+    )
 
 
 class Trim:
@@ -37,8 +45,9 @@ class Trim:
     expression_blind: ClassVar[bool] = True
 
     def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
-        """Cut each span with its handles into a file of its own."""
-        from ..pipeline.media.spans import ResolvedSpan, resolve
+        """Cut each span with its handles into a file of its own; one that is too long is parted first."""
+        from ..pipeline.media.parts import within
+        from ..pipeline.media.spans import ResolvedSpan, handle_frames, resolve
         from ..pipeline.media.trim import cut
 
         def segment(span: ResolvedSpan) -> Segment:
@@ -52,9 +61,14 @@ class Trim:
                 tail_frames=span.tail_frames,
                 media=cut(room, source, span.first_frame, span.last_frame),
                 frames=tuple(range(span.first_frame, span.last_frame)),
+                edit_start_frame=span.whole[0] if span.whole else None,
+                edit_end_frame=span.whole[1] if span.whole else None,
             )
 
         spans = resolve(source, params.edits, params.handles)
+        if params.longest_s is not None:
+            longest_s = Fraction(str(params.longest_s))
+            spans = within(room, source, spans, handle_frames(source, params.handles), longest_s)
         segments = []
         for done, span in enumerate(spans):
             room.progress(done / len(spans))

@@ -7,60 +7,20 @@ A value never holds bytes or a local path: files are named by the digest of thei
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cached_property
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from .edit import Edit
 from .exact import Exact
 from .file import File
+from .timestamps import Timestamps
 
 
 class Value(BaseModel):
     """The base of all that flows: frozen, and strict about its fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
-
-
-class Timestamps(Value):
-    """The presentation times of all shown frames, rising, in units of the stream's time base."""
-
-    runs: tuple[tuple[int, int, int], ...]
-    """Runs of even spacing: (first, step, how many)."""
-    last_duration: int
-    """How long the last frame is shown, in the same units."""
-
-    @classmethod
-    def of(cls, times: NDArray[np.int64] | list[int], last_duration: int) -> Timestamps:
-        """Pack rising times into runs."""
-        array = np.asarray(times, np.int64)
-        runs: list[tuple[int, int, int]] = []
-        start, steps = 0, np.diff(array)
-        while start < len(array):
-            changes = np.flatnonzero(steps[start:] != steps[start : start + 1])
-            count = (int(changes[0]) if len(changes) else len(steps) - start) + 1
-            runs.append((int(array[start]), int(steps[start]) if count > 1 else 0, count))
-            start += count
-        return cls(runs=tuple(runs), last_duration=last_duration)
-
-    @property
-    def count(self) -> int:
-        """How many frames are shown."""
-        return sum(count for _, _, count in self.runs)
-
-    @cached_property
-    def array(self) -> NDArray[np.int64]:
-        """All times, `(frames,) int64`; not to be written to."""
-        parts = [first + step * np.arange(count, dtype=np.int64) for first, step, count in self.runs]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
-
-    @property
-    def end(self) -> int:
-        """When the last frame ends."""
-        return int(self.array[-1]) + self.last_duration
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class VideoStream(Value):
@@ -174,6 +134,16 @@ class Segment(Value):
     """The voice that the model hears, as long as `media`'s picture; None where there is no sound."""
     figures: dict[str, Any] = Field(default_factory=dict)
     said: tuple[str, ...] = ()
+    edit_start_frame: int | None = None
+    """With `edit_end_frame`: the span of the whole edit, where this is only one part of it; None where it is whole."""
+    edit_end_frame: int | None = None
+
+    @property
+    def edit_span(self) -> tuple[int, int]:
+        """The source frames [start, end) of the whole edit, of which this segment may be one part."""
+        if self.edit_start_frame is None or self.edit_end_frame is None:
+            return self.start_frame, self.end_frame
+        return self.edit_start_frame, self.edit_end_frame
 
     @property
     def first_frame(self) -> int:

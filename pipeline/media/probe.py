@@ -20,7 +20,8 @@ import numpy as np
 
 from ..errors import BadInput
 from ..file import File
-from ..kinds import AudioStream, Media, OtherStream, Timestamps, VideoStream
+from ..kinds import AudioStream, Media, OtherStream, VideoStream
+from ..timestamps import Timestamps
 from . import colour
 from .opening import main_picture, opened, refuse_cut_short
 from .rate import read_rate

@@ -29,6 +29,8 @@ class ResolvedSpan:
     end_frame: int
     head_frames: int = 0
     tail_frames: int = 0
+    whole: tuple[int, int] | None = None
+    """The frames [start, end) of the whole edit, where this is one part of it."""
 
     @property
     def first_frame(self) -> int:
@@ -55,7 +57,7 @@ def resolve(media: Media, edits: Sequence[Edit], handle: Moment) -> list[Resolve
     problems += _overlaps(placed) + _shared_names(edits)
     if problems:
         raise BadInput("; ".join(problems))
-    wanted = _handle_frames(media, handle)
+    wanted = handle_frames(media, handle)
     names = _names([edit for _, _, edit in placed])
     count = require_video(media).frame_count
     befores = [0, *(end for _, end, _ in placed)]
@@ -108,7 +110,12 @@ def _names(edits: list[Edit]) -> list[str]:
     return names
 
 
-def _handle_frames(media: Media, handle: Moment) -> int:
+def handle_frames(media: Media, handle: Moment) -> int:
+    """Give how many frames a handle has where nothing shortens it.
+
+    Raises:
+        BadInput: it is a timecode that the film's rate does not have.
+    """
     rate = label_rate(require_video(media))
     if isinstance(handle, Frames):
         return handle.count

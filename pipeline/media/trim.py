@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 import numpy as np
@@ -46,10 +47,18 @@ def cut(room: Room, source: Media, start: int, end: int) -> Media:
 
 
 def argv(path: Path, source: Media, span: tuple[int, int], tracks: list[Path], made: Path, *, seek: bool) -> list[str]:
-    """Spell the ffmpeg call.
+    """Spell the ffmpeg call; the tracks are already cut, one WAV each."""
+    picture = picked(path, source, span, seek=seek)
+    sounds = [ffmpeg.input(f"file:{track}")["a:0"] for track in tracks]
+    output = ffmpeg.output(picture, *sounds, f"file:{made}", **_lossless(require_video(source)))
+    spelled: list[str] = output.overwrite_output().compile(cmd=ffmpeg_path())
+    return spelled
 
-    Frames are picked by time, between the middles of the gaps around the span, so that no rounding can shift
-    them; the tracks are already cut, one WAV each.
+
+def picked(path: Path, source: Media, span: tuple[int, int], *, seek: bool) -> Any:
+    """Spell an input that gives exactly the frames [start, end) as coded, from time 0.
+
+    Frames are picked by time, between the middles of the gaps around the span, so that no rounding can shift them.
     """
     video = require_video(source)
     start_s, end_s = _middle_s(video, span[0]), _middle_s(video, span[1])
@@ -58,11 +67,7 @@ def argv(path: Path, source: Media, span: tuple[int, int], tracks: list[Path], m
     if seek and jump_s > 0:
         options |= {"noaccurate_seek": None, "ss": _decimal(jump_s)}
     picture = ffmpeg.input(f"file:{path}", **options)[str(video.index)]
-    picture = picture.filter("trim", start=_decimal(start_s), end=_decimal(end_s)).filter("setpts", "PTS-STARTPTS")
-    sounds = [ffmpeg.input(f"file:{track}")["a:0"] for track in tracks]
-    output = ffmpeg.output(picture, *sounds, f"file:{made}", **_lossless(video))
-    spelled: list[str] = output.overwrite_output().compile(cmd=ffmpeg_path())
-    return spelled
+    return picture.filter("trim", start=_decimal(start_s), end=_decimal(end_s)).filter("setpts", "PTS-STARTPTS")
 
 
 def _lossless(video: VideoStream) -> dict[str, str]:

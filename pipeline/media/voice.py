@@ -6,7 +6,8 @@ Gives   `(channels, samples) float32` at 48 kHz, mono or stereo: the film's own 
 Raises  BadInput when the track does not exist, or the new line holds no sound.
 
 The voice is exactly as long as the segment's picture, since that is what the film will play: a new line begins at the
-in point, what is beyond the out point is not heard, and a shorter one is followed by silence.
+in point of the edit, what is beyond its out point is not heard, and a shorter one is followed by silence. A segment
+that is one part of an edit gets its own stretch of the line, and in its handles what the neighbouring parts have of it.
 """
 
 from __future__ import annotations
@@ -78,12 +79,14 @@ def _line(room: Room, segment: Segment, file: File) -> Samples:
 def _with_line(segment: Segment, own: Samples | None, line: Samples) -> tuple[Samples, str]:
     """Put a new line at the in point, between the film's own sound of the handles; say by how much it does not fit."""
     count = picture_samples(segment)
-    head, span = handle_samples(segment)
+    begin, end = edit_samples(segment)
+    low, high = max(begin, 0), min(end, count)
     channels = max(line.shape[0], own.shape[0] if own is not None else 1)
     around = _spread(own, channels) if own is not None else np.zeros((channels, count), np.float32)
-    fitted = _spread(sound.fit(line, span), channels)
-    voice = np.concatenate([around[:, :head], fitted, around[:, head + span :]], axis=1)
-    return voice, _remark((line.shape[1] - span) / RATE_HZ)
+    heard = _spread(sound.fit(line[:, low - begin :], high - low), channels)
+    voice = np.concatenate([around[:, :low], heard, around[:, high:]], axis=1)
+    is_first = segment.start_frame == segment.edit_span[0]
+    return voice, _remark((line.shape[1] - (end - begin)) / RATE_HZ) if is_first else ""
 
 
 def _remark(over_s: float) -> str:
@@ -94,16 +97,15 @@ def _remark(over_s: float) -> str:
     return f"the new line is {-over_s:.2f} s shorter than its span: silence follows it"
 
 
-def handle_samples(segment: Segment) -> tuple[int, int]:
-    """Give how many samples the head handle and the edited span last."""
-    video = require_video(segment.source)
-    first_s, start_s, end_s = (
-        tick_s(video, frame) for frame in (segment.first_frame, segment.start_frame, segment.end_frame)
-    )
+def edit_samples(segment: Segment) -> tuple[int, int]:
+    """Give the samples [begin, end) of the clip in which its edit lies; those of other parts lie outside the clip."""
+    video, (start, until) = require_video(segment.source), segment.edit_span
+    first_s, start_s, end_s = (tick_s(video, frame) for frame in (segment.first_frame, start, until))
     count = picture_samples(segment)
-    head = min(round((start_s - first_s) * RATE_HZ), count)
-    until = count if segment.tail_frames == 0 else min(round((end_s - first_s) * RATE_HZ), count)
-    return head, until - head
+    begin = min(round((start_s - first_s) * RATE_HZ), count)
+    if until == segment.last_frame:  # the clip's own end, which another rate may have moved
+        return begin, count
+    return begin, round((end_s - first_s) * RATE_HZ)
 
 
 def _spread(samples: Samples, channels: int) -> Samples:

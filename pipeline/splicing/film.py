@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import BadInput, ToolFailed
 from ..file import File
-from ..kinds import Media, Take
+from ..kinds import Media, Segment, Take
 from ..node import Room
 from . import pcm, sound, verify
 from .boxes import Unsuited
@@ -78,13 +78,14 @@ def _insert(room: Room, take: Take) -> Insert:
 
 def _with_lines(job: Job, made: Made) -> Made:
     """Put the edits' new lines onto the dialogue track."""
-    takes = [take for take in job.takes if take.segment.edit.replaces_sound]
-    if not takes:
+    runs = _runs([take.segment for take in job.takes if take.segment.edit.replaces_sound])
+    if not runs:
         return made
     if not job.media.audio:
-        note = f"the film has no sound track: {len(takes)} new line{'s were' if len(takes) > 1 else ' was'} left out"
-        return replace(made, notes=(*made.notes, note), figures={**made.figures, "lines_dropped": len(takes)})
-    lines = joined([_line(job, take) for take in takes])
+        dropped = len({run[0].edit_span for run in runs})
+        note = f"the film has no sound track: {dropped} new line{'s were' if dropped > 1 else ' was'} left out"
+        return replace(made, notes=(*made.notes, note), figures={**made.figures, "lines_dropped": dropped})
+    lines = joined([_line(job, run) for run in runs])
     path = job.room.new("film" + job.suffix)
     try:
         if job.media.audio[0].codec.startswith("pcm_"):
@@ -115,15 +116,32 @@ def _whole_track(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> Non
     )
 
 
-def _line(job: Job, take: Take) -> Line:
-    segment, times, base = take.segment, job.video.timestamps, job.video.time_base
-    file = segment.edit.audio
+def _runs(segments: Sequence[Segment]) -> list[list[Segment]]:
+    """Put the parts of one edit together where they abut, so that its line runs through them without a joint."""
+    runs: list[list[Segment]] = []
+    for segment in sorted(segments, key=lambda one: one.start_frame):
+        last = runs[-1][-1] if runs else None
+        if last and last.edit_span == segment.edit_span and last.end_frame == segment.start_frame:
+            runs[-1].append(segment)
+        else:
+            runs.append([segment])
+    return runs
+
+
+def _line(job: Job, run: Sequence[Segment]) -> Line:
+    """Place the line of an edit, or what of it belongs to these parts of the edit."""
+    file = run[0].edit.audio
     if not isinstance(file, File):
-        raise BadInput(f"the new line of {segment.name} is an address that was not fetched: {file}")
-    end = times.end if segment.end_frame >= times.count else int(times.array[segment.end_frame])
-    rate = job.media.audio[0].sample_rate_hz
-    start = round(int(times.array[segment.start_frame]) * base * rate)
-    return Line(start, round(end * base * rate), job.room.path(file))
+        raise BadInput(f"the new line of {run[0].name} is an address that was not fetched: {file}")
+    begins, start, end = (_sample(job, frame) for frame in (run[0].edit_span[0], run[0].start_frame, run[-1].end_frame))
+    return Line(start, end, job.room.path(file), start - begins)
+
+
+def _sample(job: Job, frame: int) -> int:
+    """Give the sample of the dialogue track that plays when a frame begins; the frame count gives the end."""
+    times = job.video.timestamps
+    tick = times.end if frame >= times.count else int(times.array[frame])
+    return round(tick * job.video.time_base * job.media.audio[0].sample_rate_hz)
 
 
 def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[str]) -> Film:

@@ -29,8 +29,10 @@ class Line:
     start: int
     end: int
     path: Path
+    skip: int = 0
+    """How many samples of the recording lie before `start`: where the first part of an edit kept its footage."""
     before: tuple[Path, int] | None = None
-    """The line that ends where this one starts, and how many samples of it are laid."""
+    """The line that ends where this one starts, and how many samples of its recording come before."""
     met: bool = False
     """Whether another line starts where this one ends."""
 
@@ -46,7 +48,7 @@ def joined(lines: Sequence[Line]) -> list[Line]:
         if made and made[-1].end == line.start:
             last = made[-1]
             made[-1] = replace(last, met=True)
-            made.append(replace(line, before=(last.path, last.end - last.start)))
+            made.append(replace(line, before=(last.path, last.skip + last.end - last.start)))
         else:
             made.append(line)
     return made
@@ -94,7 +96,7 @@ def lay(track: Sound, first: int, line: Line, rate_hz: int, layout: str) -> None
     length, fade_samples = line.end - line.start, max(1, round(FADE_S * rate_hz))
     ahead = first + start - line.start
     span = slice(ahead, ahead + end - start)
-    new = read_line(line.path, rate_hz, layout, length)[:, span]
+    new = read_line(line.path, rate_hz, layout, line.skip + length)[:, line.skip :][:, span]
     under = track[:, start:end].copy()
     if line.before is not None and ahead < fade_samples:
         path, laid = line.before

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("errors", "exact", "file", "suggest", "times", "version"),
+    ("errors", "exact", "file", "suggest", "times", "timestamps", "version"),
     ("edit", "settings"),
     ("kinds",),
     ("node",),
