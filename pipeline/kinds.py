@@ -165,6 +165,10 @@ class Upload(Value):
     """Empty where the segment has no voice."""
     expires_at: str = ""
     """ISO 8601, UTC; empty where the addresses do not expire."""
+    storage: str = "auto"
+    """Where the files are to be sent, as the preset has it."""
+    keep: bool = False
+    """Whether they stay there after the run."""
 
 
 class Take(Value):

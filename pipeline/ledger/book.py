@@ -73,7 +73,7 @@ class Ledger:
             folder.mkdir(parents=True, exist_ok=True)
             _reserve(folder / "reserve")
         try:
-            write_new(folder / "00-intended.json", note.model_dump_json())
+            write_new(folder / "00-intended.json", note.model_dump_json(), private=True)
         except FileExistsError:
             raise Taken(f"{folder.parent.name[:12]}.{attempt}") from None
         return read_entry(folder)
@@ -89,7 +89,7 @@ class Ledger:
             if any(entry.folder.glob(f"{number:02}-*.json")):
                 continue
             try:
-                write_new(entry.folder / f"{number:02}-{state}.json", note.model_dump_json())
+                write_new(entry.folder / f"{number:02}-{state}.json", note.model_dump_json(), private=True)
             except FileExistsError:
                 continue
             return read_entry(entry.folder)
@@ -106,7 +106,9 @@ class Ledger:
         if len(found) == 1:
             return found[0]
         if found:
-            raise PresetError(f"job {name!r} is not one job: {', '.join(one.id for one in found[:5])}; write more of it")
+            raise PresetError(
+                f"job {name!r} is not one job: {', '.join(one.id for one in found[:5])}; write more of it"
+            )
         raise PresetError(f"there is no job {name!r}; `react1 jobs` lists all")
 
     def _folder(self, key: str) -> Path:

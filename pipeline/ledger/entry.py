@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ..file import File
 from ..store.keys import digest
@@ -63,9 +63,9 @@ class Intended(Note):
     """Part of an uploaded file's name, and the idempotency key: by it the host's history tells what became of this."""
     video_name: str
     audio_name: str = ""
-    video_url: str
-    """Without its query, which may be a signature."""
-    audio_url: str = ""
+    video_url: str = Field(repr=False)
+    """As it is sent: the same create must be spelled the same. May carry a signature that lasts for a while."""
+    audio_url: str = Field(default="", repr=False)
     estimate_usd: float
     seconds: float = 0.0
     """Of picture that is sent."""

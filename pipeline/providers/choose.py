@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from ..errors import PresetError
+from ..suggest import one_of
 from .contract import Provider
+from .hosts import HostedProvider, segmind, sync
 from .local import LocalProvider
 
 ProviderName = Literal["auto", "local", "segmind", "sync"]
+Api = Literal["v2", "v1"]
 _KEYS = {"segmind": "SEGMIND_API_KEY", "sync": "SYNC_API_KEY"}
 
 
@@ -22,14 +25,23 @@ def provider_name(asked: str, environ: Mapping[str, str] | None = None) -> str:
     return next((name for name, key in _KEYS.items() if environ.get(key)), "local")
 
 
-def provider(name: str) -> Provider:
-    """Give the host of this name.
+def provider(name: str, api: str = "v2") -> Provider:
+    """Give the host of this name; `api` is Segmind's version.
 
     Raises:
-        PresetError: it is not in this version.
+        PresetError: there is no such host, or a setting of the environment is wrong.
     """
-    if name == "local":
-        return LocalProvider()
-    raise PresetError(
-        f"provider {name!r} is not in this version of react1 yet; use --provider local (the local preview engine)"
-    )
+    return hosted(name, api) or LocalProvider()
+
+
+def hosted(name: str, api: str = "v2") -> HostedProvider | None:
+    """Give the host of this name that takes money; None for the local engine."""
+    if name == "segmind":
+        return segmind(version=api)
+    if name == "sync":
+        if api != "v2":
+            raise PresetError("api: v1 is Segmind's; sync.so has no such thing: leave it out")
+        return sync()
+    if name != "local":
+        raise PresetError(f"provider: {one_of(name, ('auto', 'local', *_KEYS))}")
+    return None

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import HostFailed
-from ..storage.pool import Pool
 from .request import React1Request
 
 
@@ -37,10 +36,12 @@ class Limits:
 class NoJob(HostFailed):
     """The host's answer to a submit proves that it made no job; nothing is billed."""
 
-    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
+    def __init__(self, message: str, *, wait_s: float | None = None, proven: bool = False) -> None:
         super().__init__(message, retryable=wait_s is not None, billed=False)
         self.wait_s = wait_s
         """When the same call may be sent again; None where that would not help."""
+        self.proven = proven
+        """Whether the very same call cannot have been taken earlier either."""
 
 
 class AnswerLost(HostFailed):
@@ -165,30 +166,11 @@ class Client(Protocol):
     async def recover(self, order: Order, known: Collection[str]) -> Found | None:
         """Find a call in the host's own history; `known` are request ids that belong to other calls.
 
+        None says that the history does not list it, which proves something once the intention is old enough.
+
         Raises:
+            NoJob: it is proven that the host made none.
             NotNow: the history did not answer.
             HostFailed: it cannot be read.
         """
 
-
-class Hosted(Provider, Protocol):
-    """A provider that takes money."""
-
-    @property
-    def host(self) -> str:
-        """Its base address."""
-
-    @property
-    def key_name(self) -> str:
-        """The environment variable that holds its key."""
-
-    @property
-    def latency(self) -> Latency:
-        """How long its jobs take."""
-
-    @property
-    def settle_after_s(self) -> float:
-        """After how long a history that does not know a call proves that there is none."""
-
-    def connect(self, pool: Pool) -> Client:
-        """Give a client that shares the pool of the process."""

@@ -32,7 +32,7 @@ class LocalProvider:
     paid = False
     limits = Limits()
 
-    def cost_usd(self, output_s: Fraction) -> float:
+    def cost_usd(self, output_s: Fraction, frames: int) -> float:
         """Cost nothing."""
         return 0.0
 

@@ -53,6 +53,10 @@ def _inner(found: IP) -> IP:
     return found
 
 
+def _is_loopback(ip: str) -> bool:
+    return ipaddress.ip_address(ip).is_loopback
+
+
 def check_spelled(address: str, reach: Reach) -> None:
     """Refuse what can be told from the address alone: its scheme, a literal IP address, `localhost`.
 
@@ -69,16 +73,25 @@ def check_spelled(address: str, reach: Reach) -> None:
         raise BadInput(_refusal(address))
 
 
-def open_guarded_client(reach: Reach, resolve: Resolve | None = None) -> httpx.Client:
-    """Open a client whose connections all stay within `reach`; proxies of the environment are not used."""
-    return open_client(_Guarded(reach, resolve or _resolved))
+def open_guarded_client(
+    reach: Reach, resolve: Resolve | None = None, *, https_only: bool = False, hint: str = ""
+) -> httpx.Client:
+    """Open a client whose connections all stay within `reach`; proxies of the environment are not used.
+
+    Args:
+        reach: which networks may be asked.
+        resolve: finds the IP addresses of a name.
+        https_only: whether plain http is refused, but on loopback.
+        hint: how messages end that refuse an address; by default they speak for the local server.
+    """
+    return open_client(_Guarded(reach, resolve or _resolved, https_only=https_only, hint=hint or _FOR_THE_SERVER))
 
 
-def _refusal(address: str) -> str:
-    return (
-        f"{shown(address)}: it lies in a private, link-local or reserved network, which this server does not ask; "
-        "give a public address, or start the server with --allow-private"
-    )
+_FOR_THE_SERVER = "give a public address, or start the server with --allow-private"
+
+
+def _refusal(address: str, hint: str = _FOR_THE_SERVER) -> str:
+    return f"{shown(address)}: it lies in a private, link-local or reserved network, which is not asked; {hint}"
 
 
 def _resolved(host: str, port: int) -> list[str]:
@@ -89,8 +102,8 @@ def _resolved(host: str, port: int) -> list[str]:
 class _Guarded(httpx.BaseTransport):
     """Resolves, checks, and connects to what was checked; each redirect comes through here again."""
 
-    def __init__(self, reach: Reach, resolve: Resolve) -> None:
-        self._reach, self._resolve = reach, resolve
+    def __init__(self, reach: Reach, resolve: Resolve, *, https_only: bool, hint: str) -> None:
+        self._reach, self._resolve, self._https_only, self._hint = reach, resolve, https_only, hint
         self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -101,7 +114,9 @@ class _Guarded(httpx.BaseTransport):
         except OSError as error:
             raise httpx.ConnectError(f"{error.strerror or 'the name cannot be resolved'}", request=request) from error
         if not places or not all(may_reach(place, self._reach) for place in places):
-            raise BadInput(_refusal(str(request.url)))
+            raise BadInput(_refusal(str(request.url), self._hint))
+        if self._https_only and request.url.scheme != "https" and not all(_is_loopback(place) for place in places):
+            raise BadInput(f"{shown(str(request.url))}: it is not https, which is asked for here; nothing was fetched")
         return self._first_that_answers(request, host, places)
 
     def _first_that_answers(self, request: httpx.Request, host: str, places: list[str]) -> httpx.Response:

@@ -77,10 +77,10 @@ def write_text(path: Path, text: str) -> None:
             part.unlink(missing_ok=True)
 
 
-def write_new(path: Path, text: str) -> None:
+def write_new(path: Path, text: str, *, private: bool = False) -> None:
     """Write a small file that nobody has written before: whole under its name, or not there at all.
 
-    Of several writers one succeeds, on this machine or over a network file system.
+    Of several writers one succeeds, on this machine or over a network file system. A `private` file is the user's own.
 
     Raises:
         FileExistsError: somebody else was first.
@@ -90,6 +90,7 @@ def write_new(path: Path, text: str) -> None:
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            part.touch(0o600 if private else 0o666)
             part.write_text(text, encoding="utf-8")
             sync_file(part)
             taken = not _named_anew(part, path)
@@ -116,6 +117,7 @@ def _named_anew(part: Path, path: Path) -> bool:
 def _copied_anew(part: Path, path: Path) -> bool:
     try:
         with path.open("xb") as stream:
+            path.chmod(part.stat().st_mode & 0o777)
             stream.write(part.read_bytes())
             stream.flush()
             os.fsync(stream.fileno())

@@ -1,0 +1,1 @@
+"""Calls that cost money: asked for once, followed to their end, never lost."""

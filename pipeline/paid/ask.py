@@ -1,0 +1,89 @@
+"""One call that a run wants, before anybody knows whether it has been made already."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from typing import Any
+
+from ..kinds import Segment, Upload
+from ..ledger.entry import Call
+from ..media.probe import require_video
+from ..media.transcode import length_s
+from ..providers.hosts import HostedProvider
+from ..providers.request import React1Request
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time and how to wait for it; tests have one of their own."""
+
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    sleep: Callable[[float], Awaitable[object]] = field(default_factory=lambda: _sleep)
+
+    def stamp(self) -> str:
+        """Spell the time, ISO 8601, UTC."""
+        return self.now().astimezone(UTC).isoformat(timespec="milliseconds")
+
+    def since_s(self, stamp: str) -> float:
+        """Give the seconds since a spelled time; 0 where it cannot be read or lies ahead."""
+        try:
+            return max(0.0, (self.now() - datetime.fromisoformat(stamp)).total_seconds())
+        except (ValueError, TypeError):
+            return 0.0
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A segment that is to be re-expressed by a host."""
+
+    upload: Upload
+    choices: Mapping[str, object]
+    provider: HostedProvider
+    deadline_s: float = 1800.0
+    run: str = ""
+
+    @property
+    def segment(self) -> Segment:
+        """The segment."""
+        return self.upload.segment
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All six choices; none is left to the host's own default."""
+        request = React1Request.model_validate({"video_url": "-", "audio_url": "-", **self.choices})
+        return request.model_dump(mode="json", exclude={"video_url", "audio_url"})
+
+    @property
+    def call(self) -> Call:
+        """What makes it the same call as another one."""
+        voice = self.segment.voice
+        return Call(
+            provider=self.provider.name,
+            host=self.provider.host,
+            parameters=self.parameters,
+            video=self.segment.media.file.digest,
+            audio=voice.digest if voice else "",
+        )
+
+    @property
+    def lasts_s(self) -> Fraction:
+        """How long the picture is that is sent."""
+        return length_s(require_video(self.segment.media))
+
+    @property
+    def estimate_usd(self) -> float:
+        """What it costs by the price table."""
+        return self.provider.cost_usd(self.lasts_s, len(self.segment.frames))
+
+    def request(self, video_url: str, audio_url: str) -> React1Request:
+        """Give the eight parameters with these addresses."""
+        return React1Request.model_validate({"video_url": video_url, "audio_url": audio_url, **self.parameters})

@@ -1,0 +1,185 @@
+"""The desk where paid calls are made: each once, followed to its end, its take stored.
+
+Takes   asks of a step: first all of them (`admit`: what is looked at, the budget, the user's word), then each.
+Gives   takes, and whether each was here already.
+Raises  BadInput before anything is sent; OverBudget before anything is spent; HostFailed, whose entry in the ledger tells
+        how to go on; StorageFailed.
+
+The only code in the house that may send a call that costs money. What it does with one is in `attempt.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+
+from ..errors import BadInput, HostFailed
+from ..ledger.book import Ledger
+from ..storage.pool import Pool
+from ..store.locks import Held
+from ..store.store import Store
+from .ask import Ask, Clock
+from .attempt import Attempt, Tools
+from .bill import Bill, Item, Terms, check, within
+from .line import Line, open_line, open_uploads
+from .look import look
+from .take import Made
+from .uploads import Uploads
+
+FETCHES = 12
+"""Takes that are fetched at the same time."""
+HELD_BY_OTHERS_S = 1.0
+"""How often to see whether another process has let go of a call."""
+
+
+class Desk:
+    """All paid calls of one run."""
+
+    def __init__(
+        self,
+        store: Store,
+        terms: Terms,
+        *,
+        run: str = "",
+        say: Callable[[str], None] = lambda _: None,
+        clock: Clock | None = None,
+        pool: Pool | None = None,
+    ) -> None:
+        self._store, self._terms, self._run, self._say = store, terms, run, say
+        self._clock = clock or Clock()
+        self._pool = pool or Pool()
+        self._ledger = Ledger(store.root)
+        self._lines: dict[str, Line] = {}
+        self._uploads: dict[tuple[str, str, bool], Uploads] = {}
+        self._alone: dict[str, asyncio.Lock] = {}
+        self._admitted: set[str] = set()
+        self._refused: dict[str, BadInput] = {}
+        self._spent_usd = 0.0
+        self._stack = AsyncExitStack()
+        self._threads = ThreadPoolExecutor(FETCHES, thread_name_prefix="react1-fetch")
+
+    async def __aenter__(self) -> Desk:
+        """Open the pool."""
+        await self._stack.enter_async_context(self._pool)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Remove what was uploaded and is not needed any more, and close the pool."""
+        in_use = {
+            name
+            for entry in await asyncio.to_thread(lambda: [one for one in self._ledger.all() if one.open])
+            if entry.intended is not None
+            for name in (entry.intended.video_name, entry.intended.audio_name)
+        }
+        for uploads in self._uploads.values():
+            with suppress(HostFailed):
+                for line in await uploads.clear(in_use.__contains__):
+                    self._say(line)
+        await self._stack.aclose()
+        await asyncio.to_thread(self._threads.shutdown)
+
+    async def admit(self, asks: Sequence[Ask], *, stop: bool) -> None:
+        """Look at all that a step wants before any of it is uploaded or paid.
+
+        Args:
+            asks: every segment of the step that is not stored yet.
+            stop: whether one that cannot be used stops the run; else it is refused when it is its turn.
+
+        Raises:
+            BadInput: a segment cannot be used.
+            OverBudget: it costs more than is allowed, or nobody has agreed.
+        """
+        items = []
+        for ask in asks:
+            entry = await asyncio.to_thread(self._ledger.latest, ask.call)
+            new = entry is None or not (entry.open or entry.state == "done")
+            remarks: tuple[str, ...] = ()
+            if new:
+                remarks, fault = await asyncio.to_thread(look, ask, self._store)
+                if fault is not None and stop:
+                    raise fault
+                if fault is not None:
+                    self._refused[ask.call.key] = fault
+                    continue
+                for remark in remarks:
+                    self._say(f"{ask.segment.name}: {remark}")
+            usd = ask.estimate_usd if new else 0.0
+            items.append(Item(ask.segment.name, ask.provider.name, float(ask.lasts_s), usd, remarks))
+        await asyncio.to_thread(check, Bill(tuple(items), self._spent_usd), self._terms)
+        self._admitted |= {ask.call.key for ask in asks}
+
+    async def make(self, ask: Ask, progress: Callable[[float], None] = lambda _: None) -> Made:
+        """Give the take of a segment: stored, taken up again, or made now.
+
+        Raises:
+            HostFailed: the host failed it, or nobody knows what became of it.
+            OverBudget: the run has spent more than was foreseen, and this one does not fit any more.
+        """
+        call = ask.call
+        if call.key in self._refused:
+            raise self._refused[call.key]
+        async with self._alone.setdefault(call.key, asyncio.Lock()):
+            held = await self._held(ask)
+            try:
+                made = await Attempt(ask, self._tools(ask), progress).made()
+            finally:
+                held.close()
+        if made.new:
+            self._spent_usd += made.take.cost_usd
+        return made
+
+    def _tools(self, ask: Ask) -> Tools:
+        def may_spend() -> None:
+            if ask.call.key not in self._admitted:
+                raise HostFailed(f"{ask.segment.name}: a fault of ours: the call was not admitted, so it is not made")
+            within(self._spent_usd, ask.estimate_usd, self._terms)
+
+        return Tools(
+            store=self._store,
+            ledger=self._ledger,
+            line=self._line(ask),
+            uploads=self._uploads_for(ask),
+            clock=self._clock,
+            run=self._run,
+            may_spend=may_spend,
+            threads=self._threads,
+        )
+
+    def _line(self, ask: Ask) -> Line:
+        name = f"{ask.provider.name} {ask.provider.host}"
+        if name not in self._lines:
+            self._lines[name] = open_line(ask.provider, self._pool, self._ledger, self._clock)
+        return self._lines[name]
+
+    def _uploads_for(self, ask: Ask) -> Uploads:
+        upload, settings = ask.upload, ask.provider.settings
+        key = (ask.provider.name, upload.storage, upload.keep)
+        if key not in self._uploads:
+            self._uploads[key] = open_uploads(
+                upload.storage,
+                settings,
+                self._pool,
+                Path(self._store.root),
+                self._clock,
+                lifetime_s=ask.deadline_s,
+                keep=upload.keep,
+            )
+        return self._uploads[key]
+
+    async def _held(self, ask: Ask) -> Held:
+        """Take a call for this process; where another one follows it, wait for what comes of that."""
+        told = False
+        while True:
+            held = self._ledger.hold(ask.call.key)
+            if held is not None:
+                return held
+            if not told:
+                self._say(f"{ask.segment.name}: another process makes the very same call; its take will serve here too")
+                told = True
+            await self._clock.sleep(HELD_BY_OTHERS_S)

@@ -1,0 +1,79 @@
+"""A line to one host: its client, its places for jobs, and where files for it are sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import PresetError
+from ..ledger.book import Ledger
+from ..providers.contract import Client
+from ..providers.hosts import HostedProvider, HostSettings, segmind, sync
+from ..storage.choose import storage_name
+from ..storage.contract import Storage
+from ..storage.host import Host
+from ..storage.pace import RateBudget
+from ..storage.pool import Pool
+from .ask import Clock
+from .turns import Turns
+from .uploads import Uploads
+
+MARGIN_S = 600.0
+"""An address must outlive the longest deadline by so much."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One host, connected."""
+
+    client: Client
+    turns: Turns
+    settings: HostSettings
+
+
+def open_line(provider: HostedProvider, pool: Pool, ledger: Ledger, clock: Clock) -> Line:
+    """Connect to a host."""
+    turns = Turns(ledger, provider.name, provider.limits.at_once, clock)
+    return Line(provider.connect(pool), turns, provider.settings)
+
+
+def open_uploads(
+    asked: str, settings: HostSettings, pool: Pool, home: Path, clock: Clock, *, lifetime_s: float, keep: bool
+) -> Uploads:
+    """Give the place where files go that a host is to read."""
+    storage = open_storage(asked, settings, pool, lifetime_s)
+    return Uploads(home, storage, now=clock.now, margin_s=lifetime_s + MARGIN_S, keep=keep)
+
+
+def open_storage(asked: str, settings: HostSettings, pool: Pool, lifetime_s: float) -> Storage:
+    """Give the storage of a name; `auto` is the host's own.
+
+    Raises:
+        PresetError: it cannot be used.
+    """
+    name = storage_name(asked, settings.name, settings.base)
+    owner = {"sync": "sync", "segmind": "segmind", "local": "segmind"}.get(name, settings.name)
+    if owner != settings.name:
+        settings = (sync() if owner == "sync" else segmind()).settings
+    if name == "s3":
+        from ..storage.s3 import S3Storage
+
+        return S3Storage(lifetime_s=lifetime_s + 2 * MARGIN_S)
+    if name == "sync":
+        from ..storage.sync import SyncStorage
+
+        return SyncStorage(_host(settings, settings.base, pool), pool)
+    host = _host(settings, settings.upload or settings.base, pool)
+    if name == "local":
+        from ..storage.local import LocalServerStorage
+
+        return LocalServerStorage(host)
+    from ..storage.segmind import SegmindStorage
+
+    return SegmindStorage(host)
+
+
+def _host(settings: HostSettings, base: str, pool: Pool) -> Host:
+    if not settings.key:
+        raise PresetError(f"uploads to {settings.name} need a key: set {settings.key_name}, or choose another storage")
+    return Host(base, settings.key, pool, RateBudget(settings.per_minute))

@@ -1,0 +1,48 @@
+"""What is looked at in a segment before it is uploaded or paid for.
+
+Takes   an ask and the store.
+Gives   remarks for the user, and why it must not be sent, if so.
+"""
+
+from __future__ import annotations
+
+from ..errors import BadInput
+from ..preflight.examine import examine
+from ..store.store import Store
+from .ask import Ask
+
+
+def look(ask: Ask, store: Store) -> tuple[tuple[str, ...], BadInput | None]:
+    """Look at the span in the source, and at the clip that is to be sent."""
+    segment, limits = ask.segment, ask.provider.limits
+    fault = _clip_fault(ask)
+    if fault:
+        return (), BadInput(fault)
+    found = examine(
+        store.path(segment.source.file),
+        segment.source,
+        segment.name,
+        segment.start_frame,
+        segment.end_frame,
+        longest_s=limits.video_s,
+        largest_px=limits.size_px,
+        has_new_line=segment.edit.audio is not None,
+    )
+    fatal = [one.message for one in found if one.fatal]
+    return tuple(one.message for one in found if not one.fatal), BadInput("; ".join(fatal)) if fatal else None
+
+
+def _clip_fault(ask: Ask) -> str:
+    """Say what is wrong with the clip itself, which a preset may have prepared in its own way."""
+    segment, longest_s = ask.segment, ask.provider.limits.video_s
+    if longest_s is not None and ask.lasts_s > longest_s:
+        return (
+            f"segment {segment.name} lasts {float(ask.lasts_s):.2f} s with its handles, and {ask.provider.name} takes at "
+            f"most {float(longest_s):g} s in one call; shorten it, or let `trim` split it (its `longest_s`)"
+        )
+    if segment.voice is None:
+        return (
+            f"segment {segment.name} has no voice, which {ask.provider.name} needs; "
+            "give the edit an `audio`, and the preset the step normalize_audio"
+        )
+    return ""

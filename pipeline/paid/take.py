@@ -1,0 +1,67 @@
+"""A take of the store, as the steps after the model get it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import HostFailed
+from ..kinds import Media, Take
+from ..ledger.entry import Done, Entry
+from ..media.probe import require_video
+from ..media.transcode import length_s
+from .ask import Ask
+from .fetch import expected_s, misfit
+
+MOST_OFF_S = 1.0
+MOST_OFF_SHARE = 0.1
+"""A take that is off by more than both is none that conform could explain."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A take, and whether this run has spent something on it."""
+
+    take: Take
+    new: bool
+
+
+def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool) -> Made:
+    """Build the take.
+
+    Raises:
+        HostFailed: it has not the length that was asked for; it stays stored.
+    """
+    note = misfit(ask, media)
+    _fits(ask, entry, media, note)
+    request = {"video_url": ask.upload.video_url, "audio_url": ask.upload.audio_url, **ask.parameters}
+    intended = entry.intended
+    figures = {
+        "job": entry.id,
+        "cost_known": done.cost_known,
+        "estimate_usd": intended.estimate_usd if intended else None,
+        **done.details,
+    }
+    take = Take(
+        segment=ask.segment,
+        media=media,
+        provider=ask.provider.name,
+        request=request,
+        request_id=done.request_id or entry.request_id,
+        cost_usd=done.cost_usd,
+        seconds=done.seconds,
+        figures={"react1": figures},
+        said=(note,) if note else (),
+    )
+    return Made(take, new)
+
+
+def _fits(ask: Ask, entry: Entry, media: Media, note: str) -> None:
+    want_s = float(expected_s(ask))
+    off_s = abs(float(length_s(require_video(media))) - want_s)
+    if off_s > MOST_OFF_S and off_s > MOST_OFF_SHARE * want_s:
+        raise HostFailed(
+            f"job {entry.id}: {note}; the take is paid for and stays stored: look at it with `react1 jobs {entry.id}`, "
+            f"or pay for another one with `react1 jobs settle {entry.id} --resubmit`",
+            request_id=entry.request_id,
+            billed=True,
+        )
