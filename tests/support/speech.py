@@ -1,0 +1,65 @@
+"""Longer films that carry their truth: tone bursts with pauses for a voice, and pictures that change little.
+
+The numbers of made clips flip half the picture at times, which looks like a shot cut. So they stand in the left third
+of a wide frame here, at half the contrast, and the rest is flat.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from made import make_clip
+
+from react1.pipeline.kinds import Media
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.media.sound import write_wav
+
+RATE_HZ = 48_000
+NARROW_PX, WIDE_PX, HIGH_PX = 96, 288, 64
+
+
+def bursts(length_s: float, *pauses_s: tuple[float, float]) -> np.ndarray:
+    """Make a voice, `(1, samples) float32`: no sample is like another, and nothing sounds in the pauses."""
+    count = round(length_s * RATE_HZ)
+    clock = np.arange(count) / RATE_HZ
+    wave = 0.2 * np.sin(2 * np.pi * (300 * clock + 10 * clock**2)).astype(np.float32)
+    for start_s, end_s in pauses_s:
+        wave[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] = 0
+    return wave[None].astype(np.float32)
+
+
+def wave_of(room, samples: np.ndarray) -> Path:
+    """Write a voice as a WAV."""
+    return write_wav(room.new("voice.wav"), samples, RATE_HZ)
+
+
+def speaking_film(
+    room, frames: int, voice: np.ndarray | None, *, cuts: tuple[int, ...] = (), flashes=(), coded=("-c:a", "pcm_s16le")
+) -> Media:
+    """Make a film of 25 frames/s with this voice; the level changes at each cut for good, in each flash for a while."""
+    plain = make_clip(room.new("plain.mov"), frames=frames, size=(NARROW_PX, HIGH_PX), tracks=0, gop=50)
+    made = room.new("film.mov")
+    levels = "".join(f"+{60 * (-1) ** place}*gte(N,{cut})" for place, cut in enumerate(cuts))
+    levels += "".join(f"+60*between(N,{first},{last})" for first, last in flashes)
+    # Half contrast around the grey of the rest; the frame's number is geq's N.
+    shade = f"geq=lum='(lum(X,Y)+90)/2{levels}':cb=128:cr=128"
+    filters = f"pad={WIDE_PX}:{HIGH_PX}:0:0:color=0x6E6E6E,{shade}"
+    sounds = ["-i", str(wave_of(room, voice)), "-map", "0:v", "-map", "1:a", *coded] if voice is not None else []
+    picture = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "50", "-bf", "2"]
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(made)])
+    file = room.keep(made)
+    return probe(room.path(file), file)
+
+
+def narrow(image: np.ndarray) -> np.ndarray:
+    """Give the part of a picture that shows the number."""
+    return image[:, :NARROW_PX]
+
+
+def abut(spans: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Tell whether spans follow each other from `start` to `end` without a gap or an overlap."""
+    edges = [frame for span in spans for frame in span]
+    return edges[0] == start and edges[-1] == end and all(one[1] == other[0] for one, other in pairwise(spans))
