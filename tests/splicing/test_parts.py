@@ -1,0 +1,129 @@
+"""Parts of one edit, from `trim` to the film: every frame once, and one line that runs through without a joint."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made import frame_number, read_sound
+from speech import NARROW_PX, WIDE_PX, bursts, narrow, speaking_film, wave_of
+from takes import edited_take, shown
+
+from react1.nodes.conform import Conform, ConformParams
+from react1.nodes.normalize_audio import NormalizeAudio, NormalizeAudioParams
+from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.nodes.trim import Trim, TrimParams
+from react1.pipeline.kinds import Take
+from react1.pipeline.media import voice
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import film as splicing
+
+SPAN = (25, 575)
+OWN = bursts(24.0, (10.8, 11.6))
+
+
+def segments(room, media, longest_s=15, **edit):
+    asked = {"in": f"{SPAN[0]}f", "out": f"{SPAN[1]}f", **edit}
+    return Trim().run(room, TrimParams(edits=[asked], longest_s=longest_s), media)
+
+
+def own_take(part) -> Take:
+    """A take that shows what was sent: sound alone is looked at."""
+    return Take(segment=part, media=part.media, provider="local", request={}, conformed=True)
+
+
+def sound_of(room, media, takes):
+    made = splicing.splice(room, ffmpeg_path(), media, takes)
+    return read_sound(made.path)[0], made
+
+
+def test_every_frame_stands_once_in_the_film_of_parts(room):
+    """Transcoded, edited, conformed, spliced: the numbers run through, and the box is in the span alone."""
+    media = speaking_film(room, 600, OWN)
+    parts = [Transcode().run(room, TranscodeParams(), part) for part in segments(room, media)]
+    takes = [Conform().run(room, ConformParams(), edited_take(room, part)) for part in parts]
+
+    made = splicing.splice(room, ffmpeg_path(), media, takes)
+
+    pictures = [luma for _, luma in shown(made.path)]
+    boxed = [bool(luma[28:36, WIDE_PX // 2 - 8 : WIDE_PX // 2 + 8].mean() > 140) for luma in pictures]
+    assert len(parts) == 2 and parts[0].tail_frames > 0
+    assert [frame_number(narrow(luma)) for luma in pictures] == list(range(600))
+    assert boxed == [SPAN[0] <= number < SPAN[1] for number in range(600)]
+    assert NARROW_PX < WIDE_PX * 0.4
+
+
+@pytest.mark.parametrize("coded", [("-c:a", "pcm_s16le"), ("-c:a", "aac"), ("-c:a", "libmp3lame")])
+def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(room, coded):
+    """Samples written over, packets coded anew, a whole track coded anew: no fade, gap or doubling at the joint."""
+    media = speaking_film(room, 600, OWN, coded=coded)
+    line = room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)) * 0.7))
+    (whole,) = segments(room, media, None, audio=line)
+    parts = segments(room, media, audio=line)
+
+    once, _ = sound_of(room, media, [own_take(whole)])
+    again, made = sound_of(room, media, [own_take(part) for part in reversed(parts)])
+
+    assert len(parts) == 2 and made.figures["way"] == "exact"
+    assert np.array_equal(once, again)
+    assert not np.array_equal(again, read_sound(room.path(media.file))[0])
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_the_line_lies_right_where_a_part_kept_its_footage(room, kept):
+    """What remains is at its place in the line; where the part is missing the film's own sound is untouched."""
+    media = speaking_film(room, 600, OWN)
+    line = room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)) * 0.7))
+    (whole,) = segments(room, media, None, audio=line)
+    parts = segments(room, media, audio=line)
+    done, lost = parts[1 - kept], parts[kept]
+
+    full, _ = sound_of(room, media, [own_take(whole)])
+    heard, _ = sound_of(room, media, [own_take(done)])
+
+    own = read_sound(room.path(media.file))[0]
+    begin, end = done.start_frame * 1920, done.end_frame * 1920
+    assert np.array_equal(heard[:, begin + 1000 : end - 1000], full[:, begin + 1000 : end - 1000])
+    assert np.array_equal(
+        heard[:, lost.start_frame * 1920 : lost.end_frame * 1920],
+        own[:, lost.start_frame * 1920 : lost.end_frame * 1920],
+    )
+
+
+def test_a_silent_film_leaves_out_one_line_however_many_parts(room):
+    """What the user gave is counted, not what became of it."""
+    media = speaking_film(room, 600, None)
+    parts = segments(room, media, audio=room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)))))
+
+    made = splicing.splice(room, ffmpeg_path(), media, [own_take(part) for part in parts])
+
+    assert made.figures["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in made.said
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_each_part_hears_its_own_stretch_of_the_line(room, sent):
+    """The model hears the line in the neighbour's handle too, and the film's own sound outside of the edit."""
+    media = speaking_film(room, 600, OWN)
+    wave = bursts(20.0, (9.0, 9.4)) * 0.7
+    parts = segments(room, media, audio=room.keep(wave_of(room, wave)))
+    if sent:
+        parts = [Transcode().run(room, TranscodeParams(), part) for part in parts]
+    padded = np.pad(wave[0], (0, 22 * 48000 - wave.shape[1]))
+    due = np.concatenate([OWN[0, : 25 * 1920], padded, OWN[0, 575 * 1920 :]])
+
+    for part in parts:
+        samples, _ = voice.voice_of(room, part, 0)
+
+        assert samples.shape[1] == (part.last_frame - part.first_frame) * 1920
+        expected = due[part.first_frame * 1920 : part.last_frame * 1920]
+        assert np.abs(samples[0] - expected).max() < 1e-4
+
+
+def test_what_does_not_fit_is_said_once(room):
+    """Of the whole edit: 22 s of picture, 20 s of line."""
+    media = speaking_film(room, 600, OWN)
+    parts = segments(room, media, audio=room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)))))
+
+    said = [NormalizeAudio().run(room, NormalizeAudioParams(), part).said for part in parts]
+
+    assert [any("2.00 s shorter than its span" in line for line in lines) for lines in said] == [True, False]
