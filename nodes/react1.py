@@ -13,9 +13,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.edit import ModelMode, Prompt, SyncMode
+from ..pipeline.errors import PresetError
 from ..pipeline.kinds import Take, Upload
 from ..pipeline.node import Params, Room, Work
-from ..pipeline.providers.choose import ProviderName
+from ..pipeline.providers.choose import Api, ProviderName, hosted
 from ..pipeline.providers.local import render_take
 from ..pipeline.providers.request import choose
 
@@ -26,6 +27,8 @@ class React1Params(Params):
     provider: ProviderName = Field(
         default="auto", description="the host; auto: segmind or sync where a key is set, else local"
     )
+    api: Api = Field(default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call")
+    deadline_min: float = Field(default=30, ge=1, le=60, description="minutes that a host's job may take")
     prompt: Prompt | None = Field(default=None, description="the emotion (API default happy)")
     temperature: float | None = Field(default=None, ge=0, le=1, description="expression intensity (API default 0.5)")
     model_mode: ModelMode | None = Field(default=None, description="the region that may change (API default face)")
@@ -48,6 +51,14 @@ class React1:
     kind: ClassVar[Work] = "paid"
     tools: ClassVar[tuple[str, ...]] = ("mediapipe", "opencv", "av")
 
+    @classmethod
+    def salt(cls, params: React1Params) -> str:
+        """Give the host's address: what a rehearsal server made is never taken for the model's."""
+        host = None if params.provider == "auto" else hosted(params.provider, params.api)
+        return host.host if host else ""
+
     def run(self, room: Room, params: React1Params, upload: Upload) -> Take:
         """Render here, with the local engine; a host that takes money is called by the coordinator, never here."""
+        if params.provider != "local":
+            raise PresetError(f"provider {params.provider!r} is called by a run, which writes every paid call down")
         return render_take(room, upload, choose(upload.segment.edit, params))

@@ -9,7 +9,6 @@ Raises  BadInput when an edit is empty, overlaps another, lies outside the film,
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import ClassVar
 
 from pydantic import Field
@@ -46,8 +45,8 @@ class Trim:
 
     def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
-        from ..pipeline.media.parts import within
-        from ..pipeline.media.spans import ResolvedSpan, handle_frames, resolve
+        from ..pipeline.media.parts import spans_of
+        from ..pipeline.media.spans import ResolvedSpan
         from ..pipeline.media.trim import cut
 
         def segment(span: ResolvedSpan) -> Segment:
@@ -65,10 +64,7 @@ class Trim:
                 edit_end_frame=span.whole[1] if span.whole else None,
             )
 
-        spans = resolve(source, params.edits, params.handles)
-        if params.longest_s is not None:
-            longest_s = Fraction(str(params.longest_s))
-            spans = within(room, source, spans, handle_frames(source, params.handles), longest_s)
+        spans = spans_of(room, source, params.edits, params.handles, params.longest_s)
         segments = []
         for done, span in enumerate(spans):
             room.progress(done / len(spans))

@@ -1,7 +1,8 @@
-"""Give a segment's picture and voice addresses that a provider can read.
+"""Say where a segment's picture and voice are to lie, so that the model's host can read them.
 
 Takes   a segment.
-Gives   an upload; for the local engine the addresses are references into the store, and nothing is sent.
+Gives   an upload whose addresses name content in the store. The files are sent by the `react1` step, and only where its
+        take is not there already: after the budget was looked at, once per lifetime of an address.
 Raises  nothing of its own.
 """
 
@@ -19,26 +20,31 @@ from ..pipeline.node import Params, Room, Work
 class UploadParams(Params):
     """Where to."""
 
-    storage: Literal["auto", "none"] = Field(
-        default="auto", description="auto: what the provider needs; none: nothing leaves this machine"
+    storage: Literal["auto", "none", "segmind", "sync", "s3", "local"] = Field(
+        default="auto",
+        description="auto: the provider's own; s3: a bucket of yours (REACT1_S3_URL); local: the local server; "
+        "none: nothing leaves this machine",
     )
+    keep: bool = Field(default=False, description="leave the files there after the run, where they could be removed")
 
 
 class UploadSegment:
-    """Pass a segment on by reference."""
+    """Pass a segment on by reference, with the place it is to be sent to."""
 
     name: ClassVar[str] = "upload"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[Work] = "io"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, room: Room, params: UploadParams, given: Segment) -> Upload:
         """Name the picture and the voice by their content."""
-        del room, params
+        del room
         return Upload(
             segment=given,
             video_url=address(given.media.file),
             audio_url=address(given.voice) if given.voice is not None else "",
+            storage=params.storage,
+            keep=params.keep,
         )
 
 

@@ -70,7 +70,7 @@ def run(
         provider: `auto`, `local`, `segmind` or `sync`; default: as the preset says.
         out: where the film goes; relative to the current folder.
         max_cost: the most that the run may cost, in USD.
-        yes: whether a file that stands where the film goes may be replaced.
+        yes: whether a file that stands where the film goes may be replaced, and calls that cost money may be made.
         home: the folder of store and runs; default REACT1_HOME, else the user's data folder.
         watcher: gets every event of the run.
         inputs: what the preset asks for, such as `source`; None leaves one open.
@@ -81,7 +81,9 @@ def run(
     from .run.execute import Options, execute
 
     job = _job(what, edits, provider, out, inputs)
-    options = Options(home_folder(home), replace=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent())
+    options = Options(
+        home_folder(home), replace=yes, agreed=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent()
+    )
     return _wait_for(lambda: asyncio.run(execute(job, options)))
 
 
@@ -93,12 +95,17 @@ def run_node(
 ) -> Value | list[Value]:
     """Run one node by itself, stored results first: what a node editor does with each box.
 
+    Nobody can be asked there, so a call that costs money is made only where REACT1_MAX_COST says how much it may be.
+
     Raises:
         React1Error: what the node raised; PresetError for parameters that it refuses.
     """
+    from .paid.bill import Terms
     from .run.single import run_single
 
-    return run_single(info, params, inputs, _store(home))
+    budget = max_cost_usd(None)
+    terms = Terms(budget, agreed=budget is not None)
+    return run_single(info, params, inputs, _store(home), terms)
 
 
 def _store(home: str | Path | None) -> Store:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import demo, doctor, nodes, plan, presets, resume, run, runs, schema, serve, show
+from . import demo, doctor, jobs, nodes, plan, presets, resume, run, runs, schema, serve, show
 from .streams import streams_apart
 from .tell import err, failures_told, fault_line, give_failed, out
 
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 for verb in (run, plan, resume, runs, show, nodes, presets, schema, doctor, demo, serve):
     app.command(name=verb.NAME)(verb.command)
+app.add_typer(jobs.app, name=jobs.NAME)
 
 
 @app.callback(invoke_without_command=True)

@@ -24,7 +24,7 @@ Home = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but failures.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Replace what stands where the result is wanted.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: replace what is in the way, pay what it costs.")]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before more than this is spent.")
 ]

@@ -47,6 +47,15 @@ class Bars:
         self._progress = progress
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Take the bars away while somebody is asked something."""
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
+
     def on(self, event: Event) -> None:
         """Draw one event."""
         if isinstance(event, StepStarted):

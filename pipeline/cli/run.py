@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import typer
 
 from .options import AsJson, Edits, Home, MaxCost, Out, ProviderOption, Quiet, Scripts, Sets, What, Yes
-from .tell import at_home, out, out_json
+from .tell import at_home, err, out, out_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from ..paid.bill import Bill
     from ..preset.model import Job
+    from ..run.events import Watcher
     from ..run.outcome import RunResult
     from ..run.runs import RunFolder
 
@@ -37,7 +41,7 @@ def command(
 
     with at_home(home, as_json) as folder:
         job = job_from(what, sets, edit, provider, out_file, script)
-        leave(do(job, folder, replace=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
+        leave(do(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
 
 
 def do(
@@ -45,6 +49,7 @@ def do(
     home: Path,
     *,
     replace: bool,
+    agreed: bool = False,
     max_cost: float | None = None,
     as_json: bool = False,
     quiet: bool = False,
@@ -59,7 +64,9 @@ def do(
 
     budget = max_cost_usd(max_cost)
     with progress_for(quiet=quiet or as_json) as watcher:
-        options = Options(home, replace=replace, max_cost_usd=budget, watcher=watcher)
+        options = Options(
+            home, replace=replace, agreed=agreed, ask=asker(watcher), max_cost_usd=budget, watcher=watcher
+        )
         result = asyncio.run(execute(job, options, run))
     if as_json:
         out_json(result.to_json())
@@ -67,6 +74,23 @@ def do(
         for line in summary(result):
             out(line)
     return result
+
+
+def asker(watcher: Watcher) -> Callable[[Bill], bool] | None:
+    """Give what shows a bill on the terminal and asks; None where nobody is at one."""
+    import contextlib
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+
+    def ask(bill: Bill) -> bool:
+        with getattr(watcher, "aside", contextlib.nullcontext)():
+            for line in bill.lines():
+                err(line)
+            err(f"This costs about ${bill.new_usd:.2f}. Go on? [y/N] ")
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    return ask
 
 
 def leave(result: RunResult) -> None:

@@ -53,6 +53,10 @@ class Ledger:
         attempts = self._attempts(self._folder(call.key))
         return read_entry(attempts[-1]) if attempts else None
 
+    def attempts(self, key: str) -> list[Entry]:
+        """Give every attempt at the call with this key, in order."""
+        return [read_entry(folder) for folder in self._attempts(self._folder(key))]
+
     def all(self) -> Iterator[Entry]:
         """Give every attempt at every call, in no order."""
         for place in self.root.glob("??/*"):
@@ -110,6 +114,14 @@ class Ledger:
                 f"job {name!r} is not one job: {', '.join(one.id for one in found[:5])}; write more of it"
             )
         raise PresetError(f"there is no job {name!r}; `react1 jobs` lists all")
+
+    def is_void(self, name: str) -> bool:
+        """Tell whether the attempt with this id counts as never made; one that is not here does not."""
+        key, _, attempt = name.partition(".")
+        if not (key.isalnum() and attempt.isdecimal()):
+            return False
+        folders = self.root.glob(f"{key[:2]}/{key}*/{int(attempt):03}")
+        return any(read_entry(folder).state == "void" for folder in folders)
 
     def _folder(self, key: str) -> Path:
         return self.root / key[:2] / key

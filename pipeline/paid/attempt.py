@@ -253,17 +253,12 @@ class Attempt:
         found = await self._tools.line.client.poll(entry.request_id) if entry.request_id else None
         if isinstance(found, Done):
             return await self._finished(entry, found)
-        raise HostFailed(
-            f"job {entry.id} was paid for on {done.at[:10]}, but its take is gone from {self._tools.store.root} and from "
-            f"the host; to pay for it anew: react1 jobs settle {entry.id} --resubmit",
-            request_id=entry.request_id,
-            billed=True,
-        )
+        told = f"job {entry.id} was paid for on {done.at[:10]}, but its take is gone from {self._tools.store.root}"
+        told += f" and from the host; to pay for it anew: react1 jobs settle {entry.id} --resubmit"
+        raise HostFailed(told, request_id=entry.request_id, billed=True)
 
     async def _failed(self, entry: Entry, found: Failed) -> Entry:
-        note = notes.Failed(
-            at=self._clock.stamp(), error=found.error, billed=found.billed, request_id=found.request_id
-        )
+        note = notes.Failed(at=self._clock.stamp(), error=found.error, billed=found.billed, request_id=found.request_id)
         return await self._add(entry, "failed", note)
 
     async def _add(self, entry: Entry, state: notes.State, note: notes.Note) -> Entry:
@@ -271,7 +266,12 @@ class Attempt:
 
     def _check_billed(self, entry: Entry | None) -> None:
         """Do not pay again, unasked, for what failed and was paid for."""
-        if entry is not None and entry.state == "failed" and entry.failed is not None and entry.failed.billed is not False:
+        if (
+            entry is not None
+            and entry.state == "failed"
+            and entry.failed is not None
+            and entry.failed.billed is not False
+        ):
             raise _failure(entry, entry.failed)
 
     async def _in_room(self, work: Callable[[Room], _Made]) -> _Made:

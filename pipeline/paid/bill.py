@@ -71,7 +71,8 @@ def check(bill: Bill, terms: Terms) -> None:
         return
     if terms.ask is None:
         raise OverBudget(
-            f"{_calls(bill)} would cost about ${bill.new_usd:.2f}, and nobody has agreed: give --yes (and --max-cost USD)"
+            f"{_calls(bill)} would cost about ${bill.new_usd:.2f}, and nobody has agreed: "
+            "give --yes, and --max-cost USD for a limit"
         )
     if not terms.ask(bill):
         raise OverBudget(f"{_calls(bill)} for about ${bill.new_usd:.2f} were declined; nothing was sent")

@@ -2,8 +2,8 @@
 
 Takes   asks of a step: first all of them (`admit`: what is looked at, the budget, the user's word), then each.
 Gives   takes, and whether each was here already.
-Raises  BadInput before anything is sent; OverBudget before anything is spent; HostFailed, whose entry in the ledger tells
-        how to go on; StorageFailed.
+Raises  BadInput before anything is sent; OverBudget before anything is spent; HostFailed, whose entry in the ledger
+        tells how to go on; StorageFailed.
 
 The only code in the house that may send a call that costs money. What it does with one is in `attempt.py`.
 """
@@ -83,6 +83,10 @@ class Desk:
                     self._say(line)
         await self._stack.aclose()
         await asyncio.to_thread(self._threads.shutdown)
+
+    def is_void(self, job: str) -> bool:
+        """Tell whether a job counts as never made."""
+        return self._ledger.is_void(job)
 
     async def admit(self, asks: Sequence[Ask], *, stop: bool) -> None:
         """Look at all that a step wants before any of it is uploaded or paid.

@@ -57,7 +57,9 @@ def keep_brought(room: Room, made: Path, request_id: str) -> File:
     """Keep a take that came with the answer."""
     why = damage(made)
     if why:
-        raise HostFailed(f"job {request_id or 'of v1'}: its take cannot be used: {why}", request_id=request_id, billed=True)
+        raise HostFailed(
+            f"job {request_id or 'of v1'}: its take cannot be used: {why}", request_id=request_id, billed=True
+        )
     return room.keep(made)
 
 

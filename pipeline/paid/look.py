@@ -37,8 +37,8 @@ def _clip_fault(ask: Ask) -> str:
     segment, longest_s = ask.segment, ask.provider.limits.video_s
     if longest_s is not None and ask.lasts_s > longest_s:
         return (
-            f"segment {segment.name} lasts {float(ask.lasts_s):.2f} s with its handles, and {ask.provider.name} takes at "
-            f"most {float(longest_s):g} s in one call; shorten it, or let `trim` split it (its `longest_s`)"
+            f"segment {segment.name} lasts {float(ask.lasts_s):.2f} s with its handles, and {ask.provider.name} takes "
+            f"at most {float(longest_s):g} s in one call; shorten it, or let `trim` split it (its `longest_s`)"
         )
     if segment.voice is None:
         return (

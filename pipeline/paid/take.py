@@ -60,7 +60,7 @@ def _fits(ask: Ask, entry: Entry, media: Media, note: str) -> None:
     off_s = abs(float(length_s(require_video(media))) - want_s)
     if off_s > MOST_OFF_S and off_s > MOST_OFF_SHARE * want_s:
         raise HostFailed(
-            f"job {entry.id}: {note}; the take is paid for and stays stored: look at it with `react1 jobs {entry.id}`, "
+            f"job {entry.id}: {note}; the take is paid for and stays stored: see `react1 jobs show {entry.id}`, "
             f"or pay for another one with `react1 jobs settle {entry.id} --resubmit`",
             request_id=entry.request_id,
             billed=True,

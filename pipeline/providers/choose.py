@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import PresetError
 from ..suggest import one_of
 from .contract import Provider
-from .hosts import HostedProvider, segmind, sync
 from .local import LocalProvider
+
+if TYPE_CHECKING:
+    from .hosts import HostedProvider
 
 ProviderName = Literal["auto", "local", "segmind", "sync"]
 Api = Literal["v2", "v1"]
@@ -36,12 +38,14 @@ def provider(name: str, api: str = "v2") -> Provider:
 
 def hosted(name: str, api: str = "v2") -> HostedProvider | None:
     """Give the host of this name that takes money; None for the local engine."""
+    if name == "local":
+        return None
+    from .hosts import segmind, sync
+
     if name == "segmind":
         return segmind(version=api)
     if name == "sync":
         if api != "v2":
             raise PresetError("api: v1 is Segmind's; sync.so has no such thing: leave it out")
         return sync()
-    if name != "local":
-        raise PresetError(f"provider: {one_of(name, ('auto', 'local', *_KEYS))}")
-    return None
+    raise PresetError(f"provider: {one_of(name, ('auto', 'local', *_KEYS))}")

@@ -173,4 +173,3 @@ class Client(Protocol):
             NotNow: the history did not answer.
             HostFailed: it cannot be read.
         """
-

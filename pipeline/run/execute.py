@@ -23,6 +23,7 @@ from ..errors import Fault, Interrupted, React1Error
 from ..executors.local import LocalExecutor
 from ..executors.seam import Watch
 from ..kinds import Media, Report, Value
+from ..paid.bill import Bill, Terms
 from ..preset.model import Job, Step
 from ..store.atomic import write_text
 from ..store.deliver import deliver
@@ -34,6 +35,7 @@ from .flow import Flow, make_record
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .outcome import RunResult, said_by, segment_results
+from .paying import paying_for
 from .runs import RunFolder, new_run
 from .step import StepRunner
 
@@ -46,6 +48,10 @@ class Options:
     replace: bool = False
     """Whether a file that stands where the result is wanted may be replaced (`--yes`)."""
     max_cost_usd: float | None = None
+    agreed: bool = False
+    """Whether calls that cost money may be made unasked (`--yes`)."""
+    ask: Callable[[Bill], bool] | None = None
+    """Shows what would be spent to somebody, and gives the answer; None where nobody is there."""
     watcher: Watcher = Silent()  # noqa: RUF009 it holds nothing
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -102,20 +108,26 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
     with _stop_on_signals():
         sources = sources_of(job)
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
-        runner = StepRunner(store, options.watcher, job.name)
-        executor = LocalExecutor(store, runner.moved)
-        runner.executor = executor
-        flow = Flow(job, runner, run.name)
-        try:
-            await flow.run()
-        finally:
-            await executor.aclose()
+        async with paying_for(job, store, terms(options), run.name, options.watcher) as paying:
+            runner = StepRunner(store, options.watcher, job.name, paying)
+            executor = LocalExecutor(store, runner.moved)
+            runner.executor = executor
+            flow = Flow(job, runner, run.name)
+            try:
+                await flow.run()
+            finally:
+                await executor.aclose()
         results = flow.results
         places = {}
         for step in job.steps:
             serving = partial(serve, step, results[step.id], store, sources, owner, replace=options.replace)
             places[step.id] = await asyncio.to_thread(serving)
         return await asyncio.to_thread(_finish, job, run, store, places, flow)
+
+
+def terms(options: Options) -> Terms:
+    """Give what the user has allowed to be spent."""
+    return Terms(options.max_cost_usd, options.agreed, options.ask)
 
 
 async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:

@@ -18,6 +18,7 @@ from .events import Said
 from .step import StepRunner
 
 Items = list["asyncio.Task[Value | Lost]"]
+Row = Mapping[str, "asyncio.Task[Any]"]
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,26 @@ class Flow:
                 bundles[port.name] = made[0]
             else:
                 given[port.name] = made[0]
+        count = min((len(bundle) for bundle in bundles.values()), default=0)
+        rows = [{name: bundle[index] for name, bundle in bundles.items()} for index in range(count)]
+        if self._runner.pays(step):
+            await self._admit(step, given, rows if bundles else [{}])
         if not bundles:
             return self._fan(await self._call(step, "", given), group)
-        count = min(len(bundle) for bundle in bundles.values())
-        rows = [{name: bundle[index] for name, bundle in bundles.items()} for index in range(count)]
         return [group.create_task(self._item(step, given, row)) for row in rows]
 
-    async def _item(self, step: Step, given: Mapping[str, Any], row: Mapping[str, asyncio.Task[Any]]) -> Value | Lost:
+    async def _admit(
+        self, step: Step, given: Mapping[str, Any], rows: Sequence[Mapping[str, asyncio.Task[Any]]]
+    ) -> None:
+        """Wait for all segments of a paid step: what it costs is told once, and before anything is sent."""
+        asked = []
+        for row in rows:
+            values = {name: await task for name, task in row.items()}
+            if not any(isinstance(value, Lost) for value in values.values()):
+                asked.append({**given, **values})
+        await self._runner.admit(step, asked, stop=self._job.on_failure != "keep-original")
+
+    async def _item(self, step: Step, given: Mapping[str, Any], row: Row) -> Value | Lost:
         values = {name: await task for name, task in row.items()}
         for value in values.values():
             if isinstance(value, Lost):

@@ -151,7 +151,11 @@ def _cost(step: Step, given: Mapping[str, Any]) -> float:
     host = provider(getattr(step.params, "provider", "local"))
     known = [value.latest if isinstance(value, Missing) else value for value in given.values()]
     segments = [value.segment if isinstance(value, (Upload, Take)) else value for value in known]
-    return sum(host.cost_usd(segment.media.duration_s, len(segment.frames)) for segment in segments if isinstance(segment, Segment))
+    return sum(
+        host.cost_usd(segment.media.duration_s, len(segment.frames))
+        for segment in segments
+        if isinstance(segment, Segment)
+    )
 
 
 def _first_missing(values: Any) -> Missing | None:

@@ -7,28 +7,36 @@ Raises  PresetError for parameters that it refuses; what the node raises.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
 from ..errors import PresetError, Problem
-from ..executors.seam import Call, from_json, invoke
+from ..executors.seam import Call, Result, from_json, invoke
 from ..kinds import Media, Value
-from ..preset.model import Step
+from ..paid.bill import Terms
+from ..preset.model import Job, Step
 from ..registry import NodeInfo
 from ..store.keys import digest, params_json
 from ..store.store import Store
 from .deliveries import serve
-from .hosts import settled_step
+from .events import Silent
+from .hosts import hosted_by, require_hosts, settled_step
 from .ingest import ingest
+from .paying import paying_for
 from .step import inputs_json, step_parts
 
 
 def run_single(
-    info: NodeInfo, params: Mapping[str, Any], inputs: Mapping[str, Value | list[Value] | None], store: Store
+    info: NodeInfo,
+    params: Mapping[str, Any],
+    inputs: Mapping[str, Value | list[Value] | None],
+    store: Store,
+    terms: Terms | None = None,
 ) -> Value | list[Value]:
-    """Run one node; stored results are given without work."""
+    """Run one node; stored results are given without work, and a paid call needs `terms` that allow it."""
     try:
         checked = info.ports.params.model_validate(dict(params))
     except ValidationError as error:
@@ -37,10 +45,22 @@ def run_single(
         ) from error
     step = ingest(settled_step(Step(id=info.name, info=info, params=checked, wires={})), store)
     parts = step_parts(step, inputs)
+    key = digest(parts)
+    if hosted_by(step) is not None and store.result(key) is None:
+        result = asyncio.run(_paid(step, inputs, store, terms or Terms()))
+        store.put_result(key, result.value, parts, result.seconds)
     args = {"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts}
-    made: Value | list[Value] = from_json(
-        info.ports.gives, invoke(Call(fn=info.fn, args=args, key=digest(parts)), store).value
-    )
+    made: Value | list[Value] = from_json(info.ports.gives, invoke(Call(fn=info.fn, args=args, key=key), store).value)
     sources = [store.path(value.file) for value in inputs.values() if isinstance(value, Media)]
     serve(step, made, store, sources, owner=info.name, replace=True)
     return made
+
+
+async def _paid(step: Step, inputs: Mapping[str, Any], store: Store, terms: Terms) -> Result:
+    """Call a host that takes money, by the same desk as a run."""
+    job = Job(step.id, "", (step,), {}, {})
+    require_hosts(job)
+    async with paying_for(job, store, terms, "", Silent()) as paying:
+        assert paying is not None
+        await paying.admit(step, [inputs], stop=True)
+        return await paying.run(step, inputs, lambda _: None)

@@ -1,9 +1,9 @@
-"""One step for one segment: its key, the store, the executor, and who failed where."""
+"""One step for one segment: its key, the store, the executor or the desk of paid calls, and who failed where."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import Fault, React1Error
@@ -15,6 +15,7 @@ from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
 from .edits import is_blind, neutral, with_edits_of_now
 from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
+from .paying import Paying
 
 
 class StepRunner:
@@ -22,11 +23,36 @@ class StepRunner:
 
     executor: Executor
 
-    def __init__(self, store: Store, watcher: Watcher, job: str) -> None:
+    def __init__(self, store: Store, watcher: Watcher, job: str, paying: Paying | None = None) -> None:
         self.store, self.watcher = store, watcher
-        self._job = job
+        self._job, self._paying = job, paying
         self._running: dict[str, tuple[str, str]] = {}
         self._told: set[str] = set()
+
+    def pays(self, step: Step) -> bool:
+        """Tell whether a step calls a host that takes money."""
+        return self._paying is not None and self._paying.does(step)
+
+    async def admit(self, step: Step, asked: Sequence[Mapping[str, Any]], *, stop: bool) -> None:
+        """Look at everything that a paid step wants, before any of it is uploaded or paid.
+
+        Raises:
+            BadInput: a segment cannot be used.
+            OverBudget: it may not be spent.
+        """
+        assert self._paying is not None
+        missing = []
+        for given in asked:
+            stored = await asyncio.to_thread(
+                self._stored, step, digest(await asyncio.to_thread(step_parts, step, given))
+            )
+            if stored is None:
+                missing.append(given)
+        try:
+            await self._paying.admit(step, missing, stop=stop)
+        except React1Error as error:
+            error.where = error.where or step.id
+            raise
 
     async def run(self, step: Step, segment: str, given: Mapping[str, Any]) -> tuple[Value | list[Value], StepRecord]:
         """Give what a step makes of its inputs, and the record of it.
@@ -64,10 +90,14 @@ class StepRunner:
             self.watcher.on(StepMoved(*self._running[key], share))
 
     async def _result(self, step: Step, key: str, parts: Parts, given: Mapping[str, Any]) -> Result:
-        stored = await asyncio.to_thread(self.store.result, key)
-        if stored is not None and _is_sound(step, stored["value"]):
-            return Result(stored["value"], stored["seconds"], reused=True)
+        stored = await asyncio.to_thread(self._stored, step, key)
+        if stored is not None:
+            return stored
         self.store.drop_result(key)
+        if self._paying is not None and self._paying.does(step):
+            result = await self._paying.run(step, given, lambda share: self.moved(key, share))
+            await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
+            return result
         call = Call(
             fn=step.info.fn,
             args={"params": params_json(step.params), "inputs": inputs_json(given), "parts": parts},
@@ -75,6 +105,14 @@ class StepRunner:
             need=Need(cpu_slots=0 if step.info.cls.kind == "io" else 1),
         )
         return await self.executor.run(call)
+
+    def _stored(self, step: Step, key: str) -> Result | None:
+        stored = self.store.result(key)
+        if stored is None or not _is_sound(step, stored["value"]):
+            return None
+        if self._paying is not None and self._paying.is_void(stored["value"]):
+            return None
+        return Result(stored["value"], stored["seconds"], reused=True)
 
     def _say(self, segment: str, made: Value | list[Value]) -> None:
         for value in made if isinstance(made, list) else [made]:

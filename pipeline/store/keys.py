@@ -83,7 +83,7 @@ def explain(old: Parts | None, new: Parts) -> str:
         if old.get("tools", {}).get(name) != text
     ]
     if old.get("salt") != new.get("salt"):
-        said.append("the script's text")
+        said.append("what the step calls")
     return "changed: " + ", ".join(said[:4]) if said else "its stored result is gone"
 
 
