@@ -111,7 +111,7 @@ def _rests(
 ) -> tuple[list[Pause], int]:
     """Give the pauses from the in point on, in samples, and how many of these make a second."""
     line = span.edit.audio
-    if False:
+    if isinstance(line, File):
         count = round((end_s - start_s) * _LINE_RATE_HZ)
         samples, rate_hz = sound.fit(sound.read_all(room.path(line), _LINE_RATE_HZ), count), _LINE_RATE_HZ
     elif source.audio:
