@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .options import AsJson, Edits, Home, Out, ProviderOption, Scripts, Sets, What, Yes
+from .options import AsJson, Edits, Home, MaxCost, Out, ProviderOption, Scripts, Sets, What, Yes
 from .tell import failures_told, out, out_json
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def command(
     edit: Edits = None,
     provider: ProviderOption = None,
     out_file: Out = None,
+    max_cost: MaxCost = None,
     yes: Yes = False,
     as_json: AsJson = False,
     home: Home = None,
@@ -27,11 +28,12 @@ def command(
 ) -> None:
     """Say what a run would do; nothing is written and nothing is spent."""
     from ..run.plan import plan_job
-    from ..settings import home_folder, require_folder
+    from ..settings import home_folder, max_cost_usd, require_folder
     from ..store.store import Store
     from .job import job_from
 
     with failures_told(as_json):
+        budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = job_from(what, sets, edit, provider, out_file, script)
         rows = plan_job(job, store, replace_existing=yes)
@@ -41,8 +43,13 @@ def command(
             return
         for row in rows:
             label = f"{row.step} {row.segment}".strip()
-            out(f"{label:<26} {_state(row):<7} {row.why}".rstrip())
+            price = f" ${row.cost_usd:.2f}" if row.cost_usd else ""
+            out(f"{label:<26} {_state(row):<7} {row.why}{price}".rstrip())
+            for remark in row.remarks:
+                out(f"  note: {remark}")
         out(f"cost ${cost:.2f}")
+        if budget is not None and cost > budget:
+            out(f"that is more than the budget of ${budget:.2f}: a run would stop before it sends anything")
 
 
 def _state(row: PlannedStep) -> str:

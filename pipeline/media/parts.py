@@ -16,17 +16,18 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..edit import Edit
 from ..errors import BadInput
 from ..file import File
 from ..kinds import Media
 from ..node import Room
-from ..times import clock_text
+from ..times import Moment, clock_text
 from . import pauses, shots, sound
 from .clock import frame_s
 from .grid import OFFERED, new_count
 from .pauses import Pause
 from .probe import require_video
-from .spans import ResolvedSpan
+from .spans import ResolvedSpan, handle_frames, resolve
 from .split import NoPlace, Place, Ruler, joints, with_handles
 from .trim import tick_s
 
@@ -34,6 +35,16 @@ SLACK_S = 1 / min(OFFERED)
 """A clip is sent at 24, 25 or 30 frames/s, which may make it longer by half a frame."""
 _LINE_RATE_HZ = 48_000
 _LONGEST_NAME = 64
+
+
+def spans_of(
+    room: Room, source: Media, edits: Sequence[Edit], handles: Moment, longest_s: float | None
+) -> list[ResolvedSpan]:
+    """Give the spans that are cut for these edits, parted where one clip may not be so long; nothing is written."""
+    spans = resolve(source, edits, handles)
+    if longest_s is None:
+        return spans
+    return within(room, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
 
 
 def within(

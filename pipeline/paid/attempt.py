@@ -293,7 +293,13 @@ class Attempt:
 
 
 def _failure(entry: Entry, failed: notes.Failed) -> HostFailed:
-    told = {True: "it was billed", False: "not billed"}.get(failed.billed, "whether it was billed is not known")
+    told = (
+        "not billed"
+        if failed.billed is False
+        else "it was billed"
+        if failed.billed
+        else "nobody knows if it was billed"
+    )
     again = "" if failed.billed is False else f"; to pay for it anew: react1 jobs settle {entry.id} --resubmit"
     return HostFailed(
         f"job {entry.id} failed at the host: {failed.error}; {told}{again}",

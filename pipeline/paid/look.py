@@ -7,17 +7,23 @@ Gives   remarks for the user, and why it must not be sent, if so.
 from __future__ import annotations
 
 from ..errors import BadInput
+from ..kinds import Segment
 from ..preflight.examine import examine
+from ..providers.contract import Limits
 from ..store.store import Store
 from .ask import Ask
 
 
 def look(ask: Ask, store: Store) -> tuple[tuple[str, ...], BadInput | None]:
-    """Look at the span in the source, and at the clip that is to be sent."""
-    segment, limits = ask.segment, ask.provider.limits
+    """Look at the clip that is to be sent, and at the span in the film."""
     fault = _clip_fault(ask)
     if fault:
         return (), BadInput(fault)
+    return look_at(ask.segment, store, ask.provider.limits)
+
+
+def look_at(segment: Segment, store: Store, limits: Limits) -> tuple[tuple[str, ...], BadInput | None]:
+    """Look at the span of a segment in the film, whatever has been made of it yet."""
     found = examine(
         store.path(segment.source.file),
         segment.source,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from urllib.parse import urlsplit
@@ -129,8 +129,8 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
         base=base or "https://api.segmind.com",
         upload=env.get("REACT1_SEGMIND_UPLOAD_URL", "") or (base if given else "https://workflows-api.segmind.com"),
         history=env.get("REACT1_SEGMIND_HISTORY_URL", "") or (base if given else "https://api.spotprod.segmind.com"),
-        **_use(env, base, Latency(60.0, 330.0, 8.0), 60.0),
     )
+    settings = _used(settings, env, 60.0)
 
     def client(settings: HostSettings, pool: Pool) -> Client:
         from .segmind import SegmindClient
@@ -146,14 +146,15 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
     """Give sync.so as the environment sets it."""
     env = os.environ if environ is None else environ
     base = env.get("REACT1_SYNC_URL", "").strip().rstrip("/")
-    use = _use(env, base, Latency(30.0, 330.0, 5.0), 120.0)
     settings = HostSettings(
         name="sync",
         key_name="SYNC_API_KEY",
         key=env.get("SYNC_API_KEY", "").strip(),
         base=base or "https://api.sync.so",
-        **(use | {"at_once": use["at_once"] or 1}),
+        at_once=1,
+        latency=Latency(30.0, 330.0, 5.0),
     )
+    settings = _used(settings, env, 120.0)
 
     def client(settings: HostSettings, pool: Pool) -> Client:
         from .sync import SyncClient
@@ -186,18 +187,17 @@ def check_base(address: str) -> None:
     raise PresetError(f"{address!r} cannot be a host: a key is sent by https only (http on this machine's loopback)")
 
 
-def _use(env: Mapping[str, str], base: str, latency: Latency, per_minute: float) -> dict[str, object]:
+def _used(settings: HostSettings, env: Mapping[str, str], per_minute: float) -> HostSettings:
     """Read how a host is used; one on this machine is quick and may be asked often."""
-    near = is_loopback(base)
-    every_s = _number(env, "REACT1_POLL_S", 0.5 if near else latency.every_s)
-    first_s = min(latency.first_s, every_s if near else latency.first_s)
-    at_once = _number(env, "REACT1_CONCURRENCY", 0)
-    return {
-        "at_once": int(at_once) or None,
-        "per_minute": _number(env, "REACT1_REQUESTS_PER_MINUTE", 12_000.0 if near else per_minute),
-        "latency": Latency(first_s, 10.0 if near else latency.usual_s, every_s),
-        "settle_after_s": _number(env, "REACT1_SETTLE_AFTER_S", 10.0 if near else 900.0),
-    }
+    near, usual = settings.rehearsal, settings.latency
+    every_s = _number(env, "REACT1_POLL_S", 0.5 if near else usual.every_s)
+    return replace(
+        settings,
+        at_once=int(_number(env, "REACT1_CONCURRENCY", 0)) or settings.at_once,
+        per_minute=_number(env, "REACT1_REQUESTS_PER_MINUTE", 12_000.0 if near else per_minute),
+        latency=Latency(every_s if near else usual.first_s, 10.0 if near else usual.usual_s, every_s),
+        settle_after_s=_number(env, "REACT1_SETTLE_AFTER_S", 10.0 if near else settings.settle_after_s),
+    )
 
 
 def _number(env: Mapping[str, str], name: str, usual: float) -> float:

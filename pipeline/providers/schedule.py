@@ -37,7 +37,7 @@ def next_look_s(elapsed_s: float, looks: int, latency: Latency, seed: str) -> fl
 def after_trouble_s(failures: int, latency: Latency, seed: str) -> float:
     """Give how many seconds from now to ask again after so many answers that failed in a row."""
     jitter = 1 + JITTER * (2 * random.Random(f"{seed}!{failures}").random() - 1)
-    return min(60.0, latency.every_s * 2 ** min(failures - 1, 6)) * jitter
+    return float(min(60.0, latency.every_s * 2 ** min(failures - 1, 6))) * jitter
 
 
 def share_done(elapsed_s: float, latency: Latency) -> float:

@@ -14,11 +14,11 @@ from typing import Any
 from ..kinds import Record, Segment, Take, Upload, Value
 from ..node import Port
 from ..preset.model import Job, Step
-from ..providers.choose import provider
 from ..store.keys import digest, explain
 from ..store.store import Store
 from .deliveries import check_places
 from .flow import make_record, segment_name
+from .foresee import cost_usd, foreseen, remarks
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .look import look_at_source
@@ -53,6 +53,8 @@ class PlannedStep:
     cost_usd: float
     known: bool = True
     """Whether it is known that it has to run, or that it has not."""
+    remarks: tuple[str, ...] = ()
+    """What was seen in a segment that is to be paid for."""
 
 
 def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[PlannedStep]:
@@ -130,6 +132,9 @@ class _Plan:
             return made
         why = explain(self._store.latest_parts(step_place(self._job.name, step, segment)), parts)
         self._row(step, segment, why, given)
+        cut = foreseen(step, given, self._store)
+        if cut:
+            return [Missing(step.id, one) for one in cut]
         return look_at_source(step, self._store) or Missing(step.id, _latest(given))
 
     def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
@@ -141,21 +146,10 @@ class _Plan:
         return list(made) if isinstance(made, list) else made
 
     def _row(self, step: Step, segment: str, why: str, given: Mapping[str, Any], *, known: bool = True) -> None:
-        cost = _cost(step, given) if why else 0.0
-        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, known))
-
-
-def _cost(step: Step, given: Mapping[str, Any]) -> float:
-    if step.info.cls.kind != "paid":
-        return 0.0
-    host = provider(getattr(step.params, "provider", "local"))
-    known = [value.latest if isinstance(value, Missing) else value for value in given.values()]
-    segments = [value.segment if isinstance(value, (Upload, Take)) else value for value in known]
-    return sum(
-        host.cost_usd(segment.media.duration_s, len(segment.frames))
-        for segment in segments
-        if isinstance(segment, Segment)
-    )
+        told = [value.latest if isinstance(value, Missing) else value for value in given.values()]
+        cost = cost_usd(step, told, given, self._store) if why else 0.0
+        said = remarks(step, told, self._store) if cost else ()
+        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, known, said))
 
 
 def _first_missing(values: Any) -> Missing | None:

@@ -62,7 +62,8 @@ class Reply:
     @property
     def kind(self) -> str:
         """The content type, without parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        told: str = self.headers.get("content-type", "")
+        return told.partition(";")[0].strip().lower()
 
     @property
     def ok(self) -> bool:

@@ -1,0 +1,130 @@
+"""The segments that a run would cut, and what they would cost, before any of them is there.
+
+Takes   a step that cuts, or one that pays, and what is known of its inputs.
+Gives   segments whose files are not made yet: `media` is the film itself.
+Raises  BadInput where the run would refuse an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..file import File
+from ..kinds import Media, Segment, Take, Upload, Value
+from ..ledger.book import Ledger
+from ..media.grid import nearest_rate, new_count
+from ..media.probe import require_video
+from ..media.transcode import length_s
+from ..media.trim import tick_s
+from ..preset.model import Step
+from ..registry import SHIPPED
+from ..store.store import Store
+from .hosts import hosted_by
+from .paying import ask_of
+
+
+class _ReadingRoom:
+    """A room in which tools may look at files; nothing is made."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def path(self, file: File) -> Path:
+        """Give a path where this content can be read."""
+        return self._store.path(file)
+
+    def new(self, name: str) -> Path:
+        """Refuse a new file."""
+        raise AssertionError(f"a plan writes nothing, not even {name}")
+
+    def keep(self, path: Path) -> File:
+        """Refuse to keep a file."""
+        raise AssertionError(f"a plan keeps nothing, not even {path}")
+
+    def progress(self, share: float) -> None:
+        """Go on."""
+
+    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+        """Run a tool to its end."""
+        from ..media.process import run_tool
+
+        return run_tool(argv, timeout_s=timeout_s)
+
+
+def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment]:
+    """Give the segments that a step would cut from a film; none where it does not cut."""
+    source = next((value for value in given.values() if isinstance(value, Media)), None)
+    if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
+        return []
+    from ..media.parts import spans_of
+
+    params: Any = step.params
+    spans = spans_of(_ReadingRoom(store), source, params.edits, params.handles, params.longest_s)
+    return [
+        Segment(
+            name=span.name,
+            source=source,
+            edit=span.edit,
+            start_frame=span.start_frame,
+            end_frame=span.end_frame,
+            head_frames=span.head_frames,
+            tail_frames=span.tail_frames,
+            media=source,
+            frames=tuple(range(span.first_frame, span.last_frame)),
+        )
+        for span in spans
+    ]
+
+
+def cost_usd(step: Step, known: Sequence[Value | None], given: Mapping[str, Any], store: Store) -> float:
+    """Estimate what a paid step costs for one segment; nothing where the ledger has its take, or the host has it."""
+    host = hosted_by(step)
+    segment = next((found for value in known if (found := segment_of(value))), None)
+    if host is None or segment is None:
+        return 0.0
+    if any(isinstance(value, Upload) for value in given.values()):
+        entry = Ledger(store.root).latest(ask_of(step, given).call)
+        if entry is not None and (entry.open or entry.state == "done"):
+            return 0.0
+    lasts_s, frames = sent(segment)
+    return host.cost_usd(lasts_s, frames)
+
+
+def remarks(step: Step, known: Sequence[Value | None], store: Store) -> tuple[str, ...]:
+    """Look at a segment as the run would before it pays; give what the user should know.
+
+    Raises:
+        BadInput: it cannot be used.
+    """
+    host = hosted_by(step)
+    segment = next((found for value in known if (found := segment_of(value))), None)
+    if host is None or segment is None:
+        return ()
+    from ..paid.look import look_at
+
+    told, fault = look_at(segment, store, host.limits)
+    if fault is not None:
+        fault.where = step.id
+        raise fault
+    return told
+
+
+def segment_of(value: Value | None) -> Segment | None:
+    """Give the segment that a value is about."""
+    if isinstance(value, (Upload, Take)):
+        return value.segment
+    return value if isinstance(value, Segment) else None
+
+
+def sent(segment: Segment) -> tuple[Fraction, int]:
+    """Give how long the clip is that is sent, in seconds and frames."""
+    if segment.media.file != segment.source.file:
+        return length_s(require_video(segment.media)), len(segment.frames)
+    video = require_video(segment.source)
+    lasts_s = tick_s(video, segment.last_frame) - tick_s(video, segment.first_frame)
+    rate = nearest_rate(video.rate)
+    frames = new_count(lasts_s, rate)
+    return frames / rate, frames
