@@ -8,6 +8,7 @@ from speech import speaking_film
 from react1.pipeline.errors import BadInput
 from react1.pipeline.file import File
 from react1.pipeline.media import shots
+from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.process import run_tool
 
@@ -76,3 +77,17 @@ def test_a_damaged_frame_is_named(media_folder):
 
     with pytest.raises(BadInput, match="frame 30 of the film"):
         shots.cuts(run_tool, path, media, 20, 40)
+
+
+def test_steady_motion_is_no_cut(room):
+    """Every picture differs as much from the one before, at the start of the span too."""
+    path = room.new("motion.mov")
+    moving = "geq=lum='mod(X*3+N*13,220)':cb=128:cr=128"
+    coded = ["-frames:v", "60", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10"]
+    room.call(
+        [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "color=s=128x72:r=25", "-vf", moving, *coded, str(path)]
+    )
+    file = room.keep(path)
+    media = probe(room.path(file), file)
+
+    assert shots.cuts(room.call, room.path(file), media, 20, 50) == []
