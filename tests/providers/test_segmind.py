@@ -1,0 +1,309 @@
+"""Segmind's client: every documented answer is what it is, and the key goes to its own host only."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+from script import Script, page, sent, told
+
+from react1.pipeline.errors import HostFailed
+from react1.pipeline.providers.contract import AnswerLost, Done, Failed, NoJob, NotNow, Order, Ticket, Waiting
+from react1.pipeline.providers.hosts import segmind
+from react1.pipeline.providers.request import React1Request
+
+KEY = "SG_secret0123456789"
+NAME = "5e5e5e5e.mp4"
+
+
+def order(**choices):
+    addresses = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
+    request = React1Request.model_validate(addresses | choices)
+    return Order(request, "nonce", (NAME, "a.wav"), datetime(2026, 11, 25, tzinfo=UTC))
+
+
+def call(replies, what, version="v2", **environ):
+    """Ask a client for something, with these replies."""
+    script = Script(list(replies))
+
+    async def run():
+        async with script.pool() as pool:
+            return await what(segmind({"SEGMIND_API_KEY": KEY, **environ}, version).connect(pool))
+
+    try:
+        return asyncio.run(run()), script
+    finally:
+        script.done()
+
+
+def submitted(reply, tmp_path, version="v2"):
+    return call([reply], lambda client: client.submit(order(), tmp_path / "take.mp4"), version)
+
+
+def test_a_submit_sends_all_eight_parameters_to_the_documented_address(tmp_path):
+    """`sync_mode` is sent although nobody chose it; the key is in its header."""
+    ticket, script = submitted(told(request_id="r1", status="QUEUED"), tmp_path)
+
+    (request,) = script.asked
+    assert ticket == Ticket("r1")
+    assert (request.method, str(request.url)) == ("POST", "https://api.segmind.com/v2/sync.so-react-1")
+    assert request.headers["x-api-key"] == KEY
+    assert sent(request) == {
+        "video_url": f"https://files.example/{NAME}",
+        "audio_url": "https://files.example/a.wav",
+        "sync_mode": "bounce",
+        "model_mode": "face",
+        "prompt": "happy",
+        "temperature": 0.5,
+        "auto_active_speaker_detection": False,
+        "occlusion_detection_enabled": False,
+    }
+
+
+NO_JOB = [
+    (told(400, error="prompt: not allowed"), "400: the parameters were refused (prompt: not allowed)"),
+    (told(401, error=f"bad key {KEY}"), "401: the API key was not accepted (bad key …); check SEGMIND_API_KEY"),
+    (told(403, error="no"), "403: this key may not use the model"),
+    (told(404, error="no model"), "404: the host does not know this model"),
+    (page(405), "405: the endpoint does not take this request (405 Oops)"),
+    (told(406, error="Insufficient credits"), "406: the account has not enough credits"),
+    (told(406, error="Content-Type must be application/json"), "406: the host did not take the Content-Type"),
+    (told(406, error="temperature is odd"), "406: the host rejected a value; correct it (temperature is odd)"),
+    (told(410, error="gone"), "410: the host has retired this model"),
+    (told(422, error=[{"msg": "field required"}]), "422: the parameters were refused (field required)"),
+    (httpx.Response(413), "413: the request is too large"),
+    (httpx.Response(302, headers={"location": "https://evil.example/"}), "302: a redirect"),
+]
+
+
+@pytest.mark.parametrize(("reply", "says"), NO_JOB, ids=lambda value: value if isinstance(value, str) else "")
+def test_an_answer_that_proves_that_there_is_no_job(reply, says, tmp_path):
+    """One line, not billed, and no second request."""
+    with pytest.raises(NoJob) as caught:
+        submitted(reply, tmp_path)
+
+    assert says in str(caught.value)
+    assert "not billed" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert (caught.value.billed, caught.value.wait_s) == (False, None)
+
+
+def test_429_may_be_sent_again_when_the_host_says(tmp_path):
+    """By `x-rate-limit-reset-at-utc`."""
+    later = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 40, UTC).isoformat()
+
+    with pytest.raises(NoJob) as caught:
+        submitted(told(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
+
+    assert 38 < caught.value.wait_s <= 40
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        told(500, error="boom"),
+        page(502),
+        httpx.Response(504),
+        httpx.Response(503),
+        httpx.Response(408),
+        httpx.Response(200),
+        told(200, status="QUEUED"),
+        told(200, request_id=7),
+        page(200),
+        httpx.Response(200, json=["r1"]),
+        httpx.ReadTimeout("slow"),
+        httpx.ReadError("reset"),
+        httpx.RemoteProtocolError("cut"),
+        httpx.WriteError("pipe"),
+    ],
+    ids=repr,
+)
+def test_an_answer_that_proves_nothing_is_lost(reply, tmp_path):
+    """5xx, silence, and a success without an id: the host may have made a job."""
+    with pytest.raises(AnswerLost) as caught:
+        submitted(reply, tmp_path)
+
+    assert caught.value.billed is None
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")], ids=repr)
+def test_what_never_left_made_no_job(error, tmp_path):
+    """And may be sent again."""
+    with pytest.raises(NoJob, match="nothing was sent") as caught:
+        submitted(error, tmp_path)
+
+    assert caught.value.wait_s is not None
+
+
+def polled(*replies):
+    return call(replies, lambda client: client.poll("r1"))
+
+
+def test_a_job_is_asked_for_at_our_host_only():
+    """Whatever addresses the submit's answer named, the key goes to the host that it belongs to."""
+    found, script = polled(told(status="PROCESSING", response_url="https://evil.example/v2/requests/r1"))
+
+    assert found == Waiting("PROCESSING")
+    assert [str(request.url) for request in script.asked] == ["https://api.segmind.com/v2/requests/r1/status"]
+
+
+def test_a_finished_job_gives_its_output_and_what_it_cost():
+    """From the final body; everything but `status` and `output` is optional."""
+    metrics = {"cost": 1.98, "remaining_credits": 3.5, "inference_time": 300.1}
+
+    found, _ = polled(
+        told(status="COMPLETED"), told(status="COMPLETED", output="https://o.example/t.mp4", metrics=metrics)
+    )
+    bare, _ = polled(told(status="COMPLETED"), told(status="COMPLETED", video={"url": "https://o.example/v.mp4"}))
+
+    assert (found.output, found.cost_usd, found.details["inference_time"]) == ("https://o.example/t.mp4", 1.98, 300.1)
+    assert (bare.output, bare.cost_usd) == ("https://o.example/v.mp4", None)
+
+
+@pytest.mark.parametrize("output", [["https://o.example/t.mp4"], {"url": "https://o.example/t.mp4"}])
+def test_an_output_of_another_shape_is_read_too(output):
+    """A list, or an object."""
+    found, _ = polled(told(status="COMPLETED"), told(status="COMPLETED", output=output))
+
+    assert found.output == "https://o.example/t.mp4"
+
+
+def test_a_failed_job_is_422_and_keeps_its_detail():
+    """Content blocks included, whatever shape they have; at the status and at the result."""
+    blocked = {"status": "FAILED", "error": {"code": "content_block", "message": "blocked by the safety filter"}}
+
+    at_status, _ = polled(httpx.Response(422, json=blocked))
+    at_result, _ = polled(told(status="COMPLETED"), httpx.Response(422, json=blocked))
+
+    assert at_status == at_result == Failed("r1", "blocked by the safety filter", billed=False)
+
+
+NOT_NOW = [told(500), page(502), httpx.Response(504), told(429), httpx.Response(200), page(200), told(status="ODD")]
+NOT_NOW += [told(state="QUEUED"), httpx.ReadError("reset"), httpx.ConnectError("refused"), httpx.Response(200, json=3)]
+
+
+@pytest.mark.parametrize("reply", NOT_NOW, ids=repr)
+def test_a_look_that_fails_may_be_made_again(reply):
+    """It loses nothing."""
+    with pytest.raises(NotNow):
+        polled(reply)
+
+
+def test_completed_without_an_output_is_asked_for_again():
+    """It is paid for, so it is not given up at the first look."""
+    with pytest.raises(NotNow, match="gives no output"):
+        polled(told(status="COMPLETED"), told(status="COMPLETED", output=None))
+
+
+@pytest.mark.parametrize("status", [401, 403, 405])
+def test_a_key_that_is_not_taken_any_more_does_not_lose_the_job(status):
+    """The message says so."""
+    with pytest.raises(HostFailed, match="the job is not lost") as caught:
+        polled(told(status, error="no"))
+
+    assert not isinstance(caught.value, NotNow)
+
+
+def test_an_expired_job_is_found_in_the_history():
+    """Its output lasts longer than the request does."""
+    row = {"request_id": "r1", "model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4"}
+
+    found, script = polled(told(404, error="expired"), told(**row, credits_deduction=1.5))
+    unknown, _ = polled(told(404), told(404))
+
+    assert found == Done("r1", "https://o.example/t.mp4", cost_usd=1.5)
+    assert script.asked[1].url.host == "api.spotprod.segmind.com"
+    assert (unknown.billed, "does not know this job any more" in unknown.error) == (None, True)
+
+
+def row(request_id="r9", **changes):
+    body = order().request.model_dump(mode="json")
+    return {"request_id": request_id, "model_status": "PENDING", "request_body": body | changes, "generation_url": None}
+
+
+def recovered(*replies, known=()):
+    found, script = call(replies, lambda client: client.recover(order(), known))
+    return found, script
+
+
+def test_a_lost_submit_is_found_by_its_names_and_its_choices():
+    """Another emotion of the same clip is another call, and so is one that belongs to another entry."""
+    rows = [row("other", prompt="sad"), row("elsewhere", video_url="https://files.example/x.mp4"), row("taken"), row()]
+
+    found, script = recovered(told(data=rows), known={"taken"})
+
+    assert found == Ticket("r9")
+    assert dict(script.asked[0].url.params)["from_date"] == "2026-11-24"
+    assert dict(script.asked[0].url.params)["per_page"] == "100"
+
+
+def test_a_lost_submit_may_have_ended_already():
+    """Finished or failed, it is not sent again."""
+    done = row() | {"model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4", "credits_deduction": 2.0}
+    failed = row() | {"model_status": "FAILED", "error": "no face", "credits_deduction": 0}
+
+    assert recovered(told(data=[done]))[0] == Done("r9", "https://o.example/t.mp4", cost_usd=2.0)
+    assert recovered(told(data=[failed]))[0] == Failed("r9", "no face", billed=False)
+
+
+def test_a_history_of_several_pages_is_read_to_its_end():
+    """And an empty one says that it lists nothing."""
+    full = [row(f"o{number}", prompt="sad") for number in range(100)]
+
+    assert recovered(told(data=full), told(data=[row()]))[0] == Ticket("r9")
+    assert recovered(told(requests=[]))[0] is None
+    assert recovered(httpx.Response(200, json=[]))[0] is None
+
+
+def test_a_history_that_cannot_be_read_proves_nothing():
+    """Another shape, a page, an error."""
+    with pytest.raises(HostFailed, match="another shape"):
+        recovered(told(rows_of_what="x"))
+    for reply in (page(200), told(500), httpx.ReadError("cut")):
+        with pytest.raises(NotNow):
+            recovered(reply)
+
+
+def test_v1_gives_the_take_itself(tmp_path):
+    """Bytes go to a file as they come; what it took is in the headers."""
+    headers = {"content-type": "video/mp4", "x-cost": "1.2", "x-request-id": "r3", "x-remaining-credits": "8"}
+
+    done, script = submitted(httpx.Response(200, content=b"take" * 1000, headers=headers), tmp_path, "v1")
+
+    assert done.file.read_bytes() == b"take" * 1000
+    assert (done.request_id, done.cost_usd, done.details["remaining_credits"]) == ("r3", 1.2, 8.0)
+    assert script.asked[0].url.path == "/v1/sync.so-react-1"
+
+
+def test_v1_may_answer_with_json(tmp_path):
+    """By Content-Type."""
+    done, _ = submitted(told(output="https://o.example/t.mp4", metrics={"cost": 2}), tmp_path, "v1")
+
+    assert (done.output, done.cost_usd, done.file) == ("https://o.example/t.mp4", 2.0, None)
+    with pytest.raises(AnswerLost, match="no video"):
+        submitted(told(status="COMPLETED"), tmp_path, "v1")
+
+
+def test_a_redirect_within_the_host_is_followed_and_one_elsewhere_is_not():
+    """The key is never sent there."""
+    inside = httpx.Response(307, headers={"location": "/v2/requests/r1/status?again=1"})
+    outside = httpx.Response(302, headers={"location": "https://evil.example/v2/requests/r1/status"})
+
+    found, script = polled(inside, told(status="QUEUED"))
+    with pytest.raises(HostFailed, match="the key was not sent there"):
+        polled(outside)
+
+    assert found == Waiting("QUEUED")
+    assert {request.url.host for request in script.asked} == {"api.segmind.com"}
+
+
+def test_another_base_address_takes_uploads_and_history_along():
+    """So that a rehearsal sends nothing to the real hosts."""
+    settings = segmind({"SEGMIND_API_KEY": KEY, "REACT1_SEGMIND_URL": "http://127.0.0.1:8791/"}).settings
+
+    assert (settings.base, settings.upload, settings.history) == ("http://127.0.0.1:8791",) * 3
+    assert settings.rehearsal
+    assert KEY not in repr(settings)
