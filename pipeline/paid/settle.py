@@ -48,10 +48,10 @@ async def settle(
             if found is not None or proof_in_s == 0:
                 return found
         left_s = began_s + PATIENCE_S - clock.since_s(intended.at)
-        if left_s <= 0 or (not why and proof_in_s > left_s):
+        if left_s <= 0:
             raise Unsettled(_open_still(entry, why, clock.now() + timedelta(seconds=proof_in_s)))
         pause_s = WAITS_S[min(tries, len(WAITS_S) - 1)]
-        await clock.sleep(min(pause_s, left_s) if why else min(pause_s, proof_in_s))
+        await clock.sleep(min(pause_s, left_s, proof_in_s if proof_in_s and not why else left_s))
         tries += 1
 
 
