@@ -51,7 +51,7 @@ def scout(frames: Frames, look: Look, progress: Callable[[float], None], *, patc
 
 def _sight(finder: FaceFinder, frame: VideoFrame, look: Look, patches: bool, ask: bool) -> Sighting:
     picture = to_rgb(picture_of(frame), (0, 0, look.width, look.height), look)
-    small, scale = _small(picture)
+    small, scale = shrunk(picture)
     faces = [face * scale for face in finder.find(small)] or finder.find_small(picture)
     glances = tuple(glance(picture, FaceFrame(face)) for face in faces) if patches else ()
     return Sighting(tuple(faces), glances, _boxes(finder, small, scale) if ask else None)
@@ -63,7 +63,8 @@ def _boxes(finder: FaceFinder, small: Image, scale: float) -> tuple[Box, ...]:
     )
 
 
-def _small(picture: Image) -> tuple[Image, float]:
+def shrunk(picture: Image) -> tuple[Image, float]:
+    """Give a picture in the size in which faces are looked for, and by what its pixels are to be multiplied."""
     import cv2
 
     height, width = picture.shape[:2]

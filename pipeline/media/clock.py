@@ -69,6 +69,17 @@ def range_text(media: Media) -> str:
     return f"{text}, timecode {start} to {last}"
 
 
+def place_text(media: Media, frame: int) -> str:
+    """Say to the millisecond when a frame begins, on each clock that the film has; the frame count gives the end."""
+    text = clock_text(Fraction(round(max(frame_s(media, frame), Fraction(0)) * 1000), 1000))
+    start = _start_label(media)
+    if start is None:
+        return text
+    rate = _counting_rate(require_video(media), start.drop)
+    label = frames_to_timecode(timecode_to_frames(start, rate) + frame, rate, drop=start.drop)
+    return f"{text}, timecode {label}"
+
+
 def label_rate(video: VideoStream) -> Fraction:
     """Give the rate that timecodes count by: the frame rate, or the most frequent one where it varies."""
     if video.constant_rate or video.frame_count < 2:

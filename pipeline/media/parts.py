@@ -21,9 +21,9 @@ from ..errors import BadInput
 from ..file import File
 from ..kinds import Media
 from ..node import Room
-from ..times import Moment, clock_text
+from ..times import Moment
 from . import pauses, shots, sound
-from .clock import frame_s
+from .clock import frame_s, place_text
 from .grid import OFFERED, new_count
 from .pauses import Pause
 from .probe import require_video
@@ -136,10 +136,10 @@ def _rests(
 def _told(source: Media, span: ResolvedSpan, longest_s: Fraction, none: NoPlace) -> str:
     """Say which edit cannot be parted, where a place was looked for, and what to do."""
     length_s = frame_s(source, span.end_frame) - frame_s(source, span.start_frame)
-    low_s, high_s = frame_s(source, none.low_frame), frame_s(source, none.high_frame)
+    low, high = place_text(source, none.low_frame), place_text(source, none.high_frame)
     return (
         f"edit {span.name} ({span.edit.in_}–{span.edit.out}) lasts {float(length_s):.3f} s, and one clip may last "
-        f"{float(longest_s):g} s: between {clock_text(low_s)} and {clock_text(high_s)} (frames {none.low_frame} to "
-        f"{none.high_frame}) there is no shot cut and no pause of {pauses.SHORTEST_S * 1000:.0f} ms in the voice to "
-        "part it at; make two edits of it, or give a shorter one"
+        f"{float(longest_s):g} s: between frames {none.low_frame} ({low}) and {none.high_frame} ({high}) there is no "
+        f"shot cut and no pause of {pauses.SHORTEST_S * 1000:.0f} ms in the voice to part it at; make two edits of it, "
+        "or give a shorter one"
     )

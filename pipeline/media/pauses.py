@@ -25,6 +25,7 @@ SHORTEST_S = 0.2
 BELOW_SPEECH_DB = 18.0
 _BLOCK_S = 0.01
 _SMOOTHED_BLOCKS = 3
+_LEAST = 1e-12
 _FAR_DB, _LOUD_DB = 48.0, 15.0
 """A pause this far below the speech is as quiet as can be told; this near to the loudest is speech."""
 _AMPLE_S = 0.5
@@ -43,19 +44,25 @@ class Pause:
 
 def pauses(samples: Samples, rate_hz: int) -> list[Pause]:
     """Find all pauses of at least 200 ms in a voice, `(channels, samples) float32`; all of it where nobody speaks."""
-    block = max(1, round(_BLOCK_S * rate_hz))
+    block = _block(rate_hz)
     power = _power(samples, block)
-    levels = 10 * np.log10(power + 1e-12)
-    loudest = float(np.percentile(levels, 95)) if len(levels) else -np.inf
+    levels = 10 * np.log10(power + _LEAST)
+    loudest = _loudest_db(levels)
     if loudest < NEAR_SILENCE_LUFS:
         return [Pause(0, samples.shape[1])]
     speech_db = float(np.median(levels[levels > loudest - _LOUD_DB]))
     found = []
     for first, last in _runs(levels < speech_db - BELOW_SPEECH_DB):
         if (last - first) * block >= SHORTEST_S * rate_hz:
-            below_db = speech_db - 10 * np.log10(power[first:last].mean() + 1e-12)
+            below_db = speech_db - 10 * np.log10(power[first:last].mean() + _LEAST)
             found.append(Pause(first * block, min(last * block, samples.shape[1]), float(below_db)))
     return found
+
+
+def is_near_silence(samples: Samples, rate_hz: int) -> bool:
+    """Tell whether nobody speaks in a sound, `(channels, samples) float32`."""
+    levels = 10 * np.log10(_power(samples, _block(rate_hz)) + _LEAST)
+    return _loudest_db(levels) < NEAR_SILENCE_LUFS
 
 
 def places(found: list[Pause], rate_hz: int, first_frame: int, begins: NDArray[np.int64]) -> list[Place]:
@@ -82,6 +89,14 @@ def places(found: list[Pause], rate_hz: int, first_frame: int, begins: NDArray[n
 def _worth(clear_s: float, below_db: float) -> float:
     depth = (below_db - BELOW_SPEECH_DB) / (_FAR_DB - BELOW_SPEECH_DB)
     return 0.6 * min(clear_s / _AMPLE_S, 1.0) + 0.4 * min(max(depth, 0.0), 1.0)
+
+
+def _block(rate_hz: int) -> int:
+    return max(1, round(_BLOCK_S * rate_hz))
+
+
+def _loudest_db(levels: NDArray[np.float64]) -> float:
+    return float(np.percentile(levels, 95)) if len(levels) else -np.inf
 
 
 def _power(samples: Samples, block: int) -> NDArray[np.float64]:
