@@ -50,9 +50,18 @@ def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool) -> M
         cost_usd=done.cost_usd,
         seconds=done.seconds,
         figures={"react1": figures},
-        said=(note,) if note else (),
+        said=tuple(filter(None, (note, _rehearsed(ask)))),
     )
     return Made(take, new)
+
+
+def _rehearsed(ask: Ask) -> str:
+    """Say so where a server on this machine stood in for the host."""
+    return (
+        f"made by the server at {ask.provider.host}, a rehearsal: not React-1"
+        if ask.provider.settings.rehearsal
+        else ""
+    )
 
 
 def _fits(ask: Ask, entry: Entry, media: Media, note: str) -> None:
