@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def open_uploads(
 ) -> Uploads:
     """Give the place where files go that a host is to read."""
     storage = open_storage(asked, settings, pool, lifetime_s)
-    return Uploads(home, storage, now=clock.now, margin_s=lifetime_s + MARGIN_S, keep=keep)
+    where = f"{settings.upload or settings.base} {os.environ.get('REACT1_S3_URL', '')}"
+    return Uploads(home, storage, where=where, now=clock.now, margin_s=lifetime_s + MARGIN_S, keep=keep)
 
 
 def open_storage(asked: str, settings: HostSettings, pool: Pool, lifetime_s: float) -> Storage:

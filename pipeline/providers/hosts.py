@@ -21,7 +21,8 @@ from fractions import Fraction
 from urllib.parse import urlsplit
 
 from ..errors import PresetError
-from ..storage.guarded import Reach, may_reach
+from ..storage.choose import is_loopback
+from ..storage.guarded import Reach
 from ..storage.host import Host
 from ..storage.pace import RateBudget
 from ..storage.pool import Pool
@@ -162,17 +163,6 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
         return SyncClient(Host(settings.base, settings.key, pool, RateBudget(settings.per_minute)), (settings.key,))
 
     return HostedProvider(settings, client)
-
-
-def is_loopback(address: str) -> bool:
-    """Tell whether an address lies on this machine."""
-    try:
-        host = urlsplit(address).hostname or ""
-        if host == "localhost":
-            return True
-        return may_reach(host, Reach(loopback=True)) and not may_reach(host, Reach())
-    except ValueError:
-        return False
 
 
 def check_base(address: str) -> None:

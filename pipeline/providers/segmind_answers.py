@@ -41,9 +41,8 @@ def refused(reply: Reply, said: str, key_name: str) -> NoJob | AnswerLost:
     if status == 406:
         return NoJob(f"segmind: {_not_acceptable(said)}{why}; not billed")
     if 300 <= status < 400:
-        return NoJob(
-            f"segmind answered {status}, a redirect, which a paid call does not follow; check REACT1_SEGMIND_URL"
-        )
+        told = "a redirect, which a paid call does not follow; check REACT1_SEGMIND_URL"
+        return NoJob(f"segmind answered {status}: {told}; not billed")
     told = _WITHOUT_JOB.get(status, "the request was refused{why}").format(why=why, key=key_name)
     wait_s = reset_in_s(reply.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC)) if status == 429 else None
     again_s = (USUAL_WAIT_S if wait_s is None else wait_s) if status == 429 else None

@@ -6,11 +6,13 @@ import asyncio
 import base64
 import binascii
 import re
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from ..store.atomic import storage_errors
 from .gate import base_of, check_key, desk_of, read_json
 from .refusal import Refused
 from .shelf import Shelf
@@ -51,6 +53,41 @@ async def upload(request: Request) -> Response:
     return JSONResponse(
         {"file_urls": [f"{base_of(request)}assets/{name}" for name in names], "message": "Files uploaded successfully"}
     )
+
+
+@router.put("/assets/{name}", summary="Keep a file under a name of the sender's own", status_code=201)
+async def put(request: Request, name: str) -> Response:
+    """Keep a body as it is; the name is a UUID with a suffix, and nobody has it yet."""
+    check_key(request)
+    desk = desk_of(request)
+    address = f"{base_of(request)}assets/{name}"
+    if not desk.shelf.may_be_named(name):
+        raise Refused(400, "the name must be a UUID with the suffix of a video or an audio")
+    if desk.shelf.served("assets", name) is not None:
+        return JSONResponse({"url": address}, 200)
+    async with desk.uploads:
+        part = desk.shelf.part_of(name)
+        try:
+            await _received(request, part, desk.options.limits.fetch_bytes)
+            await asyncio.to_thread(desk.shelf.keep_part, part, name)
+        finally:
+            part.unlink(missing_ok=True)
+    return JSONResponse({"url": address}, 201)
+
+
+async def _received(request: Request, part: Path, most_bytes: int) -> None:
+    """Write a body to a file as it comes."""
+    size, told = 0, request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > most_bytes:
+        raise Refused(413, f"the file is larger than {most_bytes} bytes")
+    with storage_errors(part), part.open("wb") as stream:
+        async for piece in request.stream():
+            size += len(piece)
+            if size > most_bytes:
+                raise Refused(413, f"the file is larger than {most_bytes} bytes")
+            stream.write(piece)
+    if not size:
+        raise Refused(400, "the file is empty")
 
 
 @router.get("/outputs/{name}", summary="A take")

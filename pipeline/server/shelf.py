@@ -30,6 +30,9 @@ SUFFIXES = {"video/mp4": ".mp4", "video/quicktime": ".mov", "video/webm": ".webm
 SUFFIXES |= {"audio/wav": ".wav", "audio/x-wav": ".wav", "audio/wave": ".wav", "audio/mp4": ".m4a"}
 
 
+_UPLOADED = frozenset({*SUFFIXES.values(), ".mkv", ".avi", ".aac", ".flac", ".ogg"})
+
+
 class Shelf:
     """The folder of one server."""
 
@@ -99,6 +102,18 @@ class Shelf:
             finally:
                 part.unlink(missing_ok=True)
         return place.name
+
+    def may_be_named(self, name: str) -> bool:
+        """Tell whether an upload may have this name."""
+        return bool(_NAME.fullmatch(name)) and f".{name.rpartition('.')[2]}" in _UPLOADED
+
+    def part_of(self, name: str) -> Path:
+        """Give a place for an upload that is under way."""
+        return temporary_name(self.root / "assets" / name)
+
+    def keep_part(self, part: Path, name: str) -> None:
+        """Give an upload that is whole its name."""
+        publish(part, self.root / "assets" / name)
 
     def served(self, folder: str, name: str) -> Path | None:
         """Find a file that is served, by its folder and name."""

@@ -65,12 +65,13 @@ def publish(made: Path, final: Path) -> None:
         sync_folder(final.parent)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small file so that readers see the old text or the new one, never a part."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a small file so that readers see the old text or the new one, never a part; `private`: the user's own."""
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = temporary_name(path)
         try:
+            part.touch(0o600 if private else 0o666)
             part.write_text(text, encoding="utf-8")
             publish(part, path)
         finally:

@@ -1,0 +1,49 @@
+"""The local server's storage: a file as it is, under a name of ours.
+
+Takes   a file.
+Gives   its address at the server, whose last part is the nonce.
+Raises  HostFailed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ..errors import HostFailed
+from .contract import Progress, Stored
+from .host import Host
+from .pool import Reply
+from .sending import Sleep, pieces, size_of, type_of, with_tries
+
+READ_S = 120.0
+
+
+class LocalServerStorage:
+    """Uploads to `react1 serve`."""
+
+    name = "local"
+
+    def __init__(self, host: Host, sleep: Sleep = asyncio.sleep) -> None:
+        self._host, self._sleep = host, sleep
+
+    def require(self) -> None:
+        """Nothing beside the server."""
+
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
+        """Send a file, streamed."""
+        name = f"{nonce}{suffix}"
+        headers = {"content-type": type_of(suffix), "content-length": str(size_of(path))}
+
+        async def send() -> Reply:
+            body = pieces(path, progress)
+            return await self._host.post(f"assets/{name}", body=body, headers=headers, read_s=READ_S, method="PUT")
+
+        reply = await with_tries(send, self.name, self._sleep)
+        address = reply.object().get("url")
+        if not isinstance(address, str) or not address.endswith(name):
+            raise HostFailed("the upload to the local server was answered without its address", billed=False)
+        return Stored(address, name)
+
+    async def delete(self, stored: Stored) -> None:
+        """The server removes uploads by itself after a week."""

@@ -1,0 +1,61 @@
+"""Segmind's own storage: a file as a data URL, base64 written piece by piece.
+
+Takes   a file.
+Gives   its address; the host chooses the name, which is the last part of the address.
+Raises  HostFailed.
+Source  the vendor's SDK: `POST /upload-asset` with `{"data_urls": ["data:<mime>;base64,…"]}`; its addresses last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..errors import HostFailed
+from .contract import Progress, Stored
+from .host import Host
+from .pool import Reply
+from .sending import Sleep, base64_bytes, in_base64, size_of, type_of, with_tries
+
+READ_S = 300.0
+_LISTS = ("file_urls", "urls")
+
+
+class SegmindStorage:
+    """Uploads to the host that serves the model."""
+
+    name = "segmind"
+
+    def __init__(self, host: Host, sleep: Sleep = asyncio.sleep) -> None:
+        self._host, self._sleep = host, sleep
+
+    def require(self) -> None:
+        """Nothing beside the key, which the provider wants too."""
+
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
+        """Send a file; the host gives it a name of its own."""
+        del nonce
+        before, after = f'{{"data_urls": ["data:{type_of(suffix)};base64,'.encode(), b'"]}'
+        length = len(before) + base64_bytes(size_of(path)) + len(after)
+        headers = {"content-type": "application/json", "content-length": str(length)}
+
+        async def send() -> Reply:
+            body = in_base64(path, before, after, progress)
+            return await self._host.post("upload-asset", body=body, headers=headers, read_s=READ_S)
+
+        reply = await with_tries(send, self.name, self._sleep)
+        address = _address(reply)
+        return Stored(address, urlsplit(address).path.rsplit("/", 1)[-1])
+
+    async def delete(self, stored: Stored) -> None:
+        """Nothing can be removed there."""
+
+
+def _address(reply: Reply) -> str:
+    told = reply.object()
+    for name in _LISTS:
+        urls = told.get(name)
+        if isinstance(urls, list) and urls and isinstance(urls[0], str) and urls[0].startswith(("https://", "http://")):
+            return urls[0]
+    raise HostFailed("the upload to segmind was answered without an address (neither file_urls nor urls)", billed=False)
