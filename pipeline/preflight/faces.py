@@ -14,7 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine.arrays import Image, Points
+from ..engine.arrays import Image
 from ..engine.frame import FaceFrame
 from ..engine.track import Track
 from ..engine.witness import witnessed
@@ -56,12 +56,7 @@ def _largest_px(finder: FaceFinder, picture: Image) -> list[float]:
     boxes = [
         (left * scale, top * scale, right * scale, bottom * scale) for left, top, right, bottom in finder.boxes(small)
     ]
-    seen = witnessed((Track({0: face}) for face in _faces(finder, picture, small, scale)), {0: boxes})
+    found = [face * scale for face in finder.find(small)] or finder.find_small(picture)
+    seen = witnessed((Track({0: face}) for face in found), {0: boxes})
     sizes = [FaceFrame(track.points[0]).unit_px for track in seen]
     return [max(sizes)] if sizes else []
-
-
-def _faces(finder: FaceFinder, picture: Image, small: Image, scale: float) -> list[Points]:
-    # FaceMesh follows the face of the call before; where that one is gone, it looks anew at the next call only.
-    found = finder.find(small) or finder.find(small)
-    return [face * scale for face in found] or finder.find_small(picture)

@@ -132,29 +132,38 @@ def test_no_face_is_fatal(seeing, room):
     assert "in 3 frames looked at" in looked(path, 0, 3)[0].message
 
 
-def test_a_small_face_is_told(seeing, room):
-    """About 27 px between the eyes: seen, and too small."""
+def portrait_clip(room, unit_px, size):
+    """A still portrait on grey, the eyes about so far apart."""
     import av
     import cv2
 
     astronaut = pytest.importorskip("astronaut")
     pytest.importorskip("skimage")
-    still = astronaut.still(640, 480)[:, 100:540]
-    shrunk = cv2.resize(still, None, fx=27 / 92, fy=27 / 92, interpolation=cv2.INTER_AREA)
-    sheet = np.full((360, 480, 3), 120, np.uint8)
+    still, scale = astronaut.still(640, 480)[:, 100:540], unit_px / 92
+    shrunk = cv2.resize(still, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    sheet = np.full((*size[::-1], 3), 120, np.uint8)
     sheet[100 : 100 + shrunk.shape[0], 200 : 200 + shrunk.shape[1]] = shrunk
-    path = room.new("small.mp4")
+    path = room.new("portrait.mp4")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "8"})
-        stream.width, stream.height, stream.pix_fmt = 480, 360, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for _ in range(5):
             out.mux(stream.encode(av.VideoFrame.from_ndarray(sheet, format="rgb24")))
         out.mux(stream.encode(None))
+    return path
 
-    (found,) = looked(path, has_new_line=True)
+
+def test_a_small_face_is_told(seeing, room):
+    """About 27 px between the eyes: seen, and too small."""
+    (found,) = looked(portrait_clip(room, 27, (480, 360)), has_new_line=True)
 
     assert (found.code, found.fatal) == ("small_face", False)
     assert "px between the eyes, and needs 30" in found.message
+
+
+def test_a_face_that_is_small_in_its_picture_only_is_fine(seeing, room):
+    """36 px of 1280: FaceMesh alone does not find it."""
+    assert looked(portrait_clip(room, 36, (1280, 720)), has_new_line=True) == []
 
 
 def test_looks_are_spread_and_begin_in_the_middle():
