@@ -114,6 +114,8 @@ class Void(Note):
     """There is no job at the host, or none that counts."""
 
     why: str
+    proven: bool = False
+    """Whether the host's own answer to the call says so; else its history does, or a person."""
 
 
 NOTES: dict[State, type[Note]] = {
@@ -153,6 +155,12 @@ class Entry:
     def open(self) -> bool:
         """Whether the host may have it, and it has not ended."""
         return self.state in ("intended", "accepted", "unknown")
+
+    @property
+    def proven_void(self) -> bool:
+        """Whether the host's own answer says that there is no job."""
+        last = self.notes[-1][1] if self.notes else None
+        return isinstance(last, Void) and last.proven
 
     @property
     def intended(self) -> Intended | None:

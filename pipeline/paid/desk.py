@@ -23,11 +23,12 @@ from ..storage.pool import Pool
 from ..store.locks import Held
 from ..store.store import Store
 from .ask import Ask, Clock
-from .attempt import Attempt, Tools
+from .attempt import Attempt
 from .bill import Bill, Item, Terms, check, within
 from .line import Line, open_line, open_uploads
 from .look import look
 from .take import Made
+from .tools import Tools
 from .uploads import Uploads
 
 FETCHES = 12
