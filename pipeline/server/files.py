@@ -6,16 +6,15 @@ import asyncio
 import base64
 import binascii
 import re
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
-from ..store.atomic import storage_errors
-from .gate import base_of, check_key, desk_of, read_json
+from ..storage.sending import TYPES
+from .gate import base_of, check_key, check_length, desk_of, read_json
 from .refusal import Refused
-from .shelf import Shelf
+from .shelf import Arriving, Shelf
 
 router = APIRouter(tags=["files"])
 _DATA = re.compile(r"data:([a-z]+/[a-z0-9.+-]+)(?:;[a-z0-9=.+-]+)*;base64,", re.IGNORECASE)
@@ -33,6 +32,12 @@ _UPLOAD: dict[str, Any] = {
                 }
             }
         },
+    }
+}
+_RAW: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 
@@ -55,38 +60,35 @@ async def upload(request: Request) -> Response:
     )
 
 
-@router.put("/assets/{name}", summary="Keep a file under a name of the sender's own", status_code=201)
+@router.put("/assets/{name}", openapi_extra=_RAW, status_code=201, summary="Keep a file under a name of the sender's")
 async def put(request: Request, name: str) -> Response:
-    """Keep a body as it is; the name is a UUID with a suffix, and nobody has it yet."""
+    """Keep the body as it is; the name is a uuid4 and a media suffix, so that the sender knows it beforehand."""
     check_key(request)
     desk = desk_of(request)
-    address = f"{base_of(request)}assets/{name}"
-    if not desk.shelf.may_be_named(name):
-        raise Refused(400, "the name must be a UUID with the suffix of a video or an audio")
-    if desk.shelf.served("assets", name) is not None:
-        return JSONResponse({"url": address}, 200)
-    async with desk.uploads:
-        part = desk.shelf.part_of(name)
-        try:
-            await _received(request, part, desk.options.limits.fetch_bytes)
-            await asyncio.to_thread(desk.shelf.keep_part, part, name)
-        finally:
-            part.unlink(missing_ok=True)
-    return JSONResponse({"url": address}, 201)
+    most_bytes = check_length(request, desk.options.limits.asset_bytes)
+    arriving = desk.shelf.arriving(name)
+    if arriving is None:
+        raise Refused(400, f"{name[:60]} is no name for an upload: <uuid4>.<suffix>, suffix {', '.join(sorted(TYPES))}")
+    try:
+        await _received(request, arriving, most_bytes, desk.options.limits.body_s)
+        if not await asyncio.to_thread(arriving.keep):
+            raise Refused(409, f"{name} is the name of another file; choose a new uuid4")
+    finally:
+        arriving.close()
+    return JSONResponse({"url": f"{base_of(request)}assets/{name}"}, 201)
 
 
-async def _received(request: Request, part: Path, most_bytes: int) -> None:
-    """Write a body to a file as it comes."""
-    size, told = 0, request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most_bytes:
-        raise Refused(413, f"the file is larger than {most_bytes} bytes")
-    with storage_errors(part), part.open("wb") as stream:
-        async for piece in request.stream():
-            size += len(piece)
-            if size > most_bytes:
-                raise Refused(413, f"the file is larger than {most_bytes} bytes")
-            stream.write(piece)
-    if not size:
+async def _received(request: Request, arriving: Arriving, most_bytes: int, most_s: float) -> None:
+    """Write a body to disk as it comes, and no more of it than is allowed."""
+    try:
+        async with asyncio.timeout(most_s):
+            async for part in request.stream():
+                if arriving.size_bytes + len(part) > most_bytes:
+                    raise Refused(413, f"the body is larger than {most_bytes} bytes")
+                await asyncio.to_thread(arriving.write, part)
+    except TimeoutError:
+        raise Refused(400, "the body did not arrive in time") from None
+    if not arriving.size_bytes:
         raise Refused(400, "the file is empty")
 
 

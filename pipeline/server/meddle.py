@@ -23,6 +23,7 @@ _ROUTES = (
     ("status", "GET", re.compile(r"/v2/requests/([^/]+)/status")),
     ("result", "GET", re.compile(r"/v2/requests/([^/]+)")),
     ("upload", "POST", re.compile(r"/upload-asset")),
+    ("upload", "PUT", re.compile(r"/assets/[^/]+")),
     ("credits", "GET", re.compile(r"/v1/get-user-credits")),
     ("history", "GET", re.compile(r"/inference-request/request-history(?:/.*)?")),
     ("output", "GET", re.compile(r"/outputs/([^/]+)")),

@@ -30,6 +30,8 @@ class Limits:
     upload_bytes: int = 128 << 20
     """The JSON of an upload, base64 included."""
     upload_files: int = 10
+    asset_bytes: int = 512 << 20
+    """A file that is sent as it is."""
     fetch_bytes: int = 512 << 20
     """Each of the two files of a call."""
     fetch_s: float = 120

@@ -9,11 +9,13 @@ server/scratch/<id>/         a take in the making; swept at the start
 
 from __future__ import annotations
 
+import filecmp
 import json
 import mimetypes
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -21,16 +23,44 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from ..errors import PresetError
+from ..storage.sending import TYPES
 from ..store.atomic import publish, storage_errors, temporary_name, write_text
 from ..store.locks import Held, hold
 from .job import Job
 
 _NAME = re.compile(r"[0-9a-f-]{36}\.[a-z0-9]{1,5}")
-SUFFIXES = {"video/mp4": ".mp4", "video/quicktime": ".mov", "video/webm": ".webm", "audio/mpeg": ".mp3"}
-SUFFIXES |= {"audio/wav": ".wav", "audio/x-wav": ".wav", "audio/wave": ".wav", "audio/mp4": ".m4a"}
+_NONCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+SUFFIXES = {mime: suffix for suffix, mime in TYPES.items()} | {"audio/x-wav": ".wav", "audio/wave": ".wav"}
 
 
-_UPLOADED = frozenset({*SUFFIXES.values(), ".mkv", ".avi", ".aac", ".flac", ".ogg"})
+class Arriving:
+    """An upload on its way in, under a name that its sender chose."""
+
+    def __init__(self, place: Path) -> None:
+        self._place, self._part, self.size_bytes = place, temporary_name(place), 0
+        with storage_errors(place):
+            self._stream = self._part.open("xb")
+
+    def write(self, data: bytes) -> None:
+        """Add what came next."""
+        with storage_errors(self._place):
+            self._stream.write(data)
+        self.size_bytes += len(data)
+
+    def keep(self) -> bool:
+        """Give the file its name; False where that is the name of other content, which keeps it."""
+        with storage_errors(self._place):
+            self._stream.close()
+            if self._place.exists():
+                return filecmp.cmp(self._part, self._place, shallow=False)
+            publish(self._part, self._place)
+        return True
+
+    def close(self) -> None:
+        """Let go of it; what has no name by now is removed."""
+        with suppress(OSError):  # a full disk was told by the write
+            self._stream.close()
+        self._part.unlink(missing_ok=True)
 
 
 class Shelf:
@@ -103,17 +133,12 @@ class Shelf:
                 part.unlink(missing_ok=True)
         return place.name
 
-    def may_be_named(self, name: str) -> bool:
-        """Tell whether an upload may have this name."""
-        return bool(_NAME.fullmatch(name)) and f".{name.rpartition('.')[2]}" in _UPLOADED
-
-    def part_of(self, name: str) -> Path:
-        """Give a place for an upload that is under way."""
-        return temporary_name(self.root / "assets" / name)
-
-    def keep_part(self, part: Path, name: str) -> None:
-        """Give an upload that is whole its name."""
-        publish(part, self.root / "assets" / name)
+    def arriving(self, name: str) -> Arriving | None:
+        """Begin to keep an upload under a name that its sender chose; None where that is no uuid4 and media suffix."""
+        nonce, dot, ending = name.partition(".")
+        if not _NONCE.fullmatch(nonce) or dot + ending not in TYPES:
+            return None
+        return Arriving(self.root / "assets" / name)
 
     def served(self, folder: str, name: str) -> Path | None:
         """Find a file that is served, by its folder and name."""

@@ -31,6 +31,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 KEPT_IN: dict[str, tuple[str, ...]] = {
     "subprocess": ("pipeline/media/process.py",),
     "httpx": ("pipeline/storage/", "pipeline/providers/"),
+    "obstore": ("pipeline/storage/s3.py",),
     "yt_dlp": ("nodes/fetch.py",),
     "typer": ("pipeline/cli/",),
     "rich": ("pipeline/cli/",),
