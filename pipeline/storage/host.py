@@ -36,6 +36,10 @@ class Host:
         """Name the host without its key."""
         return f"Host({shown(self.base)!r})"
 
+    def hidden(self, text: str) -> str:
+        """Give a text without the key, should the host repeat it."""
+        return text.replace(self._key, "…") if self._key else text
+
     async def get(self, place: str, *, params: Mapping[str, str] | None = None, read_s: float = 60.0) -> Reply:
         """Ask for a path of this host, or for one of its addresses."""
         url = self._own(place)

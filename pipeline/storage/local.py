@@ -2,7 +2,7 @@
 
 Takes   a file.
 Gives   its address at the server, whose last part is the nonce.
-Raises  HostFailed.
+Raises  HostFailed; BadInput when it is too large.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import asyncio
 from pathlib import Path
 
 from ..errors import HostFailed
+from .address import shown
 from .contract import Progress, Stored
 from .host import Host
 from .pool import Reply
-from .sending import Sleep, pieces, size_of, type_of, with_tries
+from .said import last_part, readable
+from .sending import Sleep, check_size, pieces, size_of, type_of, with_tries
 
 READ_S = 120.0
+MOST_BYTES = 512 << 20
+"""What the server takes (pipeline/server/options.py)."""
 
 
 class LocalServerStorage:
@@ -32,6 +36,7 @@ class LocalServerStorage:
 
     async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
         """Send a file, streamed."""
+        check_size(path, self.name, MOST_BYTES)
         name = f"{nonce}{suffix}"
         headers = {"content-type": type_of(suffix), "content-length": str(size_of(path))}
 
@@ -39,10 +44,10 @@ class LocalServerStorage:
             body = pieces(path, progress)
             return await self._host.post(f"assets/{name}", body=body, headers=headers, read_s=READ_S, method="PUT")
 
-        reply = await with_tries(send, self.name, self._sleep)
-        address = reply.object().get("url")
-        if not isinstance(address, str) or not address.endswith(name):
-            raise HostFailed("the upload to the local server was answered without its address", billed=False)
+        reply = await with_tries(send, self.name, self._sleep, self._host.hidden)
+        address = readable(reply.object().get("url"), self.name)
+        if last_part(address) != name:
+            raise HostFailed(f"the upload to the local server was answered with {shown(address)}", billed=False)
         return Stored(address, name)
 
     async def delete(self, stored: Stored) -> None:

@@ -1,6 +1,8 @@
 """What all uploads share: types by suffix, files read piece by piece, and tries that may be made again.
 
 An upload is not paid, so, unlike a call of the model, it may be sent again after any failure.
+
+Raises  StorageFailed when a file cannot be read; BadInput when it is too large; HostFailed when it is not taken.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import IO
 
-from ..errors import HostFailed
-from .address import masked
+from ..errors import BadInput, HostFailed, StorageFailed
 from .contract import Progress
 from .pool import NotSent, Reply, Unanswered
+from .said import hint, told
 
 TYPES = {
     ".mp4": "video/mp4",
@@ -31,6 +34,7 @@ TYPES = {
 PIECE_BYTES = 3 << 18
 """A multiple of three, so that base64 can be written piece by piece."""
 WAITS_S = (1.0, 2.0, 4.0)
+"""Waits before the tries that follow the first one."""
 _AGAIN = frozenset({408, 425, 429})
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -42,17 +46,41 @@ def type_of(suffix: str) -> str:
 
 def size_of(path: Path) -> int:
     """Give how long a file is, in bytes."""
-    return path.stat().st_size
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def check_size(path: Path, storage: str, most_bytes: int | None) -> None:
+    """Refuse a file that a storage does not take, before any of it is sent.
+
+    Raises:
+        BadInput: it is too large.
+    """
+    size_bytes = size_of(path)
+    if most_bytes is not None and size_bytes > most_bytes:
+        raise BadInput(
+            f"a file of {size_bytes / 1e6:.1f} MB is not taken by storage {storage}, whose limit is "
+            f"{most_bytes / 1e6:g} MB; choose another storage, such as s3"
+        )
 
 
 async def pieces(path: Path, progress: Progress) -> AsyncIterator[bytes]:
-    """Read a file piece by piece, off the event loop; a 4 GB file takes no more memory than a small one."""
-    total, done = max(1, size_of(path)), 0
-    with path.open("rb") as stream:
-        while piece := await asyncio.to_thread(stream.read, PIECE_BYTES):
+    """Read a file piece by piece, off the event loop; a 4 GB file takes no more memory than a small one.
+
+    What `progress` raises ends it, and with it the upload.
+    """
+    total, done = size_of(path), 0
+    stream = await asyncio.to_thread(_opened, path)
+    try:
+        while done < total:
+            piece = await asyncio.to_thread(_read, stream, path, min(PIECE_BYTES, total - done))
             yield piece
             done += len(piece)
             progress(done / total)
+    finally:
+        stream.close()
 
 
 async def in_base64(path: Path, before: bytes, after: bytes, progress: Progress) -> AsyncIterator[bytes]:
@@ -68,8 +96,24 @@ def base64_bytes(size_bytes: int) -> int:
     return -(-size_bytes // 3) * 4
 
 
-async def with_tries(send: Callable[[], Awaitable[Reply]], storage: str, sleep: Sleep = asyncio.sleep) -> Reply:
+def as_it_is(text: str) -> str:
+    """Hide nothing in a text."""
+    return text
+
+
+async def with_tries(
+    send: Callable[[], Awaitable[Reply]],
+    storage: str,
+    sleep: Sleep = asyncio.sleep,
+    hidden: Callable[[str], str] = as_it_is,
+) -> Reply:
     """Send until it is taken: again after a failure that may pass, not after a refusal.
+
+    Args:
+        send: one try.
+        storage: its name, for messages.
+        sleep: waits so many seconds.
+        hidden: takes secrets out of what a host says.
 
     Raises:
         HostFailed: it was refused, or every try failed.
@@ -83,20 +127,39 @@ async def with_tries(send: Callable[[], Awaitable[Reply]], storage: str, sleep: 
         else:
             if reply.ok:
                 return reply
-            why = told(reply)
+            why = hidden(told(reply))
             if reply.status < 500 and reply.status not in _AGAIN:
-                raise HostFailed(f"the upload to {storage} was refused: {why}", billed=False)
+                raise HostFailed(f"the upload to {storage} was refused: {why}{hint(reply.status)}", billed=False)
         if wait_s is not None:
             await sleep(wait_s)
-    raise HostFailed(
+    raise failed_for_good(storage, why)
+
+
+def failed_for_good(storage: str, why: str) -> HostFailed:
+    """Give the error of an upload that no try has brought there."""
+    return HostFailed(
         f"the upload to {storage} failed {len(WAITS_S) + 1} times: {why}; nothing was paid, run again",
         retryable=True,
         billed=False,
     )
 
 
-def told(reply: Reply) -> str:
-    """Say what a refusal says."""
-    body = reply.object()
-    said = next((body[name] for name in ("error", "message", "detail") if isinstance(body.get(name), str)), "")
-    return f"{reply.status}{': ' + masked(' '.join(said.split()))[:200] if said else ''}"
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise _unread(path, error) from error
+
+
+def _read(stream: IO[bytes], path: Path, wanted_bytes: int) -> bytes:
+    try:
+        piece = stream.read(wanted_bytes)
+    except OSError as error:
+        raise _unread(path, error) from error
+    if len(piece) < wanted_bytes:
+        raise StorageFailed(f"{path} became shorter while it was sent; run again")
+    return piece
+
+
+def _unread(path: Path, error: OSError) -> StorageFailed:
+    return StorageFailed(f"{path} cannot be read for an upload: {error.strerror or error}")
