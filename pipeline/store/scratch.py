@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -27,10 +28,11 @@ class Scratch:
         self._root = root
         self._own: Path | None = None
         self._held: Held | None = None
+        self._begins = threading.Lock()
 
     def room(self) -> Path:
         """Make a folder for one call."""
-        with storage_errors(self._root):
+        with self._begins, storage_errors(self._root):
             if self._own is None or not self._own.is_dir():
                 self._root.mkdir(parents=True, exist_ok=True)
                 self._own = Path(tempfile.mkdtemp(dir=self._root))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,22 @@ def test_rooms_of_dead_processes_are_swept_and_those_of_the_living_stay(store):
 
     assert mine.exists()
     assert not dead.exists()
+
+
+def test_threads_that_want_rooms_at_once_share_one_folder(store):
+    """Else the second folder would be held by nobody who removes it in the end."""
+    start = threading.Barrier(8)
+
+    def want(_number):
+        start.wait()
+        return store.room_folder().parent
+
+    with ThreadPoolExecutor(8) as threads:
+        folders = set(threads.map(want, range(8)))
+
+    assert len(folders) == 1
+    store.close()
+    assert list((store.root / "scratch").iterdir()) == []
 
 
 def test_a_room_that_another_process_works_in_is_left_alone(store):
