@@ -57,7 +57,7 @@ def _words(reply: Reply) -> str:
     for found in (inner.get("message") if isinstance(inner, dict) else inner, body.get("message"), body.get("detail")):
         if isinstance(found, str) and found:
             return in_one_line(found)
-    if body:
+    if body or reply.kind == "application/json":
         return ""
     text = reply.body[:4000].decode("utf-8", "replace")
     said = _SAID.search(text)

@@ -19,7 +19,7 @@ from react1.pipeline.storage.s3 import S3Storage
 pytest.importorskip("moto", reason="the S3 server of the tests is not installed")
 pytest.importorskip("obstore", reason="the extra s3 is not installed")
 
-from bucket import Bucket, opened  # noqa: E402
+from bucket import Bucket, opened
 
 NONCE = "11111111-2222-4333-8444-555555555555"
 NOW = datetime.now(UTC)

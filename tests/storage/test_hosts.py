@@ -1,0 +1,375 @@
+"""Files on their way to Segmind, to sync.so and to the local server: exact bytes, tries, refusals, memory."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import server_client
+from memory import Growth, sparse
+from script import Script, page, sent, told
+
+from react1.pipeline.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.storage.contract import Stored
+from react1.pipeline.storage.host import Host
+from react1.pipeline.storage.local import LocalServerStorage
+from react1.pipeline.storage.pace import RateBudget
+from react1.pipeline.storage.pool import Pool
+from react1.pipeline.storage.segmind import SegmindStorage
+from react1.pipeline.storage.sync import SyncStorage
+
+KEY = "SG_secret0123456789"
+NONCE = "11111111-2222-4333-8444-555555555555"
+NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
+BASES = {
+    "segmind": "https://workflows-api.segmind.com",
+    "sync": "https://api.sync.so",
+    "local": "http://127.0.0.1:8791",
+}
+GIVEN = {
+    "segmind": lambda: told(file_urls=["https://f.example/a/b-c.mp4"]),
+    "sync": lambda: told(201, uploadUrl="https://bucket.example/k?X-Amz-Signature=s1gn", url="https://a.example/n.mp4"),
+    "local": lambda: told(201, url=f"http://127.0.0.1:8791/assets/{NONCE}.mp4"),
+}
+
+
+class Waits:
+    """A sleep that only notes."""
+
+    def __init__(self) -> None:
+        self.s: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.s.append(seconds)
+
+
+def storage_of(kind, pool, base="", waits=None, **more):
+    clock = Waits()
+    host = Host(base or BASES[kind], KEY, pool, RateBudget(60_000, now=lambda: sum(clock.s), sleep=clock))
+    waits = waits or Waits()
+    if kind == "sync":
+        return SyncStorage(host, pool, waits, now=lambda: NOW, **more)
+    return (SegmindStorage if kind == "segmind" else LocalServerStorage)(host, waits, **more)
+
+
+def put(kind, replies, path, progress=lambda _: None, waits=None, **more):
+    script = Script(list(replies))
+
+    async def run() -> Stored:
+        async with script.pool() as pool:
+            return await storage_of(kind, pool, waits=waits, **more).put(path, NONCE, path.suffix, progress)
+
+    try:
+        return asyncio.run(run()), script
+    finally:
+        script.done()
+
+
+def replies(kind, *first):
+    """A host that answers so at first, and then takes the file."""
+    return [*first, GIVEN[kind](), *([httpx.Response(200)] if kind == "sync" else [])]
+
+
+@pytest.fixture
+def film(tmp_path) -> Path:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(bytes(range(256)) * 7001 + b"!")
+    return path
+
+
+@pytest.mark.parametrize("rest", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [(".wav", "audio/wav"), (".mp4", "video/mp4"), (".mov", "video/quicktime"), (".m4a", "audio/mp4")],
+)
+def test_segmind_gets_one_data_url_that_holds_every_byte(tmp_path, suffix, kind, rest):
+    """Base64 in pieces is base64, whatever is left over of three bytes; the length is told beforehand."""
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(bytes(range(256)) * 9216 + b"x" * rest)  # three pieces
+
+    stored, script = put("segmind", [told(file_urls=["https://f.example/up/b-c.mp4?v=1"])], path)
+
+    (request,) = script.asked
+    head, _, data = sent(request)["data_urls"][0].partition(",")
+    assert head == f"data:{kind};base64"
+    assert base64.b64decode(data, validate=True) == path.read_bytes()
+    assert int(request.headers["content-length"]) == len(request.content)
+    assert "transfer-encoding" not in request.headers
+    assert (str(request.url), request.headers["x-api-key"]) == (f"{BASES['segmind']}/upload-asset", KEY)
+    assert stored == Stored("https://f.example/up/b-c.mp4?v=1", "b-c.mp4")
+
+
+def test_segmind_answers_in_either_of_two_shapes(film):
+    """`file_urls` or `urls`."""
+    assert put("segmind", [told(urls=["https://f.example/x.mp4"])], film)[0].name == "x.mp4"
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (told(links=["https://f.example/x.mp4"]), "neither file_urls nor urls, but links"),
+        (told(file_urls=[]), "neither file_urls nor urls, but file_urls"),
+        (told(file_urls=["/tmp/x.mp4"]), "answered with '/tmp/x.mp4' where an address is wanted"),
+        (told(file_urls=[None]), "answered with nothing where an address is wanted"),
+        (told(file_urls=["http://f.example/x.mp4"]), "gave http://f.example/x.mp4, which is not https"),
+        (told(file_urls=["https://f.example/"]), "names no file"),
+        (httpx.Response(200, json=["https://f.example/x.mp4"]), "no JSON object"),
+        (page(200, "<html>fine</html>"), "no JSON object"),
+        (httpx.Response(204), "no JSON object"),
+    ],
+    ids=lambda value: "" if isinstance(value, httpx.Response) else value,
+)
+def test_an_answer_of_another_shape_is_one_line_and_not_tried_again(film, reply, says):
+    """The file may be there, but nobody knows where."""
+    with pytest.raises(HostFailed) as caught:
+        put("segmind", [reply], film)
+
+    assert says in str(caught.value)
+    assert (caught.value.retryable, caught.value.billed) == (False, False)
+
+
+def test_sync_gets_the_bytes_without_the_key(film):
+    """It is asked for a place with the key; the place itself is signed, and another origin."""
+    stored, script = put("sync", replies("sync"), film)
+
+    ask, send = script.asked
+    assert (str(ask.url), ask.headers["x-api-key"]) == (f"{BASES['sync']}/v2/assets/upload", KEY)
+    assert sent(ask) == {"fileName": f"{NONCE}.mp4", "contentType": "video/mp4", "size": film.stat().st_size}
+    assert (send.method, str(send.url)) == ("PUT", "https://bucket.example/k?X-Amz-Signature=s1gn")
+    assert "x-api-key" not in send.headers
+    assert KEY not in str(send.headers.raw)
+    assert send.headers["content-type"] == "video/mp4"
+    assert int(send.headers["content-length"]) == film.stat().st_size
+    assert send.content == film.read_bytes()
+    assert stored == Stored("https://a.example/n.mp4", f"{NONCE}.mp4")
+
+
+@pytest.mark.parametrize(
+    ("more", "until"),
+    [
+        ({"expiresAt": "2026-11-25T12:00:00Z"}, NOW + timedelta(hours=2)),
+        ({"expiresAt": "2026-11-25T12:00:00"}, NOW + timedelta(hours=2)),
+        ({"expiresIn": 90}, NOW + timedelta(seconds=90)),
+        ({"expiresAt": "soon", "expiresIn": "?"}, None),
+        ({"expiresIn": 1e300}, None),
+    ],
+)
+def test_an_expiry_is_heeded_where_sync_tells_one(film, more, until):
+    """As a moment or in seconds."""
+    given = told(201, uploadUrl="https://bucket.example/k", url="https://a.example/n.mp4", **more)
+
+    assert put("sync", [given, httpx.Response(200)], film)[0].expires_at == until
+
+
+@pytest.mark.parametrize(
+    "given", [{"url": "https://a.example/n"}, {"uploadUrl": "http://b.example/k", "url": "https://a.example/n"}, {}]
+)
+def test_a_place_that_films_may_not_be_sent_to_is_not_used(film, given):
+    """Nothing is sent in the clear, and nothing to nowhere."""
+    with pytest.raises(HostFailed, match=r"where an address is wanted|which is not https"):
+        put("sync", [told(201, **given)], film)
+
+
+@pytest.mark.parametrize("kind", list(BASES))
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        page(500),
+        told(502),
+        told(429),
+        httpx.ConnectError("no route"),
+        httpx.ReadError("reset"),
+        httpx.ReadTimeout("slow"),
+    ],
+    ids=repr,
+)
+def test_a_failure_that_may_pass_is_tried_again(film, kind, wrong):
+    """The file is read anew, and sent whole."""
+    waits = Waits()
+
+    stored, script = put(kind, replies(kind, wrong), film, waits=waits)
+
+    assert waits.s == [1.0]
+    assert stored.address
+    assert film.read_bytes() in (script.asked[-1].content, base64.b64decode(_data(script.asked[-1])))
+
+
+def test_the_bytes_alone_are_sent_again_where_sync_has_given_a_place(film):
+    """One place, two tries."""
+    script = put("sync", [GIVEN["sync"](), page(503), httpx.Response(200)], film)[1]
+
+    assert [request.method for request in script.asked] == ["POST", "PUT", "PUT"]
+    assert script.asked[1].content == script.asked[2].content == film.read_bytes()
+
+
+@pytest.mark.parametrize("kind", list(BASES))
+def test_after_four_tries_it_is_given_up(film, kind):
+    """The host's own words are told, the secrets in them are not."""
+    waits = Waits()
+    words = f"no {KEY} at https://u:p@h.example/x?X-Amz-Signature=s1gn"
+
+    with pytest.raises(HostFailed) as caught:
+        put(kind, [told(500, error=words)] * 4, film, waits=waits)
+
+    assert waits.s == [1.0, 2.0, 4.0]
+    assert str(caught.value).startswith(f"the upload to {kind} failed 4 times: 500: no … at https://h.example/x?")
+    assert "s1gn" not in str(caught.value)
+    assert "u:p" not in str(caught.value)
+    assert (caught.value.retryable, caught.value.billed) == (True, False)
+
+
+@pytest.mark.parametrize("kind", list(BASES))
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (told(401, error=f"bad {KEY}"), "refused: 401: bad …; check the key"),
+        (told(400, error={"message": "a\nb"}), "refused: 400: a b"),
+        (told(413), "refused: 413; choose another storage, such as s3"),
+        (page(403), "refused: 403: 403 Oops; the key does not allow it"),
+        (httpx.Response(404), "refused: 404"),
+        (httpx.Response(307, headers={"location": "https://other.example/"}), "refused: 307"),
+    ],
+    ids=lambda value: "" if isinstance(value, httpx.Response) else value,
+)
+def test_a_refusal_is_told_at_once(film, kind, reply, says):
+    """A redirect is one too: the file goes nowhere else."""
+    waits = Waits()
+
+    with pytest.raises(HostFailed) as caught:
+        put(kind, [reply], film, waits=waits)
+
+    assert says in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert (waits.s, caught.value.retryable, caught.value.billed) == ([], False, False)
+
+
+def test_an_expired_place_is_told_in_the_words_of_its_page(film):
+    """S3 answers with XML."""
+    answer = httpx.Response(403, text="<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")
+
+    with pytest.raises(HostFailed, match="refused: 403: Request has expired; the key does not allow it, or"):
+        put("sync", [GIVEN["sync"](), answer], film)
+
+
+@pytest.mark.parametrize("kind", list(BASES))
+def test_progress_goes_up_to_one_and_what_it_raises_stops_the_upload(film, kind):
+    """It is asked at every piece."""
+    shares: list[float] = []
+    put(kind, replies(kind), film, shares.append)
+
+    def stop(_share: float) -> None:
+        raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        put(kind, [GIVEN["sync"]()] if kind == "sync" else [], film, stop)
+
+    assert (shares, shares[-1], len(shares)) == (sorted(shares), 1.0, 3)
+
+
+@pytest.mark.parametrize("kind", ["segmind", "sync"])
+def test_a_file_beyond_the_limit_is_refused_before_anything_is_sent(film, kind):
+    """No limit is documented, so there is none by default."""
+    with pytest.raises(BadInput, match=f"1.8 MB is not taken by storage {kind}, whose limit is 1 MB; choose another"):
+        put(kind, [], film, most_bytes=1_000_000)
+
+
+def test_the_local_server_takes_half_a_gigabyte(tmp_path):
+    """As its own limit says."""
+    with pytest.raises(BadInput, match="storage local, whose limit is 536.871 MB"):
+        put("local", [], sparse(tmp_path / "large.mp4", (512 << 20) + 1))
+
+
+def test_a_file_that_goes_away_or_shrinks_is_told(film):
+    """And is not tried again."""
+
+    def shorten(_share: float) -> None:
+        film.write_bytes(b"short")
+
+    with pytest.raises(StorageFailed, match="became shorter while it was sent"):
+        put("segmind", [], film, shorten)
+    film.unlink()
+    with pytest.raises(StorageFailed, match="cannot be read for an upload: No such file"):
+        put("segmind", [], film)
+
+
+@pytest.mark.parametrize("kind", list(BASES))
+def test_a_large_film_needs_little_memory(tmp_path, kind):
+    """A few pieces of 300 MB."""
+    film, growth = sparse(tmp_path / "large.mp4", 300 << 20), Growth()
+    sizes: list[int] = []
+
+    async def swallow(request: httpx.Request) -> httpx.Response:
+        sizes.append(sum([len(piece) async for piece in request.stream]))
+        return GIVEN[kind]() if request.method == "POST" or kind == "local" else httpx.Response(200)
+
+    async def run() -> None:
+        async with Pool(_Streaming(swallow)) as pool:
+            await storage_of(kind, pool).put(film, NONCE, ".mp4", growth)
+
+    asyncio.run(run())
+
+    assert sizes[-1] >= 300 << 20
+    assert growth.looks == 400
+    assert growth.most_bytes < 40 << 20
+
+
+class _Streaming(httpx.AsyncBaseTransport):
+    """A transport whose handler reads the body itself, and need not hold it."""
+
+    def __init__(self, handler) -> None:
+        self._handle = handler
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._handle(request)
+
+
+def _data(request: httpx.Request) -> str:
+    """The base64 of a data URL, where the request is one."""
+    try:
+        return json.loads(request.content)["data_urls"][0].partition(",")[2]
+    except (ValueError, KeyError):
+        return ""
+
+
+@asynccontextmanager
+async def at(kind, server):
+    async with Pool() as pool:
+        yield storage_of(kind, pool, server.address)
+
+
+@pytest.mark.parametrize("kind", ["segmind", "local"])
+@pytest.mark.parametrize("wrong", ["status", "reset", "after"])
+def test_the_local_server_takes_the_file_whatever_goes_wrong_first(tmp_path, film, kind, wrong):
+    """Over real sockets; a reset after the work leaves a file that the second try finds, or doubles."""
+    fault = {"route": "upload", "call": 1, "do": "status", "status": 500}
+    if wrong != "status":
+        fault = {"route": "upload", "call": 1, "do": "reset", "when": "after" if wrong == "after" else "before"}
+
+    async def run(server) -> Stored:
+        async with at(kind, server) as there:
+            return await there.put(film, NONCE, ".mp4", lambda _: None)
+
+    with server_client.opened(tmp_path / "home", {"faults": [fault]}) as server:
+        stored = asyncio.run(run(server))
+        got = server.get(stored.address, headers={"x-api-key": ""})
+
+    assert got.content == film.read_bytes()
+    assert stored.address.endswith(f"/assets/{stored.name}")
+    assert (stored.name == f"{NONCE}.mp4") == (kind == "local")
+
+
+def test_a_key_that_the_local_server_does_not_take_is_told(tmp_path, film):
+    """Though the file was still on its way."""
+
+    async def run(server) -> None:
+        async with at("local", server) as there:
+            await there.put(film, NONCE, ".mp4", lambda _: None)
+
+    with server_client.opened(tmp_path / "home", key="another") as server, pytest.raises(HostFailed, match="401"):
+        asyncio.run(run(server))
