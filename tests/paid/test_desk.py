@@ -312,7 +312,9 @@ def test_what_is_paid_for_already_is_not_on_the_bill(open_counter):
     bills = []
 
     counter.make(
-        counter.ask(prompt="sad"), counter.ask(prompt="angry", name="s02"), terms=Terms(ask=lambda b: not bills.append(b))
+        counter.ask(prompt="sad"),
+        counter.ask(prompt="angry", name="s02"),
+        terms=Terms(ask=lambda b: not bills.append(b)),
     )
 
     assert bills[0].new_usd == pytest.approx(COST_USD)

@@ -42,7 +42,9 @@ class Counter:
         self.said: list[str] = []
 
     def ask(self, version: str = "v2", name: str = "s01", **choices) -> Ask:
-        upload = Upload(segment=self.segment.model_copy(update={"name": name}), video_url="store:v", audio_url="store:a")
+        upload = Upload(
+            segment=self.segment.model_copy(update={"name": name}), video_url="store:v", audio_url="store:a"
+        )
         return Ask(upload, choices, segmind(self.environ, version), deadline_s=60)
 
     def make(self, *asks: Ask, terms: Terms | None = None, stop: bool = True):

@@ -1,0 +1,326 @@
+"""The shipped presets run unchanged with `--provider segmind`, against the local server with the real engine."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+import wave
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from server_client import opened
+
+from react1.pipeline.api import run
+from react1.pipeline.errors import BadInput, OverBudget, PresetError
+from react1.pipeline.ledger.book import Ledger
+from react1.pipeline.server.making import by_copying, in_a_process
+from react1.pipeline.server.shelf import Shelf
+
+KEY = "SG_secret0123456789abcdef"
+SPAN = "0.6-1.4"
+FIRST, LAST = 15, 35
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    folder = tmp_path_factory.mktemp("hosted")
+    with opened(folder, make=in_a_process, key=KEY) as client:
+        client.folder = folder
+        yield client
+
+
+@pytest.fixture
+def rehearsed(server, monkeypatch):
+    """The environment of a rehearsal."""
+    monkeypatch.setenv("REACT1_SEGMIND_URL", server.address)
+    monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+    return server
+
+
+@pytest.fixture
+def copying(tmp_path, monkeypatch):
+    """A rehearsal without an engine, with faults."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+
+        def begin(*faults):
+            plan = {"engine": "copy", "faults": list(faults)}
+            client = stack.enter_context(opened(tmp_path / "srv", plan, make=by_copying, key=KEY))
+            monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
+            monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+            return client
+
+        yield begin
+
+
+def _frames(path):
+    with av.open(str(path)) as film:
+        return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(np.int16)
+
+
+def _changed(before, after):
+    return [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if np.abs(a - b).max() > 40]
+
+
+def _jobs(folder):
+    return sorted(Shelf(folder).jobs(), key=lambda job: job.created_s)
+
+
+@pytest.mark.parametrize("preset", ["emotion-edit", "lips-only"])
+def test_a_preset_changes_the_span_by_the_host(preset, rehearsed, talking_clip, tmp_path):
+    """Same frames, same sound; the request stands at the server; the cost in the result is the host's."""
+    out, before = tmp_path / "film.mp4", len(_jobs(rehearsed.folder))
+
+    result = run(
+        preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=tmp_path / "home",
+        provider="segmind", yes=True,
+    )  # fmt: skip
+
+    changed = _changed(_frames(talking_clip), _frames(out))
+    (job,) = _jobs(rehearsed.folder)[before:]
+    (segment,) = result.segments
+    assert (segment.provider, segment.request_id, segment.status) == ("segmind", job.id, "done")
+    assert result.cost_usd == segment.cost_usd == job.cost_usd > 0
+    assert result.checks["frames_equal"] is True
+    assert changed
+    assert changed[0] >= FIRST
+    assert changed[-1] < LAST
+    assert job.sent["prompt"] == "surprised"
+    assert "not React-1" in " ".join(result.said)
+
+
+def test_adr_replace_sends_the_new_line(rehearsed, talking_clip, tmp_path):
+    """The host hears it; the film plays it."""
+    line, out = tmp_path / "line.wav", tmp_path / "film.mp4"
+    samples = (np.sin(2 * np.pi * 1000 * np.arange(int(0.8 * 48000)) / 48000) * 12000).astype("<i2")
+    with wave.open(str(line), "wb") as sound:
+        sound.setparams((1, 2, 48000, 0, "NONE", ""))
+        sound.writeframes(samples.tobytes())
+    edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
+
+    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=tmp_path / "home", provider="segmind", yes=True)
+
+    sent = _jobs(rehearsed.folder)[-1].sent
+    assert sent["sync_mode"] == "silence"
+    voice = rehearsed.get(sent["audio_url"]).content
+    (tmp_path / "heard.wav").write_bytes(voice)
+    with wave.open(str(tmp_path / "heard.wav")) as heard:
+        told = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
+    middle = told[len(told) // 2 - 4800 : len(told) // 2 + 4800].astype(float)
+    power = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
+    assert power[195:206].sum() / power.sum() > 0.8
+    assert len(_frames(out)) == len(_frames(talking_clip))
+
+
+def test_from_web_reads_an_address_and_sends_the_segment_alone(rehearsed, talking_clip, tmp_path):
+    """The host never hears where the film is."""
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(talking_clip.parent))
+    handler.log_message = lambda *_: None
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{web.server_port}/{talking_clip.name}"
+        out = tmp_path / "film.mp4"
+        run(
+            "from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=tmp_path / "home",
+            provider="segmind", yes=True,
+        )  # fmt: skip
+        web.shutdown()
+
+    sent = _jobs(rehearsed.folder)[-1].sent
+    assert str(web.server_port) not in json.dumps(sent)
+    assert _changed(_frames(talking_clip), _frames(out))
+
+
+def test_preview_is_always_local(rehearsed, talking_clip, tmp_path):
+    """Whatever keys are set; asking it for a host is refused before anything runs."""
+    told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    before = len(_jobs(rehearsed.folder))
+
+    result = run("preview", **told)
+    with pytest.raises(PresetError, match="always uses 'local'"):
+        run("preview", provider="segmind", yes=True, **told)
+
+    assert [segment.provider for segment in result.segments] == ["local"]
+    assert len(_jobs(rehearsed.folder)) == before
+
+
+def test_prepare_sends_nothing(rehearsed, talking_clip, tmp_path):
+    """Whatever provider is named, it has no step that pays."""
+    before = len(_jobs(rehearsed.folder))
+
+    run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "segments", home=tmp_path / "home")
+
+    assert len(_jobs(rehearsed.folder)) == before
+
+
+def test_a_local_take_is_not_taken_for_the_hosts_nor_one_hosts_for_anothers(
+    copying, talking_clip, tmp_path, monkeypatch
+):
+    """A rehearsal must never stand in for the model."""
+    copying()
+    told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
+    run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **told)
+    first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **told)
+    with opened(tmp_path / "other", {"engine": "copy"}, make=by_copying) as other:
+        monkeypatch.setenv("REACT1_SEGMIND_URL", other.address)
+        second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **told)
+
+    assert (first.segments[0].reused, second.segments[0].reused) == (False, False)
+    assert first.segments[0].request_id != second.segments[0].request_id
+    assert len(list(Ledger(tmp_path / "home").all())) == 2
+
+
+def test_a_segment_that_fails_keeps_its_footage_where_the_job_says_so(copying, talking_clip, tmp_path):
+    """Exit 6; the other segment is changed; both the page and the object mark it."""
+    copying(
+        {"route": "submit", "do": "fail", "error": "content blocked", "call": [1]},
+        {"route": "submit", "do": "take", "take": {"colour_shift": 0}},
+    )
+    job = tmp_path / "job.yaml"
+    job.write_text(
+        f"preset: emotion-edit\nsource: {talking_clip}\nout: {tmp_path / 'film.mp4'}\non_failure: keep-original\n"
+        "edits:\n  - {in: 10f, out: 20f, prompt: sad}\n"
+    )
+
+    result = run(job, home=tmp_path / "home", provider="segmind", yes=True)
+
+    (segment,) = result.segments
+    assert (result.exit_status, segment.status, segment.cost_usd) == (6, "original", 0.0)
+    assert _changed(_frames(talking_clip), _frames(tmp_path / "film.mp4")) == []
+    page = result.report.read_text()
+    assert "content blocked" in page
+    assert "content blocked" in " ".join(result.said)
+
+
+def test_nothing_is_sent_where_the_plan_of_a_run_is_wrong(copying, talking_clip, tmp_path, monkeypatch):
+    """No key, a wrong version, a storage that sends nothing: before anything runs."""
+    client = copying()
+    told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    with pytest.raises(OverBudget, match="--yes"):
+        run("emotion-edit", provider="segmind", **told)
+    with pytest.raises(OverBudget, match="budget"):
+        run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **told)
+    silent = tmp_path / "silent.yaml"
+    silent.write_text(_with_upload("upload: {storage: none}"))
+    with pytest.raises(PresetError, match="storage none sends nothing"):
+        run(silent, provider="segmind", yes=True, **told)
+    monkeypatch.delenv("SEGMIND_API_KEY")
+    with pytest.raises(PresetError, match="SEGMIND_API_KEY"):
+        run("emotion-edit", provider="segmind", yes=True, **told)
+
+    assert _jobs(tmp_path / "srv") == []
+    assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
+    headers = {"x-api-key": KEY}
+    assert client.get("/v1/get-user-credits", headers=headers).json()["credits"] == 10_000
+
+
+def _with_upload(upload):
+    steps = ["fetch: {uri: $source}", "trim: {edits: $edits}", "transcode:", "normalize_audio:", upload, "react1:"]
+    lines = "".join(f"  - {step}\n" for step in [*steps, "conform:", "splice: {out: $out}"])
+    return (
+        "name: silent\ninputs:\n  source: {kind: media}\n  edits: {kind: edits}\n  out: {kind: path}\nsteps:\n" + lines
+    )
+
+
+def test_a_face_is_looked_for_before_anything_is_paid(copying, tmp_path):
+    """A span without one is refused, and nothing reaches the host."""
+    from made import make_clip
+
+    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    copying()
+    clip = make_clip(tmp_path / "clip.mp4", frames=25, size=(320, 240))
+
+    with pytest.raises(BadInput, match="no face"):
+        run(
+            "emotion-edit", source=clip, edits=["5f-20f:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",
+            provider="segmind", yes=True,
+        )  # fmt: skip
+    assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
+
+
+def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
+    """Not in a file, a log at debug level, a page or a message; whole run, failed run, plan, jobs, doctor."""
+    client = copying(
+        {"route": "status", "do": "status", "status": 500, "error": f"bad key {KEY}", "call": 1},
+        {"route": "submit", "do": "status", "status": 403, "error": f"no rights for {KEY}", "call": 2},
+        {"route": "upload", "do": "status", "status": 500, "error": f"key {KEY}", "call": 1},
+    )
+    home, film = tmp_path / "home", tmp_path / "film.mp4"
+    script = tmp_path / "debugging.py"
+    script.write_text(
+        "import logging, sys\nlogging.basicConfig(level=logging.DEBUG, filename=sys.argv[1])\n"
+        "for name in ('httpx', 'httpcore', 'asyncio', 'react1'):\n"
+        "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
+        "from react1.pipeline.cli import main\n"
+        "import react1.pipeline.storage.pool, react1.pipeline.storage.download\n"
+        "for name in ('httpx', 'httpcore'):\n"
+        "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
+        "sys.argv = ['react1', *sys.argv[2:]]\nsys.exit(main())\n"
+    )
+    said = []
+
+    def react1(*words):
+        ran = subprocess.run(
+            [sys.executable, str(script), str(tmp_path / "debug.log"), *words],
+            capture_output=True, text=True, env={**os.environ, "REACT1_HOME": str(home), "REACT1_DEBUG": "1"},
+        )  # fmt: skip
+        said.append(ran.stdout + ran.stderr)
+        return ran
+
+    job = ["emotion-edit", "--set", f"source={talking_clip}", "--out", str(film), "--provider", "segmind"]
+    assert react1("plan", *job, "--edit", f"{SPAN}:happy").returncode == 0
+    done = react1("run", *job, "--edit", f"{SPAN}:happy", "--yes")
+    assert done.returncode == 0, done.stderr
+    failed = react1("run", *job, "--edit", f"{SPAN}:sad", "--yes")
+    assert failed.returncode == 4
+    assert "no rights for …" in failed.stderr
+    for words in (["jobs"], ["jobs", "--json"], ["doctor"], ["runs"], ["show", "2"]):
+        react1(*words)
+
+    logged = (tmp_path / "debug.log").read_text(errors="replace")
+    assert "send_request_headers" in logged, "the log holds nothing of the wire, so it proves nothing"
+    assert KEY not in logged
+    assert not any(KEY in text for text in said)
+    with_key = [
+        path
+        for root in (home, tmp_path)
+        for path in Path(root).rglob("*")
+        if path.is_file() and KEY.encode() in path.read_bytes()
+    ]
+    assert with_key == []
+    assert client.address
+
+
+def test_takes_are_fetched_without_the_key(copying, talking_clip, tmp_path, monkeypatch):
+    """What a host hands out is public; only its own calls carry the key."""
+    seen = []
+    from react1.pipeline.server.meddle import Meddler
+
+    real = Meddler.__call__
+
+    async def listening(self, scope, receive, send):
+        if scope["type"] == "http":
+            headers = dict(scope["headers"])
+            seen.append((scope["method"], scope["path"].split("/")[1], headers.get(b"x-api-key", b"").decode()))
+        await real(self, scope, receive, send)
+
+    monkeypatch.setattr(Meddler, "__call__", listening)
+    copying()
+    run(
+        "emotion-edit", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",
+        provider="segmind", yes=True,
+    )  # fmt: skip
+
+    assert {key for _, place, key in seen if place == "outputs"} == {""}
+    assert {key for method, place, key in seen if place == "v2" or method == "PUT"} == {KEY}
+    assert logging.getLogger("httpcore").level >= logging.WARNING
