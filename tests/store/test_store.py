@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -119,20 +120,26 @@ def test_rooms_of_dead_processes_are_swept_and_those_of_the_living_stay(store):
     assert not dead.exists()
 
 
-def test_threads_that_want_rooms_at_once_share_one_folder(store):
+def test_threads_that_want_rooms_at_once_share_one_folder(store, monkeypatch):
     """Else the second folder would be held by nobody who removes it in the end."""
-    start = threading.Barrier(8)
+    real, beginners, met = tempfile.mkdtemp, [], threading.Event()
 
-    def want(_number):
-        start.wait()
-        return store.room_folder().parent
+    def both(dir):
+        beginners.append(dir)
+        if len(beginners) == 1:
+            other = threads.submit(store.room_folder)
+            met.wait(0.2)  # so long the other one has, to get here as well
+            others.append(other)
+        else:
+            met.set()
+        return real(dir=dir)
 
-    with ThreadPoolExecutor(8) as threads:
-        folders = set(threads.map(want, range(8)))
+    others = []
+    monkeypatch.setattr(tempfile, "mkdtemp", both)
+    with ThreadPoolExecutor(1) as threads:
+        mine = store.room_folder()
 
-    assert len(folders) == 1
-    store.close()
-    assert list((store.root / "scratch").iterdir()) == []
+    assert others[0].result().parent == mine.parent
 
 
 def test_a_room_that_another_process_works_in_is_left_alone(store):
