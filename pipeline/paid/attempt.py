@@ -32,6 +32,8 @@ from .tools import Tools
 
 MOST_REFUSALS = 40
 """Answers of «not now» to a submit, before it is given up."""
+MOST_SENT = 3
+"""Calls of one run that get no answer and that the host's history then does not list, before it is given up."""
 
 
 class Attempt:
@@ -56,9 +58,12 @@ class Attempt:
         return take_of(self._ask, entry, done, media, new=new)
 
     async def _ended(self, entry: Entry | None) -> Entry:
+        sent = 0
         while True:
             if entry is None or entry.state in ("failed", "void"):
-                entry = await self._sent(entry)
+                if entry is not None and sent == MOST_SENT:
+                    raise _unheard(entry)
+                entry, sent = await self._sent(entry), sent + 1
             if entry.state in ("intended", "unknown"):
                 entry = await self._settled(entry)
             if entry.state == "accepted":
@@ -139,11 +144,11 @@ class Attempt:
         return await self._tools.add(entry, "done", note)
 
     async def _brought(self, found: Done) -> File:
-        reach = self._tools.line.settings.reach
+        client = self._tools.line.fetching
         if found.file is not None:
             brought: Path = found.file
             return await self._tools.in_room(lambda room: keep_brought(room, brought, found.request_id))
-        return await self._tools.in_room(lambda room: fetch(room, found.output, reach, found.request_id))
+        return await self._tools.in_room(lambda room: fetch(room, found.output, client, found.request_id))
 
     async def _present(self, entry: Entry) -> Entry:
         """Make sure that a take that is paid for is still here; else fetch it once more."""
@@ -165,6 +170,15 @@ class Attempt:
 
     async def _latest(self) -> Entry | None:
         return await asyncio.to_thread(self._tools.ledger.latest, self._ask.call)
+
+
+def _unheard(entry: Entry) -> HostFailed:
+    return HostFailed(
+        f"job {entry.id}: the host has answered none of {MOST_SENT} calls, and its history lists none of them; "
+        "it is not sent again in this run: look at the host, then run again",
+        retryable=True,
+        billed=False,
+    )
 
 
 def _failure(entry: Entry, failed: notes.Failed) -> HostFailed:

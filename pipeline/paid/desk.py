@@ -31,7 +31,7 @@ from .take import Made
 from .tools import Tools
 from .uploads import Uploads
 
-FETCHES = 12
+FETCHES = 6
 """Takes that are fetched at the same time."""
 HELD_BY_OTHERS_S = 1.0
 """How often to see whether another process has let go of a call."""
@@ -82,6 +82,8 @@ class Desk:
             with suppress(HostFailed):
                 for line in await uploads.clear(in_use.__contains__):
                     self._say(line)
+        for line in self._lines.values():
+            await asyncio.to_thread(line.fetching.close)
         await self._stack.aclose()
         await asyncio.to_thread(self._threads.shutdown)
 

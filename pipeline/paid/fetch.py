@@ -19,7 +19,7 @@ from ..kinds import Media
 from ..media.probe import probe, require_video
 from ..media.transcode import length_s
 from ..node import Room
-from ..storage.download import download
+from ..storage.download import DownloadClient, download
 from ..storage.guarded import Reach, open_guarded_client
 from .ask import Ask
 
@@ -30,21 +30,25 @@ VOICE_HZ = 48_000
 _HINT = "set REACT1_ALLOW_PRIVATE=1 if the host is your own"
 
 
-def fetch(room: Room, address: str, reach: Reach, request_id: str) -> File:
+def open_fetching(reach: Reach) -> DownloadClient:
+    """Open a client that all takes of a host are fetched with: by https, from where takes may come."""
+    return open_guarded_client(reach, https_only=True, hint=_HINT)
+
+
+def fetch(room: Room, address: str, client: DownloadClient, request_id: str) -> File:
     """Download a take and keep it."""
     why = ""
-    with open_guarded_client(reach, https_only=True, hint=_HINT) as client:
-        for _ in range(TRIES):
-            made = room.new("take.mp4")
-            try:
-                download(address, made, max_bytes=MOST_BYTES, progress=room.progress, client=client)
-            except (BadInput, HostFailed) as error:
-                told = f"job {request_id} is finished and paid for, but its take cannot be fetched: {error.message}"
-                raise HostFailed(told, request_id=request_id, retryable=True, billed=True) from error
-            why = damage(made)
-            if not why:
-                return room.keep(made)
-            made.unlink(missing_ok=True)
+    for _ in range(TRIES):
+        made = room.new("take.mp4")
+        try:
+            download(address, made, max_bytes=MOST_BYTES, progress=room.progress, client=client)
+        except (BadInput, HostFailed) as error:
+            told = f"job {request_id} is finished and paid for, but its take cannot be fetched: {error.message}"
+            raise HostFailed(told, request_id=request_id, retryable=True, billed=True) from error
+        why = damage(made)
+        if not why:
+            return room.keep(made)
+        made.unlink(missing_ok=True)
     raise HostFailed(
         f"job {request_id} is finished and paid for, but its take cannot be used: {why}; run again to fetch it anew",
         request_id=request_id,
@@ -71,6 +75,7 @@ def damage(path: Path) -> str:
             if not container.streams.video:
                 return "it has no picture"
             promised = container.streams.video[0].frames
+            container.streams.video[0].codec_context.thread_count = 1  # many takes are decoded side by side
             for packet in container.demux(container.streams.video[0]):
                 count += len(packet.decode())
     except (av.FFmpegError, OSError) as error:

@@ -12,10 +12,12 @@ from ..providers.contract import Client
 from ..providers.hosts import HostedProvider, HostSettings, segmind, sync
 from ..storage.choose import storage_name
 from ..storage.contract import Storage
+from ..storage.download import DownloadClient
 from ..storage.host import Host
 from ..storage.pace import RateBudget
 from ..storage.pool import Pool
 from .ask import Clock
+from .fetch import open_fetching
 from .turns import Turns
 from .uploads import Uploads
 
@@ -30,12 +32,14 @@ class Line:
     client: Client
     turns: Turns
     settings: HostSettings
+    fetching: DownloadClient
+    """For takes; it knows no key."""
 
 
 def open_line(provider: HostedProvider, pool: Pool, ledger: Ledger, clock: Clock) -> Line:
     """Connect to a host."""
     turns = Turns(ledger, provider.name, provider.limits.at_once, clock)
-    return Line(provider.connect(pool), turns, provider.settings)
+    return Line(provider.connect(pool), turns, provider.settings, open_fetching(provider.settings.reach))
 
 
 def open_uploads(
@@ -43,7 +47,8 @@ def open_uploads(
 ) -> Uploads:
     """Give the place where files go that a host is to read."""
     storage = open_storage(asked, settings, pool, lifetime_s)
-    where = f"{settings.upload or settings.base} {os.environ.get('REACT1_S3_URL', '')}"
+    bucket = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL", "REACT1_S3_URL")]
+    where = " ".join([settings.upload or settings.base, *bucket])
     return Uploads(home, storage, where=where, now=clock.now, margin_s=lifetime_s + MARGIN_S, keep=keep)
 
 

@@ -28,6 +28,8 @@ from .answer import Answer, PageInstead, check_head, read_answer, refused
 __all__ = ["Download", "PageInstead", "download", "open_client"]
 
 MAX_REDIRECTS = 10
+DownloadClient = httpx.Client
+"""An open client; it may be used by several threads."""
 TIMEOUT = httpx.Timeout(20.0, connect=15.0)
 """Seconds; the read limit is for each piece, not for the whole."""
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)

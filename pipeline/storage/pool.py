@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 
 MOST_BODY_BYTES = 4 << 20
-AT_ONCE = 40
+AT_ONCE = 20
 """Requests under way at the same time."""
 KEPT_S = 20.0
 """How long an idle connection is kept: shorter than servers do, so that none closes as a request is sent."""

@@ -16,7 +16,7 @@ from react1.pipeline.ledger.byhand import settle_anew
 from react1.pipeline.paid import desk as paid_desk
 from react1.pipeline.paid.bill import Terms
 from react1.pipeline.paid.desk import Desk
-from react1.pipeline.paid.fetch import damage, fetch
+from react1.pipeline.paid.fetch import damage, fetch, open_fetching
 from react1.pipeline.server.making import by_copying
 from react1.pipeline.server.shelf import Shelf
 from react1.pipeline.storage.guarded import Reach
@@ -376,8 +376,8 @@ def test_a_run_that_is_stopped_while_a_call_is_on_the_wire_hears_its_answer(open
 )
 def test_a_take_is_fetched_only_from_where_it_may_come(room, address, reach, says):
     """Whatever address the host names; what is paid for stays open."""
-    with pytest.raises(HostFailed, match=says) as caught:
-        fetch(room, address, reach, "r1")
+    with open_fetching(reach) as client, pytest.raises(HostFailed, match=says) as caught:
+        fetch(room, address, client, "r1")
 
     assert caught.value.billed
 
