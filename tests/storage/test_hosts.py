@@ -281,7 +281,7 @@ def test_a_file_beyond_the_limit_is_refused_before_anything_is_sent(film, kind):
 
 def test_the_local_server_takes_half_a_gigabyte(tmp_path):
     """As its own limit says."""
-    with pytest.raises(BadInput, match="storage local, whose limit is 536.871 MB"):
+    with pytest.raises(BadInput, match=r"storage local, whose limit is 536\.871 MB"):
         put("local", [], sparse(tmp_path / "large.mp4", (512 << 20) + 1))
 
 
