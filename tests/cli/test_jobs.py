@@ -1,0 +1,184 @@
+"""`react1 jobs`, the bill on a terminal, and the plan of a paid run, by the real command."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from server_client import opened
+
+from react1.pipeline.ledger.book import Ledger
+from react1.pipeline.ledger.entry import Call, Intended, Unknown
+from react1.pipeline.server.making import by_copying
+from react1.pipeline.server.shelf import Shelf
+
+KEY = "SG_secret0123456789"
+NOW = "2026-11-25T10:00:00.000+00:00"
+CALL = Call(provider="segmind", host="https://api.segmind.com", parameters={"prompt": "sad"}, video="v" * 64, audio="")
+
+
+@pytest.fixture
+def react1(tmp_path):
+    """Run the command in a home of its own."""
+    environ = {**os.environ, "REACT1_HOME": str(tmp_path / "home"), "SEGMIND_API_KEY": KEY}
+
+    def run(*words, **more):
+        argv = [sys.executable, "-m", "react1", *map(str, words)]
+        return subprocess.run(argv, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, **more)
+
+    run.environ = environ
+    return run
+
+
+@pytest.fixture
+def host(tmp_path, react1):
+    """A rehearsal without an engine."""
+    with contextlib.ExitStack() as stack:
+
+        def begin(*faults):
+            plan = {"engine": "copy", "faults": list(faults)}
+            client = stack.enter_context(opened(tmp_path / "srv", plan, make=by_copying, key=KEY))
+            react1.environ["REACT1_SEGMIND_URL"] = client.address
+            return client
+
+        yield begin
+
+
+def words(clip, tmp_path, *edits):
+    edits = [word for edit in edits for word in ("--edit", edit)]
+    out = str(tmp_path / "f.mp4")
+    return ["emotion-edit", "--set", f"source={clip}", "--out", out, "--provider", "segmind", *edits]
+
+
+def unknown(tmp_path):
+    ledger = Ledger(tmp_path / "home")
+    told = Intended(
+        at=NOW, call=CALL, nonce="n", video_name="n.mp4", video_url="https://f.example/n.mp4?sig=hidden",
+        estimate_usd=1.5, seconds=9.0, segment="s01", run="r1",
+    )  # fmt: skip
+    return ledger.add(ledger.intend(told), "unknown", Unknown(at=NOW, why="the connection was broken off"))
+
+
+def test_a_ledger_without_calls_says_so(react1, tmp_path):
+    """And gives an empty list to machines."""
+    assert "no paid calls in" in react1("jobs").stdout
+    assert json.loads(react1("jobs", "--json").stdout) == {"jobs": [], "cost_usd": 0}
+    assert not (tmp_path / "home" / "ledger").exists()
+
+
+def test_a_call_is_listed_with_all_that_settles_it(react1, tmp_path):
+    """Its states, and no address with its signature."""
+    entry = unknown(tmp_path)
+
+    (row,) = json.loads(react1("jobs", "--json").stdout)["jobs"]
+    shown = react1("jobs", "show", entry.id[:5]).stdout
+
+    assert (row["id"], row["state"], row["segment"], row["estimate_usd"]) == (entry.id, "unknown", "s01", 1.5)
+    assert (row["provider"], row["request_id"], row["cost_usd"], row["run"]) == ("segmind", None, 0.0, "r1")
+    assert entry.id in react1("jobs").stdout
+    assert "the connection was broken off" in shown
+    assert "hidden" not in shown + react1("jobs", "show", entry.id, "--json").stdout
+
+
+def test_a_person_settles_a_call(react1, tmp_path):
+    """With one of two words, not both and not none."""
+    entry = unknown(tmp_path)
+
+    for wrong in ([], ["--accepted", "r1", "--resubmit"]):
+        ran = react1("jobs", "settle", entry.id, *wrong)
+        assert (ran.returncode, "one of them" in ran.stderr) == (2, True)
+    assert react1("jobs", "settle", "zzz", "--resubmit").returncode == 2
+    assert "is r9 at the host" in react1("jobs", "settle", entry.id, "--accepted", "r9").stdout
+    assert Ledger(tmp_path / "home").latest(CALL).request_id == "r9"
+    assert "counts as never made" in react1("jobs", "settle", entry.id, "--resubmit").stdout
+    assert Ledger(tmp_path / "home").latest(CALL).state == "void"
+
+
+def test_a_plan_tells_the_cost_of_each_segment_and_of_all(react1, host, talking_clip, tmp_path):
+    """Before anything is cut, and nothing is written or sent; afterwards it costs nothing."""
+    host()
+    job = words(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad")
+
+    plan = json.loads(react1("plan", *job, "--json").stdout)
+
+    costs = {row["segment"]: row["cost_usd"] for row in plan["steps"] if row["step"] == "react1"}
+    assert set(costs) == {"s01", "s02"}
+    assert plan["cost_usd"] == pytest.approx(sum(costs.values()))
+    assert all(0.1 < cost < 0.4 for cost in costs.values())
+    assert not (tmp_path / "home").exists()
+    assert "more than the budget of $0.10" in react1("plan", *job, "--max-cost", "0.1").stdout
+    done = react1("run", *job, "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert told["cost_usd"] == pytest.approx(plan["cost_usd"], abs=0.02)
+    assert json.loads(react1("plan", *job, "--json").stdout)["cost_usd"] == 0
+    assert len(list(Shelf(tmp_path / "srv").jobs())) == 2
+
+
+def test_a_run_that_nobody_agreed_to_ends_with_5(react1, host, talking_clip, tmp_path):
+    """In one line, and one object for machines; what was prepared is kept."""
+    host()
+    job = words(talking_clip, tmp_path, "0.6-1.4:happy")
+
+    ran = react1("run", *job, "--json")
+
+    assert ran.returncode == 5
+    assert json.loads(ran.stdout)["status"] == "failed"
+    (line,) = ran.stderr.splitlines()
+    assert "nobody has agreed: give --yes" in line
+    assert react1("run", *job, "--yes", "--max-cost", "0.01").returncode == 5
+    react1.environ["REACT1_MAX_COST"] = "0.01"
+    assert react1("run", *job, "--yes").returncode == 5
+    assert list(Shelf(tmp_path / "srv").jobs()) == []
+
+
+@pytest.mark.parametrize(("answer", "status", "jobs"), [("y", 0, 1), ("n", 5, 0), ("", 5, 0)])
+def test_a_run_on_a_terminal_shows_the_bill_and_asks(answer, status, jobs, react1, host, talking_clip, tmp_path):
+    """Only a yes is a yes."""
+    host()
+    argv = [sys.executable, "-m", "react1", "run", *words(talking_clip, tmp_path, "0.6-1.4:happy")]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        argv, stdin=theirs, stderr=theirs, stdout=subprocess.DEVNULL, env=react1.environ | {"TERM": "dumb"}
+    )
+    os.close(theirs)
+    seen = b""
+    while b"Go on?" not in seen:
+        seen += os.read(ours, 4096)
+    os.write(ours, f"{answer}\n".encode())
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            seen += part
+
+    assert process.wait(60) == status
+    os.close(ours)
+    assert b"s01: " in seen
+    assert b"This costs about $0.24" in seen
+    assert len(list(Shelf(tmp_path / "srv").jobs())) == jobs
+
+
+def test_a_run_whose_answer_is_lost_for_good_stops_with_4_and_can_be_settled(react1, host, talking_clip, tmp_path):
+    """The history does not answer: nothing is sent again until somebody says what became of it."""
+    host(
+        {"route": "submit", "do": "reset", "when": "after"},
+        {"route": "history", "do": "status", "status": 400},
+    )
+    job = words(talking_clip, tmp_path, "0.6-1.4:happy")
+
+    lost = react1("run", *job, "--yes")
+    again = react1("resume")
+
+    assert (lost.returncode, again.returncode) == (4, 4)
+    assert "react1 jobs settle" in lost.stderr
+    (made,) = Shelf(tmp_path / "srv").jobs()
+    (row,) = json.loads(react1("jobs", "--json").stdout)["jobs"]
+    assert row["state"] == "unknown"
+    assert react1("jobs", "settle", row["id"], "--accepted", made.id).returncode == 0
+    done = react1("resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["segments"][0]["request_id"] == made.id
+    assert len(list(Shelf(tmp_path / "srv").jobs())) == 1

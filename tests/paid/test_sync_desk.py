@@ -1,0 +1,111 @@
+"""Paid calls at sync.so's contract: the idempotency key is the ledger's, and settles what was lost."""
+
+from __future__ import annotations
+
+import pytest
+from asks import KEY, Counter, no_look
+from sync_host import sync_host
+
+from react1.pipeline.errors import HostFailed
+from react1.pipeline.ledger.book import Ledger
+from react1.pipeline.paid.ask import Ask
+from react1.pipeline.providers.hosts import sync
+
+pytestmark = pytest.mark.usefixtures("no_look")
+__all__ = ["no_look"]
+
+
+class SyncCounter(Counter):
+    def ask(self, **choices):
+        told = super().ask(**choices)
+        environ = {"REACT1_SYNC_URL": self.environ["REACT1_SEGMIND_URL"], "SYNC_API_KEY": KEY, "REACT1_POLL_S": "0.05"}
+        return Ask(told.upload, choices, sync(environ), deadline_s=60)
+
+
+@pytest.fixture
+def host():
+    with sync_host(KEY) as opened:
+        yield opened
+
+
+@pytest.fixture
+def counter(host, tmp_path):
+    return SyncCounter(tmp_path, host[1])
+
+
+def states(counter):
+    entries = sorted(Ledger(counter.store.root).all(), key=lambda entry: entry.id)
+    return [[state for state, _ in entry.notes] for entry in entries]
+
+
+def test_a_take_comes_from_sync(host, counter):
+    """Assets by presigned PUT without the key; the estimate stands where the host tells no cost."""
+    (made,) = counter.make(counter.ask(prompt="sad"))
+
+    told = host[0].generations["g1"]["body"]
+    assert (made.take.provider, made.take.request_id) == ("sync", "g1")
+    assert made.take.cost_usd == pytest.approx(25 * 0.00667)
+    assert made.take.figures["react1"]["cost_known"] is False
+    assert told["options"]["prompt"] == "sad"
+    assert states(counter) == [["intended", "accepted", "done"]]
+    assert not [path for path in host[0].with_key if path.startswith("/assets/")]
+    assert len(host[0].assets) == 2
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_key(host, counter):
+    """Three creates, one generation."""
+    host[0].lose = 2
+
+    (made,) = counter.make(counter.ask())
+
+    assert (host[0].creates, list(host[0].generations)) == (3, ["g1"])
+    assert made.take.request_id == "g1"
+    assert states(counter) == [["intended", "unknown", "accepted", "done"]]
+
+
+def test_a_plan_that_is_full_is_waited_for(host, counter):
+    """As long as the host says."""
+    host[0].refuse = [(429, {"errorCode": "concurrency_limit_reached", "retryAfterSeconds": 1})]
+
+    (made,) = counter.make(counter.ask())
+
+    assert made.take.request_id == "g1"
+    assert states(counter) == [["intended", "void"], ["intended", "accepted", "done"]]
+
+
+def test_a_rejected_generation_ends(host, counter):
+    """With its code."""
+    host[0].end = {"status": "REJECTED", "errorCode": "moderation", "error": "not allowed"}
+
+    with pytest.raises(HostFailed, match="rejected: moderation: not allowed; not billed"):
+        counter.make(counter.ask())
+    assert states(counter) == [["intended", "accepted", "failed"]]
+
+
+def test_one_generation_at_a_time(host, counter):
+    """As the smallest plan allows: the second create comes after the first one's end."""
+    seen = []
+    real = dict.setdefault
+
+    class Watched(dict):
+        def setdefault(self, key, value):
+            seen.append([one["looks"] for one in self.values()])
+            return real(self, key, value)
+
+    host[0].generations = Watched()
+
+    import asyncio
+
+    from react1.pipeline.paid.bill import Terms
+    from react1.pipeline.paid.desk import Desk
+
+    asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy", "angry")]
+
+    async def all_at_once():
+        async with Desk(counter.store, Terms(agreed=True)) as desk:
+            await desk.admit(asks, stop=True)
+            await asyncio.gather(*[desk.make(ask) for ask in asks])
+
+    asyncio.run(all_at_once())
+
+    assert seen == [[], [2], [2, 2]]
