@@ -37,16 +37,17 @@ class RateBudget:
         self._now, self._sleep = now, sleep
         self._due_s = 0.0
         self._held_until_s = 0.0
+        self._line = asyncio.Lock()
 
     async def turn(self) -> None:
-        """Wait until one more request may be sent."""
-        now_s = self._now()
-        self._due_s = max(self._due_s, now_s) + self._every_s
-        wait_s = self._due_s - now_s - self._every_s * self._burst
-        if wait_s > 0:
-            await self._sleep(wait_s)
-        while (hold_s := self._held_until_s - self._now()) > 0:
-            await self._sleep(hold_s)
+        """Wait until one more request may be sent; first come, first served, and after a hold no more at once."""
+        async with self._line:
+            while (wait_s := self._open_at_s() - self._now()) > 0:
+                await self._sleep(wait_s)
+            self._due_s = max(self._due_s, self._now()) + self._every_s
+
+    def _open_at_s(self) -> float:
+        return max(self._held_until_s, self._due_s - self._every_s * (self._burst - 1))
 
     def hold(self, seconds: float) -> None:
         """Send nothing for so long: the host has said that it is too much."""
