@@ -131,8 +131,8 @@ class Pool(AbstractAsyncContextManager["Pool"]):
                     await response.aclose()
         except _NEVER_LEFT as error:
             raise NotSent(_plain(error)) from error
-        except httpx.InvalidURL as error:
-            raise NotSent(f"the address cannot be read: {error}") from error
+        except (httpx.InvalidURL, UnicodeEncodeError) as error:
+            raise NotSent(_unspeakable(error)) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
             raise Unanswered(_plain(error)) from error
 
@@ -157,6 +157,16 @@ def _plain(error: Exception) -> str:
     """Say in a few words what happened to a connection."""
     if isinstance(error, httpx.TimeoutException):
         return "the host did not answer in time"
-    if isinstance(error, httpx.ConnectError):
-        return f"the host cannot be reached: {error}" if str(error) else "the host cannot be reached"
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        what = "host cannot be reached" if isinstance(error, httpx.ConnectError) else "proxy does not let us through"
+        return f"the {what}: {error}" if str(error) else f"the {what}"
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
+        return _unspeakable(error)
     return "the connection was broken off"
+
+
+def _unspeakable(error: Exception) -> str:
+    """Say what cannot be sent, without its text: it may be the key."""
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+        return "the address cannot be read"
+    return "the request cannot be spelled; look for a stray character in the key"
