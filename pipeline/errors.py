@@ -31,6 +31,8 @@ class React1Error(Exception):
         """Step, segment and node, set once by the runner as the error passes."""
         self.run = ""
         """The run that failed, where one was begun."""
+        self.cost_usd = 0.0
+        """What that run has spent all the same, by the ledger."""
 
     @property
     def message(self) -> str:

@@ -7,12 +7,17 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
+from typing import TYPE_CHECKING
 
 import typer
 
 from .options import AsJson, Home
 from .tell import failures_told, out, out_json
+
+if TYPE_CHECKING:
+    from ..providers.hosts import HostedProvider
 
 NAME = "doctor"
 Check = tuple[str, bool, str]
@@ -101,7 +106,23 @@ def _keys() -> list[Check]:
 
     told = {True: "set", False: "not set; the local engine needs none"}
     checks = [(key, True, told[bool(os.environ.get(key))]) for key in ("SEGMIND_API_KEY", "SYNC_API_KEY")]
-    return [*checks, ("provider auto", True, f"means {provider_name('auto')}")]
+    return [*checks, ("provider auto", True, f"means {provider_name('auto')}"), *_hosts()]
+
+
+def _hosts() -> list[Check]:
+    """Tell where calls go, for each host that has a key."""
+    from ..providers.hosts import segmind, sync
+
+    def look(host: Callable[[], HostedProvider]) -> str:
+        provider = host()
+        provider.require()
+        return f"{provider.host}{', a server on this machine' if provider.settings.rehearsal else ''}"
+
+    hosts: list[tuple[str, str, Callable[[], HostedProvider]]] = [
+        ("segmind", "SEGMIND_API_KEY", segmind),
+        ("sync", "SYNC_API_KEY", sync),
+    ]
+    return [_tried(f"host {name}", partial(look, host)) for name, key, host in hosts if os.environ.get(key)]
 
 
 def _tried(name: str, look: Callable[[], str]) -> Check:

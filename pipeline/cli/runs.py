@@ -43,5 +43,5 @@ def _row(run: RunFolder) -> dict[str, Any]:
         "preset": told.get("what", ""),
         "created": told.get("created", ""),
         "output": result.get("output"),
-        "cost_usd": result.get("cost_usd", 0.0),
+        "cost_usd": result.get("cost_usd", told.get("cost_usd", 0.0)),
     }

@@ -50,7 +50,8 @@ def failures_told(as_json: bool = False) -> Iterator[None]:
         known = error if isinstance(error, React1Error) else Interrupted("stopped")
         for line in lines_of(known):
             err(line)
-        give_failed(as_json, "interrupted" if isinstance(known, Interrupted) else "failed", known.run or None)
+        status = "interrupted" if isinstance(known, Interrupted) else "failed"
+        give_failed(as_json, status, known.run or None, known.cost_usd)
         raise typer.Exit(known.exit_status) from None
     except (Exception, SystemExit) as error:  # the edge: a fault of ours must not spill a traceback
         err(fault_line(error))
@@ -96,17 +97,17 @@ def lines_of(error: React1Error) -> list[str]:
     return lines
 
 
-def failed_object(status: str, run: str | None = None) -> dict[str, Any]:
-    """Give the `--json` object of a run that gave nothing."""
-    nothing: dict[str, Any] = {"output": None, "report": None, "cost_usd": 0.0, "segments": [], "checks": {}}
+def failed_object(status: str, run: str | None = None, cost_usd: float = 0.0) -> dict[str, Any]:
+    """Give the `--json` object of a run that gave nothing; it may have spent something all the same."""
+    nothing: dict[str, Any] = {"output": None, "report": None, "cost_usd": cost_usd, "segments": [], "checks": {}}
     return {"run": run, "status": status, **nothing}
 
 
-def give_failed(as_json: bool, status: str = "failed", run: str | None = None) -> None:
+def give_failed(as_json: bool, status: str = "failed", run: str | None = None, cost_usd: float = 0.0) -> None:
     """Print the object of a run that gave nothing, where one is wanted and none was printed."""
     if as_json and not results.used:
         with suppress(StorageFailed):  # the failure itself is told already
-            out_json(failed_object(status, run))
+            out_json(failed_object(status, run, cost_usd))
 
 
 def _keep(home: Path, error: BaseException) -> None:

@@ -21,7 +21,9 @@ class Item:
     provider: str
     seconds: float
     usd: float
-    """0 where it is paid for already."""
+    """By the price table."""
+    new: bool = True
+    """Whether it is still to be paid for."""
     remarks: tuple[str, ...] = ()
 
 
@@ -35,13 +37,13 @@ class Bill:
     @property
     def new_usd(self) -> float:
         """What the calls cost that are not paid for yet, in USD."""
-        return round(sum(item.usd for item in self.items), 6)
+        return round(sum(item.usd for item in self.items if item.new), 6)
 
     def lines(self) -> list[str]:
         """Spell the bill for a terminal."""
         rows = []
         for item in self.items:
-            how = f"${item.usd:.2f}" if item.usd else "paid for already"
+            how = f"${item.usd:.2f}" if item.new else "paid for already"
             rows.append(f"{item.segment}: {item.seconds:.2f} s at {item.provider}, {how}")
             rows += [f"  {remark}" for remark in item.remarks]
         return rows
@@ -64,7 +66,7 @@ def check(bill: Bill, terms: Terms) -> None:
     Raises:
         OverBudget: nothing of the bill was spent.
     """
-    if bill.new_usd <= 0:
+    if not any(item.new for item in bill.items):
         return
     within(bill.spent_usd, bill.new_usd, terms)
     if terms.agreed:
@@ -93,5 +95,5 @@ def within(spent_usd: float, more_usd: float, terms: Terms) -> None:
 
 
 def _calls(bill: Bill) -> str:
-    count = sum(item.usd > 0 for item in bill.items)
+    count = sum(item.new for item in bill.items)
     return f"{count} call{'s' if count > 1 else ''} of {', '.join(sorted({item.provider for item in bill.items}))}"

@@ -82,8 +82,8 @@ class Desk:
             with suppress(HostFailed):
                 for line in await uploads.clear(in_use.__contains__):
                     self._say(line)
-        for line in self._lines.values():
-            await asyncio.to_thread(line.fetching.close)
+        for connected in self._lines.values():
+            await asyncio.to_thread(connected.fetching.close)
         await self._stack.aclose()
         await asyncio.to_thread(self._threads.shutdown)
 
@@ -116,8 +116,8 @@ class Desk:
                     continue
                 for remark in remarks:
                     self._say(f"{ask.segment.name}: {remark}")
-            usd = ask.estimate_usd if new else 0.0
-            items.append(Item(ask.segment.name, ask.provider.name, float(ask.lasts_s), usd, remarks))
+            seconds, usd = float(ask.lasts_s), ask.estimate_usd
+            items.append(Item(ask.segment.name, ask.provider.name, seconds, usd, new, remarks))
         await asyncio.to_thread(check, Bill(tuple(items), self._spent_usd), self._terms)
         self._admitted |= {ask.call.key for ask in asks}
 

@@ -35,7 +35,7 @@ from .flow import Flow, make_record
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .outcome import RunResult, said_by, segment_results
-from .paying import paying_for
+from .paying import paying_for, spent
 from .runs import RunFolder, new_run
 from .step import StepRunner
 
@@ -77,7 +77,14 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             result = await _run(job, options, run, store, owner)
         except BaseException as error:
             told = _told(error, run)
-            run.write(status="interrupted" if isinstance(told, Interrupted) else "failed", **_facts(told, run))
+            spent_usd = await asyncio.to_thread(spent, options.home, run.name)
+            if isinstance(told, React1Error):
+                told.cost_usd = spent_usd
+            run.write(
+                cost_usd=spent_usd,
+                status="interrupted" if isinstance(told, Interrupted) else "failed",
+                **_facts(told, run),
+            )
             if told is error:
                 raise
             raise told from error

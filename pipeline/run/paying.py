@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..executors.seam import Result, to_json
 from ..kinds import Upload
+from ..ledger.book import Ledger
 from ..paid.bill import Terms
 from ..preset.model import Job, Step
 from ..providers.request import choose
@@ -65,6 +67,12 @@ def ask_of(step: Step, given: Mapping[str, Any], run: str = "") -> Ask:
         raise TypeError(f"{step.info.name} calls a host that takes money, but takes no Upload")
     deadline_s = 60.0 * getattr(step.params, "deadline_min", 30)
     return Ask(upload, choose(upload.segment.edit, step.params), host, deadline_s, run)
+
+
+def spent(home: Path, run: str) -> float:
+    """Give what a run has spent by the ledger, in USD, however it ended."""
+    done = [one.done for one in Ledger(home).all() if one.done and one.intended and one.intended.run == run]
+    return round(sum(note.cost_usd for note in done), 6)
 
 
 @asynccontextmanager

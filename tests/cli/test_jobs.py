@@ -182,3 +182,27 @@ def test_a_run_whose_answer_is_lost_for_good_stops_with_4_and_can_be_settled(rea
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["segments"][0]["request_id"] == made.id
     assert len(list(Shelf(tmp_path / "srv").jobs())) == 1
+
+
+def test_a_run_that_fails_tells_what_it_has_spent(react1, host, talking_clip, tmp_path):
+    """The first segment is paid for, the second one is refused: the object, the run and the jobs all say so."""
+    host({"route": "submit", "do": "status", "status": 403, "call": 2})
+    react1.environ["REACT1_CONCURRENCY"] = "1"
+
+    ran = react1("run", *words(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad"), "--yes", "--json")
+
+    told = json.loads(ran.stdout)
+    assert (ran.returncode, told["status"]) == (4, "failed")
+    jobs = json.loads(react1("jobs", "--json").stdout)
+    assert sorted(row["state"] for row in jobs["jobs"]) == ["done", "void"]
+    assert told["cost_usd"] == jobs["cost_usd"] > 0
+    assert json.loads(react1("runs", "--json").stdout)["runs"][0]["cost_usd"] == told["cost_usd"]
+
+
+def test_the_doctor_tells_where_calls_go(react1, host):
+    """And what is wrong with that."""
+    client = host()
+
+    assert f"{client.address}, a server on this machine" in react1("doctor").stdout
+    react1.environ["REACT1_SEGMIND_URL"] = "http://example.com"
+    assert "https only" in react1("doctor").stdout

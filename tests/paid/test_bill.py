@@ -5,7 +5,7 @@ import pytest
 from react1.pipeline.errors import OverBudget
 from react1.pipeline.paid.bill import Bill, Item, Terms, check, within
 
-BILL = Bill((Item("s01", "segmind", 8.0, 1.5), Item("s02", "segmind", 4.0, 0.75), Item("s03", "segmind", 9.0, 0.0)))
+BILL = Bill((Item("s01", "segmind", 8.0, 1.5), Item("s02", "segmind", 4.0, 0.75), Item("s03", "segmind", 9.0, 1.6, new=False)))
 
 
 def test_a_bill_says_what_each_segment_costs():
@@ -44,7 +44,13 @@ def test_somebody_is_asked_once_with_the_whole_bill():
 
 def test_a_bill_of_nothing_new_asks_nobody():
     """Taking up what is paid for needs no word."""
-    check(Bill((Item("s03", "segmind", 9.0, 0.0),)), Terms(0.0))
+    check(Bill((Item("s03", "segmind", 9.0, 1.6, new=False),)), Terms(0.0))
+
+
+def test_a_call_that_the_table_says_is_free_is_asked_for_all_the_same():
+    """The table may be wrong."""
+    with pytest.raises(OverBudget, match=r"1 call of segmind would cost about \$0\.00"):
+        check(Bill((Item("s01", "segmind", 9.0, 0.0),)), Terms())
 
 
 def test_what_is_spent_counts():
