@@ -140,9 +140,7 @@ class Pool(AbstractAsyncContextManager["Pool"]):
 async def _received(response: httpx.Response, into: Path | None) -> Reply:
     kind = response.headers.get("content-type", "").lower()
     if into is not None and response.is_success and not kind.startswith(("application/json", "text/")):
-        with into.open("wb") as file:
-            async for piece in response.aiter_bytes():
-                file.write(piece)
+        await _kept(response, into)
         return Reply(response.status_code, response.headers, b"", into)
     parts, size = [], 0
     async for piece in response.aiter_bytes():
@@ -151,6 +149,16 @@ async def _received(response: httpx.Response, into: Path | None) -> Reply:
             raise Unanswered(f"the answer is longer than {MOST_BODY_BYTES} bytes")
         parts.append(piece)
     return Reply(response.status_code, response.headers, b"".join(parts))
+
+
+async def _kept(response: httpx.Response, into: Path) -> None:
+    """Write a body to a file; where the disk will not have it, the host has worked and its answer is lost."""
+    try:
+        with into.open("wb") as file:
+            async for piece in response.aiter_bytes():
+                file.write(piece)
+    except OSError as error:
+        raise Unanswered(f"the answer could not be written to {into}: {error.strerror or error}") from error
 
 
 def _plain(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -160,6 +161,17 @@ def test_what_is_no_take_stays_a_body(tmp_path, code, kind):
 
     assert (reply.file, reply.body, reply.kind) == (None, b'{"a": 1}', kind.partition(";")[0].lower())
     assert not into.exists()
+
+
+@pytest.mark.parametrize(("place", "says"), [("gone/take.mp4", "No such file"), ("/dev/full", "No space left")])
+def test_a_take_that_the_disk_will_not_have_is_unanswered(tmp_path, place, says):
+    """The host has made it, and perhaps billed it: such a call may not be made again."""
+    if place.startswith("/") and not Path(place).exists():
+        pytest.skip("this system has no disk that is always full")
+    into = tmp_path / place
+
+    with pytest.raises(Unanswered, match=f"could not be written to {into}: {says}"):
+        ask(lambda _: httpx.Response(200, content=bytes(100_000), headers={"content-type": "video/mp4"}), into=into)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
