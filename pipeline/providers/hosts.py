@@ -109,6 +109,10 @@ class HostedProvider:
             raise PresetError(
                 f"provider {settings.name!r} needs a key: set {settings.key_name}, or use --provider local (a preview)"
             )
+        if not all("!" <= character <= "~" for character in settings.key):
+            raise PresetError(
+                f"{settings.key_name} holds a character that no key has, such as a space or …; copy it anew"
+            )
         for address in filter(None, (settings.base, settings.upload, settings.history)):
             check_base(address)
         price(self.name, self.today())

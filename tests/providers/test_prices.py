@@ -59,6 +59,18 @@ def test_a_host_without_a_key_is_refused_before_anything_runs(host):
         host({}).require()
 
 
+@pytest.mark.parametrize("stray", ["…", " ", "\n", "\u00a0", "\x7f"], ids=ascii)
+@pytest.mark.parametrize(("host", "name"), [(segmind, "SEGMIND_API_KEY"), (sync, "SYNC_API_KEY")])
+def test_a_key_with_a_stray_character_is_refused_before_anything_runs(host, name, stray):
+    """No request could carry it; the key itself is not told, and white space around it does not matter."""
+    host({name: " SG_first-half_0.~\n"}).require()
+
+    with pytest.raises(PresetError, match=f"{name} holds a character that no key has") as caught:
+        host({name: f"SG_first{stray}half"}).require()
+
+    assert "SG_" not in str(caught.value)
+
+
 @pytest.mark.parametrize("address", ["http://api.example.com", "ftp://x", "nonsense", "http://10.0.0.1:8791"])
 def test_a_key_is_not_sent_to_an_address_in_the_clear(address):
     """Loopback apart."""
