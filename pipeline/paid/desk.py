@@ -142,10 +142,10 @@ class Desk:
         return made
 
     def _tools(self, ask: Ask) -> Tools:
-        def may_spend() -> None:
+        def may_spend(usd: float) -> None:
             if ask.call.key not in self._admitted:
                 raise HostFailed(f"{ask.segment.name}: a fault of ours: the call was not admitted, so it is not made")
-            within(self._spent_usd, ask.estimate_usd, self._terms)
+            within(self._spent_usd, usd, self._terms)
 
         return Tools(
             store=self._store,

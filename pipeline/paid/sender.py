@@ -1,4 +1,4 @@
-"""Send a call, once: upload, write the intention down, POST, and write down what was answered.
+"""Send a call, once: upload, ask the host's price, write the intention down, POST, and write down the answer.
 
 Takes   an ask, and the attempt before it, if any.
 Gives   the entry, and what the host made of the call; None where the answer was lost (the entry is unknown then).
@@ -18,7 +18,7 @@ from ..ledger.entry import Entry
 from ..providers.contract import AnswerLost, Done, Found, NoJob, Ticket
 from ..storage.contract import Stored
 from .ask import Ask
-from .settle import order_of
+from .settle import order_for, order_of
 from .tools import Tools
 
 LAST_WORD_S = 15.0
@@ -34,10 +34,13 @@ class Sender:
 
     async def send(self, before: Entry | None) -> tuple[Entry, Found | None]:
         """Upload, write the intention down, and send."""
-        self._tools.may_spend()
-        video, audio = await self._uploaded(fresh=_might_be_there(before))
-        self._tools.may_spend()
-        entry = await asyncio.to_thread(self._tools.ledger.intend, self._intention(video, audio))
+        self._tools.may_spend(self._ask.estimate_usd)
+        told = self._intention(*await self._uploaded(fresh=_might_be_there(before)))
+        quote = await self._tools.line.client.quote(order_for(told))
+        if quote is not None:
+            told = told.model_copy(update={"estimate_usd": quote})
+        self._tools.may_spend(told.estimate_usd)
+        entry = await asyncio.to_thread(self._tools.ledger.intend, told)
         submit = asyncio.create_task(self._tools.line.client.submit(order_of(entry), self._into))
         try:
             return entry, await asyncio.shield(submit)

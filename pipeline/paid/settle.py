@@ -11,7 +11,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from ..errors import HostFailed
-from ..ledger.entry import Entry
+from ..ledger.entry import Entry, Intended
 from ..providers.contract import Client, Found, NoJob, NotNow, Order
 from ..providers.request import React1Request
 from .ask import Clock
@@ -57,8 +57,12 @@ async def settle(
 
 def order_of(entry: Entry) -> Order:
     """Spell a call as it was sent."""
-    told = entry.intended
-    assert told is not None
+    assert entry.intended is not None
+    return order_for(entry.intended)
+
+
+def order_for(told: Intended) -> Order:
+    """Spell a call as it is to be sent."""
     addresses = {"video_url": told.video_url, "audio_url": told.audio_url}
     return Order(
         request=React1Request.model_validate({**addresses, **told.call.parameters}),

@@ -34,8 +34,8 @@ class Tools:
     uploads: Uploads
     clock: Clock
     run: str
-    may_spend: Callable[[], None]
-    """Raises OverBudget where the next call does not fit."""
+    may_spend: Callable[[float], None]
+    """Raises OverBudget where a call of so many USD does not fit."""
     threads: Executor
     """For what waits."""
 

@@ -3,6 +3,7 @@
 A `Provider` says of itself what it takes and costs, before anything is sent. One that takes money gives a `Client`,
 which knows nothing of the ledger and retries nothing that costs: the coordinator (pipeline/paid) decides.
 
+    quote  → what a call would cost, where the host tells
     submit → Ticket or Done     raises NoJob (proven: there is none) or AnswerLost (only the host knows)
     poll   → Waiting | Done | Failed
     recover → what the host's own history knows of an intention: Ticket | Done | Failed | None
@@ -146,6 +147,9 @@ class Provider(Protocol):
 
 class Client(Protocol):
     """A host that takes money, connected."""
+
+    async def quote(self, order: Order) -> float | None:
+        """Ask what a call would cost, in USD, without making it; None where the host does not tell."""
 
     async def submit(self, order: Order, into: Path) -> Ticket | Done:
         """Send a call, once; `into` is a file for a take that the answer brings along.

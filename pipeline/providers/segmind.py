@@ -36,6 +36,9 @@ class SegmindClient:
     def __init__(self, api: Host, history: Host, secrets: Sequence[str], version: str = "v2") -> None:
         self._api, self._history, self._secrets, self._version = api, history, secrets, version
 
+    async def quote(self, order: Order) -> float | None:
+        """The host gives no estimate."""
+
     async def submit(self, order: Order, into: Path) -> Ticket | Done:
         """Send a call, once."""
         v1 = self._version == "v1"

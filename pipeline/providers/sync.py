@@ -9,6 +9,7 @@ Source  https://sync.so/docs: a create that is sent again under the same `Idempo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,14 @@ class SyncClient:
 
     def __init__(self, host: Host, secrets: Sequence[str]) -> None:
         self._host, self._secrets = host, secrets
+
+    async def quote(self, order: Order) -> float | None:
+        """Ask for the host's own estimate; an answer that cannot be used is none."""
+        try:
+            reply = await self._host.post("v2/analyze/cost", generation(order.request))
+        except (NotSent, Unanswered):
+            return None
+        return quoted(reply) if reply.ok else None
 
     async def submit(self, order: Order, into: Path) -> Ticket | Done:
         """Create a generation, under the order's own idempotency key."""
@@ -89,6 +98,18 @@ class SyncClient:
             raise NotNow(error.message) from error
         except AnswerLost as error:
             raise NotNow(error.message) from error
+
+
+def quoted(reply: Reply) -> float | None:
+    """Read an estimate: an object, or a list of one or more that add up."""
+    try:
+        told = json.loads(reply.body)
+    except (ValueError, RecursionError):
+        return None
+    rows = told if isinstance(told, list) else [told]
+    costs = [amount(row.get("estimatedGenerationCost")) if isinstance(row, dict) else None for row in rows]
+    known = [cost for cost in costs if cost is not None]
+    return round(sum(known), 6) if known and len(known) == len(rows) else None
 
 
 def body_of(order: Order) -> dict[str, Any]:

@@ -5,7 +5,8 @@ import pytest
 from react1.pipeline.errors import OverBudget
 from react1.pipeline.paid.bill import Bill, Item, Terms, check, within
 
-BILL = Bill((Item("s01", "segmind", 8.0, 1.5), Item("s02", "segmind", 4.0, 0.75), Item("s03", "segmind", 9.0, 1.6, new=False)))
+NEW = (Item("s01", "segmind", 8.0, 1.5), Item("s02", "segmind", 4.0, 0.75))
+BILL = Bill((*NEW, Item("s03", "segmind", 9.0, 1.6, new=False)))
 
 
 def test_a_bill_says_what_each_segment_costs():

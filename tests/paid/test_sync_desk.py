@@ -6,9 +6,10 @@ import pytest
 from asks import KEY, Counter, no_look
 from sync_host import sync_host
 
-from react1.pipeline.errors import HostFailed
+from react1.pipeline.errors import HostFailed, OverBudget
 from react1.pipeline.ledger.book import Ledger
 from react1.pipeline.paid.ask import Ask
+from react1.pipeline.paid.bill import Terms
 from react1.pipeline.providers.hosts import sync
 
 pytestmark = pytest.mark.usefixtures("no_look")
@@ -63,6 +64,28 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(host, counter):
     assert states(counter) == [["intended", "unknown", "accepted", "done"]]
 
 
+@pytest.mark.parametrize("quote", [[{"estimatedGenerationCost": 0.42}], {"estimatedGenerationCost": "0.42"}])
+def test_the_hosts_own_estimate_counts_before_the_table(host, counter, quote):
+    """It is asked for with the very call, and the budget holds to it: nothing is created that goes over."""
+    host[0].quote = quote
+
+    with pytest.raises(OverBudget, match=r"\$0\.42 is more than the budget of \$0\.30"):
+        counter.make(counter.ask(), terms=Terms(0.3, agreed=True))
+    assert host[0].creates == 0
+    (made,) = counter.make(counter.ask(), terms=Terms(0.5, agreed=True))
+    assert made.take.cost_usd == 0.42
+
+
+@pytest.mark.parametrize("quote", [[], {}, [{"estimatedGenerationCost": None}], "free"])
+def test_an_estimate_that_cannot_be_read_is_none(host, counter, quote):
+    """The table's stands."""
+    host[0].quote = quote
+
+    (made,) = counter.make(counter.ask())
+
+    assert made.take.cost_usd == pytest.approx(25 * 0.00667)
+
+
 def test_a_plan_that_is_full_is_waited_for(host, counter):
     """As long as the host says."""
     host[0].refuse = [(429, {"errorCode": "concurrency_limit_reached", "retryAfterSeconds": 1})]
@@ -96,7 +119,6 @@ def test_one_generation_at_a_time(host, counter):
 
     import asyncio
 
-    from react1.pipeline.paid.bill import Terms
     from react1.pipeline.paid.desk import Desk
 
     asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy", "angry")]

@@ -180,6 +180,32 @@ def test_a_local_take_is_not_taken_for_the_hosts_nor_one_hosts_for_anothers(
     assert len(list(Ledger(tmp_path / "home").all())) == 2
 
 
+def test_a_segment_over_15_s_goes_in_parts_and_comes_back_as_one(copying, tmp_path):
+    """Each part within the limit; every frame of the film once, in its place."""
+    pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
+    from react1.pipeline.demo.clip import make_demo_clip
+
+    copying()
+    clip, out = tmp_path / "long.mp4", tmp_path / "film.mp4"
+    make_demo_clip(clip, seconds=16, size=(480, 270), progress=lambda _share: None)
+
+    result = run(
+        "emotion-edit", source=clip, edits=["0.2-15.8:sad"], out=out, home=tmp_path / "home", provider="segmind", yes=True
+    )
+
+    parts = result.segments
+    lasts_s = [entry.intended.seconds for entry in Ledger(tmp_path / "home").all()]
+    assert [part.name for part in parts] == ["s01-1", "s01-2"]
+    assert (parts[0].start_frame, parts[0].end_frame, parts[1].end_frame) == (5, parts[1].start_frame, 395)
+    assert max(lasts_s) <= 15
+    assert len(_jobs(tmp_path / "srv")) == 2
+    before, after = _frames(clip), _frames(out)
+    assert before.shape == after.shape
+    assert _changed(before, after) == []
+    assert result.checks["frames_equal"] is True
+    assert result.checks["timestamps_equal"] is True
+
+
 def test_a_segment_that_fails_keeps_its_footage_where_the_job_says_so(copying, talking_clip, tmp_path):
     """Exit 6; the other segment is changed; both the page and the object mark it."""
     copying(

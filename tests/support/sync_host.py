@@ -23,6 +23,7 @@ class SyncHost:
         self.lose = 0
         self.refuse: list[tuple[int, dict]] = []
         self.end: object = GIVE_BACK
+        self.quote: object = None
         self.with_key: list[str] = []
         """The paths that were asked with the key."""
         self.lock = threading.Lock()
@@ -43,6 +44,8 @@ class _Handler(BaseHTTPRequestHandler):
             place = f"{self._base()}/assets/{body['fileName']}"
             return self._say(200, {"uploadUrl": f"{place}?signature=s", "url": place})
         host = self.host
+        if self.path == "/v2/analyze/cost":
+            return self._say(404, {}) if host.quote is None else self._say(200, host.quote)
         with host.lock:
             host.creates += 1
             if host.refuse:
