@@ -24,7 +24,7 @@ def _lines(text: str) -> list[str]:
         (["run", "emotion-edit", "--set", "source=a.mp4", "--edit", "2-1:sad"], "not after"),
         (["run", "emotion-edit", "--set", "source=a.mp4", "--edit", "1-2:sad:1.5"], "1"),
         (["run", "emotion-edit", "--set", "source=a.mp4", *EDIT, "--provider", "segmnd"], "did you mean 'segmind'"),
-        (["run", "emotion-edit", "--set", "source=a.mp4", *EDIT, "--provider", "sync"], "not in this version"),
+        (["run", "emotion-edit", "--set", "source=a.mp4", *EDIT, "--provider", "sync"], "SYNC_API_KEY"),
         (["plan", "nothing.yaml"], "neither a file nor a preset"),
         (["show", "20200101"], "there is no run"),
         (["resume"], "no unfinished run"),

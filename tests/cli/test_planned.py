@@ -37,10 +37,10 @@ def test_a_plan_of_another_span_says_what_is_to_be_made_and_what_comes_later(rea
     """In words that a reader needs no key for."""
     ran = react1("plan", *prepared, "--edit", "0.4-0.8:sad", "--yes")
 
-    told = [line.split(maxsplit=2) for line in ran.out.splitlines()]
+    told = [line.split(maxsplit=3) for line in ran.out.splitlines()]
     assert told[0] == ["fetch", "stored"]
     assert told[1][:2] == ["trim", "run"]
-    assert told[2] == ["transcode", "later", "after trim"]
+    assert told[2] == ["transcode", "s01", "later", "after trim"]
     assert told[-1] == ["cost", "$0.00"]
 
 
