@@ -142,7 +142,8 @@ class S3Storage:
             from obstore.store import S3Store
 
             patience = {"max_retries": 2, "backoff": {"init_backoff": timedelta(seconds=0.2), "base": 2}}
-            self._opened = S3Store(
+            new: Any = S3Store  # its own types are dicts with fixed keys, which settings are not
+            self._opened = new(
                 self._place()[0], config=self._config(), client_options=self._client(), retry_config=patience
             )
         return self._opened
