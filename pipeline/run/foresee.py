@@ -74,6 +74,8 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
             tail_frames=span.tail_frames,
             media=source,
             frames=tuple(range(span.first_frame, span.last_frame)),
+            edit_start_frame=span.whole[0] if span.whole else None,
+            edit_end_frame=span.whole[1] if span.whole else None,
         )
         for span in spans
     ]

@@ -189,9 +189,9 @@ def test_a_segment_over_15_s_goes_in_parts_and_comes_back_as_one(copying, tmp_pa
     clip, out = tmp_path / "long.mp4", tmp_path / "film.mp4"
     make_demo_clip(clip, seconds=16, size=(480, 270), progress=lambda _share: None)
 
-    result = run(
-        "emotion-edit", source=clip, edits=["0.2-15.8:sad"], out=out, home=tmp_path / "home", provider="segmind", yes=True
-    )
+    told = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
+
+    result = run("emotion-edit", provider="segmind", yes=True, **told)
 
     parts = result.segments
     lasts_s = [entry.intended.seconds for entry in Ledger(tmp_path / "home").all()]

@@ -124,7 +124,7 @@ def test_threads_that_want_rooms_at_once_share_one_folder(store, monkeypatch):
     """Else the second folder would be held by nobody who removes it in the end."""
     real, beginners, met = tempfile.mkdtemp, [], threading.Event()
 
-    def both(dir):
+    def both(dir):  # noqa: A002 it is called by this name
         beginners.append(dir)
         if len(beginners) == 1:
             other = threads.submit(store.room_folder)
