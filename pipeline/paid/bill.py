@@ -87,7 +87,7 @@ def within(spent_usd: float, more_usd: float, terms: Terms) -> None:
         OverBudget: the next calls would go over it.
     """
     if terms.max_cost_usd is not None and spent_usd + more_usd > terms.max_cost_usd + 1e-9:
-        spent = f" after ${spent_usd:.2f} that is spent" if spent_usd else ""
+        spent = f" after ${spent_usd:.2f} that is spent or under way" if spent_usd else ""
         raise OverBudget(
             f"about ${more_usd:.2f}{spent} is more than the budget of ${terms.max_cost_usd:.2f}; "
             "raise --max-cost, or edit less"

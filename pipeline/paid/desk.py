@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
-from ..errors import BadInput, HostFailed
+from ..errors import BadInput, HostFailed, React1Error
 from ..ledger.book import Ledger
 from ..storage.pool import Pool
 from ..store.locks import Held
@@ -59,7 +59,8 @@ class Desk:
         self._alone: dict[str, asyncio.Lock] = {}
         self._admitted: set[str] = set()
         self._refused: dict[str, BadInput] = {}
-        self._spent_usd = 0.0
+        self._committed_usd: dict[str, float] = {}
+        """What this run has spent, or is about to: by call, its estimate first and then what it really cost."""
         self._stack = AsyncExitStack()
         self._threads = ThreadPoolExecutor(FETCHES, thread_name_prefix="react1-fetch")
 
@@ -118,7 +119,7 @@ class Desk:
                     self._say(f"{ask.segment.name}: {remark}")
             seconds, usd = float(ask.lasts_s), ask.estimate_usd
             items.append(Item(ask.segment.name, ask.provider.name, seconds, usd, new, remarks))
-        await asyncio.to_thread(check, Bill(tuple(items), self._spent_usd), self._terms)
+        await asyncio.to_thread(check, Bill(tuple(items), sum(self._committed_usd.values())), self._terms)
         self._admitted |= {ask.call.key for ask in asks}
 
     async def make(self, ask: Ask, progress: Callable[[float], None] = lambda _: None) -> Made:
@@ -135,17 +136,23 @@ class Desk:
             held = await self._held(ask)
             try:
                 made = await Attempt(ask, self._tools(ask), progress).made()
+            except React1Error as error:
+                if getattr(error, "billed", False) is False:
+                    self._committed_usd.pop(call.key, None)
+                raise
             finally:
                 held.close()
-        if made.new:
-            self._spent_usd += made.take.cost_usd
+            if made.new:
+                self._committed_usd[call.key] = made.take.cost_usd
         return made
 
     def _tools(self, ask: Ask) -> Tools:
         def may_spend(usd: float) -> None:
             if ask.call.key not in self._admitted:
                 raise HostFailed(f"{ask.segment.name}: a fault of ours: the call was not admitted, so it is not made")
-            within(self._spent_usd, usd, self._terms)
+            others_usd = sum(spent for key, spent in self._committed_usd.items() if key != ask.call.key)
+            within(others_usd, usd, self._terms)
+            self._committed_usd[ask.call.key] = usd
 
         return Tools(
             store=self._store,

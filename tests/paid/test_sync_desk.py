@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from asks import KEY, Counter, no_look
 from sync_host import sync_host
@@ -10,6 +12,7 @@ from react1.pipeline.errors import HostFailed, OverBudget
 from react1.pipeline.ledger.book import Ledger
 from react1.pipeline.paid.ask import Ask
 from react1.pipeline.paid.bill import Terms
+from react1.pipeline.paid.desk import Desk
 from react1.pipeline.providers.hosts import sync
 
 pytestmark = pytest.mark.usefixtures("no_look")
@@ -76,6 +79,22 @@ def test_the_hosts_own_estimate_counts_before_the_table(host, counter, quote):
     assert made.take.cost_usd == 0.42
 
 
+def test_calls_under_way_count_for_the_budget_too(host, counter):
+    """Each quote fits by itself, both together do not: one is made, the other is not sent."""
+    host[0].quote = {"estimatedGenerationCost": 0.3}
+    asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy")]
+
+    async def both():
+        async with Desk(counter.store, Terms(0.5, agreed=True)) as desk:
+            await desk.admit(asks, stop=True)
+            return await asyncio.gather(*[desk.make(ask) for ask in asks], return_exceptions=True)
+
+    ended = asyncio.run(both())
+
+    assert sorted(type(one).__name__ for one in ended) == ["Made", "OverBudget"]
+    assert host[0].creates == 1
+
+
 @pytest.mark.parametrize("quote", [[], {}, [{"estimatedGenerationCost": None}], "free"])
 def test_an_estimate_that_cannot_be_read_is_none(host, counter, quote):
     """The table's stands."""
@@ -116,10 +135,6 @@ def test_one_generation_at_a_time(host, counter):
             return real(self, key, value)
 
     host[0].generations = Watched()
-
-    import asyncio
-
-    from react1.pipeline.paid.desk import Desk
 
     asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy", "angry")]
 
