@@ -102,7 +102,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
         "temperature": choices.get("temperature"),
         "seconds": told.seconds if told else None,
         "estimate_usd": told.estimate_usd if told else None,
-        "cost_usd": billed if entry.state in ("done", "failed") else 0.0,
+        "cost_usd": billed if done or entry.state == "failed" else 0.0,
         "cost_known": done.cost_known if done else None,
         "created": told.at if told else "",
         "error": failed.error if failed and entry.state == "failed" else None,

@@ -37,4 +37,7 @@ def command(
             raise PresetError(f"run {found.name} was stopped before it began; start it anew with `react1 run`")
         job = job_from_document(told["document"], load_registry())
         replace = yes or bool(told.get("replace"))
-        leave(do(job, folder, replace=replace, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found))
+        agreed = yes or bool(told.get("agreed"))
+        leave(
+            do(job, folder, replace=replace, agreed=agreed, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found)
+        )

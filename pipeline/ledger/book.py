@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from ..errors import PresetError
+from ..errors import PresetError, StorageFailed
 from ..store.atomic import storage_errors, write_new
 from ..store.locks import Held, hold
 from .entry import NOTES, Call, Entry, Intended, Note, State
@@ -71,7 +72,7 @@ class Ledger:
             StorageFailed: it cannot be written, so nothing may be sent.
         """
         place = self._folder(note.call.key)
-        attempt = len(self._attempts(place)) + 1
+        attempt = max((int(folder.name) for folder in self._attempts(place)), default=0) + 1
         folder = place / f"{attempt:03}"
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -88,7 +89,8 @@ class Ledger:
         Raises:
             StorageFailed: it cannot be written.
         """
-        (entry.folder / "reserve").unlink(missing_ok=True)
+        with suppress(OSError):
+            (entry.folder / "reserve").unlink(missing_ok=True)
         for number in range(_MOST_NOTES):
             if any(entry.folder.glob(f"{number:02}-*.json")):
                 continue
@@ -96,7 +98,10 @@ class Ledger:
                 write_new(entry.folder / f"{number:02}-{state}.json", note.model_dump_json(), private=True)
             except FileExistsError:
                 continue
-            return read_entry(entry.folder)
+            now = read_entry(entry.folder)
+            if not now.notes or now.notes[-1] != (state, note):
+                raise StorageFailed(f"job {entry.id}: its state {state!r} cannot be read back from {entry.folder}")
+            return now
         raise PresetError(f"job {entry.id} has {_MOST_NOTES} states, which no job has; look into {entry.folder}")
 
     def find(self, name: str) -> Entry:

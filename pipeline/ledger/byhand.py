@@ -19,7 +19,8 @@ BY_HAND = "by hand"
 def settle_accepted(ledger: Ledger, name: str, request_id: str) -> Entry:
     """Note that the host has a call, and under which id."""
     with _held(ledger, name) as entry:
-        if entry.state not in ("intended", "unknown", "accepted"):
+        failed = entry.failed if entry.state == "failed" else None
+        if not entry.open and (failed is None or failed.billed is False):
             raise PresetError(f"job {entry.id} is {entry.state}; there is nothing to settle")
         if not request_id.isprintable() or len(request_id) > 200:
             raise PresetError(f"--accepted: {request_id[:40]!r} is not a request id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ class Clock:
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[object]] = field(default_factory=lambda: _sleep)
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds that only rise, whatever becomes of the time of day."""
 
     def stamp(self) -> str:
         """Spell the time, ISO 8601, UTC."""
@@ -30,8 +33,9 @@ class Clock:
     def since_s(self, stamp: str) -> float:
         """Give the seconds since a spelled time; 0 where it cannot be read or lies ahead."""
         try:
-            return max(0.0, (self.now() - datetime.fromisoformat(stamp)).total_seconds())
-        except (ValueError, TypeError):
+            at = datetime.fromisoformat(stamp)
+            return max(0.0, (self.now() - (at if at.tzinfo else at.replace(tzinfo=UTC))).total_seconds())
+        except ValueError:
             return 0.0
 
 

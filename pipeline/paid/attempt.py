@@ -22,6 +22,7 @@ from ..file import File
 from ..ledger import entry as notes
 from ..ledger.entry import Entry
 from ..providers.contract import Done, Failed, Found, NoJob
+from ..storage.pace import LONGEST_HOLD_S
 from .ask import Ask
 from .fetch import checked, fetch, keep_brought
 from .follow import follow
@@ -41,6 +42,7 @@ class Attempt:
 
     def __init__(self, ask: Ask, tools: Tools, progress: Callable[[float], None]) -> None:
         self._ask, self._tools, self._progress = ask, tools, progress
+        self._made_call = False
 
     async def made(self) -> Made:
         """Go on from where the call is, until its take is there."""
@@ -55,7 +57,7 @@ class Attempt:
         done = entry.done
         assert done is not None
         media = await self._tools.in_room(lambda room: checked(room, done.file))
-        return take_of(self._ask, entry, done, media, new=new)
+        return take_of(self._ask, entry, done, media, new=new, sent=self._made_call)
 
     async def _ended(self, entry: Entry | None) -> Entry:
         sent = 0
@@ -82,18 +84,21 @@ class Attempt:
             while True:
                 try:
                     sent, found = await sender.send(entry)
+                    self._made_call = True
                     return sent if found is None else await self._took(sent, found)
                 except NoJob as error:
                     refusals += 1
                     if error.wait_s is None or refusals > MOST_REFUSALS:
                         raise
-                    await self._tools.clock.sleep(max(1.0, error.wait_s))
+                    await self._tools.clock.sleep(min(max(1.0, error.wait_s), LONGEST_HOLD_S))
                     entry = await self._latest()
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
     async def _settled(self, entry: Entry) -> Entry:
         """Ask the host what became of a call."""
+        if self._ask.provider.settings.recovery_pays:
+            self._tools.may_spend(entry.intended.estimate_usd if entry.intended else self._ask.estimate_usd)
         known = await asyncio.to_thread(self._claimed)
         after_s = self._ask.provider.settle_after_s
         found = await settle(self._tools.line.client, entry, known, after_s, self._tools.clock)
@@ -129,7 +134,12 @@ class Attempt:
 
     async def _finished(self, entry: Entry, found: Done) -> Entry:
         """Bring the take here, and only then call it done."""
-        file = await self._brought(found)
+        try:
+            file = await self._brought(found)
+        except HostFailed as error:
+            if found.request_id:
+                raise
+            return await self._failed(entry, Failed("", error.message, billed=None))  # nobody could ask for it again
         intended = entry.intended
         estimate = intended.estimate_usd if intended else self._ask.estimate_usd
         note = notes.Done(

@@ -22,6 +22,7 @@ from ..ledger.book import Ledger
 from ..storage.pool import Pool
 from ..store.locks import Held
 from ..store.store import Store
+from .apart import apart
 from .ask import Ask, Clock
 from .attempt import Attempt
 from .bill import Bill, Item, Terms, check, within
@@ -80,17 +81,13 @@ class Desk:
             for name in (entry.intended.video_name, entry.intended.audio_name)
         }
         for uploads in self._uploads.values():
-            with suppress(HostFailed):
+            with suppress(React1Error):
                 for line in await uploads.clear(in_use.__contains__):
                     self._say(line)
         for connected in self._lines.values():
             await asyncio.to_thread(connected.fetching.close)
         await self._stack.aclose()
         await asyncio.to_thread(self._threads.shutdown)
-
-    def is_void(self, job: str) -> bool:
-        """Tell whether a job counts as never made."""
-        return self._ledger.is_void(job)
 
     async def admit(self, asks: Sequence[Ask], *, stop: bool) -> None:
         """Look at all that a step wants before any of it is uploaded or paid.
@@ -108,7 +105,9 @@ class Desk:
             entry = await asyncio.to_thread(self._ledger.latest, ask.call)
             new = entry is None or not (entry.open or entry.state == "done")
             remarks: tuple[str, ...] = ()
-            if new:
+            if entry is not None and entry.open and not entry.request_id:
+                new, remarks = True, ("its answer was lost: it is only made where the host has it not",)
+            elif new:
                 remarks, fault = await asyncio.to_thread(look, ask, self._store)
                 if fault is not None and stop:
                     raise fault
@@ -119,7 +118,8 @@ class Desk:
                     self._say(f"{ask.segment.name}: {remark}")
             seconds, usd = float(ask.lasts_s), ask.estimate_usd
             items.append(Item(ask.segment.name, ask.provider.name, seconds, usd, new, remarks))
-        await asyncio.to_thread(check, Bill(tuple(items), sum(self._committed_usd.values())), self._terms)
+        bill = Bill(tuple(items), sum(self._committed_usd.values()))
+        await apart(lambda: check(bill, self._terms))
         self._admitted |= {ask.call.key for ask in asks}
 
     async def make(self, ask: Ask, progress: Callable[[float], None] = lambda _: None) -> Made:
@@ -137,14 +137,21 @@ class Desk:
             try:
                 made = await Attempt(ask, self._tools(ask), progress).made()
             except React1Error as error:
-                if getattr(error, "billed", False) is False:
-                    self._committed_usd.pop(call.key, None)
+                await asyncio.to_thread(self._count, ask, error)
                 raise
             finally:
                 held.close()
-            if made.new:
+            if made.sent:
                 self._committed_usd[call.key] = made.take.cost_usd
         return made
+
+    def _count(self, ask: Ask, error: React1Error) -> None:
+        """Count what a call that failed has really cost, where this run has made it."""
+        key, entry = ask.call.key, self._ledger.latest(ask.call)
+        if key in self._committed_usd and entry is not None and entry.state == "done" and entry.done:
+            self._committed_usd[key] = entry.done.cost_usd
+        elif getattr(error, "billed", False) is False:
+            self._committed_usd.pop(key, None)
 
     def _tools(self, ask: Ask) -> Tools:
         def may_spend(usd: float) -> None:

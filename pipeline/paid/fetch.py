@@ -69,20 +69,21 @@ def keep_brought(room: Room, made: Path, request_id: str) -> File:
 
 def damage(path: Path) -> str:
     """Decode a file from end to end; say what is wrong with it, or nothing."""
-    count = promised = 0
+    count = shown = promised = 0
     try:
-        with av.open(f"file:{path}") as container:
+        with av.open(f"file:{path}", metadata_errors="replace") as container:
             if not container.streams.video:
                 return "it has no picture"
             promised = container.streams.video[0].frames
             container.streams.video[0].codec_context.thread_count = 1  # many takes are decoded side by side
             for packet in container.demux(container.streams.video[0]):
-                count += len(packet.decode())
+                count += packet.size > 0
+                shown += len(packet.decode())
     except (av.FFmpegError, OSError) as error:
         return f"it breaks off after {count} frames ({getattr(error, 'strerror', None) or error})"
-    if count < promised:
+    if count < promised:  # packets: an edit list may hide some of the frames
         return f"it breaks off after {count} of {promised} frames"
-    return "" if count else "it has no frames"
+    return "" if shown else "it has no frames"
 
 
 def expected_s(ask: Ask) -> Fraction:

@@ -29,11 +29,11 @@ async def follow(
     progress: Callable[[float], None] = lambda _: None,
 ) -> Done | Failed:
     """Look at a job until it has ended."""
-    late = clock.since_s(accepted_at)
+    late, began_s = clock.since_s(accepted_at), clock.monotonic()
     last_s = max(min(deadline_s, LONGEST_DEADLINE_S), late + LEAST_WAIT_S)
     looks, failures, why = 0, 0, ""
     while True:
-        elapsed_s = clock.since_s(accepted_at)
+        elapsed_s = late + clock.monotonic() - began_s
         if elapsed_s >= last_s:
             raise HostFailed(_not_in_time(request_id, elapsed_s, why), request_id=request_id, retryable=True)
         wait_s = (
@@ -44,7 +44,7 @@ async def follow(
             else next_look_s(elapsed_s, looks, latency, request_id)
         )
         await clock.sleep(min(wait_s, max(0.0, last_s - elapsed_s)))
-        progress(share_done(clock.since_s(accepted_at), latency))
+        progress(share_done(late + clock.monotonic() - began_s, latency))
         looks += 1
         try:
             found = await client.poll(request_id)

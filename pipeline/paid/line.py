@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PresetError
 from ..ledger.book import Ledger
+from ..providers.choose import owner_of
 from ..providers.contract import Client
-from ..providers.hosts import HostedProvider, HostSettings, segmind, sync
+from ..providers.hosts import HostedProvider, HostSettings, check_base
 from ..storage.choose import storage_name
 from ..storage.contract import Storage
 from ..storage.download import DownloadClient
@@ -59,9 +59,8 @@ def open_storage(asked: str, settings: HostSettings, pool: Pool, lifetime_s: flo
         PresetError: it cannot be used.
     """
     name = storage_name(asked, settings.name, settings.base)
-    owner = {"sync": "sync", "segmind": "segmind", "local": "segmind"}.get(name, settings.name)
-    if owner != settings.name:
-        settings = (sync() if owner == "sync" else segmind()).settings
+    owner = owner_of(name)
+    settings = owner.settings if owner is not None and owner.name != settings.name else settings
     if name == "s3":
         from ..storage.s3 import S3Storage
 
@@ -81,6 +80,5 @@ def open_storage(asked: str, settings: HostSettings, pool: Pool, lifetime_s: flo
 
 
 def _host(settings: HostSettings, base: str, pool: Pool) -> Host:
-    if not settings.key:
-        raise PresetError(f"uploads to {settings.name} need a key: set {settings.key_name}, or choose another storage")
+    check_base(base)
     return Host(base, settings.key, pool, RateBudget(settings.per_minute))

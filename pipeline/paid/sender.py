@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+from ..errors import HostFailed
 from ..file import File
 from ..ledger import entry as notes
+from ..ledger.book import Taken
 from ..ledger.entry import Entry
 from ..providers.contract import AnswerLost, Done, Found, NoJob, Ticket
 from ..storage.contract import Stored
@@ -40,7 +42,7 @@ class Sender:
         if quote is not None:
             told = told.model_copy(update={"estimate_usd": quote})
         self._tools.may_spend(told.estimate_usd)
-        entry = await asyncio.to_thread(self._tools.ledger.intend, told)
+        entry = await asyncio.to_thread(self._begun, told)
         submit = asyncio.create_task(self._tools.line.client.submit(order_of(entry), self._into))
         try:
             return entry, await asyncio.shield(submit)
@@ -51,8 +53,13 @@ class Sender:
             await self._tools.void(entry, error.message, proven=True)
             raise
         except AnswerLost as error:
-            lost = notes.Unknown(at=self._tools.clock.stamp(), why=error.message)
-            return await self._tools.add(entry, "unknown", lost), None
+            return await self._tools.unknown(entry, error.message), None
+
+    def _begun(self, told: notes.Intended) -> Entry:
+        try:
+            return self._tools.ledger.intend(told)
+        except Taken as error:
+            raise HostFailed(f"job {error} was begun by another process just now; run again", retryable=True) from error
 
     async def _last_word(self, submit: asyncio.Task[Ticket | Done], entry: Entry) -> None:
         """The run is stopped while the call is on the wire: hear the answer, so that nobody has to look for it."""
@@ -99,5 +106,5 @@ class Sender:
 
 
 def _might_be_there(before: Entry | None) -> bool:
-    """Tell whether the host may yet list an earlier attempt: then this one's files need names of their own."""
-    return before is not None and before.state == "void" and not before.proven_void
+    """Tell whether the host may know an earlier attempt, or could not read its files: then they are sent anew."""
+    return before is not None and not before.proven_void

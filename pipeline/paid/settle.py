@@ -1,23 +1,28 @@
 """Find out what became of a call whose answer was lost: by the host's own history, by nothing else.
 
 Takes   an entry that is unknown, and a client.
-Gives   what the history knows: Ticket, Done, Failed; or None, where it is proven that the host has no such job.
+Gives   what the history knows: Ticket, Done, Failed; or None, where its silence proves that the host has no such job.
 Raises  Unsettled when only a person can tell.
+
+Silence proves something when the answer was lost long enough ago (the history lists requests in flight and failed ones
+too), and when it was heard for a while by this very process, whose clock cannot have been set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ..errors import HostFailed
-from ..ledger.entry import Entry, Intended
-from ..providers.contract import Client, Found, NoJob, NotNow, Order
+from ..ledger.entry import Entry, Intended, Unknown
+from ..providers.contract import Client, Found, NotNow, Order
 from ..providers.request import React1Request
 from .ask import Clock
 
 PATIENCE_S = 120.0
 """How long a run waits for the history to tell."""
+HEARD_S = 60.0
+"""How long silence must have been heard."""
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -29,46 +34,62 @@ async def settle(
     client: Client, entry: Entry, known: Collection[str], settle_after_s: float, clock: Clock
 ) -> Found | None:
     """Ask the history until it tells, or until its silence proves that there is no job."""
-    intended = entry.intended
-    if intended is None:
-        raise Unsettled(f"job {entry.id}: its entry in the ledger cannot be read; {by_hand(entry)}")
-    order = order_of(entry)
-    began_s, tries = clock.since_s(intended.at), 0
+    order, age_s = order_of(entry), clock.since_s(lost_at(entry))
+    began_s, heard_from_s, tries = clock.monotonic(), None, 0
     while True:
-        why, proof_in_s = "", max(0.0, settle_after_s - clock.since_s(intended.at))
+        why = ""
         try:
             found = await client.recover(order, known)
-        except NoJob:
-            return None
         except NotNow as error:
-            why = error.message
+            why, heard_from_s = error.message, None
         except HostFailed as error:
             raise Unsettled(f"job {entry.id} may have been made: {error.message}; {by_hand(entry)}") from error
         else:
-            if found is not None or proof_in_s == 0:
+            if found is not None:
                 return found
-        left_s = began_s + PATIENCE_S - clock.since_s(intended.at)
+            heard_from_s = clock.monotonic() if heard_from_s is None else heard_from_s
+        gone_s = clock.monotonic() - began_s
+        heard_s = 0.0 if heard_from_s is None else clock.monotonic() - heard_from_s
+        proof_in_s = max(settle_after_s - age_s - gone_s, min(HEARD_S, settle_after_s) - heard_s, 0.0)
+        if not why and proof_in_s == 0:
+            return None
+        left_s = PATIENCE_S - gone_s
         if left_s <= 0:
             raise Unsettled(_open_still(entry, why, clock.now() + timedelta(seconds=proof_in_s)))
-        pause_s = WAITS_S[min(tries, len(WAITS_S) - 1)]
-        await clock.sleep(min(pause_s, left_s, proof_in_s if proof_in_s and not why else left_s))
+        pause_s = min(WAITS_S[min(tries, len(WAITS_S) - 1)], left_s)
+        await clock.sleep(pause_s if why else min(pause_s, proof_in_s))
         tries += 1
 
 
+def lost_at(entry: Entry) -> str:
+    """Give when the answer was lost, or, where nobody has noted it, when the call was intended."""
+    noted = [note.at for state, note in entry.notes if isinstance(note, Unknown)]
+    return noted[-1] if noted else (entry.intended.at if entry.intended else "")
+
+
 def order_of(entry: Entry) -> Order:
-    """Spell a call as it was sent."""
-    assert entry.intended is not None
-    return order_for(entry.intended)
+    """Spell a call as it was sent.
+
+    Raises:
+        Unsettled: the ledger does not tell.
+    """
+    try:
+        if entry.intended is not None:
+            return order_for(entry.intended)
+    except (ValueError, TypeError):
+        pass
+    raise Unsettled(f"job {entry.id}: its entry in the ledger cannot be read; {by_hand(entry)}")
 
 
 def order_for(told: Intended) -> Order:
     """Spell a call as it is to be sent."""
     addresses = {"video_url": told.video_url, "audio_url": told.audio_url}
+    at = datetime.fromisoformat(told.at)
     return Order(
         request=React1Request.model_validate({**addresses, **told.call.parameters}),
         nonce=told.nonce,
         names=tuple(filter(None, (told.video_name, told.audio_name))),
-        intended_at=datetime.fromisoformat(told.at),
+        intended_at=at if at.tzinfo else at.replace(tzinfo=UTC),
     )
 
 

@@ -19,13 +19,16 @@ MOST_OFF_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Made:
-    """A take, and whether this run has spent something on it."""
+    """A take, and what this run has to do with it."""
 
     take: Take
     new: bool
+    """Whether this run has brought it here."""
+    sent: bool = False
+    """Whether this run has made the call."""
 
 
-def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool) -> Made:
+def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool, sent: bool) -> Made:
     """Build the take.
 
     Raises:
@@ -36,10 +39,10 @@ def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool) -> M
     request = {"video_url": ask.upload.video_url, "audio_url": ask.upload.audio_url, **ask.parameters}
     intended = entry.intended
     figures = {
+        **done.details,
         "job": entry.id,
         "cost_known": done.cost_known,
         "estimate_usd": intended.estimate_usd if intended else None,
-        **done.details,
     }
     take = Take(
         segment=ask.segment,
@@ -52,7 +55,7 @@ def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool) -> M
         figures={"react1": figures},
         said=tuple(filter(None, (note, _rehearsed(ask)))),
     )
-    return Made(take, new)
+    return Made(take, new, sent)
 
 
 def _rehearsed(ask: Ask) -> str:

@@ -47,6 +47,10 @@ class Tools:
         """Write down that the host has no such job."""
         return await self.add(entry, "void", notes.Void(at=self.clock.stamp(), why=why, proven=proven))
 
+    async def unknown(self, entry: Entry, why: str) -> Entry:
+        """Write down that the answer was lost, and thereby since when."""
+        return await self.add(entry, "unknown", notes.Unknown(at=self.clock.stamp(), why=why))
+
     async def accepted(self, entry: Entry, request_id: str, how: str = "") -> Entry:
         """Write down that the host has the job; where the disk will not have it, the message must."""
         note = notes.Accepted(at=self.clock.stamp(), request_id=request_id, how=how)

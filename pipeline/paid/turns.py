@@ -11,7 +11,7 @@ from .ask import Clock
 
 LOOK_S = 2.0
 YOUNG_S = 3600.0
-"""An open entry that is older has no job any more that takes a place."""
+"""An open entry that is older has no job any more that takes a place; one of the future tells of a clock, not a job."""
 
 
 class Turns:
@@ -46,5 +46,5 @@ class Turns:
             and entry.key not in self._own
             and entry.intended is not None
             and entry.intended.call.provider == self._provider
-            and self._clock.since_s(entry.intended.at) < YOUNG_S
+            and 0 < self._clock.since_s(entry.intended.at) < YOUNG_S
         )

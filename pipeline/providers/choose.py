@@ -36,6 +36,11 @@ def provider(name: str, api: str = "v2") -> Provider:
     return hosted(name, api) or LocalProvider()
 
 
+def owner_of(storage: str) -> HostedProvider | None:
+    """Give the host that a storage belongs to, whose key it takes; None for one that belongs to nobody's."""
+    return hosted({"local": "segmind"}.get(storage, storage)) if storage in ("segmind", "sync", "local") else None
+
+
 def hosted(name: str, api: str = "v2") -> HostedProvider | None:
     """Give the host of this name that takes money; None for the local engine."""
     if name == "local":

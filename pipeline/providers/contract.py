@@ -37,12 +37,10 @@ class Limits:
 class NoJob(HostFailed):
     """The host's answer to a submit proves that it made no job; nothing is billed."""
 
-    def __init__(self, message: str, *, wait_s: float | None = None, proven: bool = False) -> None:
+    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
         super().__init__(message, retryable=wait_s is not None, billed=False)
         self.wait_s = wait_s
         """When the same call may be sent again; None where that would not help."""
-        self.proven = proven
-        """Whether the very same call cannot have been taken earlier either."""
 
 
 class AnswerLost(HostFailed):
@@ -173,7 +171,6 @@ class Client(Protocol):
         None says that the history does not list it, which proves something once the intention is old enough.
 
         Raises:
-            NoJob: it is proven that the host made none.
             NotNow: the history did not answer.
             HostFailed: it cannot be read.
         """

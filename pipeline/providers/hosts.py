@@ -47,6 +47,8 @@ class HostSettings:
     per_minute: float = 60.0
     latency: Latency = field(default_factory=lambda: Latency(60.0, 330.0, 8.0))
     settle_after_s: float = 900.0
+    recovery_pays: bool = False
+    """Whether to look for a lost call may make it: it is sent again, under its own key."""
 
     @property
     def rehearsal(self) -> bool:
@@ -158,6 +160,7 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
         base=base or "https://api.sync.so",
         at_once=1,
         latency=Latency(30.0, 330.0, 5.0),
+        recovery_pays=True,
     )
     settings = _used(settings, env, 120.0)
 

@@ -20,8 +20,8 @@ from ..storage.host import Host
 from ..storage.pool import NotSent, Reply, Unanswered
 from .contract import AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
 from .segmind_answers import amount, finished, not_told, output_of, progress, refused, state_of
-from .segmind_history import PER_PAGE, found_in, is_page, matching, rows_of, window
-from .words import words_of
+from .segmind_history import PER_PAGE, REACH, found_in, is_last, judge, rows_of, window
+from .words import request_id_of, words_of
 
 MODEL = "sync.so-react-1"
 KEY = "SEGMIND_API_KEY"
@@ -79,18 +79,28 @@ class SegmindClient:
 
     async def recover(self, order: Order, known: Collection[str]) -> Found | None:
         """Look for a call among the requests since it was intended, page by page."""
-        query = window(order.intended_at, datetime.now(UTC)) | {"per_page": str(PER_PAGE), "model_name": MODEL}
+        now, unclear, seen = datetime.now(UTC), False, set[str]()
+        if order.intended_at < now - REACH:
+            raise HostFailed(f"segmind's history does not reach back to {order.intended_at:%Y-%m-%d}")
+        query = window(order.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": MODEL}
         for page in range(1, MOST_PAGES + 1):
             told = await self._page(HISTORY, query | {"page": str(page)})
-            if not is_page(told):
-                raise HostFailed("segmind's history of requests has another shape than expected", retryable=False)
             rows = rows_of(told)
-            row = next(matching(rows, order, known), None)
-            if row is not None:
-                return found_in(row)
-            if len(rows) < PER_PAGE:
-                return None
-        raise HostFailed(f"segmind's history lists more than {MOST_PAGES * PER_PAGE} requests", retryable=False)
+            if rows is None:
+                raise HostFailed("segmind's history of requests has another shape than expected")
+            verdicts = [judge(row, order, known) for row in rows]
+            if "ours" in verdicts:
+                return found_in(rows[verdicts.index("ours")], self._secrets)
+            unclear = unclear or "unclear" in verdicts
+            fresh = {str(row) for row in rows} - seen
+            seen |= fresh
+            if not fresh or is_last(told, page):
+                break
+        else:
+            raise HostFailed(f"segmind's history has more than {MOST_PAGES} pages")
+        if unclear:
+            raise HostFailed("segmind's history lists a request of these files that cannot be told for certain")
+        return None
 
     def _read(self, request_id: str, reply: Reply, state: str) -> Waiting | Failed:
         found = progress(request_id, state, words_of(reply, self._secrets))
@@ -101,14 +111,16 @@ class SegmindClient:
     async def _expired(self, request_id: str) -> Waiting | Done | Failed:
         """Ask the history for a job that the requests do not know any more: its output outlives the request."""
         reply = await self._asked(self._history, f"{HISTORY}/{quote(request_id, safe='')}", None)
-        told = reply.object() if reply.ok else {}
+        if not reply.ok and reply.status != 404:
+            raise not_told(reply, words_of(reply, self._secrets), KEY, "a job of the history")
+        told = reply.object()
         inner = told.get("data")
-        row = inner if isinstance(inner, dict) else next(iter(rows_of(told)), told)
-        if row.get("request_id") == request_id:
-            found = found_in(row)
-            return Waiting("PROCESSING") if isinstance(found, Ticket) else found
-        why = "the host does not know this job any more (results are kept for an hour)"
-        return Failed(request_id, why, billed=None)
+        rows = [inner] if isinstance(inner, dict) else (rows_of(told) or [told])
+        for row in rows:
+            if isinstance(row, dict) and request_id_of(row.get("request_id")) == request_id:
+                found = found_in(row, self._secrets)
+                return Waiting("PROCESSING") if isinstance(found, Ticket) else found
+        raise NotNow(f"segmind does not know job {request_id} (results are kept for an hour), nor does its history")
 
     async def _page(self, place: str, query: dict[str, str]) -> Any:
         reply = await self._asked(self._history, place, query)
@@ -116,7 +128,7 @@ class SegmindClient:
             raise not_told(reply, words_of(reply, self._secrets), KEY, "the history of requests")
         try:
             return json.loads(reply.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise NotNow("segmind's history of requests is not JSON") from error
 
     async def _get(self, place: str, what: str) -> Reply:
@@ -134,15 +146,16 @@ class SegmindClient:
 
 
 def _ticket(reply: Reply) -> Ticket:
-    request_id = reply.object().get("request_id")
-    if not isinstance(request_id, str) or not request_id:
+    request_id = request_id_of(reply.object().get("request_id"))
+    if not request_id:
         raise AnswerLost(f"segmind answered {reply.status} without a request_id")
     return Ticket(request_id)
 
 
 def _brought(reply: Reply) -> Done:
     """Read the answer of v1: the take's bytes, or JSON that says where it is."""
-    request_id, told = reply.headers.get("x-request-id", ""), reply.object()
+    told = reply.object()
+    request_id = request_id_of(reply.headers.get("x-request-id")) or request_id_of(told.get("request_id"))
     names = {"x-generation-time": "total_time", "x-remaining-credits": "remaining_credits"}
     details = {
         name: value for header, name in names.items() if (value := amount(reply.headers.get(header))) is not None
@@ -154,4 +167,4 @@ def _brought(reply: Reply) -> Done:
     output = output_of(told)
     if not output:
         raise AnswerLost(f"segmind answered {reply.status} with {reply.kind or 'no type'} and no video")
-    return Done(request_id or str(told.get("request_id") or ""), output, cost_usd=cost, details=details)
+    return Done(request_id, output, cost_usd=cost, details=details)

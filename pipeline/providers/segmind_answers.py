@@ -6,6 +6,7 @@ Source  the documented codes of https://www.segmind.com/models/sync.so-react-1/a
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..storage.pool import Reply
 from .contract import AnswerLost, Done, Failed, NoJob, NotNow, Waiting
 
 USUAL_WAIT_S = 15.0
+_METRICS = ("remaining_credits", "inference_time", "queue_time", "total_time")
 _CREDITS = ("credit", "balance", "insufficient", "payment")
 _KIND = ("content-type", "content type", "application/json", "media type")
 _WITHOUT_JOB = {
@@ -89,7 +91,7 @@ def finished(request_id: str, told: dict[str, Any]) -> Done | None:
         return None
     metrics = told.get("metrics")
     metrics = metrics if isinstance(metrics, dict) else {}
-    details = {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
+    details = {name: number for name in _METRICS if (number := amount(metrics.get(name))) is not None}
     return Done(request_id, output, cost_usd=amount(metrics.get("cost")), details=details)
 
 
@@ -107,6 +109,6 @@ def amount(value: Any) -> float | None:
     """Read an amount of USD; None where there is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    return number if number >= 0 else None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -1,4 +1,7 @@
-"""Segmind's history of requests: where a lost submit is found again. Tolerant, since the shape is not documented.
+"""Segmind's history of requests: where a lost submit is found again.
+
+Its shape is not documented, so it is read tolerantly; but a row that may be ours and cannot be told for certain never
+counts as none: then only a person can tell.
 
 Source  the vendor's Python SDK: rows carry `request_id`, `model_status`, `request_body` as it was sent,
         `credits_deduction` in USD, `generation_url`, `error`; failed requests and those in flight are listed too.
@@ -6,66 +9,107 @@ Source  the vendor's Python SDK: rows carry `request_id`, `model_status`, `reque
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import json
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from .contract import Done, Failed, Found, Order, Ticket
-from .segmind_answers import amount
-from .words import tidy
+from .segmind_answers import amount, output_of
+from .words import request_id_of, tidy
 
 PER_PAGE = 100
-MOST_DAYS = 30
-"""The host's window is 31 days at most."""
+REACH = timedelta(days=29)
+"""How far back a window of the host reaches, with a day of slack on both sides: 31 days at most."""
 _LISTS = ("data", "requests", "results", "items", "rows", "history")
 _ADDRESSES = ("video_url", "audio_url")
+Verdict = Literal["ours", "other", "unclear"]
 
 
 def window(intended_at: datetime, now: datetime) -> dict[str, str]:
     """Spell the query that lists what was sent since an intention, a day of slack around it."""
-    first = max(intended_at - timedelta(days=1), now - timedelta(days=MOST_DAYS))
+    first = min(intended_at, now) - timedelta(days=1)
     days = {"from_date": first, "to_date": now + timedelta(days=1)}
     return {name: f"{day.astimezone(UTC):%Y-%m-%d}" for name, day in days.items()}
 
 
-def rows_of(told: Any) -> list[dict[str, Any]]:
-    """Find the rows of a page."""
+def rows_of(told: Any) -> list[Any] | None:
+    """Find the rows of a page, whatever each of them is; None where it is no page."""
     if isinstance(told, dict):
         told = next((told[name] for name in _LISTS if isinstance(told.get(name), list)), None)
-    return [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
+    return told if isinstance(told, list) else None
 
 
-def is_page(told: Any) -> bool:
-    """Tell whether an answer is a page of the history at all, if only an empty one."""
-    return isinstance(told, list) or (isinstance(told, dict) and any(isinstance(told.get(n), list) for n in _LISTS))
+def is_last(told: Any, page: int) -> bool:
+    """Tell whether a page says of itself that it is the last one."""
+    pages = told.get("total_pages") if isinstance(told, dict) else None
+    return isinstance(pages, int) and not isinstance(pages, bool) and 0 <= pages <= page
 
 
-def matching(rows: list[dict[str, Any]], order: Order, known: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Give the rows that are this call: an address holds one of its names, and every choice is the same."""
+def judge(row: Any, order: Order, known: Collection[str]) -> Verdict:
+    """Tell whether a row is this call: the very addresses, and every choice the same."""
+    places = [_place(getattr(order.request, name)) for name in _ADDRESSES]
+    mentioned = any(place in _text(row) for place in places)
+    if not isinstance(row, dict):
+        return "unclear" if mentioned else "other"
+    request_id, sent = request_id_of(row.get("request_id")), _body(row.get("request_body"))
+    if request_id in known:
+        return "other"
+    if not request_id or sent is None:
+        return "unclear" if mentioned else "other"
+    if [_place(sent.get(name)) for name in _ADDRESSES] != places:
+        return "unclear" if mentioned and not all(isinstance(sent.get(name), str) for name in _ADDRESSES) else "other"
     choices = order.request.model_dump(mode="json", exclude=set(_ADDRESSES))
-    for row in rows:
-        sent = row.get("request_body")
-        request_id = row.get("request_id")
-        if not isinstance(sent, dict) or not isinstance(request_id, str) or request_id in known:
-            continue
-        if all(sent.get(name, value) == value for name, value in choices.items()) and _named(sent, order.names):
-            yield row
+    if any(name not in sent for name in choices):
+        return "unclear"
+    return "ours" if all(_same(sent[name], value) for name, value in choices.items()) else "other"
 
 
-def _named(sent: dict[str, Any], names: Collection[str]) -> bool:
-    """Tell whether all names stand in the addresses that were sent."""
-    paths = [urlsplit(str(sent.get(name, ""))).path for name in _ADDRESSES]
-    return bool(names) and all(any(path.endswith(name) for path in paths) for name in names)
-
-
-def found_in(row: dict[str, Any]) -> Found:
+def found_in(row: dict[str, Any], secrets: Sequence[str] = ()) -> Found:
     """Read a row: still under way, finished, or failed."""
-    request_id, state = str(row["request_id"]), str(row.get("model_status") or row.get("status") or "").upper()
-    cost = amount(row.get("credits_deduction"))
-    output = row.get("generation_url")
+    request_id = request_id_of(row.get("request_id"))
+    state = str(row.get("model_status") or row.get("status") or "").upper()
+    cost, output = amount(row.get("credits_deduction")), output_of({"output": row.get("generation_url")})
     if state == "FAILED":
-        return Failed(request_id, tidy(str(row.get("error") or "the host gives no reason")), billed=bool(cost))
-    if isinstance(output, str) and output:
+        why = tidy(str(row.get("error") or "the host gives no reason"), secrets)
+        return Failed(request_id, why, billed=bool(cost))
+    if output:
         return Done(request_id, output, cost_usd=cost)
     return Ticket(request_id)
+
+
+def _body(sent: Any) -> dict[str, Any] | None:
+    """Give the parameters of a row, which may be JSON as text."""
+    if isinstance(sent, str):
+        try:
+            sent = json.loads(sent)
+        except (ValueError, RecursionError):
+            return None
+    return sent if isinstance(sent, dict) else None
+
+
+def _place(address: Any) -> str:
+    """Give what names a file in an address: its host and path, without a signature."""
+    try:
+        parts = urlsplit(str(address))
+    except ValueError:
+        return str(address)
+    return f"{parts.netloc.lower()}{unquote(parts.path)}"
+
+
+def _text(row: Any) -> str:
+    try:
+        return unquote(json.dumps(row, ensure_ascii=False)).replace("\\/", "/")
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _same(sent: Any, wanted: Any) -> bool:
+    """Compare a choice, which may have become text on its way."""
+    if isinstance(wanted, bool):
+        return str(sent).lower() == str(wanted).lower()
+    if isinstance(wanted, (int, float)):
+        number = amount(sent)
+        return number is not None and abs(number - wanted) < 1e-9
+    return bool(sent == wanted)

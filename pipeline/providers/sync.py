@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,11 +22,13 @@ from ..storage.pool import NotSent, Reply, Unanswered
 from .contract import AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
 from .request import React1Request
 from .segmind_answers import amount
-from .words import words_of
+from .words import request_id_of, tidy, words_of
 
 KEY = "SYNC_API_KEY"
 MODEL = "react-1"
 LONG_POLL_S = 55
+KEYS_LAST = timedelta(hours=20)
+"""How long the host surely remembers a key; it does not document how long it does."""
 WAITS_S = {"rate_limit_exceeded": 15.0, "concurrency_limit_reached": 30.0}
 """What to wait where the host does not say how long."""
 _UNPROVEN = frozenset({408, 409, 425, 499})
@@ -65,13 +68,14 @@ class SyncClient:
             raise AnswerLost(f"sync: {error}, after the call was sent") from error
         told = reply.object()
         if not reply.ok:
-            known = told.get("generationId")
-            if isinstance(known, str) and known and str(told.get("errorCode", "")).startswith("IDEMPOTENCY"):
+            known = request_id_of(told.get("generationId"))
+            if known and _is_about_keys(told):
                 return Ticket(known)
             raise _refused(reply, words_of(reply, self._secrets))
-        if not isinstance(told.get("id"), str) or not told["id"]:
+        request_id = request_id_of(told.get("id"))
+        if not request_id:
             raise AnswerLost(f"sync answered {reply.status} without an id")
-        return Ticket(told["id"])
+        return Ticket(request_id)
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
         """Look at a generation; the host holds the answer back until something changes, up to a minute."""
@@ -81,20 +85,23 @@ class SyncClient:
             reply = await self._host.get(place, params=query, read_s=LONG_POLL_S + 20)
         except (NotSent, Unanswered) as error:
             raise NotNow(f"sync: {error}") from error
-        if reply.status == 404:
-            return Failed(request_id, "the host does not know this generation any more", billed=None)
         if not reply.ok:
             raise _not_told(reply, words_of(reply, self._secrets))
-        return _read(request_id, reply.object(), words_of(reply, self._secrets))
+        return _read(request_id, reply.object(), words_of(reply, self._secrets), self._secrets)
 
     async def recover(self, order: Order, known: Collection[str]) -> Found | None:
-        """Send the very same create again: the host answers with what the first one made."""
+        """Send the very same create again: the host answers with what the first one made, or makes it now.
+
+        Whatever it says instead proves nothing of the first one.
+        """
         del known
+        if order.intended_at < datetime.now(UTC) - KEYS_LAST:
+            raise HostFailed(f"sync may have forgotten a key of {order.intended_at:%Y-%m-%d %H:%M}")
         try:
             return await self.submit(order, Path())
         except NoJob as error:
-            if error.proven:
-                raise
+            if error.wait_s is None:
+                raise HostFailed(error.message) from error
             raise NotNow(error.message) from error
         except AnswerLost as error:
             raise NotNow(error.message) from error
@@ -133,10 +140,14 @@ def generation(request: React1Request) -> dict[str, Any]:
     }
 
 
-def _read(request_id: str, told: dict[str, Any], said: str) -> Waiting | Done | Failed:
+def _is_about_keys(told: dict[str, Any]) -> bool:
+    return str(told.get("errorCode", "")).upper().startswith("IDEMPOTENCY")
+
+
+def _read(request_id: str, told: dict[str, Any], said: str, secrets: Sequence[str]) -> Waiting | Done | Failed:
     state = str(told.get("status", "")).upper()
     if state in ("FAILED", "REJECTED", "CANCELED"):
-        code = str(told.get("errorCode") or "").strip()
+        code = tidy(str(told.get("errorCode") or ""), secrets)
         why = ": ".join(part for part in (code, said) if part) or "the host gives no reason"
         return Failed(request_id, f"{state.lower()}: {why}", billed=False)
     if state == "COMPLETED":
@@ -147,13 +158,13 @@ def _read(request_id: str, told: dict[str, Any], said: str) -> Waiting | Done | 
         return Done(request_id, output, details={} if lasts is None else {"output_s": lasts})
     if state in ("PENDING", "PROCESSING"):
         return Waiting(state)
-    raise NotNow(f"sync tells a state that is not documented: {state[:40] or 'none'}")
+    raise NotNow(f"sync tells a state that is not documented: {tidy(state, secrets)[:40] or 'none'}")
 
 
 def _refused(reply: Reply, said: str) -> NoJob | AnswerLost:
     why = f" ({said})" if said else ""
     code = str(reply.object().get("errorCode") or "")
-    if reply.status >= 500 or reply.status in _UNPROVEN:
+    if reply.status >= 500 or reply.status in _UNPROVEN or _is_about_keys(reply.object()):
         return AnswerLost(f"sync answered {reply.status}{why}, which does not tell whether it made a job")
     if reply.status == 429:
         told_s = amount(reply.object().get("retryAfterSeconds"))
@@ -161,12 +172,12 @@ def _refused(reply: Reply, said: str) -> NoJob | AnswerLost:
         wait_s = WAITS_S.get(code, 15.0) if told_s is None else told_s
         return NoJob(f"sync answered 429: {limit}{why}; not billed", wait_s=wait_s)
     told = _TELLS.get(reply.status, "the request was refused{why}").format(why=why)
-    return NoJob(f"sync answered {reply.status}: {told}; not billed", proven=reply.status in (400, 413, 422))
+    return NoJob(f"sync answered {reply.status}: {told}; not billed")
 
 
 def _not_told(reply: Reply, said: str) -> HostFailed:
     why = f" ({said})" if said else ""
-    if reply.status >= 500 or reply.status in (408, 409, 425, 429):
+    if reply.status >= 500 or reply.status in (404, 408, 409, 425, 429):
         return NotNow(f"sync answered {reply.status} when asked for a generation{why}")
     lead = f"sync answered {reply.status} when asked for a generation{why}; the job is not lost: "
     return HostFailed(lead + f"check {KEY}, then carry on", retryable=True)

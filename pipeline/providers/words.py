@@ -19,6 +19,8 @@ _WHERE = ("error", "message", "detail", "title", "reason", "msg", "errors")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
 SHORTEST_SECRET = 4
+LONGEST_ID = 200
+_MOST_READ = 4096
 
 
 def words_of(reply: Reply, secrets: Sequence[str] = ()) -> str:
@@ -30,11 +32,20 @@ def words_of(reply: Reply, secrets: Sequence[str] = ()) -> str:
     return tidy(text, secrets)
 
 
+def request_id_of(value: Any) -> str:
+    """Give a request id that can be written down and asked for; empty where it is none."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_ID or text in (".", ".."):
+        return ""
+    return text if text.isprintable() and text == text.strip() and text.isascii() else ""
+
+
 def tidy(text: str, secrets: Sequence[str] = ()) -> str:
     """Give foreign text as one safe, short line."""
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "…")
+    text = text[:_MOST_READ]
     line = " ".join(masked("".join(c if c.isprintable() else " " for c in text)).split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 

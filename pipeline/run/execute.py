@@ -71,7 +71,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     check_places(job, store, owner, replace=options.replace)
     run = run or new_run(options.home, options.now())
     with contextlib.closing(run.hold()), contextlib.closing(store):
-        run.begin(options.now(), what=job.name, document=job.document, replace=options.replace)
+        run.begin(options.now(), what=job.name, document=job.document, replace=options.replace, agreed=options.agreed)
         options.watcher.on(RunStarted(run.name))
         try:
             result = await _run(job, options, run, store, owner)

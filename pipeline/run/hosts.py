@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PresetError
 from ..preset.model import Job, Step
-from ..providers.choose import hosted, provider, provider_name
+from ..providers.choose import hosted, owner_of, provider, provider_name
 
 if TYPE_CHECKING:
     from ..providers.hosts import HostedProvider
@@ -73,6 +73,9 @@ def _require_addresses(job: Job) -> None:
             raise PresetError(
                 f"step {step.id}: storage none sends nothing, but the host must read the files; choose auto or s3"
             )
+        owner = owner_of(storage)
+        if owner is not None:
+            owner.require()
         if storage == "s3":
             from ..storage.s3 import S3Storage
 

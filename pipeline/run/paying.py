@@ -35,12 +35,6 @@ class Paying:
         """Tell whether a step is one of them."""
         return hosted_by(step) is not None
 
-    def is_void(self, value: Any) -> bool:
-        """Tell whether somebody has said that the job of a stored take counts as never made."""
-        figures = value.get("figures") if isinstance(value, dict) else None
-        told = figures.get("react1") if isinstance(figures, dict) else None
-        return isinstance(told, dict) and self._desk.is_void(str(told.get("job", "")))
-
     async def admit(self, step: Step, asked: Sequence[Mapping[str, Any]], *, stop: bool) -> None:
         """Look at all that a step wants, and at what it costs, before anything is sent."""
         await self._desk.admit([self._ask(step, given) for given in asked], stop=stop)
@@ -52,6 +46,13 @@ class Paying:
 
     def _ask(self, step: Step, given: Mapping[str, Any]) -> Ask:
         return ask_of(step, given, self._run)
+
+
+def is_void(ledger: Ledger, value: Any) -> bool:
+    """Tell whether somebody has said that the job of a stored take counts as never made."""
+    figures = value.get("figures") if isinstance(value, dict) else None
+    told = figures.get("react1") if isinstance(figures, dict) else None
+    return isinstance(told, dict) and ledger.is_void(str(told.get("job", "")))
 
 
 def ask_of(step: Step, given: Mapping[str, Any], run: str = "") -> Ask:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..kinds import Record, Segment, Take, Upload, Value
+from ..ledger.book import Ledger
 from ..node import Port
 from ..preset.model import Job, Step
 from ..store.keys import digest, explain
@@ -22,6 +23,7 @@ from .foresee import cost_usd, foreseen, remarks
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .look import look_at_source
+from .paying import is_void
 from .step import read_back, step_parts, step_place
 
 
@@ -139,6 +141,8 @@ class _Plan:
 
     def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
         stored = self._store.result(key)
+        if stored and is_void(Ledger(self._store.root), stored["value"]):
+            stored = None
         try:
             made = read_back(step, given, stored["value"]) if stored else None
         except ValueError:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from ..errors import PresetError, Problem
 from ..executors.seam import Call, Result, from_json, invoke
 from ..kinds import Media, Value
+from ..ledger.book import Ledger
 from ..paid.bill import Terms
 from ..preset.model import Job, Step
 from ..registry import NodeInfo
@@ -25,7 +26,7 @@ from .deliveries import serve
 from .events import Silent
 from .hosts import hosted_by, require_hosts, settled_step
 from .ingest import ingest
-from .paying import paying_for
+from .paying import is_void, paying_for
 from .step import inputs_json, step_parts
 
 
@@ -46,6 +47,9 @@ def run_single(
     step = ingest(settled_step(Step(id=info.name, info=info, params=checked, wires={})), store)
     parts = step_parts(step, inputs)
     key = digest(parts)
+    stored = store.result(key)
+    if stored is not None and is_void(Ledger(store.root), stored["value"]):
+        store.drop_result(key)
     if hosted_by(step) is not None and store.result(key) is None:
         result = asyncio.run(_paid(step, inputs, store, terms or Terms()))
         store.put_result(key, result.value, parts, result.seconds)

@@ -9,13 +9,14 @@ from typing import Any
 from ..errors import Fault, React1Error
 from ..executors.seam import Call, Executor, Need, Result, from_json
 from ..kinds import StepRecord, Value
+from ..ledger.book import Ledger
 from ..media.versions import tool_version
 from ..preset.model import Step
 from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
 from .edits import is_blind, neutral, with_edits_of_now
 from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
-from .paying import Paying
+from .paying import Paying, is_void
 
 
 class StepRunner:
@@ -110,7 +111,7 @@ class StepRunner:
         stored = self.store.result(key)
         if stored is None or not _is_sound(step, stored["value"]):
             return None
-        if self._paying is not None and self._paying.is_void(stored["value"]):
+        if step.info.cls.kind == "paid" and is_void(Ledger(self.store.root), stored["value"]):
             return None
         return Result(stored["value"], stored["seconds"], reused=True)
 

@@ -240,6 +240,38 @@ def test_a_person_may_say_that_it_counts_as_never_made(ledger):
         settle_anew(ledger, entry.id)
 
 
+def test_a_state_that_cannot_be_read_back_is_told(ledger):
+    """And not written again and again."""
+    entry = ledger.intend(intention())
+
+    with pytest.raises(StorageFailed, match="cannot be read back"):
+        ledger.add(entry, "done", Done(at=NOW, file=TAKE, cost_usd=float("inf"), cost_known=True))
+
+
+def test_attempts_are_numbered_from_the_highest(ledger):
+    """Though somebody has removed the first one."""
+    import shutil
+
+    first = ledger.intend(intention())
+    ledger.intend(intention())
+    shutil.rmtree(first.folder)
+
+    assert ledger.intend(intention()).attempt == 3
+
+
+def test_a_disk_that_has_become_read_only_is_told_as_such(ledger, monkeypatch):
+    """The room that was taken cannot even be given back."""
+    entry = ledger.intend(intention())
+
+    def refuse(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
+    with pytest.raises(StorageFailed, match="Read-only"):
+        ledger.add(entry, "accepted", Accepted(at=NOW, request_id="r1"))
+
+
 def test_strange_names_are_never_void(ledger):
     """A stored take of another origin has none."""
     ledger.add(ledger.intend(intention()), "void", Void(at=NOW, why="x"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 
 import av
 import pytest
@@ -289,6 +291,88 @@ def test_a_take_that_was_removed_from_the_store_is_fetched_again(open_counter, t
 
     assert counter.store.has(again.take.media.file)
     assert (again.new, len(jobs(tmp_path))) == (False, 1)
+
+
+def test_takes_that_cost_more_than_was_foreseen_count_with_what_they_cost(open_counter, tmp_path, monkeypatch):
+    """Even one that cannot be used: the next call does not fit any more."""
+    monkeypatch.setattr("react1.pipeline.server.desk.USD_PER_OUTPUT_S", 3.0)
+    counter = open_counter({"route": "submit", "do": "take", "take": {"longer_frames": 100}, "call": 1})
+    asks = [counter.ask(prompt=prompt, name=prompt) for prompt in ("sad", "happy")]
+
+    async def both():
+        async with Desk(counter.store, Terms(1.0, agreed=True)) as desk:
+            await desk.admit(asks, stop=True)
+            for ask in asks:
+                with pytest.raises((HostFailed, OverBudget)) as caught:
+                    await desk.make(ask)
+            return caught.value
+
+    assert isinstance(asyncio.run(both()), OverBudget)
+    assert len(jobs(tmp_path)) == 1
+
+
+def test_a_call_whose_answer_was_lost_is_agreed_to_again(open_counter, tmp_path):
+    """It may have to be made; a call that the host has needs no word."""
+    counter = open_counter({"route": "submit", "do": "reset", "when": "before", "call": 1})
+    ledger = Ledger(counter.store.root)
+    sender = Terms(agreed=True)
+
+    async def killed():
+        async with Desk(counter.store, sender) as desk:
+            await desk.admit([counter.ask()], stop=True)
+            task = asyncio.create_task(desk.make(counter.ask()))
+            while not any(entry.state == "unknown" for entry in ledger.all()):
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    asyncio.run(killed())
+
+    with pytest.raises(OverBudget, match="nobody has agreed"):
+        counter.make(counter.ask(), terms=Terms())
+    assert jobs(tmp_path) == []
+    counter.make(counter.ask(), terms=Terms(agreed=True))
+    assert len(jobs(tmp_path)) == 1
+
+
+def test_a_question_that_nobody_answers_does_not_keep_a_stopped_run(open_counter):
+    """Ctrl-C at the bill ends the run."""
+    counter = open_counter()
+    asked = threading.Event()
+
+    def ask(_bill):
+        asked.set()
+        time.sleep(30)
+
+    async def stopped():
+        async with Desk(counter.store, Terms(ask=ask)) as desk:
+            task = asyncio.create_task(desk.admit([counter.ask()], stop=True))
+            while not asked.is_set():
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    began = time.monotonic()
+    asyncio.run(stopped())
+
+    assert time.monotonic() - began < 20
+
+
+def test_a_take_with_an_edit_list_or_odd_tags_is_whole(room, open_counter):
+    """Some of its frames are not shown; its title is not UTF-8."""
+    from react1.pipeline.media.ffmpeg import ffmpeg_path
+
+    counter = open_counter()
+    whole = counter.store.path(counter.segment.media.file)
+    cut, titled = room.new("cut.mp4"), room.new("titled.mkv")
+    room.call([ffmpeg_path(), "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(cut)])
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-metadata", "title=cafe", str(titled)])
+    titled.write_bytes(titled.read_bytes().replace(b"cafe", b"caf\xe9"))
+
+    assert damage(cut) == ""
+    assert damage(titled) == ""
 
 
 def test_the_budget_holds_before_the_first_upload(open_counter, tmp_path):

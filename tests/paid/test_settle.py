@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from clocks import FakeClock
 
 from react1.pipeline.errors import HostFailed
 from react1.pipeline.ledger.book import Ledger
-from react1.pipeline.ledger.entry import Call, Intended
+from react1.pipeline.ledger.entry import Call, Intended, Unknown
 from react1.pipeline.paid.settle import Unsettled, order_of, settle
-from react1.pipeline.providers.contract import Done, NoJob, NotNow, Ticket
+from react1.pipeline.providers.contract import Done, NotNow, Ticket
 
 PARAMETERS = {"sync_mode": "bounce", "model_mode": "face", "prompt": "sad", "temperature": 0.5}
 CALL = Call(provider="segmind", host="https://h.example", parameters=PARAMETERS, video="v" * 64, audio="")
@@ -91,8 +92,10 @@ def test_silence_proves_nothing_while_the_intention_is_young(entry, fake):
 def test_silence_proves_it_when_the_intention_is_old(entry, fake):
     """A history that lists failed requests and those in flight would have it by then."""
     asyncio.run(fake.sleep(901))
+    fake.run_s = 0.0
 
     assert settled(History(None), entry, fake) is None
+    assert fake.run_s == pytest.approx(60, abs=0.1)
 
 
 def test_a_short_time_to_the_proof_is_waited_for(entry, fake):
@@ -111,9 +114,41 @@ def test_silence_that_was_not_heard_proves_nothing_however_old(entry, fake):
         settled(History(HostFailed("another shape")), entry, fake)
 
 
-def test_a_host_may_prove_that_there_is_none(entry, fake):
-    """As one with idempotency keys can, by refusing the very same call."""
-    assert settled(History(NoJob("400", proven=True)), entry, fake) is None
+def test_a_clock_that_is_set_forward_proves_nothing(entry, fake):
+    """Silence must be heard for a minute by a clock that nobody sets."""
+    fake.at += timedelta(hours=5)
+
+    assert settled(History(None), entry, fake) is None
+    assert fake.run_s == pytest.approx(60, abs=0.1)
+
+
+def test_an_answer_that_was_lost_just_now_is_young_however_old_the_intention_is(entry, fake):
+    """A call may have waited for its turn for long."""
+    asyncio.run(fake.sleep(5000))
+    lost = Unknown(at=fake.clock().stamp(), why="cut")
+    noted = Ledger(entry.folder.parents[3]).add(entry, "unknown", lost)
+
+    with pytest.raises(Unsettled, match="does not list it yet"):
+        settled(History(None), noted, fake)
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_run_waiting(entry, fake):
+    """Patience is two minutes by a clock that nobody sets."""
+    fake.at -= timedelta(days=400)
+
+    with pytest.raises(Unsettled):
+        settled(History(None), entry, fake)
+    assert fake.run_s == pytest.approx(120, abs=0.1)
+
+
+@pytest.mark.parametrize("changes", [{"at": "garbage"}, {"video_url": ""}])
+def test_an_entry_that_makes_no_sense_is_for_a_person(entry, fake, changes):
+    """Such as one of a newer version."""
+    told = entry.intended.model_copy(update=changes)
+    (entry.folder / "00-intended.json").write_text(told.model_dump_json())
+
+    with pytest.raises(Unsettled, match="cannot be read"):
+        settled(History(None), Ledger(entry.folder.parents[3]).latest(CALL), fake)
 
 
 def test_an_entry_that_cannot_be_read_is_for_a_person(entry, fake):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -16,12 +17,13 @@ from react1.pipeline.providers.request import React1Request
 
 KEY = "SG_secret0123456789"
 NAME = "5e5e5e5e.mp4"
+NOW = datetime.now(UTC)
 
 
 def order(**choices):
     addresses = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
     request = React1Request.model_validate(addresses | choices)
-    return Order(request, "nonce", (NAME, "a.wav"), datetime(2026, 11, 25, tzinfo=UTC))
+    return Order(request, "nonce", (NAME, "a.wav"), NOW)
 
 
 def call(replies, what, version="v2", **environ):
@@ -111,7 +113,6 @@ def test_429_may_be_sent_again_when_the_host_says(tmp_path):
         httpx.Response(408),
         httpx.Response(200),
         told(200, status="QUEUED"),
-        told(200, request_id=7),
         page(200),
         httpx.Response(200, json=["r1"]),
         httpx.ReadTimeout("slow"),
@@ -212,11 +213,37 @@ def test_an_expired_job_is_found_in_the_history():
     row = {"request_id": "r1", "model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4"}
 
     found, script = polled(told(404, error="expired"), told(**row, credits_deduction=1.5))
-    unknown, _ = polled(told(404), told(404))
+    listed, _ = polled(told(404), told(**row | {"generation_url": ["https://o.example/t.mp4"]}))
 
     assert found == Done("r1", "https://o.example/t.mp4", cost_usd=1.5)
+    assert listed.output == "https://o.example/t.mp4"
     assert script.asked[1].url.host == "api.spotprod.segmind.com"
-    assert (unknown.billed, "does not know this job any more" in unknown.error) == (None, True)
+
+
+@pytest.mark.parametrize("reply", [told(404), told(503), page(200), told(data=[]), told(request_id="other")], ids=repr)
+def test_a_job_that_nobody_knows_at_the_moment_is_asked_for_again(reply):
+    """One bad moment of the history must not end what is paid for."""
+    with pytest.raises(NotNow):
+        polled(told(404), reply)
+
+
+@pytest.mark.parametrize("cost", ["1e999", "1" + "0" * 400, '"NaN"', "-1", '"much"', "[1]"])
+def test_a_cost_that_is_none_is_passed_over(cost):
+    """The take counts, and the estimate stands."""
+    body = f'{{"status": "COMPLETED", "output": "https://o.example/t.mp4", "metrics": {{"cost": {cost}}}}}'
+
+    found, _ = polled(told(status="COMPLETED"), httpx.Response(200, content=body))
+
+    assert (found.output, found.cost_usd) == ("https://o.example/t.mp4", None)
+
+
+@pytest.mark.parametrize("name", ["\ud800x", "..", "a\nb", "x" * 300, " r1", "\x1b[2J", "é"])
+def test_a_request_id_that_cannot_be_written_down_is_none(name, tmp_path):
+    """The answer counts as lost."""
+    body = json.dumps({"request_id": name}).encode()
+
+    with pytest.raises(AnswerLost):
+        submitted(httpx.Response(200, content=body), tmp_path)
 
 
 def row(request_id="r9", **changes):
@@ -236,7 +263,7 @@ def test_a_lost_submit_is_found_by_its_names_and_its_choices():
     found, script = recovered(told(data=rows), known={"taken"})
 
     assert found == Ticket("r9")
-    assert dict(script.asked[0].url.params)["from_date"] == "2026-11-24"
+    assert dict(script.asked[0].url.params)["from_date"] == f"{NOW - timedelta(days=1):%Y-%m-%d}"
     assert dict(script.asked[0].url.params)["per_page"] == "100"
 
 
@@ -251,18 +278,74 @@ def test_a_lost_submit_may_have_ended_already():
 
 def test_a_history_of_several_pages_is_read_to_its_end():
     """And an empty one says that it lists nothing."""
-    full = [row(f"o{number}", prompt="sad") for number in range(100)]
+    few = [row(f"o{number}", prompt="sad") for number in range(20)]
 
-    assert recovered(told(data=full), told(data=[row()]))[0] == Ticket("r9")
+    assert recovered(told(data=few), told(data=[row()]))[0] == Ticket("r9")
+    assert recovered(told(data=few), told(data=[]))[0] is None
+    assert recovered(told(data=few), told(data=few))[0] is None
+    assert recovered(told(data=few, total_pages=1))[0] is None
     assert recovered(told(requests=[]))[0] is None
     assert recovered(httpx.Response(200, json=[]))[0] is None
+
+
+OURS = [
+    row() | {"request_body": json.dumps(row()["request_body"])},
+    row(temperature="0.5"),
+    row(occlusion_detection_enabled="False"),
+    row(video_url=f"https://files.example/{NAME}?signature=other"),
+]
+
+
+@pytest.mark.parametrize("one", OURS)
+def test_a_row_of_another_spelling_is_ours_all_the_same(one):
+    """JSON as text, numbers as text, another signature."""
+    assert recovered(told(data=[one]))[0] == Ticket("r9")
+    assert recovered(told(data=[one | {"request_id": 17}]))[0] == Ticket("17")
+
+
+def test_a_file_of_the_same_name_in_another_place_is_not_ours():
+    """A storage that names files itself may call each of them `input.mp4`."""
+    elsewhere = row(video_url=f"https://files.example/other/{NAME}")
+
+    assert recovered(told(data=[elsewhere]), told(data=[]))[0] is None
+
+
+UNCLEAR = [
+    row() | {"request_id": None},
+    row() | {"request_body": None, "inputs": f"https://files.example/{NAME}"},
+    {**row(), "request_body": {"video_url": f"https://files.example/{NAME}"}},
+    row() | {"request_body": {k: v for k, v in row()["request_body"].items() if k != "prompt"}},
+    f"a row as text: https://files.example/{NAME}",
+]
+
+
+@pytest.mark.parametrize("one", UNCLEAR, ids=range(len(UNCLEAR)))
+def test_a_row_that_may_be_ours_is_never_taken_for_silence(one):
+    """Only a person can tell then."""
+    with pytest.raises(HostFailed, match="cannot be told for certain"):
+        recovered(told(data=[one]), told(data=[]))
+
+
+def test_a_history_that_does_not_reach_back_so_far_proves_nothing():
+    """Its window is 31 days."""
+    old = Order(order().request, "nonce", (NAME,), NOW - timedelta(days=40))
+
+    with pytest.raises(HostFailed, match="does not reach back"):
+        call([], lambda client: client.recover(old, ()))
+
+
+def test_a_key_in_an_error_of_the_history_is_taken_out():
+    """It would go into the ledger."""
+    failed = row() | {"model_status": "FAILED", "error": f"bad key {KEY}"}
+
+    assert recovered(told(data=[failed]))[0].error == "bad key …"
 
 
 def test_a_history_that_cannot_be_read_proves_nothing():
     """Another shape, a page, an error."""
     with pytest.raises(HostFailed, match="another shape"):
         recovered(told(rows_of_what="x"))
-    for reply in (page(200), told(500), httpx.ReadError("cut")):
+    for reply in (page(200), told(500), httpx.ReadError("cut"), httpx.Response(200, content=b"[" * 200_000)):
         with pytest.raises(NotNow):
             recovered(reply)
 

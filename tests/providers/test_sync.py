@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -17,7 +17,7 @@ from react1.pipeline.providers.request import React1Request
 
 KEY = "sk-secret0123456789"
 REQUEST = React1Request(video_url="https://f.example/v.mp4", audio_url="https://f.example/a.wav", prompt="sad")
-ORDER = Order(REQUEST, "nonce-1", ("v.mp4",), datetime(2026, 11, 25, tzinfo=UTC))
+ORDER = Order(REQUEST, "nonce-1", ("v.mp4",), datetime.now(UTC))
 
 
 def call(replies, what):
@@ -128,7 +128,9 @@ def test_the_three_ends_of_a_generation():
 
 
 @pytest.mark.parametrize(
-    "reply", [told(500), told(429), httpx.Response(200), told(status="COMPLETED"), httpx.ReadError("cut")], ids=repr
+    "reply",
+    [told(500), told(429), page(404), httpx.Response(200), told(status="COMPLETED"), httpx.ReadError("cut")],
+    ids=repr,
 )
 def test_a_look_that_fails_may_be_made_again(reply):
     """It loses nothing."""
@@ -150,13 +152,33 @@ def test_a_lost_create_is_sent_again_under_the_same_key():
     assert script.asked[0].headers["idempotency-key"] == "nonce-1"
 
 
-def test_only_an_answer_to_the_very_same_body_proves_that_there_is_none():
-    """The host refuses that body, so it refused it the first time too; a limit or a key tells nothing."""
-    with pytest.raises(NoJob):
-        recovered(told(400, message="bad"))
-    for reply in (told(429), told(401), told(402), told(500), httpx.ReadError("cut"), httpx.ConnectError("down")):
+@pytest.mark.parametrize("code", [400, 401, 402, 422])
+def test_a_refusal_proves_nothing_of_the_first_create(code):
+    """Its addresses may have expired since, its key may have been changed: a person has to look."""
+    with pytest.raises(HostFailed) as caught:
+        recovered(told(code, message="bad"))
+
+    assert not isinstance(caught.value, (NoJob, NotNow))
+    for reply in (told(429), told(500), httpx.ReadError("cut"), httpx.ConnectError("down")):
         with pytest.raises(NotNow):
             recovered(reply)
+
+
+@pytest.mark.parametrize("code", [400, 409, 422])
+def test_a_word_about_keys_proves_nothing(code):
+    """The first create may be under way."""
+    with pytest.raises(AnswerLost):
+        submitted(told(code, errorCode="IDEMPOTENCY_KEY_IN_USE"))
+    with pytest.raises(NotNow):
+        recovered(told(code, errorCode="idempotency_key_in_use"))
+
+
+def test_a_create_is_not_sent_again_when_its_key_may_be_forgotten():
+    """After 20 hours: it would be another job."""
+    old = Order(ORDER.request, "nonce-1", ORDER.names, datetime.now(UTC) - timedelta(hours=21))
+
+    with pytest.raises(HostFailed, match="may have forgotten a key"):
+        call([], lambda client: client.recover(old, ()))
 
 
 def test_one_generation_at_a_time_unless_the_plan_allows_more():

@@ -14,17 +14,19 @@ class FakeClock:
     def __init__(self) -> None:
         self.at = datetime(2026, 11, 25, 10, tzinfo=UTC)
         self.waited: list[float] = []
+        self.run_s = 0.0
 
     def now(self) -> datetime:
         return self.at
 
     async def sleep(self, seconds: float) -> None:
         self.waited.append(seconds)
+        self.run_s += seconds
         self.at += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
     def clock(self) -> Clock:
-        return Clock(self.now, self.sleep)
+        return Clock(self.now, self.sleep, lambda: self.run_s)
 
     @property
     def gone_s(self) -> float:

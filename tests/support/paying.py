@@ -34,7 +34,8 @@ from react1.pipeline.paid.bill import Terms
 from react1.pipeline.paid.desk import Desk
 from react1.pipeline.paid.sender import Sender
 from react1.pipeline.paid.uploads import Uploads
-from react1.pipeline.providers.contract import Done, NoJob
+from react1.pipeline.providers import segmind as segmind_client
+from react1.pipeline.providers.contract import Done
 from react1.pipeline.providers.hosts import segmind
 from react1.pipeline.providers.segmind import SegmindClient
 from react1.pipeline.storage.host import Host
@@ -46,7 +47,7 @@ WIRE_S = 0.01
 """How long a call has been on its way when its sender is killed."""
 LONGEST_S = 90.0
 """A child that takes longer hangs."""
-Do = Literal["before", "during", "after", "fail"]
+Do = Literal["before", "during", "after", "fail", "lie"]
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -63,6 +64,8 @@ class Point:
     """Looks at what it gave."""
     error: Exception = FULL
     """With `fail`: how."""
+    lie: Any = None
+    """With `lie`: what it gives instead of the truth."""
 
     def set(self) -> None:
         """Wait for the moment."""
@@ -76,7 +79,7 @@ class Point:
             self._first()
             made = real(*given, **named)
             self._last(made)
-            return made
+            return self.lie if self.do == "lie" else made
 
         return call
 
@@ -180,7 +183,7 @@ POINTS: dict[str, Point] = {
 TROUBLE: dict[str, Point] = {
     "the disk is full at «intended»": _name("intended", "fail"),
     "the disk is full at «accepted»": _name("accepted", "fail"),
-    "the history lies": Point(SegmindClient, "recover", "fail", error=NoJob("there is no such job")),
+    "the history lies": Point(segmind_client, "judge", "lie", lie="other"),
 }
 """Where a process lives on, but something goes wrong."""
 
