@@ -10,7 +10,8 @@ from ..errors import BadInput
 _OPEN_KEYS = frozenset({"v", "id", "t", "list", "p", "page", "episode", "video"})
 """Query keys that name a video and hold no secret, as long as their value is short."""
 _LONGEST_OPEN_VALUE = 16
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^\s'\"<>]+", re.IGNORECASE)
+"""The scheme is bounded, so that a long text without addresses is read once, not once from each of its letters."""
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 
 

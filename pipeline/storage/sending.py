@@ -16,7 +16,7 @@ from typing import IO
 from ..errors import BadInput, HostFailed, StorageFailed
 from .contract import Progress
 from .pool import NotSent, Reply, Unanswered
-from .said import hint, told
+from .said import as_it_is, hint, told
 
 TYPES = {
     ".mp4": "video/mp4",
@@ -96,11 +96,6 @@ def base64_bytes(size_bytes: int) -> int:
     return -(-size_bytes // 3) * 4
 
 
-def as_it_is(text: str) -> str:
-    """Hide nothing in a text."""
-    return text
-
-
 async def with_tries(
     send: Callable[[], Awaitable[Reply]],
     storage: str,
@@ -127,7 +122,7 @@ async def with_tries(
         else:
             if reply.ok:
                 return reply
-            why = hidden(told(reply))
+            why = told(reply, hidden)
             if reply.status < 500 and reply.status not in _AGAIN:
                 raise HostFailed(f"the upload to {storage} was refused: {why}{hint(reply.status)}", billed=False)
         if wait_s is not None:

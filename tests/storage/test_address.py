@@ -1,5 +1,7 @@
 """Addresses are checked before they are asked for, and shown without secrets."""
 
+import time
+
 import pytest
 
 from react1.pipeline.errors import BadInput
@@ -30,6 +32,26 @@ def test_addresses_inside_a_foreign_message_are_masked_too():
     text = masked("Unsupported URL: https://a:b@host/x?sig=secret (see https://host/help)")
 
     assert text == "Unsupported URL: https://host/x?sig=… (see https://host/help)"
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 1_000_000, "a." * 500_000, "://" * 300_000, "a:/" * 300_000], ids=lambda t: t[:3]
+)
+def test_a_long_text_is_masked_at_once(text):
+    """It is read once, not once from each of its letters."""
+    begun = time.perf_counter()
+
+    masked(text)
+
+    assert time.perf_counter() - begun < 3
+
+
+@pytest.mark.parametrize("before", ["1", "-", "a" * 40, "url="])
+def test_an_address_that_touches_other_words_is_masked_too(before):
+    """Its secrets do not hide behind what stands before it."""
+    text = masked(f"{before}https://u:p@host/x?sig=secret")
+
+    assert text.endswith("https://host/x?sig=…")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -247,6 +248,34 @@ def test_a_refusal_is_told_at_once(film, kind, reply, says):
     assert says in str(caught.value)
     assert KEY not in str(caught.value)
     assert (waits.s, caught.value.retryable, caught.value.billed) == ([], False, False)
+
+
+@pytest.mark.parametrize("before", range(170, 205))
+@pytest.mark.parametrize("reply", [lambda words: told(400, error=words), lambda words: page(400, f"<p>{words}</p>")])
+def test_a_key_that_lies_where_the_words_are_cut_is_hidden_whole(film, reply, before):
+    """Half of it is a secret too."""
+    with pytest.raises(HostFailed) as caught:
+        put("segmind", [reply("x" * before + KEY + " and more")], film)
+
+    assert KEY[:4] not in str(caught.value)
+
+
+def test_a_key_that_lies_where_a_page_is_cut_is_hidden_whole(film):
+    """Blanks before it take no place in the line."""
+    with pytest.raises(HostFailed) as caught:
+        put("segmind", [page(400, " " * 3990 + KEY)], film)
+
+    assert KEY[:4] not in str(caught.value)
+
+
+def test_the_words_of_a_host_that_never_ends_are_told_at_once(film):
+    """The event loop is everybody's."""
+    begun = time.perf_counter()
+
+    with pytest.raises(HostFailed, match="refused: 400: aaa"):
+        put("segmind", [told(400, error="a" * 3_000_000)], film)
+
+    assert time.perf_counter() - begun < 3
 
 
 def test_an_expired_place_is_told_in_the_words_of_its_page(film):
