@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from ..errors import BadInput
 from ..kinds import Segment
+from ..media.grid import OFFERED as RATES
+from ..media.probe import require_video
 from ..preflight.examine import examine
 from ..providers.contract import Limits
 from ..store.store import Store
@@ -40,15 +42,25 @@ def look_at(segment: Segment, store: Store, limits: Limits) -> tuple[tuple[str, 
 
 def _clip_fault(ask: Ask) -> str:
     """Say what is wrong with the clip itself, which a preset may have prepared in its own way."""
-    segment, longest_s = ask.segment, ask.provider.limits.video_s
+    segment, limits, host = ask.segment, ask.provider.limits, ask.provider.name
+    video, longest_s = require_video(segment.media), limits.video_s
+    first = "put the step transcode before `upload`"
+    sides = sorted((video.width_px, video.height_px), reverse=True)
+    if limits.size_px is not None and (sides[0] > limits.size_px[0] or sides[1] > limits.size_px[1]):
+        most = "x".join(map(str, limits.size_px))
+        return f"segment {segment.name} is {video.width_px}x{video.height_px}, and {host} takes at most {most}; {first}"
+    if not video.constant_rate or video.rate not in RATES:
+        rate = f"{float(video.rate):.3f} frames/s{'' if video.constant_rate else ', not constant'}"
+        wanted = ", ".join(map(str, RATES))
+        return f"segment {segment.name} has {rate}, and {host} wants a constant {wanted}; {first}"
     if longest_s is not None and ask.lasts_s > longest_s:
         return (
-            f"segment {segment.name} lasts {float(ask.lasts_s):.2f} s with its handles, and {ask.provider.name} takes "
-            f"at most {float(longest_s):g} s in one call; shorten it, or let `trim` split it (its `longest_s`)"
+            f"segment {segment.name} lasts {float(ask.lasts_s):.2f} s with its handles, and {host} takes at most "
+            f"{float(longest_s):g} s in one call; shorten it, or let `trim` split it (its `longest_s`)"
         )
     if segment.voice is None:
         return (
-            f"segment {segment.name} has no voice, which {ask.provider.name} needs; "
+            f"segment {segment.name} has no voice, which {host} needs; "
             "give the edit an `audio`, and the preset the step normalize_audio"
         )
     return ""

@@ -89,7 +89,7 @@ def cost_usd(step: Step, known: Sequence[Value | None], given: Mapping[str, Any]
         return 0.0
     if any(isinstance(value, Upload) for value in given.values()):
         entry = Ledger(store.root).latest(ask_of(step, given).call)
-        if entry is not None and (entry.open or entry.state == "done"):
+        if entry is not None and (entry.state == "done" or (entry.open and entry.request_id)):
             return 0.0
     lasts_s, frames = sent(segment)
     return host.cost_usd(lasts_s, frames)
