@@ -12,6 +12,7 @@ _OPEN_KEYS = frozenset({"v", "id", "t", "list", "p", "page", "episode", "video"}
 _LONGEST_OPEN_VALUE = 16
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,20}://[^\s'\"<>]+", re.IGNORECASE)
 """The scheme is bounded, so that a long text without addresses is read once, not once from each of its letters."""
+_HALF = re.compile("[\ud800-\udfff]")
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 
 
@@ -43,9 +44,11 @@ def web_address(text: str) -> str:
     """Give the address back if it is one that we fetch from: http or https, with a host.
 
     Raises:
-        BadInput: it is a local path, or has another scheme.
+        BadInput: it is a local path, has another scheme, or cannot be spelled.
     """
     address = text.strip()
+    if _HALF.search(address):
+        raise BadInput(f"{shown(address)!r} holds half a character, which no address can")
     scheme = _SCHEME.match(address)
     if scheme is None:
         raise BadInput(f"{masked(address)!r} is not an address; write https://… or the path of a file that exists")

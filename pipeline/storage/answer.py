@@ -10,7 +10,9 @@ from http import HTTPStatus
 from ..errors import BadInput
 from .address import shown
 
-_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_MOST_DIGITS = 18
+"""A longer number tells nothing; one that Python or a clock cannot hold would break a download."""
+_RANGE = re.compile(rf"bytes (\d{{1,{_MOST_DIGITS}}})-\d+/(\d+|\*)")
 _RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAGES = ("text/html", "application/xhtml+xml")
 _PLAYLISTS = (
@@ -73,7 +75,7 @@ def read_answer(status: int, headers: Mapping[str, str], path: str) -> Answer:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None
+    return int(text) if text and len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal() else None
 
 
 def refused(answer: Answer) -> str:

@@ -236,6 +236,8 @@ def _plain_failures(address: str) -> Iterator[None]:
         raise HostFailed(f"{shown(address)}: more than {MAX_REDIRECTS} redirects") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
         raise HostFailed(f"{shown(address)}: the server's answer cannot be used: {type(error).__name__}") from error
+    except UnicodeError as error:
+        raise HostFailed(f"{shown(address)}: no host can have such a name", retryable=False) from error
     except httpx.ConnectError as error:
         # A wrong host name is the likeliest cause: no waiting for that.
         reason = re.sub(r"^\[.*?\] *", "", str(error))

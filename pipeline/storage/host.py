@@ -2,7 +2,8 @@
 
 Takes   the host's base address and the key.
 Gives   replies; redirects within the host are followed for GET.
-Raises  HostFailed when an address lies elsewhere, before anything is sent; NotSent and Unanswered as `Pool` does.
+Raises  HostFailed when an address lies elsewhere or cannot be read, before it is asked; NotSent and Unanswered as
+        `Pool` does.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Host:
             reply = await self._ask("GET", url, params=params, read_s=read_s)
             if reply.status not in _REDIRECTS:
                 return reply
-            url, params = self._own(urljoin(url, reply.headers.get("location", ""))), None
+            url, params = self._own(_led_to(url, reply)), None
         raise HostFailed(f"{shown(url)}: more than {MAX_REDIRECTS} redirects", retryable=True)
 
     async def post(
@@ -89,6 +90,13 @@ class Host:
                 retryable=False,
             )
         return place
+
+
+def _led_to(url: str, reply: Reply) -> str:
+    try:
+        return urljoin(url, reply.headers.get("location", ""))
+    except ValueError as error:
+        raise HostFailed(f"{shown(url)}: it leads to an address that cannot be read", retryable=True) from error
 
 
 def origin(address: str) -> tuple[str, str, int]:

@@ -1,7 +1,7 @@
 """The one pool of connections of a process, for hosts that are asked with a key and for what they hand out.
 
 Takes   a request: method, address, headers, a body that is bytes or an iterable of them.
-Gives   a `Reply`, its body bounded; or, where a file is wanted, the body on disk.
+Gives   a `Reply`, its body bounded; or, where a file is wanted, the body on disk, bounded too.
 Raises  NotSent where nothing can have reached the host; Unanswered where something may have.
 
 Hundreds of jobs wait at a gate, not in the pool: httpx's pool looks at every waiting request at every turn.
@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 MOST_BODY_BYTES = 4 << 20
+MOST_FILE_BYTES = 4 << 30
 AT_ONCE = 20
 """Requests under way at the same time."""
 KEPT_S = 20.0
@@ -121,9 +122,11 @@ class Pool(AbstractAsyncContextManager["Pool"]):
         timeout = httpx.Timeout(read_s, connect=15.0, pool=None)
         try:
             async with self._gate:
-                request = self._client.build_request(
-                    method, url, headers=headers, params=params, content=body, timeout=timeout
-                )
+                with _spelling():
+                    request = self._client.build_request(
+                        method, url, headers=headers, params=params, content=body, timeout=timeout
+                    )
+                    request.url.host.encode("idna")
                 response = await self._client.send(request, stream=True)
                 try:
                     return await _received(response, into)
@@ -131,10 +134,17 @@ class Pool(AbstractAsyncContextManager["Pool"]):
                     await response.aclose()
         except _NEVER_LEFT as error:
             raise NotSent(_plain(error)) from error
-        except (httpx.InvalidURL, UnicodeEncodeError) as error:
-            raise NotSent(_unspeakable(error)) from error
-        except (httpx.TransportError, httpx.DecodingError) as error:
+        except (httpx.TransportError, httpx.DecodingError, UnicodeError) as error:
             raise Unanswered(_plain(error)) from error
+
+
+@contextmanager
+def _spelling() -> Iterator[None]:
+    """Refuse what has no bytes, or names no host, before anything is sent; later such a fault is the answer's."""
+    try:
+        yield
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise NotSent(_unspeakable(error)) from error
 
 
 async def _received(response: httpx.Response, into: Path | None) -> Reply:
@@ -153,9 +163,13 @@ async def _received(response: httpx.Response, into: Path | None) -> Reply:
 
 async def _kept(response: httpx.Response, into: Path) -> None:
     """Write a body to a file; where the disk will not have it, the host has worked and its answer is lost."""
+    size = 0
     try:
         with into.open("wb") as file:
             async for piece in response.aiter_bytes():
+                size += len(piece)
+                if size > MOST_FILE_BYTES:
+                    raise Unanswered(f"the answer is longer than {MOST_FILE_BYTES} bytes")
                 file.write(piece)
     except OSError as error:
         raise Unanswered(f"the answer could not be written to {into}: {error.strerror or error}") from error
@@ -175,6 +189,6 @@ def _plain(error: Exception) -> str:
 
 def _unspeakable(error: Exception) -> str:
     """Say what cannot be sent, without its text: it may be the key."""
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
+    if not isinstance(error, httpx.LocalProtocolError | UnicodeEncodeError):
         return "the address cannot be read"
     return "the request cannot be spelled; look for a stray character in the key"

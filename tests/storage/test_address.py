@@ -65,6 +65,8 @@ def test_an_address_that_touches_other_words_is_masked_too(before):
         ("https://", "no host"),
         ("https:///film.mp4", "no host"),
         ("https://[::1/film.mp4", "no host"),
+        ("https://host/\ud800", r"'https://host/\\ud800' holds half a character"),
+        ("\ud800", "holds half a character"),
     ],
 )
 def test_only_web_addresses_are_fetched(text, told):

@@ -11,6 +11,7 @@ import pytest
 from web import give, status
 
 from react1.pipeline.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.storage.answer import read_answer
 from react1.pipeline.storage.download import PageInstead, download, open_client
 
 CONTENT = random.Random(1).randbytes(300_000)
@@ -169,6 +170,35 @@ def test_a_busy_server_is_given_the_time_it_asks_for(web, get, naps):
 
     assert get(web.address + "/film.mp4").size_bytes == len(CONTENT)
     assert naps == [7.0, 60.0]
+
+
+@pytest.mark.parametrize("digits", [19, 400, 5000])
+def test_a_time_that_no_clock_can_hold_is_none(web, get, naps, digits):
+    """Neither is a place in a file that no disk can hold."""
+    answers = iter([status(503, Retry_After="9" * digits), lambda r: give(r, CONTENT)])
+    web.routes["/film.mp4"] = lambda request: next(answers)(request)
+
+    assert get(web.address + "/film.mp4").size_bytes == len(CONTENT)
+    assert naps == [1.0]
+    assert read_answer(206, {"content-range": f"bytes {'9' * digits}-1/{'9' * digits}"}, "").offset == -1
+
+
+@pytest.mark.parametrize("address", ["https://a..b/x.mp4", f"https://{'a' * 70}/x", "https://xn--a/x"])
+def test_a_name_that_no_host_can_have_is_one_line(get, naps, tmp_path, address):
+    """It is not tried again, and no file is left."""
+    with pytest.raises(HostFailed, match="no host can have such a name"):
+        get(address)
+
+    assert naps == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_redirect_to_a_name_that_no_host_can_have_is_one_line(web, get):
+    """As if it had been asked for."""
+    web.routes["/a"] = status(302, Location="https://xn--a/x")
+
+    with pytest.raises(HostFailed, match="no host can have such a name"):
+        get(web.address + "/a")
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,21 @@ def test_a_redirect_to_a_file_is_refused(web, tmp_path):
         download(f"{web.address}/a.mp4", tmp_path / "a", max_bytes=100, client=client)
 
 
+@pytest.mark.parametrize("address", ["https://a..b/x.mp4", f"https://{'a' * 70}/x", "https://xn--a/x"])
+def test_a_name_that_no_host_can_have_is_told(tmp_path, address):
+    """As one that nobody can ask."""
+    check_spelled(address, Reach())
+
+    with open_guarded_client(Reach()) as client, pytest.raises(HostFailed, match="no host can have such a name"):
+        download(address, tmp_path / "a", max_bytes=100, client=client)
+
+
+def test_half_a_character_is_refused_before_anything_is_asked():
+    """It could not even be printed."""
+    with pytest.raises(BadInput, match="half a character"):
+        check_spelled("https://host.example/\ud800", Reach())
+
+
 def test_a_name_that_does_not_exist_is_told(tmp_path):
     """As a host that cannot be reached."""
 

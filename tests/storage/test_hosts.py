@@ -278,6 +278,19 @@ def test_the_words_of_a_host_that_never_ends_are_told_at_once(film):
     assert time.perf_counter() - begun < 3
 
 
+@pytest.mark.parametrize("location", ["https://[", "//["])
+def test_a_redirect_that_cannot_be_read_is_one_line(location):
+    """Wherever it was meant to lead."""
+    script = Script([httpx.Response(302, headers={"location": location})])
+
+    async def run() -> None:
+        async with script.pool() as pool:
+            await Host(BASES["sync"], KEY, pool, RateBudget(60_000)).get("v2/x")
+
+    with pytest.raises(HostFailed, match="/v2/x: it leads to an address that cannot be read"):
+        asyncio.run(run())
+
+
 def test_an_expired_place_is_told_in_the_words_of_its_page(film):
     """S3 answers with XML."""
     answer = httpx.Response(403, text="<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>")

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from web import open_web, status
 
+from react1.pipeline.storage import pool
 from react1.pipeline.storage.pool import MOST_BODY_BYTES, NotSent, Pool, Unanswered
 
 KEY = "SG_secret0123456789"
@@ -83,11 +84,22 @@ def test_every_error_of_a_connection_is_one_or_the_other():
     assert below(httpx.TransportError) == {*NEVER_LEFT, *MAY_HAVE_ARRIVED}
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://host.example/", "http://", "http://[::1", "http://\x00/"])
+NO_HOSTS = ["http://a..b/x", f"http://{'a' * 70}/x", "http://xn--a/x"]
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "ftp://host.example/", "http://", "http://[::1", "http://\x00/", *NO_HOSTS]
+)
 def test_an_address_that_cannot_be_read_is_not_sent(url):
     """Nobody has seen anything."""
     with pytest.raises(NotSent, match="the address cannot be read"):
         ask_for_real(url)
+
+
+def test_an_address_with_half_a_character_is_not_sent():
+    """It has no bytes."""
+    with pytest.raises(NotSent, match="cannot be spelled"):
+        ask_for_real("http://host.example/\ud800")
 
 
 @pytest.mark.parametrize("stray", ["…", "\n", "\u00a0", "\r\nx: y"], ids=ascii)
@@ -107,6 +119,12 @@ def test_every_status_is_an_answer_and_no_redirect_is_followed(code):
     reply = ask(lambda _: httpx.Response(code, headers={"location": "https://evil.example/"}, json={"a": 1}))
 
     assert (reply.status, reply.ok, reply.object()) == (code, code < 300, {"a": 1})
+
+
+def test_a_redirect_that_names_no_host_is_unanswered():
+    """The request has arrived, so it was sent."""
+    with pytest.raises(Unanswered):
+        ask(lambda _: httpx.Response(302, headers={"location": "https://xn--a/x"}), method="POST")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b"null", b"\xff", b"[" * 100_000])
@@ -147,6 +165,16 @@ def test_a_take_goes_to_the_file(tmp_path, kind):
 
     assert (reply.file, reply.body) == (into, b"")
     assert into.read_bytes() == content
+
+
+def test_a_take_is_bounded_too(tmp_path, monkeypatch):
+    """A host that never ends does not fill the disk."""
+    monkeypatch.setattr(pool, "MOST_FILE_BYTES", 1000)
+    headers = {"content-type": "video/mp4"}
+
+    assert ask(lambda _: httpx.Response(200, content=bytes(1000), headers=headers), into=tmp_path / "a").file
+    with pytest.raises(Unanswered, match="longer than 1000 bytes"):
+        ask(lambda _: httpx.Response(200, content=bytes(1001), headers=headers), into=tmp_path / "b")
 
 
 @pytest.mark.parametrize(
