@@ -4,12 +4,13 @@
     HOME/uploads/<storage>-<place>/old-<name>.json       one that is not given any more, and is still there
     HOME/uploads/<storage>-<place>/run-<uuid>.lock       held by each run that may be about to use one
 
-A note that is torn, unreadable or of another form counts as none.
-Raises  StorageFailed when one cannot be written.
+A note that is torn, unreadable or of another form counts as none, and so does one whose name no file can have.
+Raises  StorageFailed when one cannot be written or removed.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +26,7 @@ from ..store.locks import Held, hold, is_held
 
 STALE_S = 3600.0
 """A lock that nobody holds is swept when it is older: a younger one may be about to be taken."""
+_NAME = re.compile(r"[^/\\\x00-\x1f]{1,200}")
 
 
 class Note(BaseModel):
@@ -77,6 +79,11 @@ class Addresses:
         with storage_errors(path):
             return path.replace(old)
 
+    def forget(self, path: Path) -> None:
+        """Remove a note whose file is gone."""
+        with storage_errors(path):
+            path.unlink(missing_ok=True)
+
     def enter(self) -> None:
         """Say that this run may use what is noted here."""
         if self._held is None:
@@ -89,7 +96,8 @@ class Addresses:
         if self._held is not None:
             self._held.close()
             self._held = None
-            self._lock.unlink(missing_ok=True)
+            with suppress(OSError):  # a lock that nobody holds says nothing
+                self._lock.unlink()
 
     def others(self) -> bool:
         """Tell whether another run may use what is noted here; locks of runs that were killed are swept."""
@@ -112,6 +120,7 @@ class Addresses:
 def read(path: Path) -> Note | None:
     """Read a note; None where there is none that can be read."""
     try:
-        return Note.model_validate_json(path.read_bytes())
+        note = Note.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
+    return note if _NAME.fullmatch(note.name) else None

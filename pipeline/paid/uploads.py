@@ -2,7 +2,7 @@
 
 Takes   content of the store.
 Gives   its address at the storage.
-Raises  HostFailed, BadInput, as the storage does; StorageFailed when a note cannot be written.
+Raises  HostFailed, BadInput, as the storage does; StorageFailed when a note cannot be written; `clear` raises nothing.
 
 The last run that uses a storage clears away what it and others have left there, but for what a job still needs and
 what somebody wants to keep.
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from ..errors import HostFailed
+from ..errors import HostFailed, PresetError, StorageFailed
 from ..file import File
 from ..storage.contract import Progress, Storage, Stored
 from ..store.keys import digest
@@ -79,16 +79,23 @@ class Uploads:
                     break
                 if await asyncio.to_thread(read, path) != note:
                     continue  # somebody has renewed it, or keeps it now
-                old = await asyncio.to_thread(self._addresses.retire, path, note)
-                try:
-                    await self._storage.delete(note.stored)
-                except HostFailed as error:
-                    lines.append(f"{error.message}; remove {note.place} there yourself, or let the next run do so")
-                else:
-                    old.unlink(missing_ok=True)
+                lines += await self._removed(path, note)
         finally:
             self._addresses.leave()
         return lines
+
+    async def _removed(self, path: Path, note: Note) -> list[str]:
+        """Remove one file and its note; give what hinders that, as a line."""
+        try:
+            old = await asyncio.to_thread(self._addresses.retire, path, note)
+            await self._storage.delete(note.stored)
+        except (HostFailed, PresetError, StorageFailed) as error:
+            return [f"{error.message}; remove {note.place} there yourself, or let the next run do so"]
+        try:
+            await asyncio.to_thread(self._addresses.forget, old)
+        except StorageFailed as error:
+            return [error.message]
+        return []
 
     def _left(self) -> list[tuple[Path, Note]]:
         return [(path, note) for path, note in self._addresses.all() if note.place and not note.keep]
@@ -96,11 +103,17 @@ class Uploads:
     def _known(self, file: File) -> Stored | None:
         """Find where a file lies for long enough."""
         note = self._addresses.of(file)
-        if note is None or (note.expires_at or note.sent_at + BELIEVED) - self._now() <= self._margin:
+        if note is None or self._lasts(note) <= self._margin:
             return None
         if self._keep and not note.keep:
             self._addresses.write(file, note.model_copy(update={"keep": True}))
         return note.stored
+
+    def _lasts(self, note: Note) -> timedelta:
+        """Tell how long an address is believed from now; one of a day that has not come is not."""
+        if note.expires_at is not None:
+            return note.expires_at - self._now()
+        return BELIEVED - abs(self._now() - note.sent_at)
 
     def _note(self, file: File, stored: Stored) -> None:
         note = Note(

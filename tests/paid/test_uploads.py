@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
+import json
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 from clocks import FakeClock
 
-from react1.pipeline.errors import HostFailed
+from react1.pipeline.errors import HostFailed, PresetError
 from react1.pipeline.file import File
 from react1.pipeline.paid.uploads import Uploads
 from react1.pipeline.storage.contract import Stored
@@ -90,6 +93,11 @@ def clear(uploads, *in_use):
 
 def notes(tmp_path):
     return sorted(tmp_path.glob("uploads/*/*.json"))
+
+
+def change_note(tmp_path, **told):
+    (note,) = notes(tmp_path)
+    note.write_text(json.dumps(json.loads(note.read_text()) | told))
 
 
 def test_the_same_bytes_are_sent_once(run, shed, tmp_path):
@@ -255,6 +263,63 @@ def test_what_cannot_be_removed_is_told_and_tried_by_the_next_run(run, shed, tmp
     assert clear(later) == []
 
     assert shed.there == []
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_note_of_a_day_beyond_all_days_counts_as_none(run, shed, tmp_path, moment):
+    """The file is sent again."""
+    shed.lasts_s = None
+    send(run(), FILM, path=tmp_path)
+    change_note(tmp_path, sent_at=moment)
+
+    send(run(), FILM, path=tmp_path)
+
+    assert len(shed.sent) == 2
+
+
+@pytest.mark.parametrize("name", ["a/b", "../a", "a\\b", "a\0b", "", "a" * 300])
+def test_a_note_whose_name_no_file_can_have_counts_as_none(run, shed, tmp_path, name):
+    """Nobody is given its address, and nothing is made of its name."""
+    send(run(), FILM, path=tmp_path)
+    change_note(tmp_path, name=name)
+    uploads = run()
+
+    assert clear(uploads) == []
+    send(uploads, FILM, path=tmp_path)
+
+    assert len(shed.sent) == 2
+
+
+@pytest.mark.parametrize("step", ["replace", "unlink"])
+def test_on_a_disk_that_takes_nothing_any_more_what_is_left_is_told(run, shed, tmp_path, monkeypatch, step):
+    """In one line for each file, after everything is paid; the next run finds the notes."""
+    uploads = run()
+    film, voice = send(uploads, FILM, VOICE, path=tmp_path)
+
+    def refuse(*_args, **_more):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, step, refuse)
+        lines = clear(uploads)
+
+    assert len(lines) == 2
+    assert all("cannot be written to (Read-only file system)" in line and "\n" not in line for line in lines)
+    assert sorted(shed.there) == (sorted([film.name, voice.name]) if step == "replace" else [])
+    assert len(notes(tmp_path)) == 2
+
+
+def test_where_the_storage_cannot_be_used_any_more_that_is_told(run, shed, tmp_path, monkeypatch):
+    """Its settings may have changed since the file was sent."""
+    uploads = run()
+    (film,) = send(uploads, FILM, path=tmp_path)
+
+    async def delete(_stored):
+        raise PresetError("storage shed needs a key")
+
+    monkeypatch.setattr(shed, "delete", delete)
+
+    assert clear(uploads) == [f"storage shed needs a key; remove {film.name} there yourself, or let the next run do so"]
 
 
 def test_where_nothing_can_be_removed_nothing_is_tried(run, shed, tmp_path):
