@@ -45,29 +45,13 @@ class Trim:
 
     def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
-        from ..pipeline.media.parts import spans_of
-        from ..pipeline.media.spans import ResolvedSpan
+        from ..pipeline.media.parts import placed, spans_of
         from ..pipeline.media.trim import cut
-
-        def segment(span: ResolvedSpan) -> Segment:
-            return Segment(
-                name=span.name,
-                source=source,
-                edit=span.edit,
-                start_frame=span.start_frame,
-                end_frame=span.end_frame,
-                head_frames=span.head_frames,
-                tail_frames=span.tail_frames,
-                media=cut(room, source, span.first_frame, span.last_frame),
-                frames=tuple(range(span.first_frame, span.last_frame)),
-                edit_start_frame=span.whole[0] if span.whole else None,
-                edit_end_frame=span.whole[1] if span.whole else None,
-            )
 
         spans = spans_of(room, source, params.edits, params.handles, params.longest_s)
         segments = []
         for done, span in enumerate(spans):
             room.progress(done / len(spans))
-            segments.append(segment(span))
+            segments.append(placed(source, span, cut(room, source, span.first_frame, span.last_frame)))
         room.progress(1)
         return segments

@@ -19,7 +19,7 @@ import numpy as np
 from ..edit import Edit
 from ..errors import BadInput
 from ..file import File
-from ..kinds import Media
+from ..kinds import Media, Segment
 from ..node import Room
 from ..times import Moment
 from . import pauses, shots, sound
@@ -45,6 +45,23 @@ def spans_of(
     if longest_s is None:
         return spans
     return within(room, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
+
+
+def placed(source: Media, span: ResolvedSpan, media: Media) -> Segment:
+    """Give the segment of a span; `media` is the file that stands for it."""
+    return Segment(
+        name=span.name,
+        source=source,
+        edit=span.edit,
+        start_frame=span.start_frame,
+        end_frame=span.end_frame,
+        head_frames=span.head_frames,
+        tail_frames=span.tail_frames,
+        media=media,
+        frames=tuple(range(span.first_frame, span.last_frame)),
+        edit_start_frame=span.whole[0] if span.whole else None,
+        edit_end_frame=span.whole[1] if span.whole else None,
+    )
 
 
 def within(

@@ -59,26 +59,11 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
     source = next((value for value in given.values() if isinstance(value, Media)), None)
     if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
         return []
-    from ..media.parts import spans_of
+    from ..media.parts import placed, spans_of
 
     params: Any = step.params
     spans = spans_of(_ReadingRoom(store), source, params.edits, params.handles, params.longest_s)
-    return [
-        Segment(
-            name=span.name,
-            source=source,
-            edit=span.edit,
-            start_frame=span.start_frame,
-            end_frame=span.end_frame,
-            head_frames=span.head_frames,
-            tail_frames=span.tail_frames,
-            media=source,
-            frames=tuple(range(span.first_frame, span.last_frame)),
-            edit_start_frame=span.whole[0] if span.whole else None,
-            edit_end_frame=span.whole[1] if span.whole else None,
-        )
-        for span in spans
-    ]
+    return [placed(source, span, source) for span in spans]
 
 
 def cost_usd(step: Step, known: Sequence[Value | None], given: Mapping[str, Any], store: Store) -> float:

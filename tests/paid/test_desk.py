@@ -15,6 +15,7 @@ from server_client import opened
 from react1.pipeline.errors import BadInput, HostFailed, OverBudget
 from react1.pipeline.ledger.book import Ledger
 from react1.pipeline.ledger.byhand import settle_anew
+from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.paid import desk as paid_desk
 from react1.pipeline.paid.bill import Terms
 from react1.pipeline.paid.desk import Desk
@@ -362,8 +363,6 @@ def test_a_question_that_nobody_answers_does_not_keep_a_stopped_run(open_counter
 
 def test_a_take_with_an_edit_list_or_odd_tags_is_whole(room, open_counter):
     """Some of its frames are not shown; its title is not UTF-8."""
-    from react1.pipeline.media.ffmpeg import ffmpeg_path
-
     counter = open_counter()
     whole = counter.store.path(counter.segment.media.file)
     cut, titled = room.new("cut.mp4"), room.new("titled.mkv")
@@ -472,11 +471,17 @@ def test_a_file_that_breaks_off_is_no_take(room, open_counter):
     whole = counter.store.path(counter.segment.media.file)
     part = room.new("part.mp4")
     part.write_bytes(whole.read_bytes()[:-3000])
+    headed = room.new("headed.mp4")
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-movflags", "faststart", str(headed)])
+    with av.open(str(headed)) as container:
+        places = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
+    headed.write_bytes(headed.read_bytes()[: places[-3]])
     empty = room.new("no.mp4")
     empty.write_bytes(b"not a film")
 
     assert damage(whole) == ""
     assert damage(part)
+    assert damage(headed) == "it breaks off after 22 of 25 frames"
     assert damage(empty)
     with av.open(str(whole)) as container:
         assert container.streams.video[0].frames == 25

@@ -22,7 +22,7 @@ __all__ = ["no_look"]
 class SyncCounter(Counter):
     def ask(self, **choices):
         told = super().ask(**choices)
-        environ = {"REACT1_SYNC_URL": self.environ["REACT1_SEGMIND_URL"], "SYNC_API_KEY": KEY, "REACT1_POLL_S": "0.05"}
+        environ = {**self.environ, "REACT1_SYNC_URL": self.environ["REACT1_SEGMIND_URL"], "SYNC_API_KEY": KEY}
         return Ask(told.upload, choices, sync(environ), deadline_s=60)
 
 
@@ -82,6 +82,7 @@ def test_the_hosts_own_estimate_counts_before_the_table(host, counter, quote):
 def test_calls_under_way_count_for_the_budget_too(host, counter):
     """Each quote fits by itself, both together do not: one is made, the other is not sent."""
     host[0].quote = {"estimatedGenerationCost": 0.3}
+    counter.environ["REACT1_CONCURRENCY"] = "2"
     asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy")]
 
     async def both():

@@ -234,6 +234,21 @@ def test_a_run_that_keeps_its_files_removes_none_and_loses_none_to_others(run, s
     assert send(run(), FILM, VOICE, path=tmp_path) == [film, voice]
 
 
+def test_a_run_that_keeps_its_files_leaves_those_of_others_alone(run, shed, tmp_path):
+    """What another could not remove is removed by the next one that removes anything."""
+    other, keeping = run(), run(keep=True)
+    (film,) = send(other, FILM, path=tmp_path)
+    shed.locked = True
+    clear(other)
+    shed.locked = False
+    (voice,) = send(keeping, VOICE, path=tmp_path)
+
+    assert clear(keeping) == []
+    assert shed.there == [film.name, voice.name]
+    assert clear(run()) == []
+    assert shed.there == [voice.name]
+
+
 def test_what_another_run_keeps_in_the_last_moment_stays(run, shed, tmp_path):
     """Its note is read again before it is removed."""
     uploads = run()

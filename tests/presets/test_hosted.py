@@ -163,10 +163,8 @@ def test_prepare_sends_nothing(rehearsed, talking_clip, tmp_path):
     assert len(_jobs(rehearsed.folder)) == before
 
 
-def test_a_local_take_is_not_taken_for_the_hosts_nor_one_hosts_for_anothers(
-    copying, talking_clip, tmp_path, monkeypatch
-):
-    """A rehearsal must never stand in for the model."""
+def test_a_take_stands_for_its_own_host_only(copying, talking_clip, tmp_path, monkeypatch):
+    """A local take or a rehearsal is never taken for the model's."""
     copying()
     told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
     run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **told)
