@@ -93,8 +93,9 @@ class Host:
 
 
 def _led_to(url: str, reply: Reply) -> str:
+    place: str = reply.headers.get("location", "")
     try:
-        return urljoin(url, reply.headers.get("location", ""))
+        return urljoin(url, place)
     except ValueError as error:
         raise HostFailed(f"{shown(url)}: it leads to an address that cannot be read", retryable=True) from error
 
