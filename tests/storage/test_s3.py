@@ -166,9 +166,9 @@ def test_what_cannot_be_removed_is_told(bucket, film):
 
 
 def test_a_large_film_needs_little_memory(tmp_path):
-    """Only the parts that are under way, of 300 MB."""
+    """Only the parts that are under way, of 300 MB over a slow line."""
     film = sparse(tmp_path / "large.mp4", 300 << 20)
-    with sink.opened() as (address, sizes):
+    with sink.opened(part_s=0.05) as (address, sizes):
         there = storage(Bucket(address))
         growth = Growth()
         asyncio.run(there.put(film, NONCE, ".mp4", growth))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,8 +13,8 @@ ENDED = b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUpload
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[tuple[str, list[int]]]:
-    """Give its address, and the sizes of the parts that came."""
+def opened(part_s: float = 0.0) -> Iterator[tuple[str, list[int]]]:
+    """Give its address, and the sizes of the parts that came; each is answered after so long, as over a slow line."""
     sizes: list[int] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -25,6 +26,7 @@ def opened() -> Iterator[tuple[str, list[int]]]:
 
         def do_PUT(self) -> None:
             sizes.append(self._take())
+            time.sleep(part_s)
             self._answer(b"")
 
         def _take(self) -> int:
