@@ -10,7 +10,7 @@ Takes   the home folder.
 Gives   entries; a file that is torn or unreadable counts as not written.
 Raises  StorageFailed when the disk will not have it, before anything is sent.
 
-Nothing here is ever changed or removed, so the design works on an object store with conditional puts as well; there
+No state is ever changed or removed, so the design works on an object store with conditional puts as well; there
 the lock, which only spares a second process from asking the host, would be a lease.
 """
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..errors import PresetError
+from ..providers.values import request_id_of
 from .book import Ledger, read_entry
 from .entry import Accepted, Entry, Void
 
@@ -22,7 +23,7 @@ def settle_accepted(ledger: Ledger, name: str, request_id: str) -> Entry:
         failed = entry.failed if entry.state == "failed" else None
         if not entry.open and (failed is None or failed.billed is False):
             raise PresetError(f"job {entry.id} is {entry.state}; there is nothing to settle")
-        if not request_id.isprintable() or len(request_id) > 200:
+        if not request_id_of(request_id):
             raise PresetError(f"--accepted: {request_id[:40]!r} is not a request id")
         if entry.intended is None:
             raise PresetError(f"job {entry.id}: its intention cannot be read, so its take has no place; use --resubmit")

@@ -60,8 +60,9 @@ class Intended(Note):
 
     call: Call
     nonce: str
-    """Part of an uploaded file's name, and the idempotency key: by it the host's history tells what became of this."""
+    """The idempotency key, for a host that knows such a thing."""
     video_name: str
+    """The uploaded file's own name, a nonce: by its address the host's history tells what became of this call."""
     audio_name: str = ""
     video_url: str = Field(repr=False)
     """As it is sent: the same create must be spelled the same. May carry a signature that lasts for a while."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from ..kinds import Segment, Upload
@@ -22,7 +24,7 @@ class Clock:
     """The time and how to wait for it; tests have one of their own."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    sleep: Callable[[float], Awaitable[object]] = field(default_factory=lambda: _sleep)
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     monotonic: Callable[[], float] = time.monotonic
     """Seconds that only rise, whatever becomes of the time of day."""
 
@@ -37,12 +39,6 @@ class Clock:
             return max(0.0, (self.now() - (at if at.tzinfo else at.replace(tzinfo=UTC))).total_seconds())
         except ValueError:
             return 0.0
-
-
-async def _sleep(seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
 
 
 @dataclass(frozen=True)
@@ -60,13 +56,13 @@ class Ask:
         """The segment."""
         return self.upload.segment
 
-    @property
+    @cached_property
     def parameters(self) -> dict[str, Any]:
         """All six choices; none is left to the host's own default."""
         request = React1Request.model_validate({"video_url": "-", "audio_url": "-", **self.choices})
         return request.model_dump(mode="json", exclude={"video_url", "audio_url"})
 
-    @property
+    @cached_property
     def call(self) -> Call:
         """What makes it the same call as another one."""
         voice = self.segment.voice
@@ -83,11 +79,7 @@ class Ask:
         """How long the picture is that is sent."""
         return length_s(require_video(self.segment.media))
 
-    @property
+    @cached_property
     def estimate_usd(self) -> float:
         """What it costs by the price table."""
         return self.provider.cost_usd(self.lasts_s, len(self.segment.frames))
-
-    def request(self, video_url: str, audio_url: str) -> React1Request:
-        """Give the eight parameters with these addresses."""
-        return React1Request.model_validate({"video_url": video_url, "audio_url": audio_url, **self.parameters})

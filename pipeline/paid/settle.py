@@ -88,7 +88,6 @@ def order_for(told: Intended) -> Order:
     return Order(
         request=React1Request.model_validate({**addresses, **told.call.parameters}),
         nonce=told.nonce,
-        names=tuple(filter(None, (told.video_name, told.audio_name))),
         intended_at=at if at.tzinfo else at.replace(tzinfo=UTC),
     )
 

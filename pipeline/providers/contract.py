@@ -21,6 +21,9 @@ from typing import Any, Protocol
 from ..errors import HostFailed
 from .request import React1Request
 
+UNPROVEN = frozenset({408, 409, 425, 499})
+"""4xx that a gateway gives for requests that may have been passed on."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -64,8 +67,6 @@ class Order:
     request: React1Request = field(repr=False)
     nonce: str
     """The idempotency key, where the host knows such a thing."""
-    names: tuple[str, ...]
-    """The names of the uploaded files, by which the host's history is searched."""
     intended_at: datetime
 
 

@@ -8,6 +8,7 @@ REACT1_SYNC_URL                       another base address than https://api.sync
 REACT1_CONCURRENCY                    jobs under way at the same time (sync.so allows 1, 3, 6 or 15 by plan)
 REACT1_REQUESTS_PER_MINUTE            what a host is asked at most
 REACT1_POLL_S                         seconds between two looks at a job
+REACT1_ALLOW_PRIVATE                  1: takes may be fetched from private networks, for a host of one's own
 REACT1_SETTLE_AFTER_S                 how old an intention must be before a history that lacks it proves anything
 """
 
@@ -28,8 +29,8 @@ from ..storage.pace import RateBudget
 from ..storage.pool import Pool
 from .contract import Client, Latency, Limits
 from .prices import price
+from .request import LONGEST_S
 
-LONGEST_S = Fraction(15)
 LARGEST_PX = (4096, 2160)
 
 
@@ -47,6 +48,8 @@ class HostSettings:
     per_minute: float = 60.0
     latency: Latency = field(default_factory=lambda: Latency(60.0, 330.0, 8.0))
     settle_after_s: float = 900.0
+    allow_private: bool = False
+    """Whether takes may be fetched from private networks."""
     recovery_pays: bool = False
     """Whether to look for a lost call may make it: it is sent again, under its own key."""
 
@@ -58,7 +61,7 @@ class HostSettings:
     @property
     def reach(self) -> Reach:
         """Where its takes may be fetched from."""
-        return Reach(private=os.environ.get("REACT1_ALLOW_PRIVATE", "") == "1", loopback=self.rehearsal)
+        return Reach(private=self.allow_private, loopback=self.rehearsal)
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,6 @@ class HostedProvider:
     def host(self) -> str:
         """Its base address."""
         return self.settings.base
-
-    @property
-    def key_name(self) -> str:
-        """The environment variable that holds its key."""
-        return self.settings.key_name
 
     @property
     def latency(self) -> Latency:
@@ -144,7 +142,7 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
 
         api = Host(settings.base, settings.key, pool, RateBudget(settings.per_minute))
         history = Host(settings.history, settings.key, pool, RateBudget(settings.per_minute))
-        return SegmindClient(api, history, (settings.key,), version)
+        return SegmindClient(api, history, version)
 
     return HostedProvider(settings, client)
 
@@ -167,7 +165,7 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
     def client(settings: HostSettings, pool: Pool) -> Client:
         from .sync import SyncClient
 
-        return SyncClient(Host(settings.base, settings.key, pool, RateBudget(settings.per_minute)), (settings.key,))
+        return SyncClient(Host(settings.base, settings.key, pool, RateBudget(settings.per_minute)))
 
     return HostedProvider(settings, client)
 
@@ -193,6 +191,7 @@ def _used(settings: HostSettings, env: Mapping[str, str], per_minute: float) -> 
         at_once=int(_number(env, "REACT1_CONCURRENCY", 0)) or settings.at_once,
         per_minute=_number(env, "REACT1_REQUESTS_PER_MINUTE", 12_000.0 if near else per_minute),
         latency=Latency(every_s if near else usual.first_s, 10.0 if near else usual.usual_s, every_s),
+        allow_private=env.get("REACT1_ALLOW_PRIVATE", "") == "1",
         settle_after_s=_number(env, "REACT1_SETTLE_AFTER_S", 10.0 if near else settings.settle_after_s),
     )
 

@@ -5,9 +5,15 @@ Source: https://www.segmind.com/models/sync.so-react-1/api
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..edit import Edit, ModelMode, Prompt, SyncMode
+
+LONGEST_S = Fraction(15)
+"""The most of video and of audio that a call takes, as the hosts document it."""
+SEGMIND_MODEL = "sync.so-react-1"
 
 
 class React1Request(BaseModel):

@@ -9,7 +9,7 @@ Source  https://www.segmind.com/models/sync.so-react-1/api
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from urllib.parse import quote
 from ..errors import HostFailed
 from ..storage.host import Host
 from ..storage.pool import NotSent, Reply, Unanswered
+from ..storage.words import words_of
 from .contract import AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
-from .segmind_answers import amount, finished, not_told, output_of, progress, refused, state_of
+from .request import SEGMIND_MODEL
+from .segmind_answers import finished, not_told, output_of, progress, refused, state_of
 from .segmind_history import PER_PAGE, REACH, found_in, is_last, judge, rows_of, window
-from .words import request_id_of, words_of
+from .values import amount, request_id_of
 
-MODEL = "sync.so-react-1"
 KEY = "SEGMIND_API_KEY"
 HISTORY = "inference-request/request-history"
 MOST_PAGES = 20
@@ -33,8 +34,8 @@ V1_READ_S = 1800.0
 class SegmindClient:
     """Talks to the host; retries nothing."""
 
-    def __init__(self, api: Host, history: Host, secrets: Sequence[str], version: str = "v2") -> None:
-        self._api, self._history, self._secrets, self._version = api, history, secrets, version
+    def __init__(self, api: Host, history: Host, version: str = "v2") -> None:
+        self._api, self._history, self._version = api, history, version
 
     async def quote(self, order: Order) -> float | None:
         """The host gives no estimate."""
@@ -45,14 +46,14 @@ class SegmindClient:
         told = order.request.model_dump(mode="json")
         try:
             reply = await self._api.post(
-                f"{self._version}/{MODEL}", told, read_s=V1_READ_S if v1 else 60.0, into=into if v1 else None
+                f"{self._version}/{SEGMIND_MODEL}", told, read_s=V1_READ_S if v1 else 60.0, into=into if v1 else None
             )
         except NotSent as error:
             raise NoJob(f"segmind: {error}; nothing was sent", wait_s=5.0) from error
         except Unanswered as error:
             raise AnswerLost(f"segmind: {error}, after the call was sent") from error
         if not reply.ok:
-            raise refused(reply, words_of(reply, self._secrets), KEY)
+            raise refused(reply, words_of(reply, self._api.hidden), KEY)
         return _brought(reply) if v1 else _ticket(reply)
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
@@ -71,7 +72,7 @@ class SegmindClient:
         if state_of(told) == "FAILED":
             return self._read(request_id, reply, "FAILED")
         if not reply.ok:
-            raise not_told(reply, words_of(reply, self._secrets), KEY, "the result of a job")
+            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "the result of a job")
         done = finished(request_id, told)
         if done is None:
             raise NotNow(f"segmind says that job {request_id} is COMPLETED, but gives no output")
@@ -82,7 +83,7 @@ class SegmindClient:
         now, unclear, seen = datetime.now(UTC), False, set[str]()
         if order.intended_at < now - REACH:
             raise HostFailed(f"segmind's history does not reach back to {order.intended_at:%Y-%m-%d}")
-        query = window(order.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": MODEL}
+        query = window(order.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": SEGMIND_MODEL}
         for page in range(1, MOST_PAGES + 1):
             told = await self._page(HISTORY, query | {"page": str(page)})
             rows = rows_of(told)
@@ -90,7 +91,7 @@ class SegmindClient:
                 raise HostFailed("segmind's history of requests has another shape than expected")
             verdicts = [judge(row, order, known) for row in rows]
             if "ours" in verdicts:
-                return found_in(rows[verdicts.index("ours")], self._secrets)
+                return found_in(rows[verdicts.index("ours")], self._api.hidden)
             unclear = unclear or "unclear" in verdicts
             fresh = {str(row) for row in rows} - seen
             seen |= fresh
@@ -103,29 +104,29 @@ class SegmindClient:
         return None
 
     def _read(self, request_id: str, reply: Reply, state: str) -> Waiting | Failed:
-        found = progress(request_id, state, words_of(reply, self._secrets))
+        found = progress(request_id, state, words_of(reply, self._api.hidden))
         if found is None:
-            raise not_told(reply, words_of(reply, self._secrets), KEY, "the state of a job")
+            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "the state of a job")
         return found
 
     async def _expired(self, request_id: str) -> Waiting | Done | Failed:
         """Ask the history for a job that the requests do not know any more: its output outlives the request."""
         reply = await self._asked(self._history, f"{HISTORY}/{quote(request_id, safe='')}", None)
         if not reply.ok and reply.status != 404:
-            raise not_told(reply, words_of(reply, self._secrets), KEY, "a job of the history")
+            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "a job of the history")
         told = reply.object()
         inner = told.get("data")
         rows = [inner] if isinstance(inner, dict) else (rows_of(told) or [told])
         for row in rows:
             if isinstance(row, dict) and request_id_of(row.get("request_id")) == request_id:
-                found = found_in(row, self._secrets)
+                found = found_in(row, self._api.hidden)
                 return Waiting("PROCESSING") if isinstance(found, Ticket) else found
         raise NotNow(f"segmind does not know job {request_id} (results are kept for an hour), nor does its history")
 
     async def _page(self, place: str, query: dict[str, str]) -> Any:
         reply = await self._asked(self._history, place, query)
         if not reply.ok:
-            raise not_told(reply, words_of(reply, self._secrets), KEY, "the history of requests")
+            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "the history of requests")
         try:
             return json.loads(reply.body)
         except (ValueError, RecursionError) as error:
@@ -136,7 +137,7 @@ class SegmindClient:
         reply = await self._asked(self._api, place, None)
         if reply.ok or reply.status == 404 or state_of(reply.object()) == "FAILED":
             return reply
-        raise not_told(reply, words_of(reply, self._secrets), KEY, what)
+        raise not_told(reply, words_of(reply, self._api.hidden), KEY, what)
 
     async def _asked(self, host: Host, place: str, query: dict[str, str] | None) -> Reply:
         try:

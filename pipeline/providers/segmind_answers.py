@@ -6,14 +6,14 @@ Source  the documented codes of https://www.segmind.com/models/sync.so-react-1/a
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import HostFailed
 from ..storage.pace import reset_in_s
 from ..storage.pool import Reply
-from .contract import AnswerLost, Done, Failed, NoJob, NotNow, Waiting
+from .contract import UNPROVEN, AnswerLost, Done, Failed, NoJob, NotNow, Waiting
+from .values import amount
 
 USUAL_WAIT_S = 15.0
 _METRICS = ("remaining_credits", "inference_time", "queue_time", "total_time")
@@ -31,14 +31,12 @@ _WITHOUT_JOB = {
     422: "the parameters were refused{why}; correct them",
     429: "the host is asked too often{why}; it is tried again when the host allows it",
 }
-_UNPROVEN = frozenset({408, 409, 425, 499})
-"""4xx that a gateway gives for requests that may have been passed on."""
 
 
 def refused(reply: Reply, said: str, key_name: str) -> NoJob | AnswerLost:
     """Tell what an answer to a submit that is not a success means for the job: there is none, or nobody knows."""
     status, why = reply.status, f" ({said})" if said else ""
-    if status >= 500 or status in _UNPROVEN:
+    if status >= 500 or status in UNPROVEN:
         return AnswerLost(f"segmind answered {status}{why}, which does not tell whether it made a job")
     if status == 406:
         return NoJob(f"segmind: {_not_acceptable(said)}{why}; not billed")
@@ -103,12 +101,3 @@ def output_of(told: dict[str, Any]) -> str:
         if isinstance(address, str) and address:
             return address
     return ""
-
-
-def amount(value: Any) -> float | None:
-    """Read an amount of USD; None where there is none."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

@@ -10,14 +10,15 @@ Source  the vendor's Python SDK: rows carry `request_id`, `model_status`, `reque
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from ..storage.words import Hide, as_it_is, in_one_line
 from .contract import Done, Failed, Found, Order, Ticket
-from .segmind_answers import amount, output_of
-from .words import request_id_of, tidy
+from .segmind_answers import output_of
+from .values import amount, request_id_of
 
 PER_PAGE = 100
 REACH = timedelta(days=29)
@@ -66,13 +67,13 @@ def judge(row: Any, order: Order, known: Collection[str]) -> Verdict:
     return "ours" if all(_same(sent[name], value) for name, value in choices.items()) else "other"
 
 
-def found_in(row: dict[str, Any], secrets: Sequence[str] = ()) -> Found:
+def found_in(row: dict[str, Any], hidden: Hide = as_it_is) -> Found:
     """Read a row: still under way, finished, or failed."""
     request_id = request_id_of(row.get("request_id"))
     state = str(row.get("model_status") or row.get("status") or "").upper()
     cost, output = amount(row.get("credits_deduction")), output_of({"output": row.get("generation_url")})
     if state == "FAILED":
-        why = tidy(str(row.get("error") or "the host gives no reason"), secrets)
+        why = in_one_line(str(row.get("error") or "the host gives no reason"), hidden)
         return Failed(request_id, why, billed=bool(cost))
     if output:
         return Done(request_id, output, cost_usd=cost)

@@ -10,7 +10,7 @@ Source  https://sync.so/docs: a create that is sent again under the same `Idempo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from urllib.parse import quote
 from ..errors import HostFailed
 from ..storage.host import Host
 from ..storage.pool import NotSent, Reply, Unanswered
-from .contract import AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
+from ..storage.words import Hide, in_one_line, words_of
+from .contract import UNPROVEN, AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
 from .request import React1Request
-from .segmind_answers import amount
-from .words import request_id_of, tidy, words_of
+from .values import amount, request_id_of
 
 KEY = "SYNC_API_KEY"
 MODEL = "react-1"
@@ -31,7 +31,6 @@ KEYS_LAST = timedelta(hours=20)
 """How long the host surely remembers a key; it does not document how long it does."""
 WAITS_S = {"rate_limit_exceeded": 15.0, "concurrency_limit_reached": 30.0}
 """What to wait where the host does not say how long."""
-_UNPROVEN = frozenset({408, 409, 425, 499})
 _TELLS = {
     400: "the parameters were refused{why}; correct them",
     401: f"the API key was not accepted{{why}}; check {KEY}",
@@ -46,8 +45,8 @@ _TELLS = {
 class SyncClient:
     """Talks to the host; retries nothing."""
 
-    def __init__(self, host: Host, secrets: Sequence[str]) -> None:
-        self._host, self._secrets = host, secrets
+    def __init__(self, host: Host) -> None:
+        self._host = host
 
     async def quote(self, order: Order) -> float | None:
         """Ask for the host's own estimate; an answer that cannot be used is none."""
@@ -71,7 +70,7 @@ class SyncClient:
             known = request_id_of(told.get("generationId"))
             if known and _is_about_keys(told):
                 return Ticket(known)
-            raise _refused(reply, words_of(reply, self._secrets))
+            raise _refused(reply, words_of(reply, self._host.hidden))
         request_id = request_id_of(told.get("id"))
         if not request_id:
             raise AnswerLost(f"sync answered {reply.status} without an id")
@@ -86,8 +85,8 @@ class SyncClient:
         except (NotSent, Unanswered) as error:
             raise NotNow(f"sync: {error}") from error
         if not reply.ok:
-            raise _not_told(reply, words_of(reply, self._secrets))
-        return _read(request_id, reply.object(), words_of(reply, self._secrets), self._secrets)
+            raise _not_told(reply, words_of(reply, self._host.hidden))
+        return _read(request_id, reply.object(), words_of(reply, self._host.hidden), self._host.hidden)
 
     async def recover(self, order: Order, known: Collection[str]) -> Found | None:
         """Send the very same create again: the host answers with what the first one made, or makes it now.
@@ -144,10 +143,10 @@ def _is_about_keys(told: dict[str, Any]) -> bool:
     return str(told.get("errorCode", "")).upper().startswith("IDEMPOTENCY")
 
 
-def _read(request_id: str, told: dict[str, Any], said: str, secrets: Sequence[str]) -> Waiting | Done | Failed:
+def _read(request_id: str, told: dict[str, Any], said: str, hidden: Hide) -> Waiting | Done | Failed:
     state = str(told.get("status", "")).upper()
     if state in ("FAILED", "REJECTED", "CANCELED"):
-        code = tidy(str(told.get("errorCode") or ""), secrets)
+        code = in_one_line(str(told.get("errorCode") or ""), hidden)
         why = ": ".join(part for part in (code, said) if part) or "the host gives no reason"
         return Failed(request_id, f"{state.lower()}: {why}", billed=False)
     if state == "COMPLETED":
@@ -158,13 +157,13 @@ def _read(request_id: str, told: dict[str, Any], said: str, secrets: Sequence[st
         return Done(request_id, output, details={} if lasts is None else {"output_s": lasts})
     if state in ("PENDING", "PROCESSING"):
         return Waiting(state)
-    raise NotNow(f"sync tells a state that is not documented: {tidy(state, secrets)[:40] or 'none'}")
+    raise NotNow(f"sync tells a state that is not documented: {in_one_line(state, hidden, 40) or 'none'}")
 
 
 def _refused(reply: Reply, said: str) -> NoJob | AnswerLost:
     why = f" ({said})" if said else ""
     code = str(reply.object().get("errorCode") or "")
-    if reply.status >= 500 or reply.status in _UNPROVEN or _is_about_keys(reply.object()):
+    if reply.status >= 500 or reply.status in UNPROVEN or _is_about_keys(reply.object()):
         return AnswerLost(f"sync answered {reply.status}{why}, which does not tell whether it made a job")
     if reply.status == 429:
         told_s = amount(reply.object().get("retryAfterSeconds"))

@@ -10,11 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import MissingExtra
+from ..providers.request import SEGMIND_MODEL
 from ..storage.guarded import Reach
 
-MODEL = "sync.so-react-1"
-LONGEST_S = Fraction(15)
-"""The most of video and of audio that a call takes, as the host documents it."""
+MODEL = SEGMIND_MODEL
 SLACK_S = Fraction(1, 20)
 """What codecs pad at the end of a file that is meant to last 15 s."""
 USD_PER_OUTPUT_S = 0.167

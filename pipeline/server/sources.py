@@ -16,8 +16,9 @@ from ..file import File
 from ..kinds import Media
 from ..media.probe import probe, require_video
 from ..media.transcode import length_s
+from ..providers.request import LONGEST_S
 from ..storage.address import shown
-from .options import LONGEST_S, SLACK_S
+from .options import SLACK_S
 from .order import Order
 
 WAITS_S = (0.5, 2.0)

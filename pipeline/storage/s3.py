@@ -25,8 +25,9 @@ from ..errors import HostFailed, MissingExtra, PresetError
 from .address import shown
 from .choose import is_loopback
 from .contract import Progress, Stored
-from .said import in_one_line
+from .said import LONGEST_WORDS
 from .sending import WAITS_S, Sleep, failed_for_good, pieces, size_of, type_of
+from .words import in_one_line
 
 INSTALL = "storage s3 needs the extra 's3': pip install 'react1-nodes[s3]'"
 PART_BYTES = 8 << 20
@@ -190,6 +191,6 @@ def _words(error: Exception) -> str:
     status, code, message = (found.search(text) for found in (_STATUS, _CODE, _MESSAGE))
     if status is None:
         head = text.partition("Debug source")[0]
-        return in_one_line(head.rpartition(" - ")[2]) or type(error).__name__
-    said = in_one_line(": ".join(found[1] for found in (code, message) if found))
+        return in_one_line(head.rpartition(" - ")[2], most=LONGEST_WORDS) or type(error).__name__
+    said = in_one_line(": ".join(found[1] for found in (code, message) if found), most=LONGEST_WORDS)
     return f"{status[1]}{': ' + said if said else ''}"

@@ -15,8 +15,9 @@ from ..errors import HostFailed
 from .contract import Progress, Stored
 from .host import Host
 from .pool import Reply
-from .said import in_one_line, last_part, readable
+from .said import LONGEST_WORDS, last_part, readable
 from .sending import Sleep, base64_bytes, check_size, in_base64, size_of, type_of, with_tries
+from .words import in_one_line
 
 READ_S = 300.0
 _LISTS = ("file_urls", "urls")
@@ -69,7 +70,7 @@ def _address(reply: Reply) -> str:
         urls = told.get(name)
         if isinstance(urls, list) and urls:
             return readable(urls[0], "segmind")
-    keys = in_one_line(", ".join(sorted(told))) or "no JSON object"
+    keys = in_one_line(", ".join(sorted(told)), most=LONGEST_WORDS) or "no JSON object"
     raise HostFailed(
         f"the upload to segmind was answered without an address: neither file_urls nor urls, but {keys}", billed=False
     )

@@ -16,7 +16,8 @@ from typing import IO
 from ..errors import BadInput, HostFailed, StorageFailed
 from .contract import Progress
 from .pool import NotSent, Reply, Unanswered
-from .said import as_it_is, hint, told
+from .said import hint, told
+from .words import Hide, as_it_is
 
 TYPES = {
     ".mp4": "video/mp4",
@@ -100,7 +101,7 @@ async def with_tries(
     send: Callable[[], Awaitable[Reply]],
     storage: str,
     sleep: Sleep = asyncio.sleep,
-    hidden: Callable[[str], str] = as_it_is,
+    hidden: Hide = as_it_is,
 ) -> Reply:
     """Send until it is taken: again after a failure that may pass, not after a refusal.
 

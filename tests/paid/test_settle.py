@@ -63,7 +63,8 @@ def test_a_call_that_the_history_lists_is_taken_up(entry, fake):
     assert settled(history, entry, fake) == Ticket("r1")
     ((order, known),) = history.orders
     assert (order, known) == (order_of(entry), {"r0"})
-    assert (order.names, order.request.video_url) == (("n1.mp4", "n2.wav"), "https://f.example/n1.mp4?signature=s")
+    assert order.request.video_url == "https://f.example/n1.mp4?signature=s"
+    assert order.request.audio_url == "https://f.example/n2.wav"
     assert fake.waited == []
 
 

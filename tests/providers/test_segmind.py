@@ -23,7 +23,7 @@ NOW = datetime.now(UTC)
 def order(**choices):
     addresses = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
     request = React1Request.model_validate(addresses | choices)
-    return Order(request, "nonce", (NAME, "a.wav"), NOW)
+    return Order(request, "nonce", NOW)
 
 
 def call(replies, what, version="v2", **environ):
@@ -328,7 +328,7 @@ def test_a_row_that_may_be_ours_is_never_taken_for_silence(one):
 
 def test_a_history_that_does_not_reach_back_so_far_proves_nothing():
     """Its window is 31 days."""
-    old = Order(order().request, "nonce", (NAME,), NOW - timedelta(days=40))
+    old = Order(order().request, "nonce", NOW - timedelta(days=40))
 
     with pytest.raises(HostFailed, match="does not reach back"):
         call([], lambda client: client.recover(old, ()))

@@ -17,7 +17,7 @@ from react1.pipeline.providers.request import React1Request
 
 KEY = "sk-secret0123456789"
 REQUEST = React1Request(video_url="https://f.example/v.mp4", audio_url="https://f.example/a.wav", prompt="sad")
-ORDER = Order(REQUEST, "nonce-1", ("v.mp4",), datetime.now(UTC))
+ORDER = Order(REQUEST, "nonce-1", datetime.now(UTC))
 
 
 def call(replies, what):
@@ -175,7 +175,7 @@ def test_a_word_about_keys_proves_nothing(code):
 
 def test_a_create_is_not_sent_again_when_its_key_may_be_forgotten():
     """After 20 hours: it would be another job."""
-    old = Order(ORDER.request, "nonce-1", ORDER.names, datetime.now(UTC) - timedelta(hours=21))
+    old = Order(ORDER.request, "nonce-1", datetime.now(UTC) - timedelta(hours=21))
 
     with pytest.raises(HostFailed, match="may have forgotten a key"):
         call([], lambda client: client.recover(old, ()))
