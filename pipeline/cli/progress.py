@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -43,17 +43,37 @@ class Lines:
 class Bars:
     """One bar per step and segment, with the time that is left by the pace so far."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, make: Callable[[], Progress]) -> None:
+        self._make = make
+        self._progress = make()
         self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def __enter__(self) -> Bars:
+        """Begin to draw."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Draw for the last time."""
+        self._progress.stop()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Take the bars away while somebody is asked something."""
+        """Leave the bars as they are while somebody is asked something; go on below, with those that are unfinished.
+
+        The same bars would be drawn over what was asked and answered, since they know nothing of those lines.
+        """
         self._progress.stop()
         try:
             yield
         finally:
+            before, self._progress = self._progress, self._make()
+            for place, task in [(place, before.tasks[task]) for place, task in self._tasks.items()]:
+                if task.finished:
+                    del self._tasks[place]
+                else:
+                    new = self._progress.add_task(task.description, total=1.0, completed=task.completed, how="")
+                    self._tasks[place] = new
             self._progress.start()
 
     def on(self, event: Event) -> None:
@@ -63,7 +83,7 @@ class Bars:
             self._tasks[event.step, event.segment] = self._progress.add_task(label, total=1.0, how="")
         elif isinstance(event, StepMoved) and (event.step, event.segment) in self._tasks:
             self._progress.update(self._tasks[event.step, event.segment], completed=event.share)
-        elif isinstance(event, StepEnded):
+        elif isinstance(event, StepEnded) and (event.step, event.segment) in self._tasks:
             how = "stored" if event.reused else f"{event.seconds:.1f} s"
             self._progress.update(self._tasks[event.step, event.segment], completed=1.0, how=how)
         elif isinstance(event, Said):
@@ -85,8 +105,9 @@ def bars() -> Iterator[Bars]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[how]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield Bars(progress)
+    console = Console(stderr=True)
+    with Bars(lambda: Progress(*columns, console=console)) as drawn:
+        yield drawn
 
 
 def _label(step: str, segment: str) -> str:

@@ -87,7 +87,7 @@ def asker(watcher: Watcher) -> Callable[[Bill], bool] | None:
         with getattr(watcher, "aside", contextlib.nullcontext)():
             for line in bill.lines():
                 err(line)
-            err(f"This costs about ${bill.new_usd:.2f}. Go on? [y/N] ")
+            print(f"This costs about ${bill.new_usd:.2f}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
             return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     return ask

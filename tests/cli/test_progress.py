@@ -1,0 +1,38 @@
+"""Bars that make room for a question leave what was asked and answered on the screen."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from react1.pipeline.cli.progress import Bars
+from react1.pipeline.run.events import StepEnded, StepMoved, StepStarted
+
+UP = "\x1b[1A"
+
+
+def test_a_question_is_not_drawn_over_and_unfinished_bars_go_on_below_it():
+    """No cursor goes up past the answer; what is finished stands above it, once."""
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=60)
+    columns = (TextColumn("{task.description} {task.completed} {task.fields[how]}"),)
+
+    with Bars(lambda: Progress(*columns, console=console, auto_refresh=False)) as bars:
+        bars.on(StepStarted("trim", ""))
+        bars.on(StepEnded("trim", "", False, 1.0))
+        bars.on(StepStarted("fetch", "s02"))
+        bars.on(StepMoved("fetch", "s02", 0.5))
+        with bars.aside():
+            screen.write("Go on? y\n")
+        bars.on(StepStarted("react1", "s01"))
+        bars.on(StepEnded("react1", "s01", False, 2.0))
+        bars.on(StepEnded("fetch", "s02", False, 3.0))
+
+    before, after = screen.getvalue().split("Go on? y\n")
+    assert "trim 1.0 1.0 s" in before
+    assert "trim" not in after
+    assert UP not in after.partition("fetch s02")[0]
+    assert "react1 s01 1.0 2.0 s" in after
+    assert "fetch s02 1.0 3.0 s" in after
