@@ -72,8 +72,8 @@ class Bars:
                 if task.finished:
                     del self._tasks[place]
                 else:
-                    new = self._progress.add_task(task.description, total=1.0, completed=task.completed, how="")
-                    self._tasks[place] = new
+                    self._tasks[place] = self._progress.add_task(task.description, total=1.0, how="")
+                    self._progress.update(self._tasks[place], completed=task.completed)
             self._progress.start()
 
     def on(self, event: Event) -> None:
