@@ -26,9 +26,9 @@ class Held:
 
 
 def hold(place: Path) -> Held | None:
-    """Take the lock of a file, which is made if need be; None where another process holds it."""
+    """Take the lock of a file, which is made if need be; None where another process holds it, or has just removed it."""
     handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
-    if _take(handle):
+    if _take(handle) and _is_at(handle, place):
         return Held(handle)
     os.close(handle)
     return None
@@ -46,6 +46,13 @@ def is_held(place: Path) -> bool:
         return not _take(handle)
     finally:
         os.close(handle)
+
+
+def _is_at(handle: int, place: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), place.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _take(handle: int) -> bool:

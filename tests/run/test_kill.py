@@ -17,7 +17,7 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
 SUPPORT = Path(__file__).resolve().parent.parent / "support"
-KILLS = 12
+KILLS = 8
 WHOLE = "film\n" + "\n".join(f"done film:{name}:warm" for name in "abcd")
 RUN = """
     import asyncio, sys
@@ -57,7 +57,7 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
     child.communicate()
     length_s = time.monotonic() - began
 
-    for _ in range(KILLS):
+    while killed < KILLS:
         child = _start(home, source, out)
         try:
             child.wait(chance.uniform(0, length_s))
@@ -74,6 +74,5 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
     child.communicate()
     assert child.returncode == 0
     assert out.read_text() == WHOLE
-    assert killed >= 3
     assert list((home / "scratch").glob("*")) == []
     assert [path.name for path in out.parent.iterdir()] == [out.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import tempfile
@@ -118,6 +119,46 @@ def test_rooms_of_dead_processes_are_swept_and_those_of_the_living_stay(store):
 
     assert mine.exists()
     assert not dead.exists()
+
+
+def test_a_process_killed_before_it_had_its_lock_leaves_nothing_either(store):
+    """Between the folder and its lock there is a moment, and a kill finds it."""
+    (store.root / "scratch" / "bare").mkdir(parents=True)
+
+    store.sweep()
+
+    assert list((store.root / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["before the lock", "at the lock"])
+def test_a_sweep_that_meets_a_folder_in_the_making_costs_its_process_nothing(store, monkeypatch, moment):
+    """It makes another one, and that one is held."""
+    other, sweeps, real = Store(store.root), [], {"mkdtemp": tempfile.mkdtemp, "flock": fcntl.flock}
+
+    def swept_once():
+        if not sweeps:
+            sweeps.append(moment)
+            other.sweep()
+
+    def mkdtemp(**where):
+        folder = real["mkdtemp"](**where)
+        if moment == "before the lock":
+            swept_once()
+        return folder
+
+    def flock(handle, how):
+        if moment == "at the lock":
+            swept_once()
+        return real["flock"](handle, how)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    room = store.room_folder()
+    other.sweep()
+
+    assert sweeps == [moment]
+    assert room.is_dir()
+    assert [folder.name for folder in (store.root / "scratch").iterdir()] == [room.parent.name]
 
 
 def test_threads_that_want_rooms_at_once_share_one_folder(store, monkeypatch):
