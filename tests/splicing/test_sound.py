@@ -14,6 +14,7 @@ from takes import a_line, film, numbered_take, packets, segment
 from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import dialogue
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing.lines import Line, joined, lay, read_line
 from react1.pipeline.splicing.sound import dialogue_level
@@ -138,7 +139,7 @@ def test_a_track_that_is_coded_anew_keeps_timecode_and_chapters(room):
 def test_a_track_that_no_muxer_takes_ends_in_one_clear_line(room, monkeypatch):
     """Whatever the tool says, the user reads what to do."""
     media = with_chapters(room, ".mp4", "-c:a", "libmp3lame")
-    monkeypatch.setattr(splicing.sound, "track_argv", lambda *given: [ffmpeg_path(), "-no-such-option"])
+    monkeypatch.setattr(dialogue.sound, "track_argv", lambda *given: [ffmpeg_path(), "-no-such-option"])
 
     with pytest.raises(ToolFailed, match="cannot be put into the film's mp3 sound: convert that track"):
         replaced(room, media, 20, 25)
