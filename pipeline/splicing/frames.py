@@ -51,19 +51,34 @@ def decoded(
 
 
 def _from_key(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:
-    """Give packets from the last keyframe that is shown no later than `start_pts`.
+    """Give packets from the last keyframe that is shown no later than `start_pts`, or from the first of all.
 
-    A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after.
+    A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
+    streams it may land anywhere.
     """
-    target: int | None = start_pts
-    while target is not None:
+    target, step = start_pts, max(1, round(1 / stream.time_base))
+    while True:
         container.seek(target, stream=stream, backward=True)
         packets = container.demux(stream)
-        head = next(packets)
-        late = head.pts is not None and head.pts > start_pts
-        target = head.dts - 1 if late and head.dts is not None and head.dts <= target else None
-    yield head
+        key = _key(packets, start_pts)
+        if key is not None:
+            break
+        if target <= min(stream.start_time or 0, 0):
+            container.seek(target, stream=stream, backward=True)
+            yield from container.demux(stream)
+            return
+        target, step = max(target - step, min(stream.start_time or 0, 0)), step * 2
+    yield key
     yield from packets
+
+
+def _key(packets: Iterator[Any], start_pts: int) -> Any:
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None and packet.pts <= start_pts:
+            return packet
+        if packet.dts is not None and packet.dts > start_pts:
+            return None
+    return None
 
 
 def merged(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:
