@@ -18,8 +18,9 @@ from ..node import Room
 from . import verify
 from .boxes import Unsuited
 from .dialogue import with_lines
-from .frames import Insert
 from .likeness import INTERLACING, likeness
+from .seam import CUT, Seam
+from .seams import inserts
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
 
 
@@ -32,7 +33,7 @@ class Film:
     said: tuple[str, ...]
 
 
-def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film:
+def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take], seam: Seam = CUT) -> Film:
     """Replace the pictures of the takes' spans; every other stream is carried over.
 
     The takes (at least one) are conformed: each file holds one frame per source frame of its span and handles.
@@ -45,7 +46,7 @@ def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film
         media,
         media.video,
         room.path(media.file),
-        tuple(_insert(room, take) for take in takes),
+        inserts(room, media, takes, seam),
         tuple(takes),
     )
     before = verify.read(job.source, media.video.index)
@@ -66,11 +67,6 @@ def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take]) -> Film
             return _finished(job, made, checked, reasons)
         reasons.append(fault)
     raise ToolFailed(f"no way of splicing gave a film that passed its checks: {'; '.join(reasons)}")
-
-
-def _insert(room: Room, take: Take) -> Insert:
-    segment = take.segment
-    return Insert(segment.start_frame, segment.end_frame, room.path(take.media.file), segment.head_frames)
 
 
 def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[str]) -> Film:

@@ -1,4 +1,4 @@
-"""The frames of a film in showing order, with takes in the place of their spans.
+"""The frames of a film in showing order, with takes laid over their spans.
 
 Takes   paths; frames flow one by one, so memory does not grow with the film.
 Gives   `(index, frame)`: decoded `av.VideoFrame`s, the take's with the source frame's place.
@@ -10,29 +10,58 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
-import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import BadInput
 from .boxes import Unsuited
+from .lay import over
+from .seam import Way
 
 AS_STORED = {"ignore_editlist": "1"}
 """Opens an MP4 so that every stored picture is given, on the track's own clock."""
 
 
 @dataclass(frozen=True)
+class Ramp:
+    """The way into or out of a take: `frames` long, of which the `kept` next to the edit are touched."""
+
+    frames: int = 0
+    kept: int = 0
+
+
+NO_RAMP = Ramp()
+
+
+@dataclass(frozen=True)
 class Insert:
-    """Frames for the span [start, end) of the film, counted as the reader counts them."""
+    """Frames for the span [start, end) of the film, its ramps included, counted as the reader counts them.
+
+    Inserts may overlap: each is laid over what those that start before it give.
+    """
 
     start: int
     end: int
     path: Path
     skip: int = 0
-    """Frames of `path` before the one that stands for `start`: the handle."""
+    """Frames of `path` before the one that stands for `start`: the rest of the handle."""
+    rise: Ramp = NO_RAMP
+    fall: Ramp = NO_RAMP
+    way: Way = "dissolve"
+    """How ramps are mixed."""
+
+    def share(self, index: int) -> tuple[int, int]:
+        """Give the take's share of frame `index`, as a fraction: k + 1 of N + 1 for the ramp's frame k, else all."""
+        ahead, behind = self.start + self.rise.kept - index, index - (self.end - self.fall.kept) + 1
+        if ahead > 0:
+            return self.rise.frames + 1 - ahead, self.rise.frames + 1
+        if behind > 0:
+            return self.fall.frames + 1 - behind, self.fall.frames + 1
+        return 1, 1
 
 
 def decoded(
@@ -82,47 +111,37 @@ def _key(packets: Iterator[Any], start_pts: int) -> Any:
 
 
 def merged(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:
-    """Number the source's frames from `first`, and give the takes' frames in their spans."""
-    spans = sorted(inserts, key=lambda insert: insert.start)
-    taken: Iterator[VideoFrame] | None = None
-    at = 0
+    """Number the source's frames from `first`, and lay the takes' frames over those of their spans."""
+    waiting = [_Layer(insert) for insert in sorted(inserts, key=lambda insert: insert.start)]
     for index, frame in enumerate(source, first):
-        while at < len(spans) and index >= spans[at].end:
-            at, taken = at + 1, None
-        if at == len(spans) or index < spans[at].start:
-            yield index, frame
-            continue
+        waiting = [layer for layer in waiting if index < layer.insert.end]
+        shown = frame
+        for layer in waiting:
+            if index < layer.insert.start:
+                break
+            shown = layer.over(shown, index)
+        yield index, shown
+
+
+class _Layer:
+    """One take, read forward beside the film."""
+
+    def __init__(self, insert: Insert) -> None:
+        self.insert = insert
+        self._frames: Iterator[VideoFrame] | None = None
+
+    def over(self, plate: VideoFrame, index: int) -> VideoFrame:
+        """Lay the take's frame for `index` over a frame; indices rise by one."""
+        insert = self.insert
+        if self._frames is None:
+            self._frames = held(insert.path, insert.skip + index - insert.start)
+        taken = next(self._frames, None)
         if taken is None:
-            taken = _from(spans[at], index - spans[at].start)
-        yield index, _fitted(next(taken, None), frame, spans[at])
+            raise Unsuited(f"the take for frames {insert.start}–{insert.end} has too few frames")
+        return over(plate, taken, *insert.share(index), insert.way)
 
 
-def _from(insert: Insert, ahead: int) -> Iterator[VideoFrame]:
-    with closing(decoded(insert.path)) as frames:
-        for index, frame in enumerate(frames):
-            if index >= insert.skip + ahead:
-                yield frame
-
-
-def _fitted(taken: VideoFrame | None, plate: VideoFrame, insert: Insert) -> VideoFrame:
-    if taken is None:
-        raise Unsuited(f"the take for frames {insert.start}–{insert.end} has too few frames")
-    if (taken.width, taken.height) != (plate.width, plate.height):
-        raise Unsuited(f"the take is {taken.width}x{taken.height}, the film {plate.width}x{plate.height}")
-    if taken.format.name != plate.format.name:
-        taken = taken.reformat(format=plate.format.name)
-    return _onto(plate, taken)
-
-
-def _onto(plate: VideoFrame, taken: VideoFrame) -> VideoFrame:
-    """Put the take's pixels into the film's own frame, so that its captions and its field order stay."""
-    plate.make_writable()
-    for own, new in zip(plate.planes, taken.planes, strict=True):
-        rows = np.frombuffer(memoryview(new), np.uint8).reshape(-1, new.line_size)
-        if new.line_size != own.line_size:
-            fitted = np.zeros((new.height, own.line_size), np.uint8)
-            held = min(new.line_size, own.line_size)
-            fitted[:, :held] = rows[: new.height, :held]
-            rows = fitted
-        own.update(rows[: own.height].tobytes())
-    return plate
+def held(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
+    """Give a take's frames from the one after the first `skip`."""
+    with closing(decoded(path)) as frames:
+        yield from islice(frames, skip, None)
