@@ -1,0 +1,163 @@
+"""Every codec in every container, group of pictures, rate and place of an edit: all pairs of them, not all products.
+
+`way` says how a film is spliced today: `exact` (only the edit and its partial groups are coded), `anew` (the whole
+picture, in its own codec), `other` (the whole picture, in another codec), `broken` (no film, see BROKEN).
+`open` of VP9 stands for alternate reference frames, and the picture of a MOV is turned by 180 degrees.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+import pytest
+from invariants import Seen, check, look_once
+from shapes import FRAMES, PLACES, shaped
+from takes import numbered_take, segment
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import film as splicing
+
+TABLE = """
+h264     mkv  open   23.976 start    anew
+h264     mov  intra  vfr    one      exact
+h264     mp4  closed 25     whole    anew
+h264     mp4  intra  vfr    adjacent exact
+h264     ts   closed 29.97  end      anew
+h264     ts   one    29.97  over-key anew
+h264-10  mkv  one    vfr    whole    anew
+h264-10  mov  closed 29.97  over-key exact
+h264-10  mov  intra  25     start    exact
+h264-10  mp4  intra  23.976 end      exact
+h264-10  mp4  one    25     adjacent exact
+h264-10  ts   open   25     one      anew
+h264-422 mkv  closed 23.976 adjacent anew
+h264-422 mkv  closed 23.976 one      anew
+h264-422 mov  closed 29.97  start    exact
+h264-422 mov  one    25     end      exact
+h264-422 mp4  open   vfr    over-key exact
+h264-422 ts   intra  29.97  whole    anew
+hevc     mkv  one    29.97  one      anew
+hevc     mov  open   25     adjacent anew
+hevc     mp4  closed 23.976 whole    anew
+hevc     mp4  intra  vfr    over-key anew
+hevc     ts   closed 23.976 end      anew
+hevc     ts   intra  23.976 start    anew
+hevc-10  mkv  closed 25     start    anew
+hevc-10  mov  intra  25     over-key anew
+hevc-10  mov  open   29.97  whole    anew
+hevc-10  mp4  intra  23.976 one      anew
+hevc-10  ts   one    vfr    adjacent anew
+hevc-10  ts   one    vfr    end      anew
+prores   mkv  intra  25     over-key broken
+prores   mkv  intra  29.97  adjacent broken
+prores   mkv  intra  vfr    whole    broken
+prores   mov  intra  23.976 start    anew
+prores   mov  intra  vfr    end      anew
+prores   mov  intra  vfr    one      anew
+mjpeg    mkv  intra  vfr    end      anew
+mjpeg    mkv  intra  vfr    whole    anew
+mjpeg    mov  intra  23.976 adjacent anew
+mjpeg    mp4  intra  25     start    anew
+mjpeg    mp4  intra  29.97  over-key anew
+mjpeg    mp4  intra  vfr    one      anew
+dnxhr    mkv  intra  25     adjacent other
+dnxhr    mkv  intra  29.97  whole    other
+dnxhr    mov  intra  23.976 one      other
+dnxhr    mov  intra  25     end      other
+dnxhr    mov  intra  25     over-key other
+dnxhr    mov  intra  vfr    start    other
+ffv1     mkv  closed 29.97  start    anew
+ffv1     mkv  closed vfr    over-key anew
+ffv1     mov  closed vfr    one      broken
+ffv1     mov  intra  23.976 whole    broken
+ffv1     mov  one    25     adjacent broken
+ffv1     mov  one    25     end      broken
+av1      mkv  open   29.97  whole    other
+av1      mp4  one    25     start    other
+av1      webm closed vfr    one      other
+av1      webm intra  23.976 over-key other
+av1      webm intra  25     adjacent other
+av1      webm open   29.97  end      other
+vp9      mkv  one    25     one      anew
+vp9      mkv  open   vfr    end      anew
+vp9      mp4  closed 25     over-key anew
+vp9      mp4  intra  29.97  adjacent anew
+vp9      webm closed 25     start    anew
+vp9      webm one    23.976 whole    anew
+"""
+ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
+BROKEN = {
+    "prores": "PyAV writes no ProRes into the NUT file between encoder and muxer",
+    "ffv1": "PyAV writes no FFV1 into MOV",
+}
+_PYRAMID = 3
+"""How many pictures before an edit its reordering may draw in."""
+
+
+def _cells():
+    for codec, suffix, groups, rate, place, way in ROWS:
+        marks = [pytest.mark.xfail(strict=True, reason=BROKEN[codec])] if way == "broken" else []
+        yield pytest.param(codec, f".{suffix}", groups, rate, place, way, marks=marks)
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory):
+    """Where the films are kept; SVT-AV1 writes its settings to the terminal unless it is told not to."""
+    os.environ.setdefault("SVT_LOG", "1")
+    return tmp_path_factory.mktemp("shapes")
+
+
+@pytest.mark.parametrize(("codec", "suffix", "groups", "rate", "place", "way"), list(_cells()))
+def test_a_cell_of_the_grid(room, shapes, codec, suffix, groups, rate, place, way):
+    """Frames, times, packets, pictures, samples, clicks and all that the film says of itself."""
+    source = shaped(shapes, codec, suffix, groups, rate)
+    file = room.adopt(source)
+    media = probe(room.path(file), file)
+    index, spans = media.video.index, PLACES[place]
+    was = look_once(source, index)
+    takes = [numbered_take(room, segment(media, start, end, int(start > 0), int(end < FRAMES))) for start, end in spans]
+
+    made = splicing.splice(room, ffmpeg_path(), media, takes)
+
+    assert made.figures["way"] == ("exact" if way == "exact" else "reencoded-picture"), made.figures["reason"]
+    kept = check(was, made, index, spans, way, same_dts=way == "exact" and suffix in (".mp4", ".mov", ".ts"))
+    if way == "exact":
+        assert not made.said
+        if groups in ("closed", "intra"):
+            assert kept.packets - kept.identical <= most_coded(was, spans, 0 if groups == "intra" else _PYRAMID)
+
+
+def most_coded(was: Seen, spans, before: int) -> int:
+    """Count the frames from `before` an edit to the next key frame at or after its end, for all edits at once."""
+    times = [pts for pts, _ in was.frames]
+    coded = set()
+    for start, end in spans:
+        ends = [at for at in range(end, len(times)) if times[at] in was.keys] or [len(times)]
+        coded |= set(range(max(0, start - before), ends[0]))
+    return len(coded)
+
+
+def test_the_table_has_every_pair():
+    """Of every two columns all values meet, but for what no film can be."""
+    columns = list(zip(*(row[:5] for row in ROWS), strict=True))
+
+    for one, other in itertools.combinations(range(5), 2):
+        met = set(zip(columns[one], columns[other], strict=True))
+        missing = set(itertools.product(set(columns[one]), set(columns[other]))) - met
+        assert {pair for pair in missing if not _impossible(*pair)} == set()
+
+
+_NOT_IN = {
+    "mp4": {"prores", "dnxhr", "ffv1"},
+    "mov": {"av1", "vp9"},
+    "ts": {"prores", "mjpeg", "dnxhr", "ffv1", "av1", "vp9"},
+    "webm": {"h264", "h264-10", "h264-422", "hevc", "hevc-10", "prores", "mjpeg", "dnxhr", "ffv1"},
+}
+_ONLY = {"prores": {"intra"}, "mjpeg": {"intra"}, "dnxhr": {"intra"}, "ffv1": {"closed", "one", "intra"}}
+
+
+def _impossible(one: str, other: str) -> bool:
+    """Tell whether a container does not take a codec, or a codec has no such groups."""
+    return one in _NOT_IN.get(other, ()) or (one in _ONLY and other in {"closed", "open", "one", "intra"} - _ONLY[one])
