@@ -141,3 +141,26 @@ def _edited(sheet: np.ndarray, video, levels) -> np.ndarray:
 
 def _longer(part: np.ndarray, height: int) -> np.ndarray:
     return np.pad(part, ((0, 8 if part.shape[0] == height else 4), (0, 0)), mode="edge")
+
+
+def source_take(room, placed: Segment, *, changed, level=200) -> Take:
+    """Make a conformed take that shows the film itself, but for a flat box in the middle of the frames `changed`."""
+    video = placed.source.video
+    path = room.new("take.mkv")
+    low, high = BOX
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
+        for number, frame in enumerate(decoded(room.path(placed.source.file), video.index)):
+            if number not in placed.frames:
+                continue
+            parts = planes(frame)
+            if number in changed:
+                rows, columns = (slice(int(side * low), int(side * high)) for side in parts[0].shape)
+                parts[0][rows, columns] = level
+            made = frame_of(parts, video.pix_fmt)
+            made.pts = number - placed.frames[0]
+            out.mux(stream.encode(made))
+        out.mux(stream.encode(None))
+    file = room.keep(path)
+    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
