@@ -11,7 +11,7 @@ import itertools
 import os
 
 import pytest
-from invariants import Seen, check, look_once
+from invariants import PYRAMID, check, look_once, most_coded
 from shapes import FRAMES, PLACES, shaped
 from takes import numbered_take, segment
 
@@ -92,8 +92,6 @@ BROKEN = {
     "prores": "PyAV writes no ProRes into the NUT file between encoder and muxer",
     "ffv1": "PyAV writes no FFV1 into MOV",
 }
-_PYRAMID = 3
-"""How many pictures before an edit its reordering may draw in."""
 
 
 def _cells():
@@ -126,17 +124,7 @@ def test_a_cell_of_the_grid(room, shapes, codec, suffix, groups, rate, place, wa
     if way == "exact":
         assert not made.said
         if groups in ("closed", "intra"):
-            assert kept.packets - kept.identical <= most_coded(was, spans, 0 if groups == "intra" else _PYRAMID)
-
-
-def most_coded(was: Seen, spans, before: int) -> int:
-    """Count the frames from `before` an edit to the next key frame at or after its end, for all edits at once."""
-    times = [pts for pts, _ in was.frames]
-    coded = set()
-    for start, end in spans:
-        ends = [at for at in range(end, len(times)) if times[at] in was.keys] or [len(times)]
-        coded |= set(range(max(0, start - before), ends[0]))
-    return len(coded)
+            assert kept.packets - kept.identical <= most_coded(was, spans, 0 if groups == "intra" else PYRAMID)
 
 
 def test_the_table_has_every_pair():

@@ -21,6 +21,8 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 _WRITERS = {"encoder", "ENCODER", "DURATION", "creation_time", "vendor_id"}
 """Tags that tell of the program that wrote the file, not of the film."""
 _COLOUR = ("color_range", "color_primaries", "color_trc", "colorspace")
+PYRAMID = 3
+"""How many pictures before an edit its reordering may draw in."""
 PLATE_DB = 40.0
 """What a frame outside the edits that was coded anew must keep of the source, over all planes."""
 TAKE_DB = 38.0
@@ -106,7 +108,7 @@ def _description(stream: Any) -> dict[str, Any]:
         told |= {
             "size": (context.width, context.height),
             "format": context.pix_fmt,
-            "aspect": (stream.sample_aspect_ratio, context.sample_aspect_ratio),
+            "aspect": (stream.sample_aspect_ratio or 1, context.sample_aspect_ratio or 1),
             "colour": [int(getattr(context, key)) for key in _COLOUR],
             "rate": stream.average_rate,
             "start": stream.start_time,
@@ -240,3 +242,13 @@ def _shows_take(luma: np.ndarray, number: int, came: Seen) -> None:
         wanted = (wanted.astype(float) - 16) * 255 / 219
     assert frame_number(shown) == number + OTHER
     assert psnr([wanted], [shown]) >= TAKE_DB, f"frame {number}"
+
+
+def most_coded(was: Seen, spans: list[tuple[int, int]], before: int) -> int:
+    """Count the frames from `before` an edit to the next key frame at or after its end, for all edits at once."""
+    times = [pts for pts, _ in was.frames]
+    coded = set()
+    for start, end in spans:
+        ends = [at for at in range(end, len(times)) if times[at] in was.keys] or [len(times)]
+        coded |= set(range(max(0, start - before), ends[0]))
+    return len(coded)
