@@ -3,78 +3,35 @@
 Takes   the source and new pictures for one run of samples of its picture track.
 Gives   a new file: every other track's bytes, edit lists, matrices, chapters, tags and data tracks as they were.
 Raises  Unsuited with the reason where the file cannot be rewritten in this way.
+
+A film of hours has a million samples and more: what is said of each is a number in an array, never an object, and
+what is copied is joined into few long runs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
+from ..media.copying import copy_file
 from . import tables
 from .boxes import Box, TopBox, Unsuited, read_moov
+from .in_place import InPlace, edit_in_place
+from .runs import Runs, copy_run, write_all
+from .swap import NewSamples, put_samples, refuse_elsewhere, track_of
 from .tables import Ints
 
-_COPY_BYTES = 1 << 20
+__all__ = ["InPlace", "NewSamples", "carry", "edit_in_place", "rewrite", "track_of"]
+
 _LEFT_OUT = frozenset({b"moov", b"mdat", b"free", b"skip", b"wide"})
-
-
-@dataclass(frozen=True)
-class NewSamples:
-    """Coded pictures for the samples [first, end), in decoding order; they lie in `file`."""
-
-    first: int
-    end: int
-    place: int
-    """The picture's place among the picture tracks."""
-    file: Path
-    offsets: Ints
-    sizes: Ints
-    composition: Ints
-    """pts minus dts of each, on the source's dts slots."""
-    sync: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    entry: bytes
-    """The whole body of the new `stsd`."""
-
-    def with_entry(self, entry: bytes) -> NewSamples:
-        """Give the same pictures under another `stsd`."""
-        return replace(self, entry=entry)
-
-
-@dataclass(frozen=True)
-class _Extent:
-    """Bytes to copy: from the source, or from the file of new pictures."""
-
-    file: int
-    """0 is the source, 1 and on are the files of new pictures."""
-    offset: int
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """One chunk of the film: which track and chunk it belongs to, and its bytes."""
-
-    track: int
-    chunk: int
-    extents: tuple[_Extent, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        return sum(extent.size_bytes for extent in self.extents)
-
-
-def track_of(moov: Box, kind: bytes, place: int = 0) -> Box:
-    """Give one of the tracks of a kind (`vide`, `soun`), by its place among them."""
-    found = [track for track in moov.all(b"trak") if tables.handler(track) == kind]
-    if place >= len(found):
-        raise Unsuited(f"the file has no {kind.decode('latin-1')} track number {place + 1}")
-    return found[place]
+_NARROW_BYTES = 0xFFFF0000
+"""A film that is no longer than this has chunk offsets of 32 bits."""
 
 
 def rewrite(source: Path, made: Path, new: Sequence[NewSamples], *, kind: bytes = b"vide") -> None:
@@ -84,39 +41,45 @@ def rewrite(source: Path, made: Path, new: Sequence[NewSamples], *, kind: bytes 
     """
     tops, moov = read_moov(source)
     tracks = moov.all(b"trak")
-    if any(_elsewhere(track) for track in tracks):
-        raise Unsuited("a track's samples lie in another file")
+    refuse_elsewhere(tracks)
     own = track_of(moov, kind, new[0].place)
-    picture = next(place for place, track in enumerate(tracks) if track is own)
     old = tables.samples(own)
-    pieces = _pieces(tops, tracks, picture, old, new)
-    _put_samples(tables.stbl(own), old, new, kind)
+    chunks = _chunks(tops, tracks)
+    sizes, runs = _bytes_of(chunks, next(place for place, track in enumerate(tracks) if track is own), old, new)
+    put_samples(tables.stbl(own), old, new, kind)
     before = _moov_first(tops)
     head = [top for top in tops if top.kind not in _LEFT_OUT]
-    body_bytes = sum(piece.size_bytes for piece in pieces)
-    wide = source.stat().st_size + body_bytes > 0xFFFF0000
-    index = _place(tracks, pieces, moov, 0, wide=wide)
+    body_bytes = int(sizes.sum())
+    wide = source.stat().st_size + body_bytes > _NARROW_BYTES
+    index = _place(tracks, chunks, sizes, moov, 0, wide=wide)
     start = sum(top.size_bytes for top in head) + (len(index) if before else 0) + 16
-    index = _place(tracks, pieces, moov, start, wide=wide)
-    with contextlib.ExitStack() as stack, made.open("wb") as out:
-        files = [stack.enter_context(path.open("rb")) for path in (source, *(one.file for one in new))]
+    index = _place(tracks, chunks, sizes, moov, start, wide=wide)
+    with contextlib.ExitStack() as stack, made.open("wb", buffering=0) as out:
+        files = [stack.enter_context(path.open("rb", buffering=0)) for path in (source, *(one.file for one in new))]
         for top in head:
-            _copy(files[0], out, top.offset, top.size_bytes)
-        if before:
-            out.write(index)
-        out.write(struct.pack(">I4sQ", 1, b"mdat", body_bytes + 16))
-        for extent in _joined(pieces):
-            _copy(files[extent.file], out, extent.offset, extent.size_bytes)
-        if not before:
-            out.write(index)
+            copy_run(files[0], out, top.offset, top.size_bytes)
+        write_all(out, (index if before else b"") + struct.pack(">I4sQ", 1, b"mdat", body_bytes + 16))
+        runs.copy(files, out)
+        write_all(out, b"" if before else index)
 
 
-def _elsewhere(track: Box) -> bool:
-    """Tell whether a data reference lacks the flag that says `in this file`."""
-    dref = track.find(b"mdia", b"minf", b"dinf", b"dref")
-    if dref is None or len(dref.body) < 20:
-        return False
-    return not dref.body[19] & 1
+def carry(
+    source: Path, made: Path, new: Sequence[NewSamples], *, in_place: bool = False, kind: bytes = b"vide"
+) -> dict[str, Any]:
+    """Write `made` by `rewrite`, or as a copy that is edited in place; give figures of the second.
+
+    A film that cannot be edited in place is rewritten, and `in_place_reason` says why.
+    """
+    if not in_place:
+        rewrite(source, made, new, kind=kind)
+        return {}
+    copied = copy_file(source, made)
+    try:
+        told = edit_in_place(made, new, kind=kind)
+    except Unsuited as unsuited:
+        rewrite(source, made, new, kind=kind)
+        return {"in_place": False, "in_place_reason": str(unsuited)}
+    return {"in_place": True, "copied": copied, **asdict(told)}
 
 
 def _moov_first(tops: list[TopBox]) -> bool:
@@ -124,84 +87,60 @@ def _moov_first(tops: list[TopBox]) -> bool:
     return order[:1] == [b"moov"]
 
 
-def _pieces(
-    tops: list[TopBox], tracks: list[Box], picture: int, old: tables.Samples, new: Sequence[NewSamples]
-) -> list[_Piece]:
-    """List all chunks in the order of the source's bytes; a chunk of sound ends where the next chunk begins."""
-    held = [tables.chunks(track) for track in tracks]
-    rows = [(int(at), track, chunk) for track, one in enumerate(held) for chunk, at in enumerate(one.offsets)]
-    rows.sort()
-    ends = sorted({at for at, _, _ in rows} | {top.offset + top.size_bytes for top in tops})
-    after = {at: int(ends[i + 1]) if i + 1 < len(ends) else at for i, at in enumerate(ends)}
-    first, extents = held[picture].first, _picture_extents(old, new)
-    pieces = []
-    for at, track, chunk in rows:
-        if track == picture:
-            start = int(first[chunk])
-            own = tuple(extents[start : start + int(held[picture].samples[chunk])])
-        else:
-            own = (_Extent(0, at, after[at] - at),)
-        pieces.append(_Piece(track, chunk, own))
-    return pieces
+@dataclass(frozen=True)
+class _Chunks:
+    """All chunks of a film in the order of the source's bytes."""
+
+    track: Ints
+    chunk: Ints
+    offset: Ints
+    size_bytes: Ints
+    """A chunk of sound ends where the next chunk begins: its samples' sizes are not always told in bytes."""
+    held: tuple[tables.Chunks, ...]
+    """The same per track, as its tables tell them."""
 
 
-def _picture_extents(old: tables.Samples, new: Sequence[NewSamples]) -> list[_Extent]:
-    """Say for every picture where its bytes lie."""
-    extents = [_Extent(0, at, size) for at, size in zip(old.offsets.tolist(), old.sizes.tolist(), strict=True)]
+def _chunks(tops: list[TopBox], tracks: list[Box]) -> _Chunks:
+    held = tuple(tables.chunks(track) for track in tracks)
+    counts = [len(one.offsets) for one in held]
+    offset = np.concatenate([one.offsets for one in held])
+    track = np.repeat(np.arange(len(held)), counts)
+    chunk = np.concatenate([np.arange(count) for count in counts])
+    order = np.lexsort((chunk, track, offset))
+    offset = offset[order]
+    borders = np.unique(np.concatenate([offset, [top.offset + top.size_bytes for top in tops]]))
+    after = np.append(borders, 0)[np.searchsorted(borders, offset, side="right")]
+    return _Chunks(track[order], chunk[order], offset, np.maximum(after - offset, 0), held)
+
+
+def _bytes_of(chunks: _Chunks, own: int, old: tables.Samples, new: Sequence[NewSamples]) -> tuple[Ints, Runs]:
+    """Give how long each chunk becomes, and where its bytes lie; those of the track `own` go sample by sample."""
+    mine = chunks.track == own
+    first, samples = chunks.held[own].first, chunks.held[own].samples
+    parts = np.ones(len(chunks.track), np.int64)
+    parts[mine] = samples[chunks.chunk[mine]]
+    starts = np.cumsum(parts) - parts
+    total = int(parts.sum())
+    runs = Runs(np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.int64))
+    runs.offset[starts[~mine]] = chunks.offset[~mine]
+    runs.size_bytes[starts[~mine]] = chunks.size_bytes[~mine]
+    order = np.argsort(chunks.chunk[mine])
+    # For each sample, its place among the runs.
+    at = np.arange(old.count) + np.repeat(starts[mine][order] - first, samples)
+    runs.offset[at], runs.size_bytes[at] = old.offsets, old.sizes
     for number, one in enumerate(new, 1):
-        extents[one.first : one.end] = [
-            _Extent(number, at, size) for at, size in zip(one.offsets.tolist(), one.sizes.tolist(), strict=True)
-        ]
-    return extents
+        span = at[one.first : one.end]
+        runs.file[span], runs.offset[span], runs.size_bytes[span] = number, one.offsets, one.sizes
+    ends = np.append(0, np.cumsum(runs.size_bytes))
+    return ends[starts + parts] - ends[starts], runs.joined()
 
 
-def _put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples], kind: bytes) -> None:
-    sizes, shifts, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
-    for one in new:
-        span = slice(one.first, one.end)
-        sizes[span], shifts[span], sync[span] = one.sizes, one.composition, one.sync
-    tables.put_sizes(table, sizes)
-    if kind != b"vide":
-        return
-    table.put(b"stsd", new[-1].entry)
-    tables.put_composition(table, shifts)
-    tables.put_sync(table, sync)
-    # What these say of single samples no longer holds; players do without them.
-    table.drop(b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
-
-
-def _place(tracks: list[Box], pieces: list[_Piece], moov: Box, start: int, *, wide: bool) -> bytes:
+def _place(tracks: list[Box], chunks: _Chunks, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:
     """Write where every chunk lies when the first begins at byte `start`; give the spelt `moov`."""
-    offsets = [np.zeros(len(tables.chunks(track).offsets), np.int64) for track in tracks]
-    at = start
-    for piece in pieces:
-        offsets[piece.track][piece.chunk] = at
-        at += piece.size_bytes
-    for track, own in zip(tracks, offsets, strict=True):
-        tables.put_offsets(tables.stbl(track), own, wide=wide)
+    at = start + np.cumsum(sizes) - sizes
+    for number, track in enumerate(tracks):
+        mine = chunks.track == number
+        offsets = np.zeros(len(chunks.held[number].offsets), np.int64)
+        offsets[chunks.chunk[mine]] = at[mine]
+        tables.put_offsets(tables.stbl(track), offsets, wide=wide)
     return moov.write()
-
-
-def _joined(pieces: list[_Piece]) -> Iterator[_Extent]:
-    """Join extents that follow each other, so that a long run is one copy."""
-    run: _Extent | None = None
-    for extent in (extent for piece in pieces for extent in piece.extents):
-        if run is not None and run.file == extent.file and run.offset + run.size_bytes == extent.offset:
-            run = _Extent(run.file, run.offset, run.size_bytes + extent.size_bytes)
-            continue
-        if run is not None:
-            yield run
-        run = extent
-    if run is not None:
-        yield run
-
-
-def _copy(source: BinaryIO, out: BinaryIO, offset: int, size_bytes: int) -> None:
-    source.seek(offset)
-    left = size_bytes
-    while left:
-        block = source.read(min(left, _COPY_BYTES))
-        if not block:
-            raise Unsuited("the file ends before its index says")
-        out.write(block)
-        left -= len(block)

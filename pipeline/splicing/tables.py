@@ -23,6 +23,8 @@ class Chunks:
 
     offsets: Ints
     samples: Ints
+    entries: Ints
+    """By which sample description each is read, counted from 1."""
 
     @property
     def first(self) -> Ints:
@@ -72,8 +74,9 @@ def chunks(track: Box) -> Chunks:
     rows = _rows(table.at(b"stsc").body, 3, ">u4")
     if len(offsets) and (not len(rows) or rows[0, 0] != 1):
         raise Unsuited("a track's chunk table is broken")
-    runs = np.diff(np.append(rows[:, 0], len(offsets) + 1))
-    return Chunks(offsets, np.repeat(rows[:, 1], np.maximum(runs, 0))[: len(offsets)])
+    runs = np.maximum(np.diff(np.append(rows[:, 0], len(offsets) + 1)), 0)
+    samples, entries = (np.repeat(rows[:, column], runs)[: len(offsets)] for column in (1, 2))
+    return Chunks(offsets, samples, entries)
 
 
 def samples(track: Box) -> Samples:
@@ -153,6 +156,15 @@ def put_composition(table: Box, shifts: Ints) -> None:
     rows = np.stack([runs, shifts[starts]], 1).astype(">i4").tobytes()
     version = 1 << 24 if int(shifts.min()) < 0 else 0
     table.put(b"ctts", struct.pack(">II", version, len(starts)) + rows)
+
+
+def put_chunks(table: Box, held: Chunks) -> None:
+    """Write which chunks there are: `stsc`, and `co64` where one lies beyond 32 bits, else `stco`."""
+    rows = np.stack([held.samples, held.entries], 1)
+    starts = np.flatnonzero(np.append(True, (rows[1:] != rows[:-1]).any(1)))
+    told = np.column_stack([starts + 1, rows[starts]]).astype(">u4")
+    table.put(b"stsc", struct.pack(">II", 0, len(starts)) + told.tobytes())
+    put_offsets(table, held.offsets, wide=bool((held.offsets > 0xFFFFFFFF).any()))
 
 
 def put_offsets(table: Box, offsets: Ints, *, wide: bool) -> None:

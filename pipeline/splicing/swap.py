@@ -1,0 +1,78 @@
+"""Which samples of a track are replaced by what, and what the track's tables say of them then.
+
+Takes   the tables of a track, and new samples that keep the source's slots.
+Gives   the same tables with other sizes, shifts and sync marks; where the bytes lie is surgery.py's and in_place.py's.
+Raises  Unsuited with the reason where a track cannot be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from . import tables
+from .boxes import Box, Unsuited
+from .tables import Ints
+
+STALE = (b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
+"""What these say of single pictures no longer holds; players do without them."""
+
+
+@dataclass(frozen=True)
+class NewSamples:
+    """Coded pictures for the samples [first, end), in decoding order; they lie in `file`."""
+
+    first: int
+    end: int
+    place: int
+    """The picture's place among the picture tracks."""
+    file: Path
+    offsets: Ints
+    sizes: Ints
+    composition: Ints
+    """pts minus dts of each, on the source's dts slots."""
+    sync: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    entry: bytes
+    """The whole body of the new `stsd`."""
+
+    def with_entry(self, entry: bytes) -> NewSamples:
+        """Give the same pictures under another `stsd`."""
+        return replace(self, entry=entry)
+
+
+def track_of(moov: Box, kind: bytes, place: int = 0) -> Box:
+    """Give one of the tracks of a kind (`vide`, `soun`), by its place among them."""
+    found = [track for track in moov.all(b"trak") if tables.handler(track) == kind]
+    if place >= len(found):
+        raise Unsuited(f"the file has no {kind.decode('latin-1')} track number {place + 1}")
+    return found[place]
+
+
+def refuse_elsewhere(tracks: Sequence[Box]) -> None:
+    """Refuse a film whose samples lie in another file: a data reference lacks the flag that says `in this file`.
+
+    Raises:
+        Unsuited: one does.
+    """
+    for track in tracks:
+        dref = track.find(b"mdia", b"minf", b"dinf", b"dref")
+        if dref is not None and len(dref.body) >= 20 and not dref.body[19] & 1:
+            raise Unsuited("a track's samples lie in another file")
+
+
+def put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples], kind: bytes) -> Ints:
+    """Write what the tables say of the new samples, but not where they lie; give the sizes of all."""
+    sizes, shifts, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
+    for one in new:
+        span = slice(one.first, one.end)
+        sizes[span], shifts[span], sync[span] = one.sizes, one.composition, one.sync
+    tables.put_sizes(table, sizes)
+    if kind == b"vide":
+        table.put(b"stsd", new[-1].entry)
+        tables.put_composition(table, shifts)
+        tables.put_sync(table, sync)
+        table.drop(*STALE)
+    return sizes
