@@ -15,19 +15,21 @@ from ..pipeline.errors import PresetError
 from ..pipeline.file import OutPath
 from ..pipeline.kinds import Media, Take
 from ..pipeline.node import Params, Room, Work
+from ..pipeline.splicing.sound_params import MATCHED, SoundParams
 
 
 class SpliceParams(Params):
     """Where the film goes; its container is the source's."""
 
     out: OutPath | None = Field(default=None, description="where the film is wanted (default: beside the source)")
+    sound: SoundParams = Field(default=MATCHED, description="how new lines of dialogue meet the film's own sound")
 
 
 class Splice:
     """Replace the spans of all takes in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
@@ -46,7 +48,7 @@ class Splice:
         if not used:
             said = (*source.said, "no take changed anything: the film is the source")
             return source.model_copy(update={"said": said, "figures": {**source.figures, "splice": UNTOUCHED}})
-        film = splice(room, ffmpeg_path(), source, used)
+        film = splice(room, ffmpeg_path(), source, used, sound=params.sound)
         file = room.keep(film.path)
         made = probe(room.path(file), file)
         return made.model_copy(

@@ -43,12 +43,13 @@ class Edit(BaseModel):
         default=None,
         description="a new line of dialogue: a file or an address (default: the source's own sound)",
     )
-    audio_mix: Literal["keep", "replace"] | None = Field(
+    audio_mix: Literal["keep", "replace", "mix"] | None = Field(
         default=None,
-        description="the film's sound in the span (default keep, or replace where `audio` is given)",
+        description="the film's sound in the span: kept, replaced by `audio`, or heard under it "
+        "(default keep, or replace where `audio` is given)",
     )
 
     @property
-    def replaces_sound(self) -> bool:
-        """Whether the film's own sound gives way to `audio` in the span."""
+    def changes_sound(self) -> bool:
+        """Whether `audio` is heard in the film, instead of its own sound or over it."""
         return self.audio is not None and self.audio_mix != "keep"

@@ -17,10 +17,11 @@ from ..kinds import Media, Take
 from ..node import Room
 from . import verify
 from .boxes import Unsuited
-from .dialogue import with_lines
+from .dialogue import plan, with_lines
 from .likeness import INTERLACING, likeness
 from .seam import CUT, Seam
 from .seams import inserts
+from .sound_params import MATCHED, SoundParams
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
 
 
@@ -33,7 +34,9 @@ class Film:
     said: tuple[str, ...]
 
 
-def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take], seam: Seam = CUT) -> Film:
+def splice(
+    room: Room, ffmpeg: str, media: Media, takes: Sequence[Take], seam: Seam = CUT, sound: SoundParams = MATCHED
+) -> Film:
     """Replace the pictures of the takes' spans; every other stream is carried over.
 
     The takes (at least one) are conformed: each file holds one frame per source frame of its span and handles.
@@ -49,11 +52,12 @@ def splice(room: Room, ffmpeg: str, media: Media, takes: Sequence[Take], seam: S
         inserts(room, media, takes, seam),
         tuple(takes),
     )
+    lines = plan(job, sound)
     before = verify.read(job.source, media.video.index)
     reasons: list[str] = []
     for way in (exact_way, boxed_way, remuxed_way):
         try:
-            made = with_lines(job, way(job))
+            made = with_lines(job, way(job), lines)
         except Unsuited as unsuited:
             reasons.append(str(unsuited))
             continue

@@ -1,8 +1,9 @@
 """New lines of dialogue on a sound track, as samples.
 
 Shapes: `(channels, samples) float32`, -1 to 1. A line begins at the in point, is cut at the out point, and is
-followed by silence where it is shorter; both ends cross-fade with the film's own sound at equal power. Where two
-lines meet, the first goes on into the second for the length of a fade, and nothing of the film's own sound is heard.
+followed by silence where it is shorter. In the place of the film's own sound both ends cross-fade with it at equal
+power; mixed over it, the line fades in and out and the film's own sound stays as it is. Where two lines meet, the
+first goes on into the second for the length of a fade, and nothing of a replaced sound is heard.
 A mono line keeps its level: it goes to the centre where the track has one, else to the left and the right in full.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Sound = NDArray[np.float32]
-FADE_S = 0.02
+FADE_MS = 20.0
 
 
 @dataclass(frozen=True)
@@ -31,34 +32,56 @@ class Line:
     path: Path
     skip: int = 0
     """How many samples of the recording lie before `start`: where the first part of an edit kept its footage."""
-    before: tuple[Path, int] | None = None
-    """The line that ends where this one starts, and how many samples of its recording come before."""
+    over: bool = False
+    """Whether it is mixed over the film's own sound, and does not replace it."""
+    gain: float = 1.0
+    """By what the recording is multiplied."""
+    dips: Sound | None = None
+    """A second gain, one per sample of the line, where the film's own sound leaves too little room; 0 to 1."""
+    fade_ms: float = FADE_MS
+    before: Line | None = None
+    """The line that ends where this one starts."""
     met: bool = False
     """Whether another line starts where this one ends."""
+    name: str = ""
+    """The edit's, for what is said of it."""
 
     def moved(self, shift: int) -> Line:
         """Give the line on a clock that is `shift` samples behind."""
         return replace(self, start=self.start - shift, end=self.end - shift)
+
+    def fade_samples(self, rate_hz: int) -> int:
+        """Give the length of its fades."""
+        return round(self.fade_ms * rate_hz / 1000)
+
+    def heard(self, rate_hz: int, layout: str, low: int, high: int) -> Sound:
+        """Give its samples [low, high), counted from `start`, at its level; a fade's length beyond its end at most."""
+        length, fade_samples = self.end - self.start, self.fade_samples(rate_hz)
+        whole = read_line(self.path, rate_hz, layout, self.skip + length + fade_samples, fade_samples)
+        made: Sound = whole[:, self.skip + low : self.skip + high] * np.float32(self.gain)
+        if self.dips is not None:
+            made *= self.dips[np.minimum(np.arange(low, low + made.shape[1]), length - 1)]
+        return made
 
 
 def joined(lines: Sequence[Line]) -> list[Line]:
     """Sort lines and tell those that meet of each other, so that they fade from one to the next."""
     made: list[Line] = []
     for line in sorted(lines, key=lambda one: one.start):
-        if made and made[-1].end == line.start:
-            last = made[-1]
-            made[-1] = replace(last, met=True)
-            made.append(replace(line, before=(last.path, last.skip + last.end - last.start)))
+        if made and made[-1].end == line.start and made[-1].over == line.over:
+            made[-1] = replace(made[-1], met=True)
+            made.append(replace(line, before=made[-1]))
         else:
             made.append(line)
     return made
 
 
 @lru_cache(maxsize=4)
-def read_line(path: Path, rate_hz: int, layout: str, count: int) -> Sound:
+def read_line(path: Path, rate_hz: int, layout: str, count: int, fade_samples: int = 0) -> Sound:
     """Decode the first `count` samples of a file's first sound track at a rate and layout; the rest is silence.
 
-    Kept for the next call, because tracks are laid packet by packet; the array is not to be written to.
+    A recording that ends before fades out, since it may be cut in the middle of a sound. Kept for the next call,
+    because tracks are laid packet by packet; the array is not to be written to.
     """
     with av.open(f"file:{path}") as container:
         mono = container.streams.audio[0].layout.nb_channels == 1
@@ -74,8 +97,11 @@ def read_line(path: Path, rate_hz: int, layout: str, count: int) -> Sound:
         else:
             parts += [made.to_ndarray() for made in resampler.resample(None)]
     channels = 1 if mono else av.AudioLayout(layout).nb_channels
-    heard = np.concatenate(parts, 1)[:, :count] if parts else np.zeros((channels, 0), np.float32)
-    heard = np.pad(heard, ((0, 0), (0, count - heard.shape[1]))).astype(np.float32)
+    heard = np.concatenate(parts, 1) if parts else np.zeros((channels, 0), np.float32)
+    if fade_samples and heard.shape[1] < count:
+        places = np.arange(heard.shape[1])
+        heard = heard * np.sin(fade(places, heard.shape[1], fade_samples, rises=False) * np.pi / 2)
+    heard = np.pad(heard[:, :count], ((0, 0), (0, max(count - heard.shape[1], 0)))).astype(np.float32)
     heard = _placed(heard, layout) if mono else heard
     heard.setflags(write=False)
     return heard
@@ -93,22 +119,27 @@ def lay(track: Sound, first: int, line: Line, rate_hz: int, layout: str) -> None
     start, end = max(line.start - first, 0), min(line.end - first, track.shape[1])
     if end <= start:
         return
-    length, fade_samples = line.end - line.start, max(1, round(FADE_S * rate_hz))
-    ahead = first + start - line.start
-    span = slice(ahead, ahead + end - start)
-    new = read_line(line.path, rate_hz, layout, line.skip + length)[:, line.skip :][:, span]
-    under = track[:, start:end].copy()
-    if line.before is not None and ahead < fade_samples:
-        path, laid = line.before
-        tail = read_line(path, rate_hz, layout, laid + fade_samples)[:, laid:][:, span]
+    length, fade_samples = line.end - line.start, line.fade_samples(rate_hz)
+    low, high = first + start - line.start, first + end - line.start
+    new, own = line.heard(rate_hz, layout, low, high), track[:, start:end].copy()
+    under = np.zeros_like(own) if line.over else own.copy()
+    if line.before is not None and low < fade_samples:
+        laid = line.before.end - line.before.start
+        tail = line.before.heard(rate_hz, layout, laid + low, laid + min(high, line.before.fade_samples(rate_hz)))
         under[:, : tail.shape[1]] = tail
-    share = fade(np.arange(span.start, span.stop), length, fade_samples, falls=not line.met)
-    track[:, start:end] = new * np.sin(share * np.pi / 2) + under * np.cos(share * np.pi / 2)
+    share = fade(np.arange(low, high), length, fade_samples, falls=not line.met)
+    made = new * np.sin(share * np.pi / 2) + under * np.cos(share * np.pi / 2)
+    track[:, start:end] = own + made if line.over else made
 
 
-def fade(place: NDArray[np.int64], length: int, fade_samples: int, *, falls: bool = True) -> NDArray[np.float32]:
+def fade(
+    place: NDArray[np.int64], length: int, fade_samples: int, *, rises: bool = True, falls: bool = True
+) -> NDArray[np.float32]:
     """Give the new sound's share, 0 to 1, at places of a line of `length` samples."""
     fade_samples = min(fade_samples, max(1, length // 2))
-    rise = (place + 0.5) / fade_samples
-    fall = (length - place - 0.5) / fade_samples
-    return np.clip(np.minimum(rise, fall) if falls else rise, 0, 1).astype(np.float32)
+    share = np.ones(len(place))
+    if rises and fade_samples:
+        share = np.minimum(share, (place + 0.5) / fade_samples)
+    if falls and fade_samples:
+        share = np.minimum(share, (length - place - 0.5) / fade_samples)
+    return np.clip(share, 0, 1).astype(np.float32)

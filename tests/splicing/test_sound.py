@@ -18,12 +18,15 @@ from react1.pipeline.splicing import dialogue
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing.lines import Line, joined, lay, read_line
 from react1.pipeline.splicing.sound import dialogue_level
+from react1.pipeline.splicing.sound_params import SoundParams
+
+AS_GIVEN = SoundParams(match="off")
 
 
 def replaced(room, media, start, end, **edit):
-    """Splice a take with a new line, a tone of 1 kHz; give the film and the source's path."""
+    """Splice a take with a new line, a tone of 1 kHz at its own level; give the film and the source's path."""
     take = numbered_take(room, segment(media, start, end, audio=a_line(room), **edit))
-    return splicing.splice(room, ffmpeg_path(), media, [take]), room.path(media.file)
+    return splicing.splice(room, ffmpeg_path(), media, [take], sound=AS_GIVEN), room.path(media.file)
 
 
 def muxed(room, suffix, *options, **changes):
