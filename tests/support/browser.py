@@ -1,0 +1,137 @@
+"""A browser without a window plays a film from a loopback server and tells what it saw."""
+
+from __future__ import annotations
+
+import json
+import queue
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from made import frame_number
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_PAGE = Path(__file__).with_name("player.html")
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--autoplay-policy=no-user-gesture-required",
+)
+_PATIENCE_S = 120
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the page saw."""
+
+    plays: str
+    """What the browser says of the codec beforehand; empty where it does not take it."""
+    error: str
+    """The MediaError, or what else went wrong."""
+    duration_s: float
+    size: tuple[int, int]
+    ended: bool
+    seeks: list[int]
+    """The number shown after each seek."""
+    played: list[tuple[float, int]]
+    """(seconds, number) of each picture that was put on the screen while the film played through."""
+
+
+def find_browser() -> str | None:
+    """Find a Chromium or a Chrome on the PATH."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def watch(browser: str, film: Path, mime: str, seeks_s: Sequence[float], profile: Path) -> Told:
+    """Let the browser seek to each moment, then play the film through; its profile goes into a new folder."""
+    page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps({"type": mime, "seeks": [*seeks_s]}))
+    server = _Stage(page.encode(), film.read_bytes(), mime)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/"
+    argv = [browser, *_FLAGS, f"--user-data-dir={profile}", address]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        said = server.answers.get(timeout=_PATIENCE_S)
+    except queue.Empty:
+        raise AssertionError(f"{browser} said nothing for {_PATIENCE_S} s") from None
+    finally:
+        process.terminate()
+        process.wait()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    return Told(
+        said["plays"],
+        said["error"],
+        float(said["duration"] or 0),
+        tuple(said["size"]),
+        said["ended"],
+        [_number(grid) for grid in said["seeks"]],
+        [(at, _number(grid)) for at, grid in said["played"]],
+    )
+
+
+def _number(grid: list[list[float]]) -> int:
+    return frame_number(np.kron(np.array(grid), np.ones((8, 8))))
+
+
+class _Stage(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, page: bytes, film: bytes, mime: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Request)
+        self.page, self.film, self.mime = page, film, mime
+        self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
+
+
+class _Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Stage
+
+    def do_GET(self) -> None:
+        if self.path == "/film":
+            self._part()
+        elif self.path == "/":
+            self._send(200, self.server.page, "text/html")
+        else:
+            self._send(404, b"", "text/plain")
+
+    def do_POST(self) -> None:
+        self.server.answers.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._send(204, b"", "text/plain")
+
+    def _part(self) -> None:
+        film, mime = self.server.film, self.server.mime
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not asked:
+            self._send(200, film, mime)
+            return
+        start, end = int(asked[1]), min(int(asked[2] or len(film) - 1), len(film) - 1)
+        self._send(206, film[start : end + 1], mime, {"Content-Range": f"bytes {start}-{end}/{len(film)}"})
+
+    def _send(self, code: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:
+        self.send_response(code)
+        headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Accept-Ranges": "bytes", **(more or {})}
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, *_: Any) -> None:
+        pass
