@@ -18,14 +18,12 @@ from ..kinds import AudioStream, Media
 from ..media.opening import opened
 from ..media.sound import read_span
 from ..node import Room
-from .headroom import db
+from .clicks import click_db
 from .lines import Line, Sound
 from .match import AROUND_S, dialogue_channels, is_silent, lufs
 
 _NEAR_S, _BESIDE_S = 0.08, 0.1
 """What is looked at on either side of a border, margin packets included, and what it is held against."""
-_FLOOR = 1e-4
-"""The second difference of sound that nobody hears."""
 LONGEST_S = 60
 """A line is measured over its first minute, so that memory has a bound."""
 
@@ -33,10 +31,9 @@ LONGEST_S = 60
 def sound_checks(room: Room, film: Path, source: Path, media: Media, lines: Sequence[Line]) -> dict[str, Any]:
     """Measure a film's dialogue track at the borders of its lines.
 
-    `click_db` tells by how much the sharpest bend of the wave near a border exceeds what the film's own sound and the
-    line have there (0 and below: nothing is added; a hard cut through a voice gives 10 to 40). `loudness_step_lu` tells
-    how much louder a line is than what is heard on either side of it; it is absent where one of them is near-silent.
-    Of several lines the worst counts; `sound_lines` has them all.
+    `click_db` tells by how much the wave near a border is sharper than the film's own sound and the line are there
+    (0 and below: nothing is added). `loudness_step_lu` tells how much louder a line is than what is heard on either
+    side of it; it is absent where one of them is near-silent. Of several lines the worst counts; `sound_lines` has all.
     """
     track = _Tracks(film, source, media.audio[0])
     rows = [_row(room, track, line) for line in lines]
@@ -95,15 +92,7 @@ def _borders(line: Line, track: _Tracks) -> Iterator[tuple[int, list[Sound]]]:
 
 def _click_db(track: _Tracks, border: int, beside: Sequence[Sound]) -> float:
     near, reach = round(_NEAR_S * track.rate_hz), round(_BESIDE_S * track.rate_hz)
-    there = _bend(track.made(border - near, border + near))
-    # Two sounds under a fade bend the wave at most as much as both together.
-    usual = _bend(track.own(border - reach, border + reach)) + sum(_bend(one) for one in beside)
-    return db((there + _FLOOR) / (usual + _FLOOR))
-
-
-def _bend(samples: Sound) -> float:
-    """Give the greatest second difference from sample to sample."""
-    return float(np.abs(np.diff(samples.astype(np.float64), 2, axis=1)).max(initial=0))
+    return click_db(track.made(border - near, border + near), [track.own(border - reach, border + reach), *beside])
 
 
 def _step_lu(room: Room, track: _Tracks, line: Line) -> float | None:
