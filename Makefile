@@ -6,7 +6,7 @@ SHELL := /bin/sh
 .PHONY: help demo test check lint types format clean
 
 BIN := .venv/bin
-SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py presets/*)
+SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py pipeline/*/*/*.py presets/*)
 TYPED := build/typecheck
 
 help:

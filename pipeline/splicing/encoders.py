@@ -56,6 +56,7 @@ def _chosen(video: VideoStream, reorder: int, suffix: str) -> Choice:
         "hevc": _x265,
         "vp8": _vpx,
         "vp9": _vpx,
+        "av1": _svt,
         "mpeg1video": _mpeg,
         "mpeg2video": _mpeg,
         "mjpeg": _mjpeg,
@@ -131,6 +132,11 @@ def _vpx(video: VideoStream, reorder: int) -> Choice:
     return Choice(encoder, video.pix_fmt, options, bit_rate=rate)
 
 
+def _svt(video: VideoStream, reorder: int) -> Choice:
+    # Without its lookahead of many pictures, and with every picture shown in the order in which it is coded.
+    return Choice("libsvtav1", video.pix_fmt, {"preset": "8", "crf": "10", "svtav1-params": "pred-struct=1"})
+
+
 def _mpeg(video: VideoStream, reorder: int) -> Choice:
     options = {"flags": "+qscale", "global_quality": "118", "qmin": "1", "bf": "0", "g": "15"}
     if video.codec == "mpeg1video":
@@ -145,7 +151,9 @@ def _mjpeg(video: VideoStream, reorder: int) -> Choice:
 
 def _prores(video: VideoStream, reorder: int) -> Choice:
     profile = _PRORES.get(video.profile.lower(), 3)
-    return Choice("prores_ks", video.pix_fmt, {"profile": str(profile), "qscale": "4", "vendor": "apl0"})
+    # A decoder gives 12 bits of the 4444 kinds, the encoder takes 10; both lie below the loss of the coding itself.
+    pix_fmt = video.pix_fmt.replace("p12", "p10")
+    return Choice("prores_ks", pix_fmt, {"profile": str(profile), "qscale": "4", "vendor": "apl0"})
 
 
 def coded_rate(choice: Choice, rate: Fraction) -> Fraction:

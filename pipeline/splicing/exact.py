@@ -1,113 +1,100 @@
-"""The packet-exact way for H.264 in MP4 and MOV: only the pictures of the edits and their partial GOPs are coded.
+"""The packet-exact way: only the pictures of the edits and of their partial GOPs are coded.
 
-Takes   a source, its grid and the takes' frames.
-Gives   a file in which every other packet is the source's own, at the same times.
+Takes   the index of a source's packets and the takes' frames.
+Gives   the new packets of each window; boxed.py and streamed.py put them among the film's own.
 Raises  Unsuited with the reason where it cannot be done; film.py then takes the next way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
+from numpy.typing import NDArray
 
 from ..kinds import VideoStream
-from . import frames, h264, tables
-from .boxes import Box, Unsuited, parse
-from .encoders import pixel_formats
+from . import frames
+from .boxes import Unsuited
+from .codecs.coding import code
+from .codecs.family import Coder, Stored
+from .codecs.known import family_of
 from .frames import Insert
-from .grid import Grid
-from .h264 import Config
-from .reencode import ENTRY_HEAD_BYTES, encode, new_samples, single_entry
-from .surgery import NewSamples, rewrite
+from .grid import Grid, composition_on_slots
+from .index import Index
 from .tables import Ints
-from .twin import stranger, twin
 from .windows import Window, windows
 
 
 @dataclass(frozen=True)
-class Exact:
-    """A spliced film and how it came about."""
+class Piece:
+    """The new packets of one window, in decoding order, one after the other in a file."""
 
-    path: Path
+    window: Window
+    file: Path
+    sizes: Ints
+    composition: Ints
+    """pts minus dts of each, on the source's dts slots."""
+    sync: NDArray[np.bool_]
+
+    @property
+    def offsets(self) -> Ints:
+        """Where each packet begins in the file."""
+        return np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be coded, and by whom."""
+
     windows: tuple[Window, ...]
-    twin: bool
+    coder: Coder
 
 
-def splice(
+def plan(source: Path, video: VideoStream, index: Index, inserts: Sequence[Insert]) -> Plan:
+    """Choose the encoder and the windows."""
+    family = family_of(video.codec)
+    with closing(frames.decoded(source, video.index)) as plates:
+        frame = next(plates, None)
+    if frame is None:
+        raise Unsuited("the picture stream gives no frames")
+    coder = family.coder(Stored(video, index.config, index.annexb, index.first, index.grid.reorder, frame))
+    found = windows(index.grid, inserts, index.resumptions(family, all_patched=coder.in_band))
+    if len(found) == 1 and found[0].first == 0 and found[0].end == index.grid.samples.count:
+        raise Unsuited("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
+    return Plan(tuple(found), coder)
+
+
+def coded(
     source: Path,
     video: VideoStream,
-    grid: Grid,
-    inserts: Sequence[Insert],
-    made: Path,
+    index: Index,
+    planned: Plan,
     new: Callable[[str], Path],
     each: Callable[[int], None],
-) -> Exact:
-    """Write the film to `made`, scratch files to places from `new`; `each` is told how many pictures are coded."""
-    if video.codec != "h264":
-        raise Unsuited(f"{video.codec} is not spliced packet by packet yet")
-    if video.interlaced or video.pix_fmt not in pixel_formats("libx264"):
-        raise Unsuited("interlaced pictures or this pixel format cannot be matched by the encoder")
-    config = h264.read_config(_avcc(grid).body)
-    found = windows(grid, inserts, _idr_samples(source, grid))
-    if found[0].first == 0 and found[-1].end == grid.samples.count and len(found) == 1:
-        raise Unsuited("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
-    noted = h264.x264_options(_read(source, grid, 0))
-    match = twin(video, config, noted, grid.reorder)
-    choice = match or stranger(video, config, grid.reorder)
-    pieces = []
-    for number, window in enumerate(found):
-        coded = new(f"window{number}.mp4")
-        count = encode(_pictures(source, video, grid, window), coded, video, choice, each)
-        if count != window.end - window.first:
-            raise Unsuited(f"{window.end - window.first} pictures of a window are stored, but {count} decode")
-        pieces.append(new_samples(grid, coded, window.first, window.first))
-    rewrite(source, made, [_with_config(grid, config, piece) for piece in pieces])
-    return Exact(made, tuple(found), match is not None)
-
-
-def _avcc(grid: Grid) -> Box:
-    entry = single_entry(tables.stbl(grid.track).at(b"stsd").body)
-    if entry[4:8] not in (b"avc1", b"avc3"):
-        raise Unsuited("the picture's sample entry is not avc1")
-    for box in parse(entry[ENTRY_HEAD_BYTES:]):
-        if box.kind == b"avcC":
-            return box
-    raise Unsuited("the picture has no avcC")
-
-
-def _with_config(grid: Grid, config: Config, piece: NewSamples) -> NewSamples:
-    """Give the source's sample entry with the piece's parameter sets beside its own."""
-    came = next(box for box in parse(single_entry(piece.entry)[ENTRY_HEAD_BYTES:]) if box.kind == b"avcC")
-    own = h264.read_config(came.body)
-    both = config.with_sets(own.sps, own.pps)
-    if len(both.sps) > len(config.sps) and h264.used_ids(own) & h264.used_ids(config):
-        raise Unsuited("the encoder's parameter sets clash with the film's")
-    stsd = tables.stbl(grid.track).at(b"stsd").body
-    was = single_entry(stsd)
-    boxes = [Box(b"avcC", both.write()) if box.kind == b"avcC" else box for box in parse(was[ENTRY_HEAD_BYTES:])]
-    body = was[8:ENTRY_HEAD_BYTES] + b"".join(box.write() for box in boxes)
-    return piece.with_entry(stsd[:8] + Box(was[4:8], body).write())
-
-
-def _idr_samples(source: Path, grid: Grid) -> Ints:
-    marked = np.flatnonzero(grid.samples.sync)
-    with source.open("rb") as stream:
-        kinds = []
-        for place in marked:
-            stream.seek(int(grid.samples.offsets[place]))
-            kinds.append(h264.picture_kind(stream.read(int(min(grid.samples.sizes[place], 4096)))))
-    found: Ints = marked[np.array(kinds) == h264.IDR].astype(np.int64)
-    return found
-
-
-def _read(source: Path, grid: Grid, place: int) -> bytes:
-    with source.open("rb") as stream:
-        stream.seek(int(grid.samples.offsets[place]))
-        return stream.read(int(grid.samples.sizes[place]))
+) -> list[Piece]:
+    """Code the windows into files from `new`; `each` is told how many pictures are coded."""
+    done, pieces = 0, []
+    for window in planned.windows:
+        file, sizes, numbers, sync = new("window.bin"), [], [], []
+        with file.open("wb") as out:
+            for packet in code(_pictures(source, video, index.grid, window), video, planned.coder.choice):
+                data = planned.coder.spell(packet.data, packet.key)
+                out.write(data)
+                sizes.append(len(data))
+                numbers.append(packet.number)
+                sync.append(packet.key)
+                done += 1
+                each(done)
+        if sorted(numbers) != list(range(window.end - window.first)):
+            raise Unsuited(f"{window.end - window.first} pictures of a window are stored, but {len(numbers)} are coded")
+        ranks = window.first + np.array(numbers, np.int64)
+        composition = composition_on_slots(index.grid, window.first, ranks)
+        pieces.append(Piece(window, file, np.array(sizes, np.int64), composition, np.array(sync, bool)))
+    return pieces
 
 
 def _pictures(source: Path, video: VideoStream, grid: Grid, window: Window) -> Iterator[tuple[VideoFrame, int]]:
@@ -121,7 +108,8 @@ def _plates(source: Path, video: VideoStream, grid: Grid, window: Window) -> Ite
     start = int(wanted[0]) + grid.reader_shift
     due = iter((wanted + grid.reader_shift).tolist())
     expected = next(due)
-    for frame in frames.decoded(source, video.index, options=frames.AS_STORED, start_pts=start):
+    options = frames.AS_STORED if grid.track is not None else None
+    for frame in frames.decoded(source, video.index, options=options, start_pts=start):
         if frame.pts is None or frame.pts < start:
             continue
         if frame.pts != expected:

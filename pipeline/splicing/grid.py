@@ -20,14 +20,15 @@ from .tables import Ints, Samples
 
 @dataclass(frozen=True)
 class Grid:
-    """The pictures of an MP4 as its tables tell them."""
+    """The pictures of a film as its tables or its packets tell them."""
 
     samples: Samples
     shown: Ints
     """pts of all stored pictures, rising, on the track's own clock."""
     hidden: int
     """Stored pictures before the first shown one."""
-    track: Box
+    track: Box | None
+    """The track's boxes; None where the film has none."""
     place: int
     """Its place among the file's picture tracks."""
     shift: int

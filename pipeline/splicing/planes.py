@@ -5,6 +5,7 @@ Shapes: luma `(height, width)`, chroma as subsampled; uint8, or uint16 for more 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -92,3 +93,12 @@ def resized(part: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.flo
     sized = frame.reformat(shape[1], shape[0], interpolation="BILINEAR")
     made: NDArray[np.float32] = planes(sized)[0].astype(np.float32) / np.float32(255)
     return made
+
+
+def visible(frame: VideoFrame) -> Iterator[NDArray[np.uint8]]:
+    """Give the bytes of each plane row by row, without what lies beside the picture in memory: nobody wrote that."""
+    deep = max((component.bits for component in frame.format.components), default=8) > 8
+    for plane in frame.planes:
+        bits = frame.format.padded_bits_per_pixel if len(frame.planes) == 1 else 16 if deep else 8
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[: plane.height]
+        yield rows[:, : (plane.width * bits + 7) // 8]

@@ -8,7 +8,7 @@ Raises  Unsuited with the reason where a way cannot be taken; BadInput where the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 from av.video.frame import VideoFrame
 
-from ..errors import BadInput
+from ..errors import BadInput, ToolFailed
 from ..kinds import Media, Take, VideoStream
 from ..node import Room
-from . import encoders, exact, frames, hdr, verify
+from . import encoders, exact, frames, hdr, streamed, verify
+from .boxed import new_samples
 from .boxes import Unsuited
 from .container import is_boxed, suffix_of
 from .fields import fields
 from .frames import Insert
 from .grid import Grid, read_grid
-from .reencode import encode, new_samples
+from .index import Index, boxed_index, streamed_index
+from .reencode import encode
+from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
 from .surgery import rewrite
 
@@ -89,25 +92,58 @@ def _grid(job: Job) -> Grid:
 
 def exact_way(job: Job) -> Made:
     """Encode only the edits and their partial GOPs, and copy every other packet."""
-    grid = _grid(job)
-    target, each = job.room.new("film" + job.suffix), _share(job, job.video.frame_count)
-    made = exact.splice(job.source, job.video, grid, job.inserts, target, job.room.new, each)
+    index = indexed(job.source, job.media, job.place)
+    planned = exact.plan(job.source, job.video, index, job.inserts)
+    encoded = sum(one.end - one.first for one in planned.windows)
+    pieces = exact.coded(job.source, job.video, index, planned, job.room.new, _share(job, encoded))
+    made = job.room.new("film" + job.suffix)
+    if index.grid.track is not None:
+        rewrite(job.source, made, new_samples(job.source, index, planned.coder, pieces))
+    else:
+        _streamed(job, made, index, planned, pieces)
+    return _checked(job, made, index, planned, encoded)
+
+
+def indexed(source: Path, media: Media, place: int) -> Index:
+    """Index a film by its sample tables where it has any, else by reading its packets."""
+    assert media.video is not None
+    if is_boxed(media):
+        with suppress(Unsuited):
+            return boxed_index(source, media.video, read_grid(source, media.video.timestamps.array, place))
+    return streamed_index(source, media.video)
+
+
+def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: Sequence[exact.Piece]) -> None:
+    pictures = job.room.new("pictures" + job.suffix)
+    streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
+    told = told_of(job.source, job.video.index)
+    try:
+        job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told))
+    except ToolFailed as error:
+        raise Unsuited(f"{job.suffix} does not take the film packet by packet: {error.message}") from error
+
+
+def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: int) -> Made:
+    """Decode around every window, and say which packets are not the source's."""
+    grid, coder = index.grid, planned.coder
     spans = [
-        (int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in made.windows
+        (int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in planned.windows
     ]
+    patched = {int(grid.samples.pts[one.patched]) + grid.shift for one in planned.windows if one.patched is not None}
 
     def touched(pts: int) -> bool:
         return any(first <= pts <= last for first, last in spans)
 
-    encoded = sum(one.end - one.first for one in made.windows)
-    edited = sum(one.end - one.start for one in job.inserts)
+    edited = sum(insert.end - insert.start for insert in job.inserts)
+    figures = {"twin": coder.twin, "windows": len(planned.windows), "border_packets": encoded - edited}
     return Made(
-        made.path,
+        made,
         "exact",
         encoded,
-        untouched=lambda pts: not touched(pts),
-        fault=_seam_fault(job, made.path, spans, touched),
-        figures={"twin": made.twin, "windows": len(made.windows), "border_packets": encoded - edited},
+        notes=(coder.note,) if coder.note else (),
+        untouched=lambda pts: not touched(pts) and pts not in patched,
+        fault=_seam_fault(job, made, spans, touched),
+        figures=figures,
     )
 
 
@@ -133,7 +169,7 @@ def boxed_way(job: Job) -> Made:
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
     made = job.room.new("film" + job.suffix)
-    rewrite(job.source, made, [new_samples(grid, coded)])
+    rewrite(job.source, made, [samples_of(grid, coded)])
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 

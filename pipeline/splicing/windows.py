@@ -1,8 +1,9 @@
 """Which stored pictures must be coded anew for a set of edits; everything else is copied.
 
 A window begins where the packets before it show exactly the first pictures of the film (nothing before needs
-anything after), at or before the edit, and ends at the first IDR picture that is shown at or after its end.
-An H.264 decoder cannot resume at any other picture: frame numbers and order counts do not start anew there.
+anything after), at or before the edit, and ends at the first picture shown at or after its end at which a decoder can
+resume. Where pictures that are decoded after that one and shown before it lean on what was there, they are coded anew
+as well, and it moves behind them.
 """
 
 from __future__ import annotations
@@ -16,32 +17,71 @@ from .frames import Insert
 from .grid import Grid
 from .tables import Ints
 
+_MOST_LEADING = 64
+"""More than any codec here can hold back."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A stored picture at which a decoder can resume."""
+
+    sample: int
+    leading: int = 0
+    """How many pictures are decoded right after it, shown before it, and lean on what was there: they are lost."""
+    patched: bool = False
+    """Whether its packet is stored otherwise than in the source."""
+
 
 @dataclass(frozen=True)
 class Window:
-    """The stored pictures [first, end), the same in decoding and in showing order."""
+    """The stored pictures [first, end), the same in decoding and in showing order, that are coded anew."""
 
     first: int
     end: int
     inserts: tuple[Insert, ...]
+    patched: int | None = None
+    """The sample that goes to the slot `end`, stored otherwise than in the source; None where all is copied."""
+
+    @property
+    def stored_end(self) -> int:
+        """The first slot after the window whose packet is the source's own."""
+        return self.end + (self.patched is not None)
 
 
-def windows(grid: Grid, inserts: Sequence[Insert], resumable: Ints) -> list[Window]:
-    """Plan the windows for edits given in shown frames; `resumable` are the samples that are IDR pictures."""
+def windows(grid: Grid, inserts: Sequence[Insert], resumable: Sequence[Resumption]) -> list[Window]:
+    """Plan the windows for edits given in shown frames."""
     clean = clean_starts(grid.samples.pts)
-    resume = np.intersect1d(resumable, clean)
+    resume = _clean_only(resumable, clean)
+    ends = np.array([one.sample + one.leading for one in resume], np.int64)
     found: list[Window] = []
     for insert in sorted(inserts, key=lambda one: one.start):
         start, end = insert.start + grid.hidden, insert.end + grid.hidden
         first = int(clean[np.searchsorted(clean, start, side="right") - 1])
-        later = resume[resume >= end]
-        last = int(later[0]) if len(later) else grid.samples.count
-        if found and first < found[-1].end:
+        if found and first < found[-1].stored_end:
             before = found.pop()
-            found.append(Window(before.first, max(before.end, last), (*before.inserts, insert)))
+            first, own = before.first, (*before.inserts, insert)
+            end = max(end, before.end)
         else:
-            found.append(Window(first, last, (insert,)))
+            own = (insert,)
+        later = int(np.searchsorted(ends, end))
+        if later == len(resume):
+            found.append(Window(first, grid.samples.count, own))
+            continue
+        point = resume[later]
+        found.append(Window(first, int(ends[later]), own, point.sample if point.patched else None))
     return found
+
+
+def _clean_only(resumable: Sequence[Resumption], clean: Ints) -> list[Resumption]:
+    known = np.isin([one.sample for one in resumable], clean)
+    return [one for one, is_clean in zip(resumable, known, strict=True) if is_clean]
+
+
+def leading(pts: Ints, sample: int) -> int | None:
+    """Count the pictures right after a sample that are shown before it; None where such come later as well."""
+    before = pts[sample + 1 : sample + 1 + _MOST_LEADING] < pts[sample]
+    count = int(np.argmin(before)) if not before.all() else len(before)
+    return None if before[count:].any() else count
 
 
 def clean_starts(pts: Ints) -> Ints:

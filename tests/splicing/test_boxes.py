@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing import h264, tables
+from react1.pipeline.splicing import tables
 from react1.pipeline.splicing.boxes import Unsuited, parse, read_moov
+from react1.pipeline.splicing.codecs import h264
 from react1.pipeline.splicing.surgery import track_of
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from react1.pipeline.splicing.boxes import Box
 from react1.pipeline.splicing.frames import Insert
 from react1.pipeline.splicing.grid import Grid
 from react1.pipeline.splicing.tables import Samples
-from react1.pipeline.splicing.windows import clean_starts, windows
+from react1.pipeline.splicing.windows import Resumption, clean_starts, leading, windows
 
 
 def grid(pts, hidden=0):
@@ -26,7 +27,8 @@ def grid(pts, hidden=0):
 
 def planned(pts, spans, resumable, hidden=0):
     inserts = [Insert(start, end, None) for start, end in spans]
-    return [(w.first, w.end) for w in windows(grid(pts, hidden), inserts, np.array(resumable))]
+    points = [one if isinstance(one, Resumption) else Resumption(one) for one in resumable]
+    return [(w.first, w.end) for w in windows(grid(pts, hidden), inserts, points)]
 
 
 IN_ORDER = list(range(12))
@@ -71,3 +73,35 @@ def test_reordering_is_read_off_the_slots():
         tight.samples.sizes, tight.samples.offsets, np.arange(12), np.zeros(12, np.int64), tight.samples.sync
     )
     assert Grid(on_time, tight.shown, 0, Box(b"trak"), 0, 0, 0).reorder == 0
+
+
+OPEN = [0, 3, 1, 2, 7, 5, 4, 6, 10, 8, 9, 11]
+"""The picture 7 is stored fourth and is a broken link: 5, 4 and 6 are decoded after it and lean on what was before."""
+
+
+def test_pictures_that_lean_over_a_broken_link_are_coded_anew_and_it_moves_behind_them():
+    """The window covers what is shown before the link; its slot is the one after them."""
+    point = Resumption(4, leading(np.array(OPEN), 4), patched=True)
+
+    (window,) = windows(grid(OPEN), [Insert(1, 2, None)], [point])
+
+    assert (window.first, window.end, window.stored_end, window.patched) == (1, 7, 8, 4)
+
+
+def test_an_edit_of_the_picture_at_a_broken_link_goes_on_to_the_next_place():
+    """What is stored there is changed already, and cannot end a window before it."""
+    point = Resumption(4, 3, patched=True)
+
+    spans = [
+        (w.first, w.end, w.patched) for w in windows(grid(OPEN), [Insert(1, 2, None), Insert(7, 8, None)], [point])
+    ]
+
+    assert spans == [(1, 12, None)]
+
+
+@pytest.mark.parametrize(
+    ("pts", "count"), [([8, 4, 2, 6, 9], 3), ([8, 9, 10], 0), ([8, 4, 9, 6], None), ([8, 4, 6], 2), ([8], 0)]
+)
+def test_leading_pictures_are_counted_where_they_follow_at_once(pts, count):
+    """Where others come between them, the place cannot be used."""
+    assert leading(np.array(pts), 0) == count

@@ -1,0 +1,53 @@
+"""H.264: decoding resumes at IDR pictures alone, and a film may hold several parameter sets under their own numbers."""
+
+from __future__ import annotations
+
+from ..boxes import Unsuited
+from ..encoders import pixel_formats
+from . import h264
+from .family import Coder, Resume, Stored, same
+from .h264 import Config
+from .nal import behind_codes, joined
+from .x264 import parameter_sets, stranger, twin
+
+
+class Avc:
+    """The family of H.264."""
+
+    def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
+        """Only at an IDR: at any other picture frame numbers and order counts do not start anew."""
+        return Resume.PLAIN if h264.picture_kind(packet, annexb=annexb) == h264.IDR else Resume.NO
+
+    def coder(self, stored: Stored) -> Coder:
+        """Take the source's twin, else an x264 whose parameter sets stand beside the film's own."""
+        video = stored.video
+        if video.interlaced or video.pix_fmt not in pixel_formats("libx264"):
+            raise Unsuited("interlaced pictures or this pixel format cannot be matched by the encoder")
+        config = h264.in_band_config(stored.config) if stored.annexb else h264.read_config(stored.config)
+        match = twin(video, config, h264.x264_options(stored.first), stored.reorder)
+        choice = match or stranger(video, config, stored.reorder)
+        sps, pps = parameter_sets(video, choice)
+        both = config.with_sets(sps, pps)
+        if match is None and h264.used_ids(Config(b"", sps, pps)) & h264.used_ids(config):
+            raise Unsuited("the encoder's parameter sets clash with the film's")
+        return Coder(
+            choice,
+            stored.config if stored.annexb else both.write(),
+            _Speller(sps + pps) if stored.annexb else _with_lengths,
+            same,
+            twin=match is not None,
+        )
+
+
+def _with_lengths(packet: bytes, key: bool) -> bytes:
+    return joined(behind_codes(packet), annexb=False)
+
+
+class _Speller:
+    """Spells packets for a stream that brings its parameter sets with every keyframe."""
+
+    def __init__(self, sets: tuple[bytes, ...]) -> None:
+        self._sets = sets
+
+    def __call__(self, packet: bytes, key: bool) -> bytes:
+        return joined([*(self._sets if key else ()), *behind_codes(packet)], annexb=True)
