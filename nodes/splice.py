@@ -7,7 +7,7 @@ Raises  ToolFailed when no way gives a film that passes its checks; BadInput whe
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,14 @@ class SpliceParams(Params):
     """Where the film goes; its container is the source's."""
 
     out: OutPath | None = Field(default=None, description="where the film is wanted (default: beside the source)")
+    exact: Literal["prefer", "require"] = Field(
+        default="prefer",
+        description="`require` refuses a film that cannot be spliced packet by packet; `prefer` codes its picture anew",
+    )
+    in_place: bool = Field(
+        default=False,
+        description="edit a copy of the film (MP4, MOV; shared blocks where the disk can) rather than write it anew",
+    )
     sound: SoundParams = Field(default=MATCHED, description="how new lines of dialogue meet the film's own sound")
 
 
@@ -48,7 +56,15 @@ class Splice:
         if not used:
             said = (*source.said, "no take changed anything: the film is the source")
             return source.model_copy(update={"said": said, "figures": {**source.figures, "splice": UNTOUCHED}})
-        film = splice(room, ffmpeg_path(), source, used, sound=params.sound)
+        film = splice(
+            room,
+            ffmpeg_path(),
+            source,
+            used,
+            sound=params.sound,
+            require_exact=params.exact == "require",
+            in_place=params.in_place,
+        )
         file = room.keep(film.path)
         made = probe(room.path(file), file)
         return made.model_copy(

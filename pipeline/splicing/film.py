@@ -25,6 +25,10 @@ from .sound_params import MATCHED, SoundParams
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
 
 
+NOT_EXACT = "the film cannot be spliced packet by packet, and `exact: require` wants no other way"
+OTHERWISE = "with `exact: prefer` its whole picture stream is coded anew"
+
+
 @dataclass(frozen=True)
 class Film:
     """A finished film in the room's own folder, not yet kept."""
@@ -35,11 +39,20 @@ class Film:
 
 
 def splice(
-    room: Room, ffmpeg: str, media: Media, takes: Sequence[Take], seam: Seam = CUT, sound: SoundParams = MATCHED
+    room: Room,
+    ffmpeg: str,
+    media: Media,
+    takes: Sequence[Take],
+    seam: Seam = CUT,
+    sound: SoundParams = MATCHED,
+    *,
+    require_exact: bool = False,
+    in_place: bool = False,
 ) -> Film:
     """Replace the pictures of the takes' spans; every other stream is carried over.
 
     The takes (at least one) are conformed: each file holds one frame per source frame of its span and handles.
+    With `require_exact` only the packet-exact way is taken; with `in_place` a copy of an MP4 or MOV is edited.
     """
     if media.video is None:
         raise BadInput("the source has no picture to splice into")
@@ -51,11 +64,12 @@ def splice(
         room.path(media.file),
         inserts(room, media, takes, seam),
         tuple(takes),
+        in_place,
     )
     lines = plan(job, sound)
     before = verify.read(job.source, media.video.index)
     reasons: list[str] = []
-    for way in (exact_way, boxed_way, remuxed_way):
+    for way in (exact_way,) if require_exact else (exact_way, boxed_way, remuxed_way):
         try:
             made = with_lines(job, way(job), lines)
         except Unsuited as unsuited:
@@ -70,6 +84,8 @@ def splice(
         if not fault:
             return _finished(job, made, checked, reasons)
         reasons.append(fault)
+    if require_exact:
+        raise BadInput(f"{NOT_EXACT}: {reasons[0]}; {OTHERWISE}")
     raise ToolFailed(f"no way of splicing gave a film that passed its checks: {'; '.join(reasons)}")
 
 

@@ -8,7 +8,7 @@ Raises  Unsuited with the reason where a way cannot be taken; BadInput where the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,16 @@ from .container import is_boxed, suffix_of
 from .fields import fields
 from .frames import Insert
 from .grid import Grid, read_grid
-from .index import Index, boxed_index, streamed_index
+from .index import Index
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
-from .surgery import rewrite
+from .surgery import carry, rewrite
+from .survey import indexed, picture_place, touched_frames
 
 _WHOLE_DECODE_S = 180
 _SEAM_FRAMES = 24
+NOT_BOXED = "only MP4 and MOV can be edited in place"
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,13 @@ class Job:
     source: Path
     inserts: tuple[Insert, ...]
     takes: tuple[Take, ...]
+    in_place: bool = False
+    """Whether a copy of the film is to be edited where it lies, rather than written anew."""
 
     @property
     def place(self) -> int:
         """The picture's place among the file's picture tracks."""
-        return sum(other.kind == "video" and other.index < self.video.index for other in self.media.others)
+        return picture_place(self.media)
 
     @property
     def suffix(self) -> str:
@@ -92,25 +96,17 @@ def _grid(job: Job) -> Grid:
 
 def exact_way(job: Job) -> Made:
     """Encode only the edits and their partial GOPs, and copy every other packet."""
-    index = indexed(job.source, job.media, job.place)
+    index = indexed(job.source, job.media)
     planned = exact.plan(job.source, job.video, index, job.inserts)
     encoded = sum(one.end - one.first for one in planned.windows)
     pieces = exact.coded(job.source, job.video, index, planned, job.room.new, _share(job, encoded))
     made = job.room.new("film" + job.suffix)
     if index.grid.track is not None:
-        rewrite(job.source, made, new_samples(job.source, index, planned.coder, pieces))
+        figures = carry(job.source, made, new_samples(job.source, index, planned.coder, pieces), in_place=job.in_place)
     else:
         _streamed(job, made, index, planned, pieces)
-    return _checked(job, made, index, planned, encoded)
-
-
-def indexed(source: Path, media: Media, place: int) -> Index:
-    """Index a film by its sample tables where it has any, else by reading its packets."""
-    assert media.video is not None
-    if is_boxed(media):
-        with suppress(Unsuited):
-            return boxed_index(source, media.video, read_grid(source, media.video.timestamps.array, place))
-    return streamed_index(source, media.video)
+        figures = {"in_place": False, "in_place_reason": NOT_BOXED} if job.in_place else {}
+    return _checked(job, made, index, planned, encoded, figures)
 
 
 def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: Sequence[exact.Piece]) -> None:
@@ -123,7 +119,7 @@ def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: S
         raise Unsuited(f"{job.suffix} does not take the film packet by packet: {error.message}") from error
 
 
-def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: int) -> Made:
+def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: int, written: dict[str, Any]) -> Made:
     """Decode around every window, and say which packets are not the source's."""
     grid, coder = index.grid, planned.coder
     spans = [
@@ -134,8 +130,8 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
     def touched(pts: int) -> bool:
         return any(first <= pts <= last for first, last in spans)
 
-    edited = sum(insert.end - insert.start for insert in job.inserts)
-    figures = {"twin": coder.twin, "windows": len(planned.windows), "border_packets": encoded - edited}
+    edited = touched_frames([(insert.start, insert.end) for insert in job.inserts])
+    figures = {"twin": coder.twin, "windows": len(planned.windows), "border_packets": encoded - edited, **written}
     return Made(
         made,
         "exact",
