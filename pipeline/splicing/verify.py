@@ -11,101 +11,29 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
+import numpy as np
 
 from ..errors import ToolFailed
+from .contents import NO_COLOUR, Contents, Track, read
 from .frames import decoded
+from .packets import UNTIMED, Bools, same_bytes, same_times
+from .planes import visible
+from .tables import Ints
+
+__all__ = ["Checked", "Contents", "Track", "compare", "pictures_differ", "read", "strict_errors"]
+
+Pair = tuple[Track, Track | None]
 
 _MUST = ("frames_equal", "timestamps_equal", "untouched_identical")
 _TICK_S = Fraction(1, 45_000)
 _COLOURS = ("colour range", "colour primaries", "colour transfer", "colour matrix")
-_NO_COLOUR = (0, 2, 2, 2)
 _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
-_UNTOLD = frozenset({"encoder", "ENCODER", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"})
-_UNTOLD_PREFIXES = ("_STATISTICS", "BPS", "NUMBER_OF", "minor_version", "compatible_brands")
-
-
-@dataclass(frozen=True)
-class Packet:
-    """One packet by its times and a digest of its bytes."""
-
-    pts: int | None
-    dts: int | None
-    digest: bytes
-
-
-@dataclass(frozen=True)
-class Track:
-    """One stream: what it says of itself, and its packets."""
-
-    kind: str
-    codec: str
-    tags: dict[str, str]
-    time_base: Any
-    packets: list[Packet] = field(repr=False)
-    flags: int = 0
-    """The disposition: whether players choose the stream by themselves, and what it is for."""
-    colour: tuple[int, int, int, int] = _NO_COLOUR
-    """Range, primaries, transfer and matrix, as numbers of H.273."""
-
-    @property
-    def times(self) -> list[Any]:
-        """All shown times in seconds, rising."""
-        return sorted(packet.pts * self.time_base for packet in self.packets if packet.pts is not None)
-
-
-@dataclass(frozen=True)
-class Contents:
-    """All that is compared of one file."""
-
-    tracks: list[Track]
-    tags: dict[str, str]
-    chapters: list[tuple[Any, Any, str]]
-    picture: int
-
-
-def read(path: Path, picture_index: int) -> Contents:
-    """Read every packet of a file once; memory grows by about 100 bytes per packet."""
-    with av.open(str(path)) as container:
-        tracks = [
-            Track(
-                stream.type,
-                stream.codec_context.name if stream.codec_context is not None else "",
-                _told(stream.metadata),
-                stream.time_base or 0,
-                [],
-                int(stream.disposition),
-                _colour(stream),
-            )
-            for stream in container.streams
-        ]
-        for packet in container.demux():
-            if packet.dts is not None or packet.pts is not None:
-                digest = hashlib.blake2b(bytes(packet), digest_size=16).digest()
-                tracks[packet.stream.index].packets.append(Packet(packet.pts, packet.dts, digest))
-        chapters = [
-            (one["start"] * base, one["end"] * base, one["metadata"].get("title", ""))
-            for one in container.chapters()
-            if (base := one["time_base"] or Fraction(1))
-        ]
-        return Contents(tracks, _told(container.metadata), chapters, picture_index)
-
-
-def _colour(stream: Any) -> tuple[int, int, int, int]:
-    if stream.type != "video":
-        return _NO_COLOUR
-    context = stream.codec_context
-    return int(context.color_range), int(context.color_primaries), int(context.color_trc), int(context.colorspace)
-
-
-def _told(tags: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key not in _UNTOLD and not key.startswith(_UNTOLD_PREFIXES)}
 
 
 @dataclass(frozen=True)
@@ -123,33 +51,33 @@ def compare(source: Contents, made: Contents, *, new_sound: bool, untouched: Cal
     was, came = source.tracks[source.picture], _picture(made, source)
     if came is None:
         return Checked({}, (), "the result has no picture stream")
+    pairs = _paired(source, made)
+    same = _same_packets(source.picture, pairs, untouched)
     figures: dict[str, Any] = {
         "packets": len(came.packets),
         "frames_equal": len(was.packets) == len(came.packets),
-        "timestamps_equal": was.times == came.times,
-        "decode_times_equal": _dts(was) == _dts(came),
+        "timestamps_equal": _times_equal(np.sort(was.packets.pts), was, np.sort(came.packets.pts), came),
+        "decode_times_equal": _times_equal(was.packets.dts, was, came.packets.dts, came),
     }
     if untouched is not None:
-        figures["untouched_identical"] = len(was.packets) == len(came.packets) and all(
-            one.digest == other.digest and one.pts == other.pts
-            for one, other in zip(was.packets, came.packets, strict=True)
-            if one.pts is None or untouched(one.pts)
-        )
-    sounds, lost = _others(source, made)
+        figures["untouched_identical"] = same[source.picture]
     # A replaced line changes the first sound track; the others must still be the source's.
+    sounds = [alike for (track, _), alike in zip(pairs, same, strict=True) if track.kind == "audio"]
     kept = "other_sound_identical" if new_sound else "sound_identical"
     figures[kept] = all(sounds[1:] if new_sound else sounds)
     changed, pale = _colours(was, came)
     figures["colour_equal"] = not changed and not pale
-    wrong = [f"{name}_equal" for name in changed]
-    wrong += [name for name in (*_MUST, kept) if figures.get(name) is False]
-    fault = f"the check {wrong[0]} failed" if wrong else ""
-    return Checked(figures, (*lost, *(f"the {name} of the picture" for name in pale)), fault)
+    must = [*_MUST, kept]
+    if untouched is not None and _as_stored(was, came):
+        must.append("decode_times_equal")
+    wrong = [f"{name}_equal" for name in changed] + [name for name in must if figures.get(name) is False]
+    lost = [*_lost(source, pairs, same), *_untold(source, made), *(f"the {name} of the picture" for name in pale)]
+    return Checked(figures, tuple(lost), f"the check {wrong[0]} failed" if wrong else "")
 
 
 def _colours(was: Track, came: Track) -> tuple[list[str], list[str]]:
     """Name what is described otherwise than before, and what is described no more."""
-    rows = zip(_COLOURS, was.colour, came.colour, _NO_COLOUR, strict=True)
+    rows = zip(_COLOURS, was.colour, came.colour, NO_COLOUR, strict=True)
     apart = [(name, new in (0, unsaid)) for name, old, new, unsaid in rows if old not in (0, unsaid) and new != old]
     return [name for name, gone in apart if not gone], [name for name, gone in apart if gone]
 
@@ -160,50 +88,69 @@ def _picture(made: Contents, source: Contents) -> Track | None:
     return found[place] if place < len(found) else None
 
 
-def _dts(track: Track) -> list[Any]:
-    return [packet.dts * track.time_base if packet.dts is not None else None for packet in track.packets]
+def _times_equal(one: Ints, was: Track, other: Ints, came: Track) -> bool:
+    return len(one) == len(other) and bool(same_times(one, was.time_base, other, came.time_base, Fraction(0)).all())
 
 
-def _others(source: Contents, made: Contents) -> tuple[list[bool], list[str]]:
-    """Pair the other streams in order per kind; give the sound tracks' verdicts and what is missing."""
+def _as_stored(one: Track, other: Track) -> bool:
+    """Tell whether both containers keep decode times, so that a reader need not make them up."""
+    return one.packets.places is not None and other.packets.places is not None
+
+
+def _paired(source: Contents, made: Contents) -> list[Pair]:
+    """Pair the streams in order per kind."""
     left = {kind: [t for t in made.tracks if t.kind == kind] for kind in {t.kind for t in made.tracks}}
-    sounds: list[bool] = []
-    lost: list[str] = []
-    for index, track in enumerate(source.tracks):
-        mates = left.get(track.kind, [])
-        mate = mates.pop(0) if mates else None
+    return [(track, left[track.kind].pop(0) if left.get(track.kind) else None) for track in source.tracks]
+
+
+def _same_packets(picture: int, pairs: Sequence[Pair], untouched: Callable[[int], bool] | None) -> list[bool]:
+    """Tell of each stream whether it holds the same bytes at the same times; of the picture, where it is untouched."""
+    found = [mate is not None and len(track.packets) == len(mate.packets) for track, mate in pairs]
+    told = [(at, track, mate) for at, (track, mate) in enumerate(pairs) if mate is not None and found[at]]
+    masks = [_asked(track, untouched if at == picture else _always) for at, track, _ in told]
+    rows = [(track.packets, mate.packets, mask) for (_, track, mate), mask in zip(told, masks, strict=True)]
+    for (at, track, mate), mask, same in zip(told, masks, same_bytes(rows), strict=True):
+        # MPEG muxers round times to a tick.
+        exact = at == picture or (_as_stored(track, mate) and track.time_base == mate.time_base)
+        within = Fraction(0) if exact else _TICK_S
+        timed = [same_times(one, track.time_base, other, mate.time_base, within) for one, other in _times(track, mate)]
+        found[at] = bool(same.all()) and all(bool((near | ~mask).all()) for near in timed)
+    return found
+
+
+def _times(track: Track, mate: Track) -> list[tuple[Ints, Ints]]:
+    shown = [(track.packets.pts, mate.packets.pts)]
+    return [*shown, (track.packets.dts, mate.packets.dts)] if _as_stored(track, mate) else shown
+
+
+def _always(_pts: int) -> bool:
+    return True
+
+
+def _asked(track: Track, wanted: Callable[[int], bool] | None) -> Bools:
+    if wanted is None:
+        return np.zeros(len(track.packets), bool)
+    return np.array([pts == UNTIMED or wanted(pts) for pts in track.packets.pts.tolist()], bool)
+
+
+def _lost(source: Contents, pairs: Sequence[Pair], same: Sequence[bool]) -> Iterator[str]:
+    """Name the streams, flags and tags that are not as they were; sound and the picture have checks of their own."""
+    for index, ((track, mate), alike) in enumerate(zip(pairs, same, strict=True)):
+        name = f"stream {index} ({track.kind} {track.codec})".replace(" )", ")")
         if mate is None:
-            lost.append(f"stream {index} ({track.kind} {track.codec})".replace(" )", ")"))
-            sounds += [False] if track.kind == "audio" else []
+            yield name
             continue
-        if index != source.picture:
-            same = _same_packets(track, mate)
-            if track.kind == "audio":
-                sounds.append(same)
-            elif not same:
-                lost.append(f"packets of stream {index} ({track.kind} {track.codec})")
-        lost += [f"the flags of stream {index} ({track.kind})"] if track.flags != mate.flags else []
-        lost += [f"tag {key} of stream {index}" for key in track.tags if mate.tags.get(key) != track.tags[key]]
-    lost += [f"tag {key}" for key in source.tags if made.tags.get(key) != source.tags[key]]
+        if not alike and track.kind != "audio" and index != source.picture:
+            yield f"packets of {name}"
+        if track.flags != mate.flags:
+            yield f"the flags of stream {index} ({track.kind})"
+        yield from (f"tag {key} of stream {index}" for key in track.tags if mate.tags.get(key) != track.tags[key])
+
+
+def _untold(source: Contents, made: Contents) -> Iterator[str]:
+    yield from (f"tag {key}" for key in source.tags if made.tags.get(key) != source.tags[key])
     if source.chapters != made.chapters:
-        lost.append("chapters")
-    return sounds, lost
-
-
-def _same_packets(one: Track, other: Track) -> bool:
-    """Tell whether two tracks hold the same bytes at the same times; MPEG muxers round times to a tick."""
-    if len(one.packets) != len(other.packets):
-        return False
-    return all(
-        a.digest == b.digest and _near(a.pts, one.time_base, b.pts, other.time_base)
-        for a, b in zip(one.packets, other.packets, strict=True)
-    )
-
-
-def _near(one: int | None, one_base: Any, other: int | None, other_base: Any) -> bool:
-    if one is None or other is None:
-        return one is other
-    return bool(abs(one * one_base - other * other_base) <= _TICK_S)
+        yield "chapters"
 
 
 def strict_errors(call: Callable[[list[str]], str], ffmpeg: str, path: Path, stream: int, span: list[str]) -> list[str]:
@@ -241,6 +188,6 @@ def _decoded(
         if touched(frame.pts):
             yield frame.pts, b""
             continue
-        for plane in frame.planes:
-            digest.update(memoryview(plane))
+        for rows in visible(frame):
+            digest.update(np.ascontiguousarray(rows))
         yield frame.pts, digest.digest()

@@ -1,0 +1,166 @@
+"""What is read of two films, and every difference between their packets is seen."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from takes import film, packets
+
+from react1.pipeline.splicing import packets as reading
+from react1.pipeline.splicing import tables, verify
+from react1.pipeline.splicing.boxes import read_moov
+from react1.pipeline.splicing.swap import track_of
+
+STREAMS = {(b"vide", 0): "untouched_identical", (b"soun", 0): "sound_identical", (b"soun", 1): "sound_identical"}
+"""The check that a difference in each stream breaks; a data track that is not as it was is said instead."""
+DATA = (b"tmcd", 0)
+
+
+@pytest.fixture
+def source(room):
+    """A film of one picture, two sound tracks and a timecode track; its index stands at its end."""
+    media = film(room, ".mov", frames=20, gop=4, tracks=2, audio_codec="aac", timecode="01:00:00:00")
+    return room.path(media.file)
+
+
+def copy_of(path, tmp_path, change=None):
+    """Write the film again under another name; `change` may alter its tracks' tables."""
+    tops, moov = read_moov(path)
+    at = next(top.offset for top in tops if top.kind == b"moov")
+    if change is not None:
+        change(moov)
+    made = tmp_path / path.name
+    made.write_bytes(path.read_bytes()[:at] + moov.write())
+    return made
+
+
+def put_times(track, dts, shifts):
+    """Write the times of all samples, one row each."""
+    steps = np.append(np.diff(dts), 1)
+    rows = np.stack([np.ones(len(steps), np.int64), steps], 1).astype(">u4")
+    tables.stbl(track).put(b"stts", struct.pack(">II", 0, len(rows)) + rows.tobytes())
+    tables.put_composition(tables.stbl(track), shifts)
+
+
+def verdict(source, made, untouched=lambda pts: True):
+    was, came = (verify.read(path, 0) for path in (source, made))
+    return verify.compare(was, came, new_sound=False, untouched=untouched)
+
+
+@pytest.mark.parametrize("stream", [*STREAMS, DATA])
+@pytest.mark.parametrize("place", [0, -1])
+def test_one_damaged_byte_is_seen_in_every_stream(source, tmp_path, stream, place):
+    """The last byte of the first packet, and of the last one."""
+    made = copy_of(source, tmp_path)
+    found = tables.samples(track_of(read_moov(made)[1], *stream))
+    data = bytearray(made.read_bytes())
+    data[int(found.offsets[place] + found.sizes[place]) - 1] ^= 1
+    made.write_bytes(data)
+
+    found = verdict(source, made)
+
+    assert verdict(source, copy_of(source, tmp_path)) == verdict(source, source)
+    assert verdict(source, source).fault == "" and verdict(source, source).lost == ()
+    if stream == DATA:
+        assert "packets of stream 3 (data)" in found.lost
+    else:
+        assert found.fault == f"the check {STREAMS[stream]} failed"
+
+
+@pytest.mark.parametrize("stream", [*STREAMS, DATA])
+def test_a_lost_packet_is_seen_in_every_stream(source, tmp_path, stream):
+    """The last packet of a track is not told of any more."""
+
+    def shorten(moov):
+        track = track_of(moov, *stream)
+        table, held = tables.stbl(track), tables.chunks(track)
+        held.samples[-1] -= 1
+        kept = tables.samples(track)
+        tables.put_sizes(table, kept.sizes[:-1])
+        tables.put_chunks(table, held)
+        tables.put_sync(table, kept.sync[:-1])
+        if kept.count > 1:
+            put_times(track, kept.dts[:-1], kept.composition[:-1])
+
+    found = verdict(source, copy_of(source, tmp_path, shorten))
+
+    if stream == DATA:
+        assert "packets of stream 3 (data)" in found.lost
+    else:
+        assert found.fault and found.figures[STREAMS[stream]] is False
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_packet_that_is_decoded_a_tick_later_is_seen_in_every_stream(source, tmp_path, stream):
+    """One decode time moves by one tick; the picture is still shown when it was."""
+
+    def shift(moov):
+        track = track_of(moov, *stream)
+        held = tables.samples(track)
+        dts, shifts = held.dts.copy(), held.composition.copy()
+        dts[5] += 1
+        shifts[5] -= stream[0] == b"vide"
+        put_times(track, dts, shifts)
+
+    found = verdict(source, copy_of(source, tmp_path, shift))
+
+    assert found.figures[STREAMS[stream]] is False and found.fault
+    if stream[0] == b"vide":
+        assert found.figures["timestamps_equal"] and not found.figures["decode_times_equal"]
+
+
+def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
+    """New pictures keep the slots of the old ones."""
+
+    def shift(moov):
+        track = track_of(moov, b"vide")
+        held = tables.samples(track)
+        held.dts[5] += 1
+        held.composition[5] -= 1
+        put_times(track, held.dts, held.composition)
+
+    found = verdict(source, copy_of(source, tmp_path, shift), lambda pts: False)
+
+    assert found.fault == "the check decode_times_equal failed"
+
+
+def test_only_the_edit_may_differ(source, tmp_path):
+    """The same damage inside the edit is none, and beside it is one."""
+    made = copy_of(source, tmp_path)
+    found = tables.samples(track_of(read_moov(made)[1], b"vide"))
+    data = bytearray(made.read_bytes())
+    data[int(found.offsets[7]) + 9] ^= 1
+    made.write_bytes(data)
+    hit = packets(source)[7][0]
+
+    assert verdict(source, made, lambda pts: pts != hit).fault == ""
+    assert verdict(source, made, lambda pts: pts == hit).fault == "the check untouched_identical failed"
+
+
+def test_films_are_read_by_blocks_wherever_their_packets_lie(source, tmp_path, monkeypatch):
+    """Whatever a block is long, the same packet is found to differ, and it alone."""
+    made = copy_of(source, tmp_path)
+    held = tables.samples(track_of(read_moov(made)[1], b"vide"))
+    data = bytearray(made.read_bytes())
+    data[int(held.offsets[11])] ^= 1
+    made.write_bytes(data)
+    was, came = (verify.read(path, 0).tracks[0].packets for path in (source, made))
+
+    for block in (1, 100, 1000, 1 << 20):
+        monkeypatch.setattr(reading, "_BLOCK_BYTES", block)
+        (same,) = reading.same_bytes([(was, came, np.ones(len(was), bool))])
+        assert np.flatnonzero(~same).tolist() == [11]
+
+
+def test_packets_that_lie_in_one_film_and_are_told_by_digest_in_the_other_are_compared(room):
+    """The pictures of an MP4 against those of a Matroska film that holds the same."""
+    boxed, loose = (room.path(film(room, suffix, frames=10, tracks=0).file) for suffix in (".mp4", ".mkv"))
+    was, came = (verify.read(path, 0).tracks[0].packets for path in (boxed, loose))
+    assert was.digests is None and came.places is None
+    came.digests[4] ^= 1
+
+    (same,) = reading.same_bytes([(was, came, np.ones(10, bool))])
+
+    assert same.tolist() == [at != 4 for at in range(10)]
