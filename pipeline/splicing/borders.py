@@ -97,13 +97,16 @@ def _click_db(track: _Tracks, border: int, beside: Sequence[Sound]) -> float:
 
 def _step_lu(room: Room, track: _Tracks, line: Line) -> float | None:
     """Give how much louder a line is than what is heard on either side; None where there is nothing to compare."""
-    end, around = min(line.end, line.start + LONGEST_S * track.rate_hz), AROUND_S * track.rate_hz
-    heard = track.made(line.start, end)
+    around, fade = AROUND_S * track.rate_hz, line.fade_samples(track.rate_hz)
+    # Under its fades the film's own sound is heard, which would stand for a line that is silent.
+    start, end = (line.start + fade, line.end - fade) if line.end - line.start > 4 * fade else (line.start, line.end)
+    end = min(end, start + LONGEST_S * track.rate_hz)
+    heard = track.made(start, end)
     if line.over:
-        heard -= track.own(line.start, end)
+        heard -= track.own(start, end)
     beside = np.concatenate(
         [track.made(line.start - around, line.start), track.made(line.end, line.end + around)], axis=1
     )
-    kept = dialogue_channels(line.heard(track.rate_hz, track.layout, 0, end - line.start), track.layout)
+    kept = dialogue_channels(line.heard(track.rate_hz, track.layout, 0, end - start), track.layout)
     levels = [lufs(room, samples[kept], track.rate_hz) for samples in (heard, beside)]
     return None if any(is_silent(level) for level in levels) else levels[0] - levels[1]

@@ -54,13 +54,19 @@ class Line:
         """Give the length of its fades."""
         return round(self.fade_ms * rate_hz / 1000)
 
-    def heard(self, rate_hz: int, layout: str, low: int, high: int) -> Sound:
-        """Give its samples [low, high), counted from `start`, at its level; a fade's length beyond its end at most."""
+    def heard(self, rate_hz: int, layout: str, low: int, high: int, share: NDArray[np.float32] | None = None) -> Sound:
+        """Give its samples [low, high), counted from `start`, at its level; a fade's length beyond its end at most.
+
+        It fades by `share` where that is given, and out where the recording ends: that may be in the middle of a sound.
+        """
         length, fade_samples = self.end - self.start, self.fade_samples(rate_hz)
-        whole = read_line(self.path, rate_hz, layout, self.skip + length + fade_samples, fade_samples)
+        whole, recorded = _read(self.path, rate_hz, layout, self.skip + length + fade_samples)
         made: Sound = whole[:, self.skip + low : self.skip + high] * np.float32(self.gain)
+        places = np.arange(low, low + made.shape[1])
         if self.dips is not None:
-            made *= self.dips[np.minimum(np.arange(low, low + made.shape[1]), length - 1)]
+            made *= self.dips[np.minimum(places, length - 1)]
+        ends = fade(places + self.skip, recorded, fade_samples, rises=False) if recorded < whole.shape[1] else 1
+        made *= np.sin(np.minimum(1 if share is None else share, ends) * np.pi / 2)
         return made
 
 
@@ -76,12 +82,16 @@ def joined(lines: Sequence[Line]) -> list[Line]:
     return made
 
 
-@lru_cache(maxsize=4)
-def read_line(path: Path, rate_hz: int, layout: str, count: int, fade_samples: int = 0) -> Sound:
-    """Decode the first `count` samples of a file's first sound track at a rate and layout; the rest is silence.
+def read_line(path: Path, rate_hz: int, layout: str, count: int) -> Sound:
+    """Decode the first `count` samples of a file's first sound track at a rate and layout; the rest is silence."""
+    return _read(path, rate_hz, layout, count)[0]
 
-    A recording that ends before fades out, since it may be cut in the middle of a sound. Kept for the next call,
-    because tracks are laid packet by packet; the array is not to be written to.
+
+@lru_cache(maxsize=4)
+def _read(path: Path, rate_hz: int, layout: str, count: int) -> tuple[Sound, int]:
+    """Give the samples, and how many of them were recorded.
+
+    Kept for the next call, because tracks are laid packet by packet; the array is not to be written to.
     """
     with av.open(f"file:{path}") as container:
         mono = container.streams.audio[0].layout.nb_channels == 1
@@ -97,14 +107,12 @@ def read_line(path: Path, rate_hz: int, layout: str, count: int, fade_samples: i
         else:
             parts += [made.to_ndarray() for made in resampler.resample(None)]
     channels = 1 if mono else av.AudioLayout(layout).nb_channels
-    heard = np.concatenate(parts, 1) if parts else np.zeros((channels, 0), np.float32)
-    if fade_samples and heard.shape[1] < count:
-        places = np.arange(heard.shape[1])
-        heard = heard * np.sin(fade(places, heard.shape[1], fade_samples, rises=False) * np.pi / 2)
-    heard = np.pad(heard[:, :count], ((0, 0), (0, max(count - heard.shape[1], 0)))).astype(np.float32)
+    heard = np.concatenate(parts, 1)[:, :count] if parts else np.zeros((channels, 0), np.float32)
+    recorded = heard.shape[1]
+    heard = np.pad(heard, ((0, 0), (0, count - recorded))).astype(np.float32)
     heard = _placed(heard, layout) if mono else heard
     heard.setflags(write=False)
-    return heard
+    return heard, recorded
 
 
 def _placed(heard: Sound, layout: str) -> Sound:
@@ -121,14 +129,14 @@ def lay(track: Sound, first: int, line: Line, rate_hz: int, layout: str) -> None
         return
     length, fade_samples = line.end - line.start, line.fade_samples(rate_hz)
     low, high = first + start - line.start, first + end - line.start
-    new, own = line.heard(rate_hz, layout, low, high), track[:, start:end].copy()
+    share = fade(np.arange(low, high), length, fade_samples, falls=not line.met)
+    new, own = line.heard(rate_hz, layout, low, high, share), track[:, start:end].copy()
     under = np.zeros_like(own) if line.over else own.copy()
     if line.before is not None and low < fade_samples:
         laid = line.before.end - line.before.start
         tail = line.before.heard(rate_hz, layout, laid + low, laid + min(high, line.before.fade_samples(rate_hz)))
         under[:, : tail.shape[1]] = tail
-    share = fade(np.arange(low, high), length, fade_samples, falls=not line.met)
-    made = new * np.sin(share * np.pi / 2) + under * np.cos(share * np.pi / 2)
+    made = new + under * np.cos(share * np.pi / 2)
     track[:, start:end] = own + made if line.over else made
 
 
