@@ -15,6 +15,7 @@ from ..errors import Interrupted, OverBudget, React1Error, StorageFailed
 from ..kinds import Media, Record, Segment, StepRecord, Take, Upload, Value
 from ..preset.model import Job, Step
 from .events import Said
+from .foresee import check_splices, segment_of
 from .step import StepRunner
 
 Items = list["asyncio.Task[Value | Lost]"]
@@ -87,6 +88,8 @@ class Flow:
             values = {name: await task for name, task in row.items()}
             if not any(isinstance(value, Lost) for value in values.values()):
                 asked.append({**given, **values})
+        segments = [found for row in asked for value in row.values() if (found := segment_of(value))]
+        await asyncio.to_thread(check_splices, self._job.steps, segments, self._runner.store)
         await self._runner.admit(step, asked, stop=self._job.on_failure != "keep-original")
 
     async def _item(self, step: Step, given: Mapping[str, Any], row: Row) -> Value | Lost:

@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ..errors import BadInput
 from ..file import File
 from ..kinds import Media, Segment, Take, Upload, Value
 from ..ledger.book import Ledger
@@ -21,6 +22,7 @@ from ..media.transcode import length_s
 from ..media.trim import tick_s
 from ..preset.model import Step
 from ..registry import SHIPPED
+from ..splicing.survey import Survey
 from ..store.store import Store
 from .hosts import hosted_by
 from .paying import ask_of
@@ -97,6 +99,55 @@ def remarks(step: Step, known: Sequence[Value | None], store: Store) -> tuple[st
         fault.where = step.id
         raise fault
     return told
+
+
+def splice_survey(step: Step, given: Mapping[str, Any], store: Store) -> Survey | None:
+    """Tell how a step that splices will go about it; None where it does not, or where its segments are not known.
+
+    Raises:
+        BadInput: the step wants the packet-exact way only, and it cannot be taken.
+    """
+    if step.info.name != "splice" or step.info.origin != SHIPPED:
+        return None
+    values = [item for value in given.values() for item in (value if isinstance(value, list) else [value])]
+    segments = [found for value in values if (found := segment_of(value)) and not _keeps_footage(value)]
+    if not segments or segments[0].source.video is None:
+        return None
+    return _surveyed(step, segments, store)
+
+
+def _keeps_footage(value: Value | None) -> bool:
+    return isinstance(value, Take) and value.status == "original"
+
+
+def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Survey:
+    from ..splicing.film import NOT_EXACT, OTHERWISE
+    from ..splicing.seam import CUT
+    from ..splicing.seams import ramps
+    from ..splicing.survey import survey
+
+    params: Any = step.params
+    ordered = sorted(segments, key=lambda segment: segment.start_frame)
+    ways = zip(ordered, ramps(ordered, getattr(params, "seam", CUT)), strict=True)
+    spans = [(segment.start_frame - ramp.rise, segment.end_frame + ramp.fall) for segment, ramp in ways]
+    source = ordered[0].source
+    found = survey(store.path(source.file), source, spans)
+    if params.exact == "require" and found.way != "exact":
+        fault = BadInput(f"{NOT_EXACT}: {found.reason}; {OTHERWISE}")
+        fault.where = step.id
+        raise fault
+    return found
+
+
+def check_splices(steps: Sequence[Step], segments: Sequence[Segment], store: Store) -> None:
+    """Refuse a run before it pays for segments that cannot be spliced as it wants.
+
+    Raises:
+        BadInput: a step wants the packet-exact way only, and it cannot be taken.
+    """
+    for step in steps:
+        if getattr(step.params, "exact", "") == "require":
+            splice_survey(step, {"takes": list(segments)}, store)
 
 
 def segment_of(value: Value | None) -> Segment | None:

@@ -8,18 +8,19 @@ Raises  what a run would raise before it works: PresetError, BadInput.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..kinds import Record, Segment, Take, Upload, Value
 from ..ledger.book import Ledger
 from ..node import Port
 from ..preset.model import Job, Step
+from ..splicing.survey import Survey
 from ..store.keys import digest, explain
 from ..store.store import Store
 from .deliveries import check_places
 from .flow import make_record, segment_name
-from .foresee import cost_usd, foreseen, remarks
+from .foresee import cost_usd, foreseen, remarks, splice_survey
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .look import look_at_source
@@ -56,7 +57,9 @@ class PlannedStep:
     known: bool = True
     """Whether it is known that it has to run, or that it has not."""
     remarks: tuple[str, ...] = ()
-    """What was seen in a segment that is to be paid for."""
+    """What was seen in a segment that is to be paid for, and how a film will be spliced."""
+    splice: dict[str, Any] = field(default_factory=dict)
+    """How a film will be spliced; empty for other steps."""
 
 
 def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[PlannedStep]:
@@ -153,7 +156,15 @@ class _Plan:
         told = [value.latest if isinstance(value, Missing) else value for value in given.values()]
         cost = cost_usd(step, told, given, self._store) if why else 0.0
         said = remarks(step, told, self._store) if cost else ()
-        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, known, said))
+        splice = self._splice(step, given) if why else None
+        if splice is not None:
+            said = (*said, splice.line())
+        way = splice.figures() if splice is not None else {}
+        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, known, said, way))
+
+    def _splice(self, step: Step, given: Mapping[str, Any]) -> Survey | None:
+        known = {name: [_known(one) for one in _as_list(value)] for name, value in given.items()}
+        return splice_survey(step, known, self._store)
 
 
 def _first_missing(values: Any) -> Missing | None:
@@ -167,8 +178,12 @@ def _latest(given: Mapping[str, Any]) -> Value | None:
 
 
 def _name(value: One) -> str:
-    known = value.latest if isinstance(value, Missing) else value
+    known = _known(value)
     return segment_name(known) if known is not None else ""
+
+
+def _known(value: One | None) -> Value | None:
+    return value.latest if isinstance(value, Missing) else value
 
 
 def _as_list(value: Made) -> Sequence[One]:

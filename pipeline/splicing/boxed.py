@@ -16,8 +16,6 @@ from .index import Index
 from .reencode import ENTRY_HEAD_BYTES, single_entry
 from .surgery import NewSamples
 
-_IN_BAND = {b"hvc1": b"hev1", b"avc1": b"avc3", b"dvh1": b"hev1"}
-
 
 def new_samples(source: Path, index: Index, coder: Coder, pieces: Sequence[Piece]) -> list[NewSamples]:
     """Fit the pieces onto the source's sample slots; a packet that is stored otherwise joins its window's file."""
@@ -68,6 +66,5 @@ def _entry(index: Index, coder: Coder) -> bytes:
             box.body, changed = coder.config, changed + 1
     if changed != 1:
         raise Unsuited("the picture's configuration does not stand in its sample entry")
-    kind = _IN_BAND.get(was[4:8], was[4:8]) if coder.in_band else was[4:8]
     body = was[8:ENTRY_HEAD_BYTES] + b"".join(box.write() for box in boxes)
-    return stsd[:8] + Box(kind, body).write()
+    return stsd[:8] + Box(was[4:8], body).write()

@@ -62,7 +62,7 @@ def plan(source: Path, video: VideoStream, index: Index, inserts: Sequence[Inser
     if frame is None:
         raise Unsuited("the picture stream gives no frames")
     coder = family.coder(Stored(video, index.config, index.annexb, index.first, index.grid.reorder, frame))
-    found = windows(index.grid, inserts, index.resumptions(family, all_patched=coder.in_band))
+    found = windows(index.grid, inserts, index.resumptions(family))
     if len(found) == 1 and found[0].first == 0 and found[0].end == index.grid.samples.count:
         raise Unsuited("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
     return Plan(tuple(found), coder)

@@ -41,14 +41,14 @@ class Index:
         """Whether NAL units stand behind start codes."""
         return self.config[:3] == b"\x00\x00\x01" or self.config[:4] == b"\x00\x00\x00\x01"
 
-    def resumptions(self, family: Family, *, all_patched: bool) -> list[Resumption]:
-        """List where decoding can resume; `all_patched` where every packet there must be stored anew."""
+    def resumptions(self, family: Family) -> list[Resumption]:
+        """List where decoding can resume."""
         found = []
         for sample in np.flatnonzero(self.grid.samples.sync).tolist():
             how = family.resumes(self.head(sample), annexb=self.annexb)
             lost = leading(self.grid.samples.pts, sample) if how is Resume.BROKEN_LINK else 0
             if how is not Resume.NO and lost is not None:
-                found.append(Resumption(sample, lost, all_patched or how is Resume.BROKEN_LINK))
+                found.append(Resumption(sample, lost, how is Resume.BROKEN_LINK))
         return found
 
 

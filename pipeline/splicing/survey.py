@@ -41,10 +41,10 @@ class Survey:
         if self.way != "exact":
             return f"splice: the whole picture stream is coded anew by {self.encoder}, visually lossless: {self.reason}"
         beside = self.coded_frames - self.edited_frames
-        sets = "the film's own parameter sets" if self.twin else "parameter sets of their own"
+        sets = "nothing changes for a decoder" if self.twin else "with parameter sets of their own"
         return (
             f"splice: packet by packet; {self.edited_frames} edited frame(s) and {beside} beside them "
-            f"up to the next keyframe are coded by {self.encoder} with {sets}"
+            f"up to the next keyframe are coded by {self.encoder}, {sets}"
         )
 
     def figures(self) -> dict[str, Any]:

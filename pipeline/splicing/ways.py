@@ -136,7 +136,6 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
         made,
         "exact",
         encoded,
-        notes=(coder.note,) if coder.note else (),
         untouched=lambda pts: not touched(pts) and pts not in patched,
         fault=_seam_fault(job, made, spans, touched),
         figures=figures,

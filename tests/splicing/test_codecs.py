@@ -124,7 +124,7 @@ def test_a_cra_becomes_a_broken_link_in_one_byte(room):
     family = family_of("hevc")
     cra = next(one for one in data if family.resumes(one, annexb=False) is Resume.BROKEN_LINK)
 
-    made = hevc._Resumer((), annexb=False)(cra)
+    made = hevc._Resumer(annexb=False)(cra)
 
     assert len(made) == len(cra)
     assert sum(one != other for one, other in zip(made, cra, strict=True)) == 1

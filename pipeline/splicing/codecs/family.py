@@ -57,10 +57,6 @@ class Coder:
     """Spell a packet of the film at which decoding resumes after new pictures."""
     twin: bool = True
     """Whether no word of the configuration changes anywhere in the film."""
-    in_band: bool = False
-    """Whether parameter sets stand in the packets themselves, so that resumed ones must bring the old ones back."""
-    note: str = ""
-    """What the user should know of this."""
 
 
 class Family(Protocol):

@@ -1,7 +1,7 @@
 """HEVC: decoding resumes at IDR pictures and at CRA pictures that are marked as a broken link.
 
-The new pictures come from the source's twin where x265 noted its options. Else their parameter sets stand in the
-packets, and the packet at which the film goes on brings the film's own sets back.
+The new pictures come from the source's twin where there is one. Else their parameter sets go by numbers that the film
+does not use, and stand beside the film's own.
 
 Source  ITU-T H.265, 7.3.1.2 and table 7-1 (unit types), 8.1.3 (what is decoded after a broken link); ISO/IEC
         14496-15, 8.3.3.1 (hvcC). x265 writes its options into an SEI message.
@@ -20,12 +20,17 @@ from ..encoders import Choice, pixel_formats
 from ..hdr import with_static
 from .coding import opened
 from .family import Coder, Resume, Stored
-from .nal import Bits, behind_codes, joined, units
+from .nal import Bits, behind_codes, escaped, joined, plain, units
 
 _IDR, _CRA, _BROKEN_LINK = (16, 17, 18, 19, 20), 21, 18
 """BLA and IDR pictures stand for themselves; a CRA becomes a BLA without leading pictures."""
-_SPS, _BEFORE_LEVEL_BITS = 33, 8 + 88
-_SETS, _SEI, _AUD, _FIRST_NOT_PICTURE = (32, 33, 34), (39,), 35, 32
+_FIRST_KEY, _LAST_KEY, _FIRST_NOT_PICTURE = 16, 23, 32
+_VPS, _SPS, _PPS, _SEI = 32, 33, 34, 39
+_SETS = (_VPS, _SPS, _PPS)
+_BEFORE_LEVEL_BITS = 8 + 88
+_BEFORE_NUMBER_BITS = _BEFORE_LEVEL_BITS + 8
+_FREE_VPS, _FREE_CODE, _FREE_BITS = 14, 0b000010000, 9
+"""The number 15 of a sequence or picture set, as it is coded."""
 _HEAD_BYTES = 22
 _NOTE = re.compile(rb"x265 \(build \d+\).*?options: ([ -~]+)", re.DOTALL)
 _SAME = (
@@ -60,16 +65,14 @@ class Hevc:
         own = _config_sets(stored)
         match = twin(video, own, _noted(stored.first + stored.config))
         choice = with_static(match or _stranger(video, stored.reorder), stored.frame)
-        front = _headers(video, choice, _SEI if match is not None and not annexb else (*_SETS, *_SEI))
-        in_band = match is None and not annexb
-        return Coder(
-            choice,
-            _left_open(stored.config) if in_band else stored.config,
-            _Speller(front, annexb=annexb),
-            _Resumer(own if match is None else (), annexb=annexb),
-            twin=match is not None,
-            in_band=in_band,
-        )
+        sets, told = parameter_sets(video, choice), _headers(video, choice, (_SEI,))
+        config = stored.config
+        if match is None:
+            sets = renumbered_sets(sets, own)
+            config = config if annexb else _with_sets(config, tuple(one for one in sets if one not in own))
+        front = (*sets, *told) if annexb else told
+        speller = _Speller(front, annexb=annexb, renumber=match is None)
+        return Coder(choice, config, speller, _Resumer(annexb=annexb), twin=match is not None)
 
 
 def _kind(unit: bytes) -> int:
@@ -160,41 +163,83 @@ def _headers(video: VideoStream, choice: Choice, kinds: tuple[int, ...]) -> tupl
     return tuple(unit for unit in found if unit and _kind(unit) in kinds)
 
 
-def _left_open(config: bytes) -> bytes:
-    """Say in an hvcC that its parameter sets are not all that the film uses."""
-    made, at = bytearray(config), _HEAD_BYTES + 1
+def _with_sets(config: bytes, sets: tuple[bytes, ...]) -> bytes:
+    """Add parameter sets to an hvcC, each to the array of its kind."""
+    made, at = bytearray(config[: _HEAD_BYTES + 1]), _HEAD_BYTES + 1
     for _ in range(config[_HEAD_BYTES]):
-        made[at] &= 0x7F
-        count, at = int.from_bytes(config[at + 1 : at + 3], "big"), at + 3
+        start, count, at = at, int.from_bytes(config[at + 1 : at + 3], "big"), at + 3
         for _ in range(count):
             at += 2 + int.from_bytes(config[at : at + 2], "big")
-    return bytes(made)
+        more = [unit for unit in sets if _kind(unit) == config[start] & 63]
+        made += config[start : start + 1] + (count + len(more)).to_bytes(2, "big") + config[start + 3 : at]
+        made += b"".join(len(unit).to_bytes(2, "big") + unit for unit in more)
+    return bytes(made) + config[at:]
+
+
+def renumbered_sets(sets: tuple[bytes, ...], own: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """Give x265's parameter sets the numbers that are free; an earlier splice may have brought the very same ones.
+
+    Raises:
+        Unsuited: the film uses them for others.
+    """
+    film = {(_kind(unit), _number(unit)): unit for unit in own}
+    made = tuple(_renumbered(unit) for unit in sets)
+    if any(film.get((_kind(unit), _number(unit)), unit) != unit for unit in made):
+        raise Unsuited("the film uses the numbers that the encoder's parameter sets would go by")
+    return made
+
+
+def _number(unit: bytes) -> int:
+    bits = Bits(unit, 2)
+    if _kind(unit) == _VPS:
+        return bits.u(4)
+    bits.u(_BEFORE_NUMBER_BITS if _kind(unit) == _SPS else 0)
+    return bits.ue()
+
+
+def _renumbered(unit: bytes) -> bytes:
+    """Give a set or a slice of x265, where every number is 0, the free numbers."""
+    kind, data = _kind(unit), plain(unit)
+    if kind == _VPS:
+        data = data[:2] + bytes([data[2] & 15 | _FREE_VPS << 4]) + data[3:]
+    elif kind == _SPS:
+        data = data[:2] + bytes([data[2] & 15 | _FREE_VPS << 4]) + data[3:]
+        data = _lengthened(data, 16 + _BEFORE_NUMBER_BITS)
+    elif kind == _PPS:
+        data = _lengthened(_lengthened(data, 16), 16 + _FREE_BITS)
+    elif kind < _FIRST_NOT_PICTURE:
+        data = _lengthened(data, 16 + (2 if _FIRST_KEY <= kind <= _LAST_KEY else 1))
+    return escaped(data)
+
+
+def _lengthened(data: bytes, bit: int) -> bytes:
+    """Put the free number where the one-bit code of 0 stands: eight bits more, so all that follows keeps its place."""
+    place, ahead = divmod(bit, 8)
+    byte, after = data[place], 7 - ahead
+    wide = (byte >> 8 - ahead) << _FREE_BITS + after | _FREE_CODE << after | byte & (1 << after) - 1
+    return data[:place] + wide.to_bytes(2, "big") + data[place + 1 :]
 
 
 class _Speller:
     """Spells an encoder's packets, keyframes with what belongs in front of them."""
 
-    def __init__(self, front: tuple[bytes, ...], *, annexb: bool) -> None:
-        self._front, self._annexb = front, annexb
+    def __init__(self, front: tuple[bytes, ...], *, annexb: bool, renumber: bool) -> None:
+        self._front, self._annexb, self._renumber = front, annexb, renumber
 
     def __call__(self, packet: bytes, key: bool) -> bytes:
-        return joined([*(self._front if key else ()), *behind_codes(packet)], annexb=self._annexb)
+        found = behind_codes(packet)
+        own = map(_renumbered, found) if self._renumber else found
+        return joined([*(self._front if key else ()), *own], annexb=self._annexb)
 
 
 class _Resumer:
     """Spells the film's packet that comes after new pictures."""
 
-    def __init__(self, sets: tuple[bytes, ...], *, annexb: bool) -> None:
-        self._sets, self._annexb = sets, annexb
+    def __init__(self, *, annexb: bool) -> None:
+        self._annexb = annexb
 
     def __call__(self, packet: bytes) -> bytes:
-        found = list(units(packet, annexb=self._annexb))
-        if not self._annexb or not any(_kind(unit) in _SETS for unit in found):
-            after = 1 if found and _kind(found[0]) == _AUD else 0
-            found[after:after] = self._sets
-        if not any(_kind(unit) == _CRA for unit in found):
-            return joined(found, annexb=self._annexb) if self._sets else packet
-        return joined(map(_linked, found), annexb=self._annexb)
+        return joined(map(_linked, units(packet, annexb=self._annexb)), annexb=self._annexb)
 
 
 def _linked(unit: bytes) -> bytes:

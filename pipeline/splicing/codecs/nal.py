@@ -41,13 +41,29 @@ def joined(found: Iterable[bytes], *, annexb: bool) -> bytes:
     return b"".join(len(unit).to_bytes(_LENGTH_BYTES, "big") + unit for unit in found)
 
 
+def plain(unit: bytes) -> bytes:
+    """Take out the bytes that keep start codes from appearing inside a unit."""
+    return unit.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+def escaped(data: bytes) -> bytes:
+    """Put them back."""
+    made, zeros = bytearray(), 0
+    for byte in data:
+        if zeros == 2 and byte <= 3:
+            made.append(3)
+            zeros = 0
+        made.append(byte)
+        zeros = zeros + 1 if byte == 0 else 0
+    return bytes(made)
+
+
 class Bits:
     """Reads the fields of a unit after its header of `skip` bytes; past its last field all bits are 0."""
 
     def __init__(self, unit: bytes, skip: int) -> None:
-        plain = unit[skip:].replace(b"\x00\x00\x03", b"\x00\x00")
         # The last 1 only marks the end.
-        self._bits = "".join(f"{byte:08b}" for byte in plain).rstrip("0")[:-1]
+        self._bits = "".join(f"{byte:08b}" for byte in plain(unit[skip:])).rstrip("0")[:-1]
         self._at = 0
 
     def u(self, count: int = 1) -> int:
