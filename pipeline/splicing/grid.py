@@ -14,6 +14,7 @@ import numpy as np
 
 from . import tables
 from .boxes import Box, Unsuited, read_moov
+from .frames import AS_STORED
 from .surgery import track_of
 from .tables import Ints, Samples
 
@@ -65,17 +66,17 @@ def read_grid(path: Path, shown_times: Ints, place: int = 0) -> Grid:
     shown = np.sort(found.pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
         raise Unsuited("two pictures share one time")
-    shift = _shift(path, place, found)
+    shift = _shift(path, place, found, {})
     hidden = _hidden(shown, shown_times - shift)
-    return Grid(found, shown, hidden, track, place, shift, _dts_shift(found))
+    return Grid(found, shown, hidden, track, place, shift, _shift(path, place, found, AS_STORED))
 
 
-def _shift(path: Path, place: int, found: Samples) -> int:
-    """Give what the edit list adds to a stored time, from a packet that is known by where it lies in the file.
+def _shift(path: Path, place: int, found: Samples, options: dict[str, str]) -> int:
+    """Give what a reader adds to a stored time, from a packet that is known by where it lies in the file.
 
     The spacing of the times cannot tell: at a constant rate every shift by whole frames fits.
     """
-    with av.open(f"file:{path}") as container:
+    with av.open(f"file:{path}", options=options) as container:
         for packet in container.demux(container.streams.video[place]):
             places = np.flatnonzero(found.offsets == (-1 if packet.pos is None else packet.pos))
             if len(places) and packet.size and packet.pts is not None:
@@ -89,11 +90,6 @@ def _hidden(stored: Ints, shown: Ints) -> int:
     if not np.array_equal(stored[before : before + len(shown)], shown):
         raise Unsuited("the edit list plays the stored pictures in more than one piece")
     return before
-
-
-def _dts_shift(found: Samples) -> int:
-    """Give what ffmpeg adds to all times of a track whose pictures are shown before they are decoded."""
-    return max(0, -int(found.composition.min()))
 
 
 def composition_on_slots(grid: Grid, first: int, ranks: Ints) -> Ints:

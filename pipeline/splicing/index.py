@@ -81,6 +81,8 @@ def streamed_index(source: Path, video: VideoStream) -> Index:
                 raise Unsuited("some packets of the picture have no time")
             if packet.is_keyframe:
                 heads[len(rows)] = bytes(packet)[:_HEAD_BYTES]
+            if not first and packet.has_sidedata("matroska_block_additional"):
+                raise Unsuited("the pictures have an alpha channel beside them, which no encoder here writes")
             first = first or bytes(packet)
             rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe))
     if not rows:

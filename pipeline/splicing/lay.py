@@ -54,7 +54,10 @@ def _as(frame: VideoFrame, form: str) -> VideoFrame:
 
 def _onto(plate: VideoFrame, taken: VideoFrame) -> VideoFrame:
     plate.make_writable()
-    for own, new in zip(plate.planes, taken.planes, strict=True):
+    parts = plate.format.components
+    for place, (own, new) in enumerate(zip(plate.planes, taken.planes, strict=True)):
+        if len(plate.planes) == len(parts) and parts[place].is_alpha:
+            continue  # a take has no transparency: the film's own stays
         rows = _rows(new)
         if new.line_size != own.line_size:
             fitted = np.zeros((new.height, own.line_size), np.uint8)

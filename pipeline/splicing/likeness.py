@@ -7,7 +7,7 @@ Gives   the least likeness found, and the first fault, if any.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from . import frames
 from .fields import fields
 from .frames import Insert
-from .planes import planes, working_format
+from .planes import planes, visible, working_format
+from .tables import Ints
 
 INTERLACING = "the mark of interlaced pictures"
 _LEAST_DB = 38.0
@@ -60,6 +61,49 @@ def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -
     if least < _LEAST_DB:
         lost.add(f"fine grain (the worst frame comes to {least:.1f} dB)")
     return Likeness(least, lost=tuple(sorted(lost)))
+
+
+def around(
+    source: Path, made: Path, stream: int, inserts: Sequence[Insert], times: Ints, windows: Sequence[range], place: int
+) -> Likeness:
+    """Compare one of the windows of shown frames that were coded anew, and 24 frames on either side of it.
+
+    Frames in no window must be the very same. `times` are the pts of all shown frames. Both films are read as a player
+    reads them, from a keyframe on.
+    """
+    own = windows[place]
+    first, last = max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times))
+    meant = frames.merged(_stretch(source, stream, times, first, last), inserts, first)
+    least, lost = 99.0, set[str]()
+    for pair, came in itertools.zip_longest(meant, _stretch(made, stream, times, first, last)):
+        if pair is None or came is None or came.pts != times[pair[0]]:
+            return Likeness(least, f"the frames near frame {own.start} are not shown at their times")
+        index, frame = pair
+        if not any(index in window for window in windows):
+            if not _same(frame, came):
+                return Likeness(least, f"the untouched frame {index} decodes to another picture")
+            continue
+        found, fault = _compared(frame, came)
+        least = min(least, found)
+        if fault:
+            return Likeness(least, f"frame {index} {fault}")
+        lost.update(_lost(frame, came))
+    return Likeness(least, lost=tuple(sorted(lost)))
+
+
+def _stretch(path: Path, stream: int, times: Ints, first: int, last: int) -> Iterator[VideoFrame]:
+    start, end = int(times[first]), int(times[last - 1])
+    for frame in frames.decoded(path, stream, start_pts=start):
+        if frame.pts is not None and frame.pts > end:
+            return
+        if frame.pts is not None and frame.pts >= start:
+            yield frame
+
+
+def _same(one: VideoFrame, other: VideoFrame) -> bool:
+    if one.format.name != other.format.name:
+        return False
+    return all(np.array_equal(a, b) for a, b in zip(visible(one), visible(other), strict=True))
 
 
 def _near(index: int, inserts: Sequence[Insert]) -> bool:

@@ -43,6 +43,20 @@ def encode(
     Every encoder gets an even clock, because some know only certain rates; `times` (units of the stream's time
     base, one per number) puts packets of an encoder that does not reorder on their true times.
     """
+    try:
+        return _encoded(frames, made, video, choice, each, times)
+    except (av.FFmpegError, ValueError) as error:
+        raise Unsuited(f"{choice.encoder} does not take these pictures: {error}") from error
+
+
+def _encoded(
+    frames: Iterable[tuple[VideoFrame, int]],
+    made: Path,
+    video: VideoStream,
+    choice: Choice,
+    each: Callable[[int], None],
+    times: Ints | None,
+) -> int:
     count, rate = 0, coded_rate(choice, video.rate)
     with av.open(str(made), "w", options=_BITEXACT) as out:
         stream = out.add_stream(choice.encoder, rate=rate)

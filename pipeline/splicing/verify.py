@@ -8,8 +8,6 @@ Source  The checks that found real faults: packet lists, a strict decode (a fram
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,12 +19,10 @@ import numpy as np
 
 from ..errors import ToolFailed
 from .contents import NO_COLOUR, Contents, Track, read
-from .frames import decoded
 from .packets import UNTIMED, Bools, same_bytes, same_times
-from .planes import visible
 from .tables import Ints
 
-__all__ = ["Checked", "Contents", "Track", "compare", "pictures_differ", "read", "strict_errors"]
+__all__ = ["Checked", "Contents", "Track", "compare", "read", "strict_errors"]
 
 Pair = tuple[Track, Track | None]
 
@@ -162,32 +158,3 @@ def strict_errors(call: Callable[[list[str]], str], ffmpeg: str, path: Path, str
     except ToolFailed as error:
         said = error.tail or error.message
     return [_ADDRESS.sub("@", line).strip() for line in said.splitlines() if line.strip()]
-
-
-def pictures_differ(source: Path, made: Path, stream: int, start: int, end: int, touched: Callable[[int], bool]) -> str:
-    """Decode a stretch of both films (pts [start, end)) and compare what was not touched; give the first fault."""
-    was, came = (_decoded(path, stream, start, end, touched) for path in (source, made))
-    for one, other in itertools.zip_longest(was, came):
-        if one is None or other is None or one[0] != other[0]:
-            return f"the decoded frames differ in time at {one and one[0]} and {other and other[0]}"
-        if one[1] != other[1]:
-            return f"the untouched frame at {one[0]} decodes to another picture"
-    return ""
-
-
-def _decoded(
-    path: Path, stream: int, start: int, end: int, touched: Callable[[int], bool]
-) -> Iterator[tuple[int, bytes]]:
-    """Give (pts, digest) of the frames of a stretch; frames that were touched have an empty digest."""
-    for frame in decoded(path, stream, start_pts=start):
-        if frame.pts is None or frame.pts < start:
-            continue
-        if frame.pts >= end:
-            return
-        digest = hashlib.blake2b(digest_size=16)
-        if touched(frame.pts):
-            yield frame.pts, b""
-            continue
-        for rows in visible(frame):
-            digest.update(np.ascontiguousarray(rows))
-        yield frame.pts, digest.digest()

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from av.video.frame import VideoFrame
 
 from ..errors import BadInput, ToolFailed
 from ..kinds import Media, Take, VideoStream
 from ..node import Room
-from . import encoders, exact, frames, hdr, streamed, verify
+from . import encoders, exact, frames, hdr, streamed
 from .boxed import new_samples
 from .boxes import Unsuited
 from .container import is_boxed, suffix_of
@@ -27,6 +26,7 @@ from .fields import fields
 from .frames import Insert
 from .grid import Grid, read_grid
 from .index import Index
+from .likeness import Likeness, around
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
@@ -34,7 +34,6 @@ from .surgery import carry, rewrite
 from .survey import indexed, picture_place, touched_frames
 
 _WHOLE_DECODE_S = 180
-_SEAM_FRAMES = 24
 NOT_BOXED = "only MP4 and MOV can be edited in place"
 
 
@@ -121,38 +120,33 @@ def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: S
 
 def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: int, written: dict[str, Any]) -> Made:
     """Decode around every window, and say which packets are not the source's."""
-    grid, coder = index.grid, planned.coder
-    spans = [
-        (int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in planned.windows
-    ]
-    patched = {int(grid.samples.pts[one.patched]) + grid.shift for one in planned.windows if one.patched is not None}
+    grid, windows = index.grid, planned.windows
+    spans = [(int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in windows]
+    patched = {int(grid.samples.pts[one.patched]) + grid.shift for one in windows if one.patched is not None}
 
-    def touched(pts: int) -> bool:
-        return any(first <= pts <= last for first, last in spans)
+    def untouched(pts: int) -> bool:
+        return pts not in patched and not any(first <= pts <= last for first, last in spans)
 
+    found = _around(job, made, [range(one.first - grid.hidden, one.end - grid.hidden) for one in windows])
     edited = touched_frames([(insert.start, insert.end) for insert in job.inserts])
-    figures = {"twin": coder.twin, "windows": len(planned.windows), "border_packets": encoded - edited, **written}
-    return Made(
-        made,
-        "exact",
-        encoded,
-        untouched=lambda pts: not touched(pts) and pts not in patched,
-        fault=_seam_fault(job, made, spans, touched),
-        figures=figures,
-    )
+    figures = {
+        "twin": planned.coder.twin,
+        "windows": len(windows),
+        "border_packets": encoded - edited,
+        "least_psnr_db": round(min(one.least_db for one in found), 1),
+        **written,
+    }
+    lost = sorted({name for one in found for name in one.lost})
+    fault = next((one.fault for one in found if one.fault), "")
+    notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
+    return Made(made, "exact", encoded, notes=notes, untouched=untouched, fault=fault, figures=figures)
 
 
-def _seam_fault(job: Job, made: Path, spans: Sequence[tuple[int, int]], touched: Callable[[int], bool]) -> str:
-    """Decode around every window in both films; the frames outside must be the same pictures."""
+def _around(job: Job, made: Path, windows: Sequence[range]) -> list[Likeness]:
     times = job.video.timestamps.array
-    for first, last in spans:
-        start = max(int(np.searchsorted(times, first)) - _SEAM_FRAMES, 0)
-        end = min(int(np.searchsorted(times, last)) + _SEAM_FRAMES, len(times) - 1)
-        stop = int(times[end]) + (end == len(times) - 1)
-        fault = verify.pictures_differ(job.source, made, job.video.index, int(times[start]), stop, touched)
-        if fault:
-            return fault
-    return ""
+    return [
+        around(job.source, made, job.video.index, job.inserts, times, windows, place) for place in range(len(windows))
+    ]
 
 
 def boxed_way(job: Job) -> Made:

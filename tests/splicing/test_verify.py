@@ -12,7 +12,9 @@ from takes import film, numbered_take, packets, segment
 from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import ways
 from react1.pipeline.splicing.boxes import Unsuited
+from react1.pipeline.splicing.likeness import Likeness
 from react1.pipeline.splicing.packets import Packets
 from react1.pipeline.splicing.verify import Contents, Track, compare
 
@@ -90,9 +92,7 @@ def test_a_film_that_fails_its_check_gives_way_to_the_next_way(room, monkeypatch
     """The exact way's result is dropped when its seams decode to other pictures, and the reason is said."""
     media = film(room, frames=20, gop=4, tracks=0)
     take = numbered_take(room, segment(media, 5, 7))
-    monkeypatch.setattr(
-        splicing.verify, "pictures_differ", lambda *_: "the untouched frame at 9 decodes to another picture"
-    )
+    monkeypatch.setattr(ways, "around", lambda *_: Likeness(20.0, "the untouched frame 9 decodes to another picture"))
 
     made = splicing.splice(room, ffmpeg_path(), media, [take])
 
