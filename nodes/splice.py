@@ -2,7 +2,8 @@
 
 Takes   the source and its conformed takes; a take that kept its original footage changes nothing.
 Gives   a film of the same container, frame count and times, checked against the source before it is kept.
-Raises  ToolFailed when no way gives a film that passes its checks; BadInput when the source has no picture.
+Raises  ToolFailed when no way gives a film that is whole; CheckFailed, with the segments, when one looks or sounds
+        wrong at their seams; BadInput when the source has no picture; MissingExtra for a morph without OpenCV.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from ..pipeline.errors import PresetError
 from ..pipeline.file import OutPath
 from ..pipeline.kinds import Media, Take
 from ..pipeline.node import Params, Room, Work
+from ..pipeline.splicing.seam import Seam
 from ..pipeline.splicing.sound_params import MATCHED, SoundParams
+from ..pipeline.splicing.thresholds import Thresholds
 
 
 class SpliceParams(Params):
@@ -32,12 +35,20 @@ class SpliceParams(Params):
     )
     sound: SoundParams = Field(default=MATCHED, description="how new lines of dialogue meet the film's own sound")
 
+    seam: Seam = Field(
+        default=Seam(), description="how takes come and go: cut, dissolve or morph, over how many frames"
+    )
+    checks: Thresholds = Field(
+        default=Thresholds(),
+        description="the most that the figures of the finished film's seams may be; null: no check",
+    )
+
 
 class Splice:
     """Replace the spans of all takes in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
@@ -45,6 +56,8 @@ class Splice:
         """Give the film; how it was made stands in `figures["splice"]`, and in `said` where it matters."""
         from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe
+        from ..pipeline.splicing import morph
+        from ..pipeline.splicing.checks import held_to
         from ..pipeline.splicing.film import splice
 
         used = [take for take in takes if take.status == "done"]
@@ -56,20 +69,24 @@ class Splice:
         if not used:
             said = (*source.said, "no take changed anything: the film is the source")
             return source.model_copy(update={"said": said, "figures": {**source.figures, "splice": UNTOUCHED}})
+        if params.seam.video == "morph":
+            morph.require()
         film = splice(
             room,
             ffmpeg_path(),
             source,
             used,
-            sound=params.sound,
+            params.seam,
+            params.sound,
             require_exact=params.exact == "require",
             in_place=params.in_place,
         )
+        figures = held_to(room, source, film.path, film.figures, used, params.seam, params.checks)
         file = room.keep(film.path)
         made = probe(room.path(file), file)
         return made.model_copy(
             update={
-                "figures": {**source.figures, "splice": film.figures},
+                "figures": {**source.figures, "splice": figures},
                 "said": (*source.said, *film.said),
                 "start_timecode": source.start_timecode,
             }

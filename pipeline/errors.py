@@ -5,6 +5,7 @@ React1Error
 │   └── MissingExtra 2    install an optional part
 ├── BadInput         3    this media cannot be used; running again cannot help
 ├── HostFailed       4    a provider or a server failed: request id, retryable or not, billed or not
+│   └── CheckFailed  4    a take does not fit: the finished film fails a check at its seams; names the segments
 ├── OverBudget       5    stopped before money was spent
 ├── ToolFailed       1    a tool that we called failed: argv, exit code, the tail of what it said
 ├── StorageFailed    1    the disk is full, or a folder cannot be written
@@ -93,6 +94,15 @@ class HostFailed(React1Error):
         self.retryable = retryable
         self.billed = billed
         """None where it is not known."""
+
+
+class CheckFailed(HostFailed):
+    """A finished film fails a check because of what a host gave back; without these takes it may pass."""
+
+    def __init__(self, message: str, *, segments: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.segments = tuple(segments)
+        """The names of the segments whose takes fail."""
 
 
 class OverBudget(React1Error):

@@ -164,3 +164,53 @@ def source_take(room, placed: Segment, *, changed, level=200) -> Take:
         out.mux(stream.encode(None))
     file = room.keep(path)
     return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
+
+
+def moving_film(room, *, frames=40, size=(128, 96), speed=3, **changes) -> Media:
+    """Make a film of soft texture that moves to the right, without sound; every pixel of it tells of motion."""
+    path = room.new("moving.mp4")
+    options = {"crf": "8", "preset": "fast", "x264-params": "mbtree=0"} | changes.get("options", {})
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height = size
+        stream.pix_fmt = changes.get("pix_fmt", "yuv420p")
+        stream.codec_context.gop_size = 10
+        deep = 4 if "10" in stream.pix_fmt else 1
+        for number in range(frames):
+            frame = frame_of([part * deep for part in texture(size, number * speed, deep)], stream.pix_fmt)
+            frame.pts = number
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    file = room.keep(path)
+    return probe(room.path(file), file)
+
+
+def texture(size, shift: float, deep: int = 1) -> list[np.ndarray]:
+    """Draw waves of several lengths and directions, moved to the right by `shift` pixels: luma, flat chroma."""
+    width, height = size
+    rows, columns = np.mgrid[:height, :width].astype(np.float64)
+    along = columns - shift
+    luma = 120 + 25 * np.sin(along * 0.21 + rows * 0.05) + 20 * np.cos(rows * 0.17 - along * 0.08)
+    luma += 18 * np.sin(along * 0.043 + 1) + 12 * np.sin((along * 0.9 + rows) * 0.11)
+    kind = np.uint16 if deep > 1 else np.uint8
+    flat = np.full((height // 2, width // 2), 128, kind)
+    return [luma.round().astype(kind), flat, flat.copy()]
+
+
+def drawn_take(room, placed: Segment, draw, *, of=lambda number: number) -> Take:
+    """Make a conformed take: for source frame n, `draw(planes of source frame of(n), of(n))`."""
+    video = placed.source.video
+    own = [planes(frame) for frame in decoded(room.path(placed.source.file), video.index)]
+    path = room.new("take.mkv")
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
+        for at, number in enumerate(placed.frames):
+            shows = min(of(number), len(own) - 1)
+            frame = frame_of([part.astype(own[0][0].dtype) for part in draw([p.copy() for p in own[shows]], shows)],
+                             video.pix_fmt)  # fmt: skip
+            frame.pts = at
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    file = room.keep(path)
+    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)

@@ -1,0 +1,146 @@
+"""What is found at the seams of finished films: colour steps and frames that stand still, and whom it is told of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from takes import drawn_take, moving_film, numbered_take, segment
+
+from react1.nodes.splice import Splice, SpliceParams
+from react1.pipeline.errors import CheckFailed, HostFailed
+from react1.pipeline.splicing.checks import count_still
+from react1.pipeline.splicing.lab import delta_e, of_rgb
+from react1.pipeline.splicing.thresholds import OFF, Thresholds, judge
+
+START, END = 12, 30
+
+
+def gentle(parts, number):
+    """Lighten a patch, and let the change grow and fade over five frames."""
+    depth = min(number - START + 1, END - number, 5) / 5
+    if depth > 0:
+        parts[0][20:60, 30:90] = np.clip(parts[0][20:60, 30:90] + 14 * depth, 0, 255).astype(np.uint8)
+    return parts
+
+
+def spliced(room, take, seam="dissolve", **checks):
+    params = SpliceParams.model_validate({"seam": seam, "checks": checks})
+    return Splice().run(room, params, take.segment.source, [take]).figures["splice"]
+
+
+def placed(room, head=6, tail=6):
+    return segment(moving_film(room), START, END, head=head, tail=tail)
+
+
+@pytest.mark.parametrize("seam", ["cut", "dissolve"])
+def test_honest_work_passes(room, seam):
+    """A change that grows and fades: hardly a step, and nothing stands still."""
+    figures = spliced(room, drawn_take(room, placed(room), gentle), seam)
+
+    assert 0 <= figures["seam_delta_e"] < 1.5
+    assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
+    assert [one["name"] for one in figures["seams"]] == ["s12"]
+
+
+WRONG = {
+    "a hard cut to another picture": ("seam_delta_e", lambda parts, number: [255 - parts[0], *parts[1:]]),
+    "a level that jumps": ("seam_delta_e", lambda parts, number: [np.minimum(parts[0], 225) + 25, *parts[1:]]),
+    "a colour that jumps": ("seam_delta_e", lambda parts, number: [parts[0], parts[1] + 14, parts[2]]),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_jump_across_the_seam_fails(room, wrong):
+    """The error tells the segment, the figure, its value and the threshold."""
+    key, how = WRONG[wrong]
+    take = drawn_take(room, placed(room, 0, 0), lambda parts, n: how(parts, n) if START <= n < END else parts)
+
+    with pytest.raises(CheckFailed, match=rf"s12: {key} is [\d.]+, at most 3\.0 is allowed") as failed:
+        spliced(room, take, "cut")
+
+    assert failed.value.segments == ("s12",)
+    assert isinstance(failed.value, HostFailed) and failed.value.exit_status == 4
+    assert spliced(room, take, "cut", seam_delta_e=None)["seam_delta_e"] > 3
+
+
+def test_a_take_that_is_shifted_in_time_fails(room):
+    """The seam jumps over five frames of motion; the same film with the take at its place does not."""
+    late = drawn_take(room, placed(room, 0, 0), gentle, of=lambda number: number + 5)
+
+    with pytest.raises(CheckFailed, match="seam_delta_e"):
+        spliced(room, late, "cut")
+
+
+def test_frozen_and_doubled_frames_are_told_apart(room):
+    """Nine frames that stand still are frozen, a single one is doubled, each where the source moves."""
+    still = drawn_take(room, placed(room), gentle, of=lambda number: 18 if 18 <= number < 28 else number)
+    twice = drawn_take(room, placed(room), gentle, of=lambda number: 20 if number == 21 else number)
+
+    frozen = spliced(room, still, frozen_frames=None, seam_delta_e=None)
+    doubled = spliced(room, twice, doubled_frames=None)
+
+    assert (frozen["frozen_frames"], frozen["doubled_frames"]) == (9, 0)
+    assert (doubled["frozen_frames"], doubled["doubled_frames"]) == (0, 1)
+    with pytest.raises(CheckFailed, match="frozen_frames is 9, at most 0"):
+        spliced(room, still, seam_delta_e=None)
+    with pytest.raises(CheckFailed, match="doubled_frames is 1, at most 0"):
+        spliced(room, twice)
+
+
+def test_a_take_may_stand_still_where_the_source_does(room):
+    """A still film with a still change has no frozen frames."""
+    take = drawn_take(room, segment(moving_film(room, speed=0), START, END, head=6, tail=6), gentle)
+
+    figures = spliced(room, take)
+
+    assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
+
+
+def test_only_the_take_that_fails_is_named(room):
+    """Two takes, one of them wrong."""
+    media = moving_film(room)
+    good = drawn_take(room, segment(media, 4, 10, head=3, tail=3), lambda parts, number: parts)
+    bad = numbered_take(room, segment(media, 20, 26))
+
+    with pytest.raises(CheckFailed) as failed:
+        Splice().run(room, SpliceParams(), media, [bad, good])
+
+    assert failed.value.segments == ("s20",)
+
+
+def test_sound_is_judged_by_its_own_figures():
+    """A loud and a soft line alike; what has no figure passes; the worst one is told, and how many more there are."""
+    rows = [("a", {"click_db": 3.0}), ("b", {"loudness_step_lu": -9.0}), ("c", {"click_db": 40.0}), ("d", {})]
+
+    with pytest.raises(CheckFailed, match=r"c: click_db is 40\.0, at most 12\.0 is allowed \(1 more") as failed:
+        judge(rows, Thresholds())
+
+    assert set(failed.value.segments) == {"b", "c"}
+    judge(rows, OFF)
+    judge(rows, Thresholds(click_db=40, loudness_step_lu=9))
+
+
+def test_still_frames_are_counted_in_runs():
+    """(doubled, frozen)."""
+    assert count_still([]) == (0, 0)
+    assert count_still([False, True, False, True, True, True]) == (1, 3)
+    assert count_still([True, False, True]) == (2, 0)
+
+
+def test_a_threshold_below_nothing_or_of_no_check_is_refused():
+    """Misspelled and negative ones."""
+    for wrong in ({"seam_delta_e": -1}, {"seam": 3}, {"frozen_frames": 1.5}):
+        with pytest.raises(ValidationError):
+            Thresholds.model_validate(wrong)
+
+
+def test_colours_are_those_of_the_cie():
+    """L*a*b* of white, black and the primaries of sRGB under D65, as tables have them, and their distances."""
+    colours = np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
+
+    found = of_rgb(colours)[0]
+
+    wanted = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86]]
+    assert np.abs(found - wanted).max() < 0.05
+    assert abs(float(delta_e(found[2], found[3])) - 170.57) < 0.1
