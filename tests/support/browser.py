@@ -54,9 +54,10 @@ def find_browser() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
-def watch(browser: str, film: Path, mime: str, seeks_s: Sequence[float], profile: Path) -> Told:
-    """Let the browser seek to each moment, then play the film through; its profile goes into a new folder."""
-    page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps({"type": mime, "seeks": [*seeks_s]}))
+def watch(browser: str, film: Path, mime: str, frames: Sequence[int], rate: int, profile: Path) -> Told:
+    """Let the browser seek into the middle of each frame, then play the film; its profile goes into a new folder."""
+    asked = {"type": mime, "seeks": [(number + 0.5) / rate for number in frames], "frame": 1 / rate}
+    page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps(asked))
     server = _Stage(page.encode(), film.read_bytes(), mime)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

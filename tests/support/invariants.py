@@ -110,7 +110,7 @@ def _description(stream: Any) -> dict[str, Any]:
             "format": context.pix_fmt,
             "aspect": (stream.sample_aspect_ratio or 1, context.sample_aspect_ratio or 1),
             "colour": [int(getattr(context, key)) for key in _COLOUR],
-            "rate": stream.average_rate,
+            "rate": 0 if stream.container.format.name == "mpegts" else stream.average_rate,
             "start": stream.start_time,
         }
     if stream.type == "audio":
@@ -162,37 +162,45 @@ class Kept:
 
     packets: int
     identical: int
-    """Picture packets that are the source's own, bit for bit and at their times."""
+    """Picture packets that are the source's own at their times: bit for bit, but for the first one after a window of
+    HEVC, which is marked as a place to resume."""
     least_db: float
     """The worst frame outside the edits."""
 
 
-def check(was: Seen, made: Any, index: int, spans: list[tuple[int, int]], way: str, *, same_dts: bool = True) -> Kept:
+def check(
+    was: Seen,
+    made: Any,
+    index: int,
+    spans: list[tuple[int, int]],
+    way: str,
+    *,
+    same_dts: bool = True,
+    free: frozenset[str] = frozenset(),
+) -> Kept:
     """Hold a spliced film against its source; `spans` are the edits in shown frames, with numbered takes.
 
     `way` is `exact`, `anew` (the same codec) or `other` (another codec); `same_dts` tells whether the container
-    stores decoding times and the way keeps them.
+    stores decoding times and the way keeps them; `free` names what the picture may tell otherwise than before.
     """
     came = look(made.path, index)
     assert strict_decode(made.path) == ""
-    _same_description(was, came, index, way)
+    _same_description(was, came, index, free | _FREE[way])
     _same_others(was, came, index)
     identical = _picture_packets(was, came, made.figures, index, same_dts=same_dts)
     return Kept(len(was.packets[index]), len(identical), _pictures(was, came, spans, identical))
 
 
-_ANEW = {"rate"}
-"""What a picture that is coded anew may tell otherwise: the average that a reader makes of it."""
-_OTHER = {"rate", "codec", "format", "aspect"}
-"""The same where no encoder of its codec was had."""
+_FREE = {"exact": frozenset(), "anew": frozenset({"rate"}), "other": frozenset({"rate", "codec", "format", "aspect"})}
+"""What a picture may tell otherwise that is coded anew: the average rate that a reader makes of it, and what the
+encoder of another codec cannot keep."""
 
 
-def _same_description(was: Seen, came: Seen, index: int, way: str) -> None:
+def _same_description(was: Seen, came: Seen, index: int, free: frozenset[str]) -> None:
     assert len(came.streams) == len(was.streams)
-    free = {"exact": set(), "anew": _ANEW, "other": _OTHER}[way]
     for number, (one, other) in enumerate(zip(was.streams, came.streams, strict=True)):
         apart = {key: (one[key], other.get(key)) for key in one if one[key] != other.get(key)}
-        assert not set(apart) - (free if number == index else set()), f"stream {number}: {apart}"
+        assert set(apart) <= (free if number == index else set()), f"stream {number}: {apart}"
     assert came.tags == was.tags
     assert came.chapters == was.chapters
 
@@ -206,16 +214,27 @@ def _same_others(was: Seen, came: Seen, index: int) -> None:
 
 
 def _picture_packets(was: Seen, came: Seen, figures: dict[str, Any], index: int, *, same_dts: bool) -> set[int]:
-    """Give the pts of the packets that are the source's own."""
+    """Give the times of the packets that are the source's own."""
     before, after = was.packets[index], came.packets[index]
     assert len(after) == len(before)
     assert sorted(pts for pts, _, _ in after) == sorted(pts for pts, _, _ in before)
     if same_dts:
         assert [dts for _, dts, _ in after] == [dts for _, dts, _ in before]
-    identical = {one[0] for one, other in zip(before, after, strict=True) if one[0] == other[0] and one[2] == other[2]}
+    place = {pts: data for pts, _, data in after}
+    identical = {pts for pts, _, data in before if place[pts] == data}
+    patched: set[int] = set()
+    if figures["way"] == "exact" and was.streams[index]["codec"] == "hevc":
+        patched = {pts for pts, _, data in before if pts not in identical and _same_tail(data, place[pts])}
+        assert len(patched) <= figures["windows"]
     assert figures["copied_packets"] + figures["encoded_packets"] == len(before)
-    assert len(identical) >= figures["copied_packets"]
-    return identical
+    assert len(identical) + len(patched) >= figures["copied_packets"]
+    return identical | patched
+
+
+def _same_tail(one: bytes, other: bytes) -> bool:
+    """Tell whether a packet is a film's own but for what stands before its picture: HEVC's way to resume."""
+    half = len(one) // 2
+    return half > 8 and other[-half:] == one[-half:]
 
 
 def _pictures(was: Seen, came: Seen, spans: list[tuple[int, int]], identical: set[int]) -> float:
