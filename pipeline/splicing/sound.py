@@ -1,6 +1,6 @@
 """Put new lines onto the dialogue track of a film whose pictures are done.
 
-AAC, AC-3 and E-AC-3 in MP4 and MOV: only the packets of the lines and two beside them are coded anew, every other one
+AAC, AC-3 and E-AC-3 in MP4 and MOV: only the packets of the lines and one before them are coded anew, every other one
 is copied. PCM there is written over in place (pcm.py). Anything else: that one track is coded anew as a whole, and all
 other streams are copied.
 Raises  Unsuited where the packets cannot be matched; the whole-track way is then taken.
@@ -29,7 +29,8 @@ _FRAMES = {"aac": 1024, "ac3": 1536, "eac3": 1536}
 """Samples per packet of the codecs whose packets lean on no other than the one before."""
 _LEADS = {"ac3": 256, "eac3": 256}
 """By how much an encoder's packets begin before its input, beyond whole packets."""
-_MARGIN = 2
+_MARGIN = 1
+"""A packet is heard over its own samples and the next one's: so one before a line is new, and none behind it."""
 _WARM_UP = 4
 _EARLY = 40_960
 """How many samples before a stretch decoding begins, so that no state of the decoder is missing."""
@@ -89,7 +90,7 @@ def _coded(
 ) -> NewSamples:
     assert hasattr(out, "write") and hasattr(out, "tell")
     first = max(int(np.searchsorted(found.dts, group[0].start, side="right")) - 1 - _MARGIN, 0)
-    end = min(int(np.searchsorted(found.dts, group[-1].end)) + 1 + _MARGIN, found.count)
+    end = min(int(np.searchsorted(found.dts, group[-1].end)), found.count)
     low, high = max(first - _WARM_UP, 0), min(end + _WARM_UP, found.count)
     begin, step = int(found.dts[low]), _FRAMES[audio.codec]
     stretch = _stretch(film, audio, begin, int(found.dts[high - 1]) + step)

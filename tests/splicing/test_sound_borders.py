@@ -45,10 +45,8 @@ def test_a_real_voice_is_heard_to_be_cut(room, media_folder, fade_ms, clicks):
     file = room.adopt(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")
     media = probe(room.path(file), file)
     voice, rate_hz = read_sound(room.path(file))
-    lines = [
-        room.keep(write_wav(room.new("line.wav"), voice[:, at : at + rate_hz], rate_hz))
-        for at in range(rate_hz, 4 * rate_hz, rate_hz // 2)
-    ]
+    pieces = [voice[:, at : at + rate_hz] for at in range(rate_hz, 4 * rate_hz, rate_hz // 2)]
+    lines = [room.keep(write_wav(room.new("line.wav"), piece, rate_hz)) for piece in pieces]
     count = media.video.frame_count
     places = [(count * at // 16, count * (at + 1) // 16) for at in range(2, 14, 2)]
     edits = [(*span, line, {}) for span, line in zip(places, lines, strict=True)]

@@ -1,0 +1,158 @@
+"""A new line moves nothing: the same samples outside, the same number of them, and the line on its very sample."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from made import click_times_s, make_clip, read_sound
+from speech import wave_of
+from takes import numbered_take, packets, segment
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.sound_params import SoundParams
+
+STEP = {"aac": 1024, "ac3": 1536}
+UNEVEN = tuple(np.cumsum([0, *[512, 300, 900, 512, 77, 1000, 512, 512, 640, 155] * 10])[:75].tolist())
+"""When 75 pictures are shown, at a rate that changes all the time."""
+
+SHAPES = {
+    "48 kHz stereo": {},
+    "48 kHz mono": {"channels": 1},
+    "44.1 kHz stereo": {"hz": 44100},
+    "44.1 kHz mono": {"hz": 44100, "channels": 1},
+    "5.1": {"channels": 6},
+    "44.1 kHz 5.1": {"hz": 44100, "channels": 6},
+    "late sound": {"audio_start_s": Fraction(7, 10)},
+    "late sound 44.1 kHz": {"audio_start_s": Fraction(7, 10), "hz": 44100},
+    "late picture": {"start_s": Fraction(3, 10)},
+    "23.976": {"rate": Fraction(24000, 1001)},
+    "29.97 at 44.1 kHz": {"rate": Fraction(30000, 1001), "frames": 90, "hz": 44100},
+    "uneven": {"pts": UNEVEN},
+    "uneven at 44.1 kHz": {"pts": UNEVEN, "hz": 44100},
+}
+
+
+def a_film(room, codec, *, hz=48000, suffix=".mov", **changes):
+    """Make a film of about 3 s whose sound is a quiet tone with a click at each full second."""
+    plain = make_clip(room.new("plain.mov"), **{"frames": 75, "size": (96, 64), "gop": 10, **changes})
+    path = room.new("film" + suffix)
+    coded = ["-c:v", "copy", "-c:a", codec, "-ar", str(hz)]
+    if not codec.startswith("pcm"):
+        coded += ["-b:a", "192k" if changes.get("channels", 2) < 6 else "448k"]
+    if codec == "aac":
+        # Noise substitution is dice that a decoder throws on and on: copied packets would sound otherwise after a line.
+        coded += ["-aac_pns", "0"]
+    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *coded, str(path)])
+    file = room.keep(path)
+    return probe(room.path(file), file)
+
+
+def with_noise(room, media, first, last):
+    """Put noise into a span, which is like itself at one place alone; give the film, its place and the noise."""
+    hz = media.audio[0].sample_rate_hz
+    begin, end = (round(media.video.timestamps.array[at] * media.video.time_base * hz) for at in (first, last))
+    noise = np.random.default_rng(3).uniform(-0.5, 0.5, (1, 48000)).astype(np.float32)
+    line = room.keep(wave_of(room, noise))
+    take = numbered_take(room, segment(media, first, last, audio=line))
+    made = splicing.splice(room, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    return made, begin, end, noise[0]
+
+
+def begins_at(path, media):
+    """Give the sample of the shown clock at which the first one decodes."""
+    stream = media.audio[0]
+    return round(stream.start_s * stream.sample_rate_hz)
+
+
+def offset(heard, noise):
+    """Give by how many samples the noise lies later in what is heard than at its start."""
+    size = 1 << (len(heard) + len(noise)).bit_length()
+    likeness = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(noise, size)), size)
+    place = int(likeness.argmax())
+    return place - size if place > size // 2 else place
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("codec", ["aac", "ac3", "pcm_s16le"])
+def test_nothing_drifts(room, codec, shape):
+    """Copied packets are the same, all samples outside are, none is more or less, and the line is where it belongs."""
+    media = a_film(room, codec, **SHAPES[shape])
+    hz = media.audio[0].sample_rate_hz
+
+    made, begin, end, noise = with_noise(room, media, 30, 45)
+
+    source = room.path(media.file)
+    was, came = read_sound(source)[0], read_sound(made.path)[0]
+    assert made.figures["sound_way"] == "packets" and was.shape == came.shape
+    first = begins_at(source, media)
+    low, high = begin - first, end - first
+    least, most = reach(source, media, codec, begin, end)
+    # An AC-3 decoder throws dice for what has no bits, so its samples after a line are like before, not the same.
+    changed = np.flatnonzero((np.abs(was - came) > (0.01 if codec == "ac3" else 0)).any(axis=0))
+    assert least - first <= changed[0] < low + 100 and high - 100 < changed[-1] < most - first
+    one, other = packets(source, "audio"), packets(made.path, "audio")
+    assert [p[:2] for p in one] == [p[:2] for p in other]
+    if codec in STEP:
+        apart = [place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a != b]
+        assert apart[-1] - apart[0] <= (end - begin) / STEP[codec] + 2
+    channel = 2 if came.shape[0] == 6 else 0
+    wanted = as_recorded(noise, hz)[: high - low]
+    assert offset(came[channel, low:high], wanted) == 0
+
+
+def reach(path, media, codec, begin, end):
+    """Give the samples [least, most) that packets of a span and one on either side are heard over."""
+    if codec not in STEP:
+        return begin, end
+    tick = media.audio[0].sample_rate_hz
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        starts = [round(p.pts * stream.time_base * tick) for p in container.demux(stream) if p.size]
+    step = STEP[codec]
+    return max(at for at in starts if at <= begin) - step, min(at for at in starts if at >= end) + step
+
+
+def as_recorded(noise, hz):
+    """Give the noise, which was recorded at 48 kHz, at a track's rate."""
+    if hz == 48000:
+        return noise
+    spectrum = np.fft.rfft(noise)[: len(noise) * hz // 48000 // 2 + 1]
+    return np.fft.irfft(spectrum, len(noise) * hz // 48000)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mkv", "aac"), (".mkv", "libopus"), (".mkv", "flac"), (".ts", "aac"), (".ts", "ac3"), (".mp4", "libmp3lame")],
+)
+def test_a_track_that_is_coded_anew_does_not_drift_either(room, suffix, codec):
+    """Every click is within a millisecond of where it was, and the line on its sample; the way is said."""
+    media = a_film(room, codec, suffix=suffix, level=0)
+
+    made, begin, end, noise = with_noise(room, media, 30, 45)
+
+    source = room.path(media.file)
+    assert made.figures["sound_way"] == "whole-track" and "encoded again as a whole" in made.said[0]
+    before, after = (clicks_s(path) for path in (source, made.path))
+    outside = [at for at in before if not begin / 48000 - 0.05 < at < end / 48000 + 0.05]
+    assert len(outside) >= 2
+    assert all(min(abs(at - other) for other in after) < 0.001 for at in outside)
+    low = begin - round(starts_s(made.path) * 48000)
+    heard = read_sound(made.path)[0][0, low : low + end - begin]
+    assert offset(heard, noise[: end - begin]) == 0
+
+
+def clicks_s(path):
+    """Tell when clicks are heard, by the film's clock."""
+    return [at + starts_s(path) for at in click_times_s(read_sound(path)[0][0], threshold=0.45)]
+
+
+def starts_s(path):
+    """Tell when the first decoded sample is heard."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        return float(next(container.decode(stream)).pts * stream.time_base)
