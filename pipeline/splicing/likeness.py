@@ -118,19 +118,21 @@ def _compared(meant: VideoFrame, came: VideoFrame) -> tuple[float, str]:
     orders = fields(meant), fields(came)
     if "progressive" not in orders and orders[0] != orders[1]:
         return found, f"is shown {orders[1]}, in the source {orders[0]}"
+    if _side(meant, "DISPLAYMATRIX") != _side(came, "DISPLAYMATRIX"):
+        return found, "is turned or mirrored otherwise than in the source"
     return found, ""
 
 
 def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
     """Name what the made frame does not carry: players show captions, and deinterlace by the mark."""
-    lost = ["captions inside the pictures"] if _captions(meant) != _captions(came) else []
+    lost = ["captions inside the pictures"] if _side(meant, "A53_CC") != _side(came, "A53_CC") else []
     if meant.interlaced_frame and not came.interlaced_frame:
         lost.append(INTERLACING)
     return lost
 
 
-def _captions(frame: Any) -> list[bytes]:
-    return [bytes(data) for data in frame.side_data if data.type.name == "A53_CC"]
+def _side(frame: Any, name: str) -> list[bytes]:
+    return [bytes(data) for data in frame.side_data if data.type.name == name]
 
 
 def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:

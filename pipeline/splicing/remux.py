@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 from av.stream import Disposition
 
-from ..kinds import Media
+from ..kinds import Media, VideoStream
 
 _UNTOLD = (0, 2)
 """What H.273 calls reserved or unspecified; as a matrix, 0 is RGB, which a film coded anew may not be any more."""
@@ -33,7 +33,8 @@ def remux_argv(
     """
     assert media.video is not None
     kept = [index for index in stream_indices(media) if index not in left_out]
-    argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{source}", "-i", f"file:{pictures}"]
+    argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{source}"]
+    argv += [*_turned(media.video), "-i", f"file:{pictures}"]
     for index in kept:
         argv += ["-map", "1:v:0" if index == media.video.index else f"0:{index}"]
     argv += ["-c", "copy", "-copy_unknown", "-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
@@ -44,13 +45,23 @@ def remux_argv(
     return [*argv, *muxer_options(made.suffix), f"file:{made}"]
 
 
+def _turned(video: VideoStream) -> list[str]:
+    """Tell of pictures how they are shown; ffmpeg counts turns against the clock, and flips after the turn."""
+    if video.mirrored:
+        return ["-display_rotation", str(video.rotation_deg), "-display_hflip"]
+    return ["-display_rotation", str(-video.rotation_deg)] if video.rotation_deg else []
+
+
 def told_of(path: Path, index: int) -> dict[str, str]:
     """Read a picture stream's flags and colours; its own bits may say otherwise than its container, or nothing."""
     with av.open(f"file:{path}") as container:
         stream = container.streams[index]
         assert isinstance(stream, av.VideoStream)
         flags, context = stream.disposition, stream.codec_context
-        told = {"disposition": "+".join(flag.name for flag in Disposition if flag in flags and flag.name) or "0"}
+        told = {}
+        if stream.average_rate and container.format.name.startswith("matroska"):
+            told["r"] = str(stream.average_rate)  # players tell the length of a frame by it
+        told |= {"disposition": "+".join(flag.name for flag in Disposition if flag in flags and flag.name) or "0"}
         if context.color_range:
             told["color_range"] = str(int(context.color_range))
         for key in ("color_primaries", "color_trc", "colorspace"):

@@ -77,6 +77,7 @@ def test_captions_that_the_encoder_cannot_write_are_said(room, monkeypatch):
         return replace(choice, options={**choice.options, "a53cc": "0"})
 
     monkeypatch.setattr(encoders, "choose", without)
+    monkeypatch.setattr(splicing, "exact_way", refuse)
 
     made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 7, 12))])
 

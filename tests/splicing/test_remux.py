@@ -9,10 +9,12 @@ import pytest
 from av.stream import Disposition
 from takes import film, numbered_take, segment
 
+from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import verify, ways
+from react1.pipeline.splicing import remux, verify, ways
+from react1.pipeline.splicing.boxes import Unsuited
 
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
 
@@ -37,8 +39,20 @@ def description(path):
         return [int(stream.disposition) for stream in container.streams], colours
 
 
+def refuse(_job):
+    raise Unsuited("because")
+
+
+@pytest.fixture(params=["exact", "anew"])
+def way(request, monkeypatch):
+    """Splice packet by packet, or code all pictures anew."""
+    if request.param == "anew":
+        monkeypatch.setattr(splicing, "exact_way", refuse)
+    return request.param
+
+
 @pytest.mark.parametrize("flags", ["0", "default", "forced", "default+original"])
-def test_the_picture_keeps_its_own_flags(room, flags):
+def test_the_picture_keeps_its_own_flags(room, way, flags):
     """Not the default ones: a player chooses by them."""
     media = described(room, ".mkv", "-disposition:v", flags)
     wanted = sum(int(Disposition[name]) for name in flags.split("+") if name != "0")
@@ -47,11 +61,11 @@ def test_the_picture_keeps_its_own_flags(room, flags):
     made = spliced(room, media)
 
     assert description(made.path) == description(room.path(media.file))
-    assert made.said == (made.said[0],)
+    assert len(made.said) == (way == "anew")
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
-def test_a_web_film_keeps_its_colours(room, codec):
+def test_a_web_film_keeps_its_colours(room, way, codec):
     """VP8 and VP9 do not hold them all themselves: they stand in the container."""
     coder = {"codec": codec, "audio_codec": "libopus", "options": {"deadline": "realtime"}}
     media = described(room, ".webm", *BT709, **coder)
@@ -60,6 +74,30 @@ def test_a_web_film_keeps_its_colours(room, codec):
     made = spliced(room, media)
 
     assert description(made.path)[1] == (1, 1, 1, 1) and made.figures["colour_equal"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize(("turn", "mirrored"), [(90, False), (270, True), (180, False), (0, True)])
+def test_a_turned_picture_stays_turned(room, monkeypatch, way, suffix, turn, mirrored):
+    """By the container's matrix alone, in both ways of writing it."""
+    media = film(room, suffix, frames=20, size=(192, 108), tracks=0, rotation_deg=turn, mirrored=mirrored)
+    monkeypatch.setattr(splicing, "boxed_way", refuse)
+
+    made = spliced(room, media)
+
+    file = room.keep(made.path)
+    shown = probe(room.path(file), file).video
+    assert (shown.rotation_deg, shown.mirrored) == (media.video.rotation_deg, media.video.mirrored) == (turn, mirrored)
+
+
+def test_a_picture_that_lost_its_turn_is_a_fault(room, monkeypatch):
+    """Planted: ffmpeg is told nothing of it."""
+    media = film(room, ".mkv", frames=20, size=(192, 108), tracks=0, rotation_deg=90)
+    monkeypatch.setattr(remux, "_turned", lambda _: [])
+    monkeypatch.setattr(splicing, "exact_way", refuse)
+
+    with pytest.raises(ToolFailed, match="turned or mirrored otherwise"):
+        spliced(room, media)
 
 
 def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(room):
@@ -94,5 +132,6 @@ def test_lost_colours_reach_the_user(room, monkeypatch):
         return [word for i, word in enumerate(argv) if i not in at and i - 1 not in at]
 
     monkeypatch.setattr(ways, "remux_argv", bare)
+    monkeypatch.setattr(splicing, "exact_way", refuse)
 
     assert any("the colour primaries of the picture" in said for said in spliced(room, media).said)
