@@ -17,7 +17,7 @@ Every message is one line that says what, where, the value and what to do; detai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -99,10 +99,15 @@ class HostFailed(React1Error):
 class CheckFailed(HostFailed):
     """A finished film fails a check because of what a host gave back; without these takes it may pass."""
 
-    def __init__(self, message: str, *, segments: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, *, findings: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
-        self.segments = tuple(segments)
+        self.findings = dict(findings or {})
+        """What was found of each segment whose take fails, by its name."""
+
+    @property
+    def segments(self) -> tuple[str, ...]:
         """The names of the segments whose takes fail."""
+        return tuple(self.findings)
 
 
 class OverBudget(React1Error):

@@ -1,7 +1,8 @@
 """Steps as they run: every step is a task that waits for its producers, so independent segments go side by side.
 
 A step that takes one segment runs once per segment as soon as that segment is there; a step that gathers waits for
-all. A segment that fails is lost to the steps after it, and its original footage is kept where the job says so.
+all. A segment that fails is lost to the steps after it, and its original footage is kept where the job says so; so is
+that of a take which makes a step that gathers fail.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import Interrupted, OverBudget, React1Error, StorageFailed
+from ..errors import CheckFailed, Interrupted, OverBudget, React1Error, StorageFailed
 from ..kinds import Media, Record, Segment, StepRecord, Take, Upload, Value
 from ..preset.model import Job, Step
 from .events import Said
 from .foresee import check_splices, segment_of
+from .keeping import as_told, original, without
 from .step import StepRunner
 
 Items = list["asyncio.Task[Value | Lost]"]
@@ -39,6 +41,8 @@ class Flow:
         self.records: list[StepRecord] = []
         self.results: dict[str, Value | list[Value]] = {}
         """What each step gave, by its id; complete when `run` has come back."""
+        self._dropped: dict[str, str] = {}
+        """Why takes that were done are not in the film after all, by their segment's name."""
 
     async def run(self) -> None:
         """Run every step to its end.
@@ -53,7 +57,7 @@ class Flow:
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
         for step in self._job.steps:
-            self.results[step.id] = _values(self._steps[step.id].result())
+            self.results[step.id] = _values(self._steps[step.id].result(), self._dropped)
 
     async def _step(self, step: Step, group: asyncio.TaskGroup) -> Value | Items:
         given: dict[str, Any] = {}
@@ -76,7 +80,7 @@ class Flow:
         if self._runner.pays(step):
             await self._admit(step, given, rows if bundles else [{}])
         if not bundles:
-            return self._fan(await self._call(step, "", given), group)
+            return self._fan(await self._whole(step, given), group)
         return [group.create_task(self._item(step, given, row)) for row in rows]
 
     async def _admit(
@@ -111,6 +115,19 @@ class Flow:
             raise TypeError(f"{step.info.name} takes one segment and gives a list, which the runner does not know")
         return made
 
+    async def _whole(self, step: Step, given: Mapping[str, Any]) -> Value | list[Value]:
+        """Call a step that takes everything at once; where takes make it fail, again without them if that is wanted."""
+        while True:
+            try:
+                return await self._call(step, "", given)
+            except CheckFailed as error:
+                given, dropped = without(given, error.findings)
+                if self._job.on_failure != "keep-original" or not dropped:
+                    raise
+                self._dropped |= dropped
+                names = ", ".join(dropped)
+                self._runner.watcher.on(Said(f"{error}; the original footage of {names} is kept"))
+
     async def _call(self, step: Step, segment: str, given: Mapping[str, Any]) -> Value | list[Value]:
         made, record = await self._runner.run(step, segment, given)
         self.records.append(record)
@@ -125,7 +142,7 @@ class Flow:
         if not isinstance(bundle, list):
             return [bundle]
         values = [await task for task in bundle]
-        return [kept for value in values if (kept := _kept(value)) is not None]
+        return [as_told(kept, self._dropped) for value in values if (kept := _kept(value)) is not None]
 
     async def _record(self, step: Step) -> Record:
         before = self._job.steps[: self._job.steps.index(step)]
@@ -177,7 +194,7 @@ def _kept(value: Value | Lost) -> Value | None:
         return value
     latest = value.value
     if isinstance(latest, Take):
-        return latest.model_copy(update={"status": "original", "said": (*latest.said, value.error.message)})
+        return original(latest, value.error.message)
     segment = latest if isinstance(latest, Segment) else getattr(latest, "segment", None)
     if segment is None:
         return None
@@ -191,10 +208,10 @@ def _kept(value: Value | Lost) -> Value | None:
     )
 
 
-def _values(bundle: Value | Items) -> Value | list[Value]:
+def _values(bundle: Value | Items, dropped: Mapping[str, str]) -> Value | list[Value]:
     if not isinstance(bundle, list):
         return bundle
-    return [kept for task in bundle if (kept := _kept(task.result())) is not None]
+    return [as_told(kept, dropped) for task in bundle if (kept := _kept(task.result())) is not None]
 
 
 def _as_list(value: Value | list[Value]) -> list[Value]:

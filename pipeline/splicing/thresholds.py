@@ -48,18 +48,18 @@ def judge(found: Sequence[tuple[str, Mapping[str, Any]]], allowed: Thresholds) -
         CheckFailed: with every segment that fails; the message tells the worst of it.
     """
     failed = [
-        (float(value) / limit if limit else float(value), name, key, value, limit)
+        (abs(value) / (limit or 1), name, f"{key} is {value}, at most {limit} is allowed", key)
         for name, figures in found
         for key, limit in allowed
         if limit is not None and (value := figures.get(key)) is not None and abs(value) > limit
     ]
     if not failed:
         return
-    _, name, key, value, limit = max(failed, key=lambda one: abs(one[0]))
-    names = tuple(dict.fromkeys(one[1] for one in failed))
+    failed.sort(reverse=True)
+    _, name, worst, key = failed[0]
     more = f" ({len(failed) - 1} more such figures)" if len(failed) > 1 else ""
     raise CheckFailed(
-        f"the finished film fails a check: {name}: {key} is {value}, at most {limit} is allowed{more}; "
-        f"raise `checks: {{{key}: …}}` of splice, or keep the original with `on_failure: keep-original`",
-        segments=names,
+        f"the finished film fails a check: {name}: {worst}{more}; raise `checks: {{{key}: …}}` of splice, "
+        "or leave such takes out with `on_failure: keep-original`",
+        findings={one: f"the finished film failed a check with this take: {told}" for _, one, told, _ in failed[::-1]},
     )

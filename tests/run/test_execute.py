@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 import toys
 
-from react1.pipeline.errors import BadInput, Fault, Interrupted, PresetError
+from react1.pipeline.errors import BadInput, CheckFailed, Fault, Interrupted, PresetError
 from react1.pipeline.kinds import Media, Take
 from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
 from react1.pipeline.run.execute import Options, execute
+from react1.pipeline.run.keeping import without
 from react1.pipeline.run.runs import all_runs, find_run
 
 
@@ -171,6 +172,37 @@ def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(sourc
     assert [segment.status for segment in result.segments] == ["original", "done"]
     assert "a: no face here" in result.said
     assert Said("shade [a]: no face here; the original footage is kept") in listener.events
+
+
+def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_not_fit(source, out, home):
+    """One after the other is left out; the segments, the page and the run tell, and a second run does too."""
+    listener = Listener()
+    job = toys.toy_job(source, out, names=("a", "b", "c"), reject=("a", "c"), on_failure="keep-original")
+
+    result = _run(job, home, listener)
+
+    assert out.read_text() == "film\noriginal film:a:warm\ndone film:b:warm\noriginal film:c:warm"
+    assert (result.status, result.exit_status, toys.RAN["join"]) == ("kept-original", 6, 3)
+    assert [segment.status for segment in result.segments] == ["original", "done", "original"]
+    assert {"a: it does not fit", "c: it does not fit"} <= set(result.said)
+    assert Said("join: the joint shows; the original footage of c is kept") in listener.events
+    assert _run(job, home).exit_status == 6
+
+
+def test_a_film_that_fails_its_checks_stops_the_run_unless_the_job_says_otherwise(source, out, home):
+    """No film, and the exit status of a bad take."""
+    with pytest.raises(CheckFailed, match="join: the joint shows"):
+        _run(toys.toy_job(source, out, reject=("b",)), home)
+
+    assert not out.exists()
+    assert find_run(home, None).read()["exit_status"] == 4
+
+
+def test_what_is_not_in_the_film_cannot_be_left_out():
+    """A segment that is not in the film, or kept its original already: nothing is left to be changed."""
+    given = {"takes": [], "source": None}
+
+    assert without(given, {"x": "why"}) == (given, {})
 
 
 def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out, home):

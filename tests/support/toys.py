@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from react1.pipeline.edit import Edit
-from react1.pipeline.errors import BadInput
+from react1.pipeline.errors import BadInput, CheckFailed
 from react1.pipeline.file import Address, File, OutPath
 from react1.pipeline.kinds import Media, Record, Report, Segment, Take
 from react1.pipeline.node import Params, Room
@@ -102,10 +102,11 @@ class Shade:
 
 class JoinParams(Params):
     out: OutPath | None = None
+    reject: tuple[str, ...] = ()
 
 
 class Join:
-    """Put all takes behind the source."""
+    """Put all takes behind the source; one whose segment is to be rejected makes it fail, one by one."""
 
     name: ClassVar[str] = "join"
     version: ClassVar[int] = 1
@@ -114,6 +115,9 @@ class Join:
 
     def run(self, room: Room, params: JoinParams, source: Media, takes: list[Take]) -> Media:
         RAN["join"] += 1
+        for take in takes:
+            if take.status == "done" and take.segment.name in params.reject:
+                raise CheckFailed("the joint shows", findings={take.segment.name: "it does not fit"})
         texts = [f"{take.status} {text_of(room, take.media)}" for take in takes]
         media = text_media(room, "\n".join([text_of(room, source), *texts]))
         return media.model_copy(update={"figures": {"splice": {"frames_equal": True}}})
@@ -144,7 +148,7 @@ class Tell:
 REGISTRY = Registry.of(Open, Cut, Shade, Join, Tell)
 
 
-def toy_job(source, out, *, names=("a", "b"), on_failure="stop", **shade) -> Job:
+def toy_job(source, out, *, names=("a", "b"), on_failure="stop", reject=(), **shade) -> Job:
     """Make the job open → cut → shade → join → tell by hand."""
 
     def step(name: str, params: Params, wires: dict[str, tuple[str, ...]], fanned: bool = False) -> Step:
@@ -155,7 +159,7 @@ def toy_job(source, out, *, names=("a", "b"), on_failure="stop", **shade) -> Job
         step("open", OpenParams(uri=str(source)), {}),
         step("cut", CutParams(names=list(names)), {"source": ("open",)}),
         step("shade", ShadeParams(**shade), {"segment": ("cut",)}, fanned=True),
-        step("join", JoinParams(out=str(out)), {"source": ("open",), "takes": ("shade",)}),
+        step("join", JoinParams(out=str(out), reject=reject), {"source": ("open",), "takes": ("shade",)}),
         step("tell", TellParams(), {"record": ()}),
     )
     document = {"source": str(source), "out": str(out), "names": list(names)}
