@@ -42,6 +42,8 @@ def remux_argv(
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
         if index == media.video.index:
             argv += [word for key, value in told.items() for word in (f"-{key}:{place}", value)]
+    if made.suffix in (".mp4", ".mov", ".m4v"):
+        argv += ["-video_track_timescale", str(media.video.time_base.denominator)]
     return [*argv, *muxer_options(made.suffix), f"file:{made}"]
 
 
