@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import made
@@ -66,3 +67,58 @@ def test_a_plan_tells_of_media_that_are_none(react1):
 
     assert (planned.status, ran.status) == (3, 3)
     assert planned.err == ran.err
+
+
+SPLICE = """
+name: spliced
+inputs:
+  source: {kind: media}
+  edits: {kind: edits}
+steps:
+  - fetch: {uri: $source}
+  - trim: {edits: $edits}
+  - transcode:
+  - upload:
+  - react1:
+  - conform:
+  - splice: {exact: require}
+"""
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mpg"])
+def test_a_plan_tells_the_way_of_the_splice_and_refuses_what_is_not_wanted(react1, suffix):
+    """Before anything is made: the numbers of pictures that are coded, or why the film cannot be spliced exactly."""
+    codec = {".mp4": {}, ".mpg": {"codec": "mpeg2video", "tracks": 0, "time_base": Fraction(1, 25)}}[suffix]
+    made.make_clip(Path(f"clip{suffix}"), made.Recipe(frames=30, gop=10, **codec))
+    Path("spliced.yaml").write_text(SPLICE)
+    words = ("spliced.yaml", "--set", f"source=clip{suffix}", "--edit", "0.24-0.32:sad", "--provider", "local")
+
+    ran = react1("plan", *words)
+
+    if suffix == ".mpg":
+        assert ran.status == 3
+        assert "splice: the film cannot be spliced packet by packet" in ran.err
+        assert "mpeg2video is not spliced packet by packet" in ran.err
+        return
+    # Two frames, and a ramp of three on either side.
+    assert "note: splice: packet by packet; 8 edited frame(s) and " in ran.out
+    assert "are coded by libx264, nothing changes for a decoder" in ran.out
+    row = next(row for row in react1("plan", *words, "--json").json["steps"] if row["step"] == "splice")
+    assert row["splice"]["way"] == "exact" and row["splice"]["edited_frames"] == 8
+
+
+def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_as_it_should(react1, monkeypatch):
+    """The run ends before it asks, uploads or calls; no host is reached."""
+    monkeypatch.setenv("SEGMIND_API_KEY", "SG_none")
+    monkeypatch.setenv("REACT1_SEGMIND_URL", "http://127.0.0.1:9")
+    made.make_clip(Path("clip.mpg"), made.Recipe(frames=50, codec="mpeg2video", tracks=0, time_base=Fraction(1, 25)))
+    Path("spliced.yaml").write_text(SPLICE)
+
+    ran = react1(
+        *("run", "spliced.yaml", "--set", "source=clip.mpg", "--edit", "0.4-0.8:sad", "--provider", "segmind"),
+        *("--yes", "--max-cost", "5", "--json"),
+    )
+
+    assert ran.status == 3, ran.err
+    assert "splice: the film cannot be spliced packet by packet" in ran.err
+    assert ran.json["cost_usd"] == 0

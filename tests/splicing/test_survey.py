@@ -1,0 +1,83 @@
+"""The way of a splice is told before it is taken, and may be asked for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from takes import film, numbered_take, packets, segment
+
+from react1.pipeline.errors import BadInput
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.survey import survey, touched_frames
+
+
+@pytest.mark.parametrize(
+    ("suffix", "changes"),
+    [
+        (".mp4", {"gop": 8}),
+        (".mkv", {"gop": 8}),
+        (".mov", {"codec": "prores_ks", "pix_fmt": "yuv422p10le"}),
+        (".mp4", {"codec": "libx265", "gop": 8, "options": {"x265-params": "log-level=none:open-gop=1"}}),
+    ],
+)
+def test_what_is_told_is_what_is_done(room, suffix, changes):
+    """As many pictures are coded as the plan said, by the encoder that it named."""
+    media = film(room, suffix, frames=36, size=(192, 108), tracks=0, **changes)
+
+    told = survey(room.path(media.file), media, [(10, 14)])
+    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 10, 14))])
+
+    assert told.way == made.figures["way"] == "exact"
+    assert told.coded_frames == made.figures["encoded_packets"] >= told.edited_frames == 4
+    assert told.twin == made.figures["twin"]
+    assert f"{told.coded_frames - 4} beside them" in told.line() and told.encoder in told.line()
+
+
+def test_a_film_that_cannot_be_exact_is_told_with_its_reason(room):
+    """The same reason that the splice gives afterwards."""
+    media = film(room, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+
+    told = survey(room.path(media.file), media, [(5, 9)])
+    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 5, 9))])
+
+    assert told.way == made.figures["way"] == "reencoded-picture"
+    assert told.reason == made.figures["reason"] == "mpeg2video is not spliced packet by packet"
+    assert told.figures() == {"way": told.way, "reason": told.reason, "encoder": "mpeg2video"}
+
+
+def test_spans_that_overlap_are_counted_once():
+    """Ramps of neighbours do."""
+    assert touched_frames([(0, 5), (3, 8), (20, 21)]) == 9
+
+
+def test_where_only_the_exact_way_is_wanted_no_other_is_taken(room):
+    """One line that says why, and what else could be asked for."""
+    media = film(room, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+    take = numbered_take(room, segment(media, 5, 9))
+
+    with pytest.raises(BadInput, match="mpeg2video is not spliced packet by packet; with `exact: prefer`"):
+        splicing.splice(room, ffmpeg_path(), media, [take], require_exact=True)
+
+
+def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(room):
+    """And a copy of it is edited where it lies, if that is wanted too."""
+    media = film(room, frames=36, gop=8, size=(192, 108), tracks=0)
+    take = numbered_take(room, segment(media, 10, 14))
+
+    made = splicing.splice(room, ffmpeg_path(), media, [take], require_exact=True, in_place=True)
+
+    assert made.figures["way"] == "exact" and made.figures["in_place"] is True
+    before, after = packets(room.path(media.file)), packets(made.path)
+    same = sum(one == other for one, other in zip(before, after, strict=True))
+    assert same == 36 - made.figures["encoded_packets"]
+
+
+def test_what_has_no_boxes_is_not_edited_in_place_and_says_so(room):
+    """Matroska is written anew."""
+    media = film(room, ".mkv", frames=36, gop=8, size=(192, 108), tracks=0)
+
+    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 10, 14))], in_place=True)
+
+    assert made.figures["in_place"] is False and "only MP4 and MOV" in made.figures["in_place_reason"]
