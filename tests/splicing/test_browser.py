@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser import find_browser, watch
-from invariants import strict_decode
+from seen import strict_decode
 from takes import OTHER, film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path

@@ -12,7 +12,8 @@ import itertools
 import os
 
 import pytest
-from invariants import PYRAMID, check, look_once, most_coded
+from invariants import PYRAMID, check, most_coded
+from seen import look_once
 from shapes import FRAMES, PLACES, shaped
 from takes import numbered_take, segment
 
@@ -33,8 +34,8 @@ h264-10  mov  intra  25     start    exact
 h264-10  mp4  intra  23.976 end      exact
 h264-10  mp4  one    25     adjacent exact
 h264-10  ts   open   25     one      exact
-h264-422 mkv  closed 23.976 adjacent exact rate
-h264-422 mkv  closed 23.976 one      exact rate
+h264-422 mkv  closed 23.976 adjacent exact
+h264-422 mkv  closed 23.976 one      exact
 h264-422 mov  closed 29.97  start    exact
 h264-422 mov  one    25     end      exact
 h264-422 mp4  open   vfr    over-key exact
@@ -57,7 +58,7 @@ prores   mkv  intra  vfr    whole    anew  muxer
 prores   mov  intra  23.976 start    exact
 prores   mov  intra  vfr    end      exact
 prores   mov  intra  vfr    one      exact
-mjpeg    mkv  intra  vfr    end      exact rate
+mjpeg    mkv  intra  vfr    end      exact
 mjpeg    mkv  intra  vfr    whole    anew
 mjpeg    mov  intra  23.976 adjacent exact
 mjpeg    mp4  intra  25     start    exact
@@ -70,19 +71,19 @@ dnxhr    mov  intra  25     end      exact
 dnxhr    mov  intra  25     over-key exact
 dnxhr    mov  intra  vfr    start    exact
 ffv1     mkv  closed 29.97  start    exact
-ffv1     mkv  closed vfr    over-key exact rate
+ffv1     mkv  closed vfr    over-key exact
 ffv1     mov  closed vfr    one      exact
 ffv1     mov  intra  23.976 whole    anew  muxer
 ffv1     mov  one    25     adjacent exact
 ffv1     mov  one    25     end      exact
 av1      mkv  open   29.97  whole    anew
 av1      mp4  one    25     start    anew
-av1      webm closed vfr    one      exact rate
+av1      webm closed vfr    one      exact
 av1      webm intra  23.976 over-key exact
 av1      webm intra  25     adjacent exact
 av1      webm open   29.97  end      exact
 vp9      mkv  one    25     one      exact
-vp9      mkv  open   vfr    end      exact rate
+vp9      mkv  open   vfr    end      exact
 vp9      mp4  closed 25     over-key exact
 vp9      mp4  intra  29.97  adjacent exact
 vp9      webm closed 25     start    exact
@@ -90,7 +91,6 @@ vp9      webm one    23.976 whole    anew
 """
 ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 BROKEN = {
-    "rate": "Matroska is told another frame rate than the film's",
     "muxer": "PyAV does not write this codec into the file between encoder and film, and says so with a traceback",
 }
 

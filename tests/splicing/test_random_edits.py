@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from invariants import PYRAMID, check, look_once, most_coded
+from invariants import PYRAMID, check, most_coded
 from made import make_clip
 from rooms import FolderRoom
+from seen import look_once
 from takes import numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -103,10 +104,8 @@ def test_any_edits_of_any_film_keep_all_else(folder, asked):
 
         is_exact = made.figures["way"] == "exact"
         boxed = path.suffix in (".mp4", ".mov")
-        # The rate that Matroska is told is a known fault, which test_grid.py keeps.
-        free = frozenset({"rate"} if path.suffix in (".mkv", ".webm") else ())
         way = "exact" if is_exact else "anew"
-        kept = check(was, made, media.video.index, spans, way, same_dts=is_exact or boxed, free=free)
+        kept = check(was, made, media.video.index, spans, way, same_dts=is_exact or boxed)
         if name in CLOSED:
             most = most_coded(was, spans, PYRAMID)
             assert kept.packets - kept.identical <= most and (is_exact or most == count)

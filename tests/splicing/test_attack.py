@@ -1,0 +1,196 @@
+"""Films that are made to trip the splice: each gives a right film, or one clear line that says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import odd
+import pytest
+from invariants import check
+from made import make_clip
+from own_span import own_take
+from seen import look, strict_decode
+from takes import numbered_take, segment
+
+from react1.pipeline.errors import BadInput, React1Error, ToolFailed
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import film as splicing
+
+X265 = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:open-gop=0"}}
+VP9 = {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime", "crf": "10", "b": "0"}}
+MPEG2 = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}
+ELST = (b"trak", b"edts", b"elst")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A film, and the edit that it gets."""
+
+    make: Callable[[Path], Path]
+    way: str = "exact"
+    span: tuple[int, int] = (8, 12)
+    own: bool = False
+    """Whether the take is the film's own pictures, where no number can be read off it."""
+    free: frozenset[str] = field(default_factory=frozenset)
+    broken: str = ""
+
+
+def _made(suffix: str = ".mp4", **changes: Any) -> Callable[[Path], Path]:
+    return lambda folder: odd.plain(folder, suffix, **changes)
+
+
+def _x264(options: str, **changes: Any) -> Callable[[Path], Path]:
+    return _made(options={"preset": "veryfast", "x264-params": f"open-gop=0:{options}"}, **changes)
+
+
+def _copied(*options: object, **changes: Any) -> Callable[[Path], Path]:
+    return lambda folder: odd.copied(folder, *options, **changes)
+
+
+def _edit_list(*segments: tuple[int, int]) -> Callable[[Path], Path]:
+    return lambda folder: odd.patched(odd.plain(folder, tracks=0), ELST, odd.edits(*segments))
+
+
+SETS = "h264_mp4toannexb,dump_extra"
+OTHER_CLOCK = frozenset({"base"})
+"""A film whose boxes cannot be kept gets the muxer's clock; the times are the same in seconds."""
+RIGHT = {
+    "one frame": Case(_made(frames=1), "anew", (0, 1)),
+    "two frames": Case(_made(frames=2), span=(1, 2)),
+    "two frames of HEVC": Case(_made(frames=2, **X265), span=(1, 2)),
+    "two frames in a transport stream": Case(_made(".ts", frames=2), span=(1, 2), broken="taken for damaged"),
+    "odd size, H.264 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p")),
+    "odd size, HEVC 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p", **X265)),
+    "odd size, VP9": Case(_made(".webm", size=(101, 77), **VP9)),
+    "odd size, AV1": Case(_made(size=(101, 77), codec="libsvtav1", options={"preset": "11", "svtav1-params": "lp=1"})),
+    "odd size, FFV1": Case(_made(".mkv", size=(101, 77), codec="ffv1")),
+    "odd size, ProRes": Case(_made(".mov", size=(101, 77), codec="prores_ks", pix_fmt="yuv422p10le")),
+    "odd size, MPEG-2": Case(_made(".ts", size=(101, 77), **MPEG2), "anew"),
+    "grey": Case(_made(pix_fmt="gray"), own=True),
+    "mirrored": Case(_made(mirrored=True), own=True),
+    "turned and mirrored, Matroska": Case(_made(".mkv", mirrored=True, rotation_deg=90), own=True),
+    "turned, Matroska, whole": Case(_made(".mkv", rotation_deg=90), "anew", (0, 24), own=True),
+    "interlaced, top first": Case(_x264("tff=1"), "anew"),
+    "interlaced, bottom first": Case(_x264("bff=1"), "anew"),
+    "called interlaced": Case(_x264("fake-interlaced=1")),
+    "pulled down": Case(odd.pulled_down, "anew"),
+    "drop-frame timecode": Case(_made(".mov", rate=Fraction(30000, 1001), timecode="01:00:59;28")),
+    "slices and delimiters": Case(_x264("slices=4:aud=1")),
+    "a model of the buffer": Case(_x264("nal-hrd=cbr:bitrate=300:vbv-maxrate=300:vbv-bufsize=300")),
+    "refreshed without keyframes": Case(_x264("intra-refresh=1"), "anew"),
+    "without loss": Case(_x264("qp=0")),
+    "very coarse": Case(_x264("crf=51")),
+    "parameter sets in the packets, avc3": Case(_copied("-tag:v", "avc3", "-bsf:v", SETS)),
+    "parameter sets in the packets, avc1": Case(_copied("-bsf:v", SETS)),
+    "parameter sets in the packets, hev1": Case(
+        _copied("-tag:v", "hev1", "-bsf:v", SETS.replace("h264", "hevc"), **X265)
+    ),
+    "lengths of two bytes": Case(lambda at: odd.short_lengths(odd.plain(at, tracks=0), at / "short.mp4"), "anew"),
+    "negative composition": Case(_copied("-movflags", "negative_cts_offsets")),
+    "a clock of 2 GHz": Case(_copied("-video_track_timescale", 2 * 10**9)),
+    "a clock that wraps": Case(_copied("-output_ts_offset", 95443.2, suffix=".ts")),
+    "an edit list that delays": Case(_edit_list((200, -1), (960, 1024))),
+    "an edit list that hides the end": Case(_edit_list((600, 1024))),
+    "an edit list of nothing": Case(_edit_list()),
+    "two sample descriptions": Case(
+        lambda at: odd.patched(odd.plain(at), (*odd.STBL, b"stsd"), odd.two_descriptions), "anew", free=OTHER_CLOCK
+    ),
+    "fragments": Case(_copied("-movflags", "frag_keyframe+empty_moov+default_base_moof")),
+    "fragments and an index": Case(_copied("-movflags", "hybrid_fragmented")),
+    "an attachment": Case(odd.attached),
+    "data beside it": Case(odd.with_data),
+    "a picture that gets another size": Case(odd.two_sizes),
+    "a transport stream that is cut short": Case(lambda at: odd.cut_short(odd.plain(at, ".ts", tracks=0), 0.9)),
+    "a Matroska that is cut short": Case(lambda at: odd.cut_short(odd.plain(at, ".mkv"), 0.9)),
+}
+
+
+def _cases():
+    for name, case in RIGHT.items():
+        marks = [pytest.mark.xfail(strict=True, reason=case.broken)] if case.broken else []
+        yield pytest.param(case, id=name, marks=marks)
+
+
+def _splice(room, path, span=(8, 12), *, own=False):
+    file = room.adopt(path)
+    media = probe(room.path(file), file)
+    take = (own_take if own else numbered_take)(room, segment(media, *span)) if media.video else None
+    return media, splicing.splice(room, ffmpeg_path(), media, [take] if take else [])
+
+
+@pytest.mark.parametrize("case", list(_cases()))
+def test_an_odd_film_comes_out_right(room, tmp_path, monkeypatch, case):
+    """Every invariant of the grid, and the way that is expected."""
+    monkeypatch.setenv("SVT_LOG", "1")
+    path = case.make(tmp_path)
+
+    media, made = _splice(room, path, case.span, own=case.own)
+
+    assert made.figures["way"] == ("exact" if case.way == "exact" else "reencoded-picture"), made.figures["reason"]
+    was, spans = look(path, media.video.index), [] if case.own else [case.span]
+    check(was, made, media.video.index, spans, case.way, same_dts=case.way == "exact", free=case.free)
+
+
+def _faststart(share: float, suffix: str = ".mp4") -> Callable[[Path], Path]:
+    return lambda at: odd.cut_short(odd.plain(at, suffix, container_options={"movflags": "faststart"}), share)
+
+
+REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
+    "cut short, MP4": (_faststart(0.6), BadInput, "is cut short: it needs 1.* bytes and has .*download it again"),
+    "cut short, MOV": (_faststart(0.9, ".mov"), BadInput, "is cut short"),
+    "cut before its index": (lambda at: odd.cut_short(odd.plain(at), 0.5), BadInput, "cut short|cannot be read"),
+    "empty": (odd.empty, BadInput, r"is empty \(0 bytes\)"),
+    "sound alone": (odd.sound_alone, BadInput, "the source has no picture to splice into"),
+    "a cover": (odd.with_cover, BadInput, "the source has no picture to splice into"),
+    "a picture of no frames": (odd.without_frames, BadInput, "no picture"),
+    "encrypted": (odd.encrypted, BadInput, "cannot be decoded"),
+    "two pieces of one stretch": (_edit_list((400, 1024), (400, 1024)), ToolFailed, "no way of splicing"),
+    "pieces with a gap": (_edit_list((400, 1024), (400, 1024 + 512 * 14)), ToolFailed, "more than one piece"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_spliced_is_refused_in_one_line(room, tmp_path, name):
+    """A named error that says what is wrong; never another program's traceback, never a film."""
+    make, kind, line = REFUSED[name]
+    path = make(tmp_path)
+
+    with pytest.raises(kind, match=line) as told:
+        _splice(room, path)
+
+    assert str(told.value) and "\n" not in str(told.value)
+
+
+def test_an_attachment_comes_out_to_the_byte(room, tmp_path):
+    """A font that the words need."""
+    path = odd.attached(tmp_path)
+
+    _, made = _splice(room, path)
+
+    assert odd.attachment(made.path, tmp_path) == odd.attachment(path, tmp_path) == odd.FONT
+
+
+@pytest.mark.xfail(strict=True, reason="the muxer puts all streams into one program of its own")
+def test_a_transport_stream_keeps_its_programs(room, tmp_path):
+    """Two programs with their names and streams."""
+    path = odd.two_programs(tmp_path)
+
+    _, made = _splice(room, path)
+
+    assert strict_decode(made.path) == ""
+    assert odd.programs(made.path) == odd.programs(path) == ["Program 3", "One", "Program 9", "Two"]
+
+
+def test_a_film_of_one_frame_shows_the_take_alone(room, tmp_path):
+    """Whatever the container."""
+    for suffix in (".mp4", ".mkv", ".ts"):
+        path = make_clip(tmp_path / f"one{suffix}", **{**odd.PLAIN, "frames": 1})
+
+        media, made = _splice(room, path, (0, 1))
+
+        check(look(path, media.video.index), made, media.video.index, [(0, 1)], "anew", same_dts=False)
