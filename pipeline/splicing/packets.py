@@ -27,6 +27,8 @@ UNTIMED = int(np.iinfo(np.int64).min)
 """The time of a packet that has none."""
 _DIGEST_BYTES = 16
 _BLOCK_BYTES = 1 << 20
+_STRETCH_BYTES = 256 << 20
+"""How much of a film is sorted at once: what is said of its packets is held several times meanwhile."""
 
 Bools = NDArray[np.bool_]
 
@@ -67,12 +69,12 @@ class Collector:
             self._digests += hashlib.blake2b(bytes(packet), digest_size=_DIGEST_BYTES).digest()
 
     def packets(self) -> Packets:
-        """Give what was gathered."""
-        pts, dts, sizes, places = np.array(self._numbers, np.int64).reshape(-1, 4).T.copy()
-        if self._placed:
-            return Packets(self._path, pts, dts, sizes, places)
+        """Give what was gathered, and let go of it."""
+        rows = np.frombuffer(self._numbers, np.int64).reshape(-1, 4)
+        pts, dts, sizes, places = (rows[:, column].copy() for column in range(4))
         digests = np.frombuffer(self._digests, np.uint8).reshape(-1, _DIGEST_BYTES)
-        return Packets(self._path, pts, dts, sizes, None, digests)
+        self._numbers, self._digests = array("q"), bytearray()
+        return Packets(self._path, pts, dts, sizes, places if self._placed else None, None if self._placed else digests)
 
     def _stands(self, packet: Any) -> bool:
         if self._raw is None or packet.pos is None:
@@ -109,26 +111,43 @@ def _digests(packets: Packets) -> NDArray[np.uint8]:
 
 
 def _compare_placed(pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequence[Bools]) -> None:
-    """Read both files side by side, and mark in `found` what differs."""
+    """Read both files side by side, a stretch of the first at a time, and mark in `found` what differs."""
     if not pairs:
         return
-    which = [np.flatnonzero(asked & same) for (_, _, asked), same in zip(pairs, found, strict=True)]
-    one = np.concatenate([np.take(pair[0].places, at) for pair, at in zip(pairs, which, strict=True)])
-    other = np.concatenate([np.take(pair[1].places, at) for pair, at in zip(pairs, which, strict=True)])
-    size = np.concatenate([pair[0].sizes[at] for pair, at in zip(pairs, which, strict=True)])
+    ends = [int(one.places.max(initial=0)) for one, _, _ in pairs if one.places is not None]
+    with pairs[0][0].path.open("rb", buffering=0) as was, pairs[0][1].path.open("rb", buffering=0) as came:
+        for start in range(0, max(ends) + 1, _STRETCH_BYTES):
+            _compare_stretch(was, came, pairs, found, start)
+
+
+def _compare_stretch(
+    was: FileIO, came: FileIO, pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequence[Bools], start: int
+) -> None:
+    which, one, other, size = [], [], [], []
+    for (first, second, asked), same in zip(pairs, found, strict=True):
+        assert first.places is not None and second.places is not None
+        inside = (first.places >= start) & (first.places < start + _STRETCH_BYTES)
+        at = np.flatnonzero(inside & asked & same)
+        which.append(at)
+        one.append(first.places[at])
+        other.append(second.places[at])
+        size.append(first.sizes[at])
+    verdicts = _verdicts(was, came, np.concatenate(one), np.concatenate(other), np.concatenate(size))
+    for same, at, part in zip(found, which, np.split(verdicts, np.cumsum([len(at) for at in which])[:-1]), strict=True):
+        same[at] = part
+
+
+def _verdicts(was: FileIO, came: FileIO, one: Ints, other: Ints, size: Ints) -> Bools:
+    """Tell which spans of two files are the same, run by run; only a run that differs is looked at span by span."""
     same = np.ones(len(one), bool)
     order = np.argsort(one, kind="stable")
-    with pairs[0][0].path.open("rb", buffering=0) as was, pairs[0][1].path.open("rb", buffering=0) as came:
-        for run in _runs(one[order], other[order], size[order]):
-            some = order[run]
-            length = int(size[some].sum())
-            if _equal(was, came, int(one[some[0]]), int(other[some[0]]), length):
-                continue
-            for at in some.tolist():
-                same[at] = _equal(was, came, int(one[at]), int(other[at]), int(size[at]))
-    parts = np.split(same, np.cumsum([len(at) for at in which])[:-1])
-    for verdicts, at, part in zip(found, which, parts, strict=True):
-        verdicts[at] = part
+    for run in _runs(one[order], other[order], size[order]):
+        some = order[run]
+        if _equal(was, came, int(one[some[0]]), int(other[some[0]]), int(size[some].sum())):
+            continue
+        for at in some.tolist():
+            same[at] = _equal(was, came, int(one[at]), int(other[at]), int(size[at]))
+    return same
 
 
 def _runs(one: Ints, other: Ints, size: Ints) -> list[slice]:

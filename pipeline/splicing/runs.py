@@ -39,12 +39,12 @@ class Runs:
 
     def copy(self, files: Sequence[FileIO], out: FileIO) -> None:
         """Write all of them at the place of `out`."""
-        for file, offset, size_bytes in zip(*(one.tolist() for one in self.rows), strict=True):
+        for file, offset, size_bytes in zip(*(one.tolist() for one in self.columns), strict=True):
             copy_run(files[file], out, offset, size_bytes)
 
     @property
-    def rows(self) -> tuple[Ints, Ints, Ints]:
-        """The three columns: file, offset, size."""
+    def columns(self) -> tuple[Ints, Ints, Ints]:
+        """All three: file, offset, size."""
         return self.file, self.offset, self.size_bytes
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..media.copying import copy_file
 from . import tables
@@ -30,6 +31,9 @@ from .tables import Ints
 __all__ = ["InPlace", "NewSamples", "carry", "edit_in_place", "rewrite", "track_of"]
 
 _LEFT_OUT = frozenset({b"moov", b"mdat", b"free", b"skip", b"wide"})
+_AT_ONCE = 1 << 17
+"""How many chunks are laid out at once, so that what is worked out of each does not grow with the film."""
+_NEVER = np.iinfo(np.int64).max
 _NARROW_BYTES = 0xFFFF0000
 """A film that is no longer than this has chunk offsets of 32 bits."""
 
@@ -51,8 +55,8 @@ def rewrite(source: Path, made: Path, new: Sequence[NewSamples], *, kind: bytes 
     head = [top for top in tops if top.kind not in _LEFT_OUT]
     body_bytes = int(sizes.sum())
     wide = source.stat().st_size + body_bytes > _NARROW_BYTES
-    index = _place(tracks, chunks, sizes, moov, 0, wide=wide)
-    start = sum(top.size_bytes for top in head) + (len(index) if before else 0) + 16
+    index_bytes = len(_place(tracks, chunks, sizes, moov, 0, wide=wide))
+    start = sum(top.size_bytes for top in head) + (index_bytes if before else 0) + 16
     index = _place(tracks, chunks, sizes, moov, start, wide=wide)
     with contextlib.ExitStack() as stack, made.open("wb", buffering=0) as out:
         files = [stack.enter_context(path.open("rb", buffering=0)) for path in (source, *(one.file for one in new))]
@@ -91,8 +95,8 @@ def _moov_first(tops: list[TopBox]) -> bool:
 class _Chunks:
     """All chunks of a film in the order of the source's bytes."""
 
-    track: Ints
-    chunk: Ints
+    track: NDArray[np.int16]
+    chunk: NDArray[np.int32]
     offset: Ints
     size_bytes: Ints
     """A chunk of sound ends where the next chunk begins: its samples' sizes are not always told in bytes."""
@@ -104,35 +108,52 @@ def _chunks(tops: list[TopBox], tracks: list[Box]) -> _Chunks:
     held = tuple(tables.chunks(track) for track in tracks)
     counts = [len(one.offsets) for one in held]
     offset = np.concatenate([one.offsets for one in held])
-    track = np.repeat(np.arange(len(held)), counts)
-    chunk = np.concatenate([np.arange(count) for count in counts])
-    order = np.lexsort((chunk, track, offset))
-    offset = offset[order]
-    borders = np.unique(np.concatenate([offset, [top.offset + top.size_bytes for top in tops]]))
-    after = np.append(borders, 0)[np.searchsorted(borders, offset, side="right")]
-    return _Chunks(track[order], chunk[order], offset, np.maximum(after - offset, 0), held)
+    track = np.repeat(np.arange(len(held), dtype=np.int16), counts)
+    chunk = np.concatenate([np.arange(count, dtype=np.int32) for count in counts])
+    order = np.argsort(offset, kind="stable")
+    offset, track, chunk = offset[order], track[order], chunk[order]
+    del order
+    after = np.append(offset[1:], _NEVER)
+    after[after == offset] = _NEVER
+    after = np.minimum.accumulate(after[::-1])[::-1]
+    ends = np.array([*sorted(top.offset + top.size_bytes for top in tops), _NEVER], np.int64)
+    after = np.minimum(after, ends[np.searchsorted(ends, offset, side="right")])
+    return _Chunks(track, chunk, offset, np.where(after == _NEVER, 0, after - offset), held)
 
 
 def _bytes_of(chunks: _Chunks, own: int, old: tables.Samples, new: Sequence[NewSamples]) -> tuple[Ints, Runs]:
     """Give how long each chunk becomes, and where its bytes lie; those of the track `own` go sample by sample."""
-    mine = chunks.track == own
-    first, samples = chunks.held[own].first, chunks.held[own].samples
-    parts = np.ones(len(chunks.track), np.int64)
-    parts[mine] = samples[chunks.chunk[mine]]
+    where = Runs(np.zeros(old.count, np.int64), old.offsets.copy(), old.sizes.copy())
+    for number, one in enumerate(new, 1):
+        span = slice(one.first, one.end)
+        where.file[span], where.offset[span], where.size_bytes[span] = number, one.offsets, one.sizes
+    lengths, found = chunks.size_bytes.copy(), []
+    for start in range(0, len(lengths), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        lengths[some], runs = _some_bytes(chunks, some, own, where)
+        found.append(runs.joined())
+    columns = zip(*(runs.columns for runs in found), strict=True)
+    return lengths, Runs(*(np.concatenate(column) for column in columns)).joined()
+
+
+def _some_bytes(chunks: _Chunks, some: slice, own: int, where: Runs) -> tuple[Ints, Runs]:
+    """Do it for some of the chunks; `where` tells of each sample of the track `own` in which file it lies."""
+    mine = chunks.track[some] == own
+    held = chunks.held[own]
+    counts, first = held.samples[chunks.chunk[some][mine]], held.first[chunks.chunk[some][mine]]
+    parts = np.ones(len(mine), np.int64)
+    parts[mine] = counts
     starts = np.cumsum(parts) - parts
     total = int(parts.sum())
     runs = Runs(np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.int64))
-    runs.offset[starts[~mine]] = chunks.offset[~mine]
-    runs.size_bytes[starts[~mine]] = chunks.size_bytes[~mine]
-    order = np.argsort(chunks.chunk[mine])
-    # For each sample, its place among the runs.
-    at = np.arange(old.count) + np.repeat(starts[mine][order] - first, samples)
-    runs.offset[at], runs.size_bytes[at] = old.offsets, old.sizes
-    for number, one in enumerate(new, 1):
-        span = at[one.first : one.end]
-        runs.file[span], runs.offset[span], runs.size_bytes[span] = number, one.offsets, one.sizes
+    runs.offset[starts[~mine]] = chunks.offset[some][~mine]
+    runs.size_bytes[starts[~mine]] = chunks.size_bytes[some][~mine]
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    at, samples = np.repeat(starts[mine], counts) + within, np.repeat(first, counts) + within
+    for column, given in zip(runs.columns, where.columns, strict=True):
+        column[at] = given[samples]
     ends = np.append(0, np.cumsum(runs.size_bytes))
-    return ends[starts + parts] - ends[starts], runs.joined()
+    return ends[starts + parts] - ends[starts], runs
 
 
 def _place(tracks: list[Box], chunks: _Chunks, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:

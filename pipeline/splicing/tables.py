@@ -22,14 +22,14 @@ class Chunks:
     """Where the chunks of a track lie, and how many samples each holds."""
 
     offsets: Ints
-    samples: Ints
-    entries: Ints
+    samples: NDArray[np.int32]
+    entries: NDArray[np.int32]
     """By which sample description each is read, counted from 1."""
 
     @property
     def first(self) -> Ints:
         """The first sample of each chunk."""
-        return np.concatenate([[0], np.cumsum(self.samples)[:-1]]).astype(np.int64)
+        return np.cumsum(self.samples, dtype=np.int64) - self.samples
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def chunks(track: Box) -> Chunks:
     if len(offsets) and (not len(rows) or rows[0, 0] != 1):
         raise Unsuited("a track's chunk table is broken")
     runs = np.maximum(np.diff(np.append(rows[:, 0], len(offsets) + 1)), 0)
-    samples, entries = (np.repeat(rows[:, column], runs)[: len(offsets)] for column in (1, 2))
+    samples, entries = (np.repeat(rows[:, column].astype(np.int32), runs)[: len(offsets)] for column in (1, 2))
     return Chunks(offsets, samples, entries)
 
 
