@@ -14,18 +14,16 @@ import contextlib
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 from ..errors import PresetError, StorageFailed
 from ..file import File
+from ..media.copying import share_blocks
 from .atomic import storage_errors, sync_file, sync_folder, write_text
 from .keys import digest
 from .store import Store
 
-_FICLONE = 0x40049409
-"""Linux: share the blocks of another file (ioctl_ficlone(2))."""
 _REMEMBERED = 4
 """How many deliveries to one place are remembered."""
 
@@ -119,25 +117,12 @@ def _fill(store: Store, file: File, part: Path) -> None:
     for last in (False, True):
         try:
             kept = store.path(file)
-            if not (_clone(kept, part) or _link(store, kept, part)):
+            if not (share_blocks(kept, part) or _link(store, kept, part)):
                 shutil.copyfile(kept, part)
             return
         except FileNotFoundError:
             if last:
                 raise
-
-
-def _clone(kept: Path, part: Path) -> bool:
-    if sys.platform != "linux":
-        return False
-    import fcntl
-
-    with kept.open("rb") as source, part.open("wb") as target:
-        try:
-            fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
-        except OSError:
-            return False
-    return True
 
 
 def _link(store: Store, kept: Path, part: Path) -> bool:

@@ -41,6 +41,60 @@ def test_a_delivered_film_is_whole_writable_and_still_known_to_the_store(store, 
     assert [p.name for p in place.parent.iterdir()] == ["film.mp4"]
 
 
+@pytest.fixture
+def big(store):
+    """A film of 8 MB, as a step leaves it in the room of its call."""
+    path = store.room_folder() / "film.mp4"
+    path.write_bytes(os.urandom(8 << 20))
+    return path
+
+
+def moved_bytes():
+    """How much this process has read and written so far, whatever the disk made of it: (read, written)."""
+    told = Path("/proc/self/io")
+    if not told.exists():
+        pytest.skip("the system does not tell what a process reads and writes")
+    rows = dict(line.split(": ") for line in told.read_text().splitlines())
+    return int(rows["rchar"]), int(rows["wchar"])
+
+
+def test_a_film_on_its_way_to_the_user_is_read_once_and_never_written_again(store, big, tmp_path):
+    """From the room of its call into the store and to `--out`: hashed once, else only its name moves."""
+    place, before = tmp_path / "out" / "film.mp4", moved_bytes()
+
+    film = store.keep(big)
+    deliver(store, film, place, "job")
+
+    read, written = (now - then for now, then in zip(moved_bytes(), before, strict=True))
+    assert 8 << 20 <= read < 9 << 20
+    assert written < 1 << 20
+    assert place.stat().st_nlink == 1 and store.path(film) == place
+
+
+def test_without_shared_blocks_it_is_the_same_file_all_the_way(store, big, tmp_path, monkeypatch):
+    """A second name, and the store lets go of the first: the inode that the step wrote is the user's film."""
+    monkeypatch.setattr("react1.pipeline.store.deliver.share_blocks", lambda *_: False)
+    place, wrote = tmp_path / "film.mp4", big.stat().st_ino
+
+    deliver(store, store.keep(big), place, "job")
+
+    assert place.stat().st_ino == wrote
+    assert place.stat().st_nlink == 1 and os.access(place, os.W_OK)
+
+
+def test_a_film_goes_to_another_disk_as_a_copy(store, big, tmp_path, monkeypatch):
+    """Where neither blocks nor names can be shared it is written once more, whole."""
+    monkeypatch.setattr("react1.pipeline.store.deliver.share_blocks", lambda *_: False)
+    monkeypatch.setattr("react1.pipeline.store.deliver._link", lambda *_: False)
+    content, place = big.read_bytes(), tmp_path / "film.mp4"
+    film, before = store.keep(big), moved_bytes()
+
+    deliver(store, film, place, "job")
+
+    assert 8 << 20 <= moved_bytes()[1] - before[1] < 9 << 20
+    assert place.read_bytes() == content and store.path(film) == place
+
+
 def test_the_same_film_can_be_delivered_twice(store, film, tmp_path):
     """A second place gets its own copy, and the first keeps its film."""
     places = [tmp_path / "a" / "film.mp4", tmp_path / "b" / "film.mp4"]
