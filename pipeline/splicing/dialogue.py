@@ -19,9 +19,10 @@ from ..errors import BadInput, ToolFailed
 from ..file import File
 from ..kinds import Segment
 from ..media.probe import probe
-from . import pcm, sound
+from . import pcm, sound, sound_streamed, whole_track
 from .borders import LONGEST_S, read_samples, sound_checks
 from .boxes import Unsuited
+from .container import is_boxed
 from .lines import Line, Sound, joined
 from .match import AROUND_S, Heard, Level, leveled
 from .remux import stream_indices
@@ -58,13 +59,9 @@ def with_lines(job: Job, made: Made, planned: Planned) -> Made:
     made = replace(made, notes=(*made.notes, *planned.notes), figures={**made.figures, **planned.figures})
     if not planned.lines:
         return made
-    path, audio = job.room.new("film" + job.suffix), job.media.audio[0]
+    path = job.room.new("film" + job.suffix)
     try:
-        if audio.codec.startswith("pcm_"):
-            count = pcm.replace_samples(made.path, path, job.media, planned.lines)
-        else:
-            count = sound.replace_packets(made.path, path, job.media, planned.lines, job.room.new("line.aac"))
-        told: dict[str, Any] = {"sound_way": "packets", "sound_packets": count}
+        told: dict[str, Any] = {"sound_way": "packets", "sound_packets": _packets(job, made.path, path, planned.lines)}
     except Unsuited as unsuited:
         _whole_track(job, made.path, path, planned.lines)
         told = {"sound_way": "whole-track"}
@@ -74,15 +71,35 @@ def with_lines(job: Job, made: Made, planned: Planned) -> Made:
     return replace(made, path=path, lines=len(planned.lines), figures={**made.figures, **told})
 
 
+def _packets(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> int:
+    """Replace only what the lines touch; give how many packets that are."""
+    if job.media.audio[0].codec.startswith("pcm_"):
+        return pcm.replace_samples(film, made, job.media, lines)
+    if is_boxed(job.media):
+        return sound.replace_packets(film, made, job.media, lines, job.room.new("line.aac"))
+    track = job.room.new("track" + sound_streamed.track_suffix(job.media))
+    count = sound_streamed.replace_packets(film, track, job.media, lines)
+    _muxed(job, film, track, made, copied=True)
+    sound_streamed.require_same(track, made)
+    return count
+
+
 def _whole_track(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> None:
-    """Code the dialogue track anew; data that the muxer refuses beside it is left out, which the checks say."""
-    track, indices = job.room.new("track.nut"), stream_indices(job.media)
-    sound.whole_track(film, track, job.media, lines)
-    data = {other.index for other in job.media.others if other.kind == "data"}
+    """Code the dialogue track anew."""
+    track = job.room.new("track.nut")
+    whole_track.whole_track(film, track, job.media, lines)
+    _muxed(job, film, track, made, copied=False)
+
+
+def _muxed(job: Job, film: Path, track: Path, made: Path, *, copied: bool) -> None:
+    """Put a track beside the other streams; data that the muxer refuses beside it is left out, which the checks say."""
+    indices, data = stream_indices(job.media), {other.index for other in job.media.others if other.kind == "data"}
     for kept in (indices, [index for index in indices if index not in data]):
         with suppress(ToolFailed):
-            job.room.call(sound.track_argv(job.ffmpeg, film, track, made, job.media, kept))
+            job.room.call(whole_track.track_argv(job.ffmpeg, film, track, made, job.media, kept, copied=copied))
             return
+    if copied:
+        raise Unsuited("the muxer does not take the sound packet by packet")
     raise ToolFailed(
         f"the new line cannot be put into the film's {job.media.audio[0].codec} sound: "
         "convert that track to AAC or PCM first, or leave it as it is with `audio_mix: keep`"

@@ -17,7 +17,7 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import dialogue
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing.lines import Line, joined, lay, read_line
-from react1.pipeline.splicing.sound import dialogue_level
+from react1.pipeline.splicing.sound_coder import dialogue_level
 from react1.pipeline.splicing.sound_params import SoundParams
 
 AS_GIVEN = SoundParams(match="off")
@@ -142,7 +142,7 @@ def test_a_track_that_is_coded_anew_keeps_timecode_and_chapters(room):
 def test_a_track_that_no_muxer_takes_ends_in_one_clear_line(room, monkeypatch):
     """Whatever the tool says, the user reads what to do."""
     media = with_chapters(room, ".mp4", "-c:a", "libmp3lame")
-    monkeypatch.setattr(dialogue.sound, "track_argv", lambda *given: [ffmpeg_path(), "-no-such-option"])
+    monkeypatch.setattr(dialogue.whole_track, "track_argv", lambda *given, **told: [ffmpeg_path(), "-no-such-option"])
 
     with pytest.raises(ToolFailed, match="cannot be put into the film's mp3 sound: convert that track"):
         replaced(room, media, 20, 25)
