@@ -9,19 +9,27 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from ..pipeline.kinds import Take
 from ..pipeline.node import Params, Room, Work
+from ..pipeline.splicing.modes import Composite
 
 
 class ConformParams(Params):
-    """Nothing to choose: what is wrong is measured."""
+    """What of a take is used; what is wrong with it is measured."""
+
+    composite: Composite = Field(
+        default="auto",
+        description="auto: what the take changed; face: only the change that is tracked as the face; frame: all of it",
+    )
 
 
 class Conform:
     """Measure lag, count, rate, size and colour against what was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
@@ -32,7 +40,7 @@ class Conform:
 
         if take.status == "original" or take.conformed:
             return take
-        found = conform(room, take)
+        found = conform(room, take, params.composite)
         file = room.keep(found.path)
         return take.model_copy(
             update={

@@ -18,8 +18,12 @@ INPUT_KINDS: Mapping[str, Any] = {
     "integer": int,
     "boolean": bool,
     "choice": str,
+    "options": dict[str, Any] | str,
 }
-"""Name → the type that a value must have; `choice` is checked against its `choices` besides."""
+"""Name → the type that a value must have; `choice` is checked against its `choices` besides.
+
+`options` are a mapping for a parameter that has parts of its own, or its short form, a word; the node checks them.
+"""
 
 VERBATIM = ("media", "path", "file", "text", "choice")
 """Kinds whose value is the text of `--set` as it stands; the others are read as YAML."""

@@ -14,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import HostFailed
+from . import slips
 
 SEARCH_FRAMES = 15
 MOST_MISSING = Fraction(1, 4)
 LEAST_LIKENESS = 0.7
 _MOVING_SHARE = 0.25
+_MOVES = 0.15
+"""Levels of 255 that a small picture moves by in the mean where anything moves."""
+MOST_STILL, MOST_STILL_SHARE = 3, 0.3
 _QUIET_SHARE = 0.6
 """Of the pixels, those that differ least: they lie outside what the take was to change."""
 _LEAST_SPREAD = 12.0
@@ -42,38 +46,76 @@ class Alignment:
     """Whether the take came at another rate over the same time."""
     likeness: float
     """How well the pictures that belong together agree, at most 1."""
+    still: int
+    """Frames that stand still where what was sent moves, of the `moves` in which it does."""
+    moves: int
 
 
 def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, name: str) -> Alignment:
-    """Align a take with what was sent."""
+    """Align a take with what was sent; `accept` tells whether that may be used."""
     expected, given = len(sent), len(taken)
     if not given:
         raise HostFailed(f"the take of {name} has no frames")
     resampled = _resampled(expected, given, sent_rate, taken_rate)
     ratio = taken_rate / sent_rate if resampled else Fraction(1)
     wanted = [round(i * ratio) for i in range(expected)]
-    lag = _lag(sent, taken, wanted)
-    places = np.array(wanted) + lag
-    missing = int(((places < 0) | (places >= given)).sum())
-    if missing == expected or missing > max(3, int(expected * MOST_MISSING)):
+    lag, moving = _lag(sent, taken, wanted), _moving(sent)
+    places, skipped = np.array(wanted) + lag, 0
+    inside = np.flatnonzero((places >= 0) & (places < given))
+    if not resampled and len(inside):
+        places = slips.slipped(sent, taken, moving, places)
+        owned, skipped = slips.owners(places, given, slips.costs_at(sent, taken, moving, places))
+        inside = np.flatnonzero(owned)
+    if not len(inside):
+        raise HostFailed(f"the take of {name} has {given} frames, none of which belongs to the {expected} sent")
+    stands_for = _nearest(inside, expected)
+    take_of = places[stands_for]
+    still, moves = _still(sent[inside], taken[places[inside]])
+    return Alignment(
+        take_of=tuple(take_of.tolist()),
+        stands_for=tuple(stands_for.tolist()),
+        lag_frames=lag,
+        missing=expected - len(inside),
+        surplus=max(0, given - 1 - int(places[inside].max())) + max(0, int(places[inside].min())),
+        doubled=still + skipped,
+        resampled=resampled,
+        likeness=_likeness(sent[stands_for], taken[take_of]),
+        still=still,
+        moves=moves,
+    )
+
+
+def accept(found: Alignment, given: int, name: str) -> None:
+    """Refuse a take that is not what was sent, with more missing than can be repaired, or that stands still.
+
+    Raises:
+        HostFailed: why, in one line.
+    """
+    expected = len(found.take_of)
+    if found.likeness < LEAST_LIKENESS:
         raise HostFailed(
-            f"the take of {name} has {given} frames, {expected} were sent: {missing} have no counterpart, "
+            f"the take of {name} does not show what was sent: likeness {found.likeness:.2f}, at least "
+            f"{LEAST_LIKENESS} is needed"
+        )
+    if found.missing > max(3, int(expected * MOST_MISSING)):
+        raise HostFailed(
+            f"the take of {name} has {given} frames, {expected} were sent: {found.missing} have no counterpart, "
             "which is too many to repair"
         )
-    inside = np.flatnonzero((places >= 0) & (places < given))
-    stands_for = np.clip(np.arange(expected), inside[0], inside[-1])
-    take_of = places[stands_for]
-    likeness = _likeness(sent[stands_for], taken[take_of])
-    if likeness < LEAST_LIKENESS:
+    if found.still > max(MOST_STILL, found.moves * MOST_STILL_SHARE):
         raise HostFailed(
-            f"the take of {name} does not show what was sent: likeness {likeness:.2f}, at least {LEAST_LIKENESS} "
-            "is needed"
+            f"the take of {name} is frozen: it stands still in {found.still} of {found.moves} frames in which what "
+            "was sent moves"
         )
-    surplus = max(0, given - 1 - int(places.max())) + max(0, int(places.min()))
-    doubled = _doubled(sent[inside], taken[places[inside]])
-    return Alignment(
-        tuple(take_of.tolist()), tuple(stands_for.tolist()), lag, missing, surplus, doubled, resampled, likeness
-    )
+
+
+def _nearest(inside: NDArray[np.int64], expected: int) -> NDArray[np.int64]:
+    """For each frame, the nearest one that has its own; the earlier of two."""
+    wanted = np.arange(expected)
+    right = np.clip(np.searchsorted(inside, wanted), 0, len(inside) - 1)
+    left = np.clip(right - 1, 0, None)
+    closer = np.abs(inside[right] - wanted) < np.abs(inside[left] - wanted)
+    return np.where(closer, inside[right], inside[left])
 
 
 def _resampled(expected: int, given: int, sent_rate: Fraction, taken_rate: Fraction) -> bool:
@@ -131,10 +173,10 @@ def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float((a * b).sum()) / power if power > 1e-6 else 0.0
 
 
-def _doubled(sent: Small, taken: Small) -> int:
-    """Count frames of the take that stand still where what was sent moves."""
+def _still(sent: Small, taken: Small) -> tuple[int, int]:
+    """Count the frames of the take that stand still where what was sent moves, and those where it moves."""
     if len(sent) < 2:
-        return 0
+        return 0, 0
     moves = np.abs(np.diff(sent.astype(np.int16), axis=0)).mean((1, 2))
     still = np.abs(np.diff(taken.astype(np.int16), axis=0)).mean((1, 2))
-    return int(((moves > 0.5) & (still < 0.1 * moves)).sum())
+    return int(((moves > _MOVES) & (still < 0.1 * moves)).sum()), int((moves > _MOVES).sum())

@@ -26,8 +26,13 @@ WHOLE_SHARE = 0.6
 """Above this share of touched cells the whole frame is taken."""
 
 
-def difference_mask(sent: list[Plane], taken: list[Plane], *, least: float = LEAST_DIFFERENCE) -> Mask:
-    """Find what changed between two 8-bit pictures of one size; cells of 4x4 pixels, values 0 to 1."""
+def difference_mask(
+    sent: list[Plane], taken: list[Plane], *, least: float = LEAST_DIFFERENCE, whole: bool = True
+) -> Mask:
+    """Find what changed between two 8-bit pictures of one size; cells of 4x4 pixels, values 0 to 1.
+
+    With `whole`, a frame that changed nearly everywhere is taken as it is.
+    """
     cells = _cells(_apart(taken[0], sent[0]))
     for one, other in zip(sent[1:], taken[1:], strict=True):
         colour = _cells(_apart(other, one), max(1, CELL_PX * one.shape[1] // sent[0].shape[1]))
@@ -40,7 +45,7 @@ def difference_mask(sent: list[Plane], taken: list[Plane], *, least: float = LEA
     if not solid.any():
         return np.zeros_like(cells)
     wide = box_blur(solid.astype(np.float32), WIDEN_CELLS + 1) > 1e-4
-    if float(wide.mean()) > WHOLE_SHARE:
+    if whole and float(wide.mean()) > WHOLE_SHARE:
         return np.ones_like(cells)
     return box_blur(box_blur(wide.astype(np.float32), FEATHER_CELLS), 1)
 

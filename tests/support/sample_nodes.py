@@ -49,8 +49,20 @@ class React1Params(Params):
     temperature: float | None = Field(default=None, ge=0, le=1)
 
 
+class ConformParams(Params):
+    composite: str = "auto"
+
+
 class OutParams(Params):
     out: OutPath | None = None
+
+
+class SpliceParams(Params):
+    out: OutPath | None = None
+    exact: str = "prefer"
+    seam: dict[str, str] | str = "dissolve"
+    sound: dict[str, str] = Field(default_factory=dict)
+    checks: dict[str, float] = Field(default_factory=dict)
 
 
 class Fetch(Sample):
@@ -106,7 +118,7 @@ class Conform(Sample):
 
     name = "conform"
 
-    def run(self, room, params: Nothing, take: Take) -> Take: ...
+    def run(self, room, params: ConformParams, take: Take) -> Take: ...
 
 
 class Splice(Sample):
@@ -114,7 +126,7 @@ class Splice(Sample):
 
     name = "splice"
 
-    def run(self, room, params: OutParams, source: Media, takes: list[Take]) -> Media: ...
+    def run(self, room, params: SpliceParams, source: Media, takes: list[Take]) -> Media: ...
 
 
 class Compare(Sample):

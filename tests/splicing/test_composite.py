@@ -1,0 +1,176 @@
+"""What of a take is used: what it changed, the face alone, or the whole frame; in the source's own bit depth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from takes import moving_film, segment, texture, written
+
+from react1.nodes.conform import Conform, ConformParams
+from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.pipeline.errors import HostFailed
+from react1.pipeline.kinds import Take
+from react1.pipeline.splicing.frames import decoded
+from react1.pipeline.splicing.planes import planes
+from react1.pipeline.splicing.track import labelled, tracked
+
+COUNT, SIZE = 20, (240, 136)
+FACE, PERSON, CORNER = (slice(48, 100), slice(50, 100)), (slice(56, 80), slice(180, 204)), (slice(0, 20), slice(0, 20))
+
+
+def sent(room, **changes):
+    media = moving_film(room, frames=COUNT, size=SIZE, speed=1, **changes)
+    return Transcode().run(room, TranscodeParams(), segment(media, 0, COUNT))
+
+
+def taken(room, placed, draw):
+    """Make a take as a host does: 8 bits, coded; `draw(luma, frame number)` changes what was sent."""
+    own = [planes(frame) for frame in decoded(room.path(placed.media.file), placed.media.video.index)]
+    pictures = [[draw(parts[0].astype(int), number), *parts[1:]] for number, parts in enumerate(own)]
+    pictures = [[np.clip(parts[0], 0, 255).astype(np.uint8), *parts[1:]] for parts in pictures]
+    return Take(segment=placed, media=written(room, pictures), provider="local", request={})
+
+
+def conformed(room, take, composite):
+    made = Conform().run(room, ConformParams(composite=composite), take)
+    own, came = (pictures(room, media) for media in (take.segment.source, made.media))
+    return made, np.stack([parts[0] for parts in own]).astype(int), np.stack([parts[0] for parts in came]).astype(int)
+
+
+def pictures(room, media):
+    return [planes(frame) for frame in decoded(room.path(media.file), media.video.index)]
+
+
+def two_people(luma, number):
+    """Lighten a face all the time, and somebody else's in the second half of it; drift the rest by one level."""
+    luma = luma + 1
+    luma[FACE] += 40
+    if number >= COUNT // 2:
+        luma[PERSON] += 60
+    return luma
+
+
+def test_auto_takes_every_change(room):
+    """Both people."""
+    made, own, came = conformed(room, taken(room, sent(room), two_people), "auto")
+
+    assert np.abs(came[-1][FACE] - own[-1][FACE]).mean() > 30
+    assert np.abs(came[-1][PERSON] - own[-1][PERSON]).mean() > 30
+    assert made.figures["conform"]["composite"] == "auto" and made.figures["conform"]["other_places"] is None
+
+
+def test_face_takes_the_biggest_change_alone_and_tells_of_the_other(room):
+    """The second person's pixels are the source's in every frame, the first one's are the take's."""
+    made, own, came = conformed(room, taken(room, sent(room), two_people), "face")
+
+    changed = np.abs(came - own)
+    assert (changed[:, FACE[0], FACE[1]].mean((1, 2)) > 30).all()
+    assert not changed[:, :, 150:].any() and not changed[:, CORNER[0], CORNER[1]].any()
+    assert made.figures["conform"]["other_places"] == 1
+    assert any("changed 1 other place too: left as in the source" in said for said in made.said)
+
+
+def test_face_does_not_flicker(room):
+    """A face that is left alone for three frames fades there and back, never between one frame and the next."""
+
+    def blinking(luma, number):
+        luma[FACE] += 0 if 8 <= number < 11 else 40
+        luma[PERSON] += 20
+        return luma
+
+    _, own, came = conformed(room, taken(room, sent(room), blinking), "face")
+
+    middle = (came - own)[:, 60:90, 60:90].mean((1, 2))
+    assert np.abs(np.delete(middle, [8, 9, 10]) - 40).max() < 6
+    assert not (came - own)[:, :, 160:].any()
+
+
+def test_face_follows_a_face_that_moves(room):
+    """It walks through the picture by 4 pixels a frame; a change that stands still elsewhere is not taken."""
+
+    def walking(luma, number):
+        luma[40:80, 10 + 4 * number : 50 + 4 * number] += 40
+        luma[100:124, 200:224] += 40
+        return luma
+
+    _, own, came = conformed(room, taken(room, sent(room), walking), "face")
+
+    for number in range(COUNT):
+        change = came[number] - own[number]
+        assert change[48:72, 18 + 4 * number : 42 + 4 * number].mean() > 30, number
+        assert not change[96:, 196:].any(), number
+
+
+def test_frame_takes_everything(room):
+    """Every pixel is the take's, be the change too small to be seen; nothing of a whole frame is complained of."""
+    take = taken(room, sent(room), lambda luma, number: luma + np.where(np.arange(SIZE[0]) % 40 < 8, 2, 0))
+
+    made, _, came = conformed(room, take, "frame")
+
+    given = np.stack([parts[0] for parts in pictures(room, take.media)]).astype(int)
+    assert np.abs(came - given).max() <= 1
+    assert made.figures["conform"]["touched_share"] == 1.0
+    assert not any("differs everywhere" in said for said in made.said)
+    _, own, auto = conformed(room, take, "auto")
+    assert np.array_equal(auto, own)
+
+
+def test_frame_corrects_levels_all_the_same(room):
+    """A take that is darker as a whole is brought back."""
+
+    def darker(luma, number):
+        luma[FACE] += 40
+        return (luma * 0.9 + 4).round().astype(int)
+
+    _, own, came = conformed(room, taken(room, sent(room), darker), "frame")
+
+    assert np.abs(came[:, :, 150:] - own[:, :, 150:]).mean() < 1.5
+    assert abs((came - own)[:, FACE[0], FACE[1]].mean() - 40) < 4
+
+
+@pytest.mark.parametrize("composite", ["auto", "face"])
+def test_ten_bits_keep_the_levels_that_eight_cannot_hold(room, composite):
+    """What is not touched is the source's to the bit, and inside the change its fine levels are there."""
+    placed = sent(room, pix_fmt="yuv420p10le")
+
+    made, own, came = conformed(room, taken(room, placed, two_people), composite)
+
+    assert made.media.video.pix_fmt == "yuv420p10le"
+    assert np.array_equal(own[:, CORNER[0], CORNER[1]], came[:, CORNER[0], CORNER[1]])
+    assert abs((came - own)[:, 60:90, 60:90].mean() - 160) < 12
+    assert len(np.unique(came[:, 60:90, 60:90] % 4)) == 4
+
+
+def test_frame_of_ten_bits_is_ten_bits(room):
+    """The take's 8 bits, at the source's depth."""
+    made, own, came = conformed(room, taken(room, sent(room, pix_fmt="yuv420p10le"), two_people), "frame")
+
+    assert made.media.video.pix_fmt == "yuv420p10le" and came.max() > 255
+    assert abs((came - own)[:, 60:90, 60:90].mean() - 160) < 12
+
+
+def test_regions_are_numbered_by_what_touches():
+    """Corners count; nothing is region 0."""
+    cells = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]], bool)
+
+    found = labelled(cells)
+
+    assert len(np.unique(found[cells])) == 3 and found[0, 0] == found[1, 1] and not found[~cells].any()
+    assert (labelled(np.ones((3, 3), bool)) == 1).all() and not labelled(np.zeros((3, 3), bool)).any()
+
+
+def test_no_change_is_no_face():
+    """Nothing to follow, and no other place."""
+    small = np.stack([np.stack([part[:54, :96] for part in [texture((192, 108), 0)[0]] * 3])] * 5)
+
+    found = tracked(small, small)
+
+    assert not found.where.any() and found.others == 0
+
+
+def test_a_black_take_is_refused_even_as_a_whole_frame(room):
+    """Its file is whole, but shows nothing of what was sent."""
+    take = taken(room, sent(room), lambda luma, number: luma * 0 + 16)
+
+    with pytest.raises(HostFailed, match="does not show what was sent"):
+        conformed(room, take, "frame")
