@@ -22,8 +22,8 @@ from .likeness import INTERLACING, likeness
 from .seam import CUT, Seam
 from .seams import inserts
 from .sound_params import MATCHED, SoundParams
+from .strict import strict_fault
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
-
 
 NOT_EXACT = "the film cannot be spliced packet by packet, and `exact: require` wants no other way"
 OTHERWISE = "with `exact: prefer` its whole picture stream is coded anew"
@@ -78,7 +78,7 @@ def splice(
         checked = verify.compare(
             before, verify.read(made.path, media.video.index), new_sound=bool(made.lines), untouched=made.untouched
         )
-        fault = checked.fault or made.fault or _strict_fault(job, made.path)
+        fault = checked.fault or made.fault or _strict(job, made)
         if not fault and made.untouched is None:
             made, fault = _with_likeness(job, made)
         if not fault:
@@ -119,12 +119,5 @@ def _with_likeness(job: Job, made: Made) -> tuple[Made, str]:
     return replace(made, figures=figures, notes=(*made.notes, *notes)), found.fault
 
 
-def _strict_fault(job: Job, made: Path) -> str:
-    assert job.media.video is not None
-    index, span = job.media.video.index, job.span()
-    found = verify.strict_errors(job.room.call, job.ffmpeg, made, index, span)
-    if not found:
-        return ""
-    known = set(verify.strict_errors(job.room.call, job.ffmpeg, job.source, index, span))
-    fresh = [line for line in found if line not in known]
-    return f"a strict decode says: {fresh[0]}" if fresh else ""
+def _strict(job: Job, made: Made) -> str:
+    return strict_fault(job.room, job.ffmpeg, job.media, job.source, made.path, made.strict)

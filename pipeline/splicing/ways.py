@@ -30,10 +30,10 @@ from .likeness import Likeness, around
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
+from .strict import WHOLE, stretches
 from .surgery import carry, rewrite
 from .survey import indexed, picture_place, touched_frames
 
-_WHOLE_DECODE_S = 180
 NOT_BOXED = "only MP4 and MOV can be edited in place"
 
 
@@ -61,16 +61,6 @@ class Job:
         """What the film's files are called at their end."""
         return suffix_of(self.media)
 
-    def span(self) -> list[str]:
-        """Spell the part of the film that is decoded strictly: all of it, unless it is long."""
-        if self.media.duration_s <= _WHOLE_DECODE_S:
-            return []
-        times = self.video.timestamps.array
-        first, last = min(i.start for i in self.inserts), max(i.end for i in self.inserts)
-        start = float(times[max(first - 300, 0)] * self.video.time_base - self.media.start_s)
-        end = float(times[min(last + 300, len(times) - 1)] * self.video.time_base - self.media.start_s)
-        return ["-ss", f"{max(start, 0):.6f}", "-to", f"{end:.6f}"]
-
 
 @dataclass(frozen=True)
 class Made:
@@ -85,6 +75,8 @@ class Made:
     lines: int = 0
     """How many lines of dialogue are new."""
     figures: dict[str, Any] = field(default_factory=dict)
+    strict: tuple[range, ...] = WHOLE
+    """The shown frames that are to be decoded strictly."""
 
 
 def _grid(job: Job) -> Grid:
@@ -139,7 +131,8 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
     lost = sorted({name for one in found for name in one.lost})
     fault = next((one.fault for one in found if one.fault), "")
     notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
-    return Made(made, "exact", encoded, notes=notes, untouched=untouched, fault=fault, figures=figures)
+    strict = stretches(grid, windows)
+    return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, strict=strict)
 
 
 def _around(job: Job, made: Path, windows: Sequence[range]) -> list[Likeness]:

@@ -8,7 +8,7 @@ as well, and it moves behind them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,10 +53,11 @@ def windows(grid: Grid, inserts: Sequence[Insert], resumable: Sequence[Resumptio
     clean = clean_starts(grid.samples.pts)
     resume = _clean_only(resumable, clean)
     ends = np.array([one.sample + one.leading for one in resume], np.int64)
+    links = {int(end): one.sample for end, one in zip(ends, resume, strict=True) if one.patched}
     found: list[Window] = []
     for insert in sorted(inserts, key=lambda one: one.start):
         start, end = insert.start + grid.hidden, insert.end + grid.hidden
-        first = int(clean[np.searchsorted(clean, start, side="right") - 1])
+        first = _clear_of_links(int(clean[np.searchsorted(clean, start, side="right") - 1]), links)
         if found and first < found[-1].stored_end:
             before = found.pop()
             first, own = before.first, (*before.inserts, insert)
@@ -70,6 +71,17 @@ def windows(grid: Grid, inserts: Sequence[Insert], resumable: Sequence[Resumptio
         point = resume[later]
         found.append(Window(first, int(ends[later]), own, point.sample if point.patched else None))
     return found
+
+
+def _clear_of_links(first: int, links: Mapping[int, int]) -> int:
+    """Begin before a broken link that is shown right before a window, not after it.
+
+    A player that seeks to it would still hold stand-ins for what it leans on, and they may go by the first new
+    picture's number; `links` gives the sample of each by its place in showing order.
+    """
+    while first - 1 in links:
+        first = links[first - 1]
+    return first
 
 
 def _clean_only(resumable: Sequence[Resumption], clean: Ints) -> list[Resumption]:
