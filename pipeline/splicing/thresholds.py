@@ -48,10 +48,10 @@ def judge(found: Sequence[tuple[str, Mapping[str, Any]]], allowed: Thresholds) -
         CheckFailed: with every segment that fails; the message tells the worst of it.
     """
     failed = [
-        (abs(value) / (limit or 1), name, f"{key} is {value}, at most {limit} is allowed", key)
+        (_size(key, value) / (limit or 1), name, f"{key} is {value}, at most {limit} is allowed", key)
         for name, figures in found
         for key, limit in allowed
-        if limit is not None and (value := figures.get(key)) is not None and abs(value) > limit
+        if limit is not None and (value := figures.get(key)) is not None and _size(key, value) > limit
     ]
     if not failed:
         return
@@ -63,3 +63,8 @@ def judge(found: Sequence[tuple[str, Mapping[str, Any]]], allowed: Thresholds) -
         "or leave such takes out with `on_failure: keep-original`",
         findings={one: f"the finished film failed a check with this take: {told}" for _, one, told, _ in failed[::-1]},
     )
+
+
+def _size(key: str, value: float) -> float:
+    """Give what is held to a threshold: a line that is too soft is as wrong as one that is too loud."""
+    return abs(value) if key == "loudness_step_lu" else value

@@ -112,8 +112,13 @@ def test_only_the_take_that_fails_is_named(room):
 
 
 def test_sound_is_judged_by_its_own_figures():
-    """A loud and a soft line alike; what has no figure passes; the worst one is told, and how many more there are."""
-    rows = [("a", {"click_db": 3.0}), ("b", {"loudness_step_lu": -9.0}), ("c", {"click_db": 40.0}), ("d", {})]
+    """A loud and a soft line alike; a smooth joint passes; the worst is told, and how many more there are."""
+    rows = [
+        ("a", {"click_db": 3.0}),
+        ("b", {"loudness_step_lu": -9.0}),
+        ("c", {"click_db": 40.0}),
+        ("d", {"click_db": -40.0}),
+    ]
 
     with pytest.raises(CheckFailed, match=r"c: click_db is 40\.0, at most 12\.0 is allowed \(1 more") as failed:
         judge(rows, Thresholds())
