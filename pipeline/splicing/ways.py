@@ -26,7 +26,7 @@ from .fields import fields
 from .frames import Insert
 from .grid import Grid, read_grid
 from .index import Index
-from .likeness import Likeness, around
+from .likeness import INTERLACING, Likeness, around
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
@@ -130,6 +130,8 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
     }
     lost = sorted({name for one in found for name in one.lost})
     fault = next((one.fault for one in found if one.fault), "")
+    if job.video.interlaced:
+        figures["field_order_equal"] = not fault and INTERLACING not in lost
     notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
     strict = stretches(grid, windows)
     return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, strict=strict)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..boxes import Unsuited
 from ..encoders import pixel_formats
+from ..fields import fields
 from . import h264
 from .family import Coder, Resume, Stored, same
 from .h264 import Config
 from .nal import behind_codes, joined
-from .x264 import parameter_sets, stranger, twin
+from .x264 import PLAIN, Woven, parameter_sets, stranger, twin
 
 
 class Avc:
@@ -21,11 +22,12 @@ class Avc:
     def coder(self, stored: Stored) -> Coder:
         """Take the source's twin, else an x264 whose parameter sets stand beside the film's own."""
         video = stored.video
-        if video.interlaced or video.pix_fmt not in pixel_formats("libx264"):
-            raise Unsuited("interlaced pictures or this pixel format cannot be matched by the encoder")
+        if video.pix_fmt not in pixel_formats("libx264"):
+            raise Unsuited(f"libx264 does not write {video.pix_fmt}")
         config = h264.in_band_config(stored.config) if stored.annexb else h264.read_config(stored.config)
-        match = twin(video, config, h264.x264_options(stored.first), stored.reorder)
-        choice = match or stranger(video, config, stored.reorder)
+        woven = _woven(stored, config)
+        match = twin(video, config, h264.x264_options(stored.first), stored.reorder, woven)
+        choice = match or stranger(video, config, stored.reorder, woven)
         sps, pps = parameter_sets(video, choice)
         both = config.with_sets(sps, pps)
         if match is None and h264.used_ids(Config(b"", sps, pps)) & h264.used_ids(config):
@@ -37,6 +39,15 @@ class Avc:
             same,
             twin=match is not None,
         )
+
+
+def _woven(stored: Stored, config: Config) -> Woven:
+    """Have interlaced pictures coded as such, in the order of their fields."""
+    if not stored.video.interlaced:
+        return PLAIN
+    if not h264.read_sequence(config.sps[0]).fields:
+        raise Unsuited("the pictures are interlaced, but coded as if they were not")
+    return {"bff": "1"} if fields(stored.frame) == "bottom first" else {"tff": "1"}
 
 
 def _with_lengths(packet: bytes, key: bool) -> bytes:

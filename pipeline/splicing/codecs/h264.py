@@ -119,6 +119,8 @@ class Sequence:
     tick: Fraction | None
     """Seconds per tick of the pictures' clock; None where it has none."""
     fixed_rate: bool
+    fields: bool
+    """Whether pictures may be coded as two fields."""
 
 
 def read_sequence(sps: bytes) -> Sequence:
@@ -141,13 +143,14 @@ def read_sequence(sps: bytes) -> Sequence:
         raise Unsuited("the pictures' order is told in a way that no encoder here writes")
     order_bits = bits.ue() + 4 if kind == 0 else 0
     bits.ue(), bits.u(), bits.ue(), bits.ue()
-    if not bits.u():
+    fields = not bits.u()
+    if fields:
         bits.u()
     bits.u()
     if bits.u():
         [bits.ue() for _ in range(4)]
     reordered, aspect, tick, fixed = _usability(bits) if bits.u() else (None, False, None, False)
-    return Sequence(profile, level, order_bits, reordered, aspect, tick, fixed)
+    return Sequence(profile, level, order_bits, reordered, aspect, tick, fixed, fields)
 
 
 def _usability(bits: Bits) -> tuple[int | None, bool, Fraction | None, bool]:

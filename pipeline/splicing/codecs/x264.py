@@ -11,7 +11,7 @@ Source  x264's encoder/set.c for what it makes of its options: the quantiser of 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ...kinds import VideoStream
@@ -22,6 +22,9 @@ from .coding import opened
 from .h264 import Config, Picture, Sequence
 from .nal import behind_codes
 
+Woven = Mapping[str, str]
+"""How two fields make a frame, as options."""
+PLAIN: Woven = {}
 _CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
 _MANY_BFRAMES = (3, 2, 1, 4, 5, 8, 16)
 _PLAIN_QUANTISER, _FINE = 26, "12"
@@ -32,7 +35,9 @@ _FINER, _FINER_TREE = 1.6, 1.35
 macroblock tree began 5.4 steps coarser, since the tree refines from there."""
 
 
-def twin(video: VideoStream, config: Config, noted: dict[str, str], reorder: int) -> Choice | None:
+def twin(
+    video: VideoStream, config: Config, noted: dict[str, str], reorder: int, woven: Woven = PLAIN
+) -> Choice | None:
     """Search an x264 that writes the source's own parameter sets; None where there is none."""
     if len(config.sps) != 1 or len(config.pps) != 1:
         return None
@@ -42,7 +47,8 @@ def twin(video: VideoStream, config: Config, noted: dict[str, str], reorder: int
         return None
     if sequence.reordered and not reorder:
         return None
-    for choice in _candidates(video, sequence, picture, noted):
+    for plain in _candidates(video, sequence, picture, noted):
+        choice = _with_params(plain, woven)
         sps, _ = parameter_sets(video, choice)
         if sps != config.sps:
             continue
@@ -96,7 +102,7 @@ def _orders(sequence: Sequence, noted: dict[str, str]) -> Iterator[dict[str, str
                 yield {"bframes": str(bframes), "b-pyramid": pyramid}
 
 
-def stranger(video: VideoStream, config: Config, reorder: int) -> Choice:
+def stranger(video: VideoStream, config: Config, reorder: int, woven: Woven = PLAIN) -> Choice:
     """Choose an x264 whose parameter sets go by a number that the film does not use."""
     free = [number for number in range(1, 32) if number not in h264.used_ids(config)]
     if not free:
@@ -107,6 +113,7 @@ def stranger(video: VideoStream, config: Config, reorder: int) -> Choice:
         "open-gop": "0",
         "bframes": "3" if reorder else "0",
         "b-pyramid": "normal" if reorder > 1 else "none",
+        **woven,
     }
     return _choice(video, _FINE, params)
 
@@ -115,14 +122,14 @@ def _choice(video: VideoStream, crf: str, params: dict[str, str]) -> Choice:
     return Choice("libx264", video.pix_fmt, {"preset": "fast", "crf": crf, "x264-params": _spelt(params)})
 
 
-def _with_params(choice: Choice, params: dict[str, str]) -> Choice:
+def _with_params(choice: Choice, params: Mapping[str, str]) -> Choice:
     if not params:
         return choice
     spelt = choice.options["x264-params"] + ":" + _spelt(params)
     return replace(choice, options={**choice.options, "x264-params": spelt})
 
 
-def _spelt(params: dict[str, str]) -> str:
+def _spelt(params: Mapping[str, str]) -> str:
     return ":".join(f"{key}={value}" for key, value in params.items())
 
 
