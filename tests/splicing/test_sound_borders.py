@@ -70,6 +70,17 @@ def test_where_two_lines_meet_their_border_is_looked_at_once(room):
     assert max(row["click_db"] for row in soft) < LEAST_CLICK_DB < min(row["click_db"] for row in hard)
 
 
+def test_a_line_that_goes_over_into_noise_does_not_click(room):
+    """Held against both lines, since the second one is rough from its first sample on."""
+    media = speaking_film(room, 100, bursts(4.0))
+    noise = np.random.default_rng(1).uniform(-0.3, 0.3, (1, 48000)).astype(np.float32)
+    lines = [room.keep(wave_of(room, wave)) for wave in (bursts(2.0), noise)]
+
+    made = spliced(room, media, (40, 50, lines[0], {}), (50, 60, lines[1], {}))
+
+    assert max(row["click_db"] for row in made.figures["sound_lines"]) < LEAST_CLICK_DB
+
+
 def test_the_worst_step_of_several_lines_counts(room):
     """One line fits, another is 6 dB quieter than what is said around it."""
     own = bursts(4.0)
