@@ -64,7 +64,8 @@ def _room(own: Sound, line: Sound, ceiling: float) -> NDArray[np.float64]:
             left = (ceiling - np.sign(over) * under) / np.maximum(size, _SILENT)
             left[size < _SILENT] = np.inf
             room[low:high] = np.minimum(room[low:high], left.min(axis=0))
-    return np.maximum(room, 0)
+    made: NDArray[np.float64] = np.maximum(room, 0)
+    return made
 
 
 def _dips(room: NDArray[np.float64]) -> Sound:
@@ -77,7 +78,8 @@ def _dips(room: NDArray[np.float64]) -> Sound:
     # `least[k]` is now that of the padded samples k to k + 511; each mean is of those that hold the sample itself.
     total = np.cumsum(np.concatenate([[0.0], least]))
     mean = (total[half * 2 :] - total[: -half * 2]) / (half * 2)
-    return np.clip(mean[1 : 1 + len(room)], 0, 1).astype(np.float32)
+    made: Sound = np.clip(mean[1 : 1 + len(room)], 0, 1).astype(np.float32)
+    return made
 
 
 def _blocks(samples: Sound) -> Iterator[tuple[int, int]]:

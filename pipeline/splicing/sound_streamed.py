@@ -147,6 +147,7 @@ def _decoded(film: Path, audio: AudioStream, stretch: _Stretch, held: dict[int, 
     step, low = FRAMES[audio.codec], stretch.low
     made = np.zeros((audio.channels, (stretch.high - low) * step), np.float32)
     decoder = CodecContext.create(audio.codec, "r")
+    assert isinstance(decoder, av.AudioCodecContext)
     with av.open(f"file:{film}") as container:
         decoder.extradata = container.streams[audio.index].codec_context.extradata
     resampler = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz)
