@@ -15,7 +15,7 @@ from seen import Seen, look, psnr, strict_decode
 from takes import OTHER
 
 PYRAMID = 4
-"""How many pictures before an edit its reordering may draw in: the films of the tests have no more B frames in a row."""
+"""How many pictures before an edit its reordering may draw in: no film here has more B frames in a row."""
 PLATE_DB = 40.0
 """What a frame outside the edits that was coded anew must keep of the source, over all planes."""
 TAKE_DB = 38.0

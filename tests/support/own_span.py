@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ from seen import planes
 from react1.pipeline.kinds import Segment, Take
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import reencode
+from react1.pipeline.splicing.codecs import coding
+from react1.pipeline.splicing.encoders import Choice
 
 _COLOUR = ("color_range", "color_primaries", "color_trc", "colorspace")
+_ENCODE = reencode.encode
 _FFV1: tuple[str, dict[str, str]] = ("ffv1", {})
 
 
@@ -51,30 +54,33 @@ def own_take(room: Any, placed: Segment) -> Take:
     return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
 
 
-def note_choices(monkeypatch: Any) -> list[Any]:
-    """Note each encoder choice that a splice makes from now on."""
-    noted: list[Any] = []
-    real = reencode.encode
+def note_choices(monkeypatch: Any) -> list[Choice]:
+    """Note each encoder choice by which a splice codes pictures from now on."""
+    noted: list[Choice] = []
 
-    def noting(frames: Any, made: Path, video: Any, choice: Any, *rest: Any) -> int:
-        noted.append(choice)
-        return real(frames, made, video, choice, *rest)
+    def noting(real: Any) -> Any:
+        def noted_first(*given: Any, **named: Any) -> Any:
+            noted.extend(one for one in given if isinstance(one, Choice))
+            return real(*given, **named)
 
-    for name, module in list(sys.modules.items()):
-        if name.startswith("react1.pipeline.splicing") and getattr(module, "encode", None) is real:
-            monkeypatch.setattr(module, "encode", noting)
+        return noted_first
+
+    for name, real in (("encode", reencode.encode), ("code", coding.code)):
+        for place, module in list(sys.modules.items()):
+            if place.startswith("react1.pipeline.splicing") and getattr(module, name, None) is real:
+                monkeypatch.setattr(module, name, noting(real))
     return noted
 
 
-def mean_db(one: Iterator[av.VideoFrame], other: Iterator[av.VideoFrame]) -> float:
-    """Give the PSNR over all planes of all frames of two stretches, in dB."""
+def mean_db(pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]]) -> float:
+    """Give the PSNR over all planes of all pairs of frames, in dB."""
     error = size = 0.0
     peak = 255.0
-    for a, b in zip(one, other, strict=True):
-        peak = 2.0 ** a.format.components[0].bits - 1
-        for p, q in zip(planes(a), planes(b), strict=True):
-            error += float(np.square(p.astype(np.float32) - q).sum(dtype=np.float64))
-            size += p.size
+    for one, other in pairs:
+        peak = 2.0 ** one.format.components[0].bits - 1
+        for a, b in zip(planes(one), planes(other), strict=True):
+            error += float(np.square(a.astype(np.float32) - b).sum(dtype=np.float64))
+            size += a.size
     return float("inf") if not error else float(10 * np.log10(peak**2 / (error / size)))
 
 
@@ -86,5 +92,5 @@ def alone_db(room: Any, take: Take, choice: Any) -> float:
     first = segment.head_frames
     last = first + segment.end_frame - segment.start_frame
     numbered = ((frame, at) for at, frame in enumerate(frames_of(own, 0, first, last)))
-    reencode.encode(numbered, coded, segment.source.video, choice, lambda _: None)
-    return mean_db(frames_of(own, 0, first, last), frames_of(coded, 0, 0, last - first))
+    _ENCODE(numbered, coded, segment.source.video, choice, lambda _: None)
+    return mean_db(zip(frames_of(own, 0, first, last), frames_of(coded, 0, 0, last - first), strict=True))

@@ -137,9 +137,13 @@ def psnr(one: list[np.ndarray], other: list[np.ndarray], depth: int = 8) -> floa
     return float("inf") if mean == 0 else float(10 * np.log10((2**depth - 1) ** 2 / mean))
 
 
-def strict_decode(path: Path) -> str:
-    """Decode every picture and sound track with ffmpeg, at the first fault no further; give what it says."""
-    argv = [ffmpeg_path(), "-nostdin", "-v", "error", "-xerror", "-i", f"file:{path}", "-map", "0:v", "-map", "0:a?"]
+def strict_decode(path: Path, most_s: int = 60) -> str:
+    """Decode every picture and sound track with ffmpeg, at the first fault no further; give what it says.
+
+    Of a long film the first `most_s` seconds are decoded.
+    """
+    argv = [ffmpeg_path(), "-nostdin", "-v", "error", "-xerror", "-t", str(most_s), "-i", f"file:{path}"]
+    argv += ["-map", "0:v", "-map", "0:a?"]
     done = subprocess.run(
         [*argv, "-fps_mode", "passthrough", "-enc_time_base:v", "demux", "-f", "null", "-"],
         capture_output=True,
