@@ -78,7 +78,7 @@ def test_a_real_film_gets_its_own_pictures_back(room, media_folder, monkeypatch,
     count, index = media.video.frame_count, media.video.index
     start = int(count * film.place[0])
     end = min(max(int(count * film.place[1]), start + 1), start + 40)
-    take, choices = own_take(room, segment(media, start, end)), note_choices(monkeypatch)
+    take, choices = own_take(room, segment(media, start, end, head=1)), note_choices(monkeypatch)
     if film.reason:
         with pytest.raises(React1Error, match=film.reason):
             splicing.splice(room, ffmpeg_path(), media, [take], require_exact=True)
