@@ -3,8 +3,8 @@
 Takes   small pictures of what was sent and of the take, as they belong together, `(frames, 3, height, width) uint8`.
 Gives   for each frame where changes may be kept, 0 to 1, soft in space and time; and how many other places changed.
 
-A change is a connected region that outlasts a frame or two; brows and mouth of one face are joined because they lie
-nearer to each other than the region is large. Followed is what overlaps from one frame to the next.
+A change is a connected region. Brows and mouth of one face are joined: they lie above each other, nearer than they are
+large together, while people stand side by side. Followed is what overlaps from one frame to the next.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ Cells = NDArray[np.bool_]
 Labels = NDArray[np.int32]
 
 _LEAST_DIFFERENCE = 3.0
-_OF_STRONGEST = 0.25
+_OF_STRONGEST = 0.12
 """A change much weaker than the strongest is drift of the picture, not a face."""
 _REACH_FRAMES = 5
 """A face that is at rest for less than this is still followed."""
-_JOIN_SHARE = 0.35
-_MOST_JOIN_CELLS = 6
+_JOIN_DOWN, _JOIN_ACROSS = 1.0, 0.35
+"""How far regions may lie apart and still be one face, half of it, as shares of the side of all that changed."""
+_MOST_JOIN_CELLS = 10
+_MARGIN_CELLS = 2
+"""What is kept around the change, so that its soft edge is not cut off."""
 _TOLD_SHARE = 0.02
 """What weighs less than this of the biggest change is not worth a word."""
 
@@ -44,8 +47,9 @@ def tracked(sent: NDArray[np.uint8], taken: NDArray[np.uint8]) -> Tracked:
     weights = np.stack([_change(one, other) for one, other in zip(sent, taken, strict=True)])
     strongest = float(np.percentile(weights.reshape(len(weights), -1).max(1), 90)) if len(weights) else 0.0
     solid = weights > max(_LEAST_DIFFERENCE, _OF_STRONGEST * strongest)
-    reach = _join_cells(solid)
-    wide = _lasting(np.stack([_grown(frame, reach) for frame in solid]))
+    side = _side(solid)
+    down, across = (int(np.clip(round(share * side), 1, _MOST_JOIN_CELLS)) for share in (_JOIN_DOWN, _JOIN_ACROSS))
+    wide = _lasting(_spread(_spread(solid, 1, down), 2, across))
     regions = _followed(np.stack([labelled(frame) for frame in wide]))
     sums = np.bincount(regions.ravel(), weights=np.where(solid, weights, 0).ravel())
     sums[0] = 0
@@ -63,24 +67,25 @@ def _change(sent: NDArray[np.uint8], taken: NDArray[np.uint8]) -> Mask:
     return np.maximum(level - 2 * np.median(level), 0).astype(np.float32)
 
 
-def _join_cells(solid: Cells) -> int:
-    """Tell how far regions may lie apart and still be one face: a share of the face's side."""
+def _side(solid: Cells) -> float:
+    """Give the side of a square as large as what changes in a frame, in cells."""
     sizes = solid.sum((1, 2))
-    side = float(np.sqrt(np.median(sizes[sizes > 0]))) if sizes.any() else 0.0
-    return int(np.clip(round(_JOIN_SHARE * side), 1, _MOST_JOIN_CELLS))
+    return float(np.sqrt(np.median(sizes[sizes > 0]))) if sizes.any() else 0.0
 
 
-def _grown(cells: Cells, reach: int) -> Cells:
-    return np.asarray(box_blur(cells.astype(np.float32), reach) > 1e-6)
+def _spread(volume: Cells, axis: int, reach: int) -> Cells:
+    """Let each cell have what its neighbours along an axis have."""
+    made = volume.copy()
+    source, target = np.moveaxis(volume, axis, 0), np.moveaxis(made, axis, 0)
+    for shift in range(1, min(reach, len(source) - 1) + 1):
+        target[shift:] |= source[:-shift]
+        target[:-shift] |= source[shift:]
+    return made
 
 
 def _lasting(volume: Cells) -> Cells:
     """Let each frame have what its neighbours in time have."""
-    made = volume.copy()
-    for shift in range(1, min(_REACH_FRAMES, len(volume) - 1) + 1):
-        made[shift:] |= volume[:-shift]
-        made[:-shift] |= volume[shift:]
-    return made
+    return _spread(volume, 0, _REACH_FRAMES)
 
 
 def labelled(cells: Cells) -> Labels:
@@ -118,7 +123,12 @@ def _followed(regions: Labels) -> Labels:
 
 def _softened(volume: Cells) -> NDArray[np.float32]:
     """Fade in space and in time, so that the edge neither shows nor flickers."""
-    soft = np.stack([box_blur(_grown(frame, 1).astype(np.float32), 1) for frame in volume])
+    soft = np.stack(
+        [
+            box_blur(frame.astype(np.float32), 1)
+            for frame in _spread(_spread(volume, 1, _MARGIN_CELLS), 2, _MARGIN_CELLS)
+        ]
+    )
     total = np.zeros_like(soft)
     for shift in range(-2, 3):
         places = np.clip(np.arange(len(soft)) + shift, 0, len(soft) - 1)
