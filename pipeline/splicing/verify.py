@@ -53,7 +53,7 @@ def compare(source: Contents, made: Contents, *, new_sound: bool, untouched: Cal
         "packets": len(came.packets),
         "frames_equal": len(was.packets) == len(came.packets),
         "timestamps_equal": _times_equal(np.sort(was.packets.pts), was, np.sort(came.packets.pts), came),
-        "decode_times_equal": _times_equal(was.packets.dts, was, came.packets.dts, came),
+        "decode_times_equal": _times_equal(_steps(was), was, _steps(came), came),
     }
     if untouched is not None:
         figures["untouched_identical"] = same[source.picture]
@@ -116,7 +116,20 @@ def _same_packets(picture: int, pairs: Sequence[Pair], untouched: Callable[[int]
 
 def _times(track: Track, mate: Track) -> list[tuple[Ints, Ints]]:
     shown = [(track.packets.pts, mate.packets.pts)]
-    return [*shown, (track.packets.dts, mate.packets.dts)] if _as_stored(track, mate) else shown
+    if not _as_stored(track, mate):
+        return shown
+    both = (_steps(track), _steps(mate)) if track.kind == "video" else (track.packets.dts, mate.packets.dts)
+    return [*shown, both]
+
+
+def _steps(track: Track) -> Ints:
+    """Give the decode times from the first one on.
+
+    Where a picture is shown before it is decoded, a reader moves all of a track's decode times by that, and moves them
+    no more when the picture is replaced; the shown times are compared as they are.
+    """
+    times = track.packets.dts
+    return times - times[0] if len(times) and times[0] != UNTIMED else times
 
 
 def _always(_pts: int) -> bool:

@@ -28,7 +28,7 @@ PLAIN: Woven = {}
 _CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
 _MANY_BFRAMES = (3, 2, 1, 4, 5, 8, 16)
 _PLAIN_QUANTISER, _FINE = 26, "12"
-_COARSEST = 18
+_COARSEST = 20
 """A film may be as coarse as it likes: the new pictures are never coarser than this quantiser."""
 _FINER, _FINER_TREE = 1.6, 1.35
 """Bits beside the source's own, about 4 quantiser steps: a second generation must not show. A source that has the
@@ -82,8 +82,9 @@ def _candidates(video: VideoStream, sequence: Sequence, picture: Picture, noted:
         crf, params["stitchable"] = _FINE, "1"
     else:
         crf = str(picture.quantiser)
-        least = _FINER_TREE if noted.get("mbtree") == "1" else _FINER
-        params["zones"] = f"0,1000000,b={max(least, 2 ** ((picture.quantiser - _COARSEST) / 6)):.2f}"
+        params["zones"] = f"0,1000000,b={_FINER_TREE if noted.get('mbtree') == '1' else _FINER}"
+        if picture.quantiser > _COARSEST:
+            params["qpmax"] = str(_COARSEST)
     clocks = dict.fromkeys((sequence.tick, None, video.time_base))
     for many, clock in itertools.product(_orders(sequence, noted), clocks):
         choice = _choice(video, crf, params | many)
