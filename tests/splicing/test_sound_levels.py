@@ -72,7 +72,7 @@ def test_no_more_than_20_db_are_made_good(room):
 
 @pytest.mark.parametrize(
     ("own", "wave", "silent"),
-    [(OWN * 0.001, bursts(2.0), "the film's own sound there"), (OWN, bursts(2.0) * 0.001, "the line")],
+    [(OWN * 0.01, bursts(2.0), "the film's own sound there"), (OWN, bursts(2.0) * 0.01, "the line")],
 )
 def test_near_silence_tells_no_loudness(room, own, wave, silent):
     """The line is left alone, which is said, and no step is told of."""
