@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def _joined(outer: Line, inner: Line) -> Line:
     return Line(outer.gain * inner.gain, outer.gain * inner.offset + outer.offset)
 
 
-def _read(part: NDArray[np.float32], at: NDArray[np.float64], axis: int) -> NDArray[np.float32]:
+def _read(part: NDArray[np.float32], at: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
     """Interpolate along an axis by cubic convolution (Keys, 1981, a = -1/2); edges repeat."""
     whole = np.floor(at).astype(np.int64)
     t = (at - whole).astype(np.float32)

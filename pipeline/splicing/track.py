@@ -64,7 +64,8 @@ def _change(sent: NDArray[np.uint8], taken: NDArray[np.uint8]) -> Mask:
     """Give how far each small pixel is from what was sent, above what the whole picture is."""
     apart = np.abs(taken.astype(np.int16) - sent).sum(0).astype(np.float32)
     level = box_blur(apart, 1)
-    return np.maximum(level - 2 * np.median(level), 0).astype(np.float32)
+    above: Mask = np.maximum(level - 2 * np.median(level), 0).astype(np.float32)
+    return above
 
 
 def _side(solid: Cells) -> float:
