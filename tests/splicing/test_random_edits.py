@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from fractions import Fraction
 from functools import cache
@@ -23,6 +24,8 @@ from react1.pipeline.splicing import film as splicing
 
 _UNEVEN = (512, 300, 900, 512, 77, 2000, 640, 33)
 _X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=2:open-gop=0"}
+_OPEN_X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=3:open-gop=1"}
+_AV1 = {"preset": "11", "crf": "20", "svtav1-params": "lp=1"}
 _VP9 = {"deadline": "realtime", "cpu-used": "8", "crf": "10", "b": "0"}
 SHAPES = {
     "closed": (".mp4", {}),
@@ -37,6 +40,9 @@ SHAPES = {
     "Matroska": (".mkv", {"rate": Fraction(24000, 1001)}),
     "transport stream": (".ts", {"start_s": Fraction(1, 2)}),
     "HEVC": (".mp4", {"codec": "libx265", "options": _X265}),
+    "HEVC, open, transport stream": (".ts", {"codec": "libx265", "options": _OPEN_X265}),
+    "interlaced": (".mp4", {"options": {"x264-params": "open-gop=0:tff=1"}}),
+    "AV1": (".webm", {"codec": "libsvtav1", "audio_codec": "libopus", "options": _AV1}),
     "VP9": (".webm", {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": _VP9}),
 }
 CLOSED = ("closed", "long pyramid", "no reordering", "all intra", "ten bits, uneven", "one keyframe")
@@ -47,7 +53,7 @@ CLOSED = ("closed", "long pyramid", "no reordering", "all intra", "ten bits, une
 def shape(folder: Path, name: str) -> Path:
     """Make a film, once."""
     suffix, changes = SHAPES[name]
-    plain = {"frames": 24, "size": (96, 64), "gop": 6, "audio_codec": "aac"}
+    plain = {"frames": 24, "size": (128, 64), "gop": 6, "audio_codec": "aac"}
     path = make_clip(folder / f"{name}{suffix}", **{**plain, **changes})
     if name != "cut":
         return path
@@ -59,7 +65,8 @@ def shape(folder: Path, name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the films are kept."""
+    """Where the films are kept; SVT-AV1 writes its settings to the terminal unless it is told not to."""
+    os.environ.setdefault("SVT_LOG", "1")
     return tmp_path_factory.mktemp("random")
 
 

@@ -99,8 +99,8 @@ def _picture_packets(was: Seen, came: Seen, figures: dict[str, Any], index: int,
 
 def _same_tail(one: bytes, other: bytes) -> bool:
     """Tell whether a packet is a film's own but for what stands before its picture: HEVC's way to resume."""
-    half = len(one) // 2
-    return half > 8 and other[-half:] == one[-half:]
+    tail = min(len(one) // 2, 24)
+    return tail > 8 and other[-tail:] == one[-tail:]
 
 
 def _pictures(was: Seen, came: Seen, spans: list[tuple[int, int]], identical: set[Fraction]) -> float:
