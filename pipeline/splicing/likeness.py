@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from . import frames
 from .fields import fields
 from .frames import Insert
-from .planes import planes, visible, working_format
+from .planes import Plane, visible, working_format
 from .tables import Ints
 
 INTERLACING = "the mark of interlaced pictures"
@@ -138,24 +138,26 @@ def _side(frame: Any, name: str) -> list[bytes]:
 def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
     """Give the luma PSNR, and the greatest shift of a block's mean in steps of 255."""
     form = working_format(meant.format.name)
-    one, other = (_luma(frame, form) for frame in (meant, came))
+    (one, steps), (other, _) = (_luma(frame, form) for frame in (meant, came))
     if one.shape != other.shape:
         return 0.0, 255.0
-    apart = other - one
-    mean = float(np.square(apart).mean())
+    apart = np.subtract(other, one, dtype=np.int32 if one.itemsize > 1 else np.int16).astype(np.float32)
+    flat = apart.reshape(-1)
+    mean = float(flat @ flat) / max(flat.size, 1) * steps**2
     found = 99.0 if mean == 0 else min(10 * float(np.log10(255**2 / mean)), 99.0)
-    return found, float(np.abs(_block_means(apart)).max(initial=0))
+    return found, float(np.abs(_block_means(apart)).max(initial=0)) * steps
 
 
-def _luma(frame: VideoFrame, form: str) -> NDArray[np.float32]:
-    """Give the luma in steps of 255."""
+def _luma(frame: VideoFrame, form: str) -> tuple[Plane, float]:
+    """Give the luma as it is coded, and what one step of it is in steps of 255."""
     fitted = frame if frame.format.name == form else frame.reformat(format=form)
-    steps = 255 / ((1 << fitted.format.components[0].bits) - 1)
-    return planes(fitted)[0].astype(np.float32) * np.float32(steps)
+    bits, rows = fitted.format.components[0].bits, next(visible(fitted))
+    return rows.view(np.uint16 if bits > 8 else np.uint8), 255 / ((1 << bits) - 1)
 
 
 def _block_means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
-    blocks = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, -1, _BLOCK_PX)
-    means: NDArray[np.float32] = blocks.mean((1, 3))
-    return means
+    # Whole lines are added up first: what stays is a sixteenth.
+    lines = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, columns).sum(1)
+    sums: NDArray[np.float32] = lines.reshape(rows // _BLOCK_PX, -1, _BLOCK_PX).sum(2)
+    return sums / np.float32(_BLOCK_PX**2)
