@@ -27,6 +27,7 @@ from .lines import Line, Sound, joined
 from .match import AROUND_S, Heard, Level, leveled
 from .remux import stream_indices
 from .sound_params import SoundParams
+from .surgery import rewrite
 from .ways import Job, Made
 
 
@@ -54,15 +55,26 @@ def plan(job: Job, params: SoundParams) -> Planned:
     return Planned(tuple(lines), figures, tuple(note for level in levels.values() for note in level.said))
 
 
+def sounded(job: Job, planned: Planned) -> Job:
+    """Code the lines' packets beforehand where they can go into the film together with its pictures."""
+    if not planned.lines or not is_boxed(job.media):
+        return job
+    with suppress(Unsuited):
+        packets = sound.new_packets(job.source, job.media, planned.lines, job.room.new("line.bin"))
+        return replace(job, sound=tuple(packets))
+    return job
+
+
 def with_lines(job: Job, made: Made, planned: Planned) -> Made:
-    """Put the edits' new lines onto the dialogue track."""
+    """Put the edits' new lines onto the dialogue track, where they are not there yet."""
     made = replace(made, notes=(*made.notes, *planned.notes), figures={**made.figures, **planned.figures})
     if not planned.lines:
         return made
-    path = job.room.new("film" + job.suffix)
     try:
-        told: dict[str, Any] = {"sound_way": "packets", "sound_packets": _packets(job, made.path, path, planned.lines)}
+        path, count = _packets(job, made, planned.lines)
+        told: dict[str, Any] = {"sound_way": "packets", "sound_packets": count}
     except Unsuited as unsuited:
+        path = job.room.new("film" + job.suffix)
         _whole_track(job, made.path, path, planned.lines)
         told = {"sound_way": "whole-track"}
         note = f"the dialogue track was encoded again as a whole: {unsuited}"
@@ -71,17 +83,22 @@ def with_lines(job: Job, made: Made, planned: Planned) -> Made:
     return replace(made, path=path, lines=len(planned.lines), figures={**made.figures, **told})
 
 
-def _packets(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> int:
-    """Replace only what the lines touch; give how many packets that are."""
+def _packets(job: Job, given: Made, lines: Sequence[Line]) -> tuple[Path, int]:
+    """Replace only what the lines touch; give the film and how many packets that are."""
+    film, made = given.path, job.room.new("film" + job.suffix)
+    if given.sounded:
+        return film, sum(one.end - one.first for one in job.sound)
     if job.media.audio[0].codec.startswith("pcm_"):
-        return pcm.replace_samples(film, made, job.media, lines)
+        return film, pcm.replace_samples(film, job.media, lines)
     if is_boxed(job.media):
-        return sound.replace_packets(film, made, job.media, lines, job.room.new("line.aac"))
+        packets = sound.new_packets(film, job.media, lines, job.room.new("line.bin"))
+        rewrite(film, made, packets)
+        return made, sum(one.end - one.first for one in packets)
     track = job.room.new("track" + sound_streamed.track_suffix(job.media))
     count = sound_streamed.replace_packets(film, track, job.media, lines)
     _muxed(job, film, track, made, copied=True)
     sound_streamed.require_same(track, made)
-    return count
+    return made, count
 
 
 def _whole_track(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> None:

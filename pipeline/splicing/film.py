@@ -17,7 +17,7 @@ from ..kinds import Media, Take
 from ..node import Room
 from . import verify
 from .boxes import Unsuited
-from .dialogue import plan, with_lines
+from .dialogue import plan, sounded, with_lines
 from .likeness import INTERLACING, likeness
 from .seam import CUT, Seam
 from .seams import inserts
@@ -67,6 +67,7 @@ def splice(
         in_place,
     )
     lines = plan(job, sound)
+    job = sounded(job, lines)
     before = verify.read(job.source, media.video.index)
     reasons: list[str] = []
     for way in (exact_way,) if require_exact else (exact_way, boxed_way, remuxed_way):

@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -29,7 +29,7 @@ from ..media.copying import clear_span
 from . import tables
 from .boxes import Box, TopBox, Unsuited, read_moov
 from .runs import Runs, write_all
-from .swap import NewSamples, put_samples, refuse_elsewhere, track_of
+from .swap import NewSamples, by_track, put_samples, refuse_elsewhere
 from .tables import Ints
 
 _WIDE = 0xFFFFFFFF
@@ -48,21 +48,21 @@ class InPlace:
     """The index stood before the pictures, and stands after them now: a player must fetch the end first."""
 
 
-def edit_in_place(copy: Path, new: Sequence[NewSamples], *, kind: bytes = b"vide") -> InPlace:
-    """Put the new samples of one track into `copy`; they keep their dts slots. Killed anywhere, it is a whole film.
+def edit_in_place(copy: Path, new: Sequence[NewSamples]) -> InPlace:
+    """Put the new samples of tracks into `copy`; they keep their dts slots. Killed anywhere, it is a whole film.
 
-    The runs of `new` do not overlap, belong to one track, and share one sample entry: that of the last counts.
+    The runs of `new` do not overlap, and those of one track share one sample entry: that of the last counts.
     """
     tops, moov = read_moov(copy)
     tracks = moov.all(b"trak")
     refuse_elsewhere(tracks)
-    own = track_of(moov, kind, new[0].place)
+    owned = by_track(tracks, new)
     place = next(number for number, top in enumerate(tops) if top.kind == b"moov")
     with contextlib.ExitStack() as stack, copy.open("r+b", buffering=0) as film:
         files = [stack.enter_context(one.file.open("rb", buffering=0)) for one in new]
         if _ends_with_file(film, tops[place]):
             raise Unsuited("the film's index has no size of its own")
-        plan = _plan(own, tracks, new, kind, copy.stat().st_size)
+        plan = _plan(owned, tracks, new, copy.stat().st_size)
         after = [top for top in tops[place + 1 :] if top.kind not in _NOT_CARRIED]
         index = moov.write() + b"".join(_read(film, top) for top in after)
         written = _append(film, plan, files, index)
@@ -87,10 +87,8 @@ class _Plan:
     """(offset, size) of spans that are cleared."""
 
 
-def _plan(own: Box, tracks: Sequence[Box], new: Sequence[NewSamples], kind: bytes, end: int) -> _Plan:
-    """Write the tables of the track for a film whose new pictures come after byte `end`."""
-    old = tables.samples(own)
-    spent = np.zeros(old.count, bool)
+def _plan(owned: Mapping[int, list[int]], tracks: Sequence[Box], new: Sequence[NewSamples], end: int) -> _Plan:
+    """Write the tables of the tracks for a film whose new samples come after byte `end`."""
     lengths = np.concatenate([one.sizes for one in new])
     runs = Runs(
         np.repeat(np.arange(len(new)), [len(one.sizes) for one in new]),
@@ -98,17 +96,21 @@ def _plan(own: Box, tracks: Sequence[Box], new: Sequence[NewSamples], kind: byte
         lengths,
     )
     # Both boxes have heads of 16 bytes, so that no size can change them.
-    offsets, at = old.offsets.copy(), end + 32
-    for one in new:
-        offsets[one.first : one.end] = at + np.cumsum(one.sizes) - one.sizes
-        spent[one.first : one.end] = True
-        at += int(one.sizes.sum())
-    needed = [(old.offsets[~spent], old.sizes[~spent])]
-    needed += [(held.offsets, held.sizes) for held in (tables.samples(track) for track in tracks if track is not own)]
-    cleared = _only(old.offsets[spent], old.sizes[spent], needed)
-    table = tables.stbl(own)
-    put_samples(table, old, new, kind)
-    tables.put_chunks(table, _chunks(tables.chunks(own), offsets, new))
+    starts = end + 32 + np.cumsum([0, *(int(one.sizes.sum()) for one in new)])
+    held = [tables.samples(track) for track in tracks]
+    spent = [np.zeros(one.count, bool) for one in held]
+    for place, numbers in owned.items():
+        mine, old = [new[number] for number in numbers], held[place]
+        offsets = old.offsets.copy()
+        for number, one in zip(numbers, mine, strict=True):
+            offsets[one.first : one.end] = starts[number] + np.cumsum(one.sizes) - one.sizes
+            spent[place][one.first : one.end] = True
+        table = tables.stbl(tracks[place])
+        put_samples(table, old, mine)
+        tables.put_chunks(table, _chunks(tables.chunks(tracks[place]), offsets, mine))
+    gone = [(one.offsets[lost], one.sizes[lost]) for one, lost in zip(held, spent, strict=True)]
+    needed = [(one.offsets[~lost], one.sizes[~lost]) for one, lost in zip(held, spent, strict=True)]
+    cleared = _only(np.concatenate([at for at, _ in gone]), np.concatenate([size for _, size in gone]), needed)
     return _Plan(runs.joined(), int(lengths.sum()), end + 16, cleared)
 
 

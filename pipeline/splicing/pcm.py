@@ -1,12 +1,11 @@
 """Write new lines over the PCM sound of an MP4 or MOV, in place: every other byte of the film stays.
 
-Takes   a film whose pictures are done, and lines in samples of the shown clock.
-Raises  Unsuited where the samples cannot be found in the file.
+Takes   a film that may be written to, whose pictures are done, and lines in samples of the shown clock.
+Raises  Unsuited, before anything is written, where the samples cannot be found in the file.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -22,16 +21,19 @@ from .boxes import Unsuited, read_moov
 from .lines import Line, lay
 
 
-def replace_samples(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> int:
-    """Write `made` with the lines; give how many packets they touch."""
+def replace_samples(film: Path, media: Media, lines: Sequence[Line]) -> int:
+    """Write the lines into the film; give how many packets they touch."""
     read_moov(film)
-    shutil.copyfile(film, made)
-    touched = 0
-    with film.open("rb") as source, made.open("r+b") as out:
-        for line in lines:
-            for packet, at in _packets(film, media.audio[0], line):
-                touched += _patch(source, out, packet, at, line, media.audio[0])
-    return touched
+    audio = media.audio[0]
+    with film.open("r+b") as stream:
+        found = (
+            _patch(stream, packet, at, line, audio) for line in lines for packet, at in _packets(film, audio, line)
+        )
+        patches = [patch for patch in found if patch is not None]
+        for offset, data in patches:
+            stream.seek(offset)
+            stream.write(data)
+    return len(patches)
 
 
 def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packet[av.AudioStream], int]]:
@@ -52,8 +54,9 @@ def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packe
 
 
 def _patch(
-    source: BinaryIO, out: BinaryIO, packet: Packet[av.AudioStream], at: int, line: Line, audio: AudioStream
-) -> bool:
+    source: BinaryIO, packet: Packet[av.AudioStream], at: int, line: Line, audio: AudioStream
+) -> tuple[int, bytes] | None:
+    """Give where in the file a line's part of a packet goes, and its bytes; None where it has none."""
     frames = packet.decode()
     source.seek(packet.pos or 0)
     if len(frames) != 1 or source.read(packet.size) != bytes(packet) or packet.size % frames[0].samples:
@@ -61,14 +64,12 @@ def _patch(
     (frame,) = frames
     low, high = max(line.start - at, 0), min(line.end - at, frame.samples)
     if low >= high:
-        return False
+        return None
     new = _coded(frame, at, line, audio)
     if len(new) != packet.size:
         raise Unsuited(f"{audio.codec} sound comes out of another length")
     width = packet.size // frame.samples
-    out.seek((packet.pos or 0) + low * width)
-    out.write(new[low * width : high * width])
-    return True
+    return (packet.pos or 0) + low * width, new[low * width : high * width]
 
 
 def _coded(frame: av.AudioFrame, at: int, line: Line, audio: AudioStream) -> bytes:

@@ -1,4 +1,4 @@
-"""Put new lines onto the dialogue track of an MP4 or MOV whose pictures are done, packet by packet.
+"""Code the packets of new lines for the dialogue track of an MP4 or MOV; surgery.py puts them among the film's own.
 
 AAC, AC-3 and E-AC-3: only the packets of the lines and one before them are coded anew, every other one is copied. PCM
 is written over in place (pcm.py), Matroska and transport streams have sound_streamed.py, and for anything else that one
@@ -22,7 +22,7 @@ from .boxes import Unsuited, read_moov
 from .frames import AS_STORED
 from .lines import Line, Sound, lay
 from .sound_coder import FRAMES, encoded
-from .surgery import NewSamples, rewrite, track_of
+from .swap import NewSamples, track_of
 from .whole_track import decoded
 
 _MARGIN = 1
@@ -30,8 +30,8 @@ _MARGIN = 1
 WARM_UP = 4
 
 
-def replace_packets(film: Path, made: Path, media: Media, lines: Sequence[Line], scratch: Path) -> int:
-    """Write `made` with new packets for the lines (in samples of the shown clock); give how many."""
+def new_packets(film: Path, media: Media, lines: Sequence[Line], scratch: Path) -> list[NewSamples]:
+    """Code new packets for the lines (in samples of the shown clock) into `scratch`."""
     audio = media.audio[0]
     step = FRAMES.get(audio.codec)
     if step is None:
@@ -45,9 +45,7 @@ def replace_packets(film: Path, made: Path, media: Media, lines: Sequence[Line],
     shift = _shift(film, audio, found)
     stored = [line.moved(shift) for line in lines]
     with scratch.open("wb") as out:
-        pieces = [_coded(film, audio, found, group, scratch, out) for group in groups(stored, step)]
-    rewrite(film, made, pieces, kind=b"soun")
-    return sum(piece.end - piece.first for piece in pieces)
+        return [_coded(film, audio, found, group, scratch, out) for group in groups(stored, step)]
 
 
 def _timescale(mdhd: bytes) -> bytes:
@@ -113,7 +111,7 @@ def _coded(
         sizes=np.array(sizes, np.int64),
         composition=np.zeros(count, np.int64),
         sync=np.ones(count, bool),
-        entry=b"",
+        kind=b"soun",
     )
 
 

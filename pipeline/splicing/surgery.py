@@ -1,6 +1,6 @@
 """Replace coded pictures in an MP4 or MOV without a muxer.
 
-Takes   the source and new pictures for one run of samples of its picture track.
+Takes   the source and new pictures or sound for runs of samples of its tracks.
 Gives   a new file: every other track's bytes, edit lists, matrices, chapters, tags and data tracks as they were.
 Raises  Unsuited with the reason where the file cannot be rewritten in this way.
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from . import tables
 from .boxes import Box, TopBox, Unsuited, read_moov
 from .in_place import InPlace, edit_in_place
 from .runs import Runs, copy_run, write_all
-from .swap import NewSamples, put_samples, refuse_elsewhere, track_of
+from .swap import NewSamples, by_track, put_samples, refuse_elsewhere, track_of
 from .tables import Ints
 
 __all__ = ["InPlace", "NewSamples", "carry", "edit_in_place", "rewrite", "track_of"]
@@ -38,19 +38,20 @@ _NARROW_BYTES = 0xFFFF0000
 """A film that is no longer than this has chunk offsets of 32 bits."""
 
 
-def rewrite(source: Path, made: Path, new: Sequence[NewSamples], *, kind: bytes = b"vide") -> None:
-    """Write `made`: the source with the new samples of one track; they keep their dts slots.
+def rewrite(source: Path, made: Path, new: Sequence[NewSamples]) -> None:
+    """Write `made`: the source with the new samples of its tracks; they keep their dts slots.
 
-    The runs of `new` do not overlap, belong to one track, and share one sample entry: that of the last counts.
+    The runs of `new` do not overlap, and those of one track share one sample entry: that of the last counts.
     """
     tops, moov = read_moov(source)
     tracks = moov.all(b"trak")
     refuse_elsewhere(tracks)
-    own = track_of(moov, kind, new[0].place)
-    old = tables.samples(own)
+    owned = by_track(tracks, new)
+    old = {place: tables.samples(tracks[place]) for place in owned}
     chunks = _chunks(tops, tracks)
-    sizes, runs = _bytes_of(chunks, next(place for place, track in enumerate(tracks) if track is own), old, new)
-    put_samples(tables.stbl(own), old, new, kind)
+    sizes, runs = _bytes_of(chunks, old, owned, new)
+    for place, mine in owned.items():
+        put_samples(tables.stbl(tracks[place]), old[place], [new[number] for number in mine])
     before = _moov_first(tops)
     head = [top for top in tops if top.kind not in _LEFT_OUT]
     body_bytes = int(sizes.sum())
@@ -67,21 +68,19 @@ def rewrite(source: Path, made: Path, new: Sequence[NewSamples], *, kind: bytes 
         write_all(out, b"" if before else index)
 
 
-def carry(
-    source: Path, made: Path, new: Sequence[NewSamples], *, in_place: bool = False, kind: bytes = b"vide"
-) -> dict[str, Any]:
+def carry(source: Path, made: Path, new: Sequence[NewSamples], *, in_place: bool = False) -> dict[str, Any]:
     """Write `made` by `rewrite`, or as a copy that is edited in place; give figures of the second.
 
     A film that cannot be edited in place is rewritten, and `in_place_reason` says why.
     """
     if not in_place:
-        rewrite(source, made, new, kind=kind)
+        rewrite(source, made, new)
         return {}
     copied = copy_file(source, made)
     try:
-        told = edit_in_place(made, new, kind=kind)
+        told = edit_in_place(made, new)
     except Unsuited as unsuited:
-        rewrite(source, made, new, kind=kind)
+        rewrite(source, made, new)
         return {"in_place": False, "in_place_reason": str(unsuited)}
     return {"in_place": True, "copied": copied, **asdict(told)}
 
@@ -121,39 +120,37 @@ def _chunks(tops: list[TopBox], tracks: list[Box]) -> _Chunks:
     return _Chunks(track, chunk, offset, np.where(after == _NEVER, 0, after - offset), held)
 
 
-def _bytes_of(chunks: _Chunks, own: int, old: tables.Samples, new: Sequence[NewSamples]) -> tuple[Ints, Runs]:
-    """Give how long each chunk becomes, and where its bytes lie; those of the track `own` go sample by sample."""
-    where = Runs(np.zeros(old.count, np.int64), old.offsets.copy(), old.sizes.copy())
-    for number, one in enumerate(new, 1):
-        span = slice(one.first, one.end)
-        where.file[span], where.offset[span], where.size_bytes[span] = number, one.offsets, one.sizes
-    lengths, found = chunks.size_bytes.copy(), []
-    for start in range(0, len(lengths), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        lengths[some], runs = _some_bytes(chunks, some, own, where)
-        found.append(runs.joined())
-    columns = zip(*(runs.columns for runs in found), strict=True)
-    return lengths, Runs(*(np.concatenate(column) for column in columns)).joined()
-
-
-def _some_bytes(chunks: _Chunks, some: slice, own: int, where: Runs) -> tuple[Ints, Runs]:
-    """Do it for some of the chunks; `where` tells of each sample of the track `own` in which file it lies."""
-    mine = chunks.track[some] == own
-    held = chunks.held[own]
-    counts, first = held.samples[chunks.chunk[some][mine]], held.first[chunks.chunk[some][mine]]
-    parts = np.ones(len(mine), np.int64)
-    parts[mine] = counts
+def _bytes_of(
+    chunks: _Chunks, old: Mapping[int, tables.Samples], owned: Mapping[int, list[int]], new: Sequence[NewSamples]
+) -> tuple[Ints, Runs]:
+    """Give how long each chunk becomes, and where its bytes lie; those of tracks with new samples go one by one."""
+    apart = np.isin(chunks.track, list(owned))
+    parts = np.ones(len(chunks.track), np.int64)
+    for own in owned:
+        mine = chunks.track == own
+        parts[mine] = chunks.held[own].samples[chunks.chunk[mine]]
     starts = np.cumsum(parts) - parts
     total = int(parts.sum())
     runs = Runs(np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.int64))
-    runs.offset[starts[~mine]] = chunks.offset[some][~mine]
-    runs.size_bytes[starts[~mine]] = chunks.size_bytes[some][~mine]
-    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-    at, samples = np.repeat(starts[mine], counts) + within, np.repeat(first, counts) + within
-    for column, given in zip(runs.columns, where.columns, strict=True):
-        column[at] = given[samples]
+    runs.offset[starts[~apart]] = chunks.offset[~apart]
+    runs.size_bytes[starts[~apart]] = chunks.size_bytes[~apart]
+    for own, numbers in owned.items():
+        at = _places(chunks, own, starts, old[own].count)
+        runs.offset[at], runs.size_bytes[at] = old[own].offsets, old[own].sizes
+        for number in numbers:
+            one = new[number]
+            span = at[one.first : one.end]
+            runs.file[span], runs.offset[span], runs.size_bytes[span] = number + 1, one.offsets, one.sizes
     ends = np.append(0, np.cumsum(runs.size_bytes))
-    return ends[starts + parts] - ends[starts], runs
+    return ends[starts + parts] - ends[starts], runs.joined()
+
+
+def _places(chunks: _Chunks, own: int, starts: Ints, count: int) -> Ints:
+    """For each sample of a track, its place among the runs."""
+    mine, held = chunks.track == own, chunks.held[own]
+    order = np.argsort(chunks.chunk[mine])
+    places: Ints = np.arange(count) + np.repeat(starts[mine][order] - held.first, held.samples)
+    return places
 
 
 def _place(tracks: list[Box], chunks: _Chunks, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:

@@ -23,24 +23,41 @@ STALE = (b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
 
 @dataclass(frozen=True)
 class NewSamples:
-    """Coded pictures for the samples [first, end), in decoding order; they lie in `file`."""
+    """Coded pictures or sound for the samples [first, end), in decoding order; they lie in `file`."""
 
     first: int
     end: int
     place: int
-    """The picture's place among the picture tracks."""
+    """The track's place among those of its kind."""
     file: Path
     offsets: Ints
     sizes: Ints
     composition: Ints
     """pts minus dts of each, on the source's dts slots."""
     sync: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    entry: bytes
-    """The whole body of the new `stsd`."""
+    entry: bytes = b""
+    """The whole body of the new `stsd`, of pictures."""
+    kind: bytes = b"vide"
+    """The handler of their track."""
 
     def with_entry(self, entry: bytes) -> NewSamples:
         """Give the same pictures under another `stsd`."""
         return replace(self, entry=entry)
+
+
+def by_track(tracks: Sequence[Box], new: Sequence[NewSamples]) -> dict[int, list[int]]:
+    """Sort new samples by their tracks: for the place of each track, the places of its own in `new`.
+
+    Raises:
+        Unsuited: there is no such track.
+    """
+    found: dict[int, list[int]] = {}
+    for number, one in enumerate(new):
+        alike = [place for place, track in enumerate(tracks) if tables.handler(track) == one.kind]
+        if one.place >= len(alike):
+            raise Unsuited(f"the file has no {one.kind.decode('latin-1')} track number {one.place + 1}")
+        found.setdefault(alike[one.place], []).append(number)
+    return found
 
 
 def track_of(moov: Box, kind: bytes, place: int = 0) -> Box:
@@ -63,14 +80,14 @@ def refuse_elsewhere(tracks: Sequence[Box]) -> None:
             raise Unsuited("a track's samples lie in another file")
 
 
-def put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples], kind: bytes) -> Ints:
+def put_samples(table: Box, old: tables.Samples, new: Sequence[NewSamples]) -> Ints:
     """Write what the tables say of the new samples, but not where they lie; give the sizes of all."""
     sizes, shifts, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
     for one in new:
         span = slice(one.first, one.end)
         sizes[span], shifts[span], sync[span] = one.sizes, one.composition, one.sync
     tables.put_sizes(table, sizes)
-    if kind == b"vide":
+    if new[0].kind == b"vide":
         table.put(b"stsd", new[-1].entry)
         tables.put_composition(table, shifts)
         tables.put_sync(table, sync)

@@ -31,7 +31,7 @@ from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
 from .strict import WHOLE, stretches
-from .surgery import carry, rewrite
+from .surgery import NewSamples, carry, rewrite
 from .survey import indexed, picture_place, touched_frames
 
 NOT_BOXED = "only MP4 and MOV can be edited in place"
@@ -50,6 +50,8 @@ class Job:
     takes: tuple[Take, ...]
     in_place: bool = False
     """Whether a copy of the film is to be edited where it lies, rather than written anew."""
+    sound: tuple[NewSamples, ...] = ()
+    """New packets of the dialogue track that go in together with the pictures."""
 
     @property
     def place(self) -> int:
@@ -75,6 +77,8 @@ class Made:
     lines: int = 0
     """How many lines of dialogue are new."""
     figures: dict[str, Any] = field(default_factory=dict)
+    sounded: bool = False
+    """Whether the new packets of the dialogue track are in it."""
     strict: tuple[range, ...] = WHOLE
     """The shown frames that are to be decoded strictly."""
 
@@ -93,7 +97,8 @@ def exact_way(job: Job) -> Made:
     pieces = exact.coded(job.source, job.video, index, planned, job.room.new, _share(job, encoded))
     made = job.room.new("film" + job.suffix)
     if index.grid.track is not None:
-        figures = carry(job.source, made, new_samples(job.source, index, planned.coder, pieces), in_place=job.in_place)
+        pictures = new_samples(job.source, index, planned.coder, pieces)
+        figures = carry(job.source, made, [*pictures, *job.sound], in_place=job.in_place)
     else:
         _streamed(job, made, index, planned, pieces)
         figures = {"in_place": False, "in_place_reason": NOT_BOXED} if job.in_place else {}
@@ -134,7 +139,8 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
         figures["field_order_equal"] = not fault and INTERLACING not in lost
     notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
     strict = stretches(grid, windows)
-    return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, strict=strict)
+    with_sound = bool(job.sound) and grid.track is not None
+    return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, sounded=with_sound, strict=strict)
 
 
 def _around(job: Job, made: Path, windows: Sequence[range]) -> list[Likeness]:
@@ -153,8 +159,9 @@ def boxed_way(job: Job) -> Made:
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
     made = job.room.new("film" + job.suffix)
-    rewrite(job.source, made, [samples_of(grid, coded)])
-    return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
+    rewrite(job.source, made, [samples_of(grid, coded), *job.sound])
+    notes = (*_codec_notes(job, choice), *lost)
+    return Made(made, "reencoded-picture", count, notes, sounded=bool(job.sound))
 
 
 def _stored(job: Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:

@@ -49,9 +49,9 @@ def edit(room, monkeypatch, request) -> Edit:
     new: list[surgery.NewSamples] = []
     real = in_place.edit_in_place
 
-    def noted(copy, given, *, kind=b"vide"):
+    def noted(copy, given):
         new.extend(given)
-        return real(copy, given, kind=kind)
+        return real(copy, given)
 
     monkeypatch.setattr(surgery, "edit_in_place", noted)
     take = numbered_take(room, segment(media, START, END))

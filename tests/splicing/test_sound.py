@@ -243,3 +243,18 @@ def test_a_line_in_matroska_runs_on_without_jumps(room):
     heard = read_sound(made.path)[0][0]
     tone = np.sin(np.arange(1200, 8400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
     assert np.abs(heard[39600:46800] - tone).max() < 0.001
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "pcm_s16le")])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_new_line_and_its_pictures_are_written_in_one_go(room, suffix, codec, in_place):
+    """Only one file of the film's length is made, whatever the edit changes."""
+    media = film(room, suffix, frames=75, gop=12, audio_codec=codec)
+    take = numbered_take(room, segment(media, 25, 35, audio=a_line(room)))
+
+    made = splicing.splice(room, ffmpeg_path(), media, [take], in_place=in_place)
+
+    assert made.figures["sound_way"] == "packets" and made.figures["way"] == "exact"
+    assert list((room.folder / "new").rglob(f"film*{suffix}")) == [made.path]
+    was, came = read_sound(room.path(media.file))[0], read_sound(made.path)[0]
+    assert was.shape == came.shape and np.abs(was - came)[:, 48500:66000].max() > 0.05
