@@ -85,7 +85,8 @@ def conform(room: Room, take: Take, mode: Composite = "auto") -> Conformed:
     sent_small, take_small = small(work.both.sent()), small(work.both.taken())
     found, work.undone = measured(work.both, sent_small, take_small, given.rate)
     if mode == "face":
-        work.face = tracked(*work.undone.small(work.both, sent_small, take_small, found))
+        pairs = work.undone.small(work.both, sent_small, take_small, found)
+        work.face = tracked(*pairs, work.both.cell_aspect)
     choice = _lossless(work.pix_fmt)
     made = room.new("conformed" + (".mov" if choice.encoder == "libx264" else ".mkv"))
     shown_as = work.source.model_copy(update={"pix_fmt": work.pix_fmt})

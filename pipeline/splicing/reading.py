@@ -35,6 +35,11 @@ class Both:
     cut: bool
     """Whether the take has lines or columns added that are cut off."""
 
+    @property
+    def cell_aspect(self) -> float:
+        """How wide a pixel of the small pictures is beside its height."""
+        return self.sent_video.width_px * _SMALL_PX[1] / (self.sent_video.height_px * _SMALL_PX[0])
+
     def sent(self) -> Iterator[VideoFrame]:
         """Give the frames that were sent."""
         for frame in decoded(self.sent_path, self.sent_video.index):

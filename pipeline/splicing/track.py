@@ -25,7 +25,7 @@ _OF_STRONGEST = 0.12
 """A change much weaker than the strongest is drift of the picture, not a face."""
 _REACH_FRAMES = 5
 """A face that is at rest for less than this is still followed."""
-_JOIN_DOWN, _JOIN_ACROSS = 1.0, 0.35
+_JOIN_DOWN, _JOIN_ACROSS = 1.0, 0.5
 """How far regions may lie apart and still be one face, half of it, as shares of the side of all that changed."""
 _MOST_JOIN_CELLS = 10
 _MARGIN_CELLS = 2
@@ -42,13 +42,14 @@ class Tracked:
     others: int
 
 
-def tracked(sent: NDArray[np.uint8], taken: NDArray[np.uint8]) -> Tracked:
-    """Follow the biggest change through a take."""
+def tracked(sent: NDArray[np.uint8], taken: NDArray[np.uint8], cell_aspect: float = 1.0) -> Tracked:
+    """Follow the biggest change through a take; `cell_aspect` is how wide a small pixel is beside its height."""
     weights = np.stack([_change(one, other) for one, other in zip(sent, taken, strict=True)])
     strongest = float(np.percentile(weights.reshape(len(weights), -1).max(1), 90)) if len(weights) else 0.0
     solid = weights > max(_LEAST_DIFFERENCE, _OF_STRONGEST * strongest)
     side = _side(solid)
-    down, across = (int(np.clip(round(share * side), 1, _MOST_JOIN_CELLS)) for share in (_JOIN_DOWN, _JOIN_ACROSS))
+    reaches = _JOIN_DOWN * side * cell_aspect**0.5, _JOIN_ACROSS * side / cell_aspect**0.5
+    down, across = (int(np.clip(round(reach), 1, _MOST_JOIN_CELLS)) for reach in reaches)
     wide = _lasting(_spread(_spread(solid, 1, down), 2, across))
     regions = _followed(np.stack([labelled(frame) for frame in wide]))
     sums = np.bincount(regions.ravel(), weights=np.where(solid, weights, 0).ravel())
