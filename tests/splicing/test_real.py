@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from invariants import same_tail
 from own_span import alone_db, frames_of, mean_db, note_choices, own_take
 from seen import planes, psnr, strict_decode
 from takes import packets, segment
@@ -29,10 +30,8 @@ class Film:
     """The edit, as shares of the film; of a long one at most 40 frames."""
     looked_at: int = 800
     """How many frames are decoded and compared."""
-    refused: bool = False
-    """Whether it is only seen that the exact way refuses it: coding the whole picture anew would take too long here."""
     within_db: float = 0.5
-    """How far the edit may lie below its pictures coded alone."""
+    """How far the edit may lie below its pictures coded alone; x265 spends more on a film that begins with them."""
 
 
 FILES = {
@@ -49,11 +48,9 @@ FILES = {
     "streams/srt.mkv": Film(),
     "streams/timecode_track_drop_frame.mp4": Film(),
     "streams/two_video_two_audio_two_subtitle_2997.mp4": Film(),
-    # A twin of an encoder at crf 51 does not reach what the pictures beside the edit showed.
-    "timing/audio_delayed_3.9s.mov": Film("shows another picture"),
+    "timing/audio_delayed_3.9s.mov": Film(),
     "timing/cursed_vfr.mp4": Film(),
-    # Readers take one tick off all decoding times while any picture is shown before it is decoded.
-    "timing/edit_list_hlg10_hevc_rot90.mp4": Film("untouched_identical", refused=True),
+    "timing/edit_list_hlg10_hevc_rot90.mp4": Film(within_db=1.5),
     "timing/long_6min_1080p.mp4": Film(place=(0.01, 0.015), looked_at=300),
     "timing/rotate_and_reflect.mp4": Film(),
     "timing/rotated180_2997_people.mp4": Film(),
@@ -82,8 +79,6 @@ def test_a_real_film_gets_its_own_pictures_back(room, media_folder, monkeypatch,
     if film.reason:
         with pytest.raises(React1Error, match=film.reason):
             splicing.splice(room, ffmpeg_path(), media, [take], require_exact=True)
-    if film.refused:
-        return
 
     made = splicing.splice(room, ffmpeg_path(), media, [take])
 
@@ -105,8 +100,14 @@ def _same_packets(made, path, media, *, dts):
     was, came = (packets(one, "video", place) for one in (path, made.path))
     assert sorted(pts for pts, _, _ in came) == sorted(pts for pts, _, _ in was)
     if dts:
-        assert [packet[1] for packet in came] == [packet[1] for packet in was]
-    copied = {one[0] for one, other in zip(was, came, strict=True) if one[0] == other[0] and one[2] == other[2]}
+        # Readers move all of them together by what they make of the least composition offset.
+        assert [packet[1] - came[0][1] for packet in came] == [packet[1] - was[0][1] for packet in was]
+    placed = {pts: data for pts, _, data in came}
+    copied = {pts for pts, _, data in was if placed[pts] == data}
+    if dts and media.video.codec == "hevc":
+        patched = {pts for pts, _, data in was if pts not in copied and same_tail(data, placed[pts])}
+        assert len(patched) <= made.figures["windows"]
+        copied |= patched
     assert len(copied) >= made.figures["copied_packets"]
     assert (made.figures["copied_packets"] > 0) == dts
     for track in range(len(media.audio)):

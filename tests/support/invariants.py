@@ -90,14 +90,14 @@ def _picture_packets(was: Seen, came: Seen, figures: dict[str, Any], index: int,
     identical = {pts for pts, _, data in before if place[pts] == data}
     patched: set[Fraction] = set()
     if figures["way"] == "exact" and was.streams[index]["codec"] == "hevc":
-        patched = {pts for pts, _, data in before if pts not in identical and _same_tail(data, place[pts])}
+        patched = {pts for pts, _, data in before if pts not in identical and same_tail(data, place[pts])}
         assert len(patched) <= figures["windows"]
     assert figures["copied_packets"] + figures["encoded_packets"] == len(before)
     assert len(identical) + len(patched) >= figures["copied_packets"]
     return identical | patched
 
 
-def _same_tail(one: bytes, other: bytes) -> bool:
+def same_tail(one: bytes, other: bytes) -> bool:
     """Tell whether a packet is a film's own but for what stands before its picture: HEVC's way to resume."""
     tail = min(len(one) // 2, 24)
     return tail > 8 and other[-tail:] == one[-tail:]
