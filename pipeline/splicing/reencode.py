@@ -98,6 +98,8 @@ def new_samples(grid: Grid, coded: Path, first: int = 0, first_rank: int = 0) ->
     Raises:
         Unsuited: they are not one for one, or would be shown before they are decoded.
     """
+    if grid.track is None:
+        raise Unsuited("the film has no sample tables")
     _, moov = read_moov(coded)
     track = track_of(moov, b"vide")
     found = tables.samples(track)

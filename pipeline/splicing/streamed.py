@@ -18,6 +18,7 @@ from .codecs.family import Coder
 from .exact import Piece
 from .index import Index
 
+
 _BITEXACT = {"fflags": "+bitexact"}
 _FORMATS = {
     ".mkv": ("matroska", {}),
@@ -67,9 +68,9 @@ def _format(suffix: str) -> tuple[str, dict[str, str]]:
     return known
 
 
-def _packets(given: Any, stream: Any, index: Index, coder: Coder, pieces: Sequence[Piece]) -> Iterator[Packet]:
+def _packets(given: Any, stream: Any, index: Index, coder: Coder, pieces: Sequence[Piece]) -> Iterator[Packet[Any]]:
     left, slots, base = list(pieces), index.grid.samples.dts, stream.time_base
-    held: Packet | None = None
+    held: Packet[Any] | None = None
     place = -1
     for packet in given.demux(stream):
         if not packet.size:
@@ -90,17 +91,17 @@ def _packets(given: Any, stream: Any, index: Index, coder: Coder, pieces: Sequen
                 held = None
 
 
-def _new(piece: Piece, slots: Any, base: Any) -> Iterator[Packet]:
+def _new(piece: Piece, slots: Any, base: Any) -> Iterator[Packet[Any]]:
     with piece.file.open("rb") as stream:
         for at, size in enumerate(piece.sizes.tolist()):
-            packet = Packet(stream.read(size))
+            packet: Packet[Any] = Packet(stream.read(size))
             packet.dts = int(slots[piece.window.first + at])
             packet.pts = packet.dts + int(piece.composition[at])
             packet.time_base, packet.is_keyframe = base, bool(piece.sync[at])
             yield packet
 
 
-def _patched(packet: Packet, coder: Coder, slot: int) -> Packet:
-    made = Packet(coder.resume(bytes(packet)))
+def _patched(packet: Packet[Any], coder: Coder, slot: int) -> Packet[Any]:
+    made: Packet[Any] = Packet(coder.resume(bytes(packet)))
     made.pts, made.dts, made.time_base, made.is_keyframe = packet.pts, slot, packet.time_base, True
     return made

@@ -27,7 +27,7 @@ class Thresholds(BaseModel):
     doubled_frames: int | None = Field(
         default=0, ge=0, description="single frames of an edit that repeat the one before, where the source moves"
     )
-    click_db: float | None = Field(default=12.0, ge=0, description="step of the sound at a joint of a new line, dB")
+    click_db: float | None = Field(default=6.0, ge=0, description="step of the sound at a joint of a new line, dB")
     loudness_step_lu: float | None = Field(
         default=6.0, ge=0, description="how much louder or softer a new line is than the dialogue around it, LU"
     )

@@ -120,7 +120,7 @@ def test_sound_is_judged_by_its_own_figures():
         ("d", {"click_db": -40.0}),
     ]
 
-    with pytest.raises(CheckFailed, match=r"c: click_db is 40\.0, at most 12\.0 is allowed \(1 more") as failed:
+    with pytest.raises(CheckFailed, match=r"c: click_db is 40\.0, at most 6\.0 is allowed \(1 more") as failed:
         judge(rows, Thresholds())
 
     assert set(failed.value.segments) == {"b", "c"}

@@ -170,8 +170,7 @@ def _usability(bits: Bits) -> tuple[int | None, bool, Fraction | None, bool]:
     if bits.u():
         units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
         tick = Fraction(2 * units_in_tick, scale) if scale else None
-    buffered = [_buffering(bits) for _ in range(2) if bits.u()]
-    if buffered:
+    if any([_buffering(bits) for _ in range(2)]):
         bits.u()
     bits.u()
     if not bits.u():
@@ -180,12 +179,16 @@ def _usability(bits: Bits) -> tuple[int | None, bool, Fraction | None, bool]:
     return bits.ue(), aspect, tick, fixed
 
 
-def _buffering(bits: Bits) -> None:
+def _buffering(bits: Bits) -> bool:
+    """Skip what is told of buffering, if anything is; tell whether it was."""
+    if not bits.u():
+        return False
     count = bits.ue() + 1
     bits.u(8)
     for _ in range(count):
         bits.ue(), bits.ue(), bits.u()
     bits.u(20)
+    return True
 
 
 @dataclass(frozen=True)
