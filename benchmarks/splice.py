@@ -1,126 +1,157 @@
-"""Count the CPU seconds of a splice against those of coding the whole film anew, and of copying it.
+"""Measure the splice beside `cp`, a remux, MoviePy, ffmpeg and smartcut: CPU seconds, seconds on the clock, memory.
 
-    .venv/bin/python benchmarks/splice.py
+    .venv/bin/python benchmarks/splice.py [--minutes 1 10] [--smartcut] [--no-moviepy]
 
-A made clip of 20 s, 1280x720, gets an edit of 2 s. Compare the ratios, not machines.
+The films are made: 1080p at 30 frames/s, with an edit of 8 s. Everything runs side by side in one go, because CPU
+seconds of a busy machine are longer too: compare the ratios. `~` marks what was scaled by the number of frames.
+`--minutes 60` needs 8 GB of disk. `--smartcut` installs smartcut into a virtual environment that goes away again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
+import argparse
+import json
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import venv
 from pathlib import Path
-from typing import Any
 
-from react1.pipeline.edit import Edit
-from react1.pipeline.file import File
-from react1.pipeline.kinds import Media, Segment, Take
-from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.probe import probe
-from react1.pipeline.media.process import run_tool
-from react1.pipeline.splicing.film import splice
+from measuring import HEAD, Cost, measure, row
+from splice_films import CODING, EDIT_FRAMES, RATE, Film, ffmpeg, make_clip, make_film
 
-RATE, SECONDS, START, END = 25, 20, 200, 250
-CODING = ["-c:v", "libx264", "-preset", "fast", "-crf", "20", "-g", "50", "-pix_fmt", "yuv420p"]
+JOBS = Path(__file__).with_name("splice_jobs.py")
+SPELT = {"anew": "splice, written anew", "in-place": "splice, copied, edited in place, on the disk"}
+"""The last waits for the disk three times, as a crash-safe edit must; the others leave it to the system."""
+ROUNDS = 3
+"""How often what takes no time is measured; the least counts."""
 
 
-class Folder:
-    """A room in one folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root, self.made = root, 0
-
-    def path(self, file: File) -> Path:
-        return self.root / f"{file.digest}{file.suffix}"
-
-    def new(self, name: str) -> Path:
-        self.made += 1
-        place = self.root / str(self.made)
-        place.mkdir()
-        return place / name
-
-    def keep(self, path: Path) -> File:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        file = File(digest=digest, suffix=path.suffix, size_bytes=path.stat().st_size)
-        shutil.move(path, self.path(file))
-        return file
-
-    def progress(self, share: float) -> None:
-        pass
-
-    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 600) -> str:
-        return run_tool(argv, timeout_s=timeout_s)
+def job(name: str, film: Film, take: Path | None = None) -> Cost:
+    """Run one of our jobs in a process of its own."""
+    made = film.path.with_name(f"made-{name}.mp4")
+    place = [str(film.path), str(take or film.take), str(film.start), str(film.end), str(made)]
+    try:
+        return measure([sys.executable, str(JOBS), name, *place])
+    finally:
+        made.unlink(missing_ok=True)
 
 
-def made_by_ffmpeg(room: Folder, name: str, *argv: str) -> Media:
-    """Run ffmpeg and probe what it wrote."""
-    path = room.new(name)
-    subprocess.run([ffmpeg_path(), "-v", "error", *argv, str(path)], check=True)
-    file = room.keep(path)
-    return probe(room.path(file), file)
+def told(cost: Cost) -> dict[str, float]:
+    """Read what a job said last."""
+    said: dict[str, float] = json.loads(cost.said.splitlines()[-1])
+    return said
 
 
-def film(room: Folder) -> Media:
-    """Make the clip: a moving test picture with grain, and a tone."""
-    picture = f"testsrc2=size=1280x720:rate={RATE}:duration={SECONDS},noise=alls=6:allf=t"
-    sound = f"sine=frequency=440:sample_rate=48000:duration={SECONDS}"
-    inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
-    return made_by_ffmpeg(room, "film.mp4", *inputs, *CODING, "-c:a", "aac")
+def least(costs: list[Cost]) -> Cost:
+    """Give the least CPU and the least time of several runs."""
+    return Cost(min(c.cpu_s for c in costs), min(c.wall_s for c in costs), max(c.peak_mb for c in costs))
 
 
-def take_of(room: Folder, source: Media) -> Take:
-    """Make a conformed take: the span upside down, lossless."""
-    cut = f"trim=start_frame={START}:end_frame={END},setpts=PTS-STARTPTS,vflip"
-    lossless = ["-an", "-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-bf", "0"]
-    media = made_by_ffmpeg(room, "take.mov", "-i", str(room.path(source.file)), "-vf", cut, *lossless)
-    segment = Segment(
-        name="s1",
-        source=source,
-        edit=Edit.model_validate({"in": f"{START}f", "out": f"{END}f"}),
-        start_frame=START,
-        end_frame=END,
-        head_frames=0,
-        tail_frames=0,
-        media=media,
-        frames=tuple(range(START, END)),
+def containers(film: Film) -> None:
+    """Compare what is not coding and not checking with copying the file, and with ffmpeg's stream copy."""
+    made, raw = film.path.with_name("copy.mp4"), film.path.with_name("pictures.bin")
+    commands = {
+        "cp": ["cp", str(film.path), str(made)],
+        "ffmpeg -c copy": ffmpeg("-i", str(film.path), "-map", "0", "-c", "copy", str(made)),
+    }
+    found: dict[str, list[Cost]] = {}
+    for _ in range(ROUNDS):
+        for name, argv in commands.items():
+            found.setdefault(name, []).append(measure(argv))
+            made.unlink()
+        for name in ("anew", "in-place"):
+            cost = job(name, film, raw)
+            found.setdefault(name, []).append(Cost(told(cost)["cpu_s"], told(cost)["wall_s"], cost.peak_mb))
+    raw.unlink()
+    best = {name: least(costs) for name, costs in found.items()}
+    size = film.path.stat().st_size >> 20
+    print(f"\ncontainer work alone, {film.minutes} min, {size} MB (least of {ROUNDS})\n{HEAD}")
+    copy, remux = best["cp"], best["ffmpeg -c copy"]
+    for name, cost in best.items():
+        times = f"wall {cost.wall_s / copy.wall_s:5.2f} x cp, {cost.wall_s / remux.wall_s:5.2f} x remux"
+        print(row(SPELT.get(name, name), cost, times), flush=True)
+
+
+def spliced(film: Film) -> Cost:
+    """Splice, and say how much of it is not coding."""
+    cost = job("splice", film)
+    said = told(cost)
+    rest = cost.cpu_s - said["coded"]
+    print(f"\nan edit of {EDIT_FRAMES / RATE:g} s in {film.minutes} min\n{HEAD}")
+    print(row("splice, checks included", cost, f"way {said['way']}, twin {said['twin']}"))
+    share = f"{said['encoded_packets']} of {said['packets']} packets are coded; all else {rest:.2f} s: "
+    print(f"    {share}container {said['carry']:.2f}, start, probe and checks {rest - said['carry']:.2f}", flush=True)
+    assert said["untouched_identical"] and said["sound_identical"] and said["strict_decode"]
+    return cost
+
+
+def whole(film: Film, with_moviepy: bool) -> dict[str, Cost]:
+    """Code the whole film anew with the take in it, as ffmpeg and MoviePy do."""
+    made = film.path.with_name("whole.mp4")
+    graph = (
+        f"[0:v]trim=end_frame={film.start},setpts=PTS-STARTPTS[a];"
+        f"[0:v]trim=start_frame={film.end},setpts=PTS-STARTPTS[c];[a][1:v][c]concat=n=3:v=1:a=0[v]"
     )
-    return Take(segment=segment, media=media, provider="none", request={}, conformed=True)
+    inputs = ["-i", str(film.path), "-i", str(film.take), "-filter_complex", graph, "-map", "[v]", "-map", "0:a"]
+    found = {"ffmpeg, trim and concat": measure(ffmpeg(*inputs, *CODING, "-c:a", "copy", str(made)))}
+    made.unlink()
+    if with_moviepy:
+        found["MoviePy, concatenate_videoclips"] = job("moviepy", film)
+    return found
 
 
-def cpu_s(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Run something; give the CPU seconds of this process and its children, and the result."""
-    before = sum(os.times()[:4])
-    result = work()
-    return sum(os.times()[:4]) - before, result
+def smartcut(film: Film, tool: Path) -> Cost:
+    """Cut both ends of the film by smartcut, code the take as the film is coded, and join the three."""
+    head, middle, tail, made = (film.path.with_name(f"{name}.mp4") for name in ("head", "middle", "tail", "joined"))
+    start, end = f"{film.start / RATE:.6f}", f"{film.end / RATE:.6f}"
+    cost = measure([str(tool), str(film.path), str(head), "--keep", f"start,{start}"])
+    cost += measure([str(tool), str(film.path), str(tail), "--keep", f"{end},end"])
+    sound = ["-ss", start, "-t", f"{EDIT_FRAMES / RATE:.6f}", "-i", str(film.path), "-map", "0:v", "-map", "1:a"]
+    cost += measure(ffmpeg("-i", str(film.take), *sound, *CODING, "-c:a", "copy", str(middle)))
+    parts = film.path.with_name("parts.txt")
+    parts.write_text("".join(f"file '{part}'\n" for part in (head, middle, tail)))
+    cost += measure(ffmpeg("-f", "concat", "-safe", "0", "-i", str(parts), "-c", "copy", str(made)))
+    for part in (head, middle, tail, made, parts):
+        part.unlink()
+    return cost
+
+
+def installed(folder: Path) -> Path:
+    """Install smartcut apart from the project."""
+    venv.create(folder, with_pip=True)
+    subprocess.run([str(folder / "bin" / "pip"), "install", "-q", "smartcut"], check=True)
+    return folder / "bin" / "smartcut"
 
 
 def main() -> None:
-    """Print the table."""
-    with tempfile.TemporaryDirectory() as folder:
-        room = Folder(Path(folder))
-        source = film(room)
-        take, path = take_of(room, source), room.path(source.file)
-        whole = [ffmpeg_path(), "-v", "error", "-i", str(path), *CODING, "-c:a", "copy", str(room.new("whole.mp4"))]
-        copy_s, _ = cpu_s(lambda: subprocess.run(["cp", str(path), str(room.new("copy.mp4"))], check=True))
-        whole_s, _ = cpu_s(lambda: subprocess.run(whole, check=True))
-        splice_s, made = cpu_s(lambda: splice(room, ffmpeg_path(), source, [take]))
-        strict = [ffmpeg_path(), "-v", "error", "-xerror", "-i", str(made.path), "-map", "0:v", "-f", "null", "-"]
-        check_s, _ = cpu_s(lambda: subprocess.run(strict, check=True))
-    figures = made.figures
-    print(f"{SECONDS} s of 1280x720, an edit of {(END - START) / RATE:g} s: way {figures['way']}, ", end="")
-    print(f"{figures['encoded_packets']} of {figures['packets']} packets coded, twin {figures.get('twin')}")
-    rows = {
-        "the whole film coded anew": whole_s,
-        "the splice, checks included": splice_s,
-        "  of which the strict decode": check_s,
-        "cp of the film": copy_s,
-    }
-    for name, seconds in rows.items():
-        print(f"{name:<32}{seconds:8.2f} CPU s {100 * seconds / whole_s:7.1f} %")
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, nargs="+", default=[1, 10], help="how long the films are")
+    parser.add_argument("--smartcut", action="store_true", help="compare with smartcut, from PyPI")
+    parser.add_argument("--no-moviepy", action="store_true", help="leave MoviePy out")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        clip = make_clip(folder)
+        tool = installed(folder / "smartcut") if asked.smartcut else None
+        full: dict[str, Cost] = {}
+        frames = 0
+        for minutes in sorted(asked.minutes):
+            film = make_film(folder, clip, minutes)
+            containers(film)
+            cost = spliced(film)
+            if tool is not None:
+                cut = smartcut(film, tool)
+                ratio = f"splice / this {cost.cpu_s / cut.cpu_s:.2f}"
+                print(row("smartcut twice, coding the take, concat", cut, ratio), flush=True)
+            if not full:
+                full, frames = whole(film, not asked.no_moviepy), film.frames
+            for name, other in full.items():
+                scale = film.frames / frames
+                ratio = f"this / splice {other.cpu_s * scale / cost.cpu_s:.0f}"
+                print(row(name, other, ratio, scaled=scale), flush=True)
+            film.path.unlink()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""Run a command and say what it cost: CPU seconds with all its children, seconds on the clock, memory at its peak."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one job cost."""
+
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    said: str = ""
+    """Its standard output."""
+
+    def __add__(self, other: Cost) -> Cost:
+        """Give the cost of both, one after the other."""
+        return Cost(self.cpu_s + other.cpu_s, self.wall_s + other.wall_s, max(self.peak_mb, other.peak_mb))
+
+
+def measure(argv: Sequence[str]) -> Cost:
+    """Run a command to its end.
+
+    Raises:
+        SystemExit: it failed; its own words stand on standard error.
+    """
+    began = time.monotonic()
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.read() if process.stdout else ""
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{' '.join(argv[:4])} … ended with {process.returncode}")
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return Cost(used.ru_utime + used.ru_stime, time.monotonic() - began, used.ru_maxrss / unit, said)
+
+
+def row(name: str, cost: Cost, note: str = "", *, scaled: float = 1) -> str:
+    """Spell one line of a table; a figure that was not measured but scaled has a `~`."""
+    mark = "~" if scaled != 1 else " "
+    times = f"{mark}{cost.cpu_s * scaled:8.2f} {mark}{cost.wall_s * scaled:8.2f} {cost.peak_mb:9.0f}"
+    return f"  {name:<44}{times}   {note}"
+
+
+HEAD = f"  {'':<44}{'CPU s':>9} {'wall s':>9} {'peak MB':>9}"

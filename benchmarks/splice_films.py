@@ -1,0 +1,66 @@
+"""The films of the splice's benchmark: a coded clip of ten seconds, repeated without coding it again, and a take."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+
+RATE, CLIP_S, EDIT_FRAMES = 30, 10, 240
+CODING = ["-c:v", "libx264", "-preset", "medium", "-crf", "20", "-g", "60", "-pix_fmt", "yuv420p"]
+"""The film's own coding, and that of everything that codes pictures here anew."""
+LOSSLESS = ["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-bf", "0", "-pix_fmt", "yuv420p"]
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film of 1920x1080 at 30 frames/s with one AAC track, and an edit of 8 s in its middle."""
+
+    path: Path
+    take: Path
+    """What the edit shows: the span upside down, lossless."""
+    minutes: int
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return self.minutes * 60 * RATE
+
+    @property
+    def start(self) -> int:
+        """The first frame of the edit, away from any keyframe."""
+        return self.frames // 2 + 17
+
+    @property
+    def end(self) -> int:
+        """The first frame after it."""
+        return self.start + EDIT_FRAMES
+
+
+def ffmpeg(*argv: str) -> list[str]:
+    """Spell a call of ffmpeg that is silent and overwrites."""
+    return [ffmpeg_path(), "-nostdin", "-v", "error", "-y", *argv]
+
+
+def make_clip(folder: Path) -> Path:
+    """Code ten seconds of a moving test picture with grain, and a tone."""
+    clip = folder / "clip.mp4"
+    picture = f"testsrc2=size=1920x1080:rate={RATE}:duration={CLIP_S},noise=alls=2:allf=t"
+    sound = f"sine=frequency=440:sample_rate=48000:duration={CLIP_S}"
+    inputs = ["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", sound]
+    subprocess.run(ffmpeg(*inputs, *CODING, "-c:a", "aac", "-b:a", "128k", str(clip)), check=True)
+    return clip
+
+
+def make_film(folder: Path, clip: Path, minutes: int) -> Film:
+    """Repeat the clip to its length, and make the take."""
+    film = Film(folder / f"film{minutes}.mp4", folder / f"take{minutes}.mov", minutes)
+    repeats = str(minutes * 60 // CLIP_S - 1)
+    subprocess.run(ffmpeg("-stream_loop", repeats, "-i", str(clip), "-c", "copy", str(film.path)), check=True)
+    # The clip's sound is a little longer than its picture: where it repeats, a frame is shown 5 ms longer.
+    seek = ["-ss", f"{max(film.start / RATE - 5, 0):.6f}"]
+    cut = f"trim=start_frame=0:end_frame={EDIT_FRAMES},setpts=PTS-STARTPTS,vflip"
+    subprocess.run(ffmpeg(*seek, "-i", str(film.path), "-an", "-vf", cut, *LOSSLESS, str(film.take)), check=True)
+    return film
