@@ -22,6 +22,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
 
 X265 = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:open-gop=0"}}
+SHORT = {**X265, "options": {**X265["options"], "x265-params": "log-level=none:bframes=0"}}
+"""Of fewer pictures than it would reorder x265 gives times that no muxer takes, now and then."""
 VP9 = {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime", "crf": "10", "b": "0"}}
 MPEG2 = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}
 ELST = (b"trak", b"edts", b"elst")
@@ -62,7 +64,7 @@ OTHER_CLOCK = frozenset({"base"})
 RIGHT = {
     "one frame": Case(_made(frames=1), "anew", (0, 1)),
     "two frames": Case(_made(frames=2), span=(1, 2)),
-    "two frames of HEVC": Case(_made(frames=2, **X265), span=(1, 2)),
+    "two frames of HEVC": Case(_made(frames=2, **SHORT), span=(1, 2)),
     "two frames in a transport stream": Case(_made(".ts", frames=2), span=(1, 2), broken="taken for damaged"),
     "odd size, H.264 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p")),
     "odd size, HEVC 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p", **X265)),
