@@ -63,7 +63,8 @@ def plan(source: Path, video: VideoStream, index: Index, inserts: Sequence[Inser
         raise Unsuited("the picture stream gives no frames")
     coder = family.coder(Stored(video, index.config, index.annexb, index.first, index.grid.reorder, frame))
     found = windows(index.grid, inserts, index.resumptions(family))
-    if len(found) == 1 and found[0].first == 0 and found[0].end == index.grid.samples.count:
+    whole = len(found) == 1 and found[0].first == 0 and found[0].end == index.grid.samples.count
+    if whole and len({frame for one in inserts for frame in range(one.start, one.end)}) < video.frame_count:
         raise Unsuited("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
     return Plan(tuple(found), coder)
 

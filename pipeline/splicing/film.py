@@ -95,7 +95,7 @@ def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[s
     figures = {
         "way": made.way,
         "reason": reason,
-        "copied_packets": checked.figures["packets"] - made.encoded,
+        "copied_packets": checked.figures["packets"] - made.encoded - made.figures.get("relinked_packets", 0),
         "encoded_packets": made.encoded,
         **made.figures,
         **checked.figures,

@@ -130,6 +130,7 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
         "twin": planned.coder.twin,
         "windows": len(windows),
         "border_packets": encoded - edited,
+        "relinked_packets": len(patched),
         "least_psnr_db": round(min(one.least_db for one in found), 1),
         **written,
     }

@@ -62,7 +62,7 @@ SETS = "h264_mp4toannexb,dump_extra"
 OTHER_CLOCK = frozenset({"base"})
 """A film whose boxes cannot be kept gets the muxer's clock; the times are the same in seconds."""
 RIGHT = {
-    "one frame": Case(_made(frames=1), "anew", (0, 1)),
+    "one frame": Case(_made(frames=1), "exact", (0, 1)),
     "two frames": Case(_made(frames=2), span=(1, 2)),
     "two frames of HEVC": Case(_made(frames=2, **SHORT), span=(1, 2)),
     "two frames in a transport stream": Case(_made(".ts", frames=2), span=(1, 2), broken="taken for damaged"),
@@ -76,7 +76,7 @@ RIGHT = {
     "grey": Case(_made(pix_fmt="gray"), own=True),
     "mirrored": Case(_made(mirrored=True), own=True),
     "turned and mirrored, Matroska": Case(_made(".mkv", mirrored=True, rotation_deg=90), own=True),
-    "turned, Matroska, whole": Case(_made(".mkv", rotation_deg=90), "anew", (0, 24), own=True),
+    "turned, Matroska, whole": Case(_made(".mkv", rotation_deg=90), "exact", (0, 24), own=True),
     "interlaced, top first": Case(_x264("tff=1")),
     "interlaced, bottom first": Case(_x264("bff=1")),
     "called interlaced": Case(_x264("fake-interlaced=1")),

@@ -24,11 +24,11 @@ from react1.pipeline.splicing import film as splicing
 TABLE = """
 h264     mkv  open   23.976 start    anew
 h264     mov  intra  vfr    one      exact
-h264     mp4  closed 25     whole    anew
+h264     mp4  closed 25     whole    exact
 h264     mp4  intra  vfr    adjacent exact
 h264     ts   closed 29.97  end      exact
 h264     ts   one    29.97  over-key exact
-h264-10  mkv  one    vfr    whole    anew
+h264-10  mkv  one    vfr    whole    exact
 h264-10  mov  closed 29.97  over-key exact
 h264-10  mov  intra  25     start    exact
 h264-10  mp4  intra  23.976 end      exact
@@ -39,27 +39,27 @@ h264-422 mkv  closed 23.976 one      exact
 h264-422 mov  closed 29.97  start    exact
 h264-422 mov  one    25     end      exact
 h264-422 mp4  open   vfr    over-key exact
-h264-422 ts   intra  29.97  whole    anew
+h264-422 ts   intra  29.97  whole    exact
 hevc     mkv  one    29.97  one      exact
 hevc     mov  open   25     adjacent exact
-hevc     mp4  closed 23.976 whole    anew
+hevc     mp4  closed 23.976 whole    exact
 hevc     mp4  intra  vfr    over-key exact
 hevc     ts   closed 23.976 end      exact
 hevc     ts   intra  23.976 start    exact
 hevc-10  mkv  closed 25     start    exact
 hevc-10  mov  intra  25     over-key exact
-hevc-10  mov  open   29.97  whole    anew
+hevc-10  mov  open   29.97  whole    exact
 hevc-10  mp4  intra  23.976 one      exact
 hevc-10  ts   one    vfr    adjacent exact
 hevc-10  ts   one    vfr    end      exact
 prores   mkv  intra  25     over-key exact
 prores   mkv  intra  29.97  adjacent exact
-prores   mkv  intra  vfr    whole    anew  muxer
+prores   mkv  intra  vfr    whole    exact
 prores   mov  intra  23.976 start    exact
 prores   mov  intra  vfr    end      exact
 prores   mov  intra  vfr    one      exact
 mjpeg    mkv  intra  vfr    end      exact
-mjpeg    mkv  intra  vfr    whole    anew
+mjpeg    mkv  intra  vfr    whole    exact
 mjpeg    mov  intra  23.976 adjacent exact
 mjpeg    mp4  intra  25     start    exact
 mjpeg    mp4  intra  29.97  over-key exact
@@ -73,10 +73,10 @@ dnxhr    mov  intra  vfr    start    exact
 ffv1     mkv  closed 29.97  start    exact
 ffv1     mkv  closed vfr    over-key exact
 ffv1     mov  closed vfr    one      exact
-ffv1     mov  intra  23.976 whole    anew  muxer
+ffv1     mov  intra  23.976 whole    exact
 ffv1     mov  one    25     adjacent exact
 ffv1     mov  one    25     end      exact
-av1      mkv  open   29.97  whole    anew
+av1      mkv  open   29.97  whole    exact
 av1      mp4  one    25     start    anew
 av1      webm closed vfr    one      exact
 av1      webm intra  23.976 over-key exact
@@ -87,7 +87,7 @@ vp9      mkv  open   vfr    end      exact
 vp9      mp4  closed 25     over-key exact
 vp9      mp4  intra  29.97  adjacent exact
 vp9      webm closed 25     start    exact
-vp9      webm one    23.976 whole    anew
+vp9      webm one    23.976 whole    exact
 """
 ROWS = [tuple(line.split()) for line in TABLE.strip().splitlines()]
 BROKEN = {

@@ -91,8 +91,9 @@ def _picture_packets(was: Seen, came: Seen, figures: dict[str, Any], index: int,
     patched: set[Fraction] = set()
     if figures["way"] == "exact" and was.streams[index]["codec"] == "hevc":
         patched = {pts for pts, _, data in before if pts not in identical and same_tail(data, place[pts])}
-        assert len(patched) <= figures["windows"]
-    assert figures["copied_packets"] + figures["encoded_packets"] == len(before)
+        assert len(patched) <= figures["relinked_packets"]
+    told = figures["copied_packets"] + figures["encoded_packets"] + figures.get("relinked_packets", 0)
+    assert told == len(before)
     assert len(identical) + len(patched) >= figures["copied_packets"]
     return identical | patched
 

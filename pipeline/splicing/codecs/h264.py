@@ -170,7 +170,8 @@ def _usability(bits: Bits) -> tuple[int | None, bool, Fraction | None, bool]:
     if bits.u():
         units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
         tick = Fraction(2 * units_in_tick, scale) if scale else None
-    if any([_buffering(bits) for _ in range(2)]):
+    told, also_told = _buffering(bits), _buffering(bits)
+    if told or also_told:
         bits.u()
     bits.u()
     if not bits.u():
