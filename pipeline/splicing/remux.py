@@ -7,6 +7,7 @@ The stream order, tags, chapters, dispositions, colours and attachments come fro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -60,9 +61,11 @@ def told_of(path: Path, index: int) -> dict[str, str]:
         stream = container.streams[index]
         assert isinstance(stream, av.VideoStream)
         flags, context = stream.disposition, stream.codec_context
-        told = {}
+        told: dict[str, str] = {}
         if stream.average_rate and container.format.name.startswith("matroska"):
             told["r"] = str(stream.average_rate)  # players tell the length of a frame by it
+        if stream.sample_aspect_ratio and context.width and context.height:
+            told["aspect"] = str(Fraction(context.width, context.height) * Fraction(stream.sample_aspect_ratio))
         told |= {"disposition": "+".join(flag.name for flag in Disposition if flag in flags and flag.name) or "0"}
         if context.color_range:
             told["color_range"] = str(int(context.color_range))

@@ -45,8 +45,10 @@ def write(source: Path, made: Path, video: VideoStream, index: Index, coder: Cod
         ):
             stream = given.streams[video.index]
             copy = _copied(out, stream, coder.config if coder.config != index.config else None)
+            lasts = _durations(index, video)
             for packet in _packets(given, stream, index, coder, pieces):
                 packet.stream = copy
+                packet.duration = packet.duration or lasts[packet.pts]
                 out.mux(packet)
     except (av.FFmpegError, ValueError) as error:
         raise Unsuited(f"{name} does not take these pictures packet by packet: {error}") from error
@@ -59,6 +61,13 @@ def _copied(out: Any, stream: Any, config: bytes | None) -> Any:
         copy.codec_context.extradata = config
     copy.time_base = stream.time_base
     return copy
+
+
+def _durations(index: Index, video: VideoStream) -> dict[int | None, int]:
+    """Tell by its time how long each picture is shown: a muxer may leave out a last one that is not told."""
+    shown = index.grid.shown.tolist()
+    ends = [*shown[1:], shown[-1] + video.timestamps.last_duration]
+    return {start: end - start for start, end in zip(shown, ends, strict=True)}
 
 
 def _format(suffix: str) -> tuple[str, dict[str, str]]:

@@ -107,7 +107,14 @@ def exact_way(job: Job) -> Made:
 
 def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: Sequence[exact.Piece]) -> None:
     pictures = job.room.new("pictures" + job.suffix)
-    streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
+    try:
+        streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
+    except Unsuited:
+        if pictures.suffix == ".mov":
+            raise
+        # Not every codec that a container may hold can be written into it alone; a MOV takes nearly all.
+        pictures = job.room.new("pictures.mov")
+        streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
     told = told_of(job.source, job.video.index)
     try:
         job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told))

@@ -64,8 +64,8 @@ mjpeg    mov  intra  23.976 adjacent exact
 mjpeg    mp4  intra  25     start    exact
 mjpeg    mp4  intra  29.97  over-key exact
 mjpeg    mp4  intra  vfr    one      exact
-dnxhr    mkv  intra  25     adjacent other
-dnxhr    mkv  intra  29.97  whole    other
+dnxhr    mkv  intra  25     adjacent exact
+dnxhr    mkv  intra  29.97  whole    exact
 dnxhr    mov  intra  23.976 one      exact
 dnxhr    mov  intra  25     end      exact
 dnxhr    mov  intra  25     over-key exact
