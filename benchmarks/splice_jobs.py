@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def splice(film: Path, take: Path, start: int, end: int, made: Path) -> dict[str
     spent: dict[str, float] = {}
     _time(exact, "coded", spent)
     _time(ways, "carry", spent)
-    room = Folder(made.with_suffix(""))
+    room = Folder(Path(tempfile.mkdtemp(dir=made.parent)))
     source, inserted = (probe(path, room.adopt(path)) for path in (film, take))
     edit = Edit.model_validate({"in": f"{start}f", "out": f"{end}f"})
     segment = Segment(
@@ -82,6 +83,7 @@ def splice(film: Path, take: Path, start: int, end: int, made: Path) -> dict[str
     conformed = Take(segment=segment, media=inserted, provider="none", request={}, conformed=True)
     found = splicing.splice(room, ffmpeg_path(), source, [conformed])
     shutil.move(found.path, made)
+    shutil.rmtree(room.root)
     keys = ("way", "twin", "packets", "encoded_packets", "untouched_identical", "sound_identical", "strict_decode")
     return {**spent, **{key: found.figures.get(key) for key in keys}}
 
