@@ -4,7 +4,8 @@
 
 The films are made: 1080p at 30 frames/s, with an edit of 8 s. Everything runs side by side in one go, because CPU
 seconds of a busy machine are longer too: compare the ratios. `~` marks what was scaled by the number of frames.
-The shortest film is coded anew as a whole. `--minutes 60 --container` needs 8 GB of disk. `--smartcut` installs smartcut into a virtual environment that goes away again.
+Only the shortest film is coded anew as a whole. `--minutes 60 --container` needs 8 GB of disk. `--smartcut` installs
+smartcut into a virtual environment that goes away again.
 """
 
 from __future__ import annotations
