@@ -124,33 +124,41 @@ def _bytes_of(
     chunks: _Chunks, old: Mapping[int, tables.Samples], owned: Mapping[int, list[int]], new: Sequence[NewSamples]
 ) -> tuple[Ints, Runs]:
     """Give how long each chunk becomes, and where its bytes lie; those of tracks with new samples go one by one."""
-    apart = np.isin(chunks.track, list(owned))
-    parts = np.ones(len(chunks.track), np.int64)
-    for own in owned:
-        mine = chunks.track == own
-        parts[mine] = chunks.held[own].samples[chunks.chunk[mine]]
-    starts = np.cumsum(parts) - parts
-    total = int(parts.sum())
-    runs = Runs(np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.int64))
-    runs.offset[starts[~apart]] = chunks.offset[~apart]
-    runs.size_bytes[starts[~apart]] = chunks.size_bytes[~apart]
+    where = {own: Runs(np.zeros(one.count, np.int64), one.offsets.copy(), one.sizes.copy()) for own, one in old.items()}
     for own, numbers in owned.items():
-        at = _places(chunks, own, starts, old[own].count)
-        runs.offset[at], runs.size_bytes[at] = old[own].offsets, old[own].sizes
         for number in numbers:
-            one = new[number]
-            span = at[one.first : one.end]
-            runs.file[span], runs.offset[span], runs.size_bytes[span] = number + 1, one.offsets, one.sizes
+            span, one = slice(new[number].first, new[number].end), new[number]
+            for column, given in zip(where[own].columns, (number + 1, one.offsets, one.sizes), strict=True):
+                column[span] = given
+    lengths, found = chunks.size_bytes.copy(), []
+    for start in range(0, len(lengths), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        lengths[some], runs = _some_bytes(chunks, some, where)
+        found.append(runs.joined())
+    columns = zip(*(runs.columns for runs in found), strict=True)
+    return lengths, Runs(*(np.concatenate(column) for column in columns)).joined()
+
+
+def _some_bytes(chunks: _Chunks, some: slice, where: Mapping[int, Runs]) -> tuple[Ints, Runs]:
+    """Do it for some of the chunks; `where` tells of the samples of some tracks in which file each lies."""
+    track, chunk = chunks.track[some], chunks.chunk[some]
+    parts = np.ones(len(track), np.int64)
+    for own in where:
+        parts[track == own] = chunks.held[own].samples[chunk[track == own]]
+    starts, total = np.cumsum(parts) - parts, int(parts.sum())
+    runs = Runs(np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.int64))
+    whole = ~np.isin(track, list(where))
+    runs.offset[starts[whole]] = chunks.offset[some][whole]
+    runs.size_bytes[starts[whole]] = chunks.size_bytes[some][whole]
+    for own, told in where.items():
+        mine = track == own
+        counts, first = parts[mine], chunks.held[own].first[chunk[mine]]
+        within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        at, samples = np.repeat(starts[mine], counts) + within, np.repeat(first, counts) + within
+        for column, given in zip(runs.columns, told.columns, strict=True):
+            column[at] = given[samples]
     ends = np.append(0, np.cumsum(runs.size_bytes))
-    return ends[starts + parts] - ends[starts], runs.joined()
-
-
-def _places(chunks: _Chunks, own: int, starts: Ints, count: int) -> Ints:
-    """For each sample of a track, its place among the runs."""
-    mine, held = chunks.track == own, chunks.held[own]
-    order = np.argsort(chunks.chunk[mine])
-    places: Ints = np.arange(count) + np.repeat(starts[mine][order] - held.first, held.samples)
-    return places
+    return ends[starts + parts] - ends[starts], runs
 
 
 def _place(tracks: list[Box], chunks: _Chunks, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:
