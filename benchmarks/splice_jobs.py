@@ -109,7 +109,8 @@ def container(film: Path, take: Path, start: int, end: int, made: Path, in_place
     """
     import numpy as np
 
-    from react1.pipeline.splicing import boxes, surgery, tables
+    from react1.pipeline.splicing.boxes import surgery, tables
+    from react1.pipeline.splicing.boxes import tree as boxes
 
     track = surgery.track_of(boxes.read_moov(film)[1], b"vide")
     held = tables.samples(track)

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from ..pipeline.kinds import Take
 from ..pipeline.node import Params, Room, Work
-from ..pipeline.splicing.modes import Composite
+from ..pipeline.splicing.conforming.modes import Composite
 
 
 class ConformParams(Params):
@@ -36,7 +36,7 @@ class Conform:
     def run(self, room: Room, params: ConformParams, take: Take) -> Take:
         """Give the take on the source's grid; one that kept its original footage passes through."""
         from ..pipeline.media.probe import probe
-        from ..pipeline.splicing.conform import conform
+        from ..pipeline.splicing.conforming.conform import conform
 
         if take.status == "original" or take.conformed:
             return take

@@ -16,9 +16,9 @@ from ..pipeline.errors import PresetError
 from ..pipeline.file import OutPath
 from ..pipeline.kinds import Media, Take
 from ..pipeline.node import Params, Room, Work
+from ..pipeline.splicing.checking.thresholds import Thresholds
 from ..pipeline.splicing.seam import Seam
-from ..pipeline.splicing.sound_params import MATCHED, SoundParams
-from ..pipeline.splicing.thresholds import Thresholds
+from ..pipeline.splicing.sound.params import MATCHED, SoundParams
 
 
 class SpliceParams(Params):
@@ -57,7 +57,7 @@ class Splice:
         from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe
         from ..pipeline.splicing import morph
-        from ..pipeline.splicing.checks import held_to
+        from ..pipeline.splicing.checking.seams import held_to
         from ..pipeline.splicing.film import splice
 
         used = [take for take in takes if take.status == "done"]

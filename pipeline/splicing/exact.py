@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from ..kinds import VideoStream
 from . import frames
-from .boxes import Unsuited
+from .boxes.grid import Grid, composition_on_slots
+from .boxes.tables import Ints
 from .codecs.coding import code
 from .codecs.family import Coder, Stored
 from .codecs.known import family_of
 from .frames import Insert
-from .grid import Grid, composition_on_slots
 from .index import Index
-from .tables import Ints
+from .unsuited import Unsuited
 from .windows import Window, windows
 
 

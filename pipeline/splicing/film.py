@@ -15,14 +15,14 @@ from typing import Any
 from ..errors import BadInput, ToolFailed
 from ..kinds import Media, Take
 from ..node import Room
-from . import verify
-from .boxes import Unsuited
-from .dialogue import plan, sounded, with_lines
-from .likeness import INTERLACING, likeness
+from .checking import verify
+from .checking.likeness import INTERLACING, likeness
+from .checking.strict import strict_fault
 from .seam import CUT, Seam
 from .seams import inserts
-from .sound_params import MATCHED, SoundParams
-from .strict import strict_fault
+from .sound.dialogue import plan, sounded, with_lines
+from .sound.params import MATCHED, SoundParams
+from .unsuited import Unsuited
 from .ways import Job, Made, boxed_way, exact_way, remuxed_way
 
 NOT_EXACT = "the film cannot be spliced packet by packet, and `exact: require` wants no other way"

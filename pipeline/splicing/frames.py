@@ -18,9 +18,9 @@ import av
 from av.video.frame import VideoFrame
 
 from ..errors import BadInput
-from .boxes import Unsuited
 from .lay import over
 from .seam import Way
+from .unsuited import Unsuited
 
 AS_STORED = {"ignore_editlist": "1"}
 """Opens an MP4 so that every stored picture is given, on the track's own clock."""

@@ -15,10 +15,10 @@ import av
 import numpy as np
 
 from ..kinds import VideoStream
-from .boxes import Unsuited
+from .boxes.grid import Grid
+from .boxes.tables import Samples
 from .codecs.family import Family, Resume
-from .grid import Grid
-from .tables import Samples
+from .unsuited import Unsuited
 from .windows import Resumption, leading
 
 _HEAD_BYTES = 4096

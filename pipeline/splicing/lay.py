@@ -13,10 +13,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from .boxes import Unsuited
 from .morph import morphed
 from .planes import Plane, frame_of, planes, working_format
 from .seam import Way
+from .unsuited import Unsuited
 
 
 def over(plate: VideoFrame, taken: VideoFrame, share: int, of: int, way: Way = "dissolve") -> VideoFrame:

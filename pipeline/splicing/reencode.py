@@ -16,12 +16,13 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from ..kinds import VideoStream
-from . import tables
-from .boxes import Box, Unsuited, parse, read_moov
+from .boxes import tables
+from .boxes.grid import Grid, composition_on_slots
+from .boxes.surgery import NewSamples, track_of
+from .boxes.tables import Ints
+from .boxes.tree import Box, parse, read_moov
 from .encoders import Choice, coded_rate, dress
-from .grid import Grid, composition_on_slots
-from .surgery import NewSamples, track_of
-from .tables import Ints
+from .unsuited import Unsuited
 
 ENTRY_HEAD_BYTES = 8 + 78
 _BITEXACT = {"fflags": "+bitexact"}

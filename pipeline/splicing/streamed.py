@@ -13,11 +13,10 @@ import av
 from av.packet import Packet
 
 from ..kinds import VideoStream
-from .boxes import Unsuited
 from .codecs.family import Coder
 from .exact import Piece
 from .index import Index
-
+from .unsuited import Unsuited
 
 _BITEXACT = {"fflags": "+bitexact"}
 _FORMATS = {

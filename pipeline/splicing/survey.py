@@ -14,12 +14,12 @@ from typing import Any
 
 from ..kinds import Media
 from . import encoders, exact
-from .boxes import Unsuited
+from .boxes.grid import read_grid
+from .boxes.tables import Ints
 from .container import is_boxed, suffix_of
 from .frames import Insert
-from .grid import read_grid
 from .index import Index, boxed_index, streamed_index
-from .tables import Ints
+from .unsuited import Unsuited
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,20 @@ from ..errors import BadInput, ToolFailed
 from ..kinds import Media, Take, VideoStream
 from ..node import Room
 from . import encoders, exact, frames, hdr, streamed
-from .boxed import new_samples
-from .boxes import Unsuited
+from .boxes.boxed import new_samples
+from .boxes.grid import Grid, read_grid
+from .boxes.surgery import NewSamples, carry, rewrite
+from .checking.likeness import INTERLACING, Likeness, around
+from .checking.strict import WHOLE, stretches
 from .container import is_boxed, suffix_of
 from .fields import fields
 from .frames import Insert
-from .grid import Grid, read_grid
 from .index import Index
-from .likeness import INTERLACING, Likeness, around
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
-from .strict import WHOLE, stretches
-from .surgery import NewSamples, carry, rewrite
 from .survey import indexed, picture_place, touched_frames
+from .unsuited import Unsuited
 
 NOT_BOXED = "only MP4 and MOV can be edited in place"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .boxes.grid import Grid
+from .boxes.tables import Ints
 from .frames import Insert
-from .grid import Grid
-from .tables import Ints
 
 _MOST_LEADING = 64
 """More than any codec here can hold back."""

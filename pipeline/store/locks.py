@@ -26,7 +26,7 @@ class Held:
 
 
 def hold(place: Path) -> Held | None:
-    """Take the lock of a file, which is made if need be; None where another process holds it, or has just removed it."""
+    """Take the lock of a file, made if need be; None where another process holds it, or has just removed it."""
     handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
     if _take(handle) and _is_at(handle, place):
         return Held(handle)

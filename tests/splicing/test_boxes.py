@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing import tables
-from react1.pipeline.splicing.boxes import Unsuited, parse, read_moov
+from react1.pipeline.splicing.boxes import tables
+from react1.pipeline.splicing.boxes.surgery import track_of
+from react1.pipeline.splicing.boxes.tree import parse, read_moov
 from react1.pipeline.splicing.codecs import h264
-from react1.pipeline.splicing.surgery import track_of
+from react1.pipeline.splicing.unsuited import Unsuited
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])

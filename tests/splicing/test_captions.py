@@ -13,7 +13,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import encoders
 from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.boxes import Unsuited
+from react1.pipeline.splicing.unsuited import Unsuited
 
 
 def caption_message(number: int) -> bytes:

@@ -8,11 +8,11 @@ import av
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.boxes import Unsuited
 from react1.pipeline.splicing.codecs import h264, hevc, keyed, x264
 from react1.pipeline.splicing.codecs.family import Resume
 from react1.pipeline.splicing.codecs.known import family_of
 from react1.pipeline.splicing.codecs.nal import Bits, behind_codes, joined, units
+from react1.pipeline.splicing.unsuited import Unsuited
 
 
 def opened(room, suffix=".mp4", **changes):

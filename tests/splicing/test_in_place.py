@@ -15,8 +15,10 @@ from react1.pipeline.media import copying
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.process import run_tool
 from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import in_place, runs, surgery, tables, verify
-from react1.pipeline.splicing.boxes import Unsuited, read_moov
+from react1.pipeline.splicing.boxes import in_place, runs, surgery, tables
+from react1.pipeline.splicing.boxes.tree import read_moov
+from react1.pipeline.splicing.checking import verify
+from react1.pipeline.splicing.unsuited import Unsuited
 
 START, END = 8, 11
 FRONT = {"movflags": "faststart"}

@@ -14,10 +14,10 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing import ways
-from react1.pipeline.splicing.boxes import Unsuited
+from react1.pipeline.splicing.checking.likeness import likeness
 from react1.pipeline.splicing.frames import Insert, decoded
-from react1.pipeline.splicing.likeness import likeness
 from react1.pipeline.splicing.planes import frame_of, planes
+from react1.pipeline.splicing.unsuited import Unsuited
 
 
 def refuse(_job):

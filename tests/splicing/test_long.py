@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from takes import film
 
-from react1.pipeline.splicing import surgery, tables
-from react1.pipeline.splicing.boxes import read_moov
+from react1.pipeline.splicing.boxes import surgery, tables
+from react1.pipeline.splicing.boxes.tree import read_moov
 
 COUNTS = (180_000, 168_750, 168_750, 168_750)
 SAMPLE_BYTES = 16

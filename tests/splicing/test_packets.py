@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing import packets as reading
-from react1.pipeline.splicing import tables, verify
-from react1.pipeline.splicing.boxes import read_moov
-from react1.pipeline.splicing.swap import track_of
+from react1.pipeline.splicing.boxes import tables
+from react1.pipeline.splicing.boxes.swap import track_of
+from react1.pipeline.splicing.boxes.tree import read_moov
+from react1.pipeline.splicing.checking import packets as reading
+from react1.pipeline.splicing.checking import verify
 
 STREAMS = {(b"vide", 0): "untouched_identical", (b"soun", 0): "sound_identical", (b"soun", 1): "sound_identical"}
 """The check that a difference in each stream breaks; a data track that is not as it was is said instead."""

@@ -13,8 +13,9 @@ from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import remux, verify, ways
-from react1.pipeline.splicing.boxes import Unsuited
+from react1.pipeline.splicing import remux, ways
+from react1.pipeline.splicing.checking import verify
+from react1.pipeline.splicing.unsuited import Unsuited
 
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
 

@@ -9,7 +9,7 @@ from takes import film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.strict import stretches
+from react1.pipeline.splicing.checking.strict import stretches
 from react1.pipeline.splicing.survey import indexed
 from react1.pipeline.splicing.windows import Window
 

@@ -13,8 +13,8 @@ from react1.pipeline.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.sound import write_wav
 from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.headroom import amplitude, db, levels, true_peak
-from react1.pipeline.splicing.sound_params import MATCHED, SoundParams
+from react1.pipeline.splicing.sound.headroom import amplitude, db, levels, true_peak
+from react1.pipeline.splicing.sound.params import MATCHED, SoundParams
 
 OWN = bursts(10.0)
 SPAN = (100, 150)

@@ -13,10 +13,10 @@ from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing import ways
-from react1.pipeline.splicing.boxes import Unsuited
-from react1.pipeline.splicing.likeness import Likeness
-from react1.pipeline.splicing.packets import Packets
-from react1.pipeline.splicing.verify import Contents, Track, compare
+from react1.pipeline.splicing.checking.likeness import Likeness
+from react1.pipeline.splicing.checking.packets import Packets
+from react1.pipeline.splicing.checking.verify import Contents, Track, compare
+from react1.pipeline.splicing.unsuited import Unsuited
 
 
 def stream(kind, codec, tags, marks):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.splicing.boxes import Box
+from react1.pipeline.splicing.boxes.grid import Grid
+from react1.pipeline.splicing.boxes.tables import Samples
+from react1.pipeline.splicing.boxes.tree import Box
 from react1.pipeline.splicing.frames import Insert
-from react1.pipeline.splicing.grid import Grid
-from react1.pipeline.splicing.tables import Samples
 from react1.pipeline.splicing.windows import Resumption, clean_starts, leading, windows
 
 

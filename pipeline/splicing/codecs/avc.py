@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..boxes import Unsuited
 from ..encoders import pixel_formats
 from ..fields import fields
+from ..unsuited import Unsuited
 from . import h264
 from .family import Coder, Resume, Stored, same
 from .h264 import Config

@@ -16,8 +16,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from ...kinds import VideoStream
-from ..boxes import Unsuited
 from ..encoders import Choice, coded_rate, dress_context
+from ..unsuited import Unsuited
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...kinds import VideoStream
-from ..boxes import Unsuited
 from ..encoders import Choice, pixel_formats
 from ..hdr import with_static
+from ..unsuited import Unsuited
 from .coding import opened
 from .family import Coder, Resume, Stored
 from .nal import Bits, behind_codes, escaped, joined, plain, units

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..boxes import Unsuited
 from ..encoders import Choice, choose
+from ..unsuited import Unsuited
 from .coding import opened
 from .family import Coder, Resume, Stored, as_coded, same
 

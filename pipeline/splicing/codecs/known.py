@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..boxes import Unsuited
+from ..unsuited import Unsuited
 from .avc import Avc
 from .family import Family
 from .hevc import Hevc

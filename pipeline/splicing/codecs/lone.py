@@ -12,9 +12,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ...kinds import VideoStream
-from ..boxes import Unsuited
 from ..encoders import Choice, choose, pixel_formats
 from ..fields import fields
+from ..unsuited import Unsuited
 from .coding import opened
 from .family import Coder, Resume, Stored, as_coded, same
 

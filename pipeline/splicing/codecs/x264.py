@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ...kinds import VideoStream
-from ..boxes import Unsuited
 from ..encoders import Choice
+from ..unsuited import Unsuited
 from . import h264
 from .coding import opened
 from .h264 import Config, Picture, Sequence

@@ -1,0 +1,163 @@
+"""Compare the pictures of a film that was encoded again with the pictures that it should show.
+
+Takes   the source with the takes in their places, and the made film, both decoded once, side by side.
+Gives   the least likeness found, and the first fault, if any.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from .. import frames
+from ..boxes.tables import Ints
+from ..fields import fields
+from ..frames import Insert
+from ..planes import Plane, visible, working_format
+
+INTERLACING = "the mark of interlaced pictures"
+_LEAST_DB = 38.0
+"""What is coded anew here was measured at 44 dB or better; a wrong picture of the same shot lies far below."""
+_BLOCK_PX, _MOST_LEVELS, _GRAIN_LEVELS = 16, 8.0, 4.0
+"""A wrong face is a small part of a frame: no block's mean may move by more than this, in steps of 255. Heavy grain
+that an encoder smooths costs decibels too, but hardly moves a mean: that is told, and no fault."""
+_NEAR_FRAMES = 24
+_EVERY = 8
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How near the film comes to what it should show."""
+
+    least_db: float
+    """Luma PSNR of the worst frame that was compared."""
+    fault: str = ""
+    lost: tuple[str, ...] = ()
+    """What travels with the pictures and is not there any more."""
+
+
+def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> Likeness:
+    """Compare the frames near the spans, the takes' included, and every eighth of the others."""
+    meant = frames.merged(frames.decoded(source, stream), inserts)
+    least, lost = 99.0, set[str]()
+    for pair, came in itertools.zip_longest(meant, frames.decoded(made, stream)):
+        if pair is None or came is None:
+            return Likeness(least, "the films do not decode to the same number of frames")
+        index, frame = pair
+        if index % _EVERY and not _near(index, inserts):
+            continue
+        found, fault = _compared(frame, came)
+        least = min(least, found)
+        if fault:
+            return Likeness(least, f"frame {index} {fault}")
+        lost.update(_lost(frame, came))
+    if least < _LEAST_DB:
+        lost.add(f"fine grain (the worst frame comes to {least:.1f} dB)")
+    return Likeness(least, lost=tuple(sorted(lost)))
+
+
+def around(
+    source: Path, made: Path, stream: int, inserts: Sequence[Insert], times: Ints, windows: Sequence[range], place: int
+) -> Likeness:
+    """Compare one of the windows of shown frames that were coded anew, and 24 frames on either side of it.
+
+    Frames in no window must be the very same. `times` are the pts of all shown frames. Both films are read as a player
+    reads them, from a keyframe on.
+    """
+    own = windows[place]
+    first, last = max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times))
+    meant = frames.merged(_stretch(source, stream, times, first, last), inserts, first)
+    least, lost = 99.0, set[str]()
+    for pair, came in itertools.zip_longest(meant, _stretch(made, stream, times, first, last)):
+        if pair is None or came is None or came.pts != times[pair[0]]:
+            return Likeness(least, f"the frames near frame {own.start} are not shown at their times")
+        index, frame = pair
+        if not any(index in window for window in windows):
+            if not _same(frame, came):
+                return Likeness(least, f"the untouched frame {index} decodes to another picture")
+            continue
+        found, fault = _compared(frame, came)
+        least = min(least, found)
+        if fault:
+            return Likeness(least, f"frame {index} {fault}")
+        lost.update(_lost(frame, came))
+    return Likeness(least, lost=tuple(sorted(lost)))
+
+
+def _stretch(path: Path, stream: int, times: Ints, first: int, last: int) -> Iterator[VideoFrame]:
+    start, end = int(times[first]), int(times[last - 1])
+    for frame in frames.decoded(path, stream, start_pts=start):
+        if frame.pts is not None and frame.pts > end:
+            return
+        if frame.pts is not None and frame.pts >= start:
+            yield frame
+
+
+def _same(one: VideoFrame, other: VideoFrame) -> bool:
+    if one.format.name != other.format.name:
+        return False
+    return all(np.array_equal(a, b) for a, b in zip(visible(one), visible(other), strict=True))
+
+
+def _near(index: int, inserts: Sequence[Insert]) -> bool:
+    return any(one.start - _NEAR_FRAMES <= index < one.end + _NEAR_FRAMES for one in inserts)
+
+
+def _compared(meant: VideoFrame, came: VideoFrame) -> tuple[float, str]:
+    """Give the luma PSNR, and what is wrong."""
+    found, moved = _apart(meant, came)
+    if moved > (_MOST_LEVELS if found >= _LEAST_DB else _GRAIN_LEVELS):
+        return found, f"shows another picture ({found:.1f} dB, a block {moved:.1f} levels off)"
+    orders = fields(meant), fields(came)
+    if "progressive" not in orders and orders[0] != orders[1]:
+        return found, f"is shown {orders[1]}, in the source {orders[0]}"
+    if _side(meant, "DISPLAYMATRIX") != _side(came, "DISPLAYMATRIX"):
+        return found, "is turned or mirrored otherwise than in the source"
+    return found, ""
+
+
+def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
+    """Name what the made frame does not carry: players show captions, and deinterlace by the mark."""
+    lost = ["captions inside the pictures"] if _side(meant, "A53_CC") != _side(came, "A53_CC") else []
+    if meant.interlaced_frame and not came.interlaced_frame:
+        lost.append(INTERLACING)
+    return lost
+
+
+def _side(frame: Any, name: str) -> list[bytes]:
+    return [bytes(data) for data in frame.side_data if data.type.name == name]
+
+
+def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
+    """Give the luma PSNR, and the greatest shift of a block's mean in steps of 255."""
+    form = working_format(meant.format.name)
+    (one, steps), (other, _) = (_luma(frame, form) for frame in (meant, came))
+    if one.shape != other.shape:
+        return 0.0, 255.0
+    apart = np.subtract(other, one, dtype=np.int32 if one.itemsize > 1 else np.int16).astype(np.float32)
+    flat = apart.reshape(-1)
+    mean = float(flat @ flat) / max(flat.size, 1) * steps**2
+    found = 99.0 if mean == 0 else min(10 * float(np.log10(255**2 / mean)), 99.0)
+    return found, float(np.abs(_block_means(apart)).max(initial=0)) * steps
+
+
+def _luma(frame: VideoFrame, form: str) -> tuple[Plane, float]:
+    """Give the luma as it is coded, and what one step of it is in steps of 255."""
+    fitted = frame if frame.format.name == form else frame.reformat(format=form)
+    bits, rows = fitted.format.components[0].bits, next(visible(fitted))
+    return rows.view(np.uint16 if bits > 8 else np.uint8), 255 / ((1 << bits) - 1)
+
+
+def _block_means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
+    # Whole lines are added up first: what stays is a sixteenth.
+    lines = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, columns).sum(1)
+    sums: NDArray[np.float32] = lines.reshape(rows // _BLOCK_PX, -1, _BLOCK_PX).sum(2)
+    return sums / np.float32(_BLOCK_PX**2)

@@ -1,0 +1,183 @@
+"""The packets of a stream as arrays, and whether those of two films hold the same bytes.
+
+Takes   packets in the order in which a reader gives them.
+Gives   their times and sizes, and where their bytes lie in the file or else a digest of each: 32 to 40 bytes a packet.
+
+Where the packets stand in both files as they are read (MP4 and MOV), the files are compared block by block, in runs
+that follow each other in both; else digests are compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..boxes.tables import Ints
+
+UNTIMED = int(np.iinfo(np.int64).min)
+"""The time of a packet that has none."""
+_DIGEST_BYTES = 16
+_BLOCK_BYTES = 1 << 20
+_STRETCH_BYTES = 256 << 20
+"""How much of a film is sorted at once: what is said of its packets is held several times meanwhile."""
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Packets:
+    """The packets of one stream; times in units of its time base."""
+
+    path: Path
+    pts: Ints
+    dts: Ints
+    sizes: Ints
+    places: Ints | None = None
+    """Where in the file each begins; None where a reader joins or changes what stands there."""
+    digests: NDArray[np.uint8] | None = None
+    """`(packets, 16) uint8`, where there are no places."""
+
+    def __len__(self) -> int:
+        return len(self.pts)
+
+
+class Collector:
+    """Gathers the packets of one stream while a film is read."""
+
+    def __init__(self, path: Path, raw: FileIO | None) -> None:
+        self._path, self._raw = path, raw
+        self._numbers = array("q")
+        self._digests = bytearray()
+        self._placed: bool | None = None if raw is not None else False
+
+    def add(self, packet: Any) -> None:
+        """Note the next packet; the first tells whether packets stand in the file as they are read."""
+        if self._placed is None:
+            self._placed = self._stands(packet)
+        told = (packet.pts, packet.dts, packet.size, packet.pos)
+        self._numbers.extend([UNTIMED if number is None else number for number in told])
+        if not self._placed:
+            self._digests += hashlib.blake2b(bytes(packet), digest_size=_DIGEST_BYTES).digest()
+
+    def packets(self) -> Packets:
+        """Give what was gathered, and let go of it."""
+        rows = np.frombuffer(self._numbers, np.int64).reshape(-1, 4)
+        pts, dts, sizes, places = (rows[:, column].copy() for column in range(4))
+        digests = np.frombuffer(self._digests, np.uint8).reshape(-1, _DIGEST_BYTES)
+        self._numbers, self._digests = array("q"), bytearray()
+        return Packets(self._path, pts, dts, sizes, places if self._placed else None, None if self._placed else digests)
+
+    def _stands(self, packet: Any) -> bool:
+        if self._raw is None or packet.pos is None:
+            return False
+        self._raw.seek(packet.pos)
+        return self._raw.read(packet.size) == bytes(packet)
+
+
+def same_bytes(pairs: Sequence[tuple[Packets, Packets, Bools]]) -> list[Bools]:
+    """Tell packet by packet whether two streams hold the same; what is not asked for (the mask) passes.
+
+    The streams of a pair are equally long; all first ones belong to one file, all second ones to another.
+    """
+    found = [~asked | (one.sizes == other.sizes) for one, other, asked in pairs]
+    placed: list[int] = []
+    for number, (one, other, asked) in enumerate(pairs):
+        if one.places is not None and other.places is not None:
+            placed.append(number)
+        else:
+            found[number] &= ~asked | (_digests(one) == _digests(other)).all(1)
+    _compare_placed([pairs[number] for number in placed], [found[number] for number in placed])
+    return found
+
+
+def _digests(packets: Packets) -> NDArray[np.uint8]:
+    if packets.digests is not None:
+        return packets.digests
+    assert packets.places is not None
+    made = bytearray()
+    with packets.path.open("rb", buffering=0) as raw:
+        for place, size in zip(packets.places.tolist(), packets.sizes.tolist(), strict=True):
+            made += hashlib.blake2b(_read(raw, place, size), digest_size=_DIGEST_BYTES).digest()
+    return np.frombuffer(made, np.uint8).reshape(-1, _DIGEST_BYTES)
+
+
+def _compare_placed(pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequence[Bools]) -> None:
+    """Read both files side by side, a stretch of the first at a time, and mark in `found` what differs."""
+    if not pairs:
+        return
+    ends = [int(one.places.max(initial=0)) for one, _, _ in pairs if one.places is not None]
+    with pairs[0][0].path.open("rb", buffering=0) as was, pairs[0][1].path.open("rb", buffering=0) as came:
+        for start in range(0, max(ends) + 1, _STRETCH_BYTES):
+            _compare_stretch(was, came, pairs, found, start)
+
+
+def _compare_stretch(
+    was: FileIO, came: FileIO, pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequence[Bools], start: int
+) -> None:
+    which, one, other, size = [], [], [], []
+    for (first, second, asked), same in zip(pairs, found, strict=True):
+        assert first.places is not None and second.places is not None
+        inside = (first.places >= start) & (first.places < start + _STRETCH_BYTES)
+        at = np.flatnonzero(inside & asked & same)
+        which.append(at)
+        one.append(first.places[at])
+        other.append(second.places[at])
+        size.append(first.sizes[at])
+    verdicts = _verdicts(was, came, np.concatenate(one), np.concatenate(other), np.concatenate(size))
+    for same, at, part in zip(found, which, np.split(verdicts, np.cumsum([len(at) for at in which])[:-1]), strict=True):
+        same[at] = part
+
+
+def _verdicts(was: FileIO, came: FileIO, one: Ints, other: Ints, size: Ints) -> Bools:
+    """Tell which spans of two files are the same, run by run; only a run that differs is looked at span by span."""
+    same = np.ones(len(one), bool)
+    order = np.argsort(one, kind="stable")
+    for run in _runs(one[order], other[order], size[order]):
+        some = order[run]
+        if _equal(was, came, int(one[some[0]]), int(other[some[0]]), int(size[some].sum())):
+            continue
+        for at in some.tolist():
+            same[at] = _equal(was, came, int(one[at]), int(other[at]), int(size[at]))
+    return same
+
+
+def _runs(one: Ints, other: Ints, size: Ints) -> list[slice]:
+    """Part packets into runs that follow each other in both files and are not much longer than a block."""
+    if not len(one):
+        return []
+    apart = (one[:-1] + size[:-1] != one[1:]) | (other[:-1] + size[:-1] != other[1:])
+    block = (np.cumsum(size) - size) // _BLOCK_BYTES
+    starts = np.flatnonzero(np.append(True, apart | (block[1:] != block[:-1]))).tolist()
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], len(one)], strict=True)]
+
+
+def _equal(was: FileIO, came: FileIO, one: int, other: int, size_bytes: int) -> bool:
+    return len(given := _read(was, one, size_bytes)) == size_bytes and given == _read(came, other, size_bytes)
+
+
+def _read(raw: FileIO, place: int, size_bytes: int) -> bytes:
+    raw.seek(place)
+    return raw.read(size_bytes)
+
+
+def same_times(one: Ints, one_base: Fraction, other: Ints, other_base: Fraction, within_s: Fraction) -> Bools:
+    """Tell element by element whether two times are no further apart than `within_s`; no time is like no time."""
+    blank = one == UNTIMED
+    known = ~blank & (other != UNTIMED)
+    found: Bools = blank & (other == UNTIMED)
+    if one_base == other_base:
+        limit = int(within_s / one_base) if one_base else 0
+        found[known] = np.abs(one[known] - other[known]) <= limit
+        return found
+    pairs = zip(one[known].tolist(), other[known].tolist(), strict=True)
+    found[known] = [abs(a * one_base - b * other_base) <= within_s for a, b in pairs]
+    return found

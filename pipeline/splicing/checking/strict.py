@@ -1,0 +1,56 @@
+"""Decode a film as strictly as ffmpeg can: where it says nothing, a decoder found nothing to hide.
+
+Takes   a film and the stretches of it that may have gone wrong.
+Gives   the first thing that the decoder says of them and does not say of the source, or nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...kinds import Media
+from ...node import Room
+from ..boxes.grid import Grid
+from ..windows import Window
+from . import verify
+
+WHOLE: tuple[range, ...] = ()
+"""Stands for all frames of a film."""
+
+
+def stretches(grid: Grid, windows: Sequence[Window]) -> tuple[range, ...]:
+    """Give the shown frames of every window, and of one group of pictures either side of it."""
+    keys = np.unique(grid.rank[grid.samples.sync])
+    found = []
+    for window in windows:
+        before = max(int(np.searchsorted(keys, window.first)) - 1, 0)
+        after = int(np.searchsorted(keys, window.end, side="right"))
+        start = int(keys[before]) if len(keys) else 0
+        end = int(keys[after]) if after < len(keys) else grid.samples.count
+        found.append(range(max(start - grid.hidden, 0), end - grid.hidden))
+    return tuple(found)
+
+
+def strict_fault(
+    room: Room, ffmpeg: str, media: Media, source: Path, made: Path, frames: Sequence[range] = WHOLE
+) -> str:
+    """Decode stretches of the made film, and those of the source too where the decoder says something."""
+    assert media.video is not None
+    for span in [_spelt(media, one) for one in frames] or [[]]:
+        found = verify.strict_errors(room.call, ffmpeg, made, media.video.index, span)
+        known = set(verify.strict_errors(room.call, ffmpeg, source, media.video.index, span)) if found else set()
+        fresh = [line for line in found if line not in known]
+        if fresh:
+            return f"a strict decode says: {fresh[0]}"
+    return ""
+
+
+def _spelt(media: Media, frames: range) -> list[str]:
+    assert media.video is not None
+    times, base = media.video.timestamps.array, media.video.time_base
+    start = float(times[frames.start] * base - media.start_s)
+    end = float(times[min(frames.stop, len(times) - 1)] * base - media.start_s)
+    return ["-ss", f"{max(start, 0):.6f}", "-to", f"{end:.6f}"] if end > start else []

@@ -1,0 +1,1 @@
+"""New lines of dialogue: where they lie, how loud they are, which packets they change, and how their joints sound."""
