@@ -119,6 +119,8 @@ def _shown(container: Any, stream: Any, called: str) -> tuple[Any, int]:
         for packet in container.demux(stream):
             if packet.pts is None or packet.is_discard or _hidden(stream, packet):
                 continue
+            if not times and packet.has_sidedata("encryption_info"):
+                raise BadInput(f"{called} is encrypted; remove its protection before it is edited")
             times.append(packet.pts)
             if last is None or packet.pts > last:
                 last, last_duration = packet.pts, packet.duration or 0

@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
     "sound alone": (odd.sound_alone, BadInput, "the source has no picture to splice into"),
     "a cover": (odd.with_cover, BadInput, "the source has no picture to splice into"),
     "a picture of no frames": (odd.without_frames, BadInput, "no picture"),
-    "encrypted": (odd.encrypted, BadInput, "cannot be decoded"),
+    "encrypted": (odd.encrypted, BadInput, "is encrypted"),
     "two pieces of one stretch": (_edit_list((400, 1024), (400, 1024)), ToolFailed, "no way of splicing"),
     "pieces with a gap": (_edit_list((400, 1024), (400, 1024 + 512 * 14)), ToolFailed, "more than one piece"),
 }

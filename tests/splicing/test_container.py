@@ -22,10 +22,10 @@ MPEG = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25
 FILMS = {
     "mp4": (".mp4", {"audio_codec": "aac"}, "exact"),
     "mov": (".mov", {}, "exact"),
-    "hevc": (".mp4", {"codec": "libx265", "options": {"x265-params": "log-level=none"}, "tracks": 0}, None),
-    "mkv": (".mkv", {}, None),
-    "webm": (".webm", WEB, None),
-    "ts": (".ts", {"audio_codec": "aac"}, None),
+    "hevc": (".mp4", {"codec": "libx265", "options": {"x265-params": "log-level=none"}, "tracks": 0}, "exact"),
+    "mkv": (".mkv", {}, "exact"),
+    "webm": (".webm", WEB, "exact"),
+    "ts": (".ts", {"audio_codec": "aac"}, "exact"),
     "mpg": (".mpg", MPEG, None),
 }
 

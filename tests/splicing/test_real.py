@@ -94,6 +94,12 @@ def test_a_real_film_gets_its_own_pictures_back(room, media_folder, monkeypatch,
     assert not said or set(said.splitlines()) <= set(strict_decode(path).splitlines())
 
 
+def _steps(listed):
+    """Give the decode times from the first one on; Matroska keeps none, and a reader does not make all of them up."""
+    told = [dts for _, dts, _ in listed]
+    return [dts - told[0] for dts in told] if None not in told else []
+
+
 def _same_packets(made, path, media, *, dts):
     """Give the times of the picture packets that are the source's own; hold them and the sound to account."""
     place = sum(other.kind == "video" and other.index < media.video.index for other in media.others)
@@ -101,7 +107,7 @@ def _same_packets(made, path, media, *, dts):
     assert sorted(pts for pts, _, _ in came) == sorted(pts for pts, _, _ in was)
     if dts:
         # Readers move all of them together by what they make of the least composition offset.
-        assert [packet[1] - came[0][1] for packet in came] == [packet[1] - was[0][1] for packet in was]
+        assert _steps(came) == _steps(was)
     placed = {pts: data for pts, _, data in came}
     copied = {pts for pts, _, data in was if placed[pts] == data}
     if dts and media.video.codec == "hevc":
