@@ -23,10 +23,9 @@ _MPEG_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),
     *(Fraction(rate) for rate in (24, 25, 30, 50, 60)),
 )
-_FEW_THREADS = 4
-_THREADS = {"libx264": 6}
+_THREADS = 4
 """Fixed, since most encoders write other bytes for another number: one film must come out alike everywhere. x265 and
-SVT-AV1 use all cores besides; each of x264's threads holds pictures, and eight would pass 400 MB at 1080p."""
+SVT-AV1 use all cores besides; each of x264's threads holds pictures, and with six a splice passes 400 MB at 1080p."""
 _PRORES = {"proxy": 0, "lt": 1, "standard": 2, "hq": 3, "4444": 4, "xq": 5}
 
 
@@ -190,6 +189,6 @@ def dress_context(context: VideoCodecContext, video: VideoStream, choice: Choice
     if video.sample_aspect > 0 and choice.says_aspect:
         context.sample_aspect_ratio = video.sample_aspect
     context.options = {**choice.options, **colour_options(video)}
-    context.thread_type, context.thread_count = "AUTO", _THREADS.get(choice.encoder, _FEW_THREADS)
+    context.thread_type, context.thread_count = "AUTO", _THREADS
     if choice.encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # else it tells the terminal of itself; 1 is errors alone

@@ -146,6 +146,11 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
     if job.video.interlaced:
         figures["field_order_equal"] = not fault and INTERLACING not in lost
     notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
+    if written.get("index_moved"):
+        notes = (
+            *notes,
+            "edited in place: the film's index is at its end now, and a player on the web asks for it first",
+        )
     strict = stretches(grid, windows)
     with_sound = bool(job.sound) and grid.track is not None
     return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, sounded=with_sound, strict=strict)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import pytest
+from av.video.frame import VideoFrame
 from made import frame_number, make_clip
 from takes import OTHER, film, numbered_take, segment, shown
 
@@ -14,6 +17,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing import ways
+from react1.pipeline.splicing.checking import likeness as alike
 from react1.pipeline.splicing.checking.likeness import likeness
 from react1.pipeline.splicing.frames import Insert, decoded
 from react1.pipeline.splicing.planes import frame_of, planes
@@ -109,3 +113,31 @@ def test_grain_in_a_web_film_is_not_lost_to_a_bound_on_the_rate(room, codec):
     made = spliced(room, probe(room.path(file), file))
 
     assert made.figures["least_psnr_db"] > 42
+
+
+def test_only_what_lies_far_from_both_ends_of_a_take_is_not_compared():
+    """A long take's middle, and never a frame of the film's own."""
+    long, short = Insert(10, 110, Path()), Insert(150, 180, Path())
+    over = Insert(60, 200, Path())
+
+    assert alike._deep([long, short], range(200)) == [range(34, 86)]
+    assert alike._deep([long], range(80)) == []
+    assert alike._deep([long, over], range(300)) == [range(34, 36), range(84, 86), range(134, 176)]
+    assert alike._deep([], range(200)) == []
+
+
+def test_frames_that_were_compared_are_let_go(room, monkeypatch):
+    """One whose side data was read refers to itself: an hour of them would fill the memory."""
+    media = film(room, frames=120, gop=120, size=(64, 64), tracks=0)
+    path, held, real = room.path(media.file), [], alike._compared
+
+    def counting(*pair):
+        held.append(sum(isinstance(one, VideoFrame) for one in gc.get_objects()))
+        return real(*pair)
+
+    monkeypatch.setattr(alike, "_compared", counting)
+    times = media.video.timestamps.array
+    found = alike.around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
+
+    assert found.fault == "" and len(held) == 120
+    assert max(held) < 12

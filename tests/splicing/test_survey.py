@@ -69,9 +69,21 @@ def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(room):
     made = splicing.splice(room, ffmpeg_path(), media, [take], require_exact=True, in_place=True)
 
     assert made.figures["way"] == "exact" and made.figures["in_place"] is True
+    assert made.figures["index_moved"] is False and made.said == ()
     before, after = packets(room.path(media.file)), packets(made.path)
     same = sum(one == other for one, other in zip(before, after, strict=True))
     assert same == 36 - made.figures["encoded_packets"]
+
+
+def test_an_index_that_moves_to_the_end_is_said(room):
+    """A film that could be played while it is fetched cannot be any more."""
+    options = {"container_options": {"movflags": "+faststart"}}
+    media = film(room, frames=36, gop=8, size=(192, 108), tracks=0, **options)
+    take = numbered_take(room, segment(media, 10, 14))
+
+    made = splicing.splice(room, ffmpeg_path(), media, [take], in_place=True)
+
+    assert made.figures["index_moved"] is True and "index is at its end" in made.said[0]
 
 
 def test_what_has_no_boxes_is_not_edited_in_place_and_says_so(room):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -69,16 +70,18 @@ def around(
     """Compare one of the windows of shown frames that were coded anew, and 24 frames on either side of it.
 
     Frames in no window must be the very same. `times` are the pts of all shown frames. Both films are read as a player
-    reads them, from a keyframe on.
+    reads them, from a keyframe on; what lies deep inside a long take is only read.
     """
     own = windows[place]
-    first, last = max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times))
-    meant = frames.merged(_stretch(source, stream, times, first, last), inserts, first)
+    whole = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times)))
+    meant = _meant(source, stream, inserts, times, whole)
     least, lost = 99.0, set[str]()
-    for pair, came in itertools.zip_longest(meant, _stretch(made, stream, times, first, last)):
+    for pair, came in itertools.zip_longest(meant, _stretch(made, stream, times, whole)):
         if pair is None or came is None or came.pts != times[pair[0]]:
             return Likeness(least, f"the frames near frame {own.start} are not shown at their times")
         index, frame = pair
+        if frame is None:
+            continue
         if not any(index in window for window in windows):
             if not _same(frame, came):
                 return Likeness(least, f"the untouched frame {index} decodes to another picture")
@@ -91,8 +94,28 @@ def around(
     return Likeness(least, lost=tuple(sorted(lost)))
 
 
-def _stretch(path: Path, stream: int, times: Ints, first: int, last: int) -> Iterator[VideoFrame]:
-    start, end = int(times[first]), int(times[last - 1])
+def _meant(
+    source: Path, stream: int, inserts: Sequence[Insert], times: Ints, whole: range
+) -> Iterator[tuple[int, VideoFrame | None]]:
+    """Give what each frame of a stretch should show; None deep inside a take, where the film need not be decoded."""
+    at = whole.start
+    for deep in [*_deep(inserts, whole), range(whole.stop, whole.stop)]:
+        if deep.start > at:
+            yield from frames.merged(_stretch(source, stream, times, range(at, deep.start)), inserts, at)
+        yield from ((index, None) for index in deep)
+        at = deep.stop
+
+
+def _deep(inserts: Sequence[Insert], whole: range) -> list[range]:
+    """Give the frames that lie far from both ends of every take."""
+    edges = sorted({edge for one in inserts for edge in (one.start, one.end)})
+    gaps = [range(a + _NEAR_FRAMES, b - _NEAR_FRAMES) for a, b in itertools.pairwise(edges)]
+    inside = [gap for gap in gaps if gap and any(one.start <= gap.start < one.end for one in inserts)]
+    return [gap for gap in inside if whole.start <= gap.start and gap.stop <= whole.stop]
+
+
+def _stretch(path: Path, stream: int, times: Ints, span: range) -> Iterator[VideoFrame]:
+    start, end = int(times[span.start]), int(times[span.stop - 1])
     for frame in frames.decoded(path, stream, start_pts=start):
         if frame.pts is not None and frame.pts > end:
             return
@@ -132,7 +155,8 @@ def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
 
 
 def _side(frame: Any, name: str) -> list[bytes]:
-    return [bytes(data) for data in frame.side_data if data.type.name == name]
+    # Not `frame.side_data`: a frame that was asked for it refers to itself, and holds its picture for long.
+    return [bytes(data) for data in SideDataContainer(frame) if data.type.name == name]
 
 
 def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:

@@ -120,7 +120,7 @@ def stranger(video: VideoStream, config: Config, reorder: int, woven: Woven = PL
 
 
 def _choice(video: VideoStream, crf: str, params: dict[str, str]) -> Choice:
-    return Choice("libx264", video.pix_fmt, {"preset": "fast", "crf": crf, "x264-params": _spelt(params)})
+    return Choice("libx264", video.pix_fmt, {"preset": "superfast", "crf": crf, "x264-params": _spelt(params)})
 
 
 def _with_params(choice: Choice, params: Mapping[str, str]) -> Choice:
