@@ -14,6 +14,7 @@ import av
 from av.stream import Disposition
 
 from ..kinds import Media, VideoStream
+from .programs import Program, options
 
 _UNTOLD = (0, 2)
 """What H.273 calls reserved or unspecified; as a matrix, 0 is RGB, which a film coded anew may not be any more."""
@@ -26,14 +27,14 @@ def remux_argv(
     made: Path,
     media: Media,
     told: dict[str, str],
-    left_out: Sequence[int] = (),
+    shown_in: Sequence[Program] = (),
 ) -> list[str]:
     """Spell the call; pure. `told` is what the source's container says of the picture, by ffmpeg's names.
 
-    Streams whose index is in `left_out` are not carried.
+    `shown_in` are the programs of a transport stream.
     """
     assert media.video is not None
-    kept = [index for index in stream_indices(media) if index not in left_out]
+    kept = stream_indices(media)
     argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{source}"]
     argv += [*_turned(media.video), "-i", f"file:{pictures}"]
     for index in kept:
@@ -45,6 +46,7 @@ def remux_argv(
             argv += [word for key, value in told.items() for word in (f"-{key}:{place}", value)]
     if made.suffix in (".mp4", ".mov", ".m4v"):
         argv += ["-video_track_timescale", str(media.video.time_base.denominator)]
+    argv += options(shown_in, {index: place for place, index in enumerate(kept)})
     return [*argv, *muxer_options(made.suffix), f"file:{made}"]
 
 

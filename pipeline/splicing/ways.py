@@ -28,6 +28,7 @@ from .container import is_boxed, suffix_of
 from .fields import fields
 from .frames import Insert
 from .index import Index
+from .programs import Program, programs
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
@@ -62,6 +63,11 @@ class Job:
     def suffix(self) -> str:
         """What the film's files are called at their end."""
         return suffix_of(self.media)
+
+    def programs(self) -> list[Program]:
+        """Ask which programs the film has: transport streams have them."""
+        transport = self.media.container.split(",")[0] == "mpegts"
+        return programs(self.room, self.ffmpeg, self.source) if transport else []
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: S
         streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
     told = told_of(job.source, job.video.index)
     try:
-        job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told))
+        job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs()))
     except ToolFailed as error:
         raise Unsuited(f"{job.suffix} does not take the film packet by packet: {error.message}") from error
 
@@ -201,7 +207,7 @@ def remuxed_way(job: Job) -> Made:
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + job.suffix)
     told = told_of(job.source, job.video.index)
-    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media, told))
+    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media, told, job.programs()))
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 

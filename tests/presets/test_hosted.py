@@ -27,6 +27,8 @@ from react1.pipeline.server.shelf import Shelf
 KEY = "SG_secret0123456789abcdef"
 SPAN = "0.6-1.4"
 FIRST, LAST = 15, 35
+RAMP = 3
+"""Frames of the handles over which a take comes and goes."""
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +94,9 @@ def test_a_preset_changes_the_span_by_the_host(preset, rehearsed, talking_clip, 
     assert (segment.provider, segment.request_id, segment.status) == ("segmind", job.id, "done")
     assert result.cost_usd == segment.cost_usd == job.cost_usd > 0
     assert result.checks["frames_equal"] is True
-    assert changed
-    assert changed[0] >= FIRST
-    assert changed[-1] < LAST
+    assert set(range(FIRST, LAST)) & set(changed)
+    assert changed[0] >= FIRST - RAMP
+    assert changed[-1] < LAST + RAMP
     assert job.sent["prompt"] == "surprised"
     assert "not React-1" in " ".join(result.said)
 

@@ -20,6 +20,8 @@ from react1.pipeline.errors import BadInput, React1Error, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing.programs import programs
+from react1.pipeline.splicing.unsuited import Unsuited
 
 X265 = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:open-gop=0"}}
 SHORT = {**X265, "options": {**X265["options"], "x265-params": "log-level=none:bframes=0"}}
@@ -168,6 +170,22 @@ def test_what_cannot_be_spliced_is_refused_in_one_line(room, tmp_path, name):
     assert str(told.value) and "\n" not in str(told.value)
 
 
+def _refuse(_job):
+    raise Unsuited("because")
+
+
+def test_the_name_of_a_service_is_kept_whatever_is_in_it(room, tmp_path):
+    """Colons and quotes part what ffmpeg is told."""
+    name = "Das: 'Erste' HD"
+    path = odd.copied(tmp_path, "-metadata", f"service_name={name}", "-metadata", "service_provider=AB:C", suffix=".ts")
+
+    _, made = _splice(room, path)
+
+    assert programs(room, ffmpeg_path(), made.path) == programs(room, ffmpeg_path(), path)
+    (one,) = programs(room, ffmpeg_path(), made.path)
+    assert (one.name, one.provider, one.streams) == (name, "AB:C", (0, 1))
+
+
 def test_an_attachment_comes_out_to_the_byte(room, tmp_path):
     """A font that the words need."""
     path = odd.attached(tmp_path)
@@ -177,10 +195,12 @@ def test_an_attachment_comes_out_to_the_byte(room, tmp_path):
     assert odd.attachment(made.path, tmp_path) == odd.attachment(path, tmp_path) == odd.FONT
 
 
-@pytest.mark.xfail(strict=True, reason="the muxer puts all streams into one program of its own")
-def test_a_transport_stream_keeps_its_programs(room, tmp_path):
-    """Two programs with their names and streams."""
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_transport_stream_keeps_its_programs(room, tmp_path, monkeypatch, exact):
+    """Two programs with their names and streams, in both ways."""
     path = odd.two_programs(tmp_path)
+    if not exact:
+        monkeypatch.setattr(splicing, "exact_way", _refuse)
 
     _, made = _splice(room, path)
 

@@ -15,6 +15,7 @@ import numpy as np
 from av.stream import Disposition
 
 from ...kinds import AudioStream, Media
+from ..programs import Program, options
 from ..remux import muxer_options
 from .lines import Line, Sound, lay
 
@@ -62,7 +63,15 @@ def whole_track(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> 
 
 
 def track_argv(
-    ffmpeg: str, film: Path, track: Path, made: Path, media: Media, indices: Sequence[int], *, copied: bool = False
+    ffmpeg: str,
+    film: Path,
+    track: Path,
+    made: Path,
+    media: Media,
+    indices: Sequence[int],
+    shown_in: Sequence[Program] = (),
+    *,
+    copied: bool = False,
 ) -> list[str]:
     """Spell the call that puts a whole new track in the place of the first, coded by the way or `copied`."""
     audio, flags = media.audio[0], _dispositions(film)
@@ -77,6 +86,7 @@ def track_argv(
     argv += ["-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
     for place, index in enumerate(indices):
         argv += [f"-map_metadata:s:{place}", f"0:s:{index}", f"-disposition:{place}", flags[index]]
+    argv += options(shown_in, {index: place for place, index in enumerate(indices)})
     return [*argv, *muxer_options(made.suffix), f"file:{made}"]
 
 
