@@ -27,15 +27,11 @@ SHAPES = {
     "48 kHz stereo": {},
     "48 kHz mono": {"channels": 1},
     "44.1 kHz stereo": {"hz": 44100},
-    "44.1 kHz mono": {"hz": 44100, "channels": 1},
     "5.1": {"channels": 6},
-    "44.1 kHz 5.1": {"hz": 44100, "channels": 6},
     "late sound": {"audio_start_s": Fraction(7, 10)},
-    "late sound 44.1 kHz": {"audio_start_s": Fraction(7, 10), "hz": 44100},
     "late picture": {"start_s": Fraction(3, 10)},
     "23.976": {"rate": Fraction(24000, 1001)},
     "29.97 at 44.1 kHz": {"rate": Fraction(30000, 1001), "frames": 90, "hz": 44100},
-    "uneven": {"pts": UNEVEN},
     "uneven at 44.1 kHz": {"pts": UNEVEN, "hz": 44100},
 }
 

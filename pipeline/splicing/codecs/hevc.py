@@ -41,7 +41,7 @@ _SAME = (
     *("vui-timing-info", "vui-hrd-info"),
 )
 """What x265 writes into its parameter sets, by the names of its note."""
-_PRESET, _PRESETS = "fast", ("medium", "fast", "faster", "veryfast", "superfast", "ultrafast", "slow", "slower")
+_PRESET, _PRESETS = "veryfast", ("medium", "fast", "faster", "veryfast", "superfast", "ultrafast", "slow", "slower")
 _FINER_STEPS, _FINE = 4, 12
 _MOST_KBPS = {30: 128, 60: 1500, 63: 3000, 90: 6000, 93: 10000, 120: 12000, 123: 20000, 150: 25000, 153: 40000}
 """By the level that a sequence set tells (30 times its number): x265 chooses a level by the rate that it may reach."""
