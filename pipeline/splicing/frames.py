@@ -22,6 +22,7 @@ from .lay import over
 from .seam import Way
 from .unsuited import Unsuited
 
+_FEW = 24
 AS_STORED = {"ignore_editlist": "1"}
 """Opens an MP4 so that every stored picture is given, on the track's own clock."""
 
@@ -142,6 +143,20 @@ class _Layer:
 
 
 def held(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
-    """Give a take's frames from the one after the first `skip`."""
-    with closing(decoded(path)) as frames:
-        yield from islice(frames, skip, None)
+    """Give a take's frames from the one after the first `skip`; of many, the first are not decoded."""
+    start = _shown_at(path, skip) if skip > _FEW else None
+    with closing(decoded(path, start_pts=start)) as frames:
+        if start is None:
+            yield from islice(frames, skip, None)
+        else:
+            yield from (frame for frame in frames if frame.pts is not None and frame.pts >= start)
+
+
+def _shown_at(path: Path, place: int) -> int | None:
+    """Give when the frame at a place is shown, by the packets alone; None where they do not tell."""
+    with av.open(str(path)) as container:
+        told = [
+            (packet.pts, packet.is_discard) for packet in container.demux(container.streams.video[0]) if packet.size
+        ]
+    times = sorted(pts for pts, hidden in told if pts is not None and not hidden)
+    return times[place] if place < len(times) == len(told) else None

@@ -12,7 +12,7 @@ from react1.pipeline.errors import BadInput, MissingExtra
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing import morph
-from react1.pipeline.splicing.frames import decoded, merged
+from react1.pipeline.splicing.frames import decoded, held, merged
 from react1.pipeline.splicing.planes import planes
 from react1.pipeline.splicing.seam import CUT, Seam
 from react1.pipeline.splicing.seams import inserts, ramps
@@ -229,3 +229,14 @@ def test_a_take_that_is_too_short_for_its_handle_is_refused(room):
 
     with pytest.raises(BadInput, match="too few frames"):
         inserts(room, media, [longer], Seam())
+
+
+@pytest.mark.parametrize("changes", [{"gop": 10, "bframes": 2}, {"codec": "ffv1", "suffix": ".mkv"}, {"gop": 100}])
+@pytest.mark.parametrize("skip", [0, 3, 25, 39, 59, 60, 90])
+def test_a_take_is_read_from_any_of_its_frames(room, changes, skip):
+    """Of many frames before it none is decoded that need not be."""
+    media = film(room, **{"suffix": ".mov", "frames": 60, "size": (192, 108), "tracks": 0, **changes})
+
+    shown = [frame_number(frame.to_ndarray(format="gray")) for frame in held(room.path(media.file), skip)]
+
+    assert shown == list(range(skip, 60))

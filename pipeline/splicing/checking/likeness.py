@@ -31,6 +31,8 @@ _BLOCK_PX, _MOST_LEVELS, _GRAIN_LEVELS = 16, 8.0, 4.0
 that an encoder smooths costs decibels too, but hardly moves a mean: that is told, and no fault."""
 _NEAR_FRAMES = 24
 _EVERY = 8
+_side_data: Any = SideDataContainer
+"""Its type says that it takes nothing."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
 
 def _side(frame: Any, name: str) -> list[bytes]:
     # Not `frame.side_data`: a frame that was asked for it refers to itself, and holds its picture for long.
-    return [bytes(data) for data in SideDataContainer(frame) if data.type.name == name]
+    return [bytes(data) for data in _side_data(frame) if data.type.name == name]
 
 
 def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
