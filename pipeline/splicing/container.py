@@ -5,6 +5,10 @@ Tools choose a muxer by the suffix, and a file may have none, or a wrong one.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import av
+
 from ..kinds import Media
 
 _SUFFIXES = {
@@ -44,3 +48,21 @@ def _usual(media: Media, first: str) -> str:
     if first == ".mp4" and (codecs & _QUICKTIME_CODECS or any(codec.startswith("pcm_") for codec in codecs)):
         return ".mov"
     return first
+
+
+def picture_place(media: Media) -> int:
+    """Give the picture's place among the film's picture tracks."""
+    assert media.video is not None
+    return sum(other.kind == "video" and other.index < media.video.index for other in media.others)
+
+
+def picture_index(path: Path, place: int) -> int:
+    """Give the index among all streams of a file's picture track; a muxer may order them otherwise."""
+    with av.open(f"file:{path}") as container:
+        return container.streams.video[place].index
+
+
+def picture_of(path: Path, index: int) -> int:
+    """Give the place among a file's picture tracks of the stream with an index."""
+    with av.open(f"file:{path}") as container:
+        return [stream.index for stream in container.streams.video].index(index)

@@ -87,9 +87,9 @@ def stream_indices(media: Media) -> list[int]:
 def muxer_options(suffix: str) -> list[str]:
     """Give the options by which a muxer keeps the times that it is given; pure."""
     same_times = ["-avoid_negative_ts", "disabled"]
-    if suffix in (".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"):
+    if suffix in (".ts", ".m2ts", ".mts", ".m2t", ".mpg", ".mpeg", ".vob"):
         same_times += ["-muxdelay", "0", "-muxpreload", "0"]
-    if suffix in (".ts", ".m2ts", ".mts"):
+    if suffix in (".ts", ".m2ts", ".mts", ".m2t"):
         same_times += ["-mpegts_copyts", "1"]
     if suffix in (".mp4", ".mov", ".m4v"):
         same_times += ["-movflags", "use_metadata_tags"]

@@ -31,7 +31,7 @@ _FORMATS = {
     ".mxf": ("mxf", {}),
 }
 """What the pictures alone are written as, by the film's suffix."""
-_SAME = {".m2ts": ".ts", ".mts": ".ts", ".m4v": ".mp4"}
+_SAME = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
 
 
 def write(source: Path, made: Path, video: VideoStream, index: Index, coder: Coder, pieces: Sequence[Piece]) -> None:

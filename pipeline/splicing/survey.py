@@ -7,7 +7,6 @@ Gives   `Survey`; film.py takes the same decisions when it splices, and may stil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from ..kinds import Media
 from . import encoders, exact
 from .boxes.grid import read_grid
 from .boxes.tables import Ints
-from .container import is_boxed, suffix_of
+from .boxes.tree import read_moov
+from .container import is_boxed, picture_place, suffix_of
 from .frames import Insert
 from .index import Index, boxed_index, streamed_index
 from .unsuited import Unsuited
@@ -82,14 +82,16 @@ def touched_frames(spans: Sequence[tuple[int, int]]) -> int:
 def indexed(source: Path, media: Media) -> Index:
     """Index a film by its sample tables where it has any, else by reading its packets."""
     assert media.video is not None
-    if is_boxed(media):
-        with suppress(Unsuited):
-            times: Ints = media.video.timestamps.array
-            return boxed_index(source, media.video, read_grid(source, times, picture_place(media)))
-    return streamed_index(source, media.video)
+    if not is_boxed(media) or not _has_tables(source):
+        return streamed_index(source, media.video)
+    times: Ints = media.video.timestamps.array
+    return boxed_index(source, media.video, read_grid(source, times, picture_place(media)))
 
 
-def picture_place(media: Media) -> int:
-    """Give the picture's place among the file's picture tracks."""
-    assert media.video is not None
-    return sum(other.kind == "video" and other.index < media.video.index for other in media.others)
+def _has_tables(source: Path) -> bool:
+    """Tell an MP4 with one index from a fragmented one."""
+    try:
+        read_moov(source)
+    except Unsuited:
+        return False
+    return True

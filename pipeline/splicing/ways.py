@@ -24,7 +24,7 @@ from .boxes.grid import Grid, read_grid
 from .boxes.surgery import NewSamples, carry, rewrite
 from .checking.likeness import INTERLACING, Likeness, around
 from .checking.strict import WHOLE, stretches
-from .container import is_boxed, suffix_of
+from .container import is_boxed, picture_place, suffix_of
 from .fields import fields
 from .frames import Insert
 from .index import Index
@@ -32,7 +32,7 @@ from .programs import Program, programs
 from .reencode import encode
 from .reencode import new_samples as samples_of
 from .remux import remux_argv, told_of
-from .survey import indexed, picture_place, touched_frames
+from .survey import indexed, touched_frames
 from .unsuited import Unsuited
 
 NOT_BOXED = "only MP4 and MOV can be edited in place"

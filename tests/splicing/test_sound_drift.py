@@ -32,7 +32,7 @@ SHAPES = {
     "late picture": {"start_s": Fraction(3, 10)},
     "23.976": {"rate": Fraction(24000, 1001)},
     "29.97 at 44.1 kHz": {"rate": Fraction(30000, 1001), "frames": 90, "hz": 44100},
-    "uneven at 44.1 kHz": {"pts": UNEVEN, "hz": 44100},
+    "uneven": {"pts": UNEVEN},
 }
 
 
@@ -74,7 +74,7 @@ BOXED = [(".mov", codec, shape) for codec in ("aac", "ac3", "pcm_s16le") for sha
 STREAMED = [
     (suffix, codec, shape)
     for suffix, codec in ((".mkv", "aac"), (".ts", "aac"), (".mkv", "eac3"), (".ts", "ac3"))
-    for shape in ("48 kHz stereo", "44.1 kHz mono", "5.1", "late sound 44.1 kHz", "uneven")
+    for shape in ("48 kHz mono", "44.1 kHz stereo", "5.1", "late sound")
 ]
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from .. import frames
 from ..boxes.tables import Ints
+from ..container import picture_index, picture_of
 from ..fields import fields
 from ..frames import Insert
 from ..planes import Plane, visible, working_format
@@ -48,9 +49,10 @@ class Likeness:
 
 def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> Likeness:
     """Compare the frames near the spans, the takes' included, and every eighth of the others."""
+    place = picture_of(source, stream)
     meant = frames.merged(frames.decoded(source, stream), inserts)
     least, lost = 99.0, set[str]()
-    for pair, came in itertools.zip_longest(meant, frames.decoded(made, stream)):
+    for pair, came in itertools.zip_longest(meant, frames.decoded(made, picture_index(made, place))):
         if pair is None or came is None:
             return Likeness(least, "the films do not decode to the same number of frames")
         index, frame = pair
@@ -77,8 +79,9 @@ def around(
     own = windows[place]
     whole = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times)))
     meant = _meant(source, stream, inserts, times, whole)
+    came_of = picture_index(made, picture_of(source, stream))
     least, lost = 99.0, set[str]()
-    for pair, came in itertools.zip_longest(meant, _stretch(made, stream, times, whole)):
+    for pair, came in itertools.zip_longest(meant, _stretch(made, came_of, times, whole)):
         if pair is None or came is None or came.pts != times[pair[0]]:
             return Likeness(least, f"the frames near frame {own.start} are not shown at their times")
         index, frame = pair

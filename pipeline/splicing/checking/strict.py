@@ -14,6 +14,7 @@ import numpy as np
 from ...kinds import Media
 from ...node import Room
 from ..boxes.grid import Grid
+from ..container import picture_index, picture_place
 from ..windows import Window
 from . import verify
 
@@ -38,14 +39,21 @@ def strict_fault(
     room: Room, ffmpeg: str, media: Media, source: Path, made: Path, frames: Sequence[range] = WHOLE
 ) -> str:
     """Decode stretches of the made film, and those of the source too where the decoder says something."""
+    said = [_fresh(room, ffmpeg, media, source, made, _spelt(media, one)) for one in frames]
+    # A seek may land where decoding cannot begin, in transport streams above all: only the whole film tells then.
+    if not any(said) and frames:
+        return ""
+    fresh = _fresh(room, ffmpeg, media, source, made, [])
+    return f"a strict decode says: {fresh}" if fresh else ""
+
+
+def _fresh(room: Room, ffmpeg: str, media: Media, source: Path, made: Path, span: list[str]) -> str:
+    """Give the first thing that is said of a stretch of the made film and not of the source."""
     assert media.video is not None
-    for span in [_spelt(media, one) for one in frames] or [[]]:
-        found = verify.strict_errors(room.call, ffmpeg, made, media.video.index, span)
-        known = set(verify.strict_errors(room.call, ffmpeg, source, media.video.index, span)) if found else set()
-        fresh = [line for line in found if line not in known]
-        if fresh:
-            return f"a strict decode says: {fresh[0]}"
-    return ""
+    index = picture_index(made, picture_place(media))
+    found = verify.strict_errors(room.call, ffmpeg, made, index, span)
+    known = set(verify.strict_errors(room.call, ffmpeg, source, media.video.index, span)) if found else set()
+    return next((line for line in found if line not in known), "")
 
 
 def _spelt(media: Media, frames: range) -> list[str]:
