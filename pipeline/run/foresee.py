@@ -122,13 +122,13 @@ def _keeps_footage(value: Value | None) -> bool:
 
 def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Survey:
     from ..splicing.film import NOT_EXACT, OTHERWISE
-    from ..splicing.seam import CUT
     from ..splicing.seams import ramps
     from ..splicing.survey import survey
 
     params: Any = step.params
+    _require_morph(params)
     ordered = sorted(segments, key=lambda segment: segment.start_frame)
-    ways = zip(ordered, ramps(ordered, getattr(params, "seam", CUT)), strict=True)
+    ways = zip(ordered, ramps(ordered, params.seam), strict=True)
     spans = [(segment.start_frame - ramp.rise, segment.end_frame + ramp.fall) for segment, ramp in ways]
     source = ordered[0].source
     found = survey(store.path(source.file), source, spans)
@@ -144,10 +144,21 @@ def check_splices(steps: Sequence[Step], segments: Sequence[Segment], store: Sto
 
     Raises:
         BadInput: a step wants the packet-exact way only, and it cannot be taken.
+        MissingExtra: it wants a morph, and there is no OpenCV.
     """
     for step in steps:
-        if getattr(step.params, "exact", "") == "require":
-            splice_survey(step, {"takes": list(segments)}, store)
+        params: Any = step.params
+        if step.info.name == "splice" and step.info.origin == SHIPPED:
+            _require_morph(params)
+            if params.exact == "require":
+                splice_survey(step, {"takes": list(segments)}, store)
+
+
+def _require_morph(params: Any) -> None:
+    from ..splicing import morph
+
+    if params.seam.video == "morph":
+        morph.require()
 
 
 def segment_of(value: Value | None) -> Segment | None:

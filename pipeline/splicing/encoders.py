@@ -71,7 +71,8 @@ def _chosen(video: VideoStream, reorder: int, suffix: str) -> Choice:
         if choice.pix_fmt in pixel_formats(choice.encoder):
             return choice
     if suffix == ".webm":
-        return _other(video, _vpx(video, reorder))
+        deep = video.bit_depth > 8 and "yuv420p10le" not in pixel_formats("libvpx-vp9")
+        return _other(video, _svt(video, reorder) if deep else _vpx(video, reorder))
     return _other(video, _x264(video, reorder))
 
 

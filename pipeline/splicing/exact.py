@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ..kinds import VideoStream
-from . import frames
+from . import frames, hdr
 from .boxes.grid import Grid, composition_on_slots
 from .boxes.tables import Ints
 from .codecs.coding import code
@@ -52,6 +52,8 @@ class Plan:
 
     windows: tuple[Window, ...]
     coder: Coder
+    lost: tuple[str, ...] = ()
+    """What travels with the film's pictures and will not with the new ones."""
 
 
 def plan(source: Path, video: VideoStream, index: Index, inserts: Sequence[Insert]) -> Plan:
@@ -66,7 +68,7 @@ def plan(source: Path, video: VideoStream, index: Index, inserts: Sequence[Inser
     whole = len(found) == 1 and found[0].first == 0 and found[0].end == index.grid.samples.count
     if whole and len({frame for one in inserts for frame in range(one.start, one.end)}) < video.frame_count:
         raise Unsuited("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
-    return Plan(tuple(found), coder)
+    return Plan(tuple(found), coder, hdr.lost_with(coder.choice, frame))
 
 
 def coded(

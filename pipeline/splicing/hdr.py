@@ -45,6 +45,14 @@ def mastering(data: bytes) -> str:
     return f"G{green}B{blue}R{red}WP{white}L({greatest},{least})"
 
 
+def lost_with(choice: Choice, frame: Any) -> tuple[str, ...]:
+    """Name what a frame carries and an encoder's pictures will not."""
+    names = {data.type.name for data in frame.side_data}
+    static = "MASTERING_DISPLAY_METADATA" in names or "CONTENT_LIGHT_LEVEL" in names
+    told = choice.encoder == "libx265" or not static
+    return (*dropped(frame), *(() if told else ("the static HDR description inside the pictures",)))
+
+
 def dropped(frame: Any) -> tuple[str, ...]:
     """Name what a frame carries that no encoder here writes."""
     names = {data.type.name for data in frame.side_data}

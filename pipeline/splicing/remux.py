@@ -57,13 +57,16 @@ def _turned(video: VideoStream) -> list[str]:
     return ["-display_rotation", str(-video.rotation_deg)] if video.rotation_deg else []
 
 
-def told_of(path: Path, index: int) -> dict[str, str]:
-    """Read a picture stream's flags and colours; its own bits may say otherwise than its container, or nothing."""
+def told_of(path: Path, index: int, *, tagged: bool = False) -> dict[str, str]:
+    """Read a picture stream's flags and colours; its own bits may say otherwise than its container, or nothing.
+
+    With `tagged` a name of HEVC that ffmpeg would not choose itself goes along: the pictures are of the same codec.
+    """
     with av.open(f"file:{path}") as container:
         stream = container.streams[index]
         assert isinstance(stream, av.VideoStream)
         flags, context = stream.disposition, stream.codec_context
-        told: dict[str, str] = {}
+        told = {"tag": "hvc1"} if tagged and context.codec_tag == "hvc1" else {}
         if stream.average_rate and container.format.name.startswith("matroska"):
             told["r"] = str(stream.average_rate)  # players tell the length of a frame by it
         if stream.sample_aspect_ratio and context.width and context.height:

@@ -1,4 +1,4 @@
-"""Write an exactly spliced Matroska, WebM or transport stream: its picture packets, the new ones among them.
+"""Write an exactly spliced film that has no sample tables: its picture packets, the new ones among them.
 
 Gives   a file of the pictures alone, in the film's own kind of container; remux.py puts it beside the other streams.
 """

@@ -121,7 +121,7 @@ def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: S
         # Not every codec that a container may hold can be written into it alone; a MOV takes nearly all.
         pictures = job.room.new("pictures.mov")
         streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
-    told = told_of(job.source, job.video.index)
+    told = told_of(job.source, job.video.index, tagged=True)
     try:
         job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs()))
     except ToolFailed as error:
@@ -147,7 +147,7 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
         "least_psnr_db": round(min(one.least_db for one in found), 1),
         **written,
     }
-    lost = sorted({name for one in found for name in one.lost})
+    lost = sorted({*planned.lost, *(name for one in found for name in one.lost)})
     fault = next((one.fault for one in found if one.fault), "")
     if job.video.interlaced:
         figures["field_order_equal"] = not fault and INTERLACING not in lost
@@ -173,7 +173,7 @@ def boxed_way(job: Job) -> Made:
     """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
     grid = _grid(job)
     choice, lost = _choice(job, grid.reorder)
-    coded = job.room.new("pictures" + (".mov" if job.suffix in (".mov", ".qt") else ".mp4"))
+    coded = job.room.new("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
@@ -207,7 +207,10 @@ def remuxed_way(job: Job) -> Made:
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + job.suffix)
     told = told_of(job.source, job.video.index)
-    job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media, told, job.programs()))
+    try:
+        job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media, told, job.programs()))
+    except ToolFailed as error:
+        raise Unsuited(f"{job.suffix} files cannot be written anew here: {error.message}") from error
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 

@@ -8,7 +8,7 @@ Raises  Unsuited with the reason where a track cannot be had.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +40,6 @@ class NewSamples:
     """The whole body of the new `stsd`, of pictures."""
     kind: bytes = b"vide"
     """The handler of their track."""
-
-    def with_entry(self, entry: bytes) -> NewSamples:
-        """Give the same pictures under another `stsd`."""
-        return replace(self, entry=entry)
 
 
 def by_track(tracks: Sequence[Box], new: Sequence[NewSamples]) -> dict[int, list[int]]:

@@ -104,7 +104,10 @@ def samples(track: Box) -> Samples:
     marks = table.find(b"stss")
     if marks is not None:
         sync[:] = False
-        sync[_plain(marks.body, ">u4") - 1] = True
+        numbers = _plain(marks.body, ">u4")
+        if len(numbers) and (int(numbers.min()) < 1 or int(numbers.max()) > count):
+            raise Unsuited("a track's keyframe table names pictures that it does not have")
+        sync[numbers - 1] = True
     dts = np.concatenate([[0], np.cumsum(steps[: count - 1])]).astype(np.int64)[:count]
     return Samples(sizes, starts + before[:count], dts, shifts[:count], sync)
 
@@ -118,13 +121,24 @@ def _sizes(table: Box) -> Ints:
 
 
 def _plain(body: bytes, form: str) -> Ints:
-    (count,) = struct.unpack_from(">I", body, 4)
-    return np.frombuffer(body, form, count, 8).astype(np.int64)
+    return _numbers(body, form, 1)
+
+
+def _numbers(body: bytes, form: str, width: int) -> Ints:
+    """Read a table of rows.
+
+    Raises:
+        Unsuited: it is shorter than it says.
+    """
+    try:
+        (count,) = struct.unpack_from(">I", body, 4)
+        return np.frombuffer(body, form, count * width, 8).astype(np.int64)
+    except (struct.error, ValueError) as error:
+        raise Unsuited("a track's tables are cut short") from error
 
 
 def _rows(body: bytes, width: int, form: str) -> Ints:
-    (count,) = struct.unpack_from(">I", body, 4)
-    return np.frombuffer(body, form, count * width, 8).reshape(-1, width).astype(np.int64)
+    return _numbers(body, form, width).reshape(-1, width)
 
 
 def _unrolled(body: bytes, form: str) -> Ints:

@@ -1,7 +1,7 @@
 """Code the packets of new lines for the dialogue track of an MP4 or MOV; surgery.py puts them among the film's own.
 
 AAC, AC-3 and E-AC-3: only the packets of the lines and one before them are coded anew, every other one is copied. PCM
-is written over in place (pcm.py), Matroska and transport streams have sound_streamed.py, and for anything else that one
+is written over in place (pcm.py), Matroska and transport streams have streamed.py, and for anything else that one
 track is coded anew as a whole (whole_track.py).
 Raises  Unsuited where the packets cannot be matched; the whole-track way is then taken.
 """
