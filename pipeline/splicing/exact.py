@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..kinds import VideoStream
 from . import frames, hdr
+from .boxes import tables
 from .boxes.grid import Grid, composition_on_slots
 from .boxes.tables import Ints
 from .codecs.coding import code
@@ -25,6 +26,7 @@ from .codecs.family import Coder, Stored
 from .codecs.known import family_of
 from .frames import Insert
 from .index import Index
+from .reencode import single_entry
 from .unsuited import Unsuited
 from .windows import Window, windows
 
@@ -58,6 +60,8 @@ class Plan:
 
 def plan(source: Path, video: VideoStream, index: Index, inserts: Sequence[Insert]) -> Plan:
     """Choose the encoder and the windows."""
+    if index.grid.track is not None:
+        single_entry(tables.stbl(index.grid.track).at(b"stsd").body)
     family = family_of(video.codec)
     with closing(frames.decoded(source, video.index)) as plates:
         frame = next(plates, None)

@@ -22,6 +22,8 @@ from .unsuited import Unsuited
 from .windows import Resumption, leading
 
 _HEAD_BYTES = 4096
+_LOOKED_INTO = frozenset({"h264", "hevc", "av1"})
+"""Codecs whose keyframes are not all alike; of the others no byte is kept."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def streamed_index(source: Path, video: VideoStream) -> Index:
                 continue
             if packet.pts is None:
                 raise Unsuited("some packets of the picture have no time")
-            if packet.is_keyframe:
+            if packet.is_keyframe and video.codec in _LOOKED_INTO:
                 heads[len(rows)] = bytes(packet)[:_HEAD_BYTES]
             if not first and packet.has_sidedata("matroska_block_additional"):
                 raise Unsuited("the pictures have an alpha channel beside them, which no encoder here writes")
@@ -101,7 +103,7 @@ def streamed_index(source: Path, video: VideoStream) -> Index:
         composition=pts - dts,
         sync=np.array([row[3] for row in rows], bool),
     )
-    return Index(Grid(samples, shown, 0, None, 0, 0, 0), config, heads.__getitem__, first)
+    return Index(Grid(samples, shown, 0, None, 0, 0, 0), config, lambda sample: heads.get(sample, b""), first)
 
 
 def _slots(pts: np.ndarray, shown: np.ndarray, told: list[int | None]) -> np.ndarray:

@@ -11,12 +11,12 @@ from typing import Any
 import odd
 import pytest
 from invariants import check
-from made import make_clip
+from made import frame_number, make_clip
 from own_span import own_take
 from seen import look, strict_decode
-from takes import numbered_take, segment
+from takes import OTHER, numbered_take, segment, shown
 
-from react1.pipeline.errors import BadInput, React1Error, ToolFailed
+from react1.pipeline.errors import BadInput, React1Error
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
@@ -153,8 +153,6 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
     "a cover": (odd.with_cover, BadInput, "the source has no picture to splice into"),
     "a picture of no frames": (odd.without_frames, BadInput, "no picture"),
     "encrypted": (odd.encrypted, BadInput, "is encrypted"),
-    "two pieces of one stretch": (_edit_list((400, 1024), (400, 1024)), ToolFailed, "no way of splicing"),
-    "pieces with a gap": (_edit_list((400, 1024), (400, 1024 + 512 * 14)), ToolFailed, "more than one piece"),
 }
 
 
@@ -206,6 +204,19 @@ def test_a_transport_stream_keeps_its_programs(room, tmp_path, monkeypatch, exac
 
     assert strict_decode(made.path) == ""
     assert odd.programs(made.path) == odd.programs(path) == ["Program 3", "One", "Program 9", "Two"]
+
+
+@pytest.mark.parametrize("pieces", [((400, 1024), (400, 1024)), ((400, 1024), (400, 1024 + 512 * 14))])
+def test_an_edit_list_of_two_pieces_comes_out_as_it_is_shown(room, tmp_path, pieces):
+    """One stretch twice, or two with a gap between: coded anew, and nothing but the edit is another picture."""
+    path = _edit_list(*pieces)(tmp_path)
+
+    media, made = _splice(room, path)
+
+    numbers = [[frame_number(luma) for _, luma in shown(one)] for one in (path, made.path)]
+    assert made.figures["way"] == "reencoded-picture" and len(numbers[0]) == media.video.frame_count == 20
+    assert numbers[1] == [OTHER + n if 8 <= n < 12 else own for n, own in enumerate(numbers[0])]
+    assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(path)]
 
 
 def test_a_film_of_one_frame_shows_the_take_alone(room, tmp_path):

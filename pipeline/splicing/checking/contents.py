@@ -45,6 +45,8 @@ class Contents:
     chapters: list[tuple[Any, Any, str]]
     picture: int
     """The index of the picture among the streams."""
+    hidden: int = 0
+    """How many pictures an edit list hides; they are not among the packets here."""
 
 
 def read(path: Path, picture_index: int) -> Contents:
@@ -52,7 +54,11 @@ def read(path: Path, picture_index: int) -> Contents:
     with av.open(f"file:{path}") as container, path.open("rb", buffering=0) as raw:
         plain = raw if "mov" in container.format.name.split(",") else None
         collectors = [Collector(path, plain) for _ in container.streams]
+        hidden = 0
         for packet in container.demux():
+            if packet.stream.index == picture_index and packet.is_discard:
+                hidden += 1  # which of them a reader gives hangs on where keyframes are
+                continue
             if packet.dts is not None or packet.pts is not None:
                 collectors[packet.stream.index].add(packet)
         tracks = [_track(stream, one.packets()) for stream, one in zip(container.streams, collectors, strict=True)]
@@ -61,7 +67,7 @@ def read(path: Path, picture_index: int) -> Contents:
             for one in container.chapters()
             if (base := one["time_base"] or Fraction(1))
         ]
-        return Contents(tracks, _told(container.metadata), chapters, picture_index)
+        return Contents(tracks, _told(container.metadata), chapters, picture_index, hidden)
 
 
 def _track(stream: Any, packets: Packets) -> Track:
