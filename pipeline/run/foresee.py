@@ -143,15 +143,14 @@ def check_splices(steps: Sequence[Step], segments: Sequence[Segment], store: Sto
     """Refuse a run before it pays for segments that cannot be spliced as it wants.
 
     Raises:
-        BadInput: a step wants the packet-exact way only, and it cannot be taken.
+        BadInput: no way is left, or a step wants the packet-exact way only, and it cannot be taken.
         MissingExtra: it wants a morph, and there is no OpenCV.
     """
     for step in steps:
         params: Any = step.params
         if step.info.name == "splice" and step.info.origin == SHIPPED:
             _require_morph(params)
-            if params.exact == "require":
-                splice_survey(step, {"takes": list(segments)}, store)
+            splice_survey(step, {"takes": list(segments)}, store)
 
 
 def _require_morph(params: Any) -> None:

@@ -24,6 +24,8 @@ _SUFFIXES = {
     "nut": (".nut",),
 }
 """By the first of ffmpeg's names of a format; the first suffix is the usual one."""
+_UNTIMED = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
+"""Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
 _WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
 _QUICKTIME_CODECS = frozenset({"prores", "mjpeg", "dnxhd", "cfhd", "qtrle", "rawvideo", "v210", "ffv1"})
 
@@ -48,6 +50,17 @@ def _usual(media: Media, first: str) -> str:
     if first == ".mp4" and (codecs & _QUICKTIME_CODECS or any(codec.startswith("pcm_") for codec in codecs)):
         return ".mov"
     return first
+
+
+def not_written_anew(media: Media) -> str:
+    """Say why new pictures cannot be put into a film's container at their times; empty where they can."""
+    suffix = suffix_of(media)
+    if suffix not in _UNTIMED:
+        return ""
+    return (
+        f"{suffix} files do not hold new pictures at their very times; "
+        "put the film into .mkv or .mov first, which copies its packets (ffmpeg -i film -c copy film.mkv)"
+    )
 
 
 def picture_place(media: Media) -> int:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import BadInput
 from ..kinds import Media
 from . import encoders, exact
 from .boxes.grid import read_grid
 from .boxes.tables import Ints
 from .boxes.tree import read_moov
-from .container import is_boxed, picture_place, suffix_of
+from .container import is_boxed, not_written_anew, picture_place, suffix_of
 from .frames import Insert
 from .index import Index, boxed_index, streamed_index
 from .unsuited import Unsuited
@@ -56,13 +57,20 @@ class Survey:
 
 
 def survey(source: Path, media: Media, spans: Sequence[tuple[int, int]]) -> Survey:
-    """Look at a film; `spans` are half-open and counted in its shown frames."""
+    """Look at a film; `spans` are half-open and counted in its shown frames.
+
+    Raises:
+        BadInput: no way of splicing is left.
+    """
     assert media.video is not None
     inserts = [Insert(start, end, Path()) for start, end in spans]
     try:
         index = indexed(source, media)
         planned = exact.plan(source, media.video, index, inserts)
     except Unsuited as unsuited:
+        refused = not_written_anew(media)
+        if refused:
+            raise BadInput(f"the film cannot be spliced packet by packet ({unsuited}), and {refused}") from unsuited
         encoder = encoders.choose(media.video, 0, suffix_of(media)).encoder
         return Survey("reencoded-picture", str(unsuited), encoder=encoder)
     return Survey(

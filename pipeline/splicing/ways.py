@@ -24,7 +24,7 @@ from .boxes.grid import Grid, read_grid
 from .boxes.surgery import NewSamples, carry, rewrite
 from .checking.likeness import INTERLACING, Likeness, around
 from .checking.strict import WHOLE, stretches
-from .container import is_boxed, picture_place, suffix_of
+from .container import is_boxed, not_written_anew, picture_place, suffix_of
 from .fields import fields
 from .frames import Insert
 from .index import Index
@@ -192,6 +192,9 @@ def _stored(job: Job, grid: Grid) -> Iterator[tuple[VideoFrame, int]]:
 
 def remuxed_way(job: Job) -> Made:
     """Encode all shown pictures and mux them beside the other streams."""
+    refused = not_written_anew(job.media)
+    if refused:
+        raise Unsuited(refused)
     choice, lost = _choice(job, 0)
     times = job.video.timestamps.array
     coded = job.room.new("pictures.nut")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import av
 import pytest
 from made import frame_number, make_clip
 from takes import OTHER, film, numbered_take, packets, segment, shown
 
-from react1.pipeline.errors import MissingExtra
+from react1.pipeline.errors import BadInput, MissingExtra, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import film as splicing
@@ -139,3 +141,17 @@ def test_a_morph_without_its_library_is_refused_before_anything_is_paid(monkeypa
     with pytest.raises(MissingExtra):
         foresee._require_morph(SpliceParams.model_validate({"seam": "morph"}))
     foresee._require_morph(SpliceParams.model_validate({"seam": "cut"}))
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(room, codec):
+    """With what to do about it; one whose packets can be copied is spliced."""
+    changes = {"frames": 24, "gop": 6, "size": (192, 108), "tracks": 0, "time_base": Fraction(1, 25)}
+    lone = film(room, ".avi", **{**changes, "codec": "mjpeg", "pix_fmt": "yuvj420p"})
+    media = film(room, ".avi", **{**changes, "codec": codec, "bframes": 2 if codec == "libx264" else 0})
+
+    with pytest.raises(BadInput, match=r"put the film into \.mkv or \.mov first"):
+        survey(room.path(media.file), media, [(5, 9)])
+    with pytest.raises(ToolFailed, match=r"put the film into \.mkv"):
+        spliced(room, media, (5, 9))
+    assert spliced(room, lone, (5, 9)).figures["way"] == "exact"
