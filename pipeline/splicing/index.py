@@ -76,7 +76,7 @@ def streamed_index(source: Path, video: VideoStream) -> Index:
     with av.open(f"file:{source}") as container:
         stream = container.streams[video.index]
         config = bytes(stream.codec_context.extradata or b"")
-        if container.format.name == "avi" and stream.codec_context.has_b_frames:
+        if container.format.name == "avi" and getattr(stream.codec_context, "has_b_frames", False):
             raise Unsuited("an AVI does not tell when pictures that are reordered are shown")
         for packet in container.demux(stream):
             if not packet.size:
