@@ -69,13 +69,8 @@ def picture_place(media: Media) -> int:
     return sum(other.kind == "video" and other.index < media.video.index for other in media.others)
 
 
-def picture_index(path: Path, place: int) -> int:
-    """Give the index among all streams of a file's picture track; a muxer may order them otherwise."""
-    with av.open(f"file:{path}") as container:
-        return container.streams.video[place].index
-
-
-def picture_of(path: Path, index: int) -> int:
-    """Give the place among a file's picture tracks of the stream with an index."""
-    with av.open(f"file:{path}") as container:
-        return [stream.index for stream in container.streams.video].index(index)
+def same_picture(source: Path, index: int, made: Path) -> int:
+    """Give the index in `made` of the picture that has `index` in `source`; a muxer may order streams otherwise."""
+    with av.open(f"file:{source}") as one, av.open(f"file:{made}") as other:
+        place = [stream.index for stream in one.streams.video].index(index)
+        return other.streams.video[place].index

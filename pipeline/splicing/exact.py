@@ -42,11 +42,6 @@ class Piece:
     """pts minus dts of each, on the source's dts slots."""
     sync: NDArray[np.bool_]
 
-    @property
-    def offsets(self) -> Ints:
-        """Where each packet begins in the file."""
-        return np.concatenate([[0], np.cumsum(self.sizes)[:-1]]).astype(np.int64)
-
 
 @dataclass(frozen=True)
 class Plan:

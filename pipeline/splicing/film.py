@@ -16,7 +16,7 @@ from ..errors import BadInput, ToolFailed
 from ..kinds import Media, Take
 from ..node import Room
 from .checking import verify
-from .checking.likeness import INTERLACING, likeness
+from .checking.likeness import figures_of, likeness
 from .checking.strict import strict_fault
 from .seam import CUT, Seam
 from .seams import inserts
@@ -113,9 +113,8 @@ def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[s
 def _with_likeness(job: Job, made: Made) -> tuple[Made, str]:
     """Measure pictures that were all coded anew: their packets tell nothing of what they show."""
     found = likeness(job.source, made.path, job.video.index, job.inserts)
-    figures = {**made.figures, "pictures_alike": not found.fault, "least_psnr_db": round(found.least_db, 1)}
-    if job.video.interlaced:
-        figures["field_order_equal"] = not found.fault and INTERLACING not in found.lost
+    told = figures_of([found], interlaced=job.video.interlaced)
+    figures = {**made.figures, "pictures_alike": not found.fault, **told}
     notes = [f"{name} could not be carried over" for name in found.lost]
     return replace(made, figures=figures, notes=(*made.notes, *notes)), found.fault
 

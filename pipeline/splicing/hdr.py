@@ -14,6 +14,8 @@ from typing import Any
 from .encoders import Choice
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
+_STATIC = frozenset({"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"})
+"""Only x265 is told these here."""
 _DYNAMIC = {
     "DYNAMIC_HDR_PLUS": "HDR10+ dynamic metadata",
     "DOVI_RPU_BUFFER": "Dolby Vision metadata",
@@ -48,12 +50,7 @@ def mastering(data: bytes) -> str:
 def lost_with(choice: Choice, frame: Any) -> tuple[str, ...]:
     """Name what a frame carries and an encoder's pictures will not."""
     names = {data.type.name for data in frame.side_data}
-    static = "MASTERING_DISPLAY_METADATA" in names or "CONTENT_LIGHT_LEVEL" in names
-    told = choice.encoder == "libx265" or not static
-    return (*dropped(frame), *(() if told else ("the static HDR description inside the pictures",)))
-
-
-def dropped(frame: Any) -> tuple[str, ...]:
-    """Name what a frame carries that no encoder here writes."""
-    names = {data.type.name for data in frame.side_data}
-    return tuple(text for name, text in _DYNAMIC.items() if name in names)
+    lost = [text for name, text in _DYNAMIC.items() if name in names]
+    if choice.encoder != "libx265" and names & _STATIC:
+        lost.append("the static HDR description inside the pictures")
+    return tuple(lost)

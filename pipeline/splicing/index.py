@@ -18,12 +18,11 @@ from ..kinds import VideoStream
 from .boxes.grid import Grid
 from .boxes.tables import Samples
 from .codecs.family import Family, Resume
+from .codecs.known import family_of
 from .unsuited import Unsuited
 from .windows import Resumption, leading
 
 _HEAD_BYTES = 4096
-_LOOKED_INTO = frozenset({"h264", "hevc", "av1"})
-"""Codecs whose keyframes are not all alike; of the others no byte is kept."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class Index:
         """List where decoding can resume."""
         found = []
         for sample in np.flatnonzero(self.grid.samples.sync).tolist():
-            how = family.resumes(self.head(sample), annexb=self.annexb)
+            head = self.head(sample) if family.looks_into else b""
+            how = family.resumes(head, annexb=self.annexb)
             lost = leading(self.grid.samples.pts, sample) if how is Resume.BROKEN_LINK else 0
             if how is not Resume.NO and lost is not None:
                 found.append(Resumption(sample, lost, how is Resume.BROKEN_LINK))
@@ -70,20 +70,21 @@ def boxed_index(source: Path, video: VideoStream, grid: Grid) -> Index:
 
 def streamed_index(source: Path, video: VideoStream) -> Index:
     """Index any other film by reading its packets."""
-    heads: dict[int, bytes] = {}
+    looks_into, heads = family_of(video.codec).looks_into, dict[int, bytes]()
     rows: list[tuple[int, int | None, int, bool]] = []
     first = b""
     with av.open(f"file:{source}") as container:
         stream = container.streams[video.index]
         config = bytes(stream.codec_context.extradata or b"")
-        if container.format.name == "avi" and getattr(stream.codec_context, "has_b_frames", False):
+        assert isinstance(stream, av.VideoStream)
+        if container.format.name == "avi" and stream.codec_context.has_b_frames:
             raise Unsuited("an AVI does not tell when pictures that are reordered are shown")
         for packet in container.demux(stream):
             if not packet.size:
                 continue
             if packet.pts is None:
                 raise Unsuited("some packets of the picture have no time")
-            if packet.is_keyframe and video.codec in _LOOKED_INTO:
+            if packet.is_keyframe and looks_into:
                 heads[len(rows)] = bytes(packet)[:_HEAD_BYTES]
             if not first and packet.has_sidedata("matroska_block_additional"):
                 raise Unsuited("the pictures have an alpha channel beside them, which no encoder here writes")
@@ -105,7 +106,7 @@ def streamed_index(source: Path, video: VideoStream) -> Index:
         composition=pts - dts,
         sync=np.array([row[3] for row in rows], bool),
     )
-    return Index(Grid(samples, shown, 0, None, 0, 0, 0), config, lambda sample: heads.get(sample, b""), first)
+    return Index(Grid(samples, shown, 0, None, 0, 0, 0), config, heads.__getitem__, first)
 
 
 def _slots(pts: np.ndarray, shown: np.ndarray, told: list[int | None]) -> np.ndarray:

@@ -65,8 +65,6 @@ def _encoded(
         dress(stream, video, choice)
         if times is not None:
             stream.time_base = video.time_base
-        elif choice.clock is not None:
-            stream.time_base = stream.codec_context.time_base = choice.clock
         for given, number in frames:
             frame = given if given.format.name == choice.pix_fmt else given.reformat(format=choice.pix_fmt)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
@@ -93,8 +91,8 @@ def _timed(packet: Any, video: VideoStream, times: Ints | None) -> Any:
     return packet
 
 
-def new_samples(grid: Grid, coded: Path, first: int = 0, first_rank: int = 0) -> NewSamples:
-    """Fit coded pictures (an MP4 or MOV of one track) onto the source's slots from `first`.
+def new_samples(grid: Grid, coded: Path) -> NewSamples:
+    """Fit coded pictures (an MP4 or MOV of one track) onto the source's slots.
 
     Raises:
         Unsuited: they are not one for one, or would be shown before they are decoded.
@@ -104,17 +102,17 @@ def new_samples(grid: Grid, coded: Path, first: int = 0, first_rank: int = 0) ->
     _, moov = read_moov(coded)
     track = track_of(moov, b"vide")
     found = tables.samples(track)
-    if first + found.count > grid.samples.count:
+    if found.count > grid.samples.count:
         raise Unsuited("the encoder gave more pictures than the source has")
-    ranks = first_rank + np.searchsorted(np.sort(found.pts), found.pts)
+    ranks = np.searchsorted(np.sort(found.pts), found.pts)
     return NewSamples(
-        first=first,
-        end=first + found.count,
+        first=0,
+        end=found.count,
         place=grid.place,
         file=coded,
         offsets=found.offsets,
         sizes=found.sizes,
-        composition=composition_on_slots(grid, first, ranks),
+        composition=composition_on_slots(grid, 0, ranks),
         sync=found.sync,
         entry=entry(tables.stbl(grid.track).at(b"stsd").body, tables.stbl(track).at(b"stsd").body),
     )

@@ -1,12 +1,13 @@
 """Which way a film will be spliced, told from its packets before anything is coded or paid for.
 
 Takes   a film and the spans of its frames that will change.
-Gives   `Survey`; film.py takes the same decisions when it splices, and may still fall back where a check fails.
+Gives   `Survey`; ways.exact_way takes the same decisions when it splices, and may still fall back where a check fails.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,10 @@ from ..kinds import Media
 from . import encoders, exact
 from .boxes.grid import read_grid
 from .boxes.tables import Ints
-from .boxes.tree import read_moov
 from .container import is_boxed, not_written_anew, picture_place, suffix_of
 from .frames import Insert
 from .index import Index, boxed_index, streamed_index
-from .unsuited import Unsuited
+from .unsuited import Unsuited, Untabled
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,8 @@ def touched_frames(spans: Sequence[tuple[int, int]]) -> int:
 def indexed(source: Path, media: Media) -> Index:
     """Index a film by its sample tables where it has any, else by reading its packets."""
     assert media.video is not None
-    if not is_boxed(media) or not _has_tables(source):
-        return streamed_index(source, media.video)
-    times: Ints = media.video.timestamps.array
-    return boxed_index(source, media.video, read_grid(source, times, picture_place(media)))
-
-
-def _has_tables(source: Path) -> bool:
-    """Tell an MP4 with one index from a fragmented one."""
-    try:
-        read_moov(source)
-    except Unsuited:
-        return False
-    return True
+    if is_boxed(media):
+        with suppress(Untabled):
+            times: Ints = media.video.timestamps.array
+            return boxed_index(source, media.video, read_grid(source, times, picture_place(media)))
+    return streamed_index(source, media.video)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from . import encoders, exact, frames, hdr, streamed
 from .boxes.boxed import new_samples
 from .boxes.grid import Grid, read_grid
 from .boxes.surgery import NewSamples, carry, rewrite
-from .checking.likeness import INTERLACING, Likeness, around
+from .checking.likeness import Likeness, around, figures_of
 from .checking.strict import WHOLE, stretches
 from .container import is_boxed, not_written_anew, picture_place, suffix_of
 from .fields import fields
@@ -64,8 +65,9 @@ class Job:
         """What the film's files are called at their end."""
         return suffix_of(self.media)
 
+    @cached_property
     def programs(self) -> list[Program]:
-        """Ask which programs the film has: transport streams have them."""
+        """Ask once which programs the film has: transport streams have them."""
         transport = self.media.container.split(",")[0] == "mpegts"
         return programs(self.room, self.ffmpeg, self.source) if transport else []
 
@@ -121,11 +123,16 @@ def _streamed(job: Job, made: Path, index: Index, planned: exact.Plan, pieces: S
         # Not every codec that a container may hold can be written into it alone; a MOV takes nearly all.
         pictures = job.room.new("pictures.mov")
         streamed.write(job.source, pictures, job.video, index, planned.coder, pieces)
-    told = told_of(job.source, job.video.index, tagged=True)
+    _mux(job, pictures, made, same_codec=True)
+
+
+def _mux(job: Job, pictures: Path, made: Path, *, same_codec: bool) -> None:
+    """Put pictures beside all the film's other streams."""
+    told = told_of(job.source, job.video.index, tagged=same_codec)
     try:
-        job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs()))
+        job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs))
     except ToolFailed as error:
-        raise Unsuited(f"{job.suffix} does not take the film packet by packet: {error.message}") from error
+        raise Unsuited(f"{job.suffix} files do not take the film's streams anew: {error.message}") from error
 
 
 def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: int, written: dict[str, Any]) -> Made:
@@ -144,13 +151,11 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
         "windows": len(windows),
         "border_packets": encoded - edited,
         "relinked_packets": len(patched),
-        "least_psnr_db": round(min(one.least_db for one in found), 1),
+        **figures_of(found, interlaced=job.video.interlaced),
         **written,
     }
     lost = sorted({*planned.lost, *(name for one in found for name in one.lost)})
     fault = next((one.fault for one in found if one.fault), "")
-    if job.video.interlaced:
-        figures["field_order_equal"] = not fault and INTERLACING not in lost
     notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
     if written.get("index_moved"):
         notes = (
@@ -209,11 +214,7 @@ def remuxed_way(job: Job) -> Made:
     if count != len(times):
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
     made = job.room.new("film" + job.suffix)
-    told = told_of(job.source, job.video.index)
-    try:
-        job.room.call(remux_argv(job.ffmpeg, job.source, coded, made, job.media, told, job.programs()))
-    except ToolFailed as error:
-        raise Unsuited(f"{job.suffix} files cannot be written anew here: {error.message}") from error
+    _mux(job, coded, made, same_codec=False)
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
 
@@ -224,7 +225,7 @@ def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
     if first is None:
         raise BadInput("the picture stream gives no frames")
     choice = encoders.choose(job.video, reorder, job.suffix, fields(first))
-    lost = tuple(f"{name} could not be carried over" for name in hdr.dropped(first))
+    lost = tuple(f"{name} could not be carried over" for name in hdr.lost_with(choice, first))
     return hdr.with_static(choice, first), lost
 
 

@@ -6,7 +6,7 @@ import struct
 from types import SimpleNamespace
 
 from react1.pipeline.splicing.encoders import Choice
-from react1.pipeline.splicing.hdr import dropped, mastering, with_static
+from react1.pipeline.splicing.hdr import lost_with, mastering, with_static
 
 P3 = [34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450]
 
@@ -46,6 +46,14 @@ def test_the_encoder_is_told_what_the_frame_carries():
 
 def test_what_no_encoder_writes_is_named():
     """Dynamic metadata is lost, and the user hears of it."""
-    assert dropped(SimpleNamespace(side_data=[side("DOVI_RPU_BUFFER"), side("DISPLAYMATRIX")])) == (
-        "Dolby Vision metadata",
-    )
+    assert lost_with(
+        Choice("libx265", "yuv420p10le"), SimpleNamespace(side_data=[side("DOVI_RPU_BUFFER"), side("DISPLAYMATRIX")])
+    ) == ("Dolby Vision metadata",)
+
+
+def test_a_static_description_is_named_where_the_encoder_is_not_told():
+    """Only x265 is; what another one leaves out is heard of."""
+    frame = SimpleNamespace(side_data=[side("CONTENT_LIGHT_LEVEL")])
+
+    assert lost_with(Choice("libx265", "yuv420p10le"), frame) == ()
+    assert lost_with(Choice("libx264", "yuv420p10le"), frame) == ("the static HDR description inside the pictures",)

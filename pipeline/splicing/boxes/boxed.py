@@ -14,7 +14,7 @@ from ..reencode import ENTRY_HEAD_BYTES, single_entry
 from ..unsuited import Unsuited
 from . import tables
 from .grid import Grid, composition_on_slots
-from .surgery import NewSamples
+from .swap import NewSamples
 from .tree import Box, parse
 
 
@@ -40,7 +40,7 @@ def _placed(source: Path, grid: Grid, coder: Coder, piece: Piece, entry: bytes) 
         end=window.stored_end,
         place=grid.place,
         file=piece.file,
-        offsets=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+        offsets=tables.starts_of(sizes),
         sizes=sizes,
         composition=composition,
         sync=sync,

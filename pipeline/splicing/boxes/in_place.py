@@ -104,7 +104,7 @@ def _plan(owned: Mapping[int, list[int]], tracks: Sequence[Box], new: Sequence[N
         mine, old = [new[number] for number in numbers], held[place]
         offsets = old.offsets.copy()
         for number, one in zip(numbers, mine, strict=True):
-            offsets[one.first : one.end] = starts[number] + np.cumsum(one.sizes) - one.sizes
+            offsets[one.first : one.end] = starts[number] + tables.starts_of(one.sizes)
             spent[place][one.first : one.end] = True
         table = tables.stbl(tracks[place])
         put_samples(table, old, mine)

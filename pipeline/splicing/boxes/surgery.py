@@ -1,4 +1,4 @@
-"""Replace coded pictures in an MP4 or MOV without a muxer.
+"""Replace coded pictures and sound in an MP4 or MOV without a muxer.
 
 Takes   the source and new pictures or sound for runs of samples of its tracks.
 Gives   a new file: every other track's bytes, edit lists, matrices, chapters, tags and data tracks as they were.
@@ -146,7 +146,7 @@ def _some_bytes(chunks: _Chunks, some: slice, where: Mapping[int, Runs]) -> tupl
     parts = np.ones(len(track), np.int64)
     for own in where:
         parts[track == own] = chunks.held[own].samples[chunk[track == own]]
-    starts, total = np.cumsum(parts) - parts, int(parts.sum())
+    starts, total = tables.starts_of(parts), int(parts.sum())
     runs = Runs(np.zeros(total, np.int64), np.zeros(total, np.int64), np.zeros(total, np.int64))
     whole = ~np.isin(track, list(where))
     runs.offset[starts[whole]] = chunks.offset[some][whole]
@@ -154,7 +154,7 @@ def _some_bytes(chunks: _Chunks, some: slice, where: Mapping[int, Runs]) -> tupl
     for own, told in where.items():
         mine = track == own
         counts, first = parts[mine], chunks.held[own].first[chunk[mine]]
-        within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        within = np.arange(int(counts.sum())) - np.repeat(tables.starts_of(counts), counts)
         at, samples = np.repeat(starts[mine], counts) + within, np.repeat(first, counts) + within
         for column, given in zip(runs.columns, told.columns, strict=True):
             column[at] = given[samples]
@@ -164,7 +164,7 @@ def _some_bytes(chunks: _Chunks, some: slice, where: Mapping[int, Runs]) -> tupl
 
 def _place(tracks: list[Box], chunks: _Chunks, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:
     """Write where every chunk lies when the first begins at byte `start`; give the spelt `moov`."""
-    at = start + np.cumsum(sizes) - sizes
+    at = start + tables.starts_of(sizes)
     for number, track in enumerate(tracks):
         mine = chunks.track == number
         offsets = np.zeros(len(chunks.held[number].offsets), np.int64)

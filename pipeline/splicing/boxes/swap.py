@@ -50,19 +50,21 @@ def by_track(tracks: Sequence[Box], new: Sequence[NewSamples]) -> dict[int, list
     """
     found: dict[int, list[int]] = {}
     for number, one in enumerate(new):
-        alike = [place for place, track in enumerate(tracks) if tables.handler(track) == one.kind]
-        if one.place >= len(alike):
-            raise Unsuited(f"the file has no {one.kind.decode('latin-1')} track number {one.place + 1}")
-        found.setdefault(alike[one.place], []).append(number)
+        found.setdefault(_place(tracks, one.kind, one.place), []).append(number)
     return found
 
 
 def track_of(moov: Box, kind: bytes, place: int = 0) -> Box:
     """Give one of the tracks of a kind (`vide`, `soun`), by its place among them."""
-    found = [track for track in moov.all(b"trak") if tables.handler(track) == kind]
-    if place >= len(found):
-        raise Unsuited(f"the file has no {kind.decode('latin-1')} track number {place + 1}")
-    return found[place]
+    tracks = moov.all(b"trak")
+    return tracks[_place(tracks, kind, place)]
+
+
+def _place(tracks: Sequence[Box], kind: bytes, number: int) -> int:
+    alike = [place for place, track in enumerate(tracks) if tables.handler(track) == kind]
+    if number >= len(alike):
+        raise Unsuited(f"the file has no {kind.decode('latin-1')} track number {number + 1}")
+    return alike[number]
 
 
 def refuse_elsewhere(tracks: Sequence[Box]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Chunks:
     @property
     def first(self) -> Ints:
         """The first sample of each chunk."""
-        return np.cumsum(self.samples, dtype=np.int64) - self.samples
+        return starts_of(self.samples)
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ class Samples:
     def count(self) -> int:
         """How many samples there are."""
         return len(self.sizes)
+
+
+def starts_of(sizes: NDArray[np.integer[Any]]) -> Ints:
+    """Give where each begins of things that lie one after the other."""
+    starts: Ints = np.cumsum(sizes, dtype=np.int64) - sizes
+    return starts
 
 
 def handler(track: Box) -> bytes:

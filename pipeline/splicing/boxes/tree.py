@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from ..unsuited import Unsuited
+from ..unsuited import Unsuited, Untabled
 
 FOLDERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf"})
 _HEAD_BYTES = 8
@@ -125,13 +125,13 @@ def read_moov(path: Path) -> tuple[list[TopBox], Box]:
     """Read the map of a file and its `moov`.
 
     Raises:
-        Unsuited: it is no MP4, or a fragmented one.
+        Untabled: it is no MP4, or a fragmented one.
     """
     with path.open("rb") as stream:
         tops = top_boxes(stream, path.stat().st_size)
         moovs = [top for top in tops if top.kind == b"moov"]
         if len(moovs) != 1 or any(top.kind == b"moof" for top in tops):
-            raise Unsuited("the file is fragmented, or has no single index")
+            raise Untabled("the file is fragmented, or has no single index")
         stream.seek(moovs[0].offset)
         (moov,) = parse(stream.read(moovs[0].size_bytes))
     return tops, moov

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .. import frames
 from ..boxes.tables import Ints
-from ..container import picture_index, picture_of
+from ..container import same_picture
 from ..fields import fields
 from ..frames import Insert
 from ..planes import Plane, visible, working_format
@@ -47,25 +47,50 @@ class Likeness:
     """What travels with the pictures and is not there any more."""
 
 
+def figures_of(found: Sequence[Likeness], *, interlaced: bool) -> dict[str, Any]:
+    """Give the figures of one or more looks at a film."""
+    figures: dict[str, Any] = {"least_psnr_db": round(min(one.least_db for one in found), 1)}
+    if interlaced:
+        figures["field_order_equal"] = not any(one.fault or INTERLACING in one.lost for one in found)
+    return figures
+
+
+@dataclass
+class _Tally:
+    """What has come of a look so far."""
+
+    least: float = 99.0
+    lost: set[str] = field(default_factory=set)
+
+    def add(self, meant: VideoFrame, came: VideoFrame) -> str:
+        """Compare a frame; give what is wrong with it."""
+        found, fault = _compared(meant, came)
+        self.least = min(self.least, found)
+        if not fault:
+            self.lost.update(_lost(meant, came))
+        return fault
+
+    def ended(self, fault: str = "") -> Likeness:
+        """Give the result; what was lost counts only where nothing is wrong."""
+        return Likeness(self.least, fault, () if fault else tuple(sorted(self.lost)))
+
+
 def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> Likeness:
     """Compare the frames near the spans, the takes' included, and every eighth of the others."""
-    place = picture_of(source, stream)
     meant = frames.merged(frames.decoded(source, stream), inserts)
-    least, lost = 99.0, set[str]()
-    for pair, came in itertools.zip_longest(meant, frames.decoded(made, picture_index(made, place))):
+    tally = _Tally()
+    for pair, came in itertools.zip_longest(meant, frames.decoded(made, same_picture(source, stream, made))):
         if pair is None or came is None:
-            return Likeness(least, "the films do not decode to the same number of frames")
+            return tally.ended("the films do not decode to the same number of frames")
         index, frame = pair
         if index % _EVERY and not _near(index, inserts):
             continue
-        found, fault = _compared(frame, came)
-        least = min(least, found)
+        fault = tally.add(frame, came)
         if fault:
-            return Likeness(least, f"frame {index} {fault}")
-        lost.update(_lost(frame, came))
-    if least < _LEAST_DB:
-        lost.add(f"fine grain (the worst frame comes to {least:.1f} dB)")
-    return Likeness(least, lost=tuple(sorted(lost)))
+            return tally.ended(f"frame {index} {fault}")
+    if tally.least < _LEAST_DB:
+        tally.lost.add(f"fine grain (the worst frame comes to {tally.least:.1f} dB)")
+    return tally.ended()
 
 
 def around(
@@ -79,24 +104,21 @@ def around(
     own = windows[place]
     whole = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times)))
     meant = _meant(source, stream, inserts, times, whole)
-    came_of = picture_index(made, picture_of(source, stream))
-    least, lost = 99.0, set[str]()
-    for pair, came in itertools.zip_longest(meant, _stretch(made, came_of, times, whole)):
+    tally = _Tally()
+    for pair, came in itertools.zip_longest(meant, _stretch(made, same_picture(source, stream, made), times, whole)):
         if pair is None or came is None or came.pts != times[pair[0]]:
-            return Likeness(least, f"the frames near frame {own.start} are not shown at their times")
+            return tally.ended(f"the frames near frame {own.start} are not shown at their times")
         index, frame = pair
         if frame is None:
             continue
         if not any(index in window for window in windows):
             if not _same(frame, came):
-                return Likeness(least, f"the untouched frame {index} decodes to another picture")
+                return tally.ended(f"the untouched frame {index} decodes to another picture")
             continue
-        found, fault = _compared(frame, came)
-        least = min(least, found)
+        fault = tally.add(frame, came)
         if fault:
-            return Likeness(least, f"frame {index} {fault}")
-        lost.update(_lost(frame, came))
-    return Likeness(least, lost=tuple(sorted(lost)))
+            return tally.ended(f"frame {index} {fault}")
+    return tally.ended()
 
 
 def _meant(

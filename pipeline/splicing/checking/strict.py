@@ -14,7 +14,7 @@ import numpy as np
 from ...kinds import Media
 from ...node import Room
 from ..boxes.grid import Grid
-from ..container import picture_index, picture_place
+from ..container import same_picture
 from ..windows import Window
 from . import verify
 
@@ -50,9 +50,9 @@ def strict_fault(
 def _fresh(room: Room, ffmpeg: str, media: Media, source: Path, made: Path, span: list[str]) -> str:
     """Give the first thing that is said of a stretch of the made film and not of the source."""
     assert media.video is not None
-    index = picture_index(made, picture_place(media))
-    found = verify.strict_errors(room.call, ffmpeg, made, index, span)
-    known = set(verify.strict_errors(room.call, ffmpeg, source, media.video.index, span)) if found else set()
+    index = media.video.index
+    found = verify.strict_errors(room.call, ffmpeg, made, same_picture(source, index, made), span)
+    known = set(verify.strict_errors(room.call, ffmpeg, source, index, span)) if found else set()
     return next((line for line in found if line not in known), "")
 
 

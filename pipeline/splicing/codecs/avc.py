@@ -8,12 +8,14 @@ from ..unsuited import Unsuited
 from . import h264
 from .family import Coder, Resume, Stored, same
 from .h264 import Config
-from .nal import behind_codes, joined
+from .nal import Speller
 from .x264 import PLAIN, Woven, parameter_sets, stranger, twin
 
 
 class Avc:
     """The family of H.264."""
+
+    looks_into = True
 
     def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
         """Only at an IDR: at any other picture frame numbers and order counts do not start anew."""
@@ -35,7 +37,7 @@ class Avc:
         return Coder(
             choice,
             stored.config if stored.annexb else both.write(),
-            _Speller(sps + pps) if stored.annexb else _with_lengths,
+            Speller(annexb=stored.annexb, front=sps + pps if stored.annexb else ()),
             same,
             twin=match is not None,
         )
@@ -48,17 +50,3 @@ def _woven(stored: Stored, config: Config) -> Woven:
     if not h264.read_sequence(config.sps[0]).fields:
         raise Unsuited("the pictures are interlaced, but coded as if they were not")
     return {"bff": "1"} if fields(stored.frame) == "bottom first" else {"tff": "1"}
-
-
-def _with_lengths(packet: bytes, key: bool) -> bytes:
-    return joined(behind_codes(packet), annexb=False)
-
-
-class _Speller:
-    """Spells packets for a stream that brings its parameter sets with every keyframe."""
-
-    def __init__(self, sets: tuple[bytes, ...]) -> None:
-        self._sets = sets
-
-    def __call__(self, packet: bytes, key: bool) -> bytes:
-        return joined([*(self._sets if key else ()), *behind_codes(packet)], annexb=True)

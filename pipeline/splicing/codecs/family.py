@@ -62,6 +62,9 @@ class Coder:
 class Family(Protocol):
     """One codec."""
 
+    looks_into: bool
+    """Whether keyframes are not all alike, so that the first bytes of each must be read."""
+
     def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
         """Tell whether decoding can resume at a packet that its container marks as a keyframe."""
 

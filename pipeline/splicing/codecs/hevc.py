@@ -20,7 +20,7 @@ from ..hdr import with_static
 from ..unsuited import Unsuited
 from .coding import opened
 from .family import Coder, Resume, Stored
-from .nal import Bits, behind_codes, escaped, joined, plain, units
+from .nal import Bits, Speller, behind_codes, escaped, joined, plain, units
 
 _IDR, _CRA, _BROKEN_LINK = (16, 17, 18, 19, 20), 21, 18
 """BLA and IDR pictures stand for themselves; a CRA becomes a BLA without leading pictures."""
@@ -50,6 +50,8 @@ _MOST_KBPS = {30: 128, 60: 1500, 63: 3000, 90: 6000, 93: 10000, 120: 12000, 123:
 class Hevc:
     """The family of HEVC."""
 
+    looks_into = True
+
     def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
         """Tell by the kind of the first picture unit."""
         kind = _kind(next(_pictures(packet, annexb=annexb), b"\x00\x00"))
@@ -58,7 +60,7 @@ class Hevc:
         return Resume.BROKEN_LINK if kind == _CRA else Resume.NO
 
     def coder(self, stored: Stored) -> Coder:
-        """Take the source's twin, else an x265 whose parameter sets stand in its packets."""
+        """Take the source's twin, else an x265 whose parameter sets go by numbers that the film does not use."""
         video, annexb = stored.video, stored.annexb
         if video.interlaced or video.pix_fmt not in pixel_formats("libx265"):
             raise Unsuited("interlaced pictures or this pixel format cannot be matched by the encoder")
@@ -71,7 +73,7 @@ class Hevc:
             sets = renumbered_sets(sets, own)
             config = config if annexb else _with_sets(config, tuple(one for one in sets if one not in own))
         front = (*sets, *told) if annexb else told
-        speller = _Speller(front, annexb=annexb, renumber=match is None)
+        speller = Speller(annexb=annexb, front=front, each=_renumbered if match is None else None)
         return Coder(choice, config, speller, _Resumer(annexb=annexb), twin=match is not None)
 
 
@@ -218,18 +220,6 @@ def _lengthened(data: bytes, bit: int) -> bytes:
     byte, after = data[place], 7 - ahead
     wide = (byte >> 8 - ahead) << _FREE_BITS + after | _FREE_CODE << after | byte & (1 << after) - 1
     return data[:place] + wide.to_bytes(2, "big") + data[place + 1 :]
-
-
-class _Speller:
-    """Spells an encoder's packets, keyframes with what belongs in front of them."""
-
-    def __init__(self, front: tuple[bytes, ...], *, annexb: bool, renumber: bool) -> None:
-        self._front, self._annexb, self._renumber = front, annexb, renumber
-
-    def __call__(self, packet: bytes, key: bool) -> bytes:
-        found = behind_codes(packet)
-        own = map(_renumbered, found) if self._renumber else found
-        return joined([*(self._front if key else ()), *own], annexb=self._annexb)
 
 
 class _Resumer:

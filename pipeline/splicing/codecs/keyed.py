@@ -20,6 +20,8 @@ _CONFIG_HEAD_BYTES = 4
 class Vpx:
     """The family of VP8 and VP9."""
 
+    looks_into = False
+
     def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
         """At every keyframe."""
         return Resume.PLAIN
@@ -32,6 +34,8 @@ class Vpx:
 
 class Av1:
     """The family of AV1."""
+
+    looks_into = True
 
     def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
         """At a keyframe that brings its sequence header."""

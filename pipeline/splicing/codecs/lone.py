@@ -48,6 +48,8 @@ _SIZED = frozenset({"v210", "rawvideo", "dnxhd"})
 class Lone:
     """The family of codecs without references."""
 
+    looks_into = False
+
     def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
         """Everywhere."""
         return Resume.PLAIN

@@ -7,7 +7,7 @@ Source  ITU-T H.264 and H.265, annex B and 7.3.1 (emulation prevention); ISO/IEC
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 _START = re.compile(rb"\x00\x00\x01")
 _LENGTH_BYTES = 4
@@ -56,6 +56,21 @@ def escaped(data: bytes) -> bytes:
         made.append(byte)
         zeros = zeros + 1 if byte == 0 else 0
     return bytes(made)
+
+
+class Speller:
+    """Spells an encoder's packets as a film stores them, keyframes with `front` before their own units."""
+
+    def __init__(
+        self, *, annexb: bool, front: Iterable[bytes] = (), each: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        self._annexb, self._front, self._each = annexb, tuple(front), each
+
+    def __call__(self, packet: bytes, key: bool) -> bytes:
+        """Spell a packet, whose units stand behind start codes; each unit goes through `each` first."""
+        own = behind_codes(packet)
+        own = [self._each(unit) for unit in own] if self._each is not None else own
+        return joined([*(self._front if key else ()), *own], annexb=self._annexb)
 
 
 class Bits:

@@ -115,9 +115,9 @@ def _muxed(job: Job, film: Path, track: Path, made: Path, *, copied: bool) -> No
     indices, data = stream_indices(job.media), {other.index for other in job.media.others if other.kind == "data"}
     for kept in (indices, [index for index in indices if index not in data]):
         with suppress(ToolFailed):
-            shown_in = job.programs()
-            argv = whole_track.track_argv(job.ffmpeg, film, track, made, job.media, kept, shown_in, copied=copied)
-            job.room.call(argv)
+            job.room.call(
+                whole_track.track_argv(job.ffmpeg, film, track, made, job.media, kept, job.programs, copied=copied)
+            )
             return
     if copied:
         raise Unsuited("the muxer does not take the sound packet by packet")
