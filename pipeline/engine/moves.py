@@ -7,7 +7,8 @@ import numpy as np
 from .arrays import Curve, Points
 from .emotions import MOUTH_UNITS
 from .frame import FaceFrame
-from .lips import LipMoves, lip_points, move_lips, smile_room
+from .lip_units import smile_room
+from .lips import LipMoves, lip_points, move_lips
 from .points import EYE_POINTS, LIPS, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from .pose import Pose
 from .units import move_lids, push_skin
