@@ -1,0 +1,96 @@
+"""The faces that benchmarks/engine.py looks at: the demo's made clip, and real people where their films are present.
+
+A film is cut to some frames around one face and written as the engine is given it: constant rate, 8 bit, 4:2:0.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from react1.pipeline.demo.clip import make_demo_clip
+from react1.pipeline.engine.encode import TakeWriter
+from react1.pipeline.engine.faces import FaceFinder
+from react1.pipeline.engine.frame import FaceFrame
+from react1.pipeline.engine.frames import Frames, Look, picture_of
+
+Rgb = NDArray[np.uint8]
+FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))
+COUNT = 25
+REACH_UNITS = 3.2
+"""Half the side of what is cut out, in eye distances."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A face in a film, and the frame from which on it is looked at."""
+
+    name: str
+    film: str
+    first: int
+
+
+MADE = "made clip"
+PEOPLE = (
+    Person("man, talking", "faces/talk_h264_700x700_vfr_6s.mp4", 40),
+    Person("woman, talking", "faces/talk_hevc_1080x1920_25p_10s_one_keyframe.mp4", 100),
+    Person("man, webcam", "faces/face_vp8_400x300_31s_no_audio.webm", 60),
+    Person("woman, webcam", "faces/talk_mpeg1_360x288_3s.mpg", 30),
+    Person("woman, smiling", "faces/hand_over_face_23976_silent.mp4", 290),
+    Person("singer", "faces/cuts_crowd_handmic_video_starts_late_10s.mp4", 150),
+)
+
+
+def clips(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Give each person's name and clip; says which real films are not there."""
+    made = folder / "made.mp4"
+    make_demo_clip(made, seconds=2, size=(640, 360), progress=lambda _: None)
+    yield MADE, _cut(made, 5, folder / "0.mp4")
+    for number, person in enumerate(PEOPLE, 1):
+        film = FOLDER / person.film
+        if film.is_file():
+            yield person.name, _cut(film, person.first, folder / f"{number}.mp4")
+        else:
+            print(f"{person.name}: {person.film} is not in {FOLDER.name}, left out")
+
+
+def pictures(clip: Path) -> list[Rgb]:
+    """Decode a clip."""
+    with av.open(str(clip)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def landmarks(picture: Rgb) -> NDArray[np.float64]:
+    """Give the largest face of a picture: where its patches lie, (478, 2) px; how far they move is not asked of it."""
+    with FaceFinder() as finder:
+        faces = finder.find(picture) or finder.find_small(picture)
+    if not faces:
+        raise SystemExit("no face in a picture that is to be measured")
+    return max(faces, key=lambda points: FaceFrame(points).unit_px)[:, :2]
+
+
+def _cut(film: Path, first: int, out: Path) -> Path:
+    with av.open(str(film)) as container:
+        frames = list(islice(container.decode(video=0), first, first + COUNT))
+    points = landmarks(frames[0].to_ndarray(format="rgb24"))
+    unit = float(np.linalg.norm(points[[33, 133]].mean(0) - points[[263, 362]].mean(0)))
+    middle = points[[33, 263]].mean(0) + [0, 0.5 * unit]
+    low = np.maximum(0, (middle - REACH_UNITS * unit) // 2 * 2).astype(int)
+    high = np.minimum([frames[0].width, frames[0].height], middle + REACH_UNITS * unit).astype(int) // 2 * 2
+    with Frames(film) as opened:
+        seen = opened.look
+    look = Look(*(high - low).tolist(), seen.fps, seen.matrix, seen.primaries, seen.transfer, seen.range)
+    with TakeWriter(out, look, None) as writer:
+        for frame in frames:
+            whole = picture_of(frame)
+            half = slice(low[1] // 2, high[1] // 2), slice(low[0] // 2, high[0] // 2)
+            luma = whole.luma[low[1] : high[1], low[0] : high[0]]
+            writer.write(type(whole)(luma, whole.blue[half], whole.red[half]))
+    return out
