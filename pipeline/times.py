@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
@@ -20,7 +20,12 @@ _CLOCK = re.compile(r"(?a)(\d{1,3}):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?")
 _TIMECODE = re.compile(r"(?a)(\d{1,2}):([0-5]\d):([0-5]\d)([:;])(\d{2,3})")
 _SECONDS = re.compile(r"(?a)\d{1,9}(?:\.\d{1,9})?")
 _FRAMES = re.compile(r"(?a)(\d{1,9})f")
+DAY_HOURS = 24
 DROP_FRAME_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
+
+
+Whole = TypeVar("Whole", int, Any)
+"""An int, or an array of them."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ def parse_time(value: Any) -> Moment:
     text = str(value).strip()
     if match := _TIMECODE.fullmatch(text):
         hours, minutes, seconds, mark, frames = match.groups()
+        if int(hours) >= DAY_HOURS:
+            raise ValueError(f"timecode {text} has hour {hours}, but a day of timecode ends with 23")
         return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=mark == ";")
     if match := _CLOCK.fullmatch(text):
         hours, minutes, seconds, part = match.groups()
@@ -113,32 +120,59 @@ def timecode_to_frames(code: Timecode, rate: Fraction) -> int:
         ValueError: the label does not exist at this rate; its neighbours are named.
     """
     nominal = nominal_rate(rate)
-    if code.frames >= nominal:
-        raise ValueError(f"timecode {code} has frame {code.frames}, but a second has only {nominal} frames")
-    minutes = code.hours * 60 + code.minutes
-    count = (minutes * 60 + code.seconds) * nominal + code.frames
-    if not code.drop:
-        return count
-    if rate not in DROP_FRAME_RATES:
+    if code.drop and rate not in DROP_FRAME_RATES:
         raise ValueError(f"timecode {code} is drop-frame, which exists at 29.97 and 59.94 frames/s only")
-    dropped = nominal // 15
-    if code.seconds == 0 and code.frames < dropped and code.minutes % 10:
-        after = Timecode(code.hours, code.minutes, 0, dropped, drop=True)
-        before = frames_to_timecode(timecode_to_frames(after, rate) - 1, rate, drop=True)
+    second = (code.hours * 60 + code.minutes) * 60 + code.seconds
+    if code.frames >= nominal:
+        before, after = _neighbours((second + 1) * nominal, rate, drop=code.drop)
+        told = f"timecode {code} has frame {code.frames}, but a second has only {nominal} frames"
+        raise ValueError(f"{told}; its neighbours are {before} and {after}")
+    number = second * nominal + code.frames
+    if code.drop and is_dropped(number, nominal):
+        before, after = _neighbours(number - code.frames, rate, drop=True)
         raise ValueError(f"timecode {code} does not exist in drop-frame; its neighbours are {before} and {after}")
-    return count - dropped * (minutes - minutes // 10)
+    return counted(number, nominal, drop=code.drop)
 
 
 def frames_to_timecode(count: int, rate: Fraction, *, drop: bool = False) -> Timecode:
     """Label the frame that is `count` frames after 00:00:00:00; hours run on past 24."""
     nominal = nominal_rate(rate)
-    if drop:
-        dropped = nominal // 15
-        per_minute = nominal * 60 - dropped
-        per_ten = nominal * 600 - dropped * 9
-        tens, rest = divmod(count, per_ten)
-        count += dropped * 9 * tens
-        if rest >= nominal * 60:
-            count += dropped * ((rest - nominal * 60) // per_minute + 1)
-    seconds, frames = divmod(count, nominal)
+    seconds, frames = divmod(numbered(count, nominal, drop=drop), nominal)
     return Timecode(seconds // 3600, seconds // 60 % 60, seconds % 60, frames, drop=drop)
+
+
+def numbered(count: Whole, nominal: int, *, drop: bool) -> Whole:
+    """Give the number that the label of frame `count` spells, with the numbers that drop-frame skips counted too.
+
+    Ints or arrays of int64; `nominal` is the frames that a timecode counts per second.
+    """
+    if not drop:
+        return count
+    dropped = nominal // 15
+    tens, rest = divmod(count, nominal * 600 - dropped * 9)
+    # The first minute of ten is whole; of the others each is shorter by what it drops.
+    minutes = (rest - dropped) // (nominal * 60 - dropped) + (rest < dropped)
+    return count + dropped * (9 * tens + minutes)
+
+
+def counted(number: Whole, nominal: int, *, drop: bool) -> Whole:
+    """Give the frame whose label spells `number`: the way back from `numbered`."""
+    if not drop:
+        return number
+    minutes = number // (nominal * 60)
+    return number - nominal // 15 * (minutes - minutes // 10)
+
+
+def is_dropped(number: Whole, nominal: int) -> Any:
+    """Tell whether drop-frame skips a number; an array of bool for an array."""
+    minutes, rest = divmod(number, nominal * 60)
+    return (rest < nominal // 15) & (minutes % 10 != 0)
+
+
+def _neighbours(number: int, rate: Fraction, *, drop: bool) -> tuple[Timecode, Timecode]:
+    """Give the last label before a number and the first one from it on."""
+    nominal = nominal_rate(rate)
+    while drop and is_dropped(number, nominal):
+        number += 1
+    after = counted(number, nominal, drop=drop)
+    return frames_to_timecode(after - 1, rate, drop=drop), frames_to_timecode(after, rate, drop=drop)

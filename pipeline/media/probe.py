@@ -25,6 +25,7 @@ from ..timestamps import Timestamps
 from . import colour
 from .opening import main_picture, opened, refuse_cut_short
 from .rate import read_rate
+from .start import start_timecode
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:
@@ -42,7 +43,11 @@ def probe(path: Path, file: File, name: str = "") -> Media:
         if main is None and not sounds:
             raise BadInput(f"{called} holds neither picture nor sound")
         refuse_cut_short(path, [s for s in (main, *sounds) if s is not None], called)
-        video = _video(container, main, called) if main is not None else None
+        video, first = None, None
+        if main is not None:
+            shown = _shown(container, main, called)
+            first = _first_frame(container, main)
+            video = _video(main, first, shown, called)
         start_s = Fraction(container.start_time or 0, av.time_base)
         return Media(
             file=file,
@@ -52,7 +57,7 @@ def probe(path: Path, file: File, name: str = "") -> Media:
             video=video,
             audio=tuple(_audio(stream) for stream in sounds),
             others=tuple(_other(s) for s in container.streams if s not in sounds and s is not main),
-            start_timecode=_start_timecode(container, main),
+            start_timecode=start_timecode(container, main, first),
         )
 
 
@@ -67,9 +72,8 @@ def require_video(media: Media, name: str = "") -> VideoStream:
     return media.video
 
 
-def _video(container: Any, stream: Any, called: str) -> VideoStream:
-    times, last_duration = _shown(container, stream, called)
-    frame = _first_frame(container, stream)
+def _video(stream: Any, frame: Any, shown: tuple[Any, int], called: str) -> VideoStream:
+    times, last_duration = shown
     context = stream.codec_context
     time_base = Fraction(stream.time_base)
     rate, constant = read_rate(times, time_base, last_duration)
@@ -204,9 +208,3 @@ def _duration_s(container: Any, video: VideoStream | None, start_s: Fraction) ->
     if video is not None:
         ends.append(video.timestamps.end * video.time_base)
     return max(ends, default=start_s) - start_s
-
-
-def _start_timecode(container: Any, main: Any) -> str:
-    """Find the label of the first frame: on the picture, on a timecode track, or on the file."""
-    holders = [*([main] if main is not None else []), *container.streams, container]
-    return next((str(h.metadata["timecode"]) for h in holders if h.metadata.get("timecode")), "")

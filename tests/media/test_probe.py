@@ -8,7 +8,10 @@ import pytest
 from made import make_clip
 
 from react1.pipeline.errors import BadInput
+from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import require_video
+from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.start import of_binary, of_group
 
 FILMS = (
     "damaged/moviepy_failing_audio.mp4",
@@ -202,3 +205,26 @@ def test_a_playlist_is_not_followed(tmp_path, probed):
 
     with pytest.raises(BadInput, match=r"list.m3u8 is not media"):
         probed(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mov", "libx264"), (".mp4", "libx264"), (".mkv", "libx264"), (".mxf", "mpeg2video"), (".ts", "mpeg2video")],
+)
+def test_the_start_timecode_is_found_wherever_a_container_has_it(tmp_path, probed, suffix, codec):
+    """A tmcd track, a tag in capitals, MXF's package, and the pictures of MPEG-2 where the container has no field."""
+    path = tmp_path / f"a{suffix}"
+    spelled = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=30000/1001:d=0.3", "-pix_fmt", "yuv420p", "-c:v", codec]
+    run_tool([ffmpeg_path(), "-v", "error", *spelled, "-timecode", "10:00:00;05", str(path)])
+
+    media = probed(path)
+
+    assert media.start_timecode == "10:00:00;05"
+
+
+def test_the_bits_of_a_picture_s_timecode_are_read():
+    """SMPTE ST 12-1 as decimal digits, drop-frame by a flag; above 30 frames/s a field bit tells the two of a pair."""
+    assert str(of_binary(0x05_59_34_12, Fraction(25))) == "12:34:59:05"
+    assert str(of_binary(0x40_00_00_01 | 0x29 << 24, Fraction(30000, 1001))) == "01:00:00;29"
+    assert str(of_binary(0x12_00_00_01 | 1 << 7, Fraction(50))) == "01:00:00:25"
+    assert str(of_group(1 << 24 | 10 << 19 | 5)) == "10:00:00;05"

@@ -1,0 +1,87 @@
+"""Every label of SMPTE timecode names one frame, every frame has one label, and what does not exist is refused."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from react1.pipeline.times import (
+    Timecode,
+    counted,
+    frames_to_timecode,
+    is_dropped,
+    nominal_rate,
+    numbered,
+    parse_time,
+    timecode_to_frames,
+)
+
+NTSC, NTSC_60 = Fraction(30000, 1001), Fraction(60000, 1001)
+RATES = [
+    Fraction(24000, 1001), Fraction(24), Fraction(25), NTSC, Fraction(30), Fraction(48000, 1001), Fraction(48),
+    Fraction(50), NTSC_60, Fraction(60),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(NTSC, 2_589_408), (NTSC_60, 5_178_816)])
+def test_the_whole_drop_frame_day_comes_back(rate, frames):
+    """All frames of a day: labels rise, none is one that drop-frame skips, all others are used, the day ends at 24 h."""
+    nominal, count = nominal_rate(rate), np.arange(frames + 1)
+
+    numbers = numbered(count, nominal, drop=True)
+
+    of_the_day = np.arange(24 * 3600 * nominal + 1)
+    assert np.array_equal(numbers, of_the_day[~is_dropped(of_the_day, nominal)])
+    assert np.array_equal(counted(numbers, nominal, drop=True), count)
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_labels_around_every_minute_come_back(rate):
+    """A label and its frame are each other's, on both kinds of clock, in text too."""
+    for drop in {False, rate in (NTSC, NTSC_60)}:
+        minute = frames_to_timecode(60 * nominal_rate(rate), rate, drop=drop)
+        assert minute.minutes == 1
+        for minutes in [*range(25), *range(25, 24 * 60 + 1, 35)]:
+            near = round(minutes * 60 * rate)
+            for count in range(max(near - 3, 0), near + 3):
+                label = frames_to_timecode(count, rate, drop=drop)
+
+                assert timecode_to_frames(parse_time(str(label)), rate) == count or label.hours == 24
+
+
+def test_drop_frame_keeps_to_the_clock():
+    """Ten minutes of 29.97 are ten minutes on the label, to within a frame; without drop-frame it lags by 18 frames."""
+    ten_minutes = round(600 * NTSC)
+
+    assert str(frames_to_timecode(ten_minutes, NTSC, drop=True)) == "00:10:00;00"
+    assert str(frames_to_timecode(ten_minutes, NTSC)) == "00:09:59:12"
+    assert str(frames_to_timecode(1800, NTSC, drop=True)) == "00:01:00;02"
+    assert str(frames_to_timecode(3600, NTSC_60, drop=True)) == "00:01:00;04"
+
+
+@pytest.mark.parametrize(
+    ("label", "rate", "told"),
+    [
+        ("00:01:00;00", NTSC, "its neighbours are 00:00:59;29 and 00:01:00;02"),
+        ("00:01:00;01", NTSC, "its neighbours are 00:00:59;29 and 00:01:00;02"),
+        ("10:59:00;03", NTSC_60, "its neighbours are 10:58:59;59 and 10:59:00;04"),
+        ("00:00:59;30", NTSC, "only 30 frames; its neighbours are 00:00:59;29 and 00:01:00;02"),
+        ("00:00:01:25", Fraction(25), "only 25 frames; its neighbours are 00:00:01:24 and 00:00:02:00"),
+        ("00:00:01:24", Fraction(24000, 1001), "only 24 frames; its neighbours are 00:00:01:23 and 00:00:02:00"),
+        ("00:00:01;00", Fraction(25), "exists at 29.97 and 59.94"),
+    ],
+)
+def test_a_label_that_does_not_exist_is_refused_with_its_neighbours(label, rate, told):
+    """What a clock skips, and a frame that a second does not have."""
+    with pytest.raises(ValueError, match=told):
+        timecode_to_frames(parse_time(label), rate)
+
+
+def test_a_day_ends_with_hour_23():
+    """`24:00:00:00` is no label that a user can mean; a tenth minute keeps its first numbers."""
+    assert parse_time("23:59:59:24") == Timecode(23, 59, 59, 24)
+    assert timecode_to_frames(parse_time("00:10:00;00"), NTSC) == 17982
+    with pytest.raises(ValueError, match=r"24:00:00:00 has hour 24"):
+        parse_time("24:00:00:00")
