@@ -48,7 +48,7 @@ class Splice:
     """Replace the spans of all takes in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 

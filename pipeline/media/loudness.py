@@ -14,6 +14,7 @@ import math
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
@@ -26,6 +27,9 @@ NEAR_SILENCE_LUFS = -50.0
 GATE_S = 0.4
 """BS.1770's gating block; anything shorter has no loudness by itself."""
 _JSON = re.compile(r"\{[^{}]*\"input_i\"[^{}]*\}")
+_INTEGRATED = re.compile(r"lavfi\.r128\.I=(-?[\d.]+)")
+_GATE_LUFS = -70.0
+"""What never rises above BS.1770's absolute gate has no loudness; ebur128 says this number of it."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,26 @@ class Loudness:
 
 def measure(room: Room, path: Path, length_s: float) -> Loudness:
     """Measure a file of `length_s` seconds; one shorter than a gating block is measured in a loop."""
-    said = room.call(measure_argv(path, loops=0 if length_s >= GATE_S else math.ceil(1 / max(length_s, 0.001))))
+    said = room.call(measure_argv(path, _loops(length_s)))
     found = _JSON.findall(said.replace("\n", " "))
     if not found:
         raise ToolFailed("ffmpeg's loudnorm gave no measures", tail=said[-500:])
     told = json.loads(found[-1])
     return Loudness(float(told["input_i"]), float(told["input_tp"]), float(told["input_lra"]))
+
+
+def integrated_lufs(room: Room, path: Path, length_s: float) -> float:
+    """Measure the gated loudness alone, to 0.01 LU and in a fifth of loudnorm's time; -inf for what is never heard."""
+    said = room.call(integrated_argv(path, _loops(length_s)))
+    found = _INTEGRATED.findall(said)
+    if not found:
+        raise ToolFailed("ffmpeg's ebur128 gave no measures", tail=said[-500:])
+    told = float(found[-1])
+    return told if told > _GATE_LUFS else -math.inf
+
+
+def _loops(length_s: float) -> int:
+    return 0 if length_s >= GATE_S else math.ceil(1 / max(length_s, 0.001))
 
 
 def gain_db(found: Loudness, target_lufs: float, true_peak_db: float) -> float:
@@ -65,9 +83,22 @@ def gain_db(found: Loudness, target_lufs: float, true_peak_db: float) -> float:
 
 def measure_argv(path: Path, loops: int = 0) -> list[str]:
     """Spell the measuring pass; it writes nothing."""
-    voice = ffmpeg.input(f"file:{path}", stream_loop=loops) if loops else ffmpeg.input(f"file:{path}")
-    output = voice.audio.filter("loudnorm", print_format="json").output("-", format="null")
-    spelled: list[str] = output.compile(cmd=ffmpeg_path())
+    return _spelled(_voice(path, loops).filter("loudnorm", print_format="json"))
+
+
+def integrated_argv(path: Path, loops: int = 0) -> list[str]:
+    """Spell the pass that measures the loudness so far at every tenth of a second; the last one counts."""
+    measured = _voice(path, loops).filter("ebur128", metadata=1, framelog="verbose")
+    return _spelled(measured.filter("ametadata", mode="print", key="lavfi.r128.I"))
+
+
+def _voice(path: Path, loops: int) -> Any:
+    given = ffmpeg.input(f"file:{path}", stream_loop=loops) if loops else ffmpeg.input(f"file:{path}")
+    return given.audio
+
+
+def _spelled(measured: Any) -> list[str]:
+    spelled: list[str] = measured.output("-", format="null").compile(cmd=ffmpeg_path())
     return spelled
 
 

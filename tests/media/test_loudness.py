@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.loudness import Loudness, apply_argv, gain_db, measure
+from react1.pipeline.media.loudness import Loudness, apply_argv, gain_db, integrated_lufs, measure
 from react1.pipeline.media.sound import write_wav
 
 
@@ -69,6 +69,22 @@ def test_a_voice_shorter_than_a_gate_is_measured_in_a_loop(room):
     found = measure(room, write_wav(room.new("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
 
     assert found.integrated_lufs == pytest.approx(-23.01, abs=0.3)
+
+
+@pytest.mark.parametrize(("level", "seconds", "channels"), [(0.1, 3.0, 1), (0.02, 1.0, 6), (0.1, 0.2, 2)])
+def test_the_quick_measure_says_what_the_whole_one_says(room, level, seconds, channels):
+    """In mono, in 5.1 and of what is shorter than a gate; loudnorm counts in steps of 0.1 LU."""
+    path = write_wav(room.new("a.wav"), tone(level, seconds, channels), 48000)
+
+    assert integrated_lufs(room, path, seconds) == pytest.approx(measure(room, path, seconds).integrated_lufs, abs=0.1)
+
+
+def test_what_is_below_the_gate_has_no_loudness(room):
+    """Digital silence, and a hiss at -80 LUFS."""
+    for level in (0, 0.0001):
+        path = write_wav(room.new("a.wav"), tone(level), 48000)
+
+        assert integrated_lufs(room, path, 3) == -math.inf
 
 
 def test_the_gain_is_linear(room):

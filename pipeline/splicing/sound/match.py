@@ -96,7 +96,7 @@ def lufs(room: Room, samples: Sound, rate_hz: int) -> float:
     length_s = samples.shape[1] / rate_hz
     if not samples.any():
         return -math.inf
-    return loudness.measure(room, write_wav(room.new("measured.wav"), samples, rate_hz), length_s).integrated_lufs
+    return loudness.integrated_lufs(room, write_wav(room.new("measured.wav"), samples, rate_hz), length_s)
 
 
 def dialogue_channels(line: Sound, layout: str) -> Sequence[int]:
