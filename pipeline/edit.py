@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from .file import Address
+from .takes import Matrix, ModelMode, Prompt, SyncMode, value_text
 from .times import Time
 
-Prompt = Literal["happy", "sad", "angry", "disgusted", "surprised", "neutral"]
-ModelMode = Literal["lips", "face", "head"]
-SyncMode = Literal["loop", "bounce", "cut_off", "silence", "remap"]
+__all__ = ["Edit", "ModelMode", "Prompt", "SyncMode"]
 
 
 class Edit(BaseModel):
@@ -48,6 +47,19 @@ class Edit(BaseModel):
         description="the film's sound in the span: kept, replaced by `audio`, or heard under it "
         "(default keep, or replace where `audio` is given)",
     )
+
+    takes: Matrix | None = Field(
+        default=None, description="several expressions to choose from, by lists: one take for every combination"
+    )
+
+    @field_validator("takes")
+    @classmethod
+    def _said_once(cls, takes: Matrix | None, known: ValidationInfo) -> Matrix | None:
+        for axis in takes.axes if takes else ():
+            own = known.data.get(axis)
+            if own is not None:
+                raise ValueError(f"{axis} is a list here, and {value_text(own)} for the edit itself; keep one of them")
+        return takes
 
     @property
     def changes_sound(self) -> bool:

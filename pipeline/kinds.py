@@ -188,6 +188,8 @@ class Take(Value):
     conformed: bool = False
     status: Literal["done", "original"] = "done"
     """`original`: the take failed and the original footage is kept."""
+    name: str = ""
+    """Which combination it is, where the edit has a matrix of takes; else empty."""
     figures: dict[str, Any] = Field(default_factory=dict)
     said: tuple[str, ...] = ()
 
@@ -198,6 +200,8 @@ class StepRecord(Value):
     step: str
     node: str
     segment: str = ""
+    take: str = ""
+    """Which combination of a matrix it was done for; empty where there is none."""
     key: str
     reused: bool
     seconds: float
@@ -213,6 +217,8 @@ class Record(Value):
     source: Media | None = None
     segments: tuple[Segment, ...] = ()
     takes: tuple[Take, ...] = ()
+    offered: tuple[Take, ...] = ()
+    """Takes of which somebody is to choose one per segment; none of them is in the film."""
     film: Media | None = None
     steps: tuple[StepRecord, ...] = ()
 
@@ -222,3 +228,33 @@ class Report(Value):
 
     page: File
     data: File
+    sheets: dict[str, File] = Field(default_factory=dict)
+    """Pictures that lie beside the page, by file name."""
+
+
+class TurnoverClip(Value):
+    """A re-expressed segment as a clip of its own, for an editing system."""
+
+    name: str
+    file: File
+    start_frame: int
+    """First frame of the film that it replaces, its handle left out."""
+    end_frame: int
+    head_frames: int
+    tail_frames: int
+    changes_sound: bool
+    """Whether its sound is to be heard as well: it has a new line."""
+    about: dict[str, Any] = Field(default_factory=dict)
+    """What was asked for, who made it, and what it cost: JSON only."""
+
+
+class Turnover(Value):
+    """What goes back to an editing system: the clips, and all that its timelines say."""
+
+    title: str
+    source: Media
+    source_path: str
+    """Where the film lies that stands on the first track, as the user wrote it."""
+    reel: str
+    dialects: tuple[str, ...]
+    clips: tuple[TurnoverClip, ...]

@@ -42,7 +42,7 @@ def command(
             out_json({"preset": job.name, "cost_usd": round(cost, 6), "steps": [asdict(row) for row in rows]})
             return
         for row in rows:
-            label = f"{row.step} {row.segment}".strip()
+            label = " ".join(filter(None, (row.step, row.segment, row.take)))
             price = f" ${row.cost_usd:.2f}" if row.cost_usd else ""
             out(f"{label:<26} {_state(row):<7} {row.why}{price}".rstrip())
             for remark in row.remarks:

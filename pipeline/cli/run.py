@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..paid.bill import Bill
     from ..preset.model import Job
     from ..run.events import Watcher
-    from ..run.outcome import RunResult
+    from ..run.outcome import RunResult, SegmentResult
     from ..run.runs import RunFolder
 
 NAME = "run"
@@ -59,7 +60,7 @@ def do(
     import asyncio
 
     from ..run.execute import Options, execute
-    from ..settings import max_cost_usd
+    from ..settings import home_folder, max_cost_usd
     from .progress import progress_for
 
     budget = max_cost_usd(max_cost)
@@ -71,7 +72,7 @@ def do(
     if as_json:
         out_json(result.to_json())
     elif not quiet:
-        for line in summary(result):
+        for line in summary(result, None if home == home_folder(None) else home):
             out(line)
     return result
 
@@ -103,16 +104,31 @@ def leave(result: RunResult) -> None:
         raise typer.Exit(result.exit_status)
 
 
-def summary(result: RunResult) -> list[str]:
-    """Say in a few lines what came of a run."""
+def summary(result: RunResult, home: Path | None = None) -> list[str]:
+    """Say in a few lines what came of a run; `home` where it was named and the next command needs it too."""
     lines = []
     for segment in result.segments:
         how = "original footage kept" if segment.status == "original" else (segment.provider or "prepared")
+        if segment.takes:
+            how = f"{len(segment.takes)} takes to choose from, {how}"
         reused = ", from the store" if segment.reused else ""
         span = f"frames {segment.start_frame}-{segment.end_frame}"
         lines.append(f"{segment.name}: {span}, {how}{reused}, ${segment.cost_usd:.2f}")
+        lines += choices(result.run, segment, home)
     if result.output:
         lines.append(f"output  {result.output}")
     if result.report:
         lines.append(f"report  {result.report}")
+    if result.status == "choose":
+        lines.append("nothing was spliced: look at the report, choose a take of each segment, and run the job again")
     return [*lines, f"run     {result.run}"]
+
+
+def choices(run: str, segment: SegmentResult, home: Path | None) -> list[str]:
+    """Give for each take of a segment the command that chooses it."""
+    at = f" --home {shlex.quote(str(home))}" if home else ""
+    return [
+        f"{take.number:>4}  "
+        + (f"react1 pick {run} {segment.name} {take.name}{at}" if take.status == "done" else f"{take.name} failed")
+        for take in segment.takes
+    ]

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ..errors import PresetError
 from ..file import Deliver, File, is_marked
-from ..kinds import Media, Report, Segment, Take, Value
+from ..kinds import Media, Report, Segment, Take, Turnover, Value
 from ..preset.model import Job, Step
 from ..store.deliver import check_place, claim, deliver, is_delivered, is_ours
 from ..store.store import Store
 from .ingest import local_files
+from .turnovers import turnover_targets
 
 _CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
 
@@ -44,7 +45,9 @@ def check_places(job: Job, store: Store, owner: str, *, replace: bool) -> None:
         folder = not _gives_film(step)
         if not folder:
             _check_suffix(job, step, place)
-        check_place(store, place, owner, replace=replace, sources=sources, folder=folder)
+        # A turnover only ever adds files of a new version to its folder.
+        adds = step.info.ports.gives is Turnover
+        check_place(store, place, owner, replace=replace or adds, sources=sources, folder=folder)
 
 
 def _gives_film(step: Step) -> bool:
@@ -80,7 +83,7 @@ def serve(
     place = wanted_place(step)
     if place is None:
         return None
-    wanted = list(targets(made, place))
+    wanted = list(turnover_targets(store, made, place) if isinstance(made, Turnover) else targets(made, place))
     for _, target in wanted:
         if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
             raise PresetError(f"{target} is a source, which is never written to; choose another --out")
@@ -101,6 +104,8 @@ def targets(made: Value | list[Value], place: Path) -> Iterable[tuple[File, Path
     if isinstance(made, Report):
         yield made.page, place / "report.html"
         yield made.data, place / "report.json"
+        for name, sheet in made.sheets.items():
+            yield sheet, place / name
         return
     for value in made if isinstance(made, list) else [made]:
         if isinstance(value, Segment):

@@ -7,7 +7,7 @@ edit that is asked for now takes the place of the one that the stored result rem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +17,7 @@ from ..kinds import Media, Segment
 from ..node import Node
 from ..providers.request import CHOICES
 
-_LEFT_OPEN = dict.fromkeys(CHOICES)
+_LEFT_OPEN = dict.fromkeys((*CHOICES, "takes"))
 
 
 def is_blind(node: type[Node]) -> bool:
@@ -27,16 +27,21 @@ def is_blind(node: type[Node]) -> bool:
 
 def neutral(value: Any) -> Any:
     """Give a value with every edit in it free of its expression."""
+    return over_edits(value, lambda edit: edit.model_copy(update=_LEFT_OPEN))
+
+
+def over_edits(value: Any, change: Callable[[Edit], Edit]) -> Any:
+    """Give a value with every edit in it changed; the value itself where nothing changes."""
     if isinstance(value, Edit):
-        return value.model_copy(update=_LEFT_OPEN)
+        return change(value)
     if isinstance(value, Media):
         return value  # it holds no edit, and may hold many timestamps
     if isinstance(value, BaseModel):
         old = {name: getattr(value, name) for name in type(value).model_fields}
-        changed = {name: new for name, was in old.items() if (new := neutral(was)) is not was}
+        changed = {name: new for name, was in old.items() if (new := over_edits(was, change)) is not was}
         return value.model_copy(update=changed) if changed else value
     if isinstance(value, (list, tuple)):
-        items = [neutral(item) for item in value]
+        items = [over_edits(item, change) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else type(value)(items)
     return value
@@ -44,7 +49,7 @@ def neutral(value: Any) -> Any:
 
 def with_edits_of_now(made: Any, params: BaseModel, given: Mapping[str, Any]) -> Any:
     """Give a result under the edits that are asked for now."""
-    asked = {_place(edit): edit for edit in _edits([params, *given.values()])}
+    asked = {_place(edit): edit for edit in edits_in([params, *given.values()])}
     if isinstance(made, list):
         return [_regrafted(item, asked) for item in made]
     return _regrafted(made, asked)
@@ -62,7 +67,8 @@ def _place(edit: Edit) -> str:
     return edit.model_copy(update=_LEFT_OPEN).model_dump_json()
 
 
-def _edits(values: Any) -> list[Edit]:
+def edits_in(values: Any) -> list[Edit]:
+    """Give every edit that some values hold."""
     found: list[Edit] = []
     for value in values:
         if isinstance(value, Edit):
@@ -70,7 +76,7 @@ def _edits(values: Any) -> list[Edit]:
         elif isinstance(value, Segment):
             found.append(value.edit)
         elif isinstance(value, (list, tuple)):
-            found += _edits(value)
+            found += edits_in(value)
         elif isinstance(value, BaseModel):
-            found += _edits(getattr(value, name) for name in type(value).model_fields)
+            found += edits_in(getattr(value, name) for name in type(value).model_fields)
     return found

@@ -31,13 +31,15 @@ from ..store.keys import digest
 from ..store.store import Store
 from .deliveries import check_places, serve, sources_of
 from .events import RunStarted, Silent, StepMoved, Watcher
-from .flow import Flow, make_record
+from .flow import Flow
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
-from .outcome import RunResult, said_by, segment_results
+from .outcome import RunResult, said_by, segment_results, status_of
 from .paying import paying_for, spent
+from .record import make_record
 from .runs import RunFolder, new_run
 from .step import StepRunner
+from .takes import settle_picks
 
 
 @dataclass(frozen=True)
@@ -115,19 +117,22 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
     with _stop_on_signals():
         sources = sources_of(job)
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
+        job, picks = settle_picks(job)
         async with paying_for(job, store, terms(options), run.name, options.watcher) as paying:
             runner = StepRunner(store, options.watcher, job.name, paying)
             executor = LocalExecutor(store, runner.moved)
             runner.executor = executor
-            flow = Flow(job, runner, run.name)
+            flow = Flow(job, runner, run.name, picks)
             try:
                 await flow.run()
             finally:
                 await executor.aclose()
-        results = flow.results
+        run.write(choices=[offer.to_json() for offer in flow.offers.values()])
         places = {}
         for step in job.steps:
-            serving = partial(serve, step, results[step.id], store, sources, owner, replace=options.replace)
+            if flow.waiting and step.info.ports.gives is not Report:
+                continue  # nothing of a film is delivered before every choice was made
+            serving = partial(serve, step, flow.results[step.id], store, sources, owner, replace=options.replace)
             places[step.id] = await asyncio.to_thread(serving)
         return await asyncio.to_thread(_finish, job, run, store, places, flow)
 
@@ -153,21 +158,19 @@ async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
 
 
 def _finish(job: Job, run: RunFolder, store: Store, places: dict[str, Path | None], flow: Flow) -> RunResult:
-    told = make_record(run.name, job, job.steps, flow.results, flow.records)
+    told = make_record(run.name, job, job.steps, flow.results, flow.records, flow.waiting)
     page = _page(run, store, list(flow.results.values()))
-    takes, segments = list(told.takes), list(told.segments)
     paid = next((step.id for step in job.steps if step.info.cls.kind == "paid"), None)
-    results = segment_results(segments, takes, flow.records, paid)
-    kept = any(segment.status == "original" for segment in results)
+    results = segment_results(told, flow.records, paid)
     return RunResult(
         run=run.name,
-        status="kept-original" if kept else "done",
-        output=_output(job, places, flow.results, store),
+        status=status_of(results),
+        output=None if flow.waiting else _output(job, places, flow.results, store),
         report=page,
         cost_usd=sum(segment.cost_usd for segment in results),
         segments=results,
         checks=dict(told.film.figures.get("splice", {})) if told.film else {},
-        said=said_by(told.film, segments, takes),
+        said=said_by(told),
     )
 
 
@@ -175,7 +178,7 @@ def _output(
     job: Job, places: dict[str, Path | None], results: dict[str, Value | list[Value]], store: Store
 ) -> Path | None:
     """Give the place of the last film or folder that the user wanted; else where the store keeps the last film."""
-    wanted = [place for step in job.steps if (place := places[step.id]) and step.info.ports.gives is not Report]
+    wanted = [place for step in job.steps if (place := places.get(step.id)) and step.info.ports.gives is not Report]
     if wanted:
         return wanted[-1]
     films = [value for value in results.values() if isinstance(value, Media)]
@@ -188,6 +191,8 @@ def _page(run: RunFolder, store: Store, results: list[Value | list[Value]]) -> P
         return None
     deliver(store, reports[-1].data, run.folder / "report.json", run.name)
     deliver(store, reports[-1].page, run.folder / "report.html", run.name)
+    for name, sheet in reports[-1].sheets.items():
+        deliver(store, sheet, run.folder / name, run.name)
     return run.folder / "report.html"
 
 

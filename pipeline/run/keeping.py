@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..kinds import Take, Value
+from ..errors import React1Error
+from ..kinds import Segment, Take, Value
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A segment that failed on its way; `value` is the last that is known of it."""
+
+    value: Value
+    error: React1Error
+    take: str = ""
+    """Which combination of a matrix it was; empty where there is none."""
+
+
+def kept(value: Value | Lost) -> Value | None:
+    """Give what stands for a value from now on: for a lost one a take that keeps the original; None for no segment."""
+    if not isinstance(value, Lost):
+        return value
+    latest = value.value
+    if isinstance(latest, Take):
+        return original(latest, value.error.message)
+    segment = latest if isinstance(latest, Segment) else getattr(latest, "segment", None)
+    if segment is None:
+        return None
+    return Take(
+        segment=segment,
+        media=segment.media,
+        provider="none",
+        request={},
+        status="original",
+        name=value.take,
+        said=(value.error.message,),
+    )
 
 
 def original(take: Take, reason: str) -> Take:

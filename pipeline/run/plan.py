@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..kinds import Record, Segment, Take, Upload, Value
+from ..kinds import Record, Take, Upload, Value
 from ..ledger.book import Ledger
 from ..node import Port
 from ..preset.model import Job, Step
@@ -19,27 +19,28 @@ from ..splicing.survey import Survey
 from ..store.keys import digest, explain
 from ..store.store import Store
 from .deliveries import check_places
-from .flow import make_record, segment_name
 from .foresee import cost_usd, foreseen, remarks, splice_survey
 from .hosts import require_hosts, settle_hosts
 from .ingest import ingest
 from .look import look_at_source
+from .missing import (
+    Made,
+    Missing,
+    One,
+    as_list,
+    first_missing,
+    known,
+    latest_of,
+    name_of,
+    named,
+    once_each,
+    take_of,
+    taken_as,
+)
 from .paying import is_void
+from .record import make_record, segment_name
 from .step import read_back, step_parts, step_place
-
-
-@dataclass(frozen=True)
-class Missing:
-    """A result that is not stored."""
-
-    step: str
-    latest: Value | None = None
-    """The last that is known of its segment."""
-
-
-One = Value | Missing
-Made = One | list[One]
-"""What a step gave, by the store; a list where it gives one per segment."""
+from .takes import Picks, makes_takes, settle_picks
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class PlannedStep:
     """What was seen in a segment that is to be paid for, and how a film will be spliced."""
     splice: dict[str, Any] = field(default_factory=dict)
     """How a film will be spliced; empty for other steps."""
+    take: str = ""
+    """Which combination of a matrix it is for; empty where there is none."""
 
 
 def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[PlannedStep]:
@@ -73,7 +76,8 @@ def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[
     require_hosts(job)
     check_places(job, store, digest(job.document), replace=replace_existing)
     job = replace(job, steps=tuple(ingest(step, store) for step in job.steps))
-    plan = _Plan(job, store)
+    job, picks = settle_picks(job)
+    plan = _Plan(job, store, picks)
     for step in job.steps:
         plan.made[step.id] = plan.follow(step)
     return plan.rows
@@ -82,8 +86,12 @@ def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[
 class _Plan:
     """The rows so far, and what the steps so far gave."""
 
-    def __init__(self, job: Job, store: Store) -> None:
-        self._job, self._store = job, store
+    def __init__(self, job: Job, store: Store, picks: Picks) -> None:
+        self._job, self._store, self._picks = job, store, picks
+        self._waiting: set[str] = set()
+        """The segments of which a take is to be chosen."""
+        self._looked_at: set[str] = set()
+        """The segments of which it is told what was seen in them."""
         self.rows: list[PlannedStep] = []
         self.made: dict[str, Made] = {}
 
@@ -101,16 +109,28 @@ class _Plan:
             return self._look(step, "", given)
         segments: list[One] = []
         for row in zip(*bundles.values(), strict=False):
-            made = self._look(step, _name(row[0]), {**given, **dict(zip(bundles, row, strict=True))})
-            segments.append(made if isinstance(made, (Value, Missing)) else Missing(step.id))
+            for take, values in self._takes(step, row):
+                made = self._look(step, name_of(values[0]), {**given, **dict(zip(bundles, values, strict=True))}, take)
+                segments.append(named(made, take) if isinstance(made, (Value, Missing)) else Missing(step.id))
         return segments
+
+    def _takes(self, step: Step, row: Sequence[One]) -> list[tuple[str, Sequence[One]]]:
+        """Give the inputs of each take that a step makes of a segment; one without a name where there is no matrix."""
+        values = [found for one in row if (found := known(one)) is not None]
+        offer = self._picks.offer(values) if makes_takes(step) else None
+        if offer is None:
+            return [(take_of(row[0]), row)]
+        if offer.picked is None:
+            self._waiting.add(offer.segment.name)
+        wanted = (offer.picked,) if offer.picked else offer.takes
+        return [(choice.name, [taken_as(one, choice) for one in row]) for choice in wanted]
 
     def _given(self, step: Step, port: Port) -> Any:
         if port.kind is Record:
             return self._record(step)
         made = [self.made[wire] for wire in step.wires.get(port.name, ())]
         if port.gathers:
-            return [item for value in made for item in _as_list(value)]
+            return [item for value in made for item in as_list(value)]
         return made[0] if made else None
 
     def _record(self, step: Step) -> One:
@@ -119,28 +139,33 @@ class _Plan:
         results: dict[str, Value | list[Value]] = {}
         for earlier in before:
             made = self.made[earlier.id]
-            found = [one for one in _as_list(made) if isinstance(one, Value)]
-            if len(found) < len(_as_list(made)):
+            found = [one for one in as_list(made) if isinstance(one, Value)]
+            if len(found) < len(as_list(made)):
                 return Missing(earlier.id)
             results[earlier.id] = found if isinstance(made, list) else found[0]
-        return make_record("", self._job, before, results, [])
+        return make_record("", self._job, before, results, [], self._waiting)
 
-    def _look(self, step: Step, segment: str, given: Mapping[str, Any]) -> Made:
-        missing = _first_missing(given.values())
+    def _look(self, step: Step, segment: str, given: Mapping[str, Any], take: str = "") -> Made:
+        if any(port.gathers and self._awaits_choice(given[port.name]) for port in step.info.ports.inputs):
+            given = {name: once_each(value) for name, value in given.items()}
+            why = f"after a choice of takes for {', '.join(sorted(self._waiting))}"
+            self._row(step, segment, why, given, is_known=False)
+            return []
+        missing = first_missing(given.values())
         if missing is not None:
-            self._row(step, segment, f"after {missing.step}", given, known=False)
-            return Missing(step.id, _latest(given))
+            self._row(step, segment, f"after {missing.step}", given, take, is_known=False)
+            return Missing(step.id, latest_of(given))
         parts = step_parts(step, given)
         made = self._stored(step, digest(parts), given)
         if made is not None:
-            self._row(step, segment, "", given)
+            self._row(step, segment, "", given, take)
             return made
-        why = explain(self._store.latest_parts(step_place(self._job.name, step, segment)), parts)
-        self._row(step, segment, why, given)
+        why = explain(self._store.latest_parts(step_place(self._job.name, step, f"{segment} {take}".strip())), parts)
+        self._row(step, segment, why, given, take)
         cut = foreseen(step, given, self._store)
         if cut:
             return [Missing(step.id, one) for one in cut]
-        return look_at_source(step, self._store) or Missing(step.id, _latest(given))
+        return look_at_source(step, self._store) or Missing(step.id, latest_of(given))
 
     def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
         stored = self._store.result(key)
@@ -152,39 +177,25 @@ class _Plan:
             return None  # a run would make it anew
         return list(made) if isinstance(made, list) else made
 
-    def _row(self, step: Step, segment: str, why: str, given: Mapping[str, Any], *, known: bool = True) -> None:
+    def _awaits_choice(self, given: Any) -> bool:
+        return any(
+            segment_name(value) in self._waiting for one in given if isinstance(value := known(one), (Upload, Take))
+        )
+
+    def _row(
+        self, step: Step, segment: str, why: str, given: Mapping[str, Any], take: str = "", *, is_known: bool = True
+    ) -> None:
         told = [value.latest if isinstance(value, Missing) else value for value in given.values()]
         cost = cost_usd(step, told, given, self._store) if why else 0.0
-        said = remarks(step, told, self._store) if cost else ()
+        said = remarks(step, told, self._store) if cost and segment not in self._looked_at else ()
+        if cost:
+            self._looked_at.add(segment)
         splice = self._splice(step, given) if why else None
         if splice is not None:
             said = (*said, splice.line())
         way = splice.figures() if splice is not None else {}
-        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, known, said, way))
+        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, is_known, said, way, take))
 
     def _splice(self, step: Step, given: Mapping[str, Any]) -> Survey | None:
-        known = {name: [_known(one) for one in _as_list(value)] for name, value in given.items()}
-        return splice_survey(step, known, self._store)
-
-
-def _first_missing(values: Any) -> Missing | None:
-    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
-    return next((item for item in flat if isinstance(item, Missing)), None)
-
-
-def _latest(given: Mapping[str, Any]) -> Value | None:
-    known = [value.latest if isinstance(value, Missing) else value for value in given.values()]
-    return next((value for value in known if isinstance(value, (Segment, Upload, Take))), None)
-
-
-def _name(value: One) -> str:
-    known = _known(value)
-    return segment_name(known) if known is not None else ""
-
-
-def _known(value: One | None) -> Value | None:
-    return value.latest if isinstance(value, Missing) else value
-
-
-def _as_list(value: Made) -> Sequence[One]:
-    return value if isinstance(value, list) else [value]
+        found = {name: [known(one) for one in as_list(value)] for name, value in given.items()}
+        return splice_survey(step, found, self._store)

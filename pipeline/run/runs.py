@@ -23,7 +23,7 @@ from ..errors import PresetError
 from ..store.atomic import storage_errors, write_text
 from ..store.locks import Held, hold, is_held
 
-STATES = ("running", "done", "failed", "interrupted", "kept-original")
+STATES = ("running", "done", "failed", "interrupted", "kept-original", "choose")
 
 
 @dataclass(frozen=True)

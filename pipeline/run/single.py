@@ -28,6 +28,7 @@ from .hosts import hosted_by, require_hosts, settled_step
 from .ingest import ingest
 from .paying import is_void, paying_for
 from .step import inputs_json, step_parts
+from .takes import makes_takes, one_take
 
 
 def run_single(
@@ -45,6 +46,8 @@ def run_single(
             [Problem(problem["msg"], ".".join(map(str, problem["loc"])), info.name) for problem in error.errors()]
         ) from error
     step = ingest(settled_step(Step(id=info.name, info=info, params=checked, wires={})), store)
+    if makes_takes(step):
+        inputs = one_take(inputs)
     parts = step_parts(step, inputs)
     key = digest(parts)
     stored = store.result(key)

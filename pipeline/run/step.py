@@ -55,17 +55,20 @@ class StepRunner:
             error.where = error.where or step.id
             raise
 
-    async def run(self, step: Step, segment: str, given: Mapping[str, Any]) -> tuple[Value | list[Value], StepRecord]:
-        """Give what a step makes of its inputs, and the record of it.
+    async def run(
+        self, step: Step, segment: str, given: Mapping[str, Any], take: str = ""
+    ) -> tuple[Value | list[Value], StepRecord]:
+        """Give what a step makes of its inputs, and the record of it; `take` names one of a matrix.
 
         Raises:
             React1Error: what the node raised, with the step and the segment added.
         """
         parts = await asyncio.to_thread(step_parts, step, given)
         key = digest(parts)
-        self._running[key] = (step.id, segment)
-        self.watcher.on(StepStarted(step.id, segment))
-        where = f"{step.id} [{segment}]" if segment else step.id
+        label = f"{segment} {take}".strip()
+        self._running[key] = (step.id, label)
+        self.watcher.on(StepStarted(step.id, label))
+        where = f"{step.id} [{label}]" if label else step.id
         try:
             result = await self._result(step, key, parts, given)
             made = read_back(step, given, result.value)
@@ -77,11 +80,17 @@ class StepRunner:
             fault = Fault(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
             fault.where = where
             raise fault from error
-        self.store.put_latest(step_place(self._job, step, segment), parts)
-        self.watcher.on(StepEnded(step.id, segment, result.reused, result.seconds))
+        self.store.put_latest(step_place(self._job, step, label), parts)
+        self.watcher.on(StepEnded(step.id, label, result.reused, result.seconds))
         self._say(segment, made)
         record = StepRecord(
-            step=step.id, node=step.info.name, segment=segment, key=key, reused=result.reused, seconds=result.seconds
+            step=step.id,
+            node=step.info.name,
+            segment=segment,
+            take=take,
+            key=key,
+            reused=result.reused,
+            seconds=result.seconds,
         )
         return made, record
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("errors", "exact", "file", "suggest", "times", "timestamps", "version"),
+    ("takes",),
     ("edit", "settings"),
     ("kinds",),
     ("node",),

@@ -48,6 +48,8 @@ class Open:
 
 class CutParams(Params):
     names: list[str]
+    edits: tuple[Edit, ...] = ()
+    """One for each name, or none."""
 
 
 class Cut:
@@ -60,13 +62,15 @@ class Cut:
 
     def run(self, room: Room, params: CutParams, source: Media) -> list[Segment]:
         RAN["cut"] += 1
-        return [self._segment(room, source, name, place) for place, name in enumerate(params.names)]
+        edits = params.edits or [Edit(in_=place, out=place + 1) for place in range(len(params.names))]
+        named = zip(params.names, edits, strict=True)
+        return [self._segment(room, source, name, place, edit) for place, (name, edit) in enumerate(named)]
 
-    def _segment(self, room: Room, source: Media, name: str, place: int) -> Segment:
+    def _segment(self, room: Room, source: Media, name: str, place: int, edit: Edit) -> Segment:
         return Segment(
             name=name,
             source=source,
-            edit=Edit(in_=place, out=place + 1),
+            edit=edit,
             start_frame=place,
             end_frame=place + 1,
             head_frames=0,
@@ -91,11 +95,12 @@ class Shade:
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, room: Room, params: ShadeParams, segment: Segment) -> Take:
-        RAN[f"shade {segment.name}"] += 1
+        asked = f" {segment.edit.prompt} {segment.edit.temperature}" if segment.edit.prompt else ""
+        RAN[f"shade {segment.name}{asked}"] += 1
         room.progress(0.5)
-        if segment.name == params.fail_on:
+        if params.fail_on in (segment.name, segment.edit.prompt):
             raise BadInput("no face here")
-        media = text_media(room, f"{text_of(room, segment.media)}:{params.tone}")
+        media = text_media(room, f"{text_of(room, segment.media)}:{params.tone}{asked}")
         said = ("a preview",)
         return Take(segment=segment, media=media, provider="toy", request={}, cost_usd=0.5, said=said)
 
@@ -138,6 +143,7 @@ class Tell:
     def run(self, room: Room, params: TellParams, record: Record) -> Report:
         RAN["tell"] += 1
         names = ",".join(take.segment.name for take in record.takes)
+        names += "".join(f" {take.segment.name}?{take.name}" for take in record.offered)
         page = room.new("report.html")
         page.write_text(names)
         data = room.new("report.json")
@@ -148,7 +154,7 @@ class Tell:
 REGISTRY = Registry.of(Open, Cut, Shade, Join, Tell)
 
 
-def toy_job(source, out, *, names=("a", "b"), on_failure="stop", reject=(), **shade) -> Job:
+def toy_job(source, out, *, names=("a", "b"), edits=(), on_failure="stop", reject=(), **shade) -> Job:
     """Make the job open → cut → shade → join → tell by hand."""
 
     def step(name: str, params: Params, wires: dict[str, tuple[str, ...]], fanned: bool = False) -> Step:
@@ -157,7 +163,7 @@ def toy_job(source, out, *, names=("a", "b"), on_failure="stop", reject=(), **sh
 
     steps = (
         step("open", OpenParams(uri=str(source)), {}),
-        step("cut", CutParams(names=list(names)), {"source": ("open",)}),
+        step("cut", CutParams(names=list(names), edits=tuple(edits)), {"source": ("open",)}),
         step("shade", ShadeParams(**shade), {"segment": ("cut",)}, fanned=True),
         step("join", JoinParams(out=str(out), reject=reject), {"source": ("open",), "takes": ("shade",)}),
         step("tell", TellParams(), {"record": ()}),
