@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Image
+from .arrays import Image, Plane
 from .frames import Look, Picture
 
 _BT601, _BT709, _BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
@@ -45,23 +45,44 @@ def to_rgb(picture: Picture, box: Box, look: Look) -> Image:
     return rgb
 
 
+def small_rgb(picture: Picture, size: tuple[int, int], look: Look) -> Image:
+    """Read a whole frame as RGB in another (width, height), at most its own; the planes are shrunk before they mix."""
+    import cv2
+
+    if size == (look.width, look.height):
+        return to_rgb(picture, (0, 0, look.width, look.height), look)
+    planes = []
+    for plane in (picture.luma, picture.blue, picture.red):
+        shrinks = plane.shape[1] > size[0]
+        planes.append(cv2.resize(plane, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
+    rgb: Image = cv2.transform(cv2.merge(planes), _to_rgb_matrix(look))
+    return rgb
+
+
 def write_back(picture: Picture, box: Box, before: Image, after: Image, look: Look) -> Picture:
     """Give a frame with the changed pixels of a part written into it; the given one is not changed."""
     import cv2
 
     left, top, right, bottom = box
-    changed = (before != after).any(2)
-    mixed = cv2.transform(after, _from_rgb_matrix(look))
+    changed = _where_other(before, after)
+    mixed = cv2.split(cv2.transform(after, _from_rgb_matrix(look)))
     luma, blue, red = picture.luma.copy(), picture.blue.copy(), picture.red.copy()
-    part = luma[top:bottom, left:right]
-    part[changed] = mixed[..., 0][changed]
+    cv2.copyTo(mixed[0], changed, luma[top:bottom, left:right])
     size = ((right - left) // 2, (bottom - top) // 2)
-    block = changed.reshape(size[1], 2, size[0], 2).any((1, 3))
+    block = cv2.compare(cv2.resize(changed, size, interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
     for number, plane in ((1, blue), (2, red)):
-        halved = cv2.resize(np.ascontiguousarray(mixed[..., number]), size, interpolation=cv2.INTER_AREA)
-        half = plane[top // 2 : bottom // 2, left // 2 : right // 2]
-        half[block] = halved[block]
+        halved = cv2.resize(mixed[number], size, interpolation=cv2.INTER_AREA)
+        cv2.copyTo(halved, block, plane[top // 2 : bottom // 2, left // 2 : right // 2])
     return Picture(luma, blue, red)
+
+
+def _where_other(before: Image, after: Image) -> Plane:
+    """Give 255 where two pictures differ in any channel, else 0."""
+    import cv2
+
+    red, green, blue = cv2.split(cv2.absdiff(before, after))
+    other: Plane = cv2.compare(cv2.bitwise_or(cv2.bitwise_or(red, green), blue), 0, cv2.CMP_GT)
+    return other
 
 
 def _scales(look: Look) -> tuple[float, float, float]:

@@ -17,8 +17,9 @@ from av.video.frame import VideoFrame
 from .frames import Look, Picture
 from .sound import Sound
 
-# mbtree reads memory that was never written, which gives other bytes from run to run.
-X264 = {"crf": "11", "preset": "veryfast", "profile": "high", "x264-params": "mbtree=0"}
+# mbtree reads memory that was never written, which gives other bytes from run to run. At this crf `superfast` gives
+# the same PSNR as `veryfast` (53 to 54 dB) in two thirds of its time, for files a third larger.
+X264 = {"crf": "11", "preset": "superfast", "profile": "high", "x264-params": "mbtree=0"}
 THREADS = 2
 AAC_BITS_PER_S = 256_000
 _BLOCK = 1024
@@ -58,8 +59,10 @@ class TakeWriter:
 
     def write(self, picture: Picture) -> None:
         """Append a frame, and the sound up to its end."""
-        planes = np.concatenate([plane.reshape(-1) for plane in (picture.luma, picture.blue, picture.red)])
-        frame = VideoFrame.from_ndarray(planes.reshape(-1, self._look.width), format="yuv420p")
+        frame = VideoFrame(self._look.width, self._look.height, "yuv420p")
+        for plane, samples in zip(frame.planes, (picture.luma, picture.blue, picture.red), strict=True):
+            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            rows[: plane.height, : plane.width] = samples
         frame.pts, frame.time_base = self._frames, 1 / self._look.fps
         self._frames += 1
         self._container.mux(self._video.encode(frame))

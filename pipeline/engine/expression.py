@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..edit import ModelMode, Prompt, SyncMode
 
@@ -18,6 +19,22 @@ class Expression:
     sync_mode: SyncMode = "bounce"
     auto_active_speaker_detection: bool = False
     occlusion_detection_enabled: bool = False
+
+
+@dataclass(frozen=True)
+class TakeJob:
+    """One take that is wanted of a clip."""
+
+    out: Path
+    """The new mp4; what is there is replaced."""
+    expression: Expression = Expression()
+    voice: Path | None = None
+    """What the mouth speaks and the take sounds like; None keeps the mouth's own timing, without sound."""
+    span: tuple[int, int] | None = None
+    """Frames [first, last) of the clip that may change; None is all of them."""
+    own_voice: bool | None = None
+    """Whether `voice` is what the mouth in the clip says already; it then keeps its own timing. None: it is judged by
+    how well they go together, and in doubt the mouth follows the voice."""
 
 
 @dataclass(frozen=True)

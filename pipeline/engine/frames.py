@@ -8,7 +8,7 @@ Raises  BadInput where the file cannot be read.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +18,7 @@ import av
 import av.error
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 
 from ..errors import BadInput
@@ -103,6 +104,15 @@ class Frames:
         )
 
     @property
+    def times(self) -> tuple[int, ...]:
+        """Give when each frame is shown, in the stream's own ticks; `all` must have run to its end, or `know`."""
+        return tuple(self._times)
+
+    def know(self, times: Sequence[int]) -> None:
+        """Take over what `times` gave for this clip before, instead of running through `all`."""
+        self._times = list(times)
+
+    @property
     def expected(self) -> int:
         """Give about how many frames there are, for a progress bar; 0 where the file does not say."""
         if self._stream.frames:
@@ -161,15 +171,13 @@ class Frames:
 
 
 def picture_of(frame: VideoFrame) -> Picture:
-    """Copy the planes of a decoded frame."""
+    """Give the planes of a decoded frame: the decoder's own memory, which is not to be written to."""
     if frame.format.name not in ("yuv420p", "yuvj420p"):
         frame = frame.reformat(format="yuv420p")
-    whole = frame.to_ndarray()
-    height, width = frame.height, frame.width
-    quarter = height * width // 4
-    flat = whole.reshape(-1)
-    halves = (height // 2, width // 2)
-    luma = flat[: height * width].reshape(height, width)
-    blue = flat[height * width : height * width + quarter].reshape(halves)
-    red = flat[height * width + quarter :].reshape(halves)
-    return Picture(*(np.ascontiguousarray(plane, np.uint8) for plane in (luma, blue, red)))
+    return Picture(*(_plane(plane) for plane in frame.planes))
+
+
+def _plane(plane: VideoPlane) -> Plane:
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+    rows.flags.writeable = False
+    return rows

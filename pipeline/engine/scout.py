@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
-from av.video.frame import VideoFrame
+import numpy as np
 
 from .arrays import Image, Points
-from .colour import to_rgb
+from .colour import small_rgb, to_rgb
 from .faces import FaceFinder
 from .frame import FaceFrame
-from .frames import Frames, Look, picture_of
+from .frames import Frames, Look, Picture, picture_of
 from .occlusion import Glance, glance
+from .threads import ahead, one_thread_each
 from .witness import EVERY_FRAMES, Box
 
 LONG_SIDE_PX = 1280
 """Faces are looked for in pictures of at most this size; a small face gets a second look at full size."""
+_READ_AHEAD = 3
+"""Frames that are decoded while a face is looked for."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """The faces of one frame, and where asked for, how each one's skin looked."""
+    """The faces of one frame, and how each one's skin looked."""
 
     faces: tuple[Points, ...]
-    """(478, 3) px of the full frame each."""
+    """(478, 3) px of the full frame each; each number is one that 32 bits hold."""
     glances: tuple[Glance, ...] = ()
     boxes: tuple[Box, ...] | None = None
     """What the detector saw, px of the full frame; None where it was not asked."""
@@ -35,41 +39,60 @@ class Scouted:
     """What the first pass found, one sighting per frame of the input."""
 
     sightings: tuple[Sighting, ...]
+    times: tuple[int, ...] = ()
+    """When each frame is shown, in the stream's own ticks."""
 
 
-def scout(frames: Frames, look: Look, progress: Callable[[float], None], *, patches: bool) -> Scouted:
-    """Look for faces in every frame; `patches` keeps a small picture of each, for occlusion."""
+def scout(frames: Frames, look: Look, progress: Callable[[float], None]) -> Scouted:
+    """Look for faces in every frame."""
     sightings: list[Sighting] = []
     expected = max(1, frames.expected)
-    with FaceFinder() as finder:
-        for frame in frames.all():
+    with one_thread_each(), FaceFinder() as finder, closing(ahead(_pictures(frames, look), _READ_AHEAD)) as pictures:
+        for picture, small in pictures:
             ask = len(sightings) % EVERY_FRAMES == 0
-            sightings.append(_sight(finder, frame, look, patches, ask))
+            sightings.append(_sight(finder, picture, small, look, ask))
             progress(min(1.0, len(sightings) / expected))
-    return Scouted(tuple(sightings))
+    return Scouted(tuple(sightings), frames.times)
 
 
-def _sight(finder: FaceFinder, frame: VideoFrame, look: Look, patches: bool, ask: bool) -> Sighting:
-    picture = to_rgb(picture_of(frame), (0, 0, look.width, look.height), look)
-    small, scale = shrunk(picture)
-    faces = [face * scale for face in finder.find(small)] or finder.find_small(picture)
-    glances = tuple(glance(picture, FaceFrame(face)) for face in faces) if patches else ()
-    return Sighting(tuple(faces), glances, _boxes(finder, small, scale) if ask else None)
+def _pictures(frames: Frames, look: Look) -> Iterator[tuple[Picture, Image]]:
+    size, _ = small_size(look.width, look.height)
+    for frame in frames.all():
+        picture = picture_of(frame)
+        yield picture, small_rgb(picture, size, look)
 
 
-def _boxes(finder: FaceFinder, small: Image, scale: float) -> tuple[Box, ...]:
-    return tuple(
-        (left * scale, top * scale, right * scale, bottom * scale) for left, top, right, bottom in finder.boxes(small)
-    )
+def _sight(finder: FaceFinder, picture: Picture, small: Image, look: Look, ask: bool) -> Sighting:
+    _, scale = small_size(look.width, look.height)
+    seen_in, found = small, finder.find(small)
+    if not found:
+        seen_in, scale = to_rgb(picture, (0, 0, look.width, look.height), look), 1.0
+        found = finder.find_small(seen_in)
+    glances = tuple(glance(seen_in, FaceFrame(face)) for face in found)
+    boxes = _boxes(finder, small, look) if ask else None
+    return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes)
+
+
+def _boxes(finder: FaceFinder, small: Image, look: Look) -> tuple[Box, ...]:
+    _, scale = small_size(look.width, look.height)
+    seen = [_rounded(np.array(box) * scale).tolist() for box in finder.boxes(small)]
+    return tuple((left, top, right, bottom) for left, top, right, bottom in seen)
+
+
+def _rounded(numbers: Points) -> Points:
+    """Round to what 32 bits hold, so that what is kept and read again is the very same."""
+    return numbers.astype(np.float32).astype(np.float64)
+
+
+def small_size(width: int, height: int) -> tuple[tuple[int, int], float]:
+    """Give the (width, height) in which faces are looked for, and by what places in it are to be multiplied."""
+    scale = max(1.0, max(width, height) / LONG_SIDE_PX)
+    return (round(width / scale), round(height / scale)), scale
 
 
 def shrunk(picture: Image) -> tuple[Image, float]:
     """Give a picture in the size in which faces are looked for, and by what its pixels are to be multiplied."""
     import cv2
 
-    height, width = picture.shape[:2]
-    scale = max(width, height) / LONG_SIDE_PX
-    if scale <= 1:
-        return picture, 1.0
-    size = (round(width / scale), round(height / scale))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale
+    size, scale = small_size(picture.shape[1], picture.shape[0])
+    return (picture, 1.0) if scale == 1 else (cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale)
