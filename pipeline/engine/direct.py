@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from .arrays import Curve, Points
 from .expression import Expression
 from .frame import FaceFrame
 from .frames import Look
-from .occlusion import covered
+from .occlusion import cover
 from .perform import own_speech, perform
 from .pose import Pose
 from .ramp import ramps, smoothstep
@@ -78,7 +79,7 @@ def direct(
     line = smooth_track(bridge(found, float(fps)), float(fps))
     active = _active(line, layout, output_span)
     if expression.occlusion_detection_enabled:
-        active &= ~_covered_frames(scouted, found, said)[list(layout.frames)]
+        active &= ~_covered_frames(scouted, found, fps, said)[list(layout.frames)]
     weights = ramps(active, fps) * _frontal(line, said)[list(layout.frames)]
     voice = own_speech(sound, layout, line, fps, own_voice, said) if sound is not None else None
     poses = perform(line, layout, weights, voice, expression, fps)
@@ -110,12 +111,12 @@ def _active(line: list[Points | None], layout: Plan, span: tuple[int, int]) -> N
     return np.array([here and line[shown] is not None for here, shown in zip(inside, layout.frames, strict=True)])
 
 
-def _covered_frames(scouted: Scouted, found: list[Points | None], said: list[str]) -> NDArray[np.bool_]:
+def _covered_frames(scouted: Scouted, found: list[Points | None], fps: Fraction, said: list[str]) -> NDArray[np.bool_]:
     glances = []
     for sighting, points in zip(scouted.sightings, found, strict=True):
         own = [one for face, one in zip(sighting.faces, sighting.glances, strict=True) if face is points]
         glances.append(own[0] if own else None)
-    hidden = covered(glances)
+    hidden = cover(glances, found, fps).shares > 0.2
     if hidden.any():
         said.append(f"something covers the face in {int(hidden.sum())} frames; those keep their expression")
     return hidden

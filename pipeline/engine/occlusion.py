@@ -1,111 +1,115 @@
-"""Hands, microphones, scarves: frames in which something else lies over the lower face are left alone.
+"""What lies in front of a face: hands, microphones, cups. Which part of it is covered, in every frame.
 
-The landmarks do not tell: they are found on an occluder as well. So a small picture of the lower face, held upright
-by the eyes and balanced by the colour of the upper face, is compared with the clip's median of it; skin that turns
-another colour is covered.
+The landmarks do not tell: they are found on an occluder as well. So the look of every texel is compared with the usual
+look of this face in this shot. What is always there, like glasses, a beard or a fringe, is usual.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Image, Points
+from . import texels
+from .arrays import Curve, Image, Points
 from .frame import FaceFrame
+from .points import SKIN_COUNT
+from .usual import Texels, learn, strange, widest
 
-SIDE_PX = 48
-LOWER = (-0.75, 0.35, 0.75, 1.85)
-UPPER = (-0.90, -0.45, 0.90, 0.35)
-"""Left, top, right, bottom of the two patches in units, from the point between the eyes."""
-CHROMA_OFF, LIGHT_OFF = 10.0, 38.0
-"""Lab distances (8-bit scale) beyond which a pixel is another thing."""
-RING_FACTOR, COVERED_AT = 2.5, 0.30
-ROUNDS, ALIKE_SHARE, SAMPLE = 3, 0.3, 60
-"""How often the median is taken anew, of which share of the frames, and of how many of them at most (about)."""
+FEWEST_FRAMES = 8
+"""With fewer frames of a face nothing is usual."""
+COVERED_AT = 0.5
+STEADY_S = Fraction(4, 25)
+"""What covers a texel for less than half of this is a flicker."""
+LOWER_FROM, MOUTH = 0.35, (0.55, 0.82, 1.42)
+"""Where the lower face begins below the eyes, and half the width, the top and the bottom of the mouth's room; units."""
 
 
 @dataclass(frozen=True, eq=False)
 class Glance:
-    """A face in one frame: its lower part, small, and the colour of its upper part."""
+    """A face's texels in one frame: red, green, blue and edge, (texels, 4) uint8."""
 
-    lower: Image
-    upper_rgb: NDArray[np.float64]
+    texels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """What covers a face through a shot."""
+
+    shares: Curve
+    """For each frame, which share of the lower face, or of the mouth if that is more, is covered; 0 without a face."""
+    masks: tuple[NDArray[np.uint8] | None, ...]
+    """For each frame with something covered, 0 to 255 for each texel."""
 
 
 def glance(picture: Image, face: FaceFrame) -> Glance:
-    """Take the patches of a face."""
-    upper = _patch(picture, face, UPPER)
-    return Glance(_patch(picture, face, LOWER), np.median(upper.reshape(-1, 3), axis=0).astype(np.float64))
+    """Look at a face in a picture that both are given in."""
+    return Glance(texels.sample(picture, face))
 
 
-def covered(glances: Sequence[Glance | None]) -> NDArray[np.bool_]:
-    """Tell for each frame whether the lower face is covered; a frame without a face is not."""
-    scores = cover_scores(glances)
-    return np.asarray(scores > COVERED_AT)
+def cover(glances: Sequence[Glance | None], faces: Sequence[Points | None], fps: Fraction) -> Cover:
+    """Find what covers a face.
 
-
-def cover_scores(glances: Sequence[Glance | None]) -> NDArray[np.float64]:
-    """Score each frame: about 0.1 clear, above 0.3 covered; 0 without a face.
-
-    The measure is the clip's own face: the median of all frames at first, then of those that are nearest to it, so
-    that a hand in half of the frames does not blur it. A face that is covered alike all through counts as clear.
+    Args:
+        glances: of the face, for each frame of one shot; None where it was not seen.
+        faces: its landmarks, (478, 3) px, likewise.
+        fps: frames per second.
     """
-    seen = [number for number, one in enumerate(glances) if one is not None]
-    scores = np.zeros(len(glances))
-    if not seen:
-        return scores
-    usual_rgb = np.median(np.stack([one.upper_rgb for one in glances if one is not None]), axis=0)
-    looks = np.stack([_balanced_lab(one, usual_rgb) for one in glances if one is not None])
-    alike = np.arange(len(looks))
-    for _ in range(ROUNDS):
-        usual = np.median(looks[alike[:: max(1, len(alike) // SAMPLE)]], axis=0)
-        own = _off_share(looks, usual)
-        alike = np.sort(np.argsort(own, kind="stable")[: max(3, int(len(looks) * ALIKE_SHARE))])
-    scores[seen] = own
-    return scores
+    seen = [number for number, one in enumerate(glances) if one is not None and faces[number] is not None]
+    shares, masks = np.zeros(len(glances)), [None] * len(glances)
+    if len(seen) < FEWEST_FRAMES:
+        return Cover(shares, tuple(masks))
+    local = _typical([faces[number] for number in seen])
+    looks = [glances[number].texels for number in seen]
+    steady = _steady(strange(looks, learn(looks, local)), fps)
+    lower, mouth = _zones(local)
+    for number, scores in zip(seen, steady, strict=True):
+        hidden = _closed(scores > COVERED_AT)
+        if hidden.any():
+            shares[number] = max(float(lower @ hidden), float(mouth @ hidden))
+            masks[number] = np.where(hidden, 255, np.clip(scores / COVERED_AT, 0, 0.5) * 255).astype(np.uint8)
+    return Cover(shares, tuple(masks))
 
 
-def _off_share(looks: NDArray[np.float32], usual: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Tell how much of each lower face is another thing: of the talking area, or more strictly of the skin around."""
-    lips, ring = _zones()
-    shares = np.zeros(len(looks))
-    for number, look in enumerate(looks):
-        off = np.abs(look - usual)
-        bad = (np.hypot(off[..., 1], off[..., 2]) > CHROMA_OFF) | (off[..., 0] > LIGHT_OFF)
-        shares[number] = max(RING_FACTOR * float(bad[ring].mean()), float(bad[lips].mean()))
-    return shares
+def _typical(faces: Sequence[Points]) -> Points:
+    chosen = np.unique(np.linspace(0, len(faces) - 1, min(len(faces), 25)).round().astype(int))
+    typical: Points = np.median(np.stack([FaceFrame(faces[number]).local for number in chosen]), axis=0)
+    return typical
 
 
-def _zones() -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Give the talking area, and the ring of skin around it."""
-    step = (np.arange(SIDE_PX) + 0.5) / SIDE_PX
-    across = np.abs(LOWER[0] + step * (LOWER[2] - LOWER[0]))[None, :]
-    along = (LOWER[1] + step * (LOWER[3] - LOWER[1]))[:, None]
-    lips = (across < 0.55) & (along > 0.82) & (along < 1.42)
-    return lips, ~lips & (across < 0.62) & (along < 1.7)
+def _steady(scores: Texels, fps: Fraction) -> Texels:
+    """Take the median of each texel over a short while, so that a mask neither flickers nor hurries ahead."""
+    half = max(1, round(STEADY_S * fps / 2))
+    padded = np.pad(scores, ((half, half), (0, 0)), mode="edge")
+    steady = [np.median(padded[number : number + 2 * half + 1], axis=0) for number in range(len(scores))]
+    return np.stack(steady).astype(np.float32)
 
 
-def _balanced_lab(one: Glance, usual_rgb: NDArray[np.float64]) -> NDArray[np.float32]:
-    import cv2
+def _closed(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill what lies between covered texels, such as the flat of a finger between its edges."""
+    grown = widest(widest(hidden))
+    closed: NDArray[np.bool_] = ~widest(widest(~grown))
+    return closed
 
-    balanced = np.clip(one.lower * (usual_rgb / np.maximum(one.upper_rgb, 1)), 0, 255).astype(np.uint8)
-    lab: NDArray[np.float32] = cv2.cvtColor(balanced, cv2.COLOR_RGB2Lab).astype(np.float32)
-    return lab
 
-
-def _patch(picture: Image, face: FaceFrame, place: tuple[float, float, float, float]) -> Image:
-    import cv2
-
-    right, down = face.plane_px
-    origin: Points = face.origin_px[:2]
-    corners = [(place[0], place[1]), (place[2], place[1]), (place[0], place[3])]
-    source = np.array([origin + right * x + down * y for x, y in corners], np.float32)
-    target = np.array([(0, 0), (SIDE_PX, 0), (0, SIDE_PX)], np.float32)
-    turned = cv2.getAffineTransform(source, target)
-    patch: Image = cv2.warpAffine(
-        picture, turned, (SIDE_PX, SIDE_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
-    )
-    return patch
+def _zones(local: Points) -> tuple[Curve, Curve]:
+    """Give the weights of the texels of the lower face, and of the mouth's room; each sums to 1."""
+    places, rows = texels.spread(local), texels.triangles()
+    a, b, c = (local[rows[:, corner], :2] for corner in range(3))
+    areas = np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
+    weights = np.zeros(len(places))
+    np.add.at(weights, rows.ravel(), np.repeat(areas / 6, 3))
+    weights[SKIN_COUNT : SKIN_COUNT + len(rows)] = areas / 2
+    weights *= texels.skin(local)
+    half, top, bottom = MOUTH
+    zones = []
+    for zone in (
+        places[:, 1] > LOWER_FROM,
+        (np.abs(places[:, 0]) < half) & (places[:, 1] > top) & (places[:, 1] < bottom),
+    ):
+        inside = weights * zone
+        zones.append(inside / max(1e-9, float(inside.sum())))
+    return zones[0], zones[1]
