@@ -36,8 +36,13 @@ def speak(duration_s: float) -> NDArray[np.float32]:
     """
     told, pitch = _score()
     pace = min(1.0, duration_s / (sum(phone.length_s for phone in told) + _LEAD_S))
+    return utter(told, pitch, pace, duration_s)
+
+
+def utter(told: list[Phone], pitch_hz: list[float], pace: float, duration_s: float) -> NDArray[np.float32]:
+    """Speak phones one after another, each at its pitch and `pace` times its length; `(samples,) float32` in -1..1."""
     count = round(duration_s * SAMPLE_RATE_HZ)
-    tracks = _tracks(told, pitch, pace, round(duration_s * _CONTROL_HZ))
+    tracks = _tracks(told, pitch_hz, pace, round(duration_s * _CONTROL_HZ))
     sound = _voiced(tracks, count) + _hissed(tracks, count)
     return (sound * (_PEAK / max(1e-9, float(np.abs(sound).max())))).astype(np.float32)
 

@@ -1,28 +1,27 @@
-"""From a voice to a mouth: how far it opens, and how wide it is, for each frame of the output.
+"""From a voice to a mouth: what jaw and lips do in each frame of the output.
 
-Loudness of the band that vowels fill drives the jaw; the centre of the spectrum drives the lips' width: bright sounds
-(ee, s) spread them, dark ones (oo) round them. This follows a voice in time; it does not know its phonemes.
+The voice is heard a hundred times a second (listening.py), told apart into shapes of the mouth (visemes.py), and
+turned into movement (coarticulation.py); here that is laid onto the picture's frames. A frame shows the mean of its
+time, but a closure as far as it got, so that no p falls between two frames.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Curve
+from .arrays import Curve, Points
+from .coarticulation import articulate
+from .listening import HOP_S, listen
+from .visemes import SILENT_DB, loud_level_db, visemes
 
-WINDOW_S = 0.040
-BAND_HZ = (250.0, 3800.0)
-RANGE_DB = 28.0
-"""How far under the loud level (95th percentile) a mouth is shut."""
-SILENT_DB = -60.0
-"""A voice whose loud level is below this, against full scale, moves nothing."""
-CURVE = 1.3
-ATTACK_S, RELEASE_S = 0.040, 0.110
+LEAD_S = 0.02
+"""Lips are on their way before the sound is heard; reaches alone would put them on it."""
+BITE_OPENS = 0.30
+"""So much of the jaw's opening is left while the lower lip is on the teeth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,24 +32,29 @@ class Speech:
     """0 shut to 1 wide."""
     spread: Curve
     """-1 rounded to 1 spread."""
+    press: Curve
+    """0 to 1: lips pressed together, as for p, b, m."""
+    bite: Curve
+    """0 to 1: the lower lip on the upper teeth, as for f, v."""
+    bared: Curve
+    """0 to 1: teeth together and seen, as for s, sh."""
+    classes: Points
+    """(frames, classes): the weight of each class of `Viseme` in the middle of the frame."""
 
 
 def speech(samples: NDArray[np.float64], rate: int, frames: int, fps: Fraction) -> Speech:
-    """Listen to a voice, (count,) mono in -1..1, around the middle of each frame."""
-    energy, centre_hz = _spectrum(samples, rate, frames, fps)
-    level_db = 10 * np.log10(energy + 1e-12)
-    loud_db = float(np.percentile(level_db, 95))
+    """Listen to a voice, (count,) mono in -1..1, for a number of frames."""
+    heard = listen(samples, rate, float(frames / fps))
+    weights, loud_db = visemes(heard), loud_level_db(heard)
     if loud_db < SILENT_DB:
-        return Speech(np.zeros(frames), np.zeros(frames))
-    heard = np.clip((level_db - (loud_db - RANGE_DB)) / RANGE_DB, 0, 1) ** CURVE
-    opened = _follow(heard, float(fps))
-    voiced = heard > 0.25
-    if not voiced.any():
-        return Speech(opened, np.zeros(frames))
-    usual, deviation = np.median(centre_hz[voiced]), np.std(centre_hz[voiced]) + 1e-6
-    spread = np.clip((centre_hz - usual) / deviation, -1.5, 1.5) / 1.5 * np.clip(2 * opened, 0, 1)
-    padded = np.pad(spread, 1, mode="edge")
-    return Speech(opened, 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:])
+        still = np.zeros(frames)
+        return Speech(still, still, still, still, still, _on_frames(weights, frames, fps))
+    lips = articulate(weights, np.clip((heard.level_db - loud_db + 20) / 20, 0, 1))
+    press, bite = (_furthest(one, frames, fps) for one in (lips.press, lips.bite))
+    bite = bite * (1 - press)
+    opened = _mean(lips.jaw, frames, fps) * (1 - press) * (1 - (1 - BITE_OPENS) * bite)
+    spread = _mean(lips.spread, frames, fps)
+    return Speech(opened, spread, press, bite, _mean(lips.bared, frames, fps), _on_frames(weights, frames, fps))
 
 
 def correlation(mouth: Curve, opened: Curve, fps: Fraction, lag_frames: int = 3) -> float:
@@ -74,31 +78,29 @@ def correlation(mouth: Curve, opened: Curve, fps: Fraction, lag_frames: int = 3)
     return best
 
 
-def _spectrum(samples: NDArray[np.float64], rate: int, frames: int, fps: Fraction) -> tuple[Curve, Curve]:
-    """Give the mean square in the band, and its centre in Hz, around each frame's middle."""
-    length = max(16, round(WINDOW_S * rate))
-    window = np.hanning(length)
-    hz = np.fft.rfftfreq(length, 1 / rate)
-    band = (hz > BAND_HZ[0]) & (hz < BAND_HZ[1])
-    energy, centre = np.zeros(frames), np.zeros(frames)
-    padded = np.pad(samples, (length, length + max(0, math.ceil(frames / fps * rate) - len(samples))))
-    for number in range(frames):
-        start = round((number + Fraction(1, 2)) / fps * rate) - length // 2 + length
-        power = np.abs(np.fft.rfft(padded[start : start + length] * window)) ** 2
-        inside = power[band]
-        energy[number] = 2 * inside.sum() / (length * (window**2).sum())
-        centre[number] = (inside * hz[band]).sum() / (inside.sum() + 1e-12)
-    return energy, centre
+def _bounds(frames: int, fps: Fraction, moments: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the moments [first, last) that each frame shows; at least one, at any rate."""
+    starts = np.array([(float(number / fps) + LEAD_S) / HOP_S for number in range(frames + 1)])
+    first = np.clip(np.floor(starts[:-1] + 0.5).astype(int), 0, moments - 1)
+    last = np.clip(np.floor(starts[1:] + 0.5).astype(int), first + 1, moments)
+    return first, last
 
 
-def _follow(heard: Curve, fps: float) -> Curve:
-    """Open quickly and close slowly, as a jaw does."""
-    followed, now = np.zeros(len(heard)), 0.0
-    for number, wanted in enumerate(heard):
-        time_s = ATTACK_S if wanted > now else RELEASE_S
-        now += (wanted - now) * (1 - math.exp(-1 / (fps * time_s)))
-        followed[number] = now
-    return followed
+def _mean(curve: Curve, frames: int, fps: Fraction) -> Curve:
+    first, last = _bounds(frames, fps, len(curve))
+    total = np.concatenate([[0.0], np.cumsum(curve)])
+    mean: Curve = (total[last] - total[first]) / (last - first)
+    return mean
+
+
+def _furthest(curve: Curve, frames: int, fps: Fraction) -> Curve:
+    first, last = _bounds(frames, fps, len(curve))
+    return np.array([curve[start:end].max() for start, end in zip(first, last, strict=True)])
+
+
+def _on_frames(weights: Points, frames: int, fps: Fraction) -> Points:
+    first, last = _bounds(frames, fps, len(weights))
+    return weights[(first + last - 1) // 2]
 
 
 def _without_drift(curve: Curve, half: int) -> Curve:
