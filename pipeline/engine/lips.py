@@ -13,9 +13,10 @@ import numpy as np
 
 from .arrays import Curve, Points
 from .frame import FaceFrame, MouthShape
-from .lip_units import lip_shape
+from .lip_units import lip_shape, tightening
 from .points import LOWER_LIP, UPPER_LIP
 from .pose import Pose
+from .turned import far_share
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LipMoves:
     lower: Points
     """(11, 2)."""
     tighten: float
-    """How far the outer borders come to the line of the mouth, as a share of the lips' thickness (AU23)."""
+    """How far the outer borders come to the line of the mouth, as a share of the lips' thickness (AU23, AU24)."""
     jaw: float
     """How far the chin goes down, in units."""
 
@@ -35,7 +36,7 @@ class LipMoves:
 def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     """Work out how the columns of the lips move for a pose."""
     across = _across(frame)
-    upper, lower = lip_shape(pose, across)
+    upper, lower = lip_shape(pose, across, far_share(frame, frame.local[UPPER_LIP[0], 0]))
     now = MouthShape.of(frame)
     opening = _opening_moves(frame, pose, across, now.gap, lower[:, 1] - upper[:, 1])
     more = pose.gap - now.gap
@@ -46,7 +47,7 @@ def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     upper[:, 0] -= narrow
     lower[:, 0] -= narrow
     jaw = 0.85 * (1 - share) * more if more >= 0 else 0.35 * more
-    return LipMoves(upper, lower, 0.30 * pose.unit("AU23"), jaw)
+    return LipMoves(upper, lower, tightening(pose), jaw)
 
 
 def lip_points(frame: FaceFrame, moves: LipMoves) -> Points:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from .action_units import MOUTH_UNITS
 from .arrays import Curve, Points
-from .emotions import MOUTH_UNITS
 from .frame import FaceFrame
 from .lip_units import smile_room
 from .lips import LipMoves, lip_points, move_lips
@@ -33,7 +35,7 @@ def _within_region(pose: Pose) -> Pose:
     if pose.mode != "lips":
         return pose
     units = {name: amount for name, amount in pose.units.items() if name in MOUTH_UNITS}
-    return Pose(pose.mode, pose.weight, units, pose.calm, pose.rest, pose.gap, pose.widen, pose.head)
+    return replace(pose, units=units)
 
 
 def _skin_follows(frame: FaceFrame, lips: LipMoves) -> Points:

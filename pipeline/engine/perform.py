@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from .arrays import Curve, Points
-from .emotions import HEAD_MOVES, RECIPES, HeadMove, gain
+from .emotions import HEAD_MOVES, RECIPES, HeadMove, calming, gain
 from .expression import Expression
 from .frame import FaceFrame, MouthShape
+from .own import own_rooms
 from .pose import Pose
 from .smooth import resting_shapes
 from .sound import Sound
 from .speech import Speech, correlation, speech
 from .sync import Plan
 
-PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.06, 0.32, 0.16, 0.26
+PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.045, 0.32, 0.16, 0.26
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
-SHUT_PART = 0.35
+SHUT_PART = 0.60
 """A shut mouth parts by this share only: between its lips there would be drawn teeth, not its own."""
 WIDEN = 0.05
 """How much a voice spreads or rounds the lips, in units."""
@@ -76,6 +77,7 @@ def perform(
     """
     shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in line]
     resting = resting_shapes(shapes, float(fps))
+    rooms = own_rooms(line, float(fps))
     talks = voice is not None or float(_gaps(line).std()) > TALKS_UNITS
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
@@ -85,7 +87,9 @@ def perform(
             continue
         opened = None if voice is None else float(voice.open[number])
         widen = 0.0 if voice is None else WIDEN * weight * float(voice.spread[number])
-        poses.append(pose_for(expression, shape, rest, weight, opened=opened, widen=widen, talks=talks))
+        poses.append(
+            pose_for(expression, shape, rest, weight, opened=opened, widen=widen, talks=talks, rooms=rooms[shown])
+        )
     return poses
 
 
@@ -98,6 +102,7 @@ def pose_for(
     opened: float | None = None,
     widen: float = 0.0,
     talks: bool = False,
+    rooms: Mapping[str, float] | None = None,
 ) -> Pose:
     """Give the pose of one frame.
 
@@ -109,11 +114,12 @@ def pose_for(
         opened: how far a voice opens the mouth, 0 to 1; None keeps the mouth's own opening.
         widen: how much a voice spreads (or rounds, below 0) the lips, in units.
         talks: whether the mouth speaks in this clip, so that an open jaw leaves room for its words.
+        rooms: what share of each unit the performer's own face leaves (own.py); None is all of them.
     """
     recipe, head = RECIPES[expression.prompt], HEAD_MOVES[expression.prompt]
     played = gain(expression.temperature) * weight
-    units = {name: amount * played for name, amount in recipe.units.items()}
-    calm = recipe.calm * played
+    units = {name: amount * played * (rooms or {}).get(name, 1.0) for name, amount in recipe.units.items()}
+    calm = recipe.calm * calming(played)
     jaw = JAW_TALKING if talks else JAW_STILL
     shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))
     parted = PARTED * units.get("AU25", 0.0) * (SHUT_PART + (1 - SHUT_PART) * shows_teeth)

@@ -1,0 +1,155 @@
+"""The action units that the engine plays: one table of what moves where, and how far, at amplitude 1.
+
+Lengths are in units (the distance between the eyes, frame.py). A push is a Gaussian around a place of the face that
+moves the skin under it; a pull is what happens to the eleven columns of the lips; lids move by shares of the eye's own
+opening, so that a blink of the performer stays a blink.
+
+Source  Names, muscles and directions: P. Ekman & W. V. Friesen, Facial Action Coding System, Consulting Psychologists
+        Press 1978; P. Ekman, W. V. Friesen & J. C. Hager, FACS: The Manual, Research Nexus 2002. FACS gives no lengths:
+        the sizes were set by eye on photographs and talking heads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Push:
+    """One push of the skin on each side of the face; `outward` is away from its middle, `down` towards the chin."""
+
+    at: str
+    """An anchor of points.py, "face" for the point between the eyes, or "chin" for its tip."""
+    offset: tuple[float, float]
+    """(outward, down) from the anchor."""
+    spread: tuple[float, float]
+    """Standard deviations across and down."""
+    outward: float
+    down: float
+    skin: Literal["brow", "cheek"] = "cheek"
+    """`brow`: fades to nothing below the eyes, lids follow in part. `cheek`: all but lids, eyes and lips."""
+    once: bool = False
+    """On the middle line of the face: pushed once, not on each side."""
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What a unit does to the lips."""
+
+    corner_out: float = 0.0
+    corner_down: float = 0.0
+    corner_power: float = 1.7
+    """How soon the pull on the corners fades towards the middle: with this power of the place across, 0 to 1."""
+    upper_down: float = 0.0
+    """The upper lip, away from the corners."""
+    lower_down: float = 0.0
+    middle: Literal["bow", "flat"] = "bow"
+    """`bow`: strongest in the middle. `flat`: nearly alike up to the corners."""
+    tighten: float = 0.0
+    """How far the outer borders come to the line of the mouth, as a share of the lips' thickness."""
+
+
+@dataclass(frozen=True)
+class Lids:
+    """What a unit does to the lids: shares of the eye's opening, and a length that only an open eye is given."""
+
+    upper_down: float = 0.0
+    lower_up: float = 0.0
+    widen: float = 0.0
+    """How far the upper lid rises off an open eye, in units."""
+
+
+@dataclass(frozen=True)
+class ActionUnit:
+    """One action unit: its name in FACS, the muscles behind it, and what it moves."""
+
+    name: str
+    muscles: str
+    pushes: tuple[Push, ...] = ()
+    pull: Pull | None = None
+    lids: Lids | None = None
+
+
+ACTION_UNITS: dict[str, ActionUnit] = {
+    "AU1": ActionUnit(
+        "inner brow raiser",
+        "frontalis, pars medialis",
+        (Push("inner brow", (0, -0.05), (0.17, 0.24), 0, -0.150, "brow"),),
+    ),
+    "AU2": ActionUnit(
+        "outer brow raiser",
+        "frontalis, pars lateralis",
+        (
+            Push("outer brow", (0, -0.05), (0.24, 0.24), 0, -0.125, "brow"),
+            Push("mid brow", (0, -0.05), (0.20, 0.24), 0, -0.050, "brow"),
+        ),
+    ),
+    "AU4": ActionUnit(
+        "brow lowerer",
+        "corrugator supercilii, depressor supercilii, depressor glabellae",
+        (
+            Push("inner brow", (0, 0), (0.20, 0.20), -0.055, 0.115, "brow"),
+            Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.045, "brow"),
+        ),
+    ),
+    "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", lids=Lids(widen=0.048)),
+    "AU6": ActionUnit(
+        "cheek raiser",
+        "orbicularis oculi, pars orbitalis",
+        (Push("face", (0.55, 0.58), (0.26, 0.20), 0.020, -0.075),),
+        lids=Lids(upper_down=0.08, lower_up=0.22),
+    ),
+    "AU7": ActionUnit("lid tightener", "orbicularis oculi, pars palpebralis", lids=Lids(0.16, 0.26)),
+    "AU9": ActionUnit(
+        "nose wrinkler",
+        "levator labii superioris alaeque nasi",
+        (
+            Push("inner brow", (0, 0), (0.15, 0.15), -0.030, 0.050, "brow"),
+            Push("nostril", (0, 0), (0.16, 0.20), 0.012, -0.085),
+            Push("face", (0, 0.45), (0.12, 0.25), 0, -0.030, once=True),
+        ),
+        Pull(upper_down=-0.020),
+    ),
+    "AU10": ActionUnit(
+        "upper lip raiser",
+        "levator labii superioris",
+        (Push("face", (0.30, 0.82), (0.16, 0.16), 0, -0.045),),
+        Pull(corner_down=-0.012, corner_power=3.0, upper_down=-0.070, middle="flat"),
+    ),
+    "AU11": ActionUnit(
+        "nasolabial deepener", "zygomaticus minor", (Push("face", (0.35, 0.75), (0.15, 0.15), 0, -0.030),)
+    ),
+    "AU12": ActionUnit(
+        "lip corner puller",
+        "zygomaticus major",
+        (Push("face", (0.52, 0.80), (0.20, 0.22), 0.035, -0.055),),
+        Pull(corner_out=0.080, corner_down=-0.125, upper_down=0.012, lower_down=0.028),
+    ),
+    "AU15": ActionUnit(
+        "lip corner depressor",
+        "depressor anguli oris",
+        pull=Pull(corner_out=-0.006, corner_down=0.105, corner_power=2.4),
+    ),
+    "AU17": ActionUnit(
+        "chin raiser",
+        "mentalis",
+        (Push("chin", (0, -0.25), (0.25, 0.18), 0, -0.045, once=True),),
+        Pull(upper_down=-0.018, lower_down=-0.042),
+    ),
+    "AU18": ActionUnit("lip pucker", "incisivii labii", pull=Pull(corner_out=-0.085)),
+    "AU20": ActionUnit("lip stretcher", "risorius", pull=Pull(corner_out=0.075, corner_down=0.012)),
+    "AU23": ActionUnit("lip tightener", "orbicularis oris", pull=Pull(corner_out=-0.030, tighten=0.30)),
+    "AU24": ActionUnit(
+        "lip presser", "orbicularis oris", pull=Pull(corner_out=-0.012, lower_down=-0.014, tighten=0.22)
+    ),
+    "AU25": ActionUnit("lips part", "depressor labii inferioris, or a relaxed mentalis or orbicularis oris"),
+    "AU26": ActionUnit("jaw drop", "masseter relaxed, temporalis and medial pterygoid relaxed"),
+    "AU43": ActionUnit("eyes close", "levator palpebrae superioris relaxed", lids=Lids(upper_down=0.50)),
+}
+"""AU25 and AU26 push nothing by themselves: they open the lips, together with the voice (perform.py, lips.py)."""
+
+MOUTH_UNITS = frozenset(
+    {"AU10", "AU12", "AU15", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
+)
+"""The units that the edit region `lips` may play."""
