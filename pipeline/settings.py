@@ -2,6 +2,7 @@
 
 REACT1_HOME      the folder of the store and the runs (default: the user's data folder)
 REACT1_FFMPEG    an ffmpeg to use instead of the one that imageio-ffmpeg brings
+REACT1_FACE_MODEL  a file with the local engine's face model, where mediapipe does not carry one
 REACT1_SCRIPT    files that the `script` node may take functions from
 REACT1_MAX_COST  the most that a run may cost, in USD
 SEGMIND_API_KEY, SYNC_API_KEY   the keys of the hosts; they are never written down
@@ -75,6 +76,18 @@ def max_cost_usd(given: float | None, environ: Mapping[str, str] | None = None) 
         name, told = ("REACT1_MAX_COST", text) if given is None else ("max cost", str(given))
         raise PresetError(f"{name} {told!r} is not an amount of USD from 0 up")
     return amount
+
+
+def face_model_path(environ: Mapping[str, str] | None = None) -> Path | None:
+    """Give the absolute path in REACT1_FACE_MODEL; None where it is not set. Whether it is a model is not looked at."""
+    environ = os.environ if environ is None else environ
+    named = environ.get("REACT1_FACE_MODEL", "").strip()
+    if not named:
+        return None
+    try:
+        return Path(named).expanduser().absolute()
+    except RuntimeError:
+        return Path(named).absolute()
 
 
 def _data_folder() -> Path:

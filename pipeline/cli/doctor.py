@@ -71,9 +71,10 @@ def _encoders() -> list[Check]:
 
 def _engine() -> Check:
     from ..engine.available import problem
+    from ..engine.faces import identity
 
     wrong = problem()
-    return ("local engine", wrong is None, wrong or "ready: a preview, not React-1")
+    return ("local engine", wrong is None, wrong or f"ready: a preview, not React-1; faces by {identity()}")
 
 
 def _extras() -> list[Check]:

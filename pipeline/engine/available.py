@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import sys
+from functools import lru_cache
 
 from ..errors import MissingExtra
+from .landmarks.choose import INSTALL, Backend, backend
+from .landmarks.model import HOW_TO_GET, VARIABLE
 from .quiet import loading
 
 NEEDED = ("cv2", "mediapipe")
-FIRST_PYTHON_WITHOUT = (3, 13)
-INSTALL = "the local engine needs the extra 'local': pip install 'react1-nodes[local]'"
-NO_WHEEL = (
-    "the local engine cannot run on Python {}.{}: its landmark library has no wheel for it; "
-    "use Python 3.11 or 3.12, or a hosted provider (--provider segmind or sync)"
-)
 NO_LIBGL = "the local engine needs libGL.so.1: install libgl1 (Debian/Ubuntu: apt-get install libgl1)"
+NO_LIBGLES = "the local engine cannot load {}: install it (Debian/Ubuntu: apt-get install libegl1 libgles2)"
+NO_START = f"{VARIABLE}: {{}} cannot load it ({{}}); {HOW_TO_GET}"
 
 
 def require() -> None:
@@ -31,8 +29,14 @@ def require() -> None:
 
 def problem() -> str | None:
     """Tell in one line what keeps the local engine from running; None where nothing does."""
-    if _python() >= FIRST_PYTHON_WITHOUT:
-        return NO_WHEEL.format(*_python())
+    try:
+        chosen = backend()
+    except MissingExtra as error:
+        return error.message
+    return _unloadable() or (_unopened(chosen) if chosen.by_file else None)
+
+
+def _unloadable() -> str | None:
     for name in NEEDED:
         try:
             _load(name)
@@ -43,10 +47,22 @@ def problem() -> str | None:
     return None
 
 
-def _python() -> tuple[int, int]:
-    return sys.version_info[:2]
-
-
 def _load(name: str) -> None:
     with loading():
         importlib.import_module(name)
+
+
+@lru_cache(maxsize=4)
+def _unopened(chosen: Backend) -> str | None:
+    """Open the networks of a user's file once: that it has the right names says little."""
+    try:
+        chosen.open().close()
+    except (OSError, RuntimeError, ValueError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        library = said.partition(":")[0]
+        return NO_LIBGLES.format(library) if "cannot open shared object" in said else _no_start(chosen, said)
+    return None
+
+
+def _no_start(chosen: Backend, said: str) -> str:
+    return NO_START.format(chosen.identity, said[:160])

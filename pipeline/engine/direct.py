@@ -69,11 +69,11 @@ def direct(
     first, last = _checked(span, count, name)
     layout = plan(expression.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     output_span = span_shown(expression.sync_mode, (first, last), count, len(layout.frames))
-    found_tracks = witnessed(join(sighting.faces for sighting in scouted.sightings), _boxes(scouted))
+    said: list[str] = []
+    found_tracks = _seen_twice(join(sighting.faces for sighting in scouted.sightings), _boxes(scouted), said)
     tracks = [track for track in found_tracks if _within(track, first, last)]
     if not tracks:
         raise NoFace(f"no face found in frames {first} to {last - 1} of the clip; {WHAT_IT_NEEDS}")
-    said: list[str] = []
     chosen = choose(tracks, sound, count, fps, expression.auto_active_speaker_detection, said)
     found = follow(chosen, tracks, count)
     line = smooth_track(bridge(found, float(fps)), float(fps))
@@ -91,6 +91,13 @@ def direct(
 
 def _boxes(scouted: Scouted) -> dict[int, tuple[Box, ...]]:
     return {number: one.boxes for number, one in enumerate(scouted.sightings) if one.boxes is not None}
+
+
+def _seen_twice(tracks: list[Track], boxes: dict[int, tuple[Box, ...]], said: list[str]) -> list[Track]:
+    if boxes or not tracks:
+        return witnessed(tracks, boxes)
+    said.append("the face model has no second detector, so that what looks like a face counts as one")
+    return tracks
 
 
 def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from types import TracebackType
 import numpy as np
 
 from .arrays import Image, Points
-from .landmarks import bundled
-from .landmarks.contract import CROP_PX, MOST_FACES, Box, Landmarker
+from .landmarks.choose import backend
+from .landmarks.contract import CROP_PX, MOST_FACES, Box
 
 CROP_SHARE = 1.5
 """Half the crop's side around a small face, as a multiple of the detected width."""
@@ -26,14 +26,14 @@ def identity() -> str:
     Raises:
         MissingExtra: there is none.
     """
-    return bundled.identity()
+    return backend().identity
 
 
 class FaceFinder:
     """Finds the faces of a clip, picture by picture; use it in a `with` block."""
 
     def __init__(self) -> None:
-        self._landmarker: Landmarker = bundled.Bundled()
+        self._landmarker = backend().open()
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -42,6 +42,11 @@ class FaceFinder:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._landmarker.close()
+
+    @property
+    def can_witness(self) -> bool:
+        """Say whether `boxes` has a second network to ask; without it small faces are not found either."""
+        return self._landmarker.has_detector
 
     def find(self, picture: Image) -> list[Points]:
         """Give the landmarks of each face, (478, 3) in pixels of this picture; z in pixels too."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from .arrays import Ids
+from .landmarks.edges import edges
 from .points import EYES, LIPS, OVAL, SKIN_COUNT
 
 NOT_FACES = (frozenset((279, 294, 358)), frozenset((49, 64, 129)))
@@ -25,13 +26,12 @@ SECOND_RING = FIRST_RING + len(OVAL)
 @lru_cache
 def surface() -> Ids:
     """Give the faces of the mesh with its eyes, (count, 3)."""
-    from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
-
+    joined = edges()
     near: dict[int, set[int]] = defaultdict(set)
-    for a, b in FACEMESH_TESSELATION:
+    for a, b in joined:
         near[a].add(b)
         near[b].add(a)
-    faces = {frozenset((a, b, c)) for a, b in FACEMESH_TESSELATION for c in near[a] & near[b]}
+    faces = {frozenset((a, b, c)) for a, b in joined for c in near[a] & near[b]}
     rows = sorted(tuple(sorted(face)) for face in faces if face not in NOT_FACES)
     for iris, eye in zip(IRISES, EYES.values(), strict=True):
         contour = eye.contour

@@ -69,7 +69,7 @@ def _sight(finder: FaceFinder, picture: Picture, small: Image, look: Look, ask: 
         seen_in, scale = to_rgb(picture, (0, 0, look.width, look.height), look), 1.0
         found = finder.find_small(seen_in)
     glances = tuple(glance(seen_in, FaceFrame(face)) for face in found)
-    boxes = _boxes(finder, small, look) if ask else None
+    boxes = _boxes(finder, small, look) if ask and finder.can_witness else None
     return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes)
 
 

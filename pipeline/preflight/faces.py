@@ -53,10 +53,13 @@ def _largest_px(finder: FaceFinder, picture: Image) -> list[float]:
     from ..engine.scout import shrunk
 
     small, scale = shrunk(picture)
-    boxes = [
-        (left * scale, top * scale, right * scale, bottom * scale) for left, top, right, bottom in finder.boxes(small)
-    ]
-    found = [face * scale for face in finder.find(small)] or finder.find_small(picture)
-    seen = witnessed((Track({0: face}) for face in found), {0: boxes})
-    sizes = [FaceFrame(track.points[0]).unit_px for track in seen]
+    found = [Track({0: face * scale}) for face in finder.find(small)]
+    found = found or [Track({0: face}) for face in finder.find_small(picture)]
+    if finder.can_witness:
+        boxes = [
+            (left * scale, top * scale, right * scale, bottom * scale)
+            for left, top, right, bottom in finder.boxes(small)
+        ]
+        found = witnessed(found, {0: boxes})
+    sizes = [FaceFrame(track.points[0]).unit_px for track in found]
     return [max(sizes)] if sizes else []

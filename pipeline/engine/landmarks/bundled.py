@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,10 @@ _FULL_RANGE = 1
 _BLANK = np.zeros((64, 64, 3), np.uint8)
 
 
-def identity() -> str:
-    """Name this back end and the version of its models."""
-    return f"mediapipe {metadata.version('mediapipe')}, FaceMesh"
-
-
 class Bundled:
     """The solutions of mediapipe, loaded when they are first asked."""
+
+    has_detector = True
 
     def __init__(self) -> None:
         with loading():

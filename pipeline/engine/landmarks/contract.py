@@ -19,6 +19,11 @@ CROP_PX = 320
 class Landmarker(Protocol):
     """The networks of one clip; pictures are (height, width, 3) uint8 RGB."""
 
+    @property
+    def has_detector(self) -> bool:
+        """Say whether there is a full-range detector."""
+        ...
+
     def follow(self, picture: Image) -> list[Points]:
         """Give the landmarks of each face, (478, 3) in pixels, z too; faces are followed from call to call."""
         ...
@@ -28,7 +33,7 @@ class Landmarker(Protocol):
         ...
 
     def detect(self, picture: Image) -> Sequence[Box]:
-        """Give the boxes that a full-range detector sees: another network than the one that `follow` begins with."""
+        """Give the boxes that the full-range detector sees, a network that `follow` does not use; none without it."""
         ...
 
     def close(self) -> None:
