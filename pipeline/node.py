@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
@@ -54,6 +54,18 @@ class Room(Protocol):
 
     def keep(self, path: Path) -> File:
         """Move a finished file into the store; only what is kept may stand in the result."""
+
+    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+        """Give a file that some call remembered under these parts; None where there is none. Never write to it.
+
+        What is read from it must be checked: who remembered it may have run another version.
+        """
+
+    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+        """Keep a finished file for other calls, under all that decides what is in it; JSON only.
+
+        It is no result: a call gives the same with it and without it, only sooner.
+        """
 
     def progress(self, share: float) -> None:
         """Say how much is done, 0 to 1; call it often.

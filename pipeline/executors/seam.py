@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -173,6 +173,14 @@ class StoreRoom:
     def keep(self, path: Path) -> File:
         """Move a finished file into the store."""
         return self._store.keep(path)
+
+    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+        """Give a file that some call remembered; None where there is none."""
+        return self._store.remembered(dict(parts))
+
+    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+        """Keep a finished file for other calls."""
+        self._store.remember(dict(parts), made)
 
     def progress(self, share: float) -> None:
         """Say how much is done, 0 to 1, and learn whether to go on."""

@@ -17,6 +17,7 @@ from ..errors import BadInput
 from ..kinds import Segment, Take, Upload
 from ..node import Room
 from .contract import Limits
+from .faces import faces_of
 from .request import React1Request
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
 
 def _render(room: Room, segment: Segment, request: React1Request, out: Path) -> RenderFigures:
     from ..engine.direct import WHAT_IT_NEEDS, NoFace
-    from ..engine.render import Expression, render
+    from ..engine.render import SCOUT_SHARE, Expression, render
 
+    scouted = faces_of(room, segment.media.file, lambda done: room.progress(SCOUT_SHARE * done))
     expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))
     try:
         return render(
@@ -81,7 +83,8 @@ def _render(room: Room, segment: Segment, request: React1Request, out: Path) -> 
             expression,
             span=edited_frames(segment),
             own_voice=segment.edit.audio is None,
-            progress=room.progress,
+            scouted=scouted,
+            progress=lambda done: room.progress(SCOUT_SHARE + (1 - SCOUT_SHARE) * done),
         )
     except NoFace as error:
         span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"

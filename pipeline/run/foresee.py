@@ -46,6 +46,13 @@ class _ReadingRoom:
         """Refuse to keep a file."""
         raise AssertionError(f"a plan keeps nothing, not even {path}")
 
+    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+        """Remember nothing."""
+
+    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+        """Refuse to remember a file."""
+        raise AssertionError(f"a plan keeps nothing, not even {made}")
+
     def progress(self, share: float) -> None:
         """Go on."""
 

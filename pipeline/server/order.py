@@ -30,6 +30,8 @@ class Order(BaseModel):
     fetch_s: float
     reach: Reach
     twists: tuple[Twist, ...]
+    home: str = ""
+    """Where findings are remembered from take to take; nowhere if empty."""
 
 
 class Told(BaseModel):
@@ -54,6 +56,7 @@ def order_of(job: Job, options: ServerOptions) -> Order:
         fetch_s=options.limits.fetch_s,
         reach=options.reach,
         twists=job.twists,
+        home=str(options.home),
     )
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadInput
 from ..file import File
@@ -18,6 +19,7 @@ from ..media.probe import probe, require_video
 from ..media.transcode import length_s
 from ..providers.request import LONGEST_S
 from ..storage.address import shown
+from ..store.store import Store
 from .options import SLACK_S
 from .order import Order
 
@@ -26,10 +28,10 @@ WAITS_S = (0.5, 2.0)
 
 
 class FolderRoom:
-    """A `Room` in a folder of its own, without a store."""
+    """A `Room` in a folder of its own; what is to outlive it is remembered in the store of the server's home."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, home: Path | None = None) -> None:
+        self._folder, self._store = folder, Store(home) if home is not None else None
         self._paths: dict[File, Path] = {}
         self._made = 0
 
@@ -49,6 +51,15 @@ class FolderRoom:
         file = File(digest=digest, suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
         self._paths[file] = path
         return file
+
+    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+        """Give a file that the making of another take remembered; None where there is none."""
+        return self._store.remembered(dict(parts)) if self._store is not None else None
+
+    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+        """Keep a finished file for other takes."""
+        if self._store is not None:
+            self._store.remember(dict(parts), made)
 
     def progress(self, share: float) -> None:
         """Nobody asks."""

@@ -16,6 +16,7 @@ from ..media.clock import label_rate
 from ..media.grid import nearest_rate
 from ..media.probe import require_video
 from ..media.transcode import ENVELOPES, length_s
+from ..providers.faces import faces_of
 from ..providers.local import PREVIEW
 from .order import Order, Told
 from .sources import FolderRoom, gathered, look
@@ -30,14 +31,15 @@ def rendered(order: Order, folder: Path) -> Told:
     from ..media.sound import read_all, write_wav
     from ..media.transcode import transcode
 
-    room = FolderRoom(folder)
+    room = FolderRoom(folder, Path(order.home) if order.home else None)
     video, audio = gathered(room, order)
     if not fits(video):
         video, _ = transcode(room, video, "react1")
     voice = write_wav(room.new("voice.wav"), read_all(room.path(audio.file), VOICE_HZ), VOICE_HZ)
     expression = Expression(**order.request.model_dump(exclude={"video_url", "audio_url"}))
     made = room.new("take.mp4")
-    figures = render(room.path(video.file), voice, made, expression, progress=lambda _: None)
+    scouted = faces_of(room, video.file, lambda _: None)
+    figures = render(room.path(video.file), voice, made, expression, scouted=scouted, progress=lambda _: None)
     return _told(room, order, made, (PREVIEW, *figures.said))
 
 

@@ -129,6 +129,20 @@ class Store:
         told = {"value": value, "parts": parts, "seconds": round(seconds, 3)}
         write_text(self._at("results", key), json.dumps(told))
 
+    def remembered(self, parts: Parts) -> Path | None:
+        """Give the content that was remembered under these parts; None where there is none, or it is not whole."""
+        told = self.result(digest(parts))
+        files = files_in(told["value"]) if told is not None else []
+        return self.path(files[0]) if len(files) == 1 else None
+
+    def remember(self, parts: Parts, made: Path) -> None:
+        """Move a finished file into the store, to be found by these parts; damaged content there is replaced."""
+        file = File(digest=file_digest(made), suffix=made.suffix.lower(), size_bytes=made.stat().st_size)
+        kept = self._object(file)
+        if kept.is_file() and file_digest(kept) != file.digest:
+            kept.unlink(missing_ok=True)
+        self.put_result(digest(parts), self.keep(made).model_dump(mode="json"), parts, 0)
+
     def latest_parts(self, step: str) -> Parts | None:
         """Give the parts of the key that a step had last."""
         return _read(self._at("latest", digest(step)), params=dict, inputs=dict)

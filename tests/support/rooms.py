@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,18 @@ class FolderRoom:
         copy = self.new(path.name)
         shutil.copyfile(path, copy)
         return self.keep(copy)
+
+    def remembered(self, parts) -> Path | None:
+        kept = self._remembered_at(parts)
+        return kept if kept.is_file() else None
+
+    def remember(self, parts, made: Path) -> None:
+        place = self._remembered_at(parts)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(made, place)
+
+    def _remembered_at(self, parts) -> Path:
+        return self.folder / "remembered" / hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def progress(self, share: float) -> None:
         assert 0 <= share <= 1
