@@ -129,7 +129,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     "AU15": ActionUnit(
         "lip corner depressor",
         "depressor anguli oris",
-        pull=Pull(corner_out=-0.006, corner_down=0.105, corner_power=2.4),
+        pull=Pull(corner_out=-0.006, corner_down=0.110, corner_power=2.0),
     ),
     "AU17": ActionUnit(
         "chin raiser",

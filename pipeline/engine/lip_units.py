@@ -14,7 +14,7 @@ from .arrays import Curve, Points
 from .frame import MouthShape
 from .pose import Pose
 
-REST_LIFT, REST_WIDTH = (-0.06, 0.00), (0.70, 0.84)
+REST_LIFT, REST_WIDTH = (-0.07, -0.03), (0.70, 0.84)
 """Mouths at rest: how high their corners stand over the middle, and how wide they are, in units."""
 NARROWS = 0.30
 """What a mouth that is calmed gives up of a width beyond that, on each side."""
@@ -54,7 +54,8 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         down += amount * pull.corner_down * side**pull.corner_power
         upper_down += amount * pull.upper_down * middles[pull.middle]
         lower_down += amount * pull.lower_down * middles[pull.middle]
-    down += pose.calm * _beyond(pose.rest.lift, REST_LIFT) * side**1.7
+    narrow = min(1.0, max(0.6, pose.rest.width / REST_WIDTH[1]))
+    down = narrow * down + pose.calm * _beyond(pose.rest.lift, REST_LIFT) * side**1.7
     out += -NARROWS * pose.calm * max(0.0, _beyond(pose.rest.width, REST_WIDTH)) + pose.widen / 2
     upper = np.stack([out * across, down + upper_down], 1) * share[:, None]
     lower = np.stack([out * across, down + lower_down], 1) * share[:, None]

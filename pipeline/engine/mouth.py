@@ -1,89 +1,100 @@
 """What is seen between the lips: teeth and dark, where bending the picture can only stretch the lips.
 
 The performer's own teeth are used where the picture shows any: they belong to the skull, so they stay while the lips
-move. Where it shows none and the mouth opens, a plain band of teeth is drawn under the upper lip.
+move. Where it shows none and the mouth opens, teeth, gums and a tongue are drawn, in the light, the blur and the grain
+of the shot.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .arrays import Field, Image
+from .arrays import Field, Image, Points
+from .cavity import GUM, cavity, falling_light, mix
 from .frame import FaceFrame, MouthShape
-from .layer import box_around, lay_over, soft_mask
+from .head import rigid_moves_px
+from .layer import Box, box_around, lay_over, soft_mask
+from .light import Light, light_on, like_the_shot
 from .opening import Opening, opening_in, opening_of
-from .points import CHEEK, INNER_LIPS, NOSE_BRIDGE, NOSE_ROOT, SKIN_COUNT
+from .points import CHIN, INNER_LIPS, SKIN_COUNT
 from .pose import Pose
+from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, Row, lip_at_rest, row_of
 from .warp import Warped
 
-CAVITY_RGB, TONGUE_RGB, TOOTH_RGB = (58, 20, 20), (140, 66, 64), (222, 212, 198)
-"""Under a light that shows a cheek at luma 170."""
+TOOTH = np.array([0.93, 0.87, 0.77])
+"""Enamel, as shares of white."""
 OPENS_AT = (0.012, 0.042)
 """Between these gaps the interior fades in, in units."""
 SHOWS_AT = (0.030, 0.080)
 """Between these gaps of the source its own interior is trusted to show teeth."""
+SOURCE_JAW = 0.75
+"""How much of a gap in the source its jaw made."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where a mouth is being filled."""
+
+    box: Box
+    opening: Opening
+    skull: Points
+    """(height, width, 2) px of the original picture: what the skull had at each pixel of the box."""
+    jaw: float
+    """How far the jaw hangs, in units."""
 
 
 def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     """Paint the interior of an open mouth into the bent picture, in place."""
     if pose.gap < OPENS_AT[0]:
         return
-    blur_px = max(0.8, frame.unit_px * 0.010)
     contour = warped.places_px[INNER_LIPS]
-    box = box_around(contour, blur_px * 3 + 2, warped.picture.shape)
+    box = box_around(contour, frame.unit_px * 0.04 + 4, warped.picture.shape)
     if box is None:
         return
-    opening = opening_of(warped.places_px, box)
+    place, light = _place(box, warped, frame, pose), light_on(original, frame)
     own = float(np.clip((MouthShape.of(frame).gap - SHOWS_AT[0]) / (SHOWS_AT[1] - SHOWS_AT[0]), 0, 1))
-    inside = _cavity(opening, pose.gap, _light(warped))
-    teeth = _drawn_teeth(opening, pose.gap, frame.unit_px) * (1 - own)
-    inside = _mix(inside, _tooth_colour(opening, frame.unit_px) * _light(warped), teeth)
+    inside = _drawn(place, frame, pose, light)
     if own > 0:
-        inside = _mix(inside, *_own_interior(original, warped, frame, opening, blur_px, own))
-    inside *= (0.62 + 0.38 * np.clip(opening.below_top_px / (0.035 * frame.unit_px), 0, 1))[..., None]
+        inside = mix(inside, *_own_interior(original, place, frame, own))
     shown = float(np.clip((pose.gap - OPENS_AT[0]) / (OPENS_AT[1] - OPENS_AT[0]), 0, 1))
-    lay_over(warped.picture, box, inside, soft_mask(contour, box, blur_px) * np.float32(shown))
+    soft_px = max(light.blur_px, 0.006 * frame.unit_px)
+    lay_over(warped.picture, box, inside, soft_mask(contour, box, soft_px) * np.float32(shown))
 
 
-def _light(warped: Warped) -> float:
-    """Tell how bright the face is lit, by its cheek."""
-    column, row = np.round(warped.places_px[CHEEK]).astype(int)
-    around = warped.picture[max(0, row - 2) : max(0, row) + 3, max(0, column - 2) : max(0, column) + 3]
-    if not around.size:
-        return 1.0
-    luma = around.reshape(-1, 3).astype(np.float64).mean(0) @ np.array([0.299, 0.587, 0.114])
-    return float(np.clip(luma / 170, 0.25, 1.25))
+def _place(box: Box, warped: Warped, frame: FaceFrame, pose: Pose) -> _Place:
+    opening = opening_of(warped.places_px, box)
+    there = opening.grid(np.array(warped.box[:2], np.float64))
+    skull = there
+    if pose.mode == "head":
+        # The head's move is known forwards; a step back from where it leads is exact to a hundredth of a pixel.
+        for _ in range(2):
+            skull = there - rigid_moves_px(frame, pose.head, skull.reshape(-1, 2)).reshape(there.shape)
+    chin = frame.points_px[[CHIN], :2]
+    carried = rigid_moves_px(frame, pose.head, chin)[0] if pose.mode == "head" else 0.0
+    down = frame.plane_px[1]
+    drop = float((warped.moves_px[CHIN] - carried) @ down / max(1e-6, float(down @ down)))
+    return _Place(box, opening, skull, max(0.0, drop + SOURCE_JAW * MouthShape.of(frame).gap))
 
 
-def _cavity(opening: Opening, gap: float, light: float) -> Field:
-    dark = np.array(CAVITY_RGB, np.float32) * light * (0.45 + 0.55 * opening.share)[..., None]
-    tongue = np.clip((opening.share - 0.62) / 0.25, 0, 1) * np.clip(1.1 - np.abs(opening.across) * 1.5, 0, 1)
-    tongue = tongue * np.float32(0.75 * np.clip((gap - 0.10) / 0.12, 0, 1))
-    return _mix(dark, np.array(TONGUE_RGB, np.float32) * light, tongue)
+def _drawn(place: _Place, frame: FaceFrame, pose: Pose, light: Light) -> Field:
+    """Draw an interior that the picture never showed, (height, width, 3) in 0..255."""
+    rest = pose.lip_at_rest if pose.lip_at_rest is not None else lip_at_rest(frame)
+    edge = rest + EDGE_BELOW_LIP
+    picture = cavity(place.opening, pose.gap, frame.unit_px)
+    picture = _with_row(picture, row_of(LOWER, frame, edge - OVERLAP + place.jaw, place.skull), 0.86)
+    picture = _with_row(picture, row_of(UPPER, frame, edge, place.skull), 1.0)
+    picture *= falling_light(place.opening, pose.gap, frame.unit_px)[..., None]
+    return like_the_shot((picture * light.white).astype(np.float32), light)
 
 
-def _drawn_teeth(opening: Opening, gap: float, unit_px: float) -> Field:
-    """Give the cover of a band of upper teeth: shorter to the sides, gone beyond the canines."""
-    side = np.clip(np.abs(opening.across), 0, 1)
-    length_px = min(0.10, 0.42 * gap) * unit_px * np.sqrt(1 - side**2) * (1 - 0.15 * side)
-    edge = np.clip((length_px - opening.below_top_px) / (0.022 * unit_px), 0, 1)
-    fade = np.clip((0.86 - side) / 0.25, 0, 1)
-    cover: Field = (edge * fade * np.clip((gap - 0.05) / 0.05, 0, 1)).astype(np.float32)
-    return cover
+def _with_row(picture: Field, row: Row, lightness: float) -> Field:
+    picture = mix(picture, (GUM * row.shade[..., None]).astype(np.float32), row.gum)
+    return mix(picture, (TOOTH * lightness * row.shade[..., None]).astype(np.float32), row.cover)
 
 
-def _tooth_colour(opening: Opening, unit_px: float) -> Field:
-    side = np.abs(opening.across)
-    place = opening.across * opening.half_px / unit_px / 0.115 + 0.5
-    gaps = 1 - 0.10 * np.exp(-((np.abs(place % 1 - 0.5) / 0.07) ** 2))
-    shade = (0.55 + 0.45 * np.clip(opening.below_top_px / (0.05 * unit_px), 0, 1)) * (1 - 0.60 * side**2) * gaps
-    colour: Field = (np.array(TOOTH_RGB, np.float32) * 0.80 * np.clip(shade, 0, 1)[..., None]).astype(np.float32)
-    return colour
-
-
-def _own_interior(
-    original: Image, warped: Warped, frame: FaceFrame, opening: Opening, blur_px: float, own: float
-) -> tuple[Field, Field]:
+def _own_interior(original: Image, place: _Place, frame: FaceFrame, own: float) -> tuple[Field, Field]:
     """Give the source's own interior where it belongs now, and its cover.
 
     Its middle is held to the skull, as teeth are; towards the corners it follows the upper lip, since a smile bares
@@ -91,9 +102,9 @@ def _own_interior(
     """
     import cv2
 
-    corner = np.array(warped.box[:2], np.float64)
-    source = opening_in(frame.points_px[:SKIN_COUNT, :2], opening.grid(corner))
-    from_px = opening.same_place(source, corner, warped.moves_px[[NOSE_ROOT, NOSE_BRIDGE, 6]].mean(0))
+    opening, blur_px = place.opening, max(0.8, frame.unit_px * 0.010)
+    source = opening_in(frame.points_px[:SKIN_COUNT, :2], place.skull)
+    from_px = opening.same_place(source, place.skull)
     contour = frame.points_px[INNER_LIPS, :2]
     reach = box_around(contour, blur_px * 4 + 4, original.shape)
     if reach is None:
@@ -103,10 +114,9 @@ def _own_interior(
     from_x, from_y = (np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1))
     seen = cv2.remap(np.ascontiguousarray(part), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cover: Field = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return seen.astype(np.float32), cover
+    return seen.astype(np.float32) * _newly_shaded(opening, frame.unit_px)[..., None], cover
 
 
-def _mix(under: Field, over: Field, cover: Field) -> Field:
-    share = cover[..., None]
-    mixed: Field = (under * (1 - share) + over * share).astype(np.float32)
-    return mixed
+def _newly_shaded(opening: Opening, unit_px: float) -> Field:
+    """Give the shadow that the upper lip throws where it is now; the own interior carries that of where it was."""
+    return np.asarray(0.62 + 0.38 * np.clip(opening.below_top_px / (0.035 * unit_px), 0, 1), np.float32)

@@ -1,6 +1,7 @@
-"""Folds: soft warm lines where skin creases, without which a moved face looks like rubber.
+"""Folds: where skin creases it lies in its own shadow, between two swellings that catch the light.
 
-The values are as strong as they can be: stronger ones look painted on.
+Without them a moved face looks like rubber; any stronger they would look painted on. Each is a soft dark line with
+brighter flanks, and multiplies the picture, so that it follows the light of the shot and keeps the grain.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Plane, Points
-from .frame import FaceFrame
+from .arrays import Field, Points
+from .frame import FaceFrame, MouthShape
 from .layer import box_around
 from .points import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from .pose import Pose
+from .turned import far_share
 from .warp import Warped
 
 
@@ -33,7 +35,7 @@ class Fold:
 
 FOLDS = (
     Fold(
-        {"AU12": 0.09, "AU10": 0.06, "AU9": 0.02, "AU11": 0.05},
+        {"AU12": 0.075, "AU10": 0.045, "AU9": 0.02, "AU11": 0.04},
         (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
         1.6,
     ),
@@ -47,6 +49,11 @@ FOLDS = (
 FOREHEAD_DEPTH, SEAM_DEPTH = 0.065, 0.42
 WARM = 0.72
 """Red loses only this share of what green and blue lose."""
+SOFT, FLANKS = 0.036, 0.55
+"""The crease's blur in units, and how much of its depth the flanks, spread three times as wide, give back as light."""
+UNSEEN = 0.002
+SHUTS = 0.05
+"""Lips that were this far apart, in units, and are brought together get a whole seam; lips that were shut have one."""
 
 
 @dataclass(frozen=True)
@@ -64,31 +71,33 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     if not lines:
         return
     unit_px = frame.unit_px
-    box = box_around(np.concatenate([line.places_px for line in lines]), 0.12 * unit_px, warped.picture.shape)
+    box = box_around(np.concatenate([line.places_px for line in lines]), 0.30 * unit_px, warped.picture.shape)
     if box is None:
         return
     left, top, right, bottom = box
     depth = cv2.resize(_drawn(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    kept = cv2.merge([255 - (depth * WARM).astype(np.uint8), 255 - depth, 255 - depth])
-    part = np.ascontiguousarray(warped.picture[top:bottom, left:right])
-    warped.picture[top:bottom, left:right] = cv2.multiply(part, kept, scale=1 / 255)
+    kept = cv2.merge([1 - WARM * depth, 1 - depth, 1 - depth])
+    part = warped.picture[top:bottom, left:right]
+    shaded = np.clip(np.round(part * kept), 0, 255).astype(np.uint8)
+    warped.picture[top:bottom, left:right] = np.where(np.abs(depth[..., None]) > UNSEEN, shaded, part)
 
 
-def _drawn(lines: list[_Line], box: tuple[int, int, int, int], unit_px: float) -> Plane:
+def _drawn(lines: list[_Line], box: tuple[int, int, int, int], unit_px: float) -> Field:
+    """Draw the depth of all lines over a box, below 0 where it gets brighter."""
     import cv2
 
     scale = 0.5 if unit_px > 60 else 1.0
     left, top, right, bottom = box
-    plane = np.zeros((max(1, int((bottom - top) * scale)), max(1, int((right - left) * scale))), np.uint8)
+    plane = np.zeros((max(1, int((bottom - top) * scale)), max(1, int((right - left) * scale))), np.float32)
     for line in lines:
         fixed = np.round((line.places_px - np.array([left, top])) * scale * 16).astype(np.int32)
-        value = int(255 * min(0.6, line.depth * 1.7))
-        thick = max(1, round(0.026 * line.width * unit_px * scale))
-        stroke = np.zeros_like(plane)
-        cv2.polylines(stroke, [fixed], False, value, thick, cv2.LINE_AA, 4)
-        np.maximum(plane, stroke, out=plane)
-    soft: Plane = cv2.GaussianBlur(plane, (0, 0), max(0.7, 0.026 * unit_px * scale))
-    return soft
+        stroke = np.zeros(plane.shape, np.uint8)
+        cv2.polylines(stroke, [fixed], False, 255, max(1, round(0.026 * line.width * unit_px * scale)), cv2.LINE_AA, 4)
+        np.maximum(plane, stroke.astype(np.float32) * (min(0.6, line.depth * 1.9) / 255), out=plane)
+    soft = max(0.7, SOFT * unit_px * scale)
+    crease, around = cv2.GaussianBlur(plane, (0, 0), soft), cv2.GaussianBlur(plane, (0, 0), 3 * soft)
+    depth: Field = crease - FLANKS * around
+    return depth
 
 
 def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
@@ -98,14 +107,16 @@ def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
         for fold in FOLDS:
             if pose.mode == "lips" and not fold.on_lips:
                 continue
-            depth = sum(weight * pose.unit(unit) for unit, weight in fold.weights.items())
+            seen = float(far_share(frame, np.array([side]))[0])
+            depth = seen * sum(weight * pose.unit(unit) for unit, weight in fold.weights.items())
             path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
             yield _Line(np.array(path), depth, fold.width)
     if pose.mode != "lips":
         yield from _forehead(places, frame, pose)
-    if pose.gap < 0.03:
+    shuts = min(1.0, max(0.0, MouthShape.of(frame).gap - pose.gap) / SHUTS)
+    if pose.gap < 0.03 and shuts > 0:
         seam = (places[UPPER_LIP[3]] + places[LOWER_LIP[3]]) / 2
-        yield _Line(seam, SEAM_DEPTH * pose.weight * (1 - pose.gap / 0.03), 0.75)
+        yield _Line(seam, SEAM_DEPTH * shuts * (1 - pose.gap / 0.03), 0.75)
 
 
 def _anchors(places: Points, side: int) -> dict[str, Points]:

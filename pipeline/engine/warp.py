@@ -13,6 +13,7 @@ import numpy as np
 
 from . import mesh
 from .arrays import Field, Ids, Image, Points
+from .eyeball import ring_triangles, rings
 from .frame import FaceFrame
 from .head import collar_share, rigid_moves_px
 from .points import INNER_LIPS, OVAL, SKIN_COUNT
@@ -79,25 +80,25 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
 
 
 def _shape(frame: FaceFrame, moves: Points, pose: Pose) -> _Shape:
-    seen = frame.points_px[:, :2]
-    skin, eyes = seen[:SKIN_COUNT], seen[list(_IRIS_CENTRES)]
-    moved = frame.to_image_px(moves)
-    skin_moves, eye_moves = moved[:SKIN_COUNT], moved[list(_IRIS_CENTRES)]
+    seen, moved = frame.points_px[:, :2], frame.to_image_px(moves)
     oval = seen[OVAL]
     centre = (oval.min(0) + oval.max(0)) / 2
-    if pose.mode != "head":
-        ring = centre + (oval - centre) * FACE_RING
-        before = np.concatenate([skin, eyes, ring])
-        return _Shape(
-            mesh.face_in_place(), before, before + np.concatenate([skin_moves, eye_moves, np.zeros_like(ring)])
-        )
-    first, second = centre + (oval - centre) * RING, centre + (oval - centre) * OUTER_RING
-    skin_moves = skin_moves + rigid_moves_px(frame, pose.head, skin + skin_moves)
-    eye_moves = eye_moves + rigid_moves_px(frame, pose.head, eyes + eye_moves)
-    first_moves = rigid_moves_px(frame, pose.head, first) * collar_share(frame, first)
-    before = np.concatenate([skin, eyes, first, second])
-    after = before + np.concatenate([skin_moves, eye_moves, first_moves, np.zeros_like(second)])
-    return _Shape(mesh.head_in_place(), before, after)
+    if pose.mode == "head":
+        moved = moved + rigid_moves_px(frame, pose.head, seen + moved, frame.local[:, 2])
+        depth = frame.local[OVAL, 2]
+        first, second = centre + (oval - centre) * RING, centre + (oval - centre) * OUTER_RING
+        carried = rigid_moves_px(frame, pose.head, first, depth) * collar_share(frame, first)
+        around, around_moves = np.concatenate([first, second]), np.concatenate([carried, np.zeros_like(second)])
+        triangles = mesh.head_in_place()
+    else:
+        around = centre + (oval - centre) * FACE_RING
+        around_moves, triangles = np.zeros_like(around), mesh.face_in_place()
+    skin, irises = slice(SKIN_COUNT), list(_IRIS_CENTRES)
+    eyes, eye_moves = rings(seen[skin], moved[skin], seen[irises], moved[irises])
+    before = np.concatenate([seen[skin], seen[irises], around, eyes])
+    changes = np.concatenate([moved[skin], moved[irises], around_moves, eye_moves])
+    triangles = np.concatenate([triangles, ring_triangles(len(before) - len(eyes), mesh.IRISES)])
+    return _Shape(triangles, before, before + changes)
 
 
 def _box(shape: _Shape, triangles: Ids, picture: Image) -> tuple[int, int, int, int] | None:
