@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from .clips import Turnover
 from .file import File
 from .kinds import Media, Record, Report, Segment, Take, Upload, Value
 
@@ -34,6 +35,7 @@ KINDS: dict[type[Value], str] = {
     Take: "take",
     Record: "record",
     Report: "report",
+    Turnover: "turnover",
 }
 
 

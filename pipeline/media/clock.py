@@ -89,6 +89,18 @@ def label_rate(video: VideoStream) -> Fraction:
     return min(COMMON, key=lambda common: abs(common - usual))
 
 
+def label_clock(media: Media) -> tuple[Fraction, bool, int]:
+    """Give how the film's labels count: frames per second, whether drop-frame, and the count of its first frame.
+
+    A film without a timecode starts at 00:00:00:00, which is never drop-frame.
+    """
+    video, start = require_video(media), _start_label(media)
+    if start is None:
+        return label_rate(video), False, 0
+    rate = _counting_rate(video, start.drop)
+    return rate, start.drop, timecode_to_frames(start, rate)
+
+
 def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
     ends_s = frame_s(media, video.frame_count)
     if at_s > max(ends_s, min(media.duration_s, ends_s + _SOUND_TAIL_S)) + TOLERANCE_S:

@@ -83,7 +83,7 @@ def argv(
         picture = tone_mapped(picture, video, zscale=zscale).filter("scale", *coded_size(video, envelope))
     else:
         picture = scaled_sdr(picture, video, coded_size(video, envelope))
-    picture = _upright(picture.filter("format", "yuv420p"), video).filter("setsar", "1")
+    picture = upright(picture.filter("format", "yuv420p"), video).filter("setsar", "1")
     picture = picture.filter("setparams", range="tv", color_primaries="bt709", color_trc="bt709", colorspace="bt709")
     picture = picture.filter("sidedata", mode="delete")  # a display matrix or HDR tags would be applied once more
     output = ffmpeg.output(picture, f"file:{made}", **_coding(envelope, rate, count))
@@ -103,7 +103,7 @@ def _even(side: Fraction) -> int:
     return max(2, int(side / 2 + Fraction(1, 2)) * 2 if side % 2 != 1 else int(side) - 1)
 
 
-def _upright(picture: Any, video: VideoStream) -> Any:
+def upright(picture: Any, video: VideoStream) -> Any:
     """Mirror and turn the picture to how it is shown."""
     if video.mirrored:
         picture = picture.hflip()

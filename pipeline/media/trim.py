@@ -34,7 +34,7 @@ def cut(room: Room, source: Media, start: int, end: int) -> Media:
     """Write the frames [start, end) of a film and their sound to a lossless file, and check it."""
     path = room.path(source.file)
     video = require_video(source)
-    tracks = _write_tracks(room, path, source, start, end)
+    tracks = write_tracks(room, path, source, start, end)
     for seek in (True, False):  # some files cannot be sought in; from the start is slow and always right
         made = room.new("span.mov")
         room.call(argv(path, source, (start, end), tracks, made, seek=seek), duration_s=_span_s(video, start, end))
@@ -90,7 +90,8 @@ def _lossless(video: VideoStream) -> dict[str, str]:
     )
 
 
-def _write_tracks(room: Room, path: Path, source: Media, start: int, end: int) -> list[Path]:
+def write_tracks(room: Room, path: Path, source: Media, start: int, end: int) -> list[Path]:
+    """Write every sound track of the frames [start, end) to a WAV of its own, as long as the picture."""
     video = require_video(source)
     start_s, end_s = tick_s(video, start), tick_s(video, end)
     tracks = []

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..clips import Turnover
 from ..errors import PresetError
 from ..file import Deliver, File, is_marked
-from ..kinds import Media, Report, Segment, Take, Turnover, Value
+from ..kinds import Media, Report, Segment, Take, Value
 from ..preset.model import Job, Step
 from ..store.deliver import check_place, claim, deliver, is_delivered, is_ours
 from ..store.store import Store

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..clips import Turnover
 from ..errors import Fault, Interrupted, React1Error
 from ..executors.local import LocalExecutor
 from ..executors.seam import Watch
@@ -178,9 +179,10 @@ def _output(
     job: Job, places: dict[str, Path | None], results: dict[str, Value | list[Value]], store: Store
 ) -> Path | None:
     """Give the place of the last film or folder that the user wanted; else where the store keeps the last film."""
-    wanted = [place for step in job.steps if (place := places.get(step.id)) and step.info.ports.gives is not Report]
-    if wanted:
-        return wanted[-1]
+    wanted = [(step.info.ports.gives, place) for step in job.steps if (place := places.get(step.id))]
+    for beside in ((Report, Turnover), (Report,)):  # what goes with a film is named only where there is no film
+        if found := [place for gives, place in wanted if gives not in beside]:
+            return found[-1]
     films = [value for value in results.values() if isinstance(value, Media)]
     return store.path(films[-1].file) if len(films) > 1 else None
 

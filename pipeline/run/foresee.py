@@ -151,13 +151,24 @@ def check_splices(steps: Sequence[Step], segments: Sequence[Segment], store: Sto
 
     Raises:
         BadInput: no way is left, or a step wants the packet-exact way only, and it cannot be taken.
-        MissingExtra: it wants a morph, and there is no OpenCV.
+        MissingExtra: it wants a morph, and there is no OpenCV, or timelines, and there is no opentimelineio.
     """
     for step in steps:
         params: Any = step.params
         if step.info.name == "splice" and step.info.origin == SHIPPED:
             _require_morph(params)
             splice_survey(step, {"takes": list(segments)}, store)
+        if step.info.name == "timeline" and step.info.origin == SHIPPED:
+            _check_turnover(segments)
+
+
+def _check_turnover(segments: Sequence[Segment]) -> None:
+    from ..turnover.build import check_countable
+    from ..turnover.otio import require
+
+    require()
+    for segment in segments:
+        check_countable(segment.source)
 
 
 def _require_morph(params: Any) -> None:

@@ -14,7 +14,7 @@ from react1.pipeline.preset.schema import job_schema, preset_schema
 from react1.pipeline.preset.shipped import list_presets, shipped_folder, shipped_names, shipped_preset
 from react1.pipeline.registry import Registry, load_registry
 
-NAMES = ("adr-replace", "emotion-edit", "from-web", "lips-only", "prepare", "preview")
+NAMES = ("adr-replace", "emotion-edit", "from-web", "lips-only", "prepare", "preview", "turnover")
 
 
 @pytest.fixture(scope="module")

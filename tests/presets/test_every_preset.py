@@ -15,7 +15,7 @@ from react1.pipeline.preset.shipped import shipped_names
 
 SPAN = "0.6-1.4"
 FIRST, LAST = 15, 35
-COVERED = {"emotion-edit", "preview", "lips-only", "adr-replace", "from-web", "prepare"}
+COVERED = {"emotion-edit", "preview", "lips-only", "adr-replace", "from-web", "prepare", "turnover"}
 
 
 def _frames(path):
@@ -73,6 +73,26 @@ def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, tmp_path):
     assert _tone_share(before[int(0.7 * 48000) : int(1.3 * 48000)]) < 0.3
     assert np.abs(before[: int(0.5 * 48000)] - after[: int(0.5 * 48000)]).max() < 0.02
     assert len(_frames(out)) == len(_frames(talking_clip))
+
+
+def test_turnover_hands_over_a_clip_and_timelines(talking_clip, tmp_path):
+    """The clip shows the finished film's frames; every timeline names it and the film by a relative path."""
+    pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
+    out, folder = tmp_path / "film.mp4", tmp_path / "turnover"
+
+    edits = [{"in": "0.6", "out": "1.4", "prompt": "surprised", "temperature": 1, "name": "line3"}]
+    home = tmp_path / "home"
+    result = run("turnover", source=talking_clip, edits=edits, out=out, turnover=folder, home=home, provider="local")
+
+    assert result.output == out
+    shown = _frames(folder / "line3_react1_v001.mov")
+    assert len(shown) == LAST - FIRST + 2 * 12
+    assert np.abs(shown - _frames(out)[FIRST - 12 : LAST + 12]).max() < 16
+    (avid,) = folder.glob("*.avid.edl")
+    assert "00:00:00:15 00:00:01:10 00:00:00:15 00:00:01:10" in avid.read_text()
+    assert len(list(folder.glob("*.otio"))) == len(list(folder.glob("*.fcpxml"))) == 2
+    (otio,) = folder.glob("*.resolve.otio")
+    assert "line3_react1_v001.mov" in otio.read_text() and str(tmp_path) not in otio.read_text()
 
 
 def test_prepare_leaves_clip_and_voice_and_sends_nothing(talking_clip, tmp_path):

@@ -1,0 +1,64 @@
+"""Give the result back to an editing system: a versioned clip per edit, and timelines on which they lie over the film.
+
+Takes   the finished film and its conformed takes; a take that kept its original footage gets no clip.
+Gives   a turnover: the clips, and what its OTIO, FCPXML and EDL say; with `out` they are delivered into that folder.
+Raises  BadInput when the film's frame rate varies, which no timecode can count; MissingExtra without the extra
+        `timeline`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from ..pipeline.clips import Turnover
+from ..pipeline.file import OutPath
+from ..pipeline.kinds import Media, Take
+from ..pipeline.node import Params, Room, Work
+from ..pipeline.times import Frames, Time
+
+Dialect = Literal["avid", "final-cut", "premiere", "resolve"]
+
+
+class TimelineParams(Params):
+    """What the clips are, and for whom the timelines are written."""
+
+    source: str = Field(default="", description="where the film lies that stands on the first track")
+    out: OutPath | None = Field(default=None, description="the folder for clips and timelines")
+    codec: Literal["prores", "source"] = Field(
+        default="prores", description="the clips' codec: ProRes 422 HQ (4444 for 4:4:4) in MOV, or the film's own"
+    )
+    handles: Time = Field(
+        default=Frames(12), description="film kept before and after each clip; shortened at the ends of the film"
+    )
+    dialects: list[Dialect] = Field(
+        default=["avid", "final-cut", "premiere", "resolve"],
+        min_length=1,
+        description="editing systems that timelines are written for",
+    )
+    reel: str = Field(default="", max_length=64, description="the film's reel (default: what the film says)")
+
+
+class Timeline:
+    """Hand the changed segments over as clips and timelines."""
+
+    name: ClassVar[str] = "timeline"
+    version: ClassVar[int] = 1
+    kind: ClassVar[Work] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+
+    def run(self, room: Room, params: TimelineParams, film: Media, takes: list[Take]) -> Turnover:
+        """Cut a clip for every edit out of the finished film."""
+        from ..pipeline.turnover.build import build
+
+        return build(
+            room,
+            film,
+            takes,
+            source_path=params.source,
+            codec=params.codec,
+            handles=params.handles,
+            dialects=tuple(params.dialects),
+            reel=params.reel,
+        )

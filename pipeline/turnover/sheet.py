@@ -1,0 +1,123 @@
+"""What a timeline is written from: one film on the first track, clips on the second, all in whole frames.
+
+Pure: the writers of OTIO, FCPXML and EDL read it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from ..clips import Turnover, TurnoverClip
+from ..media.clock import label_clock
+from ..media.probe import require_video
+from ..times import frames_to_timecode, timecode_to_frames
+from .versions import clip_name
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A file on a track. Frames; `start` counts from 00:00:00:00 of the day."""
+
+    name: str
+    """The file's name."""
+    path: str
+    """From the timeline's folder, with `/`."""
+    reel: str
+    start: int
+    """The label of the file's first frame."""
+    count: int
+    head: int
+    """Frames before the part that is used."""
+    used: int
+    place: int
+    """Where on the film the used part lies."""
+    sounds: bool
+    about: dict[str, Any]
+
+    @property
+    def url(self) -> str:
+        """Spell the path as a relative URL."""
+        return quote(self.path)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A timeline."""
+
+    title: str
+    rate: Fraction
+    drop: bool
+    size_px: tuple[int, int]
+    colour: str
+    """ffmpeg's names of primaries, transfer and matrix, joined by a blank; empty where the film does not say."""
+    sample_rate_hz: int
+    """0 where the film has no sound."""
+    channels: int
+    film: Piece
+    clips: tuple[Piece, ...]
+
+    def label(self, count: int) -> str:
+        """Spell the label of a frame; a day has 24 hours."""
+        return str(frames_to_timecode(count % self.day, self.rate, drop=self.drop))
+
+    @property
+    def day(self) -> int:
+        """Give the frames of a day of labels."""
+        last = frames_to_timecode(0, self.rate, drop=self.drop)
+        hour = timecode_to_frames(type(last)(1, 0, 0, 0, drop=self.drop), self.rate)
+        return 24 * hour
+
+
+def sheet_of(turnover: Turnover, folder: Path, version: int) -> Sheet:
+    """Lay out a turnover whose files go to a folder, under a version of their names."""
+    video = require_video(turnover.source)
+    rate, drop, start = label_clock(turnover.source)
+    sound = turnover.source.audio[0] if turnover.source.audio else None
+    path = _relative(turnover.source_path, folder)
+    film = Piece(
+        PurePosixPath(path).name, path, turnover.reel, start, video.frame_count, 0, video.frame_count, 0, False, {}
+    )
+    colour = f"{video.color_primaries} {video.color_transfer} {video.color_space}".strip()
+    return Sheet(
+        turnover.title,
+        rate,
+        drop,
+        video.shown_size_px,
+        colour,
+        sound.sample_rate_hz if sound else 0,
+        sound.channels if sound else 0,
+        film,
+        tuple(_piece(clip, start, turnover.reel, version) for clip in turnover.clips),
+    )
+
+
+def _piece(clip: TurnoverClip, start: int, reel: str, version: int) -> Piece:
+    name = clip_name(clip, version)
+    first = clip.start_frame - clip.head_frames
+    return Piece(
+        name,
+        name,
+        reel,
+        start + first,
+        clip.end_frame + clip.tail_frames - first,
+        clip.head_frames,
+        clip.end_frame - clip.start_frame,
+        clip.start_frame,
+        clip.changes_sound,
+        clip.about,
+    )
+
+
+def _relative(path: str, folder: Path) -> str:
+    """Give the way from a folder to a film; an address stays whole, and so does a film on another disk."""
+    if "://" in path:
+        return path
+    try:
+        return PurePosixPath(Path(os.path.relpath(Path(path).absolute(), folder.absolute()))).as_posix()
+    except ValueError:
+        return Path(path).absolute().as_posix()

@@ -1,0 +1,148 @@
+"""Timelines of a turnover: read back by opentimelineio's own adapters, and their labels counted here."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from react1.pipeline.turnover.edl import edl
+from react1.pipeline.turnover.fcpxml import fcpxml
+from react1.pipeline.turnover.otio import otio
+from react1.pipeline.turnover.sheet import Piece, Sheet
+
+io = pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
+ABOUT = {"prompt": "sad", "temperature": 0.6, "model_mode": "face", "provider": "segmind", "request_id": "r-1"}
+SPANS = ((100, 80), (300, 40))
+"""(place, length) of the clips, in frames of the film."""
+FILM = 1800
+FILM_RATE, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
+
+
+def sheet(rate: Fraction, start: int, *, drop: bool = False) -> Sheet:
+    """Lay out two clips with handles of 8 frames over a film; the second one has a new line."""
+    film = Piece("a film.mov", "../a film.mov", "A001C002_210101", start, FILM, 0, FILM, 0, sounds=False, about={})
+    clips = [
+        Piece(f"l{n}_react1_v001.mov", f"l{n}_react1_v001.mov", film.reel, start + place - 8, used + 16, 8, used, place,
+              sounds=n == 1, about=ABOUT)
+        for n, (place, used) in enumerate(SPANS)
+    ]  # fmt: skip
+    return Sheet("cut", rate, drop, (1920, 1080), "bt709 bt709 bt709", 48_000, 2, film, tuple(clips))
+
+
+def spans(track) -> list[tuple[str, int, int, int]]:
+    """Give the clips of a track: name, first frame of the media, length, place on the film's labels."""
+    # The EDL adapter gives a track the first record label as a negative start.
+    reached = -track.source_range.start_time.value if track.source_range else 0
+    found = []
+    for item in track:
+        if isinstance(item, io.schema.Clip):
+            first, length = item.source_range.start_time.value, item.duration().value
+            found.append((item.name, round(first), round(length), round(reached)))
+        reached += item.duration().value
+    return found
+
+
+def read(folder: Path, name: str, text: str, **options):
+    """Let opentimelineio read a text."""
+    path = folder / name
+    path.write_bytes(text.encode())
+    found = io.adapters.read_from_file(str(path), **options)
+    if isinstance(found, io.schema.Timeline):
+        return found
+    (found,) = found
+    return found if isinstance(found, io.schema.Timeline) else found[0]
+
+
+@pytest.mark.parametrize(
+    "rate", [Fraction(24), Fraction(25), Fraction(50), Fraction(24000, 1001), Fraction(30000, 1001)]
+)
+def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
+    """The film is whole on V1 and A1; the clips lie at their places on V2, a new line on A2."""
+    start = 3600 * round(rate)
+    timeline = read(tmp_path, "t.otio", otio(sheet(rate, start)))
+    tracks = {track.name: track for track in timeline.tracks}
+
+    assert timeline.global_start_time.value == start
+    assert spans(tracks["V1"]) == spans(tracks["A1"]) == [("a film.mov", start, FILM, 0)]
+    expected = [(f"l{n}_react1_v001.mov", start + place, used, place) for n, (place, used) in enumerate(SPANS)]
+    assert spans(tracks["V2"]) == expected
+    assert spans(tracks["A2"]) == expected[1:]
+    clip = tracks["V2"][1]
+    assert clip.media_reference.available_range.start_time.value == start + SPANS[0][0] - 8
+    assert tracks["V1"][0].media_reference.target_url == "../a%20film.mov"
+    assert clip.markers[0].metadata["react1"]["request_id"] == "r-1"
+    assert clip.markers[0].name.startswith("react1: prompt=sad temperature=0.6")
+
+
+@pytest.mark.parametrize(
+    ("rate", "drop"), [(Fraction(25), False), (Fraction(24000, 1001), False), (Fraction(30000, 1001), True)]
+)
+def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
+    """Channels V, V2 and A2; the record labels are the source's; FCM says how they count."""
+    start = 107_892 if drop else 3600 * round(rate)
+    text = edl(sheet(rate, start, drop=drop), "avid")
+    timeline = read(tmp_path, "t.edl", text, rate=float(rate))
+    tracks = {track.name: track for track in timeline.tracks}
+
+    assert ("FCM: DROP FRAME" in text) == drop and ("FCM: NON-DROP FRAME" in text) != drop
+    assert spans(tracks["V"]) == [("a film.mov", start, FILM, start)]
+    expected = [(f"l{n}_react1_v001.mov", start + at, used, start + at) for n, (at, used) in enumerate(SPANS)]
+    assert spans(tracks["V2"]) == expected
+    assert spans(tracks["A2"]) == expected[1:]
+
+
+def test_drop_frame_labels_are_those_of_the_clock():
+    """An hour of 29.97 is 107,892 frames; frame 100 of the film after it is 01:00:03;10."""
+    text = edl(sheet(NTSC, 107_892, drop=True), "avid")
+
+    assert "01:00:03;10 01:00:06;00 01:00:03;10 01:00:06;00" in text
+    assert "001  A001C002 V     C        01:00:00;00 01:01:00;02" in text
+    assert "* REEL: A001C002_210101" in text
+    assert "* LOC: 01:00:03;10 GREEN   react1: prompt=sad" in text
+
+
+def test_resolve_gets_its_own_markers():
+    """DaVinci Resolve reads colour, name and length from a comment of its own."""
+    text = edl(sheet(Fraction(25), 90_000), "resolve")
+
+    assert " |C:ResolveColorGreen |M:react1: prompt=sad" in text and "* LOC" not in text
+
+
+def test_labels_run_over_midnight():
+    """A day has 24 hours: the label after the last one is 00:00:00:00."""
+    made = sheet(Fraction(25), 25 * 86_400 - 50)
+
+    assert made.label(25 * 86_400) == "00:00:00:00"
+    assert "00:00:02:00" in edl(made, "avid").splitlines()[7]
+
+
+@pytest.mark.parametrize("dialect", ["final-cut", "resolve"])
+def test_fcpxml_comes_back_with_the_same_spans(tmp_path, dialect):
+    """At a whole rate, which is what the adapter counts rightly; clips hang on the film, in lane 1."""
+    text = fcpxml(sheet(Fraction(25), 90_000), dialect)
+    film, clips = read(tmp_path, "t.fcpxml", text).tracks
+
+    assert spans(film) == [("a film.mov", 90_000, FILM, 90_000)]
+    assert spans(clips) == [
+        (f"l{n}_react1_v001.mov", 90_000 + at, used, 90_000 + at) for n, (at, used) in enumerate(SPANS)
+    ]
+
+
+def test_fcpxml_is_exact_at_fractional_rates():
+    """Every time is a whole number of frames of 1001/30000 s; the adapter rounds them, so they are counted here."""
+    rate, start = NTSC, 107_892
+    root = ET.fromstring(fcpxml(sheet(rate, start, drop=True), "final-cut").encode())
+    frames = lambda text: Fraction(text.rstrip("s")) * rate  # noqa: E731
+
+    sequence, (film,) = root.find(".//sequence"), root.findall(".//spine/asset-clip")
+    assert (sequence.get("tcFormat"), frames(sequence.get("tcStart"))) == ("DF", start)
+    assert frames(root.find(".//format").get("frameDuration")) == 1
+    hung = film.findall("asset-clip")
+    assert [frames(clip.get("offset")) - start for clip in hung] == [place for place, _ in SPANS]
+    assert [frames(clip.get("start")) - start for clip in hung] == [place for place, _ in SPANS]
+    assert [frames(clip.get("duration")) for clip in hung] == [used for _, used in SPANS]
+    assert [clip.get("srcEnable") for clip in hung] == ["video", None]
+    assert next(media.get("src") for media in root.iter("media-rep")) == "../a%20film.mov"
