@@ -17,7 +17,7 @@ PIVOT = (0.0, 2.3, 0.9)
 """Where the head turns: right, down and behind the point between the eyes, in units."""
 
 
-def rigid_moves_px(frame: FaceFrame, head: HeadMove, places_px: Points, depth: Curve) -> Points:
+def rigid_moves_px(frame: FaceFrame, head: HeadMove, places_px: Points, depth: Curve | float = 0.0) -> Points:
     """Give the move of places of the image, (count, 2) px, that a head's move carries along.
 
     Args:
@@ -27,7 +27,7 @@ def rigid_moves_px(frame: FaceFrame, head: HeadMove, places_px: Points, depth: C
         depth: how far behind the point between the eyes each lies, in units.
     """
     flat = frame.to_local(places_px)
-    local = np.concatenate([flat, np.asarray(depth)[:, None]], 1) - PIVOT
+    local = np.column_stack([flat, np.broadcast_to(depth, len(flat))]) - PIVOT
     turned = (1 + head.growth) * local @ _rotation(head).T
     turned[:, :2] += (head.right, head.down)
     moves: Points = frame.to_image_px(turned - local)
