@@ -16,6 +16,7 @@ from .frame import FaceFrame, MouthShape
 from .lip_units import lip_shape, tightening
 from .points import LOWER_LIP, UPPER_LIP
 from .pose import Pose
+from .spoken_lips import lift, thinning
 from .turned import far_share
 
 
@@ -27,8 +28,9 @@ class LipMoves:
     """(11, 2)."""
     lower: Points
     """(11, 2)."""
-    tighten: float
-    """How far the outer borders come to the line of the mouth, as a share of the lips' thickness (AU23, AU24)."""
+    tighten: tuple[float, float]
+    """How far the outer borders of the upper and the lower lip come to the line of the mouth, as a share of the lip's
+    thickness (AU23, AU24, speech)."""
     jaw: float
     """How far the chin goes down, in units."""
 
@@ -46,8 +48,12 @@ def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     narrow = across * (0.06 + 0.25 * min(1.0, pose.unit("AU18"))) * max(0.0, more)
     upper[:, 0] -= narrow
     lower[:, 0] -= narrow
-    jaw = 0.85 * (1 - share) * more if more >= 0 else 0.35 * more
-    return LipMoves(upper, lower, tightening(pose), jaw)
+    raised = lift(pose.spoken, across, share)
+    by_jaw = more - pose.spoken.parted
+    jaw = 0.85 * (1 - share) * by_jaw if by_jaw >= 0 else 0.35 * by_jaw
+    thinner = tightening(pose)
+    upper_thinner, lower_thinner = (thinner + spoken for spoken in thinning(pose.spoken))
+    return LipMoves(upper + raised, lower + raised, (upper_thinner, lower_thinner), jaw)
 
 
 def lip_points(frame: FaceFrame, moves: LipMoves) -> Points:
@@ -57,9 +63,9 @@ def lip_points(frame: FaceFrame, moves: LipMoves) -> Points:
     for ring, share in enumerate((1.0, 0.66, 0.33, 0.0)):
         upper, lower = UPPER_LIP[ring], LOWER_LIP[ring]
         spread[upper, :2], spread[lower, :2] = moves.upper, moves.lower
-        thick = share * moves.tighten * rounding
-        spread[upper, 1] += thick * (local[UPPER_LIP[3], 1] - local[UPPER_LIP[0], 1])
-        spread[lower, 1] -= thick * (local[LOWER_LIP[0], 1] - local[LOWER_LIP[3], 1])
+        thinner = share * rounding
+        spread[upper, 1] += moves.tighten[0] * thinner * (local[UPPER_LIP[3], 1] - local[UPPER_LIP[0], 1])
+        spread[lower, 1] -= moves.tighten[1] * thinner * (local[LOWER_LIP[0], 1] - local[LOWER_LIP[3], 1])
     for end in (0, -1):
         spread[UPPER_LIP[:, end], :2] = (moves.upper[end] + moves.lower[end]) / 2
     return spread

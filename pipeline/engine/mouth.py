@@ -18,7 +18,7 @@ from .head import rigid_moves_px
 from .layer import Box, box_around, lay_over, soft_mask
 from .light import Light, light_on, like_the_shot
 from .opening import Opening, opening_in, opening_of
-from .points import CHIN, INNER_LIPS, SKIN_COUNT
+from .points import CHIN, INNER_LIPS, SKIN_COUNT, UPPER_LIP
 from .pose import Pose
 from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, Row, lip_at_rest, row_of
 from .warp import Warped
@@ -27,6 +27,8 @@ TOOTH = np.array([0.93, 0.87, 0.77])
 """Enamel, as shares of white."""
 OPENS_AT = (0.012, 0.042)
 """Between these gaps the interior fades in, in units."""
+STAYS = 0.04
+"""Lips that move by less than this, in units, keep something of what the picture shows between them."""
 SHOWS_AT = (0.030, 0.080)
 """Between these gaps of the source its own interior is trusted to show teeth."""
 SOURCE_JAW = 0.75
@@ -58,24 +60,33 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     inside = _drawn(place, frame, pose, light)
     if own > 0:
         inside = mix(inside, *_own_interior(original, place, frame, own))
-    shown = float(np.clip((pose.gap - OPENS_AT[0]) / (OPENS_AT[1] - OPENS_AT[0]), 0, 1))
+    shown = float(np.clip((pose.gap - OPENS_AT[0]) / (OPENS_AT[1] - OPENS_AT[0]), 0, 1)) * _changed(warped, frame)
     soft_px = max(light.blur_px, 0.006 * frame.unit_px)
     lay_over(warped.picture, box, inside, soft_mask(contour, box, soft_px) * np.float32(shown))
+
+
+def _changed(warped: Warped, frame: FaceFrame) -> float:
+    """Tell how much of the interior is new, 0 to 1: between lips that hardly move the picture's own is left."""
+    return min(1.0, float(np.abs(warped.moves_px[INNER_LIPS]).max()) / (STAYS * frame.unit_px))
 
 
 def _place(box: Box, warped: Warped, frame: FaceFrame, pose: Pose) -> _Place:
     opening = opening_of(warped.places_px, box)
     there = opening.grid(np.array(warped.box[:2], np.float64))
-    skull = there
+    skull, carried = there, np.zeros(2)
     if pose.mode == "head":
-        # The head's move is known forwards; a step back from where it leads is exact to a hundredth of a pixel.
+        # The head's move is known forwards; two steps back from where it leads are exact to a hundredth of a pixel.
+        depth = float(frame.local[UPPER_LIP[3, 5], 2])
         for _ in range(2):
-            skull = there - rigid_moves_px(frame, pose.head, skull.reshape(-1, 2)).reshape(there.shape)
-    chin = frame.points_px[[CHIN], :2]
-    carried = rigid_moves_px(frame, pose.head, chin)[0] if pose.mode == "head" else 0.0
+            skull = there - _carried(frame, pose, skull.reshape(-1, 2), depth).reshape(there.shape)
+        carried = _carried(frame, pose, frame.points_px[[CHIN], :2], float(frame.local[CHIN, 2]))[0]
     down = frame.plane_px[1]
     drop = float((warped.moves_px[CHIN] - carried) @ down / max(1e-6, float(down @ down)))
     return _Place(box, opening, skull, max(0.0, drop + SOURCE_JAW * MouthShape.of(frame).gap))
+
+
+def _carried(frame: FaceFrame, pose: Pose, places_px: Points, depth: float) -> Points:
+    return rigid_moves_px(frame, pose.head, places_px, np.full(len(places_px), depth))
 
 
 def _drawn(place: _Place, frame: FaceFrame, pose: Pose, light: Light) -> Field:

@@ -38,6 +38,8 @@ class Opening:
     """How far under the upper lip's border."""
     share: Field
     """0 at the upper lip's border, 1 at the lower one's."""
+    height_px: Field
+    """How far the lower lip's border is under the upper one's, there."""
     upper: tuple[Curve, Curve]
     """The upper lip's border: across, and down in px from the line of the corners."""
 
@@ -45,15 +47,14 @@ class Opening:
         """Give the pixels in a picture whose origin lies `offset_px` before this one's."""
         return self.places + offset_px
 
-    def same_place(self, source: Opening, offset_px: Points, skull_px: Points) -> Points:
+    def same_place(self, source: Opening, skull: Points) -> Points:
         """Find where each pixel's content lies in the mouth that the picture came from, (height, width, 2) px.
 
         Args:
             source: that mouth, over the same pixels.
-            offset_px: from this picture's origin to that one's.
-            skull_px: how far the head moved in between.
+            skull: where the skull was in that picture, for each pixel, (height, width, 2) px.
         """
-        held = ((self.places + offset_px - skull_px - source.middle) @ source.axes)[..., 1]
+        held = ((skull - source.middle) @ source.axes)[..., 1]
         border = np.interp(self.across, *source.upper)
         # Above the old border nothing was seen: a lip that rises bares more tooth, so the teeth are mirrored up.
         edge = border + EDGE * source.half_px
@@ -92,6 +93,7 @@ def opening_in(places_px: Points, grid: Points) -> Opening:
         across=across.astype(np.float32),
         below_top_px=below.astype(np.float32),
         share=np.clip(below / np.maximum(bottom - top, 1e-3), 0, 1).astype(np.float32),
+        height_px=np.maximum(bottom - top, 1e-3).astype(np.float32),
         upper=top_line,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,19 +12,20 @@ from .arrays import Curve, Points
 from .emotions import HEAD_MOVES, RECIPES, HeadMove, calming, gain
 from .expression import Expression
 from .frame import FaceFrame, MouthShape
+from .nod import head_motion
 from .own import own_rooms
-from .pose import Pose
+from .pose import Pose, Spoken
 from .smooth import resting_shapes
 from .sound import Sound
-from .speech import Speech, correlation, speech
+from .speech import Moment, Speech, correlation, speech
+from .spoken_lips import parting, widening
 from .sync import Plan
+from .teeth import lip_at_rest
 
 PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.045, 0.32, 0.16, 0.26
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
 SHUT_PART = 0.60
 """A shut mouth parts by this share only: between its lips there would be drawn teeth, not its own."""
-WIDEN = 0.05
-"""How much a voice spreads or rounds the lips, in units."""
 OWN_TIMING = 0.40
 """From this correlation on a mouth already speaks the voice."""
 TALKS_UNITS = 0.02
@@ -79,18 +81,42 @@ def perform(
     resting = resting_shapes(shapes, float(fps))
     rooms = own_rooms(line, float(fps))
     talks = voice is not None or float(_gaps(line).std()) > TALKS_UNITS
+    at_rest = _lip_at_rest(line)
+    heads = head_motion(_opened(voice, line, layout) if talks else None, weights, expression, fps)
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
         shape, rest, weight = shapes[shown], resting[shown], float(weights[number])
         if shape is None or rest is None or weight <= 0:
             poses.append(None)
             continue
-        opened = None if voice is None else float(voice.open[number])
-        widen = 0.0 if voice is None else WIDEN * weight * float(voice.spread[number])
-        poses.append(
-            pose_for(expression, shape, rest, weight, opened=opened, widen=widen, talks=talks, rooms=rooms[shown])
-        )
+        said = None if voice is None else voice.at(number)
+        pose = pose_for(expression, shape, rest, weight, said=said, talks=talks, rooms=rooms[shown])
+        poses.append(replace(pose, lip_at_rest=at_rest, head=heads[number]))
     return poses
+
+
+def _opened(voice: Speech | None, line: Sequence[Points | None], layout: Plan) -> Curve:
+    """Give what the head follows: the voice, or the mouth in the picture where that speaks by itself."""
+    if voice is not None:
+        return voice.open
+    shown = (line[number] for number in layout.frames)
+    return np.array([0.0 if points is None else MouthShape.of(FaceFrame(points)).gap for points in shown])
+
+
+def _lip_at_rest(line: Sequence[Points | None]) -> float | None:
+    """Give where the upper lip rests in a clip: the teeth hang from there, and must not move with the lip."""
+    found = [lip_at_rest(FaceFrame(points)) for points in line if points is not None]
+    return float(np.median(found)) if found else None
+
+
+def _spoken(said: Moment, weight: float) -> Spoken:
+    return Spoken(
+        press=weight * said.press,
+        bite=weight * said.bite,
+        bared=weight * said.bared,
+        round=weight * max(0.0, -said.spread),
+        parted=weight * parting(said.bite, said.bared * (1 - said.press)),
+    )
 
 
 def pose_for(
@@ -99,8 +125,7 @@ def pose_for(
     rest: MouthShape,
     weight: float,
     *,
-    opened: float | None = None,
-    widen: float = 0.0,
+    said: Moment | None = None,
     talks: bool = False,
     rooms: Mapping[str, float] | None = None,
 ) -> Pose:
@@ -111,8 +136,7 @@ def pose_for(
         shape: the mouth in this frame.
         rest: the mouth around this frame without its speech.
         weight: the ramp, 0 to 1.
-        opened: how far a voice opens the mouth, 0 to 1; None keeps the mouth's own opening.
-        widen: how much a voice spreads (or rounds, below 0) the lips, in units.
+        said: what a voice does to the mouth; None keeps the mouth's own opening.
         talks: whether the mouth speaks in this clip, so that an open jaw leaves room for its words.
         rooms: what share of each unit the performer's own face leaves (own.py); None is all of them.
     """
@@ -125,7 +149,10 @@ def pose_for(
     parted = PARTED * units.get("AU25", 0.0) * (SHUT_PART + (1 - SHUT_PART) * shows_teeth)
     parted += jaw * units.get("AU26", 0.0)
     gap = max(0.0, shape.gap - calm * rest.gap) + parted
-    if opened is not None:
-        gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * opened
+    spoken, widen = Spoken(), 0.0
+    if said is not None:
+        spoken, widen = _spoken(said, weight), weight * widening(said.spread)
+        parted *= 1 - max(spoken.press, spoken.bite)
+        gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * said.open + spoken.parted
     lean = HeadMove(head.roll_deg * played, head.right * played, head.down * played, head.growth * played)
     return Pose(expression.model_mode, weight, units, calm, rest, gap, widen, lean)

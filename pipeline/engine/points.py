@@ -39,7 +39,8 @@ INNER_LIPS: Ids = np.concatenate([UPPER_LIP[3], LOWER_LIP[3][::-1][1:-1]])
 """The contour of the mouth's opening, once around."""
 
 FOREHEAD, CHIN, NOSE_BASE, NOSE_BRIDGE, NOSE_ROOT = 10, 152, 2, 197, 168
-CHEEK = 205
+CHEEKS = (205, 425)
+"""The middle of each cheek."""
 
 OVAL: Ids = np.array(
     [

@@ -11,6 +11,22 @@ from .frame import MouthShape
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """What a voice does to the lips besides opening them; 0 to 1 each, with the ramp already in it."""
+
+    press: float = 0.0
+    """Lips pressed together (p, b, m)."""
+    bite: float = 0.0
+    """The lower lip on the upper teeth (f, v)."""
+    bared: float = 0.0
+    """Lips parted over teeth that are shut (s, sh)."""
+    round: float = 0.0
+    """Lips drawn together and forward (oo, oh, w)."""
+    parted: float = 0.0
+    """How much of `Pose.gap` the lips open alone, without the jaw; in units."""
+
+
+@dataclass(frozen=True)
 class Pose:
     """Amplitudes for one frame, with temperature and ramp already in them."""
 
@@ -28,6 +44,9 @@ class Pose:
     widen: float = 0.0
     """Wider (spread) or narrower (rounded) lips from the voice, in units."""
     head: HeadMove = field(default_factory=HeadMove)
+    spoken: Spoken = Spoken()
+    lip_at_rest: float | None = None
+    """Where this clip's upper lip rests, below the base of the nose, in units; None takes it from the frame."""
 
     def unit(self, name: str) -> float:
         """Give the amplitude of a unit."""

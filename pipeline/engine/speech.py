@@ -24,6 +24,17 @@ BITE_OPENS = 0.30
 """So much of the jaw's opening is left while the lower lip is on the teeth."""
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What a voice does to the lips in one frame; fields as in `Speech`."""
+
+    open: float
+    spread: float = 0.0
+    press: float = 0.0
+    bite: float = 0.0
+    bared: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Speech:
     """What a voice does to the lips, one number per frame."""
@@ -40,6 +51,11 @@ class Speech:
     """0 to 1: teeth together and seen, as for s, sh."""
     classes: Points
     """(frames, classes): the weight of each class of `Viseme` in the middle of the frame."""
+
+    def at(self, frame: int) -> Moment:
+        """Give what one frame shows."""
+        curves = (self.open, self.spread, self.press, self.bite, self.bared)
+        return Moment(*(float(curve[frame]) for curve in curves))
 
 
 def speech(samples: NDArray[np.float64], rate: int, frames: int, fps: Fraction) -> Speech:

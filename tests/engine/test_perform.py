@@ -13,7 +13,7 @@ from react1.pipeline.engine.expression import Expression
 from react1.pipeline.engine.frame import MouthShape
 from react1.pipeline.engine.perform import own_speech, perform, pose_for
 from react1.pipeline.engine.sound import Sound
-from react1.pipeline.engine.speech import speech
+from react1.pipeline.engine.speech import Moment, speech
 from react1.pipeline.engine.sync import plan
 
 FPS = Fraction(25)
@@ -75,7 +75,7 @@ def test_frames_in_another_order_follow_the_voice_on_the_outputs_clock(line) -> 
     assert heard is not None
     assert len(heard.open) == 2 * FRAMES
     poses = perform(line([0.0] * FRAMES), layout, np.ones(2 * FRAMES), heard, Expression("neutral"), FPS)
-    gaps = np.array([pose.gap for pose in poses])
+    gaps = np.array([pose.gap - pose.spoken.parted for pose in poses])
     assert np.allclose(gaps, 0.26 * heard.open)
 
 
@@ -83,7 +83,7 @@ def test_a_ramp_leads_from_the_mouth_to_the_voice() -> None:
     """At weight 0 the gap is the performer's, at 1 the voice's, in between a mix."""
     shape = MouthShape(0.0, 0.8, 0.10)
 
-    gaps = [pose_for(Expression("neutral"), shape, shape, weight, opened=1.0).gap for weight in (0.0, 0.5, 1.0)]
+    gaps = [pose_for(Expression("neutral"), shape, shape, weight, said=Moment(1.0)).gap for weight in (0.0, 0.5, 1.0)]
 
     assert gaps == pytest.approx([0.10, 0.18, 0.26])
 

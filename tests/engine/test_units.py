@@ -17,6 +17,7 @@ from react1.pipeline.engine.frame import FaceFrame, MouthShape
 from react1.pipeline.engine.moves import landmark_moves
 from react1.pipeline.engine.perform import pose_for
 from react1.pipeline.engine.points import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
+from react1.pipeline.engine.speech import Moment
 
 INNER_BROW, OUTER_BROW, CORNER = [107, 336], [70, 300], [61, 291]
 TEMPERATURES = (0.0, 0.2, 0.5, 0.8, 1.0)
@@ -104,7 +105,7 @@ def test_a_voice_opens_the_mouth_by_what_it_says(portrait) -> None:
     """The gap after the moves is the gap that was asked for, open or shut, within 0.02 units."""
     shape = MouthShape.of(portrait.face)
     for opened in (0.0, 0.3, 0.7, 1.0):
-        pose = pose_for(Expression("neutral", 0.5), shape, shape, 1.0, opened=opened)
+        pose = pose_for(Expression("neutral", 0.5), shape, shape, 1.0, said=Moment(opened))
 
         moves = landmark_moves(portrait.face, pose)
 
