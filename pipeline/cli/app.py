@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import typer
 
-from . import demo, doctor, jobs, nodes, pick, plan, presets, resume, run, runs, schema, serve, show
+from . import (
+    conform_check,
+    demo,
+    doctor,
+    edits,
+    jobs,
+    nodes,
+    pick,
+    plan,
+    presets,
+    resume,
+    run,
+    runs,
+    schema,
+    serve,
+    show,
+)
 from .streams import streams_apart
 from .tell import err, failures_told, fault_line, give_failed, out
 
@@ -16,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (run, plan, pick, resume, runs, show, nodes, presets, schema, doctor, demo, serve):
+for verb in (run, plan, edits, pick, conform_check, resume, runs, show, nodes, presets, schema, doctor, demo, serve):
     app.command(name=verb.NAME)(verb.command)
 app.add_typer(jobs.app, name=jobs.NAME)
 

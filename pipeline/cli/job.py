@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PresetError, Problem
 from ..suggest import one_of
+from .tell import err
 
 if TYPE_CHECKING:
     from ..preset.model import Job
@@ -22,6 +23,7 @@ def job_from(
     provider: str | None,
     out: Path | None,
     scripts: list[Path] | None = None,
+    edits_file: Path | None = None,
 ) -> Job:
     """Load a job by what the user typed.
 
@@ -35,15 +37,19 @@ def job_from(
     if provider is not None and provider not in PROVIDERS:
         raise PresetError(f"--provider: {one_of(provider, PROVIDERS)}")
     allow_scripts(scripts)
-    return load_job(
+    job = load_job(
         what,
         registry=load_registry(),
         sets=_pairs(sets or []),
         edits=edits or [],
+        edits_file=str(edits_file) if edits_file else None,
         provider=provider,
         out=str(out) if out else None,
         base=base,
     )
+    for line in job.said:
+        err(line)
+    return job
 
 
 def allow_scripts(scripts: list[Path] | None) -> None:

@@ -15,6 +15,10 @@ Edits = Annotated[
     list[str] | None,
     typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="A segment to re-express; may be repeated."),
 ]
+EditsFile = Annotated[
+    Path | None,
+    typer.Option("--edits", metavar="FILE", help="A file of edits: EDL, OTIO, FCPXML, CSV, SRT, VTT, transcript."),
+]
 ProviderOption = Annotated[
     str | None, typer.Option("--provider", metavar="auto|local|segmind|sync", help="The host of React-1.")
 ]

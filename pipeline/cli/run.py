@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .options import AsJson, Edits, Home, MaxCost, Out, ProviderOption, Quiet, Scripts, Sets, What, Yes
+from .options import AsJson, Edits, EditsFile, Home, MaxCost, Out, ProviderOption, Quiet, Scripts, Sets, What, Yes
 from .tell import at_home, err, out, out_json
 
 if TYPE_CHECKING:
@@ -36,12 +36,13 @@ def command(
     quiet: Quiet = False,
     home: Home = None,
     script: Scripts = None,
+    edits_file: EditsFile = None,
 ) -> None:
     """Run a preset or a job."""
     from .job import job_from
 
     with at_home(home, as_json) as folder:
-        job = job_from(what, sets, edit, provider, out_file, script)
+        job = job_from(what, sets, edit, provider, out_file, script, edits_file)
         leave(do(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
 
 

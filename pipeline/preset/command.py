@@ -22,6 +22,7 @@ EDIT_FORM = "IN-OUT:PROMPT[:TEMPERATURE], such as 12.4-15.8:happy:0.7"
 def given(
     sets: Mapping[str, str],
     edits: Sequence[str | Edit],
+    edits_file: str | None,
     out: str | None,
     recipe: Recipe,
     base: Path,
@@ -31,6 +32,11 @@ def given(
     values = {name: _set(name, text, recipe, base, problems) for name, text in sets.items()}
     if edits:
         values[_edits_input(recipe)] = _edits(edits, base, problems)
+    if edits_file is not None:
+        place = Place("--edits", base)
+        if edits:
+            problems.on(place, (), "there are edits by --edit, too; give one of the two")
+        values[_edits_input(recipe)] = Tree(edits_file, place)
     if out is not None:
         values["out"] = Tree(out, Place("--out", base))
     return values

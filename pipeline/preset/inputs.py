@@ -8,14 +8,20 @@ from pathlib import Path
 from ..suggest import none_called, one_of
 from .explain import check
 from .kinds import INPUT_KINDS
+from .lists import Lists, edits_of, is_list
 from .recipe import Input, Recipe
 from .shape import absolute, is_address
 from .spans import check_edits
 from .template import fill_template
 from .tree import Place, Problems, Tree, shown
 
+_TURNS = {"edits": 1, "path": 2}
+"""A list of edits is read for the film, and a path may be made of other inputs, so that these come first."""
 
-def fill(recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, problems: Problems) -> dict[str, Tree]:
+
+def fill(
+    recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, lists: Lists, problems: Problems
+) -> dict[str, Tree]:
     """Give every input its value, with absolute paths; what has no usable one is void.
 
     Args:
@@ -23,6 +29,7 @@ def fill(recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, pro
         given: the values by input name; each remembers where it was written.
         base: where a run starts from, for results of sources that have no folder.
         asks: where an input that is missing would be given.
+        lists: gets what was read beside the job.
         problems: where complaints go.
     """
     for name, tree in given.items():
@@ -30,15 +37,17 @@ def fill(recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, pro
             message = f"{recipe.name} has no input {name!r}; {none_called(name, recipe.inputs)}"
             problems.on(tree.place, tree.path, message)
     filled: dict[str, Tree] = {}
-    for late in (False, True):
+    for turn in range(3):
         for one in recipe.inputs.values():
-            if (one.kind == "path") is not late:
+            if _TURNS.get(one.kind, 0) != turn:
                 continue
             value = given.get(one.name) or one.default
             if value is None:
                 problems.on(asks, (one.name,), _missing(one))
                 value = _void(one)
-            elif late:
+            elif one.kind == "edits" and is_list(value):
+                value = edits_of(value, filled, lists, problems)
+            elif one.kind == "path":
                 value = _out_path(value, filled, base, problems, default=one.name not in given)
             filled[one.name] = _value(one, value, problems)
     return {name: filled[name] for name in recipe.inputs}
@@ -78,7 +87,7 @@ def _check(one: Input, tree: Tree, problems: Problems) -> None:
         return
     check(INPUT_KINDS[one.kind], tree, problems)
     if one.kind == "edits":
-        if tree.value == ():
+        if tree.value == () and not problems.told(tree):
             problems.at(tree, "there are no edits; an edit looks like {in: 12.4, out: 15.8, prompt: happy}")
         check_edits(tree, problems)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..edit import Edit
 from ..file import Address, OutPath
+from ..timelines.ask import ListFile
 
 INPUT_KINDS: Mapping[str, Any] = {
     "media": Address,
@@ -24,6 +25,9 @@ INPUT_KINDS: Mapping[str, Any] = {
 
 `options` are a mapping for a parameter that has parts of its own, or its short form, a word; the node checks them.
 """
+
+SPELLINGS: Mapping[str, Any] = {"edits": list[Edit] | ListFile | str}
+"""Name → all that a job may write, where it is more than the type: edits may stand in a file of their own."""
 
 VERBATIM = ("media", "path", "file", "text", "choice")
 """Kinds whose value is the text of `--set` as it stands; the others are read as YAML."""

@@ -19,6 +19,7 @@ from ..suggest import none_called, one_of
 from . import command
 from .document import job_from_document, with_document
 from .inputs import fill
+from .lists import Lists
 from .model import Job, OnFailure
 from .recipe import Recipe, read_recipe
 from .shipped import find, read_file, shipped_names
@@ -46,6 +47,7 @@ def load_job(
     registry: Registry,
     sets: Mapping[str, str] | None = None,
     edits: Sequence[str | Edit] = (),
+    edits_file: str | None = None,
     provider: str | None = None,
     out: str | None = None,
     base: Path,
@@ -57,23 +59,26 @@ def load_job(
         registry: the nodes that there are.
         sets: input name → text, which counts before what the job says.
         edits: `IN-OUT:PROMPT[:TEMPERATURE]` or edits; they replace the job's.
+        edits_file: the path of a list of edits or a timeline; it replaces the job's too.
         provider: the host for every step that has the choice; None leaves it to the preset.
         out: the value of the input `out`.
         base: where relative paths start from that are not written in a file; absolute.
 
     Raises:
         PresetError: something is wrong; all problems at once.
+        BadInput: a list of edits is given for a film that cannot be read.
         StorageFailed: a file cannot be read.
     """
-    problems, base = Problems(), base.absolute()
+    problems, lists, base = Problems(), Lists(), base.absolute()
     found = _read(what, base, problems)
-    said = command.given(sets or {}, edits, out, found.recipe, base, problems)
+    said = command.given(sets or {}, edits, edits_file, out, found.recipe, base, problems)
     on_failure = _on_failure(said.pop("on_failure", None), found.on_failure, problems)
-    inputs = fill(found.recipe, {**found.given, **said}, base, found.asks, problems)
+    inputs = fill(found.recipe, {**found.given, **said}, base, found.asks, lists, problems)
     steps, params = build_steps(found.recipe, inputs, registry, provider, base, problems)
     problems.stop()
     values = {name: tree.plain for name, tree in inputs.items()}
-    job = Job(found.recipe.name, found.recipe.about, steps, values, {}, on_failure, found.files)
+    files = (*found.files, *lists.files)
+    job = Job(found.recipe.name, found.recipe.about, steps, values, {}, on_failure, files, tuple(lists.said))
     return with_document(job, params)
 
 

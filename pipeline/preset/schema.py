@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from ..registry import NodeInfo, Registry
-from .kinds import INPUT_KINDS
+from .kinds import INPUT_KINDS, SPELLINGS
 from .model import OnFailure
 from .recipe import RESERVED
 from .shipped import list_presets
@@ -135,8 +135,11 @@ def _job_rule(name: str, inputs: Mapping[str, Mapping[str, Any]], defs: Schema) 
 
 def _value(spec: Mapping[str, Any], defs: Schema) -> Schema:
     told = {key: spec[key] for key in ("about", "default") if spec.get(key) is not None}
+    kind = spec["kind"]
     schema = (
-        {"enum": list(spec["choices"])} if spec["kind"] == "choice" else _described(INPUT_KINDS[spec["kind"]], defs)
+        {"enum": list(spec["choices"])}
+        if kind == "choice"
+        else _described(SPELLINGS.get(kind, INPUT_KINDS[kind]), defs)
     )
     if "about" in told:
         schema["description"] = told["about"]

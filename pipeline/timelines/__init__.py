@@ -1,0 +1,1 @@
+"""Edits as post-production names them: lists, timelines, markers, subtitles, words; and the media they belong to."""
