@@ -92,9 +92,10 @@ def integrated_argv(path: Path, loops: int = 0) -> list[str]:
     return _spelled(measured.filter("ametadata", mode="print", key="lavfi.r128.I"))
 
 
-def _voice(path: Path, loops: int) -> Any:
-    given = ffmpeg.input(f"file:{path}", stream_loop=loops) if loops else ffmpeg.input(f"file:{path}")
-    return given.audio
+def _voice(path: Path, loops: int = 0) -> Any:
+    """Open a WAV, and as nothing else: a steady tone can look like a transport stream."""
+    looped = {"stream_loop": loops} if loops else {}
+    return ffmpeg.input(f"file:{path}", f="wav", **looped).audio
 
 
 def _spelled(measured: Any) -> list[str]:
@@ -104,7 +105,7 @@ def _spelled(measured: Any) -> list[str]:
 
 def apply_argv(path: Path, gain: float, made: Path) -> list[str]:
     """Spell the pass that applies a gain in dB and writes 16-bit PCM, the same bytes each time."""
-    voice = ffmpeg.input(f"file:{path}").audio.filter("volume", f"{gain:.4f}dB", precision="float")
+    voice = _voice(path).filter("volume", f"{gain:.4f}dB", precision="float")
     output = voice.output(
         f"file:{made}",
         **{"c:a": "pcm_s16le", "fflags": "+bitexact", "flags:a": "+bitexact", "map_metadata": "-1"},

@@ -79,6 +79,17 @@ def test_the_quick_measure_says_what_the_whole_one_says(room, level, seconds, ch
     assert integrated_lufs(room, path, seconds) == pytest.approx(measure(room, path, seconds).integrated_lufs, abs=0.1)
 
 
+def test_a_tone_is_not_taken_for_a_transport_stream(room):
+    """Its byte of synchronisation, 0x47, stands every 192 bytes here."""
+    wave = tone(0.1, 1.0)
+    wave[:, ::48] = np.frombuffer(b"\x47\x47\x47\x3d", "<f4")
+    raw = write_wav(room.new("a.wav"), wave, 48000)
+
+    room.call(apply_argv(raw, 0, room.new("b.wav")))
+
+    assert integrated_lufs(room, raw, 1) == pytest.approx(measure(room, raw, 1).integrated_lufs, abs=0.1)
+
+
 def test_what_is_below_the_gate_has_no_loudness(room):
     """Digital silence, and a hiss at -80 LUFS."""
     for level in (0, 0.0001):
