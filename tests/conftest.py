@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import shelf
 from rooms import FolderRoom
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Made films are shared by all tests of a run, whichever worker they run in."""
+    base = tmp_path_factory.getbasetemp()
+    shelf.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-films"
+    shelf.folder.mkdir(exist_ok=True)
+    yield
+    shelf.folder = None
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from shelf import kept
 
 COLUMNS, ROWS = 6, 4
 BLACK, GREY, WHITE = 40, 120, 200
@@ -90,6 +91,10 @@ def make_clip(path: Path, recipe: Recipe | None = None, **changes) -> Path:
     """Write a clip; the suffix says in which container."""
     recipe = recipe or Recipe(**changes)
     path.parent.mkdir(parents=True, exist_ok=True)
+    return kept(path, recipe, lambda place: _make(place, recipe))
+
+
+def _make(path: Path, recipe: Recipe) -> None:
     with av.open(str(path), "w", options=recipe.container_options) as container:
         if recipe.timecode:
             container.metadata["timecode"] = recipe.timecode
@@ -99,7 +104,6 @@ def make_clip(path: Path, recipe: Recipe | None = None, **changes) -> Path:
         for number, stream in enumerate(sounds):
             _mux_all(container, stream, _sound(recipe, number))
         _mux_all(container, picture, _pictures(recipe))
-    return path
 
 
 def picture(number: int, size: tuple[int, int]) -> np.ndarray:

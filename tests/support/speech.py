@@ -6,11 +6,13 @@ of a wide frame here, at half the contrast, and the rest is flat.
 
 from __future__ import annotations
 
+import hashlib
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from made import make_clip
+from shelf import kept
 
 from react1.pipeline.kinds import Media
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -40,18 +42,25 @@ def speaking_film(
     room, frames: int, voice: np.ndarray | None, *, cuts: tuple[int, ...] = (), flashes=(), coded=("-c:a", "pcm_s16le")
 ) -> Media:
     """Make a film of 25 frames/s with this voice; the level changes at each cut for good, in each flash for a while."""
+    sound = wave_of(room, voice) if voice is not None else None
+    made_of = (frames, cuts, flashes, coded, sound and hashlib.sha256(sound.read_bytes()).hexdigest())
+    made = kept(
+        room.new("film.mov"), made_of, lambda place: _speaking(room, place, frames, sound, cuts, flashes, coded)
+    )
+    file = room.keep(made)
+    return probe(room.path(file), file)
+
+
+def _speaking(room, made: Path, frames: int, sound: Path | None, cuts, flashes, coded) -> None:
     plain = make_clip(room.new("plain.mov"), frames=frames, size=(NARROW_PX, HIGH_PX), tracks=0, gop=50)
-    made = room.new("film.mov")
     levels = "".join(f"+{60 * (-1) ** place}*gte(N,{cut})" for place, cut in enumerate(cuts))
     levels += "".join(f"+60*between(N,{first},{last})" for first, last in flashes)
     # Half contrast around the grey of the rest; the frame's number is geq's N.
     shade = f"geq=lum='(lum(X,Y)+90)/2{levels}':cb=128:cr=128"
     filters = f"pad={WIDE_PX}:{HIGH_PX}:0:0:color=0x6E6E6E,{shade}"
-    sounds = ["-i", str(wave_of(room, voice)), "-map", "0:v", "-map", "1:a", *coded] if voice is not None else []
+    sounds = ["-i", str(sound), "-map", "0:v", "-map", "1:a", *coded] if sound is not None else []
     picture = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "50", "-bf", "2"]
     room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(made)])
-    file = room.keep(made)
-    return probe(room.path(file), file)
 
 
 def narrow(image: np.ndarray) -> np.ndarray:
