@@ -53,7 +53,14 @@ class React1:
 
     @classmethod
     def salt(cls, params: React1Params) -> str:
-        """Give the host's address: what a rehearsal server made is never taken for the model's."""
+        """Give the host's address: what a rehearsal server made is never taken for the model's.
+
+        Of the local engine, the digest of the face model that REACT1_FACE_MODEL names.
+        """
+        if params.provider == "local":
+            from ..pipeline.engine.landmarks.choose import salt
+
+            return salt()
         host = None if params.provider == "auto" else hosted(params.provider, params.api)
         return host.host if host else ""
 

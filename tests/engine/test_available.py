@@ -38,17 +38,6 @@ def test_a_machine_without_libgl_is_told_the_package(monkeypatch: pytest.MonkeyP
     assert "libgl1" in str(available.problem())
 
 
-def test_python_3_13_is_told_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No wheel: use 3.11 or 3.12, or a hosted provider."""
-    monkeypatch.setattr(available, "_python", lambda: (3, 13))
-    monkeypatch.setattr(available, "_load", failing(ImportError("must not be called")))
-
-    found = str(available.problem())
-
-    assert "Python 3.13" in found
-    assert "3.11 or 3.12" in found
-
-
 def test_another_failure_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What else keeps a library from loading is in the line."""
     monkeypatch.setattr(available, "_load", failing(ImportError("numpy.core is gone")))

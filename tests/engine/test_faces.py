@@ -28,6 +28,8 @@ def test_a_small_face_is_found_by_the_second_look(portrait, unit_px: float) -> N
     picture, scale = small_face(unit_px)
 
     with FaceFinder() as finder:
+        if not finder.can_witness:
+            pytest.skip("this face model has no second detector, which finds small faces")
         faces = finder.find(picture) or finder.find_small(picture)
 
     (points,) = faces

@@ -26,16 +26,16 @@ class Tasks:
     def __init__(self, model: FaceModel) -> None:
         self._model = model
         self._now_ms = 0
-        self._warm_calls = 0
         with loading():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
 
             self._mediapipe, self._vision, self._base = mediapipe, vision, BaseOptions
             self._follower = self._landmarker(vision.RunningMode.VIDEO, MOST_FACES)
+            # Its threads go on to speak until a first picture is through.
+            self.follow(_BLANK)
         self._looker: Any = None
         self._detector: Any = None
-        self.follow(_BLANK)
 
     @property
     def has_detector(self) -> bool:
@@ -51,7 +51,7 @@ class Tasks:
     def follow(self, picture: Image) -> list[Points]:
         """Give the landmarks of each face."""
         self._now_ms += _STEP_MS
-        found = self._run(self._follower.detect_for_video, picture, self._now_ms)
+        found = self._follower.detect_for_video(self._image(picture), self._now_ms)
         return [_points(face, picture.shape) for face in found.face_landmarks]
 
     def look(self, picture: Image) -> Points | None:
@@ -59,7 +59,7 @@ class Tasks:
         if self._looker is None:
             with quiet():
                 self._looker = self._landmarker(self._vision.RunningMode.IMAGE, 1)
-        found = self._run(self._looker.detect, picture).face_landmarks
+        found = self._looker.detect(self._image(picture)).face_landmarks
         return _points(found[0], picture.shape) if found else None
 
     def detect(self, picture: Image) -> list[Box]:
@@ -70,7 +70,7 @@ class Tasks:
             with quiet():
                 self._detector = self._full_range()
                 self._detector.detect(self._image(_BLANK))
-        found = self._run(self._detector.detect, picture).detections
+        found = self._detector.detect(self._image(picture)).detections
         return [_box(each.bounding_box) for each in found]
 
     def _landmarker(self, mode: Any, faces: int) -> Any:
@@ -93,16 +93,6 @@ class Tasks:
     def _image(self, picture: Image) -> Any:
         kind = self._mediapipe.ImageFormat.SRGB
         return self._mediapipe.Image(image_format=kind, data=np.ascontiguousarray(picture))
-
-    def _run(self, call: Any, picture: Image, *more: int) -> Any:
-        image = self._image(picture)
-        if self._warm_calls >= 3:
-            return call(image, *more)
-        # The libraries speak up at their first runs.
-        with quiet():
-            found = call(image, *more)
-        self._warm_calls += bool(getattr(found, "face_landmarks", None))
-        return found
 
 
 def _points(face: Any, shape: tuple[int, ...]) -> Points:

@@ -1,0 +1,292 @@
+"""Which back end finds faces, what is said where none can, and that a model file gives the same face."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from react1.pipeline.engine import available
+from react1.pipeline.engine.landmarks import attention, choose, model
+from react1.pipeline.errors import MissingExtra
+from react1.pipeline.settings import face_model_path
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch):
+    """Pretend another Python, mediapipe and machine; no model file is named."""
+    monkeypatch.delenv(model.VARIABLE, raising=False)
+
+    def pretend(python: tuple[int, int], mediapipe: str | None, cpu: str = "x86_64") -> None:
+        monkeypatch.setattr(choose, "python", lambda: python)
+        monkeypatch.setattr(choose, "installed", lambda: mediapipe)
+        monkeypatch.setattr(choose.platform, "machine", lambda: cpu)
+        monkeypatch.setattr(choose.sys, "platform", "linux")
+
+    return pretend
+
+
+def zipped(place: Path, **files: bytes) -> Path:
+    with zipfile.ZipFile(place, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return place
+
+
+@pytest.fixture(scope="module")
+def wheel(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models of the installed mediapipe, at the places that they have in its wheel."""
+    import mediapipe
+
+    folder = Path(mediapipe.__file__).parent.parent
+    place = tmp_path_factory.mktemp("wheel") / "mediapipe-0.10.14.whl"
+    with zipfile.ZipFile(place, "w") as archive:
+        for name in (model._SHORT_RANGE, model._FULL_RANGE, model._ATTENTION):
+            if not (folder / name).is_file():
+                pytest.skip(f"mediapipe {mediapipe.__version__} carries no models to compare with")
+            archive.write(folder / name, name)
+    return place
+
+
+@pytest.fixture(scope="module")
+def bundle(wheel: Path) -> Path:
+    """The same as a bundle for the Tasks API, which has no second detector."""
+    place = wheel.with_name("face_landmarker.task")
+    place.write_bytes(model.face_model(wheel).bundle)
+    return place
+
+
+def test_older_releases_are_used_with_their_own_models(machine) -> None:
+    """Python 3.12 and mediapipe 0.10.14 need nothing else; the version is in the name of the back end."""
+    machine((3, 12), "0.10.14")
+
+    chosen = choose.backend()
+
+    assert chosen.identity == "mediapipe 0.10.14, its own models"
+    assert not chosen.by_file
+
+
+@pytest.mark.parametrize(
+    ("python", "mediapipe", "cpu", "told"),
+    [
+        ((3, 13), "0.10.33", "x86_64", ("Python 3.13", model.DOWNLOAD, model.BUNDLE_URL, "set REACT1_FACE_MODEL")),
+        ((3, 14), "0.10.33", "x86_64", ("Python 3.14", "3.11 or 3.12", "--provider segmind or sync")),
+        ((3, 12), "0.10.33", "x86_64", ("0.10.33 carries no face models", "install 0.10.14")),
+        ((3, 13), "1.2.3", "x86_64", ("1.2.3 reports its use to Google", "pip install mediapipe==0.10.33")),
+        ((3, 12), "0.10.35", "x86_64", ("0.10.35 reports its use to Google",)),
+        ((3, 12), None, "aarch64", ("pip install 'react1-nodes[local]'",)),
+        ((3, 13), None, "x86_64", ("pip install 'react1-nodes[local]'",)),
+        ((3, 13), None, "aarch64", ("no wheel", "aarch64", "3.11 or 3.12")),
+    ],
+)
+def test_what_is_missing_is_told_in_one_line(machine, python, mediapipe, cpu, told) -> None:
+    """Each with what to do about it, before any library is loaded."""
+    machine(python, mediapipe, cpu)
+
+    found = str(available.problem())
+
+    assert "\n" not in found
+    assert all(part in found for part in told), found
+
+
+def _missing(folder: Path) -> Path:
+    return folder / "no.task"
+
+
+def _text(folder: Path) -> Path:
+    place = folder / "text.task"
+    place.write_text("not a zip", "utf-8")
+    return place
+
+
+def _truncated(folder: Path) -> Path:
+    place = zipped(folder / "cut.task", **{model.DETECTOR: b"x" * 900, model.LANDMARKS: b"x" * 900})
+    place.write_bytes(place.read_bytes()[:1200])
+    return place
+
+
+def _other(folder: Path) -> Path:
+    return zipped(folder / "hands.task", **{"hand_detector.tflite": b"x"})
+
+
+def _hollow(folder: Path) -> Path:
+    return zipped(folder / "hollow.task", **{model.DETECTOR: b"text", model.LANDMARKS: b"text"})
+
+
+def _other_wheel(folder: Path) -> Path:
+    names = (model._SHORT_RANGE, model._FULL_RANGE, model._ATTENTION)
+    return zipped(folder / "other.whl", **dict.fromkeys(names, b"text"))
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (_missing, "does not exist"),
+        (lambda folder: folder, "is a folder"),
+        (_text, "is not a whole zip file"),
+        (_truncated, "is not a whole zip file"),
+        (_other, "holds neither face_landmarks_detector.tflite nor"),
+        (_hollow, "is no face model: its face_detector.tflite is not a TensorFlow Lite model"),
+        (
+            _other_wheel,
+            f"is no face model: its {model._SHORT_RANGE} is not a TensorFlow Lite model",
+        ),
+    ],
+    ids=["missing", "folder", "text", "truncated", "other", "hollow", "other wheel"],
+)
+def test_a_wrong_model_file_is_told_in_one_line(machine, monkeypatch, tmp_path: Path, make, why: str) -> None:
+    """The variable, the path, what is wrong, and where to get one; `doctor` and a run say the same."""
+    machine((3, 13), "0.10.33")
+    place = make(tmp_path)
+    monkeypatch.setenv(model.VARIABLE, str(place))
+
+    with pytest.raises(MissingExtra) as caught:
+        available.require()
+
+    assert caught.value.message.startswith(f"REACT1_FACE_MODEL: {place} {why}")
+    assert model.DOWNLOAD in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.exit_status == 2
+
+
+def test_networks_that_cannot_be_opened_are_told_in_one_line(engine_ready, monkeypatch, tmp_path: Path) -> None:
+    """A bundle with the right names and nothing in them: what mediapipe says, in the same line."""
+    hollow = b"\0\0\0\0TFL3" + bytes(64)
+    place = zipped(tmp_path / "face.task", **{model.DETECTOR: hollow, model.LANDMARKS: hollow})
+    monkeypatch.setenv(model.VARIABLE, str(place))
+
+    found = str(available.problem())
+
+    assert found.startswith("REACT1_FACE_MODEL: mediapipe ")
+    assert "face.task" in found
+    assert "cannot load it (" in found
+    assert "\n" not in found
+
+
+def test_a_missing_graphics_library_is_told_with_its_package(machine, monkeypatch) -> None:
+    """The newer mediapipe loads libGLESv2 when it is first opened."""
+
+    def opened() -> None:
+        raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(available, "_unloadable", lambda: None)
+    monkeypatch.setattr(available, "backend", lambda: choose.Backend("x", opened, by_file=True))
+
+    assert "libGLESv2.so.2" in str(available.problem())
+    assert "apt-get install libegl1 libgles2" in str(available.problem())
+
+
+def test_the_named_file_is_an_absolute_path_or_none() -> None:
+    """Unset and blank mean none; ~ is the user's home folder."""
+    assert face_model_path({}) is None
+    assert face_model_path({"REACT1_FACE_MODEL": "  "}) is None
+    assert face_model_path({"REACT1_FACE_MODEL": "face.task"}) == Path.cwd() / "face.task"
+    assert face_model_path({"REACT1_FACE_MODEL": "~/face.task"}) == Path.home() / "face.task"
+
+
+def test_takes_of_two_model_files_have_two_keys(monkeypatch, tmp_path: Path) -> None:
+    """The local engine's key holds the file's digest; a host's does not, nor that of the models in the wheel."""
+    from react1.nodes.react1 import React1, React1Params
+
+    salts = []
+    for content in (b"one", b"other"):
+        place = tmp_path / "face.task"
+        place.write_bytes(content)
+        monkeypatch.setenv(model.VARIABLE, str(place))
+        salts.append(React1.salt(React1Params(provider="local")))
+    monkeypatch.delenv(model.VARIABLE)
+
+    assert len({*salts, ""}) == 3
+    assert React1.salt(React1Params(provider="local")) == ""
+
+
+def test_every_landmark_is_read_from_one_place() -> None:
+    """478 points of three numbers; a refined point keeps the mesh's depth, an iris has its eye's."""
+    places = attention.sources().reshape(-1, 3)
+
+    assert len(np.unique(places[:, :2])) == 2 * 478
+    assert np.array_equal(places[:468, 2], 3 * np.arange(468) + 2)
+    assert len(set(places[468:473, 2])) == len(set(places[473:, 2])) == 1
+    assert (places[np.r_[attention.LIP_ORDER, attention.LEFT_EYE_ORDER, attention.RIGHT_EYE_ORDER], 0] >= 1404).all()
+
+
+def test_a_model_file_finds_the_same_face(portrait, wheel: Path, monkeypatch, capfd) -> None:
+    """Within a thousandth of the distance between the eyes, depth too, in a clip and alone; and without a word."""
+    from react1.pipeline.engine.faces import FaceFinder, identity
+
+    monkeypatch.setenv(model.VARIABLE, str(wheel))
+    with FaceFinder() as finder:
+        (face,) = finder.find(portrait.picture)
+        alone = finder._landmarker.look(portrait.picture)
+
+    apart = np.abs([face, alone] - portrait.face.points_px) / portrait.face.unit_px
+    assert apart.mean((0, 1)).max() < 0.001
+    assert apart.max() < 0.01
+    assert wheel.name in identity()
+    assert capfd.readouterr().err == ""
+
+
+def test_the_same_pictures_give_the_same_landmarks_by_file(portrait, bundle: Path) -> None:
+    """Two landmarkers over three pictures: equal to the last bit; no face on grey."""
+    import astronaut
+
+    from react1.pipeline.engine.landmarks.tasks import Tasks
+
+    pictures = [astronaut.still(320, 240, shift) for shift in (0, 3, 6)]
+    runs = []
+    for _ in range(2):
+        tasks = Tasks(model.face_model(bundle))
+        runs.append([tasks.follow(picture) for picture in pictures])
+        assert tasks.follow(np.full((240, 320, 3), 120, np.uint8)) == []
+        tasks.close()
+
+    assert [len(faces) for faces in runs[0]] == [1, 1, 1]
+    assert np.array_equal(np.array(runs[0]), np.array(runs[1]))
+
+
+def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
+    clip: Path, bundle: Path, monkeypatch, tmp_path: Path
+) -> None:
+    """The face is re-expressed all the same; the preflight sees it too."""
+    import astronaut
+
+    from react1.pipeline.engine.expression import Expression
+    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.render import render
+    from react1.pipeline.preflight.faces import _largest_px
+
+    monkeypatch.setenv(model.VARIABLE, str(bundle))
+
+    figures = render(
+        clip, None, tmp_path / "take.mp4", Expression(prompt="happy"), span=(0, 6), progress=lambda share: None
+    )
+
+    assert any("no second detector" in line for line in figures.said)
+    assert figures.frames_with_face == 6
+    with FaceFinder() as finder:
+        assert not finder.can_witness
+        assert len(_largest_px(finder, astronaut.still())) == 1
+        assert finder.boxes(np.zeros((64, 64, 3), np.uint8)) == []
+
+
+def test_a_wheel_of_another_release_is_told(tmp_path: Path, wheel: Path) -> None:
+    """Its landmark model has other outputs: the detector's, put in the place of the mesh."""
+    with zipfile.ZipFile(wheel) as archive:
+        detector = archive.read(model._SHORT_RANGE)
+    names = (model._SHORT_RANGE, model._FULL_RANGE, model._ATTENTION)
+    place = zipped(tmp_path / "other.whl", **dict.fromkeys(names, detector))
+
+    with pytest.raises(MissingExtra, match=r"other models than mediapipe 0\.10\.14"):
+        model.face_model(place)
+
+
+def test_a_bundle_is_a_plain_zip_of_two_networks(wheel: Path) -> None:
+    """Stored, not packed: the Tasks API reads them in place."""
+    found = model.face_model(wheel)
+
+    with zipfile.ZipFile(io.BytesIO(found.bundle)) as archive:
+        packed = {each.filename: each.compress_type for each in archive.infolist()}
+    assert packed == {model.DETECTOR: zipfile.ZIP_STORED, model.LANDMARKS: zipfile.ZIP_STORED}
