@@ -1,7 +1,7 @@
 """Draw the run: one HTML page with pictures, and the same facts as JSON.
 
 Takes   the record of the run so far; before is the source's own frame, after is the film's of the same number.
-Gives   `report.html`, self-contained, and `report.json`.
+Gives   `report.html`, self-contained, and `report.json`; a contact sheet for each segment whose take is to be chosen.
 Raises  BadInput when a frame that the page shows cannot be decoded.
 """
 
@@ -25,20 +25,28 @@ class ReportParams(Params):
 
 
 class ReportNode:
-    """Show what changed, what was measured, what it cost."""
+    """Show what changed, what was measured, what it cost, and the takes that wait for a choice."""
 
     name: ClassVar[str] = "report"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av", "jinja2")
 
     def run(self, room: Room, params: ReportParams, record: Record) -> Report:
         """Write the page and the JSON."""
+        from ..pipeline.report.board import boards_of
         from ..pipeline.report.data import describe
         from ..pipeline.report.page import render_page
 
         told = describe(record, params.title or record.title or record.preset)
+        segments = {segment.name: segment for segment in record.segments}
+        boards = boards_of(segments, record.offered, room.path)
         page, data = room.new("report.html"), room.new("report.json")
-        page.write_text(render_page(record, told, room.path, room.progress), "utf-8")
+        page.write_text(render_page(record, told, boards, room.path, room.progress), "utf-8")
         data.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        return Report(page=room.keep(page), data=room.keep(data))
+        sheets = {}
+        for name, board in boards.items():
+            sheet = room.new(f"takes-{name}.jpg")
+            sheet.write_bytes(board.sheet)
+            sheets[sheet.name] = room.keep(sheet)
+        return Report(page=room.keep(page), data=room.keep(data), sheets=sheets)

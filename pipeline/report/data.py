@@ -24,6 +24,7 @@ def describe(record: Record, title: str) -> Json:
     takes = {take.segment.name: take for take in record.takes}
     known = {segment.name: segment for segment in record.segments}
     known |= {name: take.segment for name, take in takes.items()}
+    known = {take.segment.name: take.segment for take in record.offered} | known
     segments = sorted(known.values(), key=lambda segment: segment.start_frame)
     told = {
         "schema_version": SCHEMA_VERSION,
@@ -35,9 +36,9 @@ def describe(record: Record, title: str) -> Json:
         "checks": film_checks(record.source, record.film),
         "figures": record.film.figures if record.film else {},
         "said": list(record.film.said) if record.film else [],
-        "segments": [describe_segment(s, takes.get(s.name), record.steps) for s in segments],
+        "segments": [_with_takes(describe_segment(s, takes.get(s.name), record.steps), record) for s in segments],
         "steps": [_step(step) for step in record.steps],
-        "cost_usd": round(sum(take.cost_usd for take in record.takes), 6),
+        "cost_usd": round(sum(take.cost_usd for take in (*record.takes, *record.offered)), 6),
         "seconds": round(sum(step.seconds for step in record.steps), 3),
     }
     return {name: plain(value) for name, value in told.items()}
@@ -106,6 +107,40 @@ def describe_segment(segment: Segment, take: Take | None, steps: tuple[StepRecor
     }
 
 
+def _with_takes(told: Json, record: Record) -> Json:
+    """Add the takes of which one is to be chosen."""
+    offered = [take for take in record.offered if take.segment.name == told["name"]]
+    if not offered:
+        return told
+    reused = {one.take: one.reused for one in record.steps if one.segment == told["name"] and one.node == "react1"}
+    takes = [
+        {
+            "number": number,
+            "name": take.name,
+            "status": take.status,
+            "provider": take.provider,
+            "request": safe_request(take.request),
+            "request_id": take.request_id,
+            "cost_usd": take.cost_usd,
+            "provider_seconds": take.seconds,
+            "reused": reused.get(take.name, False),
+            "figures": take.figures,
+            "said": list(take.said),
+        }
+        for number, take in enumerate(offered, 1)
+    ]
+    said = dict.fromkeys((*told["said"], *(line for take in offered if take.status == "done" for line in take.said)))
+    return told | {
+        "status": "choose",
+        "provider": offered[0].provider,
+        "provider_seconds": round(sum(take.seconds for take in offered), 3),
+        "cost_usd": round(sum(take.cost_usd for take in offered), 6),
+        "reused": all(take["reused"] for take in takes),
+        "said": list(said),
+        "takes": takes,
+    }
+
+
 def seconds_at(media: Media, frame: int) -> Fraction:
     """Give when a frame is shown, in seconds from what a player calls zero; the film's end for the frame after it."""
     if media.video is None:
@@ -161,6 +196,7 @@ def _step(step: StepRecord) -> Json:
         "step": step.step,
         "node": step.node,
         "segment": step.segment,
+        "take": step.take,
         "reused": step.reused,
         "seconds": round(step.seconds, 3),
         "key": step.key,

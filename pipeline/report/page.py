@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import partial
 from importlib.resources import files
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..kinds import Record
 from ..times import clock_text
+from .board import Board
 from .data import Json, moment, seconds_at
 from .sides import Find, Showing, show
 
@@ -25,7 +26,9 @@ _LAST_TICK = Fraction(95, 100)
 """Share of the length after which a tick has no room for its label."""
 
 
-def render_page(record: Record, told: Json, find: Find, progress: Callable[[float], None]) -> str:
+def render_page(
+    record: Record, told: Json, boards: Mapping[str, Board], find: Find, progress: Callable[[float], None]
+) -> str:
     """Give the page of a record; `told` is what `describe` gave, `find` turns a `File` into a path."""
     import jinja2
 
@@ -37,7 +40,7 @@ def render_page(record: Record, told: Json, find: Find, progress: Callable[[floa
     script, style = _own_file("player.js"), _own_file("page.css")
     return environment.get_template("template.html").render(
         told=told,
-        segments=_segments(record, told, find, progress),
+        segments=_segments(record, told, boards, find, progress),
         bar=timeline(record, told),
         script=script,
         style=style,
@@ -49,16 +52,18 @@ def _own_file(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
 
 
-def _segments(record: Record, told: Json, find: Find, progress: Callable[[float], None]) -> list[Json]:
+def _segments(
+    record: Record, told: Json, boards: Mapping[str, Board], find: Find, progress: Callable[[float], None]
+) -> list[Json]:
     takes = {take.segment.name: take for take in record.takes}
     known = {segment.name: segment for segment in record.segments}
     known |= {name: take.segment for name, take in takes.items()}
     made: list[Json] = []
     for number, facts in enumerate(told["segments"], 1):
-        segment = known[facts["name"]]
-        showing: Showing | None = show(record, segment, takes.get(facts["name"]), find)
+        segment, board = known[facts["name"]], boards.get(facts["name"])
+        showing: Showing | None = None if board else show(record, segment, takes.get(facts["name"]), find)
         stills = _stills(record, showing)
-        made.append({"number": number, "facts": facts, "showing": showing, "stills": stills})
+        made.append({"number": number, "facts": facts, "showing": showing, "stills": stills, "board": board})
         progress(number / len(told["segments"]))
     return made
 

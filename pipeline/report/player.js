@@ -1,10 +1,10 @@
 "use strict";
-/* Two clips with one clock: `times` says when each frame is shown, so a step is always exactly one frame. */
+/* Clips with one clock: `times` says when each frame is shown, so a step is always exactly one frame. */
 for (const player of document.querySelectorAll(".player")) {
   const find = (name) => player.querySelector(name);
   const stage = find(".stage"), scrub = find(".scrub"), wipe = find(".wipe"), sound = find(".sound");
-  const before = find("video.before"), after = find("video.after");
-  const clips = after ? [before, after] : [before], lead = after || before;
+  const before = find("video.before"), clips = [...player.querySelectorAll("video")], lead = find("video.after") || before;
+  const takes = [...player.querySelectorAll(".take")];
   const times = JSON.parse(player.dataset.times), count = times.length - 1;
   const first = Number(player.dataset.first), start = Number(player.dataset.start), end = Number(player.dataset.end);
   let shown = 0, playing = false;
@@ -43,9 +43,13 @@ for (const player of document.querySelectorAll(".player")) {
       play();
       return;
     }
-    const apart = before.currentTime - lead.currentTime, frame = times[1] - times[0];
-    if (Math.abs(apart) > 0.3 && !before.seeking) before.currentTime = lead.currentTime;
-    before.playbackRate = Math.abs(apart) > 0.5 * frame ? 1 - 0.15 * Math.sign(apart) : 1;
+    const frame = times[1] - times[0];
+    for (const clip of clips) {
+      if (clip === lead) continue;
+      const apart = clip.currentTime - lead.currentTime;
+      if (Math.abs(apart) > 0.3 && !clip.seeking) clip.currentTime = lead.currentTime;
+      clip.playbackRate = Math.abs(apart) > 0.5 * frame ? 1 - 0.15 * Math.sign(apart) : 1;
+    }
     shown = frameAt(lead.currentTime);
     tell();
     requestAnimationFrame(follow);
@@ -67,8 +71,16 @@ for (const player of document.querySelectorAll(".player")) {
     stage.style.setProperty("--wipe", `${wipe.value}%`);
   };
   const hear = () => {
-    before.muted = !sound || sound.value !== "before";
-    if (after) after.muted = !sound || sound.value !== "after";
+    for (const clip of clips) clip.muted = !sound || sound.value !== clip.dataset.sound;
+  };
+  const choose = (number) => {
+    const chosen = takes.find((take) => Number(take.dataset.number) === number);
+    if (!chosen || chosen.querySelector(".choose").disabled) return;
+    for (const take of takes) {
+      take.classList.toggle("chosen", take === chosen);
+      take.querySelector(".choose").setAttribute("aria-pressed", String(take === chosen));
+    }
+    find(".say").textContent = chosen.dataset.say;
   };
 
   find(".play").addEventListener("click", toggle);
@@ -81,7 +93,8 @@ for (const player of document.querySelectorAll(".player")) {
   });
   if (wipe) wipe.addEventListener("input", () => setWipe(wipe.value));
   if (sound) sound.addEventListener("change", hear);
-  stage.addEventListener("pointerdown", (event) => {
+  for (const take of takes) take.addEventListener("click", () => choose(Number(take.dataset.number)));
+  if (wipe) stage.addEventListener("pointerdown", (event) => {
     stage.setPointerCapture(event.pointerId);
     stage.dispatchEvent(new PointerEvent("pointermove", event));
   });
@@ -100,7 +113,9 @@ for (const player of document.querySelectorAll(".player")) {
       "[": () => setWipe(Number(wipe.value) - 5),
       "]": () => setWipe(Number(wipe.value) + 5),
     };
-    if (!keys[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target !== stage) return;
+    if (takes.length && /^[1-9]$/.test(event.key)) choose(Number(event.key));
+    if (!keys[event.key]) return;
     event.preventDefault();
     keys[event.key]();
   });

@@ -24,15 +24,25 @@ class ClipWriter:
     """A clip in the making: pictures are added one at a time, then the sound, then it is finished."""
 
     def __init__(
-        self, made: Path | io.BytesIO, size: tuple[int, int], rate: Fraction, *, crf: int, has_sound: bool
+        self,
+        made: Path | io.BytesIO,
+        size: tuple[int, int],
+        rate: Fraction,
+        *,
+        crf: int,
+        has_sound: bool,
+        most_bps: int | None = None,
     ) -> None:
-        """Begin an MP4 of `size` (width, height); `rate` is what it says, the pictures' own times are what it does."""
+        """Begin an MP4 of `size` (width, height); `rate` is what it says, the pictures' own times are what it does.
+
+        `most_bps` bounds the picture's bits per second, over any second of it.
+        """
         import av
 
         options = {"fflags": "+bitexact"} | ({"movflags": "+faststart"} if isinstance(made, Path) else {})
         target = str(made) if isinstance(made, Path) else made
         self._container: Any = av.open(target, "w", format="mp4", options=options)
-        self._video = _video_stream(self._container, size, rate, crf)
+        self._video = _video_stream(self._container, size, rate, crf, most_bps)
         self._audio: Any = None
         if has_sound:
             self._audio = self._container.add_stream("aac", rate=SOUND_HZ, layout="stereo")
@@ -63,7 +73,7 @@ class ClipWriter:
         self._container.close()
 
 
-def _video_stream(container: Any, size: tuple[int, int], rate: Fraction, crf: int) -> Any:
+def _video_stream(container: Any, size: tuple[int, int], rate: Fraction, crf: int, most_bps: int | None) -> Any:
     stream = container.add_stream("libx264", rate=rate)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
@@ -74,6 +84,8 @@ def _video_stream(container: Any, size: tuple[int, int], rate: Fraction, crf: in
     context.thread_count = 2  # fixed: x264 gives other bytes for another number of threads
     context.options = {"crf": str(crf), "preset": "veryfast", "g": str(_KEYFRAME_EVERY), "bf": "0"}
     context.options |= {"x264-params": "mbtree=0"}  # mbtree gives other bytes from run to run
+    if most_bps is not None:
+        context.options |= {"maxrate": str(most_bps), "bufsize": str(most_bps)}
     return stream
 
 

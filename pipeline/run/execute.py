@@ -28,7 +28,6 @@ from ..paid.bill import Bill, Terms
 from ..preset.model import Job, Step
 from ..store.atomic import write_text
 from ..store.deliver import deliver
-from ..store.keys import digest
 from ..store.store import Store
 from .deliveries import check_places, serve, sources_of
 from .events import RunStarted, Silent, StepMoved, Watcher
@@ -40,7 +39,7 @@ from .paying import paying_for, spent
 from .record import make_record
 from .runs import RunFolder, new_run
 from .step import StepRunner
-from .takes import settle_picks
+from .takes import owner_of, settle_picks
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     job = settle_hosts(job)
     require_hosts(job)
     store = Store(options.home)
-    owner = digest(job.document)
+    owner = owner_of(job.document)
     check_places(job, store, owner, replace=options.replace)
     run = run or new_run(options.home, options.now())
     with contextlib.closing(run.hold()), contextlib.closing(store):

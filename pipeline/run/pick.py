@@ -134,7 +134,7 @@ def _require_take(plain: Any, path: Sequence[Part], name: str, file: Path) -> No
     edit = next(edit for place, edit in _edits_with_takes(plain) if [*place, "takes"] == list(path))
     names = [one.name for one in edit.takes.takes] if edit.takes else []
     if name not in names:
-        raise PresetError(f"{file} has other takes now than this run: {one_of(name, names)}; run the job again")
+        raise PresetError(f"{file} has other takes now, so run the job again: {one_of(name, names)}")
 
 
 def _waiting(
@@ -155,7 +155,7 @@ def _nowhere(told: Mapping[str, Any], segment: str, name: str) -> str:
     written = [file for file in there if _edits_with_takes(plain_of(_read(file).lstrip(_BOM), str(file)))]
     if not written:
         return f"the edit of {segment} was not given in a file; say it where it was given, in its takes: pick: {name}"
-    return f"{written[0]} has no edit of the span of {segment} any more; run the job again, or write pick: {name} in it"
+    return f"{written[0]} has no edit of this span any more; run the job again, or write pick: {name} in it"
 
 
 def _write(file: Path, text: str) -> None:

@@ -40,7 +40,7 @@ from .missing import (
 from .paying import is_void
 from .record import make_record, segment_name
 from .step import read_back, step_parts, step_place
-from .takes import Picks, makes_takes, settle_picks
+from .takes import Picks, makes_takes, owner_of, settle_picks
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[
     """
     job = settle_hosts(job)
     require_hosts(job)
-    check_places(job, store, digest(job.document), replace=replace_existing)
+    check_places(job, store, owner_of(job.document), replace=replace_existing)
     job = replace(job, steps=tuple(ingest(step, store) for step in job.steps))
     job, picks = settle_picks(job)
     plan = _Plan(job, store, picks)

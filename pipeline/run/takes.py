@@ -14,6 +14,7 @@ from ..edit import Edit
 from ..errors import PresetError
 from ..kinds import Segment, Take, Upload, Value
 from ..preset.model import Job, Step
+from ..store.keys import digest
 from ..takes import Combination
 from .edits import edits_in, over_edits
 
@@ -60,6 +61,20 @@ def settle_picks(job: Job) -> tuple[Job, Picks]:
     steps = tuple(replace(step, params=over_edits(step.params, _without_pick)) for step in job.steps)
     picks = Picks({place: choice for place, choice in chosen.items() if choice is not None}, bool(chosen))
     return replace(job, steps=steps), picks
+
+
+def owner_of(document: Any) -> str:
+    """Name a job for what it delivers: the same whichever take was chosen, so that a choice may be changed."""
+    return digest(_unpicked(document))
+
+
+def _unpicked(value: Any) -> Any:
+    if isinstance(value, dict):
+        kept = {key: _unpicked(child) for key, child in value.items()}
+        if isinstance(kept.get("takes"), dict):
+            kept["takes"] = {key: child for key, child in kept["takes"].items() if key != "pick"}
+        return kept
+    return [_unpicked(child) for child in value] if isinstance(value, list) else value
 
 
 def makes_takes(step: Step) -> bool:
