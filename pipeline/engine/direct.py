@@ -1,35 +1,33 @@
-"""Between the passes: choose the face, lay out the output, and give each of its frames a pose."""
+"""Between the passes: choose the faces, lay out the output, and give each of its frames a pose."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import BadInput
 from .arrays import Curve, Points
+from .cast import Part, cast
 from .expression import Expression
-from .frame import FaceFrame
 from .frames import Look
-from .occlusion import cover
+from .occlusion import Mask
 from .perform import own_speech, perform
 from .pose import Pose
-from .ramp import ramps, smoothstep
 from .scout import Scouted
-from .smooth import smooth_track
 from .sound import Sound
-from .speaker import choose
+from .speaker import loudness
 from .sync import Plan, plan, span_shown
-from .track import Track, bridge, follow, join
-from .witness import Box, witnessed
-
-TURNED_DEG = (32.0, 48.0)
-"""Between these angles of the head the edit fades out: the far half of the face is guessed."""
-
+from .telling import nobody, tell
+from .weigh import weigh
 
 WHAT_IT_NEEDS = "choose a span that shows a face from the front, at least 30 px between the eyes"
+
+
+_Item = TypeVar("_Item")
+_Play = Callable[[Sequence[Points | None], Curve], list[Pose | None]]
 
 
 @dataclass(frozen=True)
@@ -44,10 +42,16 @@ class Direction:
     span: tuple[int, int]
     frames_with_face: int
     said: tuple[str, ...]
+    hidden: tuple[Mask | None, ...]
+    """For each input frame which texels of the face are covered, where that part is to stay as it is; else None."""
 
 
 class NoFace(BadInput):
-    """No face is seen where one is to be changed."""
+    """No face is seen where one is to be changed; `seen` says what was seen there instead."""
+
+    def __init__(self, where: str, seen: str) -> None:
+        super().__init__(f"no face found in {where}{seen}; {WHAT_IT_NEEDS}")
+        self.seen = seen
 
 
 def direct(
@@ -58,8 +62,20 @@ def direct(
     span: tuple[int, int] | None,
     own_voice: bool | None,
     name: str,
+    *,
+    heard_there: Sound | None = None,
 ) -> Direction:
     """Decide everything about a take but its pixels.
+
+    Args:
+        scouted: what the first pass found.
+        look: the clip's pictures.
+        sound: the voice of the take.
+        expression: what is wanted.
+        span: frames [first, last) that may change; None is all.
+        own_voice: whether the mouth in the clip speaks `sound`; None: it is judged.
+        name: of the clip, for messages.
+        heard_there: the clip's own sound, by which its speaker is told rather than by a new voice.
 
     Raises:
         NoFace: no face is seen in the span.
@@ -69,35 +85,30 @@ def direct(
     first, last = _checked(span, count, name)
     layout = plan(expression.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     output_span = span_shown(expression.sync_mode, (first, last), count, len(layout.frames))
-    said: list[str] = []
-    found_tracks = _seen_twice(join(sighting.faces for sighting in scouted.sightings), _boxes(scouted), said)
-    tracks = [track for track in found_tracks if _within(track, first, last)]
-    if not tracks:
-        raise NoFace(f"no face found in frames {first} to {last - 1} of the clip; {WHAT_IT_NEEDS}")
-    chosen = choose(tracks, sound, count, fps, expression.auto_active_speaker_detection, said)
-    found = follow(chosen, tracks, count)
-    line = smooth_track(bridge(found, float(fps)), float(fps))
-    active = _active(line, layout, output_span)
-    if expression.occlusion_detection_enabled:
-        active &= ~_covered_frames(scouted, found, fps, said)[list(layout.frames)]
-    weights = ramps(active, fps) * _frontal(line, said)[list(layout.frames)]
+    detect = expression.auto_active_speaker_detection
+    heard = loudness(heard_there or sound, count, fps) if detect else None
+    parts = cast(scouted, (first, last), heard, fps, detect)
+    if all(part.chosen is None for part in parts):
+        raise NoFace(f"frames {first} to {last - 1} of the clip", nobody(scouted, (first, last)))
+    masked = expression.occlusion_detection_enabled
+    weights, gates = weigh(parts, layout.frames, output_span, (first, last), count, fps, masked=masked)
+    said = tell(scouted, parts, (first, last), gates)
+    line = _laid([part.line for part in parts], parts, count)
     voice = own_speech(sound, layout, line, fps, own_voice, said) if sound is not None else None
-    poses = perform(line, layout, weights, voice, expression, fps)
-    seen = sum(points is not None for points in found[first:last])
-    if seen < last - first:
-        said.append(f"no face in {last - first - seen} of {last - first} frames; those keep their expression")
-    return Direction(layout, tuple(poses), tuple(line), output_span, seen, tuple(said))
 
+    def play(row: Sequence[Points | None], kept: Curve) -> list[Pose | None]:
+        return perform(row, layout, kept, voice, expression, fps)
 
-def _boxes(scouted: Scouted) -> dict[int, tuple[Box, ...]]:
-    return {number: one.boxes for number, one in enumerate(scouted.sightings) if one.boxes is not None}
-
-
-def _seen_twice(tracks: list[Track], boxes: dict[int, tuple[Box, ...]], said: list[str]) -> list[Track]:
-    if boxes or not tracks:
-        return witnessed(tracks, boxes)
-    said.append("the face model has no second detector, so that what looks like a face counts as one")
-    return tracks
+    hidden = _laid([part.cover.masks for part in parts], parts, count) if masked else [None] * count
+    return Direction(
+        layout,
+        tuple(_poses(parts, layout, weights, play, count)),
+        tuple(line),
+        output_span,
+        sum(first <= number < last for part in parts for number in part.seen),
+        tuple(said),
+        tuple(hidden),
+    )
 
 
 def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:
@@ -109,29 +120,21 @@ def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, 
     return first, last
 
 
-def _within(track: Track, first: int, last: int) -> bool:
-    return any(first <= number < last for number in track.points)
+def _laid(rows: Sequence[Sequence[_Item | None]], parts: Sequence[Part], count: int) -> list[_Item | None]:
+    """Lay what the parts have for each of their frames onto the frames of the clip."""
+    laid: list[_Item | None] = [None] * count
+    for row, part in zip(rows, parts, strict=True):
+        laid[part.shot[0] : part.shot[1]] = row
+    return laid
 
 
-def _active(line: list[Points | None], layout: Plan, span: tuple[int, int]) -> NDArray[np.bool_]:
-    inside = [span[0] <= number < span[1] for number in range(len(layout.frames))]
-    return np.array([here and line[shown] is not None for here, shown in zip(inside, layout.frames, strict=True)])
-
-
-def _covered_frames(scouted: Scouted, found: list[Points | None], fps: Fraction, said: list[str]) -> NDArray[np.bool_]:
-    glances = []
-    for sighting, points in zip(scouted.sightings, found, strict=True):
-        own = [one for face, one in zip(sighting.faces, sighting.glances, strict=True) if face is points]
-        glances.append(own[0] if own else None)
-    hidden = cover(glances, found, fps).shares > 0.2
-    if hidden.any():
-        said.append(f"something covers the face in {int(hidden.sum())} frames; those keep their expression")
-    return hidden
-
-
-def _frontal(line: list[Points | None], said: list[str]) -> Curve:
-    turned = np.array([0.0 if points is None else abs(FaceFrame(points).yaw_deg) for points in line])
-    weights = 1 - smoothstep((turned - TURNED_DEG[0]) / (TURNED_DEG[1] - TURNED_DEG[0]))
-    if (weights < 0.5).any():
-        said.append(f"the head is turned away in {int((weights < 0.5).sum())} frames; the expression fades out there")
-    return weights
+def _poses(parts: Sequence[Part], layout: Plan, weights: Curve, play: _Play, count: int) -> list[Pose | None]:
+    """Play each shot by itself: what a mouth does at rest, and the head's own motion, end at a cut."""
+    poses: list[Pose | None] = [None] * len(layout.frames)
+    for part in parts:
+        if part.chosen is None:
+            continue
+        here = np.array([part.shot[0] <= shown < part.shot[1] for shown in layout.frames])
+        played = play(_laid([part.line], [part], count), np.where(here, weights, 0.0))
+        poses = [mine or theirs for mine, theirs in zip(played, poses, strict=True)]
+    return poses

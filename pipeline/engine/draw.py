@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from .colour import even_box, to_rgb, write_back
+from .cover import keep_covered
 from .direct import Direction
 from .encode import TakeWriter
 from .expression import RenderFigures
 from .frame import FaceFrame
 from .frames import Frames, Look, Picture
+from .occlusion import Mask
 from .pose import Pose
 from .reach import reach_box
 from .retouch import retouch
@@ -45,10 +47,11 @@ class Scene:
 
     def edited(self, number: int, picture: Picture, look: Look) -> Picture:
         """Give a frame of the take, by its number, from the picture of the clip that it shows."""
-        pose, points = self.direction.poses[number], self.direction.line[self.order[number]]
+        shown = self.order[number]
+        pose, points = self.direction.poses[number], self.direction.line[shown]
         if pose is None or points is None:
             return picture
-        return retouch_picture(picture, look, FaceFrame(points), pose)
+        return retouch_picture(picture, look, FaceFrame(points), pose, self.direction.hidden[shown])
 
     def figures(self, fps: Fraction) -> RenderFigures:
         """Tell what was made."""
@@ -112,12 +115,15 @@ def _writer(scene: Scene, look: Look) -> TakeWriter:
     return TakeWriter(scene.out, look, fitted)
 
 
-def retouch_picture(picture: Picture, look: Look, face: FaceFrame, pose: Pose) -> Picture:
-    """Give a frame in which a face has a pose; samples that the pose does not reach keep their bytes."""
+def retouch_picture(picture: Picture, look: Look, face: FaceFrame, pose: Pose, hidden: Mask | None = None) -> Picture:
+    """Give a frame in which a face has a pose; samples that it does not reach, or that are hidden, keep their bytes."""
     box = reach_box(face, pose, look)
     if box is None:
         return picture
     box = even_box(box, look)
     before = to_rgb(picture, box, look)
-    after = retouch(before, face.shifted(box[0], box[1]), pose)
+    here = face.shifted(box[0], box[1])
+    after = retouch(before, here, pose)
+    if hidden is not None and after is not before:
+        after = keep_covered(before, after, here, hidden)
     return picture if after is before else write_back(picture, box, before, after, look)

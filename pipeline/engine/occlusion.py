@@ -19,9 +19,14 @@ from .frame import FaceFrame
 from .points import SKIN_COUNT
 from .usual import Texels, learn, strange, widest
 
+Mask = NDArray[np.bool_]
+"""One truth for each texel."""
 FEWEST_FRAMES = 8
 """With fewer frames of a face nothing is usual."""
-COVERED_AT = 0.5
+COVERED_AT, SURE_AT = 0.5, 1.0
+"""From these scores on a texel is covered, and covered by something that looks quite different."""
+LEAST = 0.012
+"""A smaller share of the face is a nostril, a spot of light."""
 STEADY_S = Fraction(4, 25)
 """What covers a texel for less than half of this is a flicker."""
 LOWER_FROM, MOUTH = 0.35, (0.55, 0.82, 1.42)
@@ -41,8 +46,10 @@ class Cover:
 
     shares: Curve
     """For each frame, which share of the lower face, or of the mouth if that is more, is covered; 0 without a face."""
-    masks: tuple[NDArray[np.uint8] | None, ...]
-    """For each frame with something covered, 0 to 255 for each texel."""
+    unsure: Curve
+    """Which share of it may be a part of something larger: what covers there looks nearly like skin, as a hand does."""
+    masks: tuple[Mask | None, ...]
+    """For each frame with something covered, which texels are, (texels,)."""
 
 
 def glance(picture: Image, face: FaceFrame) -> Glance:
@@ -59,19 +66,22 @@ def cover(glances: Sequence[Glance | None], faces: Sequence[Points | None], fps:
         fps: frames per second.
     """
     seen = [number for number, one in enumerate(glances) if one is not None and faces[number] is not None]
-    shares, masks = np.zeros(len(glances)), [None] * len(glances)
+    shares, unsure, masks = np.zeros(len(glances)), np.zeros(len(glances)), list[Mask | None]([None] * len(glances))
     if len(seen) < FEWEST_FRAMES:
-        return Cover(shares, tuple(masks))
+        return Cover(shares, unsure, tuple(masks))
     local = _typical([faces[number] for number in seen])
     looks = [glances[number].texels for number in seen]
-    steady = _steady(strange(looks, learn(looks, local)), fps)
-    lower, mouth = _zones(local)
+    usual = learn(looks, local)
+    steady = _steady(strange(looks, usual), fps)
+    whole, lower, mouth = _zones(local)
+    looked_at = _nearest_looked_at(usual.skin, local)
     for number, scores in zip(seen, steady, strict=True):
         hidden = _closed(scores > COVERED_AT)
-        if hidden.any():
+        if whole @ hidden > LEAST:
             shares[number] = max(float(lower @ hidden), float(mouth @ hidden))
-            masks[number] = np.where(hidden, 255, np.clip(scores / COVERED_AT, 0, 0.5) * 255).astype(np.uint8)
-    return Cover(shares, tuple(masks))
+            unsure[number] = shares[number] * float((scores[hidden & usual.skin] < SURE_AT).mean())
+            masks[number] = hidden[looked_at]
+    return Cover(shares, unsure, tuple(masks))
 
 
 def _typical(faces: Sequence[Points]) -> Points:
@@ -95,8 +105,15 @@ def _closed(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return closed
 
 
-def _zones(local: Points) -> tuple[Curve, Curve]:
-    """Give the weights of the texels of the lower face, and of the mouth's room; each sums to 1."""
+def _nearest_looked_at(skin: NDArray[np.bool_], local: Points) -> NDArray[np.int64]:
+    """Give for each texel the nearest one that is looked at: what covers it covers its neighbour too."""
+    places, own = texels.spread(local), np.flatnonzero(skin)
+    apart = ((places[:, None] - places[own][None]) ** 2).sum(-1)
+    return np.where(skin, np.arange(len(places)), own[np.argmin(apart, axis=1)])
+
+
+def _zones(local: Points) -> list[Curve]:
+    """Give the weights of the texels of the face, of its lower part, and of the mouth's room; each sums to 1."""
     places, rows = texels.spread(local), texels.triangles()
     a, b, c = (local[rows[:, corner], :2] for corner in range(3))
     areas = np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
@@ -105,11 +122,7 @@ def _zones(local: Points) -> tuple[Curve, Curve]:
     weights[SKIN_COUNT : SKIN_COUNT + len(rows)] = areas / 2
     weights *= texels.skin(local)
     half, top, bottom = MOUTH
-    zones = []
-    for zone in (
-        places[:, 1] > LOWER_FROM,
-        (np.abs(places[:, 0]) < half) & (places[:, 1] > top) & (places[:, 1] < bottom),
-    ):
-        inside = weights * zone
-        zones.append(inside / max(1e-9, float(inside.sum())))
-    return zones[0], zones[1]
+    across, along = places.T
+    mouth = (np.abs(across) < half) & (along > top) & (along < bottom)
+    zones = [weights * zone for zone in (np.ones(len(places)), along > LOWER_FROM, mouth)]
+    return [zone / max(1e-9, float(zone.sum())) for zone in zones]

@@ -19,17 +19,26 @@ def smoothstep(share: Curve) -> Curve:
     return eased
 
 
-def ramps(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RAMP_S) -> Curve:
-    """Weigh each frame: 0 where inactive, rising to 1 over `ramp_s` from each border, the ends of the clip included.
+def ramps(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RAMP_S, *, to_ends: bool = True) -> Curve:
+    """Weigh each frame: 0 where inactive, rising to 1 over `ramp_s` from each border.
 
     The border itself counts as weight 0, so the first active frame moves by one step of the ramp.
+
+    Args:
+        active: one truth per frame.
+        fps: frames per second.
+        ramp_s: how long a ramp is, in seconds.
+        to_ends: whether the ends of the row are borders too.
     """
     length = max(1, round(ramp_s * fps))
-    padded = np.concatenate([[False], active, [False]])
-    inactive = np.flatnonzero(~padded)
-    places = np.arange(1, len(active) + 1)
+    inactive = np.flatnonzero(~active)
+    if to_ends:
+        inactive = np.concatenate([[-1], inactive, [len(active)]])
+    if not len(inactive):
+        return np.ones(len(active))
+    places = np.arange(len(active))
     after = np.searchsorted(inactive, places)
     before = inactive[np.maximum(after - 1, 0)]
     following = inactive[np.minimum(after, len(inactive) - 1)]
-    distance = np.minimum(places - before, following - places).astype(np.float64)
+    distance = np.minimum(np.abs(places - before), np.abs(following - places)).astype(np.float64)
     return np.where(active, smoothstep(np.minimum(distance, length) / length), 0.0)

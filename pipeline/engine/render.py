@@ -20,7 +20,7 @@ from .draw import Scene, draw, retouch_picture
 from .expression import Expression, RenderFigures, TakeJob
 from .frames import Frames
 from .scout import Scouted, scout
-from .sound import read_sound
+from .sound import read_sound, sound_of
 
 __all__ = ["Expression", "RenderFigures", "TakeJob", "find_faces", "render", "render_takes", "retouch_picture"]
 
@@ -88,6 +88,7 @@ def render_takes(
     """
     available.require()
     sounds = [read_sound(job.voice) if job.voice is not None else None for job in jobs]
+    heard_there = sound_of(video) if any(job.expression.auto_active_speaker_detection for job in jobs) else None
     share = 0.0 if scouted is not None else SCOUT_SHARE / (SCOUT_SHARE + (1 - SCOUT_SHARE) * len(jobs))
     with Frames(video) as frames:
         if scouted is None:
@@ -97,7 +98,16 @@ def render_takes(
         scenes = [
             Scene(
                 job.out,
-                direct(scouted, frames.look, sound, job.expression, job.span, job.own_voice, video.name),
+                direct(
+                    scouted,
+                    frames.look,
+                    sound,
+                    job.expression,
+                    job.span,
+                    job.own_voice,
+                    video.name,
+                    heard_there=heard_there,
+                ),
                 sound,
             )
             for job, sound in zip(jobs, sounds, strict=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Image, Points
+from .arrays import Image, Plane, Points
 from .colour import small_rgb, to_rgb
 from .faces import FaceFinder
 from .frame import FaceFrame
 from .frames import Frames, Look, Picture, picture_of
 from .occlusion import Glance, glance
+from .shots import thumbnail
 from .threads import ahead, one_thread_each
 from .witness import EVERY_FRAMES, Box
 
@@ -32,6 +33,8 @@ class Sighting:
     glances: tuple[Glance, ...] = ()
     boxes: tuple[Box, ...] | None = None
     """What the detector saw, px of the full frame; None where it was not asked."""
+    small: Plane | None = None
+    """The whole picture, very small, (36, 64) luma: cuts are found in it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def _sight(finder: FaceFinder, picture: Picture, small: Image, look: Look, ask: 
         found = finder.find_small(seen_in)
     glances = tuple(glance(seen_in, FaceFrame(face)) for face in found)
     boxes = _boxes(finder, small, look) if ask and finder.can_witness else None
-    return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes)
+    return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes, thumbnail(small))
 
 
 def _boxes(finder: FaceFinder, small: Image, look: Look) -> tuple[Box, ...]:

@@ -58,3 +58,17 @@ def read_sound(path: Path) -> Sound:
     if not samples.shape[1]:
         raise BadInput(f"{path.name} holds no sound; give a wav with the voice")
     return Sound(samples, rate)
+
+
+def sound_of(video: Path) -> Sound | None:
+    """Read the sound of a clip; None where it has none.
+
+    Raises:
+        BadInput: the clip cannot be read.
+    """
+    try:
+        with av.open(str(video)) as container:
+            silent = not container.streams.audio
+    except (av.error.FFmpegError, OSError) as error:
+        raise BadInput(f"{video.name} cannot be read: {error}") from error
+    return None if silent else read_sound(video)

@@ -1,8 +1,8 @@
 """How a face usually looks, and which of its texels look like something else.
 
 A texel is the face's own where it looks as it did in one of a few exemplars, the frames that are most alike, or as it
-did a moment ago while it was the face's own: so light that wanders, a head that turns and a beard are learnt, and a hand
-that comes in from the side is not, because only what was taken for face is learnt from.
+did a moment ago while it was the face's own: so light that wanders, a head that turns and a beard are learnt, and a
+hand that comes in from the side is not, because only what was taken for face is learnt from.
 Source  the sample consensus of Barnich & Van Droogenbroeck, "ViBe: A Universal Background Subtraction Algorithm for
         Video Sequences", IEEE TIP 20(6), 2011, without its chance; the light is levelled by a plane fitted to the
         logarithms of the ratios of the better part of the texels.
@@ -112,13 +112,15 @@ def _gone(lab: Texels, usual: Usual, tone: Texels) -> Texels:
 
 def _levelled(rgb: Texels, usual: Texels, skin: NDArray[np.bool_], plane: Texels) -> Texels:
     """Take the light of a frame out: a plane for each channel, fitted to those texels that go along with one."""
-    ratio = np.log((usual + _FLOOR) / (rgb + _FLOOR))
-    used = skin
-    for _ in range(4):
-        rows = plane[used].astype(np.float64)
-        light = plane @ np.linalg.solve(rows.T @ rows + 1e-6 * np.eye(3), rows.T @ ratio[used])
-        off = np.abs(ratio - light).max(1)
-        used = skin & (off <= np.quantile(off[skin], 0.6))
+    ratio = np.log((usual[skin][::3] + _FLOOR) / (rgb[skin][::3] + _FLOOR)).astype(np.float64)
+    places = plane[skin][::3].astype(np.float64)
+    used = np.ones(len(ratio), bool)
+    for _ in range(3):
+        rows = places[used]
+        slopes = np.linalg.solve(rows.T @ rows + 1e-6 * np.eye(3), rows.T @ ratio[used])
+        off = np.abs(ratio - places @ slopes).max(1)
+        used = off <= np.partition(off, int(0.6 * len(off)))[int(0.6 * len(off))]
+    light = plane @ slopes
     levelled: Texels = ((rgb + _FLOOR) * np.exp(np.clip(light, -_MOST_LIGHT, _MOST_LIGHT)) - _FLOOR).astype(np.float32)
     return levelled
 

@@ -88,7 +88,7 @@ def _render(room: Room, segment: Segment, request: React1Request, out: Path) -> 
         )
     except NoFace as error:
         span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"
-        raise BadInput(f"no face found in {span}; {WHAT_IT_NEEDS}") from error
+        raise BadInput(f"no face found in {span}{error.seen}; {WHAT_IT_NEEDS}") from error
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:

@@ -1,0 +1,64 @@
+"""What a user should know about the faces of a take, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .cast import Part
+from .scout import Scouted
+from .weigh import Gates
+
+_MOST_NAMED = 6
+"""So many shots are told one by one."""
+
+
+def tell(scouted: Scouted, parts: Sequence[Part], span: tuple[int, int], gates: Gates) -> list[str]:
+    """Give the sentences, for the frames [first, last) of the clip that may change."""
+    said = _witness(scouted)
+    said += _shots(parts, span) if len(parts) > 1 else _choice(parts[0])
+    first, last = span
+    seen = sum(first <= number < last for part in parts for number in part.seen)
+    if seen < last - first:
+        said.append(f"no face in {last - first - seen} of {last - first} frames; those keep their expression")
+    if gates.hidden:
+        said.append(f"something covers the face in {gates.hidden} frames; those keep their expression")
+    if gates.masked:
+        said.append(f"something lies in front of a part of the face in {gates.masked} frames; it was left as it is")
+    if gates.faded:
+        said.append(f"the head is turned away or smeared in {gates.faded} frames; the expression fades out there")
+    return said
+
+
+def nobody(scouted: Scouted, span: tuple[int, int]) -> str:
+    """Say what was seen in a span in which no face could be followed, to stand behind the frames' numbers."""
+    inside = scouted.sightings[slice(*span)]
+    unconfirmed = sum(bool(sighting.faces) for sighting in inside)
+    far = sum(bool(sighting.boxes) and not sighting.faces for sighting in inside)
+    if far:
+        return f" (in {far} of them something like a face is too small, too dark or turned too far)"
+    if unconfirmed:
+        return f" (what looks like one in {unconfirmed} of them is none for the second detector)"
+    return ""
+
+
+def _witness(scouted: Scouted) -> list[str]:
+    if any(sighting.boxes is not None for sighting in scouted.sightings):
+        return []
+    return ["the face model has no second detector, so that what looks like a face counts as one"]
+
+
+def _choice(part: Part) -> list[str]:
+    return [f"re-expressed was {part.chosen.why}"] if part.chosen is not None and part.chosen.why else []
+
+
+def _shots(parts: Sequence[Part], span: tuple[int, int]) -> list[str]:
+    told = []
+    for number, part in enumerate(parts[:_MOST_NAMED], 1):
+        first, last = max(part.shot[0], span[0]), min(part.shot[1], span[1])
+        who = "no face" if part.chosen is None else part.chosen.why or "its only face"
+        told.append(f"shot {number}, frames {first} to {last - 1}: {who}")
+    rest = len(parts) - _MOST_NAMED
+    if rest > 0:
+        faceless = sum(part.chosen is None for part in parts[_MOST_NAMED:])
+        told.append(f"{rest} more, {faceless} of them without a face")
+    return [f"{len(parts)} shots, each with a face of its own ({'; '.join(told)})"]
