@@ -14,7 +14,7 @@ DEEP, FLESH = np.array((0.12, 0.045, 0.045)), np.array((0.30, 0.12, 0.12))
 TONGUE, GUM = np.array((0.62, 0.32, 0.31)), np.array((0.66, 0.38, 0.37))
 TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
 """Between these openings the tongue comes to be seen."""
-LIP_SHADOW = 0.070
+LIP_SHADOW = 0.050
 """How far the upper lip's shadow reaches down."""
 DIM = (0.02, 0.14)
 """Between these openings light comes in; a mouth that is hardly open is dark inside."""
@@ -27,7 +27,7 @@ def mix(under: Field, over: Field | Curve, cover: Field) -> Field:
     return mixed
 
 
-def cavity(opening: Opening, gap: float, unit_px: float) -> Field:
+def cavity(opening: Opening, gap: float) -> Field:
     """Draw the dark and the tongue, (height, width, 3)."""
     share, across = opening.share[..., None], np.abs(opening.across)
     wall = np.clip((share - 0.45) / 0.55, 0, 1) ** 2 * 0.55
@@ -46,8 +46,8 @@ def falling_light(opening: Opening, gap: float, unit_px: float) -> Field:
     under_lip = np.clip(opening.below_top_px / (LIP_SHADOW * unit_px), 0, 1)
     above_lip = np.clip((1 - opening.share) * opening.height_px / (0.022 * unit_px), 0, 1)
     corner = np.clip(1.06 - np.abs(opening.across), 0, 1)
-    inside = 0.55 + 0.45 * float(np.clip((gap - DIM[0]) / (DIM[1] - DIM[0]), 0, 1))
+    inside = 0.80 + 0.20 * float(np.clip((gap - DIM[0]) / (DIM[1] - DIM[0]), 0, 1))
     fallen = (
-        (0.50 + 0.50 * under_lip**0.8) * (0.72 + 0.28 * above_lip) * (0.30 + 0.70 * np.clip(corner / 0.62, 0, 1) ** 0.8)
+        (0.55 + 0.45 * under_lip**0.8) * (0.72 + 0.28 * above_lip) * (0.30 + 0.70 * np.clip(corner / 0.62, 0, 1) ** 0.8)
     )
     return np.asarray(inside * fallen, np.float32)

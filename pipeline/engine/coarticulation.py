@@ -39,7 +39,7 @@ TARGETS = {
     Viseme.NEUTRAL: Target(0.55, 0.0, 0.6, 0.040, 0.040),
     Viseme.CLOSED: Target(0.00, 0.0, 0.5, 0.025, 0.025),
     Viseme.BITE: Target(0.12, 0.1, 0.6, 0.030, 0.030),
-    Viseme.HISS: Target(0.14, 0.35, 0.9, 0.040, 0.035),
+    Viseme.HISS: Target(0.09, 0.35, 0.9, 0.040, 0.035),
     Viseme.TONGUE: Target(0.22, 0.1, 0.5, 0.030, 0.030),
 }
 SPREAD_REACH = 1.6

@@ -2,8 +2,8 @@
 
 What is drawn into a picture must be as bright, as soft and as grainy as what is around it.
 Source  blur from the ratio of gradients before and after a second blur: Zhuo & Sim, "Defocus map estimation from a
-        single image", Pattern Recognition 44 (2011). Grain: Immerkaer, "Fast noise variance estimation", Computer Vision
-        and Image Understanding 64 (1996).
+        single image", Pattern Recognition 44 (2011). Grain: Immerkaer, "Fast noise variance estimation", CVIU 64
+        (1996).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from .points import CHEEKS, EYES, LIPS, OVAL
 LUMA = np.array([0.299, 0.587, 0.114])
 SKIN_TINT = np.array([1.20, 0.93, 0.80])
 """The colour of skin in white light, at luma 1; light and dark skins differ in it far less than in brightness."""
-BLUR_PX = (0.5, 6.0)
+CAST = 0.35
+"""How much of a face's tint is the light's; the rest is the person's own."""
+BLUR_PX = (0.8, 6.0)
 GRAIN_MOST = 9.0
 
 
@@ -67,13 +69,13 @@ def like_the_shot(layer: Field, light: Light) -> Field:
 
 
 def _white(picture: Image, frame: FaceFrame, skin: Curve) -> Curve:
-    """Judge white by the cheeks' brightness, raised towards the brightest parts of the face, and half their tint."""
+    """Judge white by the cheeks' brightness, raised towards the face's brightest parts, with some of their tint."""
     luma = float(skin @ LUMA)
     box = _face_box(picture, frame)
     face = picture[box[1] : box[3] : 3, box[0] : box[2] : 3].reshape(-1, 3) @ LUMA
     brightest = float(np.percentile(face, 97)) if face.size else luma
     level = max(luma, 1.0) ** 0.7 * max(luma, brightest, 1.0) ** 0.3
-    tint = np.sqrt(np.clip(skin / max(luma, 1.0) / SKIN_TINT, 0.6, 1.6))
+    tint = np.clip(skin / max(luma, 1.0) / SKIN_TINT, 0.6, 1.6) ** CAST
     return np.asarray(np.clip(level * tint / float(tint @ LUMA), 0, 250))
 
 

@@ -11,20 +11,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Field, Image, Points
+from .arrays import Curve, Field, Image, Points
 from .cavity import GUM, cavity, falling_light, mix
 from .frame import FaceFrame, MouthShape
 from .head import rigid_moves_px
 from .layer import Box, box_around, lay_over, soft_mask
 from .light import Light, light_on, like_the_shot
-from .opening import Opening, opening_in, opening_of
-from .points import CHIN, INNER_LIPS, SKIN_COUNT, UPPER_LIP
+from .lip_line import seal
+from .opening import Opening, opening_of
+from .own_mouth import own_enamel, own_interior, share
+from .points import CHIN, INNER_LIPS, UPPER_LIP
 from .pose import Pose
 from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, Row, lip_at_rest, row_of
 from .warp import Warped
 
-TOOTH = np.array([0.93, 0.87, 0.77])
+TOOTH = np.array([1.19, 1.05, 0.92])
 """Enamel, as shares of white."""
+ROUND_HIDES, LOWER_DIMMER = 0.06, 0.88
+"""How far lips that come forward hide the lower teeth, in units; how much of the light lower teeth get."""
+REDDENS = np.array([0.80, 1.05, 1.15])
+"""Light that fell off among lips and gums has lost more of its green and blue."""
 OPENS_AT = (0.012, 0.042)
 """Between these gaps the interior fades in, in units."""
 STAYS = 0.04
@@ -49,19 +55,21 @@ class _Place:
 
 def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     """Paint the interior of an open mouth into the bent picture, in place."""
-    if pose.gap < OPENS_AT[0]:
+    own, shown = share(MouthShape.of(frame).gap, SHOWS_AT), share(pose.gap, OPENS_AT)
+    seal(warped, frame.unit_px, own * (1 - shown))
+    if shown <= 0:
         return
     contour = warped.places_px[INNER_LIPS]
     box = box_around(contour, frame.unit_px * 0.04 + 4, warped.picture.shape)
     if box is None:
         return
     place, light = _place(box, warped, frame, pose), light_on(original, frame)
-    own = float(np.clip((MouthShape.of(frame).gap - SHOWS_AT[0]) / (SHOWS_AT[1] - SHOWS_AT[0]), 0, 1))
-    inside = _drawn(place, frame, pose, light)
+    tooth = np.clip(TOOTH * light.white, 0, 250)
+    inside = _drawn(place, frame, pose, light, own_enamel(original, frame, tooth, own))
     if own > 0:
-        inside = mix(inside, *_own_interior(original, place, frame, own))
-    shown = float(np.clip((pose.gap - OPENS_AT[0]) / (OPENS_AT[1] - OPENS_AT[0]), 0, 1)) * _changed(warped, frame)
-    soft_px = max(light.blur_px, 0.006 * frame.unit_px)
+        inside = mix(inside, *own_interior(original, place.opening, place.skull, frame, own))
+    shown *= _changed(warped, frame)
+    soft_px = max(0.6 * light.blur_px, 0.006 * frame.unit_px)
     lay_over(warped.picture, box, inside, soft_mask(contour, box, soft_px) * np.float32(shown))
 
 
@@ -89,45 +97,18 @@ def _carried(frame: FaceFrame, pose: Pose, places_px: Points, depth: float) -> P
     return rigid_moves_px(frame, pose.head, places_px, np.full(len(places_px), depth))
 
 
-def _drawn(place: _Place, frame: FaceFrame, pose: Pose, light: Light) -> Field:
+def _drawn(place: _Place, frame: FaceFrame, pose: Pose, light: Light, enamel: Curve) -> Field:
     """Draw an interior that the picture never showed, (height, width, 3) in 0..255."""
     rest = pose.lip_at_rest if pose.lip_at_rest is not None else lip_at_rest(frame)
     edge = rest + EDGE_BELOW_LIP
-    picture = cavity(place.opening, pose.gap, frame.unit_px)
-    picture = _with_row(picture, row_of(LOWER, frame, edge - OVERLAP + place.jaw, place.skull), 0.86)
-    picture = _with_row(picture, row_of(UPPER, frame, edge, place.skull), 1.0)
-    picture *= falling_light(place.opening, pose.gap, frame.unit_px)[..., None]
-    return like_the_shot((picture * light.white).astype(np.float32), light)
+    lower_edge = edge - OVERLAP + place.jaw + ROUND_HIDES * pose.spoken.round
+    picture, gum = (cavity(place.opening, pose.gap) * light.white).astype(np.float32), GUM * light.white
+    picture = _with_row(picture, row_of(LOWER, frame, lower_edge, place.skull), LOWER_DIMMER * enamel, gum)
+    picture = _with_row(picture, row_of(UPPER, frame, edge, place.skull), enamel, gum)
+    picture = picture * falling_light(place.opening, pose.gap, frame.unit_px)[..., None] ** REDDENS
+    return like_the_shot(picture.astype(np.float32), light)
 
 
-def _with_row(picture: Field, row: Row, lightness: float) -> Field:
-    picture = mix(picture, (GUM * row.shade[..., None]).astype(np.float32), row.gum)
-    return mix(picture, (TOOTH * lightness * row.shade[..., None]).astype(np.float32), row.cover)
-
-
-def _own_interior(original: Image, place: _Place, frame: FaceFrame, own: float) -> tuple[Field, Field]:
-    """Give the source's own interior where it belongs now, and its cover.
-
-    Its middle is held to the skull, as teeth are; towards the corners it follows the upper lip, since a smile bares
-    more of it there, and held still it would leave dark wedges.
-    """
-    import cv2
-
-    opening, blur_px = place.opening, max(0.8, frame.unit_px * 0.010)
-    source = opening_in(frame.points_px[:SKIN_COUNT, :2], place.skull)
-    from_px = opening.same_place(source, place.skull)
-    contour = frame.points_px[INNER_LIPS, :2]
-    reach = box_around(contour, blur_px * 4 + 4, original.shape)
-    if reach is None:
-        return np.zeros((*opening.share.shape, 3), np.float32), np.zeros_like(opening.share)
-    part = original[reach[1] : reach[3], reach[0] : reach[2]]
-    mask = soft_mask(contour, reach, blur_px * 1.2) * np.float32(own)
-    from_x, from_y = (np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1))
-    seen = cv2.remap(np.ascontiguousarray(part), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    cover: Field = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return seen.astype(np.float32) * _newly_shaded(opening, frame.unit_px)[..., None], cover
-
-
-def _newly_shaded(opening: Opening, unit_px: float) -> Field:
-    """Give the shadow that the upper lip throws where it is now; the own interior carries that of where it was."""
-    return np.asarray(0.62 + 0.38 * np.clip(opening.below_top_px / (0.035 * unit_px), 0, 1), np.float32)
+def _with_row(picture: Field, row: Row, enamel: Curve, gum: Curve) -> Field:
+    picture = mix(picture, (gum * row.shade[..., None] ** REDDENS).astype(np.float32), row.gum)
+    return mix(picture, (enamel * row.shade[..., None] ** REDDENS).astype(np.float32), row.cover)

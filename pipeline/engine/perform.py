@@ -26,8 +26,9 @@ PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.045, 0.32, 0.16, 0.26
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
 SHUT_PART = 0.60
 """A shut mouth parts by this share only: between its lips there would be drawn teeth, not its own."""
-OWN_TIMING = 0.40
-"""From this correlation on a mouth already speaks the voice."""
+OWN_TIMING, OWN_TIMING_1S = 0.40, 0.90
+"""From this correlation on a mouth already speaks the voice; in a short clip chance reaches further: for `s` seconds it
+is the second over the root of `s`, where that is more."""
 TALKS_UNITS = 0.02
 """A gap that varies by this much, as a standard deviation, is speech."""
 
@@ -49,7 +50,8 @@ def own_speech(
     gaps = _gaps(line[: len(layout.frames)])
     if len(gaps) < 2 or gaps.std() <= TALKS_UNITS:
         return heard
-    if own_voice or correlation(gaps, heard.open[numbers], fps) >= OWN_TIMING:
+    enough = max(OWN_TIMING, OWN_TIMING_1S / float(len(gaps) / fps) ** 0.5)
+    if own_voice or correlation(gaps, heard.open[numbers], fps) >= enough:
         said.append("the mouth already speaks this voice and keeps its own timing")
         return None
     return heard
@@ -155,4 +157,4 @@ def pose_for(
         parted *= 1 - max(spoken.press, spoken.bite)
         gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * said.open + spoken.parted
     lean = HeadMove(head.roll_deg * played, head.right * played, head.down * played, head.growth * played)
-    return Pose(expression.model_mode, weight, units, calm, rest, gap, widen, lean)
+    return Pose(expression.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)

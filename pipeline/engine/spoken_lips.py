@@ -10,12 +10,14 @@ import numpy as np
 from .arrays import Curve, Points
 from .pose import Spoken
 
-PRESS_THINS, BITE_TUCKS, ROUND_THICKENS = 0.34, 0.46, 0.24
+PRESS_THINS, BITE_TUCKS, ROUND_THICKENS = 0.34, 0.46, 0.30
 """Shares of the lips' thickness: both lips when pressed, the lower one on the teeth, both when rounded."""
 BITE_PARTS, BARED_PARTS = 0.038, 0.062
 """How far lips part over shut teeth."""
-SPREADS, ROUNDS = 0.085, 0.21
+SPREADS, ROUNDS = 0.085, 0.25
 """How much wider, or narrower, a mouth gets."""
+HOODS = 0.025
+"""How far rounded lips come down over the teeth."""
 LIFTS = 0.5
 """What the upper lip takes of a parting without the jaw."""
 
@@ -33,7 +35,7 @@ def widening(spread: float) -> float:
 def thinning(spoken: Spoken) -> tuple[float, float]:
     """Give how much of their thickness the upper and the lower lip lose; less than 0 is thicker."""
     both = PRESS_THINS * spoken.press - ROUND_THICKENS * spoken.round
-    return both, both + BITE_TUCKS * spoken.bite
+    return both, both + BITE_TUCKS * spoken.bite + 0.4 * ROUND_THICKENS * spoken.round
 
 
 def lift(spoken: Spoken, across: Curve, share: float) -> Points:
@@ -41,6 +43,6 @@ def lift(spoken: Spoken, across: Curve, share: float) -> Points:
 
     `share` is what the upper lip takes of an opening by the jaw.
     """
-    up = np.zeros((len(across), 2))
-    up[:, 1] = -(LIFTS - share) * spoken.parted * np.sqrt(np.clip(1 - across**2, 0, 1))
+    up, bow = np.zeros((len(across), 2)), np.sqrt(np.clip(1 - across**2, 0, 1))
+    up[:, 1] = (HOODS * spoken.round - (LIFTS - share) * spoken.parted) * bow
     return up

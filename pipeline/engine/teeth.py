@@ -53,6 +53,8 @@ EDGE_BELOW_LIP = 0.038
 """The upper teeth's edge under the border of the upper lip at rest."""
 OVERLAP = 0.030
 """How far the lower teeth's edge stands above the upper one's while the jaw is shut."""
+PARTED = 0.30
+"""How dark the lines between teeth are, where the picture is sharp enough for them."""
 TURNS_TO_DEG = 78.0
 
 
@@ -94,9 +96,9 @@ def row_of(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Row:
     tooth = np.clip(up / soft + 0.5, 0, 1) * on_arch
     gum = np.clip(root / soft + 0.5, 0, 1) * on_arch
     beside = (1 - np.abs(place)) * widths / 2
-    parted = 1 - 0.34 * np.exp(-((beside / (0.006 + 0.4 * soft)) ** 2))
+    parted = 1 - PARTED * min(1.0, 0.010 / soft) * np.exp(-((beside / (0.006 + 0.4 * soft)) ** 2))
     high = np.clip(up / heights, 0, 1)
-    rounded = (0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))) * (0.86 + 0.56 * high - 0.52 * high**2)
+    rounded = (0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))) * (0.95 + 0.26 * high - 0.30 * high**2)
     shade = parted * rounded * (0.30 + 0.70 * np.clip(facing, 0, 1) ** 1.4)
     return Row((tooth * (1 - gum)).astype(np.float32), (gum * tooth).astype(np.float32), shade.astype(np.float32))
 
