@@ -1,4 +1,5 @@
-# Everything from a fresh checkout: `make demo`, `make test`. Only Python 3.11 or 3.12 is needed beforehand.
+# Everything from a fresh checkout: `make demo`, `make test`. Only Python 3.11 or 3.12 is needed beforehand;
+# a later one where REACT1_FACE_MODEL names a face model (docs/engine.md).
 # Paths are relative throughout, so that a checkout in a folder with spaces in its name works.
 
 SHELL := /bin/sh
@@ -40,11 +41,12 @@ format: .venv/.dev
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis react1_nodes.egg-info
 
-# The demo needs mediapipe, which has no wheels for 3.13, hence the upper bound.
+# The demo needs face models, which mediapipe carries for Python up to 3.12 only.
 .venv/bin/python:
 	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; else set -- python3.12 python3.11 python3; fi; \
 	for candidate in "$$@"; do \
-		if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then \
+		if "$$candidate" -c 'import os, sys; last = (3, 99) if os.environ.get("REACT1_FACE_MODEL") else (3, 12); \
+				sys.exit(not (3, 11) <= sys.version_info[:2] <= last)' 2>/dev/null; then \
 			echo "Making .venv with $$candidate"; \
 			"$$candidate" -m venv .venv && exit 0; \
 			rm -rf .venv; \
@@ -53,7 +55,8 @@ clean:
 		fi; \
 	done; \
 	echo "No Python 3.11 or 3.12 found (tried: $$*)." \
-		"Install one, or name it: make PYTHON=/path/to/python3.12" >&2; \
+		"Install one, or name it: make PYTHON=/path/to/python3.12" \
+		"(3.13 and later need a face model in REACT1_FACE_MODEL: docs/engine.md)" >&2; \
 	exit 1
 
 .venv/.demo: .venv/bin/python pyproject.toml
