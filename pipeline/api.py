@@ -56,6 +56,7 @@ def run(
     edits: Edits = (),
     provider: str | None = None,
     out: str | Path | None = None,
+    online: str | Path | None = None,
     max_cost: float | None = None,
     yes: bool = False,
     home: str | Path | None = None,
@@ -69,6 +70,7 @@ def run(
         edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE]`.
         provider: `auto`, `local`, `segmind` or `sync`; default: as the preset says.
         out: where the film goes; relative to the current folder.
+        online: the folder of the camera originals that the takes go onto; the source is then their proxy.
         max_cost: the most that the run may cost, in USD.
         yes: whether a file that stands where the film goes may be replaced, and calls that cost money may be made.
         home: the folder of store and runs; default REACT1_HOME, else the user's data folder.
@@ -80,7 +82,7 @@ def run(
     """
     from .run.execute import Options, execute
 
-    job = _job(what, edits, provider, out, inputs)
+    job = _job(what, edits, provider, out, inputs, online)
     options = Options(
         home_folder(home), replace=yes, agreed=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent()
     )
@@ -120,6 +122,7 @@ def _job(
     provider: str | None,
     out: str | Path | None,
     inputs: Mapping[str, Any],
+    online: str | Path | None = None,
 ) -> Job:
     return load_job(
         str(what.path if isinstance(what, Preset) else what),
@@ -128,6 +131,7 @@ def _job(
         edits=_edits(edits),
         provider=provider,
         out=str(out) if out else None,
+        online=str(online) if online else None,
         base=Path.cwd(),
     )
 

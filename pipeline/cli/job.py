@@ -24,6 +24,7 @@ def job_from(
     out: Path | None,
     scripts: list[Path] | None = None,
     edits_file: Path | None = None,
+    online: Path | None = None,
 ) -> Job:
     """Load a job by what the user typed.
 
@@ -45,6 +46,7 @@ def job_from(
         edits_file=str(edits_file) if edits_file else None,
         provider=provider,
         out=str(out) if out else None,
+        online=str(online) if online else None,
         base=base,
     )
     for line in job.said:

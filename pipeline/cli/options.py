@@ -19,6 +19,12 @@ EditsFile = Annotated[
     Path | None,
     typer.Option("--edits", metavar="FILE", help="A file of edits: EDL, OTIO, FCPXML, CSV, SRT, VTT, transcript."),
 ]
+Online = Annotated[
+    Path | None,
+    typer.Option(
+        "--online", metavar="FOLDER", help="Put the takes onto the camera originals there; the source is their proxy."
+    ),
+]
 ProviderOption = Annotated[
     str | None, typer.Option("--provider", metavar="auto|local|segmind|sync", help="The host of React-1.")
 ]

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from .options import AsJson, Edits, EditsFile, Home, MaxCost, Out, ProviderOption, Quiet, Scripts, Sets, What, Yes
+from .options import (
+    AsJson,
+    Edits,
+    EditsFile,
+    Home,
+    MaxCost,
+    Online,
+    Out,
+    ProviderOption,
+    Quiet,
+    Scripts,
+    Sets,
+    What,
+    Yes,
+)
 from .tell import at_home, err, out, out_json
 
 if TYPE_CHECKING:
@@ -37,12 +51,13 @@ def command(
     home: Home = None,
     script: Scripts = None,
     edits_file: EditsFile = None,
+    online: Online = None,
 ) -> None:
     """Run a preset or a job."""
     from .job import job_from
 
     with at_home(home, as_json) as folder:
-        job = job_from(what, sets, edit, provider, out_file, script, edits_file)
+        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online)
         leave(do(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
 
 

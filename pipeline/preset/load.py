@@ -21,6 +21,7 @@ from .document import job_from_document, with_document
 from .inputs import fill
 from .lists import Lists
 from .model import Job, OnFailure
+from .online import on_originals
 from .recipe import Recipe, read_recipe
 from .shipped import find, read_file, shipped_names
 from .steps import build_steps
@@ -50,6 +51,7 @@ def load_job(
     edits_file: str | None = None,
     provider: str | None = None,
     out: str | None = None,
+    online: str | None = None,
     base: Path,
 ) -> Job:
     """Load a preset or a job and fill it in.
@@ -62,6 +64,7 @@ def load_job(
         edits_file: the path of a list of edits or a timeline; it replaces the job's too.
         provider: the host for every step that has the choice; None leaves it to the preset.
         out: the value of the input `out`.
+        online: the folder of the camera originals that the takes are to go onto; the source is then their proxy.
         base: where relative paths start from that are not written in a file; absolute.
 
     Raises:
@@ -73,8 +76,11 @@ def load_job(
     found = _read(what, base, problems)
     said = command.given(sets or {}, edits, edits_file, out, found.recipe, base, problems)
     on_failure = _on_failure(said.pop("on_failure", None), found.on_failure, problems)
-    inputs = fill(found.recipe, {**found.given, **said}, base, found.asks, lists, problems)
-    steps, params = build_steps(found.recipe, inputs, registry, provider, base, problems)
+    inputs: Mapping[str, Tree] = fill(found.recipe, {**found.given, **said}, base, found.asks, lists, problems)
+    recipe = found.recipe
+    if online:
+        recipe, inputs = on_originals(recipe, inputs, {*found.given, *said}, base / online, problems)
+    steps, params = build_steps(recipe, inputs, registry, provider, base, problems)
     problems.stop()
     values = {name: tree.plain for name, tree in inputs.items()}
     files = (*found.files, *lists.files)

@@ -59,8 +59,9 @@ def _check_suffix(job: Job, step: Step, place: Path) -> None:
     """Refuse a name that would lie about the container: a film stays in its source's."""
     if not any(port.kind is Take for port in step.info.ports.inputs):
         return
-    opened = next((each for each in job.steps if each.info.ports.gives is Media), step)
-    source = next(iter(local_files(opened)), None)
+    before = job.steps[: job.steps.index(step)]
+    opened = [path for each in before if each.info.ports.gives is Media for path in local_files(each)]
+    source = opened[-1] if opened else None
     if source is not None and source.suffix and source.suffix.lower() != place.suffix.lower():
         raise PresetError(
             f"out {place} does not end with {source.suffix}, the container that the film stays in; rename it"

@@ -1,0 +1,45 @@
+"""Go from a proxy to the camera original that it was made from, before takes are conformed and spliced.
+
+Takes   the proxy, and the original, which `--online FOLDER` finds by reel, timecode, rate and length.
+Gives   the original; a film that is not its proxy's is refused, by its clock and by its pictures.
+Raises  BadInput when the two do not belong together; the message says what does not agree.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from ..pipeline.errors import BadInput
+from ..pipeline.file import Address, File
+from ..pipeline.kinds import Media
+from ..pipeline.node import Params, Room, Work
+
+
+class RelinkParams(Params):
+    """Which film the takes go into."""
+
+    original: Address = Field(description="the camera original of the film that the steps before this one worked on")
+
+
+class Relink:
+    """Let the steps after this one work on the original."""
+
+    name: ClassVar[str] = "relink"
+    version: ClassVar[int] = 1
+    kind: ClassVar[Work] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ("av",)
+
+    def run(self, room: Room, params: RelinkParams, proxy: Media) -> Media:
+        """Give the original."""
+        from ..pipeline.media.probe import probe
+        from ..pipeline.turnover.originals import check_pictures, shift_between
+
+        if not isinstance(params.original, File):
+            raise BadInput("the original must be a file here, not an address; fetch it first")
+        path = room.path(params.original)
+        original = probe(path, params.original)
+        shift = shift_between(proxy, original)
+        check_pictures(room.path(proxy.file), proxy, path, original, shift)
+        return original

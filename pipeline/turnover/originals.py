@@ -1,0 +1,159 @@
+"""From a proxy to its camera original: found by reel, timecode, rate and length, and held against its pictures.
+
+Raises  BadInput that names what was looked at, and what does not agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import BadInput, React1Error
+from ..file import File
+from ..kinds import Media, Take
+from ..media.clock import label_clock
+from ..media.decode import frames
+from ..media.probe import probe, require_video
+from ..splicing.conforming.reading import small
+
+SUFFIXES = frozenset({".mov", ".mp4", ".mxf", ".mkv", ".m4v", ".avi", ".ts", ".mts", ".m2ts", ".webm"})
+MOST_FILES, TOLD = 500, 5
+SAMPLES, LEAST_LIKENESS = 5, 0.6
+"""Pictures that are compared, and how well their brightness must go together; a grade changes it little."""
+
+
+def find_original(proxy_path: Path, folder: Path) -> Path:
+    """Find the one film of a folder, or of the folders in it, that a proxy was made from.
+
+    A film of the proxy's reel or name is looked at first; only where there is none, all of them are.
+
+    Raises:
+        BadInput: there is none, or more than one; what was looked at is told with the reason.
+    """
+    proxy = probed(proxy_path)
+    named, others = [], []
+    for path in _films(folder, proxy_path):
+        (named if _same_name(proxy_path, path) else others).append(path)
+    refused: list[str] = []
+    for group in (named, others):
+        fitting = [path for path in group if _fits(proxy, path, refused)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            listed = ", ".join(path.name for path in fitting[:TOLD])
+            raise BadInput(f"{len(fitting)} films in {folder} fit {proxy_path.name}: {listed}; leave one of them there")
+    told = "; ".join(refused[:TOLD]) + (f"; and {len(refused) - TOLD} more" if len(refused) > TOLD else "")
+    raise BadInput(f"no film in {folder} is the original of {proxy_path.name}: {told or 'it holds no films'}")
+
+
+def shift_between(proxy: Media, original: Media) -> int:
+    """Give by how many frames the original begins before its proxy.
+
+    Raises:
+        BadInput: they differ in rate, or the original does not hold all frames of the proxy.
+    """
+    few, many = require_video(proxy), require_video(original)
+    if few.rate != many.rate or few.constant_rate != many.constant_rate:
+        raise BadInput(f"the original runs at {many.rate} frames/s, its proxy at {few.rate}")
+    shift = 0
+    if proxy.start_timecode and original.start_timecode:
+        shift = label_clock(proxy)[2] - label_clock(original)[2]
+    elif few.frame_count != many.frame_count:
+        raise BadInput(
+            f"the original has {many.frame_count} frames, its proxy {few.frame_count}, and no timecode to tell by"
+        )
+    if not 0 <= shift <= many.frame_count - few.frame_count:
+        raise BadInput(
+            f"the original, {many.frame_count} frames from {original.start_timecode or 'no timecode'}, does not hold "
+            f"its proxy, {few.frame_count} frames from {proxy.start_timecode or 'no timecode'}"
+        )
+    return shift
+
+
+def check_pictures(proxy_path: Path, proxy: Media, path: Path, original: Media, shift: int) -> None:
+    """Refuse an original whose pictures are not its proxy's.
+
+    Raises:
+        BadInput: a picture in the middle of the span differs.
+    """
+    count = require_video(proxy).frame_count
+    for frame in sorted({(2 * number + 1) * count // (2 * SAMPLES) for number in range(SAMPLES)}):
+        likeness = _likeness(_picture(proxy_path, proxy, frame), _picture(path, original, frame + shift))
+        if likeness < LEAST_LIKENESS:
+            raise BadInput(
+                f"frame {frame + shift} of the original does not show what frame {frame} of its proxy shows "
+                f"(likeness {likeness:.2f}, at least {LEAST_LIKENESS} is needed); give the right original"
+            )
+
+
+def placed_on(film: Media, take: Take) -> Take:
+    """Give a take whose segment lies on a film; what was sent, and what came back, stays."""
+    segment = take.segment
+    shift = shift_between(segment.source, film)
+    whole = [None if place is None else place + shift for place in (segment.edit_start_frame, segment.edit_end_frame)]
+    moved = segment.model_copy(
+        update={
+            "source": film,
+            "start_frame": segment.start_frame + shift,
+            "end_frame": segment.end_frame + shift,
+            "frames": tuple(frame + shift for frame in segment.frames),
+            "edit_start_frame": whole[0],
+            "edit_end_frame": whole[1],
+        }
+    )
+    return take.model_copy(update={"segment": moved})
+
+
+def probed(path: Path) -> Media:
+    """Look at a film that is not in the store."""
+    return probe(path, File(digest="0" * 64, suffix=path.suffix.lower(), size_bytes=path.stat().st_size), path.name)
+
+
+def _films(folder: Path, proxy: Path) -> Iterator[Path]:
+    if not folder.is_dir():
+        raise BadInput(f"--online {folder} is not a folder; name the one that holds the camera originals")
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
+    for number, path in enumerate(path for path in found if not path.samefile(proxy)):
+        if number == MOST_FILES:
+            raise BadInput(f"{folder} holds more than {MOST_FILES} films; name the folder of the shoot")
+        yield path
+
+
+def _same_name(proxy: Path, path: Path) -> bool:
+    """Tell whether a film's name, or the reel that it names itself by, begins the proxy's name."""
+    return proxy.stem.lower().startswith(path.stem.lower()) or _reel(path) == (_reel(proxy) or None)
+
+
+def _reel(path: Path) -> str:
+    try:
+        with av.open(str(path)) as container:
+            tags = [held.metadata.get("reel_name", "") for held in (container, *container.streams)]
+    except (av.error.FFmpegError, OSError):
+        return ""
+    return next((tag for tag in tags if tag), "")
+
+
+def _fits(proxy: Media, path: Path, refused: list[str]) -> bool:
+    try:
+        shift_between(proxy, probed(path))
+    except React1Error as error:
+        refused.append(f"{path.name}: {error}")
+        return False
+    return True
+
+
+def _picture(path: Path, media: Media, frame: int) -> NDArray[np.uint8]:
+    shown = small(found for _, found in frames(path, require_video(media), frame, frame + 1))
+    picture: NDArray[np.uint8] = shown[0, 0]
+    return picture
+
+
+def _likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Give how well two pictures' brightness goes together, at most 1; two that are even all over are alike."""
+    if one.std() < 1 or other.std() < 1:
+        return 1.0 if one.std() < 1 and other.std() < 1 else 0.0
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
