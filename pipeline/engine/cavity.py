@@ -17,7 +17,8 @@ TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
 LIP_SHADOW = 0.050
 """How far the upper lip's shadow reaches down."""
 DIM = (0.02, 0.14)
-"""Between these openings light comes in; a mouth that is hardly open is dark inside."""
+SLIT = 0.72
+"""Between these openings light comes in; so much comes in by a slit."""
 
 
 def mix(under: Field, over: Field | Curve, cover: Field) -> Field:
@@ -46,8 +47,12 @@ def falling_light(opening: Opening, gap: float, unit_px: float) -> Field:
     under_lip = np.clip(opening.below_top_px / (LIP_SHADOW * unit_px), 0, 1)
     above_lip = np.clip((1 - opening.share) * opening.height_px / (0.022 * unit_px), 0, 1)
     corner = np.clip(1.06 - np.abs(opening.across), 0, 1)
-    inside = 0.80 + 0.20 * float(np.clip((gap - DIM[0]) / (DIM[1] - DIM[0]), 0, 1))
     fallen = (
         (0.55 + 0.45 * under_lip**0.8) * (0.72 + 0.28 * above_lip) * (0.30 + 0.70 * np.clip(corner / 0.62, 0, 1) ** 0.8)
     )
-    return np.asarray(inside * fallen, np.float32)
+    return np.asarray(entering(gap) * fallen, np.float32)
+
+
+def entering(gap: float) -> float:
+    """Give the share of the light that an opening of so many units lets in."""
+    return SLIT + (1 - SLIT) * float(np.clip((gap - DIM[0]) / (DIM[1] - DIM[0]), 0, 1))

@@ -1,4 +1,4 @@
-"""The line where lips meet that were apart in the picture: what was between them must not shine through.
+"""Lips that shut over what was open in the picture: its interior is painted over before the picture is bent.
 
 Bending squeezes an open mouth's teeth into a hair's breadth, which is still a bright thread on a shut mouth.
 """
@@ -7,41 +7,53 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Image
-from .layer import box_around, lay_over
-from .points import LOWER_LIP, UPPER_LIP
-from .warp import Warped
+from .arrays import Image, Points
+from .frame import FaceFrame, MouthShape
+from .layer import box_around, lay_over, soft_mask
+from .points import INNER_LIPS, LOWER_LIP, UPPER_LIP
+from .pose import Pose
 
-WIDTH = 0.018
-"""In units."""
-DARKER = 0.97
-"""The line is a little darker than the lips are."""
+LEAKS, SHUTS = (0.010, 0.030), (0.015, 0.040)
+"""A source open by this much leaves a thread on lips that shut to below this, in units."""
+SHRINKS = (0.2, 0.6)
+"""Between these losses of a gap, as a share of it, it comes to be painted over: one that stays keeps what is in it."""
+GROWN = 0.016
+"""The lips' wet borders are painted over too, by so many units."""
+DARKER = 0.85
 
 
-def seal(warped: Warped, unit_px: float, strength: float) -> None:
-    """Paint the line of shut lips in the lips' own colour, in place; `strength` is 0 to 1."""
-    import cv2
-
-    upper, lower = warped.places_px[UPPER_LIP], warped.places_px[LOWER_LIP]
-    line = (upper[3] + lower[3]) / 2
-    box = box_around(line, 2 * WIDTH * unit_px + 3, warped.picture.shape)
-    if box is None or strength <= 0:
-        return
-    drawn = np.zeros((box[3] - box[1], box[2] - box[0]), np.uint8)
-    fixed = np.round((line - np.array(box[:2])) * 16).astype(np.int32)
-    cv2.polylines(drawn, [fixed], False, 255, max(1, round(WIDTH * unit_px)), cv2.LINE_AA, 4)
-    mask = cv2.GaussianBlur(drawn, (0, 0), max(0.7, 0.008 * unit_px)).astype(np.float32) / 255
-    # The colour along the line is that of the lip beside it, column by column.
-    colours = (_at(warped.picture, upper[2]) + _at(warped.picture, lower[2])) / 2 * DARKER
+def without_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
+    """Give the picture with lip where an open mouth's interior was, if the pose shuts it; else the picture itself."""
+    gap = MouthShape.of(frame).gap
+    shrinks = _share(1 - pose.gap / max(gap, 1e-6), SHRINKS)
+    strength = _share(gap, LEAKS) * (1 - _share(pose.gap, SHUTS)) * shrinks
+    upper, lower = frame.points_px[UPPER_LIP, :2], frame.points_px[LOWER_LIP, :2]
+    contour = _grown(frame.points_px[INNER_LIPS, :2], GROWN * frame.unit_px)
+    box = box_around(contour, 0.03 * frame.unit_px + 3, picture.shape)
+    if strength <= 0 or box is None:
+        return picture
+    # Column by column the colour is that of the lips above and below.
+    colours = DARKER * (_at(picture, upper[1]) + _at(picture, lower[1])) / 2
     across = np.arange(box[0], box[2])
-    order = np.argsort(line[:, 0], kind="stable")
-    layer = np.stack([np.interp(across, line[order, 0], colours[order, band]) for band in range(3)], -1)
-    lay_over(
-        warped.picture, box, np.broadcast_to(layer, (*mask.shape, 3)).astype(np.float32), mask * np.float32(strength)
-    )
+    middle = (upper[3] + lower[3])[:, 0] / 2
+    order = np.argsort(middle, kind="stable")
+    row = np.stack([np.interp(across, middle[order], colours[order, band]) for band in range(3)], -1)
+    layer = np.broadcast_to(row, (box[3] - box[1], *row.shape)).astype(np.float32)
+    painted = picture.copy()
+    lay_over(painted, box, layer, soft_mask(contour, box, 0.008 * frame.unit_px) * np.float32(strength))
+    return painted
 
 
-def _at(picture: Image, places_px: np.ndarray) -> np.ndarray:
+def _share(value: float, between: tuple[float, float]) -> float:
+    return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
+
+
+def _grown(contour: Points, by_px: float) -> Points:
+    away = contour - contour.mean(0)
+    return contour + away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6) * by_px
+
+
+def _at(picture: Image, places_px: Points) -> Points:
     columns = np.clip(np.round(places_px[:, 0]).astype(int), 0, picture.shape[1] - 1)
     rows = np.clip(np.round(places_px[:, 1]).astype(int), 0, picture.shape[0] - 1)
     return picture[rows, columns].astype(np.float64)

@@ -17,7 +17,6 @@ from .frame import FaceFrame, MouthShape
 from .head import rigid_moves_px
 from .layer import Box, box_around, lay_over, soft_mask
 from .light import Light, light_on, like_the_shot
-from .lip_line import seal
 from .opening import Opening, opening_of
 from .own_mouth import own_enamel, own_interior, share
 from .points import CHIN, INNER_LIPS, UPPER_LIP
@@ -56,7 +55,6 @@ class _Place:
 def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     """Paint the interior of an open mouth into the bent picture, in place."""
     own, shown = share(MouthShape.of(frame).gap, SHOWS_AT), share(pose.gap, OPENS_AT)
-    seal(warped, frame.unit_px, own * (1 - shown))
     if shown <= 0:
         return
     contour = warped.places_px[INNER_LIPS]
@@ -67,7 +65,7 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     tooth = np.clip(TOOTH * light.white, 0, 250)
     inside = _drawn(place, frame, pose, light, own_enamel(original, frame, tooth, own))
     if own > 0:
-        inside = mix(inside, *own_interior(original, place.opening, place.skull, frame, own))
+        inside = mix(inside, *own_interior(original, place.opening, place.skull, frame, own, pose.gap))
     shown *= _changed(warped, frame)
     soft_px = max(0.6 * light.blur_px, 0.006 * frame.unit_px)
     lay_over(warped.picture, box, inside, soft_mask(contour, box, soft_px) * np.float32(shown))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .arrays import Curve, Field, Image, Points
-from .frame import FaceFrame
+from .cavity import entering
+from .frame import FaceFrame, MouthShape
 from .layer import box_around, soft_mask
 from .light import LUMA
 from .opening import Opening, opening_in
@@ -44,11 +45,13 @@ def own_enamel(original: Image, frame: FaceFrame, expected: Curve, own: float) -
     return np.asarray(expected * (1 - like) + brightest * like)
 
 
-def own_interior(original: Image, opening: Opening, skull: Points, frame: FaceFrame, own: float) -> tuple[Field, Field]:
+def own_interior(
+    original: Image, opening: Opening, skull: Points, frame: FaceFrame, own: float, gap: float
+) -> tuple[Field, Field]:
     """Give the source's own interior where it belongs now, (height, width, 3), and its cover, (height, width).
 
     Its middle is held to the skull, as teeth are; towards the corners it follows the upper lip, since a smile bares
-    more of it there, and held still it would leave dark wedges.
+    more of it there, and held still it would leave dark wedges. An opening that gets smaller lets less light in.
     """
     import cv2
 
@@ -64,12 +67,13 @@ def own_interior(original: Image, opening: Opening, skull: Points, frame: FaceFr
     from_x, from_y = (np.ascontiguousarray(from_px[..., axis] - reach[axis]).astype(np.float32) for axis in (0, 1))
     seen = cv2.remap(np.ascontiguousarray(part), from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cover: Field = cv2.remap(mask, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    return seen.astype(np.float32) * _newly_shaded(opening, frame.unit_px)[..., None], cover
+    dimmer = np.sqrt(entering(gap) / max(entering(gap), entering(MouthShape.of(frame).gap)))
+    return seen.astype(np.float32) * (dimmer * _newly_shaded(opening, frame.unit_px))[..., None], cover
 
 
 def _newly_shaded(opening: Opening, unit_px: float) -> Field:
     """Give the shadow that the upper lip throws where it is now; the own interior carries that of where it was."""
-    return np.asarray(0.62 + 0.38 * np.clip(opening.below_top_px / (0.035 * unit_px), 0, 1), np.float32)
+    return np.asarray(0.72 + 0.28 * np.clip(opening.below_top_px / (0.030 * unit_px), 0, 1), np.float32)
 
 
 def _without_the_lip(frame: FaceFrame) -> Points:

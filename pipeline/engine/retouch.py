@@ -5,6 +5,7 @@ from __future__ import annotations
 from .arrays import Image
 from .eyes import keep_eyeballs
 from .frame import FaceFrame
+from .lip_line import without_interior
 from .mouth import fill_mouth
 from .moves import landmark_moves
 from .pose import Pose
@@ -22,7 +23,7 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     """
     if pose.weight <= 0:
         return picture
-    warped = warp(picture, frame, landmark_moves(frame, pose), pose)
+    warped = warp(without_interior(picture, frame, pose), frame, landmark_moves(frame, pose), pose)
     if warped is None:
         return picture
     keep_eyeballs(picture, warped, frame.unit_px, pose)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arrays import Curve, Field, Points
+from .arrays import Curve, Field, Ids, Points
 from .frame import FaceFrame
 from .points import NOSE_BASE, UPPER_LIP
 
@@ -103,7 +103,7 @@ def row_of(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Row:
     return Row((tooth * (1 - gum)).astype(np.float32), (gum * tooth).astype(np.float32), shade.astype(np.float32))
 
 
-def _tooth(arch: Arch, along: Points) -> tuple[np.ndarray, Points]:
+def _tooth(arch: Arch, along: Points) -> tuple[Ids, Points]:
     """Tell which tooth lies at a place along the arch, and where on it: -1 at its inner side, 1 at its outer."""
     ends = np.cumsum(arch.widths)
     away = np.abs(along)
