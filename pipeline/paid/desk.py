@@ -101,23 +101,28 @@ class Desk:
             OverBudget: it costs more than is allowed, or nobody has agreed.
         """
         items = []
+        looks: dict[tuple[str, str], tuple[tuple[str, ...], BadInput | None]] = {}
         for ask in asks:
+            clip = (ask.segment.name, ask.call.video)
+            first = clip not in looks  # the takes of a matrix are of one clip, which is looked at once
             entry = await asyncio.to_thread(self._ledger.latest, ask.call)
             new = entry is None or not (entry.open or entry.state == "done")
             remarks: tuple[str, ...] = ()
             if entry is not None and entry.open and not entry.request_id:
                 new, remarks = True, ("its answer was lost: it is only made where the host has it not",)
             elif new:
-                remarks, fault = await asyncio.to_thread(look, ask, self._store)
+                if first:
+                    looks[clip] = await asyncio.to_thread(look, ask, self._store)
+                remarks, fault = looks[clip]
                 if fault is not None and stop:
                     raise fault
                 if fault is not None:
                     self._refused[ask.call.key] = fault
                     continue
-                for remark in remarks:
+                for remark in remarks if first else ():
                     self._say(f"{ask.segment.name}: {remark}")
             seconds, usd = float(ask.lasts_s), ask.estimate_usd
-            items.append(Item(ask.segment.name, ask.provider.name, seconds, usd, new, remarks))
+            items.append(Item(_label(ask, asks), ask.provider.name, seconds, usd, new, remarks if first else ()))
         bill = Bill(tuple(items), sum(self._committed_usd.values()))
         await apart(lambda: check(bill, self._terms))
         self._admitted |= {ask.call.key for ask in asks}
@@ -204,3 +209,10 @@ class Desk:
                 self._say(f"{ask.segment.name}: another process makes the very same call; its take will serve here too")
                 told = True
             await self._clock.sleep(HELD_BY_OTHERS_S)
+
+
+def _label(ask: Ask, asks: Sequence[Ask]) -> str:
+    """Name a call on a bill: by its segment, and by what tells it from other takes of that."""
+    alike = [one.parameters for one in asks if one.segment.name == ask.segment.name]
+    apart = [str(value) for name, value in ask.parameters.items() if any(other[name] != value for other in alike)]
+    return " ".join((ask.segment.name, *apart))

@@ -485,3 +485,15 @@ def test_a_file_that_breaks_off_is_no_take(room, open_counter):
     assert damage(empty)
     with av.open(str(whole)) as container:
         assert container.streams.video[0].frames == 25
+
+
+def test_the_takes_of_a_segment_stand_on_the_bill_by_what_tells_them_apart(open_counter):
+    """Each with its price; their clip is looked at once."""
+    counter, told = open_counter(), []
+    asks = [counter.ask(prompt=prompt, temperature=0.25) for prompt in ("sad", "angry")]
+    terms = Terms(ask=lambda bill: bool(told.append(bill)))
+
+    with pytest.raises(OverBudget, match="declined"):
+        counter.make(*asks, counter.ask(name="s02"), terms=terms)
+
+    assert [line.split(":")[0] for line in told[0].lines()] == ["s01 sad", "s01 angry", "s02"]

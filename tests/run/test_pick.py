@@ -138,8 +138,10 @@ def test_what_is_not_there_cannot_be_chosen(desk, words, told):
         (
             "[happy, sad]",
             "[angry, sad]",
-            "react1: job.yaml has other takes now, so run the job again: 'happy-0.4' is not one of angry-0.4, "
-            "sad-0.4; did you mean 'angry-0.4'?",
+            (
+                "react1: job.yaml has other takes now, so run the job again: 'happy-0.4' is not one of angry-0.4, "
+                "sad-0.4; did you mean 'angry-0.4'?"
+            ),
         ),
         (
             JOB,

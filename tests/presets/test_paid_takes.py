@@ -1,0 +1,77 @@
+"""Takes of a matrix that cost money: the budget holds for all of them, each is paid for once, and so is the choice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import av
+import pytest
+from asks import no_look
+from made import make_clip
+from server_client import opened
+
+from react1.pipeline.api import run
+from react1.pipeline.cli.app import run_command
+from react1.pipeline.errors import HostFailed, OverBudget
+from react1.pipeline.ledger.book import Ledger
+from react1.pipeline.server.making import by_copying
+from react1.pipeline.server.shelf import Shelf
+
+pytestmark = pytest.mark.usefixtures("no_look")
+__all__ = ["no_look"]
+KEY = "SG_secret0123456789abcdef"
+
+
+@pytest.fixture
+def hosted(tmp_path, monkeypatch):
+    """A job with a matrix, and a rehearsal that copies what it is sent; its second call fails."""
+    clip = make_clip(tmp_path / "film.mp4", frames=30, size=(160, 90), audio_codec="aac")
+    job, folder = tmp_path / "job.yaml", tmp_path / "srv"
+
+    def begin(prompts, pick=""):
+        job.write_text(
+            f"preset: emotion-edit\nsource: {clip}\nout: {tmp_path / 'out.mp4'}\nedits:\n"
+            f"  - {{in: 10f, out: 20f, takes: {{prompt: {prompts}{pick}}}}}  # which?\n"
+        )
+        return lambda **more: run(job, home=tmp_path / "home", provider="segmind", yes=True, **more)
+
+    faults = [{"route": "submit", "do": "fail", "error": "content blocked", "call": [2]}]
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(opened(folder, {"engine": "copy", "faults": faults}, make=by_copying, key=KEY))
+        monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
+        monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+        begin.job, begin.home, begin.film = job, tmp_path / "home", tmp_path / "out.mp4"
+        begin.sent = lambda: [one.sent["prompt"] for one in sorted(Shelf(folder).jobs(), key=lambda one: one.created_s)]
+        begin.uploaded = lambda: len(list((folder / "server" / "assets").iterdir()))
+        yield begin
+
+
+def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
+    """Too little: nothing is sent. A failure: what is made stays. A choice, and a longer list: only what is new."""
+    with pytest.raises(OverBudget, match=r"about \$0\.\d\d is more than the budget of \$0.20") as stopped:
+        hosted("[sad, angry]")(max_cost=0.2)
+    before = (hosted.sent(), hosted.uploaded())
+    with pytest.raises(HostFailed, match="content blocked"):
+        hosted("[sad, angry]")()
+    first = hosted("[sad, angry]")()
+    waiting = hosted.film.exists()
+    longer = hosted("[sad, angry, neutral]")()
+    capsys.readouterr()
+    status = run_command(["pick", longer.run, "s01", "angry", "--home", str(hosted.home)])
+    chosen = run(hosted.job, home=hosted.home, provider="segmind", yes=True, max_cost=0)
+
+    assert stopped.value.exit_status == 5
+    assert before == ([], 0)
+    assert sorted(hosted.sent()) == sorted(["sad", "angry", "neutral", hosted.sent()[1]])
+    assert len(hosted.sent()) == 4
+    assert (first.status, first.output, waiting) == ("choose", None, False)
+    assert [take.name for take in longer.segments[0].takes if not take.reused] == ["neutral"]
+    assert longer.cost_usd == longer.segments[0].takes[2].cost_usd > 0
+    assert status == 0
+    assert (chosen.status, chosen.cost_usd, chosen.output) == ("done", 0, hosted.film)
+    assert chosen.segments[0].request_id == longer.segments[0].takes[1].request_id
+    assert len([one for one in Ledger(hosted.home).all() if one.state == "done"]) == 3
+    with av.open(str(hosted.film)) as film:
+        assert sum(1 for _ in film.decode(video=0)) == 30
+    assert json.loads(chosen.report.with_name("report.json").read_text())["segments"][0]["status"] == "done"
