@@ -44,3 +44,11 @@ def portrait(engine_ready: None) -> Portrait:
 def clip(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The portrait as a clip of 30 frames, 25 frames/s."""
     return astronaut.write_clip(tmp_path_factory.mktemp("clip") / "talk.mp4")
+
+
+@pytest.fixture(scope="session")
+def clip_faces(clip: Path) -> object:
+    """What the first pass finds in that clip, a Scouted: for takes in which finding is not what is tested."""
+    from react1.pipeline.engine.render import find_faces
+
+    return find_faces(clip, lambda share: None)

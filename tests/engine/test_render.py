@@ -34,9 +34,9 @@ def sound_samples(path: Path) -> int:
         return ends[-1]
 
 
-def take(clip: Path, out: Path, voice: Path | None = None, span=None, shares: list[float] | None = None, **wanted):
+def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, scouted=None, shares=None, **wanted):
     said = [] if shares is None else shares
-    return render(clip, voice, out, Expression(**wanted), span=span, progress=said.append)
+    return render(clip, voice, out, Expression(**wanted), span=span, scouted=scouted, progress=said.append)
 
 
 def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Pat
     assert shares[-1] == pytest.approx(1)
 
 
-def test_frames_outside_the_span_are_passed_through(clip: Path, tmp_path: Path) -> None:
+def test_frames_outside_the_span_are_passed_through(clip: Path, clip_faces, tmp_path: Path) -> None:
     """Handles differ by the encoder's rounding only; inside, the change ramps up from the seam and down to it."""
-    take(clip, tmp_path / "take.mp4", prompt="surprised", temperature=1.0, span=(8, 24))
+    take(clip, tmp_path / "take.mp4", prompt="surprised", temperature=1.0, span=(8, 24), scouted=clip_faces)
 
     before, after = pictures(clip), pictures(tmp_path / "take.mp4")
     mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
@@ -85,13 +85,13 @@ def test_frames_outside_the_span_are_passed_through(clip: Path, tmp_path: Path) 
         ("remap", 40, 29),
     ],
 )
-def test_each_sync_mode_is_exact(clip: Path, tmp_path: Path, mode: str, frames: int, shown: int) -> None:
+def test_each_sync_mode_is_exact(clip: Path, clip_faces, tmp_path: Path, mode: str, frames: int, shown: int) -> None:
     """A voice of 40 frames and 7 samples over 30 frames: counts of frames and samples, and which frame is last."""
     samples = 40 * 1920 + 7
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(2)[:samples])
     last = {"bounce": 20, "loop": 9, "cut_off": 29, "silence": 29, "remap": 29}[mode]
 
-    figures = take(clip, tmp_path / "take.mp4", voice, sync_mode=mode, temperature=0.5)
+    figures = take(clip, tmp_path / "take.mp4", voice, span=(0, 12), scouted=clip_faces, sync_mode=mode)
 
     expected = 30 * 1920 if mode == "cut_off" else samples
     assert (figures.frames, figures.audio_samples) == (frames, expected)
@@ -103,12 +103,12 @@ def test_each_sync_mode_is_exact(clip: Path, tmp_path: Path, mode: str, frames: 
     assert int(np.argmin(apart)) == last
 
 
-def test_a_shorter_voice_is_padded_or_cuts(clip: Path, tmp_path: Path) -> None:
+def test_a_shorter_voice_is_padded_or_cuts(clip: Path, clip_faces, tmp_path: Path) -> None:
     """20 frames of voice: `silence` keeps 30 frames with padded sound, `cut_off` keeps 20."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.8))
 
-    silence = take(clip, tmp_path / "s.mp4", voice, sync_mode="silence")
-    cut_off = take(clip, tmp_path / "c.mp4", voice, sync_mode="cut_off")
+    silence = take(clip, tmp_path / "s.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="silence")
+    cut_off = take(clip, tmp_path / "c.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="cut_off")
 
     assert (silence.frames, sound_samples(tmp_path / "s.mp4")) == (30, 30 * 1920)
     assert (cut_off.frames, sound_samples(tmp_path / "c.mp4")) == (20, 20 * 1920)
@@ -119,13 +119,13 @@ def test_the_same_request_gives_the_same_bytes(clip: Path, tmp_path: Path) -> No
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(1.2))
     sums = []
     for name in ("one.mp4", "two.mp4"):
-        take(clip, tmp_path / name, voice, prompt="happy", model_mode="head", temperature=0.9)
+        take(clip, tmp_path / name, voice, span=(6, 18), prompt="happy", model_mode="head", temperature=0.9)
         sums.append(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
 
     assert sums[0] == sums[1]
 
 
-def test_the_mouth_opens_in_time_with_the_voice(clip: Path, tmp_path: Path) -> None:
+def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path: Path) -> None:
     """Mouths found anew in the take open with the syllables: correlation above 0.8."""
     from react1.pipeline.engine.faces import FaceFinder
     from react1.pipeline.engine.frame import FaceFrame, MouthShape
@@ -134,7 +134,7 @@ def test_the_mouth_opens_in_time_with_the_voice(clip: Path, tmp_path: Path) -> N
     samples = astronaut.syllables(1.2)
     voice = astronaut.write_wav(tmp_path / "v.wav", samples)
 
-    take(clip, tmp_path / "take.mp4", voice, prompt="neutral", temperature=0.5)
+    take(clip, tmp_path / "take.mp4", voice, scouted=clip_faces, prompt="neutral", temperature=0.5)
 
     with av.open(str(tmp_path / "take.mp4")) as container, FaceFinder() as finder:
         faces = [finder.find(frame.to_ndarray(format="rgb24"))[0] for frame in container.decode(video=0)]
@@ -182,7 +182,7 @@ def test_an_interruption_passes_through(clip: Path, tmp_path: Path, after: int) 
     assert len(calls) == after
 
 
-def test_what_cannot_be_read_is_bad_input(clip: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_bad_input(clip: Path, clip_faces, tmp_path: Path) -> None:
     """No video, no sound, not media, a span outside the clip."""
     (tmp_path / "text.mp4").write_text("not media")
     wav = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.2))
@@ -194,7 +194,7 @@ def test_what_cannot_be_read_is_bad_input(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"talk\.mp4 has no sound"):
         take(clip, tmp_path / "take.mp4", clip)
     with pytest.raises(BadInput, match="span 5 to 31 does not lie in the 30 frames"):
-        take(clip, tmp_path / "take.mp4", span=(5, 31))
+        take(clip, tmp_path / "take.mp4", span=(5, 31), scouted=clip_faces)
 
 
 def test_a_made_clip_costs_no_words_on_standard_error(clip: Path, tmp_path: Path, capfd) -> None:
