@@ -49,10 +49,10 @@ class HeadMove:
 
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
-    "happy": Recipe(0.0, {"AU12": 1.0, "AU6": 0.9, "AU25": 0.6}),
-    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.40, "AU15": 0.85, "AU17": 0.55, "AU43": 0.40, "AU11": 0.3}),
-    "angry": Recipe(1.0, {"AU4": 1.2, "AU5": 0.25, "AU7": 0.8, "AU23": 0.7, "AU24": 0.7, "AU17": 0.4, "AU15": 0.25}),
-    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.1, "AU5": 1.0, "AU26": 1.0, "AU18": 0.45}),
+    "happy": Recipe(0.0, {"AU12": 1.0, "AU6": 0.9, "AU25": 0.45}),
+    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.40, "AU15": 0.90, "AU17": 0.55, "AU43": 0.40, "AU11": 0.3}),
+    "angry": Recipe(1.0, {"AU4": 1.2, "AU5": 0.25, "AU7": 0.8, "AU23": 0.7, "AU24": 0.7, "AU17": 0.4, "AU15": 0.35}),
+    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.1, "AU5": 1.0, "AU26": 1.0, "AU18": 0.60}),
     "disgusted": Recipe(
         0.9, {"AU9": 1.1, "AU10": 1.1, "AU17": 0.35, "AU4": 0.55, "AU7": 0.7, "AU6": 0.5, "AU15": 0.2, "AU25": 0.4}
     ),
