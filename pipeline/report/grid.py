@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
-from ..takes import Combination, Matrix, value_text
+from ..takes import Choice, Combination, Matrix, take_name, value_text
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ def grid_of(matrix: Matrix) -> Grid:
     )
 
 
-def _label(choices: Mapping[str, object]) -> str:
-    words = []
-    for name, value in choices.items():
-        text = value_text(value)
-        words.append(f"{name.split('_')[0]} {text}" if isinstance(value, bool) else text)
+def _label(choices: Mapping[str, Choice]) -> str:
+    """Spell the values of a row or a column as the names of takes do."""
+    words = [
+        take_name({name: value}) if isinstance(value, bool) else value_text(value) for name, value in choices.items()
+    ]
     return " · ".join(words)

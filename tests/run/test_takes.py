@@ -9,11 +9,12 @@ import pytest
 import toys
 
 from react1.pipeline.edit import Edit
-from react1.pipeline.errors import BadInput
+from react1.pipeline.errors import BadInput, PresetError
 from react1.pipeline.run.events import StepStarted
 from react1.pipeline.run.execute import Options, execute
 from react1.pipeline.run.plan import plan_job
 from react1.pipeline.run.runs import all_runs
+from react1.pipeline.run.takes import one_take, owner_of
 from react1.pipeline.store.store import Store
 
 NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]
@@ -155,3 +156,26 @@ def test_a_plan_has_a_row_for_every_take_and_none_that_is_not_wanted(made):
     assert all(waiting["shade", "a", name].stored for name in NAMES)
     assert (waiting["join", "", ""].why, waiting["join", "", ""].known) == ("after a choice of takes for a", False)
     assert chosen == [("shade", "happy-0.8", True)]
+
+
+def test_a_choice_may_be_changed_without_asking():
+    """Whichever take was chosen, it is the same job, and its film may be replaced; another list is another job."""
+
+    def document(**takes):
+        return {"steps": [{"params": {"edits": [{"in": 1, "takes": takes}], "pick": "kept"}}]}
+
+    assert owner_of(document(prompt=["sad"], pick="sad")) == owner_of(document(prompt=["sad"]))
+    assert owner_of(document(prompt=["sad"])) != owner_of(document(prompt=["happy"]))
+    assert owner_of({"pick": "kept"}) != owner_of({})
+
+
+def test_a_node_by_itself_makes_the_chosen_take(made):
+    """In a node editor nobody is shown a sheet: without a choice it says what to write."""
+    edit = made.job().steps[1].params.edits[0]
+    chosen = edit.model_copy(update={"takes": edit.takes.model_copy(update={"pick": "sad-0.8"})})
+
+    plain = one_take({"edit": chosen, "film": None})["edit"]
+
+    assert (plain.prompt, plain.temperature, plain.takes) == ("sad", 0.8, None)
+    with pytest.raises(PresetError, match="has no pick; give it one of happy-0.4, happy-0.8, sad-0.4, sad-0.8"):
+        one_take({"edit": edit})

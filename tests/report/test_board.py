@@ -1,0 +1,193 @@
+"""The takes of a segment side by side: which frames clips and sheet show, where they stand, how large it gets."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+
+import av
+import numpy as np
+import pytest
+from made import frame_number, make_clip
+from PIL import Image
+from records import adopted, record_of, segment_of, take_of
+
+from react1.nodes.report import ReportNode, ReportParams
+from react1.pipeline.edit import Edit
+from react1.pipeline.report.board import board_of
+from react1.pipeline.report.grid import grid_of
+from react1.pipeline.report.region import Region, region_of
+from react1.pipeline.takes import Matrix
+
+START, END, FIRST, LAST = 10, 20, 6, 24
+SIZE = (160, 90)
+
+
+@pytest.fixture
+def offered(room, tmp_path):
+    """A segment with four takes, each in its own colour; the last one has failed."""
+    source = adopted(room, make_clip(tmp_path / "film.mp4", frames=40, size=SIZE, audio_codec="aac"))
+    takes = {"prompt": ["happy", "sad"], "temperature": [0.4, 0.8], "model_mode": ["face"]}
+    edit = Edit.model_validate({"in": f"{START}f", "out": f"{END}f", "takes": takes})
+    segment = segment_of(source, START, END, edit=edit, frames=tuple(range(FIRST, LAST)))
+    made = []
+    for number, one in enumerate(edit.takes.takes):
+        place = tmp_path / f"{one.name}.mp4"
+        media = adopted(
+            room, make_clip(place, frames=LAST - FIRST, size=SIZE, chroma=(90 + 25 * number, 140), tracks=0)
+        )
+        plain = segment.model_copy(update={"edit": edit.model_copy(update={**one.choices, "takes": None})})
+        made.append(take_of(plain, media, name=one.name, cost_usd=0.25))
+    made[3] = made[3].model_copy(update={"status": "original", "said": ("no <face> here",)})
+    return segment, made
+
+
+def _numbers(address):
+    kind, _, body = address.partition(",")
+    assert kind == "data:video/mp4;base64"
+    with av.open(io.BytesIO(base64.b64decode(body))) as clip:
+        video = clip.streams.video[0]
+        shown = [
+            (float(f.pts * video.time_base), frame_number(f.to_ndarray(format="rgb24"))) for f in clip.decode(video)
+        ]
+        return shown, [stream.type for stream in clip.streams]
+
+
+def test_every_clip_shows_its_frame_at_the_time_of_the_source(room, offered):
+    """The source by the film's own numbers, the takes by theirs, which begin with the handle; the source is heard."""
+    segment, takes = offered
+
+    board = board_of(segment, takes, room.path, 1_000_000)
+
+    source, streams = _numbers(board.source_clip)
+    clips = [_numbers(cell.clip) for row in board.cells for cell in row if cell.clip]
+    assert [number for _, number in source] == list(range(FIRST, LAST))
+    assert streams == ["video", "audio"]
+    assert [kinds for _, kinds in clips] == [["video"]] * 3
+    assert all([number for _, number in shown] == list(range(LAST - FIRST)) for shown, _ in clips)
+    assert all([at for at, _ in shown] == [at for at, _ in source] for shown, _ in clips)
+    assert (board.first_frame, board.cropped, board.has_sound, board.line_name) == (FIRST, False, True, "")
+
+
+def test_the_sheet_shows_one_moment_of_the_source_and_of_each_take_in_their_places(room, offered):
+    """The middle of the edit; the source begins each row; a take that failed has an empty place."""
+    segment, takes = offered
+
+    board = board_of(segment, takes, room.path, 1_000_000)
+
+    sheet = np.asarray(Image.open(io.BytesIO(board.sheet)).convert("RGB"))
+    wide, high = board.size_px
+    lefts = [96 + column * (wide + 8) for column in range(3)]
+    tops = [44 + row * (high + 30) for row in range(2)]
+    seen = [[sheet[top : top + high, left : left + wide] for left in lefts] for top in tops]
+    middle = (START + END - 1) // 2
+    assert board.still_frame == middle
+    assert [frame_number(row[0]) for row in seen] == [middle, middle]
+    assert [frame_number(picture) for picture in (*seen[0][1:], seen[1][1])] == [middle - FIRST] * 3
+    with pytest.raises(ValueError, match="picture"):
+        frame_number(seen[1][2])
+    assert base64.b64decode(board.sheet_address.partition(",")[2]) == board.sheet
+
+
+def test_a_new_line_is_heard_from_one_take(room, offered, tmp_path):
+    """It is the same for all of them, so one clip carries it."""
+    segment, takes = offered
+    line = adopted(room, make_clip(tmp_path / "line.mp4", frames=LAST - FIRST, size=SIZE, audio_codec="aac")).file
+    spoken = segment.model_copy(update={"voice": line, "edit": segment.edit.model_copy(update={"audio": line})})
+
+    board = board_of(spoken, takes, room.path, 1_000_000)
+
+    first, second = (_numbers(cell.clip)[1] for cell in board.cells[0])
+    assert board.line_name == "happy-0.4-face"
+    assert (first, second) == (["video", "audio"], ["video"])
+
+
+def test_the_clips_keep_within_their_bytes(room, tmp_path):
+    """Pictures that hardly compress, at a bound far below what they would take."""
+    noise = np.random.default_rng(1).integers(0, 255, (50, 90, 160, 3), np.uint8)
+    place = tmp_path / "noise.mp4"
+    with av.open(str(place), "w") as film:
+        stream = film.add_stream("libx264", rate=25, width=160, height=90, pix_fmt="yuv420p", options={"crf": "18"})
+        for picture in noise:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        film.mux(stream.encode(None))
+    source = adopted(room, place)
+    edit = Edit.model_validate({"in": "4f", "out": "46f", "takes": {"prompt": ["sad", "happy"]}})
+    segment = segment_of(source, 4, 46, edit=edit)
+    takes = [take_of(segment, source, name=name) for name in ("sad", "happy")]
+
+    sizes = {most: _bytes_of(board_of(segment, takes, room.path, most)) for most in (60_000, 9_000_000)}
+
+    assert sizes[60_000] < 1.5 * 60_000 < 300_000 < sizes[9_000_000]
+
+
+def _bytes_of(board):
+    addresses = [board.source_clip, *(cell.clip for row in board.cells for cell in row)]
+    return sum(len(base64.b64decode(address.partition(",")[2])) for address in addresses)
+
+
+def test_the_page_and_the_object_tell_every_take(room, offered):
+    """Its number, name, price, why one failed, and the words that choose it; nothing that a host says can run."""
+    segment, takes = offered
+    record = record_of(segment.source, None, [segment], []).model_copy(update={"offered": tuple(takes)})
+
+    report = ReportNode().run(room, ReportParams(), record)
+
+    text = room.path(report.page).read_text("utf-8")
+    told = json.loads(room.path(report.data).read_text("utf-8"))
+    (facts,) = told["segments"]
+    assert (facts["status"], facts["cost_usd"], told["cost_usd"]) == ("choose", 1.0, 1.0)
+    assert [(one["number"], one["name"], one["status"]) for one in facts["takes"]] == [
+        (1, "happy-0.4-face", "done"),
+        (2, "happy-0.8-face", "done"),
+        (3, "sad-0.4-face", "done"),
+        (4, "sad-0.8-face", "original"),
+    ]
+    assert 'data-say="react1 pick run-1 line sad-0.4-face"' in text
+    assert "failed: no &lt;face&gt; here" in text
+    assert "<face>" not in text
+    assert text.count("<video") == 4
+    assert [name for name, file in report.sheets.items() if room.path(file).read_bytes()[:2] == b"\xff\xd8"] == [
+        "takes-line.jpg"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("axes", "rows", "columns", "first_row", "same"),
+    [
+        ({"prompt": ["sad", "happy"]}, ("",), ("sad", "happy"), ["sad", "happy"], ""),
+        (
+            {"prompt": ["sad"], "temperature": [0, 1], "model_mode": ["lips", "face"]},
+            ("0", "1"), ("lips", "face"), ["sad-0-lips", "sad-0-face"], "prompt sad",
+        ),
+        (
+            {"prompt": ["sad", "angry"], "temperature": [0, 1], "auto_active_speaker_detection": [True, False]},
+            ("sad", "angry"), ("0 · speaker", "0 · no-speaker", "1 · speaker", "1 · no-speaker"),
+            ["sad-0-speaker", "sad-0-no-speaker", "sad-1-speaker", "sad-1-no-speaker"], "",
+        ),
+        ({"prompt": ["sad"]}, ("",), ("",), ["sad"], "prompt sad"),
+    ],
+)  # fmt: skip
+def test_the_first_list_that_varies_makes_the_rows(axes, rows, columns, first_row, same):
+    """The others the columns; what does not vary is told once."""
+    grid = grid_of(Matrix.model_validate(axes))
+
+    assert (grid.rows, grid.columns, grid.same) == (rows, columns, same)
+    assert [one.name for one in grid.takes[0]] == first_row
+
+
+def test_what_changes_is_shown_with_room_around_it():
+    """A face in a corner; a change of everything, or of nothing, shows the whole picture."""
+    before = [np.full((180, 320, 3), 90, np.uint8)] * 2
+    face = before[0].copy()
+    face[40:80, 200:240] += 30
+    faint = before[0] + np.uint8(3)
+
+    found = region_of(before, [[before[0], face], before])
+    whole = region_of(before, [[before[0] + np.uint8(30)] * 2])
+    nothing = region_of(before, [[faint, faint]])
+
+    assert (found.left, found.top, found.right, found.bottom) == pytest.approx((0.569, 0.122, 0.806, 0.544), abs=0.01)
+    assert found.cut(face).shape == (76, 76, 3)
+    assert whole == nothing == Region()
