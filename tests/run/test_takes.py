@@ -177,5 +177,5 @@ def test_a_node_by_itself_makes_the_chosen_take(made):
     plain = one_take({"edit": chosen, "film": None})["edit"]
 
     assert (plain.prompt, plain.temperature, plain.takes) == ("sad", 0.8, None)
-    with pytest.raises(PresetError, match="has no pick; give it one of happy-0.4, happy-0.8, sad-0.4, sad-0.8"):
+    with pytest.raises(PresetError, match=r"has no pick; give it one of happy-0\.4, happy-0\.8, sad"):
         one_take({"edit": edit})
