@@ -24,6 +24,7 @@ from .faces import identity
 from .occlusion import Glance
 from .points import COUNT
 from .scout import Scouted, Sighting
+from .shots import SMALL_PX
 from .witness import Box
 
 VERSION = 1
@@ -64,6 +65,7 @@ def write_scouted(path: Path, scouted: Scouted) -> None:
             points=np.array(faces, np.float32).reshape(-1, COUNT, 3),
             asked=np.array([_asked(one) for one in scouted.sightings], np.int32),
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
+            small=np.array([one.small for one in scouted.sightings], np.uint8).reshape(-1, *SMALL_PX[::-1]),
             **{f"glance_{name}": np.array([getattr(glance, name) for glance in glances]) for name in _GLANCE},
         )
 
@@ -84,19 +86,24 @@ def read_scouted(path: Path) -> Scouted | None:
 
 def _scouted(arrays: Arrays) -> Scouted:
     points, counts, asked = arrays["points"].astype(np.float64), arrays["faces"], arrays["asked"]
+    small, times = arrays["small"], arrays["times"]
     glances = [Glance(*row) for row in zip(*(arrays[f"glance_{name}"] for name in _GLANCE), strict=True)]
-    if not (len(counts) == len(asked) == len(arrays["times"]) and counts.sum() == len(points) == len(glances)):
+    if len({len(each) for each in (counts, asked, small, times)}) > 1 or not counts.sum() == len(points) == len(
+        glances
+    ):
         raise ValueError("its parts are of different lengths")
-    if points.shape[1:] != (COUNT, 3) or asked.clip(0).sum() != len(arrays["boxes"]):
+    if points.shape[1:] != (COUNT, 3) or small.shape[2:0:-1] != SMALL_PX or asked.clip(0).sum() != len(arrays["boxes"]):
         raise ValueError("its parts are of other shapes")
     each_faces, each_glances = _parted(list(points), counts), _parted(glances, counts)
     each_boxes = _parted([_box(row) for row in arrays["boxes"]], asked.clip(0))
     return Scouted(
         tuple(
-            Sighting(faces, seen, boxes if number != _NOT_ASKED else None)
-            for faces, seen, boxes, number in zip(each_faces, each_glances, each_boxes, asked, strict=True)
+            Sighting(faces, seen, boxes if number != _NOT_ASKED else None, plane)
+            for faces, seen, boxes, number, plane in zip(
+                each_faces, each_glances, each_boxes, asked, small, strict=True
+            )
         ),
-        tuple(arrays["times"].tolist()),
+        tuple(times.tolist()),
     )
 
 

@@ -86,7 +86,7 @@ def test_what_a_thread_raises_comes_out_and_ends_the_threads(side_by_side: bool)
 
 
 def test_a_consumer_that_leaves_early_leaves_no_thread() -> None:
-    """Closed after two of a thousand: what waited was never begun."""
+    """Closed after two of a thousand: no more were begun than may wait, and none runs on."""
     begun: list[int] = []
 
     with closing(ordered((lambda number=number: begun.append(number) for number in range(1000)), 2, 4)) as results:
