@@ -15,6 +15,7 @@ from . import mesh
 from .arrays import Field, Ids, Image, Points
 from .eyeball import ring_triangles, rings
 from .frame import FaceFrame
+from .grain import give_back_grain
 from .head import collar_share, rigid_moves_px
 from .points import INNER_LIPS, OVAL, SKIN_COUNT
 from .pose import Pose
@@ -75,6 +76,7 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     across = field[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
     along = field[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
     drawn = cv2.remap(picture, across, along, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    drawn = give_back_grain(drawn, field)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 

@@ -52,3 +52,19 @@ def clip_faces(clip: Path) -> object:
     from react1.pipeline.engine.render import find_faces
 
     return find_faces(clip, lambda share: None)
+
+
+@pytest.fixture(scope="session")
+def at_rest(portrait: Portrait) -> Portrait:
+    """The portrait with its smile taken away, and its face found anew."""
+    from react1.pipeline.engine.expression import Expression
+    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.perform import pose_for
+    from react1.pipeline.engine.retouch import retouch
+
+    shape = MouthShape.of(portrait.face)
+    picture = retouch(portrait.picture, portrait.face, pose_for(Expression("neutral", 1.0), shape, shape, 1.0))
+    with FaceFinder() as finder:
+        (points,) = finder.find(picture)
+    return Portrait(picture, FaceFrame(points))

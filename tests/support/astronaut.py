@@ -64,7 +64,10 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
 
 
 def moved_up(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: float) -> float:
-    """Measure on pixels alone how far the skin at a place went up, in units: template matching, no landmarks."""
+    """Measure on pixels alone how far the skin at a place went up, in units: template matching, no landmarks.
+
+    Between rows the place of the best match is that of a parabola through it and its neighbours.
+    """
     import cv2
 
     patch, reach = int(0.16 * unit_px), int(0.30 * unit_px)
@@ -73,5 +76,8 @@ def moved_up(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_p
     template = grey[0][y - patch : y + patch + 1, x - patch : x + patch + 1]
     around = grey[1][y - reach - patch : y + reach + patch + 1, x - reach - patch : x + reach + patch + 1]
     score = cv2.matchTemplate(around, template, cv2.TM_CCOEFF_NORMED)
-    row = int(np.unravel_index(score.argmax(), score.shape)[0])
-    return (reach - row) / unit_px
+    row, column = (int(place) for place in np.unravel_index(score.argmax(), score.shape))
+    if not 0 < row < len(score) - 1:
+        return (reach - row) / unit_px
+    over, best, under = (float(value) for value in score[row - 1 : row + 2, column])
+    return (reach - row - (over - under) / (2 * (over - 2 * best + under))) / unit_px
