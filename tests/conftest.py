@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,11 +40,12 @@ def media_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def talking_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def talking_clip(made_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's talking clip, small: 2 s of 480x270 at 25 frames/s with a voice."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
     from react1.pipeline.demo.clip import make_demo_clip
 
     place = tmp_path_factory.mktemp("talking") / "talking.mp4"
-    make_demo_clip(place, seconds=2, size=(480, 270), progress=lambda _share: None)
-    return place
+    made_of = ("talking", 2, 480, 270)
+    make = partial(make_demo_clip, seconds=2, size=(480, 270), progress=lambda _share: None)
+    return shelf.kept(place, made_of, make)
