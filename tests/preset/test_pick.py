@@ -110,6 +110,7 @@ def test_a_choice_made_twice_is_made_once(text):
         ("a: {prompt: [x]}   # c\n", "a: {prompt: [x], pick: sad-0.4}   # c\n"),
         ("a:\n  prompt: [x]  # c\n  # d\nb: 1\n", "a:\n  prompt: [x]  # c\n  pick: sad-0.4\n  # d\nb: 1\n"),
         ("a:\n  prompt:\n  - x", "a:\n  prompt:\n  - x\n  pick: sad-0.4"),
+        ("a:\n  prompt:\n  - x  # d\nb: 1\n", "a:\n  prompt:\n  - x  # d\n  pick: sad-0.4\nb: 1\n"),
         ("a: {prompt: [x], pick: 'y'} # c", "a: {prompt: [x], pick: sad-0.4} # c"),
         ("a:\n  pick:  # none\n  prompt: [x]\n", "a:\n  pick: sad-0.4  # none\n  prompt: [x]\n"),
         ("a: {prompt: [x], pick}\n", "a: {prompt: [x], pick: sad-0.4}\n"),

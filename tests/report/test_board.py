@@ -180,12 +180,13 @@ def test_the_first_list_that_varies_makes_the_rows(axes, rows, columns, first_ro
 def test_what_changes_is_shown_with_room_around_it():
     """A face in a corner; a change of everything, or of nothing, shows the whole picture."""
     before = [np.full((180, 320, 3), 90, np.uint8)] * 2
-    face = before[0].copy()
-    face[40:80, 200:240] += 30
     faint = before[0] + np.uint8(3)
+    face, most = faint.copy(), faint.copy()
+    face[40:80, 200:240] += 30
+    most[40:120, 90:230] += 30
 
     found = region_of(before, [[before[0], face], before])
-    whole = region_of(before, [[before[0] + np.uint8(30)] * 2])
+    whole = region_of(before, [[most, faint]])
     nothing = region_of(before, [[faint, faint]])
 
     assert (found.left, found.top, found.right, found.bottom) == pytest.approx((0.569, 0.122, 0.806, 0.544), abs=0.01)

@@ -10,7 +10,7 @@ import toys
 
 from react1.pipeline.edit import Edit
 from react1.pipeline.errors import BadInput, PresetError
-from react1.pipeline.run.events import StepStarted
+from react1.pipeline.run.events import StepEnded, StepStarted
 from react1.pipeline.run.execute import Options, execute
 from react1.pipeline.run.plan import plan_job
 from react1.pipeline.run.runs import all_runs
@@ -22,11 +22,11 @@ NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]
 
 class Listener:
     def __init__(self):
-        self.began = []
+        self.told = []
 
     def on(self, event):
-        if isinstance(event, StepStarted):
-            self.began.append(f"{event.step} {event.segment}".strip())
+        if isinstance(event, (StepStarted, StepEnded)):
+            self.told.append(f"{event.step} {event.segment} {'began' if isinstance(event, StepStarted) else 'ended'}")
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def made(tmp_path):
     toys.RAN.clear()
 
     def job(pick=None, temperature=(0.4, 0.8), **changes):
-        takes = {"prompt": ["happy", "sad"], "temperature": list(temperature), "pick": pick}
-        edits = [Edit(in_=0, out=1, takes=takes), Edit(in_=1, out=2)]
+        matrix = {"prompt": ["happy", "sad"], "temperature": list(temperature), "pick": pick}
+        edits = [Edit(in_=0, out=1, takes=matrix), Edit(in_=1, out=2)]
         return toys.toy_job(tmp_path / "film.txt", tmp_path / "out.txt", edits=edits, **changes)
 
     def run(pick=None, listener=None, **changes):
@@ -118,9 +118,21 @@ def test_the_first_take_goes_ahead_of_the_others(made):
 
     made(listener=listener)
 
-    takes = [line for line in listener.began if line.startswith("shade a")]
-    assert takes[0] == "shade a happy-0.4"
-    assert sorted(takes) == sorted(f"shade a {name}" for name in NAMES)
+    takes = [line for line in listener.told if line.startswith("shade a")]
+    assert takes[:2] == ["shade a happy-0.4 began", "shade a happy-0.4 ended"]
+    assert sorted(takes) == sorted(f"shade a {name} {what}" for name in NAMES for what in ("began", "ended"))
+
+
+def test_what_a_step_delivers_waits_for_the_choice_too(made):
+    """A folder of takes is only filled when each segment has one."""
+    folder = made.out.with_name("takes")
+
+    made(takes=str(folder))
+    waiting = folder.exists()
+    made("sad-0.4", takes=str(folder))
+
+    assert not waiting
+    assert sorted(path.name for path in folder.iterdir()) == ["a.take.txt", "b.take.txt"]
 
 
 def test_a_take_that_fails_is_told_and_the_others_are_offered(made):

@@ -154,8 +154,8 @@ class Tell:
 REGISTRY = Registry.of(Open, Cut, Shade, Join, Tell)
 
 
-def toy_job(source, out, *, names=("a", "b"), edits=(), on_failure="stop", reject=(), **shade) -> Job:
-    """Make the job open → cut → shade → join → tell by hand."""
+def toy_job(source, out, *, names=("a", "b"), edits=(), takes=None, on_failure="stop", reject=(), **shade) -> Job:
+    """Make the job open → cut → shade → join → tell by hand; `takes` is a folder for what shade gives."""
 
     def step(name: str, params: Params, wires: dict[str, tuple[str, ...]], fanned: bool = False) -> Step:
         info: NodeInfo = REGISTRY.get(name)
@@ -164,7 +164,7 @@ def toy_job(source, out, *, names=("a", "b"), edits=(), on_failure="stop", rejec
     steps = (
         step("open", OpenParams(uri=str(source)), {}),
         step("cut", CutParams(names=list(names), edits=tuple(edits)), {"source": ("open",)}),
-        step("shade", ShadeParams(**shade), {"segment": ("cut",)}, fanned=True),
+        step("shade", ShadeParams(out=takes, **shade), {"segment": ("cut",)}, fanned=True),
         step("join", JoinParams(out=str(out), reject=reject), {"source": ("open",), "takes": ("shade",)}),
         step("tell", TellParams(), {"record": ()}),
     )
