@@ -1,0 +1,98 @@
+"""Who of several speaks: made mouths that move in known ways with a made voice, and real ones with their own."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import astronaut
+import numpy as np
+import pytest
+
+from react1.pipeline.engine.occlusion import Glance, glance
+from react1.pipeline.engine.sound import Sound, sound_of
+from react1.pipeline.engine.speaker import choose, loudness, score
+from react1.pipeline.engine.speech import speech
+from react1.pipeline.engine.track import Track, join
+
+FPS, SHOT = Fraction(25), (0, 100)
+
+
+@pytest.fixture
+def face(portrait):
+    """Give the portrait's landmarks around a place, at a size, with the lips apart as far as wanted (in units)."""
+
+    def make(x: float, unit_px: float, gap: float) -> np.ndarray:
+        local = portrait.face.local.copy()
+        local[14, 1] = local[13, 1] + gap
+        points = local * unit_px
+        return points - [*points[:, :2].mean(0), 0.0] + [x, 200.0, 0.0]
+
+    return make
+
+
+def voiced(samples: np.ndarray) -> Sound:
+    return Sound(samples[None].astype(np.float32), astronaut.RATE)
+
+
+def test_the_speaker_is_the_one_who_moves_with_the_voice(face) -> None:
+    """The smaller face speaks; it is chosen where detection is on, and said; else the larger one, and said."""
+    samples = astronaut.syllables(4, per_second=2.3)
+    opened = speech(samples, astronaut.RATE, 100, FPS).open
+    other = 0.1 + 0.1 * np.sin(np.arange(100) * 0.9)
+    tracks = join([[face(120, 60, other[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
+    large, small = sorted(tracks, key=lambda track: -track.unit_px)
+    heard = loudness(voiced(samples), 100, FPS)
+
+    assert choose(tracks, heard, SHOT, FPS, True).track is small
+    assert choose(tracks, heard, SHOT, FPS, False).track is large
+    assert choose(tracks, None, SHOT, FPS, True).track is large
+    assert "moves with the voice" in choose(tracks, heard, SHOT, FPS, True).why
+    assert "is off" in choose(tracks, heard, SHOT, FPS, False).why
+    assert "no voice" in choose(tracks, None, SHOT, FPS, True).why
+    assert choose([small], heard, SHOT, FPS, True).why == ""
+
+
+def test_in_doubt_the_largest_face_is_taken(face) -> None:
+    """Two mouths that both move with the voice: no margin, so the largest, and that is said."""
+    samples = astronaut.syllables(4)
+    opened = speech(samples, astronaut.RATE, 100, FPS).open
+    tracks = join([[face(120, 60, 0.2 * opened[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
+
+    chosen = choose(tracks, loudness(voiced(samples), 100, FPS), SHOT, FPS, True)
+
+    assert round(chosen.track.unit_px) == 60
+    assert "none moves clearly" in chosen.why
+
+
+def test_a_mouth_that_is_busy_in_silence_is_not_the_speaker(face) -> None:
+    """Two mouths chew at their own pace, nobody in step: one while the voice sounds, the larger one while it rests."""
+    noise = np.random.default_rng(5)
+    sounds = (np.arange(100) // 20) % 2 == 0
+    samples = 0.2 * noise.normal(0, 0.3, 4 * astronaut.RATE) * np.repeat(sounds, astronaut.RATE // 25)
+    chew = np.abs(noise.normal(0, 0.08, (2, 100)))
+    tracks = join([[face(120, 60, chew[0, n] * ~sounds[n]), face(420, 40, chew[1, n] * sounds[n])] for n in range(100)])
+    heard = loudness(voiced(samples), 100, FPS)
+
+    assert round(choose(tracks, heard, SHOT, FPS, True).track.unit_px) == 40
+
+
+def test_real_mouths_go_with_their_own_voices(media_folder, engine_ready) -> None:
+    """A webcam face goes with its own voice far better than with the same voice a second and a half later."""
+    import av
+
+    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.frame import FaceFrame
+
+    place = media_folder / "faces" / "talk_mpeg1_360x288_3s.mpg"
+    track = Track()
+    with av.open(str(place)) as container, FaceFinder() as finder:
+        for number, frame in enumerate(container.decode(video=0)):
+            picture = frame.to_ndarray(format="rgb24")
+            for points in finder.find(picture)[:1]:
+                seen: Glance = glance(picture, FaceFrame(points))
+                track.add(number, points, seen)
+    count = track.last_frame + 1
+    heard = loudness(sound_of(place), count, FPS)
+
+    assert score(track, heard, (0, count), FPS) > 0.5
+    assert score(track, np.roll(heard, 37), (0, count), FPS) < 0.35
