@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
-from ..times import Moment, Timecode
+from ..times import Moment, Seconds, Timecode
 
 EntryKind = Literal["clip", "marker", "row", "cue"]
 
@@ -52,6 +52,15 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Word:
+    """One word of a transcript."""
+
+    text: str
+    start: Seconds
+    end: Seconds
+
+
+@dataclass(frozen=True)
 class Entry:
     """One event, clip, marker, row or cue."""
 
@@ -71,6 +80,8 @@ class Entry:
     """Whether the list says here that its labels are drop-frame, beside what their separators say."""
     unusable: str = ""
     """Why its span cannot be edited, such as a dissolve; empty where it can."""
+    words: tuple[Word, ...] = ()
+    """The words of a cue, where their times are known."""
     fields: Mapping[str, str] = field(default_factory=dict)
     """Columns that carry an edit, by the edit's own names."""
 
@@ -93,6 +104,8 @@ class Listing:
     """The label of the programme's first frame, where the file tells it."""
     starts_at_first: bool = False
     """Whether the programme begins with the first entry, as a list of events does and a list of markers does not."""
+    labels_from_zero: bool = False
+    """Whether labels count from 00:00:00:00 on a film that has no timecode, as they do in a job."""
     unread: tuple[tuple[int, str], ...] = ()
     """Lines that mean nothing to us: (number, text)."""
 

@@ -67,7 +67,7 @@ class Onto:
             return self._label_of(moment)
         if self._film.start is not None:
             return replace(moment, drop=moment.drop or self._film.start.drop)
-        if self._clock == "source":
+        if self._clock == "source" or self._listing.labels_from_zero:
             return replace(moment, drop=moment.drop or (entry.drop and self._may_drop()))
         if self._zero is None:
             raise Outside(
@@ -87,7 +87,7 @@ class Onto:
             return moment
         rate = counting_rate(film.rate, film.start.drop)
         count = moment.count if isinstance(moment, Frames) else round(moment.value * rate)
-        first = timecode_to_frames(replace(start, drop=film.start.drop), rate)
+        first = timecode_to_frames(start, counting_rate(film.rate, start.drop))
         return frames_to_timecode((first + count) % _day(rate, film.start.drop), rate, drop=film.start.drop)
 
     def _later(self, start: Moment, frames: int) -> Moment:

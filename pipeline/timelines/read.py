@@ -8,14 +8,29 @@ Raises  PresetError with the file and the line: not there, too large, of no know
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
 
 from .edl import read_edl
+from .fcpxml import read_fcpxml
 from .limits import read_text, wrong
 from .model import Listing
+from .otio import read_otio
+from .subtitles import read_srt, read_vtt
+from .table import read_table
+from .transcript import read_transcript
 
-SUFFIXES = (".edl", ".otio", ".fcpxml", ".csv", ".tsv", ".srt", ".vtt", ".json")
+_READERS: Mapping[str, Callable[[str, str], Listing]] = {
+    ".otio": read_otio,
+    ".fcpxml": read_fcpxml,
+    ".csv": read_table,
+    ".tsv": read_table,
+    ".srt": read_srt,
+    ".vtt": read_vtt,
+    ".json": read_transcript,
+}
+SUFFIXES = (".edl", *_READERS)
 
 
 def read_listing(path: Path, name: str, rate: Fraction | None = None) -> Listing:
@@ -30,4 +45,7 @@ def parsed(text: str, suffix: str, name: str, rate: Fraction | None = None) -> L
         raise wrong(name, "is empty")
     if suffix == ".edl":
         return read_edl(text, name, rate)
+    reader = _READERS.get(suffix)
+    if reader is not None:
+        return reader(text, name)
     raise wrong(name, f"is no file of edits: its name ends with none of {', '.join(SUFFIXES)}")

@@ -98,9 +98,12 @@ def _fields(entry: Entry) -> Fields | None:
 
 def _why_ignored(entry: Entry) -> str:
     texts = [text for text in entry.texts if text]
+    more = f"; {entry.unusable}" if entry.unusable else ""
     if not texts:
-        return "carries no text"
-    return f"its text does not begin with 'react1:'{next((miss for text in texts if (miss := near_miss(text))), '')}"
+        return f"carries no text{more}"
+    return (
+        f"its text does not begin with 'react1:'{next((miss for text in texts if (miss := near_miss(text))), '')}{more}"
+    )
 
 
 def place(
