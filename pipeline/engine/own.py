@@ -14,6 +14,7 @@ import numpy as np
 from .arrays import Points
 from .frame import FaceFrame
 from .points import ANCHORS, EYES, SIDES
+from .smooth import eased
 
 USUAL_INNER, USUAL_OUTER = 0.335, 0.245
 """How high brows stand over the line of the eyes, in units: the middle of seven faces."""
@@ -61,16 +62,16 @@ def own_rooms(line: Sequence[Points | None], fps: float) -> list[Mapping[str, fl
     """
     half = max(1, round(AROUND_S * fps))
     seen = [None if points is None else UpperFace.of(FaceFrame(points)) for points in line]
-    rooms: list[Mapping[str, float]] = []
+    usual: list[tuple[float, ...] | None] = []
     for number, face in enumerate(seen):
         near = [other for other in seen[max(0, number - half) : number + half + 1] if other is not None]
         if face is None:
-            rooms.append({})
+            usual.append(None)
             continue
         eyes = float(np.percentile([other.eyes for other in near], 80))
         inner, outer = (float(np.mean([getattr(other, name) for other in near])) for name in ("inner", "outer"))
-        rooms.append(room_for(UpperFace(inner, outer, eyes)))
-    return rooms
+        usual.append((inner, outer, eyes))
+    return [{} if row is None else room_for(UpperFace(*row)) for row in eased(usual, fps)]
 
 
 def _share(left: float, usual: float, least: float, most: float) -> float:
