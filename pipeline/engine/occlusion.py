@@ -23,8 +23,10 @@ Mask = NDArray[np.bool_]
 """One truth for each texel."""
 FEWEST_FRAMES = 8
 """With fewer frames of a face nothing is usual."""
-COVERED_AT, SURE_AT = 0.5, 1.0
-"""From these scores on a texel is covered, and covered by something that looks quite different."""
+COVERED_AT = 0.5
+"""From this score on a texel is covered."""
+SURE = (1.1, 1.3)
+"""Between these scores, of the quarter that differs most, what covers goes from nearly skin to something else."""
 LEAST = 0.012
 """A smaller share of the face is a nostril, a spot of light."""
 STEADY_S = Fraction(4, 25)
@@ -79,7 +81,8 @@ def cover(glances: Sequence[Glance | None], faces: Sequence[Points | None], fps:
         hidden = _closed(scores > COVERED_AT)
         if whole @ hidden > LEAST:
             shares[number] = max(float(lower @ hidden), float(mouth @ hidden))
-            unsure[number] = shares[number] * float((scores[hidden & usual.skin] < SURE_AT).mean())
+            apart = float(np.quantile(scores[hidden & usual.skin], 0.75))
+            unsure[number] = shares[number] * float(np.clip((SURE[1] - apart) / (SURE[1] - SURE[0]), 0, 1))
             masks[number] = hidden[looked_at]
     return Cover(shares, unsure, tuple(masks))
 
