@@ -20,6 +20,7 @@ from .head import collar_share, rigid_moves_px
 from .points import INNER_LIPS, OVAL, SKIN_COUNT
 from .pose import Pose
 from .raster import paint, signed_areas
+from .sampling import sample
 
 GRID_STEPS = 48
 """Cells of the coarse grid per unit."""
@@ -61,8 +62,6 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
         moves: (478, 3) in units, from moves.py.
         pose: tells the edit region and the head's move.
     """
-    import cv2
-
     shape = _shape(frame, moves, pose)
     moving = np.abs(shape.after - shape.before).max(1) > STILL_PX
     triangles = shape.triangles[moving[shape.triangles].any(1)]
@@ -75,8 +74,7 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     _sharpen_lips(field, shape, frame, box)
     across = field[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
     along = field[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
-    drawn = cv2.remap(picture, across, along, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    drawn = give_back_grain(drawn, field)
+    drawn = give_back_grain(sample(picture, across, along), field)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 
