@@ -62,7 +62,8 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     if box is None:
         return
     place, light = _place(box, warped, frame, pose), light_on(original, frame)
-    tooth = np.clip(TOOTH * light.white, 0, 250)
+    usual = TOOTH if pose.enamel is None else np.array(pose.enamel)
+    tooth = np.clip(usual * light.white, 0, 250)
     inside = _drawn(place, frame, pose, light, own_enamel(original, frame, tooth, own))
     if own > 0:
         inside = mix(inside, *own_interior(original, place.opening, place.skull, frame, own, pose.gap))

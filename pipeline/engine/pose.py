@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from ..edit import ModelMode
 from .emotions import HeadMove
 from .frame import MouthShape
+
+Colour: TypeAlias = tuple[float, float, float]
+"""Red, green and blue."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Pose:
     spoken: Spoken = Spoken()
     lip_at_rest: float | None = None
     """Where this clip's upper lip rests, below the base of the nose, in units; None takes it from the frame."""
+    enamel: Colour | None = None
+    """The colour of this performer's teeth, as shares of white; None where the clip never showed them."""
 
     def unit(self, name: str) -> float:
         """Give the amplitude of a unit."""

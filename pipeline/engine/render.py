@@ -12,11 +12,13 @@ Pixels away from the face go through as decoded, and frames outside the span who
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from . import available
 from .direct import direct
 from .draw import Scene, draw, retouch_picture
+from .enamel import with_own_enamel
 from .expression import Expression, RenderFigures, TakeJob
 from .frames import Frames
 from .scout import Scouted, scout
@@ -112,5 +114,6 @@ def render_takes(
             )
             for job, sound in zip(jobs, sounds, strict=True)
         ]
+        scenes = [replace(scene, direction=with_own_enamel(frames, scene.direction)) for scene in scenes]
         draw(frames, scenes, lambda done: progress(share + (1 - share) * done))
         return [scene.figures(frames.look.fps) for scene in scenes]

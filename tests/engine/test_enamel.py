@@ -1,0 +1,90 @@
+"""The performer's own tooth colour, found in a clip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import astronaut
+import numpy as np
+
+from react1.pipeline.engine.direct import Direction
+from react1.pipeline.engine.enamel import tooth_colour, with_own_enamel
+from react1.pipeline.engine.expression import Expression
+from react1.pipeline.engine.frame import MouthShape
+from react1.pipeline.engine.layer import soft_mask
+from react1.pipeline.engine.light import LUMA
+from react1.pipeline.engine.perform import pose_for
+from react1.pipeline.engine.points import INNER_LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.speech import Moment
+from react1.pipeline.engine.sync import plan
+
+
+class Reel:
+    """Frames of one picture; counts what is read."""
+
+    look = replace(astronaut.LOOK, width=640, height=480)
+
+    def __init__(self, picture: np.ndarray) -> None:
+        self._picture = astronaut.planes(picture)
+        self.read: list[int] = []
+
+    def picture(self, number: int):
+        self.read.append(number)
+        return self._picture
+
+
+def shut(face) -> np.ndarray:
+    """The landmarks with the inner borders of the lips together."""
+    points = face.points_px.copy()
+    points[LOWER_LIP[3]] = points[UPPER_LIP[3]]
+    return points
+
+
+def direction(portrait, lines: list[np.ndarray], opened: float) -> Direction:
+    """A take in which every frame opens the mouth by so much."""
+    shape = MouthShape.of(portrait.face)
+    pose = pose_for(Expression("neutral"), shape, shape, 1.0, said=Moment(opened))
+    count = len(lines)
+    layout = plan("loop", count, None, 0, Fraction(25))
+    return Direction(layout, (pose,) * count, tuple(lines), (0, count), count, (), (None,) * count)
+
+
+def test_teeth_are_told_from_lips_and_their_colour_from_the_lights(portrait) -> None:
+    """A toothy smile shows teeth that are nearly white; stained ones are yellower; lips are none."""
+    mouth = soft_mask(portrait.face.points_px[INNER_LIPS, :2], (0, 0, 640, 480), 0)[..., None]
+    stained = (portrait.picture * (1 - mouth * (0, 0, 0.22))).astype(np.uint8)
+    painted = (portrait.picture * (1 - mouth) + mouth * (170, 90, 90)).astype(np.uint8)
+    warm = np.clip(portrait.picture * (0.8, 0.7, 0.6), 0, 255).astype(np.uint8)
+
+    teeth, colour = tooth_colour(portrait.picture, portrait.face)
+
+    assert teeth > 0.3
+    assert 0.75 < float(np.array(colour) @ LUMA) <= 1.3
+    assert tooth_colour(stained, portrait.face)[1][2] < 0.9 * colour[2]
+    assert tooth_colour(painted, portrait.face) == (0.0, (0.0, 0.0, 0.0))
+    in_warm_light = tooth_colour(warm, portrait.face)[1]
+    assert abs(in_warm_light[2] / in_warm_light[0] - colour[2] / colour[0]) < 0.2
+
+
+def test_frames_that_show_no_teeth_get_the_colour_of_those_that_do(portrait) -> None:
+    """Three of nine frames are open: a few are read, in order, and all poses know the colour."""
+    reel = Reel(portrait.picture)
+    lines = [shut(portrait.face)] * 3 + [portrait.face.points_px] * 3 + [shut(portrait.face)] * 3
+
+    given = with_own_enamel(reel, direction(portrait, lines, 0.8))
+
+    assert reel.read == [3, 4, 5]
+    found = {pose.enamel for pose in given.poses}
+    assert len(found) == 1
+    assert np.allclose(found.pop(), tooth_colour(portrait.picture, portrait.face)[1], atol=0.08)
+
+
+def test_nothing_is_read_where_no_teeth_are_needed(portrait) -> None:
+    """Mouths that show their own, and mouths that stay shut."""
+    reel = Reel(portrait.picture)
+
+    for lines, opened in (([portrait.face.points_px] * 4, 0.8), ([shut(portrait.face)] * 4, 0.0)):
+        asked = direction(portrait, lines, opened)
+        assert with_own_enamel(reel, asked) is asked
+    assert reel.read == []
