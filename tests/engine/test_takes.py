@@ -15,6 +15,10 @@ from react1.pipeline.engine import draw, kept, scout
 from react1.pipeline.engine.render import Expression, TakeJob, find_faces, render, render_takes
 from react1.pipeline.errors import BadInput, Interrupted
 from react1.pipeline.providers.faces import faces_of
+from react1.pipeline.providers.request import React1Request
+from react1.pipeline.server.order import Order
+from react1.pipeline.server.take import rendered
+from react1.pipeline.storage.guarded import Reach
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +186,30 @@ def test_a_second_take_does_not_look_for_faces(
     faces_of(room, clip, room.progress)
     assert len(opened) == 3
     assert len(opened) == len({path.name for path in (tmp_path / "remembered").iterdir()}) + 1
+
+
+def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Path, opened: list[int]) -> None:
+    """Two requests for the same clip, each in a folder of its own: the second makes a take without the finder."""
+    voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.48))
+    told = []
+    for prompt in ("happy", "sad"):
+        folder = tmp_path / prompt
+        folder.mkdir()
+        request = React1Request(video_url="http://a/v.mp4", audio_url="http://a/v.wav", prompt=prompt)
+        order = Order(
+            request=request,
+            video_file=str(short),
+            audio_file=str(voice),
+            fetch_bytes=1,
+            fetch_s=1,
+            reach=Reach(loopback=True),
+            twists=(),
+            home=str(tmp_path / "home"),
+        )
+        told.append(rendered(order, folder))
+
+    assert len(opened) == 1
+    assert [one.output_s for one in told] == [0.48, 0.48]
 
 
 def test_calls_at_once_look_for_faces_once(short: Path, tmp_path: Path, opened: list[int]) -> None:

@@ -245,3 +245,36 @@ def test_results_are_plain_json(store):
     place = next((store.root / "results").rglob("*.json"))
 
     assert json.loads(place.read_text()) == {"value": {"a": 1}, "parts": {"node": "x"}, "seconds": 0.5}
+
+
+def test_a_file_is_remembered_by_all_that_decides_it(tmp_path):
+    """Found by the same parts in any order and by another process; other parts know nothing."""
+    store = Store(tmp_path / "home")
+    store.remember({"what": "faces", "by": {"a": "1"}}, made_of(tmp_path, b"found"))
+
+    again = Store(tmp_path / "home")
+
+    assert again.remembered({"by": {"a": "1"}, "what": "faces"}).read_bytes() == b"found"
+    assert again.remembered({"by": {"a": "2"}, "what": "faces"}) is None
+    assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["objects", "results"]
+
+
+def test_remembering_again_mends_what_was_damaged(tmp_path):
+    """A file cut short is not given; one whose bytes were changed is replaced by the next that remembers it."""
+    store, parts = Store(tmp_path / "home"), {"what": "faces"}
+    store.remember(parts, made_of(tmp_path, b"found"))
+    kept = store.remembered(parts)
+    kept.chmod(0o644)
+    kept.write_bytes(b"fou")
+    cut = store.remembered(parts)
+    kept.write_bytes(b"f#und")
+
+    store.remember(parts, made_of(tmp_path, b"found"))
+
+    assert cut is None
+    assert store.remembered(parts).read_bytes() == b"found"
+
+
+def made_of(folder, content):
+    (folder / "made.npz").write_bytes(content)
+    return folder / "made.npz"
