@@ -55,15 +55,19 @@ def read(said: str) -> list[Program]:
     return found
 
 
-def options(found: Sequence[Program], places: Mapping[int, int]) -> list[str]:
-    """Spell the programs for ffmpeg's muxer; `places` gives the place of each source stream in the new file."""
-    argv: list[str] = []
+def options(found: Sequence[Program], places: Mapping[int, int]) -> dict[str, str]:
+    """Name the programs to ffmpeg's muxer; `places` gives the place of each source stream in the new file.
+
+    What follows the colon of `program` means nothing to ffmpeg, but keeps several apart, and in order.
+    """
+    made = {}
     for number, one in enumerate(found):
         told = [f"title={_escaped(one.name)}"] if one.name else []
         told += [f"program_num={one.number}", *(f"st={places[index]}" for index in one.streams if index in places)]
-        argv += ["-program", ":".join(told)]
-        argv += [f"-metadata:p:{number}", f"service_provider={one.provider}"] if one.provider else []
-    return argv
+        made[f"program:{number:04}"] = ":".join(told)
+        if one.provider:
+            made[f"metadata:p:{number}"] = f"service_provider={one.provider}"
+    return made
 
 
 def _escaped(text: str) -> str:

@@ -6,11 +6,13 @@ The stream order, tags, chapters, dispositions, colours and attachments come fro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import ffmpeg as spelling
 from av.stream import Disposition
 
 from ..kinds import Media, VideoStream
@@ -18,6 +20,8 @@ from .programs import Program, options
 
 _UNTOLD = (0, 2)
 """What H.273 calls reserved or unspecified; as a matrix, 0 is RGB, which a film coded anew may not be any more."""
+_NOTHING = "9999?"
+"""A stream that may be missing, and is: the film is the first input even where nothing of it is taken but its tags."""
 
 
 def remux_argv(
@@ -34,27 +38,50 @@ def remux_argv(
     `shown_in` are the programs of a transport stream.
     """
     assert media.video is not None
-    kept = stream_indices(media)
-    argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{source}"]
-    argv += [*_turned(media.video), "-i", f"file:{pictures}"]
-    for index in kept:
-        argv += ["-map", "1:v:0" if index == media.video.index else f"0:{index}"]
-    argv += ["-c", "copy", "-copy_unknown", "-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
-    for place, index in enumerate(kept):
-        argv += [f"-map_metadata:s:{place}", f"0:s:{index}"]
-        if index == media.video.index:
-            argv += [word for key, value in told.items() for word in (f"-{key}:{place}", value)]
+    index, kept = media.video.index, stream_indices(media)
+    new = spelling.input(f"file:{pictures}", **_turned(media.video))["v:0"]
+    more = {f"{key}:{kept.index(index)}": value for key, value in told.items()}
     if made.suffix in (".mp4", ".mov", ".m4v"):
-        argv += ["-video_track_timescale", str(media.video.time_base.denominator)]
-    argv += options(shown_in, {index: place for place, index in enumerate(kept)})
-    return [*argv, *muxer_options(made.suffix), f"file:{made}"]
+        more["video_track_timescale"] = str(media.video.time_base.denominator)
+    return beside(ffmpeg, source, {index: new}, made, kept, shown_in, more)
 
 
-def _turned(video: VideoStream) -> list[str]:
+def beside(
+    ffmpeg: str,
+    film: Path,
+    new: Mapping[int, Any],
+    made: Path,
+    kept: Sequence[int],
+    shown_in: Sequence[Program],
+    more: Mapping[str, str],
+) -> list[str]:
+    """Spell the call that copies the streams `kept` of a film, but for `new` ones (ffmpeg-python's) in their places.
+
+    Tags and chapters are the film's; `more` are options of the output.
+    """
+    given = spelling.input(f"file:{film}")
+    taken = [new[index] if index in new else given[str(index)] for index in kept]
+    told = {
+        "c": "copy",
+        "fflags": "+bitexact",
+        "map_metadata": "0",
+        "map_chapters": "0",
+        **{f"map_metadata:s:{place}": f"0:s:{index}" for place, index in enumerate(kept)},
+        **options(shown_in, {index: place for place, index in enumerate(kept)}),
+        **muxer_options(made.suffix),
+        **more,
+    }
+    output = spelling.output(given[_NOTHING], *taken, f"file:{made}", **told)
+    output = output.global_args("-nostdin", "-v", "error", "-copyts", "-copy_unknown").overwrite_output()
+    spelled: list[str] = output.compile(cmd=ffmpeg)
+    return spelled
+
+
+def _turned(video: VideoStream) -> dict[str, str | None]:
     """Tell of pictures how they are shown; ffmpeg counts turns against the clock, and flips after the turn."""
     if video.mirrored:
-        return ["-display_rotation", str(video.rotation_deg), "-display_hflip"]
-    return ["-display_rotation", str(-video.rotation_deg)] if video.rotation_deg else []
+        return {"display_rotation": str(video.rotation_deg), "display_hflip": None}
+    return {"display_rotation": str(-video.rotation_deg)} if video.rotation_deg else {}
 
 
 def told_of(path: Path, index: int, *, tagged: bool = False) -> dict[str, str]:
@@ -87,13 +114,13 @@ def stream_indices(media: Media) -> list[int]:
     return sorted(stream.index for stream in streams if stream is not None)
 
 
-def muxer_options(suffix: str) -> list[str]:
+def muxer_options(suffix: str) -> dict[str, str]:
     """Give the options by which a muxer keeps the times that it is given; pure."""
-    same_times = ["-avoid_negative_ts", "disabled"]
+    same_times = {"avoid_negative_ts": "disabled"}
     if suffix in (".ts", ".m2ts", ".mts", ".m2t", ".mpg", ".mpeg", ".vob"):
-        same_times += ["-muxdelay", "0", "-muxpreload", "0"]
+        same_times |= {"muxdelay": "0", "muxpreload": "0"}
     if suffix in (".ts", ".m2ts", ".mts", ".m2t"):
-        same_times += ["-mpegts_copyts", "1"]
+        same_times["mpegts_copyts"] = "1"
     if suffix in (".mp4", ".mov", ".m4v"):
-        same_times += ["-movflags", "use_metadata_tags"]
+        same_times["movflags"] = "use_metadata_tags"
     return same_times

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import pytest
@@ -94,7 +95,7 @@ def test_a_turned_picture_stays_turned(room, monkeypatch, way, suffix, turn, mir
 def test_a_picture_that_lost_its_turn_is_a_fault(room, monkeypatch):
     """Planted: ffmpeg is told nothing of it."""
     media = film(room, ".mkv", frames=20, size=(192, 108), tracks=0, rotation_deg=90)
-    monkeypatch.setattr(remux, "_turned", lambda _: [])
+    monkeypatch.setattr(remux, "_turned", lambda _: {})
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
     with pytest.raises(ToolFailed, match="turned or mirrored otherwise"):
@@ -136,3 +137,17 @@ def test_lost_colours_reach_the_user(room, monkeypatch):
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
     assert any("the colour primaries of the picture" in said for said in spliced(room, media).said)
+
+
+def test_a_film_of_pictures_alone_keeps_its_tags(room):
+    """Nothing of it is copied but what it says of itself, and it is the first input all the same."""
+    media = described(room, ".mkv", "-metadata", "title=A film", size=(96, 64), tracks=0)
+
+    made = spliced(room, media)
+
+    argv = remux.remux_argv("ffmpeg", Path("a.mkv"), Path("b.nut"), Path("c.mkv"), media, {"r": "25"})
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "-i"] == ["file:a.mkv", "file:b.nut"]
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "-map"] == ["0:9999?", "1:v:0"]
+    assert argv[argv.index("-r:0") + 1] == "25"
+    with av.open(str(made.path)) as container:
+        assert container.metadata["title"] == "A film" and len(container.streams) == 1

@@ -11,12 +11,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import ffmpeg as spelling
 import numpy as np
 from av.stream import Disposition
 
 from ...kinds import AudioStream, Media
-from ..programs import Program, options
-from ..remux import muxer_options
+from ..programs import Program
+from ..remux import beside
 from .lines import Line, Sound, lay
 
 _EARLY = 40_960
@@ -75,19 +76,13 @@ def track_argv(
 ) -> list[str]:
     """Spell the call that puts a whole new track in the place of the first, coded by the way or `copied`."""
     audio, flags = media.audio[0], _dispositions(film)
-    argv = [ffmpeg, "-nostdin", "-v", "error", "-y", "-copyts", "-i", f"file:{film}", "-i", f"file:{track}"]
-    for index in indices:
-        argv += ["-map", "1:a:0" if index == audio.index else f"0:{index}"]
-    argv += ["-c", "copy", "-copy_unknown"]
+    more = {f"disposition:{place}": flags[index] for place, index in enumerate(indices)}
     if not copied:
-        argv += ["-c:a:0", _ENCODERS.get(audio.codec, audio.codec)]
-    if not copied and not audio.codec.startswith("pcm_") and audio.codec != "flac":
-        argv += ["-b:a:0", str(160_000 * max(audio.channels, 1))]
-    argv += ["-fflags", "+bitexact", "-map_metadata", "0", "-map_chapters", "0"]
-    for place, index in enumerate(indices):
-        argv += [f"-map_metadata:s:{place}", f"0:s:{index}", f"-disposition:{place}", flags[index]]
-    argv += options(shown_in, {index: place for place, index in enumerate(indices)})
-    return [*argv, *muxer_options(made.suffix), f"file:{made}"]
+        more["c:a:0"] = _ENCODERS.get(audio.codec, audio.codec)
+        if not audio.codec.startswith("pcm_") and audio.codec != "flac":
+            more["b:a:0"] = str(160_000 * max(audio.channels, 1))
+    new = {audio.index: spelling.input(f"file:{track}")["a:0"]}
+    return beside(ffmpeg, film, new, made, indices, shown_in, more)
 
 
 def _dispositions(film: Path) -> list[str]:
