@@ -1,7 +1,8 @@
 """Which back end finds landmarks on this machine: by the mediapipe that is installed, and REACT1_FACE_MODEL.
 
 mediapipe up to 0.10.21 carries its models, and has no wheel for Python 3.13. From 0.10.30 on it carries none, and needs
-a file. From 0.10.34 on it reports how it is used to Google, so it is not used: what runs here stays here.
+a file. From 0.10.35 on it reports how it is used to Google, so it is not used: what runs here stays here. (There is no
+0.10.34.) The releases between cannot run the detector of small faces, but for the last one.
 Source  the wheels on PyPI; https://github.com/google-ai-edge/mediapipe/issues/6291, and the privacy notice of 1.x.
 """
 
@@ -21,8 +22,6 @@ from .contract import Landmarker
 from .model import HOW_TO_GET, VARIABLE, FaceModel, face_model, fingerprint
 
 WITHOUT_MODELS = (0, 10, 30)
-RUNS_FULL_RANGE = (0, 10, 33)
-"""The Tasks API before it decodes every detector as if it were the short-range one."""
 REPORTS_USE = (0, 10, 34)
 SUITED = "0.10.33"
 FIRST_PYTHON_WITHOUT = (3, 13)
@@ -32,6 +31,7 @@ NO_WHEEL = f"the local engine cannot run on Python {{}}.{{}} on {{}}: mediapipe 
 NO_MODEL = f"the local engine needs a face model on Python {{}}.{{}}: {HOW_TO_GET}; set {VARIABLE} to it, or {ELSE}"
 NO_MODEL_IN = f"mediapipe {{}} carries no face models: install 0.10.14, or set {VARIABLE} to a file; {HOW_TO_GET}"
 REPORTS = f"mediapipe {{}} reports its use to Google, so it is not used: pip install mediapipe=={SUITED}"
+UNSUITED = f"mediapipe {{}} cannot run the detector of small faces: pip install mediapipe=={SUITED}"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ def backend() -> Backend:
         raise MissingExtra(_not_installed())
     if _numbers(version) >= REPORTS_USE:
         raise MissingExtra(REPORTS.format(version))
+    if _numbers(version) >= WITHOUT_MODELS and version != SUITED:
+        raise MissingExtra(UNSUITED.format(version))
     if path is not None:
         return _by_file(path, version)
     if _numbers(version) < WITHOUT_MODELS:
@@ -80,16 +82,18 @@ def python() -> tuple[int, int]:
 
 def _by_file(path: Path, version: str) -> Backend:
     model = face_model(path)
-    if _numbers(version) < RUNS_FULL_RANGE:
+    newer = version == SUITED
+    if not newer:
+        # The Tasks API before it decodes every detector as if it were the short-range one.
         model = replace(model, full_range=None)
     identity = f"mediapipe {version}, {model.name}, sha256 {model.digest[:16]}"
-    return Backend(identity, partial(_tasks, model), by_file=True)
+    return Backend(identity, partial(_tasks, model, newer), by_file=True)
 
 
-def _tasks(model: FaceModel) -> Landmarker:
+def _tasks(model: FaceModel, newer: bool) -> Landmarker:
     from .tasks import Tasks
 
-    return Tasks(model)
+    return Tasks(model, depth_leans=newer)
 
 
 def _bundled() -> Landmarker:

@@ -46,6 +46,8 @@ class FaceModel:
     name: str
     bundle: bytes
     """A zip of a short-range detector and the landmarks' network, as the Tasks API reads it."""
+    short_range: bytes
+    """The detector in the bundle, apart."""
     full_range: bytes | None
     """The detector that finds small faces and is the witness of large ones; None where the file has none."""
     digest: str
@@ -107,9 +109,8 @@ def _read(path: Path, size_bytes: int, changed_ns: int) -> FaceModel:
 
 
 def _of_bundle(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
-    for name in (DETECTOR, LANDMARKS):
-        _model(path, archive, name)
-    return FaceModel(path.name, path.read_bytes(), None, digest)
+    short_range, _ = (_model(path, archive, name) for name in (DETECTOR, LANDMARKS))
+    return FaceModel(path.name, path.read_bytes(), short_range, None, digest)
 
 
 def _of_wheel(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
@@ -122,7 +123,7 @@ def _of_wheel(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
     with zipfile.ZipFile(made, "w") as bundle:
         bundle.writestr(DETECTOR, short_range)
         bundle.writestr(LANDMARKS, landmarks)
-    return FaceModel(path.name, made.getvalue(), full_range, digest)
+    return FaceModel(path.name, made.getvalue(), short_range, full_range, digest)
 
 
 def _model(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
