@@ -22,7 +22,8 @@ from engine_sheet import sheet
 from engine_voice import follows
 
 from react1.pipeline.edit import ModelMode, Prompt
-from react1.pipeline.engine.render import Expression, render
+from react1.pipeline.engine.expression import Expression, TakeJob
+from react1.pipeline.engine.render import render_takes
 
 TEMPERATURES = (0.2, 0.5, 1.0)
 SIGNS: dict[str, tuple[tuple[str, int], ...]] = {
@@ -79,15 +80,15 @@ def rows(person: str, clip: Path, regions: list[str], looks: dict[tuple[str, str
     face, before = Face(landmarks(source[middle])), [luma(picture) for picture in source]
     near = face.around(source[middle].shape)
     looks["source", "", 0.0] = source[middle][near]
-    for region in regions:
-        for emotion in get_args(Prompt):
-            takes = []
-            for temperature in TEMPERATURES:
-                out = clip.with_name("take.mp4")
-                render(clip, None, out, Expression(emotion, temperature, region), progress=lambda _: None)
-                takes.append(pictures(out))
-                looks[emotion, region, temperature] = takes[-1][middle][near]
-            yield _row(person, emotion, region, before, takes, face, middle)
+    wanted = [Expression(prompt, how, mode) for mode in regions for prompt in get_args(Prompt) for how in TEMPERATURES]
+    jobs = [TakeJob(clip.with_name(f"take{place}.mp4"), one) for place, one in enumerate(wanted)]
+    render_takes(clip, jobs, progress=lambda _: None)
+    for place in range(0, len(jobs), len(TEMPERATURES)):
+        three = jobs[place : place + len(TEMPERATURES)]
+        asked, takes = three[0].expression, [pictures(job.out) for job in three]
+        for job, take in zip(three, takes, strict=True):
+            looks[asked.prompt, asked.model_mode, job.expression.temperature] = take[middle][near]
+        yield _row(person, asked.prompt, asked.model_mode, before, takes, face, middle)
 
 
 def _row(person: str, emotion: str, region: str, before: list, takes: list[list[Rgb]], face: Face, middle: int) -> Row:

@@ -81,7 +81,7 @@ def _cut(film: Path, first: int, out: Path) -> Path:
         frames = list(islice(container.decode(video=0), first, first + COUNT))
     points = landmarks(frames[0].to_ndarray(format="rgb24"))
     unit = float(np.linalg.norm(points[[33, 133]].mean(0) - points[[263, 362]].mean(0)))
-    middle = points[[33, 263]].mean(0) + [0, 0.5 * unit]
+    middle = points[[33, 263]].mean(0) + np.array([0, 0.5 * unit])
     low = np.maximum(0, (middle - REACH_UNITS * unit) // 2 * 2).astype(int)
     high = np.minimum([frames[0].width, frames[0].height], middle + REACH_UNITS * unit).astype(int) // 2 * 2
     with Frames(film) as opened:

@@ -1,4 +1,12 @@
-"""Whether a mouth follows a new voice: the chin's place in a take, frame by frame, against the voice's level."""
+"""Whether a mouth follows a new voice: the gap between the lips in a take, frame by frame, against the voice's level.
+
+The gap is found in the finished take by the face mesh without its attention part, which is another network than the
+one that drives the engine. What it should do is known from the phones that are spoken: a vowel's first formant tells
+how far the jaw is open, and a consonant is nearly shut. Loudness is given as well: it knows no closed vowels.
+
+Source  first formant and jaw: Lindblom and Sundberg, "Acoustical consequences of lip, tongue, jaw, and larynx
+        movement", JASA 50 (1971).
+"""
 
 from __future__ import annotations
 
@@ -6,44 +14,85 @@ import wave
 from pathlib import Path
 
 import numpy as np
-from engine_measures import Face, luma, moved
-from engine_people import landmarks, pictures
+from engine_people import Rgb, pictures
+from numpy.typing import NDArray
 
-from react1.pipeline.demo.voice import speak
+from react1.pipeline.demo.phones import PHONES, SENTENCES, Phone
+from react1.pipeline.demo.voice import utter
+from react1.pipeline.engine.frames import Frames
+from react1.pipeline.engine.quiet import loading
 from react1.pipeline.engine.render import Expression, render
 
-RATE = 48_000
+RATE, RANGE_DB, PITCH_HZ = 48_000, 30, 190.0
+SHUT_HZ, WIDE_HZ, VOWEL_VOICE = 300, 860, 0.9
 LAGS = range(-3, 4)
+Curve = NDArray[np.float64]
 
 
 def follows(person: str, clip: Path) -> str:
-    """Give a voice of another clip to a face, and say how well the chin goes with it, and at which lag."""
-    source = pictures(clip)
+    """Give a new voice to a face, and say how well the lips go with it, and at which lag."""
+    told = [PHONES[name] for text, _, _ in SENTENCES for name in f"_ {text} _".split() if name in PHONES]
+    seconds = sum(phone.length_s for phone in told)
+    samples = utter(told, [PITCH_HZ] * len(told), 1.0, seconds)
     voice, out = clip.with_name("voice.wav"), clip.with_name("spoken.mp4")
-    frames = len(source)
-    import av
-
-    with av.open(str(clip)) as container:
-        fps = float(container.streams.video[0].average_rate)
-    samples = speak(3)[RATE // 2 : RATE // 2 + round(frames / fps * RATE)]
     with wave.open(str(voice), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes((np.clip(samples, -1, 1) * 32_000).astype("<i2").tobytes())
+        file.writeframes((samples / np.abs(samples).max() * 16_000).astype("<i2").tobytes())
     render(clip, voice, out, Expression("neutral", 0.5, "face"), own_voice=False, progress=lambda _: None)
-    spoken = pictures(out)
-    down = []
-    for before, after in zip(source, spoken, strict=False):
-        face = Face(landmarks(before))
-        down.append(-moved(luma(before), luma(after), face, "chin"))
-    opened, level = np.array(down), _level(samples, len(down), fps)
-    inner = slice(6, len(down) - 6)
-    scores = {lag: float(np.corrcoef(opened[inner], np.roll(level, lag)[inner])[0, 1]) for lag in LAGS}
+    with Frames(clip) as frames:
+        fps = float(frames.look.fps)
+    opened = gaps(pictures(out))
+    spoken, level = _spoken(told, len(opened), fps), _level(samples, len(opened), fps)
+    seen = np.flatnonzero(np.isfinite(opened))
+    scores = {lag: _correlation(opened, spoken, seen, lag) for lag in LAGS}
     best = max(scores, key=lambda lag: scores[lag])
-    return f"{person:15}{'speaks':10} chin against the voice's level: {scores[0]:.2f} at once, best {scores[best]:.2f} at {best:+d} frames"
+    loud = _correlation(opened, level, seen, 0)
+    return (
+        f"{person:15}speaks    lips against the vowels' openness: {scores[0]:.2f} at once, best {scores[best]:.2f} "
+        f"at {best:+d} frames; against loudness {loud:.2f}"
+    )
 
 
-def _level(samples: np.ndarray, frames: int, fps: float) -> np.ndarray:
+def _spoken(told: list[Phone], frames: int, fps: float) -> Curve:
+    """Give how far a mouth that says these phones is open in each frame, 0 to 1."""
+    ends = np.cumsum([phone.length_s for phone in told])
+    wide = [(phone.formants_hz[0] - SHUT_HZ) / (WIDE_HZ - SHUT_HZ) for phone in told]
+    opens = [max(0.0, share) * (phone.voice > VOWEL_VOICE) for share, phone in zip(wide, told, strict=True)]
+    fine = np.array(
+        [opens[min(len(told) - 1, int(np.searchsorted(ends, at / 1000)))] for at in range(int(ends[-1] * 1000))]
+    )
+    smooth = np.convolve(fine, np.hanning(100) / np.hanning(100).sum(), "same")
+    middles = ((np.arange(frames) + 0.5) / fps * 1000).astype(int)
+    return smooth[np.minimum(middles, len(smooth) - 1)]
+
+
+def gaps(takes: list[Rgb]) -> Curve:
+    """Give the gap between the lips in every picture, in eye distances; NaN where no face is found."""
+    with loading():
+        from mediapipe.python import solutions
+
+        mesh = solutions.face_mesh.FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=False)
+    found = []
+    with mesh:
+        for picture in takes:
+            faces = mesh.process(picture).multi_face_landmarks
+            found.append(_gap(faces[0], picture.shape) if faces else np.nan)
+    return np.array(found)
+
+
+def _gap(face: object, shape: tuple[int, ...]) -> float:
+    points = np.array([(point.x * shape[1], point.y * shape[0]) for point in face.landmark])  # type: ignore[attr-defined]
+    eyes = np.linalg.norm(points[[33, 133]].mean(0) - points[[263, 362]].mean(0))
+    return float(np.linalg.norm(points[13] - points[14]) / eyes)
+
+
+def _correlation(opened: Curve, level: Curve, seen: NDArray[np.int64], lag: int) -> float:
+    inner = seen[(seen >= max(LAGS) * 3) & (seen < len(level) - max(LAGS) * 3)]
+    return float(np.corrcoef(opened[inner], level[inner - lag])[0, 1])
+
+
+def _level(samples: NDArray[np.float32], frames: int, fps: float) -> Curve:
     step = RATE / fps
     parts = [samples[round(number * step) : round((number + 1) * step)] for number in range(frames)]
     level = np.array([10 * np.log10(float((part.astype(float) ** 2).mean()) + 1e-7) for part in parts])
-    return np.clip(level, level.max() - 30, None)
+    return np.clip(level, level.max() - RANGE_DB, None)
