@@ -50,10 +50,10 @@ def _share(value: float, between: tuple[float, float]) -> float:
 
 def _grown(contour: Points, by_px: float) -> Points:
     away = contour - contour.mean(0)
-    return contour + away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6) * by_px
+    return np.asarray(contour + away / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6) * by_px)
 
 
 def _at(picture: Image, places_px: Points) -> Points:
     columns = np.clip(np.round(places_px[:, 0]).astype(int), 0, picture.shape[1] - 1)
     rows = np.clip(np.round(places_px[:, 1]).astype(int), 0, picture.shape[0] - 1)
-    return picture[rows, columns].astype(np.float64)
+    return np.asarray(picture[rows, columns], np.float64)

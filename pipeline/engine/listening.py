@@ -68,8 +68,9 @@ def _powers(
     inside = (at >= 0) & (at < len(samples))
     window = np.hanning(length)
     taken = np.where(inside, samples[np.clip(at, 0, max(0, len(samples) - 1))] if len(samples) else 0.0, 0.0) * window
-    power = np.abs(np.fft.rfft(taken, size)) ** 2 * (2 / (size * (window**2).sum()))
-    return power, np.fft.rfftfreq(size, 1 / rate), window
+    power: Points = np.abs(np.fft.rfft(taken, size)) ** 2 * (2 / (size * (window**2).sum()))
+    hz = np.asarray(np.fft.rfftfreq(size, 1 / rate), np.float64)
+    return power, hz, window
 
 
 def _level_db(power: Points, hz: Curve, band: tuple[float, float]) -> Curve:

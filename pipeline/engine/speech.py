@@ -116,7 +116,7 @@ def _furthest(curve: Curve, frames: int, fps: Fraction) -> Curve:
 
 def _on_frames(weights: Points, frames: int, fps: Fraction) -> Points:
     first, last = _bounds(frames, fps, len(weights))
-    return weights[(first + last - 1) // 2]
+    return np.asarray(weights[(first + last - 1) // 2])
 
 
 def _without_drift(curve: Curve, half: int) -> Curve:

@@ -80,13 +80,13 @@ def visemes(heard: Heard) -> Points:
         return weights
     hiss_db, murmur_db = heard.hiss_db - loud_db, heard.murmur_db - loud_db
     body_db, level_db = heard.body_db - loud_db, heard.level_db - loud_db
-    first, second = _vowel_range(heard, level_db)
+    lows, seconds = _vowel_range(heard, level_db)
     noise = _rises(hiss_db - body_db + 0.5 * np.clip(-13 - murmur_db, -10, 20), 0.0, 1.5) * _rises(hiss_db, -39.0, 1.5)
     strong = _rises(hiss_db, max(-26.0, _top(hiss_db) - 12.0), 2.0)
     shut = 0.5 * (around(body_db, 12) - body_db - 10) - 0.5 * (body_db + 16) + 0.3 * (murmur_db - body_db - 7)
-    shut -= 20 * np.log(heard.first_hz / (1.05 * first[0]))
+    shut -= 20 * np.log(heard.first_hz / (1.05 * lows[0]))
     humming = _rises(shut, 2.0, 1.0) * _rises(murmur_db, -22.0, 1.5) * (1 - noise)
-    lip_hum = _rises(-np.log(heard.second_hz / (0.93 * second[1])), 0.0, 0.05)
+    lip_hum = _rises(-np.log(heard.second_hz / (0.93 * seconds[1])), 0.0, 0.05)
     dips = _rises(around(level_db, 8) - level_db, 13.0, 1.5) * _rises(-level_db, 13.0, 1.0)
     speaks = _rises(level_db, SPOKEN_DB, 1.5) * (1 - dips)
     gap = (1 - noise) * (1 - humming) * (1 - speaks)
@@ -102,7 +102,7 @@ def visemes(heard: Heard) -> Points:
             weights[first:last, Viseme.REST] += weights[first:last, Viseme.CLOSED]
             weights[first:last, Viseme.CLOSED] = 0
     weights = _without_blips(weights)
-    return weights / np.maximum(weights.sum(1, keepdims=True), 1e-9)
+    return np.asarray(weights / np.maximum(weights.sum(1, keepdims=True), 1e-9))
 
 
 def _rises(values: Curve, middle: float, softness: float) -> Curve:
@@ -179,7 +179,7 @@ def runs(marked: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def around(curve: Curve, reach: int) -> Curve:
     """Give the highest value within so many moments on either side."""
-    return _windows(curve, reach).max(0)
+    return np.asarray(_windows(curve, reach).max(0))
 
 
 def _held(curve: Curve, moments: int) -> Curve:

@@ -54,7 +54,7 @@ def test_teeth_are_told_from_lips_and_their_colour_from_the_lights(portrait) -> 
     """A toothy smile shows teeth that are nearly white; stained ones are yellower; lips are none."""
     mouth = soft_mask(portrait.face.points_px[INNER_LIPS, :2], (0, 0, 640, 480), 0)[..., None]
     stained = (portrait.picture * (1 - mouth * (0, 0, 0.22))).astype(np.uint8)
-    painted = (portrait.picture * (1 - mouth) + mouth * (170, 90, 90)).astype(np.uint8)
+    painted = (portrait.picture * (1 - mouth) + mouth * (235, 150, 150)).astype(np.uint8)
     warm = np.clip(portrait.picture * (0.8, 0.7, 0.6), 0, 255).astype(np.uint8)
 
     teeth, colour = tooth_colour(portrait.picture, portrait.face)

@@ -47,6 +47,17 @@ def test_a_mouth_that_speaks_the_voice_keeps_its_timing(line) -> None:
     assert "own timing" in said[0]
 
 
+def test_a_short_clip_needs_a_closer_likeness_than_a_long_one(line) -> None:
+    """A mouth that follows the voice by about 0.5: chance in 2.4 s, and its own words in three times that."""
+    other = np.random.default_rng(2).permutation(HEARD)
+    alike = line(0.3 * (0.43 * HEARD + 0.57 * other))
+    long = Sound(np.tile(VOICE.samples, 3), astronaut.RATE)
+    layout = plan("bounce", 3 * FRAMES, long.count, astronaut.RATE, FPS)
+
+    assert own_speech(VOICE, SAME, alike, FPS, None, []) is not None
+    assert own_speech(long, layout, alike * 3, FPS, None, []) is None
+
+
 @pytest.mark.parametrize(("own_voice", "kept"), [(None, False), (True, True), (False, False)])
 def test_the_caller_may_say_whose_voice_it_is(line, own_voice, kept: bool) -> None:
     """A mouth that talks out of step: by default it follows the voice, and only the caller's word keeps it."""
