@@ -37,9 +37,13 @@ def command(
                 out(f"{name:<8} {result[name]}")
         for segment in result.get("segments", []):
             out(f"  {segment['name']}: frames {segment['start_frame']}-{segment['end_frame']}, {segment['status']}")
+            for take in segment.get("takes", []):
+                out(f"    {take['number']:>2}  {take['name']}  {take['status']}")
         for name, value in result.get("checks", {}).items():
             out(f"  {name}: {value}")
         for line in told.get("said", []):
             out(f"  note: {line}")
         if told["status"] in ("interrupted", "failed", "running"):
             out(f"carry on with: react1 resume {found.name}")
+        if told["status"] == "choose":
+            out(f"choose with: react1 pick {found.name} SEGMENT TAKE")

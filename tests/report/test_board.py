@@ -9,6 +9,7 @@ import json
 import av
 import numpy as np
 import pytest
+from browser import ask, find_browser
 from made import frame_number, make_clip
 from PIL import Image
 from records import adopted, record_of, segment_of, take_of
@@ -151,6 +152,45 @@ def test_the_page_and_the_object_tell_every_take(room, offered):
     assert [name for name, file in report.sheets.items() if room.path(file).read_bytes()[:2] == b"\xff\xd8"] == [
         "takes-line.jpg"
     ]
+
+
+LOOK = """async () => {
+  const board = document.querySelector(".board"), clips = [...board.querySelectorAll("video")], told = [];
+  const ready = (name) => Promise.all(clips.map((clip) => new Promise((done) => {
+    if (name === "seeked" ? !clip.seeking : clip.readyState > 2) done();
+    else clip.addEventListener(name, done, {once: true});
+  })));
+  const look = async (key) => {
+    if (key) board.dispatchEvent(new KeyboardEvent("keydown", {key}));
+    await ready("canplay");
+    await ready("seeked");
+    told.push(clips.map((clip) => clip.currentTime));
+  };
+  for (const key of ["", "ArrowRight", "Home", "2", "4"]) await look(key);
+  const played = clips.map((clip) => new Promise((done) => clip.addEventListener("playing", done, {once: true})));
+  board.dispatchEvent(new KeyboardEvent("keydown", {key: " "}));
+  await Promise.all(played);
+  return {told, muted: clips.map((clip) => clip.muted), say: document.querySelector(".say").textContent};
+}"""
+
+
+def test_one_key_moves_and_plays_every_clip(room, offered, tmp_path):
+    """In a browser: a step is the same frame in all of them, one is heard, and a digit chooses a take that is there."""
+    found = find_browser()
+    if found is None:
+        pytest.skip("no chromium or chrome on the PATH: the players of takes were not looked at")
+    segment, takes = offered
+    record = record_of(segment.source, None, [segment], []).model_copy(update={"offered": tuple(takes)})
+    page = room.path(ReportNode().run(room, ReportParams(), record).page).read_text("utf-8")
+
+    seen = ask(found, page, LOOK, tmp_path / "profile")
+
+    middle, step, home, *_ = seen["told"]
+    assert [len(set(times)) for times in seen["told"]] == [1] * 5
+    assert step[0] - middle[0] == pytest.approx(0.04)
+    assert home[0] == pytest.approx((START - FIRST + 0.5) * 0.04)
+    assert seen["muted"] == [False, True, True, True]
+    assert seen["say"] == "react1 pick run-1 line happy-0.8-face"
 
 
 @pytest.mark.parametrize(

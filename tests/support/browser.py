@@ -58,22 +58,7 @@ def watch(browser: str, film: Path, mime: str, frames: Sequence[int], rate: int,
     """Let the browser seek into the middle of each frame, then play the film; its profile goes into a new folder."""
     asked = {"type": mime, "seeks": [(number + 0.5) / rate for number in frames], "frame": 1 / rate}
     page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps(asked))
-    server = _Stage(page.encode(), film.read_bytes(), mime)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_address[1]}/"
-    argv = [browser, *_FLAGS, f"--user-data-dir={profile}", address]
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        said = server.answers.get(timeout=_PATIENCE_S)
-    except queue.Empty:
-        raise AssertionError(f"{browser} said nothing for {_PATIENCE_S} s") from None
-    finally:
-        process.terminate()
-        process.wait()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    said = _answer(browser, _Stage(page.encode(), film.read_bytes(), mime), profile)
     return Told(
         said["plays"],
         said["error"],
@@ -83,6 +68,38 @@ def watch(browser: str, film: Path, mime: str, frames: Sequence[int], rate: int,
         [_number(grid) for grid in said["seeks"]],
         [(at, _number(grid)) for at, grid in said["played"]],
     )
+
+
+def ask(browser: str, page: str, script: str, profile: Path) -> Any:
+    """Open a page, let `script` look at it once it has loaded, and give what the script gives, as JSON.
+
+    What keeps other scripts out of the page is taken off it first.
+    """
+    policy = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
+    told = f"({script})().catch((wrong) => ({{wrong: String(wrong)}}))"
+    sent = f"fetch('/', {{method: 'POST', body: JSON.stringify(await {told})}})"
+    asking = f"<script>addEventListener('load', async () => {sent})</script>"
+    whole = policy.sub("", page).replace("</body>", asking + "</body>")
+    return _answer(browser, _Stage(whole.encode(), b"", ""), profile)
+
+
+def _answer(browser: str, server: _Stage, profile: Path) -> Any:
+    """Let the browser open the server's page, and give what the page sends back."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_address[1]}/"
+    argv = [browser, *_FLAGS, f"--user-data-dir={profile}", address]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return server.answers.get(timeout=_PATIENCE_S)
+    except queue.Empty:
+        raise AssertionError(f"{browser} said nothing for {_PATIENCE_S} s") from None
+    finally:
+        process.terminate()
+        process.wait()
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def _number(grid: list[list[float]]) -> int:
@@ -106,7 +123,7 @@ class _Request(BaseHTTPRequestHandler):
         if self.path == "/film":
             self._part()
         elif self.path == "/":
-            self._send(200, self.server.page, "text/html")
+            self._send(200, self.server.page, "text/html; charset=utf-8")
         else:
             self._send(404, b"", "text/plain")
 
