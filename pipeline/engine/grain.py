@@ -11,7 +11,7 @@ import numpy as np
 
 from .arrays import Field, Image
 
-GIVEN_BACK = 0.25
+GIVEN_BACK = 0.28
 """How much the finest detail is raised at half a pixel in both directions."""
 FINEST_PX, FAINT = 0.7, 4.0
 """Detail finer than a Gaussian of this deviation is raised, and of it no more than 4 steps of 255: grain, not edges."""

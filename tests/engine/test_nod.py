@@ -87,3 +87,22 @@ def test_without_a_voice_the_head_breathes() -> None:
     assert np.array_equal(none, silent)
     assert 0.2 < np.abs(none[:, 4]).max() < 1.0
     assert np.abs(np.diff(none[:, 4])).max() < 0.05
+
+
+def test_the_head_follows_the_voice_through_the_whole_performance(portrait) -> None:
+    """It nods with what is said; without a voice it only breathes."""
+    from react1.pipeline.engine.perform import perform
+    from react1.pipeline.engine.speech import Speech
+    from react1.pipeline.engine.sync import plan
+
+    still = np.zeros(175)
+    said = Speech(voice(), still, still, still, still, np.zeros((175, 1)))
+    layout, line = plan("bounce", 175, None, 0, FPS), [portrait.face.points_px] * 175
+
+    wanted, weights = Expression("neutral", 1.0, "head"), np.ones(175)
+
+    spoken, silent = (
+        [pose.head.pitch_deg for pose in perform(line, layout, weights, heard, wanted, FPS)] for heard in (said, None)
+    )
+
+    assert max(spoken[frame + 2] for frame in LOUD) > 1.0 > max(silent)

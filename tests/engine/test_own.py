@@ -16,6 +16,7 @@ from react1.pipeline.engine.lip_units import frown_room, smile_room
 from react1.pipeline.engine.own import UpperFace, own_rooms, room_for
 from react1.pipeline.engine.perform import perform, pose_for
 from react1.pipeline.engine.points import ANCHORS, EYES, SIDES, SKIN_COUNT
+from react1.pipeline.engine.smooth import resting_shapes
 from react1.pipeline.engine.sync import plan
 from react1.pipeline.engine.turned import far_share
 from react1.pipeline.engine.units import move_lids
@@ -64,8 +65,18 @@ def test_a_blink_does_not_change_what_the_eyes_may_do(portrait) -> None:
     line = [portrait.face.points_px] * 12
     blinking = [*line[:5], shut, *line[6:11], None]
 
-    assert own_rooms(blinking, 25.0)[5]["AU5"] == pytest.approx(own_rooms(line, 25.0)[5]["AU5"])
+    assert own_rooms(blinking, 25.0)[5]["AU43"] == pytest.approx(own_rooms(line, 25.0)[5]["AU43"])
     assert own_rooms(blinking, 25.0)[11] == {}
+
+
+def test_a_mouth_that_opens_for_good_does_not_step() -> None:
+    """What counts as rest goes from shut to open by small steps, though the mouth itself opens at once."""
+    shapes = [MouthShape(0.0, 0.8, 0.0)] * 40 + [MouthShape(0.0, 0.8, 0.2)] * 40
+
+    gaps = [shape.gap for shape in resting_shapes(shapes, 25.0)]
+
+    assert gaps[0] == pytest.approx(0) and gaps[-1] == pytest.approx(0.2)
+    assert np.abs(np.diff(gaps)).max() < 0.02
 
 
 def test_lids_that_are_shut_stay_shut(portrait) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import astronaut
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.colour import even_box, to_rgb, write_back
-from react1.pipeline.engine.emotions import RECIPES
+from react1.pipeline.engine.emotions import RECIPES, HeadMove
 from react1.pipeline.engine.expression import Expression
 from react1.pipeline.engine.frame import MouthShape
 from react1.pipeline.engine.perform import pose_for
@@ -61,6 +62,37 @@ def test_face_leaves_everything_around_the_face_alone(portrait, changed, prompt:
     assert not differs[ring == 0].any()
     nose_base = portrait.face.points_px[2, 1]
     assert not in_lips[: int(nose_base - 0.35 * portrait.face.unit_px)].any()
+
+
+@pytest.mark.parametrize("prompt", list(RECIPES))
+def test_lips_reach_no_further_than_the_mouths_surroundings(portrait, changed, prompt: str) -> None:
+    """Beside the mouth nothing further than 0.6 units differs, nor anything below the chin by more than 0.5."""
+    unit_px, places = portrait.face.unit_px, portrait.face.points_px
+
+    differs = (changed(prompt, 1.0, "lips") != portrait.picture).any(2)
+
+    rows, columns = np.nonzero(differs)
+    assert places[61, 0] - 0.6 * unit_px < columns.min() and columns.max() < places[291, 0] + 0.6 * unit_px
+    assert rows.max() < places[152, 1] + 0.5 * unit_px
+
+
+def test_a_moving_head_leaves_the_rest_of_the_picture_alone(portrait) -> None:
+    """Outside of the ring at 2.6 times the face no pixel differs, though within it the head nods, turns and leans."""
+    import cv2
+
+    shape = MouthShape.of(portrait.face)
+    pose = pose_for(Expression("sad", 1.0, "head"), shape, shape, 1.0)
+    pose = replace(pose, head=pose.head + HeadMove(pitch_deg=3.0, yaw_deg=-3.0))
+    oval = portrait.face.points_px[OVAL, :2]
+    centre = (oval.min(0) + oval.max(0)) / 2
+    ring = np.zeros(portrait.picture.shape[:2], np.uint8)
+    cv2.fillPoly(ring, [np.round(centre + (oval - centre) * 2.65).astype(np.int32)], 1)
+
+    differs = (retouch(portrait.picture, portrait.face, pose) != portrait.picture).any(2)
+
+    assert (ring == 0).any()
+    assert not differs[ring == 0].any()
+    assert differs[ring == 1].mean() > 0.5
 
 
 def test_the_same_request_gives_the_same_pixels(portrait, changed) -> None:
