@@ -18,6 +18,9 @@ from .speaker import Chosen, choose
 from .track import Track, bridge, follow, join
 from .witness import witnessed
 
+FEWEST_FRAMES = 4
+"""What is seen for less, in a shot that is longer, is a glimpse: an expression cannot come and go in it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -60,7 +63,8 @@ def _part(
     tracks = [
         track
         for track in _faces(sightings, shot)
-        if any(max(first, span[0]) <= number < min(last, span[1]) for number in track.points)
+        if len(track.points) >= min(FEWEST_FRAMES, last - first)
+        and any(max(first, span[0]) <= number < min(last, span[1]) for number in track.points)
     ]
     if not tracks:
         nobody = (None,) * (last - first)

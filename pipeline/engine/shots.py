@@ -36,8 +36,10 @@ def shots(thumbnails: Sequence[Plane]) -> list[Shot]:
     if not thumbnails:
         return []
     small = np.stack(thumbnails).astype(np.int16)
-    change = np.concatenate([[0.0], _apart(small[1:], small[:-1])])
-    scores = np.minimum(change[1:], np.abs(np.diff(change)))
+    change = _apart(small[1:], small[:-1])
+    # The first change has none before it; what moves from the first frame on goes on moving.
+    before = np.concatenate([change[1:2] if len(change) > 1 else [0.0], change[:-1]])
+    scores = np.minimum(change, np.abs(change - before))
     cuts = [int(frame) for frame in np.flatnonzero(scores > SCORE) + 1 if not _comes_back(small, int(frame))]
     return list(zip([0, *cuts], [*cuts, len(thumbnails)], strict=True))
 

@@ -21,11 +21,11 @@ def tell(scouted: Scouted, parts: Sequence[Part], span: tuple[int, int], gates: 
     if seen < last - first:
         said.append(f"no face in {last - first - seen} of {last - first} frames; those keep their expression")
     if gates.hidden:
-        said.append(f"something covers the face in {gates.hidden} frames; those keep their expression")
+        said.append(f"something covers the face in {_frames(gates.hidden)}; there it keeps its expression")
     if gates.masked:
-        said.append(f"something lies in front of a part of the face in {gates.masked} frames; it was left as it is")
+        said.append(f"something lies in front of a part of the face in {_frames(gates.masked)}; it was left as it is")
     if gates.faded:
-        said.append(f"the head is turned away or smeared in {gates.faded} frames; the expression fades out there")
+        said.append(f"the head is turned away or smeared in {_frames(gates.faded)}; the expression fades out there")
     return said
 
 
@@ -62,3 +62,7 @@ def _shots(parts: Sequence[Part], span: tuple[int, int]) -> list[str]:
         faceless = sum(part.chosen is None for part in parts[_MOST_NAMED:])
         told.append(f"{rest} more, {faceless} of them without a face")
     return [f"{len(parts)} shots, each with a face of its own ({'; '.join(told)})"]
+
+
+def _frames(count: int) -> str:
+    return f"{count} frame" if count == 1 else f"{count} frames"

@@ -20,7 +20,7 @@ from .ramp import ramps
 
 FULLY = 0.85
 """A lower face that is covered by more than this is left alone, whether or not occlusion is looked for."""
-PARTLY, PARTLY_UNSURE = 0.55, 0.12
+PARTLY, PARTLY_UNSURE = 0.55, 0.20
 """Where occlusion is looked for: from these shares on the whole frame is left alone and not only what is covered."""
 
 

@@ -1,0 +1,213 @@
+"""What is decided between the passes: who in each shot, how strongly in each frame, and what is said of it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import astronaut
+import numpy as np
+import pytest
+
+from react1.pipeline.engine.direct import Direction, NoFace, direct
+from react1.pipeline.engine.draw import retouch_picture
+from react1.pipeline.engine.expression import Expression
+from react1.pipeline.engine.frame import FaceFrame
+from react1.pipeline.engine.frames import Look
+from react1.pipeline.engine.occlusion import Glance
+from react1.pipeline.engine.scout import Scouted, Sighting
+from react1.pipeline.engine.sound import Sound
+from react1.pipeline.engine.speech import speech
+
+LOOK = Look(640, 360, Fraction(25), 1, 1, 1, 1)
+EVERYWHERE = ((0.0, 0.0, 640.0, 360.0),)
+STAGE, HALL = (np.random.default_rng(seed).integers(0, 255, (36, 64)).astype(np.uint8) for seed in (1, 2))
+NORMAL, STRANGE = (np.full((1329, 4), level, np.uint8) for level in (120, 20))
+
+
+@pytest.fixture
+def face(portrait):
+    """Give the portrait's landmarks around a place, at a size, turned by so much, with the lips apart (in units)."""
+
+    def make(x: float, unit_px: float = 50.0, yaw: float = 0.0, pitch: float = 0.0, gap: float = 0.0) -> np.ndarray:
+        local = portrait.face.local.copy()
+        local[14, 1] = local[13, 1] + gap
+        a, b = np.deg2rad([yaw, pitch])
+        about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+        about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
+        points = local @ (about_x @ about_y).T * unit_px
+        return points - [*points[:, :2].mean(0), 0.0] + [x, 180.0, 0.0]
+
+    return make
+
+
+def seen(*faces: np.ndarray, small: np.ndarray = STAGE, looks: tuple = ()) -> Sighting:
+    glances = looks or tuple(Glance(NORMAL) for _ in faces)
+    return Sighting(tuple(faces), glances, EVERYWHERE, small)
+
+
+def decided(sightings: list[Sighting], span=None, voice: Sound | None = None, there=None, **wanted) -> Direction:
+    asked = Expression("happy", 0.7, "face", **wanted)
+    return direct(Scouted(tuple(sightings)), LOOK, voice, asked, span, None, "film.mp4", heard_there=there)
+
+
+def weights(direction: Direction) -> np.ndarray:
+    return np.array([0.0 if pose is None else pose.weight for pose in direction.poses])
+
+
+def test_after_a_cut_the_expression_is_on(face) -> None:
+    """Two shots with a face each: ramps at the span's ends only, and nothing between the last and the first frame."""
+    sightings = [seen(face(200))] * 20 + [seen(face(420), small=HALL)] * 20
+
+    direction = decided(sightings, span=(3, 37))
+
+    weight = weights(direction)
+    assert (weight[:3] == 0).all()
+    assert (weight[37:] == 0).all()
+    assert (np.diff(weight[2:10]) > 0).all() or weight[9] == 1
+    assert (weight[12:28] == 1).all()
+    assert direction.said[0].startswith("2 shots")
+
+
+def test_nothing_is_smoothed_or_bridged_over_a_cut(face) -> None:
+    """A face that is at another place and size after a cut is there from the first frame on, to the pixel."""
+    sightings = [seen(face(200))] * 15 + [seen(small=STAGE)] + [seen(face(232, 60), small=HALL)] * 15
+
+    line = decided(sightings).line
+
+    assert line[15] is None
+    assert np.allclose(line[14], face(200))
+    assert np.allclose(line[16], face(232, 60))
+
+
+def test_every_shot_has_its_own_face(face) -> None:
+    """The largest of two in the first shot, the only one in the second, and none in the third, which is said."""
+    sightings = [seen(face(150, 40), face(450, 60))] * 12
+    sightings += [seen(face(150, 40), small=HALL)] * 12 + [seen(small=255 - STAGE)] * 12
+
+    direction = decided(sightings)
+
+    assert [round(FaceFrame(direction.line[number]).unit_px) for number in (6, 18)] == [60, 40]
+    assert direction.line[24:] == (None,) * 12
+    assert (weights(direction)[24:] == 0).all()
+    assert weights(direction)[23] == 1
+    assert "3 shots" in direction.said[0]
+    assert "shot 1, frames 0 to 11: the largest of 2 faces" in direction.said[0]
+    assert "shot 2, frames 12 to 23: its only face; shot 3, frames 24 to 35: no face" in direction.said[0]
+
+
+def test_the_speaker_is_chosen_shot_by_shot(face) -> None:
+    """Left speaks in the first shot and right in the second; the clip's own sound decides, not the new line."""
+    samples = astronaut.syllables(4, per_second=2.3)
+    heard = speech(samples, astronaut.RATE, 100, LOOK.fps).open
+    other = 0.1 + 0.1 * np.sin(np.arange(100) * 0.9)
+    own, new = (Sound(part[None].astype(np.float32), astronaut.RATE) for part in (samples, samples[::-1] * 0 + 0.01))
+    sightings = []
+    for number in range(100):
+        left, right = (heard, other) if number < 50 else (other, heard)
+        shot = STAGE if number < 50 else HALL
+        sightings.append(seen(face(150, gap=0.2 * left[number]), face(450, 60, gap=0.2 * right[number]), small=shot))
+
+    direction = decided(sightings, voice=new, there=own, auto_active_speaker_detection=True)
+
+    assert [round(direction.line[number][:, 0].mean()) for number in (25, 75)] == [150, 450]
+    assert direction.said[0].count("moves with the voice") == 2
+
+
+def test_a_lost_face_is_ramped_to_inside_a_shot(face) -> None:
+    """Ten frames without it: weights fall to the loss step by step and rise after it, and it is said."""
+    sightings = [seen(face(200))] * 30 + [seen()] * 10 + [seen(face(205))] * 30
+
+    direction = decided(sightings)
+
+    weight = weights(direction)
+    assert (weight[30:40] == 0).all()
+    assert (np.diff(weight[22:31]) <= 0).all()
+    assert (np.diff(weight[39:48]) >= 0).all()
+    assert weight[22] == weight[48] == 1
+    assert "no face in 10 of 70 frames" in direction.said[0]
+
+
+@pytest.mark.parametrize(("yaw", "pitch", "expected"), [(36, 0, 1), (54, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)])
+def test_a_head_turned_or_tilted_away_is_left_alone(face, yaw: float, pitch: float, expected: float) -> None:
+    """Full strength to 38 degrees of yaw and some 30 of pitch, nothing from 50 and 44 on."""
+    sightings = [seen(face(300, yaw=yaw, pitch=pitch))] * 20
+
+    direction = decided(sightings)
+
+    assert weights(direction)[10] == expected
+    assert ("turned away" in " ".join(direction.said)) == (expected == 0)
+
+
+def test_smeared_frames_fade(face) -> None:
+    """Six frames without a sharp edge among thirty: weight 0 there, and no pop on the way."""
+    looks = [NORMAL.copy() for _ in range(40)]
+    for number in range(17, 23):
+        looks[number][:, 3] = 30
+    sightings = [seen(face(300), looks=(Glance(look),)) for look in looks]
+
+    weight = weights(decided(sightings))
+
+    assert (weight[18:22] == 0).all()
+    assert weight[10] == weight[30] == 1
+    assert np.abs(np.diff(weight[8:32])).max() < 0.3
+
+
+@pytest.mark.parametrize("looked_for", [True, False])
+def test_a_face_that_is_wholly_covered_is_left_alone(face, looked_for: bool) -> None:
+    """Also where occlusion is not looked for: every texel another thing for a second, and back."""
+    rng = np.random.default_rng(4)
+    usual = rng.integers(90, 170, (1329, 4)).astype(np.uint8)
+    usual[:, 3] = 5
+    other = usual.copy()
+    other[:, :3] = rng.permutation(255 - usual[:, :3]) // np.array([1, 2, 4], np.uint8)
+    looks = [other if 20 <= number < 40 else usual for number in range(70)]
+    sightings = [seen(face(300), looks=(Glance(look),)) for look in looks]
+
+    direction = decided(sightings, occlusion_detection_enabled=looked_for)
+
+    weight = weights(direction)
+    assert (weight[21:39] == 0).all()
+    assert weight[10] == weight[55] == 1
+    assert "covers the face" in " ".join(direction.said)
+
+
+@pytest.mark.parametrize(
+    ("sighting", "words"),
+    [
+        (Sighting((), (), (), STAGE), r"frames 2 to 8 of the clip; choose a span"),
+        (Sighting((), (), EVERYWHERE, STAGE), r"in 7 of them something like a face is too small, too dark or turned"),
+    ],
+)
+def test_no_face_is_one_clear_line(sighting: Sighting, words: str) -> None:
+    """What was looked at, what was seen there, and what to do."""
+    with pytest.raises(NoFace, match=words) as told:
+        decided([sighting] * 10, span=(2, 9))
+
+    assert "\n" not in str(told.value)
+
+
+def test_a_glimpse_is_no_face(face) -> None:
+    """Three frames of a face in a shot of twenty: refused as if there were none."""
+    with pytest.raises(NoFace):
+        decided([seen(face(200))] * 3 + [seen()] * 17)
+
+    assert weights(decided([seen(face(200))] * 4 + [seen()] * 16)).max() > 0
+
+
+def test_the_other_face_keeps_its_bytes(portrait) -> None:
+    """Two portraits side by side: of the one that is not chosen no sample changes before encoding."""
+    both = np.hstack([portrait.picture, portrait.picture])
+    picture = astronaut.planes(both)
+    look = Look(1280, 480, Fraction(25), 1, 1, 1, 1)
+    sightings = [Sighting((portrait.face.points_px, portrait.face.shifted(-640, 0).points_px), (), None, STAGE)] * 20
+    direction = direct(Scouted(tuple(sightings)), look, None, Expression("happy", 1.0), None, None, "two.mp4")
+
+    changed = retouch_picture(picture, look, FaceFrame(direction.line[10]), direction.poses[10])
+
+    x = int(direction.line[10][:, 0].mean()) // 640
+    other = slice(640 * (1 - x), 640 * (2 - x))
+    assert (changed.luma[:, other] == picture.luma[:, other]).all()
+    halved = slice(other.start // 2, other.stop // 2)
+    assert (changed.blue[:, halved] == picture.blue[:, halved]).all()
+    assert (changed.red[:, halved] == picture.red[:, halved]).all()
+    assert (changed.luma != picture.luma).mean() > 0.01
