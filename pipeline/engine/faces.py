@@ -80,4 +80,5 @@ class FaceFinder:
         if face is None:
             return None
         across, down = crop.shape[1] / size[0], crop.shape[0] / size[1]
-        return face * np.array([across, down, across]) + np.array([left, top, 0.0])
+        placed: Points = face * np.array([across, down, across]) + np.array([left, top, 0.0])
+        return placed
