@@ -16,12 +16,13 @@ from mimetypes import guess_extension
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..pipeline.errors import BadInput, HostFailed, StorageFailed
 from ..pipeline.file import Address, File
 from ..pipeline.kinds import Media
 from ..pipeline.node import Params, Room, Work
+from ..pipeline.times import Timecode, parse_time
 
 FORMAT = "bv*+ba/b"
 """The best picture, with the best sound beside it where it has none."""
@@ -39,7 +40,17 @@ class FetchParams(Params):
     subtitles: bool | tuple[str, ...] = Field(
         default=False, description="subtitles of a page: all of them, or a list of languages such as [en, de]"
     )
+    start_tc: str | None = Field(
+        default=None, description="the timecode of the first frame (default: what the film says)"
+    )
     max_size_mb: float = Field(default=20_000, gt=0, description="the most that may be fetched, in MB (10^6 bytes)")
+
+    @field_validator("start_tc")
+    @classmethod
+    def _timecode(cls, text: str | None) -> str | None:
+        if text is not None and not isinstance(parse_time(text), Timecode):
+            raise ValueError(f"{text!r} is no timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+        return text
 
     @property
     def max_bytes(self) -> int:
@@ -62,7 +73,7 @@ class Fetch:
         from ..pipeline.storage.download import PageInstead
 
         if isinstance(params.uri, File):
-            return probe(room.path(params.uri), params.uri)
+            return starting_at(probe(room.path(params.uri), params.uri), params.start_tc)
         address = web_address(params.uri)
         said: tuple[str, ...] = ()
         try:
@@ -70,8 +81,24 @@ class Fetch:
         except PageInstead:
             made, said = _from_page(room, address, params)
         file = room.keep(made)
-        media = probe(room.path(file), file)
+        media = starting_at(probe(room.path(file), file), params.start_tc)
         return media.model_copy(update={"said": (*media.said, *said)})
+
+
+def starting_at(media: Media, start_tc: str | None) -> Media:
+    """Let a film begin with a timecode that counts before its own.
+
+    Raises:
+        BadInput: the film's rate does not have it.
+    """
+    if start_tc is None:
+        return media
+    label = parse_time(start_tc)
+    if isinstance(label, Timecode) and media.video is not None:
+        from ..pipeline.media.clock import require_label
+
+        require_label(media, label)
+    return media.model_copy(update={"start_timecode": start_tc})
 
 
 def _from_server(room: Room, address: str, params: FetchParams) -> Path:

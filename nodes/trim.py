@@ -1,22 +1,27 @@
 """Cut the edited spans out of a film, exact to the frame, with handles around them.
 
-Takes   a film and its edits; times are on the film's own clock.
+Takes   a film and its edits; times are on the film's own clock, and an edit may be at a cue, at words, or at a shot.
 Gives   one segment per edit, in the order of the film, or several that abut where one clip may not be so long; their
         files are lossless and as coded.
-Raises  BadInput when an edit is empty, overlaps another, lies outside the film, holds a damaged frame, or is too long
-        and has no safe place to part it at.
+Raises  BadInput when an edit has no place, is empty, overlaps another, lies outside the film, holds a damaged frame, or
+        is too long and has no safe place to part it at.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from ..pipeline.edit import Edit
+from ..pipeline.file import Address
 from ..pipeline.kinds import Media, Segment
 from ..pipeline.node import Params, Room, Work
 from ..pipeline.times import Frames, Time
+
+if TYPE_CHECKING:
+    from ..pipeline.timelines.places import Wishes
 
 
 class TrimParams(Params):
@@ -32,6 +37,21 @@ class TrimParams(Params):
         ge=1,
         description="the most that one clip may last, handles included (default: what the host takes)",
     )
+    cues: Address | None = Field(
+        default=None,
+        description="subtitles or a transcript in which edits are looked for (default: those that the film carries)",
+    )
+    snap: Literal["none", "shot", "silence"] = Field(
+        default="none", description="move in and out points to the nearest cut, or into the nearest pause of the voice"
+    )
+    snap_within_s: float = Field(default=0.5, gt=0, le=10, description="how far a point may move, in seconds")
+
+    @property
+    def wishes(self) -> Wishes:
+        """What holds where an edit does not say."""
+        from ..pipeline.timelines.places import Wishes
+
+        return Wishes(self.cues, self.snap, Fraction(str(self.snap_within_s)))
 
 
 class Trim:
@@ -47,8 +67,10 @@ class Trim:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
         from ..pipeline.media.parts import placed, spans_of
         from ..pipeline.media.trim import cut
+        from ..pipeline.timelines.places import Places
 
-        spans = spans_of(room, source, params.edits, params.handles, params.longest_s)
+        find = Places(room, source, params.wishes)
+        spans = spans_of(room, source, params.edits, params.handles, params.longest_s, find)
         segments = []
         for done, span in enumerate(spans):
             room.progress(done / len(spans))

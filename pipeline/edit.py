@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from .file import Address
 from .takes import Matrix, ModelMode, Prompt, SyncMode, value_text
-from .times import Time
+from .times import Moment, Time
 
-__all__ = ["Edit", "ModelMode", "Prompt", "SyncMode"]
+__all__ = ["At", "Edit", "ModelMode", "Prompt", "SyncMode"]
+
+
+class At(BaseModel):
+    """Where a segment lies, by what is there; one of these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cue: int | None = Field(default=None, ge=1, description="the number of a subtitle, from 1")
+    text: str | None = Field(
+        default=None, min_length=1, max_length=500, description="what is said there; case and punctuation do not count"
+    )
+    marker: str | None = Field(
+        default=None, min_length=1, max_length=500, description="the name of a timeline's marker"
+    )
+    shot: int | None = Field(default=None, ge=1, description="the number of a shot, from 1")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("give one of cue, text, marker, shot")
+        return self
+
+    def __str__(self) -> str:
+        ((name, value),) = self.model_dump(exclude_none=True).items()
+        return f"at {name} {value!r}"
 
 
 class Edit(BaseModel):
@@ -19,10 +45,21 @@ class Edit(BaseModel):
     What is left out falls back to the parameters of the step, then to the API's defaults.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_extra={"anyOf": [{"required": ["in", "out"]}, {"required": ["at"]}]},
+    )
 
-    in_: Time = Field(alias="in", description="first frame of the segment")
-    out: Time = Field(description="the frame after the last one of the segment")
+    at: At | None = Field(default=None, description="where the segment is, in place of `in` and `out`")
+    in_: Time | None = Field(default=None, alias="in", validate_default=True, description="first frame of the segment")
+    out: Time | None = Field(
+        default=None, validate_default=True, description="the frame after the last one of the segment"
+    )
+    snap: Literal["none", "shot", "silence"] | None = Field(
+        default=None, description="move in and out to the nearest cut or pause (default: as the step says)"
+    )
     name: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="a name for the segment"
     )
@@ -52,6 +89,16 @@ class Edit(BaseModel):
         default=None, description="several expressions to choose from, by lists: one take for every combination"
     )
 
+    @field_validator("in_", "out")
+    @classmethod
+    def _placed_once(cls, moment: Moment | None, known: ValidationInfo) -> Moment | None:
+        at = known.data.get("at")
+        if moment is None and at is None and "at" in known.data:
+            raise PydanticKnownError("missing")
+        if moment is not None and at is not None:
+            raise ValueError(f"the edit says where it is twice: {moment}, and {at}; keep one of them")
+        return moment
+
     @field_validator("takes")
     @classmethod
     def _said_once(cls, takes: Matrix | None, known: ValidationInfo) -> Matrix | None:
@@ -60,6 +107,11 @@ class Edit(BaseModel):
             if own is not None:
                 raise ValueError(f"{axis} is a list here, and {value_text(own)} for the edit itself; keep one of them")
         return takes
+
+    @property
+    def place(self) -> str:
+        """Where it is, as it was written."""
+        return str(self.at) if self.at is not None else f"{self.in_}–{self.out}"
 
     @property
     def changes_sound(self) -> bool:

@@ -101,6 +101,18 @@ def label_clock(media: Media) -> tuple[Fraction, bool, int]:
     return rate, start.drop, timecode_to_frames(start, rate)
 
 
+def require_label(media: Media, label: Timecode) -> None:
+    """Refuse a label that a film's rate does not have.
+
+    Raises:
+        BadInput: the message names the labels beside it.
+    """
+    try:
+        timecode_to_frames(label, _counting_rate(require_video(media), label.drop))
+    except ValueError as error:
+        raise BadInput(f"start_tc: {error}") from error
+
+
 def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
     ends_s = frame_s(media, video.frame_count)
     if at_s > max(ends_s, min(media.duration_s, ends_s + _SOUND_TAIL_S)) + TOLERANCE_S:

@@ -27,7 +27,7 @@ from .clock import frame_s, place_text
 from .grid import OFFERED, new_count
 from .pauses import Pause
 from .probe import require_video
-from .spans import ResolvedSpan, handle_frames, resolve
+from .spans import Find, ResolvedSpan, handle_frames, resolve
 from .split import NoPlace, Place, Ruler, joints, with_handles
 from .trim import tick_s
 
@@ -38,10 +38,18 @@ _LONGEST_NAME = 64
 
 
 def spans_of(
-    room: Room, source: Media, edits: Sequence[Edit], handles: Moment, longest_s: float | None
+    room: Room,
+    source: Media,
+    edits: Sequence[Edit],
+    handles: Moment,
+    longest_s: float | None,
+    find: Find | None = None,
 ) -> list[ResolvedSpan]:
-    """Give the spans that are cut for these edits, parted where one clip may not be so long; nothing is written."""
-    spans = resolve(source, edits, handles)
+    """Give the spans that are cut for these edits, parted where one clip may not be so long; nothing is written.
+
+    `find` tells where an edit lies; by default its in and out do.
+    """
+    spans = resolve(source, edits, handles, find)
     if longest_s is None:
         return spans
     return within(room, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
@@ -61,6 +69,7 @@ def placed(source: Media, span: ResolvedSpan, media: Media) -> Segment:
         frames=tuple(range(span.first_frame, span.last_frame)),
         edit_start_frame=span.whole[0] if span.whole else None,
         edit_end_frame=span.whole[1] if span.whole else None,
+        said=span.said,
     )
 
 
@@ -108,7 +117,9 @@ def _parts(
     made = []
     for name, (start, end) in zip(names, pairwise([span.start_frame, *at, span.end_frame]), strict=True):
         head, tail = with_handles(ruler, (start, end), handle_frames, held, cuts)
-        made.append(ResolvedSpan(name, span.edit, start, end, head, tail, whole))
+        made.append(
+            ResolvedSpan(name, span.edit, start, end, head, tail, whole, span.said if start == span.start_frame else ())
+        )
     return made
 
 
@@ -155,7 +166,7 @@ def _told(source: Media, span: ResolvedSpan, longest_s: Fraction, none: NoPlace)
     length_s = frame_s(source, span.end_frame) - frame_s(source, span.start_frame)
     low, high = place_text(source, none.low_frame), place_text(source, none.high_frame)
     return (
-        f"edit {span.name} ({span.edit.in_}–{span.edit.out}) lasts {float(length_s):.3f} s, and one clip may last "
+        f"edit {span.name} ({span.edit.place}) lasts {float(length_s):.3f} s, and one clip may last "
         f"{float(longest_s):g} s: between frames {none.low_frame} ({low}) and {none.high_frame} ({high}) there is no "
         f"shot cut and no pause of {pauses.SHORTEST_S * 1000:.0f} ms in the voice to part it at; make two edits of it, "
         "or give a shorter one"

@@ -8,7 +8,7 @@ Raises  BadInput that names all edits that are empty, overlap, lie outside, or s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..edit import Edit
@@ -31,6 +31,8 @@ class ResolvedSpan:
     tail_frames: int = 0
     whole: tuple[int, int] | None = None
     """The frames [start, end) of the whole edit, where this is one part of it."""
+    said: tuple[str, ...] = ()
+    """What the user should hear, such as that a point was moved."""
 
     @property
     def first_frame(self) -> int:
@@ -43,7 +45,22 @@ class ResolvedSpan:
         return self.end_frame + self.tail_frames
 
 
-def resolve(media: Media, edits: Sequence[Edit], handle: Moment) -> list[ResolvedSpan]:
+Find = Callable[[Edit], tuple[int, int, tuple[str, ...]]]
+"""From an edit to its frames [start, end), and what to tell of it."""
+
+
+def frames_of(media: Media, edit: Edit) -> tuple[int, int]:
+    """Give the frames [start, end) that an edit's in and out mean.
+
+    Raises:
+        BadInput: it has none, or they lie outside the film.
+    """
+    if edit.in_ is None or edit.out is None:
+        raise BadInput("it has no in and out")
+    return frame_at(media, edit.in_), frame_at(media, edit.out)
+
+
+def resolve(media: Media, edits: Sequence[Edit], handle: Moment, find: Find | None = None) -> list[ResolvedSpan]:
     """Turn edits into spans of frames, sorted by place.
 
     A handle is shortened at the ends of the film and where another edit is nearer, so that no handle shows
@@ -52,41 +69,44 @@ def resolve(media: Media, edits: Sequence[Edit], handle: Moment) -> list[Resolve
     Raises:
         BadInput: an edit is empty, lies outside the film, overlaps another or has another's name; all are named.
     """
-    placed, problems = _placed(media, edits)
+    placed, problems = _placed(edits, find or (lambda edit: (*frames_of(media, edit), ())))
     placed.sort(key=lambda item: (item[0], item[1]))
     problems += _overlaps(placed) + _shared_names(edits)
     if problems:
         raise BadInput("; ".join(problems))
     wanted = handle_frames(media, handle)
-    names = _names([edit for _, _, edit in placed])
+    names = _names([edit for _, _, edit, _ in placed])
     count = require_video(media).frame_count
-    befores = [0, *(end for _, end, _ in placed)]
-    afters = [*(start for start, _, _ in placed[1:]), count]
+    befores = [0, *(end for _, end, _, _ in placed)]
+    afters = [*(start for start, _, _, _ in placed[1:]), count]
     return [
-        ResolvedSpan(name, edit, start, end, min(wanted, start - before), min(wanted, after - end))
-        for name, (start, end, edit), before, after in zip(names, placed, befores, afters, strict=False)
+        ResolvedSpan(name, edit, start, end, min(wanted, start - before), min(wanted, after - end), None, said)
+        for name, (start, end, edit, said), before, after in zip(names, placed, befores, afters, strict=False)
     ]
 
 
-def _placed(media: Media, edits: Sequence[Edit]) -> tuple[list[tuple[int, int, Edit]], list[str]]:
-    placed: list[tuple[int, int, Edit]] = []
+_Placed = tuple[int, int, Edit, tuple[str, ...]]
+
+
+def _placed(edits: Sequence[Edit], find: Find) -> tuple[list[_Placed], list[str]]:
+    placed: list[_Placed] = []
     problems: list[str] = []
     for edit in edits:
         try:
-            start, end = frame_at(media, edit.in_), frame_at(media, edit.out)
+            start, end, said = find(edit)
         except BadInput as error:
             problems.append(f"edit {_told(edit)}: {error.message}")
             continue
         if start >= end:
             problems.append(f"edit {_told(edit)} holds no frame: it starts at frame {start} and ends before {end}")
         else:
-            placed.append((start, end, edit))
+            placed.append((start, end, edit, said))
     return placed, problems
 
 
-def _overlaps(placed: list[tuple[int, int, Edit]]) -> list[str]:
+def _overlaps(placed: list[_Placed]) -> list[str]:
     problems = []
-    for (_, end, edit), (next_start, next_end, following) in itertools.combinations(placed, 2):
+    for (_, end, edit, _), (next_start, next_end, following, _) in itertools.combinations(placed, 2):
         if next_start < end:
             shared = f"frames {next_start} to {min(end, next_end)}"
             problems.append(f"edits {_told(edit)} and {_told(following)} overlap by {shared} of the film")
@@ -128,5 +148,4 @@ def handle_frames(media: Media, handle: Moment) -> int:
 
 
 def _told(edit: Edit) -> str:
-    span = f"{edit.in_}–{edit.out}"
-    return f"{edit.name!r} ({span})" if edit.name else span
+    return f"{edit.name!r} ({edit.place})" if edit.name else edit.place

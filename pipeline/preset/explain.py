@@ -88,7 +88,7 @@ def _tell(found: ValidationError, hint: Any, tree: Tree, problems: Problems) -> 
         if error["type"] == "extra_forbidden" and not rest:
             _unknown_key(error["loc"], hint, tree, problems)
         elif error["type"] == "missing" and len(rest) == 1:
-            key = str(rest[0])
+            key = _spelt(at(hint, error["loc"][:-1]), str(rest[0]))
             problems.on(spot.place, (*spot.path, key), _missing(at(hint, error["loc"][:-1]), key))
         elif not problems.told(spot):
             wrong_types.setdefault(id(spot), (spot, {}))[1][_expected(error, spot)] = None
@@ -116,6 +116,12 @@ def _unknown_key(loc: tuple[int | str, ...], hint: Any, tree: Tree, problems: Pr
     if key in allowed:
         message = "says the same as another key of this mapping; keep one of them"
     problems.on(parent.key_place(key), (*parent.path, key), message)
+
+
+def _spelt(model: Any, name: str) -> str:
+    """Give the key by which a field is written."""
+    field = getattr(model, "model_fields", {}).get(name)
+    return str(field.alias) if field is not None and field.alias else name
 
 
 def _missing(model: Any, key: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..suggest import none_called, one_of
+from .beside import look_beside
 from .explain import check
 from .kinds import INPUT_KINDS
 from .lists import Lists, edits_of, is_list
@@ -45,12 +46,21 @@ def fill(
             if value is None:
                 problems.on(asks, (one.name,), _missing(one))
                 value = _void(one)
-            elif one.kind == "edits" and is_list(value):
-                value = edits_of(value, filled, lists, problems)
             elif one.kind == "path":
                 value = _out_path(value, filled, base, problems, default=one.name not in given)
-            filled[one.name] = _value(one, value, problems)
+            filled[one.name] = _value(one, _read(one, value, filled, lists, problems), problems)
+            if one.kind == "edits":
+                filled |= look_beside(filled, given, one.name, lists, problems)
     return {name: filled[name] for name in recipe.inputs}
+
+
+def _read(one: Input, tree: Tree, filled: Mapping[str, Tree], lists: Lists, problems: Problems) -> Tree:
+    """Read the file that stands for edits, and spell a timeline that is a mere path."""
+    if one.kind == "edits" and is_list(tree):
+        return edits_of(tree, filled, lists, problems)
+    if one.kind == "timeline" and isinstance(tree.value, str):
+        return tree.with_value({"file": tree})
+    return tree
 
 
 def _value(one: Input, tree: Tree, problems: Problems) -> Tree:

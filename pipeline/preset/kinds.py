@@ -12,6 +12,7 @@ from ..timelines.ask import ListFile
 INPUT_KINDS: Mapping[str, Any] = {
     "media": Address,
     "edits": list[Edit],
+    "timeline": ListFile,
     "path": OutPath,
     "file": Address,
     "text": str,
@@ -26,7 +27,7 @@ INPUT_KINDS: Mapping[str, Any] = {
 `options` are a mapping for a parameter that has parts of its own, or its short form, a word; the node checks them.
 """
 
-SPELLINGS: Mapping[str, Any] = {"edits": list[Edit] | ListFile | str}
+SPELLINGS: Mapping[str, Any] = {"edits": list[Edit] | ListFile | str, "timeline": ListFile | str}
 """Name → all that a job may write, where it is more than the type: edits may stand in a file of their own."""
 
 VERBATIM = ("media", "path", "file", "text", "choice")

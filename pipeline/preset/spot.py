@@ -56,7 +56,8 @@ def _value(event: Any, events: Iterator[Any], after: int) -> Spot:
         return Spot("alias", start, end, begin.column, begin.line)
     if kind == "ScalarEvent":
         empty = not event.value and not event.style
-        return Spot("scalar", *((after, after) if empty else (start, end)), begin.column, begin.line, empty)
+        start, end = (after, after) if empty else (start, end)
+        return Spot("scalar", start, end, begin.column, begin.line, empty)
     keys: dict[str, Spot] = {}
     members: dict[Part, Spot] = {}
     last = end

@@ -69,9 +69,12 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
     if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
         return []
     from ..media.parts import placed, spans_of
+    from ..timelines.places import Places
 
     params: Any = step.params
-    spans = spans_of(_ReadingRoom(store), source, params.edits, params.handles, params.longest_s)
+    room = _ReadingRoom(store)
+    find = Places(room, source, params.wishes)
+    spans = spans_of(room, source, params.edits, params.handles, params.longest_s, find)
     return [placed(source, span, source) for span in spans]
 
 
