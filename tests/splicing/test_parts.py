@@ -17,11 +17,12 @@ from react1.pipeline.media import voice
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import film as splicing
 
-SPAN = (25, 575)
-OWN = bursts(24.0, (10.8, 11.6))
+FRAMES, SPAN = 300, (25, 275)
+OWN = bursts(12.0, (5.4, 6.0))
+LINE = bursts(8.0, (4.0, 4.4))
 
 
-def segments(room, media, longest_s=15, **edit):
+def segments(room, media, longest_s=7, **edit):
     asked = {"in": f"{SPAN[0]}f", "out": f"{SPAN[1]}f", **edit}
     return Trim().run(room, TrimParams(edits=[asked], longest_s=longest_s), media)
 
@@ -38,7 +39,7 @@ def sound_of(room, media, takes):
 
 def test_every_frame_stands_once_in_the_film_of_parts(room):
     """Transcoded, edited, conformed, spliced: the numbers run through, and the box is in the span alone."""
-    media = speaking_film(room, 600, OWN)
+    media = speaking_film(room, FRAMES, OWN)
     parts = [Transcode().run(room, TranscodeParams(), part) for part in segments(room, media)]
     takes = [Conform().run(room, ConformParams(), edited_take(room, part)) for part in parts]
 
@@ -47,16 +48,16 @@ def test_every_frame_stands_once_in_the_film_of_parts(room):
     pictures = [luma for _, luma in shown(made.path)]
     boxed = [bool(luma[28:36, WIDE_PX // 2 - 8 : WIDE_PX // 2 + 8].mean() > 140) for luma in pictures]
     assert len(parts) == 2 and parts[0].tail_frames > 0
-    assert [frame_number(narrow(luma)) for luma in pictures] == list(range(600))
-    assert boxed == [SPAN[0] <= number < SPAN[1] for number in range(600)]
+    assert [frame_number(narrow(luma)) for luma in pictures] == list(range(FRAMES))
+    assert boxed == [SPAN[0] <= number < SPAN[1] for number in range(FRAMES)]
     assert NARROW_PX < WIDE_PX * 0.4
 
 
 @pytest.mark.parametrize("coded", [("-c:a", "pcm_s16le"), ("-c:a", "aac"), ("-c:a", "libmp3lame")])
 def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(room, coded):
     """Samples written over, packets coded anew, a whole track coded anew: no fade, gap or doubling at the joint."""
-    media = speaking_film(room, 600, OWN, coded=coded)
-    line = room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)) * 0.7))
+    media = speaking_film(room, FRAMES, OWN, coded=coded)
+    line = room.keep(wave_of(room, LINE * 0.7))
     (whole,) = segments(room, media, None, audio=line)
     parts = segments(room, media, audio=line)
 
@@ -71,8 +72,8 @@ def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(room, coded
 @pytest.mark.parametrize("kept", [0, 1])
 def test_the_line_lies_right_where_a_part_kept_its_footage(room, kept):
     """What remains is at its place in the line; where the part is missing the film's own sound is untouched."""
-    media = speaking_film(room, 600, OWN)
-    line = room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)) * 0.7))
+    media = speaking_film(room, FRAMES, OWN)
+    line = room.keep(wave_of(room, LINE * 0.7))
     (whole,) = segments(room, media, None, audio=line)
     parts = segments(room, media, audio=line)
     done, lost = parts[1 - kept], parts[kept]
@@ -91,8 +92,8 @@ def test_the_line_lies_right_where_a_part_kept_its_footage(room, kept):
 
 def test_a_silent_film_leaves_out_one_line_however_many_parts(room):
     """What the user gave is counted, not what became of it."""
-    media = speaking_film(room, 600, None)
-    parts = segments(room, media, audio=room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)))))
+    media = speaking_film(room, FRAMES, None)
+    parts = segments(room, media, audio=room.keep(wave_of(room, LINE)))
 
     made = splicing.splice(room, ffmpeg_path(), media, [own_take(part) for part in parts])
 
@@ -103,13 +104,13 @@ def test_a_silent_film_leaves_out_one_line_however_many_parts(room):
 @pytest.mark.parametrize("sent", [False, True])
 def test_each_part_hears_its_own_stretch_of_the_line(room, sent):
     """The model hears the line in the neighbour's handle too, and the film's own sound outside of the edit."""
-    media = speaking_film(room, 600, OWN)
-    wave = bursts(20.0, (9.0, 9.4)) * 0.7
+    media = speaking_film(room, FRAMES, OWN)
+    wave = LINE * 0.7
     parts = segments(room, media, audio=room.keep(wave_of(room, wave)))
     if sent:
         parts = [Transcode().run(room, TranscodeParams(), part) for part in parts]
-    padded = np.pad(wave[0], (0, 22 * 48000 - wave.shape[1]))
-    due = np.concatenate([OWN[0, : 25 * 1920], padded, OWN[0, 575 * 1920 :]])
+    padded = np.pad(wave[0], (0, 10 * 48000 - wave.shape[1]))
+    due = np.concatenate([OWN[0, : SPAN[0] * 1920], padded, OWN[0, SPAN[1] * 1920 :]])
 
     for part in parts:
         samples, _ = voice.voice_of(room, part, 0)
@@ -120,9 +121,9 @@ def test_each_part_hears_its_own_stretch_of_the_line(room, sent):
 
 
 def test_what_does_not_fit_is_said_once(room):
-    """Of the whole edit: 22 s of picture, 20 s of line."""
-    media = speaking_film(room, 600, OWN)
-    parts = segments(room, media, audio=room.keep(wave_of(room, bursts(20.0, (9.0, 9.4)))))
+    """Of the whole edit: 10 s of picture, 8 s of line."""
+    media = speaking_film(room, FRAMES, OWN)
+    parts = segments(room, media, audio=room.keep(wave_of(room, LINE)))
 
     said = [NormalizeAudio().run(room, NormalizeAudioParams(), part).said for part in parts]
 

@@ -27,8 +27,8 @@ class Film:
     reason: str = ""
     """Why the whole picture is coded anew; empty where only the edit and its groups are."""
     place: tuple[float, float] = (0.45, 0.55)
-    """The edit, as shares of the film; of a long one at most 40 frames."""
-    looked_at: int = 800
+    """The edit, as shares of the film; of a long one at most 24 frames."""
+    looked_at: int = 400
     """How many frames are decoded and compared."""
     within_db: float = 0.5
     """How far the edit may lie below its pictures coded alone; x265 spends more on a film that begins with them."""
@@ -56,6 +56,7 @@ FILES = {
     "timing/rotated180_2997_people.mp4": Film(),
     "timing/trim_optimization_failure.mp4": Film(),
 }
+MOST_FRAMES = 24
 DAMAGED = ("damaged/androidx_invalid_nalu.mp4", "damaged/decord_corrupted.mp4")
 PLATE_DB, EDIT_DB, ENOUGH_DB = 44.0, 40.0, 50.0
 """What a frame outside the edit keeps, what the edit keeps, and from where on it is not compared with its pictures
@@ -74,7 +75,7 @@ def test_a_real_film_gets_its_own_pictures_back(room, media_folder, monkeypatch,
     path, media = _spliced(room, media_folder / name)
     count, index = media.video.frame_count, media.video.index
     start = int(count * film.place[0])
-    end = min(max(int(count * film.place[1]), start + 1), start + 40)
+    end = min(max(int(count * film.place[1]), start + 1), start + MOST_FRAMES)
     take, choices = own_take(room, segment(media, start, end, head=1)), note_choices(monkeypatch)
     if film.reason:
         with pytest.raises(React1Error, match=film.reason):

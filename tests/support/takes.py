@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -200,7 +201,8 @@ def texture(size, shift: float, deep: int = 1) -> list[np.ndarray]:
 def drawn_take(room, placed: Segment, draw, *, of=lambda number: number) -> Take:
     """Make a conformed take: for source frame n, `draw(planes of source frame of(n), of(n))`."""
     video = placed.source.video
-    own = [planes(frame) for frame in decoded(room.path(placed.source.file), video.index)]
+    wanted = max(map(of, placed.frames)) + 1
+    own = [planes(frame) for frame in islice(decoded(room.path(placed.source.file), video.index), wanted)]
     path = room.new("take.mkv")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
