@@ -162,7 +162,7 @@ def combinations(axes: Mapping[str, tuple[Choice, ...]]) -> tuple[Combination, .
 
 def take_name(choices: Mapping[str, Choice]) -> str:
     """Name a combination: `happy-0.4-face`; a temperature that comes first is `t0.4`, which is no number in YAML."""
-    words = []
+    words: list[str] = []
     for axis, value in choices.items():
         text = value_text(value)
         if axis in _SWITCHES:
