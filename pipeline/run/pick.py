@@ -154,7 +154,7 @@ def _nowhere(told: Mapping[str, Any], segment: str, name: str) -> str:
     there = [file for file in _files(told) if file.is_file()]
     written = [file for file in there if _edits_with_takes(plain_of(_read(file).lstrip(_BOM), str(file)))]
     if not written:
-        return f"the edit of {segment} does not stand in a job file; say it where it stands, in its takes: pick: {name}"
+        return f"the edit of {segment} stands in no job file; say it where it stands, in its takes: pick: {name}"
     return f"{written[0]} has no edit of this span any more; run the job again, or write pick: {name} in it"
 
 

@@ -146,7 +146,7 @@ def test_what_is_not_there_cannot_be_chosen(desk, words, told):
         (
             JOB,
             "preset: preview\nedits: []\n",
-            "react1: the edit of s02 does not stand in a job file; say it where it stands, in its takes: pick: happy-0.4",
+            "react1: the edit of s02 stands in no job file; say it where it stands, in its takes: pick: happy-0.4",
         ),
         ("[0.4]", "[0.4", "job.yaml:7:52: expected ',' or ']', but got '}' (while parsing a flow sequence)"),
     ],
