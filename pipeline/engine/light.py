@@ -21,8 +21,8 @@ from .points import CHEEKS, EYES, LIPS, OVAL
 LUMA = np.array([0.299, 0.587, 0.114])
 SKIN_TINT = np.array([1.20, 0.93, 0.80])
 """The colour of skin in white light, at luma 1; light and dark skins differ in it far less than in brightness."""
-CAST = 0.35
-"""How much of a face's tint is the light's; the rest is the person's own."""
+CAST = 0.60
+"""How much of what a face differs from usual skin in tint is the light; the rest is its own."""
 BLUR_PX = (0.8, 6.0)
 GRAIN_MOST = 9.0
 

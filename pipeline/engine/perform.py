@@ -22,7 +22,7 @@ from .spoken_lips import parting, widening
 from .sync import Plan
 from .teeth import lip_at_rest
 
-PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.045, 0.32, 0.16, 0.26
+PARTED, JAW_STILL, JAW_TALKING, JAW_VOICE = 0.045, 0.32, 0.16, 0.30
 """Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
 SHUT_PART = 0.60
 """A shut mouth parts by this share only: between its lips there would be drawn teeth, not its own."""

@@ -87,7 +87,7 @@ def test_frames_in_another_order_follow_the_voice_on_the_outputs_clock(line) -> 
     assert len(heard.open) == 2 * FRAMES
     poses = perform(line([0.0] * FRAMES), layout, np.ones(2 * FRAMES), heard, Expression("neutral"), FPS)
     gaps = np.array([pose.gap - pose.spoken.parted for pose in poses])
-    assert np.allclose(gaps, 0.26 * heard.open)
+    assert np.allclose(gaps, 0.30 * heard.open)
 
 
 def test_a_ramp_leads_from_the_mouth_to_the_voice() -> None:
@@ -96,7 +96,7 @@ def test_a_ramp_leads_from_the_mouth_to_the_voice() -> None:
 
     gaps = [pose_for(Expression("neutral"), shape, shape, weight, said=Moment(1.0)).gap for weight in (0.0, 0.5, 1.0)]
 
-    assert gaps == pytest.approx([0.10, 0.18, 0.26])
+    assert gaps == pytest.approx([0.10, 0.20, 0.30])
 
 
 def test_frames_without_weight_or_face_have_no_pose(line) -> None:
