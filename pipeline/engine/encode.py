@@ -61,7 +61,7 @@ class TakeWriter:
         """Append a frame, and the sound up to its end."""
         frame = VideoFrame(self._look.width, self._look.height, "yuv420p")
         for plane, samples in zip(frame.planes, (picture.luma, picture.blue, picture.red), strict=True):
-            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             rows[: plane.height, : plane.width] = samples
         frame.pts, frame.time_base = self._frames, 1 / self._look.fps
         self._frames += 1

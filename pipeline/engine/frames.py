@@ -178,6 +178,7 @@ def picture_of(frame: VideoFrame) -> Picture:
 
 
 def _plane(plane: VideoPlane) -> Plane:
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+    whole = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    rows: Plane = whole[: plane.height, : plane.width]
     rows.flags.writeable = False
     return rows

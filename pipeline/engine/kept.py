@@ -27,7 +27,7 @@ from .scout import Scouted, Sighting
 from .shots import SMALL_PX
 from .witness import Box
 
-VERSION = 1
+VERSION = 2
 """Raise it when the same clip would be seen otherwise, or written otherwise."""
 SUFFIX = ".npz"
 _NOT_ASKED = -1
@@ -57,6 +57,9 @@ def write_scouted(path: Path, scouted: Scouted) -> None:
     faces = [face for one in scouted.sightings for face in one.faces]
     glances = [glance for one in scouted.sightings for glance in one.glances]
     boxes = [box for one in scouted.sightings for box in one.boxes or ()]
+    looks: dict[str, Any] = {
+        f"glance_{name}": np.array([getattr(glance, name) for glance in glances]) for name in _GLANCE
+    }
     with path.open("wb") as stream:
         np.savez_compressed(
             stream,
@@ -66,7 +69,7 @@ def write_scouted(path: Path, scouted: Scouted) -> None:
             asked=np.array([_asked(one) for one in scouted.sightings], np.int32),
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
             small=np.array([one.small for one in scouted.sightings], np.uint8).reshape(-1, *SMALL_PX[::-1]),
-            **{f"glance_{name}": np.array([getattr(glance, name) for glance in glances]) for name in _GLANCE},
+            **looks,
         )
 
 
