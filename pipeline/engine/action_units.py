@@ -124,7 +124,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "lip corner puller",
         "zygomaticus major",
         (Push("face", (0.52, 0.80), (0.20, 0.22), 0.035, -0.055),),
-        Pull(corner_out=0.068, corner_down=-0.125, upper_down=0.012, lower_down=0.028),
+        Pull(corner_out=0.074, corner_down=-0.128, upper_down=0.012, lower_down=0.028),
     ),
     "AU15": ActionUnit(
         "lip corner depressor",

@@ -22,7 +22,7 @@ NARROWS = 0.30
 
 def smile_room(shape: MouthShape, calm: float) -> tuple[float, float]:
     """Tell how much more a mouth can smile, up and sideways: little where it smiles already, about 1 at rest."""
-    lift = float(np.clip((0.25 - shape.lift * (1 - calm)) / 0.24, 0.12, 1.1))
+    lift = float(np.clip((0.25 - shape.lift * (1 - calm)) / 0.22, 0.12, 1.3))
     width = float(np.clip((1.20 - shape.width) / 0.32, 0.10, 1.1))
     return lift, width
 
