@@ -1,8 +1,8 @@
 """Find faces in a picture: FaceMesh, and for small faces a full-range detector first and the mesh on its crop.
 
 FaceMesh follows faces from call to call, so pictures are given in order. FaceMesh alone finds faces with eyes some 5 %
-of the picture's width apart; the detector reaches down to about 30 px between the eyes. Which networks answer is
-known to landmarks/ alone.
+of the picture's width apart; the detector reaches down to about 30 px between the eyes, in a large picture by asking
+for parts of it. Which networks answer is known to landmarks/ alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ import numpy as np
 from .arrays import Image, Points
 from .landmarks.choose import backend
 from .landmarks.contract import CROP_PX, MOST_FACES, Box
+from .tiles import merged, tiles
 
 CROP_SHARE = 1.5
 """Half the crop's side around a small face, as a multiple of the detected width."""
+
+ASK_AGAIN = 6
+"""How often the detector is asked while small faces are followed: others may have come."""
 
 
 def identity() -> str:
@@ -34,6 +38,9 @@ class FaceFinder:
 
     def __init__(self) -> None:
         self._landmarker = backend().open()
+        self._small_calls = 0
+        self.seen_small: tuple[Box, ...] = ()
+        """Where the detector saw what `find_small` found last; a face takes its box along."""
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -53,14 +60,39 @@ class FaceFinder:
         return self._landmarker.follow(picture)
 
     def find_small(self, picture: Image) -> list[Points]:
-        """Do the same for faces that are too small for `find`; give the picture at its full size."""
-        faces = []
-        for left, top, right, bottom in self.boxes(picture)[:MOST_FACES]:
-            centre = ((left + right) / 2, (top + bottom) / 2)
-            face = self._mesh_of_crop(picture, centre, max(8.0, (right - left) * CROP_SHARE))
-            if face is not None:
-                faces.append(face)
+        """Do the same for faces that are too small for `find`; give the picture at its full size.
+
+        They are looked for where they were the time before; the detector is asked where one is lost, and now and then.
+        """
+        self._small_calls += 1
+        faces: list[Points] = []
+        if self.seen_small and self._small_calls % ASK_AGAIN:
+            faces = self._faces_in(picture, self.seen_small)
+        if not faces or len(faces) < len(self.seen_small):
+            seen = list(self.boxes(picture)) or self._in_tiles(picture)
+            self.seen_small = tuple(seen[:MOST_FACES])
+            faces = self._faces_in(picture, self.seen_small)
         return faces
+
+    def _faces_in(self, picture: Image, boxes: Sequence[Box]) -> list[Points]:
+        faces, places = [], []
+        for left, top, right, bottom in boxes:
+            half_px = max(8.0, (right - left) * CROP_SHARE)
+            face = self._mesh_of_crop(picture, ((left + right) / 2, (top + bottom) / 2), half_px)
+            if face is not None:
+                x, y = face[:, :2].mean(0)
+                width, height = right - left, bottom - top
+                faces.append(face)
+                places.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+        self.seen_small = tuple(places)
+        return faces
+
+    def _in_tiles(self, picture: Image) -> list[Box]:
+        found: list[Box] = []
+        for left, top, right, bottom in tiles(picture.shape[1], picture.shape[0]):
+            part = np.ascontiguousarray(picture[top:bottom, left:right])
+            found += [(a + left, b + top, c + left, d + top) for a, b, c, d in self.boxes(part)]
+        return merged(found)
 
     def boxes(self, picture: Image) -> Sequence[Box]:
         """Give what the full-range detector sees: left, top, right, bottom in pixels of this picture."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -73,13 +73,19 @@ def _sight(finder: FaceFinder, picture: Picture, small: Image, look: Look, ask: 
         found = finder.find_small(seen_in)
     glances = tuple(glance(seen_in, FaceFrame(face)) for face in found)
     boxes = _boxes(finder, small, look) if ask and finder.can_witness else None
+    if boxes is not None and found and seen_in is not small:
+        boxes += _boxed(finder.seen_small, 1.0)
     return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes, thumbnail(small))
 
 
 def _boxes(finder: FaceFinder, small: Image, look: Look) -> tuple[Box, ...]:
     _, scale = small_size(look.width, look.height)
-    seen = [_rounded(np.array(box) * scale).tolist() for box in finder.boxes(small)]
-    return tuple((left, top, right, bottom) for left, top, right, bottom in seen)
+    return _boxed(finder.boxes(small), scale)
+
+
+def _boxed(boxes: Sequence[Box], scale: float) -> tuple[Box, ...]:
+    rounded = [_rounded(np.array(box) * scale).tolist() for box in boxes]
+    return tuple((left, top, right, bottom) for left, top, right, bottom in rounded)
 
 
 def _rounded(numbers: Points) -> Points:

@@ -8,6 +8,7 @@ import pytest
 
 from react1.pipeline.engine.faces import FaceFinder
 from react1.pipeline.engine.frame import FaceFrame
+from react1.pipeline.engine.tiles import merged, tiles
 
 
 def small_face(unit_px: float) -> tuple[np.ndarray, float]:
@@ -35,6 +36,49 @@ def test_a_small_face_is_found_by_the_second_look(portrait, unit_px: float) -> N
     (points,) = faces
     where = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [800, 300]
     assert np.abs(points[:, :2] - where).mean() < 0.1 * unit_px
+
+
+def test_a_small_face_in_a_large_picture_is_followed(portrait) -> None:
+    """18 px between the eyes at 1920x1080, moving: in all of five frames, and the detector asked in the first alone."""
+    picture, scale = small_face(18)
+    asked, asked_first = 0, 0
+    with FaceFinder() as finder:
+        if not finder.can_witness:
+            pytest.skip("this face model has no second detector, which finds small faces")
+        detect = finder.boxes
+
+        def counted(part: np.ndarray):
+            nonlocal asked
+            asked += 1
+            return detect(part)
+
+        finder.boxes = counted
+        for number in range(5):
+            large = np.full((1080, 1920, 3), 120, np.uint8)
+            large[200:920, 300 + 3 * number : 1580 + 3 * number] = picture
+            (points,) = finder.find(large) or finder.find_small(large)
+            where = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [1100 + 3 * number, 500]
+            assert np.abs(points[:, :2] - where).mean() < 3
+            asked_first = asked_first or asked
+
+    assert asked == asked_first > 1
+
+
+def test_tiles_cover_a_picture_and_overlap_by_half() -> None:
+    """Every place lies in one, a face on a border lies whole in another, and a small picture needs none."""
+    assert tiles(1280, 720) == [(0, 0, 960, 720), (320, 0, 1280, 720)]
+    assert tiles(1024, 768) == []
+    for width, height in ((1920, 1080), (3840, 2160), (1080, 1920)):
+        parts = tiles(width, height)
+        assert 4 <= len(parts) <= 9
+        for x in range(0, width - 200, 100):
+            for y in range(0, height - 200, 100):
+                assert any(a <= x and b <= y and x + 200 <= c and y + 200 <= d for a, b, c, d in parts)
+
+
+def test_a_face_seen_in_two_tiles_is_one() -> None:
+    """The second box whose middle lies in the first is dropped."""
+    assert merged([(0, 0, 10, 10), (1, 1, 11, 11), (20, 0, 30, 10)]) == [(0, 0, 10, 10), (20, 0, 30, 10)]
 
 
 def test_no_face_is_no_face(engine_ready: None) -> None:
