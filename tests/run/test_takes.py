@@ -14,7 +14,8 @@ from react1.pipeline.run.events import StepEnded, StepStarted
 from react1.pipeline.run.execute import Options, execute
 from react1.pipeline.run.plan import plan_job
 from react1.pipeline.run.runs import all_runs
-from react1.pipeline.run.takes import one_take, owner_of
+from react1.pipeline.run.single import run_single
+from react1.pipeline.run.takes import owner_of
 from react1.pipeline.store.store import Store
 
 NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]
@@ -183,11 +184,16 @@ def test_a_choice_may_be_changed_without_asking():
 
 def test_a_node_by_itself_makes_the_chosen_take(made):
     """In a node editor nobody is shown a sheet: without a choice it says what to write."""
+    store, (film, cut, shade) = Store(made.home), (toys.REGISTRY.get(name) for name in ("open", "cut", "shade"))
+    source = run_single(film, {"uri": str(made.out.with_name("film.txt"))}, {}, store)
     edit = made.job().steps[1].params.edits[0]
     chosen = edit.model_copy(update={"takes": edit.takes.model_copy(update={"pick": "sad-0.8"})})
+    plain, picked = (
+        run_single(cut, {"names": ["a"], "edits": [one]}, {"source": source}, store)[0] for one in (edit, chosen)
+    )
 
-    plain = one_take({"edit": chosen, "film": None})["edit"]
+    take = run_single(shade, {}, {"segment": picked}, store)
 
-    assert (plain.prompt, plain.temperature, plain.takes) == ("sad", 0.8, None)
+    assert store.path(take.media.file).read_text() == "film:a:warm sad 0.8"
     with pytest.raises(PresetError, match=r"has no pick; give it one of happy-0\.4, happy-0\.8, sad"):
-        one_take({"edit": edit})
+        run_single(shade, {}, {"segment": plain}, store)
