@@ -43,6 +43,7 @@ def hosted(tmp_path, monkeypatch):
         monkeypatch.setattr(look, "look_at", lambda segment, store, limits: ((), None))  # a made clip has no face
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+        monkeypatch.setenv("REACT1_POLL_S", "0.05")
         begin.job, begin.home, begin.film = job, tmp_path / "home", tmp_path / "out.mp4"
         begin.sent = lambda: [one.sent["prompt"] for one in sorted(Shelf(folder).jobs(), key=lambda one: one.created_s)]
         begin.uploaded = lambda: len(list((folder / "server" / "assets").iterdir()))
