@@ -9,6 +9,7 @@ would gather its takes is held until one of them was chosen.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from ..kinds import Record, StepRecord, Take, Value
 from ..preset.model import Job, Step
 from .events import Said
 from .foresee import check_splices, segment_of
-from .keeping import Lost, as_told, kept, without
+from .keeping import Lost, as_told, kept, one_original_each, without
 from .record import make_record, segment_name, take_name
 from .step import StepRunner
 from .takes import Offer, Picks, as_take, makes_takes
@@ -54,13 +55,16 @@ class Flow:
         """What each step gave, by its id; complete when `run` has come back; nothing for a step that was held."""
         self.offers: dict[str, Offer] = {}
         """The segments whose edits have a matrix of takes, by name."""
+        self._lost: Counter[str] = Counter()
+        """How many takes of a segment have failed."""
         self._dropped: dict[str, str] = {}
         """Why takes that were done are not in the film after all, by their segment's name."""
 
     @property
     def waiting(self) -> list[str]:
-        """The segments of which a take is to be chosen."""
-        return [name for name, offer in self.offers.items() if offer.picked is None]
+        """The segments of which a take is to be chosen; where every take has failed, nothing is."""
+        open_ = {name: len(offer.takes) for name, offer in self.offers.items() if offer.picked is None}
+        return [name for name, count in open_.items() if self._lost[name] < count]
 
     async def run(self) -> None:
         """Run every step to its end.
@@ -178,6 +182,7 @@ class Flow:
             if self._job.on_failure != "keep-original":
                 raise
             self._runner.watcher.on(Said(f"{error}; the original footage is kept"))
+            self._lost[segment_name(latest)] += 1
             return Lost(latest, error, take)
         if isinstance(made, list):
             raise TypeError(f"{step.info.name} takes one segment and gives a list, which the runner does not know")
@@ -210,7 +215,9 @@ class Flow:
         if not isinstance(bundle, list):
             return [bundle]
         values = [await task for task in bundle]
-        return [as_told(stands, self._dropped) for value in values if (stands := kept(value)) is not None]
+        return one_original_each(
+            [as_told(stands, self._dropped) for value in values if (stands := kept(value)) is not None], self._lost
+        )
 
     async def _record(self, step: Step) -> Record:
         before = self._job.steps[: self._job.steps.index(step)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,3 +68,14 @@ def without(given: Mapping[str, Any], findings: Mapping[str, str]) -> tuple[dict
         for port, values in given.items()
     }
     return left, dropped
+
+
+def one_original_each(values: Sequence[Value], lost: Mapping[str, int]) -> list[Value]:
+    """Give one take that keeps the original, where all takes of a segment failed; `lost` counts them by segment."""
+    made: list[Value] = []
+    for value in values:
+        name = value.segment.name if isinstance(value, Take) and value.status == "original" else ""
+        alike = [one for one in values if isinstance(one, Take) and one.segment.name == name]
+        if not name or lost[name] < len(alike) or value is alike[0]:
+            made.append(value)
+    return made

@@ -147,6 +147,15 @@ def test_a_take_that_fails_is_told_and_the_others_are_offered(made):
     assert "a sad-0." in stopped.value.where
 
 
+def test_where_every_take_fails_there_is_nothing_to_choose(made):
+    """The original footage is kept once, as for any segment that fails."""
+    result = made(fail_on="a", on_failure="keep-original")
+
+    assert (result.status, result.exit_status) == ("kept-original", 6)
+    assert [(s.name, s.status, s.takes) for s in result.segments] == [("a", "original", ()), ("b", "done", ())]
+    assert made.out.read_text() == "film\noriginal film:a\ndone film:b:warm"
+
+
 def test_the_run_remembers_what_there_is_to_choose(made):
     """For `react1 pick`: by segment, the edit and the names."""
     made("sad-0.4")
