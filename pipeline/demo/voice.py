@@ -27,6 +27,7 @@ _COARTICULATION_S = 0.045
 _PAUSE_S = 0.42
 _LEAD_S = 0.30
 _PEAK = 0.5
+_RADIATED_HISS = 0.15
 
 
 def speak(duration_s: float) -> NDArray[np.float32]:
@@ -43,7 +44,8 @@ def utter(told: list[Phone], pitch_hz: list[float], pace: float, duration_s: flo
     """Speak phones one after another, each at its pitch and `pace` times its length; `(samples,) float32` in -1..1."""
     count = round(duration_s * SAMPLE_RATE_HZ)
     tracks = _tracks(told, pitch_hz, pace, round(duration_s * _CONTROL_HZ))
-    sound = _voiced(tracks, count) + _hissed(tracks, count)
+    # Lips radiate as a first difference (Klatt 1980); a hiss is told as it is heard, and so gets what that takes.
+    sound = np.diff(_voiced(tracks, count) + _RADIATED_HISS * _hissed(tracks, count), prepend=0.0)
     return (sound * (_PEAK / max(1e-9, float(np.abs(sound).max())))).astype(np.float32)
 
 

@@ -14,8 +14,6 @@ MORE = {
     "f": Phone((320, 1300, 2500), 0.0, 0.05, 6500, 0.11),
     "sh": Phone((320, 1700, 2600), 0.0, 0.30, 4200, 0.11),
 }
-HISS = 0.15
-"""Hiss against the demo's: what the lips radiate rises with the frequency (6 dB an octave), and is added here."""
 VOICES = {"woman": (1.0, 210.0), "man": (0.85, 115.0)}
 """Formants against the demo's, and pitch in Hz."""
 
@@ -39,12 +37,10 @@ def say(text: str, voice: str = "woman") -> Said:
     for name in text.split():
         phone = (PHONES | MORE)[name]
         phone = phone._replace(formants_hz=tuple(hz * size for hz in phone.formants_hz))
-        phone = phone._replace(hiss=phone.hiss * HISS)
         if name == "_":
             phone = phone._replace(length_s=0.30)
         told.append(phone)
         spans.append((now, now + phone.length_s, name))
         now += phone.length_s
-    flow = utter(told, [pitch] * len(told), 1.0, now).astype(np.float64)
-    samples = np.diff(flow, prepend=0.0)
-    return Said(0.5 * samples / np.abs(samples).max(), SAMPLE_RATE_HZ, tuple(spans), now)
+    samples = utter(told, [pitch] * len(told), 1.0, now).astype(np.float64)
+    return Said(samples, SAMPLE_RATE_HZ, tuple(spans), now)
