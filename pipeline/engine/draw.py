@@ -26,8 +26,8 @@ from .retouch import retouch
 from .sound import Sound
 from .threads import one_thread_each, ordered, workers
 
-TOGETHER = 4
-"""How many takes are written at a time: an encoder holds some 20 frames."""
+TOGETHER = 2
+"""How many takes are written at a time: an encoder holds some 20 frames, and decoding is a twentieth of a take."""
 WAITING_PER_WORKER = 3
 """How many frames may be in work or wait to be written, per thread."""
 
