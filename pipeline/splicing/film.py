@@ -68,7 +68,7 @@ def splice(
     )
     lines = plan(job, sound)
     job = sounded(job, lines)
-    before = verify.read(job.source, media.video.index)
+    before: verify.Contents | None = None
     reasons: list[str] = []
     for way in (exact_way,) if require_exact else (exact_way, boxed_way, remuxed_way):
         try:
@@ -76,6 +76,8 @@ def splice(
         except Unsuited as unsuited:
             reasons.append(str(unsuited))
             continue
+        # Not earlier: an index of the source is held while a film is written.
+        before = before or verify.read(job.source, media.video.index)
         checked = verify.compare(
             before, verify.read(made.path, media.video.index), new_sound=bool(made.lines), untouched=made.untouched
         )

@@ -15,7 +15,7 @@ from react1.pipeline.splicing.boxes.tree import read_moov
 COUNTS = (180_000, 168_750, 168_750, 168_750)
 SAMPLE_BYTES = 16
 FIRST, END = 90_000, 90_300
-MOST_BYTES = 80 << 20
+MOST_BYTES = 48 << 20
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def told(path):
 
 @pytest.mark.parametrize("way", ["anew", "in place"])
 def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp_path, way):
-    """686 250 samples: what is worked out of them stays below 80 MB, and each is found again."""
+    """686 250 samples: what is worked out of them stays below 48 MB, and each is found again."""
     _, moov = read_moov(long_film)
     track = surgery.track_of(moov, b"vide")
     coded, made, old = tmp_path / "coded", tmp_path / "made.mp4", tables.samples(track)

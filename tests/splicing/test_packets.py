@@ -13,6 +13,7 @@ from react1.pipeline.splicing.boxes.swap import track_of
 from react1.pipeline.splicing.boxes.tree import read_moov
 from react1.pipeline.splicing.checking import packets as reading
 from react1.pipeline.splicing.checking import verify
+from react1.pipeline.splicing.checking.column import Packer
 
 STREAMS = {(b"vide", 0): "untouched_identical", (b"soun", 0): "sound_identical", (b"soun", 1): "sound_identical"}
 """The check that a difference in each stream breaks; a data track that is not as it was is said instead."""
@@ -159,9 +160,35 @@ def test_packets_that_lie_in_one_film_and_are_told_by_digest_in_the_other_are_co
     """The pictures of an MP4 against those of a Matroska film that holds the same."""
     boxed, loose = (room.path(film(room, suffix, frames=10, tracks=0).file) for suffix in (".mp4", ".mkv"))
     was, came = (verify.read(path, 0).tracks[0].packets for path in (boxed, loose))
-    assert was.digests is None and came.places is None
+    assert was.digests is None and not came.placed
     came.digests[4] ^= 1
 
     (same,) = reading.same_bytes([(was, came, np.ones(10, bool))])
 
     assert same.tolist() == [at != 4 for at in range(10)]
+
+
+@pytest.mark.parametrize("wild", [[], [2**31], [0, 2**40], [reading.UNTIMED, 7, reading.UNTIMED, 2**62]])
+def test_a_column_gives_back_every_number_and_is_small_where_it_may_be(wild):
+    """In blocks, with numbers that do not fit 32 bits, and with packets that have no time."""
+    rising = np.arange(10**10, 10**10 + 5000 * 3600, 3600)
+    packer = Packer()
+    for block in (rising[:700], np.array(wild, np.int64), rising[700:]):
+        packer.add(block)
+
+    column = packer.column()
+
+    assert np.array_equal(column.values, np.concatenate([rising[:700], np.array(wild, np.int64), rising[700:]]))
+    assert len(column) == 5000 + len(wild) and column.steps.itemsize == (8 if wild else 4)
+
+
+def test_blocks_of_packets_are_read_as_one(source, monkeypatch):
+    """However few are packed at once."""
+    whole = verify.read(source, 0)
+    monkeypatch.setattr(reading, "_BLOCK_NUMBERS", 12)
+
+    parts = verify.read(source, 0)
+
+    for one, other in zip(whole.tracks, parts.tracks, strict=True):
+        for row in ("pts", "dts", "sizes", "places"):
+            assert np.array_equal(getattr(one.packets, row), getattr(other.packets, row))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from react1.pipeline.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import film as splicing
 from react1.pipeline.splicing import ways
+from react1.pipeline.splicing.checking.column import Column
 from react1.pipeline.splicing.checking.likeness import Likeness
 from react1.pipeline.splicing.checking.packets import Packets
 from react1.pipeline.splicing.checking.verify import Contents, Track, compare
@@ -23,7 +25,13 @@ def stream(kind, codec, tags, marks):
     """A stream of one packet per mark, shown at 0, 1, 2, …; the mark stands for the bytes."""
     digests = np.array([[mark] * 16 for mark in marks], np.uint8).reshape(-1, 16)
     times = np.arange(len(marks), dtype=np.int64)
-    return Track(kind, codec, tags, Fraction(1, 25), Packets(Path(), times, times.copy(), times * 0, None, digests))
+    return Track(
+        kind,
+        codec,
+        tags,
+        Fraction(1, 25),
+        Packets(Path(), Column.of(times), Column.of(times), Column.of(times * 0), None, digests),
+    )
 
 
 def contents(pictures=5, sounds=((1, 2, 3),), tags=None, chapters=()):
@@ -59,7 +67,9 @@ def test_a_lost_frame_and_changed_sound_are_faults(made, fault):
 def test_a_shifted_frame_is_a_fault():
     """One time that differs by one tick."""
     made = contents()
-    made.tracks[0].packets.pts[3] = 30
+    shown = Column.of(np.array([0, 1, 2, 30, 4]))
+    track = replace(made.tracks[0], packets=replace(made.tracks[0].packets, shown=shown))
+    made = replace(made, tracks=[track, *made.tracks[1:]])
 
     assert "timestamps_equal" in verdict(made).fault
 

@@ -61,6 +61,7 @@ def read_grid(path: Path, shown_times: Ints, place: int = 0) -> Grid:
     """
     _, moov = read_moov(path)
     track = track_of(moov, b"vide", place)
+    del moov  # the other tracks' tables are large in a long film, and opening it takes as much again
     found = tables.samples(track)
     if not found.count:
         raise Unsuited("the picture track is empty")

@@ -49,17 +49,16 @@ def rewrite(source: Path, made: Path, new: Sequence[NewSamples]) -> None:
     refuse_elsewhere(tracks)
     owned = by_track(tracks, new)
     old = {place: tables.samples(tracks[place]) for place in owned}
-    chunks = _chunks(tops, tracks)
-    sizes, runs = _bytes_of(chunks, old, owned, new)
+    laid, sizes, runs = _laid(tops, tracks, old, owned, new)
     for place, mine in owned.items():
         put_samples(tables.stbl(tracks[place]), old[place], [new[number] for number in mine])
     before = _moov_first(tops)
     head = [top for top in tops if top.kind not in _LEFT_OUT]
     body_bytes = int(sizes.sum())
     wide = source.stat().st_size + body_bytes > _NARROW_BYTES
-    index_bytes = len(_place(tracks, chunks, sizes, moov, 0, wide=wide))
+    index_bytes = len(_place(tracks, laid, sizes, moov, 0, wide=wide))
     start = sum(top.size_bytes for top in head) + (index_bytes if before else 0) + 16
-    index = _place(tracks, chunks, sizes, moov, start, wide=wide)
+    index = _place(tracks, laid, sizes, moov, start, wide=wide)
     with contextlib.ExitStack() as stack, made.open("wb", buffering=0) as out:
         files = [stack.enter_context(path.open("rb", buffering=0)) for path in (source, *(one.file for one in new))]
         for top in head:
@@ -92,33 +91,70 @@ def _moov_first(tops: list[TopBox]) -> bool:
 
 
 @dataclass(frozen=True)
-class _Chunks:
+class _Laid:
     """All chunks of a film in the order of the source's bytes."""
 
     track: NDArray[np.int16]
     chunk: NDArray[np.int32]
+    counts: tuple[int, ...]
+    """How many each track has."""
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """The same, and where they lie."""
+
+    laid: _Laid
     offset: Ints
     size_bytes: Ints
     """A chunk of sound ends where the next chunk begins: its samples' sizes are not always told in bytes."""
-    held: tuple[tables.Chunks, ...]
-    """The same per track, as its tables tell them."""
+    held: Mapping[int, tables.Chunks]
+    """What the tables tell of them, of the tracks that get new samples."""
 
 
-def _chunks(tops: list[TopBox], tracks: list[Box]) -> _Chunks:
-    held = tuple(tables.chunks(track) for track in tracks)
-    counts = [len(one.offsets) for one in held]
-    offset = np.concatenate([one.offsets for one in held])
-    track = np.repeat(np.arange(len(held), dtype=np.int16), counts)
+def _laid(
+    tops: list[TopBox],
+    tracks: list[Box],
+    old: Mapping[int, tables.Samples],
+    owned: Mapping[int, list[int]],
+    new: Sequence[NewSamples],
+) -> tuple[_Laid, Ints, Runs]:
+    """Give the order of the chunks, how long each becomes, and all bytes; where they lay is let go of."""
+    chunks = _chunks(tops, tracks, owned)
+    return (chunks.laid, *_bytes_of(chunks, old, owned, new))
+
+
+def _chunks(tops: list[TopBox], tracks: list[Box], owned: Mapping[int, list[int]]) -> _Chunks:
+    held, offsets = {}, []
+    for place, one in enumerate(tracks):
+        told = tables.chunks(one)
+        offsets.append(told.offsets)
+        if place in owned:
+            held[place] = told
+    counts = tuple(len(one) for one in offsets)
+    offset = np.concatenate(offsets)
+    del offsets, told
+    track = np.repeat(np.arange(len(counts), dtype=np.int16), counts)
     chunk = np.concatenate([np.arange(count, dtype=np.int32) for count in counts])
     order = np.argsort(offset, kind="stable")
     offset, track, chunk = offset[order], track[order], chunk[order]
     del order
-    after = np.append(offset[1:], _NEVER)
-    after[after == offset] = _NEVER
-    after = np.minimum.accumulate(after[::-1])[::-1]
+    return _Chunks(_Laid(track, chunk, counts), offset, _sizes(tops, offset), held)
+
+
+def _sizes(tops: list[TopBox], offset: Ints) -> Ints:
+    """Give how long the chunks are that begin at rising offsets, some of them maybe at the same."""
+    sizes = np.append(offset[1:], _NEVER)
+    sizes[sizes == offset] = _NEVER
+    np.minimum.accumulate(sizes[::-1], out=sizes[::-1])
     ends = np.array([*sorted(top.offset + top.size_bytes for top in tops), _NEVER], np.int64)
-    after = np.minimum(after, ends[np.searchsorted(ends, offset, side="right")])
-    return _Chunks(track, chunk, offset, np.where(after == _NEVER, 0, after - offset), held)
+    edges = [0, *np.searchsorted(offset, ends[:-1], side="left").tolist(), len(offset)]
+    for end, low, high in zip(ends.tolist(), edges, edges[1:], strict=False):
+        np.minimum(sizes[low:high], end, out=sizes[low:high])
+    never = sizes == _NEVER
+    sizes -= offset
+    sizes[never] = 0
+    return sizes
 
 
 def _bytes_of(
@@ -131,7 +167,7 @@ def _bytes_of(
             one, told = new[number], where[own]
             span = slice(one.first, one.end)
             told.file[span], told.offset[span], told.size_bytes[span] = number + 1, one.offsets, one.sizes
-    lengths, found = chunks.size_bytes.copy(), []
+    lengths, found = chunks.size_bytes, []
     for start in range(0, len(lengths), _AT_ONCE):
         some = slice(start, start + _AT_ONCE)
         lengths[some], runs = _some_bytes(chunks, some, where)
@@ -142,7 +178,7 @@ def _bytes_of(
 
 def _some_bytes(chunks: _Chunks, some: slice, where: Mapping[int, Runs]) -> tuple[Ints, Runs]:
     """Do it for some of the chunks; `where` tells of the samples of some tracks in which file each lies."""
-    track, chunk = chunks.track[some], chunks.chunk[some]
+    track, chunk = chunks.laid.track[some], chunks.laid.chunk[some]
     parts = np.ones(len(track), np.int64)
     for own in where:
         parts[track == own] = chunks.held[own].samples[chunk[track == own]]
@@ -162,12 +198,13 @@ def _some_bytes(chunks: _Chunks, some: slice, where: Mapping[int, Runs]) -> tupl
     return ends[starts + parts] - ends[starts], runs
 
 
-def _place(tracks: list[Box], chunks: _Chunks, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:
+def _place(tracks: list[Box], laid: _Laid, sizes: Ints, moov: Box, start: int, *, wide: bool) -> bytes:
     """Write where every chunk lies when the first begins at byte `start`; give the spelt `moov`."""
     at = start + tables.starts_of(sizes)
     for number, track in enumerate(tracks):
-        mine = chunks.track == number
-        offsets = np.zeros(len(chunks.held[number].offsets), np.int64)
-        offsets[chunks.chunk[mine]] = at[mine]
+        mine = laid.track == number
+        offsets = np.zeros(laid.counts[number], np.int64)
+        offsets[laid.chunk[mine]] = at[mine]
         tables.put_offsets(tables.stbl(track), offsets, wide=wide)
+    del at, offsets, mine
     return moov.write()

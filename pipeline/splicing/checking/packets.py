@@ -1,7 +1,7 @@
 """The packets of a stream as arrays, and whether those of two films hold the same bytes.
 
 Takes   packets in the order in which a reader gives them.
-Gives   their times and sizes, and where their bytes lie in the file or else a digest of each: 32 to 40 bytes a packet.
+Gives   their times and sizes, and where their bytes lie in the file or else a digest of each: 16 to 28 bytes a packet.
 
 Where the packets stand in both files as they are read (MP4 and MOV), the files are compared block by block, in runs
 that follow each other in both; else digests are compared.
@@ -22,13 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..boxes.tables import Ints
+from .column import Column, Packer
 
 UNTIMED = int(np.iinfo(np.int64).min)
 """The time of a packet that has none."""
 _DIGEST_BYTES = 16
 _BLOCK_BYTES = 1 << 20
-_STRETCH_BYTES = 256 << 20
+_STRETCH_BYTES, _STRETCH_PACKETS = 256 << 20, 1 << 18
 """How much of a film is sorted at once: what is said of its packets is held several times meanwhile."""
+_BLOCK_NUMBERS = 4 << 13
 
 Bools = NDArray[np.bool_]
 
@@ -38,16 +40,42 @@ class Packets:
     """The packets of one stream; times in units of its time base."""
 
     path: Path
-    pts: Ints
-    dts: Ints
-    sizes: Ints
-    places: Ints | None = None
+    shown: Column
+    decoded: Column
+    lengths: Column
+    begins: Column | None = None
     """Where in the file each begins; None where a reader joins or changes what stands there."""
     digests: NDArray[np.uint8] | None = None
     """`(packets, 16) uint8`, where there are no places."""
 
     def __len__(self) -> int:
-        return len(self.pts)
+        return len(self.shown)
+
+    @property
+    def pts(self) -> Ints:
+        """When each is shown."""
+        return self.shown.values
+
+    @property
+    def dts(self) -> Ints:
+        """When each is decoded."""
+        return self.decoded.values
+
+    @property
+    def sizes(self) -> Ints:
+        """How many bytes each has."""
+        return self.lengths.values
+
+    @property
+    def placed(self) -> bool:
+        """Whether it is known where in the file they lie."""
+        return self.begins is not None
+
+    @property
+    def places(self) -> Ints:
+        """Where in the file each begins."""
+        assert self.begins is not None
+        return self.begins.values
 
 
 class Collector:
@@ -56,6 +84,7 @@ class Collector:
     def __init__(self, path: Path, raw: FileIO | None) -> None:
         self._path, self._raw = path, raw
         self._numbers = array("q")
+        self._columns = [Packer() for _ in range(4)]
         self._digests = bytearray()
         self._placed: bool | None = None if raw is not None else False
 
@@ -65,16 +94,26 @@ class Collector:
             self._placed = self._stands(packet)
         told = (packet.pts, packet.dts, packet.size, packet.pos)
         self._numbers.extend([UNTIMED if number is None else number for number in told])
+        if len(self._numbers) >= _BLOCK_NUMBERS:
+            self._pack()
         if not self._placed:
             self._digests += hashlib.blake2b(bytes(packet), digest_size=_DIGEST_BYTES).digest()
 
     def packets(self) -> Packets:
         """Give what was gathered, and let go of it."""
-        rows = np.frombuffer(self._numbers, np.int64).reshape(-1, 4)
-        pts, dts, sizes, places = (rows[:, column].copy() for column in range(4))
+        self._pack()
+        shown, decoded, lengths, begins = (packer.column() for packer in self._columns)
         digests = np.frombuffer(self._digests, np.uint8).reshape(-1, _DIGEST_BYTES)
-        self._numbers, self._digests = array("q"), bytearray()
-        return Packets(self._path, pts, dts, sizes, places if self._placed else None, None if self._placed else digests)
+        self._digests = bytearray()
+        if self._placed:
+            return Packets(self._path, shown, decoded, lengths, begins)
+        return Packets(self._path, shown, decoded, lengths, None, digests)
+
+    def _pack(self) -> None:
+        rows = np.frombuffer(self._numbers, np.int64).reshape(-1, 4)
+        for packer, numbers in zip(self._columns, rows.T, strict=True):
+            packer.add(numbers.copy())
+        self._numbers = array("q")
 
     def _stands(self, packet: Any) -> bool:
         if self._raw is None or packet.pos is None:
@@ -91,7 +130,7 @@ def same_bytes(pairs: Sequence[tuple[Packets, Packets, Bools]]) -> list[Bools]:
     found = [~asked | (one.sizes == other.sizes) for one, other, asked in pairs]
     placed: list[int] = []
     for number, (one, other, asked) in enumerate(pairs):
-        if one.places is not None and other.places is not None:
+        if one.placed and other.placed:
             placed.append(number)
         else:
             found[number] &= ~asked | (_digests(one) == _digests(other)).all(1)
@@ -102,7 +141,6 @@ def same_bytes(pairs: Sequence[tuple[Packets, Packets, Bools]]) -> list[Bools]:
 def _digests(packets: Packets) -> NDArray[np.uint8]:
     if packets.digests is not None:
         return packets.digests
-    assert packets.places is not None
     made = bytearray()
     with packets.path.open("rb", buffering=0) as raw:
         for place, size in zip(packets.places.tolist(), packets.sizes.tolist(), strict=True):
@@ -114,22 +152,22 @@ def _compare_placed(pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequ
     """Read both files side by side, a stretch of the first at a time, and mark in `found` what differs."""
     if not pairs:
         return
-    ends = [int(one.places.max(initial=0)) for one, _, _ in pairs if one.places is not None]
+    end = 1 + max(int(one.places.max(initial=0)) for one, _, _ in pairs)
+    each = max(1, min(_STRETCH_BYTES, end * _STRETCH_PACKETS // max(sum(len(one) for one, _, _ in pairs), 1)))
     with pairs[0][0].path.open("rb", buffering=0) as was, pairs[0][1].path.open("rb", buffering=0) as came:
-        for start in range(0, max(ends) + 1, _STRETCH_BYTES):
-            _compare_stretch(was, came, pairs, found, start)
+        for start in range(0, end, each):
+            _compare_stretch(was, came, pairs, found, range(start, start + each))
 
 
 def _compare_stretch(
-    was: FileIO, came: FileIO, pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequence[Bools], start: int
+    was: FileIO, came: FileIO, pairs: Sequence[tuple[Packets, Packets, Bools]], found: Sequence[Bools], stretch: range
 ) -> None:
     which, one, other, size = [], [], [], []
     for (first, second, asked), same in zip(pairs, found, strict=True):
-        assert first.places is not None and second.places is not None
-        inside = (first.places >= start) & (first.places < start + _STRETCH_BYTES)
-        at = np.flatnonzero(inside & asked & same)
+        places = first.places
+        at = np.flatnonzero((places >= stretch.start) & (places < stretch.stop) & asked & same)
         which.append(at)
-        one.append(first.places[at])
+        one.append(places[at])
         other.append(second.places[at])
         size.append(first.sizes[at])
     verdicts = _verdicts(was, came, np.concatenate(one), np.concatenate(other), np.concatenate(size))

@@ -27,6 +27,7 @@ __all__ = ["Checked", "Contents", "Track", "compare", "read", "strict_errors"]
 Pair = tuple[Track, Track | None]
 
 _MUST = ("frames_equal", "timestamps_equal", "untouched_identical")
+_AT_ONCE = 1 << 14
 _TICK_S = Fraction(1, 45_000)
 _COLOURS = ("colour range", "colour primaries", "colour transfer", "colour matrix")
 _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
@@ -90,7 +91,7 @@ def _times_equal(one: Ints, was: Track, other: Ints, came: Track) -> bool:
 
 def _as_stored(one: Track, other: Track) -> bool:
     """Tell whether both containers keep decode times, so that a reader need not make them up."""
-    return one.packets.places is not None and other.packets.places is not None
+    return one.packets.placed and other.packets.placed
 
 
 def _paired(source: Contents, made: Contents) -> list[Pair]:
@@ -139,7 +140,10 @@ def _always(_pts: int) -> bool:
 def _asked(track: Track, wanted: Callable[[int], bool] | None) -> Bools:
     if wanted is None:
         return np.zeros(len(track.packets), bool)
-    return np.array([pts == UNTIMED or wanted(pts) for pts in track.packets.pts.tolist()], bool)
+    made, times = np.zeros(len(track.packets), bool), track.packets.pts
+    for at in range(0, len(times), _AT_ONCE):
+        made[at : at + _AT_ONCE] = [pts == UNTIMED or wanted(pts) for pts in times[at : at + _AT_ONCE].tolist()]
+    return made
 
 
 def _lost(source: Contents, pairs: Sequence[Pair], same: Sequence[bool]) -> Iterator[str]:
