@@ -487,13 +487,16 @@ def test_a_file_that_breaks_off_is_no_take(room, open_counter):
         assert container.streams.video[0].frames == 25
 
 
-def test_the_takes_of_a_segment_stand_on_the_bill_by_what_tells_them_apart(open_counter):
-    """Each with its price; their clip is looked at once."""
-    counter, told = open_counter(), []
+def test_the_takes_of_a_segment_stand_on_the_bill_by_what_tells_them_apart(open_counter, monkeypatch):
+    """Each with its price; their clip is looked at once, and what is seen in it is said once."""
+    counter, told, looked = open_counter(), [], []
     asks = [counter.ask(prompt=prompt, temperature=0.25) for prompt in ("sad", "angry")]
     terms = Terms(ask=lambda bill: bool(told.append(bill)))
+    monkeypatch.setattr(paid_desk, "look", lambda ask, store: (looked.append(ask) or ("a cut",), None))
 
     with pytest.raises(OverBudget, match="declined"):
         counter.make(*asks, counter.ask(name="s02"), terms=terms)
 
-    assert [line.split(":")[0] for line in told[0].lines()] == ["s01 sad", "s01 angry", "s02"]
+    assert [line.split(":")[0] for line in told[0].lines()] == ["s01 sad", "  a cut", "s01 angry", "s02", "  a cut"]
+    assert counter.said == ["s01: a cut", "s02: a cut"]
+    assert len(looked) == 2

@@ -40,7 +40,9 @@ def hosted(tmp_path, monkeypatch):
     faults = [{"route": "submit", "do": "fail", "error": "content blocked", "call": [2]}]
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(opened(folder, {"engine": "copy", "faults": faults}, make=by_copying, key=KEY))
-        monkeypatch.setattr(look, "look_at", lambda segment, store, limits: ((), None))  # a made clip has no face
+        monkeypatch.setattr(
+            look, "look_at", lambda segment, store, limits: (("a cut",), None)
+        )  # a made clip has no face
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)
         monkeypatch.setenv("REACT1_POLL_S", "0.05")
@@ -57,7 +59,8 @@ def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
         capsys.readouterr()
         run_command(["plan", str(hosted.job), "--provider", "segmind", "--home", str(hosted.home), "--yes", "--json"])
         told = json.loads(capsys.readouterr().out)
-        return told["cost_usd"], [(row["take"], row["cost_usd"]) for row in told["steps"] if row["step"] == "react1"]
+        rows = [row for row in told["steps"] if row["step"] == "react1"]
+        return told["cost_usd"], [(row["take"], row["remarks"], row["cost_usd"]) for row in rows]
 
     with pytest.raises(OverBudget, match=r"about \$0\.\d\d is more than the budget of \$0.20") as stopped:
         hosted("[sad, angry]")(max_cost=0.2)
@@ -73,10 +76,10 @@ def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
 
     assert stopped.value.exit_status == 5
     assert before == ([], 0)
-    assert [take for take, _ in plan[1]] == ["sad", "angry"]
-    assert plan[0] == pytest.approx(sum(cost for _, cost in plan[1]))
-    assert min(cost for _, cost in plan[1]) > 0.1
-    assert plan_of_choice == (0, [("angry", 0)])
+    assert [row[:2] for row in plan[1]] == [("sad", ["a cut"]), ("angry", [])]
+    assert plan[0] == pytest.approx(sum(row[2] for row in plan[1]))
+    assert min(row[2] for row in plan[1]) > 0.1
+    assert plan_of_choice == (0, [("angry", [], 0)])
     assert sorted(hosted.sent()) in (["angry", "angry", "neutral", "sad"], ["angry", "neutral", "sad", "sad"])
     assert (first.status, first.output, waiting) == ("choose", None, False)
     assert [take.name for take in longer.segments[0].takes if not take.reused] == ["neutral"]
