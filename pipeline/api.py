@@ -37,7 +37,7 @@ from .settings import home_folder, max_cost_usd
 if TYPE_CHECKING:
     from .store.store import Store
 
-Edits = Sequence[Edit | str | Mapping[str, Any]] | Edit | str | Mapping[str, Any]
+Edits = Sequence[Edit | str | Mapping[str, Any]] | Edit | str | Mapping[str, Any] | Path
 
 
 def load_preset(name: str | Path) -> Preset:
@@ -67,7 +67,8 @@ def run(
 
     Args:
         what: a preset, the name of a shipped one, or the path of a preset or a job.
-        edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE]`.
+        edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE]`; or the `Path`
+            of a list of edits or a timeline.
         provider: `auto`, `local`, `segmind` or `sync`; default: as the preset says.
         out: where the film goes; relative to the current folder.
         online: the folder of the camera originals that the takes go onto; the source is then their proxy.
@@ -128,7 +129,8 @@ def _job(
         str(what.path if isinstance(what, Preset) else what),
         registry=load_registry(),
         sets={name: _text(name, value) for name, value in inputs.items() if value is not None},
-        edits=_edits(edits),
+        edits=() if isinstance(edits, Path) else _edits(edits),
+        edits_file=str(edits) if isinstance(edits, Path) else None,
         provider=provider,
         out=str(out) if out else None,
         online=str(online) if online else None,
@@ -146,7 +148,7 @@ def _text(name: str, value: Any) -> str:
         raise PresetError(f"{name}: expected text, a path, a number or JSON, not {type(value).__name__}") from None
 
 
-def _edits(edits: Edits) -> list[Edit | str]:
+def _edits(edits: Sequence[Any] | Edit | str | Mapping[str, Any]) -> list[Edit | str]:
     listed = [edits] if isinstance(edits, (str, Edit, Mapping)) else list(edits)
     return [_edit(number, edit) for number, edit in enumerate(listed)]
 

@@ -131,7 +131,8 @@ def timecode_to_frames(code: Timecode, rate: Fraction) -> int:
     if code.drop and is_dropped(number, nominal):
         before, after = _neighbours(number - code.frames, rate, drop=True)
         raise ValueError(f"timecode {code} does not exist in drop-frame; its neighbours are {before} and {after}")
-    return counted(number, nominal, drop=code.drop)
+    count: int = counted(number, nominal, drop=code.drop)
+    return count
 
 
 def frames_to_timecode(count: int, rate: Fraction, *, drop: bool = False) -> Timecode:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import AsJson
+from .options import AsJson, StartTc
 from .tell import err, failures_told, out, out_json
 
 if TYPE_CHECKING:
@@ -20,9 +20,7 @@ NAME = "edits"
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="EDL, OTIO, FCPXML, CSV, TSV, SRT, VTT or JSON.")],
     source: Annotated[Path | None, typer.Option("--source", metavar="FILM", help="The film that it is for.")] = None,
-    start_tc: Annotated[
-        str | None, typer.Option("--start-tc", metavar="TC", help="The timecode of the film's first frame.")
-    ] = None,
+    start_tc: StartTc = None,
     clock: Annotated[
         str, typer.Option("--clock", metavar="auto|source|record", help="Which of its clocks the film shows.")
     ] = "auto",

@@ -25,6 +25,7 @@ def job_from(
     scripts: list[Path] | None = None,
     edits_file: Path | None = None,
     online: Path | None = None,
+    start_tc: str | None = None,
 ) -> Job:
     """Load a job by what the user typed.
 
@@ -41,7 +42,7 @@ def job_from(
     job = load_job(
         what,
         registry=load_registry(),
-        sets=_pairs(sets or []),
+        sets={**_pairs(sets or []), **({"start_tc": start_tc} if start_tc else {})},
         edits=edits or [],
         edits_file=str(edits_file) if edits_file else None,
         provider=provider,

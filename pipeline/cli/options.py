@@ -25,6 +25,9 @@ Online = Annotated[
         "--online", metavar="FOLDER", help="Put the takes onto the camera originals there; the source is their proxy."
     ),
 ]
+StartTc = Annotated[
+    str | None, typer.Option("--start-tc", metavar="TC", help="The timecode of the film's first frame.")
+]
 ProviderOption = Annotated[
     str | None, typer.Option("--provider", metavar="auto|local|segmind|sync", help="The host of React-1.")
 ]

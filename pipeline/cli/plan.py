@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .options import AsJson, Edits, EditsFile, Home, MaxCost, Online, Out, ProviderOption, Scripts, Sets, What, Yes
+from .options import (
+    AsJson,
+    Edits,
+    EditsFile,
+    Home,
+    MaxCost,
+    Online,
+    Out,
+    ProviderOption,
+    Scripts,
+    Sets,
+    StartTc,
+    What,
+    Yes,
+)
 from .tell import failures_told, out, out_json
 
 if TYPE_CHECKING:
@@ -26,6 +40,7 @@ def command(
     home: Home = None,
     script: Scripts = None,
     edits_file: EditsFile = None,
+    start_tc: StartTc = None,
     online: Online = None,
 ) -> None:
     """Say what a run would do; nothing is written and nothing is spent."""
@@ -37,7 +52,7 @@ def command(
     with failures_told(as_json):
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
-        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online)
+        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
         rows = plan_job(job, store, replace_existing=yes)
         cost = sum(row.cost_usd for row in rows)
         if as_json:

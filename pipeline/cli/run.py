@@ -20,6 +20,7 @@ from .options import (
     Quiet,
     Scripts,
     Sets,
+    StartTc,
     What,
     Yes,
 )
@@ -51,13 +52,14 @@ def command(
     home: Home = None,
     script: Scripts = None,
     edits_file: EditsFile = None,
+    start_tc: StartTc = None,
     online: Online = None,
 ) -> None:
     """Run a preset or a job."""
     from .job import job_from
 
     with at_home(home, as_json) as folder:
-        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online)
+        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
         leave(do(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
 
 

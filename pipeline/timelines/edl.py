@@ -147,7 +147,7 @@ def read_edl(text: str, name: str, rate: Fraction | None = None) -> Listing:
     few_enough(len(reader.events) + len(reader.markers), name)
     if not reader.events and not reader.markers:
         raise wrong(name, "holds no event of an edit list: a line such as 001 REEL V C IN OUT IN OUT")
-    parted = {event.number for event in reader.events if event.transition != "C"}
+    parted = {event.number for event in reader.events if not event.transition.startswith("C")}
     clips = [_entry(event, parted, rate) for event in reader.events]
     located = [_located(clip, *one) for clip, event in zip(clips, reader.events, strict=True) for one in event.locators]
     entries = sorted([*clips, *located, *reader.markers], key=lambda entry: entry.line)
@@ -176,7 +176,7 @@ def _entry(event: _Event, parted: set[str], rate: Fraction | None) -> Entry:
 
 def _unusable(event: _Event, parted: set[str], source: Span, record: Span, rate: Fraction | None) -> str:
     """Say why an event's span cannot be edited; empty where it can."""
-    if event.transition != "C":
+    if not event.transition.startswith("C"):
         kind = {"D": "a dissolve", "W": "a wipe", "K": "a key"}[event.transition[0]]
         return f"it begins with {kind} ({event.transition}), whose pictures are of two clips"
     if event.number in parted:

@@ -74,6 +74,7 @@ class _Reader:
 
     def __init__(self, root: Any) -> None:
         self.root = root
+        self.sequence = root.find(".//project/sequence")
         resources = root.find("resources")
         self.resources = {one.get("id"): one for one in resources if one.get("id")} if resources is not None else {}
 
@@ -214,7 +215,7 @@ class _Reader:
     def _frame_s(self, item: Any) -> Fraction:
         """Give how long a frame of a clip lasts, at most: markers of one frame are points."""
         asset = self.resources.get(item.get("ref"))
-        for owner in (item, asset, self.root.find(".//project/sequence")):
+        for owner in (item, asset, self.sequence):
             if owner is not None and (rate := self._rate(owner)) is not None:
                 return 1 / rate
         return Fraction(1, 23)

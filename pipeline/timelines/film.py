@@ -67,15 +67,15 @@ def look(path: Path, start_tc: str = "", rate: Fraction | None = None) -> Film:
     with opened(path) as container:
         main = main_picture(container)
         found = rate or _rate(main)
-        label = _label(start_tc) or _read_label(start_timecode(container, main, _first_frame(container, main)))
-        if label is not None and not _exists(label, found):
-            label = None
+        label = _label(start_tc, found)
+        if label is None:
+            label = _read_label(start_timecode(container, main, _first_frame(container, main)), found)
         return Film(path.name, path.absolute().parent.name, _reel(container), found, label, _frames(container, main))
 
 
 def named(address: str, start_tc: str = "", rate: Fraction | None = None) -> Film:
     """Give what is known of a film that has not been fetched."""
-    return Film(PurePosixPath(unquote(urlsplit(address).path)).name or "video", rate=rate, start=_label(start_tc))
+    return Film(PurePosixPath(unquote(urlsplit(address).path)).name or "video", rate=rate, start=_label(start_tc, rate))
 
 
 def counting_rate(rate: Fraction, drop: bool) -> Fraction:
@@ -84,11 +84,14 @@ def counting_rate(rate: Fraction, drop: bool) -> Fraction:
     return Fraction(nominal * 1000, 1001) if drop and nominal in (30, 60) else rate
 
 
-def _label(text: str) -> Timecode | None:
+def _label(text: str, rate: Fraction | None) -> Timecode | None:
+    """Read what a user says; a label that the rate does not have is refused with its neighbours."""
     if not text:
         return None
     try:
         found = parse_time(text)
+        if isinstance(found, Timecode) and rate is not None:
+            timecode_to_frames(found, counting_rate(rate, found.drop))
     except ValueError as error:
         raise PresetError(f"start_tc: {error}") from error
     if not isinstance(found, Timecode):
@@ -96,20 +99,15 @@ def _label(text: str) -> Timecode | None:
     return found
 
 
-def _read_label(text: str) -> Timecode | None:
+def _read_label(text: str, rate: Fraction | None) -> Timecode | None:
+    """Read what a film says; what cannot be read counts as nothing."""
     try:
         found = parse_time(text.strip().replace(".", ";").replace(",", ";"))
+        if isinstance(found, Timecode):
+            timecode_to_frames(found, counting_rate(rate or Fraction(60), found.drop))
     except ValueError:
         return None
     return found if isinstance(found, Timecode) else None
-
-
-def _exists(label: Timecode, rate: Fraction | None) -> bool:
-    try:
-        timecode_to_frames(label, counting_rate(rate or Fraction(60), label.drop))
-    except ValueError:
-        return False
-    return True
 
 
 def _rate(stream: Any) -> Fraction | None:

@@ -51,11 +51,13 @@ class Onto:
         Raises:
             Outside: a label does not exist, the span lies outside the film, or what it takes is not known.
         """
-        start = self._moment(span.start, entry)
-        end = self._moment(span.end, entry) if span.end is not None else self._later(start, span.frames)
         try:
+            start = self._moment(span.start, entry)
+            end = self._moment(span.end, entry) if span.end is not None else self._later(start, span.frames)
             first, last = self._index(start), self._index(end)
-        except ValueError as error:
+        except Outside:
+            raise
+        except ValueError as error:  # a label that does not exist
             raise Outside(str(error)) from error
         if first is not None and last is not None:
             self._check(span, first, last)
@@ -74,10 +76,7 @@ class Onto:
                 "the film has no start timecode, and the list does not tell where its programme begins; give --start-tc"
             )
         rate = counting_rate(self._rate(), moment.drop)
-        try:
-            count = timecode_to_frames(moment, rate) - timecode_to_frames(replace(self._zero, drop=moment.drop), rate)
-        except ValueError as error:
-            raise Outside(str(error)) from error
+        count = timecode_to_frames(moment, rate) - timecode_to_frames(replace(self._zero, drop=moment.drop), rate)
         return Frames(count if count >= 0 else count + _day(rate, moment.drop))
 
     def _label_of(self, moment: Seconds | Frames) -> Moment:
@@ -96,10 +95,7 @@ class Onto:
         if isinstance(start, Seconds):
             return Seconds(start.value + frames / self._rate())
         rate = counting_rate(self._rate(), start.drop)
-        try:
-            count = timecode_to_frames(start, rate) + frames
-        except ValueError as error:
-            raise Outside(str(error)) from error
+        count = timecode_to_frames(start, rate) + frames
         return frames_to_timecode(count % _day(rate, start.drop), rate, drop=start.drop)
 
     def _index(self, moment: Moment) -> int | None:

@@ -23,7 +23,8 @@ from .limits import few_enough, wrong
 from .marks import is_mark
 from .model import Clip, Entry, Listing, Span
 
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
+_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.)*+\\?(?:"|\Z)|[\[\]{}]', re.DOTALL)
+"""A whole string, or one that never ends, so that nothing in it is looked at twice; or a bracket."""
 MOST_DEEP = 100
 _FINEST = 10**9
 
@@ -76,6 +77,7 @@ class _Reader:
         few_enough(len(entries), self.name)
         start = timeline.global_start_time
         label = _label(start) if start is not None else None
+        label = label if isinstance(label, Timecode) else None
         rate = max(self.rates, key=lambda rate: self.rates[rate], default=None)
         return Listing("otio", tuple(entries), timeline.name, rate, label)
 

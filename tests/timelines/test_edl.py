@@ -156,3 +156,17 @@ def test_our_spans_are_those_of_opentimelineio(media_folder):
                 assert otio.opentime.to_timecode(clip.source_range.end_time_exclusive(), rate) == str(entry.source.end)
                 compared += 1
     assert compared == 8
+
+
+def test_a_cut_may_be_written_with_a_length():
+    """`C 000` is a cut, as some systems write it."""
+    text = CUT.replace("V     C        01:00:01:00 01:00:03:00 10:00:00", "V C 000 01:00:01:00 01:00:03:00 10:00:00")
+
+    assert told(rows(text, ".edl", film()))[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
+
+
+def test_a_drop_frame_programme_is_no_film_at_25_frames():
+    """A list that says so beside such a film is refused event by event, with the reason."""
+    reading = rows(CUT.replace("NON-DROP", "DROP"), ".edl", film("cut.mov", "10:00:00:00"), clock="record")
+
+    assert "which exists at 29.97 and 59.94 frames/s only" in reading.rows[0].why

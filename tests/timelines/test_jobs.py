@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -108,3 +110,63 @@ def test_a_list_that_cannot_be_used_is_told_where_it_is_named(react1, reel, tmp_
 
     assert status == 2
     assert told in err
+
+
+def test_a_start_timecode_of_one_s_own_counts_before_the_film_s(react1, reel, tmp_path):
+    """`--start-tc` moves the clock of the film, for its edits and for its list alike; one that cannot be is refused."""
+    words = ["run", "prepare", "--set", f"source={reel.name}", "--edits", "cut.edl", "--json"]
+
+    _, out, _ = react1(*words, "--start-tc", "00:59:59:00")
+    assert [one["start_frame"] for one in json.loads(out)["segments"]] == [50, 105]
+
+    status, _, err = react1(*words, "--start-tc", "01:00:00:25")
+    assert status == 2
+    assert "its neighbours are 01:00:00:24 and 01:00:01:00" in err
+
+
+def test_what_moved_is_said_when_the_run_is_done(react1, reel):
+    """A point that snaps is told with its frames; here to the end of the film, which counts as a cut."""
+    pytest.importorskip("scenedetect")
+    words = [
+        "run",
+        "prepare",
+        "--set",
+        f"source={reel.name}",
+        "--set",
+        "snap=shot",
+        "--edit",
+        "180f-195f:sad",
+        "--json",
+    ]
+
+    status, out, err = react1(*words)
+
+    assert status == 0, err
+    (segment,) = json.loads(out)["segments"]
+    assert (segment["start_frame"], segment["end_frame"]) == (180, 200)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("a.otio", "opentimelineio"), ("a.fcpxml", "defusedxml.ElementTree"), ("a.srt", "srt"), ("a.vtt", "webvtt")],
+)
+def test_a_library_that_is_missing_is_named_in_one_line(react1, tmp_path, monkeypatch, name, module):
+    """With what to install; nothing else needs it."""
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / name).write_text("WEBVTT")
+
+    status, out, err = react1("edits", name)
+
+    library = module.partition(".")[0]
+    assert (status, out) == (2, "")
+    assert f"takes {library}, which is not installed; install it with: pip install 'react1-nodes[timeline]'" in err
+
+
+def test_the_command_line_starts_without_any_library_of_timelines():
+    """`import react1` and the verbs load none of them."""
+    asked = "import sys, react1, react1.pipeline.cli.app; print([m for m in sys.modules if m in %r])"
+    heavy = ["opentimelineio", "defusedxml", "srt", "webvtt", "scenedetect", "cv2", "av"]
+
+    done = subprocess.run([sys.executable, "-c", asked % (heavy,)], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
