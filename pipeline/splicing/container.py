@@ -26,6 +26,7 @@ _SUFFIXES = {
 """By the first of ffmpeg's names of a format; the first suffix is the usual one."""
 _UNTIMED = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
 """Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
+_NOT_TIMED = "{} files do not hold new pictures at their very times"
 _WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
 _QUICKTIME_CODECS = frozenset({"prores", "mjpeg", "dnxhd", "cfhd", "qtrle", "rawvideo", "v210", "ffv1"})
 
@@ -52,15 +53,22 @@ def _usual(media: Media, first: str) -> str:
     return first
 
 
+def wraps(media: Media) -> bool:
+    """Tell whether a transport stream's clock of 33 bits begins anew in the film: readers call what is before negative.
+
+    No muxer here writes such times again.
+    """
+    video = media.video
+    return media.container.split(",")[0] == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
+
+
 def not_written_anew(media: Media) -> str:
     """Say why new pictures cannot be put into a film's container at their times; empty where they can."""
     suffix = suffix_of(media)
-    if suffix not in _UNTIMED:
+    if suffix not in _UNTIMED and not wraps(media):
         return ""
-    return (
-        f"{suffix} files do not hold new pictures at their very times; "
-        "put the film into .mkv or .mov first, which copies its packets (ffmpeg -i film -c copy film.mkv)"
-    )
+    why = "a clock that wraps around is not written again" if wraps(media) else _NOT_TIMED.format(suffix)
+    return f"{why}; put the film into .mkv or .mov first, which copies its packets (ffmpeg -i film -c copy film.mkv)"
 
 
 def picture_place(media: Media) -> int:

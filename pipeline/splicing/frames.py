@@ -88,7 +88,11 @@ def _from_key(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:
     """
     target, step = start_pts, max(1, round(1 / stream.time_base))
     while True:
-        container.seek(target, stream=stream, backward=True)
+        try:
+            container.seek(target, stream=stream, backward=True)
+        except PermissionError:  # a film of a picture or two in a transport stream has no place to seek to
+            yield from container.demux(stream)
+            return
         packets = container.demux(stream)
         key = _key(packets, start_pts)
         if key is not None:

@@ -47,7 +47,12 @@ def encode(
     try:
         return _encoded(frames, made, video, choice, each, times)
     except (av.FFmpegError, ValueError) as error:
-        raise Unsuited(f"{choice.encoder} does not take these pictures: {error}") from error
+        raise Unsuited(f"{choice.encoder} does not take these pictures: {said_of(error)}") from error
+
+
+def said_of(error: Exception) -> str:
+    """Give what went wrong without the name of the file, which is ours and gone soon."""
+    return (isinstance(error, av.FFmpegError) and error.strerror) or str(error)
 
 
 def _encoded(

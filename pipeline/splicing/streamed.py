@@ -16,6 +16,7 @@ from ..kinds import VideoStream
 from .codecs.family import Coder
 from .exact import Piece
 from .index import Index
+from .reencode import said_of
 from .unsuited import Unsuited
 
 _BITEXACT = {"fflags": "+bitexact"}
@@ -50,7 +51,7 @@ def write(source: Path, made: Path, video: VideoStream, index: Index, coder: Cod
                 packet.duration = packet.duration or lasts[packet.pts]
                 out.mux(packet)
     except (av.FFmpegError, ValueError) as error:
-        raise Unsuited(f"{name} does not take these pictures packet by packet: {error}") from error
+        raise Unsuited(f"{name} does not take these pictures packet by packet: {said_of(error)}") from error
 
 
 def _copied(out: Any, stream: Any, config: bytes | None) -> Any:

@@ -17,7 +17,7 @@ from ..kinds import Media
 from . import encoders, exact
 from .boxes.grid import read_grid
 from .boxes.tables import Ints
-from .container import is_boxed, not_written_anew, picture_place, suffix_of
+from .container import is_boxed, not_written_anew, picture_place, suffix_of, wraps
 from .frames import Insert
 from .index import Index, boxed_index, streamed_index
 from .unsuited import Unsuited, Untabled
@@ -90,6 +90,8 @@ def touched_frames(spans: Sequence[tuple[int, int]]) -> int:
 def indexed(source: Path, media: Media) -> Index:
     """Index a film by its sample tables where it has any, else by reading its packets."""
     assert media.video is not None
+    if wraps(media):
+        raise Unsuited("its clock wraps around after it began")
     if is_boxed(media):
         with suppress(Untabled):
             times: Ints = media.video.timestamps.array
