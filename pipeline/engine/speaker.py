@@ -3,7 +3,7 @@
 A mouth does not open in step with loudness, but it is busy where the voice is. So it is compared by four measures: how
 much the skin of the lips changes from frame to frame, quickly and over half a second, how fast the lips part and close,
 and how fast they widen. On real faces their mean tells the speaker from another talking face far more often than the
-opening itself does. Only a mouth that is drawn from the loudness follows it, and then the opening is believed.
+opening itself does.
 """
 
 from __future__ import annotations
@@ -20,13 +20,10 @@ from .arrays import Curve
 from .frame import FaceFrame, MouthShape
 from .listening import HOP_S, listen
 from .sound import Sound
-from .speech import correlation
 from .track import Track
 
 LEAST, MARGIN = 0.25, 0.12
 """The score that a speaker needs, and its lead over the next face."""
-FOLLOWS = 0.5
-"""From this correlation on a mouth's opening follows the loudness as no real one does."""
 QUICK_S, SLOW_S = 0.08, 0.16
 """Widths of the bells that smooth the measures."""
 HEARD_S = 0.02
@@ -90,7 +87,7 @@ def choose(tracks: Sequence[Track], heard: Curve | None, shot: tuple[int, int], 
 
 
 def score(track: Track, heard: Curve, shot: tuple[int, int], fps: Fraction) -> float:
-    """Tell how well a mouth goes with a voice through a shot: 0 not at all, 1 in step; real ones give 0.2 to 0.8."""
+    """Tell how well a mouth goes with a voice through a shot, 0 to 1; real speakers give 0.3 to 0.8."""
     seen = sorted(track.points)
     frames = np.arange(max(shot[0], seen[0]), min(shot[1], seen[-1] + 1, len(heard)))
     if len(frames) < SHORTEST_S * fps:
@@ -105,8 +102,7 @@ def score(track: Track, heard: Curve, shot: tuple[int, int], fps: Fraction) -> f
         pairs += [(stir, quick), (stir, slow)]
     lag = max(1, round(LAG_S * rate))
     together = [_in_step(one, voice, bell, rate, lag) for one, bell in pairs]
-    follows = correlation(gap, voice, fps)
-    return max(float(np.mean(together)), follows if follows >= FOLLOWS else 0.0)
+    return float(np.mean(together))
 
 
 def _stir(track: Track, frames: Curve) -> Curve | None:

@@ -61,7 +61,7 @@ def _shots(parts: Sequence[Part], span: tuple[int, int]) -> list[str]:
     if rest > 0:
         faceless = sum(part.chosen is None for part in parts[_MOST_NAMED:])
         told.append(f"{rest} more, {faceless} of them without a face")
-    return [f"{len(parts)} shots, each with a face of its own ({'; '.join(told)})"]
+    return [f"{len(parts)} shots, each looked at by itself (frames are those of the clip): {'; '.join(told)}"]
 
 
 def _frames(count: int) -> str:

@@ -16,7 +16,6 @@ from react1.pipeline.engine.frames import Look
 from react1.pipeline.engine.occlusion import Glance
 from react1.pipeline.engine.scout import Scouted, Sighting
 from react1.pipeline.engine.sound import Sound
-from react1.pipeline.engine.speech import speech
 
 LOOK = Look(640, 360, Fraction(25), 1, 1, 1, 1)
 EVERYWHERE = ((0.0, 0.0, 640.0, 360.0),)
@@ -97,15 +96,19 @@ def test_every_shot_has_its_own_face(face) -> None:
 
 def test_the_speaker_is_chosen_shot_by_shot(face) -> None:
     """Left speaks in the first shot and right in the second; the clip's own sound decides, not the new line."""
-    samples = astronaut.syllables(4, per_second=2.3)
-    heard = speech(samples, astronaut.RATE, 100, LOOK.fps).open
-    other = 0.1 + 0.1 * np.sin(np.arange(100) * 0.9)
-    own, new = (Sound(part[None].astype(np.float32), astronaut.RATE) for part in (samples, samples[::-1] * 0 + 0.01))
+    noise = np.random.default_rng(5)
+    sounds = (np.arange(100) // 10) % 2 == 0
+    samples = 0.06 * noise.normal(0, 1, 4 * astronaut.RATE) * np.repeat(sounds, astronaut.RATE // 25)
+    chew = 0.1 + noise.uniform(-0.1, 0.1, 100)
+    talks, chews = np.where(sounds, chew, 0.1), np.where(sounds, 0.1, chew)
+    own, new = (Sound(part[None].astype(np.float32), astronaut.RATE) for part in (samples, np.roll(samples, 19200)))
     sightings = []
     for number in range(100):
-        left, right = (heard, other) if number < 50 else (other, heard)
+        left, right = (talks, chews) if number < 50 else (chews, talks)
         shot = STAGE if number < 50 else HALL
-        sightings.append(seen(face(150, gap=0.2 * left[number]), face(450, 60, gap=0.2 * right[number]), small=shot))
+        gaps = left[number], right[number]
+        looks = tuple(Glance(np.full((1329, 4), round(90 + 150 * gap), np.uint8)) for gap in gaps)
+        sightings.append(seen(face(150, gap=gaps[0]), face(450, 60, gap=gaps[1]), small=shot, looks=looks))
 
     direction = decided(sightings, voice=new, there=own, auto_active_speaker_detection=True)
 
@@ -123,6 +126,7 @@ def test_a_lost_face_is_ramped_to_inside_a_shot(face) -> None:
     assert (weight[30:40] == 0).all()
     assert (np.diff(weight[22:31]) <= 0).all()
     assert (np.diff(weight[39:48]) >= 0).all()
+    assert max(weight[29], weight[40]) < 0.1
     assert weight[22] == weight[48] == 1
     assert "no face in 10 of 70 frames" in direction.said[0]
 
@@ -211,3 +215,20 @@ def test_the_other_face_keeps_its_bytes(portrait) -> None:
     assert (changed.blue[:, halved] == picture.blue[:, halved]).all()
     assert (changed.red[:, halved] == picture.red[:, halved]).all()
     assert (changed.luma != picture.luma).mean() > 0.01
+
+
+def test_what_is_covered_keeps_its_bytes_in_a_frame(portrait) -> None:
+    """With the left half of the face hidden its samples are the decoder's own, luma and chroma; the other moves."""
+    from react1.pipeline.engine import texels
+
+    picture, look = astronaut.planes(portrait.picture), Look(640, 480, Fraction(25), 1, 1, 1, 1)
+    points, middle = portrait.face.points_px, portrait.face.origin_px[0]
+    direction = decided([seen(points)] * 20)
+    hidden = texels.spread(points)[:, 0] < middle
+
+    changed = retouch_picture(picture, look, FaceFrame(points), direction.poses[10], hidden)
+
+    x = int(middle - 0.1 * portrait.face.unit_px) // 2 * 2
+    assert (changed.luma[:, :x] == picture.luma[:, :x]).all()
+    assert (changed.blue[:, : x // 2] == picture.blue[:, : x // 2]).all()
+    assert (changed.luma[:, x:] != picture.luma[:, x:]).mean() > 0.01
