@@ -26,7 +26,7 @@ from .boxes.surgery import NewSamples, carry, rewrite
 from .checking.likeness import Likeness, around, figures_of
 from .checking.strict import WHOLE, stretches
 from .container import is_boxed, not_written_anew, picture_place, suffix_of
-from .fields import fields
+from .fields import fields, repeats_fields
 from .frames import Insert
 from .index import Index
 from .programs import Program, programs
@@ -225,7 +225,10 @@ def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
     if first is None:
         raise BadInput("the picture stream gives no frames")
     choice = encoders.choose(job.video, reorder, job.suffix, fields(first))
-    lost = tuple(f"{name} could not be carried over" for name in hdr.lost_with(choice, first))
+    names = [*hdr.lost_with(choice, first)]
+    if job.video.codec == "mpeg2video" and repeats_fields(job.source, job.video.index):
+        names.append("what fields are shown twice (2:3 pulldown)")
+    lost = tuple(f"{name} could not be carried over" for name in names)
     return hdr.with_static(choice, first), lost
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import odd
 import pytest
 from takes import film, numbered_take, segment
 
@@ -66,3 +67,13 @@ def test_a_progressive_film_has_no_figure_of_it(room):
 
     assert fields(next(decoded(room.path(media.file)))) == "progressive"
     assert "field_order_equal" not in spliced(room, media).figures
+
+
+def test_a_pull_down_that_is_lost_is_said(room, tmp_path):
+    """Of a film that has none nothing is said."""
+    path = odd.pulled_down(tmp_path)
+    file = room.adopt(path)
+    told = "what fields are shown twice (2:3 pulldown) could not be carried over"
+
+    assert told in spliced(room, probe(room.path(file), file)).said
+    assert told not in spliced(room, woven(room, "mpeg2", "top first")).said
