@@ -113,6 +113,12 @@ def nominal_rate(rate: Fraction) -> int:
     return max(1, round(rate))
 
 
+def counting_rate(rate: Fraction, drop: bool) -> Fraction:
+    """Give the rate to count labels by: a drop-frame clock counts as at 29.97 or 59.94, on a film at 30 or 60 too."""
+    nominal = nominal_rate(rate)
+    return Fraction(nominal * 1000, 1001) if drop and nominal in (30, 60) else rate
+
+
 def timecode_to_frames(code: Timecode, rate: Fraction) -> int:
     """Count the frames from 00:00:00:00 to a label.
 

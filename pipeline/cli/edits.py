@@ -101,7 +101,7 @@ def _table(reading: Reading, file: Path) -> list[str]:
     listing = reading.listing
     title = f", {listing.title!r}" if listing.title else ""
     clock = f", times of its {reading.clock} clock" if reading.clock else ""
-    lines = [f"{file}: {listing.format}{title}{clock}, {len(reading.edits)} edits in {len(reading.rows)} entries"]
+    lines = [f"{file}: {listing.format}{title}{clock}: {len(reading.edits)} of {len(reading.rows)} entries are edits"]
     for row in reading.rows:
         entry = row.entry
         when = f"{row.start}–{row.end}" if row.start is not None else _both(entry.source, entry.record)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import BadInput
 from ..kinds import Media, VideoStream
-from ..times import Frames, Moment, Seconds, Timecode, clock_text, frames_to_timecode, nominal_rate, timecode_to_frames
+from ..times import Frames, Moment, Seconds, Timecode, clock_text, counting_rate, frames_to_timecode, timecode_to_frames
 from .probe import require_video
 from .rate import COMMON
 
@@ -156,9 +156,7 @@ def _flavoured(label: Timecode, drop: bool) -> Timecode:
 
 def _counting_rate(video: VideoStream, drop: bool) -> Fraction:
     """Give the rate to count labels by; a drop-frame clock counts as at 29.97 or 59.94 even on a film at 30 or 60."""
-    rate = label_rate(video)
-    nominal = nominal_rate(rate)
-    return Fraction(nominal * 1000, 1001) if drop and nominal in (30, 60) else rate
+    return counting_rate(label_rate(video), drop)
 
 
 def _start_label(media: Media) -> Timecode | None:

@@ -13,10 +13,11 @@ not look at FCM; here an event that cannot be edited is told with the reason, an
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ..times import Timecode, nominal_rate, timecode_to_frames
+from ..times import Timecode, counting_rate, nominal_rate, timecode_to_frames
 from .limits import checked_lines, few_enough, wrong
 from .marks import is_mark
 from .model import Clip, Entry, Listing, Span
@@ -198,9 +199,12 @@ def _lengths(source: Span, record: Span, rate: Fraction | None) -> str:
         return ""
     try:
         laid = _frames(record, rate)
-        taken = {_frames(span, rate) for span in {source, *([_as_drop(source)] if record_drops(record) else [])}}
+        taken = {_frames(source, rate)}
     except ValueError as error:
         return str(error)
+    if record_drops(record):
+        with suppress(ValueError):  # then the source's labels are not drop-frame
+            taken.add(_frames(_as_drop(source), rate))
     if min(*taken, laid) <= 0:
         return f"it holds no frame: its {'record' if laid <= 0 else 'source'} out is not after its in"
     return "" if laid in taken else f"it is retimed: {min(taken)} source frames lie on {laid} record frames"
@@ -222,6 +226,7 @@ def _frames(span: Span, rate: Fraction) -> int:
     """Count the frames of a span of labels, which may run over midnight."""
     if not isinstance(span.start, Timecode) or not isinstance(span.end, Timecode):
         raise TypeError("the spans of an edit list are labels")
+    rate = counting_rate(rate, span.start.drop)
     first, last = (timecode_to_frames(label, rate) for label in (span.start, span.end))
     if last >= first:
         return last - first

@@ -19,7 +19,7 @@ from ..errors import PresetError
 from ..media.opening import main_picture, opened
 from ..media.rate import COMMON
 from ..media.start import start_timecode
-from ..times import Timecode, frames_to_timecode, nominal_rate, parse_time, timecode_to_frames
+from ..times import Timecode, counting_rate, frames_to_timecode, parse_time, timecode_to_frames
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,6 @@ def look(path: Path, start_tc: str = "", rate: Fraction | None = None) -> Film:
 def named(address: str, start_tc: str = "", rate: Fraction | None = None) -> Film:
     """Give what is known of a film that has not been fetched."""
     return Film(PurePosixPath(unquote(urlsplit(address).path)).name or "video", rate=rate, start=_label(start_tc, rate))
-
-
-def counting_rate(rate: Fraction, drop: bool) -> Fraction:
-    """Give the rate to count labels by: a drop-frame clock counts as at 29.97 or 59.94, on a film at 30 or 60 too."""
-    nominal = nominal_rate(rate)
-    return Fraction(nominal * 1000, 1001) if drop and nominal in (30, 60) else rate
 
 
 def _label(text: str, rate: Fraction | None) -> Timecode | None:

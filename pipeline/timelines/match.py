@@ -84,14 +84,15 @@ def choose_clock(listing: Listing, film: Film, asked: ListFile) -> tuple[str, tu
 
 
 def _all_inside(listing: Listing, film: Film) -> bool:
+    """Tell whether every record span that can be edited lies in the film, and there is one."""
     onto = Onto(film, listing, "record")
+    spans = [(entry, entry.record) for entry in listing.entries if entry.record is not None and not entry.unusable]
     try:
-        for entry in listing.entries:
-            if entry.record is not None and not entry.unusable:
-                onto.place(entry, entry.record)
+        for entry, record in spans:
+            onto.place(entry, record)
     except Outside:
         return False
-    return True
+    return bool(spans)
 
 
 def _found(clips: Iterable[Entry]) -> str:

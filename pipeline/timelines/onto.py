@@ -16,11 +16,12 @@ from ..times import (
     Moment,
     Seconds,
     Timecode,
+    counting_rate,
     frames_to_timecode,
     nominal_rate,
     timecode_to_frames,
 )
-from .film import Film, counting_rate
+from .film import Film
 from .model import Entry, Listing, Span
 
 

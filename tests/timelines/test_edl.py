@@ -102,6 +102,14 @@ def test_fcm_makes_labels_drop_frame_and_refuses_what_drop_frame_skips():
     assert "its neighbours are 01:00:59;29 and 01:01:00;02" in reading.rows[1].why
 
 
+def test_a_drop_frame_clock_runs_at_30_frames_too():
+    """Cameras label 30.00 frames/s drop-frame; and source labels that drop-frame skips are then not drop-frame."""
+    of = film("show.mov", "01:00:00;00", 9000, 30)
+    text = DROP.splitlines()[0] + "\n001  T  V  C  00:01:00:00 00:01:01:00 01:00:01:00 01:00:02:00\n* react1: sad\n"
+
+    assert told(rows(text, ".edl", of, clock="record")) == [("edit", "001", "01:00:01;00-01:00:02;00")]
+
+
 def test_the_source_labels_of_a_drop_frame_list_follow_the_film():
     """FCM speaks of the record clock: a film with non-drop labels keeps its own, one with drop-frame labels too."""
     of_film = [
@@ -170,3 +178,40 @@ def test_a_drop_frame_programme_is_no_film_at_25_frames():
     reading = rows(CUT.replace("NON-DROP", "DROP"), ".edl", film("cut.mov", "10:00:00:00"), clock="record")
 
     assert "which exists at 29.97 and 59.94 frames/s only" in reading.rows[0].why
+
+
+def test_what_lies_on_another_length_is_retimed_without_m2_too():
+    """50 source frames on 25 of the record; black, sound alone and a cut of no length are no picture to edit."""
+    events = """001  A001C003 V     C        01:00:01:00 01:00:03:00 10:00:00:00 10:00:01:00
+* react1: sad
+002  BL       V     C        00:00:00:00 00:00:01:00 10:00:01:00 10:00:02:00
+* react1: sad
+003  A001C003 A     C        01:00:01:00 01:00:02:00 10:00:02:00 10:00:03:00
+* react1: sad
+004  A001C003 V     C        01:00:01:00 01:00:01:00 10:00:03:00 10:00:03:00
+* react1: sad
+005  A001C003 V     C        01:00:01:00 01:00:02:00 10:00:03:00 10:00:04:00
+M2   A001C003       025.0                01:00:01:00
+* react1: sad
+"""
+    reading = rows(events, ".edl", film())
+
+    assert [row.why for row in reading.rows] == [
+        "it is retimed: 50 source frames lie on 25 record frames",
+        "it is black",
+        "it has no picture (channels A)",
+        "it holds no frame: its record out is not after its in",
+        "",
+    ]
+
+
+def test_a_programme_may_run_over_midnight():
+    """Labels go on with 00:00:00:00, and an event may lie on both sides."""
+    events = """001  TAPE     V     C        01:00:00:00 01:00:02:00 23:59:59:00 00:00:01:00
+* COMMENT: react1: sad
+"""
+    reading = rows(events, ".edl", film("show.mov", "23:59:58:00"), clock="record")
+    frames = rows(events, ".edl", film("show.mov", ""), clock="record")
+
+    assert told(reading) == [("edit", "001", "23:59:59:00-00:00:01:00")]
+    assert told(frames) == [("edit", "001", "0f-50f")]

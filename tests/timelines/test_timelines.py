@@ -136,6 +136,23 @@ def test_fcpxml_is_read_exactly_on_both_clocks():
     ]
 
 
+def test_a_transition_of_fcpxml_refuses_the_clips_under_it():
+    """And only those; offsets of a storyline that begin with zero are taken as they are."""
+    clip = '<asset-clip ref="r2" name="{}" offset="{}s" duration="2s" format="r1"><note>react1: sad</note></asset-clip>'
+    joint = '<transition name="Cross Dissolve" offset="3/2s" duration="1s"/>'
+    spine = clip.format("a", 0) + joint + clip.format("b", 2) + clip.format("c", 4)
+    text = FCPX[: FCPX.index("<spine>")] + f"<spine>{spine}</spine></sequence></project></event></library></fcpxml>"
+
+    reading = rows(text, ".fcpxml", film("cut.mov", "", 600, "30000/1001"), clock="record")
+
+    assert [(row.state, row.why[:26]) for row in reading.rows] == [
+        ("refused", "a transition lies on it, w"),
+        ("refused", "a transition lies on it, w"),
+        ("edit", ""),
+    ]
+    assert (reading.rows[2].start, reading.rows[2].end) == (Seconds(Fraction(4)), Seconds(Fraction(6)))
+
+
 def test_real_timelines_are_read_without_loss(media_folder):
     """Every clip that the library's own readers find, with the same media times."""
     pytest.importorskip("otio_fcpx_xml_adapter")
