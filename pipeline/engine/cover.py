@@ -76,12 +76,12 @@ def _rough(face: FaceFrame, hidden: NDArray[np.bool_], whole: tuple[int, int], s
 def _guided(guide: Field, mask: Field) -> Field:
     import cv2
 
-    def mean(values: Field) -> Field:
+    def mean(values: NDArray[np.floating]) -> Field:
         side = 2 * GUIDE_CELLS + 1
         averaged: Field = cv2.blur(values, (side, side), borderType=cv2.BORDER_REFLECT)
         return averaged
 
     middle, level = mean(guide), mean(mask)
     slope = (mean(guide * mask) - middle * level) / (mean(guide * guide) - middle * middle + GUIDE_EPS)
-    offset = level - slope * middle
-    return mean(slope) * guide + mean(offset)
+    fine: Field = mean(slope) * guide + mean(level - slope * middle)
+    return fine

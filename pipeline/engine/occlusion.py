@@ -21,8 +21,8 @@ from .usual import Texels, learn, strange, widest
 
 Mask = NDArray[np.bool_]
 """One truth for each texel."""
-FEWEST_FRAMES = 8
-"""With fewer frames of a face nothing is usual."""
+FEWEST_FRAMES, FEWEST_TEXELS = 8, 60
+"""With fewer frames of a face, or with less of it in sight, nothing is usual."""
 COVERED_AT = 0.5
 """From this score on a texel is covered."""
 SURE = (1.1, 1.3)
@@ -67,17 +67,23 @@ def cover(glances: Sequence[Glance | None], faces: Sequence[Points | None], fps:
         faces: its landmarks, (478, 3) px, likewise.
         fps: frames per second.
     """
-    seen = [number for number, one in enumerate(glances) if one is not None and faces[number] is not None]
+    pairs = {
+        number: (one.texels, face)
+        for number, (one, face) in enumerate(zip(glances, faces, strict=True))
+        if one is not None and face is not None
+    }
     shares, unsure, masks = np.zeros(len(glances)), np.zeros(len(glances)), list[Mask | None]([None] * len(glances))
-    if len(seen) < FEWEST_FRAMES:
+    if len(pairs) < FEWEST_FRAMES:
         return Cover(shares, unsure, tuple(masks))
-    local = _typical([faces[number] for number in seen])
-    looks = [glances[number].texels for number in seen]
+    local = _typical([face for _, face in pairs.values()])
+    if texels.skin(local).sum() < FEWEST_TEXELS:
+        return Cover(shares, unsure, tuple(masks))
+    looks = [look for look, _ in pairs.values()]
     usual = learn(looks, local)
     steady = _steady(strange(looks, usual), fps)
     whole, lower, mouth = _zones(local)
     looked_at = _nearest_looked_at(usual.skin, local)
-    for number, scores in zip(seen, steady, strict=True):
+    for number, scores in zip(pairs, steady, strict=True):
         hidden = _closed(scores > COVERED_AT)
         if whole @ hidden > LEAST:
             shares[number] = max(float(lower @ hidden), float(mouth @ hidden))

@@ -51,7 +51,8 @@ def shot_of(shots: Sequence[Shot], frame: int) -> int:
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Tell how far pictures are apart, in percent of the range of luma."""
-    return np.abs(one - other).mean((-2, -1)) / 2.55
+    apart: np.ndarray = np.abs(one - other).mean((-2, -1)) / 2.55
+    return apart
 
 
 def _comes_back(small: np.ndarray, frame: int) -> bool:

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from . import texels
-from .arrays import Curve
+from .arrays import Curve, Ids
 from .frame import FaceFrame, MouthShape
 from .listening import HOP_S, listen
 from .sound import Sound
@@ -53,7 +53,8 @@ def loudness(sound: Sound | None, frames: int, fps: Fraction) -> Curve | None:
     loud_db = float(np.percentile(level_db, 95))
     heard = _smooth(np.clip((level_db - (loud_db - RANGE_DB)) / RANGE_DB, 0, 1), HEARD_S / HOP_S)
     moments = (np.arange(frames) + 0.5) / float(fps) / HOP_S
-    return np.interp(moments, np.arange(len(heard)) + 0.5, heard)
+    level: Curve = np.interp(moments, np.arange(len(heard)) + 0.5, heard)
+    return level
 
 
 def choose(tracks: Sequence[Track], heard: Curve | None, shot: tuple[int, int], fps: Fraction, detect: bool) -> Chosen:
@@ -105,7 +106,7 @@ def score(track: Track, heard: Curve, shot: tuple[int, int], fps: Fraction) -> f
     return float(np.mean(together))
 
 
-def _stir(track: Track, frames: Curve) -> Curve | None:
+def _stir(track: Track, frames: Ids) -> Curve | None:
     """Tell how much the texels of the lips change from frame to frame; None where no texels were taken."""
     lips = texels.on_lips()
     looks = sorted(track.looks)
@@ -116,7 +117,8 @@ def _stir(track: Track, frames: Curve) -> Curve | None:
         np.abs(track.looks[b].texels[lips, :3].astype(np.int16) - track.looks[a].texels[lips, :3]).mean()
         for a, b in pairs
     ]
-    return np.interp(frames, [b for _, b in pairs], change)
+    stir: Curve = np.interp(frames, [b for _, b in pairs], change)
+    return stir
 
 
 def _in_step(mouth: Curve, voice: Curve, bell: float, rate: float, lag: int) -> float:

@@ -34,7 +34,7 @@ def triangles() -> NDArray[np.int64]:
 @lru_cache
 def count() -> int:
     """Tell how many texels there are: landmarks, then triangles, then the row between the lips."""
-    return SKIN_COUNT + len(triangles()) + UPPER_LIP.shape[1] - 2
+    return SKIN_COUNT + len(triangles()) + int(UPPER_LIP.shape[1]) - 2
 
 
 def spread(points: Points) -> Points:
@@ -113,4 +113,5 @@ def sample(picture: Image, face: FaceFrame) -> NDArray[np.uint8]:
     layers = np.dstack([small.astype(np.float32), edge])
     at = ((places - low) * (size / (high - low)) - 0.5).astype(np.float32)[:, None]
     taken = cv2.remap(layers, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
-    return np.clip(np.round(taken), 0, 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.clip(np.round(taken), 0, 255).astype(np.uint8)
+    return rounded

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ from . import texels
 
 Texels = NDArray[np.float32]
 """One number, or a few, for each texel: (texels,) or (texels, 3)."""
+
+_Kind = TypeVar("_Kind", np.float32, np.bool_)
 
 SAMPLE, ALIKE_SHARE, ROUNDS, EXEMPLARS = 60, 0.3, 4, 8
 """Frames that are compared for the exemplars, the share that is most alike, how often, and how many are kept."""
@@ -140,7 +143,7 @@ def evened(values: Texels) -> Texels:
     return mean
 
 
-def widest(values: Texels) -> Texels:
+def widest(values: NDArray[_Kind]) -> NDArray[_Kind]:
     """Give each texel the greatest of itself and its neighbours."""
-    most: Texels = values[texels.near()].max(1)
+    most: NDArray[_Kind] = values[texels.near()].max(1)
     return most
