@@ -44,12 +44,16 @@ class Choice:
     """Seconds per tick of the encoder, which H.264 writes down; None for one tick per frame."""
 
 
-def choose(video: VideoStream, reorder: int, suffix: str = ".mp4", fields: Fields = "top first") -> Choice:
+def choose(
+    video: VideoStream, reorder: int, suffix: str = ".mp4", fields: Fields = "top first", *, finer: bool = False
+) -> Choice:
     """Choose the encoder for a stream; pictures are reordered by at most `reorder` places (0, 1 or 2).
 
-    `fields` counts where the stream is interlaced.
+    `fields` counts where the stream is interlaced. With `finer` an encoder that has a quantiser gets half of it.
     """
-    return _woven(_chosen(video, reorder, suffix), video, fields)
+    choice = _woven(_chosen(video, reorder, suffix), video, fields)
+    crf = choice.options.get("crf")
+    return replace(choice, options={**choice.options, "crf": str(int(crf) // 2)}) if finer and crf else choice
 
 
 def _chosen(video: VideoStream, reorder: int, suffix: str) -> Choice:

@@ -7,6 +7,7 @@ Raises  ToolFailed where no way gives a result that passes the checks; BadInput 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,7 +71,9 @@ def splice(
     job = sounded(job, lines)
     before: verify.Contents | None = None
     reasons: list[str] = []
-    for way in (exact_way,) if require_exact else (exact_way, boxed_way, remuxed_way):
+    left = deque((way, job) for way in ((exact_way,) if require_exact else (exact_way, boxed_way, remuxed_way)))
+    while left:
+        way, job = left.popleft()
         try:
             made = with_lines(job, way(job), lines)
         except Unsuited as unsuited:
@@ -84,6 +87,8 @@ def splice(
         fault = checked.fault or made.fault or _strict(job, made)
         if not fault and made.untouched is None:
             made, fault = _with_likeness(job, made)
+            if fault and not job.finer:
+                left.append((way, replace(job, finer=True)))
         if not fault:
             return _finished(job, made, checked, reasons)
         reasons.append(fault)

@@ -54,6 +54,8 @@ class Job:
     """Whether a copy of the film is to be edited where it lies, rather than written anew."""
     sound: tuple[NewSamples, ...] = ()
     """New packets of the dialogue track that go in together with the pictures."""
+    finer: bool = False
+    """Whether a whole picture is coded finer than usual, since it did not look alike."""
 
     @property
     def place(self) -> int:
@@ -162,8 +164,7 @@ def _checked(job: Job, made: Path, index: Index, planned: exact.Plan, encoded: i
             *notes,
             "edited in place: the film's index is at its end now, and a player on the web asks for it first",
         )
-    strict = stretches(grid, windows)
-    with_sound = bool(job.sound) and grid.track is not None
+    with_sound, strict = bool(job.sound) and grid.track is not None, stretches(grid, windows)
     return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, sounded=with_sound, strict=strict)
 
 
@@ -224,7 +225,7 @@ def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
         first = next(plates, None)
     if first is None:
         raise BadInput("the picture stream gives no frames")
-    choice = encoders.choose(job.video, reorder, job.suffix, fields(first))
+    choice = encoders.choose(job.video, reorder, job.suffix, fields(first), finer=job.finer)
     names = [*hdr.lost_with(choice, first)]
     if job.video.codec == "mpeg2video" and repeats_fields(job.source, job.video.index):
         names.append("what fields are shown twice (2:3 pulldown)")

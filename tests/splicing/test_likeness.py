@@ -59,6 +59,34 @@ def test_the_likeness_is_a_figure_of_a_film_coded_anew(room, monkeypatch, suffix
     assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + OTHER for n in range(9, 13)]
 
 
+@pytest.mark.parametrize("enough", ["6", "none"])
+def test_what_does_not_look_alike_is_coded_once_more_and_finer(room, monkeypatch, enough):
+    """Planted: only half of the usual quantiser looks alike, or no quantiser does, and then that is all."""
+    media, crfs, real = film(room, ".mkv", frames=20, tracks=0, size=(128, 96)), [], ways.encode
+
+    def noting(frames, made, video, choice, *more):
+        crfs.append(choice.options["crf"])
+        return real(frames, made, video, choice, *more)
+
+    def judged(*given):
+        return likeness(*given) if crfs[-1] == enough else alike.Likeness(20.0, "frame 1 shows another picture")
+
+    for owner, name, planted in (
+        (splicing, "exact_way", refuse),
+        (ways, "encode", noting),
+        (splicing, "likeness", judged),
+    ):
+        monkeypatch.setattr(owner, name, other)
+
+    if enough == "none":
+        with pytest.raises(ToolFailed, match=r"(frame 1 shows another picture(; )?){2}$"):
+            spliced(room, media)
+    else:
+        assert spliced(room, media).figures["least_psnr_db"] > 44
+
+    assert crfs == ["12", "6"]
+
+
 def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(room):
     """The same film against itself, once with a take meant, once with fewer frames."""
     media, short = film(room, frames=20, tracks=0), film(room, frames=19, tracks=0)
