@@ -76,7 +76,7 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(room, monkeypatch
         (ways, "encode", noting),
         (splicing, "likeness", judged),
     ):
-        monkeypatch.setattr(owner, name, other)
+        monkeypatch.setattr(owner, name, planted)
 
     if enough == "none":
         with pytest.raises(ToolFailed, match=r"(frame 1 shows another picture(; )?){2}$"):
