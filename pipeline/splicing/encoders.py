@@ -141,7 +141,9 @@ def _vpx(video: VideoStream, reorder: int) -> Choice:
 
 def _svt(video: VideoStream, reorder: int) -> Choice:
     # Without its lookahead of many pictures, and with every picture shown in the order in which it is coded.
-    return Choice("libsvtav1", video.pix_fmt, {"preset": "8", "crf": "10", "svtav1-params": "pred-struct=1"})
+    # Its faster presets break ten bits at fine quantisers: hard edges came to 32 dB at preset 8, to 67 dB at 6.
+    preset = "6" if video.bit_depth > 8 else "8"
+    return Choice("libsvtav1", video.pix_fmt, {"preset": preset, "crf": "10", "svtav1-params": "pred-struct=1"})
 
 
 def _mpeg(video: VideoStream, reorder: int) -> Choice:

@@ -71,6 +71,9 @@ RIGHT = {
     "odd size, HEVC 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p", **X265)),
     "odd size, VP9": Case(_made(".webm", size=(101, 77), **VP9)),
     "odd size, AV1": Case(_made(size=(101, 77), codec="libsvtav1", options={"preset": "11", "svtav1-params": "lp=1"})),
+    "ten bits, AV1": Case(
+        _made(".mkv", codec="libsvtav1", pix_fmt="yuv420p10le", options={"preset": "11", "svtav1-params": "lp=1"})
+    ),
     "odd size, FFV1": Case(_made(".mkv", size=(101, 77), codec="ffv1")),
     "odd size, ProRes": Case(_made(".mov", size=(101, 77), codec="prores_ks", pix_fmt="yuv422p10le")),
     "odd size, MPEG-2": Case(_made(".ts", size=(101, 77), **MPEG2), "anew"),
