@@ -104,6 +104,7 @@ def test_its_defaults_are_valid_and_survive_json(name):
 
 EXAMPLES = {
     "fetch": {"uri": "https://example.com/film.mp4"},
+    "relink": {"original": "/shoot/A001.mov"},
     "trim": {"edits": [{"in": "1f", "out": "25f", "prompt": "sad", "name": "a"}]},
     "script": {"function": "grade:warm"},
     "script_take": {"function": "grade:warm"},

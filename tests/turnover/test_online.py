@@ -11,12 +11,13 @@ import pytest
 from made import make_clip
 from takes import numbered_take, segment
 
+from react1.nodes.online import Online, OnlineParams
 from react1.nodes.relink import Relink, RelinkParams
 from react1.pipeline.api import run
 from react1.pipeline.errors import BadInput, PresetError
 from react1.pipeline.preset.load import load_job
 from react1.pipeline.registry import load_registry
-from react1.pipeline.turnover.originals import find_original, placed_on, probed, shift_between
+from react1.pipeline.turnover.originals import find_original, probed, shift_between
 
 FRAMES = 40
 
@@ -79,8 +80,10 @@ def test_a_take_is_placed_by_the_clock(room, tmp_path):
     original, proxy = film(tmp_path / "A001.mov"), film(tmp_path / "cut.mp4", "01:00:00:05", frames=30)
     take = numbered_take(room, segment(probed(proxy), 10, 14, 2, 2))
 
-    moved = placed_on(probed(original), take).segment
+    placed = Online().run(room, OnlineParams(), probed(original), take)
+    moved = placed.segment
 
+    assert Online().run(room, OnlineParams(), probed(original), placed) is placed
     assert (moved.start_frame, moved.end_frame, moved.frames) == (15, 19, tuple(range(13, 21)))
     assert moved.media == take.segment.media
     assert moved.source.file == probed(original).file
