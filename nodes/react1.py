@@ -49,18 +49,19 @@ class React1:
     name: ClassVar[str] = "react1"
     version: ClassVar[int] = 1
     kind: ClassVar[Work] = "paid"
-    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "opencv", "av")
+    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
 
     @classmethod
     def salt(cls, params: React1Params) -> str:
         """Give the host's address: what a rehearsal server made is never taken for the model's.
 
-        Of the local engine, the digest of the face model that REACT1_FACE_MODEL names.
+        Of the local engine, its own version, and the digest of the face model that REACT1_FACE_MODEL names.
         """
         if params.provider == "local":
+            from ..pipeline.engine.expression import ENGINE
             from ..pipeline.engine.landmarks.choose import salt
 
-            return salt()
+            return f"engine {ENGINE} {salt()}".rstrip()
         host = None if params.provider == "auto" else hosted(params.provider, params.api)
         return host.host if host else ""
 

@@ -8,6 +8,10 @@ from pathlib import Path
 from ..edit import ModelMode, Prompt, SyncMode
 
 
+ENGINE = 2
+"""In the key of every take: raise it when the same request gives other pictures."""
+
+
 @dataclass(frozen=True)
 class Expression:
     """The six parameters of the API that are not addresses, by the API's names and with its defaults."""
