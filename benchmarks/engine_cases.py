@@ -38,7 +38,6 @@ class Case:
     name: str
     make: Callable[[Path], None]
     asked: dict[str, object] = field(default_factory=dict)
-    with_voice: bool = False
 
 
 def portrait(

@@ -35,9 +35,13 @@ def keep_covered(before: Image, after: Image, face: FaceFrame, hidden: NDArray[n
         hidden: which of its texels are covered.
     """
     share = cover_share(before, face, hidden)
-    kept = share[..., None]
-    mixed = np.clip(np.round(before * kept + after * (1 - kept)), 0, 255).astype(np.uint8)
-    return np.where(kept >= 1, before, np.where(kept <= 0, after, mixed))
+    kept = after.copy()
+    rim = (share > 0) & (share < 1)
+    part = share[rim][:, None]
+    kept[rim] = np.clip(np.round(before[rim] * part + after[rim] * (1 - part)), 0, 255)
+    whole = share >= 1
+    kept[whole] = before[whole]
+    return kept
 
 
 def cover_share(picture: Image, face: FaceFrame, hidden: NDArray[np.bool_]) -> Field:
