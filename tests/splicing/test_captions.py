@@ -72,8 +72,8 @@ def test_captions_that_the_encoder_cannot_write_are_said(room, monkeypatch):
     media = captioned_film(room, ".mkv", frames=24, gop=6)
     real = encoders.choose
 
-    def without(*given):
-        choice = real(*given)
+    def without(*given, **named):
+        choice = real(*given, **named)
         return replace(choice, options={**choice.options, "a53cc": "0"})
 
     monkeypatch.setattr(encoders, "choose", without)

@@ -151,8 +151,8 @@ def test_a_track_that_no_muxer_takes_ends_in_one_clear_line(room, monkeypatch):
 @pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
 def test_the_replaced_track_is_still_for_what_it_was(room, suffix, codecs):
     """Which track a player starts with, and which is a commentary, does not change with a line."""
-    picture = ["-c:v", "copy"] if suffix == ".mkv" else ["-c:v", "libvpx", "-deadline", "realtime"]
-    media = muxed(room, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30)
+    picture = ["-c:v", "copy"] if suffix == ".mkv" else ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"]
+    media = muxed(room, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30, size=(96, 64))
 
     made, source = replaced(room, media, 10, 20)
 
