@@ -30,6 +30,16 @@ def test_edits_may_be_written_in_any_of_its_forms(text, tmp_path, edits):
         run("prepare", source=text, edits=edits, home=tmp_path / "home", out=tmp_path / "out")
 
 
+def test_edits_may_be_the_path_of_a_list(text, tmp_path):
+    """It is read for the film, which is none."""
+    (tmp_path / "cut.edl").write_text("001  A  V  C  00:00:01:00 00:00:02:00 00:00:01:00 00:00:02:00\n* react1: sad\n")
+
+    with pytest.raises(BadInput, match=r"film\.txt"):
+        run("prepare", source=text, edits=tmp_path / "cut.edl", home=tmp_path / "home", out=tmp_path / "out")
+    with pytest.raises(PresetError, match=r"none\.edl: cannot be read"):
+        run("prepare", source="https://host/film.mp4", edits=tmp_path / "none.edl", home=tmp_path / "home")
+
+
 @pytest.mark.parametrize(
     ("inputs", "told"),
     [

@@ -1,7 +1,7 @@
 """The edit that a marker's or a comment's text carries: `react1: angry 0.8 face`, `react1 prompt=angry audio=l3.wav`.
 
 Words may come in any order: an emotion, a number (the temperature), a region (lips, face, head), and `key=value` for
-every field of an edit but its place. A value with spaces is quoted.
+every field of an edit but its place and its lists of takes. A value with spaces is quoted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..suggest import did_you_mean, none_called, one_of
 _MARK = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
-_PLACES = ("in_", "out", "at")
+_NOT_IN_TEXT = ("in_", "out", "at", "takes")
 _TEXTS = ("name", "audio")
 MOST_TEXT = 2000
 
@@ -29,8 +29,8 @@ class NotAnEdit(ValueError):
 
 
 def field_names() -> tuple[str, ...]:
-    """Name the fields of an edit that a text may carry."""
-    names = [field.alias or name for name, field in Edit.model_fields.items() if name not in _PLACES]
+    """Name the fields of an edit that a text may carry: all but its place and its lists of takes."""
+    names = [field.alias or name for name, field in Edit.model_fields.items() if name not in _NOT_IN_TEXT]
     return (*names, "emotion")
 
 

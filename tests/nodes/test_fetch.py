@@ -10,8 +10,12 @@ from rooms import FolderRoom
 from web import give, open_web, status
 
 from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
+from react1.pipeline.edit import Edit
 from react1.pipeline.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.media.clock import frame_at
 from react1.pipeline.storage.download import download
+from react1.pipeline.timelines.places import Places, Wishes
+from react1.pipeline.times import parse_time
 
 FRAMES = 20
 
@@ -157,6 +161,22 @@ def test_subtitles_of_a_page_end_up_inside_the_file(room, web, clip):
 
     assert [(each.kind, each.language) for each in media.others] == [("subtitle", "eng")]
     assert greys(room, media) == list(range(FRAMES))
+
+    at_words = Edit.model_validate({"at": {"text": "hello, there!"}})
+    start, end, _ = Places(room, media, Wishes())(at_words)
+    assert (start, end) == (frame_at(media, parse_time(0.1)), frame_at(media, parse_time(0.7)))
+
+
+def test_a_start_timecode_of_one_s_own_is_the_film_s(room, clip, tmp_path):
+    """It counts before what the film says; one that the rate does not have is refused with its neighbours."""
+    (tmp_path / "clip.mp4").write_bytes(clip)
+    file = room.adopt(tmp_path / "clip.mp4")
+
+    assert Fetch().run(room, FetchParams(uri=file, start_tc="10:00:00:00")).start_timecode == "10:00:00:00"
+    with pytest.raises(BadInput, match="its neighbours are"):
+        Fetch().run(room, FetchParams(uri=file, start_tc="10:00:00:99"))
+    with pytest.raises(ValueError, match="is no timecode"):
+        FetchParams(uri=file, start_tc="12.5")
 
 
 def test_a_page_without_the_subtitles_says_so(room, web, clip):

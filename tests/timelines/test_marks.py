@@ -16,7 +16,10 @@ from react1.pipeline.timelines.marks import NotAnEdit, near_miss, read_mark
             "react1 prompt=angry temperature=0.8 audio=adr/l3.wav",
             {"prompt": "angry", "temperature": 0.8, "audio": "adr/l3.wav"},
         ),
-        ('react1 emotion=sad audio="my lines/3.wav" takes=3', {"prompt": "sad", "audio": "my lines/3.wav", "takes": 3}),
+        (
+            'react1 emotion=sad audio="my lines/3.wav" snap=shot',
+            {"prompt": "sad", "audio": "my lines/3.wav", "snap": "shot"},
+        ),
         ("react1: name=007 occlusion_detection_enabled=yes", {"name": "007", "occlusion_detection_enabled": True}),
         ("react1", {}),
         ("react10: angry", None),
@@ -38,6 +41,7 @@ def test_words_and_pairs_make_an_edit(text, fields):
         ("react1: angry sad", "says prompt twice: angry and sad"),
         ("react1: audio='a", "quotation in it never ends"),
         ("react1: in=3", "an edit has no 'in'"),
+        ("react1: takes=3", "an edit has no 'takes'"),
         ("react1: " + "x" * 3000, "2000 characters"),
     ],
 )
