@@ -63,6 +63,7 @@ class SpliceParams(Params):
     seam: dict[str, str] | str = "dissolve"
     sound: dict[str, str] = Field(default_factory=dict)
     checks: dict[str, float] = Field(default_factory=dict)
+    in_place: bool = False
 
 
 class Fetch(Sample):
