@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import Fault, React1Error
 from ..executors.seam import Call, Executor, Need, Result, from_json
-from ..kinds import StepRecord, Value
+from ..kinds import Segment, StepRecord, Value
 from ..ledger.book import Ledger
 from ..media.versions import tool_version
 from ..preset.model import Step
@@ -127,7 +127,9 @@ class StepRunner:
     def _say(self, segment: str, made: Value | list[Value]) -> None:
         for value in made if isinstance(made, list) else [made]:
             for line in getattr(value, "said", ()):
-                text = f"{segment}: {line}" if segment else str(line)
+                # A step that makes segments says of each what the steps after it would say again.
+                name = segment or (value.name if isinstance(value, Segment) else "")
+                text = f"{name}: {line}" if name else str(line)
                 if text not in self._told:
                     self._told.add(text)
                     self.watcher.on(Said(text))

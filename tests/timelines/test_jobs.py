@@ -145,6 +145,10 @@ def test_what_moved_is_said_when_the_run_is_done(react1, reel):
     (segment,) = json.loads(out)["segments"]
     assert (segment["start_frame"], segment["end_frame"]) == (180, 200)
 
+    _, _, err = react1(*words[:-1], "--set", "out=again")
+    assert err.count("out moved from frame 195 to 200") == 1
+    assert "note: s01: in stays at frame 180: no cut within 0.5 s" in err
+
 
 @pytest.mark.parametrize(
     ("name", "module"),
