@@ -15,7 +15,9 @@ TONGUE, GUM = np.array((0.62, 0.32, 0.31)), np.array((0.66, 0.38, 0.37))
 TONGUE_FROM, TONGUE_FULL = 0.07, 0.16
 """Between these openings the tongue comes to be seen."""
 LIP_SHADOW = 0.050
-"""How far the upper lip's shadow reaches down."""
+"""How far the upper lip's shadow reaches down,"""
+SHADED_SHARE = 0.55
+"""and so much of a lower opening at most: light comes in from below."""
 DIM = (0.02, 0.14)
 SLIT = 0.72
 """Between these openings light comes in; so much comes in by a slit."""
@@ -44,7 +46,8 @@ def cavity(opening: Opening, gap: float) -> Field:
 
 def falling_light(opening: Opening, gap: float, unit_px: float) -> Field:
     """Give how much light reaches each place, 0 to 1: less under the upper lip, in the corners, and in a slit."""
-    under_lip = np.clip(opening.below_top_px / (LIP_SHADOW * unit_px), 0, 1)
+    reach_px = np.minimum(LIP_SHADOW * unit_px, SHADED_SHARE * opening.height_px)
+    under_lip = np.clip(opening.below_top_px / np.maximum(reach_px, 1e-3), 0, 1)
     above_lip = np.clip((1 - opening.share) * opening.height_px / (0.022 * unit_px), 0, 1)
     corner = np.clip(1.06 - np.abs(opening.across), 0, 1)
     fallen = (

@@ -32,6 +32,8 @@ REDDENS = np.array([0.80, 1.05, 1.15])
 """Light that fell off among lips and gums has lost more of its green and blue."""
 OPENS_AT = (0.012, 0.042)
 """Between these gaps the interior fades in, in units."""
+SLIT = (0.012, 0.055)
+"""Between these heights, in units, an opening shows what lies in it: in a slit, and in the corners, lips touch."""
 STAYS = 0.04
 """Lips that move by less than this, in units, keep something of what the picture shows between them."""
 SHOWS_AT = (0.030, 0.080)
@@ -69,7 +71,9 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
         inside = mix(inside, *own_interior(original, place.opening, place.skull, frame, own, pose.gap))
     shown *= _changed(warped, frame)
     soft_px = max(0.6 * light.blur_px, 0.006 * frame.unit_px)
-    lay_over(warped.picture, box, inside, soft_mask(contour, box, soft_px) * np.float32(shown))
+    slit = np.clip((place.opening.height_px / frame.unit_px - SLIT[0]) / (SLIT[1] - SLIT[0]), 0, 1)
+    mask = soft_mask(contour, box, soft_px) * (slit * shown).astype(np.float32)
+    lay_over(warped.picture, box, inside, mask)
 
 
 def _changed(warped: Warped, frame: FaceFrame) -> float:
