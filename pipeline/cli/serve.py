@@ -47,7 +47,8 @@ def _require_engine() -> None:
     """Refuse to start without the engine; it is looked for and not loaded, since only workers need it."""
     from importlib.util import find_spec
 
-    from ..engine.available import INSTALL, NEEDED
+    from ..engine.available import NEEDED
+    from ..engine.landmarks.choose import INSTALL
     from ..errors import MissingExtra
 
     if any(find_spec(name) is None for name in NEEDED):

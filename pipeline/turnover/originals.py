@@ -35,7 +35,8 @@ def find_original(proxy_path: Path, folder: Path) -> Path:
         BadInput: there is none, or more than one; what was looked at is told with the reason.
     """
     proxy = probed(proxy_path)
-    named, others = [], []
+    named: list[Path] = []
+    others: list[Path] = []
     for path in _films(folder, proxy_path):
         (named if _same_name(proxy_path, path) else others).append(path)
     refused: list[str] = []
