@@ -44,7 +44,7 @@ class Timeline:
     """Hand the changed segments over as clips and timelines."""
 
     name: ClassVar[str] = "timeline"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 

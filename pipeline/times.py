@@ -148,6 +148,13 @@ def frames_to_timecode(count: int, rate: Fraction, *, drop: bool = False) -> Tim
     return Timecode(seconds // 3600, seconds // 60 % 60, seconds % 60, frames, drop=drop)
 
 
+def frames_per_day(rate: Fraction, *, drop: bool = False) -> int:
+    """Count the labels of a day, after which they begin anew."""
+    nominal = nominal_rate(rate)
+    count: int = counted(DAY_HOURS * 3600 * nominal, nominal, drop=drop)
+    return count
+
+
 def numbered(count: Whole, nominal: int, *, drop: bool) -> Whole:
     """Give the number that the label of frame `count` spells, with the numbers that drop-frame skips counted too.
 

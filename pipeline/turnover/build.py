@@ -18,7 +18,7 @@ from ..media.clock import label_clock
 from ..media.probe import require_video
 from ..media.spans import handle_frames
 from ..node import Room
-from ..times import Moment, frames_to_timecode
+from ..times import Moment, frames_per_day, frames_to_timecode
 from .clip import ClipCodec, cut_clip
 from .marker import ASKED
 from .otio import require
@@ -81,7 +81,8 @@ def _clip(
     held = handle_frames(film, handles)
     head, tail = min(held, start), min(held, require_video(film).frame_count - end)
     rate, drop, label = label_clock(first.segment.source)
-    timecode = str(frames_to_timecode(label + start - head, rate, drop=drop))
+    begins = (label + start - head) % frames_per_day(rate, drop=drop)
+    timecode = str(frames_to_timecode(begins, rate, drop=drop))
     file = cut_clip(room, film, (start - head, end + tail), codec, timecode, reel)
     asked = {name: first.request[name] for name in ASKED if name in first.request}
     return TurnoverClip(

@@ -15,6 +15,7 @@ import ffmpeg
 from ..errors import ToolFailed
 from ..file import File
 from ..kinds import Media, VideoStream
+from ..media.decode import frames
 from ..media.ffmpeg import ffmpeg_path
 from ..media.probe import probe, require_video
 from ..media.transcode import upright
@@ -22,6 +23,7 @@ from ..media.trim import picked, tick_s, write_tracks
 from ..node import Room
 from ..splicing.container import is_boxed
 from ..splicing.encoders import Choice, choose, colour_options
+from ..splicing.fields import fields
 
 ClipCodec = Literal["prores", "source"]
 _DEEP_SOUND_BITS = "pcm_s24le"
@@ -33,11 +35,12 @@ def cut_clip(room: Room, film: Media, span: tuple[int, int], codec: ClipCodec, t
     boxed = codec == "source" and is_boxed(film) and film.file.suffix == ".mp4"
     made = room.new("clip.mp4" if boxed else "clip.mov")
     tracks = write_tracks(room, path, film, *span)
-    choice = _prores(video) if codec == "prores" else choose(video, 0, made.suffix)
+    ((_, first),) = frames(path, video, span[0], span[0] + 1)
+    choice = _prores(video) if codec == "prores" else choose(video, 0, made.suffix, fields(first))
     lasts_s = float(tick_s(video, span[1]) - tick_s(video, span[0]))
     for seek in (True, False):  # some files cannot be sought in; from the start is slow and always right
         picture = picked(path, film, span, seek=seek)
-        room.call(_argv(picture, video, choice, tracks, made, timecode, reel), duration_s=lasts_s)
+        room.call(_argv(picture, film, choice, tracks, made, timecode, reel), duration_s=lasts_s)
         file = File(digest="0" * 64, suffix=made.suffix, size_bytes=0)
         given = require_video(probe(made, file)).frame_count
         if given == span[1] - span[0]:
@@ -53,19 +56,24 @@ def _prores(video: VideoStream) -> Choice:
 
 
 def _argv(
-    picture: Any, video: VideoStream, choice: Choice, tracks: list[Path], made: Path, timecode: str, reel: str
+    picture: Any, film: Media, choice: Choice, tracks: list[Path], made: Path, timecode: str, reel: str
 ) -> list[str]:
+    video = require_video(film)
     full = video.color_range == "pc"
     if choice.encoder == "prores_ks":
         turned = {"in_range": "full", "out_range": "limited"} if full else {}
+        if video.interlaced:
+            turned["interl"] = "1"  # else the colours of the two fields run into each other
         picture = picture.filter("scale", flags="lanczos+accurate_rnd+full_chroma_int", **turned)
     picture = upright(picture.filter("format", choice.pix_fmt), video)
-    if video.rotation_deg in (90, 270) or video.mirrored:
+    # A container such as Matroska rounds its times, and an editing system would see another rate.
+    picture = picture.filter("setpts", f"N/({video.rate}*TB)")
+    if video.rotation_deg or video.mirrored:
         picture = picture.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
     tags = {name: value for name, value in colour_options(video).items() if value}
     if choice.encoder == "prores_ks":
         tags["color_range"] = "tv"
-    options = {
+    options: dict[str, Any] = {
         "c:v": choice.encoder,
         **choice.options,
         **tags,
@@ -73,7 +81,7 @@ def _argv(
         "threads": "4",
         "c:a": _DEEP_SOUND_BITS if made.suffix == ".mov" else "aac",
         "fps_mode": "passthrough",
-        "enc_time_base": f"{video.time_base}",
+        "enc_time_base:v": f"{1 / video.rate}",  # of the picture alone: it would coarsen the times of the sound, too
         "video_track_timescale": str(video.rate.numerator if video.rate.denominator > 1 else int(video.rate) * 100),
         "timecode": timecode,
         "metadata:s:v:0": f"reel_name={reel}",
@@ -86,6 +94,10 @@ def _argv(
         options["b:v"] = str(choice.bit_rate)
     if made.suffix == ".mp4":
         options["b:a"] = "320k"
+    for place, track in enumerate(film.audio):
+        told = {"language": track.language, "title": track.title}
+        if tagged := [f"{name}={value}" for name, value in told.items() if value]:
+            options[f"metadata:s:a:{place}"] = tagged
     sounds = [ffmpeg.input(f"file:{track}")["a:0"] for track in tracks]
     spelled: list[str] = (
         ffmpeg.output(picture, *sounds, f"file:{made}", **options).overwrite_output().compile(cmd=ffmpeg_path())

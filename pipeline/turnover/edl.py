@@ -1,4 +1,4 @@
-"""Write a CMX 3600 edit decision list: the film on V, the clips on V2, their new lines on A2.
+"""Write a CMX 3600 edit decision list: the film on V and A, or B, which is both; the clips on V2, new lines on A2.
 
 Source  the CMX 3600 form as editing systems read it: number, reel, channel, cut, source in and out, record in and out;
         Avid's `* LOC:` for locators, and the `|C:` `|M:` `|D:` comment that DaVinci Resolve writes for markers.
@@ -26,7 +26,11 @@ def edl(sheet: Sheet, dialect: str) -> str:
 
 
 def _events(sheet: Sheet) -> Iterator[tuple[Piece, str]]:
-    yield sheet.film, "V"
+    if sheet.heard == (sheet.film,):
+        yield sheet.film, "B"
+    else:
+        yield sheet.film, "V"
+        yield from ((part, "A") for part in sheet.heard)
     for clip in sheet.clips:
         yield clip, "V2"
         if clip.sounds:

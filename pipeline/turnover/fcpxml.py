@@ -13,6 +13,7 @@ from .marker import short_note
 from .sheet import Piece, Sheet
 
 VERSIONS = {"final-cut": "1.10", "resolve": "1.9"}
+_HEARD, _MUTE = "0dB", "-96dB"
 _COLOURS = {
     "bt709 bt709 bt709": "1-1-1 (Rec. 709)",
     "smpte170m bt709 smpte170m": "6-1-6 (Rec. 601 (NTSC))",
@@ -41,6 +42,7 @@ def fcpxml(sheet: Sheet, dialect: str) -> str:
     timing = {"format": "r1", "duration": lasts, "tcStart": start, "tcFormat": flavour}
     spine = SubElement(SubElement(project, "sequence", timing), "spine")
     whole = SubElement(spine, "asset-clip", _used(sheet, sheet.film, ids[id(sheet.film)], sheet.film.start))
+    _mute(sheet, whole)
     for clip in sheet.clips:
         _connect(sheet, whole, clip, ids[id(clip)])
     indent(root)
@@ -65,6 +67,22 @@ def _used(sheet: Sheet, piece: Piece, ref: str, offset: int) -> dict[str, str]:
         "duration": _at(sheet, piece.used),
         "tcFormat": "DF" if sheet.drop else "NDF",
     }
+
+
+def _mute(sheet: Sheet, whole: Element) -> None:
+    """Turn the film's own sound down where a new line is heard, by keys on the frames around it."""
+    if not sheet.sample_rate_hz or not sheet.sounding:
+        return
+    volume = SubElement(whole, "adjust-volume")
+    keys = SubElement(SubElement(volume, "param", name="amount"), "keyframeAnimation")
+    levels: dict[int, str] = {}
+    for clip in sheet.sounding:
+        first, last = clip.place, clip.place + clip.used - 1
+        levels.setdefault(first - 1, _HEARD)
+        levels |= {first: _MUTE, last: _MUTE, last + 1: _HEARD}
+    for frame, level in sorted(levels.items()):
+        if 0 <= frame < sheet.film.count:
+            SubElement(keys, "keyframe", time=_at(sheet, sheet.film.start + frame), value=level)
 
 
 def _connect(sheet: Sheet, whole: Element, clip: Piece, ref: str) -> None:

@@ -19,6 +19,7 @@ from ..media.clock import label_clock
 from ..media.decode import frames
 from ..media.probe import probe, require_video
 from ..splicing.conforming.reading import small
+from ..times import frames_per_day
 
 SUFFIXES = frozenset({".mov", ".mp4", ".mxf", ".mkv", ".m4v", ".avi", ".ts", ".mts", ".m2ts", ".webm"})
 MOST_FILES, TOLD = 500, 5
@@ -62,7 +63,8 @@ def shift_between(proxy: Media, original: Media) -> int:
         raise BadInput(f"the original runs at {many.rate} frames/s, its proxy at {few.rate}")
     shift = 0
     if proxy.start_timecode and original.start_timecode:
-        shift = label_clock(proxy)[2] - label_clock(original)[2]
+        rate, drop, start = label_clock(original)
+        shift = (label_clock(proxy)[2] - start) % frames_per_day(rate, drop=drop)
     elif few.frame_count != many.frame_count:
         raise BadInput(
             f"the original has {many.frame_count} frames, its proxy {few.frame_count}, and no timecode to tell by"

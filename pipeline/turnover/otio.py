@@ -34,9 +34,9 @@ def otio(sheet: Sheet) -> str:
     timeline.metadata["react1"] = {"drop_frame": sheet.drop}
     tracks = [_track(sheet, "V1", "Video", [sheet.film]), _track(sheet, "V2", "Video", list(sheet.clips))]
     if sheet.sample_rate_hz:
-        tracks.append(_track(sheet, "A1", "Audio", [sheet.film]))
-    if sounding := [clip for clip in sheet.clips if clip.sounds]:
-        tracks.append(_track(sheet, "A2", "Audio", sounding))
+        tracks.append(_track(sheet, "A1", "Audio", list(sheet.heard)))
+    if sheet.sounding:
+        tracks.append(_track(sheet, "A2", "Audio", list(sheet.sounding)))
     timeline.tracks.extend(tracks)
     spelled: str = timeline.to_json_string()
     return spelled + "\n"

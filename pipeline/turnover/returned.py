@@ -17,7 +17,7 @@ from ..media.decode import frames
 from ..media.probe import require_video
 from ..splicing.conforming.align import LEAST_LIKENESS, Alignment, align
 from ..splicing.conforming.reading import small
-from ..times import frames_to_timecode
+from ..times import frames_per_day, frames_to_timecode
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ def on_film(path: Path, film: Media, returned: Media) -> Place:
     """
     if not returned.start_timecode:
         raise BadInput("the returned clip has no timecode to find its place by; give the clip it was with --clip")
-    count, first = require_video(returned).frame_count, _label(returned) - _label(film)
+    rate, drop, start = label_clock(film)
+    first = (_label(returned) - start) % frames_per_day(rate, drop=drop)
+    count = require_video(returned).frame_count
     if not 0 <= first <= first + count <= require_video(film).frame_count:
         raise BadInput(
             f"the returned clip starts at {returned.start_timecode}, which with {count} frames lies outside the film, "
@@ -66,7 +68,8 @@ def check(path: Path, returned: Media, place: Place, name: str) -> list[Finding]
     """Look at a returned clip."""
     given, wanted = require_video(returned), require_video(place.media)
     rate, drop, start = label_clock(place.media)
-    label = str(frames_to_timecode(start + place.first, rate, drop=drop))
+    due = (start + place.first) % frames_per_day(rate, drop=drop)
+    label = str(frames_to_timecode(due, rate, drop=drop))
     findings = [
         _same("frames", place.end - place.first, given.frame_count),
         _same("rate", wanted.rate, given.rate),

@@ -6,7 +6,7 @@ Pure: the writers of OTIO, FCPXML and EDL read it, and nothing else.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ..clips import Turnover, TurnoverClip
 from ..media.clock import label_clock
 from ..media.probe import require_video
-from ..times import frames_to_timecode, timecode_to_frames
+from ..times import frames_per_day, frames_to_timecode
 from .versions import clip_name
 
 
@@ -41,8 +41,8 @@ class Piece:
 
     @property
     def url(self) -> str:
-        """Spell the path as a relative URL."""
-        return quote(self.path)
+        """Spell the path as a relative URL; an address is one already."""
+        return self.path if "://" in self.path else quote(os.fsencode(self.path))
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,27 @@ class Sheet:
     film: Piece
     clips: tuple[Piece, ...]
 
-    def label(self, count: int) -> str:
-        """Spell the label of a frame; a day has 24 hours."""
-        return str(frames_to_timecode(count % self.day, self.rate, drop=self.drop))
+    @property
+    def sounding(self) -> tuple[Piece, ...]:
+        """The clips whose sound is to be heard."""
+        return tuple(clip for clip in self.clips if clip.sounds)
 
     @property
-    def day(self) -> int:
-        """Give the frames of a day of labels."""
-        last = frames_to_timecode(0, self.rate, drop=self.drop)
-        hour = timecode_to_frames(type(last)(1, 0, 0, 0, drop=self.drop), self.rate)
-        return 24 * hour
+    def heard(self) -> tuple[Piece, ...]:
+        """The parts of the film whose own sound is to be heard: a new line would else be heard over the old one."""
+        if not self.sample_rate_hz:
+            return ()
+        parts, reached = [], 0
+        for place, used in (*((clip.place, clip.used) for clip in self.sounding), (self.film.used, 0)):
+            if place > reached:
+                parts.append(replace(self.film, head=reached, used=place - reached, place=reached))
+            reached = place + used
+        return tuple(parts)
+
+    def label(self, count: int) -> str:
+        """Spell the label of a frame; a day has 24 hours."""
+        day = frames_per_day(self.rate, drop=self.drop)
+        return str(frames_to_timecode(count % day, self.rate, drop=self.drop))
 
 
 def sheet_of(turnover: Turnover, folder: Path, version: int) -> Sheet:
@@ -92,18 +103,18 @@ def sheet_of(turnover: Turnover, folder: Path, version: int) -> Sheet:
         sound.sample_rate_hz if sound else 0,
         sound.channels if sound else 0,
         film,
-        tuple(_piece(clip, start, turnover.reel, version) for clip in turnover.clips),
+        tuple(_piece(clip, start, frames_per_day(rate, drop=drop), turnover.reel, version) for clip in turnover.clips),
     )
 
 
-def _piece(clip: TurnoverClip, start: int, reel: str, version: int) -> Piece:
+def _piece(clip: TurnoverClip, start: int, day: int, reel: str, version: int) -> Piece:
     name = clip_name(clip, version)
     first = clip.start_frame - clip.head_frames
     return Piece(
         name,
         name,
         reel,
-        start + first,
+        (start + first) % day,  # a clip that begins after midnight says so itself
         clip.end_frame + clip.tail_frames - first,
         clip.head_frames,
         clip.end_frame - clip.start_frame,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,13 +61,14 @@ def read(folder: Path, name: str, text: str, **options):
     "rate", [Fraction(24), Fraction(25), Fraction(50), Fraction(24000, 1001), Fraction(30000, 1001)]
 )
 def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
-    """The film is whole on V1 and A1; the clips lie at their places on V2, a new line on A2."""
+    """The film is whole on V1; the clips lie at their places on V2, a new line on A2, where A1 holds its peace."""
     start = 3600 * round(rate)
     timeline = read(tmp_path, "t.otio", otio(sheet(rate, start)))
     tracks = {track.name: track for track in timeline.tracks}
 
     assert timeline.global_start_time.value == start
-    assert spans(tracks["V1"]) == spans(tracks["A1"]) == [("a film.mov", start, FILM, 0)]
+    assert spans(tracks["V1"]) == [("a film.mov", start, FILM, 0)]
+    assert spans(tracks["A1"]) == [("a film.mov", start, 300, 0), ("a film.mov", start + 340, FILM - 340, 340)]
     expected = [(f"l{n}_react1_v001.mov", start + place, used, place) for n, (place, used) in enumerate(SPANS)]
     assert spans(tracks["V2"]) == expected
     assert spans(tracks["A2"]) == expected[1:]
@@ -81,7 +83,7 @@ def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
     ("rate", "drop"), [(Fraction(25), False), (Fraction(24000, 1001), False), (Fraction(30000, 1001), True)]
 )
 def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
-    """Channels V, V2 and A2; the record labels are the source's; FCM says how they count."""
+    """Channels V, A, V2 and A2; the record labels are the source's; FCM says how they count."""
     start = 107_892 if drop else 3600 * round(rate)
     text = edl(sheet(rate, start, drop=drop), "avid")
     timeline = read(tmp_path, "t.edl", text, rate=float(rate))
@@ -92,6 +94,28 @@ def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
     expected = [(f"l{n}_react1_v001.mov", start + at, used, start + at) for n, (at, used) in enumerate(SPANS)]
     assert spans(tracks["V2"]) == expected
     assert spans(tracks["A2"]) == expected[1:]
+    after = ("a film.mov", start + 340, FILM - 340, start + 340)
+    assert spans(tracks["A1"]) == [("a film.mov", start, 300, start), after]
+
+
+def test_a_film_without_new_lines_sounds_whole():
+    """Picture and sound are one event of an EDL; nothing is turned down in FCPXML; a silent film has neither."""
+    made = sheet(Fraction(25), 90_000)
+    quiet = replace(made, clips=made.clips[:1])
+
+    assert "001  A001C002 B     C        01:00:00:00 01:01:12:00" in edl(quiet, "avid")
+    assert "adjust-volume" not in fcpxml(quiet, "final-cut")
+    assert "001  A001C002 V     C" in edl(replace(quiet, sample_rate_hz=0), "avid")
+
+
+def test_fcpxml_turns_the_film_down_under_a_new_line():
+    """Its own sound and the new line would be heard at once: keys on the frames around the line, in the film's time."""
+    film = ET.fromstring(fcpxml(sheet(Fraction(25), 90_000), "final-cut").encode()).find(".//spine/asset-clip")
+
+    keys = [(Fraction(key.get("time").rstrip("s")) * 25 - 90_000, key.get("value")) for key in film.iter("keyframe")]
+
+    assert keys == [(299, "0dB"), (300, "-96dB"), (339, "-96dB"), (340, "0dB")]
+    assert [child.tag for child in film] == ["adjust-volume", "asset-clip", "asset-clip"]
 
 
 def test_drop_frame_labels_are_those_of_the_clock():
@@ -116,7 +140,14 @@ def test_labels_run_over_midnight():
     made = sheet(Fraction(25), 25 * 86_400 - 50)
 
     assert made.label(25 * 86_400) == "00:00:00:00"
-    assert "00:00:02:00" in edl(made, "avid").splitlines()[7]
+    assert "00:00:02:00" in next(line for line in edl(made, "avid").splitlines() if " V2 " in line)
+
+
+def test_an_address_stays_one():
+    """A film from the web is named by its address, not by a relative path with a quoted colon."""
+    film = replace(sheet(Fraction(25), 0).film, path="https://films.example/a%20b.mp4?x=1")
+
+    assert film.url == "https://films.example/a%20b.mp4?x=1"
 
 
 @pytest.mark.parametrize("dialect", ["final-cut", "resolve"])
