@@ -1,13 +1,14 @@
-"""Make docs/emotions.jpg: all six emotions on the demo clip, before and after, through the whole pipeline.
+"""Make docs/emotions.jpg, all six emotions on the demo clip, and docs/weak.jpg, where the local engine is weak.
 
     .venv/bin/python benchmarks/emotions.py
 
-One run per temperature, with six segments of one second each; the frame in the middle of each is shown.
+Each row is a run of the whole pipeline, with six segments of one second; the frame in the middle of each is shown.
 """
 
 from __future__ import annotations
 
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import get_args
 
@@ -18,7 +19,8 @@ from react1.pipeline.api import run
 from react1.pipeline.demo.clip import make_demo_clip
 from react1.pipeline.edit import Prompt
 
-SHEET = Path(__file__).resolve().parent.parent / "docs" / "emotions.jpg"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+SHEET, WEAK_SHEET = DOCS / "emotions.jpg", DOCS / "weak.jpg"
 TEMPERATURES = (0.5, 1.0)
 RATE, CELL_PX, LABEL_PX = 25, 300, 26
 FACE_BOX_PX = (390, 60, 850, 520)
@@ -32,9 +34,9 @@ def middles(film: Path) -> list[Image.Image]:
     return [frames[second * RATE + RATE // 2].crop(FACE_BOX_PX) for second in range(len(get_args(Prompt)))]
 
 
-def sheet(rows: dict[str, list[Image.Image]]) -> Image.Image:
+def sheet(rows: dict[str, list[Image.Image]], names: list[str]) -> Image.Image:
     """Put labelled rows of faces on one sheet."""
-    names, font = get_args(Prompt), ImageFont.load_default(18)
+    font = ImageFont.load_default(16)
     made = Image.new("RGB", (CELL_PX * len(names), (CELL_PX + LABEL_PX) * len(rows)), "white")
     pen = ImageDraw.Draw(made)
     for row, (label, faces) in enumerate(rows.items()):
@@ -45,20 +47,64 @@ def sheet(rows: dict[str, list[Image.Image]]) -> Image.Image:
     return made
 
 
+WEAK = (
+    ("surprised 1: drawn teeth", {"prompt": "surprised", "temperature": 1}),
+    ("sad 1: theatrical", {"prompt": "sad", "temperature": 1}),
+    ("disgusted 1, head: hair bends", {"prompt": "disgusted", "temperature": 1, "model_mode": "head"}),
+    ("happy 1, head: what is near leans", {"prompt": "happy", "temperature": 1, "model_mode": "head"}),
+    ("happy 1, a bar all the while", {"prompt": "happy", "temperature": 1}),
+    ("the same, looked for", {"prompt": "happy", "temperature": 1, "occlusion_detection_enabled": True}),
+)
+BAR_PX, SKIN_YUV = (572, 372, 672, 440), (168, 112, 146)
+"""A bar over the mouth of the demo clip in the last two seconds, in the face's own colour."""
+
+
+def edited(clip: Path, asked: list[dict[str, object]], home: str) -> list[Image.Image]:
+    """Give each second another expression; give the middles of the finished film."""
+    film = clip.with_name(f"{clip.stem}-film.mp4")
+    edits = [{"in": second, "out": second + 1, **one} for second, one in enumerate(asked)]
+    result = run("emotion-edit", source=clip, edits=edits, provider="local", out=film, yes=True, home=home)
+    print(f"{clip.stem}: {result.status}, {result.checks.get('way')}")
+    return middles(film)
+
+
+def with_bar(clip: Path, out: Path) -> Path:
+    """Lay the bar over the clip's last two seconds."""
+    left, top, right, bottom = BAR_PX
+    with av.open(str(clip)) as source, av.open(str(out), "w") as made:
+        seen = source.streams.video[0]
+        stream = made.add_stream("libx264", rate=RATE, options={"crf": "12", "preset": "fast"})
+        stream.width, stream.height, stream.pix_fmt = seen.width, seen.height, "yuv420p"
+        for number, frame in enumerate(source.decode(seen)):
+            planes = frame.to_ndarray()
+            if number >= 4 * RATE:
+                height, half = seen.height, seen.width // 2
+                planes[top:bottom, left:right] = SKIN_YUV[0]
+                chroma = planes[height:].reshape(2, height // 2, half)
+                for plane, value in zip(chroma, SKIN_YUV[1:], strict=True):
+                    plane[top // 2 : bottom // 2, left // 2 : right // 2] = value
+            covered = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            covered.pts, covered.time_base = number, Fraction(1, RATE)
+            made.mux(stream.encode(covered))
+        made.mux(stream.encode(None))
+    return out
+
+
 def main() -> None:
-    """Write the sheet."""
+    """Write the sheets."""
     with tempfile.TemporaryDirectory() as folder:
-        clip = Path(folder) / "talking.mp4"
+        clip, home = Path(folder) / "talking.mp4", f"{folder}/home"
         make_demo_clip(clip, progress=lambda _: None)
+        names = {name: name for name in get_args(Prompt)}
         rows = {"before": middles(clip)}
         for temperature in TEMPERATURES:
-            film = clip.with_name(f"film-{temperature}.mp4")
-            edits = [f"{second}-{second + 1}:{name}:{temperature}" for second, name in enumerate(get_args(Prompt))]
-            result = run("emotion-edit", source=clip, edits=edits, provider="local", out=film, home=f"{folder}/home")
-            print(f"temperature {temperature}: {result.status}, {result.checks}")
-            rows[f"{{name}} {temperature}"] = middles(film)
-        sheet(rows).save(SHEET, quality=85, optimize=True)
-    print(f"wrote {SHEET.name}, {SHEET.stat().st_size} bytes")
+            asked: list[dict[str, object]] = [{"prompt": name, "temperature": temperature} for name in names]
+            rows[f"{{name}} {temperature}"] = edited(clip, asked, home)
+        sheet(rows, list(names)).save(SHEET, quality=85, optimize=True)
+        covered = with_bar(clip, clip.with_name("covered.mp4"))
+        weak = {"before": middles(covered), "{name}": edited(covered, [one for _, one in WEAK], home)}
+        sheet(weak, [label for label, _ in WEAK]).save(WEAK_SHEET, quality=85, optimize=True)
+    print(f"wrote {SHEET.name} and {WEAK_SHEET.name}")
 
 
 if __name__ == "__main__":
