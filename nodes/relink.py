@@ -27,14 +27,15 @@ class Relink:
     """Let the steps after this one work on the original."""
 
     name: ClassVar[str] = "relink"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     kind: ClassVar[Work] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
     def run(self, room: Room, params: RelinkParams, proxy: Media) -> Media:
         """Give the original."""
         from ..pipeline.media.probe import probe
-        from ..pipeline.turnover.originals import check_pictures, shift_between
+        from ..pipeline.turnover.originals import shift_between
+        from ..pipeline.turnover.same_pictures import check_pictures
 
         if not isinstance(params.original, File):
             raise BadInput("the original must be a file here, not an address; fetch it first")

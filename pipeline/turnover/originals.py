@@ -1,4 +1,4 @@
-"""From a proxy to its camera original: found by reel, timecode, rate and length, and held against its pictures.
+"""From a proxy to its camera original: found by reel, name, timecode, rate and length.
 
 Raises  BadInput that names what was looked at, and what does not agree.
 """
@@ -9,22 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import BadInput, React1Error
 from ..file import File
 from ..kinds import Media, Take
 from ..media.clock import label_clock
-from ..media.decode import frames
 from ..media.probe import probe, require_video
-from ..splicing.conforming.reading import small
 from ..times import frames_per_day
 
 SUFFIXES = frozenset({".mov", ".mp4", ".mxf", ".mkv", ".m4v", ".avi", ".ts", ".mts", ".m2ts", ".webm"})
 MOST_FILES, TOLD = 500, 5
-SAMPLES, LEAST_LIKENESS = 5, 0.6
-"""Pictures that are compared, and how well their brightness must go together; a grade changes it little."""
 
 
 def find_original(proxy_path: Path, folder: Path) -> Path:
@@ -36,12 +30,11 @@ def find_original(proxy_path: Path, folder: Path) -> Path:
         BadInput: there is none, or more than one; what was looked at is told with the reason.
     """
     proxy = probed(proxy_path)
-    named: list[Path] = []
-    others: list[Path] = []
+    named: dict[int, list[Path]] = {}
     for path in _films(folder, proxy_path):
-        (named if _same_name(proxy_path, path) else others).append(path)
+        named.setdefault(_shared_name(proxy_path, path), []).append(path)
     refused: list[str] = []
-    for group in (named, others):
+    for _, group in sorted(named.items(), reverse=True):
         fitting = [path for path in group if _fits(proxy, path, refused)]
         if len(fitting) == 1:
             return fitting[0]
@@ -77,22 +70,6 @@ def shift_between(proxy: Media, original: Media) -> int:
     return shift
 
 
-def check_pictures(proxy_path: Path, proxy: Media, path: Path, original: Media, shift: int) -> None:
-    """Refuse an original whose pictures are not its proxy's.
-
-    Raises:
-        BadInput: a picture in the middle of the span differs.
-    """
-    count = require_video(proxy).frame_count
-    for frame in sorted({(2 * number + 1) * count // (2 * SAMPLES) for number in range(SAMPLES)}):
-        likeness = _likeness(_picture(proxy_path, proxy, frame), _picture(path, original, frame + shift))
-        if likeness < LEAST_LIKENESS:
-            raise BadInput(
-                f"frame {frame + shift} of the original does not show what frame {frame} of its proxy shows "
-                f"(likeness {likeness:.2f}, at least {LEAST_LIKENESS} is needed); give the right original"
-            )
-
-
 def placed_on(film: Media, take: Take) -> Take:
     """Give a take whose segment lies on a film; what was sent, and what came back, stays."""
     segment = take.segment
@@ -126,9 +103,12 @@ def _films(folder: Path, proxy: Path) -> Iterator[Path]:
         yield path
 
 
-def _same_name(proxy: Path, path: Path) -> bool:
-    """Tell whether a film's name, or the reel that it names itself by, begins the proxy's name."""
-    return proxy.stem.lower().startswith(path.stem.lower()) or _reel(path) == (_reel(proxy) or None)
+def _shared_name(proxy: Path, path: Path) -> int:
+    """Give how much of a proxy's name a film's own name, or the reel that it names itself by, begins; 0 for nothing."""
+    ours, theirs = proxy.stem.lower(), path.stem.lower()
+    if ours.startswith(theirs) and not ours[len(theirs) : len(theirs) + 1].isalnum():
+        return len(theirs)
+    return 1 if _reel(path) == (_reel(proxy) or None) else 0
 
 
 def _reel(path: Path) -> str:
@@ -147,16 +127,3 @@ def _fits(proxy: Media, path: Path, refused: list[str]) -> bool:
         refused.append(f"{path.name}: {error}")
         return False
     return True
-
-
-def _picture(path: Path, media: Media, frame: int) -> NDArray[np.uint8]:
-    shown = small(found for _, found in frames(path, require_video(media), frame, frame + 1))
-    picture: NDArray[np.uint8] = shown[0, 0]
-    return picture
-
-
-def _likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    """Give how well two pictures' brightness goes together, at most 1; two that are even all over are alike."""
-    if one.std() < 1 or other.std() < 1:
-        return 1.0 if one.std() < 1 and other.std() < 1 else 0.0
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])

@@ -39,6 +39,15 @@ def test_the_original_is_found_by_its_name(tmp_path):
         find_original(nameless, tmp_path / "shoot")
 
 
+def test_the_film_that_shares_most_of_the_name_comes_first(tmp_path):
+    """`A.mov` and `A_001.mov` both begin the proxy's name; `A_00.mov` ends within a word, and is another clip."""
+    for name in ("A.mov", "A_001.mov", "A_00.mov"):
+        film(tmp_path / "shoot" / name)
+    proxy = film(tmp_path / "A_001_proxy.mp4", frames=30)
+
+    assert find_original(proxy, tmp_path / "shoot").name == "A_001.mov"
+
+
 def test_the_original_is_found_by_its_clock(tmp_path):
     """Names say nothing here: the one that holds 01:00:00:05 to 01:00:01:05 at 25 frames/s is it."""
     film(tmp_path / "shoot" / "one.mov", "02:00:00:00")
