@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 
 from ..errors import BadInput
 
+RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+"""What AAC can carry, ISO/IEC 14496-3 table 1.18; a voice of another rate is brought to `USUAL_RATE`."""
+USUAL_RATE = 48_000
+LOUDEST = 100.0
+"""A sample above this, 40 dB over full scale, is no sound: a damaged file, or integers that are called floats."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sound:
@@ -39,7 +45,11 @@ class Sound:
 
 
 def read_sound(path: Path) -> Sound:
-    """Read the first audio stream of a file; mono stays mono, everything else becomes stereo."""
+    """Read the first audio stream of a file; mono stays mono, everything else becomes stereo.
+
+    Raises:
+        BadInput: it cannot be read, holds no sound, or numbers that are none.
+    """
     parts: list[NDArray[np.float32]] = []
     try:
         with av.open(str(path)) as container:
@@ -48,6 +58,7 @@ def read_sound(path: Path) -> Sound:
             stream = container.streams.audio[0]
             layout = "mono" if stream.codec_context.channels == 1 else "stereo"
             rate = stream.codec_context.sample_rate
+            rate = rate if rate in RATES else USUAL_RATE
             resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
             for frame in container.decode(stream):
                 parts += [part.to_ndarray().astype(np.float32) for part in resampler.resample(frame)]
@@ -57,6 +68,11 @@ def read_sound(path: Path) -> Sound:
     samples = np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.float32)
     if not samples.shape[1]:
         raise BadInput(f"{path.name} holds no sound; give a wav with the voice")
+    wrong = np.flatnonzero(~(np.abs(samples).max(0) <= LOUDEST))
+    if len(wrong):
+        first = int(wrong[0])
+        at = f"{samples[:, first].max():g} at {first / rate:.3f} s"
+        raise BadInput(f"{path.name} holds numbers that are no sound, {at}; write it again, as 16-bit wav say")
     return Sound(samples, rate)
 
 
