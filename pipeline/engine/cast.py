@@ -12,7 +12,7 @@ from .arrays import Curve, Points
 from .gate import frontal, sharp
 from .occlusion import Cover, cover
 from .scout import Scouted, Sighting
-from .shots import Shot, shots
+from .shots import Shot, flashes, shots
 from .smooth import smooth_track
 from .speaker import Chosen, choose
 from .track import Track, bridge, follow, join
@@ -37,6 +37,8 @@ class Part:
     """What covers it, for each frame of the shot."""
     weights: Curve
     """How well it is seen in each frame of the shot, 0 to 1."""
+    flashes: frozenset[int] = frozenset()
+    """Frames of the shot in which a flash hides all: they stay as they are, and nothing is ramped around them."""
 
 
 def cast(scouted: Scouted, span: Shot, heard: Curve | None, fps: Fraction, detect: bool) -> list[Part]:
@@ -73,7 +75,11 @@ def _part(
     chosen = choose(tracks, heard, shot, fps, detect)
     whole = follow(chosen.track, tracks)
     faces = [whole.points.get(number) for number in range(first, last)]
-    line = smooth_track(bridge(faces, float(fps)), float(fps))
+    bridged = smooth_track(bridge(faces, float(fps)), float(fps))
+    small = [one.small for one in sightings[first:last] if one.small is not None]
+    lit = flashes(small, [face is not None for face in faces]) if len(small) == len(faces) else frozenset()
+    lit = frozenset(number for number in lit if bridged[number] is not None)
+    line = [None if number in lit else points for number, points in enumerate(bridged)]
     looks = {number - first: glance for number, glance in whole.looks.items()}
     return Part(
         shot,
@@ -82,6 +88,7 @@ def _part(
         tuple(sorted(whole.points)),
         cover([looks.get(number) for number in range(last - first)], faces, fps),
         frontal(line) * sharp(looks, last - first),
+        lit,
     )
 
 

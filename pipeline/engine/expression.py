@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ..edit import ModelMode, Prompt, SyncMode
 
-
-ENGINE = 2
+ENGINE = 3
 """In the key of every take: raise it when the same request gives other pictures."""
 
 

@@ -10,6 +10,7 @@ Source  the score of ffmpeg's `scdet` filter: the mean change of the luma in per
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -47,6 +48,23 @@ def shots(thumbnails: Sequence[Plane]) -> list[Shot]:
 def shot_of(shots: Sequence[Shot], frame: int) -> int:
     """Give the place of the shot that a frame lies in."""
     return next(place for place, (first, last) in enumerate(shots) if first <= frame < last)
+
+
+def flashes(thumbnails: Sequence[Plane], seen: Sequence[bool]) -> frozenset[int]:
+    """Give the frames that look like neither what was seen last before them nor what is seen next, of those not seen.
+
+    Args:
+        thumbnails: the small picture of each frame of one shot.
+        seen: for each frame whether what is looked for was found in it.
+    """
+    found = [number for number, is_seen in enumerate(seen) if is_seen]
+    small = np.stack(thumbnails).astype(np.int16) if thumbnails else np.zeros((0, 1, 1), np.int16)
+    odd = set()
+    for before, after in pairwise(found):
+        for number in range(before + 1, after):
+            if all(float(_apart(small[number], small[other])) > SCORE for other in (before, after)):
+                odd.add(number)
+    return frozenset(odd)
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> np.ndarray:

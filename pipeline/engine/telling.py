@@ -17,9 +17,9 @@ def tell(scouted: Scouted, parts: Sequence[Part], span: tuple[int, int], gates: 
     said = _witness(scouted)
     said += _shots(parts, span) if len(parts) > 1 else _choice(parts[0])
     first, last = span
-    seen = sum(first <= number < last for part in parts for number in part.seen)
-    if seen < last - first:
-        said.append(f"no face in {last - first - seen} of {last - first} frames; those keep their expression")
+    left = sum(first <= number < last for part in parts for number in _left_alone(part))
+    if left:
+        said.append(f"no face in {left} of {last - first} frames; those keep their expression")
     if gates.hidden:
         said.append(f"something covers the face in {_frames(gates.hidden)}; there it keeps its expression")
     if gates.masked:
@@ -39,6 +39,11 @@ def nobody(scouted: Scouted, span: tuple[int, int]) -> str:
     if unconfirmed:
         return f" (what looks like one in {unconfirmed} of them is none for the second detector)"
     return ""
+
+
+def _left_alone(part: Part) -> list[int]:
+    """Give the frames of the clip that show no face; a face that is lost for a moment is followed through it."""
+    return [part.shot[0] + place for place, points in enumerate(part.line) if points is None]
 
 
 def _witness(scouted: Scouted) -> list[str]:

@@ -62,7 +62,7 @@ def weigh(
     for number, part in enumerate(parts):
         here = slice(*part.shot)
         shot[here] = number
-        seen[here] = [points is not None for points in part.line]
+        seen[here] = [points is not None or frame in part.flashes for frame, points in enumerate(part.line)]
         hidden[here] = covered(part, masked=masked)
         patched[here] = [mask is not None for mask in part.cover.masks]
         soft[here] = part.weights

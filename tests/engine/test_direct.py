@@ -232,3 +232,16 @@ def test_what_is_covered_keeps_its_bytes_in_a_frame(portrait) -> None:
     assert (changed.luma[:, :x] == picture.luma[:, :x]).all()
     assert (changed.blue[:, : x // 2] == picture.blue[:, : x // 2]).all()
     assert (changed.luma[:, x:] != picture.luma[:, x:]).mean() > 0.01
+
+
+def test_a_flash_is_left_alone_and_nothing_fades_around_it(face) -> None:
+    """Of two frames without a find, one is white and keeps its picture, one is followed through; others stay strong."""
+    sightings = [seen(face(200)) for _ in range(30)]
+    sightings[12], sightings[18] = seen(small=np.full((36, 64), 250, np.uint8)), seen()
+
+    direction = decided(sightings)
+
+    weight = weights(direction)
+    assert [number for number in range(8, 23) if weight[number] != 1] == [12]
+    assert direction.poses[12] is None
+    assert direction.said == ("no face in 1 of 30 frames; those keep their expression",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from react1.pipeline.engine.shots import shots, thumbnail
+from react1.pipeline.engine.shots import flashes, shots, thumbnail
 
 NOISE = np.random.default_rng(3)
 ONE, OTHER = (np.kron(NOISE.integers(20, 230, (9, 16)), np.ones((40, 40))).astype(np.uint8) for _ in range(2))
@@ -36,3 +36,11 @@ def test_fades_and_pans_are_no_cuts() -> None:
 
     assert shots(fade) == [(0, 13)]
     assert shots(pan) == [(0, 12)]
+
+
+def test_what_a_flash_hides_is_told_from_what_is_lost() -> None:
+    """Of two frames in which a face is not found one is white, and the other looks as those around it do."""
+    frames = [small(ONE)] * 12
+    frames[4], frames[8] = np.full((36, 64), 250, np.uint8), small(ONE + 3)
+
+    assert flashes(frames, [number not in (0, 4, 8) for number in range(12)]) == {4}
