@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..pipeline.clips import Turnover
 from ..pipeline.file import OutPath
@@ -38,6 +38,14 @@ class TimelineParams(Params):
         description="editing systems that timelines are written for",
     )
     reel: str = Field(default="", max_length=64, description="the film's reel (default: what the film says)")
+
+    @field_validator("source")
+    @classmethod
+    def is_text(cls, value: str) -> str:
+        """Refuse a name that no timeline can spell, before anything is made."""
+        if not value.isascii() and value != value.encode("utf-8", "replace").decode():
+            raise ValueError(f"{value!r} holds bytes that are no text, which no timeline can name; rename the file")
+        return value
 
 
 class Timeline:

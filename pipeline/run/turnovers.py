@@ -27,4 +27,7 @@ def turnover_targets(store: Store, turnover: Turnover, folder: Path) -> Iterator
 
 
 def _stands(file: File, place: Path) -> bool:
-    return place.is_file() and place.stat().st_size == file.size_bytes and file_digest(place) == file.digest
+    try:
+        return place.is_file() and place.stat().st_size == file.size_bytes and file_digest(place) == file.digest
+    except OSError:  # what cannot be read is somebody else's
+        return False

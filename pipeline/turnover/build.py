@@ -22,6 +22,7 @@ from ..times import Moment, frames_per_day, frames_to_timecode
 from .clip import ClipCodec, cut_clip
 from .marker import ASKED
 from .otio import require
+from .versions import portable, unlike
 
 UNCOUNTABLE = (
     "the film's frame rate varies, which no timecode counts, so that a timeline would shift; "
@@ -45,13 +46,14 @@ def build(
     check_countable(film)
     used = sorted((take for take in takes if take.status == "done"), key=lambda take: take.segment.start_frame)
     source = used[0].segment.source if used else film
-    title = PurePath(source_path).stem or "film"
+    title = portable(PurePath(source_path).stem)
     named = reel or reel_of(room, source) or title
     edits = [list(parts) for _, parts in groupby(used, key=lambda take: take.segment.edit_span)]
-    clips = []
+    clips: list[TurnoverClip] = []
     for done, parts in enumerate(edits):
         room.progress(done / len(edits))
-        clips.append(_clip(room, film, parts, title, codec, handles, named))
+        name = unlike(_name(parts[0].segment, len(parts), title), [clip.name for clip in clips])
+        clips.append(_clip(room, film, parts, name, codec, handles, named))
     return Turnover(
         title=title, source=source, source_path=source_path, reel=named, dialects=dialects, clips=tuple(clips)
     )
@@ -75,7 +77,7 @@ def reel_of(room: Room, source: Media) -> str:
 
 
 def _clip(
-    room: Room, film: Media, parts: Sequence[Take], title: str, codec: ClipCodec, handles: Moment, reel: str
+    room: Room, film: Media, parts: Sequence[Take], name: str, codec: ClipCodec, handles: Moment, reel: str
 ) -> TurnoverClip:
     first, (start, end) = parts[0], parts[0].segment.edit_span
     held = handle_frames(film, handles)
@@ -86,7 +88,7 @@ def _clip(
     file = cut_clip(room, film, (start - head, end + tail), codec, timecode, reel)
     asked = {name: first.request[name] for name in ASKED if name in first.request}
     return TurnoverClip(
-        name=_name(first.segment, len(parts), title),
+        name=name,
         file=file,
         start_frame=start,
         end_frame=end,

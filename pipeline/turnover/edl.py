@@ -7,6 +7,7 @@ Source  the CMX 3600 form as editing systems read it: number, reel, channel, cut
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 
 from .marker import short_note
@@ -19,7 +20,7 @@ _MARK_COLOUR = {"avid": "GREEN", "resolve": "ResolveColorGreen"}
 
 def edl(sheet: Sheet, dialect: str) -> str:
     """Spell the list, lines ended as CMX does."""
-    lines = [f"TITLE: {_plain(sheet.title)}", f"FCM: {'DROP FRAME' if sheet.drop else 'NON-DROP FRAME'}", ""]
+    lines = [f"TITLE: {_plain(sheet.title, dialect)}", f"FCM: {'DROP FRAME' if sheet.drop else 'NON-DROP FRAME'}", ""]
     for number, (piece, channel) in enumerate(_events(sheet), 1):
         lines += [_event(sheet, number, piece, channel), *_comments(sheet, piece, channel, dialect), ""]
     return "\r\n".join(lines)
@@ -44,12 +45,12 @@ def _event(sheet: Sheet, number: int, piece: Piece, channel: str) -> str:
 
 
 def _comments(sheet: Sheet, piece: Piece, channel: str, dialect: str) -> Iterator[str]:
-    yield f"* FROM CLIP NAME: {_plain(piece.name)}"
+    yield f"* FROM CLIP NAME: {_plain(piece.name, dialect)}"
     if reel_name(piece.reel) != piece.reel:
-        yield f"* REEL: {_plain(piece.reel)}"
+        yield f"* REEL: {_plain(piece.reel, dialect)}"
     if not piece.about or channel != "V2":
         return
-    note = _plain(short_note(piece.about))
+    note = _plain(short_note(piece.about), dialect)
     if dialect == "resolve":
         yield f" |C:{_MARK_COLOUR['resolve']} |M:{note.replace('|', '/')} |D:1"
     else:
@@ -62,6 +63,9 @@ def reel_name(reel: str) -> str:
     return re.sub(r"[^A-Z0-9_]", "", reel.upper())[:REEL_LENGTH] or "AX"
 
 
-def _plain(text: str) -> str:
-    """Keep a text on its line, in ASCII, which is all that every reader takes."""
-    return re.sub(r"\s+", " ", text).encode("ascii", "replace").decode().strip()
+def _plain(text: str, dialect: str) -> str:
+    """Keep a text on its line; Avid takes ASCII alone, so that it gets letters without their marks."""
+    line = re.sub(r"[\s\x00-\x1f]+", " ", text).strip()
+    if dialect != "avid":
+        return line
+    return unicodedata.normalize("NFKD", line).encode("ascii", "ignore").decode()

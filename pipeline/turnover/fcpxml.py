@@ -6,6 +6,7 @@ Source  Apple, "FCPXML Reference": times are rational seconds on the sequence's 
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
@@ -13,6 +14,7 @@ from .marker import short_note
 from .sheet import Piece, Sheet
 
 VERSIONS = {"final-cut": "1.10", "resolve": "1.9"}
+_XML_REFUSES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _HEARD, _MUTE = "0dB", "-96dB"
 _COLOURS = {
     "bt709 bt709 bt709": "1-1-1 (Rec. 709)",
@@ -46,7 +48,8 @@ def fcpxml(sheet: Sheet, dialect: str) -> str:
     for clip in sheet.clips:
         _connect(sheet, whole, clip, ids[id(clip)])
     indent(root)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{tostring(root, "unicode")}\n'
+    spelled = _XML_REFUSES.sub("", tostring(root, "unicode"))
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n{spelled}\n'
 
 
 def _asset(sheet: Sheet, resources: Element, piece: Piece, ref: str) -> None:

@@ -51,8 +51,9 @@ def check_pictures(proxy_path: Path, proxy: Media, path: Path, original: Media, 
                 "original, or a proxy of its whole picture"
             )
     if late := lag(proxy_path, proxy, path, original, shift):
+        told = f"{abs(late)} frame{'s'[: abs(late) > 1]} {'later' if late > 0 else 'earlier'}"
         raise BadInput(
-            f"the original shows its proxy's pictures {abs(late)} frame{'s'[: abs(late) > 1]} {'later' if late > 0 else 'earlier'} than "
+            f"the original shows its proxy's pictures {told} than "
             f"their clocks say (proxy {proxy.start_timecode or 'without timecode'}, original "
             f"{original.start_timecode or 'without timecode'}); mend the timecode of the proxy, and run it anew"
         )

@@ -8,29 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from sheets import FILM, SPANS, sheet
 
 from react1.pipeline.turnover.edl import edl
 from react1.pipeline.turnover.fcpxml import fcpxml
 from react1.pipeline.turnover.otio import otio
-from react1.pipeline.turnover.sheet import Piece, Sheet
 
 io = pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
-ABOUT = {"prompt": "sad", "temperature": 0.6, "model_mode": "face", "provider": "segmind", "request_id": "r-1"}
-SPANS = ((100, 80), (300, 40))
-"""(place, length) of the clips, in frames of the film."""
-FILM = 1800
-FILM_RATE, NTSC = Fraction(24000, 1001), Fraction(30000, 1001)
-
-
-def sheet(rate: Fraction, start: int, *, drop: bool = False) -> Sheet:
-    """Lay out two clips with handles of 8 frames over a film; the second one has a new line."""
-    film = Piece("a film.mov", "../a film.mov", "A001C002_210101", start, FILM, 0, FILM, 0, sounds=False, about={})
-    clips = [
-        Piece(f"l{n}_react1_v001.mov", f"l{n}_react1_v001.mov", film.reel, start + place - 8, used + 16, 8, used, place,
-              sounds=n == 1, about=ABOUT)
-        for n, (place, used) in enumerate(SPANS)
-    ]  # fmt: skip
-    return Sheet("cut", rate, drop, (1920, 1080), "bt709 bt709 bt709", 48_000, 2, film, tuple(clips))
+NTSC = Fraction(30000, 1001)
 
 
 def spans(track) -> list[tuple[str, int, int, int]]:
