@@ -85,7 +85,21 @@ def _extras() -> list[Check]:
         except metadata.PackageNotFoundError:
             needs = "pip install 'react1-nodes[demo]'" if name == "scikit-image" else "reinstall react1-nodes"
             checks.append((name, False, f"not installed; {needs}"))
-    return checks
+    return [*checks, _timelines()]
+
+
+def _timelines() -> Check:
+    """Tell of the extra `timeline`: lists and subtitles are read by its libraries, and turnovers written."""
+    found: list[str] = []
+    lacking: list[str] = []
+    for name in ("opentimelineio", "srt", "webvtt-py", "defusedxml", "scenedetect"):
+        try:
+            found.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            lacking.append(name)
+    if lacking:
+        return "timelines", False, f"{', '.join(lacking)} not installed; pip install 'react1-nodes[timeline]'"
+    return "timelines", True, ", ".join(found)
 
 
 def _folder(asked: str | None) -> Check:

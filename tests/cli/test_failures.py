@@ -134,7 +134,7 @@ def test_doctor_says_what_there_is(react1):
 
     assert told["python"]["ok"]
     assert told["ffmpeg"]["ok"]
-    assert {"local engine", "home", "SEGMIND_API_KEY", "provider auto"} <= set(told)
+    assert {"local engine", "timelines", "home", "SEGMIND_API_KEY", "provider auto"} <= set(told)
 
 
 def test_doctor_never_shows_a_key(react1, monkeypatch):
