@@ -13,6 +13,7 @@ PATCHES = {
     "inner brow": (55, 285),
     "outer brow": (46, 276),
     "mouth corner": (61, 291),
+    "nostril": (129, 358),
     "upper lip": (37, 267),
     "chin": (152,),
 }
@@ -20,7 +21,9 @@ PATCHES = {
 FINER = 3
 PATCH_UNITS, REACH_UNITS = 0.20, 0.34
 SAME_FLOW_PX = 0.5
-NOSE_BASE, OVAL_TOP, OVAL_CHIN = 2, 10, 152
+NOSE_BASE, LIPS, MOUTH_UNITS = 2, [61, 291, 0, 17], 0.15
+FLOW_REACHES_UNITS = 0.12
+"""How far optical flow carries what moves into what does not."""
 
 
 def luma(picture: Rgb) -> Luma:
@@ -109,17 +112,22 @@ def _outside(shape: tuple[int, ...], face: Face, mode: str) -> NDArray[np.bool_]
     row, column = np.indices(shape)
     up = ((np.stack([column, row], -1) - face.points[NOSE_BASE]) @ face.up) / face.unit
     if mode == "lips":
-        return np.asarray(up > 0)
+        return np.asarray(up > FLOW_REACHES_UNITS)
     low, high = face.points.min(0), face.points.max(0)
     middle, half = (low + high) / 2, (high - low) / 2 * 1.45
     return np.asarray((np.abs(column - middle[0]) > half[0]) | (np.abs(row - middle[1]) > half[1]))
 
 
 def sharpness(picture: Luma, face: Face) -> float:
-    """Give the variance of the Laplacian in the face."""
+    """Give the variance of the Laplacian in the face, its mouth left out."""
     import cv2
 
-    return float(cv2.Laplacian(np.ascontiguousarray(picture[face.box()]), cv2.CV_32F).var())
+    edges = cv2.Laplacian(np.ascontiguousarray(picture), cv2.CV_32F)
+    skin = np.zeros(picture.shape, bool)
+    skin[face.box()] = True
+    low, high = face.points[LIPS].min(0) - MOUTH_UNITS * face.unit, face.points[LIPS].max(0) + MOUTH_UNITS * face.unit
+    skin[int(low[1]) : int(high[1]), int(low[0]) : int(high[0])] = False
+    return float(edges[skin].var())
 
 
 def flicker(pictures: list[Luma], face: Face) -> float:
