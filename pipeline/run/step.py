@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import Fault, React1Error
+from ..errors import Fault, React1Error, StorageFailed
 from ..executors.seam import Call, Executor, Need, Result, from_json
 from ..kinds import Segment, StepRecord, Value
 from ..ledger.book import Ledger
 from ..media.versions import tool_version
 from ..preset.model import Step
+from ..store.atomic import full, is_full
 from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
 from .edits import is_blind, neutral, with_edits_of_now
@@ -76,10 +77,9 @@ class StepRunner:
             error.where = error.where or where
             raise
         except Exception as error:  # whatever a node raises is told with its name
-            told = " ".join(f"{type(error).__name__}: {error}".split())
-            fault = Fault(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
-            fault.where = where
-            raise fault from error
+            told = self._as_told(step, error)
+            told.where = where
+            raise told from error
         self.store.put_latest(step_place(self._job, step, label), parts)
         self.watcher.on(StepEnded(step.id, label, result.reused, result.seconds))
         self._say(segment, made)
@@ -93,6 +93,13 @@ class StepRunner:
             seconds=result.seconds,
         )
         return made, record
+
+    def _as_told(self, step: Step, error: Exception) -> React1Error:
+        """Give the error of ours that stands for another one; a full disk is nobody's fault."""
+        if is_full(error):
+            return StorageFailed(full(self.store.root))
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        return Fault(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
 
     def moved(self, key: str, share: float) -> None:
         """Pass on how far the call with this key is."""

@@ -16,6 +16,16 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _counter = itertools.count()
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error says that a disk is full."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def full(place: Path) -> str:
+    """Say that the disk that holds a place is full."""
+    return f"the disk that holds {place} is full; free some space and run again: what is finished is kept"
+
+
 @contextmanager
 def storage_errors(place: Path) -> Iterator[None]:
     """Turn what an operating system says of a disk into one clear line.
@@ -26,10 +36,8 @@ def storage_errors(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFailed(
-                f"the disk that holds {place} is full; free some space and run again: what is finished is kept"
-            ) from error
+        if is_full(error):
+            raise StorageFailed(full(place)) from error
         if error.errno in _REFUSED:
             raise StorageFailed(f"{place} cannot be written to ({error.strerror}); choose another folder") from error
         raise StorageFailed(f"{place}: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import signal
 from dataclasses import replace
@@ -10,7 +11,7 @@ from dataclasses import replace
 import pytest
 import toys
 
-from react1.pipeline.errors import BadInput, CheckFailed, Fault, Interrupted, PresetError
+from react1.pipeline.errors import BadInput, CheckFailed, Fault, Interrupted, PresetError, StorageFailed
 from react1.pipeline.kinds import Media, Take
 from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
 from react1.pipeline.run.execute import Options, execute
@@ -291,6 +292,20 @@ def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, mo
         _run(toys.toy_job(source, out), home)
 
     assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
+
+
+def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkeypatch):
+    """Whatever a node was writing: one line that says what to do, and no traceback is kept."""
+
+    def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
+        raise OSError(errno.ENOSPC, "No space left on device", "take.mp4")
+
+    monkeypatch.setattr(toys.Join, "run", run)
+
+    with pytest.raises(StorageFailed, match=r"^join: the disk that holds .*home is full; free some space"):
+        _run(toys.toy_job(source, out), home)
+
+    assert not (all_runs(home)[0].folder / "fault.txt").exists()
 
 
 def test_a_stored_result_that_was_tampered_with_is_made_anew(source, out, home):
