@@ -56,10 +56,10 @@ def _each_once(values: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 
 def value_text(value: object) -> str:
-    """Spell a value as a preset would: `0.4`, `true`, `happy`."""
+    """Spell a value as a preset would: `0.4`, `true`, `happy`; numbers whole, so that no two are spelt alike."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 Axis = Annotated[tuple[Entry, ...], AfterValidator(_each_once)]

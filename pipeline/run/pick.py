@@ -50,6 +50,8 @@ def pick(run: RunFolder, segment: str, take: str) -> Picked:
     offer = _offer(run, told, segment)
     name = _named(told, offer, take)
     for file in _files(told):
+        if not file.exists():
+            continue
         text = _read(file)
         mark, body = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
         plain = plain_of(body, str(file))
@@ -152,7 +154,10 @@ def _waiting(
 
 def _nowhere(told: Mapping[str, Any], segment: str, name: str) -> str:
     there = [file for file in _files(told) if file.is_file()]
+    gone = [file for file in _files(told) if not file.exists()]
     written = [file for file in there if _edits_with_takes(plain_of(_read(file).lstrip(_BOM), str(file)))]
+    if gone and not written:
+        return f"{gone[0]} is not there any more; write pick: {name} in the takes of {segment} where they stand now"
     if not written:
         return f"the edit of {segment} stands in no job file; say it where it stands, in its takes: pick: {name}"
     return f"{written[0]} has no edit of this span any more; run the job again, or write pick: {name} in it"

@@ -35,6 +35,7 @@ def test_every_combination_is_a_take_with_a_name_of_its_own(desk):
     [
         ("{temperature: [0, 1]}", ["t0", "t1"]),
         ("{auto_active_speaker_detection: [true, false]}", ["speaker", "no-speaker"]),
+        ("{temperature: [0.1234567, 0.1234568]}", ["t0.1234567", "t0.1234568"]),
         ("{sync_mode: [cut_off], occlusion_detection_enabled: [false]}", ["cut_off-no-occlusion"]),
     ],
 )

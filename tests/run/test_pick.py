@@ -162,6 +162,14 @@ def test_a_file_that_was_changed_since_is_not_guessed_at(desk, old, new, told):
     assert desk.file.read_text() == changed
 
 
+def test_a_file_that_is_gone_is_named(desk):
+    """With what to write, as there is nothing to write it into."""
+    desk.file.unlink()
+
+    told = "react1: job.yaml is not there any more; write pick: angry in the takes of long-1 where they stand now\n"
+    assert desk(RUN, "long-1", "2") == (2, "", told)
+
+
 def test_a_run_without_takes_has_nothing_to_choose(desk):
     """It says how an edit asks for some."""
     RunFolder(RUN, desk.folder).write(choices=[])
