@@ -13,6 +13,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..edit import Prompt
 from .arrays import Curve
@@ -52,7 +53,7 @@ def head_motion(opened: Curve | None, weights: Curve, expression: Expression, fp
         fps: frames per second.
     """
     count, played = len(weights), gain(expression.temperature)
-    eased = np.minimum(ramps(weights > 0, fps, EASE_S), weights)
+    eased = np.minimum(_eased(weights > 0, fps), weights)
     lively = played * LIVELY[expression.prompt]
     if opened is None or not stresses(opened, fps):
         time_s = np.arange(count) / float(fps)
@@ -65,6 +66,18 @@ def head_motion(opened: Curve | None, weights: Curve, expression: Expression, fp
         (lean + HeadMove(roll_deg=lively * tilt, pitch_deg=lively * nod, yaw_deg=lively * turn)) * float(share)
         for nod, turn, tilt, share in zip(nods, turns, tilts, eased, strict=True)
     ]
+
+
+def _eased(active: NDArray[np.bool_], fps: Fraction) -> Curve:
+    """Ease each stretch in and out; one that is too short for that moves less, and still turns without a jerk."""
+    eased = np.zeros(len(active))
+    borders = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(int), [0]])))
+    for first, last in borders.reshape(-1, 2).tolist():
+        half_s = Fraction(last - first + 1, 2) / fps
+        alone = np.zeros(len(active), bool)
+        alone[first:last] = True
+        eased += ramps(alone, fps, min(EASE_S, half_s)) * min(1.0, float(half_s / EASE_S)) ** 2
+    return eased
 
 
 def stresses(opened: Curve, fps: Fraction) -> list[tuple[int, float]]:

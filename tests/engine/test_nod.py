@@ -106,3 +106,15 @@ def test_the_head_follows_the_voice_through_the_whole_performance(portrait) -> N
     )
 
     assert max(spoken[frame + 2] for frame in LOUD) > 1.0 > max(silent)
+
+
+@pytest.mark.parametrize("frames", [8, 14, 25])
+def test_a_short_segment_moves_less_and_turns_without_a_jerk(frames: int) -> None:
+    """The quickest change of speed is about that of a long segment at most."""
+
+    def quickest(count: int) -> float:
+        weights = np.concatenate([np.zeros(10), np.ones(count), np.zeros(10)])
+        moves = curves(head_motion(None, weights, Expression("disgusted", 1.0, "head"), FPS))
+        return float(np.abs(np.diff(moves[:, 0], 2)).max())
+
+    assert quickest(frames) < 1.5 * quickest(120)
