@@ -85,7 +85,7 @@ def _mute(sheet: Sheet, whole: Element) -> None:
         levels |= {first: _MUTE, last: _MUTE, last + 1: _HEARD}
     for frame, level in sorted(levels.items()):
         if 0 <= frame < sheet.film.count:
-            SubElement(keys, "keyframe", time=_at(sheet, sheet.film.start + frame), value=level)
+            SubElement(keys, "keyframe", time=_at(sheet, sheet.film.start + frame), value=level, curve="linear")
 
 
 def _connect(sheet: Sheet, whole: Element, clip: Piece, ref: str) -> None:

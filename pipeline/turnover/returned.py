@@ -81,8 +81,8 @@ def check(path: Path, returned: Media, place: Place, name: str) -> list[Finding]
 
 
 def _of_pictures(path: Path, given: VideoStream, place: Place, wanted: VideoStream, name: str) -> list[Finding]:
-    theirs = small(frame for _, frame in frames(place.path, wanted, place.first, place.end))
-    ours = small(frame for _, frame in frames(path, given, 0, given.frame_count))
+    theirs = small(frame for _, frame in frames(place.path, wanted, place.first, place.end))[:, 0]
+    ours = small(frame for _, frame in frames(path, given, 0, given.frame_count))[:, 0]
     try:
         found = align(theirs, ours, wanted.rate, given.rate, name)
     except HostFailed as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from fractions import Fraction
 
+import av
 import pytest
-from made import make_clip
+from made import make_clip, picture
 
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.errors import BadInput
@@ -55,6 +56,36 @@ def test_a_clip_that_came_late(talking_clip):
 
     assert not findings["lag"].fits
     assert findings["lag"].found == "+2 frames"
+
+
+def test_a_clip_that_stands_still(tmp_path):
+    """Frames are counted, each once: eight show the same picture, so that seven have none of their own."""
+    sent_path, sent = clip(tmp_path / "sent.mp4")
+    numbers = [10 if 10 <= number < 18 else number for number in range(FRAMES)]
+    with av.open(str(tmp_path / "back.mp4"), "w") as out:
+        stream = out.add_stream("libx264", rate=25, options={"crf": "12", "preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for number in numbers:
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, (320, 180)), format="gray")))
+        out.mux(stream.encode(None))
+    given = probe(tmp_path / "back.mp4", File(digest="0" * 64, suffix=".mp4", size_bytes=1))
+
+    findings = check(tmp_path / "back.mp4", given, whole(sent_path, sent), "back")
+
+    assert {one.name: one.found for one in findings if not one.fits} == {"doubled": "7"}
+
+
+def test_a_place_on_a_film_that_runs_over_midnight(tmp_path):
+    """The film starts at 23:59:59:20; a clip from 00:00:00:05 on lies ten frames in, and its label fits."""
+    film_path, film = clip(tmp_path / "film.mp4", frames=60)
+    film = film.model_copy(update={"start_timecode": "23:59:59:20"})
+    path, back = clip(tmp_path / "back.mp4")
+    back = back.model_copy(update={"start_timecode": "00:00:00:05"})
+
+    place = on_film(film_path, film, back)
+    findings = {one.name: one for one in check(path, back, place, "back")}
+
+    assert (place.first, findings["timecode"].fits) == (10, True)
 
 
 def test_a_clip_of_another_size(tmp_path):
