@@ -17,8 +17,13 @@ _counter = itertools.count()
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether an error says that a disk is full."""
-    return isinstance(error, OSError) and error.errno in _FULL
+    """Tell whether an error, or what it was raised from, says that a disk is full."""
+    told: BaseException | None = error
+    while told is not None:
+        if isinstance(told, OSError) and told.errno in _FULL:
+            return True
+        told = told.__cause__
+    return False
 
 
 def full(place: Path) -> str:

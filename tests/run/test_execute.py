@@ -294,11 +294,15 @@ def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, mo
     assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
 
 
-def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkeypatch):
-    """Whatever a node was writing: one line that says what to do, and no traceback is kept."""
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkeypatch, wrapped):
+    """Whatever a node was writing, and whatever it made of that: one line that says what to do, no traceback kept."""
 
     def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
-        raise OSError(errno.ENOSPC, "No space left on device", "take.mp4")
+        full = OSError(errno.ENOSPC, "No space left on device", "take.mp4")
+        if not wrapped:
+            raise full
+        raise ValueError("the encoder does not take these pictures") from full
 
     monkeypatch.setattr(toys.Join, "run", run)
 
