@@ -32,6 +32,8 @@ def fcpxml(sheet: Sheet, dialect: str) -> str:
     resources = SubElement(root, "resources")
     form = {"id": "r1", "frameDuration": _s(1 / sheet.rate)}
     form |= {"width": str(sheet.size_px[0]), "height": str(sheet.size_px[1])}
+    if sheet.pixel_aspect != 1:
+        form |= {"paspH": str(sheet.pixel_aspect.numerator), "paspV": str(sheet.pixel_aspect.denominator)}
     if sheet.colour in _COLOURS:
         form["colorSpace"] = _COLOURS[sheet.colour]
     SubElement(resources, "format", form)
@@ -56,7 +58,7 @@ def _asset(sheet: Sheet, resources: Element, piece: Piece, ref: str) -> None:
     facts = {"id": ref, "name": piece.name, "start": _at(sheet, piece.start), "duration": _at(sheet, piece.count)}
     facts |= {"hasVideo": "1", "format": "r1"}
     if sheet.sample_rate_hz:
-        facts |= {"hasAudio": "1", "audioSources": "1", "audioChannels": str(sheet.channels)}
+        facts |= {"hasAudio": "1", "audioSources": str(sheet.tracks), "audioChannels": str(sheet.channels)}
         facts["audioRate"] = str(sheet.sample_rate_hz)
     SubElement(SubElement(resources, "asset", facts), "media-rep", kind="original-media", src=piece.url)
 

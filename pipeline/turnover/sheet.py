@@ -53,6 +53,7 @@ class Sheet:
     rate: Fraction
     drop: bool
     size_px: tuple[int, int]
+    """Of the upright picture, in its own pixels, whose shape is `pixel_aspect`."""
     colour: str
     """ffmpeg's names of primaries, transfer and matrix, joined by a blank; empty where the film does not say."""
     sample_rate_hz: int
@@ -60,6 +61,10 @@ class Sheet:
     channels: int
     film: Piece
     clips: tuple[Piece, ...]
+    pixel_aspect: Fraction = Fraction(1)
+    """How wide a pixel is beside its height."""
+    tracks: int = 1
+    """Sound tracks of the film, and of each clip; `channels` are those of all of them."""
 
     @property
     def sounding(self) -> tuple[Piece, ...]:
@@ -88,7 +93,7 @@ def sheet_of(turnover: Turnover, folder: Path, version: int) -> Sheet:
     """Lay out a turnover whose files go to a folder, under a version of their names."""
     video = require_video(turnover.source)
     rate, drop, start = label_clock(turnover.source)
-    sound = turnover.source.audio[0] if turnover.source.audio else None
+    sounds, turned = turnover.source.audio, video.rotation_deg in (90, 270)
     path = _relative(turnover.source_path, folder)
     film = Piece(
         PurePosixPath(path).name, path, turnover.reel, start, video.frame_count, 0, video.frame_count, 0, False, {}
@@ -98,12 +103,14 @@ def sheet_of(turnover: Turnover, folder: Path, version: int) -> Sheet:
         turnover.title,
         rate,
         drop,
-        video.shown_size_px,
+        (video.height_px, video.width_px) if turned else (video.width_px, video.height_px),
         colour,
-        sound.sample_rate_hz if sound else 0,
-        sound.channels if sound else 0,
+        sounds[0].sample_rate_hz if sounds else 0,
+        sum(sound.channels for sound in sounds),
         film,
         tuple(_piece(clip, start, frames_per_day(rate, drop=drop), turnover.reel, version) for clip in turnover.clips),
+        1 / video.sample_aspect if turned else video.sample_aspect,
+        len(sounds),
     )
 
 

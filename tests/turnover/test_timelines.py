@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from sheets import FILM, SPANS, sheet
+from takes import film
 
+from react1.pipeline.clips import Turnover
 from react1.pipeline.turnover.edl import edl
 from react1.pipeline.turnover.fcpxml import fcpxml
 from react1.pipeline.turnover.otio import otio
+from react1.pipeline.turnover.sheet import sheet_of
 
 io = pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 NTSC = Fraction(30000, 1001)
@@ -126,6 +129,18 @@ def test_labels_run_over_midnight():
 
     assert made.label(25 * 86_400) == "00:00:00:00"
     assert "00:00:02:00" in next(line for line in edl(made, "avid").splitlines() if " V2 " in line)
+
+
+def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(room):
+    """A film on its side, of pixels 4 by 3 and two tracks: width and height are those of the upright file."""
+    media = film(room, frames=4, tracks=2, sar=Fraction(4, 3), rotation_deg=90)
+    made = Turnover(title="cut", source=media, source_path="cut.mp4", reel="cut", dialects=("final-cut",), clips=())
+
+    root = ET.fromstring(fcpxml(sheet_of(made, Path(), 1), "final-cut").encode())
+
+    size = {name: root.find(".//format").get(name) for name in ("width", "height", "paspH", "paspV")}
+    assert size == {"width": "180", "height": "320", "paspH": "3", "paspV": "4"}
+    assert [root.find(".//asset").get(name) for name in ("audioSources", "audioChannels")] == ["2", "4"]
 
 
 def test_an_address_stays_one():
