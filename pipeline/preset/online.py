@@ -35,9 +35,11 @@ def on_originals(
         problems.on(place, (), "the proxy is not a file here, so that its original cannot be told; fetch it first")
         return recipe, inputs
     from ..turnover.originals import find_original
+    from ..turnover.same_pictures import check_pair
 
     try:
         original = find_original(Path(source.value), folder)
+        check_pair(Path(source.value), original)
     except BadInput as error:
         problems.on(place, (), str(error))
         return recipe, inputs

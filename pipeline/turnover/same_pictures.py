@@ -19,6 +19,7 @@ from ..kinds import Media
 from ..media.decode import frames
 from ..media.probe import require_video
 from ..splicing.conforming.reading import small
+from .originals import probed, shift_between
 
 SAMPLES, LEAST_LIKENESS = 5, 0.9
 """Pictures that are compared, and how well the brightness within most of their cells must go together."""
@@ -32,6 +33,16 @@ _CLEARLY, _LEAST_GAIN = 0.93, 0.02
 _MOVING_SHARE = 4
 
 Shown = NDArray[np.uint8]
+
+
+def check_pair(proxy_path: Path, path: Path) -> None:
+    """Refuse an original by its clock and its pictures, before anything is sent or paid for.
+
+    Raises:
+        BadInput: the message says what does not agree.
+    """
+    proxy, original = probed(proxy_path), probed(path)
+    check_pictures(proxy_path, proxy, path, original, shift_between(proxy, original))
 
 
 def check_pictures(proxy_path: Path, proxy: Media, path: Path, original: Media, shift: int) -> None:

@@ -113,6 +113,18 @@ def test_the_steps_stand_behind_the_one_that_makes_takes(tmp_path):
         load_job("prepare", online="shoot", **asked)
 
 
+def test_other_pictures_are_refused_before_anything_is_paid(talking_clip, tmp_path):
+    """When the job is read: the name and the clock fit, and the pictures do not."""
+    with av.open(str(talking_clip)) as container:
+        count = container.streams.video[0].frames
+    film(tmp_path / "shoot" / "A001.mov", frames=count)
+    proxy = _cut(talking_clip, tmp_path / "A001_proxy.mp4", 0, "01:00:00:00")
+    asked = {"registry": load_registry(), "sets": {"source": str(proxy)}, "edits": ["0.2-0.4:sad"], "base": tmp_path}
+
+    with pytest.raises(PresetError, match="does not show what frame"):
+        load_job("emotion-edit", online="shoot", **asked)
+
+
 def test_a_take_of_the_proxy_goes_onto_the_original(talking_clip, tmp_path):
     """It is not made anew; the original changes in the span, 5 frames later than in the proxy, and nowhere else."""
     shoot = tmp_path / "shoot"
