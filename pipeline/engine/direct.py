@@ -20,7 +20,7 @@ from .scout import Scouted
 from .sound import Sound
 from .speaker import loudness
 from .sync import Plan, plan, span_shown
-from .telling import nobody, tell
+from .telling import nobody, tell, too_short
 from .weigh import weigh
 
 WHAT_IT_NEEDS = "choose a span that shows a face from the front, at least 30 px between the eyes"
@@ -92,7 +92,7 @@ def direct(
         raise NoFace(f"frames {first} to {last - 1} of the clip", nobody(scouted, (first, last)))
     masked = expression.occlusion_detection_enabled
     weights, gates = weigh(parts, layout.frames, output_span, (first, last), count, fps, masked=masked)
-    said = tell(scouted, parts, (first, last), gates)
+    said = tell(scouted, parts, (first, last), gates) + too_short(output_span, fps)
     line = _laid([part.line for part in parts], parts, count)
     voice = own_speech(sound, layout, line, fps, own_voice, said) if sound is not None else None
 

@@ -42,3 +42,8 @@ def ramps(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RAMP_S, *
     following = inactive[np.minimum(after, len(inactive) - 1)]
     distance = np.minimum(np.abs(places - before), np.abs(following - places)).astype(np.float64)
     return np.where(active, smoothstep(np.minimum(distance, length) / length), 0.0)
+
+
+def reached(frames: int, fps: Fraction) -> float:
+    """Give how far the ramps of a span of so many frames let it come, 0 to 1."""
+    return float(ramps(np.ones(frames, bool), fps).max())

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from fractions import Fraction
 
 from .cast import Part
+from .ramp import RAMP_S, reached
 from .scout import Scouted
 from .weigh import Gates
 
 _MOST_NAMED = 6
 """So many shots are told one by one."""
+_ENOUGH = 0.9
+"""An expression that comes to less than this share of its strength is told."""
 
 
 def tell(scouted: Scouted, parts: Sequence[Part], span: tuple[int, int], gates: Gates) -> list[str]:
@@ -27,6 +32,20 @@ def tell(scouted: Scouted, parts: Sequence[Part], span: tuple[int, int], gates: 
     if gates.faded:
         said.append(f"the head is turned away or smeared in {_frames(gates.faded)}; the expression fades out there")
     return said
+
+
+def too_short(span: tuple[int, int], fps: Fraction) -> list[str]:
+    """Say so where the frames [first, last) of the take are none, or over before the expression has come."""
+    frames = span[1] - span[0]
+    if not frames:
+        return [
+            "the take ends with its voice before the span begins, so that nothing is changed; choose another sync mode"
+        ]
+    share = reached(frames, fps)
+    if share >= _ENOUGH:
+        return []
+    enough = math.ceil(2 * RAMP_S * fps)
+    return [f"in {_frames(frames)} the expression comes to {share:.0%} of its strength; give it {enough} or more"]
 
 
 def nobody(scouted: Scouted, span: tuple[int, int]) -> str:

@@ -245,3 +245,29 @@ def test_a_flash_is_left_alone_and_nothing_fades_around_it(face) -> None:
     assert [number for number in range(8, 23) if weight[number] != 1] == [12]
     assert direction.poses[12] is None
     assert direction.said == ("no face in 1 of 30 frames; those keep their expression",)
+
+
+@pytest.mark.parametrize(
+    ("span", "told"),
+    [
+        ((4, 5), ("in 1 frame the expression comes to 7% of its strength; give it 13 or more",)),
+        ((4, 10), ("in 6 frames the expression comes to 50% of its strength; give it 13 or more",)),
+        ((4, 17), ()),
+    ],
+)
+def test_a_span_that_is_over_before_the_expression_has_come_is_told(face, span, told) -> None:
+    """With what it comes to, which is what the frames show, and how long it takes."""
+    direction = decided([seen(face(200))] * 20, span=span)
+
+    assert direction.said == told
+    assert f"{weights(direction).max():.0%}" in (*told, "100%")[0]
+
+
+def test_a_voice_that_ends_before_the_span_is_told(face) -> None:
+    """Nothing can change then, and that is not left to be found out."""
+    voice = Sound(np.zeros((1, 4 * astronaut.RATE // 25), np.float32), astronaut.RATE)
+
+    direction = decided([seen(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
+
+    assert weights(direction).tolist() == [0] * 4
+    assert "nothing is changed; choose another sync mode" in direction.said[-1]
