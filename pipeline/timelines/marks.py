@@ -17,6 +17,7 @@ from ..suggest import did_you_mean, none_called, one_of
 _MARK = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
+_MADE = re.compile(r"(?<!\S)provider=")
 _NOT_IN_TEXT = ("in_", "out", "at", "takes")
 _TEXTS = ("name", "audio")
 MOST_TEXT = 2000
@@ -39,14 +40,19 @@ def is_mark(text: str) -> bool:
     return _MARK.match(text) is not None
 
 
+def is_record(text: str) -> bool:
+    """Tell whether a text is what a turnover's timelines say of a take: an edit that was made, and by whom."""
+    return is_mark(text) and _MADE.search(text) is not None
+
+
 def read_mark(text: str) -> Fields | None:
-    """Read the edit of a text; None where it carries none.
+    """Read the edit of a text; None where it carries none, or tells of a take that was made.
 
     Raises:
         NotAnEdit: it begins like one and is wrong.
     """
     match = _MARK.match(text)
-    if match is None:
+    if match is None or is_record(text):
         return None
     if len(text) > MOST_TEXT:
         raise NotAnEdit(f"an edit's text may have {MOST_TEXT} characters, not {len(text)}")

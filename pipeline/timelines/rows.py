@@ -12,7 +12,7 @@ from typing import Literal
 from ..times import Moment
 from .ask import ListFile
 from .film import Film
-from .marks import Fields, NotAnEdit, near_miss, plain, read_mark
+from .marks import Fields, NotAnEdit, is_record, near_miss, plain, read_mark
 from .match import belongs, choose_clock
 from .model import Entry, Listing, Span
 from .onto import Onto, Outside
@@ -101,6 +101,8 @@ def _why_ignored(entry: Entry) -> str:
     more = f"; {entry.unusable}" if entry.unusable else ""
     if not texts:
         return f"carries no text{more}"
+    if any(is_record(text) for text in texts):
+        return f"it tells of a take that was made{more}"
     return (
         f"its text does not begin with 'react1:'{next((miss for text in texts if (miss := near_miss(text))), '')}{more}"
     )

@@ -51,11 +51,11 @@ def _comments(sheet: Sheet, piece: Piece, channel: str, dialect: str) -> Iterato
     if not piece.about or channel != "V2":
         return
     note = _plain(short_note(piece.about), dialect)
+    yield f"* COMMENT: {note}"
     if dialect == "resolve":
         yield f" |C:{_MARK_COLOUR['resolve']} |M:{note.replace('|', '/')} |D:1"
     else:
         yield f"* LOC: {sheet.label(sheet.film.start + piece.place)} {_MARK_COLOUR['avid']:<7} {note}"
-    yield f"* COMMENT: {note}"
 
 
 def reel_name(reel: str) -> str:

@@ -22,6 +22,7 @@ from react1.pipeline.timelines.marks import NotAnEdit, near_miss, read_mark
         ),
         ("react1: name=007 occlusion_detection_enabled=yes", {"name": "007", "occlusion_detection_enabled": True}),
         ("react1", {}),
+        ("react1: prompt=sad temperature=0.6 provider=segmind request_id=r-1 cost_usd=0.12", None),
         ("react10: angry", None),
         ("fix the reaction here", None),
         ("", None),

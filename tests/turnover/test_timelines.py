@@ -12,6 +12,9 @@ from sheets import FILM, SPANS, sheet
 from takes import film
 
 from react1.pipeline.clips import Turnover
+from react1.pipeline.timelines.ask import ListFile
+from react1.pipeline.timelines.read import parsed
+from react1.pipeline.timelines.rows import read_rows
 from react1.pipeline.turnover.edl import edl
 from react1.pipeline.turnover.fcpxml import fcpxml
 from react1.pipeline.turnover.otio import otio
@@ -141,6 +144,19 @@ def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(room):
     size = {name: root.find(".//format").get(name) for name in ("width", "height", "paspH", "paspV")}
     assert size == {"width": "180", "height": "320", "paspH": "3", "paspV": "4"}
     assert [root.find(".//asset").get(name) for name in ("audioSources", "audioChannels")] == ["2", "4"]
+
+
+@pytest.mark.parametrize("kind", ["avid.edl", "resolve.edl", "otio", "fcpxml"])
+def test_an_editor_may_mark_more_on_what_was_handed_over(kind):
+    """What tells of takes is ignored, with the reason, so that a timeline that comes back carries new edits alone."""
+    made = sheet(Fraction(25), 90_000)
+    texts = {"otio": otio(made), "fcpxml": fcpxml(made, "final-cut")}
+    text = texts[kind] if kind in texts else edl(made, kind.partition(".")[0])
+
+    rows = read_rows(parsed(text, f".{kind.rpartition('.')[2]}", "t"), None, ListFile(file="t")).rows
+
+    assert {row.state for row in rows} == {"ignored"}
+    assert sum("tells of a take that was made" in row.why for row in rows) >= len(SPANS)
 
 
 def test_an_address_stays_one():
