@@ -35,4 +35,5 @@ def command(
         if picked.waiting:
             out(f"to choose yet: {', '.join(picked.waiting)}")
         else:
-            out(f"run the job again to splice it: react1 run {picked.file}")
+            same = "" if picked.provider == "auto" else f" --provider {picked.provider}"
+            out(f"run the job again to splice it: react1 run {picked.file}{same}")

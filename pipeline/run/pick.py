@@ -42,6 +42,8 @@ class Picked:
     """Whether the file said something else before."""
     waiting: tuple[str, ...]
     """Other segments of the run of which no take has been chosen yet."""
+    provider: str
+    """Who made the takes of the run, as it was asked: another one would make them anew."""
 
 
 def pick(run: RunFolder, segment: str, take: str) -> Picked:
@@ -62,7 +64,8 @@ def pick(run: RunFolder, segment: str, take: str) -> Picked:
                 _write(file, mark + changed)
             spot = spot_of(body, path)
             waiting = _waiting(told, offer, _edits_with_takes(plain_of(changed, str(file))))
-            return Picked(offer["segment"], name, file, spot.line + 1 if spot else 1, changed != body, waiting)
+            line = spot.line + 1 if spot else 1
+            return Picked(offer["segment"], name, file, line, changed != body, waiting, _provider(told))
     raise PresetError(_nowhere(told, offer["segment"], name))
 
 
@@ -91,6 +94,11 @@ def _named(told: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
         if one["name"] == take and one["status"] != "done":
             raise PresetError(f"take {take} of {offer['segment']} failed in this run; choose another, or run it again")
     return take
+
+
+def _provider(told: Mapping[str, Any]) -> str:
+    steps: list[dict[str, Any]] = (told.get("document") or {}).get("steps", [])
+    return next((name for step in steps if (name := (step.get("params") or {}).get("provider"))), "auto")
 
 
 def _files(told: Mapping[str, Any]) -> list[Path]:

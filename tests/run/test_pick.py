@@ -43,7 +43,7 @@ def desk(tmp_path, capsys, monkeypatch):
     long = _edit(**{"in": 20, "out": 60, "name": "long", "takes": {"prompt": ["sad", "angry"]}})
     made = [{"name": "happy-0.4", "status": "done"}, {"name": "sad-0.4", "status": "original"}]
     told = {
-        "document": {"files": [str(file)]},
+        "document": {"files": [str(file)], "steps": [{"params": None}, {"params": {"provider": "local"}}]},
         "choices": [{"segment": "s02", **short}, {"segment": "long-1", **long}, {"segment": "long-2", **long}],
         "result": {"segments": [{"name": "s02", "takes": made}]},
     }
@@ -76,7 +76,9 @@ def test_a_choice_by_number_holds_for_all_parts_of_a_long_edit(desk):
     once = desk.file.read_text()
     _, second, _ = desk(RUN, "long", "angry")
 
-    assert first == "job.yaml:12: long-2 is angry\nrun the job again to splice it: react1 run job.yaml\n"
+    assert (
+        first == "job.yaml:12: long-2 is angry\nrun the job again to splice it: react1 run job.yaml --provider local\n"
+    )
     assert second.startswith("job.yaml:12: long-1 is already angry\n")
     assert once == desk.file.read_text()
     assert once.endswith("      prompt: [sad, angry]\n      pick: angry\n")
@@ -88,7 +90,7 @@ def test_a_program_gets_one_object(desk):
 
     assert json.loads(out) == {
         "run": RUN, "segment": "s02", "take": "happy-0.4", "file": "job.yaml", "line": 7, "changed": True,
-        "waiting": ["long-1", "long-2"],
+        "waiting": ["long-1", "long-2"], "provider": "local",
     }  # fmt: skip
 
 
