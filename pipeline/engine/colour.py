@@ -15,6 +15,8 @@ from .frames import Look, Picture
 _BT601, _BT709, _BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
 _WEIGHTS = {1: _BT709, 4: (0.30, 0.11), 5: _BT601, 6: _BT601, 7: (0.212, 0.087), 9: _BT2020, 10: _BT2020}
 """Matrix number → weights of red and blue in luma."""
+ONE_COLOUR = 3
+"""Chroma that spreads over no more steps is one colour, with what a coder makes of it: a face has 15 at least."""
 
 Box = tuple[int, int, int, int]
 
@@ -60,20 +62,34 @@ def small_rgb(picture: Picture, size: tuple[int, int], look: Look) -> Image:
 
 
 def write_back(picture: Picture, box: Box, before: Image, after: Image, look: Look) -> Picture:
-    """Give a frame with the changed pixels of a part written into it; the given one is not changed."""
+    """Give a frame with the changed pixels of a part written into it; the given one is not changed.
+
+    Where the part has one colour only, in a black-and-white film say, it keeps that, whatever was drawn.
+    """
     import cv2
 
     left, top, right, bottom = box
+    half = slice(top // 2, bottom // 2), slice(left // 2, right // 2)
     changed = _where_other(before, after)
     mixed = cv2.split(cv2.transform(after, _from_rgb_matrix(look)))
     luma, blue, red = picture.luma.copy(), picture.blue.copy(), picture.red.copy()
     cv2.copyTo(mixed[0], changed, luma[top:bottom, left:right])
+    if all(_spread(plane[half]) <= ONE_COLOUR for plane in (blue, red)):
+        return Picture(luma, blue, red)
     size = ((right - left) // 2, (bottom - top) // 2)
     block = cv2.compare(cv2.resize(changed, size, interpolation=cv2.INTER_AREA), 0, cv2.CMP_GT)
     for number, plane in ((1, blue), (2, red)):
         halved = cv2.resize(mixed[number], size, interpolation=cv2.INTER_AREA)
-        cv2.copyTo(halved, block, plane[top // 2 : bottom // 2, left // 2 : right // 2])
+        cv2.copyTo(halved, block, plane[half])
     return Picture(luma, blue, red)
+
+
+def _spread(plane: Plane) -> float:
+    """Give the difference between the highest and the lowest sample."""
+    import cv2
+
+    least, most, _, _ = cv2.minMaxLoc(np.ascontiguousarray(plane))
+    return float(most - least)
 
 
 def _where_other(before: Image, after: Image) -> Plane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 
 import astronaut
@@ -13,6 +14,7 @@ from react1.pipeline.engine.colour import even_box, to_rgb, write_back
 from react1.pipeline.engine.emotions import RECIPES, HeadMove
 from react1.pipeline.engine.expression import Expression
 from react1.pipeline.engine.frame import MouthShape
+from react1.pipeline.engine.frames import Look, Picture
 from react1.pipeline.engine.perform import pose_for
 from react1.pipeline.engine.points import OVAL
 from react1.pipeline.engine.reach import reach_box
@@ -130,32 +132,54 @@ def test_planes_outside_of_the_change_keep_their_bytes(portrait) -> None:
 @pytest.mark.parametrize("matrix", [1, 6, 9, 2])
 @pytest.mark.parametrize("span", [0, 1, 2])
 def test_colours_survive_the_way_there_and_back(matrix: int, span: int) -> None:
-    """Flat colours go to RGB and back within one step, by every matrix and range; BT.709 as the norm has it."""
-    from fractions import Fraction
-
-    from react1.pipeline.engine.frames import Look, Picture
-
+    """Two flat colours side by side go to RGB and back within one step, by every matrix and range."""
     look = Look(16, 16, Fraction(25), matrix, 2, 2, span)
-    for luma, blue, red in ((80, 110, 150), (180, 128, 128), (120, 140, 120)):
-        flat = Picture(
-            np.full((16, 16), luma, np.uint8), np.full((8, 8), blue, np.uint8), np.full((8, 8), red, np.uint8)
-        )
-        rgb = to_rgb(flat, (0, 0, 16, 16), look)
+    beside = (100, 121, 137)
+    for colour in ((80, 110, 150), (180, 128, 128), (120, 140, 120)):
+        planes = [np.full((side, side), level, np.uint8) for side, level in zip((16, 8, 8), colour, strict=True)]
+        for plane, level in zip(planes, beside, strict=True):
+            plane[:, len(plane) // 2 :] = level
+        picture = Picture(*planes)
+        rgb = to_rgb(picture, (0, 0, 16, 16), look)
 
-        back = write_back(flat, (0, 0, 16, 16), np.zeros_like(rgb), rgb, look)
+        other = Picture(*(plane[:, ::-1].copy() for plane in planes))
+        back = write_back(other, (0, 0, 16, 16), np.zeros_like(rgb), rgb, look)
 
-        for was, now in ((luma, back.luma), (blue, back.blue), (red, back.red)):
-            assert np.abs(now.astype(int) - was).max() <= 1
+        for was, now in zip(planes, (back.luma, back.blue, back.red), strict=True):
+            edge = len(was) // 2
+            flat = np.delete(np.abs(now.astype(int) - was), [edge - 1, edge], axis=1)
+            assert flat.max() <= 1
 
 
-def test_red_of_bt709_is_red() -> None:
-    """Limited-range BT.709 red (63, 102, 240) is (255, 0, 0)."""
-    from fractions import Fraction
+@pytest.mark.parametrize(("samples", "colour"), [((63, 102, 240), (255, 0, 0)), ((32, 240, 118), (0, 0, 255))])
+def test_colours_of_bt709_are_what_the_norm_has(samples: tuple[int, ...], colour: tuple[int, ...]) -> None:
+    """Limited range: red and blue at their fullest, to RGB and, beside grey, back."""
+    look = Look(4, 2, Fraction(25), 1, 1, 1, 1)
+    planes = [np.array([[level, level, 126, 126]] * 2, np.uint8)[: 2 - n, :: 1 + n] for n, level in
+              zip((0, 1, 1), samples, strict=True)]  # fmt: skip
+    picture = Picture(*planes)
 
-    from react1.pipeline.engine.frames import Look, Picture
+    rgb = to_rgb(picture, (0, 0, 4, 2), look)
+    back = write_back(picture, (0, 0, 4, 2), np.zeros_like(rgb), np.full_like(rgb, 0) + np.uint8(colour), look)
 
-    red = Picture(np.full((2, 2), 63, np.uint8), np.full((1, 1), 102, np.uint8), np.full((1, 1), 240, np.uint8))
+    assert np.abs(rgb[0, 0].astype(int) - colour).max() <= 1
+    assert [int(plane[0, 0]) for plane in (back.luma, back.blue, back.red)] == list(samples)
 
-    rgb = to_rgb(red, (0, 0, 2, 2), Look(2, 2, Fraction(25), 1, 1, 1, 1))
 
-    assert np.abs(rgb[0, 0].astype(int) - (255, 0, 0)).max() <= 1
+def test_a_picture_of_one_colour_keeps_it() -> None:
+    """A red square drawn into a grey or sepia picture, with a coder's noise, changes its brightness and no chroma."""
+    look = Look(32, 32, Fraction(25), 1, 1, 1, 1)
+    noise = np.random.default_rng(1).integers(0, 2, (2, 16, 16))
+    luma = np.random.default_rng(2).integers(60, 200, (32, 32)).astype(np.uint8)
+
+    for tint in ((128, 128), (110, 140)):
+        blue, red = (np.asarray(level + one, np.uint8) for level, one in zip(tint, noise, strict=True))
+        picture = Picture(luma, blue, red)
+        before = to_rgb(picture, (0, 0, 32, 32), look)
+        after = before.copy()
+        after[8:24, 8:24] = (200, 40, 40)
+        back = write_back(picture, (0, 0, 32, 32), before, after, look)
+
+        assert (back.luma[8:24, 8:24] != luma[8:24, 8:24]).mean() > 0.9
+        assert (back.blue == blue).all()
+        assert (back.red == red).all()
