@@ -42,7 +42,7 @@ def check_place(
         _check_kind(store, place, sources, folder)
         if place.exists() and not replace and not is_ours(store, place, job):
             raise PresetError(f"out {place} exists; give --yes to replace it, or another --out")
-        parent = place.parent
+        parent = place if folder else place.parent
         while not parent.exists():
             parent = parent.parent
     except OSError as error:

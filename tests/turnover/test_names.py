@@ -11,6 +11,9 @@ from sheets import sheet
 from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
+from react1.pipeline.errors import PresetError
+from react1.pipeline.store.deliver import check_place
+from react1.pipeline.store.store import Store
 from react1.pipeline.turnover.edl import edl
 from react1.pipeline.turnover.fcpxml import fcpxml
 from react1.pipeline.turnover.files import timelines, version_for
@@ -67,3 +70,13 @@ def test_letters_of_all_languages_are_spelled():
     assert "* FROM CLIP NAME: Muller & <1>.mov" in edl(named, "avid")
     root = ET.fromstring(fcpxml(named, "final-cut").encode())
     assert root.find(".//asset").get("name") == "Müller &\n<1>.mov"
+
+
+def test_a_folder_that_is_there_must_take_files(tmp_path, monkeypatch):
+    """Files are added to it, so that it counts itself, and not the folder that it lies in; before anything runs."""
+    folder = tmp_path / "turnover"
+    folder.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: path != folder)
+
+    with pytest.raises(PresetError, match="not a writable folder"):
+        check_place(Store(tmp_path / "home"), folder, "job", replace=True, sources=[], folder=True)
