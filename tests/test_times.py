@@ -27,7 +27,7 @@ RATES = [
 
 @pytest.mark.parametrize(("rate", "frames"), [(NTSC, 2_589_408), (NTSC_60, 5_178_816)])
 def test_the_whole_drop_frame_day_comes_back(rate, frames):
-    """All frames of a day: labels rise, none is one that drop-frame skips, all others are used, the day ends at 24 h."""
+    """All frames of a day: labels rise, none is one that drop-frame skips, all others are used, it ends at 24 h."""
     nominal, count = nominal_rate(rate), np.arange(frames + 1)
 
     numbers = numbered(count, nominal, drop=True)

@@ -32,8 +32,8 @@ def test_mistakes_of_both_files_are_told_at_once_each_in_its_file(desk):
         "job.yaml:1:1: source: this input is missing: give it in a job as `source: …`, or with --set source=…",
         "job.yaml:2:8: sorce: other has no input 'sorce'; there is only source; did you mean 'source'?",
         (
-            "sub/other.yaml:2:18: inputs.source.kind: 'medai' is not one of media, edits, timeline, path, file, text, number, "
-            "integer, boolean, choice, options; did you mean 'media'?"
+            "sub/other.yaml:2:18: inputs.source.kind: 'medai' is not one of media, edits, timeline, path, file, text, "
+            "number, integer, boolean, choice, options; did you mean 'media'?"
         ),
         (
             "sub/other.yaml:4:5: steps.0: no node 'fetsh'; there are fetch, trim, transcode, normalize_audio, upload, "
