@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..edit import ModelMode, Prompt, SyncMode
 
-ENGINE = 4
+ENGINE = 5
 """In the key of every take: raise it when the same request gives other pictures."""
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .arrays import Image
 from .eyes import keep_eyeballs
 from .frame import FaceFrame
+from .layer import Box
 from .lip_line import without_interior
 from .mouth import fill_mouth
 from .moves import landmark_moves
+from .points import NOSE_BASE
 from .pose import Pose
+from .ramp import smoothstep
 from .shade import shade_folds
 from .warp import warp
+
+SETS_IN_UNITS = 0.10
+"""From the base of the nose so far down, in units, the edit region `lips` comes to its strength."""
 
 
 def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
@@ -32,4 +40,18 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     left, top, right, bottom = warped.box
     changed = picture.copy()
     changed[top:bottom, left:right] = warped.picture
+    if pose.mode == "lips":
+        keep_above_nose(picture, changed, frame, warped.box)
     return changed
+
+
+def keep_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Box) -> None:
+    """Give what lies above the base of the nose back to the byte, in place; below it the change sets in softly."""
+    left, top, right, bottom = box
+    x, y = np.meshgrid(np.arange(left, right, dtype=np.float64), np.arange(top, bottom, dtype=np.float64))
+    base = frame.to_local(frame.points_px[[NOSE_BASE], :2])[0, 1]
+    below = frame.to_local(np.stack([x, y], -1).reshape(-1, 2))[:, 1].reshape(x.shape) - base
+    share = smoothstep(below / SETS_IN_UNITS)[..., None]
+    before, after = picture[top:bottom, left:right], changed[top:bottom, left:right]
+    mixed = np.round(before * (1 - share) + after * share).astype(np.uint8)
+    changed[top:bottom, left:right] = np.where(share >= 1, after, mixed)
