@@ -8,7 +8,7 @@ Raises  BadInput when the film's frame rate varies, which no timecode can count;
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -19,6 +19,7 @@ from ..pipeline.node import Params, Room, Work
 from ..pipeline.times import Frames, Time
 
 Dialect = Literal["avid", "final-cut", "premiere", "resolve"]
+EVERY = "all"
 
 
 class TimelineParams(Params):
@@ -35,9 +36,17 @@ class TimelineParams(Params):
     dialects: list[Dialect] = Field(
         default=["avid", "final-cut", "premiere", "resolve"],
         min_length=1,
-        description="editing systems that timelines are written for",
+        description="editing systems that timelines are written for: a list, one of them, or all",
     )
     reel: str = Field(default="", max_length=64, description="the film's reel (default: what the film says)")
+
+    @field_validator("dialects", mode="before")
+    @classmethod
+    def one_or_all(cls, value: object) -> object:
+        """Take one system, or the word for all of them, for a list."""
+        if value == EVERY:
+            return list(get_args(Dialect))
+        return [value] if isinstance(value, str) else value
 
     @field_validator("source")
     @classmethod
