@@ -13,7 +13,6 @@ from react1.nodes.timeline import Timeline, TimelineParams
 from react1.pipeline.turnover.edl import edl
 from react1.pipeline.turnover.fcpxml import fcpxml
 from react1.pipeline.turnover.files import timelines
-from react1.pipeline.turnover.otio import otio
 
 pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -23,7 +22,6 @@ WRITTEN = {
     "resolve.edl": lambda made: edl(made, "resolve"),
     "resolve.fcpxml": lambda made: fcpxml(made, "resolve"),
     "final-cut.fcpxml": lambda made: fcpxml(made, "final-cut"),
-    "resolve.otio": otio,
 }
 
 
