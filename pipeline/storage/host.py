@@ -9,6 +9,7 @@ Raises  HostFailed when an address lies elsewhere or cannot be read, before it i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,8 +73,7 @@ class Host:
         await self._budget.turn()
         reply = await self._pool.ask(method, url, headers={**(headers or {}), self._header: self._key}, **more)
         if reply.status == 429:
-            told_s = reset_in_s(reply.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))
-            self._budget.hold(USUAL_HOLD_S if told_s is None else told_s)
+            self._budget.hold(told_to_wait_s(reply))
         return reply
 
     def _own(self, place: str) -> str:
@@ -90,6 +90,16 @@ class Host:
                 retryable=False,
             )
         return place
+
+
+def told_to_wait_s(reply: Reply) -> float:
+    """Tell how long the host wants to be left alone: by its header, by its body, else a usual time."""
+    told_s = reset_in_s(reply.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))
+    if told_s is not None:
+        return told_s
+    in_body = reply.object().get("retryAfterSeconds")
+    known = isinstance(in_body, (int, float)) and not isinstance(in_body, bool) and 0 <= in_body < math.inf
+    return float(in_body) if known else USUAL_HOLD_S
 
 
 def _led_to(url: str, reply: Reply) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
+from react1.pipeline.storage.host import USUAL_HOLD_S, told_to_wait_s
 from react1.pipeline.storage.pace import LONGEST_HOLD_S, RateBudget, reset_in_s
+from react1.pipeline.storage.pool import Reply
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 
@@ -168,3 +171,19 @@ def test_a_moment_that_is_over_is_now(text):
 def test_rubbish_tells_nothing(text):
     """The caller then holds as long as usual."""
     assert reset_in_s(text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "waits_s"),
+    [
+        (b'{"retryAfterSeconds": 1}', 1.0),
+        (b'{"retryAfterSeconds": 0.5}', 0.5),
+        (b'{"retryAfterSeconds": "soon"}', USUAL_HOLD_S),
+        (b'{"retryAfterSeconds": -3}', USUAL_HOLD_S),
+        (b'{"retryAfterSeconds": true}', USUAL_HOLD_S),
+        (b"too many", USUAL_HOLD_S),
+    ],
+)
+def test_a_host_is_left_alone_as_long_as_its_answer_says(body, waits_s):
+    """In the body of a 429; what is no number of seconds counts as not said."""
+    assert told_to_wait_s(Reply(429, httpx.Headers(), body)) == waits_s
