@@ -98,8 +98,9 @@ def told_to_wait_s(reply: Reply) -> float:
     if told_s is not None:
         return told_s
     in_body = reply.object().get("retryAfterSeconds")
-    known = isinstance(in_body, (int, float)) and not isinstance(in_body, bool) and 0 <= in_body < math.inf
-    return float(in_body) if known else USUAL_HOLD_S
+    if isinstance(in_body, bool) or not isinstance(in_body, (int, float)) or not 0 <= in_body < math.inf:
+        return USUAL_HOLD_S
+    return float(in_body)
 
 
 def _led_to(url: str, reply: Reply) -> str:
