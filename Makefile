@@ -21,8 +21,10 @@ help:
 demo: .venv/.demo
 	$(BIN)/react1 demo
 
+# One more than there are cores: many tests wait for servers, tools and killed processes.
 test: check
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	workers=$$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) + 1)' 2>/dev/null || echo auto); \
+	$(BIN)/python -m pytest -n "$$workers" --dist worksteal
 
 check: lint types
 
