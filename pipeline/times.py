@@ -155,6 +155,11 @@ def frames_per_day(rate: Fraction, *, drop: bool = False) -> int:
     return count
 
 
+def timecode_of_day(count: int, rate: Fraction, *, drop: bool = False) -> Timecode:
+    """Label the frame that is `count` frames after some midnight; labels begin anew after 24 hours."""
+    return frames_to_timecode(count % frames_per_day(rate, drop=drop), rate, drop=drop)
+
+
 def numbered(count: Whole, nominal: int, *, drop: bool) -> Whole:
     """Give the number that the label of frame `count` spells, with the numbers that drop-frame skips counted too.
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import BadInput, PresetError
-from ..file import File
 from .options import AsJson
 from .tell import failures_told, out, out_json
 
@@ -55,21 +54,18 @@ def command(
 
 
 def _probed(path: Path) -> Media:
-    from ..media.probe import probe
+    from ..media.probe import probe_outside
 
     if not path.is_file():
         raise BadInput(f"{path} is not a file; give a clip")
-    size = path.stat().st_size
-    return probe(path, File(digest="0" * 64, suffix=path.suffix.lower(), size_bytes=size), path.name)
+    return probe_outside(path)
 
 
 def _handed_over(returned: Path) -> Path:
     """Find the clip that a returned one is named after, in its folder or the one above."""
-    match = _VERSIONED.match(returned.stem)
-    folders = (returned.parent, returned.absolute().parent.parent)
-    for folder in folders if match else ():
-        for suffix in (".mov", ".mp4"):
-            found = folder / f"{match[0]}{suffix}" if match else folder
+    if match := _VERSIONED.match(returned.stem):
+        folders = (returned.parent, returned.absolute().parent.parent)
+        for found in (folder / f"{match[0]}{suffix}" for folder in folders for suffix in (".mov", ".mp4")):
             if found.is_file() and not found.samefile(returned):
                 return found
     raise PresetError(f"nothing beside {returned} says which clip it was; give --clip CLIP or --film FILM")

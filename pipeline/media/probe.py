@@ -61,6 +61,11 @@ def probe(path: Path, file: File, name: str = "") -> Media:
         )
 
 
+def probe_outside(path: Path, name: str = "") -> Media:
+    """Read a file that is not in the store, as `probe` does; its content has no name, and is not hashed."""
+    return probe(path, File(digest="0" * 64, suffix=path.suffix.lower(), size_bytes=path.stat().st_size), name)
+
+
 def require_video(media: Media, name: str = "") -> VideoStream:
     """Give the picture.
 

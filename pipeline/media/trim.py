@@ -22,12 +22,11 @@ from ..kinds import Media, VideoStream
 from ..node import Room
 from . import decode, sound
 from .ffmpeg import ffmpeg_path
-from .probe import probe, require_video
+from .probe import probe, probe_outside, require_video
 
 _X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _SEEK_MARGIN_S = Fraction(2)
 _FINEST_TIMESCALE = 1_000_000
-_NOWHERE = File(digest="0" * 64, suffix=".mov", size_bytes=0)
 
 
 def cut(room: Room, source: Media, start: int, end: int) -> Media:
@@ -133,7 +132,7 @@ def _timescale(video: VideoStream) -> int:
 def _holds(made: Path, path: Path, video: VideoStream, start: int, end: int) -> bool:
     """Check the number of frames, their times, and that the first and the last picture are the source's."""
     try:
-        given = require_video(probe(made, _NOWHERE))
+        given = require_video(probe_outside(made))
     except BadInput:
         return False
     ticks = video.timestamps.array[start:end]

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import BadInput
 from ..file import File
 from ..kinds import Media
-from ..media.probe import probe, require_video
+from ..media.probe import probe, probe_outside, require_video
 from ..media.transcode import length_s
 from ..providers.request import LONGEST_S
 from ..storage.address import shown
@@ -111,8 +111,7 @@ def check_audio(media: Media) -> None:
 
 def look(path: Path, name: str) -> Media:
     """Read what a file of ours holds; it is not hashed."""
-    nameless = File(digest="0" * 64, suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
-    return probe(path, nameless, name)
+    return probe_outside(path, name)
 
 
 def _no_longer(name: str, lasts_s: Fraction) -> None:

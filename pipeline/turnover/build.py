@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import PurePath
 
-import av
-
 from ..clips import Turnover, TurnoverClip
 from ..errors import BadInput
 from ..kinds import Media, Segment, Take
@@ -18,9 +16,10 @@ from ..media.clock import label_clock
 from ..media.probe import require_video
 from ..media.spans import handle_frames
 from ..node import Room
-from ..times import Moment, frames_per_day, frames_to_timecode
+from ..times import Moment, timecode_of_day
 from .clip import ClipCodec, cut_clip
 from .marker import ASKED
+from .originals import reel_of
 from .otio import require
 from .versions import portable, unlike
 
@@ -47,7 +46,7 @@ def build(
     used = sorted((take for take in takes if take.status == "done"), key=lambda take: take.segment.start_frame)
     source = used[0].segment.source if used else film
     title = portable(PurePath(source_path).stem)
-    named = reel or reel_of(room, source) or title
+    named = reel or reel_of(room.path(source.file)) or title
     edits = [list(parts) for _, parts in groupby(used, key=lambda take: take.segment.edit_span)]
     clips: list[TurnoverClip] = []
     for done, parts in enumerate(edits):
@@ -69,13 +68,6 @@ def check_countable(film: Media) -> None:
         raise BadInput(UNCOUNTABLE)
 
 
-def reel_of(room: Room, source: Media) -> str:
-    """Find the reel's name in a film's own tags; empty where it says none."""
-    with av.open(str(room.path(source.file))) as container:
-        holders = [container, *container.streams]
-        return next((str(held.metadata["reel_name"]) for held in holders if held.metadata.get("reel_name")), "")
-
-
 def _clip(
     room: Room, film: Media, parts: Sequence[Take], name: str, codec: ClipCodec, handles: Moment, reel: str
 ) -> TurnoverClip:
@@ -83,8 +75,7 @@ def _clip(
     held = handle_frames(film, handles)
     head, tail = min(held, start), min(held, require_video(film).frame_count - end)
     rate, drop, label = label_clock(first.segment.source)
-    begins = (label + start - head) % frames_per_day(rate, drop=drop)
-    timecode = str(frames_to_timecode(begins, rate, drop=drop))
+    timecode = str(timecode_of_day(label + start - head, rate, drop=drop))
     file = cut_clip(room, film, (start - head, end + tail), codec, timecode, reel)
     asked = {name: first.request[name] for name in ASKED if name in first.request}
     return TurnoverClip(

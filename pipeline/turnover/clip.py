@@ -17,7 +17,7 @@ from ..file import File
 from ..kinds import Media, VideoStream
 from ..media.decode import frames
 from ..media.ffmpeg import ffmpeg_path
-from ..media.probe import probe, require_video
+from ..media.probe import probe_outside, require_video
 from ..media.transcode import upright
 from ..media.trim import picked, tick_s, write_tracks
 from ..node import Room
@@ -41,8 +41,7 @@ def cut_clip(room: Room, film: Media, span: tuple[int, int], codec: ClipCodec, t
     for seek in (True, False):  # some files cannot be sought in; from the start is slow and always right
         picture = picked(path, film, span, seek=seek)
         room.call(_argv(picture, film, choice, tracks, made, timecode, reel), duration_s=lasts_s)
-        file = File(digest="0" * 64, suffix=made.suffix, size_bytes=0)
-        given = require_video(probe(made, file)).frame_count
+        given = require_video(probe_outside(made)).frame_count
         if given == span[1] - span[0]:
             return room.keep(made)
     raise ToolFailed(f"ffmpeg gave {given} frames of the clip, not {span[1] - span[0]}")

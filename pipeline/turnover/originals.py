@@ -11,10 +11,9 @@ from pathlib import Path
 import av
 
 from ..errors import BadInput, React1Error
-from ..file import File
 from ..kinds import Media, Take
 from ..media.clock import label_clock
-from ..media.probe import probe, require_video
+from ..media.probe import probe_outside, require_video
 from ..times import frames_per_day
 
 SUFFIXES = frozenset({".mov", ".mp4", ".mxf", ".mkv", ".m4v", ".avi", ".ts", ".mts", ".m2ts", ".webm"})
@@ -29,10 +28,10 @@ def find_original(proxy_path: Path, folder: Path) -> Path:
     Raises:
         BadInput: there is none, or more than one; what was looked at is told with the reason.
     """
-    proxy = probed(proxy_path)
+    proxy, reel = probe_outside(proxy_path), reel_of(proxy_path)
     named: dict[int, list[Path]] = {}
     for path in _films(folder, proxy_path):
-        named.setdefault(_shared_name(proxy_path, path), []).append(path)
+        named.setdefault(_shared_name(proxy_path, reel, path), []).append(path)
     refused: list[str] = []
     for _, group in sorted(named.items(), reverse=True):
         fitting = [path for path in group if _fits(proxy, path, refused)]
@@ -88,11 +87,6 @@ def placed_on(film: Media, take: Take) -> Take:
     return take.model_copy(update={"segment": moved})
 
 
-def probed(path: Path) -> Media:
-    """Look at a film that is not in the store."""
-    return probe(path, File(digest="0" * 64, suffix=path.suffix.lower(), size_bytes=path.stat().st_size), path.name)
-
-
 def _films(folder: Path, proxy: Path) -> Iterator[Path]:
     if not folder.is_dir():
         raise BadInput(f"--online {folder} is not a folder; name the one that holds the camera originals")
@@ -103,15 +97,16 @@ def _films(folder: Path, proxy: Path) -> Iterator[Path]:
         yield path
 
 
-def _shared_name(proxy: Path, path: Path) -> int:
+def _shared_name(proxy: Path, reel: str, path: Path) -> int:
     """Give how much of a proxy's name a film's own name, or the reel that it names itself by, begins; 0 for nothing."""
     ours, theirs = proxy.stem.lower(), path.stem.lower()
     if ours.startswith(theirs) and not ours[len(theirs) : len(theirs) + 1].isalnum():
         return len(theirs)
-    return 1 if _reel(path) == (_reel(proxy) or None) else 0
+    return 1 if reel and reel_of(path) == reel else 0
 
 
-def _reel(path: Path) -> str:
+def reel_of(path: Path) -> str:
+    """Find the reel that a film names itself by in its tags; empty where it names none, or cannot be read."""
     try:
         with av.open(str(path)) as container:
             tags = [held.metadata.get("reel_name", "") for held in (container, *container.streams)]
@@ -122,7 +117,7 @@ def _reel(path: Path) -> str:
 
 def _fits(proxy: Media, path: Path, refused: list[str]) -> bool:
     try:
-        shift_between(proxy, probed(path))
+        shift_between(proxy, probe_outside(path))
     except React1Error as error:
         refused.append(f"{path.name}: {error}")
         return False

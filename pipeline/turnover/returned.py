@@ -17,7 +17,7 @@ from ..media.decode import frames
 from ..media.probe import require_video
 from ..splicing.conforming.align import LEAST_LIKENESS, Alignment, align
 from ..splicing.conforming.reading import small
-from ..times import frames_per_day, frames_to_timecode
+from ..times import frames_per_day, timecode_of_day
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,7 @@ def check(path: Path, returned: Media, place: Place, name: str) -> list[Finding]
     """Look at a returned clip."""
     given, wanted = require_video(returned), require_video(place.media)
     rate, drop, start = label_clock(place.media)
-    due = (start + place.first) % frames_per_day(rate, drop=drop)
-    label = str(frames_to_timecode(due, rate, drop=drop))
+    label = str(timecode_of_day(start + place.first, rate, drop=drop))
     findings = [
         _same("frames", place.end - place.first, given.frame_count),
         _same("rate", wanted.rate, given.rate),

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ..errors import BadInput
 from ..kinds import Media
 from ..media.decode import frames
-from ..media.probe import require_video
+from ..media.probe import probe_outside, require_video
 from ..splicing.conforming.reading import small
-from .originals import probed, shift_between
+from .originals import shift_between
 
 SAMPLES, LEAST_LIKENESS = 5, 0.9
 """Pictures that are compared, and how well the brightness within most of their cells must go together."""
@@ -41,7 +41,7 @@ def check_pair(proxy_path: Path, path: Path) -> None:
     Raises:
         BadInput: the message says what does not agree.
     """
-    proxy, original = probed(proxy_path), probed(path)
+    proxy, original = probe_outside(proxy_path), probe_outside(path)
     check_pictures(proxy_path, proxy, path, original, shift_between(proxy, original))
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ..clips import Turnover, TurnoverClip
 from ..media.clock import label_clock
 from ..media.probe import require_video
-from ..times import frames_per_day, frames_to_timecode
+from ..times import frames_per_day, timecode_of_day
 from .versions import clip_name
 
 
@@ -85,8 +85,7 @@ class Sheet:
 
     def label(self, count: int) -> str:
         """Spell the label of a frame; a day has 24 hours."""
-        day = frames_per_day(self.rate, drop=self.drop)
-        return str(frames_to_timecode(count % day, self.rate, drop=self.drop))
+        return str(timecode_of_day(count, self.rate, drop=self.drop))
 
 
 def sheet_of(turnover: Turnover, folder: Path, version: int) -> Sheet:

@@ -15,9 +15,10 @@ from react1.nodes.online import Online, OnlineParams
 from react1.nodes.relink import Relink, RelinkParams
 from react1.pipeline.api import run
 from react1.pipeline.errors import BadInput, PresetError
+from react1.pipeline.media.probe import probe_outside
 from react1.pipeline.preset.load import load_job
 from react1.pipeline.registry import load_registry
-from react1.pipeline.turnover.originals import find_original, probed, shift_between
+from react1.pipeline.turnover.originals import find_original, shift_between
 
 FRAMES = 40
 
@@ -56,7 +57,7 @@ def test_the_original_is_found_by_its_clock(tmp_path):
     proxy = film(tmp_path / "cut.mp4", "01:00:00:05", frames=25)
 
     assert find_original(proxy, tmp_path / "shoot") == wanted
-    assert shift_between(probed(proxy), probed(wanted)) == 5
+    assert shift_between(probe_outside(proxy), probe_outside(wanted)) == 5
 
 
 def test_what_was_looked_at_is_told(tmp_path):
@@ -81,21 +82,21 @@ def test_other_pictures_are_refused(room, tmp_path, talking_clip):
     params = RelinkParams(original=room.keep(_copy(wrong, room.new("wrong.mp4"))))
 
     with pytest.raises(BadInput, match="does not show what frame"):
-        Relink().run(room, params, probed(room.path(proxy)).model_copy(update={"file": proxy}))
+        Relink().run(room, params, probe_outside(room.path(proxy)).model_copy(update={"file": proxy}))
 
 
 def test_a_take_is_placed_by_the_clock(room, tmp_path):
     """Every frame number moves by the proxy's offset; what was sent stays."""
     original, proxy = film(tmp_path / "A001.mov"), film(tmp_path / "cut.mp4", "01:00:00:05", frames=30)
-    take = numbered_take(room, segment(probed(proxy), 10, 14, 2, 2))
+    take = numbered_take(room, segment(probe_outside(proxy), 10, 14, 2, 2))
 
-    placed = Online().run(room, OnlineParams(), probed(original), take)
+    placed = Online().run(room, OnlineParams(), probe_outside(original), take)
     moved = placed.segment
 
-    assert Online().run(room, OnlineParams(), probed(original), placed) is placed
+    assert Online().run(room, OnlineParams(), probe_outside(original), placed) is placed
     assert (moved.start_frame, moved.end_frame, moved.frames) == (15, 19, tuple(range(13, 21)))
     assert moved.media == take.segment.media
-    assert moved.source.file == probed(original).file
+    assert moved.source.file == probe_outside(original).file
 
 
 def test_the_steps_stand_behind_the_one_that_makes_takes(tmp_path):

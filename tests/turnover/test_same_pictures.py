@@ -10,7 +10,8 @@ import pytest
 from made import make_clip
 
 from react1.pipeline.errors import BadInput
-from react1.pipeline.turnover.originals import probed, shift_between
+from react1.pipeline.media.probe import probe_outside
+from react1.pipeline.turnover.originals import shift_between
 from react1.pipeline.turnover.same_pictures import check_pictures
 
 
@@ -37,8 +38,8 @@ def proxy_of(path: Path, to: Path, first: int, timecode: str, *, enlarged: int =
 
 def checked(original: Path, proxy: Path) -> None:
     """Hold the two against each other, the original's clock beginning at one hour."""
-    theirs = probed(original).model_copy(update={"start_timecode": "01:00:00:00"})
-    ours = probed(proxy)
+    theirs = probe_outside(original).model_copy(update={"start_timecode": "01:00:00:00"})
+    ours = probe_outside(proxy)
     check_pictures(proxy, ours, original, theirs, shift_between(ours, theirs))
 
 
@@ -62,7 +63,7 @@ def test_a_proxy_of_a_part_of_the_picture_is_refused(talking_clip, tmp_path):
 
 def test_a_proxy_that_begins_after_midnight_is_placed(tmp_path):
     """The original runs over midnight: 10 frames after 23:59:59:20 is 00:00:00:05."""
-    original = probed(make_clip(tmp_path / "long.mov", frames=40, tracks=0, timecode="23:59:59:20"))
-    proxy = probed(make_clip(tmp_path / "short.mov", frames=20, tracks=0, timecode="00:00:00:05"))
+    original = probe_outside(make_clip(tmp_path / "long.mov", frames=40, tracks=0, timecode="23:59:59:20"))
+    proxy = probe_outside(make_clip(tmp_path / "short.mov", frames=20, tracks=0, timecode="00:00:00:05"))
 
     assert shift_between(proxy, original) == 10
