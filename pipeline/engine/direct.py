@@ -113,10 +113,12 @@ def direct(
 
 def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:
     if count == 0:
-        raise BadInput(f"{name} has no frames that can be decoded")
+        raise BadInput(f"{name} has no frames that can be decoded; give an H.264 mp4")
     first, last = span if span is not None else (0, count)
     if not 0 <= first < last <= count:
-        raise BadInput(f"span {first} to {last} does not lie in the {count} frames of {name}")
+        raise BadInput(
+            f"span {first} to {last} does not lie in the {count} frames of {name}; give one within 0 to {count}"
+        )
     return first, last
 
 

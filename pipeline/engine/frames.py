@@ -63,7 +63,7 @@ class Frames:
             raise BadInput(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
         if not self._container.streams.video:
             self._container.close()
-            raise BadInput(f"{path.name} has no video")
+            raise BadInput(f"{path.name} has no video; give an H.264 mp4")
         self._stream: VideoStream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self._times: list[int] = []

@@ -86,5 +86,5 @@ def sound_of(video: Path) -> Sound | None:
         with av.open(str(video)) as container:
             silent = not container.streams.audio
     except (av.error.FFmpegError, OSError) as error:
-        raise BadInput(f"{video.name} cannot be read: {error}") from error
+        raise BadInput(f"{video.name} cannot be read: {error}; give an H.264 mp4") from error
     return None if silent else read_sound(video)
