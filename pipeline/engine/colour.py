@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from .arrays import Image, Plane
 from .frames import Look, Picture
+from .layer import Box
 
 _BT601, _BT709, _BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
 _WEIGHTS = {1: _BT709, 4: (0.30, 0.11), 5: _BT601, 6: _BT601, 7: (0.212, 0.087), 9: _BT2020, 10: _BT2020}
 """Matrix number → weights of red and blue in luma."""
 ONE_COLOUR = 3
 """Chroma that spreads over no more steps is one colour, with what a coder makes of it: a face has 15 at least."""
-
-Box = tuple[int, int, int, int]
 
 
 def even_box(box: Box, look: Look) -> Box:

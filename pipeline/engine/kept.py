@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from .arrays import Points
 from .faces import identity
+from .landmarks.contract import Box
 from .occlusion import Glance
 from .points import COUNT
 from .scout import Scouted, Sighting
 from .shots import SMALL_PX
-from .witness import Box
 
 VERSION = 2
 """Raise it when the same clip would be seen otherwise, or written otherwise."""

@@ -12,6 +12,7 @@ from .frame import FaceFrame, MouthShape
 from .layer import box_around, lay_over, soft_mask
 from .points import INNER_LIPS, LOWER_LIP, UPPER_LIP
 from .pose import Pose
+from .ramp import share
 
 LEAKS, SHUTS = (0.010, 0.030), (0.015, 0.040)
 """A source open by this much leaves a thread on lips that shut to below this, in units."""
@@ -25,8 +26,8 @@ DARKER = 0.85
 def without_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     """Give the picture with lip where an open mouth's interior was, if the pose shuts it; else the picture itself."""
     gap = MouthShape.of(frame).gap
-    shrinks = _share(1 - pose.gap / max(gap, 1e-6), SHRINKS)
-    strength = _share(gap, LEAKS) * (1 - _share(pose.gap, SHUTS)) * shrinks
+    shrinks = share(1 - pose.gap / max(gap, 1e-6), SHRINKS)
+    strength = share(gap, LEAKS) * (1 - share(pose.gap, SHUTS)) * shrinks
     upper, lower = frame.points_px[UPPER_LIP, :2], frame.points_px[LOWER_LIP, :2]
     contour = _grown(frame.points_px[INNER_LIPS, :2], GROWN * frame.unit_px)
     box = box_around(contour, 0.03 * frame.unit_px + 3, picture.shape)
@@ -42,10 +43,6 @@ def without_interior(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     painted = picture.copy()
     lay_over(painted, box, layer, soft_mask(contour, box, 0.008 * frame.unit_px) * np.float32(strength))
     return painted
-
-
-def _share(value: float, between: tuple[float, float]) -> float:
-    return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
 
 
 def _grown(contour: Points, by_px: float) -> Points:

@@ -18,9 +18,10 @@ from .head import rigid_moves_px
 from .layer import Box, box_around, lay_over, soft_mask
 from .light import Light, light_on, like_the_shot
 from .opening import Opening, opening_of
-from .own_mouth import own_enamel, own_interior, share
+from .own_mouth import own_enamel, own_interior
 from .points import CHIN, INNER_LIPS, UPPER_LIP
 from .pose import Pose
+from .ramp import share
 from .teeth import EDGE_BELOW_LIP, LOWER, OVERLAP, UPPER, Row, lip_at_rest, row_of
 from .warp import Warped
 

@@ -11,16 +11,12 @@ from .layer import box_around, soft_mask
 from .light import LUMA
 from .opening import Opening, opening_in
 from .points import INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP
+from .ramp import share
 
 LIP_LEFT_OUT = 0.14
 """So much of the source's opening, above the lower lip, is taken for the lip's own wet border."""
 TOOTHLIKE = (0.55, 0.85)
 """Between these shares of the brightness expected of a tooth, what is brightest in a mouth is taken for one."""
-
-
-def share(value: float, between: tuple[float, float]) -> float:
-    """Tell how far a value has come between two, 0 to 1."""
-    return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
 
 
 def own_enamel(original: Image, frame: FaceFrame, expected: Curve, own: float) -> Curve:

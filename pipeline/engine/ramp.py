@@ -12,6 +12,11 @@ from .arrays import Curve
 RAMP_S = Fraction(1, 4)
 
 
+def share(value: float, between: tuple[float, float]) -> float:
+    """Tell how far a value has come between two, 0 to 1."""
+    return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
+
+
 def smoothstep(share: Curve) -> Curve:
     """Ease 0..1 with flat ends: 3s² - 2s³; values outside are clipped."""
     inside = np.clip(share, 0.0, 1.0)

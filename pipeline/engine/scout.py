@@ -13,10 +13,11 @@ from .colour import small_rgb, to_rgb
 from .faces import FaceFinder
 from .frame import FaceFrame
 from .frames import Frames, Look, Picture, picture_of
+from .landmarks.contract import Box
 from .occlusion import Glance, glance
 from .shots import thumbnail
 from .threads import ahead, one_thread_each
-from .witness import EVERY_FRAMES, Box
+from .witness import EVERY_FRAMES
 
 LONG_SIDE_PX = 1280
 """Faces are looked for in pictures of at most this size; a small face gets a second look at full size."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from .arrays import Field, Points
 from .frame import FaceFrame, MouthShape
-from .layer import box_around
+from .layer import Box, box_around
 from .points import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from .pose import Pose
 from .turned import far_share
@@ -82,7 +82,7 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     warped.picture[top:bottom, left:right] = np.where(np.abs(depth[..., None]) > UNSEEN, shaded, part)
 
 
-def _drawn(lines: list[_Line], box: tuple[int, int, int, int], unit_px: float) -> Field:
+def _drawn(lines: list[_Line], box: Box, unit_px: float) -> Field:
     """Draw the depth of all lines over a box, below 0 where it gets brighter."""
     import cv2
 

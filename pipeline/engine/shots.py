@@ -45,11 +45,6 @@ def shots(thumbnails: Sequence[Plane]) -> list[Shot]:
     return list(zip([0, *cuts], [*cuts, len(thumbnails)], strict=True))
 
 
-def shot_of(shots: Sequence[Shot], frame: int) -> int:
-    """Give the place of the shot that a frame lies in."""
-    return next(place for place, (first, last) in enumerate(shots) if first <= frame < last)
-
-
 def flashes(thumbnails: Sequence[Plane], seen: Sequence[bool]) -> frozenset[int]:
     """Give the frames that look like neither what was seen last before them nor what is seen next, of those not seen.
 

@@ -9,6 +9,7 @@ from .arrays import Curve, Points
 from .frame import FaceFrame
 from .points import ANCHORS, CHIN, COUNT, EYE_POINTS, EYES, LIPS, SIDES, SKIN_COUNT
 from .pose import Pose
+from .ramp import smoothstep
 from .turned import far_share
 
 OPEN_EYE = 0.11
@@ -64,8 +65,7 @@ def lids_of(pose: Pose) -> Lids:
 
 
 def _open_share(opening: float) -> float:
-    share = min(1.0, max(0.0, opening / OPEN_EYE))
-    return share * share * (3 - 2 * share)
+    return float(smoothstep(np.asarray(opening / OPEN_EYE)))
 
 
 def _lid_profile(local: Points, outer: int, inner: int, across: Curve) -> Curve:

@@ -17,6 +17,7 @@ from .eyeball import ring_triangles, rings
 from .frame import FaceFrame
 from .grain import give_back_grain
 from .head import collar_share, rigid_moves_px
+from .layer import Box
 from .points import INNER_LIPS, OVAL, SKIN_COUNT
 from .pose import Pose
 from .raster import paint, signed_areas
@@ -36,7 +37,7 @@ _IRIS_CENTRES = (468, 473)
 class Warped:
     """The bent part of a picture and where it lies."""
 
-    box: tuple[int, int, int, int]
+    box: Box
     """Left, top, right, bottom in pixels of the picture, ends excluded."""
     picture: Image
     """A new array of the box's size."""
@@ -101,7 +102,7 @@ def _shape(frame: FaceFrame, moves: Points, pose: Pose) -> _Shape:
     return _Shape(triangles, before, before + changes)
 
 
-def _box(shape: _Shape, triangles: Ids, picture: Image) -> tuple[int, int, int, int] | None:
+def _box(shape: _Shape, triangles: Ids, picture: Image) -> Box | None:
     if not len(triangles):
         return None
     used = np.unique(triangles)
@@ -117,7 +118,7 @@ def _mirrored_first(triangles: Ids, shape: _Shape) -> Ids:
     return np.concatenate([triangles[mirrored], triangles[~mirrored]])
 
 
-def _coarse_field(shape: _Shape, frame: FaceFrame, box: tuple[int, int, int, int]) -> Field:
+def _coarse_field(shape: _Shape, frame: FaceFrame, box: Box) -> Field:
     import cv2
 
     left, top, right, bottom = box
@@ -132,7 +133,7 @@ def _coarse_field(shape: _Shape, frame: FaceFrame, box: tuple[int, int, int, int
     return large
 
 
-def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: tuple[int, int, int, int]) -> None:
+def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> None:
     import cv2
 
     corner, margin = np.array(box[:2]), max(1.0, frame.unit_px / GRID_STEPS)

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from .arrays import Points
+from .landmarks.contract import Box
 from .track import Track
 
 EVERY_FRAMES = 3
 """How often the detector is asked: some 5 ms each time."""
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels."""
 
 
 def witnessed(tracks: Iterable[Track], boxes: Mapping[int, Sequence[Box]]) -> list[Track]:
