@@ -18,6 +18,12 @@ COMMON = tuple(
 """Rates that cameras and editors use."""
 
 
+def common_rate(told: Fraction) -> Fraction:
+    """Give the rate in common use that a rounded one means, such as 30000/1001 for 29.97 frames/s; else the same."""
+    near = min(COMMON, key=lambda common: abs(common - told))
+    return near if abs(near / told - 1) < Fraction(1, 2000) else told
+
+
 def read_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: int) -> tuple[Fraction, bool]:
     """Give the frame rate, and whether it is constant.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from ..file import Address
-from ..media.rate import COMMON
+from ..media.rate import common_rate
 
 
 def parse_rate(value: Any) -> Fraction:
@@ -23,8 +23,7 @@ def parse_rate(value: Any) -> Fraction:
         told = Fraction(0)
     if not 1 <= told <= 240:
         raise ValueError(f"{value!r} is no frame rate; write 25, 29.97 or 30000/1001")
-    near = min(COMMON, key=lambda common: abs(common - told))
-    return near if abs(near / told - 1) < Fraction(1, 2000) else told
+    return common_rate(told)
 
 
 Rate = Annotated[

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ..times import Timecode, counting_rate, nominal_rate, timecode_to_frames
+from ..times import Timecode, counting_rate, frames_per_day, timecode_to_frames
 from .limits import checked_lines, few_enough, wrong
 from .marks import is_mark
 from .model import Clip, Entry, Listing, Span
@@ -57,8 +57,8 @@ class _Event:
 class _Reader:
     """The state of a list as it is read, from the top down."""
 
-    def __init__(self, rate: Fraction | None) -> None:
-        self.rate, self.drop = rate, False
+    def __init__(self) -> None:
+        self.drop = False
         self.title = ""
         self.events: list[_Event] = []
         self.markers: list[Entry] = []
@@ -142,7 +142,7 @@ class _Reader:
 
 def read_edl(text: str, name: str, rate: Fraction | None = None) -> Listing:
     """Read a list; `name` is what messages call it."""
-    reader = _Reader(rate)
+    reader = _Reader()
     for number, line in enumerate(checked_lines(text, name), 1):
         reader.line(number, line)
     few_enough(len(reader.events) + len(reader.markers), name)
@@ -228,7 +228,4 @@ def _frames(span: Span, rate: Fraction) -> int:
         raise TypeError("the spans of an edit list are labels")
     rate = counting_rate(rate, span.start.drop)
     first, last = (timecode_to_frames(label, rate) for label in (span.start, span.end))
-    if last >= first:
-        return last - first
-    latest = Timecode(23, 59, 59, nominal_rate(rate) - 1, drop=span.start.drop)
-    return last - first + timecode_to_frames(latest, rate) + 1
+    return last - first if last >= first else last - first + frames_per_day(rate, drop=span.start.drop)

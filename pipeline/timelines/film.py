@@ -17,7 +17,7 @@ import av
 
 from ..errors import PresetError
 from ..media.opening import main_picture, opened
-from ..media.rate import COMMON
+from ..media.rate import common_rate
 from ..media.start import start_timecode
 from ..times import Timecode, counting_rate, frames_to_timecode, parse_time, timecode_to_frames
 
@@ -109,9 +109,7 @@ def _rate(stream: Any) -> Fraction | None:
     told = stream and (stream.guessed_rate or stream.average_rate)
     if not told:
         return None
-    found = Fraction(told)
-    near = min(COMMON, key=lambda common: abs(common - found))
-    return near if abs(near / found - 1) < Fraction(1, 2000) else found
+    return common_rate(Fraction(told))
 
 
 def _frames(container: Any, stream: Any) -> int:

@@ -8,7 +8,7 @@ frame of the media, or of the programme.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -108,7 +108,3 @@ class Listing:
     """Whether labels count from 00:00:00:00 on a film that has no timecode, as they do in a job."""
     unread: tuple[tuple[int, str], ...] = ()
     """Lines that mean nothing to us: (number, text)."""
-
-    def with_entries(self, entries: tuple[Entry, ...]) -> Listing:
-        """Give the same listing of other entries."""
-        return replace(self, entries=entries)

@@ -17,6 +17,7 @@ from ..times import (
     Seconds,
     Timecode,
     counting_rate,
+    frames_per_day,
     frames_to_timecode,
     nominal_rate,
     timecode_to_frames,
@@ -78,7 +79,7 @@ class Onto:
             )
         rate = counting_rate(self._rate(), moment.drop)
         count = timecode_to_frames(moment, rate) - timecode_to_frames(replace(self._zero, drop=moment.drop), rate)
-        return Frames(count if count >= 0 else count + _day(rate, moment.drop))
+        return Frames(count if count >= 0 else count + frames_per_day(rate, drop=moment.drop))
 
     def _label_of(self, moment: Seconds | Frames) -> Moment:
         """Give what counts from a programme's first frame as a label, where the film may be only a part of it."""
@@ -88,7 +89,9 @@ class Onto:
         rate = counting_rate(film.rate, film.start.drop)
         count = moment.count if isinstance(moment, Frames) else round(moment.value * rate)
         first = timecode_to_frames(start, counting_rate(film.rate, start.drop))
-        return frames_to_timecode((first + count) % _day(rate, film.start.drop), rate, drop=film.start.drop)
+        return frames_to_timecode(
+            (first + count) % frames_per_day(rate, drop=film.start.drop), rate, drop=film.start.drop
+        )
 
     def _later(self, start: Moment, frames: int) -> Moment:
         if isinstance(start, Frames):
@@ -97,7 +100,7 @@ class Onto:
             return Seconds(start.value + frames / self._rate())
         rate = counting_rate(self._rate(), start.drop)
         count = timecode_to_frames(start, rate) + frames
-        return frames_to_timecode(count % _day(rate, start.drop), rate, drop=start.drop)
+        return frames_to_timecode(count % frames_per_day(rate, drop=start.drop), rate, drop=start.drop)
 
     def _index(self, moment: Moment) -> int | None:
         """Count the frames from the film's first one; None where its rate is not known."""
@@ -114,7 +117,7 @@ class Onto:
         count = timecode_to_frames(moment, rate)
         if film.start is not None:
             count -= timecode_to_frames(film.start, rate)
-        return count if count >= 0 else count + _day(rate, moment.drop)
+        return count if count >= 0 else count + frames_per_day(rate, drop=moment.drop)
 
     def _check(self, span: Span, first: int, last: int) -> None:
         if last <= first:
@@ -132,10 +135,6 @@ class Onto:
     def _may_drop(self) -> bool:
         rate = self._film.rate
         return rate is not None and counting_rate(rate, True) in DROP_FRAME_RATES
-
-
-def _day(rate: Fraction, drop: bool) -> int:
-    return timecode_to_frames(Timecode(23, 59, 59, nominal_rate(rate) - 1, drop=drop), rate) + 1
 
 
 def _first_label(listing: Listing) -> Timecode | None:

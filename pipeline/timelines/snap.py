@@ -35,7 +35,7 @@ def snapped(
     points = []
     for name, point in zip(("in", "out"), span, strict=True):
         places = set(_cuts(path, media, point, within_s) if snap == "shot" else _rests(path, media, point, within_s))
-        near = min((place for place in places), key=lambda place: (abs(place - point), place), default=None)
+        near = min(places, key=lambda place: (abs(place - point), place), default=None)
         points.append(point if near is None else near)
         said += _told(media, name, point, near, snap, within_s)
     if points[0] >= points[1]:
@@ -51,7 +51,7 @@ def _told(media: Media, name: str, point: int, near: int | None, snap: str, with
     return [f"{name} moved from frame {point} to {near} ({place_text(media, near)}), the nearest {NAMES[snap]}"]
 
 
-def _reach(media: Media, point: int, within_s: Fraction) -> int:
+def _reach(media: Media, within_s: Fraction) -> int:
     return max(1, int(within_s * label_rate(require_video(media))))
 
 
@@ -62,7 +62,7 @@ def _near(media: Media, point: int, places: Iterable[int], within_s: Fraction) -
 
 
 def _cuts(path: Path, media: Media, point: int, within_s: Fraction) -> list[int]:
-    video, reach = require_video(media), _reach(media, point, within_s)
+    video, reach = require_video(media), _reach(media, within_s)
     # The detector compares a change with those around it.
     low, high = max(point - reach - 10, 0), min(point + reach + 10, video.frame_count)
     return _near(media, point, cuts(path, media, low, high), within_s)
@@ -73,7 +73,7 @@ def _rests(path: Path, media: Media, point: int, within_s: Fraction) -> list[int
     video = require_video(media)
     if not media.audio:
         return []
-    reach = _reach(media, point, within_s + _HEARD_S)
+    reach = _reach(media, within_s + _HEARD_S)
     low, high = max(point - reach, 0), min(point + reach, video.frame_count)
     start_s = tick_s(video, low)
     samples, rate_hz = sound.read_span(path, media.audio[0].index, start_s, tick_s(video, high))
