@@ -18,9 +18,9 @@ from ..errors import CheckFailed, Interrupted, OverBudget, React1Error, StorageF
 from ..kinds import Record, StepRecord, Take, Value
 from ..preset.model import Job, Step
 from .events import Said
-from .foresee import check_splices, segment_of
+from .foresee import check_splices
 from .keeping import Lost, as_told, kept, one_original_each, without
-from .record import make_record, segment_name, take_name
+from .record import make_record, segment_name, segment_of, take_name
 from .step import StepRunner
 from .takes import Offer, Picks, as_take, makes_takes
 

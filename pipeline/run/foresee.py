@@ -26,6 +26,7 @@ from ..splicing.survey import Survey
 from ..store.store import Store
 from .hosts import hosted_by
 from .paying import ask_of
+from .record import as_list, segment_of
 
 
 class _ReadingRoom:
@@ -119,7 +120,7 @@ def splice_survey(step: Step, given: Mapping[str, Any], store: Store) -> Survey 
     """
     if step.info.name != "splice" or step.info.origin != SHIPPED:
         return None
-    values = [item for value in given.values() for item in (value if isinstance(value, list) else [value])]
+    values = [item for value in given.values() for item in as_list(value)]
     segments = [found for value in values if (found := segment_of(value)) and not _keeps_footage(value)]
     if not segments or segments[0].source.video is None:
         return None
@@ -179,13 +180,6 @@ def _require_morph(params: Any) -> None:
 
     if params.seam.video == "morph":
         morph.require()
-
-
-def segment_of(value: Value | None) -> Segment | None:
-    """Give the segment that a value is about."""
-    if isinstance(value, (Upload, Take)):
-        return value.segment
-    return value if isinstance(value, Segment) else None
 
 
 def sent(segment: Segment) -> tuple[Fraction, int]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..kinds import Segment, Take, Upload, Value
 from ..takes import Combination
-from .record import segment_name, take_name
+from .record import as_list, segment_name, take_name
 from .takes import as_take
 
 
@@ -30,7 +30,7 @@ Made = One | list[One]
 
 def first_missing(values: Any) -> Missing | None:
     """Give the first result that is not stored among some inputs."""
-    flat = [item for value in values for item in (value if isinstance(value, list) else [value])]
+    flat = [item for value in values for item in as_list(value)]
     return next((item for item in flat if isinstance(item, Missing)), None)
 
 
@@ -78,8 +78,3 @@ def once_each(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return list({name_of(one): one for one in reversed(value)}.values())[::-1]
-
-
-def as_list(value: Made) -> Sequence[One]:
-    """Give one result as a list, and a list as it is."""
-    return value if isinstance(value, list) else [value]

@@ -27,7 +27,6 @@ from .missing import (
     Made,
     Missing,
     One,
-    as_list,
     first_missing,
     known,
     latest_of,
@@ -38,7 +37,7 @@ from .missing import (
     taken_as,
 )
 from .paying import is_void
-from .record import make_record, segment_name
+from .record import as_list, make_record, segment_name
 from .step import read_back, step_parts, step_place
 from .takes import Picks, makes_takes, owner_of, settle_picks
 

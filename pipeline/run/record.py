@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TypeVar
 
 from ..kinds import Media, Record, Segment, StepRecord, Take, Upload, Value
 from ..preset.model import Job, Step
+
+One = TypeVar("One")
 
 
 def make_record(
@@ -20,7 +23,7 @@ def make_record(
 
     The takes of segments that are `waiting` for a choice, by name, are told of apart from those that count.
     """
-    flat = [(step, value) for step in steps for value in _as_list(results[step.id])]
+    flat = [(step, value) for step in steps for value in as_list(results[step.id])]
     segments = {value.name: value for _, value in flat if isinstance(value, Segment)}
     takes = {(value.segment.name, value.name): value for _, value in flat if isinstance(value, Take)}
     media = [(step, value) for step, value in flat if isinstance(value, Media)]
@@ -44,13 +47,17 @@ def film_name(job: Job) -> str:
     return source.split("?", maxsplit=1)[0].rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
 
 
+def segment_of(value: Value | None) -> Segment | None:
+    """Give the segment that a value is about; None where it is about the film."""
+    if isinstance(value, (Upload, Take)):
+        return value.segment
+    return value if isinstance(value, Segment) else None
+
+
 def segment_name(value: Value) -> str:
     """Give the name of the segment that a value belongs to; empty where it belongs to the film."""
-    if isinstance(value, Segment):
-        return value.name
-    if isinstance(value, (Upload, Take)):
-        return value.segment.name
-    return ""
+    segment = segment_of(value)
+    return segment.name if segment is not None else ""
 
 
 def take_name(value: Value) -> str:
@@ -58,5 +65,6 @@ def take_name(value: Value) -> str:
     return value.name if isinstance(value, Take) else ""
 
 
-def _as_list(value: Value | list[Value]) -> list[Value]:
+def as_list(value: One | list[One]) -> list[One]:
+    """Give one result as a list, and a list as it is."""
     return value if isinstance(value, list) else [value]

@@ -18,6 +18,7 @@ from ..store.store import Store
 from .edits import is_blind, neutral, with_edits_of_now
 from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
 from .paying import Paying, is_void
+from .record import as_list
 
 
 class StepRunner:
@@ -132,7 +133,7 @@ class StepRunner:
         return Result(stored["value"], stored["seconds"], reused=True)
 
     def _say(self, segment: str, made: Value | list[Value]) -> None:
-        for value in made if isinstance(made, list) else [made]:
+        for value in as_list(made):
             for line in getattr(value, "said", ()):
                 # A step that makes segments says of each what the steps after it would say again.
                 name = segment or (value.name if isinstance(value, Segment) else "")

@@ -17,6 +17,7 @@ from ..preset.model import Job, Step
 from ..store.keys import digest
 from ..takes import Combination
 from .edits import edits_in, over_edits
+from .record import segment_of
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Picks:
 
     def offer(self, values: Sequence[Value]) -> Offer | None:
         """Give the matrix of the segment that some values belong to; None where it has none."""
-        segment = next((found for value in values if (found := _segment(value))), None)
+        segment = next((found for value in values if (found := segment_of(value))), None)
         if segment is None or segment.edit.takes is None:
             return None
         return Offer(segment, segment.edit.takes.takes, self.by_edit.get(_spelt(segment.edit)))
@@ -116,7 +117,3 @@ def _without_pick(edit: Edit) -> Edit:
 
 def _spelt(edit: Edit) -> str:
     return _without_pick(edit).model_dump_json()
-
-
-def _segment(value: Value) -> Segment | None:
-    return value.segment if isinstance(value, (Upload, Take)) else value if isinstance(value, Segment) else None
