@@ -7,7 +7,7 @@ Raises  BadInput where the file is no film; PresetError where the start timecode
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +19,7 @@ from ..errors import PresetError
 from ..media.opening import main_picture, opened
 from ..media.rate import common_rate
 from ..media.start import start_timecode
-from ..times import Timecode, counting_rate, frames_to_timecode, parse_time, timecode_to_frames
+from ..times import Timecode, counting_rate, parse_time, timecode_of_day, timecode_to_frames
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ class Film:
         if self.start is None or self.rate is None:
             raise ValueError(f"{self.name} has no start timecode")
         rate = counting_rate(self.rate, self.start.drop)
-        found = frames_to_timecode(timecode_to_frames(self.start, rate) + frame, rate, drop=self.start.drop)
-        return replace(found, hours=found.hours % 24)
+        return timecode_of_day(timecode_to_frames(self.start, rate) + frame, rate, drop=self.start.drop)
 
 
 def look(path: Path, start_tc: str = "", rate: Fraction | None = None) -> Film:

@@ -18,8 +18,8 @@ from ..times import (
     Timecode,
     counting_rate,
     frames_per_day,
-    frames_to_timecode,
     nominal_rate,
+    timecode_of_day,
     timecode_to_frames,
 )
 from .film import Film
@@ -89,9 +89,7 @@ class Onto:
         rate = counting_rate(film.rate, film.start.drop)
         count = moment.count if isinstance(moment, Frames) else round(moment.value * rate)
         first = timecode_to_frames(start, counting_rate(film.rate, start.drop))
-        return frames_to_timecode(
-            (first + count) % frames_per_day(rate, drop=film.start.drop), rate, drop=film.start.drop
-        )
+        return timecode_of_day(first + count, rate, drop=film.start.drop)
 
     def _later(self, start: Moment, frames: int) -> Moment:
         if isinstance(start, Frames):
@@ -100,7 +98,7 @@ class Onto:
             return Seconds(start.value + frames / self._rate())
         rate = counting_rate(self._rate(), start.drop)
         count = timecode_to_frames(start, rate) + frames
-        return frames_to_timecode(count % frames_per_day(rate, drop=start.drop), rate, drop=start.drop)
+        return timecode_of_day(count, rate, drop=start.drop)
 
     def _index(self, moment: Moment) -> int | None:
         """Count the frames from the film's first one; None where its rate is not known."""
