@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .pipeline.adapters.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
     from .pipeline.api import load_preset, run
-    from .pipeline.edit import Edit
+    from .pipeline.core.edit import Edit
 
     __version__: str
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "Edit", "__version__", "load_preset", "run"]
 
 _HOMES = {
-    "Edit": ".pipeline.edit",
+    "Edit": ".pipeline.core.edit",
     "load_preset": ".pipeline.api",
     "run": ".pipeline.api",
     "NODE_CLASS_MAPPINGS": ".pipeline.adapters.comfyui",
     "NODE_DISPLAY_NAME_MAPPINGS": ".pipeline.adapters.comfyui",
-    "__version__": ".pipeline.version",
+    "__version__": ".pipeline.core.version",
 }
 
 

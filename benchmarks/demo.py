@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from react1.pipeline.api import run
-from react1.pipeline.demo.clip import make_demo_clip
-from react1.pipeline.run.events import Event, StepEnded
+from react1.pipeline.demo.demo_clip import make_demo_clip
+from react1.pipeline.runner.events import Event, StepEnded
 
 EDITS = ["2-4.4:happy:0.8"]
 

@@ -16,8 +16,8 @@ import av
 from PIL import Image, ImageDraw, ImageFont
 
 from react1.pipeline.api import run
-from react1.pipeline.demo.clip import make_demo_clip
-from react1.pipeline.edit import Prompt
+from react1.pipeline.core.edit import Prompt
+from react1.pipeline.demo.demo_clip import make_demo_clip
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 SHEET, WEAK_SHEET = DOCS / "emotions.jpg", DOCS / "weak.jpg"

@@ -15,11 +15,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from react1.pipeline.demo.clip import make_demo_clip
-from react1.pipeline.engine.encode import TakeWriter
-from react1.pipeline.engine.faces import FaceFinder
-from react1.pipeline.engine.frame import FaceFrame
-from react1.pipeline.engine.frames import Frames, Look, picture_of
+from react1.pipeline.demo.demo_clip import make_demo_clip
+from react1.pipeline.engine.detect.faces import FaceFinder
+from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
+from react1.pipeline.engine.render.render.clip_frames import Frames, Look, picture_of
+from react1.pipeline.engine.render.render.take_encoder import TakeWriter
 
 Rgb = NDArray[np.uint8]
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))

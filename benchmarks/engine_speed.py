@@ -25,21 +25,22 @@ from typing import Any
 
 from measuring import measure
 
-from react1.pipeline.demo.clip import make_demo_clip
-from react1.pipeline.engine import draw, encode, faces, frames, render, retouch, scout, threads
-from react1.pipeline.engine.render import Expression, TakeJob, find_faces, render_takes
+from react1.pipeline.demo.demo_clip import make_demo_clip
+from react1.pipeline.engine.detect import detect, faces
+from react1.pipeline.engine.render.render import clip_frames, draw, render, retouch, take_encoder, threads
+from react1.pipeline.engine.render.render.render import Expression, TakeJob, find_faces, render_takes
 
 SIZES = {"720": (1280, 720), "1080": (1920, 1080)}
 PROMPTS = ("happy", "sad", "angry", "surprised")
 WARM_FRAMES = 6
 CASES = ("first take", "second take", "matrix of 4", "stages")
 STAGES: tuple[tuple[str, Any, str], ...] = (
-    ("1  shrink, to RGB", scout, "small_rgb"),
+    ("1  shrink, to RGB", detect, "small_rgb"),
     ("1  landmarks", faces.FaceFinder, "find"),
     ("1  second network", faces.FaceFinder, "boxes"),
-    ("1  texels", scout, "glance"),
+    ("1  texels", detect, "glance"),
     ("   choose, smooth, pose", render, "direct"),
-    ("2  decode", frames.Frames, "picture"),
+    ("2  decode", clip_frames.Frames, "picture"),
     ("2  to RGB", draw, "to_rgb"),
     ("2  moves of the landmarks", retouch, "landmark_moves"),
     ("2  bend", retouch, "warp"),
@@ -47,7 +48,7 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
     ("2  mouth", retouch, "fill_mouth"),
     ("2  folds", retouch, "shade_folds"),
     ("2  back into the planes", draw, "write_back"),
-    ("2  encode, its calls", encode.TakeWriter, "write"),
+    ("2  encode, its calls", take_encoder.TakeWriter, "write"),
 )
 
 

@@ -63,26 +63,26 @@ def _clip(home: Path) -> Path:
 
 def client(home: Path, clip: Path, count: int) -> None:
     """Make all calls from this process, and tell what it took."""
-    from react1.pipeline.edit import Edit
-    from react1.pipeline.kinds import Segment, Upload
-    from react1.pipeline.ledger.book import Ledger
+    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.values import Segment, Upload
+    from react1.pipeline.jobs import manager
+    from react1.pipeline.jobs.budget import Terms
+    from react1.pipeline.jobs.ledger import Ledger
+    from react1.pipeline.jobs.request import Ask
     from react1.pipeline.media.probe import probe
-    from react1.pipeline.paid import desk
-    from react1.pipeline.paid.ask import Ask
-    from react1.pipeline.paid.bill import Terms
-    from react1.pipeline.providers.hosts import segmind
-    from react1.pipeline.storage import pool
+    from react1.pipeline.net import http_pool
+    from react1.pipeline.providers.provider_settings import segmind
     from react1.pipeline.store.store import Store
 
-    desk.look = lambda ask, store: ((), None)  # a test picture has no face
+    manager.look = lambda ask, store: ((), None)  # a test picture has no face
     asked = [0]
-    real = pool.Pool.ask
+    real = http_pool.Pool.ask
 
-    async def counted(self: pool.Pool, *args: object, **named: object) -> pool.Reply:
+    async def counted(self: http_pool.Pool, *args: object, **named: object) -> http_pool.Reply:
         asked[0] += 1
         return await real(self, *args, **named)  # type: ignore[arg-type]
 
-    pool.Pool.ask = counted  # type: ignore[assignment,method-assign]
+    http_pool.Pool.ask = counted  # type: ignore[assignment,method-assign]
     store = Store(home / "client")
     file = store.adopt(clip)
     media = probe(clip, file)
@@ -96,7 +96,7 @@ def client(home: Path, clip: Path, count: int) -> None:
 
     async def run() -> int:
         most = 0
-        async with desk.Desk(store, Terms(agreed=True)) as open_desk:
+        async with manager.Desk(store, Terms(agreed=True)) as open_desk:
             await open_desk.admit(asks, stop=True)
             jobs = [asyncio.create_task(open_desk.make(ask)) for ask in asks]
             while not all(job.done() for job in jobs):

@@ -33,7 +33,7 @@ class Folder:
         return self.kept[file.digest]
 
     def adopt(self, path: Path) -> Any:
-        from react1.pipeline.file import File
+        from react1.pipeline.core.file import File
 
         digest = hashlib.sha256(str(path).encode()).hexdigest()
         self.kept[digest] = path
@@ -56,16 +56,16 @@ class Folder:
 
 def splice(film: Path, take: Path, start: int, end: int, made: Path) -> dict[str, Any]:
     """Probe a film and splice a conformed take into it, with all checks."""
-    from react1.pipeline.edit import Edit
-    from react1.pipeline.kinds import Segment, Take
+    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.values import Segment, Take
     from react1.pipeline.media.ffmpeg import ffmpeg_path
     from react1.pipeline.media.probe import probe
-    from react1.pipeline.splicing import exact, ways
-    from react1.pipeline.splicing import film as splicing
+    from react1.pipeline.splicing import smart_render, strategies
+    from react1.pipeline.splicing import splice as splicing
 
     spent: dict[str, float] = {}
-    _time(exact, "coded", spent)
-    _time(ways, "carry", spent)
+    _time(smart_render, "coded", spent)
+    _time(strategies, "carry", spent)
     room = Folder(Path(tempfile.mkdtemp(dir=made.parent)))
     source, inserted = (probe(path, room.adopt(path)) for path in (film, take))
     edit = Edit.model_validate({"in": f"{start}f", "out": f"{end}f"})
@@ -109,21 +109,20 @@ def container(film: Path, take: Path, start: int, end: int, made: Path, in_place
     """
     import numpy as np
 
-    from react1.pipeline.splicing.boxes import surgery, tables
-    from react1.pipeline.splicing.boxes import tree as boxes
+    from react1.pipeline.splicing.mp4 import boxes, rewrite, sample_tables
 
-    track = surgery.track_of(boxes.read_moov(film)[1], b"vide")
-    held = tables.samples(track)
+    track = rewrite.track_of(boxes.read_moov(film)[1], b"vide")
+    held = sample_tables.samples(track)
     with film.open("rb") as raw, take.open("wb") as out:
         for at in range(start, end):
             raw.seek(int(held.offsets[at]))
             out.write(raw.read(int(held.sizes[at])))
     span, sizes = slice(start, end), held.sizes[start:end]
-    entry = tables.stbl(track).at(b"stsd").body
+    entry = sample_tables.stbl(track).at(b"stsd").body
     lies = np.cumsum(sizes) - sizes
-    new = surgery.NewSamples(start, end, 0, take, lies, sizes, held.composition[span], held.sync[span], entry)
+    new = rewrite.NewSamples(start, end, 0, take, lies, sizes, held.composition[span], held.sync[span], entry)
     began, wall = cpu_s(), time.monotonic()
-    figures = surgery.carry(film, made, [new], in_place=in_place)
+    figures = rewrite.carry(film, made, [new], in_place=in_place)
     return {**figures, "cpu_s": cpu_s() - began, "wall_s": time.monotonic() - wall}
 
 

@@ -11,9 +11,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.file import OutPath
-from ..pipeline.kinds import Media
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.file import OutPath
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Media
 
 
 class CompareParams(Params):

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.kinds import Take
-from ..pipeline.node import Params, Room, Work
-from ..pipeline.splicing.conforming.modes import Composite
+from ..pipeline.conform.conform import Composite
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Take
 
 
 class ConformParams(Params):
@@ -35,8 +35,8 @@ class Conform:
 
     def run(self, room: Room, params: ConformParams, take: Take) -> Take:
         """Give the take on the source's grid; one that kept its original footage passes through."""
+        from ..pipeline.conform.conform import conform
         from ..pipeline.media.probe import probe
-        from ..pipeline.splicing.conforming.conform import conform
 
         if take.status == "original" or take.conformed:
             return take

@@ -18,11 +18,11 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ..pipeline.errors import BadInput, HostFailed, StorageFailed
-from ..pipeline.file import Address, File
-from ..pipeline.kinds import Media
-from ..pipeline.node import Params, Room, Work
-from ..pipeline.times import Timecode, parse_time
+from ..pipeline.core.errors import BadInput, HostFailed, StorageFailed
+from ..pipeline.core.file import Address, File
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.times import Timecode, parse_time
+from ..pipeline.core.values import Media
 
 FORMAT = "bv*+ba/b"
 """The best picture, with the best sound beside it where it has none."""
@@ -69,8 +69,8 @@ class Fetch:
     def run(self, room: Room, params: FetchParams) -> Media:
         """Give the film; of an address, what it gives now."""
         from ..pipeline.media.probe import probe
-        from ..pipeline.storage.address import web_address
-        from ..pipeline.storage.download import PageInstead
+        from ..pipeline.net.download import PageInstead
+        from ..pipeline.net.url import web_address
 
         if isinstance(params.uri, File):
             return starting_at(probe(room.path(params.uri), params.uri), params.start_tc)
@@ -102,7 +102,7 @@ def starting_at(media: Media, start_tc: str | None) -> Media:
 
 
 def _from_server(room: Room, address: str, params: FetchParams) -> Path:
-    from ..pipeline.storage.download import download
+    from ..pipeline.net.download import download
 
     made = room.new("fetched")
     got = download(address, made, max_bytes=params.max_bytes, progress=room.progress)
@@ -122,7 +122,7 @@ def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tup
     from yt_dlp.utils import YoutubeDLError
 
     from ..pipeline.media.ffmpeg import ffmpeg_path
-    from ..pipeline.storage.address import shown
+    from ..pipeline.net.url import shown
 
     all_plugins_loaded.value = True  # so that it looks for none
     gate = Gate(room.progress, params.max_bytes, shown(address))
@@ -228,7 +228,7 @@ class Silence:
 
 def failure(message: str, address: str) -> BadInput | HostFailed | StorageFailed:
     """Turn what yt-dlp says into one line and the class of error that helps the reader."""
-    from ..pipeline.storage.address import masked
+    from ..pipeline.net.url import masked
 
     text = " ".join(masked(_NOISE.sub("", _COLOUR.sub("", message))).split())
     if "No space left" in text:

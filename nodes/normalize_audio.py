@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.file import OutPath
-from ..pipeline.kinds import Segment
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.file import OutPath
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Segment
 
 
 class NormalizeAudioParams(Params):
@@ -37,7 +37,8 @@ class NormalizeAudio:
 
     def run(self, room: Room, params: NormalizeAudioParams, given: Segment) -> Segment:
         """Write the segment's voice; what was measured before and after stays in `figures`."""
-        from ..pipeline.media import loudness, sound, voice
+        from ..pipeline.media.audio import loudness, voice
+        from ..pipeline.media.audio import samples as sound
 
         samples, misfit = voice.voice_of(room, given, params.track)
         if samples is None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..pipeline.kinds import Media, Take
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Media, Take
 
 
 class OnlineParams(Params):
@@ -27,6 +27,6 @@ class Online:
 
     def run(self, room: Room, params: OnlineParams, film: Media, take: Take) -> Take:
         """Give the take on the film's own frames; one that lies there already passes through."""
-        from ..pipeline.turnover.originals import placed_on
+        from ..pipeline.interchange.turnover.originals import placed_on
 
         return take if take.segment.source.file == film.file else placed_on(film, take)

@@ -12,13 +12,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.edit import ModelMode, Prompt, SyncMode
-from ..pipeline.errors import PresetError
-from ..pipeline.kinds import Take, Upload
-from ..pipeline.node import Params, Room, Work
-from ..pipeline.providers.choose import Api, ProviderName, hosted
+from ..pipeline.core.edit import ModelMode, Prompt, SyncMode
+from ..pipeline.core.errors import PresetError
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Take, Upload
+from ..pipeline.providers.choose_provider import Api, ProviderName, hosted
 from ..pipeline.providers.local import render_take
-from ..pipeline.providers.request import choose
+from ..pipeline.providers.parameters import choose
 
 
 class React1Params(Params):
@@ -58,8 +58,8 @@ class React1:
         Of the local engine, its own version, and the digest of the face model that REACT1_FACE_MODEL names.
         """
         if params.provider == "local":
-            from ..pipeline.engine.expression import ENGINE
-            from ..pipeline.engine.landmarks.choose import salt
+            from ..pipeline.engine.landmarks.backend import salt
+            from ..pipeline.engine.pose.expression import ENGINE
 
             return f"engine {ENGINE} {salt()}".rstrip()
         host = None if params.provider == "auto" else hosted(params.provider, params.api)

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.errors import BadInput
-from ..pipeline.file import Address, File
-from ..pipeline.kinds import Media
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.errors import BadInput
+from ..pipeline.core.file import Address, File
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Media
 
 
 class RelinkParams(Params):
@@ -33,9 +33,9 @@ class Relink:
 
     def run(self, room: Room, params: RelinkParams, proxy: Media) -> Media:
         """Give the original."""
+        from ..pipeline.interchange.turnover.originals import shift_between
+        from ..pipeline.interchange.turnover.same_pictures import check_pictures
         from ..pipeline.media.probe import probe
-        from ..pipeline.turnover.originals import shift_between
-        from ..pipeline.turnover.same_pictures import check_pictures
 
         if not isinstance(params.original, File):
             raise BadInput("the original must be a file here, not an address; fetch it first")

@@ -12,9 +12,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.file import OutPath
-from ..pipeline.kinds import Record, Report
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.file import OutPath
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Record, Report
 
 
 class ReportParams(Params):
@@ -34,9 +34,9 @@ class ReportNode:
 
     def run(self, room: Room, params: ReportParams, record: Record) -> Report:
         """Write the page and the JSON."""
-        from ..pipeline.report.board import boards_of
         from ..pipeline.report.data import describe
         from ..pipeline.report.page import render_page
+        from ..pipeline.report.take_board import boards_of
 
         told = describe(record, params.title or record.title or record.preset)
         segments = {segment.name: segment for segment in record.segments}

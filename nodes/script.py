@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.kinds import Segment
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Segment
 
 FUNCTION = r"^[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$"
 

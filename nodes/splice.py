@@ -12,13 +12,13 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.errors import PresetError
-from ..pipeline.file import OutPath
-from ..pipeline.kinds import Media, Take
-from ..pipeline.node import Params, Room, Work
-from ..pipeline.splicing.checking.thresholds import Thresholds
-from ..pipeline.splicing.seam import Seam
-from ..pipeline.splicing.sound.params import MATCHED, SoundParams
+from ..pipeline.core.errors import PresetError
+from ..pipeline.core.file import OutPath
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Media, Take
+from ..pipeline.splicing.audio.params import MATCHED, SoundParams
+from ..pipeline.splicing.pictures.seam_style import Seam
+from ..pipeline.splicing.verification.thresholds import Thresholds
 
 
 class SpliceParams(Params):
@@ -56,9 +56,9 @@ class Splice:
         """Give the film; how it was made stands in `figures["splice"]`, and in `said` where it matters."""
         from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe
-        from ..pipeline.splicing import morph
-        from ..pipeline.splicing.checking.seams import held_to
-        from ..pipeline.splicing.film import splice
+        from ..pipeline.splicing.pictures import morph
+        from ..pipeline.splicing.splice import splice
+        from ..pipeline.splicing.verification.seam_check import held_to
 
         used = [take for take in takes if take.status == "done"]
         loose = [take.segment.name for take in used if not take.conformed]

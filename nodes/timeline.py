@@ -12,11 +12,10 @@ from typing import ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from ..pipeline.clips import Turnover
-from ..pipeline.file import OutPath
-from ..pipeline.kinds import Media, Take
-from ..pipeline.node import Params, Room, Work
-from ..pipeline.times import Frames, Time
+from ..pipeline.core.file import OutPath
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.times import Frames, Time
+from ..pipeline.core.values import Media, Take, Turnover
 
 Dialect = Literal["avid", "final-cut", "premiere", "resolve"]
 EVERY = "all"
@@ -67,7 +66,7 @@ class Timeline:
 
     def run(self, room: Room, params: TimelineParams, film: Media, takes: list[Take]) -> Turnover:
         """Cut a clip for every edit out of the finished film."""
-        from ..pipeline.turnover.build import build
+        from ..pipeline.interchange.turnover.build import build
 
         return build(
             room,

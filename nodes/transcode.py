@@ -12,8 +12,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.kinds import Media, Segment
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Media, Segment
 
 
 class TranscodeParams(Params):

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.edit import Edit
-from ..pipeline.file import Address
-from ..pipeline.kinds import Media, Segment
-from ..pipeline.node import Params, Room, Work
-from ..pipeline.times import Frames, Time
+from ..pipeline.core.edit import Edit
+from ..pipeline.core.file import Address
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.times import Frames, Time
+from ..pipeline.core.values import Media, Segment
 
 if TYPE_CHECKING:
-    from ..pipeline.timelines.places import Wishes
+    from ..pipeline.interchange.places import Wishes
 
 
 class TrimParams(Params):
@@ -49,7 +49,7 @@ class TrimParams(Params):
     @property
     def wishes(self) -> Wishes:
         """What holds where an edit does not say."""
-        from ..pipeline.timelines.places import Wishes
+        from ..pipeline.interchange.places import Wishes
 
         return Wishes(self.cues, self.snap, Fraction(str(self.snap_within_s)))
 
@@ -65,9 +65,9 @@ class Trim:
 
     def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
+        from ..pipeline.interchange.places import Places
         from ..pipeline.media.parts import placed, spans_of
         from ..pipeline.media.trim import cut
-        from ..pipeline.timelines.places import Places
 
         find = Places(room, source, params.wishes)
         spans = spans_of(room, source, params.edits, params.handles, params.longest_s, find)

@@ -12,9 +12,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.file import File
-from ..pipeline.kinds import Segment, Upload
-from ..pipeline.node import Params, Room, Work
+from ..pipeline.core.file import File
+from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.values import Segment, Upload
 
 
 class UploadParams(Params):

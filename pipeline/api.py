@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from .edit import Edit
-from .errors import PresetError, Problem
-from .kinds import Value
-from .preset.load import load_job
-from .preset.model import Job
-from .preset.shipped import Preset, load_any
-from .registry import NodeInfo, load_registry
-from .run.events import Silent, Watcher
-from .run.outcome import RunResult
-from .settings import home_folder, max_cost_usd
+from .config.document_model import Job
+from .config.load import load_job
+from .config.shipped import Preset, load_any
+from .core.edit import Edit
+from .core.errors import PresetError, Problem
+from .core.registry import NodeInfo, load_registry
+from .core.settings import home_folder, max_cost_usd
+from .core.values import Value
+from .runner.events import Silent, Watcher
+from .runner.outcome import RunResult
 
 if TYPE_CHECKING:
     from .store.store import Store
@@ -81,7 +81,7 @@ def run(
     Raises:
         React1Error: by what can be done about it (errors.py); its `exit_status` is the command line's.
     """
-    from .run.execute import Options, execute
+    from .runner.execute import Options, execute
 
     job = _job(what, edits, provider, out, inputs, online)
     options = Options(
@@ -103,8 +103,8 @@ def run_node(
     Raises:
         React1Error: what the node raised; PresetError for parameters that it refuses.
     """
-    from .paid.bill import Terms
-    from .run.single import run_single
+    from .jobs.budget import Terms
+    from .runner.single_node import run_single
 
     budget = max_cost_usd(None)
     terms = Terms(budget, agreed=budget is not None)

@@ -43,7 +43,7 @@ def media_folder() -> Path:
 def talking_clip(made_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's talking clip, small: 2 s of 480x270 at 25 frames/s with a voice."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
-    from react1.pipeline.demo.clip import make_demo_clip
+    from react1.pipeline.demo.demo_clip import make_demo_clip
 
     place = tmp_path_factory.mktemp("talking") / "talking.mp4"
     made_of = ("talking", 2, 480, 270)

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from react1 import Edit, load_preset, run
-from react1.pipeline.errors import BadInput, PresetError, React1Error
+from react1.pipeline.core.errors import BadInput, PresetError, React1Error
 
 SAD = {"in": 0.2, "out": 0.6, "prompt": "sad"}
 

@@ -94,7 +94,7 @@ def test_importing_the_package_imports_nothing_else():
     assert own == {"react1"}
     assert others <= sys.stdlib_module_names
     assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(told["names"])
-    assert told["edit"] == "react1.pipeline.edit"
+    assert told["edit"] == "react1.pipeline.core.edit"
     assert told["spent_s"] < 0.5
 
 

@@ -10,9 +10,9 @@ import types
 import pytest
 from sample_nodes import REGISTRY, Fetch
 
-from react1.pipeline import registry
-from react1.pipeline.errors import PresetError
-from react1.pipeline.registry import Registry, load_registry
+from react1.pipeline.core import registry
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.registry import Registry, load_registry
 
 
 class Entry:
@@ -59,7 +59,7 @@ def test_every_module_of_nodes_gives_one_node():
 def test_looking_at_all_nodes_loads_nothing_heavy():
     """In a new process, since this one has loaded all sorts."""
     code = (
-        "import sys; from react1.pipeline.registry import load_registry; load_registry(); "
+        "import sys; from react1.pipeline.core.registry import load_registry; load_registry(); "
         "print(sorted({'av', 'cv2', 'mediapipe', 'moviepy', 'yt_dlp', 'httpx', 'skimage'} & set(sys.modules)))"
     )
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.times import (
+from react1.pipeline.core.times import (
     Timecode,
     counted,
     frames_to_timecode,

@@ -1,1 +1,1 @@
-"""Doors for other programs, made from the same node classes."""
+"""ComfyUI."""

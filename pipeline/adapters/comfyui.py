@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..file import Deliver, is_marked
-from ..kinds import Record, Value
-from ..node import KINDS, Port
-from ..registry import NodeInfo, Registry, load_registry
+from ..core.file import Deliver, is_marked
+from ..core.node import KINDS, Port
+from ..core.registry import NodeInfo, Registry, load_registry
+from ..core.values import Record, Value
 from .widgets import Widget, parameters, widgets
 
 CATEGORY = "react1"

@@ -10,8 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import PresetError
-from ..node import Params
+from ..core.errors import PresetError
+from ..core.node import Params
 
 LEFT_OUT = "default"
 """The choice that stands for leaving a parameter out."""

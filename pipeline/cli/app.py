@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import (
+from .commands import (
     conform_check,
     demo,
     doctor,
@@ -21,8 +21,8 @@ from . import (
     serve,
     show,
 )
+from .messages import err, failures_told, fault_line, give_failed, out
 from .streams import streams_apart
-from .tell import err, failures_told, fault_line, give_failed, out
 
 app = typer.Typer(
     name="react1",
@@ -40,7 +40,7 @@ app.add_typer(jobs.app, name=jobs.NAME)
 @app.callback(invoke_without_command=True)
 def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
     if version:
-        from ..version import version_text
+        from ..core.version import version_text
 
         with failures_told():
             out(version_text())

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import PresetError, Problem
-from ..suggest import one_of
-from .tell import err
+from ..core.errors import PresetError, Problem
+from ..core.suggest import one_of
+from .messages import err
 
 if TYPE_CHECKING:
-    from ..preset.model import Job
+    from ..config.document_model import Job
 
 PROVIDERS = ("auto", "local", "segmind", "sync")
 
@@ -32,8 +32,8 @@ def job_from(
     Raises:
         PresetError: something is wrong with it; all problems at once.
     """
-    from ..preset.load import load_job
-    from ..registry import load_registry
+    from ..config.load import load_job
+    from ..core.registry import load_registry
 
     base = _here()
     if provider is not None and provider not in PROVIDERS:

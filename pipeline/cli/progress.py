@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..run.events import Event, RunStarted, Said, Silent, StepEnded, StepMoved, StepStarted, Watcher
-from .tell import err
+from ..runner.events import Event, RunStarted, Said, Silent, StepEnded, StepMoved, StepStarted, Watcher
+from .messages import err
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO, cast
 
-from ..errors import StorageFailed
+from ..core.errors import StorageFailed
 
 
 def fill_closed() -> None:

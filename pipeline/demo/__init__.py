@@ -1,1 +1,1 @@
-"""The demo's own footage: a talking clip of a real face, made on the spot."""
+"""The demo clip: a talking face with a synthetic voice."""

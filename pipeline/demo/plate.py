@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import MissingExtra
+from ..core.errors import MissingExtra
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from functools import lru_cache
 
-from ..errors import MissingExtra
-from .landmarks.choose import INSTALL, Backend, backend
-from .landmarks.model import HOW_TO_GET, VARIABLE
+from ..core.errors import MissingExtra
+from .landmarks.backend import INSTALL, Backend, backend
+from .landmarks.model_file import HOW_TO_GET, VARIABLE
 from .quiet import loading
 
 NEEDED = ("cv2", "mediapipe")

@@ -1,1 +1,1 @@
-"""Where calls run: the seam, and the executors behind it."""
+"""The executor contract and the local executor."""

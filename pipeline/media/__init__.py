@@ -1,1 +1,1 @@
-"""Reading films and sound: probe, decode, clock, loudness, and the one place that starts tools."""
+"""Probe, decode, trim and transcode; clocks, shots, spans and the one subprocess module."""

@@ -13,11 +13,20 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..errors import BadInput
-from ..kinds import Media, VideoStream
-from ..times import Frames, Moment, Seconds, Timecode, clock_text, counting_rate, frames_to_timecode, timecode_to_frames
+from ..core.errors import BadInput
+from ..core.times import (
+    Frames,
+    Moment,
+    Seconds,
+    Timecode,
+    clock_text,
+    counting_rate,
+    frames_to_timecode,
+    timecode_to_frames,
+)
+from ..core.values import Media, VideoStream
+from .frame_rate import COMMON
 from .probe import require_video
-from .rate import COMMON
 
 TOLERANCE_S = Fraction(1, 2000)
 """Half a millisecond: clock times are written rounded to milliseconds. Half a tick comes on top, for containers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..kinds import VideoStream
+from ..core.values import VideoStream
 
 RANGES = {1: "tv", 2: "pc"}
 PRIMARIES = {

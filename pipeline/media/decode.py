@@ -17,9 +17,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInput
-from ..kinds import VideoStream
-from ..times import clock_text
+from ..core.errors import BadInput
+from ..core.times import clock_text
+from ..core.values import VideoStream
 from .colour import meant
 from .opening import opened
 

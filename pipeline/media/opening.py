@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 
-from ..errors import BadInput
+from ..core.errors import BadInput
 
 _NOT_FILMS = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
 """Formats that ffmpeg reads but that are text, or only point at other files."""

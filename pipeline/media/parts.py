@@ -16,18 +16,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..edit import Edit
-from ..errors import BadInput
-from ..file import File
-from ..kinds import Media, Segment
-from ..node import Room
-from ..times import Moment
-from . import pauses, shots, sound
+from ..core.edit import Edit
+from ..core.errors import BadInput
+from ..core.file import File
+from ..core.node import Room
+from ..core.times import Moment
+from ..core.values import Media, Segment
+from . import shots
+from .audio import pauses
+from .audio import samples as sound
+from .audio.pauses import Pause
 from .clock import frame_s, place_text
-from .grid import OFFERED, new_count
-from .pauses import Pause
+from .edit_spans import Find, ResolvedSpan, handle_frames, resolve
+from .frame_rate import OFFERED, new_count
 from .probe import require_video
-from .spans import Find, ResolvedSpan, handle_frames, resolve
 from .split import NoPlace, Place, Ruler, joints, with_handles
 from .trim import tick_s
 

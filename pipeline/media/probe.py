@@ -18,14 +18,14 @@ from typing import Any
 import av
 import numpy as np
 
-from ..errors import BadInput
-from ..file import File
-from ..kinds import AudioStream, Media, OtherStream, VideoStream
-from ..timestamps import Timestamps
+from ..core.errors import BadInput
+from ..core.file import File
+from ..core.timestamps import Timestamps
+from ..core.values import AudioStream, Media, OtherStream, VideoStream
 from . import colour
+from .frame_rate import read_rate
 from .opening import main_picture, opened, refuse_cut_short
-from .rate import read_rate
-from .start import start_timecode
+from .start_timecode import start_timecode
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import IO
 
-from ..errors import ToolFailed
+from ..core.errors import ToolFailed
 
 _TAIL_LINES = 400
 _PR_SET_PDEATHSIG = 1

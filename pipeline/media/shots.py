@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ToolFailed
-from ..kinds import Media, VideoStream
+from ..core.errors import ToolFailed
+from ..core.values import Media, VideoStream
 from . import decode
 from .ffmpeg import ffmpeg_path
 from .probe import require_video

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInput
+from ..core.errors import BadInput
 
 Ticks = NDArray[np.int64]
 CUT_WORTH = 1.0

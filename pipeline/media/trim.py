@@ -16,11 +16,12 @@ from typing import Any
 import ffmpeg
 import numpy as np
 
-from ..errors import BadInput, ToolFailed
-from ..file import File
-from ..kinds import Media, VideoStream
-from ..node import Room
-from . import decode, sound
+from ..core.errors import BadInput, ToolFailed
+from ..core.file import File
+from ..core.node import Room
+from ..core.values import Media, VideoStream
+from . import decode
+from .audio import samples as sound
 from .ffmpeg import ffmpeg_path
 from .probe import probe, probe_outside, require_video
 

@@ -1,1 +1,1 @@
-"""What is looked at before anything is uploaded or paid for."""
+"""Checks on a clip before it is uploaded or paid for; they only read."""

@@ -1,1 +1,1 @@
-"""Hosts of React-1 behind one small contract."""
+"""Hosts of React-1 and the local engine, behind one contract."""

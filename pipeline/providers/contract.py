@@ -1,7 +1,7 @@
 """The one small contract of all hosts of React-1.
 
 A `Provider` says of itself what it takes and costs, before anything is sent. One that takes money gives a `Client`,
-which knows nothing of the ledger and retries nothing that costs: the coordinator (pipeline/paid) decides.
+which knows nothing of the ledger and retries nothing that costs: the coordinator (pipeline/jobs) decides.
 
     quote  → what a call would cost, where the host tells
     submit → Ticket or Done     raises NoJob (proven: there is none) or AnswerLost (only the host knows)
@@ -18,8 +18,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..errors import HostFailed
-from .request import React1Request
+from ..core.errors import HostFailed
+from .parameters import React1Request
 
 UNPROVEN = frozenset({408, 409, 425, 499})
 """4xx that a gateway gives for requests that may have been passed on."""

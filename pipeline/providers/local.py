@@ -13,15 +13,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import BadInput
-from ..kinds import Segment, Take, Upload
-from ..node import Room
+from ..core.errors import BadInput
+from ..core.node import Room
+from ..core.values import Segment, Take, Upload
 from .contract import Limits
-from .faces import faces_of
-from .request import React1Request
+from .local_faces import faces_of
+from .parameters import React1Request
 
 if TYPE_CHECKING:
-    from ..engine.expression import RenderFigures
+    from ..engine.pose.expression import RenderFigures
 
 PREVIEW = "made by the local preview engine, which is not React-1"
 
@@ -70,8 +70,8 @@ def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
 
 
 def _render(room: Room, segment: Segment, request: React1Request, out: Path) -> RenderFigures:
-    from ..engine.direct import WHAT_IT_NEEDS, NoFace
-    from ..engine.render import SCOUT_SHARE, Expression, render
+    from ..engine.render.render import SCOUT_SHARE, Expression, render
+    from ..engine.take_plan import WHAT_IT_NEEDS, NoFace
 
     scouted = faces_of(room, segment.media.file, lambda done: room.progress(SCOUT_SHARE * done))
     expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))

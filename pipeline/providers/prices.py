@@ -23,8 +23,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import PresetError
-from ..preset.explain import read_yaml
+from ..core.errors import PresetError
+from ..located_yaml.explain import read_yaml
 
 
 class Price(BaseModel):

@@ -1,1 +1,1 @@
-"""The page and the record of a run."""
+"""The report of a run: a page with pictures, and JSON."""

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import BadInput
-from ..kinds import Media
+from ..core.errors import BadInput
+from ..core.node import Room
+from ..core.values import Media
 from ..media.probe import require_video
-from ..node import Room
 from ..scripting.reader import Reader, picture_at
 from .data import seconds_at
-from .pictures import Picture, shown
 from .previews import ClipWriter, track
+from .stills import Picture, shown
 
 Layout = Literal["side-by-side", "wipe", "stacked"]
 _CRF = 18

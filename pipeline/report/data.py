@@ -12,8 +12,8 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..kinds import Media, Record, Segment, StepRecord, Take
-from ..times import Timecode, clock_text, frames_to_timecode, parse_time, timecode_to_frames
+from ..core.times import Timecode, clock_text, frames_to_timecode, parse_time, timecode_to_frames
+from ..core.values import Media, Record, Segment, StepRecord, Take
 
 SCHEMA_VERSION = 1
 Json = dict[str, Any]

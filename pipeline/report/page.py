@@ -14,11 +14,11 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-from ..kinds import Record
-from ..times import clock_text
-from .board import Board
+from ..core.times import clock_text
+from ..core.values import Record
 from .data import Json, moment, seconds_at
 from .sides import Find, Showing, show
+from .take_board import Board
 
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MOST_TICKS = 10

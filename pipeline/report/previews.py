@@ -11,8 +11,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kinds import Media
-from .pictures import Picture
+from ..core.values import Media
+from .stills import Picture
 
 SOUND_HZ = 48000
 _CLOCK_HZ = 90000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .pictures import Picture
+from .stills import Picture
 
 _BLOCK_PX = 4
 _CHANGED = 5.0

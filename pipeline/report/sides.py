@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from ..file import File
-from ..kinds import Media, Record, Segment, Take
+from ..core.file import File
+from ..core.values import Media, Record, Segment, Take
 from .data import seconds_at
-from .pictures import data_address, jpeg_address, preview_size, small_pictures
+from .preview_audio import sound_of
 from .previews import ClipWriter, blocks, moments
-from .sound import sound_of
+from .stills import data_address, jpeg_address, preview_size, small_pictures
 
 Find = Callable[[File], Path]
 

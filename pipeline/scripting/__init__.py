@@ -1,1 +1,1 @@
-"""Where MoviePy works: films as its clips, and functions that users bring along."""
+"""Users' MoviePy functions as steps, and from which files they may come."""

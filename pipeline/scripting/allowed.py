@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import PresetError
+from ..core.errors import PresetError
 
 ENVIRONMENT = "REACT1_SCRIPT"
 Script = Callable[[Any, dict[str, Any]], Any]

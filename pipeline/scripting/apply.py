@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BadInput, React1Error, ToolFailed
-from ..kinds import Media, Segment, VideoStream
+from ..core.errors import BadInput, React1Error, ToolFailed
+from ..core.node import Room
+from ..core.values import Media, Segment, VideoStream
 from ..media.decode import frames, rgb, turn_coded, turn_upright
 from ..media.probe import probe, require_video
-from ..node import Room
 from .allowed import Script, load_script
 from .reader import Reader, picture_at
 from .write import LosslessWriter, file_name

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kinds import VideoStream
+from ..core.values import VideoStream
 from ..media.decode import frames
 
 Picture = NDArray[np.uint8]

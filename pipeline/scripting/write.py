@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kinds import Media, VideoStream
+from ..core.values import Media, VideoStream
 from ..media.colour import PRIMARIES, SPACES, TRANSFERS, meant
 from ..media.probe import require_video
 

@@ -1,1 +1,1 @@
-"""The local server: React-1's hosted contract in front of the local engine."""
+"""The hosted API contract over HTTP, in front of the local engine."""

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from .twist import Twist
+from .perturb import Twist
 
 Route = Literal["v1", "submit", "status", "result", "upload", "credits", "history", "output", "asset"]
 Action = Literal["status", "slow", "reset", "truncate", "expired", "take", "fail", "hold"]
@@ -106,6 +106,6 @@ class Faults:
 
 def read_faults(path: Path) -> FaultPlan:
     """Read a file of faults."""
-    from ..preset.explain import read_yaml
+    from ..located_yaml.explain import read_yaml
 
     return read_yaml(path, FaultPlan, "the faults")

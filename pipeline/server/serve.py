@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..errors import PresetError
+from ..core.errors import PresetError
 from .faults import FaultPlan, Faults
-from .making import MAKERS, Maker
-from .options import ServerOptions, require_server
+from .renderer import MAKERS, Maker
+from .server_options import ServerOptions, require_server
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 75
@@ -77,9 +77,9 @@ class LocalServer:
     async def _serve(self) -> None:
         import uvicorn
 
-        from .app import build_app
-        from .desk import Desk
-        from .shelf import Shelf
+        from .asgi_app import build_app
+        from .job_queue import Desk
+        from .job_store import Shelf
         from .wire import Protocol, TellingServer
 
         shelf = Shelf(self.options.home)

@@ -12,16 +12,16 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput
-from ..file import File
-from ..kinds import Media
+from ..core.errors import BadInput
+from ..core.file import File
+from ..core.values import Media
 from ..media.probe import probe, probe_outside, require_video
 from ..media.transcode import length_s
-from ..providers.request import LONGEST_S
-from ..storage.address import shown
+from ..net.url import shown
+from ..providers.parameters import LONGEST_S
 from ..store.store import Store
-from .options import SLACK_S
-from .order import Order
+from .server_options import SLACK_S
+from .worker_protocol import Order
 
 WAITS_S = (0.5, 2.0)
 """Waits before the second and the third try to fetch a file."""
@@ -126,8 +126,8 @@ def _one(room: FolderRoom, order: Order, address: str, own: str, name: str, chec
 
 
 def _fetched(room: FolderRoom, order: Order, address: str, name: str, check: Callable[[], None]) -> Path:
-    from ..storage.download import download
-    from ..storage.guarded import open_guarded_client
+    from ..net.download import download
+    from ..net.ssrf import open_guarded_client
 
     path, ends = room.new(name), time.monotonic() + order.fetch_s
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ..errors import React1Error
-from .order import ORDER, Order, failed, write_told
+from ..core.errors import React1Error
+from .worker_protocol import ORDER, Order, failed, write_told
 
 MEMORY_BYTES = 8 << 30
 """Of address space: a file that unpacks to more than it says ends the worker, and not the machine."""
@@ -17,7 +17,7 @@ MEMORY_BYTES = 8 << 30
 
 def main(folder: Path) -> None:
     """Make the take of a folder."""
-    from .take import rendered
+    from .render_take import rendered
 
     _bound_memory()
     order = Order.model_validate_json((folder / ORDER).read_bytes())

@@ -1,1 +1,1 @@
-"""Putting takes back into a film without touching the rest of it."""
+"""Splice takes into a film: smart rendering where possible, re-encoding where not."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 
-from ..kinds import Media
+from ..core.values import Media
 
 _SUFFIXES = {
     "mov": (".mp4", ".mov", ".m4v", ".3gp", ".3g2", ".f4v"),

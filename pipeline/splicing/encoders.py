@@ -16,8 +16,8 @@ from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream as AvVideoStream
 
-from ..kinds import VideoStream
-from .fields import Fields
+from ..core.values import VideoStream
+from .pictures.fields import Fields
 
 _MPEG_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),

@@ -15,14 +15,14 @@ import av
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
-from ..kinds import VideoStream
-from .boxes import tables
-from .boxes.grid import Grid, composition_on_slots
-from .boxes.surgery import NewSamples, track_of
-from .boxes.tables import Ints
-from .boxes.tree import Box, parse, read_moov
+from ..core.values import VideoStream
 from .encoders import Choice, coded_rate, dress
-from .unsuited import Unsuited
+from .mp4 import sample_tables
+from .mp4.boxes import Box, parse, read_moov
+from .mp4.rewrite import NewSamples, track_of
+from .mp4.sample_tables import Ints
+from .mp4.sample_times import Grid, composition_on_slots
+from .not_applicable import Unsuited
 
 ENTRY_HEAD_BYTES = 8 + 78
 _BITEXACT = {"fflags": "+bitexact"}
@@ -106,7 +106,7 @@ def new_samples(grid: Grid, coded: Path) -> NewSamples:
         raise Unsuited("the film has no sample tables")
     _, moov = read_moov(coded)
     track = track_of(moov, b"vide")
-    found = tables.samples(track)
+    found = sample_tables.samples(track)
     if found.count > grid.samples.count:
         raise Unsuited("the encoder gave more pictures than the source has")
     ranks = np.searchsorted(np.sort(found.pts), found.pts)
@@ -119,7 +119,7 @@ def new_samples(grid: Grid, coded: Path) -> NewSamples:
         sizes=found.sizes,
         composition=composition_on_slots(grid, 0, ranks),
         sync=found.sync,
-        entry=entry(tables.stbl(grid.track).at(b"stsd").body, tables.stbl(track).at(b"stsd").body),
+        entry=entry(sample_tables.stbl(grid.track).at(b"stsd").body, sample_tables.stbl(track).at(b"stsd").body),
     )
 
 

@@ -15,7 +15,7 @@ import av
 import ffmpeg as spelling
 from av.stream import Disposition
 
-from ..kinds import Media, VideoStream
+from ..core.values import Media, VideoStream
 from .programs import Program, options
 
 _UNTOLD = (0, 2)

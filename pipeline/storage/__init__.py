@@ -1,1 +1,1 @@
-"""What comes from the web, and what goes there."""
+"""Where clips are uploaded so that a provider can read them."""

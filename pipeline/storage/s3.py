@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import HostFailed, MissingExtra, PresetError
-from .address import shown
-from .choose import is_loopback
-from .contract import Progress, Stored
-from .said import LONGEST_WORDS
-from .sending import WAITS_S, Sleep, failed_for_good, pieces, size_of, type_of
-from .words import in_one_line
+from ..core.errors import HostFailed, MissingExtra, PresetError
+from ..net.error_text import in_one_line
+from ..net.url import shown
+from .upload import WAITS_S, Sleep, failed_for_good, pieces, size_of, type_of
+from .upload_errors import LONGEST_WORDS
+from .upload_storage import Progress, Stored, is_loopback
 
 INSTALL = "storage s3 needs the extra 's3': pip install 'react1-nodes[s3]'"
 PART_BYTES = 8 << 20

@@ -1,1 +1,1 @@
-"""Content-addressed files, results by key, and why a key missed."""
+"""The content-addressed store: files by digest, results by key, locks, exports."""

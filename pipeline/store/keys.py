@@ -11,9 +11,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..file import Deliver, is_marked
-from ..kinds import Record, Value
-from ..node import Node, Params
+from ..core.file import Deliver, is_marked
+from ..core.node import Node, Params
+from ..core.values import Record, Value
 
 Parts = dict[str, Any]
 """{"node", "version", "params", "inputs", "tools"}: all that decides a result, JSON only."""

@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadInput, StorageFailed
-from ..file import File
+from ..core.errors import BadInput, StorageFailed
+from ..core.file import File
 from .atomic import publish, storage_errors, write_text
 from .keys import Parts, digest
 from .scratch import Scratch

@@ -12,10 +12,10 @@ import av
 import pytest
 
 from react1.pipeline.adapters.comfyui import comfy_class, mappings, wire
-from react1.pipeline.file import OutPath
-from react1.pipeline.kinds import Media, Record, Report, Segment, Take
-from react1.pipeline.node import Params, Room
-from react1.pipeline.registry import Registry, load_registry
+from react1.pipeline.core.file import OutPath
+from react1.pipeline.core.node import Params, Room
+from react1.pipeline.core.registry import Registry, load_registry
+from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = {"av", "cv2", "moviepy", "mediapipe", "yt_dlp", "httpx", "jinja2", "skimage", "imageio_ffmpeg"}

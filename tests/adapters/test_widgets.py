@@ -6,11 +6,11 @@ import pytest
 from pydantic import Field
 
 from react1.pipeline.adapters.widgets import parameters, widgets
-from react1.pipeline.edit import Edit
-from react1.pipeline.errors import PresetError
-from react1.pipeline.file import Address, OutPath
-from react1.pipeline.node import Params
-from react1.pipeline.times import Time
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.file import Address, OutPath
+from react1.pipeline.core.node import Params
+from react1.pipeline.core.times import Time
 
 
 class Sample(Params):

@@ -11,11 +11,11 @@ import made
 import pytest
 
 from react1.pipeline.cli.app import run_command
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.settings import home_folder, max_cost_usd
 from react1.pipeline.engine.available import problem
-from react1.pipeline.errors import PresetError
-from react1.pipeline.run import execute as executing
-from react1.pipeline.run.outcome import RunResult
-from react1.pipeline.settings import home_folder, max_cost_usd
+from react1.pipeline.runner import execute as executing
+from react1.pipeline.runner.outcome import RunResult
 
 EDIT = ("--edit", "0.2-0.4:sad")
 SCRIPT_PRESET = """

@@ -12,10 +12,10 @@ import sys
 import pytest
 from server_client import opened
 
-from react1.pipeline.ledger.book import Ledger
-from react1.pipeline.ledger.entry import Call, Intended, Unknown
-from react1.pipeline.server.making import by_copying
-from react1.pipeline.server.shelf import Shelf
+from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
+from react1.pipeline.server.job_store import Shelf
+from react1.pipeline.server.renderer import by_copying
 
 KEY = "SG_secret0123456789"
 NOW = "2026-11-25T10:00:00.000+00:00"

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from react1.pipeline.cli.progress import Bars
-from react1.pipeline.run.events import StepEnded, StepMoved, StepStarted
+from react1.pipeline.runner.events import StepEnded, StepMoved, StepStarted
 
 UP = "\x1b[1A"
 

@@ -15,7 +15,7 @@ import pytest
 
 from react1.pipeline.cli.progress import progress_for
 from react1.pipeline.cli.streams import streams_apart
-from react1.pipeline.run.events import RunStarted, Said, StepEnded, StepStarted
+from react1.pipeline.runner.events import RunStarted, Said, StepEnded, StepStarted
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="streams of this kind are POSIX")
 REACT1 = f"{shlex.quote(sys.executable)} -m react1"

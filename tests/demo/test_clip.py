@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.demo.clip import make_demo_clip
+from react1.pipeline.core.errors import MissingExtra
+from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.demo.plate import camera, plate, shoot
-from react1.pipeline.errors import MissingExtra
 
 pytest.importorskip("skimage", reason="the extra `demo` is not installed")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from react1.pipeline.demo.voice import SAMPLE_RATE_HZ, speak
+from react1.pipeline.demo.demo_voice import SAMPLE_RATE_HZ, speak
 
 
 def loudness(voice, hop_s=0.04):

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.engine import available
 from react1.pipeline.engine.quiet import quiet
-from react1.pipeline.errors import MissingExtra
 
 
 def failing(error: ImportError):

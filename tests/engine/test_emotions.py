@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.emotions import RECIPES
-from react1.pipeline.engine.expression import Expression
-from react1.pipeline.engine.frame import MouthShape
-from react1.pipeline.engine.perform import perform, pose_for
-from react1.pipeline.engine.points import OVAL
-from react1.pipeline.engine.retouch import retouch
-from react1.pipeline.engine.smooth import smooth_track
-from react1.pipeline.engine.sync import plan
+from react1.pipeline.engine.animate import perform, pose_for
+from react1.pipeline.engine.detect.smooth import smooth_track
+from react1.pipeline.engine.pose.pose.emotions import RECIPES
+from react1.pipeline.engine.pose.pose.expression import Expression
+from react1.pipeline.engine.pose.pose.head_frame import MouthShape
+from react1.pipeline.engine.pose.pose.landmark_indices import OVAL
+from react1.pipeline.engine.render.render.retouch import retouch
+from react1.pipeline.media.sync_modes import plan
 
 PLACES = {
     "inner brow": (107, 336),
@@ -80,7 +80,7 @@ def test_no_emotion_has_anothers_signature(gone_up) -> None:
 @pytest.fixture(scope="module")
 def drifting():
     """Twelve frames of the portrait, drifting, with grain; and the face as it is found and steadied in each."""
-    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.detect.faces import FaceFinder
 
     grain = np.random.default_rng(5)
     pictures = []
@@ -114,7 +114,7 @@ def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: st
 
 
 def _retouched(picture: np.ndarray, points: np.ndarray, pose: object) -> np.ndarray:
-    from react1.pipeline.engine.frame import FaceFrame
+    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
 
     return retouch(picture, FaceFrame(points), pose)
 

@@ -10,17 +10,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from react1.pipeline.core.errors import MissingExtra
+from react1.pipeline.core.settings import face_model_path
 from react1.pipeline.engine import available
-from react1.pipeline.engine.landmarks import attention, choose, model
+from react1.pipeline.engine.landmarks import attention, model_file
+from react1.pipeline.engine.landmarks import backend as choose
 from react1.pipeline.engine.landmarks.tasks import Tasks, leaning
-from react1.pipeline.errors import MissingExtra
-from react1.pipeline.settings import face_model_path
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch):
     """Pretend another Python, mediapipe and machine; no model file is named."""
-    monkeypatch.delenv(model.VARIABLE, raising=False)
+    monkeypatch.delenv(model_file.VARIABLE, raising=False)
 
     def pretend(python: tuple[int, int], mediapipe: str | None, cpu: str = "x86_64") -> None:
         monkeypatch.setattr(choose, "python", lambda: python)
@@ -43,13 +44,16 @@ def wheel(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The models of the installed mediapipe, at the places that they have in its wheel; else the file that is named."""
     import mediapipe
 
-    folder, names = Path(mediapipe.__file__).parent.parent, (model._SHORT_RANGE, model._FULL_RANGE, model._ATTENTION)
+    folder, names = (
+        Path(mediapipe.__file__).parent.parent,
+        (model_file._SHORT_RANGE, model_file._FULL_RANGE, model_file._ATTENTION),
+    )
     if all((folder / name).is_file() for name in names):
         files = {name: (folder / name).read_bytes() for name in names}
         return zipped(tmp_path_factory.mktemp("wheel") / "mediapipe-0.10.14.whl", **files)
     named = face_model_path()
     if named is None or named.suffix != ".whl":
-        pytest.skip(f"mediapipe {mediapipe.__version__} carries no models, and {model.VARIABLE} names no wheel")
+        pytest.skip(f"mediapipe {mediapipe.__version__} carries no models, and {model_file.VARIABLE} names no wheel")
     return named
 
 
@@ -57,7 +61,7 @@ def wheel(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a bundle for the Tasks API, which has no second detector."""
     place = tmp_path_factory.mktemp("bundle") / "face_landmarker.task"
-    place.write_bytes(model.face_model(wheel).bundle)
+    place.write_bytes(model_file.face_model(wheel).bundle)
     return place
 
 
@@ -74,7 +78,12 @@ def test_older_releases_are_used_with_their_own_models(machine) -> None:
 @pytest.mark.parametrize(
     ("python", "mediapipe", "cpu", "told"),
     [
-        ((3, 13), "0.10.33", "x86_64", ("Python 3.13", model.DOWNLOAD, model.BUNDLE_URL, "set REACT1_FACE_MODEL")),
+        (
+            (3, 13),
+            "0.10.33",
+            "x86_64",
+            ("Python 3.13", model_file.DOWNLOAD, model_file.BUNDLE_URL, "set REACT1_FACE_MODEL"),
+        ),
         ((3, 14), "0.10.33", "x86_64", ("Python 3.14", "3.11 or 3.12", "--provider segmind or sync")),
         ((3, 12), "0.10.33", "x86_64", ("0.10.33 carries no face models", "install 0.10.14")),
         ((3, 13), "1.2.3", "x86_64", ("1.2.3 reports its use to Google", "pip install mediapipe==0.10.33")),
@@ -106,7 +115,7 @@ def _text(folder: Path) -> Path:
 
 
 def _truncated(folder: Path) -> Path:
-    place = zipped(folder / "cut.task", **{model.DETECTOR: b"x" * 900, model.LANDMARKS: b"x" * 900})
+    place = zipped(folder / "cut.task", **{model_file.DETECTOR: b"x" * 900, model_file.LANDMARKS: b"x" * 900})
     place.write_bytes(place.read_bytes()[:1200])
     return place
 
@@ -116,11 +125,11 @@ def _other(folder: Path) -> Path:
 
 
 def _hollow(folder: Path) -> Path:
-    return zipped(folder / "hollow.task", **{model.DETECTOR: b"text", model.LANDMARKS: b"text"})
+    return zipped(folder / "hollow.task", **{model_file.DETECTOR: b"text", model_file.LANDMARKS: b"text"})
 
 
 def _other_wheel(folder: Path) -> Path:
-    names = (model._SHORT_RANGE, model._FULL_RANGE, model._ATTENTION)
+    names = (model_file._SHORT_RANGE, model_file._FULL_RANGE, model_file._ATTENTION)
     return zipped(folder / "other.whl", **dict.fromkeys(names, b"text"))
 
 
@@ -135,7 +144,7 @@ def _other_wheel(folder: Path) -> Path:
         (_hollow, "is no face model: its face_detector.tflite is not a TensorFlow Lite model"),
         (
             _other_wheel,
-            f"is no face model: its {model._SHORT_RANGE} is not a TensorFlow Lite model",
+            f"is no face model: its {model_file._SHORT_RANGE} is not a TensorFlow Lite model",
         ),
     ],
     ids=["missing", "folder", "text", "truncated", "other", "hollow", "other wheel"],
@@ -144,13 +153,13 @@ def test_a_wrong_model_file_is_told_in_one_line(machine, monkeypatch, tmp_path: 
     """The variable, the path, what is wrong, and where to get one; `doctor` and a run say the same."""
     machine((3, 13), "0.10.33")
     place = make(tmp_path)
-    monkeypatch.setenv(model.VARIABLE, str(place))
+    monkeypatch.setenv(model_file.VARIABLE, str(place))
 
     with pytest.raises(MissingExtra) as caught:
         available.require()
 
     assert caught.value.message.startswith(f"REACT1_FACE_MODEL: {place} {why}")
-    assert model.DOWNLOAD in caught.value.message
+    assert model_file.DOWNLOAD in caught.value.message
     assert "\n" not in caught.value.message
     assert caught.value.exit_status == 2
 
@@ -158,8 +167,8 @@ def test_a_wrong_model_file_is_told_in_one_line(machine, monkeypatch, tmp_path: 
 def test_networks_that_cannot_be_opened_are_told_in_one_line(engine_ready, monkeypatch, tmp_path: Path) -> None:
     """A bundle with the right names and nothing in them: what mediapipe says, in the same line."""
     hollow = b"\0\0\0\0TFL3" + bytes(64)
-    place = zipped(tmp_path / "face.task", **{model.DETECTOR: hollow, model.LANDMARKS: hollow})
-    monkeypatch.setenv(model.VARIABLE, str(place))
+    place = zipped(tmp_path / "face.task", **{model_file.DETECTOR: hollow, model_file.LANDMARKS: hollow})
+    monkeypatch.setenv(model_file.VARIABLE, str(place))
 
     found = str(available.problem())
 
@@ -198,9 +207,9 @@ def test_takes_of_two_model_files_have_two_keys(monkeypatch, tmp_path: Path) -> 
     for content in (b"one", b"other"):
         place = tmp_path / "face.task"
         place.write_bytes(content)
-        monkeypatch.setenv(model.VARIABLE, str(place))
+        monkeypatch.setenv(model_file.VARIABLE, str(place))
         salts.append(React1.salt(React1Params(provider="local")))
-    monkeypatch.delenv(model.VARIABLE)
+    monkeypatch.delenv(model_file.VARIABLE)
 
     assert len({*salts, ""}) == 3
     assert React1.salt(React1Params(provider="local")) not in salts
@@ -218,11 +227,11 @@ def test_every_landmark_is_read_from_one_place() -> None:
 
 def test_a_model_file_finds_the_same_face(portrait, wheel: Path, monkeypatch, capfd) -> None:
     """Within a thousandth of the distance between the eyes, depth too, in a clip and alone; and without a word."""
-    from react1.pipeline.engine.faces import FaceFinder, identity
+    from react1.pipeline.engine.detect.faces import FaceFinder, identity
 
     if choose.backend().by_file:
         pytest.skip("this mediapipe carries no models to compare with")
-    monkeypatch.setenv(model.VARIABLE, str(wheel))
+    monkeypatch.setenv(model_file.VARIABLE, str(wheel))
     with FaceFinder() as finder:
         (face,) = finder.find(portrait.picture)
         alone = finder._landmarker.look(portrait.picture)
@@ -253,7 +262,7 @@ def test_faces_are_followed_as_the_bundled_models_follow_them(engine_ready, bund
     if choose.backend().by_file:
         pytest.skip("this mediapipe carries no models to compare with")
     pictures = [side_by_side(step, True, step in (4, 5)) for step in range(8)]
-    theirs, ours = Bundled(), Tasks(model.face_model(bundle), depth_leans=False)
+    theirs, ours = Bundled(), Tasks(model_file.face_model(bundle), depth_leans=False)
 
     for step, picture in enumerate(pictures):
         expected, found = theirs.follow(picture), ours.follow(picture)
@@ -268,7 +277,7 @@ def test_faces_are_followed_as_the_bundled_models_follow_them(engine_ready, bund
 
 def test_faces_are_followed_where_the_detector_has_lost_them(engine_ready, bundle: Path) -> None:
     """As FaceMesh holds a face that turns away: what was followed is expected, whatever is counted."""
-    tasks = Tasks(model.face_model(bundle), depth_leans=False)
+    tasks = Tasks(model_file.face_model(bundle), depth_leans=False)
     assert [len(tasks.follow(side_by_side(step, True, True))) for step in range(2)] == [2, 2]
 
     tasks._counter.close()
@@ -299,7 +308,7 @@ def test_the_same_pictures_give_the_same_landmarks_by_file(portrait, bundle: Pat
     pictures = [astronaut.still(320, 240, shift) for shift in (0, 3, 6)]
     runs = []
     for _ in range(2):
-        tasks = Tasks(model.face_model(bundle), depth_leans=False)
+        tasks = Tasks(model_file.face_model(bundle), depth_leans=False)
         runs.append([tasks.follow(picture) for picture in pictures])
         assert tasks.follow(np.full((240, 320, 3), 120, np.uint8)) == []
         tasks.close()
@@ -314,12 +323,12 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
     """The face is re-expressed all the same; the preflight sees it too."""
     import astronaut
 
-    from react1.pipeline.engine.expression import Expression
-    from react1.pipeline.engine.faces import FaceFinder
-    from react1.pipeline.engine.render import render
-    from react1.pipeline.preflight.faces import _largest_px
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.pose.pose.expression import Expression
+    from react1.pipeline.engine.render.render.render import render
+    from react1.pipeline.preflight.face_checks import _largest_px
 
-    monkeypatch.setenv(model.VARIABLE, str(bundle))
+    monkeypatch.setenv(model_file.VARIABLE, str(bundle))
 
     figures = render(
         clip, None, tmp_path / "take.mp4", Expression(prompt="happy"), span=(0, 6), progress=lambda share: None
@@ -336,18 +345,18 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
 def test_a_wheel_of_another_release_is_told(tmp_path: Path, wheel: Path) -> None:
     """Its landmark model has other outputs: the detector's, put in the place of the mesh."""
     with zipfile.ZipFile(wheel) as archive:
-        detector = archive.read(model._SHORT_RANGE)
-    names = (model._SHORT_RANGE, model._FULL_RANGE, model._ATTENTION)
+        detector = archive.read(model_file._SHORT_RANGE)
+    names = (model_file._SHORT_RANGE, model_file._FULL_RANGE, model_file._ATTENTION)
     place = zipped(tmp_path / "other.whl", **dict.fromkeys(names, detector))
 
     with pytest.raises(MissingExtra, match=r"other models than mediapipe 0\.10\.14"):
-        model.face_model(place)
+        model_file.face_model(place)
 
 
 def test_a_bundle_is_a_plain_zip_of_two_networks(wheel: Path) -> None:
     """Stored, not packed: the Tasks API reads them in place."""
-    found = model.face_model(wheel)
+    found = model_file.face_model(wheel)
 
     with zipfile.ZipFile(io.BytesIO(found.bundle)) as archive:
         packed = {each.filename: each.compress_type for each in archive.infolist()}
-    assert packed == {model.DETECTOR: zipfile.ZIP_STORED, model.LANDMARKS: zipfile.ZIP_STORED}
+    assert packed == {model_file.DETECTOR: zipfile.ZIP_STORED, model_file.LANDMARKS: zipfile.ZIP_STORED}

@@ -6,9 +6,8 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.faces import FaceFinder
-from react1.pipeline.engine.frame import FaceFrame
-from react1.pipeline.engine.tiles import merged, tiles
+from react1.pipeline.engine.detect.faces import FaceFinder, merged, tiles
+from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
 
 
 def small_face(unit_px: float) -> tuple[np.ndarray, float]:

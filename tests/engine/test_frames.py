@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.engine import encode
-from react1.pipeline.engine import frames as frames_module
-from react1.pipeline.engine.encode import TakeWriter
-from react1.pipeline.engine.frames import Frames, Look, Picture, picture_of
-from react1.pipeline.engine.sound import Sound, read_sound
+from react1.pipeline.engine.render.render import clip_frames as frames_module
+from react1.pipeline.engine.render.render import take_encoder
+from react1.pipeline.engine.render.render.clip_frames import Frames, Look, Picture, picture_of
+from react1.pipeline.engine.render.render.take_encoder import TakeWriter
+from react1.pipeline.engine.voice.voice_samples import Sound, read_sound
 
 RATE = 48_000
 SIZE = (48, 64)
@@ -56,7 +56,7 @@ def test_any_order_gives_the_right_frames(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_run_backwards_decodes_few_frames_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty keyframes backwards with room for twenty: at most four starts of the decoder."""
-    monkeypatch.setitem(encode.X264, "g", "1")
+    monkeypatch.setitem(take_encoder.X264, "g", "1")
     monkeypatch.setattr(frames_module, "KEPT_BYTES", 20 * SIZE[0] * SIZE[1] * 3 // 2)
     path = write(tmp_path / "n.mp4", 60)
     starts: list[int | None] = []

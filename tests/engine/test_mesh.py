@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
-from react1.pipeline.engine import mesh
-from react1.pipeline.engine.points import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
-from react1.pipeline.engine.raster import signed_areas
+from react1.pipeline.engine.pose.pose.landmark_indices import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
+from react1.pipeline.engine.warp.warp import mesh
+from react1.pipeline.engine.warp.warp.raster import signed_areas
 
 
 def edges(triangles: np.ndarray) -> dict[tuple[int, int], int]:
@@ -54,11 +54,11 @@ def test_faces_around_lips_touch_lips(engine_ready) -> None:
 
 def test_few_triangles_turn_over_at_full_strength(portrait) -> None:
     """At temperature 1 at most 20 of some 950 are mirrored, in every emotion."""
-    from react1.pipeline.engine.emotions import RECIPES
-    from react1.pipeline.engine.expression import Expression
-    from react1.pipeline.engine.frame import MouthShape
-    from react1.pipeline.engine.moves import landmark_moves
-    from react1.pipeline.engine.perform import pose_for
+    from react1.pipeline.engine.animate import pose_for
+    from react1.pipeline.engine.pose.pose.emotions import RECIPES
+    from react1.pipeline.engine.pose.pose.expression import Expression
+    from react1.pipeline.engine.pose.pose.head_frame import MouthShape
+    from react1.pipeline.engine.warp.warp.moves import landmark_moves
 
     shape = MouthShape.of(portrait.face)
     skin = mesh.surface()[(mesh.surface() < SKIN_COUNT).all(1)]

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.expression import Expression
-from react1.pipeline.engine.frame import FaceFrame, MouthShape
-from react1.pipeline.engine.layer import soft_mask
-from react1.pipeline.engine.light import LUMA, light_on
-from react1.pipeline.engine.lip_line import without_interior
-from react1.pipeline.engine.mouth import fill_mouth
-from react1.pipeline.engine.moves import landmark_moves
-from react1.pipeline.engine.perform import pose_for
-from react1.pipeline.engine.points import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
-from react1.pipeline.engine.retouch import retouch
-from react1.pipeline.engine.speech import Moment
-from react1.pipeline.engine.teeth import EDGE_BELOW_LIP, UPPER, lip_at_rest, row_of
-from react1.pipeline.engine.warp import warp
+from react1.pipeline.engine.animate import pose_for
+from react1.pipeline.engine.mouth.mouth.lip_line import without_interior
+from react1.pipeline.engine.mouth.mouth.mouth import fill_mouth
+from react1.pipeline.engine.mouth.mouth.teeth import EDGE_BELOW_LIP, UPPER, lip_at_rest, row_of
+from react1.pipeline.engine.pose.pose.expression import Expression
+from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.pose.pose.landmark_indices import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.render.render.layer import soft_mask
+from react1.pipeline.engine.render.render.light import LUMA, light_on
+from react1.pipeline.engine.render.render.retouch import retouch
+from react1.pipeline.engine.voice.speech import Moment
+from react1.pipeline.engine.warp.warp.moves import landmark_moves
+from react1.pipeline.engine.warp.warp.warp import warp
 
 CORNERS, LOWER_LIP_BODY, FRONT_TEETH = (61, 291), 16, 13
 REST, AA, OO, EE = Moment(0.0), Moment(0.95), Moment(0.3, spread=-1.0), Moment(0.3, spread=1.0)
@@ -49,7 +49,7 @@ class Still:
 @pytest.fixture(scope="module")
 def still(portrait) -> Still:
     """The portrait with its smile taken away and its lips shut, and its face found anew."""
-    from react1.pipeline.engine.faces import FaceFinder
+    from react1.pipeline.engine.detect.faces import FaceFinder
 
     picture = retouch(portrait.picture, portrait.face, pose(portrait.face, REST))
     with FaceFinder() as finder:

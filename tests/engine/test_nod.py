@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.emotions import RECIPES
-from react1.pipeline.engine.expression import Expression
-from react1.pipeline.engine.nod import head_motion, stresses
+from react1.pipeline.engine.pose.pose.emotions import RECIPES
+from react1.pipeline.engine.pose.pose.expression import Expression
+from react1.pipeline.engine.pose.pose.nod import head_motion, stresses
 
 FPS = Fraction(25)
 LOUD = (30, 52, 88, 120, 141)
@@ -91,9 +91,9 @@ def test_without_a_voice_the_head_breathes() -> None:
 
 def test_the_head_follows_the_voice_through_the_whole_performance(portrait) -> None:
     """It nods with what is said; without a voice it only breathes."""
-    from react1.pipeline.engine.perform import perform
-    from react1.pipeline.engine.speech import Speech
-    from react1.pipeline.engine.sync import plan
+    from react1.pipeline.engine.animate import perform
+    from react1.pipeline.engine.voice.speech import Speech
+    from react1.pipeline.media.sync_modes import plan
 
     still = np.zeros(175)
     said = Speech(voice(), still, still, still, still, np.zeros((175, 1)))

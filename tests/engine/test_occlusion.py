@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.cover import cover_share, keep_covered
-from react1.pipeline.engine.frame import FaceFrame
-from react1.pipeline.engine.occlusion import Cover, cover, glance
+from react1.pipeline.engine.occlusion.occlusion.cover import cover_share, keep_covered
+from react1.pipeline.engine.occlusion.occlusion.occlusion import Cover, cover, glance
+from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
 
 FPS = Fraction(25)
 FRAMES = 24
@@ -131,8 +131,8 @@ def test_the_real_hand_clip_splits_cleanly(media_folder, engine_ready) -> None:
     """In the clip of a face that is covered from its third second on, no frame before is, and all after are gated."""
     import av
 
-    from react1.pipeline.engine.faces import FaceFinder
-    from react1.pipeline.engine.weigh import PARTLY_UNSURE
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.frame_weights import PARTLY_UNSURE
 
     glances, faces = [], []
     with av.open(str(media_folder / "faces" / "hand_over_face_23976_silent.mp4")) as container, FaceFinder() as finder:

@@ -9,17 +9,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.expression import Expression
-from react1.pipeline.engine.eyeball import rings
-from react1.pipeline.engine.frame import FaceFrame, MouthShape
-from react1.pipeline.engine.lip_units import frown_room, smile_room
-from react1.pipeline.engine.own import UpperFace, own_rooms, room_for
-from react1.pipeline.engine.perform import perform, pose_for
-from react1.pipeline.engine.points import ANCHORS, EYES, SIDES, SKIN_COUNT
-from react1.pipeline.engine.smooth import resting_shapes
-from react1.pipeline.engine.sync import plan
-from react1.pipeline.engine.turned import far_share
-from react1.pipeline.engine.units import move_lids
+from react1.pipeline.engine.animate import perform, pose_for
+from react1.pipeline.engine.detect.smooth import resting_shapes
+from react1.pipeline.engine.pose.pose.au_headroom import UpperFace, own_rooms, room_for
+from react1.pipeline.engine.pose.pose.expression import Expression
+from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.pose.pose.landmark_indices import ANCHORS, EYES, SIDES, SKIN_COUNT
+from react1.pipeline.engine.warp.warp.eyeball import rings
+from react1.pipeline.engine.warp.warp.foreshortening import far_share
+from react1.pipeline.engine.warp.warp.lip_units import frown_room, smile_room
+from react1.pipeline.engine.warp.warp.units import move_lids
+from react1.pipeline.media.sync_modes import plan
 
 BROWS = [index for name in ("inner brow", "mid brow", "outer brow") for side in SIDES for index in ANCHORS[name][side]]
 FPS = Fraction(25)

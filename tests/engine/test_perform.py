@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from phones import say
 
-from react1.pipeline.engine.expression import Expression
-from react1.pipeline.engine.frame import MouthShape
-from react1.pipeline.engine.perform import own_speech, perform, pose_for
-from react1.pipeline.engine.sound import Sound
-from react1.pipeline.engine.speech import Moment, speech
-from react1.pipeline.engine.sync import plan
+from react1.pipeline.engine.animate import own_speech, perform, pose_for
+from react1.pipeline.engine.pose.pose.expression import Expression
+from react1.pipeline.engine.pose.pose.head_frame import MouthShape
+from react1.pipeline.engine.voice.speech import Moment, speech
+from react1.pipeline.engine.voice.voice_samples import Sound
+from react1.pipeline.media.sync_modes import plan
 
 FPS = Fraction(25)
 FRAMES = 60

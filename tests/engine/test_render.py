@@ -13,8 +13,8 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.render import Expression, render
-from react1.pipeline.errors import BadInput, Interrupted
+from react1.pipeline.core.errors import BadInput, Interrupted
+from react1.pipeline.engine.render.render.render import Expression, render
 
 
 def pictures(path: Path) -> list[np.ndarray]:
@@ -127,9 +127,9 @@ def test_the_same_request_gives_the_same_bytes(clip: Path, tmp_path: Path) -> No
 
 def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path: Path) -> None:
     """Mouths found anew in the take open with the syllables: correlation above 0.8."""
-    from react1.pipeline.engine.faces import FaceFinder
-    from react1.pipeline.engine.frame import FaceFrame, MouthShape
-    from react1.pipeline.engine.speech import speech
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.voice.speech import speech
 
     samples = astronaut.syllables(1.2)
     voice = astronaut.write_wav(tmp_path / "v.wav", samples)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from react1.pipeline.engine.shots import flashes, shots, thumbnail
+from react1.pipeline.engine.detect.shot_boundaries import flashes, shots, thumbnail
 
 NOISE = np.random.default_rng(3)
 ONE, OTHER = (np.kron(NOISE.integers(20, 230, (9, 16)), np.ones((40, 40))).astype(np.uint8) for _ in range(2))

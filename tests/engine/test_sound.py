@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.encode import TakeWriter
-from react1.pipeline.engine.sound import read_sound
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.engine.render.render.take_encoder import TakeWriter
+from react1.pipeline.engine.voice.voice_samples import read_sound
 
 
 def write_floats(path: Path, samples: np.ndarray) -> Path:

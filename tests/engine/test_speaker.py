@@ -8,11 +8,11 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.occlusion import Glance, glance
-from react1.pipeline.engine.sound import Sound, sound_of
-from react1.pipeline.engine.speaker import choose, loudness, score
-from react1.pipeline.engine.speech import speech
-from react1.pipeline.engine.track import Track, join
+from react1.pipeline.engine.detect.speaker import choose, loudness, score
+from react1.pipeline.engine.detect.track import Track, join
+from react1.pipeline.engine.occlusion.occlusion.occlusion import Glance, glance
+from react1.pipeline.engine.voice.speech import speech
+from react1.pipeline.engine.voice.voice_samples import Sound, sound_of
 
 FPS, SHOT = Fraction(25), (0, 100)
 
@@ -81,8 +81,8 @@ def test_real_mouths_go_with_their_own_voices(media_folder, engine_ready) -> Non
     """A webcam face goes with its own voice far better than with the same voice a second and a half later."""
     import av
 
-    from react1.pipeline.engine.faces import FaceFinder
-    from react1.pipeline.engine.frame import FaceFrame
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
 
     place = media_folder / "faces" / "talk_mpeg1_360x288_3s.mpg"
     track = Track()

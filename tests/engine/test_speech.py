@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from phones import say
 
-from react1.pipeline.engine.speech import correlation, speech
+from react1.pipeline.engine.voice.speech import correlation, speech
 
 FPS = Fraction(25)
 RATE = 48_000

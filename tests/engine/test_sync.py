@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from react1.pipeline.engine.sync import plan, span_shown
+from react1.pipeline.media.sync_modes import plan, span_shown
 
 MODES = ("bounce", "loop", "cut_off", "silence", "remap")
 FPS = Fraction(25)

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 from rooms import FolderRoom
 
-from react1.pipeline.engine import draw, kept, scout
-from react1.pipeline.engine.render import Expression, TakeJob, find_faces, render, render_takes
-from react1.pipeline.errors import BadInput, Interrupted
-from react1.pipeline.providers.faces import faces_of
-from react1.pipeline.providers.request import React1Request
-from react1.pipeline.server.order import Order
-from react1.pipeline.server.take import rendered
-from react1.pipeline.storage.guarded import Reach
+from react1.pipeline.core.errors import BadInput, Interrupted
+from react1.pipeline.engine.detect import detect, detection_cache
+from react1.pipeline.engine.render.render import draw
+from react1.pipeline.engine.render.render.render import Expression, TakeJob, find_faces, render, render_takes
+from react1.pipeline.net.ssrf import Reach
+from react1.pipeline.providers.local_faces import faces_of
+from react1.pipeline.providers.parameters import React1Request
+from react1.pipeline.server.render_take import rendered
+from react1.pipeline.server.worker_protocol import Order
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,12 @@ def short(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(short: Path) -> scout.Scouted:
+def found(short: Path) -> detect.Scouted:
     return find_faces(short, lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def alone(short: Path, found: scout.Scouted, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def alone(short: Path, found: detect.Scouted, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A take by itself, whose faces were looked for."""
     return take(short, tmp_path_factory.mktemp("alone"))
 
@@ -47,8 +48,8 @@ def take(clip: Path, folder: Path, **how) -> bytes:
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How often a face finder was opened."""
     times: list[int] = []
-    finder = scout.FaceFinder
-    monkeypatch.setattr(scout, "FaceFinder", lambda: (times.append(1), finder())[1])
+    finder = detect.FaceFinder
+    monkeypatch.setattr(detect, "FaceFinder", lambda: (times.append(1), finder())[1])
     return times
 
 
@@ -85,7 +86,7 @@ def test_takes_made_together_are_those_made_alone(short: Path, alone: bytes, tmp
     assert shares[-1] == pytest.approx(1)
 
 
-def test_no_take_is_begun_where_one_of_them_cannot_be(short: Path, found: scout.Scouted, tmp_path: Path) -> None:
+def test_no_take_is_begun_where_one_of_them_cannot_be(short: Path, found: detect.Scouted, tmp_path: Path) -> None:
     """A span without a face in the second job: nothing is written for the first."""
     jobs = [TakeJob(tmp_path / "a.mp4"), TakeJob(tmp_path / "b.mp4", span=(9, 11))]
 
@@ -96,7 +97,7 @@ def test_no_take_is_begun_where_one_of_them_cannot_be(short: Path, found: scout.
 
 
 def test_more_takes_than_are_written_at_a_time(
-    short: Path, found: scout.Scouted, alone: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    short: Path, found: detect.Scouted, alone: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two at a time, three wanted: all are the take by itself."""
     monkeypatch.setattr(draw, "TOGETHER", 2)
@@ -107,12 +108,12 @@ def test_more_takes_than_are_written_at_a_time(
     assert all(job.out.read_bytes() == alone for job in jobs)
 
 
-def test_findings_are_kept_as_they_were(found: scout.Scouted, tmp_path: Path) -> None:
+def test_findings_are_kept_as_they_were(found: detect.Scouted, tmp_path: Path) -> None:
     """Every number of every frame, also where there is no face; and the same findings give the same bytes."""
     for name in ("one.npz", "two.npz"):
-        kept.write_scouted(tmp_path / name, found)
+        detection_cache.write_scouted(tmp_path / name, found)
 
-    again = kept.read_scouted(tmp_path / "one.npz")
+    again = detection_cache.read_scouted(tmp_path / "one.npz")
 
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     assert again is not None
@@ -140,17 +141,17 @@ def plain(value):
     ],
     ids=["cut", "one bit", "empty", "text"],
 )
-def test_a_damaged_file_is_no_file(found: scout.Scouted, tmp_path: Path, harm) -> None:
+def test_a_damaged_file_is_no_file(found: detect.Scouted, tmp_path: Path, harm) -> None:
     """Cut off, a bit turned, empty, another kind: None, without an error."""
-    kept.write_scouted(tmp_path / "f.npz", found)
+    detection_cache.write_scouted(tmp_path / "f.npz", found)
     (tmp_path / "f.npz").write_bytes(harm((tmp_path / "f.npz").read_bytes()))
 
-    assert kept.read_scouted(tmp_path / "f.npz") is None
+    assert detection_cache.read_scouted(tmp_path / "f.npz") is None
 
 
-def test_a_file_of_other_arrays_is_no_file(found: scout.Scouted, tmp_path: Path) -> None:
+def test_a_file_of_other_arrays_is_no_file(found: detect.Scouted, tmp_path: Path) -> None:
     """One array missing; arrays of different lengths; objects, which are not even looked at."""
-    kept.write_scouted(tmp_path / "f.npz", found)
+    detection_cache.write_scouted(tmp_path / "f.npz", found)
     arrays = dict(np.load(tmp_path / "f.npz"))
     others = [
         {name: array for name, array in arrays.items() if name != "asked"},
@@ -162,7 +163,7 @@ def test_a_file_of_other_arrays_is_no_file(found: scout.Scouted, tmp_path: Path)
 
     for number, other in enumerate(others):
         np.savez(tmp_path / f"{number}.npz", **other)
-        assert kept.read_scouted(tmp_path / f"{number}.npz") is None
+        assert detection_cache.read_scouted(tmp_path / f"{number}.npz") is None
 
 
 def test_a_second_take_does_not_look_for_faces(
@@ -182,7 +183,7 @@ def test_a_second_take_does_not_look_for_faces(
     stored.write_bytes(stored.read_bytes()[:100])
     faces_of(room, clip, room.progress)
     assert len(opened) == 2
-    monkeypatch.setattr(kept, "VERSION", kept.VERSION + 1)
+    monkeypatch.setattr(detection_cache, "VERSION", detection_cache.VERSION + 1)
     faces_of(room, clip, room.progress)
     assert len(opened) == 3
     assert len(opened) == len({path.name for path in (tmp_path / "remembered").iterdir()}) + 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.frame import FaceFrame, MouthShape
-from react1.pipeline.engine.occlusion import Glance
-from react1.pipeline.engine.smooth import resting_shapes, smooth_track
-from react1.pipeline.engine.track import bridge, follow, join
+from react1.pipeline.engine.detect.smooth import resting_shapes, smooth_track
+from react1.pipeline.engine.detect.track import bridge, follow, join
+from react1.pipeline.engine.occlusion.occlusion.occlusion import Glance
+from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from phones import VOICES, Said, say
 
-from react1.pipeline.engine.speech import Speech, speech
-from react1.pipeline.engine.visemes import Viseme
+from react1.pipeline.engine.voice.speech import Speech, speech
+from react1.pipeline.engine.voice.visemes import Viseme
 
 TEXT = "_ a m a m a b ae _ f a f a v e v o _ s a s e sh a _ e d e d e a p a p o p e t- t a t- t e _ o a o a o _"
 FPS = Fraction(50)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.track import Track
-from react1.pipeline.engine.witness import witnessed
+from react1.pipeline.engine.detect.confirm import witnessed
+from react1.pipeline.engine.detect.track import Track
 
 
 def _track(numbers, x=50.0):
@@ -31,8 +31,8 @@ def test_a_track_that_the_detector_never_saw_is_no_face(boxes):
 def test_the_dial_of_a_watch_is_no_face(media_folder, tmp_path):
     """FaceMesh fits a mesh to it; the film is refused instead of being bent."""
     pytest.importorskip("mediapipe")
-    from react1.pipeline.engine.faces import FaceFinder
-    from react1.pipeline.file import File
+    from react1.pipeline.core.file import File
+    from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.media.decode import images
     from react1.pipeline.media.probe import probe
 

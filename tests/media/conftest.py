@@ -2,7 +2,7 @@
 
 import pytest
 
-from react1.pipeline.file import File
+from react1.pipeline.core.file import File
 from react1.pipeline.media.probe import probe
 
 

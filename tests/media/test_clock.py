@@ -5,9 +5,9 @@ from fractions import Fraction
 import pytest
 from made import make_clip
 
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.times import Seconds, parse_time
 from react1.pipeline.media.clock import frame_at, frame_s, label_rate, range_text
-from react1.pipeline.times import Seconds, parse_time
 
 NTSC = Fraction(30000, 1001)
 

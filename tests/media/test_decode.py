@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import frame_number, make_clip
 
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
 from react1.pipeline.media.decode import frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.media.grid import nearest_rate, new_count, shown_frames
+from react1.pipeline.media.frame_rate import nearest_rate, new_count, shown_frames
 
 
 @pytest.mark.parametrize(

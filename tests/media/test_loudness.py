@@ -6,9 +6,9 @@ import re
 import numpy as np
 import pytest
 
+from react1.pipeline.media.audio.loudness import Loudness, apply_argv, gain_db, integrated_lufs, measure
+from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.loudness import Loudness, apply_argv, gain_db, integrated_lufs, measure
-from react1.pipeline.media.sound import write_wav
 
 
 def tone(level, seconds=3.0, channels=1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.media.pauses import Pause, pauses, places
+from react1.pipeline.media.audio.pauses import Pause, pauses, places
 
 RATE_HZ = 16000
 

@@ -7,11 +7,11 @@ import av
 import pytest
 from made import make_clip
 
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import require_video
 from react1.pipeline.media.process import run_tool
-from react1.pipeline.media.start import of_binary, of_group
+from react1.pipeline.media.start_timecode import of_binary, of_group
 
 FILMS = (
     "damaged/moviepy_failing_audio.mp4",
@@ -188,7 +188,7 @@ def folder(path: Path) -> Path:
 )
 def test_what_cannot_be_used_is_refused_with_its_name(tmp_path, make, reason):
     """One line that names the file and the reason."""
-    from react1.pipeline.file import File
+    from react1.pipeline.core.file import File
     from react1.pipeline.media.probe import probe
 
     path = make(tmp_path / "given.mov")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from speech import speaking_film
 
-from react1.pipeline.errors import BadInput
-from react1.pipeline.file import File
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.file import File
 from react1.pipeline.media import shots
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe

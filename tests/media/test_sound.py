@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import SAMPLE_RATE_HZ, Recipe, click_times_s, make_clip, read_sound, sound
 
-from react1.pipeline.media.sound import fit, read_all, read_span, remix, write_wav
+from react1.pipeline.media.audio.samples import fit, read_all, read_span, remix, write_wav
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mkv"])

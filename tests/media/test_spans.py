@@ -3,10 +3,10 @@
 import pytest
 from made import make_clip
 
-from react1.pipeline.edit import Edit
-from react1.pipeline.errors import BadInput
-from react1.pipeline.media.spans import resolve
-from react1.pipeline.times import Frames, parse_time
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.times import Frames, parse_time
+from react1.pipeline.media.edit_spans import resolve
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from made import frame_number, make_clip
 
 from react1.pipeline.media.colour import meant
 from react1.pipeline.media.decode import frames, images
-from react1.pipeline.media.tone import pq_curve
-from react1.pipeline.media.transcode import ENVELOPES, argv, coded_size, transcode
-from react1.pipeline.media.versions import has_filter
+from react1.pipeline.media.ffmpeg import has_filter
+from react1.pipeline.media.transcode import ENVELOPES, argv, coded_size, pq_curve, transcode
 
 BT601 = (0.299, 0.114)
 BT709 = (0.2126, 0.0722)
@@ -120,7 +119,7 @@ def test_sizes_are_even_square_and_inside_the_envelope(tmp_path, size, aspect, p
 
 
 def _video(size, aspect):
-    from react1.pipeline.kinds import Timestamps, VideoStream
+    from react1.pipeline.core.values import Timestamps, VideoStream
 
     return VideoStream(
         index=0,

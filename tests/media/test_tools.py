@@ -4,9 +4,8 @@ import sys
 
 import pytest
 
-from react1.pipeline.errors import PresetError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.versions import tool_version
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.media.ffmpeg import ffmpeg_path, tool_version
 
 
 def test_our_own_ffmpeg_is_used_unless_another_is_asked_for(monkeypatch):

@@ -9,7 +9,7 @@ from made import click_times_s, frame_number, make_clip, read_sound
 from records import adopted
 
 from react1.nodes.compare import Compare, CompareParams
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
 from react1.pipeline.report.compare import picture_size, sweep
 
 

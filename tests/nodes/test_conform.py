@@ -11,9 +11,9 @@ from takes import BOX, edited_take, film, segment
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.errors import HostFailed
-from react1.pipeline.splicing.frames import decoded
-from react1.pipeline.splicing.planes import planes
+from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.splicing.pictures.frames import decoded
+from react1.pipeline.splicing.pictures.planes import planes
 
 COUNT = 24
 

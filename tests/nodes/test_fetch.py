@@ -10,12 +10,12 @@ from rooms import FolderRoom
 from web import give, open_web, status
 
 from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
-from react1.pipeline.edit import Edit
-from react1.pipeline.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.core.times import parse_time
+from react1.pipeline.interchange.places import Places, Wishes
 from react1.pipeline.media.clock import frame_at
-from react1.pipeline.storage.download import download
-from react1.pipeline.timelines.places import Places, Wishes
-from react1.pipeline.times import parse_time
+from react1.pipeline.net.download import download
 
 FRAMES = 20
 

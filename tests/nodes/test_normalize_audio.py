@@ -10,9 +10,9 @@ from made import Recipe, click_times_s, make_clip, read_sound, sound
 from react1.nodes.normalize_audio import NormalizeAudio, NormalizeAudioParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.sound import write_wav
 
 
 def segment(room, span=("30f", "80f"), audio=None, handles="5f", **recipe):

@@ -9,10 +9,10 @@ import pytest
 from react1.nodes.react1 import React1, React1Params
 from react1.nodes.trim import Trim, TrimParams
 from react1.nodes.upload import UploadParams, UploadSegment
-from react1.pipeline.edit import Edit
+from react1.pipeline.core.edit import Edit
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import edited_frames
-from react1.pipeline.providers.request import React1Request, choose
+from react1.pipeline.providers.parameters import React1Request, choose
 
 
 def test_an_edit_counts_before_the_step_and_the_step_before_the_api():

@@ -7,7 +7,7 @@ from made import click_times_s, frame_number, make_clip, read_sound
 from records import adopted, segment_of
 
 from react1.nodes.script import Script, ScriptParams
-from react1.pipeline.errors import BadInput, PresetError, ToolFailed
+from react1.pipeline.core.errors import BadInput, PresetError, ToolFailed
 
 GRADE = '''
 from moviepy import vfx

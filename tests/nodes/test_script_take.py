@@ -6,7 +6,7 @@ from made import frame_number, make_clip
 from records import adopted, segment_of, take_of
 
 from react1.nodes.script_take import ScriptTake, ScriptTakeParams
-from react1.pipeline.errors import PresetError
+from react1.pipeline.core.errors import PresetError
 
 INVERT = """
 def invert(clip, segment):

@@ -7,8 +7,8 @@ from made import frame_number
 from takes import OTHER, film, numbered_take, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.errors import PresetError
-from react1.pipeline.splicing.checking.thresholds import OFF
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.splicing.verification.thresholds import OFF
 
 UNCHECKED = SpliceParams(checks=OFF)
 """Takes that show numbers look nothing like the film."""

@@ -7,8 +7,8 @@ import pytest
 from made import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
 
 from react1.nodes.trim import Trim, TrimParams
-from react1.pipeline.errors import BadInput
-from react1.pipeline.kinds import Segment
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.values import Segment
 from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import argv
@@ -165,7 +165,7 @@ def test_the_check_sees_a_shift_by_one(room):
 
 def test_the_call_is_spelled_with_middles_of_frames():
     """Cuts lie half way between two frames, so rounding cannot move them."""
-    from react1.pipeline.kinds import Media, Timestamps, VideoStream
+    from react1.pipeline.core.values import Media, Timestamps, VideoStream
 
     video = VideoStream(
         index=3,

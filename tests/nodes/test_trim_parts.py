@@ -10,8 +10,8 @@ from made import frame_number, make_clip
 from speech import abut, bursts, narrow, speaking_film, wave_of
 
 from react1.nodes.trim import Trim, TrimParams
-from react1.pipeline.errors import BadInput
-from react1.pipeline.kinds import Segment
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.values import Segment
 from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import tick_s

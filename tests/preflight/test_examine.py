@@ -9,11 +9,11 @@ import pytest
 from made import make_clip
 from speech import bursts, speaking_film
 
-from react1.pipeline.file import File
+from react1.pipeline.core.file import File
 from react1.pipeline.media.probe import probe
-from react1.pipeline.preflight import examine as looking
-from react1.pipeline.preflight import faces
-from react1.pipeline.preflight.examine import examine
+from react1.pipeline.preflight import clip_checks as looking
+from react1.pipeline.preflight import face_checks
+from react1.pipeline.preflight.clip_checks import examine
 
 HOST = {"longest_s": Fraction(15), "largest_px": (4096, 2160)}
 
@@ -168,19 +168,19 @@ def test_a_face_that_is_small_in_its_picture_only_is_fine(seeing, room):
 
 def test_looks_are_spread_and_begin_in_the_middle():
     """Eight in a long span, each frame once in a short one, never outside."""
-    assert sorted(faces.looked_at(100, 180)) == [105, 115, 125, 135, 145, 155, 165, 175]
-    assert faces.looked_at(100, 180)[0] == 145
-    assert sorted(faces.looked_at(7, 10)) == [7, 8, 9]
-    assert faces.looked_at(7, 8) == [7]
+    assert sorted(face_checks.looked_at(100, 180)) == [105, 115, 125, 135, 145, 155, 165, 175]
+    assert face_checks.looked_at(100, 180)[0] == 145
+    assert sorted(face_checks.looked_at(7, 10)) == [7, 8, 9]
+    assert face_checks.looked_at(7, 8) == [7]
 
 
 def test_three_frames_with_a_face_are_enough(seeing, talking_clip, monkeypatch):
     """No more is decoded of a film that is as it should be."""
     read = []
-    images = faces.decode.images
-    monkeypatch.setattr(faces.decode, "images", lambda *given: read.append(given[2]) or images(*given))
+    images = face_checks.decode.images
+    monkeypatch.setattr(face_checks.decode, "images", lambda *given: read.append(given[2]) or images(*given))
 
-    sizes = faces.eyes_px(talking_clip, probed(talking_clip).video, 0, 50)
+    sizes = face_checks.eyes_px(talking_clip, probed(talking_clip).video, 0, 50)
 
     assert len(sizes) == len(read) == 3
     assert all(size > 30 for size in sizes)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.api import run
-from react1.pipeline.errors import CheckFailed
+from react1.pipeline.core.errors import CheckFailed
 
 
 def job(folder, clip, checks, on_failure):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.api import run
-from react1.pipeline.preset.shipped import shipped_names
+from react1.pipeline.config.shipped import shipped_names
 
 SPAN = "0.6-1.4"
 FIRST, LAST = 15, 35

@@ -19,11 +19,11 @@ import pytest
 from server_client import opened
 
 from react1.pipeline.api import run
-from react1.pipeline.errors import BadInput, OverBudget, PresetError
-from react1.pipeline.ledger.book import Ledger
+from react1.pipeline.core.errors import BadInput, OverBudget, PresetError
+from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.server.making import by_copying, in_a_process
-from react1.pipeline.server.shelf import Shelf
+from react1.pipeline.server.job_store import Shelf
+from react1.pipeline.server.renderer import by_copying, in_a_process
 
 KEY = "SG_secret0123456789abcdef"
 SPAN = "0.6-1.4"
@@ -288,7 +288,7 @@ def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
         "for name in ('httpx', 'httpcore', 'asyncio', 'react1'):\n"
         "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
         "from react1.pipeline.cli import main\n"
-        "import react1.pipeline.storage.pool, react1.pipeline.storage.download\n"
+        "import react1.pipeline.net.http_pool, react1.pipeline.net.download\n"
         "for name in ('httpx', 'httpcore'):\n"
         "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
         "sys.argv = ['react1', *sys.argv[2:]]\nsys.exit(main())\n"
@@ -330,7 +330,7 @@ def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
 def test_takes_are_fetched_without_the_key(copying, talking_clip, tmp_path, monkeypatch):
     """What a host hands out is public; only its own calls carry the key."""
     seen = []
-    from react1.pipeline.server.meddle import Meddler
+    from react1.pipeline.server.fault_middleware import Meddler
 
     real = Meddler.__call__
 

@@ -13,11 +13,11 @@ from server_client import opened
 
 from react1.pipeline.api import run
 from react1.pipeline.cli.app import run_command
-from react1.pipeline.errors import HostFailed, OverBudget
-from react1.pipeline.ledger.book import Ledger
-from react1.pipeline.paid import look
-from react1.pipeline.server.making import by_copying
-from react1.pipeline.server.shelf import Shelf
+from react1.pipeline.core.errors import HostFailed, OverBudget
+from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.server.job_store import Shelf
+from react1.pipeline.server.renderer import by_copying
 
 pytestmark = pytest.mark.usefixtures("no_look")
 __all__ = ["no_look"]
@@ -41,7 +41,7 @@ def hosted(tmp_path, monkeypatch):
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(opened(folder, {"engine": "copy", "faults": faults}, make=by_copying, key=KEY))
         monkeypatch.setattr(
-            look, "look_at", lambda segment, store, limits: (("a cut",), None)
+            precheck, "look_at", lambda segment, store, limits: (("a cut",), None)
         )  # a made clip has no face
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)

@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import pytest
 
-from react1.pipeline.errors import PresetError
-from react1.pipeline.providers.hosts import segmind, sync
+from react1.pipeline.core.errors import PresetError
 from react1.pipeline.providers.prices import price
+from react1.pipeline.providers.provider_settings import segmind, sync
 
 DAY = date(2026, 11, 25)
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from script import Script, page, sent, told
 
-from react1.pipeline.errors import HostFailed
+from react1.pipeline.core.errors import HostFailed
 from react1.pipeline.providers.contract import AnswerLost, Done, Failed, NoJob, NotNow, Order, Ticket, Waiting
-from react1.pipeline.providers.hosts import segmind
-from react1.pipeline.providers.request import React1Request
+from react1.pipeline.providers.parameters import React1Request
+from react1.pipeline.providers.provider_settings import segmind
 
 KEY = "SG_secret0123456789"
 NAME = "5e5e5e5e.mp4"

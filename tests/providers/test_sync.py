@@ -10,10 +10,10 @@ import httpx
 import pytest
 from script import Script, page, sent, told
 
-from react1.pipeline.errors import HostFailed, PresetError
+from react1.pipeline.core.errors import HostFailed, PresetError
 from react1.pipeline.providers.contract import AnswerLost, Done, Failed, NoJob, NotNow, Order, Ticket, Waiting
-from react1.pipeline.providers.hosts import sync
-from react1.pipeline.providers.request import React1Request
+from react1.pipeline.providers.parameters import React1Request
+from react1.pipeline.providers.provider_settings import sync
 
 KEY = "sk-secret0123456789"
 REQUEST = React1Request(video_url="https://f.example/v.mp4", audio_url="https://f.example/a.wav", prompt="sad")

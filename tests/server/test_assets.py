@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from server_client import VIDEO
 
-from react1.pipeline.server.options import Limits
+from react1.pipeline.server.server_options import Limits
 
 NONCE = "11111111-2222-4333-8444-555555555555"
 TIMED = "537040d0-e890-11f1-96b3-02fc00000001"

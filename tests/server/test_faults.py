@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from react1.pipeline.errors import PresetError
+from react1.pipeline.core.errors import PresetError
 from react1.pipeline.server.faults import FaultPlan, Faults, read_faults
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from web import open_web
 
-from react1.pipeline.errors import PresetError
-from react1.pipeline.server.desk import MOST_TRIES
-from react1.pipeline.server.job import Job
-from react1.pipeline.server.making import in_a_process
-from react1.pipeline.server.options import ServerOptions
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.server.job_queue import MOST_TRIES
+from react1.pipeline.server.renderer import in_a_process
 from react1.pipeline.server.serve import LocalServer
+from react1.pipeline.server.server_job import Job
+from react1.pipeline.server.server_options import ServerOptions
 
 
 def test_results_survive_a_restart(serve):

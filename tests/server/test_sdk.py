@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from server_client import MODEL, opened
 
-from react1.pipeline.errors import BadInput
-from react1.pipeline.server.making import by_copying, in_a_process
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.server.renderer import by_copying, in_a_process
 from react1.pipeline.server.sources import check_video, look
 
 segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not installed")

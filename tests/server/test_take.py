@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from web import open_web
 
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import require_video
 from react1.pipeline.media.process import run_tool
-from react1.pipeline.providers.request import React1Request
-from react1.pipeline.server.order import Order
+from react1.pipeline.net.ssrf import Reach
+from react1.pipeline.providers.parameters import React1Request
+from react1.pipeline.server.perturb import Twist, argv
+from react1.pipeline.server.render_take import copied, fits
 from react1.pipeline.server.sources import look
-from react1.pipeline.server.take import copied, fits
-from react1.pipeline.server.twist import Twist, argv
-from react1.pipeline.storage.guarded import Reach
+from react1.pipeline.server.worker_protocol import Order
 
 
 @pytest.fixture

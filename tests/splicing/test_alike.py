@@ -10,9 +10,9 @@ import pytest
 from takes import a_line, edited_take, film, numbered_take, segment
 
 from react1.nodes.transcode import Transcode, TranscodeParams
+from react1.pipeline.conform.conform import conform
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.conforming.conform import conform
+from react1.pipeline.splicing import splice as splicing
 
 FILMS = {
     "exact": (".mp4", {"audio_codec": "aac"}),

@@ -16,12 +16,12 @@ from own_span import own_take
 from seen import look, strict_decode
 from takes import OTHER, numbered_take, segment, shown
 
-from react1.pipeline.errors import BadInput, React1Error, ToolFailed
+from react1.pipeline.core.errors import BadInput, React1Error, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.not_applicable import Unsuited
 from react1.pipeline.splicing.programs import programs
-from react1.pipeline.splicing.unsuited import Unsuited
 
 X265 = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:open-gop=0"}}
 SHORT = {**X265, "options": {**X265["options"], "x265-params": "log-level=none:bframes=0"}}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.boxes import tables
-from react1.pipeline.splicing.boxes.surgery import track_of
-from react1.pipeline.splicing.boxes.tree import parse, read_moov
 from react1.pipeline.splicing.codecs import h264
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing.mp4 import sample_tables
+from react1.pipeline.splicing.mp4.boxes import parse, read_moov
+from react1.pipeline.splicing.mp4.rewrite import track_of
+from react1.pipeline.splicing.not_applicable import Unsuited
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
@@ -27,7 +27,7 @@ def test_the_tables_lead_to_every_packet(room):
     """Offset, size and times of each sample are those that a demuxer gives."""
     media = film(room, frames=20, audio_codec="aac")
     path = room.path(media.file)
-    found = tables.samples(track_of(read_moov(path)[1], b"vide"))
+    found = sample_tables.samples(track_of(read_moov(path)[1], b"vide"))
     data = path.read_bytes()
 
     listed = packets(path)
@@ -56,7 +56,7 @@ def test_a_file_that_is_no_mp4_is_unsuited(tmp_path):
 def test_an_avcc_is_written_back_and_takes_a_second_set(room):
     """The head, the sets and the High profile's tail keep their bytes; a second set stands after the first."""
     media = film(room, frames=3, tracks=0)
-    stsd = tables.stbl(track_of(read_moov(room.path(media.file))[1], b"vide")).at(b"stsd").body
+    stsd = sample_tables.stbl(track_of(read_moov(room.path(media.file))[1], b"vide")).at(b"stsd").body
     body = next(box.body for box in parse(stsd[8 + 86 :]) if box.kind == b"avcC")
 
     config = h264.read_config(body)

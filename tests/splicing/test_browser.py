@@ -8,7 +8,7 @@ from seen import strict_decode
 from takes import OTHER, film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 
 FRAMES, EDIT, GROUP = 50, (14, 21), 12
 SEAMS = [0, 11, 12, 13, 14, 15, 17, 20, 21, 22, 23, 24, 25, 49]

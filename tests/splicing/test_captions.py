@@ -12,8 +12,8 @@ from takes import numbered_take, segment
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import encoders
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.not_applicable import Unsuited
 
 
 def caption_message(number: int) -> bytes:

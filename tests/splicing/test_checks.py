@@ -8,10 +8,9 @@ from pydantic import ValidationError
 from takes import drawn_take, moving_film, numbered_take, segment
 
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.errors import CheckFailed, HostFailed
-from react1.pipeline.splicing.checking.lab import delta_e, of_rgb
-from react1.pipeline.splicing.checking.seams import count_still
-from react1.pipeline.splicing.checking.thresholds import OFF, Thresholds, judge
+from react1.pipeline.core.errors import CheckFailed, HostFailed
+from react1.pipeline.splicing.verification.seam_check import count_still, delta_e, of_rgb
+from react1.pipeline.splicing.verification.thresholds import OFF, Thresholds, judge
 
 START, END = 12, 30
 

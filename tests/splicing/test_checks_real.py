@@ -7,7 +7,7 @@ import pytest
 from takes import drawn_take, segment
 
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.errors import CheckFailed
+from react1.pipeline.core.errors import CheckFailed
 from react1.pipeline.media.probe import probe
 
 START, END = 40, 64

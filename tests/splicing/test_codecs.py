@@ -8,11 +8,11 @@ import av
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.codecs import h264, hevc, keyed, x264
+from react1.pipeline.splicing.codecs import closed_gop, h264, hevc, x264
 from react1.pipeline.splicing.codecs.family import Resume
-from react1.pipeline.splicing.codecs.known import family_of
+from react1.pipeline.splicing.codecs.known_codecs import family_of
 from react1.pipeline.splicing.codecs.nal import Bits, behind_codes, joined, units
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing.not_applicable import Unsuited
 
 
 def opened(room, suffix=".mp4", **changes):
@@ -136,9 +136,9 @@ def test_av1_units_are_told_apart_and_delimiters_dropped():
     delimiter, header, frame = b"\x12\x00", b"\x0a\x02\x11\x22", b"\x32\x03\x01\x02\x03"
     packet = delimiter + header + frame
 
-    assert [kind for kind, _ in keyed.units(packet)] == [2, 1, 6]
-    assert keyed.sequence_header(packet) == header
-    assert keyed.without_delimiters(packet, True) == header + frame
+    assert [kind for kind, _ in closed_gop.units(packet)] == [2, 1, 6]
+    assert closed_gop.sequence_header(packet) == header
+    assert closed_gop.without_delimiters(packet, True) == header + frame
 
 
 def test_codecs_without_a_family_say_so():

@@ -8,11 +8,11 @@ from takes import moving_film, segment, texture, written
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.errors import HostFailed
-from react1.pipeline.kinds import Take
-from react1.pipeline.splicing.conforming.track import labelled, tracked
-from react1.pipeline.splicing.frames import decoded
-from react1.pipeline.splicing.planes import planes
+from react1.pipeline.conform.changed_region import labelled, tracked
+from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.core.values import Take
+from react1.pipeline.splicing.pictures.frames import decoded
+from react1.pipeline.splicing.pictures.planes import planes
 
 COUNT, SIZE = 20, (240, 136)
 FACE, PERSON, CORNER = (slice(48, 100), slice(50, 100)), (slice(56, 80), slice(180, 204)), (slice(0, 20), slice(0, 20))

@@ -14,8 +14,8 @@ from react1.nodes.splice import Splice, SpliceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing.checking.thresholds import OFF
 from react1.pipeline.splicing.container import suffix_of
+from react1.pipeline.splicing.verification.thresholds import OFF
 
 WEB = {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
 MPEG = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}

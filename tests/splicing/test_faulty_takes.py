@@ -13,10 +13,10 @@ from takes import segment, texture, written
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.errors import HostFailed
-from react1.pipeline.kinds import Take
-from react1.pipeline.splicing.frames import decoded
-from react1.pipeline.splicing.planes import frame_of, planes
+from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.core.values import Take
+from react1.pipeline.splicing.pictures.frames import decoded
+from react1.pipeline.splicing.pictures.planes import frame_of, planes
 
 COUNT, SIZE = 24, (192, 120)
 FACE = (slice(40, 80), slice(60, 120))

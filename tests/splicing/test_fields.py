@@ -8,10 +8,10 @@ from takes import film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.checking.likeness import likeness
-from react1.pipeline.splicing.fields import fields
-from react1.pipeline.splicing.frames import decoded
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.pictures.fields import fields
+from react1.pipeline.splicing.pictures.frames import decoded
+from react1.pipeline.splicing.verification.picture_diff import likeness
 
 CODERS = {
     "h264": (".mp4", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),

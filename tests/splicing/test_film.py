@@ -10,10 +10,10 @@ import pytest
 from made import frame_number, make_clip, read_sound
 from takes import OTHER, a_line, film, numbered_take, packets, segment, shown
 
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 
 
 def spliced(room, media, *spans, **edit):

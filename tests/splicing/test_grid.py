@@ -18,7 +18,7 @@ from takes import numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 
 TABLE = """
 h264     mkv  open   23.976 start    anew

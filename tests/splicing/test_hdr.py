@@ -6,7 +6,7 @@ import struct
 from types import SimpleNamespace
 
 from react1.pipeline.splicing.encoders import Choice
-from react1.pipeline.splicing.hdr import lost_with, mastering, with_static
+from react1.pipeline.splicing.pictures.hdr import lost_with, mastering, with_static
 
 P3 = [34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450]
 

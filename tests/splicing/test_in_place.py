@@ -14,11 +14,12 @@ from takes import film, numbered_take, packets, segment, shown
 from react1.pipeline.media import copying
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.process import run_tool
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.boxes import in_place, runs, surgery, tables
-from react1.pipeline.splicing.boxes.tree import read_moov
-from react1.pipeline.splicing.checking import verify
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.mp4 import byte_ranges, in_place, sample_tables
+from react1.pipeline.splicing.mp4 import rewrite as surgery
+from react1.pipeline.splicing.mp4.boxes import read_moov
+from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.verification import verify
 
 START, END = 8, 11
 FRONT = {"movflags": "faststart"}
@@ -94,7 +95,7 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
     before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
     tops, moov = read_moov(edit.source)
     index = next(top for top in tops if top.kind == b"moov")
-    old = tables.samples(surgery.track_of(moov, b"vide"))
+    old = sample_tables.samples(surgery.track_of(moov, b"vide"))
     may = np.zeros(len(before), bool)
     may[index.offset : index.offset + 8] = True
     for one in edit.new:
@@ -110,7 +111,7 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
 
 def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
     """Their bytes are zeros, and none of them is found anywhere else."""
-    old = tables.samples(surgery.track_of(read_moov(edit.source)[1], b"vide"))
+    old = sample_tables.samples(surgery.track_of(read_moov(edit.source)[1], b"vide"))
     before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
     gone = [at for one in edit.new for at in range(one.first, one.end)]
     assert len(gone) >= END - START
@@ -134,7 +135,7 @@ def _killed_at(patch, step: int, share: float) -> None:
         left[0] -= 1
         return None if left[0] else int(size_bytes * share) * (size_bytes > 16)
 
-    write, copy, clear = runs.write_all, runs.copy_run, copying.clear_span
+    write, copy, clear = byte_ranges.write_all, byte_ranges.copy_run, copying.clear_span
 
     def write_some(out, data):
         some = part(len(data))
@@ -155,7 +156,7 @@ def _killed_at(patch, step: int, share: float) -> None:
             raise _Killed
 
     patch.setattr(in_place, "write_all", write_some)
-    patch.setattr(runs, "copy_run", copy_some)
+    patch.setattr(byte_ranges, "copy_run", copy_some)
     patch.setattr(in_place, "clear_span", clear_some)
 
 
@@ -192,8 +193,8 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
     def noting(name, real):
         return lambda *given: steps.append(name) or real(*given)
 
-    monkeypatch.setattr(in_place, "write_all", noting("write", runs.write_all))
-    monkeypatch.setattr(runs, "copy_run", noting("write", runs.copy_run))
+    monkeypatch.setattr(in_place, "write_all", noting("write", byte_ranges.write_all))
+    monkeypatch.setattr(byte_ranges, "copy_run", noting("write", byte_ranges.copy_run))
     monkeypatch.setattr(in_place, "clear_span", noting("clear", copying.clear_span))
     monkeypatch.setattr(in_place.os, "fsync", noting("sync", in_place.os.fsync))
     copy = tmp_path / edit.made.path.name
@@ -243,8 +244,8 @@ def test_a_film_beyond_four_gibibytes_gets_wide_offsets(room, monkeypatch, front
         out.seek(0, 2)
         out.write(struct.pack(">I4sQ", 1, b"free", 5 << 30))
         out.truncate(source.stat().st_size + (5 << 30))
-    old = tables.samples(surgery.track_of(read_moov(source)[1], b"vide"))
-    entry = tables.stbl(surgery.track_of(read_moov(source)[1], b"vide")).at(b"stsd").body
+    old = sample_tables.samples(surgery.track_of(read_moov(source)[1], b"vide"))
+    entry = sample_tables.stbl(surgery.track_of(read_moov(source)[1], b"vide")).at(b"stsd").body
     span = slice(6, 12)
     new = surgery.NewSamples(
         6, 12, 0, source, old.offsets[span], old.sizes[span], old.composition[span], old.sync[span], entry
@@ -253,7 +254,9 @@ def test_a_film_beyond_four_gibibytes_gets_wide_offsets(room, monkeypatch, front
     in_place.edit_in_place(big, [new])
 
     track = surgery.track_of(read_moov(big)[1], b"vide")
-    assert int(tables.samples(track).offsets[6]) > 5 << 30 and tables.stbl(track).find(b"co64") is not None
+    assert (
+        int(sample_tables.samples(track).offsets[6]) > 5 << 30 and sample_tables.stbl(track).find(b"co64") is not None
+    )
     assert held(big) == held(source)
     assert len(shown(big)) == 24
 
@@ -295,7 +298,7 @@ def test_the_new_index_is_made_of_the_boxes_of_the_old_one(edit):
     """Tracks that were not edited keep every byte of theirs, and so do the edit list and the tags."""
     was, now = (read_moov(path)[1] for path in (edit.source, edit.made.path))
     for one, other in zip(was.children, now.children, strict=True):
-        if one.kind == b"trak" and tables.handler(one) == b"vide":
+        if one.kind == b"trak" and sample_tables.handler(one) == b"vide":
             assert (one.find(b"edts") is None) == (other.find(b"edts") is None)
             one.drop(b"mdia")
             other.drop(b"mdia")

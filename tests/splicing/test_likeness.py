@@ -12,16 +12,16 @@ from av.video.frame import VideoFrame
 from made import frame_number, make_clip
 from takes import OTHER, film, numbered_take, segment, shown
 
-from react1.pipeline.errors import ToolFailed
+from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import ways
-from react1.pipeline.splicing.checking import likeness as alike
-from react1.pipeline.splicing.checking.likeness import likeness
-from react1.pipeline.splicing.frames import Insert, decoded
-from react1.pipeline.splicing.planes import frame_of, planes
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing import strategies
+from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.pictures.frames import Insert, decoded
+from react1.pipeline.splicing.pictures.planes import frame_of, planes
+from react1.pipeline.splicing.verification import picture_diff as alike
+from react1.pipeline.splicing.verification.picture_diff import likeness
 
 
 def refuse(_job):
@@ -39,8 +39,8 @@ def test_an_edit_at_the_wrong_frames_is_not_kept(room, monkeypatch):
     room.call([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
     file = room.keep(cut)
     media = probe(room.path(file), file)
-    real = ways.read_grid
-    monkeypatch.setattr(ways, "read_grid", lambda *given: replace(real(*given), hidden=0))
+    real = strategies.read_grid
+    monkeypatch.setattr(strategies, "read_grid", lambda *given: replace(real(*given), hidden=0))
     for way in ("exact_way", "remuxed_way"):
         monkeypatch.setattr(splicing, way, refuse)
 
@@ -62,7 +62,7 @@ def test_the_likeness_is_a_figure_of_a_film_coded_anew(room, monkeypatch, suffix
 @pytest.mark.parametrize("enough", ["6", "none"])
 def test_what_does_not_look_alike_is_coded_once_more_and_finer(room, monkeypatch, enough):
     """Planted: only half of the usual quantiser looks alike, or no quantiser does, and then that is all."""
-    media, crfs, real = film(room, ".mkv", frames=20, tracks=0, size=(128, 96)), [], ways.encode
+    media, crfs, real = film(room, ".mkv", frames=20, tracks=0, size=(128, 96)), [], strategies.encode
 
     def noting(frames, made, video, choice, *more):
         crfs.append(choice.options["crf"])
@@ -73,7 +73,7 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(room, monkeypatch
 
     for owner, name, planted in (
         (splicing, "exact_way", refuse),
-        (ways, "encode", noting),
+        (strategies, "encode", noting),
         (splicing, "likeness", judged),
     ):
         monkeypatch.setattr(owner, name, planted)

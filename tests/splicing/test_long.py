@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from takes import film
 
-from react1.pipeline.splicing.boxes import surgery, tables
-from react1.pipeline.splicing.boxes.tree import read_moov
+from react1.pipeline.splicing.mp4 import rewrite, sample_tables
+from react1.pipeline.splicing.mp4.boxes import read_moov
 
 COUNTS = (180_000, 168_750, 168_750, 168_750)
 SAMPLE_BYTES = 16
@@ -32,11 +32,11 @@ def long_film(tmp_path_factory):
     place[np.argsort(when, kind="stable")] = np.arange(len(when))
     offsets = np.split(head + 16 + place * SAMPLE_BYTES, np.cumsum(COUNTS)[:-1])
     for track, own in zip(moov.all(b"trak"), offsets, strict=True):
-        table = tables.stbl(track)
-        tables.put_sizes(table, np.full(len(own), SAMPLE_BYTES, np.int64))
-        tables.put_chunks(table, tables.Chunks(own, *np.ones((2, len(own)), np.int32)))
-        tables.put_composition(table, np.zeros(len(own), np.int64))
-        tables.put_sync(table, np.arange(len(own)) % 50 == 0)
+        table = sample_tables.stbl(track)
+        sample_tables.put_sizes(table, np.full(len(own), SAMPLE_BYTES, np.int64))
+        sample_tables.put_chunks(table, sample_tables.Chunks(own, *np.ones((2, len(own)), np.int32)))
+        sample_tables.put_composition(table, np.zeros(len(own), np.int64))
+        sample_tables.put_sync(table, np.arange(len(own)) % 50 == 0)
         table.put(b"stts", struct.pack(">IIII", 0, 1, len(own), 512))
     path = folder / "long.mp4"
     body = np.stack([np.arange(len(when)), ~np.arange(len(when))], 1).astype(">i8").tobytes()
@@ -51,7 +51,7 @@ def told(path):
     data = path.read_bytes()
     found = []
     for track in read_moov(path)[1].all(b"trak"):
-        held = tables.samples(track)
+        held = sample_tables.samples(track)
         rows = np.frombuffer(data, np.uint8)[held.offsets[:, None] + np.arange(8)]
         found.append((rows.copy().view(">i8").ravel().astype(np.int64), held))
     return found
@@ -61,19 +61,19 @@ def told(path):
 def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp_path, way):
     """686 250 samples: what is worked out of them stays below 48 MB, and each is found again."""
     _, moov = read_moov(long_film)
-    track = surgery.track_of(moov, b"vide")
-    coded, made, old = tmp_path / "coded", tmp_path / "made.mp4", tables.samples(track)
+    track = rewrite.track_of(moov, b"vide")
+    coded, made, old = tmp_path / "coded", tmp_path / "made.mp4", sample_tables.samples(track)
     fresh = -np.arange(1, END - FIRST + 1)
     coded.write_bytes(np.stack([fresh, fresh], 1).astype(">i8").tobytes())
     sizes = np.full(len(fresh), SAMPLE_BYTES, np.int64)
     span = slice(FIRST, END)
-    entry = tables.stbl(track).at(b"stsd").body
-    new = surgery.NewSamples(
+    entry = sample_tables.stbl(track).at(b"stsd").body
+    new = rewrite.NewSamples(
         FIRST, END, 0, coded, np.cumsum(sizes) - sizes, sizes, old.composition[span], old.sync[span], entry
     )
     tracemalloc.start()
 
-    surgery.carry(long_film, made, [new], in_place=way == "in place")
+    rewrite.carry(long_film, made, [new], in_place=way == "in place")
 
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

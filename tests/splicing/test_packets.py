@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.boxes import tables
-from react1.pipeline.splicing.boxes.swap import track_of
-from react1.pipeline.splicing.boxes.tree import read_moov
-from react1.pipeline.splicing.checking import packets as reading
-from react1.pipeline.splicing.checking import verify
-from react1.pipeline.splicing.checking.column import Packer
+from react1.pipeline.splicing.mp4 import sample_tables
+from react1.pipeline.splicing.mp4.boxes import read_moov
+from react1.pipeline.splicing.mp4.replace_samples import track_of
+from react1.pipeline.splicing.verification import packet_comparison as reading
+from react1.pipeline.splicing.verification import verify
+from react1.pipeline.splicing.verification.packet_comparison import Packer
 
 STREAMS = {(b"vide", 0): "untouched_identical", (b"soun", 0): "sound_identical", (b"soun", 1): "sound_identical"}
 """The check that a difference in each stream breaks; a data track that is not as it was is said instead."""
@@ -42,8 +42,8 @@ def put_times(track, dts, shifts):
     """Write the times of all samples, one row each."""
     steps = np.append(np.diff(dts), 1)
     rows = np.stack([np.ones(len(steps), np.int64), steps], 1).astype(">u4")
-    tables.stbl(track).put(b"stts", struct.pack(">II", 0, len(rows)) + rows.tobytes())
-    tables.put_composition(tables.stbl(track), shifts)
+    sample_tables.stbl(track).put(b"stts", struct.pack(">II", 0, len(rows)) + rows.tobytes())
+    sample_tables.put_composition(sample_tables.stbl(track), shifts)
 
 
 def verdict(source, made, untouched=lambda pts: True):
@@ -56,7 +56,7 @@ def verdict(source, made, untouched=lambda pts: True):
 def test_one_damaged_byte_is_seen_in_every_stream(source, tmp_path, stream, place):
     """The last byte of the first packet, and of the last one."""
     made = copy_of(source, tmp_path)
-    found = tables.samples(track_of(read_moov(made)[1], *stream))
+    found = sample_tables.samples(track_of(read_moov(made)[1], *stream))
     data = bytearray(made.read_bytes())
     data[int(found.offsets[place] + found.sizes[place]) - 1] ^= 1
     made.write_bytes(data)
@@ -77,12 +77,12 @@ def test_a_lost_packet_is_seen_in_every_stream(source, tmp_path, stream):
 
     def shorten(moov):
         track = track_of(moov, *stream)
-        table, held = tables.stbl(track), tables.chunks(track)
+        table, held = sample_tables.stbl(track), sample_tables.chunks(track)
         held.samples[-1] -= 1
-        kept = tables.samples(track)
-        tables.put_sizes(table, kept.sizes[:-1])
-        tables.put_chunks(table, held)
-        tables.put_sync(table, kept.sync[:-1])
+        kept = sample_tables.samples(track)
+        sample_tables.put_sizes(table, kept.sizes[:-1])
+        sample_tables.put_chunks(table, held)
+        sample_tables.put_sync(table, kept.sync[:-1])
         if kept.count > 1:
             put_times(track, kept.dts[:-1], kept.composition[:-1])
 
@@ -100,7 +100,7 @@ def test_a_packet_that_is_decoded_a_tick_later_is_seen_in_every_stream(source, t
 
     def shift(moov):
         track = track_of(moov, *stream)
-        held = tables.samples(track)
+        held = sample_tables.samples(track)
         dts, shifts = held.dts.copy(), held.composition.copy()
         dts[5] += 1
         shifts[5] -= stream[0] == b"vide"
@@ -118,7 +118,7 @@ def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
 
     def shift(moov):
         track = track_of(moov, b"vide")
-        held = tables.samples(track)
+        held = sample_tables.samples(track)
         held.dts[5] += 1
         held.composition[5] -= 1
         put_times(track, held.dts, held.composition)
@@ -131,7 +131,7 @@ def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
 def test_only_the_edit_may_differ(source, tmp_path):
     """The same damage inside the edit is none, and beside it is one."""
     made = copy_of(source, tmp_path)
-    found = tables.samples(track_of(read_moov(made)[1], b"vide"))
+    found = sample_tables.samples(track_of(read_moov(made)[1], b"vide"))
     data = bytearray(made.read_bytes())
     data[int(found.offsets[7]) + 9] ^= 1
     made.write_bytes(data)
@@ -144,7 +144,7 @@ def test_only_the_edit_may_differ(source, tmp_path):
 def test_films_are_read_by_blocks_wherever_their_packets_lie(source, tmp_path, monkeypatch):
     """Whatever a block is long, the same packet is found to differ, and it alone."""
     made = copy_of(source, tmp_path)
-    held = tables.samples(track_of(read_moov(made)[1], b"vide"))
+    held = sample_tables.samples(track_of(read_moov(made)[1], b"vide"))
     data = bytearray(made.read_bytes())
     data[int(held.offsets[11])] ^= 1
     made.write_bytes(data)

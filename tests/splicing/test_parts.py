@@ -12,10 +12,10 @@ from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.normalize_audio import NormalizeAudio, NormalizeAudioParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
-from react1.pipeline.kinds import Take
-from react1.pipeline.media import voice
+from react1.pipeline.core.values import Take
+from react1.pipeline.media.audio import voice
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 
 FRAMES, SPAN = 300, (25, 275)
 OWN = bursts(12.0, (5.4, 6.0))

@@ -20,7 +20,7 @@ from takes import numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 
 _UNEVEN = (512, 300, 900, 512, 77, 2000, 640, 33)
 _X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=2:open-gop=0"}

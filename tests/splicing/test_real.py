@@ -14,10 +14,10 @@ from own_span import alone_db, frames_of, mean_db, note_choices, own_take
 from seen import planes, psnr, strict_decode
 from takes import packets, segment
 
-from react1.pipeline.errors import BadInput, React1Error
+from react1.pipeline.core.errors import BadInput, React1Error
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 
 
 @dataclass(frozen=True)

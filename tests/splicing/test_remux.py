@@ -10,13 +10,13 @@ import pytest
 from av.stream import Disposition
 from takes import film, numbered_take, segment
 
-from react1.pipeline.errors import ToolFailed
+from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import remux, ways
-from react1.pipeline.splicing.checking import verify
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import remux, strategies
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.verification import verify
 
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
 
@@ -126,14 +126,14 @@ def test_lost_colours_reach_the_user(room, monkeypatch):
     """Planted: a muxer that is told nothing."""
     coder = {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
     media = described(room, ".webm", *BT709, **coder)
-    real = ways.remux_argv
+    real = strategies.remux_argv
 
     def bare(*given):
         argv = real(*given)
         at = [i for i, word in enumerate(argv) if word.startswith("-color")]
         return [word for i, word in enumerate(argv) if i not in at and i - 1 not in at]
 
-    monkeypatch.setattr(ways, "remux_argv", bare)
+    monkeypatch.setattr(strategies, "remux_argv", bare)
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
     assert any("the colour primaries of the picture" in said for said in spliced(room, media).said)

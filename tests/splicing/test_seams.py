@@ -8,14 +8,14 @@ from made import frame_number
 from pydantic import ValidationError
 from takes import OTHER, film, numbered_take, packets, segment, source_take
 
-from react1.pipeline.errors import BadInput, MissingExtra
+from react1.pipeline.core.errors import BadInput, MissingExtra
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import morph
-from react1.pipeline.splicing.frames import decoded, held, merged
-from react1.pipeline.splicing.planes import planes
-from react1.pipeline.splicing.seam import CUT, Seam
-from react1.pipeline.splicing.seams import inserts, ramps
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.pictures import morph
+from react1.pipeline.splicing.pictures.frames import decoded, held, merged
+from react1.pipeline.splicing.pictures.planes import planes
+from react1.pipeline.splicing.pictures.seam_style import CUT, Seam
+from react1.pipeline.splicing.pictures.seams import inserts, ramps
 
 COUNT = 30
 

@@ -8,10 +8,10 @@ import pytest
 from takes import film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.checking.strict import stretches
-from react1.pipeline.splicing.survey import indexed
-from react1.pipeline.splicing.windows import Window
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import indexed
+from react1.pipeline.splicing.reencode_ranges import Window
+from react1.pipeline.splicing.verification.strict_decode import stretches
 
 OPEN = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
 

@@ -11,14 +11,14 @@ import pytest
 from made import make_clip, read_sound
 from takes import a_line, film, numbered_take, packets, segment
 
-from react1.pipeline.errors import ToolFailed
+from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.sound import dialogue
-from react1.pipeline.splicing.sound.coder import dialogue_level
-from react1.pipeline.splicing.sound.lines import Line, joined, lay, read_line
-from react1.pipeline.splicing.sound.params import SoundParams
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.audio import dialogue
+from react1.pipeline.splicing.audio.coder import dialogue_level
+from react1.pipeline.splicing.audio.lines import Line, joined, lay, read_line
+from react1.pipeline.splicing.audio.params import SoundParams
 
 AS_GIVEN = SoundParams(match="off")
 

@@ -8,12 +8,12 @@ from made import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
+from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.sound import write_wav
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.sound.clicks import click_db
-from react1.pipeline.splicing.sound.params import SoundParams
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.audio.borders import click_db
+from react1.pipeline.splicing.audio.params import SoundParams
 
 LEAST_CLICK_DB = 6.0
 """A hard cut gives more, a fade less."""

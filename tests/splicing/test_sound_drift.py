@@ -13,11 +13,11 @@ from takes import numbered_take, packets, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.sound.lines import Line
-from react1.pipeline.splicing.sound.params import SoundParams
-from react1.pipeline.splicing.sound.streamed import replace_packets, require_same
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.audio.lines import Line
+from react1.pipeline.splicing.audio.params import SoundParams
+from react1.pipeline.splicing.audio.streamed_audio import replace_packets, require_same
+from react1.pipeline.splicing.not_applicable import Unsuited
 
 STEP = {"aac": 1024, "ac3": 1536, "eac3": 1536}
 UNEVEN = tuple(np.cumsum([0, *[512, 300, 900, 512, 77, 1000, 512, 512, 640, 155] * 10])[:75].tolist())

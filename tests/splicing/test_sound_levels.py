@@ -9,12 +9,12 @@ from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
 from react1.nodes.splice import SpliceParams
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
+from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.sound import write_wav
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.sound.headroom import amplitude, db, levels, true_peak
-from react1.pipeline.splicing.sound.params import MATCHED, SoundParams
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.audio.headroom import amplitude, db, levels, true_peak
+from react1.pipeline.splicing.audio.params import MATCHED, SoundParams
 
 OWN = bursts(10.0)
 SPAN = (100, 150)

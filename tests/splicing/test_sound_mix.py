@@ -8,12 +8,12 @@ from made import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, packets, segment
 
-from react1.pipeline.edit import Edit
+from react1.pipeline.core.edit import Edit
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.sound.headroom import amplitude, db, levels, true_peak
-from react1.pipeline.splicing.sound.lines import Line, joined, lay
-from react1.pipeline.splicing.sound.params import SoundParams
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.audio.headroom import amplitude, db, levels, true_peak
+from react1.pipeline.splicing.audio.lines import Line, joined, lay
+from react1.pipeline.splicing.audio.params import SoundParams
 
 AS_GIVEN = SoundParams(match="off")
 PCM, AAC = ("-c:a", "pcm_s16le"), ("-c:a", "aac", "-b:a", "128k")

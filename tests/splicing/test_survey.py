@@ -7,10 +7,10 @@ from fractions import Fraction
 import pytest
 from takes import film, numbered_take, packets, segment
 
-from react1.pipeline.errors import BadInput
+from react1.pipeline.core.errors import BadInput
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.survey import survey, touched_frames
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import survey, touched_frames
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ import pytest
 from made import frame_number, make_clip
 from takes import OTHER, film, numbered_take, packets, segment, shown
 
-from react1.pipeline.errors import BadInput, MissingExtra, ToolFailed
+from react1.pipeline.core.errors import BadInput, MissingExtra, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing.boxes import tables
-from react1.pipeline.splicing.survey import survey
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import survey
+from react1.pipeline.splicing.mp4 import sample_tables
+from react1.pipeline.splicing.not_applicable import Unsuited
 
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 
@@ -125,22 +125,22 @@ def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(room):
 def test_tables_that_are_cut_short_are_a_reason(body):
     """Never an error of the library that reads them."""
     with pytest.raises(Unsuited, match="cut short"):
-        tables._plain(body, ">u4")
+        sample_tables._plain(body, ">u4")
 
 
 def test_a_morph_without_its_library_is_refused_before_anything_is_paid(monkeypatch):
     """By the same look that refuses what cannot be exact."""
     from react1.nodes.splice import SpliceParams
-    from react1.pipeline.run import foresee
-    from react1.pipeline.splicing import morph
+    from react1.pipeline.runner import forecast
+    from react1.pipeline.splicing.pictures import morph
 
     def missing():
         raise MissingExtra("a morph needs OpenCV")
 
     monkeypatch.setattr(morph, "require", missing)
     with pytest.raises(MissingExtra):
-        foresee._require_morph(SpliceParams.model_validate({"seam": "morph"}))
-    foresee._require_morph(SpliceParams.model_validate({"seam": "cut"}))
+        forecast._require_morph(SpliceParams.model_validate({"seam": "morph"}))
+    forecast._require_morph(SpliceParams.model_validate({"seam": "cut"}))
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx264"])

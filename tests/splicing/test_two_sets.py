@@ -9,10 +9,10 @@ from takes import OTHER, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing import film as splicing
+from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import avc, h264, hevc
 from react1.pipeline.splicing.codecs.nal import behind_codes, escaped, plain, units
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing.not_applicable import Unsuited
 
 X265 = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
 

@@ -10,15 +10,14 @@ import numpy as np
 import pytest
 from takes import film, numbered_take, packets, segment
 
-from react1.pipeline.errors import ToolFailed
+from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.splicing import film as splicing
-from react1.pipeline.splicing import ways
-from react1.pipeline.splicing.checking.column import Column
-from react1.pipeline.splicing.checking.likeness import Likeness
-from react1.pipeline.splicing.checking.packets import Packets
-from react1.pipeline.splicing.checking.verify import Contents, Track, compare
-from react1.pipeline.splicing.unsuited import Unsuited
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing import strategies
+from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.verification.packet_comparison import Column, Packets
+from react1.pipeline.splicing.verification.picture_diff import Likeness
+from react1.pipeline.splicing.verification.verify import Contents, Track, compare
 
 
 def stream(kind, codec, tags, marks):
@@ -102,7 +101,9 @@ def test_a_film_that_fails_its_check_gives_way_to_the_next_way(room, monkeypatch
     """The exact way's result is dropped when its seams decode to other pictures, and the reason is said."""
     media = film(room, frames=20, gop=4, tracks=0)
     take = numbered_take(room, segment(media, 5, 7))
-    monkeypatch.setattr(ways, "around", lambda *_: Likeness(20.0, "the untouched frame 9 decodes to another picture"))
+    monkeypatch.setattr(
+        strategies, "around", lambda *_: Likeness(20.0, "the untouched frame 9 decodes to another picture")
+    )
 
     made = splicing.splice(room, ffmpeg_path(), media, [take])
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.splicing.boxes.grid import Grid
-from react1.pipeline.splicing.boxes.tables import Samples
-from react1.pipeline.splicing.boxes.tree import Box
-from react1.pipeline.splicing.frames import Insert
-from react1.pipeline.splicing.windows import Resumption, clean_starts, leading, windows
+from react1.pipeline.splicing.mp4.boxes import Box
+from react1.pipeline.splicing.mp4.sample_tables import Samples
+from react1.pipeline.splicing.mp4.sample_times import Grid
+from react1.pipeline.splicing.pictures.frames import Insert
+from react1.pipeline.splicing.reencode_ranges import Resumption, clean_starts, leading, windows
 
 
 def grid(pts, hidden=0):

@@ -16,14 +16,14 @@ import server_client
 from memory import Growth, sparse
 from script import Script, page, sent, told
 
-from react1.pipeline.errors import BadInput, HostFailed, Interrupted, StorageFailed
-from react1.pipeline.storage.contract import Stored
-from react1.pipeline.storage.host import Host
-from react1.pipeline.storage.local import LocalServerStorage
-from react1.pipeline.storage.pace import RateBudget
-from react1.pipeline.storage.pool import Pool
-from react1.pipeline.storage.segmind import SegmindStorage
-from react1.pipeline.storage.sync import SyncStorage
+from react1.pipeline.core.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.net.api_client import Host
+from react1.pipeline.net.http_pool import Pool
+from react1.pipeline.net.rate_limit import RateBudget
+from react1.pipeline.providers.segmind.client.storage import SegmindStorage
+from react1.pipeline.providers.sync.client.storage import SyncStorage
+from react1.pipeline.storage.local_server import LocalServerStorage
+from react1.pipeline.storage.upload_storage import Stored
 
 KEY = "SG_secret0123456789"
 NONCE = "11111111-2222-4333-8444-555555555555"

@@ -13,7 +13,7 @@ import pytest
 import sink
 from memory import Growth, sparse
 
-from react1.pipeline.errors import HostFailed, Interrupted, MissingExtra, PresetError
+from react1.pipeline.core.errors import HostFailed, Interrupted, MissingExtra, PresetError
 from react1.pipeline.storage.s3 import S3Storage
 
 pytest.importorskip("moto", reason="the S3 server of the tests is not installed")

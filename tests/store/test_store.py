@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from react1.pipeline.errors import BadInput, StorageFailed
+from react1.pipeline.core.errors import BadInput, StorageFailed
 from react1.pipeline.store.store import Store
 
 

@@ -9,12 +9,12 @@ import pytest
 import takes
 from rooms import FolderRoom
 
-from react1.pipeline.kinds import Upload
-from react1.pipeline.paid import desk as paid_desk
-from react1.pipeline.paid.ask import Ask
-from react1.pipeline.paid.bill import Terms
-from react1.pipeline.paid.desk import Desk
-from react1.pipeline.providers.hosts import segmind
+from react1.pipeline.core.values import Upload
+from react1.pipeline.jobs import manager as paid_desk
+from react1.pipeline.jobs.budget import Terms
+from react1.pipeline.jobs.manager import Desk
+from react1.pipeline.jobs.request import Ask
+from react1.pipeline.providers.provider_settings import segmind
 from react1.pipeline.store.store import Store
 
 KEY = "SG_secret0123456789"

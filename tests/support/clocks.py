@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from react1.pipeline.paid.ask import Clock
+from react1.pipeline.jobs.request import Clock
 
 
 class FakeClock:

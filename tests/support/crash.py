@@ -31,14 +31,14 @@ from paying import POINTS, Order
 from rooms import FolderRoom
 from server_client import opened
 
-from react1.pipeline.file import File
-from react1.pipeline.kinds import Upload
-from react1.pipeline.ledger.book import Ledger
+from react1.pipeline.core.file import File
+from react1.pipeline.core.values import Upload
+from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server import serve
 from react1.pipeline.server.faults import Faults
-from react1.pipeline.server.job import Job
-from react1.pipeline.server.making import by_copying
-from react1.pipeline.server.shelf import Shelf
+from react1.pipeline.server.job_store import Shelf
+from react1.pipeline.server.renderer import by_copying
+from react1.pipeline.server.server_job import Job
 from react1.pipeline.store.store import Store
 
 HANDS = 6

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from react1.pipeline.timelines.ask import ListFile
-from react1.pipeline.timelines.film import Film
-from react1.pipeline.timelines.read import parsed
-from react1.pipeline.timelines.rows import read_rows
-from react1.pipeline.times import parse_time
+from react1.pipeline.core.times import parse_time
+from react1.pipeline.interchange.classify import read_rows
+from react1.pipeline.interchange.film import Film
+from react1.pipeline.interchange.list_options import ListFile
+from react1.pipeline.interchange.readers import parsed
 
 
 def film(name: str = "A001C003_0101.mov", start: str = "01:00:00:00", frames: int = 200, rate: int | str = 25) -> Film:

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from seen import planes
 
-from react1.pipeline.kinds import Segment, Take
+from react1.pipeline.core.values import Segment, Take
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import reencode
 from react1.pipeline.splicing.codecs import coding

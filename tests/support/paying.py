@@ -22,23 +22,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from react1.pipeline.errors import React1Error
-from react1.pipeline.executors.seam import StoreRoom, to_json
-from react1.pipeline.kinds import Upload
-from react1.pipeline.ledger import book
-from react1.pipeline.ledger.book import Ledger
-from react1.pipeline.paid import desk as paid_desk
-from react1.pipeline.paid import fetch
-from react1.pipeline.paid.ask import Ask
-from react1.pipeline.paid.bill import Terms
-from react1.pipeline.paid.desk import Desk
-from react1.pipeline.paid.sender import Sender
-from react1.pipeline.paid.uploads import Uploads
-from react1.pipeline.providers import segmind as segmind_client
+from react1.pipeline.core.errors import React1Error
+from react1.pipeline.core.values import Upload
+from react1.pipeline.executors.base import StoreRoom, to_json
+from react1.pipeline.jobs import ledger as book
+from react1.pipeline.jobs import manager as paid_desk
+from react1.pipeline.jobs import take_download
+from react1.pipeline.jobs.budget import Terms
+from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.jobs.manager import Desk
+from react1.pipeline.jobs.request import Ask
+from react1.pipeline.jobs.submit import Sender
+from react1.pipeline.jobs.uploads import Uploads
+from react1.pipeline.net.api_client import Host
 from react1.pipeline.providers.contract import Done
-from react1.pipeline.providers.hosts import segmind
-from react1.pipeline.providers.segmind import SegmindClient
-from react1.pipeline.storage.host import Host
+from react1.pipeline.providers.provider_settings import segmind
+from react1.pipeline.providers.segmind.client import client as segmind_client
+from react1.pipeline.providers.segmind.client.client import SegmindClient
 from react1.pipeline.store import atomic
 from react1.pipeline.store import store as stored
 from react1.pipeline.store.store import Store
@@ -168,10 +168,10 @@ POINTS: dict[str, Point] = {
     "before the first look": Point(SegmindClient, "poll", "before"),
     "after the first look": Point(SegmindClient, "poll", "after"),
     "when it is seen to be finished": Point(SegmindClient, "poll", "after", gave=lambda found: isinstance(found, Done)),
-    "before the take is fetched": Point(fetch, "download", "before"),
+    "before the take is fetched": Point(take_download, "download", "before"),
     "while the take is fetched": Point(StoreRoom, "progress", "before"),
-    "when the take has arrived": Point(fetch, "download", "after"),
-    "when the take is decoded": Point(fetch, "damage", "after"),
+    "when the take has arrived": Point(take_download, "download", "after"),
+    "when the take is decoded": Point(take_download, "damage", "after"),
     "before the take is in the store": _object("before"),
     "when the take is in the store": _object("after"),
     **_writing("done"),

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from react1.pipeline.demo.phones import PHONES, Phone
-from react1.pipeline.demo.voice import SAMPLE_RATE_HZ, utter
+from react1.pipeline.demo.demo_voice import PHONES, SAMPLE_RATE_HZ, Phone, utter
 
 MORE = {
     "p": Phone((250, 950, 2300), 0.0, 0.0, 1000, 0.08),

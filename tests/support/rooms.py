@@ -7,7 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
-from react1.pipeline.file import File
+from react1.pipeline.core.file import File
 from react1.pipeline.media.process import run_tool
 
 

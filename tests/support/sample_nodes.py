@@ -6,12 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from react1.pipeline.edit import Edit
-from react1.pipeline.file import Address, OutPath
-from react1.pipeline.kinds import Media, Record, Report, Segment, Take, Upload
-from react1.pipeline.node import Params
-from react1.pipeline.registry import Registry
-from react1.pipeline.times import Frames, Time
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.file import Address, OutPath
+from react1.pipeline.core.node import Params
+from react1.pipeline.core.registry import Registry
+from react1.pipeline.core.times import Frames, Time
+from react1.pipeline.core.values import Media, Record, Report, Segment, Take, Upload
 
 
 class Sample:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from react1.pipeline.storage.pool import Pool
+from react1.pipeline.net.http_pool import Pool
 
 
 @dataclass

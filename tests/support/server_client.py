@@ -9,9 +9,9 @@ import time
 import httpx
 
 from react1.pipeline.server.faults import FaultPlan
-from react1.pipeline.server.options import ServerOptions
-from react1.pipeline.server.order import Told
 from react1.pipeline.server.serve import LocalServer
+from react1.pipeline.server.server_options import ServerOptions
+from react1.pipeline.server.worker_protocol import Told
 
 MODEL = "sync.so-react-1"
 VIDEO = {"video_url": "https://example.com/a.mp4", "audio_url": "https://example.com/a.wav"}

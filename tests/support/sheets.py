@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from react1.pipeline.turnover.sheet import Piece, Sheet
+from react1.pipeline.interchange.turnover.sheet import Piece, Sheet
 
 ABOUT = {"prompt": "sad", "temperature": 0.6, "model_mode": "face", "provider": "segmind", "request_id": "r-1"}
 SPANS = ((100, 80), (300, 40))

@@ -14,10 +14,10 @@ import numpy as np
 from made import make_clip
 from shelf import kept
 
-from react1.pipeline.kinds import Media
+from react1.pipeline.core.values import Media
+from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.sound import write_wav
 
 RATE_HZ = 48_000
 NARROW_PX, WIDE_PX, HIGH_PX = 96, 288, 64

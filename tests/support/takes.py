@@ -10,11 +10,11 @@ import av
 import numpy as np
 from made import make_clip, picture
 
-from react1.pipeline.edit import Edit
-from react1.pipeline.kinds import Media, Segment, Take
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.values import Media, Segment, Take
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing.frames import decoded
-from react1.pipeline.splicing.planes import frame_of, planes
+from react1.pipeline.splicing.pictures.frames import decoded
+from react1.pipeline.splicing.pictures.planes import frame_of, planes
 
 OTHER = 1000
 """A take's frame for film frame n shows the number n + OTHER."""

@@ -6,13 +6,13 @@ from collections import Counter
 from fractions import Fraction
 from typing import ClassVar
 
-from react1.pipeline.edit import Edit
-from react1.pipeline.errors import BadInput, CheckFailed
-from react1.pipeline.file import Address, File, OutPath
-from react1.pipeline.kinds import Media, Record, Report, Segment, Take
-from react1.pipeline.node import Params, Room
-from react1.pipeline.preset.model import Job, Step
-from react1.pipeline.registry import NodeInfo, Registry
+from react1.pipeline.config.document_model import Job, Step
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import BadInput, CheckFailed
+from react1.pipeline.core.file import Address, File, OutPath
+from react1.pipeline.core.node import Params, Room
+from react1.pipeline.core.registry import NodeInfo, Registry
+from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
 RAN: Counter[str] = Counter()
 """How often each toy did its work, by `name` or `name segment`."""

@@ -1,1 +1,1 @@
-"""Where landmarks come from: one contract, and a back end for each way that mediapipe can be had."""
+"""Back ends that find landmarks, and the choice among them."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Image, Points
 from ..quiet import loading, quiet
-from .contract import CONFIDENCE, MOST_FACES, Box
+from .landmarker import CONFIDENCE, MOST_FACES, Box
 
 _FULL_RANGE = 1
 _BLANK = np.zeros((64, 64, 3), np.uint8)

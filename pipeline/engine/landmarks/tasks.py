@@ -14,8 +14,8 @@ import numpy as np
 
 from ..arrays import Image, Points
 from ..quiet import loading, quiet
-from .contract import CONFIDENCE, MOST_FACES, Box
-from .model import FaceModel
+from .landmarker import CONFIDENCE, MOST_FACES, Box
+from .model_file import FaceModel
 
 _STEP_MS = 1_000_000
 """Between the pictures, on a clock of our own: the same pictures give the same landmarks, and none is smoothed."""

@@ -1,1 +1,1 @@
-"""The codecs that are spliced packet by packet: where a decoder can resume, and who writes what stands beside it."""
+"""Per codec: where decoding can resume, and which encoder matches a film."""

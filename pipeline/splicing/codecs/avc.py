@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..encoders import pixel_formats
-from ..fields import fields
-from ..unsuited import Unsuited
+from ..not_applicable import Unsuited
+from ..pictures.fields import fields
 from . import h264
 from .family import Coder, Resume, Stored, same
 from .h264 import Config

@@ -15,9 +15,9 @@ from av.codec.context import CodecContext, Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from ...kinds import VideoStream
+from ...core.values import VideoStream
 from ..encoders import Choice, coded_rate, dress_context
-from ..unsuited import Unsuited
+from ..not_applicable import Unsuited
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from av.video.frame import VideoFrame
 
-from ...kinds import VideoStream
+from ...core.values import VideoStream
 from ..encoders import Choice
 
 

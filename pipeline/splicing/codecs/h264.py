@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ..unsuited import Unsuited
+from ..not_applicable import Unsuited
 from .nal import Bits, behind_codes, units
 
 SLICE, IDR, SPS, PPS, AUD = 1, 5, 7, 8, 9

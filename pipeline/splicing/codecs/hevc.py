@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...kinds import VideoStream
+from ...core.values import VideoStream
 from ..encoders import Choice, pixel_formats
-from ..hdr import with_static
-from ..unsuited import Unsuited
+from ..not_applicable import Unsuited
+from ..pictures.hdr import with_static
 from .coding import opened
 from .family import Coder, Resume, Stored
 from .nal import Bits, Speller, behind_codes, escaped, joined, plain, units

@@ -14,9 +14,9 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from ...kinds import VideoStream
+from ...core.values import VideoStream
 from ..encoders import Choice
-from ..unsuited import Unsuited
+from ..not_applicable import Unsuited
 from . import h264
 from .coding import opened
 from .h264 import Config, Picture, Sequence

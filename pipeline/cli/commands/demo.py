@@ -1,0 +1,51 @@
+"""`react1 demo`: make a talking clip, re-express one segment of it, and show the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..messages import at_home, err, out
+from ..options import AsJson, Home, Quiet
+
+NAME = "demo"
+EDIT = "2-4.4:happy:0.8"
+
+
+def command(
+    folder: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where the clip and the film go.")] = Path(
+        "react1-demo"
+    ),
+    edit: Annotated[str, typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="What to change.")] = EDIT,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    home: Home = None,
+) -> None:
+    """Run the preset `emotion-edit` on a clip made here: no key, no network, nothing to pay."""
+    import shutil
+
+    from ...demo.demo_clip import make_demo_clip
+    from ...store.atomic import storage_errors
+    from ..job import job_from
+    from .run import do, leave
+
+    with at_home(home, as_json) as place:
+        clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
+        with storage_errors(folder):
+            clip.parent.mkdir(parents=True, exist_ok=True)
+        if not clip.exists():
+            if not (quiet or as_json):
+                err(f"making a talking clip of 6 s: {clip}")
+            make_demo_clip(clip, progress=lambda _: None)
+        job = job_from("emotion-edit", [f"source={clip}"], [edit], "local", film)
+        result = do(job, place, replace=True, as_json=as_json, quiet=quiet)
+        if result.report:
+            for name in ("report.html", "report.json"):
+                shutil.copyfile(result.report.with_name(name), folder / name)
+        if not (as_json or quiet):
+            out(f"before  {clip}")
+            out(f"after   {film}")
+            out(f"page    {(folder / 'report.html').absolute()}")
+        leave(result)

@@ -1,0 +1,75 @@
+"""`react1 plan`: what would run, what is stored already and why not, what it would cost."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ..messages import failures_told, out, out_json
+from ..options import (
+    AsJson,
+    Edits,
+    EditsFile,
+    Home,
+    MaxCost,
+    Online,
+    Out,
+    ProviderOption,
+    Scripts,
+    Sets,
+    StartTc,
+    What,
+    Yes,
+)
+
+if TYPE_CHECKING:
+    from ...runner.plan import PlannedStep
+
+NAME = "plan"
+
+
+def command(
+    what: What,
+    sets: Sets = None,
+    edit: Edits = None,
+    provider: ProviderOption = None,
+    out_file: Out = None,
+    max_cost: MaxCost = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+    home: Home = None,
+    script: Scripts = None,
+    edits_file: EditsFile = None,
+    start_tc: StartTc = None,
+    online: Online = None,
+) -> None:
+    """Say what a run would do; nothing is written and nothing is spent."""
+    from ...core.settings import home_folder, max_cost_usd, require_folder
+    from ...runner.plan import plan_job
+    from ...store.store import Store
+    from ..job import job_from
+
+    with failures_told(as_json):
+        budget = max_cost_usd(max_cost)
+        store = Store(require_folder(home_folder(home)), read_only=True)
+        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
+        rows = plan_job(job, store, replace_existing=yes)
+        cost = sum(row.cost_usd for row in rows)
+        if as_json:
+            out_json({"preset": job.name, "cost_usd": round(cost, 6), "steps": [asdict(row) for row in rows]})
+            return
+        for row in rows:
+            label = " ".join(filter(None, (row.step, row.segment, row.take)))
+            price = f" ${row.cost_usd:.2f}" if row.cost_usd else ""
+            out(f"{label:<26} {_state(row):<7} {row.why}{price}".rstrip())
+            for remark in row.remarks:
+                out(f"  note: {remark}")
+        out(f"cost ${cost:.2f}")
+        if budget is not None and cost > budget:
+            out(f"that is more than the budget of ${budget:.2f}: a run would stop before it sends anything")
+
+
+def _state(row: PlannedStep) -> str:
+    if row.stored:
+        return "stored"
+    return "run" if row.known else "later"

@@ -1,0 +1,1 @@
+"""Faces: found, confirmed, tracked through shots, and chosen."""

@@ -1,0 +1,1 @@
+"""From an emotion to action units, and the head's frame of reference."""

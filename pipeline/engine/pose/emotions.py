@@ -1,0 +1,81 @@
+"""What an emotion is made of: action units (action_units.py), and how strongly the temperature plays them.
+
+Source  Which units make an emotion: P. Ekman & W. V. Friesen, Unmasking the Face, 1975, and the investigator's guide of
+        FACS, 2002 (happy 6+12, sad 1+4+15, angry 4+5+7+23, disgusted 9 or 10 with 17, surprised 1+2+5+26); what people
+        really show: S. Du, Y. Tao & A. M. Martinez, "Compound facial expressions of emotion", PNAS 111(15), 2014,
+        table 1 (also happy 25; sad 11, 17; angry 17, 24; disgusted 4). How strong each one is was set by eye on
+        photographs and talking heads; 1 is the unit at temperature 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import astuple, dataclass, field
+
+from ...core.edit import Prompt
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The units of an emotion, and how much of the performer's own mouth expression it takes away."""
+
+    calm: float
+    """0 keeps the mouth's own expression, 1 brings it to rest before the units act."""
+    units: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeadMove:
+    """How a head leans with an emotion; moves in units, to the image's right and down."""
+
+    roll_deg: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
+    growth: float = 0.0
+    """Nearer to the camera is positive: 0.01 is one percent larger."""
+    pitch_deg: float = 0.0
+    """A nod; down is positive."""
+    yaw_deg: float = 0.0
+    """A turn; to the image's right is positive."""
+
+    def __mul__(self, share: float) -> HeadMove:
+        """Give this share of the move."""
+        return HeadMove(*(value * share for value in astuple(self)))
+
+    def __add__(self, other: HeadMove) -> HeadMove:
+        """Give both moves as one; small angles add up."""
+        return HeadMove(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+RECIPES: dict[Prompt, Recipe] = {
+    "neutral": Recipe(1.0),
+    "happy": Recipe(0.0, {"AU12": 1.0, "AU6": 0.9, "AU25": 0.45}),
+    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.40, "AU15": 0.90, "AU17": 0.55, "AU43": 0.40, "AU11": 0.3}),
+    "angry": Recipe(1.0, {"AU4": 1.2, "AU5": 0.25, "AU7": 0.8, "AU23": 0.7, "AU24": 0.7, "AU17": 0.4, "AU15": 0.35}),
+    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.1, "AU5": 1.0, "AU26": 1.0, "AU18": 0.60}),
+    "disgusted": Recipe(
+        0.9, {"AU9": 1.1, "AU10": 1.1, "AU17": 0.35, "AU4": 0.55, "AU7": 0.7, "AU6": 0.5, "AU15": 0.2, "AU25": 0.4}
+    ),
+}
+
+HEAD_MOVES: dict[Prompt, HeadMove] = {
+    "neutral": HeadMove(),
+    "happy": HeadMove(roll_deg=3.0, down=-0.03, growth=0.01),
+    "sad": HeadMove(roll_deg=-3.5, down=0.10, growth=-0.015),
+    "angry": HeadMove(down=0.06, growth=0.03),
+    "surprised": HeadMove(roll_deg=1.0, down=-0.09, growth=-0.01),
+    "disgusted": HeadMove(roll_deg=-4.0, right=-0.05, down=-0.02, growth=-0.02),
+}
+
+
+def gain(temperature: float) -> float:
+    """Give how strongly units are played at a temperature of 0 to 1: 0.12 at 0, 0.61 at 0.5, 1 at 1; it only rises."""
+    return 0.12 + 0.88 * math.pow(min(1.0, max(0.0, temperature)), 0.85)
+
+
+def calming(played: float) -> float:
+    """Give how much of the mouth's own expression goes, for a gain of 0 to 1; it goes sooner than the units come.
+
+    A smile that stayed in a face while it frowns would be seen as a smile that fades.
+    """
+    return 1 - math.pow(1 - min(1.0, max(0.0, played)), 1.7)

@@ -1,0 +1,1 @@
+"""From frames to frames: drawing, shading, encoding."""

@@ -1,0 +1,139 @@
+"""Folds: where skin creases it lies in its own shadow, between two swellings that catch the light.
+
+Without them a moved face looks like rubber; any stronger they would look painted on. Each is a soft dark line with
+brighter flanks, and multiplies the picture, so that it follows the light of the shot and keeps the grain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Field, Points
+from ..pose.head_frame import FaceFrame, MouthShape
+from ..pose.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
+from ..pose.pose import Pose
+from ..warp.foreshortening import far_share
+from ..warp.warp import Warped
+from .layer import Box, box_around
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A line of the skin for each side of the face."""
+
+    weights: dict[str, float]
+    """Action unit → depth at amplitude 1; they add up."""
+    path: tuple[tuple[str, float, float], ...]
+    """(anchor, outward, down): offsets in units."""
+    width: float = 1.0
+    on_lips: bool = False
+    """Whether the edit region `lips` has it."""
+
+
+FOLDS = (
+    Fold(
+        {"AU12": 0.075, "AU10": 0.045, "AU9": 0.02, "AU11": 0.04},
+        (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
+        1.6,
+    ),
+    Fold({"AU15": 0.09}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
+    Fold({"AU4": 0.12, "AU9": 0.03}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
+    Fold({"AU9": 0.12}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
+    Fold({"AU9": 0.11}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
+    Fold({"AU6": 0.11}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
+    Fold({"AU6": 0.11}, (("eye corner", 0.09, 0.04), ("eye corner", 0.17, 0.07))),
+)
+FOREHEAD_DEPTH, SEAM_DEPTH = 0.065, 0.42
+WARM = 0.72
+"""Red loses only this share of what green and blue lose."""
+SOFT, FLANKS = 0.036, 0.55
+"""The crease's blur in units, and how much of its depth the flanks, spread three times as wide, give back as light."""
+UNSEEN = 0.002
+SHUTS = 0.05
+"""Lips that were this far apart, in units, and are brought together get a whole seam; lips that were shut have one."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    places_px: Points
+    depth: float
+    width: float
+
+
+def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
+    """Darken the folds that the units of a pose make, in place."""
+    import cv2
+
+    lines = [line for line in _lines(warped.places_px, frame, pose) if line.depth > 0.01]
+    if not lines:
+        return
+    unit_px = frame.unit_px
+    box = box_around(np.concatenate([line.places_px for line in lines]), 0.30 * unit_px, warped.picture.shape)
+    if box is None:
+        return
+    left, top, right, bottom = box
+    depth = cv2.resize(_drawn(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    kept = cv2.merge([1 - WARM * depth, 1 - depth, 1 - depth])
+    part = warped.picture[top:bottom, left:right]
+    shaded = np.clip(np.round(part * kept), 0, 255).astype(np.uint8)
+    warped.picture[top:bottom, left:right] = np.where(np.abs(depth[..., None]) > UNSEEN, shaded, part)
+
+
+def _drawn(lines: list[_Line], box: Box, unit_px: float) -> Field:
+    """Draw the depth of all lines over a box, below 0 where it gets brighter."""
+    import cv2
+
+    scale = 0.5 if unit_px > 60 else 1.0
+    left, top, right, bottom = box
+    plane = np.zeros((max(1, int((bottom - top) * scale)), max(1, int((right - left) * scale))), np.float32)
+    for line in lines:
+        fixed = np.round((line.places_px - np.array([left, top])) * scale * 16).astype(np.int32)
+        stroke = np.zeros(plane.shape, np.uint8)
+        cv2.polylines(stroke, [fixed], False, 255, max(1, round(0.026 * line.width * unit_px * scale)), cv2.LINE_AA, 4)
+        np.maximum(plane, stroke.astype(np.float32) * (min(0.6, line.depth * 1.9) / 255), out=plane)
+    soft = max(0.7, SOFT * unit_px * scale)
+    crease, around = cv2.GaussianBlur(plane, (0, 0), soft), cv2.GaussianBlur(plane, (0, 0), 3 * soft)
+    depth: Field = crease - FLANKS * around
+    return depth
+
+
+def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
+    right, down = frame.plane_px
+    for side in SIDES:
+        anchors = _anchors(places, side)
+        for fold in FOLDS:
+            if pose.mode == "lips" and not fold.on_lips:
+                continue
+            seen = float(far_share(frame, np.array([side]))[0])
+            depth = seen * sum(weight * pose.unit(unit) for unit, weight in fold.weights.items())
+            path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
+            yield _Line(np.array(path), depth, fold.width)
+    if pose.mode != "lips":
+        yield from _forehead(places, frame, pose)
+    shuts = min(1.0, max(0.0, MouthShape.of(frame).gap - pose.gap) / SHUTS)
+    if pose.gap < 0.03 and shuts > 0:
+        seam = (places[UPPER_LIP[3]] + places[LOWER_LIP[3]]) / 2
+        yield _Line(seam, SEAM_DEPTH * shuts * (1 - pose.gap / 0.03), 0.75)
+
+
+def _anchors(places: Points, side: int) -> dict[str, Points]:
+    anchors = {name: places[list(ids[side])].mean(0) for name, ids in ANCHORS.items()}
+    anchors["nasolabial"] = anchors["nostril"] * 0.55 + anchors["mouth corner"] * 0.45
+    anchors["nose root"], anchors["nose middle"], anchors["nose bridge"] = places[[NOSE_ROOT, 6, NOSE_BRIDGE]]
+    return anchors
+
+
+def _forehead(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
+    right, down = frame.plane_px
+    middle = (places[107] + places[336]) / 2
+    half = right * (0.42 if pose.unit("AU2") > 0.3 * pose.unit("AU1") else 0.20)
+    for above in (0.16, 0.28):
+        path = [
+            middle - half - down * (above - 0.02),
+            middle - down * (above + 0.02),
+            middle + half - down * (above - 0.02),
+        ]
+        yield _Line(np.array(path), FOREHEAD_DEPTH * min(pose.unit("AU1"), 1.0), 1.2)

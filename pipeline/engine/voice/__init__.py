@@ -1,0 +1,1 @@
+"""From a voice to mouth shapes."""

@@ -1,0 +1,216 @@
+"""Bend the picture: the landmarks' moves become a field over the pixels, and one remap draws the new face.
+
+The field is painted on a coarse grid and smoothed, which hides the edges of the triangles; over the lips, where it
+breaks at the line of the mouth, it is painted once more at full resolution. The picture is sampled once, by Lanczos's
+kernel of eight: on real faces a cubic one loses three to eight points more of the sharpness (Laplacian's variance).
+
+Read a picture between its pixels: detail by Lanczos's kernel, colour linearly.
+
+The eye, and 4:2:0, see detail in the light alone. So only the grey picture is read by the long kernel, and what it has
+more than a linear reading is added to all three channels alike: two thirds of the time of three long readings, and on
+faces within 2 steps of 255 of its luma, 0.3 in the mean. At a pixel's own place the pixel itself is read.
+
+Grain that sampling between pixels takes away, given back.
+
+A pixel that is read between four others is a mean of them, and a mean has less grain than they had; it is least at
+half a pixel. Left so, skin that moves would look smoother than skin that stays. So the finest detail of each pixel is
+raised by what its place between the pixels cost it; where nothing moved, nothing is raised, nor in pictures without
+grain: in compressed ones there is hardly any, and what is finest there flickers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..arrays import Field, Ids, Image, Points
+from ..pose.head_frame import FaceFrame
+from ..pose.landmark_indices import INNER_LIPS, OVAL, SKIN_COUNT
+from ..pose.pose import Pose
+from ..render.layer import Box
+from . import mesh
+from .eyeball import ring_triangles, rings
+from .head import collar_share, rigid_moves_px
+from .raster import paint, signed_areas
+
+GRID_STEPS = 48
+"""Cells of the coarse grid per unit."""
+STILL_PX = 0.05
+"""Moves below this are none."""
+RING, OUTER_RING = 1.45, 2.6
+"""Where the rings lie around the face, as a multiple of its oval."""
+FACE_RING = 1.38
+_IRIS_CENTRES = (468, 473)
+
+
+@dataclass(frozen=True)
+class Warped:
+    """The bent part of a picture and where it lies."""
+
+    box: Box
+    """Left, top, right, bottom in pixels of the picture, ends excluded."""
+    picture: Image
+    """A new array of the box's size."""
+    places_px: Points
+    """Where the landmarks of the skin are now, (468, 2), from the box's corner."""
+    moves_px: Points
+    """How far they moved, (468, 2)."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    triangles: Ids
+    before: Points
+    after: Points
+
+
+def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped | None:
+    """Bend a picture so that the landmarks move; None where nothing moves by as much as can be seen.
+
+    Args:
+        picture: (height, width, 3) RGB; not changed.
+        frame: the face in it.
+        moves: (478, 3) in units, from moves.py.
+        pose: tells the edit region and the head's move.
+    """
+    shape = _shape(frame, moves, pose)
+    moving = np.abs(shape.after - shape.before).max(1) > STILL_PX
+    triangles = shape.triangles[moving[shape.triangles].any(1)]
+    box = _box(shape, triangles, picture)
+    if box is None:
+        return None
+    left, top, right, bottom = box
+    shape = _Shape(_mirrored_first(triangles, shape), shape.before, shape.after)
+    field = _coarse_field(shape, frame, box)
+    _sharpen_lips(field, shape, frame, box)
+    across = field[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
+    along = field[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
+    drawn = give_back_grain(sample(picture, across, along), field)
+    places = shape.after[:SKIN_COUNT] - np.array([left, top])
+    return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
+
+
+def _shape(frame: FaceFrame, moves: Points, pose: Pose) -> _Shape:
+    seen, moved = frame.points_px[:, :2], frame.to_image_px(moves)
+    oval = seen[OVAL]
+    centre = (oval.min(0) + oval.max(0)) / 2
+    if pose.mode == "head":
+        moved = moved + rigid_moves_px(frame, pose.head, seen + moved, frame.local[:, 2])
+        depth = frame.local[OVAL, 2]
+        first, second = centre + (oval - centre) * RING, centre + (oval - centre) * OUTER_RING
+        carried = rigid_moves_px(frame, pose.head, first, depth) * collar_share(frame, first)
+        around, around_moves = np.concatenate([first, second]), np.concatenate([carried, np.zeros_like(second)])
+        triangles = mesh.head_in_place()
+    else:
+        around = centre + (oval - centre) * FACE_RING
+        around_moves, triangles = np.zeros_like(around), mesh.face_in_place()
+    skin, irises = slice(SKIN_COUNT), list(_IRIS_CENTRES)
+    eyes, eye_moves = rings(seen[skin], moved[skin], seen[irises], moved[irises])
+    before = np.concatenate([seen[skin], seen[irises], around, eyes])
+    changes = np.concatenate([moved[skin], moved[irises], around_moves, eye_moves])
+    triangles = np.concatenate([triangles, ring_triangles(len(before) - len(eyes), mesh.IRISES)])
+    return _Shape(triangles, before, before + changes)
+
+
+def _box(shape: _Shape, triangles: Ids, picture: Image) -> Box | None:
+    if not len(triangles):
+        return None
+    used = np.unique(triangles)
+    around = np.concatenate([shape.before[used], shape.after[used]])
+    left, top = np.maximum(0, np.floor(around.min(0) - 2)).astype(int).tolist()
+    right, bottom = np.minimum([picture.shape[1], picture.shape[0]], np.ceil(around.max(0) + 3)).astype(int).tolist()
+    return (left, top, right, bottom) if right - left >= 8 and bottom - top >= 8 else None
+
+
+def _mirrored_first(triangles: Ids, shape: _Shape) -> Ids:
+    """Put triangles that the moves turn over at the front, so that sound ones are painted over them."""
+    mirrored = signed_areas(triangles, shape.before) * signed_areas(triangles, shape.after) <= 0
+    return np.concatenate([triangles[mirrored], triangles[~mirrored]])
+
+
+def _coarse_field(shape: _Shape, frame: FaceFrame, box: Box) -> Field:
+    import cv2
+
+    left, top, right, bottom = box
+    width, height = right - left, bottom - top
+    step = max(1.0, frame.unit_px / GRID_STEPS)
+    columns, rows = max(2, round(width / step)), max(2, round(height / step))
+    cell = np.array([width / columns, height / rows])
+    places = (shape.after - np.array([left, top]) + 0.5) / cell - 0.5
+    field, _ = paint(shape.triangles, places, shape.before - shape.after, (rows, columns))
+    smooth = cv2.GaussianBlur(field, (0, 0), 0.8)
+    large: Field = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return large
+
+
+def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> None:
+    import cv2
+
+    corner, margin = np.array(box[:2]), max(1.0, frame.unit_px / GRID_STEPS)
+    opening = shape.after[INNER_LIPS] - corner
+    left, top = np.maximum(0, np.floor(opening.min(0) - margin)).astype(int).tolist()
+    right, bottom = np.minimum(field.shape[1::-1], np.ceil(opening.max(0) + margin)).astype(int).tolist()
+    if right <= left or bottom <= top:
+        return
+    here = np.array([left, top])
+    triangles = _mirrored_first(mesh.around_lips(), shape)
+    sharp, covered = paint(
+        triangles, shape.after - corner - here, shape.before - shape.after, (bottom - top, right - left)
+    )
+    # Slivers between lip points that lie on one another leave single wrong cells.
+    sharp = cv2.merge([cv2.medianBlur(np.ascontiguousarray(sharp[..., axis]), 5) for axis in (0, 1)])
+    mask = covered.astype(np.float32)
+    cv2.fillPoly(mask, [np.round(opening - here).astype(np.int32)], 1.0)
+    mask = cv2.GaussianBlur(cv2.erode(mask, None), (0, 0), 1.0)[..., None]
+    mask[mask > 0.99] = 1.0
+    part = field[top:bottom, left:right]
+    field[top:bottom, left:right] = part * (1 - mask) + sharp * mask
+
+
+def sample(picture: Image, across: Field, along: Field) -> Image:
+    """Give a picture read at other places.
+
+    Args:
+        picture: (height, width, 3) RGB; not changed.
+        across: the x of each pixel of the result in the picture, (rows, columns); outside, the border is repeated.
+        along: their y.
+    """
+    import cv2
+
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    sharp = cv2.remap(grey, across, along, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    soft = cv2.remap(grey, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    colour = cv2.remap(picture, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    detail = cv2.subtract(sharp, soft, dtype=cv2.CV_16S)
+    read: Image = cv2.add(colour, cv2.merge([detail, detail, detail]), dtype=cv2.CV_8U)
+    return read
+
+
+GIVEN_BACK = 0.28
+"""How much the finest detail is raised at half a pixel in both directions."""
+FINEST_PX, FAINT = 0.7, 4.0
+"""Detail finer than a Gaussian of this deviation is raised, and of it no more than 4 steps of 255: grain, not edges."""
+GRAINY = (1.2, 1.6)
+"""Between these means of the finest detail, in steps of 255, a picture comes to count as one with grain."""
+
+
+def give_back_grain(drawn: Image, field: Field) -> Image:
+    """Give the picture with its grain as strong as the source's.
+
+    Args:
+        drawn: (height, width, 3) RGB, sampled at its own places plus the field.
+        field: (height, width, 2) px.
+    """
+    import cv2
+
+    finest = cv2.subtract(drawn, cv2.GaussianBlur(drawn, (0, 0), FINEST_PX), dtype=cv2.CV_32F)
+    np.clip(finest, -FAINT, FAINT, out=finest)
+    grain = (float(np.abs(finest[::2, ::2]).mean()) - GRAINY[0]) / (GRAINY[1] - GRAINY[0])
+    if grain <= 0:
+        return drawn
+    between = field - np.floor(field)
+    lost = 4 * between * (1 - between)
+    raised = (0.5 * GIVEN_BACK * min(1.0, grain)) * (lost[..., 0] + lost[..., 1])
+    back: Image = cv2.add(drawn, finest * raised[..., None], dtype=cv2.CV_8U)
+    return back

@@ -1,0 +1,1 @@
+"""Edit lists, timelines, subtitles and transcripts, read as edits; turnovers written."""

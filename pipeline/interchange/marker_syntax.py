@@ -1,0 +1,113 @@
+"""The edit that a marker's or a comment's text carries: `react1: angry 0.8 face`, `react1 prompt=angry audio=l3.wav`.
+
+Words may come in any order: an emotion, a number (the temperature), a region (lips, face, head), and `key=value` for
+every field of an edit but its place and its lists of takes. A value with spaces is quoted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import shlex
+from typing import get_args
+
+from ..core.edit import Edit, ModelMode, Prompt
+from ..core.suggest import did_you_mean, none_called, one_of
+
+_MARK = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
+_FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
+_MADE = re.compile(r"(?<!\S)provider=")
+_NOT_IN_TEXT = ("in_", "out", "at", "takes")
+_TEXTS = ("name", "audio")
+MOST_TEXT = 2000
+
+Fields = dict[str, "str | float | bool"]
+
+
+class NotAnEdit(ValueError):
+    """A text that says that it is an edit and cannot be read as one; the message says why."""
+
+
+def field_names() -> tuple[str, ...]:
+    """Name the fields of an edit that a text may carry: all but its place and its lists of takes."""
+    names = [field.alias or name for name, field in Edit.model_fields.items() if name not in _NOT_IN_TEXT]
+    return (*names, "emotion")
+
+
+def is_mark(text: str) -> bool:
+    """Tell whether a text says that it is an edit."""
+    return _MARK.match(text) is not None
+
+
+def is_record(text: str) -> bool:
+    """Tell whether a text is what a turnover's timelines say of a take: an edit that was made, and by whom."""
+    return is_mark(text) and _MADE.search(text) is not None
+
+
+def read_mark(text: str) -> Fields | None:
+    """Read the edit of a text; None where it carries none, or tells of a take that was made.
+
+    Raises:
+        NotAnEdit: it begins like one and is wrong.
+    """
+    match = _MARK.match(text)
+    if match is None or is_record(text):
+        return None
+    if len(text) > MOST_TEXT:
+        raise NotAnEdit(f"an edit's text may have {MOST_TEXT} characters, not {len(text)}")
+    try:
+        words = shlex.split(text[match.end() :])
+    except ValueError as error:
+        raise NotAnEdit("a quotation in it never ends") from error
+    found: Fields = {}
+    for word in words:
+        key, value = _field(word)
+        if key in found:
+            raise NotAnEdit(f"says {key} twice: {found[key]} and {value}")
+        found[key] = value
+    return found
+
+
+def near_miss(text: str) -> str:
+    """Say what a text was perhaps meant to be, such as `reackt1: angry`; empty where it looks like no edit."""
+    match = _FIRST_WORD.match(text)
+    near = match and difflib.SequenceMatcher(None, match[1].lower(), "react1").ratio() >= 0.75
+    return f"; did you mean 'react1:' for {match[1]!r}?" if match and near else ""
+
+
+def _field(word: str) -> tuple[str, str | float | bool]:
+    key, equals, value = word.partition("=")
+    if equals:
+        return _named(key.strip(), value.strip())
+    bare = word.strip(",;")
+    if bare.lower() in get_args(Prompt):
+        return "prompt", bare.lower()
+    if bare.lower() in get_args(ModelMode):
+        return "model_mode", bare.lower()
+    if _NUMBER.fullmatch(bare):
+        return "temperature", float(bare.replace(",", "."))
+    known = (*get_args(Prompt), *get_args(ModelMode))
+    keyed = did_you_mean(bare, field_names())
+    more = f"{keyed.rstrip('?')} with a value, {bare}=…?" if keyed and not did_you_mean(bare, known) else ""
+    raise NotAnEdit(f"{one_of(bare, known)}, a number, or key=value{more}")
+
+
+def _named(key: str, value: str) -> tuple[str, str | float | bool]:
+    names = field_names()
+    if key not in names:
+        raise NotAnEdit(f"an edit has no {key!r}; {none_called(key, names)}")
+    return ("prompt" if key == "emotion" else key), plain(key, value)
+
+
+def plain(key: str, value: str) -> str | float | bool:
+    """Read a field's value as the number or the truth that it spells; names and files stay text."""
+    if key in _TEXTS:
+        return value
+    if value.lower() in ("true", "yes", "on"):
+        return True
+    if value.lower() in ("false", "no", "off"):
+        return False
+    if re.fullmatch(r"[-+]?\d{1,9}", value):
+        return int(value)
+    return float(value) if re.fullmatch(r"[-+]?\d{1,9}\.\d{1,9}", value) else value

@@ -1,0 +1,1 @@
+"""Subtitles, tables and transcripts."""

@@ -1,0 +1,1 @@
+"""Turnovers to editing systems, returned clips, and proxies relinked to camera originals."""

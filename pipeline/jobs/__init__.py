@@ -1,0 +1,1 @@
+"""Paid calls: the ledger, the budget, uploads, and each call from its submit to its take."""

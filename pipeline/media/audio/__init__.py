@@ -1,0 +1,1 @@
+"""Audio: samples by the film clock, loudness, pauses, the voice track."""

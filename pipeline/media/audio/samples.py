@@ -1,0 +1,145 @@
+"""Samples of a sound track by the film's clock, exact to the sample.
+
+Takes   a file, a track, and a span in seconds of the container's own clock.
+Gives   `(channels, samples) float32`, full scale 1.0; what the track does not hold is silence.
+Raises  BadInput when the track cannot be read at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from ..opening import opened
+
+Samples = NDArray[np.float32]
+_PREROLL_S = Fraction(1, 2)
+"""Lossy decoders need a few packets to settle after a seek."""
+_SLIP_S = Fraction(1, 20)
+"""Timestamps that are further off than this are a gap; less is rounding by the container."""
+
+
+def read_span(path: Path, stream_index: int, start_s: Fraction, end_s: Fraction) -> tuple[Samples, int]:
+    """Read the samples of [start_s, end_s) of one track, and their rate in Hz."""
+    with opened(path) as container:
+        stream = container.streams[stream_index]
+        rate = int(stream.rate)
+        first, last = round(start_s * rate), round(end_s * rate)
+        span = np.zeros((stream.channels, last - first), np.float32)
+        _seek_before(container, stream, start_s - _PREROLL_S)
+        for at, samples in _placed(container, stream, rate):
+            if at >= last:
+                break
+            _put(span, samples, at - first)
+    return span, rate
+
+
+def read_all(path: Path, rate_hz: int, channels: int | None = None) -> Samples:
+    """Read a whole file's first sound track at another rate; more than two channels become stereo.
+
+    `channels` asks for 1 or 2; by default the track's own number.
+    """
+    with opened(path) as container:
+        stream = container.streams.audio[0]
+        wanted = channels or min(int(stream.channels), 2)
+        layout = "mono" if wanted == 1 else "stereo"
+        resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)
+        parts = [made for frame in _decoded(container, stream) for made in _through(resampler, frame)]
+        parts += _through(resampler, None)
+    return np.concatenate(parts, axis=1) if parts else np.zeros((wanted, 0), np.float32)
+
+
+def remix(samples: Samples, rate_hz: int, to_rate_hz: int, layout: str = "") -> Samples:
+    """Change rate, and more than two channels to stereo (by `layout`, such as `5.1`); one and two stay."""
+    channels = samples.shape[0]
+    if rate_hz == to_rate_hz and channels <= 2:
+        return samples
+    known = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(channels, f"{channels}c")
+    resampler = av.AudioResampler(format="fltp", layout="mono" if channels == 1 else "stereo", rate=to_rate_hz)
+    parts: list[Samples] = []
+    for at in range(0, samples.shape[1], rate_hz):
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, at : at + rate_hz]), "fltp", known)
+        frame.sample_rate, frame.pts, frame.time_base = rate_hz, at, Fraction(1, rate_hz)
+        parts += _through(resampler, frame)
+    parts += _through(resampler, None)
+    return np.concatenate(parts, axis=1) if parts else samples[:, :0]
+
+
+def fit(samples: Samples, count: int) -> Samples:
+    """Cut, or pad with silence, to exactly `count` samples per channel."""
+    short = max(count - samples.shape[1], 0)
+    return np.pad(samples[:, :count], ((0, 0), (0, short)))
+
+
+def write_wav(path: Path, samples: Samples, rate_hz: int) -> Path:
+    """Write `(channels, samples) float32` as a WAV of 32-bit floats; the same samples give the same bytes."""
+    channels, count = samples.shape
+    data = np.ascontiguousarray(samples.T, "<f4").tobytes()
+    block = channels * 4
+    header = (
+        b"RIFF" + _u32(50 + len(data)) + b"WAVE"
+        b"fmt " + _u32(18) + _u16(3, channels) + _u32(rate_hz, rate_hz * block) + _u16(block, 32, 0)
+        + b"fact" + _u32(4, count)
+        + b"data" + _u32(len(data))
+    )  # fmt: skip
+    path.write_bytes(header + data)
+    return path
+
+
+def _u16(*values: int) -> bytes:
+    return np.array(values, "<u2").tobytes()
+
+
+def _u32(*values: int) -> bytes:
+    return np.array(values, "<u4").tobytes()
+
+
+def _seek_before(container: Any, stream: Any, at_s: Fraction) -> None:
+    """Move to a packet that plays before `at_s`; to the start of the file where that fails."""
+    begins_s = (stream.start_time or 0) * stream.time_base
+    if at_s <= begins_s:
+        return
+    for target_s in (at_s, at_s - 10):
+        with contextlib.suppress(av.FFmpegError):
+            container.seek(int(target_s / stream.time_base), stream=stream, backward=True)
+            packet = next(container.demux(stream), None)
+            if packet is not None and packet.pts is not None and packet.pts * stream.time_base <= at_s:
+                container.seek(int(target_s / stream.time_base), stream=stream, backward=True)
+                return
+    container.seek(container.start_time or 0, backward=True)
+
+
+def _placed(container: Any, stream: Any, rate: int) -> Iterator[tuple[int, Samples]]:
+    """Give (sample number of the film's clock, samples); timestamps that only jitter do not tear the sound."""
+    running: int | None = None
+    resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
+    for frame in _decoded(container, stream):
+        told = round(frame.pts * frame.time_base * rate) if frame.pts is not None else None
+        if told is not None and (running is None or abs(told - running) > _SLIP_S * rate):
+            running = told
+        for samples in _through(resampler, frame):
+            yield running or 0, samples
+            running = (running or 0) + samples.shape[1]
+
+
+def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+    for packet in container.demux(stream):
+        with contextlib.suppress(av.FFmpegError):  # a damaged packet is silence
+            yield from packet.decode()
+
+
+def _through(resampler: Any, frame: Any) -> Sequence[Samples]:
+    return [made.to_ndarray() for made in resampler.resample(frame)]
+
+
+def _put(span: Samples, samples: Samples, at: int) -> None:
+    begin, end = max(at, 0), min(at + samples.shape[1], span.shape[1])
+    if begin < end:
+        span[:, begin:end] = samples[:, begin - at : end - at]

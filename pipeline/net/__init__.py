@@ -1,0 +1,1 @@
+"""HTTP: the connection pool, guarded downloads, rate limits and error texts."""

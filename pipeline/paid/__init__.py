@@ -1,1 +1,0 @@
-"""Calls that cost money: asked for once, followed to their end, never lost."""

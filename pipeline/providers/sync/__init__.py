@@ -1,0 +1,1 @@
+"""React-1 on sync.so."""

@@ -1,1 +1,0 @@
-"""The loop that runs a job: steps, progress, cancel, resume, and what came of it."""

@@ -1,0 +1,193 @@
+"""The segments that a run would cut, and what they would cost, before any of them is there.
+
+Takes   a step that cuts, or one that pays, and what is known of its inputs.
+Gives   segments whose files are not made yet: `media` is the film itself.
+Raises  BadInput where the run would refuse an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ..config.document_model import Step
+from ..core.errors import BadInput
+from ..core.file import File
+from ..core.registry import SHIPPED
+from ..core.values import Media, Segment, Take, Upload, Value
+from ..jobs.ledger import Ledger
+from ..media.frame_rate import nearest_rate, new_count
+from ..media.probe import require_video
+from ..media.transcode import length_s
+from ..media.trim import tick_s
+from ..splicing.feasibility import Survey
+from ..store.store import Store
+from .external_inputs import hosted_by
+from .paid_steps import ask_of
+from .record import as_list, segment_of
+
+
+class _ReadingRoom:
+    """A room in which tools may look at files; nothing is made."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def path(self, file: File) -> Path:
+        """Give a path where this content can be read."""
+        return self._store.path(file)
+
+    def new(self, name: str) -> Path:
+        """Refuse a new file."""
+        raise AssertionError(f"a plan writes nothing, not even {name}")
+
+    def keep(self, path: Path) -> File:
+        """Refuse to keep a file."""
+        raise AssertionError(f"a plan keeps nothing, not even {path}")
+
+    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+        """Remember nothing."""
+
+    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+        """Refuse to remember a file."""
+        raise AssertionError(f"a plan keeps nothing, not even {made}")
+
+    def progress(self, share: float) -> None:
+        """Go on."""
+
+    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+        """Run a tool to its end."""
+        from ..media.process import run_tool
+
+        return run_tool(argv, timeout_s=timeout_s)
+
+
+def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment]:
+    """Give the segments that a step would cut from a film; none where it does not cut."""
+    source = next((value for value in given.values() if isinstance(value, Media)), None)
+    if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
+        return []
+    from ..interchange.places import Places
+    from ..media.parts import placed, spans_of
+
+    params: Any = step.params
+    room = _ReadingRoom(store)
+    find = Places(room, source, params.wishes)
+    spans = spans_of(room, source, params.edits, params.handles, params.longest_s, find)
+    return [placed(source, span, source) for span in spans]
+
+
+def cost_usd(step: Step, known: Sequence[Value | None], given: Mapping[str, Any], store: Store) -> float:
+    """Estimate what a paid step costs for one segment; nothing where the ledger has its take, or the host has it."""
+    host = hosted_by(step)
+    segment = next((found for value in known if (found := segment_of(value))), None)
+    if host is None or segment is None:
+        return 0.0
+    if any(isinstance(value, Upload) for value in given.values()):
+        entry = Ledger(store.root).latest(ask_of(step, given).call)
+        if entry is not None and (entry.state == "done" or (entry.open and entry.request_id)):
+            return 0.0
+    lasts_s, frames = sent(segment)
+    return host.cost_usd(lasts_s, frames)
+
+
+def remarks(step: Step, known: Sequence[Value | None], store: Store) -> tuple[str, ...]:
+    """Look at a segment as the run would before it pays; give what the user should know.
+
+    Raises:
+        BadInput: it cannot be used.
+    """
+    host = hosted_by(step)
+    segment = next((found for value in known if (found := segment_of(value))), None)
+    if host is None or segment is None:
+        return ()
+    from ..jobs.precheck import look_at
+
+    told, fault = look_at(segment, store, host.limits)
+    if fault is not None:
+        fault.where = step.id
+        raise fault
+    return told
+
+
+def splice_survey(step: Step, given: Mapping[str, Any], store: Store) -> Survey | None:
+    """Tell how a step that splices will go about it; None where it does not, or where its segments are not known.
+
+    Raises:
+        BadInput: the step wants the packet-exact way only, and it cannot be taken.
+    """
+    if step.info.name != "splice" or step.info.origin != SHIPPED:
+        return None
+    values = [item for value in given.values() for item in as_list(value)]
+    segments = [found for value in values if (found := segment_of(value)) and not _keeps_footage(value)]
+    if not segments or segments[0].source.video is None:
+        return None
+    return _surveyed(step, segments, store)
+
+
+def _keeps_footage(value: Value | None) -> bool:
+    return isinstance(value, Take) and value.status == "original"
+
+
+def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Survey:
+    from ..splicing.feasibility import survey
+    from ..splicing.pictures.seams import ramps
+    from ..splicing.splice import NOT_EXACT, OTHERWISE
+
+    params: Any = step.params
+    _require_morph(params)
+    ordered = sorted(segments, key=lambda segment: segment.start_frame)
+    ways = zip(ordered, ramps(ordered, params.seam), strict=True)
+    spans = [(segment.start_frame - ramp.rise, segment.end_frame + ramp.fall) for segment, ramp in ways]
+    source = ordered[0].source
+    found = survey(store.path(source.file), source, spans)
+    if params.exact == "require" and found.way != "exact":
+        fault = BadInput(f"{NOT_EXACT}: {found.reason}; {OTHERWISE}")
+        fault.where = step.id
+        raise fault
+    return found
+
+
+def check_splices(steps: Sequence[Step], segments: Sequence[Segment], store: Store) -> None:
+    """Refuse a run before it pays for segments that cannot be spliced as it wants.
+
+    Raises:
+        BadInput: no way is left, or a step wants the packet-exact way only, and it cannot be taken.
+        MissingExtra: it wants a morph, and there is no OpenCV, or timelines, and there is no opentimelineio.
+    """
+    for step in steps:
+        params: Any = step.params
+        if step.info.name == "splice" and step.info.origin == SHIPPED:
+            _require_morph(params)
+            splice_survey(step, {"takes": list(segments)}, store)
+        if step.info.name == "timeline" and step.info.origin == SHIPPED:
+            _check_turnover(segments)
+
+
+def _check_turnover(segments: Sequence[Segment]) -> None:
+    from ..interchange.otio.write import require
+    from ..interchange.turnover.build import check_countable
+
+    require()
+    for segment in segments:
+        check_countable(segment.source)
+
+
+def _require_morph(params: Any) -> None:
+    from ..splicing.pictures import morph
+
+    if params.seam.video == "morph":
+        morph.require()
+
+
+def sent(segment: Segment) -> tuple[Fraction, int]:
+    """Give how long the clip is that is sent, in seconds and frames."""
+    if segment.media.file != segment.source.file:
+        return length_s(require_video(segment.media)), len(segment.frames)
+    video = require_video(segment.source)
+    lasts_s = tick_s(video, segment.last_frame) - tick_s(video, segment.first_frame)
+    rate = nearest_rate(video.rate)
+    frames = new_count(lasts_s, rate)
+    return frames / rate, frames

@@ -1,0 +1,259 @@
+"""What a run would do: which results are stored, and why the others are not. Nothing is written, nothing is spent.
+
+Takes   a job and a store that is read only.
+Gives   one row per step and segment; each segment is followed by itself, as far as stored results go.
+Raises  what a run would raise before it works: PresetError, BadInput.
+
+Look at a source before a run, with nothing written, so that a plan tells of media that cannot be used.
+
+Takes   a step that ships with the pipeline, takes no inputs, and whose address is a local file.
+Gives   what the step would give; None where it cannot tell without writing.
+Raises  BadInput, as the step would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..config.document_model import Job, Step
+from ..core.errors import BadInput
+from ..core.file import File
+from ..core.node import Port
+from ..core.registry import SHIPPED
+from ..core.values import Media, Record, Take, Upload, Value
+from ..jobs.ledger import Ledger
+from ..splicing.feasibility import Survey
+from ..store.keys import digest, explain
+from ..store.store import Store
+from .deliveries import check_places
+from .external_inputs import require_hosts, settle_hosts
+from .forecast import cost_usd, foreseen, remarks, splice_survey
+from .ingest import ingest
+from .paid_steps import is_void
+from .placeholders import (
+    Made,
+    Missing,
+    One,
+    first_missing,
+    known,
+    latest_of,
+    name_of,
+    named,
+    once_each,
+    take_of,
+    taken_as,
+)
+from .record import as_list, make_record, segment_name
+from .step import read_back, step_parts, step_place
+from .take_matrix import Picks, makes_takes, owner_of, settle_picks
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One row of a plan."""
+
+    step: str
+    node: str
+    segment: str
+    """Empty where the step works for the film, or where the segments are not known yet."""
+    stored: bool
+    why: str
+    """Why it has to run; `after X` where that is not known before X is made; empty where its result is stored."""
+    cost_usd: float
+    known: bool = True
+    """Whether it is known that it has to run, or that it has not."""
+    remarks: tuple[str, ...] = ()
+    """What was seen in a segment that is to be paid for, and how a film will be spliced."""
+    splice: dict[str, Any] = field(default_factory=dict)
+    """How a film will be spliced; empty for other steps."""
+    take: str = ""
+    """Which combination of a matrix it is for; empty where there is none."""
+
+
+def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[PlannedStep]:
+    """Walk the steps in order, following stored results as far as they go.
+
+    Raises:
+        PresetError: a run would refuse the job before its first step.
+        BadInput: a source cannot be used.
+    """
+    job = settle_hosts(job)
+    require_hosts(job)
+    check_places(job, store, owner_of(job.document), replace=replace_existing)
+    job = replace(job, steps=tuple(ingest(step, store) for step in job.steps))
+    job, picks = settle_picks(job)
+    plan = _Plan(job, store, picks)
+    for step in job.steps:
+        plan.made[step.id] = plan.follow(step)
+    return plan.rows
+
+
+class _Plan:
+    """The rows so far, and what the steps so far gave."""
+
+    def __init__(self, job: Job, store: Store, picks: Picks) -> None:
+        self._job, self._store, self._picks = job, store, picks
+        self._waiting: set[str] = set()
+        """The segments of which a take is to be chosen."""
+        self._looked_at: set[str] = set()
+        """The segments of which it is told what was seen in them."""
+        self.rows: list[PlannedStep] = []
+        self.made: dict[str, Made] = {}
+
+    def follow(self, step: Step) -> Made:
+        """Plan one step: once for the film, or once per segment."""
+        given: dict[str, Any] = {}
+        bundles: dict[str, list[One]] = {}
+        for port in step.info.ports.inputs:
+            found = self._given(step, port)
+            if isinstance(found, list) and not port.gathers:
+                bundles[port.name] = found
+            else:
+                given[port.name] = found
+        if not bundles:
+            return self._look(step, "", given)
+        segments: list[One] = []
+        for row in zip(*bundles.values(), strict=False):
+            for take, values in self._takes(step, row):
+                made = self._look(step, name_of(values[0]), {**given, **dict(zip(bundles, values, strict=True))}, take)
+                segments.append(named(made, take) if isinstance(made, (Value, Missing)) else Missing(step.id))
+        return segments
+
+    def _takes(self, step: Step, row: Sequence[One]) -> list[tuple[str, Sequence[One]]]:
+        """Give the inputs of each take that a step makes of a segment; one without a name where there is no matrix."""
+        values = [found for one in row if (found := known(one)) is not None]
+        offer = self._picks.offer(values) if makes_takes(step) else None
+        if offer is None:
+            return [(take_of(row[0]), row)]
+        if offer.picked is None:
+            self._waiting.add(offer.segment.name)
+        wanted = (offer.picked,) if offer.picked else offer.takes
+        return [(choice.name, [taken_as(one, choice) for one in row]) for choice in wanted]
+
+    def _given(self, step: Step, port: Port) -> Any:
+        if port.kind is Record:
+            return self._record(step)
+        made = [self.made[wire] for wire in step.wires.get(port.name, ())]
+        if port.gathers:
+            return [item for value in made for item in as_list(value)]
+        return made[0] if made else None
+
+    def _record(self, step: Step) -> One:
+        """Tell of the run as it will be told then; its name and its times are no part of a key."""
+        before = self._job.steps[: self._job.steps.index(step)]
+        results: dict[str, Value | list[Value]] = {}
+        for earlier in before:
+            made = self.made[earlier.id]
+            found = [one for one in as_list(made) if isinstance(one, Value)]
+            if len(found) < len(as_list(made)):
+                return Missing(earlier.id)
+            results[earlier.id] = found if isinstance(made, list) else found[0]
+        return make_record("", self._job, before, results, [], self._waiting)
+
+    def _look(self, step: Step, segment: str, given: Mapping[str, Any], take: str = "") -> Made:
+        if any(port.gathers and self._awaits_choice(given[port.name]) for port in step.info.ports.inputs):
+            given = {name: once_each(value) for name, value in given.items()}
+            why = f"after a choice of takes for {', '.join(sorted(self._waiting))}"
+            self._row(step, segment, why, given, is_known=False)
+            return []
+        missing = first_missing(given.values())
+        if missing is not None:
+            self._row(step, segment, f"after {missing.step}", given, take, is_known=False)
+            return Missing(step.id, latest_of(given))
+        parts = step_parts(step, given)
+        made = self._stored(step, digest(parts), given)
+        if made is not None:
+            self._row(step, segment, "", given, take)
+            return made
+        why = explain(self._store.latest_parts(step_place(self._job.name, step, f"{segment} {take}".strip())), parts)
+        self._row(step, segment, why, given, take)
+        cut = foreseen(step, given, self._store)
+        if cut:
+            return [Missing(step.id, one) for one in cut]
+        return look_at_source(step, self._store) or Missing(step.id, latest_of(given))
+
+    def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
+        stored = self._store.result(key)
+        if stored and is_void(Ledger(self._store.root), stored["value"]):
+            stored = None
+        try:
+            made = read_back(step, given, stored["value"]) if stored else None
+        except ValueError:
+            return None  # a run would make it anew
+        return list(made) if isinstance(made, list) else made
+
+    def _awaits_choice(self, given: Any) -> bool:
+        return any(
+            segment_name(value) in self._waiting for one in given if isinstance(value := known(one), (Upload, Take))
+        )
+
+    def _row(
+        self, step: Step, segment: str, why: str, given: Mapping[str, Any], take: str = "", *, is_known: bool = True
+    ) -> None:
+        told = [value.latest if isinstance(value, Missing) else value for value in given.values()]
+        cost = cost_usd(step, told, given, self._store) if why else 0.0
+        said = remarks(step, told, self._store) if cost and segment not in self._looked_at else ()
+        if cost:
+            self._looked_at.add(segment)
+        splice = self._splice(step, given) if why else None
+        if splice is not None:
+            said = (*said, splice.line())
+        way = splice.figures() if splice is not None else {}
+        self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, is_known, said, way, take))
+
+    def _splice(self, step: Step, given: Mapping[str, Any]) -> Survey | None:
+        found = {name: [known(one) for one in as_list(value)] for name, value in given.items()}
+        return splice_survey(step, found, self._store)
+
+
+class _Writes(Exception):
+    """The step wants more than to look."""
+
+
+class _Window:
+    """A room in which a node can look at files, and nothing else."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def path(self, file: File) -> Path:
+        """Give a path where this content can be read."""
+        return self._store.path(file)
+
+    def new(self, name: str) -> Path:
+        """Refuse a new file."""
+        raise _Writes(name)
+
+    def keep(self, path: Path) -> File:
+        """Refuse to keep a file."""
+        raise _Writes(path)
+
+    def progress(self, share: float) -> None:
+        """Go on."""
+
+    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+        """Refuse to start a tool."""
+        raise _Writes(argv[0])
+
+
+def look_at_source(step: Step, store: Store) -> Media | None:
+    """Give the media that a local source is, or None where this step is no such source.
+
+    Raises:
+        BadInput: the media cannot be used.
+    """
+    info = step.info
+    local = any(isinstance(getattr(step.params, name), File) for name in type(step.params).model_fields)
+    if info.origin != SHIPPED or info.cls.kind != "io" or info.ports.inputs or not local:
+        return None
+    try:
+        made = info.cls().run(_Window(store), step.params)  # type: ignore[attr-defined]
+    except _Writes:
+        return None
+    except BadInput as error:
+        error.where = error.where or step.id
+        raise
+    return made if isinstance(made, Media) else None

@@ -1,0 +1,1 @@
+"""New dialogue in an audio track: position, loudness, packets and joins."""

@@ -1,1 +1,0 @@
-"""What is looked at before a film gets its name: packets, pictures, a strict decode, and the seams."""

@@ -1,0 +1,1 @@
+"""Pictures at the seams: inserts, blends, morphs, planes, fields and HDR metadata."""

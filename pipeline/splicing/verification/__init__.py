@@ -1,0 +1,1 @@
+"""Checks that a spliced film passes before it gets its name."""

@@ -1,0 +1,204 @@
+"""What a good preset, job and command line become."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from sample_nodes import REGISTRY
+
+from react1.pipeline.config.load import job_from_document, load_job
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import PresetError, StorageFailed
+from react1.pipeline.core.times import Frames, Seconds, Timecode
+
+JOB = """\
+preset: mine.yaml
+source: films/a b.mp4
+edits:
+  - {in: "00:00:12.400", out: "00:00:15.800", prompt: happy, temperature: 0.7}
+  - {in: "00:01:02:05", out: "00:01:05:00", emotion: sad, audio: adr/line3.wav}
+on_failure: keep-original
+"""
+
+
+def step(job, step_id):
+    return next(one for one in job.steps if one.id == step_id)
+
+
+def test_a_job_fills_in_its_preset(desk):
+    """Values, times and the edit's other spelling arrive exactly."""
+    job = desk.job(JOB)
+
+    first, second = step(job, "trim").params.edits
+    assert (first.in_, first.out) == (Seconds(Fraction(62, 5)), Seconds(Fraction(79, 5)))
+    assert (second.in_, second.prompt) == (Timecode(0, 1, 2, 5), "sad")
+    assert (job.name, job.on_failure) == ("mine", "keep-original")
+    assert job.files == (desk.folder / "job.yaml", desk.folder / "mine.yaml")
+
+
+def test_paths_start_from_the_file_they_are_written_in(desk):
+    """A job in another folder names its film, its lines and its result from there."""
+    desk.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml") + "out: cut/new.mp4\n")
+
+    job = desk.load("jobs/job.yaml")
+
+    assert step(job, "fetch").params.uri == str(desk.folder / "jobs/films/a b.mp4")
+    assert step(job, "trim").params.edits[1].audio == str(desk.folder / "jobs/adr/line3.wav")
+    assert step(job, "splice").params.out == str(desk.folder / "jobs/cut/new.mp4")
+
+
+def test_paths_of_the_command_line_start_from_the_current_folder(desk):
+    """The job's folder does not matter to `--set` and `--out`."""
+    desk.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml"))
+
+    job = desk.load("jobs/job.yaml", sets={"source": "-x 'y'\n.mp4"}, out="o.mp4")
+
+    assert job.inputs["source"] == str(desk.folder / "-x 'y'\n.mp4")
+    assert job.inputs["out"] == str(desk.folder / "o.mp4")
+
+
+@pytest.mark.parametrize(
+    ("source", "out"),
+    [
+        ("films/a.MOV", "films/a.react1.MOV"),
+        ("films/{source.stem}.mp4", "films/{source.stem}.react1.mp4"),
+        ("https://host.example/clips/my%20film.mkv?x=1", "my_film.react1.mkv"),
+        ("https://host.example/watch?v=1", "watch.react1.mp4"),
+        ("https://host.example/..%2f..%2fetc", "etc.react1.mp4"),
+        ("https://host.example/", "video.react1.mp4"),
+    ],
+)
+def test_a_result_lies_beside_its_source_or_in_the_current_folder(desk, source, out):
+    """A film's address has no folder of its own."""
+    job = desk.load(sets={"source": source}, edits=["1-2:sad"])
+
+    assert job.inputs["out"] == str(desk.folder / out)
+
+
+def test_addresses_stay_as_they_are(desk):
+    """A scheme makes an address; one letter and a colon do not."""
+    job = desk.load(sets={"source": "s3+x://bucket/a b.mp4", "out": "C:/x"}, edits=["1-2:sad"])
+
+    assert job.inputs["source"] == "s3+x://bucket/a b.mp4"
+    assert job.inputs["out"] == str(desk.folder / "C:/x")
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "prompt", "temperature"),
+    [
+        ("00:00:12.400-00:00:15.800:happy:0.7", Seconds(Fraction(62, 5)), Seconds(Fraction(79, 5)), "happy", 0.7),
+        ("12.4-15.8:sad", Seconds(Fraction(62, 5)), Seconds(Fraction(79, 5)), "sad", None),
+        ("310f-395f:angry:1", Frames(310), Frames(395), "angry", 1.0),
+        ("00:01:02:05-00:01:05:00:sad:0.6", Timecode(0, 1, 2, 5), Timecode(0, 1, 5, 0), "sad", 0.6),
+        ("01:00:02;05-01:00:05;00:neutral", Timecode(1, 0, 2, 5, True), Timecode(1, 0, 5, 0, True), "neutral", None),
+        ("00:00:12-13.5:surprised:0", Seconds(Fraction(12)), Seconds(Fraction(27, 2)), "surprised", 0.0),
+    ],
+)
+def test_an_edit_of_the_command_line_is_read_exactly(desk, text, start, end, prompt, temperature):
+    """Colons within times and colons between parts are told apart."""
+    (edit,) = step(desk.load(sets={"source": "a.mp4"}, edits=[text]), "trim").params.edits
+
+    assert (edit.in_, edit.out, edit.prompt, edit.temperature) == (start, end, prompt, temperature)
+
+
+def test_edits_of_python_are_taken_as_they_are(desk):
+    """The same call serves the command line and Python."""
+    edit = Edit.model_validate({"in": 1, "out": "40f", "prompt": "sad", "audio": "x.wav"})
+
+    (found,) = step(desk.load(sets={"source": "a.mp4"}, edits=[edit]), "trim").params.edits
+
+    assert found == edit.model_copy(update={"audio": str(desk.folder / "x.wav")})
+
+
+def test_the_command_line_counts_before_the_job(desk):
+    """Edits are replaced, not added to."""
+    job = desk.job(
+        JOB, sets={"loud": "-20.5", "on_failure": "stop", "track": "2"}, edits=["1-2:angry"], provider="local"
+    )
+
+    assert [edit.prompt for edit in step(job, "trim").params.edits] == ["angry"]
+    assert step(job, "normalize_audio").params.target_lufs == -20.5
+    assert step(job, "normalize_audio").params.track == 2
+    assert step(job, "react1").params.provider == "local"
+    assert job.on_failure == "stop"
+
+
+def test_an_open_input_leaves_the_nodes_own_default(desk):
+    """`default: null` is not a value that a node would have to take."""
+    job = desk.job(JOB)
+
+    assert step(job, "normalize_audio").params.track == 0
+
+
+def test_two_dollars_are_one_and_values_are_never_looked_into(desk, monkeypatch):
+    """Neither the environment nor another input comes in by way of a value."""
+    monkeypatch.setenv("HOME", "/secret")
+    desk.write(
+        "d.yaml",
+        "inputs: {source: {kind: media}, t: {kind: text, default: $source}}\n"
+        "steps:\n- fetch: {uri: $source}\n- trim: {edits: [{in: 1, out: 2}]}\n"
+        "- transcode: {tags: {a: $$HOME, b: a$HOME, c: $t, d: '{HOME}'}}\n",
+    )
+
+    job = desk.load("d.yaml", sets={"source": "$HOME/~"})
+
+    assert step(job, "transcode").params.tags == {"a": "$HOME", "b": "a$HOME", "c": "$source", "d": "{HOME}"}
+    assert job.inputs["source"] == str(desk.folder / "$HOME/~")
+
+
+def test_aliases_are_written_out(desk):
+    """One span's settings serve another."""
+    job = desk.job(
+        "preset: mine.yaml\nsource: a.mp4\nedits:\n- {in: &t 1, out: 2}\n- {in: 3, out: 4, temperature: *t}\n"
+    )
+
+    assert step(job, "trim").params.edits[1].temperature == 1
+
+
+def test_a_document_makes_the_same_job_without_its_files(desk):
+    """Through JSON, and with the files gone."""
+    job = desk.job(JOB)
+    for path in job.files:
+        path.unlink()
+
+    again = job_from_document(json.loads(json.dumps(job.document)), REGISTRY)
+
+    assert again == job
+    assert again.document == job.document
+
+
+def test_a_document_that_fits_no_more_is_told(desk):
+    """Never a traceback from what an older version wrote."""
+    document = desk.job(JOB).document
+    document["steps"][0]["params"] = {"url": "x"}
+
+    with pytest.raises(PresetError, match="step 'fetch' of the stored job"):
+        job_from_document(document, REGISTRY)
+    with pytest.raises(PresetError, match="stored job cannot be read"):
+        job_from_document({"steps": 5}, REGISTRY)
+    with pytest.raises(PresetError, match="stored job cannot be read"):
+        job_from_document(None, REGISTRY)
+
+
+def test_a_preset_that_ships_is_found_by_name_and_a_file_goes_first(desk):
+    """What lies in the current folder is what the user means."""
+    desk.write("emotion-edit", "steps: [fetch: {uri: x}]")
+
+    assert desk.load("emotion-edit").files == (desk.folder / "emotion-edit",)
+    (desk.folder / "emotion-edit").unlink()
+    assert desk.load("emotion-edit", sets={"source": "x"}, edits=["1-2:sad"]).files[0].name == "emotion-edit.yaml"
+
+
+def test_a_file_that_cannot_be_read_is_a_failure_of_the_disk(desk, monkeypatch):
+    """Said with the reason of the system."""
+
+    def refuse(*_args, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+    with pytest.raises(StorageFailed, match=r"mine\.yaml: cannot be read: Permission denied"):
+        load_job("mine.yaml", registry=REGISTRY, base=desk.folder)

@@ -1,0 +1,80 @@
+"""Inputs of the kind `options`: a mapping or a word for a parameter that has parts of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from react1.pipeline.config.load import job_from_document, load_job
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.registry import load_registry
+
+NODES = load_registry()
+
+
+def splice_of(job):
+    return next(step.params for step in job.steps if step.id == "splice")
+
+
+def loaded(folder, extra="", **options):
+    path = folder / "job.yaml"
+    path.write_text(f"preset: emotion-edit\nsource: a.mp4\nedits: [{{in: 1, out: 2, prompt: happy}}]\n{extra}")
+    return load_job(str(path), registry=NODES, base=folder, **options)
+
+
+def test_left_open_the_node_s_own_defaults_hold(tmp_path):
+    """Three frames of dissolve, and every check with its default."""
+    params = splice_of(loaded(tmp_path))
+
+    assert (params.seam.video, params.seam.frames, params.exact) == ("dissolve", 3, "prefer")
+    assert params.checks.seam_delta_e == 3.0
+
+
+def test_a_job_says_options_in_any_of_their_forms(tmp_path):
+    """A word, a mapping, null inside it; the rest keeps its default."""
+    job = loaded(
+        tmp_path,
+        "seam: cut\nchecks: {seam_delta_e: 2.5, click_db: null}\nsound: {match: 'off'}\n"
+        "exact: require\ncomposite: face\n",
+    )
+
+    params = splice_of(job)
+
+    assert params.seam.video == "cut"
+    assert (params.checks.seam_delta_e, params.checks.click_db, params.checks.loudness_step_lu) == (2.5, None, 6.0)
+    assert (params.sound.match, params.exact) == ("off", "require")
+    assert next(step.params for step in job.steps if step.id == "conform").composite == "face"
+
+
+def test_the_command_line_says_options_as_yaml(tmp_path):
+    """A mapping in braces, or a word."""
+    job = loaded(tmp_path, sets={"seam": "{video: {morph: 5}}", "checks": "{frozen_frames: 2}"})
+
+    assert (splice_of(job).seam.video, splice_of(job).seam.frames) == ("morph", 5)
+    assert splice_of(job).checks.frozen_frames == 2
+    assert splice_of(loaded(tmp_path, sets={"seam": "cut"})).seam.video == "cut"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("seam: [cut]", r"job.yaml:4:7: seam: expected a mapping or text"),
+        ("seam: fade", r"job.yaml:4:7: .*seam: 'fade' is not one of cut, dissolve, morph"),
+        ("seam: {video: {wipe: 3}}", r"job.yaml:4:\d+: seam.video: expected cut, dissolve, morph, not a mapping"),
+        ("checks: {seam_delta: 3}", r"job.yaml:4:\d+: .*unknown key: 'seam_delta'.*did you mean 'seam_delta_e'"),
+        ("checks: {click_db: loud}", r"job.yaml:4:\d+: .*click_db: expected a number"),
+        ("composite: faces", r"job.yaml:4:\d+: composite: 'faces' is not one of auto, face, frame"),
+    ],
+)
+def test_a_mistake_is_told_where_it_is_written(tmp_path, extra, message):
+    """In the job's line, in the words of the parameter."""
+    with pytest.raises(PresetError, match=message):
+        loaded(tmp_path, extra + "\n")
+
+
+def test_options_survive_the_document_of_a_run(tmp_path):
+    """A run that is resumed has the same ones."""
+    job = loaded(tmp_path, "seam: {video: {dissolve: 5}}\n")
+
+    again = job_from_document(job.document, NODES)
+
+    assert splice_of(again) == splice_of(job)

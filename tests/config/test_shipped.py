@@ -1,0 +1,130 @@
+"""The presets that ship, and what editors are told about presets and jobs."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from react1.pipeline.config.json_schema import job_schema, preset_schema
+from react1.pipeline.config.load import load_job
+from react1.pipeline.config.shipped import list_presets, shipped_folder, shipped_names, shipped_preset
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.registry import Registry, load_registry
+
+NAMES = ("adr-replace", "emotion-edit", "from-web", "lips-only", "prepare", "preview", "turnover")
+
+
+@pytest.fixture(scope="module")
+def shipped_nodes() -> Registry:
+    """The nodes that ship, whatever else is installed."""
+    return Registry({name: info for name, info in load_registry().nodes.items() if info.origin == "react1"})
+
+
+@pytest.fixture(scope="module")
+def validators():
+    """Validators of the two files that ship, by name."""
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    made = {}
+    for name in ("preset", "job"):
+        schema = json.loads((shipped_folder() / f"{name}.schema.json").read_text("utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        made[name] = jsonschema.Draft202012Validator(schema)
+    return made
+
+
+def read(text):
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def test_these_presets_ship():
+    """And are listed with what they ask for."""
+    assert tuple(shipped_names()) == NAMES
+    assert all({"source", "edits", "out"} <= set(preset.inputs) and preset.about for preset in list_presets())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_preset_loads_with_the_nodes_that_ship(name, tmp_path):
+    """Given no more than a film and an edit."""
+    job = load_job(name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
+
+    assert job.name == name
+    assert job.inputs["out"].startswith(f"{tmp_path}/a.")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_preset_says_what_it_needs_and_costs(name):
+    """In the comment at its top, after the line that tells editors its schema."""
+    head = re.match(r"(#.*\n)+", shipped_preset(name))[0].splitlines()
+
+    assert head[0] == "# yaml-language-server: $schema=./preset.schema.json"
+    assert [line.partition(":")[0] for line in head[2:]] == ["# Needs", "# Costs"]
+
+
+def test_what_is_promised_of_single_presets_holds(tmp_path):
+    """Local means local, and preparing sends nothing."""
+    load = {
+        name: load_job(name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
+        for name in NAMES
+    }
+    params = {name: {step.id: step.params for step in job.steps} for name, job in load.items()}
+
+    assert params["preview"]["react1"].provider == "local"
+    assert params["preview"]["transcode"].profile == "preview"
+    assert params["adr-replace"]["react1"].sync_mode == "silence"
+    assert params["lips-only"]["react1"].model_mode == "lips"
+    assert set(params["prepare"]) == {"fetch", "trim", "transcode", "normalize_audio"}
+    assert load["prepare"].inputs["out"] == str(tmp_path / "a.segments")
+
+
+def test_the_shipped_schemas_are_those_of_the_shipped_nodes(shipped_nodes):
+    """Made anew with `react1 schema --into presets` when a node changes."""
+    for name, make in (("preset", preset_schema), ("job", job_schema)):
+        kept = json.loads((shipped_folder() / f"{name}.schema.json").read_text("utf-8"))
+        assert kept == make(shipped_nodes), f"run: react1 schema --into {Path('presets')}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_preset_fits_its_schema(validators, name):
+    """An editor shows no red line."""
+    assert list(validators["preset"].iter_errors(read(shipped_preset(name)))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "fits"),
+    [
+        ("preset", "steps: [fetch: {uri: a, id: x}, conform, {splice: {from: {takes: [a, b]}}}, {report: }]", True),
+        ("preset", "steps: [trim: {edits: [$one, {in: 1, out: 2f, emotion: sad}]}]", True),
+        ("preset", "steps: []", False),
+        ("preset", "steps: [fetsh: {uri: a}]", False),
+        ("preset", "steps: [fetch: {url: a}]", False),
+        ("preset", "steps: [fetch]", False),
+        ("preset", "steps: [react1: {temperature: 2}]", False),
+        ("preset", "{steps: [conform], inputs: {out: {kind: pat}}}", False),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [{in: 1, out: 2, emotion: sad}]}", True),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [{in: 1, out: 2, prompt: hapy}]}", False),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [], seam: cut, checks: {seam_delta_e: 2}}", True),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [], seam: [cut]}", False),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [], composite: faces}", False),
+        ("preset", "steps: [{splice: {seam: {video: {dissolve: 3}}}}, {splice: {seam: morph, checks: $c}}]", True),
+        ("preset", "steps: [splice: {seam: {video: {wipe: 3}}}]", False),
+        ("preset", "steps: [splice: {checks: {seam_delta_e: -1}}]", False),
+        ("job", "{preset: emotion-edit, source: a.mp4}", False),
+        ("job", "{preset: emotion-edit, sorce: a.mp4, edits: []}", False),
+        ("job", "{preset: my/own.yaml, whatever: 5, on_failure: keep-original}", True),
+        ("job", "{preset: my/own.yaml, on_failure: go}", False),
+    ],
+)
+def test_editors_accept_what_loads_and_refuse_what_does_not(validators, kind, text, fits):
+    """Both schemas know the language."""
+    assert validators[kind].is_valid(read(text)) is fits
+
+
+def test_a_preset_that_does_not_ship_is_told():
+    """With the nearest that does."""
+    with pytest.raises(PresetError, match=r"no preset 'prepair'; there are .*; did you mean 'prepare'\?"):
+        shipped_preset("prepair")

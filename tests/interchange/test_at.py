@@ -1,0 +1,230 @@
+"""An edit may be at a cue, at words that are said, at a shot or at a marker, and may snap to a cut or a pause."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from rooms import FolderRoom
+
+from react1.pipeline.config.load import load_job
+from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import BadInput, PresetError
+from react1.pipeline.core.file import File
+from react1.pipeline.core.registry import load_registry
+from react1.pipeline.interchange import timeline_shots
+from react1.pipeline.interchange.places import Places, Wishes
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.media.process import run_tool
+
+SRT = """1
+00:00:00,400 --> 00:00:01,200
+I can't believe it.
+
+2
+00:00:02,000 --> 00:00:03,000
+You never - ever -
+3
+00:00:03,000 --> 00:00:04,000
+listen to me!
+
+4
+00:00:05,000 --> 00:00:09,500
+I CANT believe him.
+"""
+CUTS = (50, 90, 150)
+RESTS_S = ((1.5, 2.25), (5.0, 5.6))
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory):
+    """8 s of 96x64 at 25 frames/s: four shots of different pictures, a tone with two rests, and subtitles inside."""
+    folder = tmp_path_factory.mktemp("scenes")
+    (folder / "subs.srt").write_text(SRT)
+    shown = [("mandelbrot=s=96x64:r=25", 50), ("color=red:s=96x64:r=25", 40), ("testsrc=s=96x64:r=25", 60),
+             ("smptebars=s=96x64:r=25", 50)]  # fmt: skip
+    inputs = [word for source, count in shown for word in ("-f", "lavfi", "-t", str(count / 25), "-i", source)]
+    rests = "+".join(f"between(t,{start},{end})" for start, end in RESTS_S)
+    voice = ["-f", "lavfi", "-i", f"aevalsrc='if({rests},0,0.3*sin(2*PI*220*t)*(1+sin(2*PI*4*t)))':s=16000:d=8"]
+    joined = "".join(f"[{n}:v]format=yuv420p,setsar=1[v{n}];" for n in range(4))
+    joined += "[v0][v1][v2][v3]concat=n=4:v=1[v]"
+    path = folder / "scenes.mkv"
+    subtitles = ["-i", str(folder / "subs.srt")]
+    maps = ["-map", "[v]", "-map", "4:a", "-map", "5:s", "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "pcm_s16le"]
+    graph = ["-filter_complex", joined]
+    run_tool([ffmpeg_path(), "-v", "error", *inputs, *voice, *subtitles, *graph, *maps, "-c:s", "srt", str(path)])
+    return path
+
+
+@pytest.fixture
+def places(scenes, tmp_path):
+    """Find places in the film; `cues` is a text and a suffix."""
+    room = FolderRoom(tmp_path / "room")
+
+    def kept(path):
+        return room.keep(path) if hasattr(room, "keep") else File(digest="0" * 64, suffix=path.suffix, size_bytes=1)
+
+    copy = tmp_path / scenes.name
+    copy.write_bytes(scenes.read_bytes())
+    file = kept(copy)
+    media = probe(room.path(file), file)
+
+    def at(where, cues=None, **wishes):
+        given = None
+        if cues is not None:
+            text, suffix = cues
+            (tmp_path / f"cues{suffix}").write_text(text)
+            given = kept(tmp_path / f"cues{suffix}")
+        edit = Edit.model_validate(where if "in" in where else {"at": where})
+        return Places(room, media, Wishes(given, **wishes))(edit)
+
+    return at
+
+
+def test_a_cue_and_words_are_found_in_the_film_s_own_subtitles(places):
+    """By number; by words, whatever their case and punctuation, over two cues."""
+    assert places({"cue": 1})[:2] == (10, 30)
+    assert places({"text": "i cant believe it"})[:2] == (10, 30)
+    assert places({"text": "EVER: listen, to me?"})[:2] == (50, 100)
+    assert places({"cue": 4})[:2] == (125, 200)
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ({"text": "I can't believe"}, r"said 2 times: 00:00:00.400–00:00:01.200 \"I can't believe it.\", 00:00:05.000"),
+        ({"text": "I can not believe it"}, r"is not said: the nearest are 00:00:00.400–00:00:01.200"),
+        ({"text": "xylophone"}, "nothing in the film's subtitle stream is like it"),
+        ({"cue": 9}, "there is no cue 9 with a time: the film's subtitle stream has the cues 1 to 4"),
+        ({"shot": 7}, "there is no shot 7: the film has 4"),
+        ({"marker": "M1"}, "a marker is looked for in a `timeline`"),
+    ],
+)
+def test_what_is_not_there_or_more_than_once_is_refused(places, where, told):
+    """With the candidates and their times."""
+    with pytest.raises(BadInput, match=told):
+        places(where)
+
+
+def test_words_with_times_give_the_span_of_the_words(places):
+    """Of a transcript only the words that are asked for, not their whole segment."""
+    words = [{"word": word, "start": n, "end": n + 0.52} for n, word in enumerate(["I", "can't", "believe", "it."])]
+    text = json.dumps({"segments": [{"start": 0, "end": 4, "text": "I can't believe it.", "words": words}]})
+
+    assert places({"text": "cant believe"}, (text, ".json"))[:2] == (25, 63)
+    assert places({"cue": 1}, (text, ".json"))[:2] == (0, 100)
+
+
+def test_pyscenedetect_finds_the_shots_on_our_frames(places, scenes):
+    """Exactly the frames at which the film was joined."""
+    media = probe(scenes, File(digest="0" * 64, suffix=".mkv", size_bytes=1))
+
+    assert tuple(timeline_shots.cuts(scenes, media, 0, 200)) == CUTS
+    assert [places({"shot": number})[:2] for number in (1, 2, 4)] == [(0, 50), (50, 90), (150, 200)]
+
+
+def test_points_snap_to_the_nearest_cut_and_say_so(places):
+    """Within the limit; a point that has no cut near stays, which is said too; an edit's own wish counts first."""
+    start, end, said = places({"in": "46f", "out": "95f"}, snap="shot", within_s=Fraction(1, 4))
+    assert (start, end) == (50, 90)
+    assert said == (
+        "in moved from frame 46 to 50 (00:00:02.000), the nearest cut",
+        "out moved from frame 95 to 90 (00:00:03.600), the nearest cut",
+    )
+    start, end, said = places({"in": "60f", "out": "90f"}, snap="shot", within_s=Fraction(1, 4))
+    assert (start, end, said) == (60, 90, ("in stays at frame 60: no cut within 0.25 s",))
+    assert places({"in": "46f", "out": "95f", "snap": "none"}, snap="shot") == (46, 95, ())
+
+
+def test_points_snap_into_the_nearest_pause(places):
+    """The frames after it lie where the voice rests."""
+    start, end, said = places({"in": "34f", "out": "148f", "snap": "silence"})
+
+    assert [RESTS_S[0][0] < start / 25 < RESTS_S[0][1], RESTS_S[1][0] < end / 25 < RESTS_S[1][1]] == [True, True]
+    assert len(said) == 2
+    assert abs(start - 34) <= 12
+    assert np.sign(end - 148) == -1
+
+
+def _load(folder, **sets):
+    return load_job("job.yaml", registry=load_registry(), base=folder, sets=sets)
+
+
+JOB = "preset: prepare\nsource: A001C003_0101.mov\nedits:\n  - {at: {%s}, prompt: sad}\n"
+MARKS = """TITLE: x
+001  A001C003 V     C        01:00:01:00 01:00:02:00 10:00:00:00 10:00:01:00
+* LOC: 10:00:00:10 RED     M3
+002  A001C003 V     C        01:00:03:00 01:00:04:00 10:00:01:00 10:00:02:00
+* LOC: 10:00:01:10 RED     M4
+003  A001C003 V     C        01:00:05:00 01:00:06:00 10:00:02:00 10:00:03:00
+* LOC: 10:00:02:10 RED     M4
+"""
+
+
+def test_a_marker_is_found_in_the_timeline_beside_the_film(reel, tmp_path):
+    """`A001C003_0101.edl` lies beside `A001C003_0101.mov`; a job may name another."""
+    (tmp_path / reel.name).write_bytes(reel.read_bytes())
+    (tmp_path / "A001C003_0101.edl").write_text(MARKS)
+    (tmp_path / "job.yaml").write_text(JOB % "marker: m3")
+
+    (edit,) = _load(tmp_path).steps[1].params.edits
+    assert (str(edit.in_), str(edit.out), edit.prompt) == ("01:00:01:00", "01:00:02:00", "sad")
+
+    (tmp_path / "job.yaml").write_text(JOB % "marker: M4")
+    with pytest.raises(
+        PresetError, match=r"job\.yaml:4:19: edits\.0\.at\.marker: .*2 markers are called 'M4': at 10:00:01:10"
+    ):
+        _load(tmp_path)
+    (tmp_path / "job.yaml").write_text(JOB % "marker: M5")
+    with pytest.raises(PresetError, match=r"there is no marker 'M5'; there are M3 \(10:00:00:10\)"):
+        _load(tmp_path)
+
+
+def test_subtitles_are_found_beside_the_film(reel, tmp_path):
+    """Under its own name, or with a language; two of them must be told apart by the job."""
+    (tmp_path / reel.name).write_bytes(reel.read_bytes())
+    (tmp_path / "job.yaml").write_text(JOB % "cue: 1")
+    assert _load(tmp_path).steps[1].params.cues is None
+    (tmp_path / "A001C003_0101.en.srt").write_text(SRT)
+    assert _load(tmp_path).steps[1].params.cues == str(tmp_path / "A001C003_0101.en.srt")
+
+    (tmp_path / "A001C003_0101.de.vtt").write_text("WEBVTT\n")
+    with pytest.raises(
+        PresetError, match=r"2 files lie beside it: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; name one"
+    ):
+        _load(tmp_path)
+
+
+def test_a_film_from_the_web_brings_its_subtitles_when_they_are_asked_for(tmp_path):
+    """The page's, unless the job says otherwise."""
+    job = "preset: from-web\nsource: https://host/film\nedits:\n  - {%s, prompt: sad}\n"
+    for where, wanted in (("at: {text: hello}", True), ("in: 1, out: 2", False)):
+        (tmp_path / "job.yaml").write_text(job % where)
+
+        assert _load(tmp_path).steps[0].params.subtitles is wanted
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("{in: 1, prompt: sad}", "edits.0.out: is missing"),
+        ("{prompt: sad}", "edits.0.in: is missing (first frame of the segment)"),
+        ("{at: {cue: 1}, in: 1, out: 2}", "says where it is twice: 00:00:01.000, and at cue 1; keep one of them"),
+        ("{at: {}}", "give one of cue, text, marker, shot"),
+        ("{at: {cue: 1, shot: 2}}", "give one of cue, text, marker, shot"),
+        ("{at: {shott: 1}}", "did you mean 'shot'"),
+        ("{at: {cue: 0}}", "at least 1"),
+    ],
+)
+def test_a_place_is_said_once(reel, tmp_path, edit, told):
+    """In and out, or `at` with one thing."""
+    (tmp_path / reel.name).write_bytes(reel.read_bytes())
+    (tmp_path / "job.yaml").write_text(f"preset: prepare\nsource: {reel.name}\nedits:\n  - {edit}\n")
+
+    with pytest.raises(PresetError) as refused:
+        _load(tmp_path)
+
+    assert told in str(refused.value)

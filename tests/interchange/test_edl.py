@@ -1,0 +1,217 @@
+"""An edit decision list gives the spans of its events on the clock that the film shows, and says what it leaves out."""
+
+from __future__ import annotations
+
+import pytest
+from lists import film, rows, told
+
+from react1.pipeline.core.errors import PresetError
+
+CUT = """TITLE: REEL_1
+FCM: NON-DROP FRAME
+001  A001C003 V     C        01:00:01:00 01:00:03:00 10:00:00:00 10:00:02:00
+* FROM CLIP NAME: A001C003_0101.mov
+* COMMENT: react1: angry 0.8 face
+002  B007C001 V     C        01:00:01:00 01:00:03:00 10:00:02:00 10:00:04:00
+* FROM CLIP NAME: B007C001.mov
+* LOC: 10:00:03:00 RED     react1: sad
+003  A001C003 V     C        01:00:04:00 01:00:06:00 10:00:04:00 10:00:05:00
+M2   A001C003       050.0                01:00:04:00
+* LOC: 10:00:04:10 GREEN   react1: sad 0.3
+004  A001C003 V     C        01:00:06:00 01:00:06:00 10:00:05:00 10:00:05:00
+004  A001C003 V     D    012 01:00:06:00 01:00:07:00 10:00:05:00 10:00:06:00
+* COMMENT: react1: happy
+005  A001C003 V     C        01:00:07:00 01:00:07:12 10:00:06:00 10:00:06:12
+* LOC: 10:00:06:10 BLUE    reackt1: happy
+* COMMENT: a note
+what is this
+"""
+
+
+def test_a_clip_s_film_shows_the_source_clock_and_other_clips_are_refused():
+    """Names tell the clock; of the events one is edited, and each of the others says why not."""
+    reading = rows(CUT, ".edl", film())
+
+    assert reading.clock == "source"
+    assert told(reading)[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
+    assert reading.edits[0].fields == {"prompt": "angry", "temperature": 0.8, "model_mode": "face"}
+    assert [(row.entry.line, row.why) for row in reading.of("refused")] == [
+        (8, "it is of 'B007C001.mov', reel B007C001, and the film is 'A001C003_0101.mov'"),
+        (11, "it is retimed (M2: 050.0 frames/s at 25)"),
+        (13, "it begins with a dissolve (D 012), whose pictures are of two clips"),
+    ]
+    assert [row.why for row in reading.rows if "did you mean" in row.why] == [
+        "its text does not begin with 'react1:'; did you mean 'react1:' for 'reackt1'?"
+    ]
+    assert reading.listing.unread == ((18, "what is this"),)
+
+
+def test_the_programme_s_film_shows_the_record_clock():
+    """A film called otherwise whose timecode holds all record times is the programme."""
+    reading = rows(CUT, ".edl", film("REEL_final.mov", "10:00:00:00"))
+
+    assert reading.clock == "record"
+    assert [row for row in told(reading) if row[0] == "edit"] == [
+        ("edit", "001", "10:00:00:00-10:00:02:00"),
+        ("edit", "002", "10:00:02:00-10:00:04:00"),
+    ]
+
+
+def test_a_programme_without_timecode_begins_with_the_first_record_time():
+    """Labels become frames from there, and that this is a guess is said."""
+    reading = rows(CUT, ".edl", film("programme.mov", ""), clock="record")
+
+    assert [(str(row.start), str(row.end)) for row in reading.edits] == [("0f", "50f"), ("50f", "100f")]
+    assert "its first frame is taken for 10:00:00:00" in reading.said[0]
+
+
+def test_a_list_of_other_films_is_refused_with_what_was_found():
+    """Both sides are told: the film's range, and the clips and times of the list."""
+    with pytest.raises(PresetError) as refused:
+        rows(CUT, ".edl", film("interview.mov", "02:00:00:00"))
+
+    assert "'interview.mov' runs from 02:00:00:00 to 02:00:08:00, 200 frames at 25/s" in str(refused.value)
+    assert "'B007C001.mov', reel B007C001 (01:00:01:00–01:00:03:00)" in str(refused.value)
+    assert "record times from 10:00:00:00 to 10:00:06:12" in str(refused.value)
+
+
+def test_an_event_outside_the_film_is_refused_with_the_range_of_the_film():
+    """The name fits and the timecode does not: another take, or a wrong start timecode."""
+    (row, *_) = rows(CUT, ".edl", film(start="05:00:00:00")).rows
+
+    assert row.state == "refused"
+    assert row.why == (
+        "source 01:00:01:00–01:00:03:00 lies outside the film, which runs from 05:00:00:00 to 05:00:08:00, "
+        "200 frames at 25/s"
+    )
+
+
+DROP = """FCM: DROP FRAME
+001  TAPE_01  V     C        00:00:50:00 00:01:10:00 01:00:59:00 01:01:19:02
+* COMMENT: react1: sad
+002  TAPE_01  V     C        00:01:20:00 00:01:21:00 01:01:00:00 01:01:01:00
+* COMMENT: react1: sad
+"""
+
+
+def test_fcm_makes_labels_drop_frame_and_refuses_what_drop_frame_skips():
+    """`:` before the frames under FCM: DROP FRAME is a drop-frame label; 01:01:00;00 does not exist."""
+    reading = rows(DROP, ".edl", film("show.mov", "01:00:00;00", 9000, "30000/1001"), clock="record")
+
+    assert told(reading)[0] == ("edit", "001", "01:00:59;00-01:01:19;02")
+    assert "its neighbours are 01:00:59;29 and 01:01:00;02" in reading.rows[1].why
+
+
+def test_a_drop_frame_clock_runs_at_30_frames_too():
+    """Cameras label 30.00 frames/s drop-frame; and source labels that drop-frame skips are then not drop-frame."""
+    of = film("show.mov", "01:00:00;00", 9000, 30)
+    text = DROP.splitlines()[0] + "\n001  T  V  C  00:01:00:00 00:01:01:00 01:00:01:00 01:00:02:00\n* react1: sad\n"
+
+    assert told(rows(text, ".edl", of, clock="record")) == [("edit", "001", "01:00:01;00-01:00:02;00")]
+
+
+def test_the_source_labels_of_a_drop_frame_list_follow_the_film():
+    """FCM speaks of the record clock: a film with non-drop labels keeps its own, one with drop-frame labels too."""
+    of_film = [
+        rows(DROP, ".edl", film("TAPE_01.mov", start, 9000, "30000/1001")) for start in ("00:00:00:00", "00:00:00;00")
+    ]
+
+    assert [told(reading)[0][2] for reading in of_film] == ["00:00:50:00-00:01:10:00", "00:00:50;00-00:01:10;00"]
+
+
+MARKERS = """TITLE: Timeline 1
+FCM: NON-DROP FRAME
+
+001  001      V     C        01:00:01:00 01:00:01:01 01:00:01:00 01:00:01:01
+react1: angry 0.8 |C:ResolveColorBlue |M:Marker 1 |D:48
+
+002  001      V     C        01:00:05:00 01:00:05:01 01:00:05:00 01:00:05:01
+react1: sad |C:ResolveColorRed |M:Point |D:1
+"""
+
+
+def test_markers_of_resolve_last_as_long_as_they_say():
+    """A marker's length is in its D field, whatever the event's own out point says; a point has none."""
+    reading = rows(MARKERS, ".edl", film("anything.mov"))
+
+    assert told(reading) == [("edit", "Marker 1", "01:00:01:00-01:00:02:23"), ("refused", "Point", "")]
+    assert "it has no length" in reading.rows[1].why
+    (row, _) = rows(MARKERS, ".edl", film("anything.mov", "")).rows
+    assert "give --start-tc" in row.why
+
+
+def test_a_text_that_is_no_list_is_refused():
+    """One line with the file's name."""
+    with pytest.raises(PresetError, match=r"list\.edl: holds no event of an edit list"):
+        rows("TITLE: nothing\n", ".edl")
+
+
+def test_our_spans_are_those_of_opentimelineio(media_folder):
+    """The lists of real systems, event by event, where the library's own reader can read them."""
+    otio = pytest.importorskip("opentimelineio")
+    pytest.importorskip("otio_cmx3600_adapter")
+    compared = 0
+    for name, rate in (("25fps", 25), ("premiere_example", 24), ("speed_effects_small", 24)):
+        text = (media_folder / "timelines" / f"otio_cmx_{name}.edl").read_text()
+        ours = [row.entry for row in rows(text, ".edl", film("x", "", 10**6, rate), clock="record").rows]
+
+        theirs = list(otio.adapters.read_from_string(text, "cmx_3600", rate=rate).find_clips())
+
+        assert len(ours) == len(theirs)
+        for entry, clip in zip(ours, theirs, strict=True):
+            assert otio.opentime.to_timecode(clip.source_range.start_time, rate) == str(entry.source.start)
+            if not entry.unusable:  # the library gives a retimed event its record length
+                assert otio.opentime.to_timecode(clip.source_range.end_time_exclusive(), rate) == str(entry.source.end)
+                compared += 1
+    assert compared == 8
+
+
+def test_a_cut_may_be_written_with_a_length():
+    """`C 000` is a cut, as some systems write it."""
+    text = CUT.replace("V     C        01:00:01:00 01:00:03:00 10:00:00", "V C 000 01:00:01:00 01:00:03:00 10:00:00")
+
+    assert told(rows(text, ".edl", film()))[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
+
+
+def test_a_drop_frame_programme_is_no_film_at_25_frames():
+    """A list that says so beside such a film is refused event by event, with the reason."""
+    reading = rows(CUT.replace("NON-DROP", "DROP"), ".edl", film("cut.mov", "10:00:00:00"), clock="record")
+
+    assert "which exists at 29.97 and 59.94 frames/s only" in reading.rows[0].why
+
+
+def test_what_lies_on_another_length_is_retimed_without_m2_too():
+    """50 source frames on 25 of the record; black, sound alone and a cut of no length are no picture to edit."""
+    events = """001  A001C003 V     C        01:00:01:00 01:00:03:00 10:00:00:00 10:00:01:00
+* react1: sad
+002  BL       V     C        00:00:00:00 00:00:01:00 10:00:01:00 10:00:02:00
+* react1: sad
+003  A001C003 A     C        01:00:01:00 01:00:02:00 10:00:02:00 10:00:03:00
+* react1: sad
+004  A001C003 V     C        01:00:01:00 01:00:01:00 10:00:03:00 10:00:03:00
+* react1: sad
+005  A001C003 V     C        01:00:01:00 01:00:02:00 10:00:03:00 10:00:04:00
+M2   A001C003       025.0                01:00:01:00
+* react1: sad
+"""
+    reading = rows(events, ".edl", film())
+
+    assert [row.why for row in reading.rows] == [
+        "it is retimed: 50 source frames lie on 25 record frames",
+        "it is black",
+        "it has no picture (channels A)",
+        "it holds no frame: its record out is not after its in",
+        "",
+    ]
+
+
+def test_a_programme_may_run_over_midnight():
+    """Labels go on with 00:00:00:00, and an event may lie on both sides."""
+    events = """001  TAPE     V     C        01:00:00:00 01:00:02:00 23:59:59:00 00:00:01:00
+* COMMENT: react1: sad
+"""
+    reading = rows(events, ".edl", film("show.mov", "23:59:58:00"), clock="record")
+    frames = rows(events, ".edl", film("show.mov", ""), clock="record")
+
+    assert told(reading) == [("edit", "001", "23:59:59:00-00:00:01:00")]
+    assert told(frames) == [("edit", "001", "0f-50f")]

@@ -1,0 +1,106 @@
+"""Whatever a file of edits holds, it is read, or refused in one line."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from lists import film
+from mutate import mutated
+
+from react1.pipeline.cli.commands.edits import _mistakes, _object, _table
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.interchange.classify import read_rows
+from react1.pipeline.interchange.list_options import ListFile
+from react1.pipeline.interchange.readers import parsed
+from react1.pipeline.interchange.text.words import nearest, said_at
+
+from .test_at import MARKS, SRT
+from .test_edl import CUT, DROP, MARKERS
+from .test_texts import OURS, PREMIERE, VTT, WORDS
+from .test_timelines import FCPX
+
+COUNT = int(os.environ.get("REACT1_FUZZ", "320"))
+"""How many texts are tried; the long run of 10,000 is one of `REACT1_FUZZ=10000`."""
+LONGEST_S = 20
+"""A text that is not through by then hangs: the run ends with where it stood."""
+WHISPER = json.dumps(
+    {"segments": [{"start": 0.5, "end": 1.0, "text": " I can't", "words": WORDS}] * 3, "language": "en"}
+)
+
+
+def _otio() -> str:
+    """A timeline with a clip and a marker on it."""
+
+    def at(value: float) -> dict:
+        return {"OTIO_SCHEMA": "RationalTime.1", "rate": 25.0, "value": value}
+
+    def span(first: float, frames: float) -> dict:
+        return {"OTIO_SCHEMA": "TimeRange.1", "start_time": at(first), "duration": at(frames)}
+
+    bare = {"metadata": {}, "effects": [], "markers": [], "source_range": None}
+    marker = {"OTIO_SCHEMA": "Marker.2", "name": "react1: angry", "metadata": {}, "marked_range": span(10, 5)}
+    media = {"OTIO_SCHEMA": "ExternalReference.1", "target_url": "A001/A001C003_0101.mov", "metadata": {}}
+    clip = {**bare, "OTIO_SCHEMA": "Clip.1", "name": "one", "markers": [marker], "media_reference": media}
+    track = {**bare, "OTIO_SCHEMA": "Track.1", "kind": "Video", "children": [{**clip, "source_range": span(0, 50)}]}
+    stack = {**bare, "OTIO_SCHEMA": "Stack.1", "name": "tracks", "children": [track]}
+    made = {"OTIO_SCHEMA": "Timeline.1", "name": "t", "metadata": {}, "global_start_time": at(90000), "tracks": stack}
+    return json.dumps(made, indent=1)
+
+
+SEEDS = [
+    (CUT, ".edl"), (DROP, ".edl"), (MARKERS, ".edl"), (MARKS, ".edl"), (_otio(), ".otio"), (FCPX, ".fcpxml"),
+    (OURS, ".csv"), (PREMIERE, ".tsv"), (SRT, ".srt"), (VTT, ".vtt"), (WHISPER, ".json"),
+]  # fmt: skip
+FILMS = (
+    None,
+    film(),
+    film("REEL_final.mov", "10:00:00:00"),
+    film("show.mov", "01:00:00;00", 9000, "30000/1001"),
+    film("x.mov", ""),
+)
+
+
+def test_changed_texts_are_read_or_refused_in_one_line(media_folder_if_any):
+    """Every form and a few films, each text all the way to what is printed; no traceback and no hang."""
+    seeds = SEEDS + [(path.read_text(), path.suffix) for path in media_folder_if_any]
+    read = 0
+    for seed in range(COUNT):
+        text, suffix = seeds[seed % len(seeds)]
+        changed = mutated(text, seed)
+        faulthandler.dump_traceback_later(LONGEST_S, exit=True)
+        try:
+            _through(changed, suffix, seed)
+            read += 1
+        except PresetError as error:
+            assert "\n" not in str(error)
+        except (Exception, RecursionError) as error:
+            raise AssertionError(f"seed {seed}, {suffix}: {type(error).__name__}: {error}\n{changed[:3000]}") from error
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    assert COUNT // 4 < read < COUNT  # neither refuses nor accepts everything
+
+
+def _through(text: str, suffix: str, seed: int) -> None:
+    of = FILMS[seed // len(SEEDS) % len(FILMS)]
+    clock = ("auto", "record")[seed // 7 % 2]
+    listing = parsed(text, suffix, f"list{suffix}", of.rate if of else Fraction(25))
+    reading = read_rows(listing, of, ListFile(file="list", clock=clock))
+    json.dumps(_object(reading, Path("list")))
+    _table(reading, Path("list"))
+    for problem in _mistakes(reading, Path("list")):
+        assert "\n" not in str(problem)
+    cues = [entry for entry in listing.entries if entry.kind == "cue"]
+    said_at(cues, "can't believe")
+    nearest(cues, "cant beleive")
+
+
+@pytest.fixture
+def media_folder_if_any() -> list[Path]:
+    """The lists of real systems, where they are."""
+    folder = Path(os.environ.get("REACT1_MEDIA", Path(__file__).parents[3] / "shared" / "media")) / "timelines"
+    return sorted(folder.glob("*.*")) if folder.is_dir() else []

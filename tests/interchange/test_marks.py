@@ -1,0 +1,59 @@
+"""The text of a marker carries an edit, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import pytest
+
+from react1.pipeline.interchange.marker_syntax import NotAnEdit, near_miss, read_mark
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("react1: angry 0.8 face", {"prompt": "angry", "temperature": 0.8, "model_mode": "face"}),
+        ("React-1: FACE, 0,8; Angry", {"prompt": "angry", "temperature": 0.8, "model_mode": "face"}),
+        (
+            "react1 prompt=angry temperature=0.8 audio=adr/l3.wav",
+            {"prompt": "angry", "temperature": 0.8, "audio": "adr/l3.wav"},
+        ),
+        (
+            'react1 emotion=sad audio="my lines/3.wav" snap=shot',
+            {"prompt": "sad", "audio": "my lines/3.wav", "snap": "shot"},
+        ),
+        ("react1: name=007 occlusion_detection_enabled=yes", {"name": "007", "occlusion_detection_enabled": True}),
+        ("react1", {}),
+        ("react1: prompt=sad temperature=0.6 provider=segmind request_id=r-1 cost_usd=0.12", None),
+        ("react10: angry", None),
+        ("fix the reaction here", None),
+        ("", None),
+    ],
+)
+def test_words_and_pairs_make_an_edit(text, fields):
+    """An emotion, a number, a region, and any field by its name; other texts carry none."""
+    assert read_mark(text) == fields
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("react1: angy", "did you mean 'angry'"),
+        ("react1: angry temprature=0.8", "no 'temprature'.*did you mean 'temperature'"),
+        ("react1: audio", "audio=…"),
+        ("react1: angry sad", "says prompt twice: angry and sad"),
+        ("react1: audio='a", "quotation in it never ends"),
+        ("react1: in=3", "an edit has no 'in'"),
+        ("react1: takes=3", "an edit has no 'takes'"),
+        ("react1: " + "x" * 3000, "2000 characters"),
+    ],
+)
+def test_a_text_that_is_nearly_an_edit_says_what_is_wrong(text, told):
+    """With what was perhaps meant."""
+    with pytest.raises(NotAnEdit, match=told):
+        read_mark(text)
+
+
+def test_a_mistyped_word_before_the_colon_is_noticed():
+    """`reackt1:` is ignored, with a hint; a note is ignored without one."""
+    assert near_miss("reackt1: angry") == "; did you mean 'react1:' for 'reackt1'?"
+    assert near_miss("react: angry") == "; did you mean 'react1:' for 'react'?"
+    assert near_miss("Note: angry") == ""

@@ -1,0 +1,143 @@
+"""Tables, subtitles and transcripts."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+
+import pytest
+from lists import film, rows, told
+
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.interchange.limits import decoded
+from react1.pipeline.interchange.readers import parsed, read_listing
+
+OURS = """in;out;name;prompt;temperature;take notes
+01:00:01:00;01:00:02:00;first line;angry;0.8;loud
+2.5;3.5;s2;;;nothing asked
+75f;90f;s3;sad;;
+"""
+
+
+def test_a_table_carries_edits_in_its_columns():
+    """Times of any form on the film's clock; a row without an edit is ignored, a column that means nothing is told."""
+    reading = rows(OURS, ".csv", film())
+
+    assert told(reading) == [
+        ("edit", "first line", "01:00:01:00-01:00:02:00"),
+        ("ignored", "s2", ""),
+        ("edit", "s3", "75f-90f"),
+    ]
+    assert [row.fields for row in reading.edits] == [
+        {"prompt": "angry", "temperature": 0.8},
+        {"prompt": "sad", "name": "s3"},
+    ]
+    assert reading.listing.unread == ((1, "columns that mean nothing here: take notes"),)
+
+
+PREMIERE = """Marker Name\tDescription\tIn\tOut\tDuration\tMarker Type
+M1\treact1: angry 0.8\t00:00:01;00\t00:00:02;15\t00:00:01;15\tComment
+M2\treact1: sad\t00:00:03;00\t00:00:03;00\t00:00:00;00\tComment
+M3\tjust a note\t00:00:04;00\t00:00:05;00\t00:00:01;00\tChapter
+"""
+
+
+def test_the_markers_of_premiere_are_read(tmp_path):
+    """It writes UTF-16 with tabs; a sequence counts from zero where the film has no timecode."""
+    path = tmp_path / "markers.csv"
+    path.write_bytes(b"\xff\xfe" + PREMIERE.replace("\n", "\r\n").encode("utf-16-le"))
+    listing = read_listing(path, "markers.csv")
+
+    assert [entry.line for entry in listing.entries] == [2, 3, 4]
+    reading = rows(PREMIERE, ".csv", film("cut.mov", "", 300, "30000/1001"))
+    assert told(reading) == [
+        ("edit", "M1", "00:00:01;00-00:00:02;15"),
+        ("refused", "M2", ""),
+        ("ignored", "M3", ""),
+    ]
+
+
+def test_a_table_tells_source_labels_of_clips():
+    """With a clip's name and source columns the film may be that clip."""
+    text = "Clip Name,Source In,Source Out,Record In,Record Out,Comment\n"
+    text += "A001C003_0101.mov,01:00:01:00,01:00:02:00,10:00:00:00,10:00:01:00,react1: angry\n"
+    text += "B007.mov,01:00:01:00,01:00:02:00,10:00:01:00,10:00:02:00,react1: angry\n"
+
+    assert told(rows(text, ".csv", film()))[0][2] == "01:00:01:00-01:00:02:00"
+    assert told(rows(text, ".csv", film("programme.mov", "10:00:00:00")))[1][2] == "10:00:01:00-10:00:02:00"
+
+
+SRT = "1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nthere\n\n2\n00:00:03,000 --> 00:00:04,000\nreact1: angry 0.8\n"
+VTT = "WEBVTT\n\nNOTE by us\n\nintro\n00:01.000 --> 00:02.500 align:start\n<v Ann>Hello <b>there</b>\n\n"
+VTT += "00:00:03.000 --> 00:00:04.000\nreact1: angry 0.8\n"
+
+
+@pytest.mark.parametrize(("text", "suffix", "lines"), [(SRT, ".srt", [2, 7]), (VTT, ".vtt", [6, 9])])
+def test_the_cues_of_subtitles_are_read(text, suffix, lines):
+    """Their numbers, their times in exact seconds, their texts without markup; one may carry an edit."""
+    reading = rows(text, suffix, film())
+
+    assert [(entry.line, entry.name, entry.texts) for entry in reading.listing.entries] == [
+        (lines[0], "1", ("Hello there",)),
+        (lines[1], "2", ("react1: angry 0.8",)),
+    ]
+    assert told(reading)[1] == ("edit", "2", "00:00:03.000-00:00:04.000")
+    assert reading.listing.entries[0].record.end.value == Fraction(5, 2)
+
+
+WORDS = [{"word": " I", "start": 0.5, "end": 0.6}, {"word": " can't", "start": 0.6, "end": 1.0}]
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        {"segments": [{"start": 0.5, "end": 1.0, "text": " I can't", "words": WORDS}]},
+        {"segments": [{"start": 0.5, "end": 1.0, "text": " I can't"}], "word_segments": WORDS},
+        {"words": WORDS},
+        {"transcription": [{"offsets": {"from": 500, "to": 1000}, "text": " I can't"}]},
+    ],
+    ids=["whisper", "whisperx", "words", "whisper.cpp"],
+)
+def test_the_transcripts_of_whisper_and_its_kin_are_read(root):
+    """Segments as cues, with the times of their words where they have any."""
+    (entry,) = parsed(json.dumps(root), ".json", "t.json").entries
+
+    assert entry.texts == ("I can't",)
+    assert (entry.record.start.value, entry.record.end.value) == (Fraction(1, 2), 1)
+    if "transcription" not in root:
+        assert [(word.text, word.start.value) for word in entry.words] == [
+            ("I", Fraction(1, 2)),
+            ("can't", Fraction(3, 5)),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "told_"),
+    [
+        ("a,b\n1,2\n", ".csv", "its columns are 'a', 'b'; one must be called `in`"),
+        ("in,out\n", ".csv", "no row under its header"),
+        ('in,out\n"1,2\n', ".csv", "is no table"),
+        ("in\n" + "x" * 5000, ".csv", "more than 4,000 characters"),
+        ("1\n00:00:0a,000 --> 1\nhi\n", ".srt", "list.srt:1:1: no subtitle can be read here: '1'"),
+        ("WEBVTT\n\n00:00:01.000 --> 0\nhi\n", ".vtt", r"list.vtt:3:1: no times of a cue"),
+        ("hello", ".vtt", "first line is not WEBVTT"),
+        ("WEBVTT\n\nhello\n", ".vtt", "holds no cue"),
+        ("{}", ".json", "is no transcript"),
+        ('{"segments": [3]}', ".json", "segment 1 is no object"),
+        ('{"segments": [{"start": "x", "end": 1, "text": ""}]}', ".json", "segment 1 has no start and end"),
+        ("", ".srt", "is empty"),
+        ("x" * 5000, ".edl", "a line of 5,000 characters"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(text, suffix, told_):
+    """One line each."""
+    with pytest.raises(PresetError, match=told_):
+        rows(text, suffix)
+
+
+def test_bytes_that_are_no_text_are_refused():
+    """A film that was given as a list, and half a UTF-16 character."""
+    with pytest.raises(PresetError, match="is not text"):
+        decoded(b"\0\0\0\x18ftypisom", "film.csv")
+    with pytest.raises(PresetError, match="UTF-16"):
+        decoded(b"\xff\xfea", "a.csv")

@@ -1,0 +1,195 @@
+"""Timelines of a turnover: read back by opentimelineio's own adapters, and their labels counted here."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from sheets import FILM, SPANS, sheet
+from takes import film
+
+from react1.pipeline.core.values import Turnover
+from react1.pipeline.interchange.classify import read_rows
+from react1.pipeline.interchange.edl.write import edl
+from react1.pipeline.interchange.fcpxml.write import fcpxml
+from react1.pipeline.interchange.list_options import ListFile
+from react1.pipeline.interchange.otio.write import otio
+from react1.pipeline.interchange.readers import parsed
+from react1.pipeline.interchange.turnover.sheet import sheet_of
+
+io = pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
+NTSC = Fraction(30000, 1001)
+
+
+def spans(track) -> list[tuple[str, int, int, int]]:
+    """Give the clips of a track: name, first frame of the media, length, place on the film's labels."""
+    # The EDL adapter gives a track the first record label as a negative start.
+    reached = -track.source_range.start_time.value if track.source_range else 0
+    found = []
+    for item in track:
+        if isinstance(item, io.schema.Clip):
+            first, length = item.source_range.start_time.value, item.duration().value
+            found.append((item.name, round(first), round(length), round(reached)))
+        reached += item.duration().value
+    return found
+
+
+def read(folder: Path, name: str, text: str, **options):
+    """Let opentimelineio read a text."""
+    path = folder / name
+    path.write_bytes(text.encode())
+    found = io.adapters.read_from_file(str(path), **options)
+    if isinstance(found, io.schema.Timeline):
+        return found
+    (found,) = found
+    return found if isinstance(found, io.schema.Timeline) else found[0]
+
+
+@pytest.mark.parametrize(
+    "rate", [Fraction(24), Fraction(25), Fraction(50), Fraction(24000, 1001), Fraction(30000, 1001)]
+)
+def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
+    """The film is whole on V1; the clips lie at their places on V2, a new line on A2, where A1 holds its peace."""
+    start = 3600 * round(rate)
+    timeline = read(tmp_path, "t.otio", otio(sheet(rate, start)))
+    tracks = {track.name: track for track in timeline.tracks}
+
+    assert timeline.global_start_time.value == start
+    assert spans(tracks["V1"]) == [("a film.mov", start, FILM, 0)]
+    assert spans(tracks["A1"]) == [("a film.mov", start, 300, 0), ("a film.mov", start + 340, FILM - 340, 340)]
+    expected = [(f"l{n}_react1_v001.mov", start + place, used, place) for n, (place, used) in enumerate(SPANS)]
+    assert spans(tracks["V2"]) == expected
+    assert spans(tracks["A2"]) == expected[1:]
+    clip = tracks["V2"][1]
+    assert clip.media_reference.available_range.start_time.value == start + SPANS[0][0] - 8
+    assert tracks["V1"][0].media_reference.target_url == "../a%20film.mov"
+    assert clip.markers[0].metadata["react1"]["request_id"] == "r-1"
+    assert clip.markers[0].name.startswith("react1: prompt=sad temperature=0.6")
+
+
+@pytest.mark.parametrize(
+    ("rate", "drop"), [(Fraction(25), False), (Fraction(24000, 1001), False), (Fraction(30000, 1001), True)]
+)
+def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
+    """Channels V, A, V2 and A2; the record labels are the source's; FCM says how they count."""
+    start = 107_892 if drop else 3600 * round(rate)
+    text = edl(sheet(rate, start, drop=drop), "avid")
+    timeline = read(tmp_path, "t.edl", text, rate=float(rate))
+    tracks = {track.name: track for track in timeline.tracks}
+
+    assert ("FCM: DROP FRAME" in text) == drop and ("FCM: NON-DROP FRAME" in text) != drop
+    assert spans(tracks["V"]) == [("a film.mov", start, FILM, start)]
+    expected = [(f"l{n}_react1_v001.mov", start + at, used, start + at) for n, (at, used) in enumerate(SPANS)]
+    assert spans(tracks["V2"]) == expected
+    assert spans(tracks["A2"]) == expected[1:]
+    after = ("a film.mov", start + 340, FILM - 340, start + 340)
+    assert spans(tracks["A1"]) == [("a film.mov", start, 300, start), after]
+
+
+def test_a_film_without_new_lines_sounds_whole():
+    """Picture and sound are one event of an EDL; nothing is turned down in FCPXML; a silent film has neither."""
+    made = sheet(Fraction(25), 90_000)
+    quiet = replace(made, clips=made.clips[:1])
+
+    assert "001  A001C002 B     C        01:00:00:00 01:01:12:00" in edl(quiet, "avid")
+    assert "adjust-volume" not in fcpxml(quiet, "final-cut")
+    assert "001  A001C002 V     C" in edl(replace(quiet, sample_rate_hz=0), "avid")
+
+
+def test_fcpxml_turns_the_film_down_under_a_new_line():
+    """Its own sound and the new line would be heard at once: keys on the frames around the line, in the film's time."""
+    film = ET.fromstring(fcpxml(sheet(Fraction(25), 90_000), "final-cut").encode()).find(".//spine/asset-clip")
+
+    keys = [(Fraction(key.get("time").rstrip("s")) * 25 - 90_000, key.get("value")) for key in film.iter("keyframe")]
+
+    assert keys == [(299, "0dB"), (300, "-96dB"), (339, "-96dB"), (340, "0dB")]
+    assert [child.tag for child in film] == ["adjust-volume", "asset-clip", "asset-clip"]
+
+
+def test_drop_frame_labels_are_those_of_the_clock():
+    """An hour of 29.97 is 107,892 frames; frame 100 of the film after it is 01:00:03;10."""
+    text = edl(sheet(NTSC, 107_892, drop=True), "avid")
+
+    assert "01:00:03;10 01:00:06;00 01:00:03;10 01:00:06;00" in text
+    assert "001  A001C002 V     C        01:00:00;00 01:01:00;02" in text
+    assert "* REEL: A001C002_210101" in text
+    assert "* LOC: 01:00:03;10 GREEN   react1: prompt=sad" in text
+
+
+def test_resolve_gets_its_own_markers():
+    """DaVinci Resolve reads colour, name and length from a comment of its own."""
+    text = edl(sheet(Fraction(25), 90_000), "resolve")
+
+    assert " |C:ResolveColorGreen |M:react1: prompt=sad" in text and "* LOC" not in text
+
+
+def test_labels_run_over_midnight():
+    """A day has 24 hours: the label after the last one is 00:00:00:00."""
+    made = sheet(Fraction(25), 25 * 86_400 - 50)
+
+    assert made.label(25 * 86_400) == "00:00:00:00"
+    assert "00:00:02:00" in next(line for line in edl(made, "avid").splitlines() if " V2 " in line)
+
+
+def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(room):
+    """A film on its side, of pixels 4 by 3 and two tracks: width and height are those of the upright file."""
+    media = film(room, frames=4, tracks=2, sar=Fraction(4, 3), rotation_deg=90)
+    made = Turnover(title="cut", source=media, source_path="cut.mp4", reel="cut", dialects=("final-cut",), clips=())
+
+    root = ET.fromstring(fcpxml(sheet_of(made, Path(), 1), "final-cut").encode())
+
+    size = {name: root.find(".//format").get(name) for name in ("width", "height", "paspH", "paspV")}
+    assert size == {"width": "180", "height": "320", "paspH": "3", "paspV": "4"}
+    assert [root.find(".//asset").get(name) for name in ("audioSources", "audioChannels")] == ["2", "4"]
+
+
+@pytest.mark.parametrize("kind", ["avid.edl", "resolve.edl", "otio", "fcpxml"])
+def test_an_editor_may_mark_more_on_what_was_handed_over(kind):
+    """What tells of takes is ignored, with the reason, so that a timeline that comes back carries new edits alone."""
+    made = sheet(Fraction(25), 90_000)
+    texts = {"otio": otio(made), "fcpxml": fcpxml(made, "final-cut")}
+    text = texts[kind] if kind in texts else edl(made, kind.partition(".")[0])
+
+    rows = read_rows(parsed(text, f".{kind.rpartition('.')[2]}", "t"), None, ListFile(file="t")).rows
+
+    assert {row.state for row in rows} == {"ignored"}
+    assert sum("tells of a take that was made" in row.why for row in rows) >= len(SPANS)
+
+
+def test_an_address_stays_one():
+    """A film from the web is named by its address, not by a relative path with a quoted colon."""
+    film = replace(sheet(Fraction(25), 0).film, path="https://films.example/a%20b.mp4?x=1")
+
+    assert film.url == "https://films.example/a%20b.mp4?x=1"
+
+
+@pytest.mark.parametrize("dialect", ["final-cut", "resolve"])
+def test_fcpxml_comes_back_with_the_same_spans(tmp_path, dialect):
+    """At a whole rate, which is what the adapter counts rightly; clips hang on the film, in lane 1."""
+    text = fcpxml(sheet(Fraction(25), 90_000), dialect)
+    film, clips = read(tmp_path, "t.fcpxml", text).tracks
+
+    assert spans(film) == [("a film.mov", 90_000, FILM, 90_000)]
+    assert spans(clips) == [
+        (f"l{n}_react1_v001.mov", 90_000 + at, used, 90_000 + at) for n, (at, used) in enumerate(SPANS)
+    ]
+
+
+def test_fcpxml_is_exact_at_fractional_rates():
+    """Every time is a whole number of frames of 1001/30000 s; the adapter rounds them, so they are counted here."""
+    rate, start = NTSC, 107_892
+    root = ET.fromstring(fcpxml(sheet(rate, start, drop=True), "final-cut").encode())
+    frames = lambda text: Fraction(text.rstrip("s")) * rate  # noqa: E731
+
+    sequence, (film,) = root.find(".//sequence"), root.findall(".//spine/asset-clip")
+    assert (sequence.get("tcFormat"), frames(sequence.get("tcStart"))) == ("DF", start)
+    assert frames(root.find(".//format").get("frameDuration")) == 1
+    hung = film.findall("asset-clip")
+    assert [frames(clip.get("offset")) - start for clip in hung] == [place for place, _ in SPANS]
+    assert [frames(clip.get("start")) - start for clip in hung] == [place for place, _ in SPANS]
+    assert [frames(clip.get("duration")) for clip in hung] == [used for _, used in SPANS]
+    assert [clip.get("srcEnable") for clip in hung] == ["video", None]
+    assert next(media.get("src") for media in root.iter("media-rep")) == "../a%20film.mov"

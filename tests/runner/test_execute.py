@@ -1,0 +1,378 @@
+"""A job from its first check to its last file, with toys for nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+import toys
+
+from react1.pipeline.core.errors import BadInput, CheckFailed, Fault, Interrupted, PresetError, StorageFailed
+from react1.pipeline.core.values import Media, Take
+from react1.pipeline.runner.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
+from react1.pipeline.runner.execute import Options, execute
+from react1.pipeline.runner.fallback import without
+from react1.pipeline.runner.run_folder import all_runs, find_run
+
+
+class Listener:
+    def __init__(self, stop_at: str = "") -> None:
+        self.events = []
+        self.stop_at = stop_at
+
+    def on(self, event) -> None:
+        self.events.append(event)
+        if self.stop_at and isinstance(event, StepStarted) and event.step == self.stop_at:
+            asyncio.get_running_loop().call_soon(next(iter(_main_task())).cancel)
+
+
+def _main_task():
+    return [task for task in asyncio.all_tasks() if task.get_name() == "main"]
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    toys.RAN.clear()
+
+
+@pytest.fixture
+def source(tmp_path):
+    place = tmp_path / "film.txt"
+    place.write_text("film")
+    return place
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out" / "film.react1.txt"
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+def _run(job, home, listener=None, **options):
+    async def play():
+        asyncio.current_task().set_name("main")
+        return await execute(job, Options(home, watcher=listener or Listener(), **options))
+
+    return asyncio.run(play())
+
+
+def test_a_job_gives_the_film_the_page_and_what_came_of_each_segment(source, out, home):
+    """Segments go their way one by one, takes are gathered in order, the film lands where it is wanted."""
+    result = _run(toys.toy_job(source, out), home)
+
+    assert out.read_text() == "film\ndone film:a:warm\ndone film:b:warm"
+    assert result.output == out
+    assert result.report.read_text() == "a,b"
+    assert json.loads(result.report.with_name("report.json").read_text()) == "a,b"
+    assert result.checks == {"frames_equal": True}
+    assert [(s.name, s.start_frame, s.end_frame, s.status, s.reused) for s in result.segments] == [
+        ("a", 0, 1, "done", False),
+        ("b", 1, 2, "done", False),
+    ]
+    assert (result.status, result.exit_status, result.cost_usd) == ("done", 0, 1.0)
+
+
+def test_the_json_object_has_the_keys_of_the_contract(source, out, home):
+    """Scripts rely on these names and no others."""
+    told = _run(toys.toy_job(source, out), home).to_json()
+
+    assert list(told) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
+    assert list(told["segments"][0]) == [
+        "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused",
+    ]  # fmt: skip
+
+
+def test_a_second_run_of_an_unchanged_job_does_no_work(source, out, home):
+    """Every result comes from the store, nothing is paid, and the film is not replaced."""
+    _run(toys.toy_job(source, out), home)
+    before, stamp = dict(toys.RAN), out.stat().st_mtime_ns
+
+    result = _run(toys.toy_job(source, out), home)
+
+    assert dict(toys.RAN) == before
+    assert out.stat().st_mtime_ns == stamp
+    assert all(segment.reused for segment in result.segments)
+    assert result.cost_usd == 0
+
+
+def test_only_what_a_change_reaches_runs_again(source, out, home):
+    """Another tone: the film is opened and cut from the store."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+
+    _run(toys.toy_job(source, out, tone="cold"), home)
+
+    assert dict(toys.RAN) == {"shade a": 1, "shade b": 1, "join": 1, "tell": 1}
+    assert out.read_text().endswith("film:b:cold")
+
+
+def test_a_changed_source_runs_everything_again(source, out, home):
+    """The key tells content, not the name."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+    source.write_text("another film")
+
+    _run(toys.toy_job(source, out), home)
+
+    assert toys.RAN["cut"] == 1
+    assert out.read_text().startswith("another film")
+
+
+def test_a_film_that_the_user_removed_is_made_again(source, out, home):
+    """What lived outside and is gone is a miss, not a failure."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+    out.unlink()
+
+    _run(toys.toy_job(source, out), home)
+
+    assert out.read_text().startswith("film\n")
+    assert toys.RAN["shade a"] == 0
+
+
+def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
+    """Nobody's file is lost, and no work is wasted."""
+    out.parent.mkdir()
+    out.write_text("precious")
+
+    with pytest.raises(PresetError, match="exists; give --yes"):
+        _run(toys.toy_job(source, out), home)
+
+    assert (out.read_text(), dict(toys.RAN), home.exists()) == ("precious", {}, False)
+    _run(toys.toy_job(source, out), home, replace=True)
+    assert out.read_text().startswith("film\n")
+
+
+def test_a_failure_names_step_and_segment_and_leaves_no_film(source, out, home):
+    """One line, the step, the segment; the run is marked and can be resumed."""
+    with pytest.raises(BadInput, match=r"^shade \[b\]: no face here$"):
+        _run(toys.toy_job(source, out, fail_on="b"), home)
+
+    assert not out.exists()
+    told = find_run(home, None).read()
+    assert (told["status"], told["exit_status"]) == ("failed", 3)
+    assert told["error"] == "shade [b]: no face here"
+
+
+def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(source, out, home):
+    """The others are changed, the run ends with 6, and the segment says why."""
+    listener = Listener()
+
+    result = _run(toys.toy_job(source, out, fail_on="a", on_failure="keep-original"), home, listener)
+
+    assert out.read_text() == "film\noriginal film:a\ndone film:b:warm"
+    assert (result.status, result.exit_status) == ("kept-original", 6)
+    assert [segment.status for segment in result.segments] == ["original", "done"]
+    assert "a: no face here" in result.said
+    assert Said("shade [a]: no face here; the original footage is kept") in listener.events
+
+
+def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_not_fit(source, out, home):
+    """One after the other is left out; the segments, the page and the run tell, and a second run does too."""
+    listener = Listener()
+    job = toys.toy_job(source, out, names=("a", "b", "c"), reject=("a", "c"), on_failure="keep-original")
+
+    result = _run(job, home, listener)
+
+    assert out.read_text() == "film\noriginal film:a:warm\ndone film:b:warm\noriginal film:c:warm"
+    assert (result.status, result.exit_status, toys.RAN["join"]) == ("kept-original", 6, 3)
+    assert [segment.status for segment in result.segments] == ["original", "done", "original"]
+    assert {"a: it does not fit", "c: it does not fit"} <= set(result.said)
+    assert Said("join: the joint shows; the original footage of c is kept") in listener.events
+    assert _run(job, home).exit_status == 6
+
+
+def test_a_film_that_fails_its_checks_stops_the_run_unless_the_job_says_otherwise(source, out, home):
+    """No film, and the exit status of a bad take."""
+    with pytest.raises(CheckFailed, match="join: the joint shows"):
+        _run(toys.toy_job(source, out, reject=("b",)), home)
+
+    assert not out.exists()
+    assert find_run(home, None).read()["exit_status"] == 4
+
+
+def test_what_is_not_in_the_film_cannot_be_left_out():
+    """A segment that is not in the film, or kept its original already: nothing is left to be changed."""
+    given = {"takes": [], "source": None}
+
+    assert without(given, {"x": "why"}) == (given, {})
+
+
+def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out, home):
+    """Stopped at join: what was finished is not done again."""
+    with pytest.raises(Interrupted, match="react1 resume"):
+        _run(toys.toy_job(source, out), home, Listener(stop_at="join"))
+    assert not out.exists()
+    assert find_run(home, None).state() == "interrupted"
+    shaded = toys.RAN["shade a"]
+
+    _run(toys.toy_job(source, out), home)
+
+    assert (shaded, toys.RAN["shade a"], toys.RAN["cut"]) == (1, 1, 1)
+    assert out.exists()
+
+
+def test_an_out_that_only_differs_by_its_spelling_is_taken_once(source, tmp_path, home):
+    """Two steps must not write one file."""
+    job = toys.toy_job(source, tmp_path / "a.txt")
+    shade = replace(job.steps[2], params=toys.ShadeParams(out=str(tmp_path / "x" / ".." / "a.txt")))
+    job = replace(job, steps=(*job.steps[:2], shade, *job.steps[3:]))
+
+    with pytest.raises(PresetError, match="both want"):
+        _run(job, home)
+
+
+def test_a_clip_that_would_replace_the_source_is_refused_even_with_yes(source, tmp_path, home):
+    """A folder of clips may lie around the source; a clip of its name may not."""
+    job = toys.toy_job(source, tmp_path / "film.react1.txt", names=("film",))
+    shade = replace(job.steps[2], params=toys.ShadeParams(out=str(tmp_path)))
+    source = source.rename(tmp_path / "film.take.txt")
+    opened = replace(job.steps[0], params=toys.OpenParams(uri=str(source)))
+    job = replace(job, steps=(opened, job.steps[1], shade, *job.steps[3:]))
+
+    with pytest.raises(PresetError, match="is a source, which is never written to"):
+        _run(job, home, replace=True)
+
+    assert source.read_text() == "film"
+
+
+def test_a_film_keeps_the_container_of_its_source(source, tmp_path, home):
+    """A name that lies about its content is refused before anything runs."""
+    with pytest.raises(PresetError, match=r"does not end with \.txt"):
+        _run(toys.toy_job(source, tmp_path / "film.mkv"), home)
+
+    assert dict(toys.RAN) == {}
+
+
+def test_a_run_that_is_alive_is_not_resumed(source, out, home):
+    """Two processes in one folder would write over each other."""
+    _run(toys.toy_job(source, out), home)
+    run = all_runs(home)[0]
+    run.write(status="running")
+
+    held = run.hold()
+    with pytest.raises(PresetError, match="no unfinished run"):
+        find_run(home, None)
+    with pytest.raises(PresetError, match="still running in another process"):
+        run.hold()
+    assert run.state() == "running"
+    held.close()
+
+    assert run.state() == "interrupted"
+    assert find_run(home, None).name == run.name
+
+
+def test_one_unreadable_run_does_not_hide_the_others(source, out, home):
+    """A torn run.json is passed over."""
+    _run(toys.toy_job(source, out), home)
+    all_runs(home)[0].write(status="failed")
+    (home / "runs" / "99990101-000000-aaaa").mkdir()
+    (home / "runs" / "99990101-000000-aaaa" / "run.json").write_text("{")
+
+    assert find_run(home, None).read()["status"] == "failed"
+
+
+def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, monkeypatch):
+    """One line for the user, the details in the run's folder."""
+
+    def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
+        return None
+
+    monkeypatch.setattr(toys.Join, "run", run)
+
+    with pytest.raises(Fault, match=r"^join: a fault of the node join \(react1\): AttributeError"):
+        _run(toys.toy_job(source, out), home)
+
+    assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkeypatch, wrapped):
+    """Whatever a node was writing, and whatever it made of that: one line that says what to do, no traceback kept."""
+
+    def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
+        full = OSError(errno.ENOSPC, "No space left on device", "take.mp4")
+        if not wrapped:
+            raise full
+        raise ValueError("the encoder does not take these pictures") from full
+
+    monkeypatch.setattr(toys.Join, "run", run)
+
+    with pytest.raises(StorageFailed, match=r"^join: the disk that holds .*home is full; free some space"):
+        _run(toys.toy_job(source, out), home)
+
+    assert not (all_runs(home)[0].folder / "fault.txt").exists()
+
+
+def test_a_stored_result_that_was_tampered_with_is_made_anew(source, out, home):
+    """Valid JSON that is no value is a miss, not a fault."""
+    _run(toys.toy_job(source, out), home)
+    toys.RAN.clear()
+    for place in (home / "results").rglob("*.json"):
+        told = json.loads(place.read_text())
+        if told["parts"]["node"] == "shade":
+            place.write_text(json.dumps({**told, "value": {"odd": 1}}))
+
+    _run(toys.toy_job(source, out), home)
+
+    assert (toys.RAN["shade a"], toys.RAN["cut"]) == (1, 0)
+
+
+def test_the_signal_handlers_of_the_caller_come_back(source, out, home):
+    """A script that runs a job keeps its own way of stopping."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+
+    _run(toys.toy_job(source, out), home)
+
+    signal.raise_signal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)
+    assert seen == [1]
+
+
+def test_events_tell_every_step_with_its_segment(source, out, home):
+    """A bar can be drawn from them alone."""
+    listener = Listener()
+
+    _run(toys.toy_job(source, out), home, listener)
+
+    started = {(e.step, e.segment) for e in listener.events if isinstance(e, StepStarted)}
+    ended = {(e.step, e.segment) for e in listener.events if isinstance(e, StepEnded)}
+    assert started == ended == {("open", ""), ("cut", ""), ("shade", "a"), ("shade", "b"), ("join", ""), ("tell", "")}
+    assert StepMoved("shade", "a", 0.5) in listener.events
+    assert isinstance(listener.events[0], RunStarted)
+    assert [e.text for e in listener.events if isinstance(e, Said)].count("a: a preview") == 1
+
+
+def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(source, out, home):
+    """A name that fits none says what is near."""
+    first = _run(toys.toy_job(source, out), home).run
+    second = _run(toys.toy_job(source, out), home).run
+
+    assert {run.name for run in all_runs(home)} == {first, second}
+    assert find_run(home, first).name == first
+    with pytest.raises(PresetError, match="there is no run 'nothing'"):
+        find_run(home, "nothing")
+
+
+def test_a_script_that_is_not_allowed_is_told_before_anything_runs(source, out, home):
+    """The preset brings a name; the file is the user's to name."""
+    from react1.nodes.script_take import ScriptTake
+
+    job = toys.toy_job(source, out)
+    info = toys.Registry.of(ScriptTake).get("script_take")
+    params = info.ports.params(function="grade:dim")
+    step = replace(job.steps[2], id="grade", info=info, params=params, wires={info.ports.inputs[0].name: ("shade",)})
+
+    with pytest.raises(PresetError, match="a preset cannot bring its own code"):
+        _run(replace(job, steps=(*job.steps, step)), home)
+
+    assert dict(toys.RAN) == {}

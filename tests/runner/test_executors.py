@@ -1,0 +1,192 @@
+"""Calls run in threads: bounded by the cores, stored once, and stopped cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import ClassVar
+
+import pytest
+
+from react1.pipeline.core.errors import BadInput, Interrupted, ToolFailed
+from react1.pipeline.core.node import Params
+from react1.pipeline.core.values import Media
+from react1.pipeline.executors.base import Call, Need, Watch, from_json, invoke
+from react1.pipeline.executors.local_executor import LocalExecutor
+from react1.pipeline.store.store import Store
+
+GATE = threading.Event()
+SEEN: list[str] = []
+
+
+class WriteParams(Params):
+    text: str = "take"
+    wait: bool = False
+    fail: bool = False
+
+
+class Write:
+    name: ClassVar[str] = "write"
+    version: ClassVar[int] = 1
+    kind: ClassVar[str] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, room, params: WriteParams) -> Media:
+        SEEN.append(params.text)
+        path = room.new("made.txt")
+        path.write_text(params.text)
+        while params.wait and not GATE.is_set():
+            room.progress(0.5)
+            time.sleep(0.002)
+        if params.fail:
+            raise BadInput("no good")
+        return Media(file=room.keep(path), container="text", start_s=0, duration_s=1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    SEEN.clear()
+    GATE.clear()
+    return Store(tmp_path / "home")
+
+
+def _call(key="aa" * 32, cpu_slots=1, **params):
+    args = {"params": params, "inputs": {}, "parts": {"node": "write"}}
+    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Need(cpu_slots=cpu_slots))
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    """The call names a class by module, as on a worker."""
+    import sys
+
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
+    sys.modules[__name__].Write = Write
+
+
+def test_a_call_runs_once_and_is_given_from_the_store_after_that(store):
+    """The second call of a key does no work."""
+    first, second = invoke(_call(text="one"), store), invoke(_call(text="one"), store)
+
+    assert (first.reused, second.reused) == (False, True)
+    assert first.value == second.value
+    assert SEEN == ["one"]
+    assert store.path(from_json(Media, first.value).file).read_text() == "one"
+
+
+def test_nothing_is_left_of_a_call_that_fails(store):
+    """No object, no result, no scratch."""
+    with pytest.raises(BadInput, match="no good"):
+        invoke(_call(fail=True), store)
+
+    assert [p for p in store.root.rglob("*") if p.is_file() and p.name != "lock"] == []
+
+
+def test_a_call_over_its_time_limit_is_stopped(store):
+    """A step that hangs ends with a clear failure."""
+    call = _call(wait=True)
+    with pytest.raises(ToolFailed, match="longer than its limit"):
+        invoke(Call(call.fn, call.args, call.key, timeout_s=0.05), store)
+
+
+def test_a_node_that_ends_the_process_ends_only_its_call(store, monkeypatch):
+    """What a plug-in does with sys.exit is a failure of that call."""
+
+    def run(self, room, params: WriteParams) -> Media:
+        raise SystemExit(7)
+
+    monkeypatch.setattr(Write, "run", run)
+
+    with pytest.raises(RuntimeError, match="raised SystemExit"):
+        invoke(_call(), store)
+
+
+def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path, monkeypatch):
+    """What was made of other content than the key tells must not be found under that key."""
+    film = tmp_path / "film.txt"
+    film.write_text("film")
+    file = store.adopt(film)
+
+    def run(self, room, params: WriteParams) -> Media:
+        text = room.path(file).read_text()
+        film.write_text("another film")
+        made = room.new("made.txt")
+        made.write_text(f"made of {text}")
+        return Media(file=room.keep(made), container="text", start_s=0, duration_s=1)
+
+    monkeypatch.setattr(Write, "run", run)
+
+    with pytest.raises(BadInput, match="was changed, moved or removed"):
+        invoke(_call(), store)
+
+    assert store.result("aa" * 32) is None
+
+
+def test_a_stopped_call_raises_at_its_next_breath(store):
+    """Stopping is a matter of one progress report."""
+    watch = Watch()
+    watch.stopped = True
+
+    with pytest.raises(Interrupted):
+        invoke(_call(wait=True), store, watch)
+
+
+def test_what_computes_waits_for_a_core_and_what_waits_does_not(store):
+    """With one core one computing call runs, and any number of waiting ones."""
+
+    async def play():
+        executor = LocalExecutor(store, cores=1)
+        names = {"a": 1, "b": 1, "io1": 0, "io2": 0}
+        tasks = [
+            asyncio.create_task(executor.run(_call(key=(name * 64)[:64], cpu_slots=slots, text=name, wait=True)))
+            for name, slots in names.items()
+        ]
+        while len(SEEN) < 3:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.02)
+        running = sorted(SEEN)
+        GATE.set()
+        await asyncio.gather(*tasks)
+        await executor.aclose()
+        return running
+
+    assert asyncio.run(play()) == ["a", "io1", "io2"]
+    assert sorted(SEEN) == ["a", "b", "io1", "io2"]
+
+
+def test_cancelling_stops_the_thread_before_it_comes_back(store):
+    """After a cancel nothing runs on, and the scratch is gone."""
+
+    async def play():
+        executor = LocalExecutor(store)
+        task = asyncio.create_task(executor.run(_call(wait=True)))
+        while not SEEN:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        left = [place for place in (store.root / "scratch").rglob("*/*") if place.name != "lock"]
+        await executor.aclose()
+        return left
+
+    assert asyncio.run(play()) == []
+
+
+def test_progress_comes_with_the_key_of_the_call(store):
+    """The loop can tell which bar moves."""
+    moves = []
+    GATE.set()
+
+    async def play():
+        executor = LocalExecutor(store, lambda key, share: moves.append((key, share)))
+        GATE.clear()
+        task = asyncio.create_task(executor.run(_call(wait=True)))
+        while not moves:
+            await asyncio.sleep(0.001)
+        GATE.set()
+        await task
+        await executor.aclose()
+
+    asyncio.run(play())
+    assert moves[0] == ("aa" * 32, 0.5)

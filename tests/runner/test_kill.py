@@ -1,0 +1,78 @@
+"""A run may be killed at any moment: what has its final name is whole, and the next run carries on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
+SUPPORT = Path(__file__).resolve().parent.parent / "support"
+KILLS = 8
+WHOLE = "film\n" + "\n".join(f"done film:{name}:warm" for name in "abcd")
+RUN = """
+    import asyncio, sys
+    from pathlib import Path
+    import toys
+    from react1.pipeline.runner.execute import Options, execute
+
+    home, source, out = map(Path, sys.argv[1:])
+    print("ready", flush=True)
+    asyncio.run(execute(toys.toy_job(source, out, names=tuple("abcd")), Options(home)))
+"""
+
+
+def _start(home: Path, source: Path, out: Path) -> subprocess.Popen[str]:
+    environ = {**os.environ, "PYTHONPATH": str(SUPPORT)}
+    argv = [sys.executable, "-c", textwrap.dedent(RUN), str(home), str(source), str(out)]
+    child = subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+def _assert_whole(home: Path) -> None:
+    for place in (home / "objects").rglob("*"):
+        if place.is_file() and place.suffix != ".part":
+            assert hashlib.sha256(place.read_bytes()).hexdigest() == place.stem
+    for folder in ("results", "elsewhere", "latest", "seen", "delivered", "runs"):
+        for place in (home / folder).rglob("*.json"):
+            json.loads(place.read_text())
+
+
+def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
+    """Killed again and again, at random moments over its whole length; then left alone, it ends with the whole film."""
+    source, out, home = tmp_path / "film.txt", tmp_path / "out" / "film.txt", tmp_path / "home"
+    source.write_text("film")
+    chance, killed = random.Random(7), 0
+    child, began = _start(tmp_path / "other", source, tmp_path / "elsewhere.txt"), time.monotonic()
+    child.communicate()
+    length_s = time.monotonic() - began
+
+    while killed < KILLS:
+        child = _start(home, source, out)
+        try:
+            child.wait(chance.uniform(0, length_s))
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGKILL)
+            killed += 1
+        child.communicate()
+        _assert_whole(home)
+        assert not out.exists() or out.read_text() == WHOLE
+        if child.returncode == 0:
+            out.unlink()
+
+    child = _start(home, source, out)
+    child.communicate()
+    assert child.returncode == 0
+    assert out.read_text() == WHOLE
+    assert list((home / "scratch").glob("*")) == []
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
