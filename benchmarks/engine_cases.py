@@ -200,7 +200,7 @@ def line(case: Case, clip: Path) -> str:
     except React1Error as error:
         return f"{case.name} | {asked} | refused: {error}"
     changed = f"{told.frames_changed} of {told.frames} frames changed, {told.frames_with_face} with the face"
-    return f"{case.name} | {asked} | {changed} | {'; '.join(told.said) or 'nothing said'}"
+    return f"{case.name} | {asked} | {changed} | {'; '.join(told.notes) or 'nothing said'}"
 
 
 if __name__ == "__main__":

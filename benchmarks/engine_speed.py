@@ -101,7 +101,7 @@ def report(name: str, clip: Path, warm: Path) -> None:
     print(f"\n{name}: {clip.name}\n{'':14}{'frames':>8}{'frames/s':>10}{'cores/CPU':>11}{'CPU ms':>9}{'peak MB':>9}")
     per_frame_ms = {}
     for case in CASES:
-        told = json.loads(measure([sys.executable, __file__, "--child", case, str(clip), str(warm)]).said)
+        told = json.loads(measure([sys.executable, __file__, "--child", case, str(clip), str(warm)]).notes)
         ms = per_frame_ms[case] = 1000 * told["cpu_s"] / told["frames"]
         if case != "stages":
             speed, bound = told["frames"] / told["wall_s"], 1000 * threads.workers() / ms

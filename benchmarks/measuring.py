@@ -17,7 +17,7 @@ class Cost:
     cpu_s: float
     wall_s: float
     peak_mb: float
-    said: str = ""
+    notes: str = ""
     """Its standard output."""
 
     def __add__(self, other: Cost) -> Cost:

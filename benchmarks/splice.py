@@ -40,7 +40,7 @@ def job(name: str, film: Film, take: Path | None = None) -> Cost:
 
 def told(cost: Cost) -> dict[str, float]:
     """Read what a job said last."""
-    said: dict[str, float] = json.loads(cost.said.splitlines()[-1])
+    said: dict[str, float] = json.loads(cost.notes.splitlines()[-1])
     return said
 
 

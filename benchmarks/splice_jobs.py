@@ -66,8 +66,8 @@ def splice(film: Path, take: Path, start: int, end: int, made: Path) -> dict[str
     spent: dict[str, float] = {}
     _time(smart_render, "coded", spent)
     _time(strategies, "carry", spent)
-    room = Folder(Path(tempfile.mkdtemp(dir=made.parent)))
-    source, inserted = (probe(path, room.adopt(path)) for path in (film, take))
+    context = Folder(Path(tempfile.mkdtemp(dir=made.parent)))
+    source, inserted = (probe(path, context.adopt(path)) for path in (film, take))
     edit = Edit.model_validate({"in": f"{start}f", "out": f"{end}f"})
     segment = Segment(
         name="edit",
@@ -81,11 +81,11 @@ def splice(film: Path, take: Path, start: int, end: int, made: Path) -> dict[str
         frames=tuple(range(start, end)),
     )
     conformed = Take(segment=segment, media=inserted, provider="none", request={}, conformed=True)
-    found = splicing.splice(room, ffmpeg_path(), source, [conformed])
+    found = splicing.splice(context, ffmpeg_path(), source, [conformed])
     shutil.move(found.path, made)
-    shutil.rmtree(room.root)
+    shutil.rmtree(context.root)
     keys = ("way", "twin", "packets", "encoded_packets", "untouched_identical", "sound_identical", "strict_decode")
-    return {**spent, **{key: found.figures.get(key) for key in keys}}
+    return {**spent, **{key: found.metrics.get(key) for key in keys}}
 
 
 def _time(owner: Any, name: str, spent: dict[str, float]) -> None:

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media
 
 
@@ -31,13 +31,13 @@ class Compare:
 
     name: ClassVar[str] = "compare"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("moviepy", "av")
 
-    def run(self, room: Room, params: CompareParams, before: Media, after: Media) -> Media:
+    def run(self, context: NodeContext, params: CompareParams, before: Media, after: Media) -> Media:
         """Write the clip."""
         from ..pipeline.media.probe import probe
         from ..pipeline.report.compare import compare_films
 
-        file = compare_films(room, before, after, params.layout, params.max_height_px)
-        return probe(room.path(file), file)
+        file = compare_films(context, before, after, params.layout, params.max_height_px)
+        return probe(context.path(file), file)

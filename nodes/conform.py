@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.conform.conform import Composite
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 
 
@@ -30,23 +30,23 @@ class Conform:
 
     name: ClassVar[str] = "conform"
     version: ClassVar[int] = 2
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
-    def run(self, room: Room, params: ConformParams, take: Take) -> Take:
+    def run(self, context: NodeContext, params: ConformParams, take: Take) -> Take:
         """Give the take on the source's grid; one that kept its original footage passes through."""
         from ..pipeline.conform.conform import conform
         from ..pipeline.media.probe import probe
 
         if take.status == "original" or take.conformed:
             return take
-        found = conform(room, take, params.composite)
-        file = room.keep(found.path)
+        found = conform(context, take, params.composite)
+        file = context.store(found.path)
         return take.model_copy(
             update={
-                "media": probe(room.path(file), file),
+                "media": probe(context.path(file), file),
                 "conformed": True,
-                "figures": {**take.figures, "conform": found.figures},
-                "said": (*take.said, *found.said),
+                "figures": {**take.metrics, "conform": found.metrics},
+                "said": (*take.notes, *found.notes),
             }
         )

@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from ..pipeline.core.errors import BadInput, HostFailed, StorageFailed
+from ..pipeline.core.errors import InputMediaError, ProviderError, StorageFailed
 from ..pipeline.core.file import Address, File
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Timecode, parse_time
 from ..pipeline.core.values import Media
 
@@ -63,26 +63,26 @@ class Fetch:
 
     name: ClassVar[str] = "fetch"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "io"
+    workload: ClassVar[Workload] = "io"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: FetchParams) -> Media:
+    def run(self, context: NodeContext, params: FetchParams) -> Media:
         """Give the film; of an address, what it gives now."""
         from ..pipeline.media.probe import probe
         from ..pipeline.net.download import PageInstead
         from ..pipeline.net.url import web_address
 
         if isinstance(params.uri, File):
-            return starting_at(probe(room.path(params.uri), params.uri), params.start_tc)
+            return starting_at(probe(context.path(params.uri), params.uri), params.start_tc)
         address = web_address(params.uri)
         said: tuple[str, ...] = ()
         try:
-            made = _from_server(room, address, params)
+            made = _from_server(context, address, params)
         except PageInstead:
-            made, said = _from_page(room, address, params)
-        file = room.keep(made)
-        media = starting_at(probe(room.path(file), file), params.start_tc)
-        return media.model_copy(update={"said": (*media.said, *said)})
+            made, said = _from_page(context, address, params)
+        file = context.store(made)
+        media = starting_at(probe(context.path(file), file), params.start_tc)
+        return media.model_copy(update={"said": (*media.notes, *said)})
 
 
 def starting_at(media: Media, start_tc: str | None) -> Media:
@@ -101,11 +101,11 @@ def starting_at(media: Media, start_tc: str | None) -> Media:
     return media.model_copy(update={"start_timecode": start_tc})
 
 
-def _from_server(room: Room, address: str, params: FetchParams) -> Path:
+def _from_server(context: NodeContext, address: str, params: FetchParams) -> Path:
     from ..pipeline.net.download import download
 
-    made = room.new("fetched")
-    got = download(address, made, max_bytes=params.max_bytes, progress=room.progress)
+    made = context.temp_path("fetched")
+    got = download(address, made, max_bytes=params.max_bytes, progress=context.progress)
     return made.rename(made.with_suffix(suffix_of(got.final_path, got.content_type)))
 
 
@@ -115,7 +115,7 @@ def suffix_of(path: str, content_type: str) -> str:
     return own if _SUFFIX.fullmatch(own) else guess_extension(content_type) or ".bin"
 
 
-def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tuple[str, ...]]:
+def _from_page(context: NodeContext, address: str, params: FetchParams) -> tuple[Path, tuple[str, ...]]:
     """Let yt-dlp read a page; give the file, and what the user should hear."""
     import yt_dlp
     from yt_dlp.globals import all_plugins_loaded
@@ -125,8 +125,8 @@ def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tup
     from ..pipeline.net.url import shown
 
     all_plugins_loaded.value = True  # so that it looks for none
-    gate = Gate(room.progress, params.max_bytes, shown(address))
-    folder = room.new("fetched.mp4").parent
+    gate = Gate(context.progress, params.max_bytes, shown(address))
+    folder = context.temp_path("fetched.mp4").parent
     try:
         with yt_dlp.YoutubeDL(options(params, gate, ffmpeg_path())) as reader:
             # Its templates would expand a dollar sign in the folder's name.
@@ -137,7 +137,7 @@ def _from_page(room: Room, address: str, params: FetchParams) -> tuple[Path, tup
     video = _only_entry(info or {})
     made = [Path(each["filepath"]) for each in video.get("requested_downloads") or () if "filepath" in each]
     if gate.refusal or len(made) != 1 or not made[0].is_file():
-        raise BadInput(f"{shown(address)}: {gate.refusal or 'the page gave no video'}")
+        raise InputMediaError(f"{shown(address)}: {gate.refusal or 'the page gave no video'}")
     missing = bool(params.subtitles) and not video.get("requested_subtitles")
     return made[0], ("the page has no such subtitles",) if missing else ()
 
@@ -210,7 +210,7 @@ class Gate:
         done = status.get("downloaded_bytes") or 0
         total = status.get("total_bytes") or status.get("total_bytes_estimate") or 0
         if max(done, status.get("total_bytes") or 0) > self._max_bytes:
-            raise BadInput(f"{self._address}: {self._too_large(max(done, total))}")
+            raise InputMediaError(f"{self._address}: {self._too_large(max(done, total))}")
         self._progress(min(1.0, done / total) if total else 0.0)
 
     def _too_large(self, size_bytes: int) -> str:
@@ -226,7 +226,7 @@ class Silence:
     warning = error = info = debug
 
 
-def failure(message: str, address: str) -> BadInput | HostFailed | StorageFailed:
+def failure(message: str, address: str) -> InputMediaError | ProviderError | StorageFailed:
     """Turn what yt-dlp says into one line and the class of error that helps the reader."""
     from ..pipeline.net.url import masked
 
@@ -234,5 +234,5 @@ def failure(message: str, address: str) -> BadInput | HostFailed | StorageFailed
     if "No space left" in text:
         return StorageFailed(f"{address}: the disk is full")
     if "Unsupported URL" in text:
-        return BadInput(f"{address}: the page has no video that yt-dlp can read")
-    return HostFailed(f"{address}: {text}", retryable="HTTP Error 5" in text or "timed out" in text)
+        return InputMediaError(f"{address}: the page has no video that yt-dlp can read")
+    return ProviderError(f"{address}: {text}", retryable="HTTP Error 5" in text or "timed out" in text)

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Segment
 
 
@@ -31,28 +31,28 @@ class NormalizeAudio:
 
     name: ClassVar[str] = "normalize_audio"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
     expression_blind: ClassVar[bool] = True
 
-    def run(self, room: Room, params: NormalizeAudioParams, given: Segment) -> Segment:
+    def run(self, context: NodeContext, params: NormalizeAudioParams, given: Segment) -> Segment:
         """Write the segment's voice; what was measured before and after stays in `figures`."""
         from ..pipeline.media.audio import loudness, voice
         from ..pipeline.media.audio import samples as sound
 
-        samples, misfit = voice.voice_of(room, given, params.track)
+        samples, misfit = voice.voice_of(context, given, params.track)
         if samples is None:
             return _told(given, {}, "the film has no sound: the model hears no voice")
-        raw = sound.write_wav(room.new("raw.wav"), samples, voice.RATE_HZ)
+        raw = sound.write_wav(context.temp_path("raw.wav"), samples, voice.RATE_HZ)
         length_s = samples.shape[1] / voice.RATE_HZ
-        before = loudness.measure(room, raw, length_s)
+        before = loudness.measure(context, raw, length_s)
         gain_db = loudness.gain_db(before, params.target_lufs, params.true_peak_db)
-        made = room.new("voice.wav")
-        room.call(loudness.apply_argv(raw, gain_db, made))
-        after = loudness.measure(room, made, length_s)
+        made = context.temp_path("voice.wav")
+        context.run_tool(loudness.apply_argv(raw, gain_db, made))
+        after = loudness.measure(context, made, length_s)
         figures = {
-            "before": before.figures(),
-            "after": after.figures(),
+            "before": before.metrics(),
+            "after": after.metrics(),
             "gain_db": round(gain_db, 4),
             "target_lufs": params.target_lufs,
             "true_peak_db": params.true_peak_db,
@@ -65,7 +65,7 @@ class NormalizeAudio:
             if before.is_near_silence
             else remark_on_peak(gain_db, params.target_lufs - before.integrated_lufs, params)
         )
-        return _told(given, figures, misfit, remark).model_copy(update={"voice": room.keep(made)})
+        return _told(given, figures, misfit, remark).model_copy(update={"voice": context.store(made)})
 
 
 def remark_on_peak(gain_db: float, wanted_db: float, params: NormalizeAudioParams) -> str:
@@ -78,7 +78,7 @@ def remark_on_peak(gain_db: float, wanted_db: float, params: NormalizeAudioParam
 
 
 def _told(given: Segment, figures: dict[str, object], *remarks: str) -> Segment:
-    said = (*given.said, *(remark for remark in remarks if remark))
+    said = (*given.notes, *(remark for remark in remarks if remark))
     return given.model_copy(
-        update={"voice": None, "figures": given.figures | {"normalize_audio": figures}, "said": said}
+        update={"voice": None, "figures": given.metrics | {"normalize_audio": figures}, "said": said}
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Take
 
 
@@ -22,10 +22,10 @@ class Online:
 
     name: ClassVar[str] = "online"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: OnlineParams, film: Media, take: Take) -> Take:
+    def run(self, context: NodeContext, params: OnlineParams, film: Media, take: Take) -> Take:
         """Give the take on the film's own frames; one that lies there already passes through."""
         from ..pipeline.interchange.turnover.originals import placed_on
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..pipeline.core.edit import ModelMode, Prompt, SyncMode
 from ..pipeline.core.errors import PresetError
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take, Upload
 from ..pipeline.providers.choose_provider import Api, ProviderName, hosted
 from ..pipeline.providers.local import render_take
@@ -48,11 +48,11 @@ class React1:
 
     name: ClassVar[str] = "react1"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "paid"
+    workload: ClassVar[Workload] = "paid"
     tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
 
     @classmethod
-    def salt(cls, params: React1Params) -> str:
+    def cache_salt(cls, params: React1Params) -> str:
         """Give the host's address: what a rehearsal server made is never taken for the model's.
 
         Of the local engine, its own version, and the digest of the face model that REACT1_FACE_MODEL names.
@@ -65,8 +65,8 @@ class React1:
         host = None if params.provider == "auto" else hosted(params.provider, params.api)
         return host.host if host else ""
 
-    def run(self, room: Room, params: React1Params, upload: Upload) -> Take:
+    def run(self, context: NodeContext, params: React1Params, upload: Upload) -> Take:
         """Render here, with the local engine; a host that takes money is called by the coordinator, never here."""
         if params.provider != "local":
             raise PresetError(f"provider {params.provider!r} is called by a run, which writes every paid call down")
-        return render_take(room, upload, choose(upload.segment.edit, params))
+        return render_take(context, upload, choose(upload.segment.edit, params))

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.errors import BadInput
+from ..pipeline.core.errors import InputMediaError
 from ..pipeline.core.file import Address, File
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media
 
 
@@ -28,19 +28,19 @@ class Relink:
 
     name: ClassVar[str] = "relink"
     version: ClassVar[int] = 2
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
-    def run(self, room: Room, params: RelinkParams, proxy: Media) -> Media:
+    def run(self, context: NodeContext, params: RelinkParams, proxy: Media) -> Media:
         """Give the original."""
         from ..pipeline.interchange.turnover.originals import shift_between
         from ..pipeline.interchange.turnover.same_pictures import check_pictures
         from ..pipeline.media.probe import probe
 
         if not isinstance(params.original, File):
-            raise BadInput("the original must be a file here, not an address; fetch it first")
-        path = room.path(params.original)
+            raise InputMediaError("the original must be a file here, not an address; fetch it first")
+        path = context.path(params.original)
         original = probe(path, params.original)
         shift = shift_between(proxy, original)
-        check_pictures(room.path(proxy.file), proxy, path, original, shift)
+        check_pictures(context.path(proxy.file), proxy, path, original, shift)
         return original

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Record, Report
 
 
@@ -29,10 +29,10 @@ class ReportNode:
 
     name: ClassVar[str] = "report"
     version: ClassVar[int] = 2
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av", "jinja2")
 
-    def run(self, room: Room, params: ReportParams, record: Record) -> Report:
+    def run(self, context: NodeContext, params: ReportParams, record: Record) -> Report:
         """Write the page and the JSON."""
         from ..pipeline.report.data import describe
         from ..pipeline.report.page import render_page
@@ -40,13 +40,13 @@ class ReportNode:
 
         told = describe(record, params.title or record.title or record.preset)
         segments = {segment.name: segment for segment in record.segments}
-        boards = boards_of(segments, record.offered, room.path)
-        page, data = room.new("report.html"), room.new("report.json")
-        page.write_text(render_page(record, told, boards, room.path, room.progress), "utf-8")
+        boards = boards_of(segments, record.offered, context.path)
+        page, data = context.temp_path("report.html"), context.temp_path("report.json")
+        page.write_text(render_page(record, told, boards, context.path, context.progress), "utf-8")
         data.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
         sheets = {}
         for name, board in boards.items():
-            sheet = room.new(f"takes-{name}.jpg")
+            sheet = context.temp_path(f"takes-{name}.jpg")
             sheet.write_bytes(board.sheet)
-            sheets[sheet.name] = room.keep(sheet)
-        return Report(page=room.keep(page), data=room.keep(data), sheets=sheets)
+            sheets[sheet.name] = context.store(sheet)
+        return Report(page=context.store(page), data=context.store(data), sheets=sheets)

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 
 FUNCTION = r"^[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$"
@@ -29,19 +29,19 @@ class ScriptTake:
 
     name: ClassVar[str] = "script_take"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("moviepy", "av")
 
     @classmethod
-    def salt(cls, params: ScriptTakeParams) -> str:
+    def cache_salt(cls, params: ScriptTakeParams) -> str:
         """Give the digest of the function's file, for the step's key."""
         from ..pipeline.scripting.allowed import script_digest
 
         return script_digest(params.function)
 
-    def run(self, room: Room, params: ScriptTakeParams, take: Take) -> Take:
+    def run(self, context: NodeContext, params: ScriptTakeParams, take: Take) -> Take:
         """Write the take's file anew."""
         from ..pipeline.scripting.apply import apply_script
 
-        media, said = apply_script(room, params.function, take.segment, take.media)
-        return take.model_copy(update={"media": media, "said": (*take.said, *said)})
+        media, said = apply_script(context, params.function, take.segment, take.media)
+        return take.model_copy(update={"media": media, "said": (*take.notes, *said)})

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..pipeline.core.errors import PresetError
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Take
 from ..pipeline.splicing.audio.params import MATCHED, SoundParams
 from ..pipeline.splicing.pictures.seam_style import Seam
@@ -49,10 +49,10 @@ class Splice:
 
     name: ClassVar[str] = "splice"
     version: ClassVar[int] = 4
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
-    def run(self, room: Room, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
+    def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
         """Give the film; how it was made stands in `figures["splice"]`, and in `said` where it matters."""
         from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe
@@ -67,12 +67,12 @@ class Splice:
                 f"splice got takes that are not on the source's grid ({loose[0]}): put a conform step before it"
             )
         if not used:
-            said = (*source.said, "no take changed anything: the film is the source")
-            return source.model_copy(update={"said": said, "figures": {**source.figures, "splice": UNTOUCHED}})
+            said = (*source.notes, "no take changed anything: the film is the source")
+            return source.model_copy(update={"said": said, "figures": {**source.metrics, "splice": UNTOUCHED}})
         if params.seam.video == "morph":
             morph.require()
         film = splice(
-            room,
+            context,
             ffmpeg_path(),
             source,
             used,
@@ -81,13 +81,13 @@ class Splice:
             require_exact=params.exact == "require",
             in_place=params.in_place,
         )
-        figures = held_to(room, source, film.path, film.figures, used, params.seam, params.checks)
-        file = room.keep(film.path)
-        made = probe(room.path(file), file)
+        figures = held_to(context, source, film.path, film.metrics, used, params.seam, params.checks)
+        file = context.store(film.path)
+        made = probe(context.path(file), file)
         return made.model_copy(
             update={
-                "figures": {**source.figures, "splice": figures},
-                "said": (*source.said, *film.said),
+                "figures": {**source.metrics, "splice": figures},
+                "said": (*source.notes, *film.notes),
                 "start_timecode": source.start_timecode,
             }
         )

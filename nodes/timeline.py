@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field, field_validator
 
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
 from ..pipeline.core.values import Media, Take, Turnover
 
@@ -61,15 +61,15 @@ class Timeline:
 
     name: ClassVar[str] = "timeline"
     version: ClassVar[int] = 2
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
-    def run(self, room: Room, params: TimelineParams, film: Media, takes: list[Take]) -> Turnover:
+    def run(self, context: NodeContext, params: TimelineParams, film: Media, takes: list[Take]) -> Turnover:
         """Cut a clip for every edit out of the finished film."""
         from ..pipeline.interchange.turnover.build import build
 
         return build(
-            room,
+            context,
             film,
             takes,
             source_path=params.source,

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Segment
 
 
@@ -30,21 +30,21 @@ class Transcode:
 
     name: ClassVar[str] = "transcode"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     expression_blind: ClassVar[bool] = True
 
-    def run(self, room: Room, params: TranscodeParams, given: Segment) -> Segment:
+    def run(self, context: NodeContext, params: TranscodeParams, given: Segment) -> Segment:
         """Write the segment's picture anew, and keep the map from its frames to the source's."""
         from ..pipeline.media.transcode import transcode
 
-        media, shown = transcode(room, given.media, params.profile)
+        media, shown = transcode(context, given.media, params.profile)
         return given.model_copy(
             update={
                 "media": media,
                 "frames": tuple(given.frames[index] for index in shown),
-                "figures": given.figures | {"transcode": figures(given.media, media, shown)},
-                "said": given.said + remarks(given.media),
+                "figures": given.metrics | {"transcode": figures(given.media, media, shown)},
+                "said": given.notes + remarks(given.media),
             }
         )
 

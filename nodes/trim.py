@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ..pipeline.core.edit import Edit
 from ..pipeline.core.file import Address
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
 from ..pipeline.core.values import Media, Segment
 
@@ -59,21 +59,21 @@ class Trim:
 
     name: ClassVar[str] = "trim"
     version: ClassVar[int] = 1
-    kind: ClassVar[Work] = "cpu"
+    workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
     expression_blind: ClassVar[bool] = True
 
-    def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]:
+    def run(self, context: NodeContext, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
         from ..pipeline.interchange.places import Places
         from ..pipeline.media.parts import placed, spans_of
         from ..pipeline.media.trim import cut
 
-        find = Places(room, source, params.wishes)
-        spans = spans_of(room, source, params.edits, params.handles, params.longest_s, find)
+        find = Places(context, source, params.wishes)
+        spans = spans_of(context, source, params.edits, params.handles, params.longest_s, find)
         segments = []
         for done, span in enumerate(spans):
-            room.progress(done / len(spans))
-            segments.append(placed(source, span, cut(room, source, span.first_frame, span.last_frame)))
-        room.progress(1)
+            context.progress(done / len(spans))
+            segments.append(placed(source, span, cut(context, source, span.first_frame, span.last_frame)))
+        context.progress(1)
         return segments

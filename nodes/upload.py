@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from ..pipeline.core.file import File
-from ..pipeline.core.node import Params, Room, Work
+from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Segment, Upload
 
 
@@ -33,12 +33,12 @@ class UploadSegment:
 
     name: ClassVar[str] = "upload"
     version: ClassVar[int] = 2
-    kind: ClassVar[Work] = "io"
+    workload: ClassVar[Workload] = "io"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: UploadParams, given: Segment) -> Upload:
+    def run(self, context: NodeContext, params: UploadParams, given: Segment) -> Upload:
         """Name the picture and the voice by their content."""
-        del room
+        del context
         return Upload(
             segment=given,
             video_url=address(given.media.file),

@@ -25,7 +25,7 @@ def made_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> FolderRoom:
+def context(tmp_path: Path) -> FolderRoom:
     """A folder that plays the part of the runner."""
     return FolderRoom(tmp_path / "room")
 

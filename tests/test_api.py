@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from react1 import Edit, load_preset, run
-from react1.pipeline.core.errors import BadInput, PresetError, React1Error
+from react1.pipeline.core.errors import InputMediaError, PresetError, React1Error
 
 SAD = {"in": 0.2, "out": 0.6, "prompt": "sad"}
 
@@ -26,7 +26,7 @@ def text(tmp_path):
 )
 def test_edits_may_be_written_in_any_of_its_forms(text, tmp_path, edits):
     """Each gets as far as the film, which is none."""
-    with pytest.raises(BadInput, match=r"film\.txt"):
+    with pytest.raises(InputMediaError, match=r"film\.txt"):
         run("prepare", source=text, edits=edits, home=tmp_path / "home", out=tmp_path / "out")
 
 
@@ -34,7 +34,7 @@ def test_edits_may_be_the_path_of_a_list(text, tmp_path):
     """It is read for the film, which is none."""
     (tmp_path / "cut.edl").write_text("001  A  V  C  00:00:01:00 00:00:02:00 00:00:01:00 00:00:02:00\n* react1: sad\n")
 
-    with pytest.raises(BadInput, match=r"film\.txt"):
+    with pytest.raises(InputMediaError, match=r"film\.txt"):
         run("prepare", source=text, edits=tmp_path / "cut.edl", home=tmp_path / "home", out=tmp_path / "out")
     with pytest.raises(PresetError, match=r"none\.edl: cannot be read"):
         run("prepare", source="https://host/film.mp4", edits=tmp_path / "none.edl", home=tmp_path / "home")
@@ -65,7 +65,7 @@ def test_a_preset_can_be_looked_at_before_it_is_run(tmp_path, text):
     preset = load_preset("emotion-edit")
 
     assert {"source", "edits", "out"} <= set(preset.inputs)
-    with pytest.raises(BadInput):
+    with pytest.raises(InputMediaError):
         run(preset, source=text, edits=SAD, home=tmp_path / "home", provider="local")
     with pytest.raises(PresetError, match="did you mean 'emotion-edit'"):
         load_preset("emotion-edt")

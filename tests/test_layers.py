@@ -80,7 +80,7 @@ def test_what_is_allowed_is_not_found(path, source):
 
 def test_no_room_stands_on_two_floors():
     """Else the order would mean nothing."""
-    rooms = [room for floor in FLOORS for room in floor]
+    rooms = [context for floor in FLOORS for context in floor]
 
     assert len(rooms) == len(set(rooms))
 

@@ -9,7 +9,7 @@ import tomllib
 import zipfile
 
 import pytest
-from house import ROOT, package_files
+from layers import ROOT, package_files
 
 import react1
 

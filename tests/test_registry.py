@@ -87,8 +87,11 @@ def test_a_node_of_another_package_is_listed_with_its_origin(with_plugins):
         (lambda: 5, "expected a node class or its module, not int"),
         (lambda: types.ModuleType("empty"), "empty must define one node class (with `name` and `run`), found none"),
         (lambda: class_named("x", version="1"), "Other needs a class variable `version` of type int"),
-        (lambda: class_named("x", kind="gpu"), "Other.kind is 'gpu'; expected one of cpu, io, paid"),
-        (lambda: class_named("x", run=lambda self: None), "Other.run must begin with (self, room, params), not (self)"),
+        (lambda: class_named("x", workload="gpu"), "Other.workload is 'gpu'; expected one of cpu, io, paid"),
+        (
+            lambda: class_named("x", run=lambda self: None),
+            "Other.run must begin with (self, context, params), not (self)",
+        ),
     ],
 )
 def test_a_broken_node_is_shown_and_harmless(with_plugins, load, why):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ..core.file import Deliver, is_marked
-from ..core.node import KINDS, Port
+from ..core.node import VALUE_TYPES, Port
 from ..core.registry import NodeInfo, Registry, load_registry
 from ..core.values import Record, Value
 from .widgets import Widget, parameters, widgets
@@ -62,7 +62,7 @@ def _input(port: Port, value: Any, in_lists: bool) -> Value | list[Value] | None
 
 def wire(kind: type[Value]) -> str:
     """Name the type of a wire as ComfyUI compares it."""
-    return f"REACT1_{KINDS[kind].upper()}"
+    return f"REACT1_{VALUE_TYPES[kind].upper()}"
 
 
 def comfy_class(info: NodeInfo) -> type[ComfyNode]:
@@ -76,7 +76,7 @@ def comfy_class(info: NodeInfo) -> type[ComfyNode]:
             "INFO": info,
             "DESCRIPTION": info.about,
             "RETURN_TYPES": (wire(ports.gives),),
-            "RETURN_NAMES": (KINDS[ports.gives],),
+            "RETURN_NAMES": (VALUE_TYPES[ports.gives],),
             "INPUT_IS_LIST": any(port.gathers for port in ports.inputs),
             "OUTPUT_IS_LIST": (ports.fans_out,),
             "OUTPUT_NODE": any(is_marked(field, Deliver) for field in ports.params.model_fields.values()),

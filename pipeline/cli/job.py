@@ -50,7 +50,7 @@ def job_from(
         online=str(online) if online else None,
         base=base,
     )
-    for line in job.said:
+    for line in job.notes:
         err(line)
     return job
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from ..core.errors import Fault, Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
+from ..core.errors import InternalError, Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
 from ..core.settings import home_folder, require_folder
 from .streams import others_aside, results
 
@@ -66,7 +66,7 @@ def at_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
         folder = require_folder(home_folder(home))
         try:
             yield folder
-        except Fault as fault:
+        except InternalError as fault:
             if fault.run:
                 fault.add_note(f"details are in {folder / 'runs' / fault.run / 'fault.txt'}")
             raise

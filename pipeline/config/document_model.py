@@ -42,5 +42,5 @@ class Job:
     on_failure: OnFailure = "stop"
     files: tuple[Path, ...] = field(default=())
     """The files that it was read from."""
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What the user should hear before it runs, such as the entries of a list that are left out."""

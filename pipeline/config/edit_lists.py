@@ -27,7 +27,7 @@ class Lists:
     """What was read beside the job itself."""
 
     files: list[Path] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     """What the user should hear: entries that are left out, and why."""
 
 
@@ -52,7 +52,7 @@ def edits_of(tree: Tree, filled: Mapping[str, Tree], lists: Lists, problems: Pro
         tell(error, tree, name, problems)
         return void
     lists.files.append(path)
-    lists.said += [f"{name}: {text}" for text in reading.said]
+    lists.notes += [f"{name}: {text}" for text in reading.notes]
     return _edits(reading, Place(name, path.parent), tree, lists, problems)
 
 
@@ -110,7 +110,7 @@ def _edits(reading: Reading, place: Place, tree: Tree, lists: Lists, problems: P
     ]
     if not reading.edits and not reading.of("wrong"):
         problems.at(tree, _none(reading, place.file, refused))
-    lists.said += refused
+    lists.notes += refused
     edits = []
     for index, row in enumerate(reading.edits):
         fields = {"in": str(row.start), "out": str(row.end), **row.fields}

@@ -15,7 +15,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Generic, TypeVar
 
 from ..core.errors import PresetError
-from ..core.node import KINDS, Port, Ports
+from ..core.node import VALUE_TYPES, Port, Ports
 from ..core.suggest import none_called
 from ..core.values import Record
 
@@ -122,7 +122,7 @@ def _fitting(
 
 
 def _unfit(step: Unwired[Mark], giver: Unwired[Mark], port_name: str) -> str:
-    gives = KINDS[giver.ports.gives]
+    gives = VALUE_TYPES[giver.ports.gives]
     wants = [f"{port.name}: {port}" for port in step.ports.inputs if port.name == port_name or not port_name]
     inputs = ", ".join(wants) or "no inputs"
     return f"step {giver.id!r} gives {gives}, but {step.node} has no free input for it ({inputs})"
@@ -150,10 +150,10 @@ def _nearest(
 
 
 def _lacking(step: Unwired[Mark], ports: Sequence[Port], there: int, earlier: Sequence[Unwired[Mark]]) -> str:
-    kind = KINDS[ports[0].kind]
+    kind = VALUE_TYPES[ports[0].kind]
     many = f"{len(ports)} steps that give {kind} ({', '.join(port.name for port in ports)})"
     needs = many if len(ports) > 1 else f"an earlier step that gives {kind} ({ports[0].name}: {ports[0]})"
-    given = ", ".join(f"{one.id} gives {KINDS[one.ports.gives]}" for one in earlier)
+    given = ", ".join(f"{one.id} gives {VALUE_TYPES[one.ports.gives]}" for one in earlier)
     only = f"only {there} is there; " if there else ""
     return f"step {step.id!r} needs {needs}; {only}{given or 'it is the first step'}"
 

@@ -88,7 +88,7 @@ def load_job(
     problems.stop()
     values = {name: tree.plain for name, tree in inputs.items()}
     files = (*found.files, *lists.files)
-    job = Job(found.recipe.name, found.recipe.about, steps, values, {}, on_failure, files, tuple(lists.said))
+    job = Job(found.recipe.name, found.recipe.about, steps, values, {}, on_failure, files, tuple(lists.notes))
     return with_document(job, params)
 
 

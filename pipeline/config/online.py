@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..located_yaml.located import Place, Problems, Tree, grown
 from ..located_yaml.model_walk import is_address
 from .recipe import RawStep, Recipe
@@ -40,7 +40,7 @@ def on_originals(
     try:
         original = find_original(Path(source.value), folder)
         check_pair(Path(source.value), original)
-    except BadInput as error:
+    except InputMediaError as error:
         problems.on(place, (), str(error))
         return recipe, inputs
     if "out" in inputs and "out" not in given:

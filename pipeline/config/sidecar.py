@@ -105,7 +105,7 @@ def _with_markers(filled: Mapping[str, Tree], edits: str, lists: Lists, problems
         tell(error, named, name, problems)
         return {}
     lists.files.append(Path(str(asked.file)))
-    lists.said += [f"{name}: {text}" for text in said]
+    lists.notes += [f"{name}: {text}" for text in said]
     onto = Onto(film, listing, clock) if film is not None else None
 
     def put(edit: Tree) -> Tree:

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from . import dropped_frames
 
 SEARCH_FRAMES = 15
@@ -55,7 +55,7 @@ def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, 
     """Align a take with what was sent; `accept` tells whether that may be used."""
     expected, given = len(sent), len(taken)
     if not given:
-        raise HostFailed(f"the take of {name} has no frames")
+        raise ProviderError(f"the take of {name} has no frames")
     resampled = _resampled(expected, given, sent_rate, taken_rate)
     ratio = taken_rate / sent_rate if resampled else Fraction(1)
     wanted = [round(i * ratio) for i in range(expected)]
@@ -67,7 +67,7 @@ def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, 
         owned, skipped = dropped_frames.owners(places, given, dropped_frames.costs_at(sent, taken, moving, places))
         inside = np.flatnonzero(owned)
     if not len(inside):
-        raise HostFailed(f"the take of {name} has {given} frames, none of which belongs to the {expected} sent")
+        raise ProviderError(f"the take of {name} has {given} frames, none of which belongs to the {expected} sent")
     stands_for = _nearest(inside, expected)
     take_of = places[stands_for]
     still, moves = _still(sent[inside], taken[places[inside]])
@@ -93,17 +93,17 @@ def accept(found: Alignment, given: int, name: str) -> None:
     """
     expected = len(found.take_of)
     if found.likeness < LEAST_LIKENESS:
-        raise HostFailed(
+        raise ProviderError(
             f"the take of {name} does not show what was sent: likeness {found.likeness:.2f}, at least "
             f"{LEAST_LIKENESS} is needed"
         )
     if found.missing > max(3, int(expected * MOST_MISSING)):
-        raise HostFailed(
+        raise ProviderError(
             f"the take of {name} has {given} frames, {expected} were sent: {found.missing} have no counterpart, "
             "which is too many to repair"
         )
     if found.still > max(MOST_STILL, found.moves * MOST_STILL_SHARE):
-        raise HostFailed(
+        raise ProviderError(
             f"the take of {name} is frozen: it stands still in {found.still} of {found.moves} frames in which what "
             "was sent moves"
         )

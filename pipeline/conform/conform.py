@@ -20,8 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from av.video.frame import VideoFrame
 
-from ..core.errors import HostFailed
-from ..core.node import Room
+from ..core.errors import ProviderError
+from ..core.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
 from ..media.decode import frames as source_frames
 from ..media.decode import turn_coded
@@ -43,8 +43,8 @@ class Conformed:
     """The conformed pictures, not yet kept, and what was measured."""
 
     path: Path
-    figures: dict[str, Any]
-    said: tuple[str, ...]
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 @dataclass
@@ -78,9 +78,9 @@ class _Work:
     steady: Steady = field(default_factory=Steady)
 
 
-def conform(room: Room, take: Take, mode: Composite = "auto") -> Conformed:
+def conform(context: NodeContext, take: Take, mode: Composite = "auto") -> Conformed:
     """Conform a take; nothing of it is kept yet."""
-    work = _opened(room, take, mode)
+    work = _opened(context, take, mode)
     given = take.media.video
     assert given is not None
     sent_small, take_small = small(work.both.sent()), small(work.both.taken())
@@ -89,13 +89,13 @@ def conform(room: Room, take: Take, mode: Composite = "auto") -> Conformed:
         pairs = work.undone.small(work.both, sent_small, take_small, found)
         work.face = tracked(*pairs, work.both.cell_aspect)
     choice = _lossless(work.pix_fmt)
-    made = room.new("conformed" + (".mov" if choice.encoder == "libx264" else ".mkv"))
+    made = context.temp_path("conformed" + (".mov" if choice.encoder == "libx264" else ".mkv"))
     shown_as = work.source.model_copy(update={"pix_fmt": work.pix_fmt})
     first, last = work.segment.first_frame, work.segment.last_frame
     times = work.source.timestamps.array[first:last]
 
     def each(count: int) -> None:
-        room.progress(min(1.0, count / max(1, last - first)))
+        context.progress(min(1.0, count / max(1, last - first)))
 
     encode(_composited(work, found), made, shown_as, choice, each, times - times[0])
     said = remarks(
@@ -109,18 +109,18 @@ def conform(room: Room, take: Take, mode: Composite = "auto") -> Conformed:
     return Conformed(made, _figures(work, take, found, len(take_small)), said)
 
 
-def _opened(room: Room, take: Take, mode: Composite) -> _Work:
+def _opened(context: NodeContext, take: Take, mode: Composite) -> _Work:
     segment, name = take.segment, take.segment.name
     source, sent, given = segment.source.video, segment.media.video, take.media.video
     assert source is not None and sent is not None
     if given is None:
-        raise HostFailed(f"the take of {name} has no picture")
+        raise ProviderError(f"the take of {name} has no picture")
     cut = padded(given, sent, name)
     return _Work(
         segment=segment,
         source=source,
-        source_path=room.path(segment.source.file),
-        both=Both(name, room.path(segment.media.file), sent, room.path(take.media.file), cut),
+        source_path=context.path(segment.source.file),
+        both=Both(name, context.path(segment.media.file), sent, context.path(take.media.file), cut),
         mode=mode,
         pix_fmt=working_format(source.pix_fmt),
     )

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..splicing.pictures.planes import Plane
 from . import levels
 from .align import Alignment, accept, align
@@ -69,7 +69,7 @@ def measured(both: Both, sent: Small, taken: Small, rate: Fraction) -> tuple[Ali
     accept(found, len(taken), both.name)
     left = apart([(own, placement.undo(part, own)) for own, part in _pairs(both, lines[0], found)])
     if left > MOST_APART:
-        raise HostFailed(
+        raise ProviderError(
             f"the take of {both.name} does not show what was sent, not even moved or scaled: its quiet parts "
             f"differ by {left:.1f} levels of 255, at most {MOST_APART:g} are allowed"
         )

@@ -17,7 +17,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ..core.errors import BadInput, HostFailed
+from ..core.errors import InputMediaError, ProviderError
 from ..core.values import VideoStream
 from ..splicing.pictures.frames import decoded
 from ..splicing.pictures.planes import Plane, frame_of, planes
@@ -63,8 +63,8 @@ class Both:
     def _given(self) -> Iterator[VideoFrame]:
         try:
             yield from decoded(self.take_path)
-        except BadInput as error:
-            raise HostFailed(f"the take of {self.name} cannot be used: {error.message}") from error
+        except InputMediaError as error:
+            raise ProviderError(f"the take of {self.name} cannot be used: {error.message}") from error
 
     def pairs(self, places: Sequence[tuple[int, int]]) -> list[tuple[list[Plane], list[Plane]]]:
         """Give the planes of chosen frames, (sent, taken); places rise in both."""
@@ -83,7 +83,7 @@ def padded(given: VideoStream, sent: VideoStream, name: str) -> bool:
         return wider + higher > 0
     stretch = (given.width_px / given.height_px) / (sent.width_px / sent.height_px)
     if not 0.97 < stretch < 1.03:
-        raise HostFailed(
+        raise ProviderError(
             f"the take of {name} is {given.width_px}x{given.height_px}, which is another shape than the "
             f"{sent.width_px}x{sent.height_px} that was sent"
         )
@@ -113,7 +113,7 @@ class Walk:
                 break
             self._frame, self._place = frame, self._place + 1
         if self._frame is None:
-            raise HostFailed("the take ends before its first frame")
+            raise ProviderError("the take ends before its first frame")
         return self._frame
 
 

@@ -75,13 +75,13 @@ class MissingExtra(PresetError):
     """An optional part is not installed; the message says what to install."""
 
 
-class BadInput(React1Error):
+class InputMediaError(React1Error):
     """The input media cannot be used, and running again cannot help."""
 
     exit_status = 3
 
 
-class HostFailed(React1Error):
+class ProviderError(React1Error):
     """A provider or a server answered with a failure, or not at all."""
 
     exit_status = 4
@@ -96,7 +96,7 @@ class HostFailed(React1Error):
         """None where it is not known."""
 
 
-class CheckFailed(HostFailed):
+class CheckFailed(ProviderError):
     """A finished film fails a check because of what a host gave back; without these takes it may pass."""
 
     def __init__(self, message: str, *, findings: Mapping[str, str] | None = None) -> None:
@@ -131,7 +131,7 @@ class StorageFailed(React1Error):
     """A file could not be written: the disk is full or the folder is not writable."""
 
 
-class Fault(React1Error):
+class InternalError(React1Error):
     """A node broke in a way that no error of this tree tells; its cause is `__cause__`."""
 
 

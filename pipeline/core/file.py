@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class File(BaseModel):
-    """Content in the store; a `Room` (node.py) turns it into a path where the work is done."""
+    """Content in the store; a `NodeContext` (node.py) turns it into a path where the work is done."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -2,7 +2,7 @@
 
 A node is a class with a `name`, a `version`, a `kind` and one method:
 
-    def run(self, room: Room, params: TrimParams, source: Media) -> list[Segment]
+    def run(self, context: NodeContext, params: TrimParams, source: Media) -> list[Segment]
 
 Its wires are read off the annotations of `run` (`ports`): each parameter after `params` is an input of one kind
 (`Segment`), a list of one kind (`list[Take]`: the node gathers), or optional (`Media | None`). The result is one
@@ -24,10 +24,10 @@ from pydantic import BaseModel, ConfigDict
 from .file import File
 from .values import Media, Record, Report, Segment, Take, Turnover, Upload, Value
 
-Work = Literal["cpu", "io", "paid"]
+Workload = Literal["cpu", "io", "paid"]
 """`cpu` computes, `io` waits for a disk or a network, `paid` talks to a host that takes money."""
 
-KINDS: dict[type[Value], str] = {
+VALUE_TYPES: dict[type[Value], str] = {
     Media: "media",
     Segment: "segment",
     Upload: "upload",
@@ -44,25 +44,25 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Room(Protocol):
+class NodeContext(Protocol):
     """All that a node may touch."""
 
     def path(self, file: File) -> Path:
         """Give a path where this content can be read; it is never to be written to."""
 
-    def new(self, name: str) -> Path:
+    def temp_path(self, name: str) -> Path:
         """Give a path for a new file of this name, in a folder of this call alone that goes away after it."""
 
-    def keep(self, path: Path) -> File:
+    def store(self, path: Path) -> File:
         """Move a finished file into the store; only what is kept may stand in the result."""
 
-    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+    def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
         """Give a file that some call remembered under these parts; None where there is none. Never write to it.
 
         What is read from it must be checked: who remembered it may have run another version.
         """
 
-    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+    def cache_put(self, parts: Mapping[str, Any], made: Path) -> None:
         """Keep a finished file for other calls, under all that decides what is in it; JSON only.
 
         It is no result: a call gives the same with it and without it, only sooner.
@@ -75,7 +75,7 @@ class Room(Protocol):
             Interrupted: the run was stopped.
         """
 
-    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+    def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end and give its standard error; ffmpeg's progress is read where a duration is given.
 
         Raises:
@@ -90,12 +90,13 @@ class Node(Protocol):
     name: ClassVar[str]
     version: ClassVar[int]
     """In the cache key: raise it when the same inputs would give other bytes."""
-    kind: ClassVar[Work]
+    workload: ClassVar[Workload]
     tools: ClassVar[tuple[str, ...]]
     """Tools whose versions change the result, such as `ffmpeg`; they are in the cache key.
 
-    A node may say more: `expression_blind = True` when it does not look at what expression an edit asks for (the
-    runner then does not run it again for another one), and `salt(cls, params) -> str` for what else decides a result.
+    Optional: `expression_blind = True` when the result does not depend on the expression that an edit asks for (the
+    runner then does not run the node again for another one), and `cache_salt(cls, params) -> str` for anything else
+    that decides the result.
     """
 
 
@@ -136,8 +137,8 @@ def ports(node: type[Node]) -> Ports:
         raise TypeError(f"{node.__name__} has no method run")
     hints = typing.get_type_hints(run)
     names = list(inspect.signature(run).parameters)
-    if names[:3] != ["self", "room", "params"]:
-        raise TypeError(f"{node.__name__}.run must begin with (self, room, params), not ({', '.join(names[:3])})")
+    if names[:3] != ["self", "context", "params"]:
+        raise TypeError(f"{node.__name__}.run must begin with (self, context, params), not ({', '.join(names[:3])})")
     params = hints.get("params")
     if not (isinstance(params, type) and issubclass(params, Params)):
         raise TypeError(f"{node.__name__}.run: params must be annotated with a subclass of Params")
@@ -154,8 +155,8 @@ def _port(node: type[Node], name: str, hint: Any) -> Port:
     if typing.get_origin(kind) is list:
         gathers = True
         (kind,) = typing.get_args(kind)
-    if kind not in KINDS:
-        allowed = ", ".join(k.__name__ for k in KINDS)
+    if kind not in VALUE_TYPES:
+        allowed = ", ".join(k.__name__ for k in VALUE_TYPES)
         raise TypeError(
             f"{node.__name__}.run: {name} is annotated {hint!r}; expected one of {allowed}, or a list of one"
         )

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from .errors import PresetError
-from .node import Node, Ports, Work, ports
+from .node import Node, Ports, Workload, ports
 from .suggest import none_called
 
 GROUP = "react1.nodes"
@@ -116,12 +116,14 @@ def describe(cls: type[Any], origin: str) -> NodeInfo:
     Raises:
         TypeError: it does not follow the contract; the message says where.
     """
-    expected: tuple[tuple[str, type], ...] = (("name", str), ("version", int), ("kind", str), ("tools", tuple))
+    expected: tuple[tuple[str, type], ...] = (("name", str), ("version", int), ("workload", str), ("tools", tuple))
     for attribute, kind in expected:
         if not isinstance(getattr(cls, attribute, None), kind):
             raise TypeError(f"{cls.__qualname__} needs a class variable `{attribute}` of type {kind.__name__}")
-    if cls.kind not in get_args(Work):
-        raise TypeError(f"{cls.__qualname__}.kind is {cls.kind!r}; expected one of {', '.join(get_args(Work))}")
+    if cls.workload not in get_args(Workload):
+        raise TypeError(
+            f"{cls.__qualname__}.workload is {cls.workload!r}; expected one of {', '.join(get_args(Workload))}"
+        )
     about = (cls.__doc__ or "").strip().partition("\n")[0]
     return NodeInfo(cls.name, cls, ports(cls), origin, about, f"{cls.__module__}:{cls.__qualname__}")
 

@@ -2,7 +2,7 @@
 
 What flows on the wires: small frozen values that survive a trip through JSON.
 
-A value never holds bytes or a local path: files are named by the digest of their content, and a `Room`
+A value never holds bytes or a local path: files are named by the digest of their content, and a `NodeContext`
 (node.py) turns a `File` into a path where the work is done. A segment remembers its source and its place.
 
 What goes back to an editing system: clips, and the timelines on which they lie over the film.
@@ -124,9 +124,9 @@ class Media(Value):
     audio: tuple[AudioStream, ...] = ()
     others: tuple[OtherStream, ...] = ()
     start_timecode: str = ""
-    figures: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
     """What nodes measured on the way, by node name; JSON only."""
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What the user should hear, such as a way of splicing that was not the first choice."""
 
 
@@ -150,8 +150,8 @@ class Segment(Value):
     """For each frame of `media`, the source frame that it shows."""
     voice: File | None = None
     """The voice that the model hears, as long as `media`'s picture; None where there is no sound."""
-    figures: dict[str, Any] = Field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     edit_start_frame: int | None = None
     """With `edit_end_frame`: the span of the whole edit, where this is only one part of it; None where it is whole."""
     edit_end_frame: int | None = None
@@ -208,8 +208,8 @@ class Take(Value):
     """`original`: the take failed and the original footage is kept."""
     name: str = ""
     """Which combination it is, where the edit has a matrix of takes; else empty."""
-    figures: dict[str, Any] = Field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    metrics: dict[str, Any] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class StepRecord(Value):

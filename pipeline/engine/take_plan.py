@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..media.sync_modes import Plan, plan, span_shown
 from .animate import own_speech, perform
 from .arrays import Curve, Points
@@ -41,12 +41,12 @@ class Direction:
     """The chosen face, one per input frame."""
     span: tuple[int, int]
     frames_with_face: int
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
     hidden: tuple[Mask | None, ...]
     """For each input frame which texels of the face are covered, where that part is to stay as it is; else None."""
 
 
-class NoFace(BadInput):
+class NoFace(InputMediaError):
     """No face is seen where one is to be changed; `seen` says what was seen there instead."""
 
     def __init__(self, where: str, seen: str) -> None:
@@ -113,10 +113,10 @@ def direct(
 
 def _checked(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:
     if count == 0:
-        raise BadInput(f"{name} has no frames that can be decoded; give an H.264 mp4")
+        raise InputMediaError(f"{name} has no frames that can be decoded; give an H.264 mp4")
     first, last = span if span is not None else (0, count)
     if not 0 <= first < last <= count:
-        raise BadInput(
+        raise InputMediaError(
             f"span {first} to {last} does not lie in the {count} frames of {name}; give one within 0 to {count}"
         )
     return first, last

@@ -85,7 +85,7 @@ class Watch:
             raise Interrupted("stopped")
 
 
-def invoke(call: Call, store: Store, watch: Watch | None = None) -> Result:
+def execute_call(call: Call, store: Store, watch: Watch | None = None) -> Result:
     """Run a call where the store is at hand: stored? give that; else run, publish, give.
 
     Raises:
@@ -96,14 +96,14 @@ def invoke(call: Call, store: Store, watch: Watch | None = None) -> Result:
         return Result(stored["value"], stored["seconds"], reused=True)
     node, given = _load(call)
     began = time.monotonic()
-    room = StoreRoom(store, watch or Watch(), began + call.timeout_s)
+    context = StoreContext(store, watch or Watch(), began + call.timeout_s)
     try:
-        value = to_json(node.run(room, given.pop("params"), **given))  # type: ignore[attr-defined]
+        value = to_json(node.run(context, given.pop("params"), **given))  # type: ignore[attr-defined]
     except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process that runs it
         raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop
     finally:
-        room.close()
-    room.confirm_inputs()
+        context.close()
+    context.confirm_inputs()
     seconds = time.monotonic() - began
     store.put_result(call.key, value, call.args["parts"], seconds)
     return Result(value, seconds, reused=False)
@@ -138,7 +138,7 @@ def _load(call: Call) -> tuple[Node, dict[str, Any]]:
     return cls(), given
 
 
-class StoreRoom:
+class StoreContext:
     """The room of one call: a scratch folder that goes away, and the store."""
 
     def __init__(self, store: Store, watch: Watch, deadline: float) -> None:
@@ -161,7 +161,7 @@ class StoreRoom:
         for file in self._served:
             self._store.path(file)
 
-    def new(self, name: str) -> Path:
+    def temp_path(self, name: str) -> Path:
         """Give a path for a new file of this name, in a folder of its own."""
         if self._folder is None:
             self._folder = self._store.room_folder()
@@ -170,24 +170,24 @@ class StoreRoom:
         place.mkdir()
         return place / name
 
-    def keep(self, path: Path) -> File:
+    def store(self, path: Path) -> File:
         """Move a finished file into the store."""
-        return self._store.keep(path)
+        return self._store.add_file(path)
 
-    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+    def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
         """Give a file that some call remembered; None where there is none."""
-        return self._store.remembered(dict(parts))
+        return self._store.cache_get(dict(parts))
 
-    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+    def cache_put(self, parts: Mapping[str, Any], made: Path) -> None:
         """Keep a finished file for other calls."""
-        self._store.remember(dict(parts), made)
+        self._store.cache_put(dict(parts), made)
 
     def progress(self, share: float) -> None:
         """Say how much is done, 0 to 1, and learn whether to go on."""
         self._go_on()
         self._watch.report(min(1.0, max(0.0, share)))
 
-    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+    def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end; ffmpeg's own progress is read where a duration is given."""
         from ..media.process import run_tool
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ..core.errors import Interrupted
 from ..store.store import Store
-from .base import Call, Result, Watch, invoke
+from .base import Call, Result, Watch, execute_call
 
 _MOST_THREADS = 256
 
@@ -54,7 +54,7 @@ class LocalExecutor:
     async def _in_thread(self, call: Call) -> Result:
         watch = Watch(lambda share: self._on_progress(call.key, share))
         self._watches[call.key] = watch
-        work = asyncio.get_running_loop().run_in_executor(self._threads, invoke, call, self._store, watch)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, execute_call, call, self._store, watch)
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:

@@ -41,7 +41,7 @@ class Reading:
     clock: str
     """`source` or `record`: which clock of the list the film shows; empty where no film is known."""
     rows: tuple[Row, ...]
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def edits(self) -> tuple[Row, ...]:
@@ -64,7 +64,7 @@ def read_rows(listing: Listing, film: Film | None, asked: ListFile) -> Reading:
     clock, said = choose_clock(listing, film, asked)
     onto = Onto(film, listing, clock)
     rows = tuple(_row(entry, film, asked, onto, clock) for entry in listing.entries)
-    told = (*said, *([onto.said] if onto.said and any(row.state == "edit" for row in rows) else []))
+    told = (*said, *([onto.notes] if onto.notes and any(row.state == "edit" for row in rows) else []))
     return Reading(listing, clock, rows, told)
 
 

@@ -38,7 +38,7 @@ class Onto:
         self._zero = _first_label(listing) if clock == "record" and film.start is None else None
 
     @property
-    def said(self) -> str:
+    def notes(self) -> str:
         """What the user should hear: which label was taken for the film's first frame, where that was a guess."""
         if self._zero is None or self._listing.start is not None:
             return ""

@@ -23,9 +23,9 @@ from typing import Any
 import av
 
 from ..core.edit import At, Edit
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.file import File
-from ..core.node import Room
+from ..core.node import NodeContext
 from ..core.times import Seconds
 from ..core.values import Media
 from ..media.clock import frame_at, frame_s
@@ -85,8 +85,8 @@ class Wishes:
 class Places:
     """Finds the frames of edits in one film."""
 
-    def __init__(self, room: Room, media: Media, wishes: Wishes) -> None:
-        self._room, self._media, self._wishes = room, media, wishes
+    def __init__(self, context: NodeContext, media: Media, wishes: Wishes) -> None:
+        self._room, self._media, self._wishes = context, media, wishes
 
     @cached_property
     def _path(self) -> Path:
@@ -107,19 +107,19 @@ class Places:
             return self._span(self._cue(at.cue))
         if at.text is not None:
             return self._span(self._said(at.text))
-        raise BadInput(f"{at}: a marker is looked for in a `timeline`, which a job must name")
+        raise InputMediaError(f"{at}: a marker is looked for in a `timeline`, which a job must name")
 
     def _shot(self, number: int) -> tuple[int, int]:
         found = timeline_shots.shot(self._path, self._media, number)
         if isinstance(found, int):
-            raise BadInput(f"there is no shot {number}: the film has {found}")
+            raise InputMediaError(f"there is no shot {number}: the film has {found}")
         return found
 
     def _span(self, found: Found) -> tuple[int, int]:
         """Turn times into frames; subtitles may outlast the picture."""
         last_s = frame_s(self._media, require_video(self._media).frame_count)
         if found.start.value >= last_s:
-            raise BadInput(f"{found} begins after the film, which ends at {Seconds(last_s)}")
+            raise InputMediaError(f"{found} begins after the film, which ends at {Seconds(last_s)}")
         end = Seconds(min(found.end.value, last_s))
         return frame_at(self._media, found.start), frame_at(self._media, end)
 
@@ -127,7 +127,7 @@ class Places:
         cues = self._cues
         found = of_cue(cues[number - 1]) if number <= len(cues) else None
         if found is None:
-            raise BadInput(f"there is no cue {number} with a time: {self._whose} has the cues 1 to {len(cues)}")
+            raise InputMediaError(f"there is no cue {number} with a time: {self._whose} has the cues 1 to {len(cues)}")
         return found
 
     def _said(self, text: str) -> Found:
@@ -135,10 +135,10 @@ class Places:
         if len(found) == 1:
             return found[0]
         if found:
-            raise BadInput(f"{text!r} is said {len(found)} times: {listed(found)}; give more words, or `cue`")
+            raise InputMediaError(f"{text!r} is said {len(found)} times: {listed(found)}; give more words, or `cue`")
         near = nearest(self._cues, text)
         told = f"the nearest are {listed(near)}" if near else f"nothing in {self._whose} is like it"
-        raise BadInput(f"{text!r} is not said: {told}")
+        raise InputMediaError(f"{text!r} is not said: {told}")
 
     @property
     def _whose(self) -> str:
@@ -149,10 +149,10 @@ class Places:
         """The cues of the job, else those that the film carries."""
         file = self._wishes.cues
         if isinstance(file, str):
-            raise BadInput(f"{CUES} must be a local file, not {file}")
+            raise InputMediaError(f"{CUES} must be a local file, not {file}")
         found = own_cues(self._path) if file is None else read_listing(self._room.path(file), CUES).entries
         cues = tuple(entry for entry in found if entry.kind == "cue")
         if not cues:
             told = "carries no subtitles as text" if file is None else "has no subtitles: `cues` names none"
-            raise BadInput(f"the film {told}; give an SRT, a VTT or a transcript as `cues`")
+            raise InputMediaError(f"the film {told}; give an SRT, a VTT or a transcript as `cues`")
         return cues

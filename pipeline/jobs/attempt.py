@@ -17,7 +17,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..core.file import File
 from ..net.rate_limit import LONGEST_HOLD_S
 from ..providers.contract import Done, Failed, Found, NoJob
@@ -56,7 +56,7 @@ class Attempt:
             entry = await self._ended(entry)
         done = entry.done
         assert done is not None
-        media = await self._tools.in_room(lambda room: checked(room, done.file))
+        media = await self._tools.in_room(lambda context: checked(context, done.file))
         return take_of(self._ask, entry, done, media, new=new, sent=self._made_call)
 
     async def _ended(self, entry: Entry | None) -> Entry:
@@ -136,7 +136,7 @@ class Attempt:
         """Bring the take here, and only then call it done."""
         try:
             file = await self._brought(found)
-        except HostFailed as error:
+        except ProviderError as error:
             if found.request_id:
                 raise
             return await self._failed(entry, Failed("", error.message, billed=None))  # nobody could ask for it again
@@ -157,8 +157,8 @@ class Attempt:
         client = self._tools.line.fetching
         if found.file is not None:
             brought: Path = found.file
-            return await self._tools.in_room(lambda room: keep_brought(room, brought, found.request_id))
-        return await self._tools.in_room(lambda room: fetch(room, found.output, client, found.request_id))
+            return await self._tools.in_room(lambda context: keep_brought(context, brought, found.request_id))
+        return await self._tools.in_room(lambda context: fetch(context, found.output, client, found.request_id))
 
     async def _present(self, entry: Entry) -> Entry:
         """Make sure that a take that is paid for is still here; else fetch it once more."""
@@ -171,7 +171,7 @@ class Attempt:
             return await self._finished(entry, found)
         told = f"job {entry.id} was paid for on {done.at[:10]}, but its take is gone from {self._tools.store.root}"
         told += f" and from the host; to pay for it anew: react1 jobs settle {entry.id} --resubmit"
-        raise HostFailed(told, request_id=entry.request_id, billed=True)
+        raise ProviderError(told, request_id=entry.request_id, billed=True)
 
     async def _failed(self, entry: Entry, found: Failed) -> Entry:
         stamp = self._tools.clock.stamp()
@@ -182,8 +182,8 @@ class Attempt:
         return await asyncio.to_thread(self._tools.ledger.latest, self._ask.call)
 
 
-def _unheard(entry: Entry) -> HostFailed:
-    return HostFailed(
+def _unheard(entry: Entry) -> ProviderError:
+    return ProviderError(
         f"job {entry.id}: the host has answered none of {MOST_SENT} calls, and its history lists none of them; "
         "it is not sent again in this run: look at the host, then run again",
         retryable=True,
@@ -191,11 +191,11 @@ def _unheard(entry: Entry) -> HostFailed:
     )
 
 
-def _failure(entry: Entry, failed: notes.Failed) -> HostFailed:
+def _failure(entry: Entry, failed: notes.Failed) -> ProviderError:
     told = "it was billed" if failed.billed else "not billed"
     told = "nobody knows whether it was billed" if failed.billed is None else told
     again = "" if failed.billed is False else f"; to pay for it anew: react1 jobs settle {entry.id} --resubmit"
-    return HostFailed(
+    return ProviderError(
         f"job {entry.id} failed at the host: {failed.error}; {told}{again}",
         request_id=failed.request_id,
         retryable=failed.billed is False,

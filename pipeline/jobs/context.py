@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..core.errors import StorageFailed
-from ..core.node import Room
-from ..executors.base import StoreRoom, Watch
+from ..core.node import NodeContext
+from ..executors.base import StoreContext, Watch
 from ..store.store import Store
 from . import ledger_entry as notes
 from .connection import Line
@@ -60,16 +60,16 @@ class Tools:
             told = f"{error.message} (the host has the call as {request_id}; nothing is sent again)"
             raise StorageFailed(told) from error
 
-    async def in_room(self, work: Callable[[Room], _Made]) -> _Made:
+    async def in_room(self, work: Callable[[NodeContext], _Made]) -> _Made:
         """Do something that waits for a disk or a network in a thread, and stop it when the run is stopped."""
         watch = Watch()
 
         def inside() -> _Made:
-            room = StoreRoom(self.store, watch, time.monotonic() + FETCH_S)
+            context = StoreContext(self.store, watch, time.monotonic() + FETCH_S)
             try:
-                return work(room)
+                return work(context)
             finally:
-                room.close()
+                context.close()
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self.threads, inside)

@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
-from ..core.errors import BadInput, HostFailed, React1Error
+from ..core.errors import InputMediaError, ProviderError, React1Error
 from ..net.http_pool import Pool
 from ..store.locks import Held
 from ..store.store import Store
@@ -59,7 +59,7 @@ class Desk:
         self._uploads: dict[tuple[str, str, bool], Uploads] = {}
         self._alone: dict[str, asyncio.Lock] = {}
         self._admitted: set[str] = set()
-        self._refused: dict[str, BadInput] = {}
+        self._refused: dict[str, InputMediaError] = {}
         self._committed_usd: dict[str, float] = {}
         """What this run has spent, or is about to: by call, its estimate first and then what it really cost."""
         self._stack = AsyncExitStack()
@@ -101,7 +101,7 @@ class Desk:
             OverBudget: it costs more than is allowed, or nobody has agreed.
         """
         items = []
-        looks: dict[tuple[str, str], tuple[tuple[str, ...], BadInput | None]] = {}
+        looks: dict[tuple[str, str], tuple[tuple[str, ...], InputMediaError | None]] = {}
         for ask in asks:
             clip = (ask.segment.name, ask.call.video)
             first = clip not in looks  # the takes of a matrix are of one clip, which is looked at once
@@ -161,7 +161,9 @@ class Desk:
     def _tools(self, ask: Ask) -> Tools:
         def may_spend(usd: float) -> None:
             if ask.call.key not in self._admitted:
-                raise HostFailed(f"{ask.segment.name}: a fault of ours: the call was not admitted, so it is not made")
+                raise ProviderError(
+                    f"{ask.segment.name}: a fault of ours: the call was not admitted, so it is not made"
+                )
             others_usd = sum(spent for key, spent in self._committed_usd.items() if key != ask.call.key)
             within(others_usd, usd, self._terms)
             self._committed_usd[ask.call.key] = usd

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..providers.contract import Client, Done, Failed, Latency, NotNow
 from ..providers.polling import LONGEST_DEADLINE_S, after_trouble_s, next_look_s, share_done
 from .request import Clock
@@ -35,7 +35,7 @@ async def follow(
     while True:
         elapsed_s = late + clock.monotonic() - began_s
         if elapsed_s >= last_s:
-            raise HostFailed(_not_in_time(request_id, elapsed_s, why), request_id=request_id, retryable=True)
+            raise ProviderError(_not_in_time(request_id, elapsed_s, why), request_id=request_id, retryable=True)
         wait_s = (
             after_trouble_s(failures, latency, request_id)
             if failures

@@ -6,7 +6,7 @@ Gives   remarks for the user, and why it must not be sent, if so.
 
 from __future__ import annotations
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.values import Segment
 from ..media.frame_rate import OFFERED as RATES
 from ..media.probe import require_video
@@ -16,15 +16,15 @@ from ..store.store import Store
 from .request import Ask
 
 
-def look(ask: Ask, store: Store) -> tuple[tuple[str, ...], BadInput | None]:
+def look(ask: Ask, store: Store) -> tuple[tuple[str, ...], InputMediaError | None]:
     """Look at the clip that is to be sent, and at the span in the film."""
     fault = _clip_fault(ask)
     if fault:
-        return (), BadInput(fault)
+        return (), InputMediaError(fault)
     return look_at(ask.segment, store, ask.provider.limits)
 
 
-def look_at(segment: Segment, store: Store, limits: Limits) -> tuple[tuple[str, ...], BadInput | None]:
+def look_at(segment: Segment, store: Store, limits: Limits) -> tuple[tuple[str, ...], InputMediaError | None]:
     """Look at the span of a segment in the film, whatever has been made of it yet."""
     found = examine(
         store.path(segment.source.file),
@@ -37,7 +37,7 @@ def look_at(segment: Segment, store: Store, limits: Limits) -> tuple[tuple[str, 
         has_new_line=segment.edit.audio is not None,
     )
     fatal = [one.message for one in found if one.fatal]
-    return tuple(one.message for one in found if not one.fatal), BadInput("; ".join(fatal)) if fatal else None
+    return tuple(one.message for one in found if not one.fatal), InputMediaError("; ".join(fatal)) if fatal else None
 
 
 def _clip_fault(ask: Ask) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..core.values import Media, Take
 from ..media.probe import require_video
 from ..media.transcode import length_s
@@ -52,8 +52,8 @@ def take_of(ask: Ask, entry: Entry, done: Done, media: Media, *, new: bool, sent
         request_id=done.request_id or entry.request_id,
         cost_usd=done.cost_usd,
         seconds=done.seconds,
-        figures={"react1": figures},
-        said=tuple(filter(None, (note, _rehearsed(ask)))),
+        metrics={"react1": figures},
+        notes=tuple(filter(None, (note, _rehearsed(ask)))),
     )
     return Made(take, new, sent)
 
@@ -71,7 +71,7 @@ def _fits(ask: Ask, entry: Entry, media: Media, note: str) -> None:
     want_s = float(expected_s(ask))
     off_s = abs(float(length_s(require_video(media))) - want_s)
     if off_s > MOST_OFF_S and off_s > MOST_OFF_SHARE * want_s:
-        raise HostFailed(
+        raise ProviderError(
             f"job {entry.id}: {note}; the take is paid for and stays stored: see `react1 jobs show {entry.id}`, "
             f"or pay for another one with `react1 jobs settle {entry.id} --resubmit`",
             request_id=entry.request_id,

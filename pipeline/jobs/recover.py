@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..providers.contract import Client, Found, NotNow, Order
 from ..providers.parameters import React1Request
 from .ledger_entry import Entry, Intended, Unknown
@@ -26,7 +26,7 @@ HEARD_S = 60.0
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
-class Unsettled(HostFailed):
+class Unsettled(ProviderError):
     """It is not known whether a call was made, so it is not made again."""
 
 
@@ -42,7 +42,7 @@ async def settle(
             found = await client.recover(order, known)
         except NotNow as error:
             why, heard_from_s = error.message, None
-        except HostFailed as error:
+        except ProviderError as error:
             raise Unsettled(f"job {entry.id} may have been made: {error.message}; {by_hand(entry)}") from error
         else:
             if found is not None:

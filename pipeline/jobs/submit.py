@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..core.file import File
 from ..providers.contract import AnswerLost, Done, Found, NoJob, Ticket
 from ..storage.upload_storage import Stored
@@ -59,7 +59,9 @@ class Sender:
         try:
             return self._tools.ledger.intend(told)
         except Taken as error:
-            raise HostFailed(f"job {error} was begun by another process just now; run again", retryable=True) from error
+            raise ProviderError(
+                f"job {error} was begun by another process just now; run again", retryable=True
+            ) from error
 
     async def _last_word(self, submit: asyncio.Task[Ticket | Done], entry: Entry) -> None:
         """The run is stopped while the call is on the wire: hear the answer, so that nobody has to look for it."""

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import av
 
-from ..core.errors import BadInput, HostFailed
+from ..core.errors import InputMediaError, ProviderError
 from ..core.file import File
-from ..core.node import Room
+from ..core.node import NodeContext
 from ..core.values import Media
 from ..media.probe import probe, require_video
 from ..media.sync_modes import plan
@@ -35,21 +35,21 @@ def open_fetching(reach: Reach) -> DownloadClient:
     return open_guarded_client(reach, https_only=True, hint=_HINT)
 
 
-def fetch(room: Room, address: str, client: DownloadClient, request_id: str) -> File:
+def fetch(context: NodeContext, address: str, client: DownloadClient, request_id: str) -> File:
     """Download a take and keep it."""
     why = ""
     for _ in range(TRIES):
-        made = room.new("take.mp4")
+        made = context.temp_path("take.mp4")
         try:
-            download(address, made, max_bytes=MOST_BYTES, progress=room.progress, client=client)
-        except (BadInput, HostFailed) as error:
+            download(address, made, max_bytes=MOST_BYTES, progress=context.progress, client=client)
+        except (InputMediaError, ProviderError) as error:
             told = f"job {request_id} is finished and paid for, but its take cannot be fetched: {error.message}"
-            raise HostFailed(told, request_id=request_id, retryable=True, billed=True) from error
+            raise ProviderError(told, request_id=request_id, retryable=True, billed=True) from error
         why = damage(made)
         if not why:
-            return room.keep(made)
+            return context.store(made)
         made.unlink(missing_ok=True)
-    raise HostFailed(
+    raise ProviderError(
         f"job {request_id} is finished and paid for, but its take cannot be used: {why}; run again to fetch it anew",
         request_id=request_id,
         retryable=True,
@@ -57,14 +57,14 @@ def fetch(room: Room, address: str, client: DownloadClient, request_id: str) -> 
     )
 
 
-def keep_brought(room: Room, made: Path, request_id: str) -> File:
+def keep_brought(context: NodeContext, made: Path, request_id: str) -> File:
     """Keep a take that came with the answer."""
     why = damage(made)
     if why:
-        raise HostFailed(
+        raise ProviderError(
             f"job {request_id or 'of v1'}: its take cannot be used: {why}", request_id=request_id, billed=True
         )
-    return room.keep(made)
+    return context.store(made)
 
 
 def damage(path: Path) -> str:
@@ -103,6 +103,6 @@ def misfit(ask: Ask, take: Media) -> str:
     return f"the take lasts {float(got_s):.2f} s, not {float(want_s):.2f} s"
 
 
-def checked(room: Room, file: File) -> Media:
+def checked(context: NodeContext, file: File) -> Media:
     """Give what is in a take."""
-    return probe(room.path(file), file, "the take")
+    return probe(context.path(file), file, "the take")

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from ..core.errors import HostFailed, PresetError, StorageFailed
+from ..core.errors import PresetError, ProviderError, StorageFailed
 from ..core.file import File
 from ..storage.upload_storage import Progress, Storage, Stored
 from ..store.keys import digest
@@ -89,7 +89,7 @@ class Uploads:
         try:
             old = await asyncio.to_thread(self._addresses.retire, path, note)
             await self._storage.delete(note.stored)
-        except (HostFailed, PresetError, StorageFailed) as error:
+        except (ProviderError, PresetError, StorageFailed) as error:
             return [f"{error.message}; remove {note.place} there yourself, or let the next run do so"]
         try:
             await asyncio.to_thread(self._addresses.forget, old)

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.times import (
     Frames,
     Moment,
@@ -119,7 +119,7 @@ def require_label(media: Media, label: Timecode) -> None:
     try:
         timecode_to_frames(label, _counting_rate(require_video(media), label.drop))
     except ValueError as error:
-        raise BadInput(f"start_tc: {error}") from error
+        raise InputMediaError(f"start_tc: {error}") from error
 
 
 def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
@@ -138,7 +138,7 @@ def _label_s(media: Media, video: VideoStream, label: Timecode) -> Fraction:
     """Give the clock time of a label, in seconds from what a player calls zero."""
     start = _start_label(media)
     if label.drop and start is not None and not start.drop:
-        raise BadInput(f"timecode {label} is drop-frame, but the film's clock is not: it starts at {start}")
+        raise InputMediaError(f"timecode {label} is drop-frame, but the film's clock is not: it starts at {start}")
     drop = start.drop if start is not None else label.drop
     rate = _counting_rate(video, drop)
     try:
@@ -147,7 +147,7 @@ def _label_s(media: Media, video: VideoStream, label: Timecode) -> Fraction:
             return count / label_rate(video)
         count -= timecode_to_frames(start, rate)
     except ValueError as error:
-        raise BadInput(str(error)) from error
+        raise InputMediaError(str(error)) from error
     if count < 0:  # a film may run over midnight
         count += timecode_to_frames(_flavoured(Timecode(24, 0, 0, 0), drop), rate)
         if count > video.frame_count:
@@ -182,5 +182,5 @@ def _start_label(media: Media) -> Timecode | None:
     return label
 
 
-def _outside(media: Media, moment: Moment) -> BadInput:
-    return BadInput(f"{moment} is outside the film, which runs from {range_text(media)}")
+def _outside(media: Media, moment: Moment) -> InputMediaError:
+    return InputMediaError(f"{moment} is outside the film, which runs from {range_text(media)}")

@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.times import clock_text
 from ..core.values import VideoStream
 from .colour import meant
@@ -34,7 +34,7 @@ def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = Non
     """Give (index, `av.VideoFrame`) for the frames [start, end), as coded: no turn, no colour conversion."""
     end = video.frame_count if end is None else end
     if not 0 <= start <= end <= video.frame_count:
-        raise BadInput(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
+        raise InputMediaError(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
     given = start
     for threads, seek in _WAYS:
         with opened(path) as container:
@@ -47,7 +47,7 @@ def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = Non
         if given == end:
             return
     at = clock_text(max(int(video.timestamps.array[given]) * video.time_base, Fraction(0)))
-    raise BadInput(f"frame {given} of the film (at {at}) is damaged and cannot be decoded")
+    raise InputMediaError(f"frame {given} of the film (at {at}) is damaged and cannot be decoded")
 
 
 def images(

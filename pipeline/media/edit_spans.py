@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.edit import Edit
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.times import Frames, Moment, Seconds, timecode_to_frames
 from ..core.values import Media
 from .clock import frame_at, label_rate
@@ -31,7 +31,7 @@ class ResolvedSpan:
     tail_frames: int = 0
     whole: tuple[int, int] | None = None
     """The frames [start, end) of the whole edit, where this is one part of it."""
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What the user should hear, such as that a point was moved."""
 
     @property
@@ -56,7 +56,7 @@ def frames_of(media: Media, edit: Edit) -> tuple[int, int]:
         BadInput: it has none, or they lie outside the film.
     """
     if edit.in_ is None or edit.out is None:
-        raise BadInput("it has no in and out")
+        raise InputMediaError("it has no in and out")
     return frame_at(media, edit.in_), frame_at(media, edit.out)
 
 
@@ -73,7 +73,7 @@ def resolve(media: Media, edits: Sequence[Edit], handle: Moment, find: Find | No
     placed.sort(key=lambda item: (item[0], item[1]))
     problems += _overlaps(placed) + _shared_names(edits)
     if problems:
-        raise BadInput("; ".join(problems))
+        raise InputMediaError("; ".join(problems))
     wanted = handle_frames(media, handle)
     names = _names([edit for _, _, edit, _ in placed])
     count = require_video(media).frame_count
@@ -94,7 +94,7 @@ def _placed(edits: Sequence[Edit], find: Find) -> tuple[list[_Placed], list[str]
     for edit in edits:
         try:
             start, end, said = find(edit)
-        except BadInput as error:
+        except InputMediaError as error:
             problems.append(f"edit {_told(edit)}: {error.message}")
             continue
         if start >= end:
@@ -144,7 +144,7 @@ def handle_frames(media: Media, handle: Moment) -> int:
     try:
         return timecode_to_frames(handle, rate)
     except ValueError as error:
-        raise BadInput(f"handles: {error}") from error
+        raise InputMediaError(f"handles: {error}") from error
 
 
 def _told(edit: Edit) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 
 _NOT_FILMS = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
 """Formats that ffmpeg reads but that are text, or only point at other files."""
@@ -26,23 +26,23 @@ def opened(path: Path, name: str = "") -> Iterator[Any]:
     called = name or path.name
     try:
         if path.is_dir():
-            raise BadInput(f"{called} is a folder, not a media file")
+            raise InputMediaError(f"{called} is a folder, not a media file")
         if path.stat().st_size == 0:
-            raise BadInput(f"{called} is empty (0 bytes)")
+            raise InputMediaError(f"{called} is empty (0 bytes)")
         container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
     except FileNotFoundError as error:
-        raise BadInput(f"{called} does not exist") from error
+        raise InputMediaError(f"{called} does not exist") from error
     except PermissionError as error:
-        raise BadInput(f"{called} may not be read: no permission") from error
+        raise InputMediaError(f"{called} may not be read: no permission") from error
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise BadInput(f"{called} {_why_not_read(path)}") from error
+        raise InputMediaError(f"{called} {_why_not_read(path)}") from error
     with container:
         if container.format.name in _NOT_FILMS:
-            raise BadInput(f"{called} is not media: it reads as {container.format.name}")
+            raise InputMediaError(f"{called} is not media: it reads as {container.format.name}")
         try:
             yield container
         except av.FFmpegError as error:
-            raise BadInput(f"{called} is damaged: {error.strerror}") from error
+            raise InputMediaError(f"{called} is damaged: {error.strerror}") from error
 
 
 def main_picture(container: Any) -> Any:
@@ -67,4 +67,6 @@ def refuse_cut_short(path: Path, streams: list[Any], called: str) -> None:
     entries = [entry for s in streams for entry in (getattr(s, "index_entries", None) or ())[-1:]]
     needed = max((entry.pos + entry.size for entry in entries), default=0)
     if needed > size:
-        raise BadInput(f"{called} is cut short: it needs {needed} bytes and has {size}; copy or download it again")
+        raise InputMediaError(
+            f"{called} is cut short: it needs {needed} bytes and has {size}; copy or download it again"
+        )

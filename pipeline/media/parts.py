@@ -17,9 +17,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..core.edit import Edit
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.file import File
-from ..core.node import Room
+from ..core.node import NodeContext
 from ..core.times import Moment
 from ..core.values import Media, Segment
 from . import shots
@@ -40,7 +40,7 @@ _LONGEST_NAME = 64
 
 
 def spans_of(
-    room: Room,
+    context: NodeContext,
     source: Media,
     edits: Sequence[Edit],
     handles: Moment,
@@ -54,7 +54,7 @@ def spans_of(
     spans = resolve(source, edits, handles, find)
     if longest_s is None:
         return spans
-    return within(room, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
+    return within(context, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
 
 
 def placed(source: Media, span: ResolvedSpan, media: Media) -> Segment:
@@ -71,23 +71,23 @@ def placed(source: Media, span: ResolvedSpan, media: Media) -> Segment:
         frames=tuple(range(span.first_frame, span.last_frame)),
         edit_start_frame=span.whole[0] if span.whole else None,
         edit_end_frame=span.whole[1] if span.whole else None,
-        said=span.said,
+        notes=span.notes,
     )
 
 
 def within(
-    room: Room, source: Media, spans: Sequence[ResolvedSpan], handle_frames: int, longest_s: Fraction
+    context: NodeContext, source: Media, spans: Sequence[ResolvedSpan], handle_frames: int, longest_s: Fraction
 ) -> list[ResolvedSpan]:
     """Give spans whose clips last at most `longest_s` each; `handle_frames` is what a handle has where it can."""
-    video, path = require_video(source), room.path(source.file)
+    video, path = require_video(source), context.path(source.file)
     begins = np.append(video.timestamps.array, video.timestamps.end)
     ruler = Ruler(begins, int((longest_s - SLACK_S) / video.time_base), float(1 / video.time_base))
     taken = {span.name for span in spans}
     made: list[ResolvedSpan] = []
     for span in spans:
-        cuts = shots.cuts(room.call, path, source, span.first_frame, span.last_frame)
+        cuts = shots.cuts(context.run_tool, path, source, span.first_frame, span.last_frame)
         whole = _sent_s(source, span) <= longest_s
-        at = [] if whole else _parted_at(room, source, span, cuts, ruler, longest_s)
+        at = [] if whole else _parted_at(context, source, span, cuts, ruler, longest_s)
         made += _parts(span, ruler, at, handle_frames, cuts, taken)
     return made
 
@@ -100,14 +100,14 @@ def _sent_s(source: Media, span: ResolvedSpan) -> Fraction:
 
 
 def _parted_at(
-    room: Room, source: Media, span: ResolvedSpan, cuts: Sequence[int], ruler: Ruler, longest_s: Fraction
+    context: NodeContext, source: Media, span: ResolvedSpan, cuts: Sequence[int], ruler: Ruler, longest_s: Fraction
 ) -> list[int]:
     """Choose where to part a span that is too long."""
     places = [Place(cut, is_cut=True) for cut in cuts]
     try:
-        return joints(ruler, span.start_frame, span.end_frame, places + _in_pauses(room, source, span))
+        return joints(ruler, span.start_frame, span.end_frame, places + _in_pauses(context, source, span))
     except NoPlace as none:
-        raise BadInput(_told(source, span, longest_s, none)) from none
+        raise InputMediaError(_told(source, span, longest_s, none)) from none
 
 
 def _parts(
@@ -120,7 +120,9 @@ def _parts(
     for name, (start, end) in zip(names, pairwise([span.start_frame, *at, span.end_frame]), strict=True):
         head, tail = with_handles(ruler, (start, end), handle_frames, held, cuts)
         made.append(
-            ResolvedSpan(name, span.edit, start, end, head, tail, whole, span.said if start == span.start_frame else ())
+            ResolvedSpan(
+                name, span.edit, start, end, head, tail, whole, span.notes if start == span.start_frame else ()
+            )
         )
     return made
 
@@ -137,26 +139,26 @@ def _names(name: str, count: int, taken: set[str]) -> list[str]:
     return names
 
 
-def _in_pauses(room: Room, source: Media, span: ResolvedSpan) -> list[Place]:
+def _in_pauses(context: NodeContext, source: Media, span: ResolvedSpan) -> list[Place]:
     """Give the places where the voice of a span rests: the new line where there is one, else the film's own."""
     video = require_video(source)
     start_s, end_s = tick_s(video, span.start_frame), tick_s(video, span.end_frame)
-    found, rate_hz = _rests(room, source, span, start_s, end_s)
+    found, rate_hz = _rests(context, source, span, start_s, end_s)
     frames = range(span.start_frame, span.end_frame)
     begins = np.array([round((tick_s(video, frame) - start_s) * rate_hz) for frame in frames], np.int64)
     return pauses.places(found, rate_hz, span.start_frame, begins)
 
 
 def _rests(
-    room: Room, source: Media, span: ResolvedSpan, start_s: Fraction, end_s: Fraction
+    context: NodeContext, source: Media, span: ResolvedSpan, start_s: Fraction, end_s: Fraction
 ) -> tuple[list[Pause], int]:
     """Give the pauses from the in point on, in samples, and how many of these make a second."""
     line = span.edit.audio
     if isinstance(line, File):
         count = round((end_s - start_s) * _LINE_RATE_HZ)
-        samples, rate_hz = sound.fit(sound.read_all(room.path(line), _LINE_RATE_HZ), count), _LINE_RATE_HZ
+        samples, rate_hz = sound.fit(sound.read_all(context.path(line), _LINE_RATE_HZ), count), _LINE_RATE_HZ
     elif source.audio:
-        samples, rate_hz = sound.read_span(room.path(source.file), source.audio[0].index, start_s, end_s)
+        samples, rate_hz = sound.read_span(context.path(source.file), source.audio[0].index, start_s, end_s)
     else:
         rate_hz = _LINE_RATE_HZ
         return [Pause(0, round((end_s - start_s) * rate_hz))], rate_hz

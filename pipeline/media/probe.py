@@ -18,7 +18,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.timestamps import Timestamps
 from ..core.values import AudioStream, Media, OtherStream, VideoStream
@@ -41,7 +41,7 @@ def probe(path: Path, file: File, name: str = "") -> Media:
         main = main_picture(container)
         sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
         if main is None and not sounds:
-            raise BadInput(f"{called} holds neither picture nor sound")
+            raise InputMediaError(f"{called} holds neither picture nor sound")
         refuse_cut_short(path, [s for s in (main, *sounds) if s is not None], called)
         video, first = None, None
         if main is not None:
@@ -73,7 +73,7 @@ def require_video(media: Media, name: str = "") -> VideoStream:
         BadInput: there is none.
     """
     if media.video is None:
-        raise BadInput(f"{name or 'the source'} has no video: only {len(media.audio)} sound track(s)")
+        raise InputMediaError(f"{name or 'the source'} has no video: only {len(media.audio)} sound track(s)")
     return media.video
 
 
@@ -84,7 +84,7 @@ def _video(stream: Any, frame: Any, shown: tuple[Any, int], called: str) -> Vide
     rate, constant = read_rate(times, time_base, last_duration)
     pix_fmt = frame.format.name if frame is not None else context.pix_fmt
     if pix_fmt is None:
-        raise BadInput(f"{called}: no frame of its {context.name} picture can be decoded")
+        raise InputMediaError(f"{called}: no frame of its {context.name} picture can be decoded")
     turn, mirrored = _orientation(frame)
     return VideoStream(
         index=stream.index,
@@ -129,12 +129,12 @@ def _shown(container: Any, stream: Any, called: str) -> tuple[Any, int]:
             if packet.pts is None or packet.is_discard or _hidden(stream, packet):
                 continue
             if not times and packet.has_sidedata("encryption_info"):
-                raise BadInput(f"{called} is encrypted; remove its protection before it is edited")
+                raise InputMediaError(f"{called} is encrypted; remove its protection before it is edited")
             times.append(packet.pts)
             if last is None or packet.pts > last:
                 last, last_duration = packet.pts, packet.duration or 0
     if not times:
-        raise BadInput(f"{called} has a {stream.codec_context.name} picture stream without a single frame")
+        raise InputMediaError(f"{called} has a {stream.codec_context.name} picture stream without a single frame")
     array = np.unique(np.array(times, np.int64))
     usual = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
     believable = last_duration * 2 > usual  # Matroska files are met that say 1 ms

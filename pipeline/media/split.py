@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 
 Ticks = NDArray[np.int64]
 CUT_WORTH = 1.0
@@ -48,7 +48,7 @@ class Ruler:
         return int(self.begins[last] - self.begins[first]) <= self.longest
 
 
-class NoPlace(BadInput):
+class NoPlace(InputMediaError):
     """Nothing between two frames lets a span be parted there."""
 
     def __init__(self, low_frame: int, high_frame: int) -> None:

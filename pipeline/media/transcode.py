@@ -24,7 +24,7 @@ from typing import Any, Literal
 import ffmpeg
 
 from ..core.errors import ToolFailed
-from ..core.node import Room
+from ..core.node import NodeContext
 from ..core.values import Media, VideoStream
 from .clock import label_rate
 from .colour import meant
@@ -51,19 +51,19 @@ ENVELOPES: dict[Profile, Envelope] = {
 }
 
 
-def transcode(room: Room, media: Media, profile: Profile) -> tuple[Media, list[int]]:
+def transcode(context: NodeContext, media: Media, profile: Profile) -> tuple[Media, list[int]]:
     """Write the picture anew; give the new file, and per new frame the index of the frame of `media` it shows."""
     video = require_video(media)
     rate = nearest_rate(label_rate(video))
     count = new_count(length_s(video), rate)
-    made = room.new("picture.mp4")
+    made = context.temp_path("picture.mp4")
     zscale = video.is_hdr and has_filter("zscale") and has_filter("tonemap")
-    room.call(
-        argv(room.path(media.file), video, ENVELOPES[profile], rate, count, made, zscale=zscale),
+    context.run_tool(
+        argv(context.path(media.file), video, ENVELOPES[profile], rate, count, made, zscale=zscale),
         duration_s=float(count / rate),
     )
-    file = room.keep(made)
-    result = probe(room.path(file), file)
+    file = context.store(made)
+    result = probe(context.path(file), file)
     got = require_video(result)
     if (got.frame_count, got.rate, got.constant_rate, got.rotation_deg) != (count, rate, True, 0):
         raise ToolFailed(f"ffmpeg gave {got.frame_count} frames at {got.rate}/s, not {count} at {rate}/s")

@@ -16,9 +16,9 @@ from typing import Any
 import ffmpeg
 import numpy as np
 
-from ..core.errors import BadInput, ToolFailed
+from ..core.errors import InputMediaError, ToolFailed
 from ..core.file import File
-from ..core.node import Room
+from ..core.node import NodeContext
 from ..core.values import Media, VideoStream
 from . import decode
 from .audio import samples as sound
@@ -30,19 +30,21 @@ _SEEK_MARGIN_S = Fraction(2)
 _FINEST_TIMESCALE = 1_000_000
 
 
-def cut(room: Room, source: Media, start: int, end: int) -> Media:
+def cut(context: NodeContext, source: Media, start: int, end: int) -> Media:
     """Write the frames [start, end) of a film and their sound to a lossless file, and check it."""
-    path = room.path(source.file)
+    path = context.path(source.file)
     video = require_video(source)
-    tracks = write_tracks(room, path, source, start, end)
+    tracks = write_tracks(context, path, source, start, end)
     for seek in (True, False):  # some files cannot be sought in; from the start is slow and always right
-        made = room.new("span.mov")
-        room.call(argv(path, source, (start, end), tracks, made, seek=seek), duration_s=_span_s(video, start, end))
+        made = context.temp_path("span.mov")
+        context.run_tool(
+            argv(path, source, (start, end), tracks, made, seek=seek), duration_s=_span_s(video, start, end)
+        )
         if _holds(made, path, video, start, end):
-            return _described(room.keep(made), room, source, start, end)
+            return _described(context.store(made), context, source, start, end)
     for index, frame in decode.frames(path, video, start, end):  # says which frame is damaged, if that is why
         if (frame.width, frame.height) != (video.width_px, video.height_px):
-            raise BadInput(f"the picture changes its size at frame {index}, to {frame.width}x{frame.height}")
+            raise InputMediaError(f"the picture changes its size at frame {index}, to {frame.width}x{frame.height}")
     raise ToolFailed(f"ffmpeg did not give exactly the frames {start} to {end} of the film")
 
 
@@ -90,14 +92,14 @@ def _lossless(video: VideoStream) -> dict[str, str]:
     )
 
 
-def write_tracks(room: Room, path: Path, source: Media, start: int, end: int) -> list[Path]:
+def write_tracks(context: NodeContext, path: Path, source: Media, start: int, end: int) -> list[Path]:
     """Write every sound track of the frames [start, end) to a WAV of its own, as long as the picture."""
     video = require_video(source)
     start_s, end_s = tick_s(video, start), tick_s(video, end)
     tracks = []
     for number, track in enumerate(source.audio):
         samples, rate_hz = sound.read_span(path, track.index, start_s, end_s)
-        tracks.append(sound.write_wav(room.new(f"track{number}.wav"), samples, rate_hz))
+        tracks.append(sound.write_wav(context.temp_path(f"track{number}.wav"), samples, rate_hz))
     return tracks
 
 
@@ -134,7 +136,7 @@ def _holds(made: Path, path: Path, video: VideoStream, start: int, end: int) -> 
     """Check the number of frames, their times, and that the first and the last picture are the source's."""
     try:
         given = require_video(probe_outside(made))
-    except BadInput:
+    except InputMediaError:
         return False
     ticks = video.timestamps.array[start:end]
     if given.frame_count != len(ticks):
@@ -159,9 +161,9 @@ def _same_picture(made: Path, given: VideoStream, kept: int, path: Path, video: 
         return np.array_equal(*as_16_bit)
 
 
-def _described(file: File, room: Room, source: Media, start: int, end: int) -> Media:
+def _described(file: File, context: NodeContext, source: Media, start: int, end: int) -> Media:
     """Probe the result; what the container cannot carry is taken from the source."""
-    media = probe(room.path(file), file)
+    media = probe(context.path(file), file)
     video, given = require_video(source), require_video(media)
     kept = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")
     colours = ("color_range", "color_primaries", "color_transfer", "color_space")

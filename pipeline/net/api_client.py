@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from .http_pool import Body, Pool, Reply
 from .rate_limit import RateBudget, reset_in_s
 from .url import shown
@@ -50,7 +50,7 @@ class Host:
             if reply.status not in _REDIRECTS:
                 return reply
             url, params = self._own(_led_to(url, reply)), None
-        raise HostFailed(f"{shown(url)}: more than {MAX_REDIRECTS} redirects", retryable=True)
+        raise ProviderError(f"{shown(url)}: more than {MAX_REDIRECTS} redirects", retryable=True)
 
     async def post(
         self,
@@ -85,7 +85,7 @@ class Host:
         if "://" not in place:
             return f"{self.base}/{place.lstrip('/')}"
         if origin(place) != origin(self.base):
-            raise HostFailed(
+            raise ProviderError(
                 f"{shown(place)} is not at {shown(self.base)}: the key was not sent there; look at the host's settings",
                 retryable=False,
             )
@@ -108,7 +108,7 @@ def _led_to(url: str, reply: Reply) -> str:
     try:
         return urljoin(url, place)
     except ValueError as error:
-        raise HostFailed(f"{shown(url)}: it leads to an address that cannot be read", retryable=True) from error
+        raise ProviderError(f"{shown(url)}: it leads to an address that cannot be read", retryable=True) from error
 
 
 def origin(address: str) -> tuple[str, str, int]:

@@ -21,7 +21,7 @@ from typing import IO
 
 import httpx
 
-from ..core.errors import BadInput, HostFailed, StorageFailed
+from ..core.errors import InputMediaError, ProviderError, StorageFailed
 from .download_response import Answer, PageInstead, check_head, read_answer, refused
 from .url import shown, web_address
 
@@ -161,13 +161,13 @@ def _until_whole(
             if tries == len(waits_s):
                 told = f" after {work.done_bytes} of {work.total_bytes or 'unknown'} bytes" if work.done_bytes else ""
                 message = f"{shown(work.address)}: {broken}{told}, tried {tries + 1} times; try again later"
-                raise HostFailed(message, retryable=True) from broken
+                raise ProviderError(message, retryable=True) from broken
             _log.info("download_broken_off address=%s bytes=%d", shown(work.address), work.done_bytes)
             (sleep or work.wait)(max(waits_s[tries], min(broken.wait_s, LONGEST_WAIT_S)))
             tries += 1
             continue
         if work.sha256 and work.digest.hexdigest() != work.sha256.lower():
-            raise BadInput(f"{shown(work.address)}: its SHA-256 is {work.digest.hexdigest()}, not {work.sha256}")
+            raise InputMediaError(f"{shown(work.address)}: its SHA-256 is {work.digest.hexdigest()}, not {work.sha256}")
         return answer
 
 
@@ -183,7 +183,7 @@ def _one_try(client: httpx.Client, work: _Work) -> Answer:
         if answer.retry:
             raise _BrokenOff(refused(answer), answer.wait_s)
         if answer.status not in (200, 206):
-            raise HostFailed(f"{shown(work.address)}: {refused(answer)}", retryable=False)
+            raise ProviderError(f"{shown(work.address)}: {refused(answer)}", retryable=False)
         _place(work, answer)
         _receive(work, answer, response.iter_bytes() if answer.encoded else response.iter_raw())
     if work.total_bytes is not None and work.done_bytes != work.total_bytes:
@@ -216,12 +216,12 @@ def _receive(work: _Work, answer: Answer, pieces: Iterator[bytes]) -> None:
         work.done_bytes += len(piece)
         work.tell()
     if not work.done_bytes:
-        raise BadInput(f"{shown(work.address)}: the server gave an empty file")
+        raise InputMediaError(f"{shown(work.address)}: the server gave an empty file")
 
 
 def _limit(work: _Work, size_bytes: int) -> None:
     if size_bytes > work.max_bytes:
-        raise BadInput(
+        raise InputMediaError(
             f"{shown(work.address)}: {size_bytes / 1e6:.1f} MB is more than the limit of {work.max_bytes / 1e6:g} MB; "
             "raise max_size_mb"
         )
@@ -233,15 +233,15 @@ def _plain_failures(address: str) -> Iterator[None]:
     try:
         yield
     except httpx.TooManyRedirects as error:
-        raise HostFailed(f"{shown(address)}: more than {MAX_REDIRECTS} redirects") from error
+        raise ProviderError(f"{shown(address)}: more than {MAX_REDIRECTS} redirects") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
-        raise HostFailed(f"{shown(address)}: the server's answer cannot be used: {type(error).__name__}") from error
+        raise ProviderError(f"{shown(address)}: the server's answer cannot be used: {type(error).__name__}") from error
     except UnicodeError as error:
-        raise HostFailed(f"{shown(address)}: no host can have such a name", retryable=False) from error
+        raise ProviderError(f"{shown(address)}: no host can have such a name", retryable=False) from error
     except httpx.ConnectError as error:
         # A wrong host name is the likeliest cause: no waiting for that.
         reason = re.sub(r"^\[.*?\] *", "", str(error))
-        raise HostFailed(f"{shown(address)}: the host cannot be reached: {reason}", retryable=True) from error
+        raise ProviderError(f"{shown(address)}: the host cannot be reached: {reason}", retryable=True) from error
     except httpx.TimeoutException as error:
         raise _BrokenOff("the server did not answer in time") from error
     except httpx.TransportError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from .url import shown
 
 _MOST_DIGITS = 18
@@ -25,7 +25,7 @@ _PLAYLISTS = (
 _PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"#extm3u", b"<mpd")
 
 
-class PageInstead(BadInput):
+class PageInstead(InputMediaError):
     """The address gives a web page or a playlist, not a media file."""
 
 

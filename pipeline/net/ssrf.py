@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from .download import open_client
 from .url import shown, web_address
 
@@ -70,7 +70,7 @@ def check_spelled(address: str, reach: Reach) -> None:
     except ValueError:
         return
     if not free:
-        raise BadInput(_refusal(address))
+        raise InputMediaError(_refusal(address))
 
 
 def open_guarded_client(
@@ -114,9 +114,11 @@ class _Guarded(httpx.BaseTransport):
         except OSError as error:
             raise httpx.ConnectError(f"{error.strerror or 'the name cannot be resolved'}", request=request) from error
         if not places or not all(may_reach(place, self._reach) for place in places):
-            raise BadInput(_refusal(str(request.url), self._hint))
+            raise InputMediaError(_refusal(str(request.url), self._hint))
         if self._https_only and request.url.scheme != "https" and not all(_is_loopback(place) for place in places):
-            raise BadInput(f"{shown(str(request.url))}: it is not https, which is asked for here; nothing was fetched")
+            raise InputMediaError(
+                f"{shown(str(request.url))}: it is not https, which is asked for here; nothing was fetched"
+            )
         return self._first_that_answers(request, host, places)
 
     def _first_that_answers(self, request: httpx.Request, host: str, places: list[str]) -> httpx.Response:

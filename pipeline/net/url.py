@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 
 _OPEN_KEYS = frozenset({"v", "id", "t", "list", "p", "page", "episode", "video"})
 """Query keys that name a video and hold no secret, as long as their value is short."""
@@ -48,17 +48,19 @@ def web_address(text: str) -> str:
     """
     address = text.strip()
     if _HALF.search(address):
-        raise BadInput(f"{shown(address)!r} holds half a character, which no address can")
+        raise InputMediaError(f"{shown(address)!r} holds half a character, which no address can")
     scheme = _SCHEME.match(address)
     if scheme is None:
-        raise BadInput(f"{masked(address)!r} is not an address; write https://… or the path of a file that exists")
+        raise InputMediaError(
+            f"{masked(address)!r} is not an address; write https://… or the path of a file that exists"
+        )
     if scheme[1].lower() not in ("http", "https"):
         hint = "; write the path itself" if scheme[1].lower() == "file" else ""
-        raise BadInput(f"{scheme[1].lower()}: addresses are not fetched, only http and https{hint}")
+        raise InputMediaError(f"{scheme[1].lower()}: addresses are not fetched, only http and https{hint}")
     try:
         host = urlsplit(address).hostname
     except ValueError:
         host = None
     if not host:
-        raise BadInput(f"{shown(address)!r} has no host that can be read; write https://host/path")
+        raise InputMediaError(f"{shown(address)!r} has no host that can be read; write https://host/path")
     return address

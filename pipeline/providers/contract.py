@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from .parameters import React1Request
 
 UNPROVEN = frozenset({408, 409, 425, 499})
@@ -37,7 +37,7 @@ class Limits:
     """Jobs that may be under way at the same time."""
 
 
-class NoJob(HostFailed):
+class NoJob(ProviderError):
     """The host's answer to a submit proves that it made no job; nothing is billed."""
 
     def __init__(self, message: str, *, wait_s: float | None = None) -> None:
@@ -46,14 +46,14 @@ class NoJob(HostFailed):
         """When the same call may be sent again; None where that would not help."""
 
 
-class AnswerLost(HostFailed):
+class AnswerLost(ProviderError):
     """A submit left, and what the host made of it is not known."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False, billed=None)
 
 
-class NotNow(HostFailed):
+class NotNow(ProviderError):
     """A question that costs nothing was not answered; it may be asked again."""
 
     def __init__(self, message: str) -> None:

@@ -13,8 +13,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import BadInput
-from ..core.node import Room
+from ..core.errors import InputMediaError
+from ..core.node import NodeContext
 from ..core.values import Segment, Take, Upload
 from .contract import Limits
 from .local_faces import faces_of
@@ -44,56 +44,58 @@ class LocalProvider:
         require()
 
 
-def render_take(room: Room, upload: Upload, choices: dict[str, object]) -> Take:
+def render_take(context: NodeContext, upload: Upload, choices: dict[str, object]) -> Take:
     """Re-express the picture of an upload with the local engine.
 
     The handles are passed through: only the span itself changes, and the expression grows from its first frame on.
     """
     from ..media.probe import probe
 
-    segment, out = upload.segment, room.new("take.mp4")
+    segment, out = upload.segment, context.temp_path("take.mp4")
     request = React1Request.model_validate(
         {"video_url": upload.video_url, "audio_url": upload.audio_url or "none:", **choices}
     )
     began = time.monotonic()
-    figures = _render(room, segment, request, out)
-    file = room.keep(out)
+    figures = _render(context, segment, request, out)
+    file = context.store(out)
     return Take(
         segment=segment,
-        media=probe(room.path(file), file),
+        media=probe(context.path(file), file),
         provider="local",
         request=request.model_dump(),
         seconds=round(time.monotonic() - began, 3),
-        figures={"local": asdict(figures)},
-        said=(PREVIEW, *figures.said),
+        metrics={"local": asdict(figures)},
+        notes=(PREVIEW, *figures.notes),
     )
 
 
-def _render(room: Room, segment: Segment, request: React1Request, out: Path) -> RenderFigures:
+def _render(context: NodeContext, segment: Segment, request: React1Request, out: Path) -> RenderFigures:
     from ..engine.render.render import SCOUT_SHARE, Expression, render
     from ..engine.take_plan import WHAT_IT_NEEDS, NoFace
 
-    scouted = faces_of(room, segment.media.file, lambda done: room.progress(SCOUT_SHARE * done))
+    scouted = faces_of(context, segment.media.file, lambda done: context.progress(SCOUT_SHARE * done))
     expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))
     try:
         return render(
-            room.path(segment.media.file),
-            room.path(segment.voice) if segment.voice else None,
+            context.path(segment.media.file),
+            context.path(segment.voice) if segment.voice else None,
             out,
             expression,
             span=edited_frames(segment),
             own_voice=segment.edit.audio is None,
             scouted=scouted,
-            progress=lambda done: room.progress(SCOUT_SHARE + (1 - SCOUT_SHARE) * done),
+            progress=lambda done: context.progress(SCOUT_SHARE + (1 - SCOUT_SHARE) * done),
         )
     except NoFace as error:
         span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"
-        raise BadInput(f"no face found in {span}{error.seen}; {WHAT_IT_NEEDS}") from error
+        raise InputMediaError(f"no face found in {span}{error.seen}; {WHAT_IT_NEEDS}") from error
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:
     """Give the frames [first, last) of the sent clip that show the span without its handles."""
     inside = [index for index, frame in enumerate(segment.frames) if segment.start_frame <= frame < segment.end_frame]
     if not inside:
-        raise BadInput(f"segment {segment.name} is shorter than one frame of the clip that is sent; make it longer")
+        raise InputMediaError(
+            f"segment {segment.name} is shorter than one frame of the clip that is sent; make it longer"
+        )
     return inside[0], inside[-1] + 1

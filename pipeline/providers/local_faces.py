@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..core.file import File
-from ..core.node import Room
+from ..core.node import NodeContext
 
 if TYPE_CHECKING:
     from ..engine.detect.detect import Scouted
@@ -25,13 +25,13 @@ _guard = threading.Lock()
 _turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 
 
-def faces_of(room: Room, clip: File, progress: Callable[[float], None]) -> Scouted:
+def faces_of(context: NodeContext, clip: File, progress: Callable[[float], None]) -> Scouted:
     """Give the faces of a clip.
 
     Calls of this process that want the same clip at once wait for the first of them.
 
     Args:
-        room: where the clip lies, and where findings are remembered.
+        context: where the clip lies, and where findings are remembered.
         clip: an mp4 that the engine takes.
         progress: gets 0 to 1 while faces are looked for, not at all where they are remembered; also while it waits,
             with 0. What it raises passes through.
@@ -41,13 +41,13 @@ def faces_of(room: Room, clip: File, progress: Callable[[float], None]) -> Scout
 
     parts: dict[str, Any] = {"what": "faces", "clip": clip.digest, "by": found_by()}
     with _alone(clip.digest, lambda: progress(0)):
-        kept = room.remembered(parts)
+        kept = context.cache_get(parts)
         scouted = read_scouted(kept) if kept is not None else None
         if scouted is None:
-            scouted = find_faces(room.path(clip), progress)
-            made = room.new(f"faces{SUFFIX}")
+            scouted = find_faces(context.path(clip), progress)
+            made = context.temp_path(f"faces{SUFFIX}")
             write_scouted(made, scouted)
-            room.remember(parts, made)
+            context.cache_put(parts, made)
     return scouted
 
 

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import BadInput
-from ..core.node import Room
+from ..core.errors import InputMediaError
+from ..core.node import NodeContext
 from ..core.values import Media
 from ..media.probe import require_video
 from ..scripting.reader import Reader, picture_at
@@ -33,29 +33,29 @@ _PLATE_SHADE = 0.4
 """What is left of the picture's light behind a label."""
 
 
-def compare_films(room: Room, before: Media, after: Media, layout: Layout, max_height_px: int) -> Any:
+def compare_films(context: NodeContext, before: Media, after: Media, layout: Layout, max_height_px: int) -> Any:
     """Write the clip and give its file."""
     old, new = require_video(before), require_video(after)
     if old.frame_count != new.frame_count:
-        raise BadInput(
+        raise InputMediaError(
             f"before has {old.frame_count} frames and after {new.frame_count}; only films of one length compare"
         )
     size = picture_size(old.shown_size_px, max_height_px)
     clips = [
-        Reader(room.path(media.file), video, partial(_shown, video=video, size=size)).clip()
+        Reader(context.path(media.file), video, partial(_shown, video=video, size=size)).clip()
         for media, video in ((before, old), (after, new))
     ]
     whole = compose(clips[0], clips[1], layout, float(old.frame_count / old.rate))
-    made = room.new("compare.mp4")
+    made = context.temp_path("compare.mp4")
     writer = ClipWriter(made, tuple(whole.size), old.rate, crf=_CRF, has_sound=bool(after.audio))
     for frame in range(old.frame_count):
         writer.add(picture_at(whole, frame, old.rate), seconds_at(before, frame))
-        room.progress((frame + 1) / old.frame_count)
+        context.progress((frame + 1) / old.frame_count)
     if after.audio:
-        writer.add_sound(track(room.path(after.file), after))
+        writer.add_sound(track(context.path(after.file), after))
     writer.finish()
     whole.close()
-    return room.keep(made)
+    return context.store(made)
 
 
 def _shown(frame: Any, *, video: Any, size: tuple[int, int]) -> Picture:

@@ -34,8 +34,8 @@ def describe(record: Record, title: str) -> Json:
         "source": describe_media(record.source) if record.source else None,
         "film": describe_media(record.film) if record.film else None,
         "checks": film_checks(record.source, record.film),
-        "figures": record.film.figures if record.film else {},
-        "said": list(record.film.said) if record.film else [],
+        "figures": record.film.metrics if record.film else {},
+        "said": list(record.film.notes) if record.film else [],
         "segments": [_with_takes(describe_segment(s, takes.get(s.name), record.steps), record) for s in segments],
         "steps": [_step(step) for step in record.steps],
         "cost_usd": round(sum(take.cost_usd for take in (*record.takes, *record.offered)), 6),
@@ -83,8 +83,8 @@ def describe_media(media: Media) -> Json:
 def describe_segment(segment: Segment, take: Take | None, steps: tuple[StepRecord, ...]) -> Json:
     """Give one segment with its take, as far as it came."""
     own = [step for step in steps if step.segment == segment.name]
-    figures = dict(segment.figures) | (take.figures if take else {})
-    said = list(dict.fromkeys((*segment.said, *(take.said if take else ()))))
+    figures = dict(segment.metrics) | (take.metrics if take else {})
+    said = list(dict.fromkeys((*segment.notes, *(take.notes if take else ()))))
     return {
         "name": segment.name,
         "start_frame": segment.start_frame,
@@ -124,12 +124,12 @@ def _with_takes(told: Json, record: Record) -> Json:
             "cost_usd": take.cost_usd,
             "provider_seconds": take.seconds,
             "reused": reused.get(take.name, False),
-            "figures": take.figures,
-            "said": list(take.said),
+            "figures": take.metrics,
+            "said": list(take.notes),
         }
         for number, take in enumerate(offered, 1)
     ]
-    said = dict.fromkeys((*told["said"], *(line for take in offered if take.status == "done" for line in take.said)))
+    said = dict.fromkeys((*told["said"], *(line for take in offered if take.status == "done" for line in take.notes)))
     return told | {
         "status": "choose",
         "provider": offered[0].provider,

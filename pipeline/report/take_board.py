@@ -45,7 +45,7 @@ class Cell:
     name: str
     clip: str
     """A `data:` address; empty where the take failed."""
-    said: str
+    notes: str
     """Why it failed."""
 
 
@@ -94,7 +94,7 @@ def board_of(segment: Segment, takes: Sequence[Take], find: Find, most_bytes: in
     picture = sheet(
         source_still, {name: one for name, (_, one) in made.items()}, grid, f"{segment.name}, frame {still}"
     )
-    said = {take.name: " ".join(take.said[-1:]) for take in takes if take.name not in good}
+    said = {take.name: " ".join(take.notes[-1:]) for take in takes if take.name not in good}
     clips = {name: data_address("video/mp4", clip) for name, (clip, _) in made.items()}
     return Board(
         grid=grid,

@@ -132,14 +132,14 @@ def turnover_targets(store: Store, turnover: Turnover, folder: Path) -> Iterator
     """Pair every file of a turnover with its place, under the first version that is free."""
     version = version_for(turnover, folder, _stands)
     yield from clips_in(turnover, folder, version)
-    room = store.room_folder()
+    context = store.room_folder()
     try:
         for name, text in timelines(turnover, folder, version).items():
-            written = room / name
+            written = context / name
             written.write_bytes(text.encode())
-            yield store.keep(written), folder / name
+            yield store.add_file(written), folder / name
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        shutil.rmtree(context, ignore_errors=True)
 
 
 def _stands(file: File, place: Path) -> bool:

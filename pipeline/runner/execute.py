@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.document_model import Job, Step
-from ..core.errors import Fault, Interrupted, React1Error
+from ..core.errors import InternalError, Interrupted, React1Error
 from ..core.values import Media, Report, Turnover, Value
 from ..executors.base import Watch
 from ..executors.local_executor import LocalExecutor
@@ -89,7 +89,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             if told is error:
                 raise
             raise told from error
-        run.write(status=result.status, result=result.to_json(), said=list(result.said), error=None)
+        run.write(status=result.status, result=result.to_json(), notes=list(result.notes), error=None)
     return result
 
 
@@ -105,7 +105,7 @@ def _told(error: BaseException, run: RunFolder) -> BaseException:
 def _facts(error: BaseException, run: RunFolder) -> dict[str, Any]:
     """Tell run.json of a failure, and write down the details of one that is somebody's fault."""
     status = error.exit_status if isinstance(error, React1Error) else 1
-    if not isinstance(error, React1Error) or isinstance(error, Fault):
+    if not isinstance(error, React1Error) or isinstance(error, InternalError):
         with contextlib.suppress(React1Error):
             write_text(run.folder / "fault.txt", "".join(traceback.format_exception(error)))
     return {"error": str(error) or type(error).__name__, "exit_status": status}
@@ -159,7 +159,7 @@ async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
 def _finish(job: Job, run: RunFolder, store: Store, places: dict[str, Path | None], flow: Flow) -> RunResult:
     told = make_record(run.name, job, job.steps, flow.results, flow.records, flow.waiting)
     page = _page(run, store, list(flow.results.values()))
-    paid = next((step.id for step in job.steps if step.info.cls.kind == "paid"), None)
+    paid = next((step.id for step in job.steps if step.info.cls.workload == "paid"), None)
     results = segment_results(told, flow.records, paid)
     return RunResult(
         run=run.name,
@@ -168,8 +168,8 @@ def _finish(job: Job, run: RunFolder, store: Store, places: dict[str, Path | Non
         report=page,
         cost_usd=sum(segment.cost_usd for segment in results),
         segments=results,
-        checks=dict(told.film.figures.get("splice", {})) if told.film else {},
-        said=said_by(told),
+        checks=dict(told.film.metrics.get("splice", {})) if told.film else {},
+        notes=said_by(told),
     )
 
 

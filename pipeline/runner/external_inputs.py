@@ -29,9 +29,9 @@ def require_hosts(job: Job) -> None:
         PresetError: one cannot; the message says what to install, to set or to allow.
     """
     for step in job.steps:
-        salt = getattr(step.info.cls, "salt", None)
-        if salt is not None:
-            salt(step.params)
+        cache_salt = getattr(step.info.cls, "cache_salt", None)
+        if cache_salt is not None:
+            cache_salt(step.params)
     for step in job.steps:
         if _host(step):
             (hosted_by(step) or provider("local")).require()
@@ -50,7 +50,7 @@ def settled_step(step: Step) -> Step:
 def hosted_by(step: Step) -> HostedProvider | None:
     """Give the host that takes money for a step; None where nobody does."""
     name = _host(step)
-    if name is None or step.info.cls.kind != "paid":
+    if name is None or step.info.cls.workload != "paid":
         return None
     return hosted(provider_name(name), getattr(step.params, "api", "v2"))
 

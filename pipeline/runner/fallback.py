@@ -37,13 +37,13 @@ def kept(value: Value | Lost) -> Value | None:
         request={},
         status="original",
         name=value.take,
-        said=(value.error.message,),
+        notes=(value.error.message,),
     )
 
 
 def original(take: Take, reason: str) -> Take:
     """Give a take that keeps the original footage, and says why."""
-    return take.model_copy(update={"status": "original", "said": (*take.said, reason)})
+    return take.model_copy(update={"status": "original", "said": (*take.notes, reason)})
 
 
 def as_told(value: Value, dropped: Mapping[str, str]) -> Value:

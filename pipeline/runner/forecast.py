@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.document_model import Step
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.registry import SHIPPED
 from ..core.values import Media, Segment, Take, Upload, Value
@@ -29,7 +29,7 @@ from .paid_steps import ask_of
 from .record import as_list, segment_of
 
 
-class _ReadingRoom:
+class _ReadOnlyContext:
     """A room in which tools may look at files; nothing is made."""
 
     def __init__(self, store: Store) -> None:
@@ -39,25 +39,25 @@ class _ReadingRoom:
         """Give a path where this content can be read."""
         return self._store.path(file)
 
-    def new(self, name: str) -> Path:
+    def temp_path(self, name: str) -> Path:
         """Refuse a new file."""
         raise AssertionError(f"a plan writes nothing, not even {name}")
 
-    def keep(self, path: Path) -> File:
+    def store(self, path: Path) -> File:
         """Refuse to keep a file."""
         raise AssertionError(f"a plan keeps nothing, not even {path}")
 
-    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+    def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
         """Remember nothing."""
 
-    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+    def cache_put(self, parts: Mapping[str, Any], made: Path) -> None:
         """Refuse to remember a file."""
         raise AssertionError(f"a plan keeps nothing, not even {made}")
 
     def progress(self, share: float) -> None:
         """Go on."""
 
-    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+    def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end."""
         from ..media.process import run_tool
 
@@ -73,9 +73,9 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
     from ..media.parts import placed, spans_of
 
     params: Any = step.params
-    room = _ReadingRoom(store)
-    find = Places(room, source, params.wishes)
-    spans = spans_of(room, source, params.edits, params.handles, params.longest_s, find)
+    context = _ReadOnlyContext(store)
+    find = Places(context, source, params.wishes)
+    spans = spans_of(context, source, params.edits, params.handles, params.longest_s, find)
     return [placed(source, span, source) for span in spans]
 
 
@@ -144,7 +144,7 @@ def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Survey:
     source = ordered[0].source
     found = survey(store.path(source.file), source, spans)
     if params.exact == "require" and found.way != "exact":
-        fault = BadInput(f"{NOT_EXACT}: {found.reason}; {OTHERWISE}")
+        fault = InputMediaError(f"{NOT_EXACT}: {found.reason}; {OTHERWISE}")
         fault.where = step.id
         raise fault
     return found

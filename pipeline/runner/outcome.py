@@ -67,7 +67,7 @@ class RunResult:
     cost_usd: float
     segments: tuple[SegmentResult, ...] = ()
     checks: dict[str, Any] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:
@@ -154,8 +154,8 @@ def status_of(segments: Sequence[SegmentResult]) -> str:
 def said_by(told: Record) -> tuple[str, ...]:
     """Collect what the user should hear, once each, with the segment that it is about."""
     takes = (*told.takes, *told.offered)
-    lines = [(take.segment.name, line) for take in takes for line in (*take.segment.said, *take.said)]
+    lines = [(take.segment.name, line) for take in takes for line in (*take.segment.notes, *take.notes)]
     if not takes:
-        lines = [(segment.name, line) for segment in told.segments for line in segment.said]
+        lines = [(segment.name, line) for segment in told.segments for line in segment.notes]
     heard = list(dict.fromkeys(f"{name}: {line}" for name, line in lines))
-    return (*heard, *(told.film.said if told.film else ()))
+    return (*heard, *(told.film.notes if told.film else ()))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.document_model import Job, Step
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.node import Port
 from ..core.registry import SHIPPED
@@ -201,7 +201,7 @@ class _Plan:
         splice = self._splice(step, given) if why else None
         if splice is not None:
             said = (*said, splice.line())
-        way = splice.figures() if splice is not None else {}
+        way = splice.metrics() if splice is not None else {}
         self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, is_known, said, way, take))
 
     def _splice(self, step: Step, given: Mapping[str, Any]) -> Survey | None:
@@ -223,18 +223,18 @@ class _Window:
         """Give a path where this content can be read."""
         return self._store.path(file)
 
-    def new(self, name: str) -> Path:
+    def temp_path(self, name: str) -> Path:
         """Refuse a new file."""
         raise _Writes(name)
 
-    def keep(self, path: Path) -> File:
+    def store(self, path: Path) -> File:
         """Refuse to keep a file."""
         raise _Writes(path)
 
     def progress(self, share: float) -> None:
         """Go on."""
 
-    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+    def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Refuse to start a tool."""
         raise _Writes(argv[0])
 
@@ -247,13 +247,13 @@ def look_at_source(step: Step, store: Store) -> Media | None:
     """
     info = step.info
     local = any(isinstance(getattr(step.params, name), File) for name in type(step.params).model_fields)
-    if info.origin != SHIPPED or info.cls.kind != "io" or info.ports.inputs or not local:
+    if info.origin != SHIPPED or info.cls.workload != "io" or info.ports.inputs or not local:
         return None
     try:
         made = info.cls().run(_Window(store), step.params)  # type: ignore[attr-defined]
     except _Writes:
         return None
-    except BadInput as error:
+    except InputMediaError as error:
         error.where = error.where or step.id
         raise
     return made if isinstance(made, Media) else None

@@ -17,7 +17,7 @@ from ..config.document_model import Job, Step
 from ..core.errors import PresetError, Problem
 from ..core.registry import NodeInfo
 from ..core.values import Media, Value
-from ..executors.base import Call, Result, from_json, invoke
+from ..executors.base import Call, Result, execute_call, from_json
 from ..jobs.budget import Terms
 from ..jobs.ledger import Ledger
 from ..store.keys import digest, params_json
@@ -57,7 +57,9 @@ def run_single(
         result = asyncio.run(_paid(step, inputs, store, terms or Terms()))
         store.put_result(key, result.value, parts, result.seconds)
     args = {"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts}
-    made: Value | list[Value] = from_json(info.ports.gives, invoke(Call(fn=info.fn, args=args, key=key), store).value)
+    made: Value | list[Value] = from_json(
+        info.ports.gives, execute_call(Call(fn=info.fn, args=args, key=key), store).value
+    )
     sources = [store.path(value.file) for value in inputs.values() if isinstance(value, Media)]
     serve(step, made, store, sources, owner=info.name, replace=True)
     return made

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..config.document_model import Step
-from ..core.errors import Fault, React1Error, StorageFailed
+from ..core.errors import InternalError, React1Error, StorageFailed
 from ..core.values import Segment, StepRecord, Value
 from ..executors.base import Call, Executor, Need, Result, from_json
 from ..jobs.ledger import Ledger
@@ -100,7 +100,7 @@ class StepRunner:
         if is_full(error):
             return StorageFailed(full(self.store.root))
         told = " ".join(f"{type(error).__name__}: {error}".split())
-        return Fault(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
+        return InternalError(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
 
     def moved(self, key: str, share: float) -> None:
         """Pass on how far the call with this key is."""
@@ -120,7 +120,7 @@ class StepRunner:
             fn=step.info.fn,
             args={"params": params_json(step.params), "inputs": inputs_json(given), "parts": parts},
             key=key,
-            need=Need(cpu_slots=0 if step.info.cls.kind == "io" else 1),
+            need=Need(cpu_slots=0 if step.info.cls.workload == "io" else 1),
         )
         return await self.executor.run(call)
 
@@ -128,7 +128,7 @@ class StepRunner:
         stored = self.store.result(key)
         if stored is None or not _is_sound(step, stored["value"]):
             return None
-        if step.info.cls.kind == "paid" and is_void(Ledger(self.store.root), stored["value"]):
+        if step.info.cls.workload == "paid" and is_void(Ledger(self.store.root), stored["value"]):
             return None
         return Result(stored["value"], stored["seconds"], reused=True)
 

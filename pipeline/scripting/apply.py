@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import BadInput, React1Error, ToolFailed
-from ..core.node import Room
+from ..core.errors import InputMediaError, React1Error, ToolFailed
+from ..core.node import NodeContext
 from ..core.values import Media, Segment, VideoStream
 from ..media.decode import frames, rgb, turn_coded, turn_upright
 from ..media.probe import probe, require_video
@@ -26,22 +26,22 @@ from .reader import Reader, picture_at
 from .write import LosslessWriter, file_name
 
 
-def apply_script(room: Room, function: str, segment: Segment, media: Media) -> tuple[Media, tuple[str, ...]]:
+def apply_script(context: NodeContext, function: str, segment: Segment, media: Media) -> tuple[Media, tuple[str, ...]]:
     """Give the new file of `media`, and what the user should hear of it."""
     script = load_script(function)
     video = require_video(media)
-    path = room.path(media.file)
+    path = context.path(media.file)
     reader = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video))
-    made = room.new(file_name(video))
+    made = context.temp_path(file_name(video))
     clip = _called(function, lambda: _give(script, reader, segment))
     try:
         check_same(function, clip, video, reader.at(0).shape)
-        changed = _write(room, function, clip, path, media, made)
+        changed = _write(context, function, clip, path, media, made)
     finally:
         clip.close()
     said = f"script {function} changed {changed} of {video.frame_count} frames, worked out in 8-bit RGB"
-    file = room.keep(made)
-    return _described(probe(room.path(file), file), media), (said,)
+    file = context.store(made)
+    return _described(probe(context.path(file), file), media), (said,)
 
 
 def facts(segment: Segment) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def check_same(function: str, clip: Any, video: VideoStream, shape: tuple[int, .
     if size != wanted:
         found.append(f"{'x'.join(map(str, size)) or 'no size'} pixels instead of {wanted[0]}x{wanted[1]}")
     if found:
-        raise BadInput(f"script {function} gave back {' and '.join(found)}; a segment must keep its frames")
+        raise InputMediaError(f"script {function} gave back {' and '.join(found)}; a segment must keep its frames")
 
 
 def _give(script: Script, reader: Reader, segment: Segment) -> Any:
@@ -94,7 +94,7 @@ def _called(function: str, act: Callable[[], Any]) -> Any:
         raise ToolFailed(f"script {function} failed: {type(error).__name__}: {error}") from error
 
 
-def _write(room: Room, function: str, clip: Any, path: Path, media: Media, made: Path) -> int:
+def _write(context: NodeContext, function: str, clip: Any, path: Path, media: Media, made: Path) -> int:
     video = require_video(media)
     changed = 0
     with LosslessWriter(made, path, media) as writer:
@@ -102,13 +102,13 @@ def _write(room: Room, function: str, clip: Any, path: Path, media: Media, made:
             given = turn_upright(rgb(frame, video), video)
             new = _called(function, partial(picture_at, clip, index, video.rate))
             if new.shape != given.shape:
-                raise BadInput(f"script {function} gave back frame {index} as {new.shape}, not {given.shape}")
+                raise InputMediaError(f"script {function} gave back frame {index} as {new.shape}, not {given.shape}")
             if np.array_equal(new, given):
                 writer.add(frame)
             else:
                 writer.add_picture(turn_coded(new, video), frame.pts)
                 changed += 1
-            room.progress((index + 1) / video.frame_count)
+            context.progress((index + 1) / video.frame_count)
     return changed
 
 
@@ -124,7 +124,7 @@ def _described(made: Media, like: Media) -> Media:
             "start_s": like.start_s,
             "duration_s": like.duration_s,
             "start_timecode": like.start_timecode,
-            "figures": like.figures,
-            "said": like.said,
+            "figures": like.metrics,
+            "said": like.notes,
         }
     )

@@ -192,7 +192,7 @@ class Desk:
             "cost_usd": cost_usd,
             "remaining_usd": self.balance_usd,
             "output_s": told.output_s,
-            "said": told.said,
+            "said": told.notes,
         }
         job = await self._put(job.model_copy(update=update))
         took = f"{job.ended_s - job.started_s:.1f} s"

@@ -14,7 +14,7 @@ from typing import Any
 import ffmpeg
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.values import VideoStream
 
 
@@ -53,7 +53,7 @@ def argv(ffmpeg_path: str, twist: Twist, video: VideoStream, path: Path, made: P
 
 def _timed(picture: Any, twist: Twist, video: VideoStream) -> Any:
     if twist.shorter_frames >= video.frame_count:
-        raise BadInput(f"the take has {video.frame_count} frames; {twist.shorter_frames} cannot be left out")
+        raise InputMediaError(f"the take has {video.frame_count} frames; {twist.shorter_frames} cannot be left out")
     if twist.shorter_frames:
         picture = picture.filter("trim", end_frame=video.frame_count - twist.shorter_frames)
     if twist.longer_frames:

@@ -31,26 +31,26 @@ def rendered(order: Order, folder: Path) -> Told:
     from ..media.audio.samples import read_all, write_wav
     from ..media.transcode import transcode
 
-    room = FolderRoom(folder, Path(order.home) if order.home else None)
-    video, audio = gathered(room, order)
+    context = FolderRoom(folder, Path(order.home) if order.home else None)
+    video, audio = gathered(context, order)
     if not fits(video):
-        video, _ = transcode(room, video, "react1")
-    voice = write_wav(room.new("voice.wav"), read_all(room.path(audio.file), VOICE_HZ), VOICE_HZ)
+        video, _ = transcode(context, video, "react1")
+    voice = write_wav(context.temp_path("voice.wav"), read_all(context.path(audio.file), VOICE_HZ), VOICE_HZ)
     expression = Expression(**order.request.model_dump(exclude={"video_url", "audio_url"}))
-    made = room.new("take.mp4")
-    scouted = faces_of(room, video.file, lambda _: None)
-    figures = render(room.path(video.file), voice, made, expression, scouted=scouted, progress=lambda _: None)
-    return _told(room, order, made, (PREVIEW, *figures.said))
+    made = context.temp_path("take.mp4")
+    scouted = faces_of(context, video.file, lambda _: None)
+    figures = render(context.path(video.file), voice, made, expression, scouted=scouted, progress=lambda _: None)
+    return _told(context, order, made, (PREVIEW, *figures.notes))
 
 
 def copied(order: Order, folder: Path, check: Callable[[], None]) -> Told:
     """Give the sent video back as the take, as it is."""
-    room = FolderRoom(folder)
-    video, _ = gathered(room, order, check)
-    path = room.path(video.file)
-    copy = room.new("take.mp4")
+    context = FolderRoom(folder)
+    video, _ = gathered(context, order, check)
+    path = context.path(video.file)
+    copy = context.temp_path("take.mp4")
     copy.write_bytes(path.read_bytes())
-    return _told(room, order, copy, ("the video that was sent: the engine `copy` was asked for",))
+    return _told(context, order, copy, ("the video that was sent: the engine `copy` was asked for",))
 
 
 def fits(media: Media) -> bool:
@@ -77,12 +77,12 @@ def _upright(video: VideoStream) -> bool:
     return plain and in_size and not (video.width_px % 2 or video.height_px % 2)
 
 
-def _told(room: FolderRoom, order: Order, made: Path, said: tuple[str, ...]) -> Told:
+def _told(context: FolderRoom, order: Order, made: Path, said: tuple[str, ...]) -> Told:
     from ..media.ffmpeg import ffmpeg_path
 
     for twist in order.twists:
-        other = room.new("twisted.mp4")
-        room.call(argv(ffmpeg_path(), twist, require_video(look(made, "the take")), made, other))
+        other = context.temp_path("twisted.mp4")
+        context.run_tool(argv(ffmpeg_path(), twist, require_video(look(made, "the take")), made, other))
         made = other
     lasts_s = length_s(require_video(look(made, "the take")))
-    return Told(file=made.name, output_s=round(float(lasts_s), 6), said=said)
+    return Told(file=made.name, output_s=round(float(lasts_s), 6), notes=said)

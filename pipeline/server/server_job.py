@@ -36,7 +36,7 @@ class Job(BaseModel):
     cost_usd: float = 0
     remaining_usd: float = 0
     output_s: float = 0
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     twists: tuple[Twist, ...] = ()
     blocked: str = ""
     """A fault that was asked for: the message that the request fails with."""
@@ -82,7 +82,7 @@ def result_body(job: Job, base: str) -> dict[str, Any]:
         "output": url,
     }
     if url:
-        body |= {"video": {"url": url, "content_type": "video/mp4", "duration": job.output_s}, "said": list(job.said)}
+        body |= {"video": {"url": url, "content_type": "video/mp4", "duration": job.output_s}, "said": list(job.notes)}
     return body
 
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.values import Media
 from ..media.probe import probe, probe_outside, require_video
@@ -39,12 +39,12 @@ class FolderRoom:
         """Give the path of a file that is kept here."""
         return self._paths[file]
 
-    def new(self, name: str) -> Path:
+    def temp_path(self, name: str) -> Path:
         """Give a path for a new file."""
         self._made += 1
         return self._folder / f"{self._made}-{name}"
 
-    def keep(self, path: Path) -> File:
+    def store(self, path: Path) -> File:
         """Know a file by its content, where it lies."""
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -52,39 +52,39 @@ class FolderRoom:
         self._paths[file] = path
         return file
 
-    def remembered(self, parts: Mapping[str, Any]) -> Path | None:
+    def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
         """Give a file that the making of another take remembered; None where there is none."""
-        return self._store.remembered(dict(parts)) if self._store is not None else None
+        return self._store.cache_get(dict(parts)) if self._store is not None else None
 
-    def remember(self, parts: Mapping[str, Any], made: Path) -> None:
+    def cache_put(self, parts: Mapping[str, Any], made: Path) -> None:
         """Keep a finished file for other takes."""
         if self._store is not None:
-            self._store.remember(dict(parts), made)
+            self._store.cache_put(dict(parts), made)
 
     def progress(self, share: float) -> None:
         """Nobody asks."""
 
-    def call(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
+    def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end."""
         from ..media.process import run_tool
 
         return run_tool(argv, timeout_s=timeout_s)
 
 
-def gathered(room: FolderRoom, order: Order, check: Callable[[], None] = lambda: None) -> tuple[Media, Media]:
+def gathered(context: FolderRoom, order: Order, check: Callable[[], None] = lambda: None) -> tuple[Media, Media]:
     """Fetch both files, and give what is in them.
 
     Args:
-        room: where they go.
+        context: where they go.
         order: where they come from, and the limits.
         check: asked at every piece whether to go on.
     """
-    video = _one(room, order, order.request.video_url, order.video_file, "video_url", check)
+    video = _one(context, order, order.request.video_url, order.video_file, "video_url", check)
     check_video(video)
     if order.request.audio_url == order.request.video_url:
         check_audio(video)
         return video, video
-    audio = _one(room, order, order.request.audio_url, order.audio_file, "audio_url", check)
+    audio = _one(context, order, order.request.audio_url, order.audio_file, "audio_url", check)
     check_audio(audio)
     return video, audio
 
@@ -105,7 +105,7 @@ def check_audio(media: Media) -> None:
         BadInput: it has no sound, or lasts more than 15 s.
     """
     if not media.audio:
-        raise BadInput("audio_url holds no sound")
+        raise InputMediaError("audio_url holds no sound")
     _no_longer("audio_url", media.audio[0].duration_s or media.duration_s)
 
 
@@ -116,25 +116,25 @@ def look(path: Path, name: str) -> Media:
 
 def _no_longer(name: str, lasts_s: Fraction) -> None:
     if lasts_s > LONGEST_S + SLACK_S:
-        raise BadInput(f"{name} lasts {float(lasts_s):.2f} s; the model takes at most {LONGEST_S} s: split it")
+        raise InputMediaError(f"{name} lasts {float(lasts_s):.2f} s; the model takes at most {LONGEST_S} s: split it")
 
 
-def _one(room: FolderRoom, order: Order, address: str, own: str, name: str, check: Callable[[], None]) -> Media:
-    path = Path(own) if own else _fetched(room, order, address, name, check)
-    file = room.keep(path)
+def _one(context: FolderRoom, order: Order, address: str, own: str, name: str, check: Callable[[], None]) -> Media:
+    path = Path(own) if own else _fetched(context, order, address, name, check)
+    file = context.store(path)
     return probe(path, file, name)
 
 
-def _fetched(room: FolderRoom, order: Order, address: str, name: str, check: Callable[[], None]) -> Path:
+def _fetched(context: FolderRoom, order: Order, address: str, name: str, check: Callable[[], None]) -> Path:
     from ..net.download import download
     from ..net.ssrf import open_guarded_client
 
-    path, ends = room.new(name), time.monotonic() + order.fetch_s
+    path, ends = context.temp_path(name), time.monotonic() + order.fetch_s
 
     def go_on(_share: float) -> None:
         check()
         if time.monotonic() > ends:
-            raise BadInput(f"{name} {shown(address)} took more than {order.fetch_s:g} s to fetch")
+            raise InputMediaError(f"{name} {shown(address)} took more than {order.fetch_s:g} s to fetch")
 
     with open_guarded_client(order.reach) as client:
         got = download(address, path, max_bytes=order.fetch_bytes, progress=go_on, client=client, waits_s=WAITS_S)

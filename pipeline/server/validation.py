@@ -15,7 +15,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import ValidationError
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..net.ssrf import Reach, check_spelled
 from ..providers.parameters import React1Request
 from .job_queue import Desk
@@ -92,7 +92,7 @@ def check_parameters(sent: dict[str, Any], reach: Reach) -> React1Request:
     for name in ("video_url", "audio_url"):
         try:
             check_spelled(getattr(asked, name), reach)
-        except BadInput as error:
+        except InputMediaError as error:
             raise Refused(400, f"{name}: {error}") from None
     return asked
 
@@ -117,6 +117,6 @@ def _what_is_wrong(path: Path, name: str) -> str:
     try:
         media = look(path, f"{name}_url")
         (check_video if name == "video" else check_audio)(media)
-    except BadInput as error:
+    except InputMediaError as error:
         return str(error)
     return ""

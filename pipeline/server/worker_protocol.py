@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..core.errors import BadInput, HostFailed, React1Error
+from ..core.errors import InputMediaError, ProviderError, React1Error
 from ..net.ssrf import Reach
 from ..providers.parameters import React1Request
 from ..store.atomic import write_text
@@ -41,7 +41,7 @@ class Told(BaseModel):
 
     file: str = ""
     output_s: float = 0
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     error: str = ""
     at_fault: Literal["", "request", "server"] = ""
 
@@ -62,7 +62,9 @@ def order_of(job: Job, options: ServerOptions) -> Order:
 
 def failed(error: React1Error) -> Told:
     """Put a failure down: what was sent is at fault, or this server is."""
-    at_fault: Literal["request", "server"] = "request" if isinstance(error, (BadInput, HostFailed)) else "server"
+    at_fault: Literal["request", "server"] = (
+        "request" if isinstance(error, (InputMediaError, ProviderError)) else "server"
+    )
     return Told(error=str(error), at_fault=at_fault)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadInput
+from ..core.errors import InputMediaError
 from ..core.values import Media
 from . import encoders, smart_render
 from .container import is_boxed, not_written_anew, picture_place, suffix_of, wraps
@@ -48,7 +48,7 @@ class Survey:
             f"up to the next keyframe are coded by {self.encoder}, {sets}"
         )
 
-    def figures(self) -> dict[str, Any]:
+    def metrics(self) -> dict[str, Any]:
         """Give the same as JSON."""
         told = {"way": self.way, "reason": self.reason, "encoder": self.encoder}
         if self.way != "exact":
@@ -70,7 +70,9 @@ def survey(source: Path, media: Media, spans: Sequence[tuple[int, int]]) -> Surv
     except Unsuited as unsuited:
         refused = not_written_anew(media)
         if refused:
-            raise BadInput(f"the film cannot be spliced packet by packet ({unsuited}), and {refused}") from unsuited
+            raise InputMediaError(
+                f"the film cannot be spliced packet by packet ({unsuited}), and {refused}"
+            ) from unsuited
         encoder = encoders.choose(media.video, 0, suffix_of(media)).encoder
         return Survey("reencoded-picture", str(unsuited), encoder=encoder)
     return Survey(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.node import Room
+from ..core.node import NodeContext
 
 _PROGRAM = re.compile(r"^  Program (\d+)")
 _STREAM = re.compile(r"^  Stream #0:(\d+)")
@@ -28,10 +28,10 @@ class Program:
     streams: tuple[int, ...]
 
 
-def programs(room: Room, ffmpeg: str, path: Path) -> list[Program]:
+def programs(context: NodeContext, ffmpeg: str, path: Path) -> list[Program]:
     """Ask ffmpeg what programs a transport stream has; nothing is decoded."""
     look = ["-v", "info", "-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-t", "0", "-f", "null", "-"]
-    return read(room.call([ffmpeg, "-hide_banner", "-nostdin", *look]))
+    return read(context.run_tool([ffmpeg, "-hide_banner", "-nostdin", *look]))
 
 
 def read(said: str) -> list[Program]:

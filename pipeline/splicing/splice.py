@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadInput, ToolFailed
-from ..core.node import Room
+from ..core.errors import InputMediaError, ToolFailed
+from ..core.node import NodeContext
 from ..core.values import Media, Take
 from .audio.dialogue import plan, sounded, with_lines
 from .audio.params import MATCHED, SoundParams
@@ -35,12 +35,12 @@ class Film:
     """A finished film in the room's own folder, not yet kept."""
 
     path: Path
-    figures: dict[str, Any]
-    said: tuple[str, ...]
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
 
 
 def splice(
-    room: Room,
+    context: NodeContext,
     ffmpeg: str,
     media: Media,
     takes: Sequence[Take],
@@ -56,14 +56,14 @@ def splice(
     With `require_exact` only the packet-exact way is taken; with `in_place` a copy of an MP4 or MOV is edited.
     """
     if media.video is None:
-        raise BadInput("the source has no picture to splice into")
+        raise InputMediaError("the source has no picture to splice into")
     job = Job(
-        room,
+        context,
         ffmpeg,
         media,
         media.video,
-        room.path(media.file),
-        inserts(room, media, takes, seam),
+        context.path(media.file),
+        inserts(context, media, takes, seam),
         tuple(takes),
         in_place,
     )
@@ -93,7 +93,7 @@ def splice(
             return _finished(job, made, checked, reasons)
         reasons.append(fault)
     if require_exact:
-        raise BadInput(f"{NOT_EXACT}: {reasons[0]}; {OTHERWISE}")
+        raise InputMediaError(f"{NOT_EXACT}: {reasons[0]}; {OTHERWISE}")
     raise ToolFailed(f"no way of splicing gave a film that passed its checks: {'; '.join(reasons)}")
 
 
@@ -102,10 +102,10 @@ def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[s
     figures = {
         "way": made.way,
         "reason": reason,
-        "copied_packets": checked.figures["packets"] - made.encoded - made.figures.get("relinked_packets", 0),
+        "copied_packets": checked.metrics["packets"] - made.encoded - made.metrics.get("relinked_packets", 0),
         "encoded_packets": made.encoded,
-        **made.figures,
-        **checked.figures,
+        **made.metrics,
+        **checked.metrics,
         "frames": job.video.frame_count,
         "strict_decode": True,
     }
@@ -121,10 +121,10 @@ def _with_likeness(job: Job, made: Made) -> tuple[Made, str]:
     """Measure pictures that were all coded anew: their packets tell nothing of what they show."""
     found = likeness(job.source, made.path, job.video.index, job.inserts)
     told = figures_of([found], interlaced=job.video.interlaced)
-    figures = {**made.figures, "pictures_alike": not found.fault, **told}
+    figures = {**made.metrics, "pictures_alike": not found.fault, **told}
     notes = [f"{name} could not be carried over" for name in found.lost]
-    return replace(made, figures=figures, notes=(*made.notes, *notes)), found.fault
+    return replace(made, metrics=figures, notes=(*made.notes, *notes)), found.fault
 
 
 def _strict(job: Job, made: Made) -> str:
-    return strict_fault(job.room, job.ffmpeg, job.media, job.source, made.path, made.strict)
+    return strict_fault(job.context, job.ffmpeg, job.media, job.source, made.path, made.strict)

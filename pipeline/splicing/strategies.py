@@ -16,8 +16,8 @@ from typing import Any
 
 from av.video.frame import VideoFrame
 
-from ..core.errors import BadInput, ToolFailed
-from ..core.node import Room
+from ..core.errors import InputMediaError, ToolFailed
+from ..core.node import NodeContext
 from ..core.values import Media, Take, VideoStream
 from . import encoders, smart_render, streamed_writer
 from .container import is_boxed, not_written_anew, picture_place, suffix_of
@@ -44,7 +44,7 @@ NOT_BOXED = "only MP4 and MOV can be edited in place"
 class Job:
     """What every way needs."""
 
-    room: Room
+    context: NodeContext
     ffmpeg: str
     media: Media
     video: VideoStream
@@ -72,7 +72,7 @@ class Job:
     def programs(self) -> list[Program]:
         """Ask once which programs the film has: transport streams have them."""
         transport = self.media.container.split(",")[0] == "mpegts"
-        return programs(self.room, self.ffmpeg, self.source) if transport else []
+        return programs(self.context, self.ffmpeg, self.source) if transport else []
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Made:
     fault: str = ""
     lines: int = 0
     """How many lines of dialogue are new."""
-    figures: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     sounded: bool = False
     """Whether the new packets of the dialogue track are in it."""
     strict: tuple[range, ...] = WHOLE
@@ -105,8 +105,8 @@ def exact_way(job: Job) -> Made:
     index = indexed(job.source, job.media)
     planned = smart_render.plan(job.source, job.video, index, job.inserts)
     encoded = sum(one.end - one.first for one in planned.windows)
-    pieces = smart_render.coded(job.source, job.video, index, planned, job.room.new, _share(job, encoded))
-    made = job.room.new("film" + job.suffix)
+    pieces = smart_render.coded(job.source, job.video, index, planned, job.context.temp_path, _share(job, encoded))
+    made = job.context.temp_path("film" + job.suffix)
     if index.grid.track is not None:
         pictures = new_samples(job.source, index, planned.coder, pieces)
         figures = carry(job.source, made, [*pictures, *job.sound], in_place=job.in_place)
@@ -119,14 +119,14 @@ def exact_way(job: Job) -> Made:
 def _streamed(
     job: Job, made: Path, index: Index, planned: smart_render.Plan, pieces: Sequence[smart_render.Piece]
 ) -> None:
-    pictures = job.room.new("pictures" + job.suffix)
+    pictures = job.context.temp_path("pictures" + job.suffix)
     try:
         streamed_writer.write(job.source, pictures, job.video, index, planned.coder, pieces)
     except Unsuited:
         if pictures.suffix == ".mov":
             raise
         # Not every codec that a container may hold can be written into it alone; a MOV takes nearly all.
-        pictures = job.room.new("pictures.mov")
+        pictures = job.context.temp_path("pictures.mov")
         streamed_writer.write(job.source, pictures, job.video, index, planned.coder, pieces)
     _mux(job, pictures, made, same_codec=True)
 
@@ -135,7 +135,7 @@ def _mux(job: Job, pictures: Path, made: Path, *, same_codec: bool) -> None:
     """Put pictures beside all the film's other streams."""
     told = told_of(job.source, job.video.index, tagged=same_codec)
     try:
-        job.room.call(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs))
+        job.context.run_tool(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs))
     except ToolFailed as error:
         raise Unsuited(f"{job.suffix} files do not take the film's streams anew: {error.message}") from error
 
@@ -170,7 +170,7 @@ def _checked(
             "edited in place: the film's index is at its end now, and a player on the web asks for it first",
         )
     with_sound, strict = bool(job.sound) and grid.track is not None, stretches(grid, windows)
-    return Made(made, "exact", encoded, notes, untouched, fault, figures=figures, sounded=with_sound, strict=strict)
+    return Made(made, "exact", encoded, notes, untouched, fault, metrics=figures, sounded=with_sound, strict=strict)
 
 
 def _around(job: Job, made: Path, windows: Sequence[range]) -> list[Likeness]:
@@ -184,11 +184,11 @@ def boxed_way(job: Job) -> Made:
     """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
     grid = _grid(job)
     choice, lost = _choice(job, grid.reorder)
-    coded = job.room.new("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
+    coded = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
     if count != grid.samples.count:
         raise Unsuited(f"{grid.samples.count} pictures are stored, but {count} decode")
-    made = job.room.new("film" + job.suffix)
+    made = job.context.temp_path("film" + job.suffix)
     rewrite(job.source, made, [samples_of(grid, coded), *job.sound])
     notes = (*_codec_notes(job, choice), *lost)
     return Made(made, "reencoded-picture", count, notes, sounded=bool(job.sound))
@@ -208,7 +208,7 @@ def remuxed_way(job: Job) -> Made:
         raise Unsuited(refused)
     choice, lost = _choice(job, 0)
     times = job.video.timestamps.array
-    coded = job.room.new("pictures.nut")
+    coded = job.context.temp_path("pictures.nut")
 
     def shown() -> Iterator[tuple[VideoFrame, int]]:
         for index, frame in frames.merged(frames.decoded(job.source, job.video.index), job.inserts):
@@ -219,7 +219,7 @@ def remuxed_way(job: Job) -> Made:
     count = encode(shown(), coded, job.video, choice, _share(job, len(times)), times)
     if count != len(times):
         raise Unsuited(f"{len(times)} frames are promised, but {count} decode")
-    made = job.room.new("film" + job.suffix)
+    made = job.context.temp_path("film" + job.suffix)
     _mux(job, coded, made, same_codec=False)
     return Made(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
 
@@ -229,7 +229,7 @@ def _choice(job: Job, reorder: int) -> tuple[encoders.Choice, tuple[str, ...]]:
     with closing(frames.decoded(job.source, job.video.index)) as plates:
         first = next(plates, None)
     if first is None:
-        raise BadInput("the picture stream gives no frames")
+        raise InputMediaError("the picture stream gives no frames")
     choice = encoders.choose(job.video, reorder, job.suffix, fields(first), finer=job.finer)
     names = [*hdr.lost_with(choice, first)]
     if job.video.codec == "mpeg2video" and repeats_fields(job.source, job.video.index):
@@ -250,6 +250,6 @@ def _codec_notes(job: Job, choice: encoders.Choice) -> tuple[str, ...]:
 def _share(job: Job, total: int) -> Any:
     def each(count: int) -> None:
         if count % 8 == 0:
-            job.room.progress(min(count / max(total, 1), 1) * 0.9)
+            job.context.progress(min(count / max(total, 1), 1) * 0.9)
 
     return each

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ..core.errors import HostFailed
+from ..core.errors import ProviderError
 from ..net.api_client import Host
 from ..net.http_pool import Reply
 from ..net.url import shown
@@ -47,7 +47,7 @@ class LocalServerStorage:
         reply = await with_tries(send, self.name, self._sleep, self._host.hidden)
         address = readable(reply.object().get("url"), self.name)
         if last_part(address) != name:
-            raise HostFailed(f"the upload to the local server was answered with {shown(address)}", billed=False)
+            raise ProviderError(f"the upload to the local server was answered with {shown(address)}", billed=False)
         return Stored(address, name)
 
     async def delete(self, stored: Stored) -> None:

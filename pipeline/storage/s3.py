@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..core.errors import HostFailed, MissingExtra, PresetError
+from ..core.errors import MissingExtra, PresetError, ProviderError
 from ..net.error_text import in_one_line
 from ..net.url import shown
 from .upload import WAITS_S, Sleep, failed_for_good, pieces, size_of, type_of
@@ -101,7 +101,7 @@ class S3Storage:
         try:
             address = await _library().sign_async(self._store(), "GET", key, signed_for)
         except _errors() as error:
-            raise HostFailed(f"an address at s3 could not be signed: {_words(error)}", billed=False) from error
+            raise ProviderError(f"an address at s3 could not be signed: {_words(error)}", billed=False) from error
         return Stored(str(address), name, expires_at, key)
 
     async def delete(self, stored: Stored) -> None:
@@ -111,7 +111,7 @@ class S3Storage:
         try:
             await _library().delete_async(self._store(), stored.place)
         except _errors() as error:
-            raise HostFailed(f"removing {stored.name} from s3 failed: {_words(error)}", billed=False) from error
+            raise ProviderError(f"removing {stored.name} from s3 failed: {_words(error)}", billed=False) from error
 
     async def _tried(self, send: Callable[[], Awaitable[None]]) -> None:
         """Send until it is taken, as the other storages do."""
@@ -122,7 +122,7 @@ class S3Storage:
             except _errors() as error:
                 why, status = _words(error), _STATUS.search(str(error))
                 if status is not None and int(status[1]) < 500 and status[1] != "429":
-                    raise HostFailed(f"the upload to s3 was refused: {why}", billed=False) from error
+                    raise ProviderError(f"the upload to s3 was refused: {why}", billed=False) from error
             if wait_s is not None:
                 await self._sleep(wait_s)
         raise failed_for_good(self.name, why)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import IO
 
-from ..core.errors import BadInput, HostFailed, StorageFailed
+from ..core.errors import InputMediaError, ProviderError, StorageFailed
 from ..net.error_text import Hide, as_it_is
 from ..net.http_pool import NotSent, Reply, Unanswered
 from .upload_errors import hint, told
@@ -61,7 +61,7 @@ def check_size(path: Path, storage: str, most_bytes: int | None) -> None:
     """
     size_bytes = size_of(path)
     if most_bytes is not None and size_bytes > most_bytes:
-        raise BadInput(
+        raise InputMediaError(
             f"a file of {size_bytes / 1e6:.1f} MB is not taken by storage {storage}, whose limit is "
             f"{most_bytes / 1e6:g} MB; choose another storage, such as s3"
         )
@@ -125,15 +125,15 @@ async def with_tries(
                 return reply
             why = told(reply, hidden)
             if reply.status < 500 and reply.status not in _AGAIN:
-                raise HostFailed(f"the upload to {storage} was refused: {why}{hint(reply.status)}", billed=False)
+                raise ProviderError(f"the upload to {storage} was refused: {why}{hint(reply.status)}", billed=False)
         if wait_s is not None:
             await sleep(wait_s)
     raise failed_for_good(storage, why)
 
 
-def failed_for_good(storage: str, why: str) -> HostFailed:
+def failed_for_good(storage: str, why: str) -> ProviderError:
     """Give the error of an upload that no try has brought there."""
-    return HostFailed(
+    return ProviderError(
         f"the upload to {storage} failed {len(WAITS_S) + 1} times: {why}; nothing was paid, run again",
         retryable=True,
         billed=False,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from ..core.errors import BadInput, HostFailed
+from ..core.errors import InputMediaError, ProviderError
 from ..net.error_text import Hide, as_it_is, in_one_line, words_of
 from ..net.http_pool import Reply
 from ..net.url import shown, web_address
@@ -29,12 +29,12 @@ def readable(address: object, storage: str) -> str:
     """
     try:
         found = web_address(address if isinstance(address, str) else "")
-    except BadInput as error:
+    except InputMediaError as error:
         shape = repr(in_one_line(address, most=LONGEST_WORDS)) if isinstance(address, str) and address else "nothing"
         why = f"the upload to {storage} was answered with {shape} where an address is wanted"
-        raise HostFailed(why, billed=False) from error
+        raise ProviderError(why, billed=False) from error
     if urlsplit(found).scheme.lower() != "https" and not is_loopback(found):
-        raise HostFailed(f"storage {storage} gave {shown(found)}, which is not https; it is not used", billed=False)
+        raise ProviderError(f"storage {storage} gave {shown(found)}, which is not https; it is not used", billed=False)
     return found
 
 

@@ -55,7 +55,7 @@ def make_parts(
     tools: Mapping[str, str],
 ) -> Parts:
     """Collect all that decides the result of a node."""
-    salt = getattr(node, "salt", None)
+    cache_salt = getattr(node, "cache_salt", None)
     parts: Parts = {
         "node": node.name,
         "version": node.version,
@@ -63,8 +63,8 @@ def make_parts(
         "inputs": {name: input_digest(value) for name, value in inputs.items()},
         "tools": dict(tools),
     }
-    if salt is not None:
-        parts["salt"] = str(salt(params))
+    if cache_salt is not None:
+        parts["cache_salt"] = str(cache_salt(params))
     return parts
 
 
@@ -82,7 +82,7 @@ def explain(old: Parts | None, new: Parts) -> str:
         for name, text in new["tools"].items()
         if old.get("tools", {}).get(name) != text
     ]
-    if old.get("salt") != new.get("salt"):
+    if old.get("cache_salt") != new.get("cache_salt"):
         said.append("what the step calls")
     return "changed: " + ", ".join(said[:4]) if said else "its stored result is gone"
 

@@ -28,7 +28,7 @@ class Scratch:
         self._held: Held | None = None
         self._begins = threading.Lock()
 
-    def room(self) -> Path:
+    def context(self) -> Path:
         """Make a folder for one call."""
         with self._begins, storage_errors(self._root):
             if self._own is None or not self._own.is_dir():

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import BadInput, StorageFailed
+from ..core.errors import InputMediaError, StorageFailed
 from ..core.file import File
 from .atomic import publish, storage_errors, write_text
 from .keys import Parts, digest
@@ -55,7 +55,7 @@ class Store:
             return outside
         told = self._told(file)
         if told is not None:
-            raise BadInput(f"{told['path']} was changed, moved or removed while it was needed; run again")
+            raise InputMediaError(f"{told['path']} was changed, moved or removed while it was needed; run again")
         raise StorageFailed(f"content {file.digest[:12]}… is gone from {self.root}; run again to make it anew")
 
     def has(self, file: File) -> bool:
@@ -65,7 +65,7 @@ class Store:
             return kept.stat().st_size == file.size_bytes
         return self._outside(file) is not None
 
-    def keep(self, made: Path) -> File:
+    def add_file(self, made: Path) -> File:
         """Move a finished file into the store."""
         with storage_errors(self.root):
             file = File(digest=file_digest(made), suffix=made.suffix.lower(), size_bytes=made.stat().st_size)
@@ -87,18 +87,18 @@ class Store:
         try:
             stamp = _stamp(path)
             if not path.is_file():
-                raise BadInput(f"{path} is not a file; give a media file")
+                raise InputMediaError(f"{path} is not a file; give a media file")
             seen = self.root / "seen" / f"{digest([str(path), stamp])}.json"
             told = _read(seen, digest=str)
             if told is None:
                 told = {"digest": file_digest(path, progress)}
                 if _stamp(path) != stamp:
-                    raise BadInput(f"{path} changes while it is read; run again when it is whole")
+                    raise InputMediaError(f"{path} changes while it is read; run again when it is whole")
                 self._note(seen, told)
         except FileNotFoundError:
-            raise BadInput(f"{path} does not exist; check the path") from None
+            raise InputMediaError(f"{path} does not exist; check the path") from None
         except OSError as error:
-            raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+            raise InputMediaError(f"{path} cannot be read: {error.strerror}") from error
         file = File(digest=told["digest"], suffix=path.suffix.lower(), size_bytes=stamp[0])
         self._remember(file, path, stamp)
         return file
@@ -109,7 +109,7 @@ class Store:
 
     def room_folder(self) -> Path:
         """Make a folder for one call."""
-        return self._scratch.room()
+        return self._scratch.context()
 
     def result(self, key: str) -> dict[str, Any] | None:
         """Give what a call gave: {"value", "parts", "seconds"}; None where it is not stored, or its files are gone."""
@@ -129,19 +129,19 @@ class Store:
         told = {"value": value, "parts": parts, "seconds": round(seconds, 3)}
         write_text(self._at("results", key), json.dumps(told))
 
-    def remembered(self, parts: Parts) -> Path | None:
+    def cache_get(self, parts: Parts) -> Path | None:
         """Give the content that was remembered under these parts; None where there is none, or it is not whole."""
         told = self.result(digest(parts))
         files = files_in(told["value"]) if told is not None else []
         return self.path(files[0]) if len(files) == 1 else None
 
-    def remember(self, parts: Parts, made: Path) -> None:
+    def cache_put(self, parts: Parts, made: Path) -> None:
         """Move a finished file into the store, to be found by these parts; damaged content there is replaced."""
         file = File(digest=file_digest(made), suffix=made.suffix.lower(), size_bytes=made.stat().st_size)
         kept = self._object(file)
         if kept.is_file() and file_digest(kept) != file.digest:
             kept.unlink(missing_ok=True)
-        self.put_result(digest(parts), self.keep(made).model_dump(mode="json"), parts, 0)
+        self.put_result(digest(parts), self.add_file(made).model_dump(mode="json"), parts, 0)
 
     def latest_parts(self, step: str) -> Parts | None:
         """Give the parts of the key that a step had last."""

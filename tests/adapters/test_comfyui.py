@@ -13,7 +13,7 @@ import pytest
 
 from react1.pipeline.adapters.comfyui import comfy_class, mappings, wire
 from react1.pipeline.core.file import OutPath
-from react1.pipeline.core.node import Params, Room
+from react1.pipeline.core.node import NodeContext, Params
 from react1.pipeline.core.registry import Registry, load_registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
@@ -35,7 +35,7 @@ class Fan:
     kind: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: FanParams, source: Media) -> list[Segment]: ...
+    def run(self, context: NodeContext, params: FanParams, source: Media) -> list[Segment]: ...
 
 
 class GatherParams(Params):
@@ -49,7 +49,9 @@ class Gather(Fan):
 
     name: ClassVar[str] = "gather"
 
-    def run(self, room: Room, params: GatherParams, source: Media, takes: list[Take], old: Media | None) -> Media: ...
+    def run(
+        self, context: NodeContext, params: GatherParams, source: Media, takes: list[Take], old: Media | None
+    ) -> Media: ...
 
 
 class Draw(Fan):
@@ -57,7 +59,7 @@ class Draw(Fan):
 
     name: ClassVar[str] = "draw"
 
-    def run(self, room: Room, params: FanParams, record: Record) -> Report: ...
+    def run(self, context: NodeContext, params: FanParams, record: Record) -> Report: ...
 
 
 REGISTRY = Registry.of(Fan, Gather, Draw)

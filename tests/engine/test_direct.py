@@ -64,7 +64,7 @@ def test_after_a_cut_the_expression_is_on(face) -> None:
     assert (weight[37:] == 0).all()
     assert (np.diff(weight[2:10]) > 0).all() or weight[9] == 1
     assert (weight[12:28] == 1).all()
-    assert direction.said[0].startswith("2 shots")
+    assert direction.notes[0].startswith("2 shots")
 
 
 def test_nothing_is_smoothed_or_bridged_over_a_cut(face) -> None:
@@ -89,9 +89,9 @@ def test_every_shot_has_its_own_face(face) -> None:
     assert direction.line[24:] == (None,) * 12
     assert (weights(direction)[24:] == 0).all()
     assert weights(direction)[23] == 1
-    assert "3 shots" in direction.said[0]
-    assert "shot 1, frames 0 to 11: the largest of 2 faces" in direction.said[0]
-    assert "shot 2, frames 12 to 23: its only face; shot 3, frames 24 to 35: no face" in direction.said[0]
+    assert "3 shots" in direction.notes[0]
+    assert "shot 1, frames 0 to 11: the largest of 2 faces" in direction.notes[0]
+    assert "shot 2, frames 12 to 23: its only face; shot 3, frames 24 to 35: no face" in direction.notes[0]
 
 
 def test_the_speaker_is_chosen_shot_by_shot(face) -> None:
@@ -113,7 +113,7 @@ def test_the_speaker_is_chosen_shot_by_shot(face) -> None:
     direction = decided(sightings, voice=new, there=own, auto_active_speaker_detection=True)
 
     assert [round(direction.line[number][:, 0].mean()) for number in (25, 75)] == [150, 450]
-    assert direction.said[0].count("moves with the voice") == 2
+    assert direction.notes[0].count("moves with the voice") == 2
 
 
 def test_a_lost_face_is_ramped_to_inside_a_shot(face) -> None:
@@ -128,7 +128,7 @@ def test_a_lost_face_is_ramped_to_inside_a_shot(face) -> None:
     assert (np.diff(weight[39:48]) >= 0).all()
     assert max(weight[29], weight[40]) < 0.1
     assert weight[22] == weight[48] == 1
-    assert "no face in 10 of 70 frames" in direction.said[0]
+    assert "no face in 10 of 70 frames" in direction.notes[0]
 
 
 @pytest.mark.parametrize(("yaw", "pitch", "expected"), [(36, 0, 1), (54, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)])
@@ -139,7 +139,7 @@ def test_a_head_turned_or_tilted_away_is_left_alone(face, yaw: float, pitch: flo
     direction = decided(sightings)
 
     assert weights(direction)[10] == expected
-    assert ("turned away" in " ".join(direction.said)) == (expected == 0)
+    assert ("turned away" in " ".join(direction.notes)) == (expected == 0)
 
 
 def test_smeared_frames_fade(face) -> None:
@@ -172,7 +172,7 @@ def test_a_face_that_is_wholly_covered_is_left_alone(face, looked_for: bool) -> 
     weight = weights(direction)
     assert (weight[21:39] == 0).all()
     assert weight[10] == weight[55] == 1
-    assert "covers the face" in " ".join(direction.said)
+    assert "covers the face" in " ".join(direction.notes)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_flash_is_left_alone_and_nothing_fades_around_it(face) -> None:
     weight = weights(direction)
     assert [number for number in range(8, 23) if weight[number] != 1] == [12]
     assert direction.poses[12] is None
-    assert direction.said == ("no face in 1 of 30 frames; those keep their expression",)
+    assert direction.notes == ("no face in 1 of 30 frames; those keep their expression",)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_span_that_is_over_before_the_expression_has_come_is_told(face, span, 
     """With what it comes to, which is what the frames show, and how long it takes."""
     direction = decided([seen(face(200))] * 20, span=span)
 
-    assert direction.said == told
+    assert direction.notes == told
     assert f"{weights(direction).max():.0%}" in (*told, "100%")[0]
 
 
@@ -270,4 +270,4 @@ def test_a_voice_that_ends_before_the_span_is_told(face) -> None:
     direction = decided([seen(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
 
     assert weights(direction).tolist() == [0] * 4
-    assert "nothing is changed; choose another sync mode" in direction.said[-1]
+    assert "nothing is changed; choose another sync mode" in direction.notes[-1]

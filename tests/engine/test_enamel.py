@@ -44,7 +44,7 @@ def shut(face) -> np.ndarray:
 def direction(portrait, lines: list[np.ndarray], opened: float) -> Direction:
     """A take in which every frame opens the mouth by so much."""
     shape = MouthShape.of(portrait.face)
-    pose = pose_for(Expression("neutral"), shape, shape, 1.0, said=Moment(opened))
+    pose = pose_for(Expression("neutral"), shape, shape, 1.0, notes=Moment(opened))
     count = len(lines)
     layout = plan("loop", count, None, 0, Fraction(25))
     return Direction(layout, (pose,) * count, tuple(lines), (0, count), count, (), (None,) * count)

@@ -208,11 +208,11 @@ def test_takes_of_two_model_files_have_two_keys(monkeypatch, tmp_path: Path) -> 
         place = tmp_path / "face.task"
         place.write_bytes(content)
         monkeypatch.setenv(model_file.VARIABLE, str(place))
-        salts.append(React1.salt(React1Params(provider="local")))
+        salts.append(React1.cache_salt(React1Params(provider="local")))
     monkeypatch.delenv(model_file.VARIABLE)
 
     assert len({*salts, ""}) == 3
-    assert React1.salt(React1Params(provider="local")) not in salts
+    assert React1.cache_salt(React1Params(provider="local")) not in salts
 
 
 def test_every_landmark_is_read_from_one_place() -> None:
@@ -334,7 +334,7 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
         clip, None, tmp_path / "take.mp4", Expression(prompt="happy"), span=(0, 6), progress=lambda share: None
     )
 
-    assert any("no second detector" in line for line in figures.said)
+    assert any("no second detector" in line for line in figures.notes)
     assert figures.frames_with_face == 6
     with FaceFinder() as finder:
         assert not finder.can_witness

@@ -29,7 +29,7 @@ PRESS, BITE = Moment(0.0, press=1.0), Moment(0.03, bite=1.0)
 
 def pose(face: FaceFrame, moment: Moment):
     shape = MouthShape.of(face)
-    return pose_for(Expression("neutral", 0.3), shape, shape, 1.0, said=moment)
+    return pose_for(Expression("neutral", 0.3), shape, shape, 1.0, notes=moment)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def test_a_ramp_leads_from_the_mouth_to_the_voice() -> None:
     """At weight 0 the gap is the performer's, at 1 the voice's, in between a mix."""
     shape = MouthShape(0.0, 0.8, 0.10)
 
-    gaps = [pose_for(Expression("neutral"), shape, shape, weight, said=Moment(1.0)).gap for weight in (0.0, 0.5, 1.0)]
+    gaps = [pose_for(Expression("neutral"), shape, shape, weight, notes=Moment(1.0)).gap for weight in (0.0, 0.5, 1.0)]
 
     assert gaps == pytest.approx([0.10, 0.20, 0.30])
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.core.errors import BadInput, Interrupted
+from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.render.render.render import Expression, render
 
 
@@ -152,7 +152,7 @@ def test_frames_without_a_face_are_left_and_ramped_to(engine_ready: None, tmp_pa
     before, after = pictures(clip), pictures(tmp_path / "take.mp4")
     mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
     assert figures.frames_with_face == 24
-    assert any("6 of 30 frames" in sentence for sentence in figures.said)
+    assert any("6 of 30 frames" in sentence for sentence in figures.notes)
     assert max(mean[14:20]) < 0.5
     assert mean[13] < mean[11]
     assert mean[20] < mean[22]
@@ -162,7 +162,7 @@ def test_no_face_is_a_clear_refusal(engine_ready: None, tmp_path: Path) -> None:
     """A span of grey frames: BadInput that names the frames."""
     clip = astronaut.write_clip(tmp_path / "grey.mp4", frames=6, faceless=range(6))
 
-    with pytest.raises(BadInput, match=r"no face found in frames 1 to 4 of the clip; .*span"):
+    with pytest.raises(InputMediaError, match=r"no face found in frames 1 to 4 of the clip; .*span"):
         take(clip, tmp_path / "take.mp4", span=(1, 5))
 
 
@@ -187,13 +187,13 @@ def test_what_cannot_be_read_is_bad_input(clip: Path, clip_faces, tmp_path: Path
     (tmp_path / "text.mp4").write_text("not media")
     wav = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.2))
 
-    with pytest.raises(BadInput, match=r"text\.mp4 cannot be read"):
+    with pytest.raises(InputMediaError, match=r"text\.mp4 cannot be read"):
         take(tmp_path / "text.mp4", tmp_path / "take.mp4")
-    with pytest.raises(BadInput, match=r"v\.wav has no video"):
+    with pytest.raises(InputMediaError, match=r"v\.wav has no video"):
         take(wav, tmp_path / "take.mp4")
-    with pytest.raises(BadInput, match=r"talk\.mp4 has no sound"):
+    with pytest.raises(InputMediaError, match=r"talk\.mp4 has no sound"):
         take(clip, tmp_path / "take.mp4", clip)
-    with pytest.raises(BadInput, match="span 5 to 31 does not lie in the 30 frames"):
+    with pytest.raises(InputMediaError, match="span 5 to 31 does not lie in the 30 frames"):
         take(clip, tmp_path / "take.mp4", span=(5, 31), scouted=clip_faces)
 
 

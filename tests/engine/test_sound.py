@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.render.render.take_encoder import TakeWriter
 from react1.pipeline.engine.voice.voice_samples import read_sound
 
@@ -63,5 +63,5 @@ def test_numbers_that_are_no_sound_are_refused(tmp_path: Path, wrong: float, tol
     samples = np.full(9_600, 1.5)
     samples[4_800] = wrong
 
-    with pytest.raises(BadInput, match=rf"v\.wav holds numbers that are no sound, {told} at 0\.100 s"):
+    with pytest.raises(InputMediaError, match=rf"v\.wav holds numbers that are no sound, {told} at 0\.100 s"):
         read_sound(write_floats(tmp_path / "v.wav", samples))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from rooms import FolderRoom
 
-from react1.pipeline.core.errors import BadInput, Interrupted
+from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.detect import detect, detection_cache
 from react1.pipeline.engine.render.render import draw
 from react1.pipeline.engine.render.render.render import Expression, TakeJob, find_faces, render, render_takes
@@ -90,7 +90,7 @@ def test_no_take_is_begun_where_one_of_them_cannot_be(short: Path, found: detect
     """A span without a face in the second job: nothing is written for the first."""
     jobs = [TakeJob(tmp_path / "a.mp4"), TakeJob(tmp_path / "b.mp4", span=(9, 11))]
 
-    with pytest.raises(BadInput, match="no face found in frames 9 to 10"):
+    with pytest.raises(InputMediaError, match="no face found in frames 9 to 10"):
         render_takes(short, jobs, scouted=found, progress=lambda _: None)
 
     assert list(tmp_path.iterdir()) == []
@@ -170,21 +170,21 @@ def test_a_second_take_does_not_look_for_faces(
     short: Path, alone: bytes, tmp_path: Path, opened: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first asks the finder; the second has its bytes without; damaged or of another version, it asks again."""
-    room = FolderRoom(tmp_path)
-    clip = room.adopt(short)
+    context = FolderRoom(tmp_path)
+    clip = context.adopt(short)
 
-    first = faces_of(room, clip, room.progress)
-    second = faces_of(room, clip, room.progress)
+    first = faces_of(context, clip, context.progress)
+    second = faces_of(context, clip, context.progress)
 
     assert len(opened) == 1
-    assert take(room.path(clip), tmp_path, scouted=first) == alone
-    assert take(room.path(clip), tmp_path, scouted=second) == alone
+    assert take(context.path(clip), tmp_path, scouted=first) == alone
+    assert take(context.path(clip), tmp_path, scouted=second) == alone
     (stored,) = (tmp_path / "remembered").iterdir()
     stored.write_bytes(stored.read_bytes()[:100])
-    faces_of(room, clip, room.progress)
+    faces_of(context, clip, context.progress)
     assert len(opened) == 2
     monkeypatch.setattr(detection_cache, "VERSION", detection_cache.VERSION + 1)
-    faces_of(room, clip, room.progress)
+    faces_of(context, clip, context.progress)
     assert len(opened) == 3
     assert len(opened) == len({path.name for path in (tmp_path / "remembered").iterdir()}) + 1
 
@@ -215,9 +215,9 @@ def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Pa
 
 def test_calls_at_once_look_for_faces_once(short: Path, tmp_path: Path, opened: list[int]) -> None:
     """Two threads want the faces of the same clip: one looks, both have them."""
-    room = FolderRoom(tmp_path)
-    clip, given = room.adopt(short), []
-    both = [threading.Thread(target=lambda: given.append(faces_of(room, clip, lambda _: None))) for _ in range(2)]
+    context = FolderRoom(tmp_path)
+    clip, given = context.adopt(short), []
+    both = [threading.Thread(target=lambda: given.append(faces_of(context, clip, lambda _: None))) for _ in range(2)]
 
     for thread in both:
         thread.start()
@@ -230,8 +230,8 @@ def test_calls_at_once_look_for_faces_once(short: Path, tmp_path: Path, opened: 
 
 def test_a_stopped_wait_for_another_call_ends(short: Path, tmp_path: Path) -> None:
     """Who waits for the finder of another call still asks whether to go on."""
-    room = FolderRoom(tmp_path)
-    clip = room.adopt(short)
+    context = FolderRoom(tmp_path)
+    clip = context.adopt(short)
     stopped: list[str] = []
 
     def stop(_share: float) -> None:
@@ -239,12 +239,12 @@ def test_a_stopped_wait_for_another_call_ends(short: Path, tmp_path: Path) -> No
 
     def waits(share: float) -> None:
         if not stopped:
-            other = threading.Thread(target=lambda: stopped.extend(_says(faces_of, room, clip, stop)))
+            other = threading.Thread(target=lambda: stopped.extend(_says(faces_of, context, clip, stop)))
             other.start()
             other.join()
         assert share >= 0
 
-    faces_of(room, clip, waits)
+    faces_of(context, clip, waits)
 
     assert stopped == ["stopped"]
 

@@ -105,7 +105,7 @@ def test_a_voice_opens_the_mouth_by_what_it_says(portrait) -> None:
     """The gap after the moves is the gap that was asked for, open or shut, within 0.02 units."""
     shape = MouthShape.of(portrait.face)
     for opened in (0.0, 0.3, 0.7, 1.0):
-        pose = pose_for(Expression("neutral", 0.5), shape, shape, 1.0, said=Moment(opened))
+        pose = pose_for(Expression("neutral", 0.5), shape, shape, 1.0, notes=Moment(opened))
 
         moves = landmark_moves(portrait.face, pose)
 

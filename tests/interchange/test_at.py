@@ -11,7 +11,7 @@ from rooms import FolderRoom
 
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.errors import BadInput, PresetError
+from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.core.file import File
 from react1.pipeline.core.registry import load_registry
 from react1.pipeline.interchange import timeline_shots
@@ -62,15 +62,17 @@ def scenes(tmp_path_factory):
 @pytest.fixture
 def places(scenes, tmp_path):
     """Find places in the film; `cues` is a text and a suffix."""
-    room = FolderRoom(tmp_path / "room")
+    context = FolderRoom(tmp_path / "room")
 
     def kept(path):
-        return room.keep(path) if hasattr(room, "keep") else File(digest="0" * 64, suffix=path.suffix, size_bytes=1)
+        return (
+            context.store(path) if hasattr(context, "keep") else File(digest="0" * 64, suffix=path.suffix, size_bytes=1)
+        )
 
     copy = tmp_path / scenes.name
     copy.write_bytes(scenes.read_bytes())
     file = kept(copy)
-    media = probe(room.path(file), file)
+    media = probe(context.path(file), file)
 
     def at(where, cues=None, **wishes):
         given = None
@@ -79,7 +81,7 @@ def places(scenes, tmp_path):
             (tmp_path / f"cues{suffix}").write_text(text)
             given = kept(tmp_path / f"cues{suffix}")
         edit = Edit.model_validate(where if "in" in where else {"at": where})
-        return Places(room, media, Wishes(given, **wishes))(edit)
+        return Places(context, media, Wishes(given, **wishes))(edit)
 
     return at
 
@@ -105,7 +107,7 @@ def test_a_cue_and_words_are_found_in_the_film_s_own_subtitles(places):
 )
 def test_what_is_not_there_or_more_than_once_is_refused(places, where, told):
     """With the candidates and their times."""
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(InputMediaError, match=told):
         places(where)
 
 

@@ -62,7 +62,7 @@ def test_a_programme_without_timecode_begins_with_the_first_record_time():
     reading = rows(CUT, ".edl", film("programme.mov", ""), clock="record")
 
     assert [(str(row.start), str(row.end)) for row in reading.edits] == [("0f", "50f"), ("50f", "100f")]
-    assert "its first frame is taken for 10:00:00:00" in reading.said[0]
+    assert "its first frame is taken for 10:00:00:00" in reading.notes[0]
 
 
 def test_a_list_of_other_films_is_refused_with_what_was_found():

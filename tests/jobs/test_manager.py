@@ -12,7 +12,7 @@ import pytest
 from asks import COST_USD, Counter, no_look
 from server_client import opened
 
-from react1.pipeline.core.errors import BadInput, HostFailed, OverBudget
+from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderError
 from react1.pipeline.jobs import manager as paid_desk
 from react1.pipeline.jobs.budget import Terms
 from react1.pipeline.jobs.ledger import Ledger, settle_anew
@@ -61,7 +61,7 @@ def test_a_take_is_what_the_host_made_and_costs_what_it_said(open_counter, tmp_p
     assert (take.provider, take.request_id, take.cost_usd, made.new) == ("segmind", job.id, COST_USD, True)
     assert take.media.file == counter.segment.media.file.model_copy(update={"suffix": ".mp4"})
     assert counter.store.has(take.media.file)
-    assert "a rehearsal: not React-1" in take.said[0]
+    assert "a rehearsal: not React-1" in take.notes[0]
     assert "://" not in take.request["video_url"]
     (entry,) = entries(counter)
     assert [state for state, _ in entry.notes] == ["intended", "accepted", "done"]
@@ -160,7 +160,7 @@ def test_a_refusal_ends_in_one_line_and_nothing_is_billed(open_counter, tmp_path
     """And is not sent again by this run."""
     counter = open_counter({"route": "submit", **fault})
 
-    with pytest.raises(HostFailed) as caught:
+    with pytest.raises(ProviderError) as caught:
         counter.make(counter.ask())
 
     assert says in str(caught.value)
@@ -174,7 +174,7 @@ def test_credits_that_run_out_are_told(open_counter, tmp_path):
     counter = open_counter(credits=0.1)
     counter.make(counter.ask(prompt="sad"))
 
-    with pytest.raises(HostFailed, match="not enough credits"):
+    with pytest.raises(ProviderError, match="not enough credits"):
         counter.make(counter.ask(prompt="happy"))
     assert len(jobs(tmp_path)) == 1
 
@@ -183,7 +183,7 @@ def test_a_job_that_fails_is_told_with_its_detail_and_made_anew_by_the_next_run(
     """It was not billed."""
     counter = open_counter({"route": "submit", "do": "fail", "error": "blocked by the safety filter", "call": 1})
 
-    with pytest.raises(HostFailed, match="blocked by the safety filter; not billed") as caught:
+    with pytest.raises(ProviderError, match="blocked by the safety filter; not billed") as caught:
         counter.make(counter.ask())
     (made,) = counter.make(counter.ask())
 
@@ -262,7 +262,7 @@ def test_a_take_that_is_not_what_was_sent_is_passed_on_and_told(open_counter, tw
     (made,) = counter.make(counter.ask())
 
     assert made.take.media.video.frame_count == frames
-    assert (made.take.said[0] == says) if says else (len(made.take.said) == 1)
+    assert (made.take.notes[0] == says) if says else (len(made.take.notes) == 1)
 
 
 def test_a_take_of_quite_another_length_is_kept_and_not_passed_on(open_counter, tmp_path):
@@ -270,7 +270,7 @@ def test_a_take_of_quite_another_length_is_kept_and_not_passed_on(open_counter, 
     counter = open_counter({"route": "submit", "do": "take", "take": {"longer_frames": 100}, "call": 1})
 
     for _ in range(2):
-        with pytest.raises(HostFailed, match=r"lasts 5\.00 s, not 1\.00 s; the take is paid for and stays stored"):
+        with pytest.raises(ProviderError, match=r"lasts 5\.00 s, not 1\.00 s; the take is paid for and stays stored"):
             counter.make(counter.ask())
     (entry,) = entries(counter)
     assert counter.store.has(entry.done.file)
@@ -303,7 +303,7 @@ def test_takes_that_cost_more_than_was_foreseen_count_with_what_they_cost(open_c
         async with Desk(counter.store, Terms(1.0, agreed=True)) as desk:
             await desk.admit(asks, stop=True)
             for ask in asks:
-                with pytest.raises((HostFailed, OverBudget)) as caught:
+                with pytest.raises((ProviderError, OverBudget)) as caught:
                     await desk.make(ask)
             return caught.value
 
@@ -360,13 +360,15 @@ def test_a_question_that_nobody_answers_does_not_keep_a_stopped_run(open_counter
     assert time.monotonic() - began < 20
 
 
-def test_a_take_with_an_edit_list_or_odd_tags_is_whole(room, open_counter):
+def test_a_take_with_an_edit_list_or_odd_tags_is_whole(context, open_counter):
     """Some of its frames are not shown; its title is not UTF-8."""
     counter = open_counter()
     whole = counter.store.path(counter.segment.media.file)
-    cut, titled = room.new("cut.mp4"), room.new("titled.mkv")
-    room.call([ffmpeg_path(), "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(cut)])
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-metadata", "title=cafe", str(titled)])
+    cut, titled = context.temp_path("cut.mp4"), context.temp_path("titled.mkv")
+    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.5", "-i", str(whole), "-c", "copy", str(cut)])
+    context.run_tool(
+        [ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-metadata", "title=cafe", str(titled)]
+    )
     titled.write_bytes(titled.read_bytes().replace(b"cafe", b"caf\xe9"))
 
     assert damage(cut) == ""
@@ -409,17 +411,17 @@ def test_a_segment_that_cannot_be_used_stops_all_before_anything_is_sent(open_co
     good, bad = counter.ask(name="s01"), counter.ask(name="s02", prompt="sad")
 
     def look(ask, store):
-        return (("a cut at frame 9",), BadInput("no face") if ask.segment.name == "s02" else None)
+        return (("a cut at frame 9",), InputMediaError("no face") if ask.segment.name == "s02" else None)
 
     monkeypatch.setattr(paid_desk, "look", look)
-    with pytest.raises(BadInput, match="no face"):
+    with pytest.raises(InputMediaError, match="no face"):
         counter.make(good, bad)
     assert entries(counter) == []
 
-    with pytest.raises(BadInput, match="no face"):
+    with pytest.raises(InputMediaError, match="no face"):
         counter.make(good, bad, stop=False)
     assert [job.sent["prompt"] for job in jobs(tmp_path)] == ["happy"]
-    assert "s01: a cut at frame 9" in counter.said
+    assert "s01: a cut at frame 9" in counter.notes
 
 
 def test_a_run_that_is_stopped_while_a_call_is_on_the_wire_hears_its_answer(open_counter, tmp_path):
@@ -456,26 +458,28 @@ def test_a_run_that_is_stopped_while_a_call_is_on_the_wire_hears_its_answer(open
         ("file:///etc/passwd", Reach(), "only http and https"),
     ],
 )
-def test_a_take_is_fetched_only_from_where_it_may_come(room, address, reach, says):
+def test_a_take_is_fetched_only_from_where_it_may_come(context, address, reach, says):
     """Whatever address the host names; what is paid for stays open."""
-    with open_fetching(reach) as client, pytest.raises(HostFailed, match=says) as caught:
-        fetch(room, address, client, "r1")
+    with open_fetching(reach) as client, pytest.raises(ProviderError, match=says) as caught:
+        fetch(context, address, client, "r1")
 
     assert caught.value.billed
 
 
-def test_a_file_that_breaks_off_is_no_take(room, open_counter):
+def test_a_file_that_breaks_off_is_no_take(context, open_counter):
     """Every frame is decoded before it is called done."""
     counter = open_counter()
     whole = counter.store.path(counter.segment.media.file)
-    part = room.new("part.mp4")
+    part = context.temp_path("part.mp4")
     part.write_bytes(whole.read_bytes()[:-3000])
-    headed = room.new("headed.mp4")
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-movflags", "faststart", str(headed)])
+    headed = context.temp_path("headed.mp4")
+    context.run_tool(
+        [ffmpeg_path(), "-v", "error", "-i", str(whole), "-c", "copy", "-movflags", "faststart", str(headed)]
+    )
     with av.open(str(headed)) as container:
         places = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
     headed.write_bytes(headed.read_bytes()[: places[-3]])
-    empty = room.new("no.mp4")
+    empty = context.temp_path("no.mp4")
     empty.write_bytes(b"not a film")
 
     assert damage(whole) == ""
@@ -497,5 +501,5 @@ def test_the_takes_of_a_segment_stand_on_the_bill_by_what_tells_them_apart(open_
         counter.make(*asks, counter.ask(name="s02"), terms=terms)
 
     assert [line.split(":")[0] for line in told[0].lines()] == ["s01 sad", "  a cut", "s01 angry", "s02", "  a cut"]
-    assert counter.said == ["s01: a cut", "s02: a cut"]
+    assert counter.notes == ["s01: a cut", "s02: a cut"]
     assert len(looked) == 2

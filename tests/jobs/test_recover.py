@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from clocks import FakeClock
 
-from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
 from react1.pipeline.jobs.recover import Unsettled, order_of, settle
@@ -112,7 +112,7 @@ def test_silence_that_was_not_heard_proves_nothing_however_old(entry, fake):
     with pytest.raises(Unsettled, match="502"):
         settled(History(NotNow("502")), entry, fake)
     with pytest.raises(Unsettled, match="another shape"):
-        settled(History(HostFailed("another shape")), entry, fake)
+        settled(History(ProviderError("another shape")), entry, fake)
 
 
 def test_a_clock_that_is_set_forward_proves_nothing(entry, fake):

@@ -8,7 +8,7 @@ import pytest
 from asks import KEY, Counter, no_look
 from sync_host import sync_host
 
-from react1.pipeline.core.errors import HostFailed, OverBudget
+from react1.pipeline.core.errors import OverBudget, ProviderError
 from react1.pipeline.jobs.budget import Terms
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.manager import Desk
@@ -49,7 +49,7 @@ def test_a_take_comes_from_sync(host, counter):
     told = host[0].generations["g1"]["body"]
     assert (made.take.provider, made.take.request_id) == ("sync", "g1")
     assert made.take.cost_usd == pytest.approx(25 * 0.00667)
-    assert made.take.figures["react1"]["cost_known"] is False
+    assert made.take.metrics["react1"]["cost_known"] is False
     assert told["options"]["prompt"] == "sad"
     assert states(counter) == [["intended", "accepted", "done"]]
     assert not [path for path in host[0].with_key if path.startswith("/assets/")]
@@ -120,7 +120,7 @@ def test_a_rejected_generation_ends(host, counter):
     """With its code."""
     host[0].end = {"status": "REJECTED", "errorCode": "moderation", "error": "not allowed"}
 
-    with pytest.raises(HostFailed, match="rejected: moderation: not allowed; not billed"):
+    with pytest.raises(ProviderError, match="rejected: moderation: not allowed; not billed"):
         counter.make(counter.ask())
     assert states(counter) == [["intended", "accepted", "failed"]]
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from clocks import FakeClock
 
-from react1.pipeline.core.errors import HostFailed, PresetError
+from react1.pipeline.core.errors import PresetError, ProviderError
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs.uploads import Uploads
 from react1.pipeline.storage.upload_storage import Stored
@@ -39,7 +39,7 @@ class Shed:
         await asyncio.sleep(0)
         if self.fails:
             self.fails -= 1
-            raise HostFailed("no room")
+            raise ProviderError("no room")
         name = f"{nonce}{suffix}"
         self.sent.append(name)
         self.there.append(name)
@@ -49,7 +49,7 @@ class Shed:
 
     async def delete(self, stored):
         if self.locked:
-            raise HostFailed(f"{stored.name} is locked")
+            raise ProviderError(f"{stored.name} is locked")
         self.there.remove(stored.place)
 
 
@@ -169,7 +169,7 @@ def test_a_failed_upload_leaves_the_next_one_free(run, shed, tmp_path):
 
     failed, stored = asyncio.run(both())
 
-    assert isinstance(failed, HostFailed)
+    assert isinstance(failed, ProviderError)
     assert shed.sent == [stored.name]
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 from made import make_clip
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Seconds, parse_time
 from react1.pipeline.media.clock import frame_at, frame_s, label_rate, range_text
 
@@ -50,10 +50,10 @@ def test_frames_are_themselves_and_the_count_is_the_end(film):
         50,
     ]
     with pytest.raises(
-        BadInput, match=r"51f is outside the film, which runs from 00:00:00.000 to 00:00:02.000, 50 frames"
+        InputMediaError, match=r"51f is outside the film, which runs from 00:00:00.000 to 00:00:02.000, 50 frames"
     ):
         frame_at(media, parse_time("51f"))
-    with pytest.raises(BadInput, match=r"00:00:02.100 is outside"):
+    with pytest.raises(InputMediaError, match=r"00:00:02.100 is outside"):
         frame_at(media, parse_time("2.1"))
 
 
@@ -64,9 +64,9 @@ def test_a_timecode_counts_from_the_start_timecode(film):
     assert frame_at(media, parse_time("10:00:00:00")) == 0
     assert frame_at(media, parse_time("10:00:01:05")) == 30
     assert frame_at(media, parse_time("10:00:02:00")) == 50
-    with pytest.raises(BadInput, match=r"timecode 10:00:00:00 to 10:00:02:00"):
+    with pytest.raises(InputMediaError, match=r"timecode 10:00:00:00 to 10:00:02:00"):
         frame_at(media, parse_time("10:00:03:00"))
-    with pytest.raises(BadInput, match="outside"):
+    with pytest.raises(InputMediaError, match="outside"):
         frame_at(media, parse_time("09:59:59:24"))
 
 
@@ -84,7 +84,7 @@ def test_drop_frame_labels_skip_numbers_and_not_frames(film):
     assert frame_at(media, parse_time("00:00:59;29")) == 9
     assert frame_at(media, parse_time("00:01:00;02")) == 10
     assert frame_at(media, parse_time("00:01:00:02")) == 10
-    with pytest.raises(BadInput, match=r"neighbours are 00:00:59;29 and 00:01:00;02"):
+    with pytest.raises(InputMediaError, match=r"neighbours are 00:00:59;29 and 00:01:00;02"):
         frame_at(media, parse_time("00:01:00;00"))
 
 
@@ -92,7 +92,7 @@ def test_a_drop_frame_value_on_another_clock_is_an_error(film):
     """It would name another frame than the one that the user sees."""
     media = film(tracks=0, rate=NTSC, timecode="00:00:00:00")
 
-    with pytest.raises(BadInput, match=r"drop-frame, but the film's clock is not"):
+    with pytest.raises(InputMediaError, match=r"drop-frame, but the film's clock is not"):
         frame_at(media, parse_time("00:00:01;00"))
 
 
@@ -101,7 +101,7 @@ def test_without_a_start_timecode_labels_count_from_zero(film):
     media = film(tracks=0)
 
     assert frame_at(media, parse_time("00:00:01:05")) == 30
-    with pytest.raises(BadInput, match=r"29.97 and 59.94"):
+    with pytest.raises(InputMediaError, match=r"29.97 and 59.94"):
         frame_at(media, parse_time("00:00:01;05"))
 
 
@@ -140,7 +140,7 @@ def test_sound_that_lasts_longer_than_the_picture_is_still_the_film(film):
     media = film().model_copy(update={"duration_s": Fraction(203, 100)})
 
     assert frame_at(media, parse_time("2.03")) == 50
-    with pytest.raises(BadInput, match="outside"):
+    with pytest.raises(InputMediaError, match="outside"):
         frame_at(media.model_copy(update={"duration_s": Fraction(30)}), parse_time("20"))
 
 

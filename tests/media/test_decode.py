@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import frame_number, make_clip
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.decode import frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
@@ -64,7 +64,7 @@ def test_a_damaged_frame_is_named(media_folder, probed):
     """The range that holds it fails with its number and time."""
     path = media_folder / "damaged" / "decord_corrupted.mp4"
 
-    with pytest.raises(BadInput, match=r"frame 30 of the film \(at 00:00:03.000\) is damaged"):
+    with pytest.raises(InputMediaError, match=r"frame 30 of the film \(at 00:00:03.000\) is damaged"):
         list(frames(path, probed(path).video))
 
 
@@ -79,7 +79,7 @@ def test_a_range_outside_the_film_is_refused(tmp_path, probed):
     """Nothing is given instead."""
     path = make_clip(tmp_path / "a.mov", frames=5, tracks=0)
 
-    with pytest.raises(BadInput, match="the film has 5"):
+    with pytest.raises(InputMediaError, match="the film has 5"):
         list(frames(path, probed(path).video, 2, 6))
 
 

@@ -18,31 +18,31 @@ def tone(level, seconds=3.0, channels=1):
     return np.repeat(wave[None], channels, axis=0)
 
 
-def ebur128(room, path):
+def ebur128(context, path):
     """Measure with the other filter that ffmpeg has."""
-    said = room.call([ffmpeg_path(), "-i", str(path), "-af", "ebur128=peak=true", "-f", "null", "-"])
+    said = context.run_tool([ffmpeg_path(), "-i", str(path), "-af", "ebur128=peak=true", "-f", "null", "-"])
     summary = said.rsplit("Summary:", 1)[1]
     return float(re.search(r"I:\s+(-?[\d.]+) LUFS", summary)[1]), float(
         re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)[1]
     )
 
 
-def test_a_reference_tone_measures_what_the_standard_says(room):
+def test_a_reference_tone_measures_what_the_standard_says(context):
     """997 Hz at 0 dBFS in one channel is -3.01 LUFS (ITU-R BS.1770-4); at -20 dB, -23.01."""
-    found = measure(room, write_wav(room.new("a.wav"), tone(0.1), 48000), 3)
+    found = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1), 48000), 3)
 
     assert found.integrated_lufs == pytest.approx(-23.01, abs=0.1)
     assert found.true_peak_dbtp == pytest.approx(-20, abs=0.2)
 
 
-def test_the_target_is_met_and_seen_by_another_meter(room):
+def test_the_target_is_met_and_seen_by_another_meter(context):
     """One gain, and the ebur128 filter agrees to 0.2 LU."""
-    raw = write_wav(room.new("a.wav"), tone(0.05, channels=2), 48000)
-    gain = gain_db(measure(room, raw, 3), -16, -1.5)
-    made = room.new("b.wav")
-    room.call(apply_argv(raw, gain, made))
+    raw = write_wav(context.temp_path("a.wav"), tone(0.05, channels=2), 48000)
+    gain = gain_db(measure(context, raw, 3), -16, -1.5)
+    made = context.temp_path("b.wav")
+    context.run_tool(apply_argv(raw, gain, made))
 
-    lufs, peak = ebur128(room, made)
+    lufs, peak = ebur128(context, made)
 
     assert lufs == pytest.approx(-16, abs=0.2)
     assert peak < -1.4
@@ -64,48 +64,50 @@ def test_near_silence_is_left_alone(lufs):
     assert gain_db(found, -16, -1.5) == 0
 
 
-def test_a_voice_shorter_than_a_gate_is_measured_in_a_loop(room):
+def test_a_voice_shorter_than_a_gate_is_measured_in_a_loop(context):
     """0.2 s have no gated loudness; repeated they have that of their sound."""
-    found = measure(room, write_wav(room.new("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
+    found = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
 
     assert found.integrated_lufs == pytest.approx(-23.01, abs=0.3)
 
 
 @pytest.mark.parametrize(("level", "seconds", "channels"), [(0.1, 3.0, 1), (0.02, 1.0, 6), (0.1, 0.2, 2)])
-def test_the_quick_measure_says_what_the_whole_one_says(room, level, seconds, channels):
+def test_the_quick_measure_says_what_the_whole_one_says(context, level, seconds, channels):
     """In mono, in 5.1 and of what is shorter than a gate; loudnorm counts in steps of 0.1 LU."""
-    path = write_wav(room.new("a.wav"), tone(level, seconds, channels), 48000)
+    path = write_wav(context.temp_path("a.wav"), tone(level, seconds, channels), 48000)
 
-    assert integrated_lufs(room, path, seconds) == pytest.approx(measure(room, path, seconds).integrated_lufs, abs=0.1)
+    assert integrated_lufs(context, path, seconds) == pytest.approx(
+        measure(context, path, seconds).integrated_lufs, abs=0.1
+    )
 
 
-def test_a_tone_is_not_taken_for_a_transport_stream(room):
+def test_a_tone_is_not_taken_for_a_transport_stream(context):
     """Its byte of synchronisation, 0x47, stands every 192 bytes here."""
     wave = tone(0.1, 1.0)
     wave[:, ::48] = np.frombuffer(b"\x47\x47\x47\x3d", "<f4")
-    raw = write_wav(room.new("a.wav"), wave, 48000)
+    raw = write_wav(context.temp_path("a.wav"), wave, 48000)
 
-    room.call(apply_argv(raw, 0, room.new("b.wav")))
+    context.run_tool(apply_argv(raw, 0, context.temp_path("b.wav")))
 
-    assert integrated_lufs(room, raw, 1) == pytest.approx(measure(room, raw, 1).integrated_lufs, abs=0.1)
+    assert integrated_lufs(context, raw, 1) == pytest.approx(measure(context, raw, 1).integrated_lufs, abs=0.1)
 
 
-def test_what_is_below_the_gate_has_no_loudness(room):
+def test_what_is_below_the_gate_has_no_loudness(context):
     """Digital silence, and a hiss at -80 LUFS."""
     for level in (0, 0.0001):
-        path = write_wav(room.new("a.wav"), tone(level), 48000)
+        path = write_wav(context.temp_path("a.wav"), tone(level), 48000)
 
-        assert integrated_lufs(room, path, 3) == -math.inf
+        assert integrated_lufs(context, path, 3) == -math.inf
 
 
-def test_the_gain_is_linear(room):
+def test_the_gain_is_linear(context):
     """Every sample is multiplied by the same number, to the rounding of 16 bits."""
     samples = tone(0.05) * np.linspace(0.1, 1, 144000, dtype=np.float32)
-    raw = write_wav(room.new("a.wav"), samples, 48000)
-    made = room.new("b.wav")
-    room.call(apply_argv(raw, 12, made))
-    again = room.new("c.wav")
-    room.call(apply_argv(raw, 12, again))
+    raw = write_wav(context.temp_path("a.wav"), samples, 48000)
+    made = context.temp_path("b.wav")
+    context.run_tool(apply_argv(raw, 12, made))
+    again = context.temp_path("c.wav")
+    context.run_tool(apply_argv(raw, 12, again))
 
     from made import read_sound
 

@@ -7,7 +7,7 @@ import av
 import pytest
 from made import make_clip
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import require_video
 from react1.pipeline.media.process import run_tool
@@ -131,7 +131,7 @@ def test_sound_alone_is_media_without_video(tmp_path, probed):
 
     assert media.video is None
     assert len(media.audio) == 1
-    with pytest.raises(BadInput, match="has no video"):
+    with pytest.raises(InputMediaError, match="has no video"):
         require_video(media)
 
 
@@ -193,7 +193,7 @@ def test_what_cannot_be_used_is_refused_with_its_name(tmp_path, make, reason):
 
     path = make(tmp_path / "given.mov")
 
-    with pytest.raises(BadInput, match=f"given.mov {reason}"):
+    with pytest.raises(InputMediaError, match=f"given.mov {reason}"):
         probe(path, File(digest="0" * 64, suffix=".mov", size_bytes=0))
 
 
@@ -203,7 +203,7 @@ def test_a_playlist_is_not_followed(tmp_path, probed):
     path = tmp_path / "list.m3u8"
     path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:1,\nsecret.ts\n#EXT-X-ENDLIST\n")
 
-    with pytest.raises(BadInput, match=r"list.m3u8 is not media"):
+    with pytest.raises(InputMediaError, match=r"list.m3u8 is not media"):
         probed(path)
 
 

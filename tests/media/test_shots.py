@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from speech import speaking_film
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
 from react1.pipeline.media import shots
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -13,32 +13,32 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.process import run_tool
 
 
-def test_cuts_are_found_at_their_frames(room):
+def test_cuts_are_found_at_their_frames(context):
     """The frame that begins the shot is told; one at the span's own start or end is none inside it."""
-    media = speaking_film(room, 120, None, cuts=(30, 55, 90))
-    path = room.path(media.file)
+    media = speaking_film(context, 120, None, cuts=(30, 55, 90))
+    path = context.path(media.file)
 
-    assert shots.cuts(room.call, path, media, 0, 120) == [30, 55, 90]
-    assert shots.cuts(room.call, path, media, 30, 90) == [55]
+    assert shots.cuts(context.run_tool, path, media, 0, 120) == [30, 55, 90]
+    assert shots.cuts(context.run_tool, path, media, 30, 90) == [55]
     assert shots.cuts(run_tool, path, media, 29, 91) == [30, 55, 90]
-    assert shots.cuts(room.call, path, media, 60, 61) == []
+    assert shots.cuts(context.run_tool, path, media, 60, 61) == []
 
 
 @pytest.mark.parametrize("last", [40, 42])
-def test_a_flash_is_no_cut(room, last):
+def test_a_flash_is_no_cut(context, last):
     """Of one and of three frames: the picture comes back; a real cut beside it is still told."""
-    media = speaking_film(room, 100, None, cuts=(70,), flashes=((40, last),))
+    media = speaking_film(context, 100, None, cuts=(70,), flashes=((40, last),))
 
-    assert shots.cuts(room.call, room.path(media.file), media, 0, 100) == [70]
+    assert shots.cuts(context.run_tool, context.path(media.file), media, 0, 100) == [70]
 
 
-def test_a_film_that_cannot_be_sought_in_is_read_from_its_start(room, monkeypatch):
+def test_a_film_that_cannot_be_sought_in_is_read_from_its_start(context, monkeypatch):
     """Where the first count is wrong the second try does not seek."""
-    media = speaking_film(room, 120, None, cuts=(100,))
+    media = speaking_film(context, 120, None, cuts=(100,))
     monkeypatch.setattr(shots, "_COUNT", Counted(shots._COUNT, wrong=1))
 
-    assert shots.cuts(room.call, room.path(media.file), media, 80, 120) == [100]
-    assert ["-ss" in call for call in room.calls[-2:]] == [True, False]
+    assert shots.cuts(context.run_tool, context.path(media.file), media, 80, 120) == [100]
+    assert ["-ss" in call for call in context.calls[-2:]] == [True, False]
 
 
 class Counted:
@@ -75,19 +75,19 @@ def test_a_damaged_frame_is_named(media_folder):
     path = media_folder / "damaged" / "decord_corrupted.mp4"
     media = probe(path, File(digest="0" * 64, suffix=".mp4", size_bytes=path.stat().st_size))
 
-    with pytest.raises(BadInput, match="frame 30 of the film"):
+    with pytest.raises(InputMediaError, match="frame 30 of the film"):
         shots.cuts(run_tool, path, media, 20, 40)
 
 
-def test_steady_motion_is_no_cut(room):
+def test_steady_motion_is_no_cut(context):
     """Every picture differs as much from the one before, at the start of the span too."""
-    path = room.new("motion.mov")
+    path = context.temp_path("motion.mov")
     moving = "geq=lum='mod(X*3+N*13,220)':cb=128:cr=128"
     coded = ["-frames:v", "60", "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10"]
-    room.call(
+    context.run_tool(
         [ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", "color=s=128x72:r=25", "-vf", moving, *coded, str(path)]
     )
-    file = room.keep(path)
-    media = probe(room.path(file), file)
+    file = context.store(path)
+    media = probe(context.path(file), file)
 
-    assert shots.cuts(room.call, room.path(file), media, 20, 50) == []
+    assert shots.cuts(context.run_tool, context.path(file), media, 20, 50) == []

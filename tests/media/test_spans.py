@@ -4,7 +4,7 @@ import pytest
 from made import make_clip
 
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Frames, parse_time
 from react1.pipeline.media.edit_spans import resolve
 
@@ -57,7 +57,7 @@ def test_all_that_is_wrong_is_told_at_once(film):
     """Empty, outside, overlapping: each edit is named with its times."""
     edits = [edit("5f", "5f"), edit("90f", "120f"), edit("10f", "30f", name="a"), edit("1.0", "1.5")]
 
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputMediaError) as caught:
         resolve(film, edits, Frames(8))
 
     told = caught.value.message
@@ -68,5 +68,5 @@ def test_all_that_is_wrong_is_told_at_once(film):
 
 def test_two_edits_of_one_name_are_refused(film):
     """The name is the segment's in every list and path."""
-    with pytest.raises(BadInput, match="two edits are named 'a'"):
+    with pytest.raises(InputMediaError, match="two edits are named 'a'"):
         resolve(film, [edit("0f", "5f", name="a"), edit("10f", "15f", name="a")], Frames(0))

@@ -44,12 +44,12 @@ def codes_of(rgb):
         ("yuv420p", None, BT601, False),
     ],
 )
-def test_matrix_and_range_become_bt709_tv(room, probed, pix_fmt, colour, kr_kb, full):
+def test_matrix_and_range_become_bt709_tv(context, probed, pix_fmt, colour, kr_kb, full):
     """A skin tone keeps its R'G'B' to within two codes, from each description; untagged SD is bt601."""
-    path = make_clip(room.new("a.mov"), frames=5, tracks=0, pix_fmt=pix_fmt, colour=colour, chroma=(110, 150))
+    path = make_clip(context.temp_path("a.mov"), frames=5, tracks=0, pix_fmt=pix_fmt, colour=colour, chroma=(110, 150))
     media = probed(path)
-    made, _ = transcode(room, media.model_copy(update={"file": room.adopt(path)}), "react1")
-    ((_, frame),) = frames(room.path(made.file), made.video, 2, 3)
+    made, _ = transcode(context, media.model_copy(update={"file": context.adopt(path)}), "react1")
+    ((_, frame),) = frames(context.path(made.file), made.video, 2, 3)
 
     found = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[5, 5] for plane in frame.planes]
 
@@ -59,14 +59,19 @@ def test_matrix_and_range_become_bt709_tv(room, probed, pix_fmt, colour, kr_kb, 
 
 @pytest.mark.parametrize("transfer", [16, 18])
 @pytest.mark.parametrize("zscale", [True, False])
-def test_hdr_becomes_a_picture_that_reads(room, probed, transfer, zscale):
+def test_hdr_becomes_a_picture_that_reads(context, probed, transfer, zscale):
     """PQ and HLG, with zimg and without: 8 bits, numbers readable, white brighter than grey brighter than black."""
     path = make_clip(
-        room.new("a.mov"), frames=3, tracks=0, pix_fmt="yuv420p10le", colour=(1, 9, transfer, 9), options={"crf": "6"}
+        context.temp_path("a.mov"),
+        frames=3,
+        tracks=0,
+        pix_fmt="yuv420p10le",
+        colour=(1, 9, transfer, 9),
+        options={"crf": "6"},
     )
     video = probed(path).video
-    made = room.new("b.mp4")
-    room.call(argv(path, video, ENVELOPES["react1"], Fraction(25), 3, made, zscale=zscale))
+    made = context.temp_path("b.mp4")
+    context.run_tool(argv(path, video, ENVELOPES["react1"], Fraction(25), 3, made, zscale=zscale))
 
     assert video.is_hdr
     assert [frame_number(image) for _, image in images(made, probed(made).video)] == [0, 1, 2]

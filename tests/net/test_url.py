@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.net.url import masked, shown, web_address
 
 
@@ -71,5 +71,5 @@ def test_an_address_that_touches_other_words_is_masked_too(before):
 )
 def test_only_web_addresses_are_fetched(text, told):
     """Everything else is refused with what to write instead."""
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(InputMediaError, match=told):
         web_address(text)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from house import ROOT
+from layers import ROOT
 from pydantic import ValidationError
 
 from react1.pipeline.core.node import Params, ports
@@ -113,12 +113,12 @@ EXAMPLES = {
 
 @each_node
 def test_it_has_one_public_method(name):
-    """Beside it there may be `salt`, which adds to the step's key; the craft lives in `pipeline`."""
+    """Beside it there may be `cache_salt`, which adds to the step's key; the craft lives in `pipeline`."""
     classes = [found for found in source(name).body if isinstance(found, ast.ClassDef)]
     node = next(found for found in classes if found.name == NODES[name].cls.__name__)
     methods = [found.name for found in node.body if isinstance(found, ast.FunctionDef)]
 
-    assert {method for method in methods if not method.startswith("_")} - {"salt"} == {"run"}
+    assert {method for method in methods if not method.startswith("_")} - {"cache_salt"} == {"run"}
 
 
 @each_node

@@ -11,7 +11,7 @@ from web import give, open_web, status
 
 from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.errors import BadInput, HostFailed, Interrupted, StorageFailed
+from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.core.times import parse_time
 from react1.pipeline.interchange.places import Places, Wishes
 from react1.pipeline.media.clock import frame_at
@@ -56,46 +56,46 @@ def clip(tmp_path_factory) -> bytes:
     return film(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
-def greys(room: FolderRoom, media) -> list[int]:
+def greys(context: FolderRoom, media) -> list[int]:
     """Read the frame numbers off the picture."""
-    with av.open(room.path(media.file)) as opened:
+    with av.open(context.path(media.file)) as opened:
         return [round(int(frame.to_ndarray()[0, 0]) / 10) for frame in opened.decode(video=0)]
 
 
-def fetch(room, uri, **params):
-    return Fetch().run(room, FetchParams(uri=uri, **params))
+def fetch(context, uri, **params):
+    return Fetch().run(context, FetchParams(uri=uri, **params))
 
 
-def test_a_file_in_the_store_is_only_probed(room, clip, tmp_path):
+def test_a_file_in_the_store_is_only_probed(context, clip, tmp_path):
     """Nothing is copied and nothing is made."""
     (tmp_path / "clip.mp4").write_bytes(clip)
-    file = room.adopt(tmp_path / "clip.mp4")
+    file = context.adopt(tmp_path / "clip.mp4")
 
-    media = fetch(room, file)
+    media = fetch(context, file)
 
     assert media.file == file
     assert (media.video.frame_count, media.video.rate, len(media.audio)) == (FRAMES, 25, 1)
-    assert room._made == 1
+    assert context._made == 1
 
 
-def test_an_address_of_a_media_file_gives_that_file(room, web, clip):
+def test_an_address_of_a_media_file_gives_that_file(context, web, clip):
     """Byte for byte, with its suffix and its progress."""
-    media = fetch(room, web.serve("/a%20film.MP4?key=1", clip))
+    media = fetch(context, web.serve("/a%20film.MP4?key=1", clip))
 
-    assert room.path(media.file).read_bytes() == clip
+    assert context.path(media.file).read_bytes() == clip
     assert media.file.suffix == ".mp4"
-    assert room.shares[-1] == 1.0
+    assert context.shares[-1] == 1.0
 
 
-def test_a_download_that_breaks_off_goes_on(room, web, clip, monkeypatch):
+def test_a_download_that_breaks_off_goes_on(context, web, clip, monkeypatch):
     """The node uses the resuming download as it is."""
     monkeypatch.setitem(download.__kwdefaults__, "sleep", lambda _: None)
     cuts = iter([1000, None])
     web.routes["/film.mp4"] = lambda request: give(request, clip, cut_after_bytes=next(cuts))
 
-    media = fetch(room, web.address + "/film.mp4")
+    media = fetch(context, web.address + "/film.mp4")
 
-    assert room.path(media.file).read_bytes() == clip
+    assert context.path(media.file).read_bytes() == clip
     assert web.asked("Range")[1] == "bytes=1000-"
 
 
@@ -111,26 +111,26 @@ def test_the_suffix_comes_from_the_address_or_the_type(path, content_type, suffi
 @pytest.mark.parametrize(
     "page", ['<video src="/film.mp4"></video>', '<meta property="og:video" content="{0}/film.mp4">']
 )
-def test_a_page_with_a_video_gives_the_video(room, web, clip, page):
+def test_a_page_with_a_video_gives_the_video(context, web, clip, page):
     """yt-dlp's generic reader finds it; the file is not touched."""
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", f"<!doctype html><html>{page.format(web.address)}</html>".encode(), "text/html")
 
-    media = fetch(room, address)
+    media = fetch(context, address)
 
-    assert room.path(media.file).read_bytes() == clip
-    assert greys(room, media) == list(range(FRAMES))
-    assert room.shares[-1] == 1.0
+    assert context.path(media.file).read_bytes() == clip
+    assert greys(context, media) == list(range(FRAMES))
+    assert context.shares[-1] == 1.0
 
 
-def test_the_best_picture_and_sound_are_put_together(room, web, tmp_path):
+def test_the_best_picture_and_sound_are_put_together(context, web, tmp_path):
     """A DASH manifest keeps them apart; what arrives is one mp4 with every frame."""
     serve_dash(web, tmp_path)
 
-    media = fetch(room, web.address + "/film.mpd")
+    media = fetch(context, web.address + "/film.mpd")
 
     assert media.file.suffix == ".mp4"
-    assert greys(room, media) == list(range(FRAMES))
+    assert greys(context, media) == list(range(FRAMES))
     assert [track.codec for track in media.audio] == ["aac"]
 
 
@@ -151,83 +151,83 @@ SUBTITLED = b"""<!doctype html><html><video><source src="/film.mp4" type="video/
 <track kind="subtitles" srclang="en" src="/en.vtt"></video></html>"""
 
 
-def test_subtitles_of_a_page_end_up_inside_the_file(room, web, clip):
+def test_subtitles_of_a_page_end_up_inside_the_file(context, web, clip):
     """As a track of their own, with the picture as it was."""
     web.serve("/film.mp4", clip)
     web.serve("/en.vtt", b"WEBVTT\n\n00:00.100 --> 00:00.700\nHello there\n", "text/vtt")
     address = web.serve("/watch", SUBTITLED, "text/html")
 
-    media = fetch(room, address, subtitles=True)
+    media = fetch(context, address, subtitles=True)
 
     assert [(each.kind, each.language) for each in media.others] == [("subtitle", "eng")]
-    assert greys(room, media) == list(range(FRAMES))
+    assert greys(context, media) == list(range(FRAMES))
 
     at_words = Edit.model_validate({"at": {"text": "hello, there!"}})
-    start, end, _ = Places(room, media, Wishes())(at_words)
+    start, end, _ = Places(context, media, Wishes())(at_words)
     assert (start, end) == (frame_at(media, parse_time(0.1)), frame_at(media, parse_time(0.7)))
 
 
-def test_a_start_timecode_of_one_s_own_is_the_film_s(room, clip, tmp_path):
+def test_a_start_timecode_of_one_s_own_is_the_film_s(context, clip, tmp_path):
     """It counts before what the film says; one that the rate does not have is refused with its neighbours."""
     (tmp_path / "clip.mp4").write_bytes(clip)
-    file = room.adopt(tmp_path / "clip.mp4")
+    file = context.adopt(tmp_path / "clip.mp4")
 
-    assert Fetch().run(room, FetchParams(uri=file, start_tc="10:00:00:00")).start_timecode == "10:00:00:00"
-    with pytest.raises(BadInput, match="its neighbours are"):
-        Fetch().run(room, FetchParams(uri=file, start_tc="10:00:00:99"))
+    assert Fetch().run(context, FetchParams(uri=file, start_tc="10:00:00:00")).start_timecode == "10:00:00:00"
+    with pytest.raises(InputMediaError, match="its neighbours are"):
+        Fetch().run(context, FetchParams(uri=file, start_tc="10:00:00:99"))
     with pytest.raises(ValueError, match="is no timecode"):
         FetchParams(uri=file, start_tc="12.5")
 
 
-def test_a_page_without_the_subtitles_says_so(room, web, clip):
+def test_a_page_without_the_subtitles_says_so(context, web, clip):
     """The film comes all the same."""
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
 
-    assert fetch(room, address, subtitles=("de",)).said == ("the page has no such subtitles",)
+    assert fetch(context, address, subtitles=("de",)).notes == ("the page has no such subtitles",)
 
 
-def test_a_page_without_a_video_is_bad_input(room, web):
+def test_a_page_without_a_video_is_bad_input(context, web):
     """In one line that names the page without its key."""
     address = web.serve("/watch?token=SECRET", b"<!doctype html><html><p>Hello</p></html>", "text/html")
 
-    with pytest.raises(BadInput, match=r"/watch\?token=…: the page has no video that yt-dlp can read") as caught:
-        fetch(room, address)
+    with pytest.raises(InputMediaError, match=r"/watch\?token=…: the page has no video that yt-dlp can read") as caught:
+        fetch(context, address)
 
     assert "SECRET" not in str(caught.value)
 
 
-def test_a_page_with_several_videos_is_refused(room, web, clip):
+def test_a_page_with_several_videos_is_refused(context, web, clip):
     """Which one was meant cannot be guessed."""
     web.serve("/a.mp4", clip)
     web.serve("/b.mp4", clip)
     page = b'<!doctype html><html><video src="/a.mp4"></video><video src="/b.mp4"></video></html>'
 
-    with pytest.raises(BadInput, match="holds 2 videos; give the address of one"):
-        fetch(room, web.serve("/watch", page, "text/html"))
+    with pytest.raises(InputMediaError, match="holds 2 videos; give the address of one"):
+        fetch(context, web.serve("/watch", page, "text/html"))
 
 
-def test_a_list_of_one_video_is_that_video(room, web, clip):
+def test_a_list_of_one_video_is_that_video(context, web, clip):
     """A feed with a single entry leaves no doubt."""
     link = web.serve("/film.mp4", clip)
     item = f"<title>t</title><item><link>{link}</link></item>"
     feed = f'<?xml version="1.0"?><rss version="2.0"><channel>{item}</channel></rss>'
 
-    media = fetch(room, web.serve("/feed", feed.encode(), "text/html"))
+    media = fetch(context, web.serve("/feed", feed.encode(), "text/html"))
 
-    assert room.path(media.file).read_bytes() == clip
+    assert context.path(media.file).read_bytes() == clip
 
 
-def test_a_video_of_a_page_keeps_to_the_size_limit(room, web, clip):
+def test_a_video_of_a_page_keeps_to_the_size_limit(context, web, clip):
     """Whatever yt-dlp does of its own, no more than that arrives."""
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
 
-    with pytest.raises(BadInput, match=r"more than the limit of 0\.001 MB"):
-        fetch(room, address, max_size_mb=0.001)
+    with pytest.raises(InputMediaError, match=r"more than the limit of 0\.001 MB"):
+        fetch(context, address, max_size_mb=0.001)
 
 
-def test_a_stop_ends_the_reading_of_a_page(room, web, clip):
+def test_a_stop_ends_the_reading_of_a_page(context, web, clip):
     """What the room raises from inside yt-dlp's hook comes out as it is."""
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
@@ -235,57 +235,57 @@ def test_a_stop_ends_the_reading_of_a_page(room, web, clip):
     def stop(_share):
         raise Interrupted("stopped")
 
-    room.progress = stop
+    context.progress = stop
 
     with pytest.raises(Interrupted):
-        fetch(room, address)
+        fetch(context, address)
 
 
-def test_a_video_that_is_gone_is_a_failure_of_the_host(room, web, monkeypatch):
+def test_a_video_that_is_gone_is_a_failure_of_the_host(context, web, monkeypatch):
     """The page is there and the film is not."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     web.routes["/film.mp4"] = status(404)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
 
-    with pytest.raises(HostFailed, match="404"):
-        fetch(room, address)
+    with pytest.raises(ProviderError, match="404"):
+        fetch(context, address)
 
 
-def test_what_is_not_media_is_bad_input(room, web):
+def test_what_is_not_media_is_bad_input(context, web):
     """The probe has the last word."""
-    with pytest.raises(BadInput):
-        fetch(room, web.serve("/notes.mp4", b"just some text, no film" * 50, "text/plain"))
+    with pytest.raises(InputMediaError):
+        fetch(context, web.serve("/notes.mp4", b"just some text, no film" * 50, "text/plain"))
 
 
 @pytest.mark.parametrize("uri", ["file:///etc/passwd", "ftp://host/a.mp4", "data:,a", "missing.mp4"])
-def test_other_addresses_are_refused(room, uri):
+def test_other_addresses_are_refused(context, uri):
     """Before anything is asked."""
-    with pytest.raises(BadInput):
-        fetch(room, uri)
+    with pytest.raises(InputMediaError):
+        fetch(context, uri)
 
 
-def test_yt_dlp_writes_nothing_to_the_terminal(room, web, clip, capfd):
+def test_yt_dlp_writes_nothing_to_the_terminal(context, web, clip, capfd):
     """Neither on success nor on failure."""
     web.serve("/film.mp4", clip)
-    fetch(room, web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html"))
+    fetch(context, web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html"))
 
-    with pytest.raises(BadInput):
-        fetch(room, web.serve("/empty", b"<!doctype html><html></html>", "text/html"))
+    with pytest.raises(InputMediaError):
+        fetch(context, web.serve("/empty", b"<!doctype html><html></html>", "text/html"))
 
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_folder_is_not_expanded_by_yt_dlp(web, clip, tmp_path):
     """A dollar, a percent sign or a brace in the folder's name are just that."""
-    room = FolderRoom(tmp_path / "a $HOME %(id)s 100% ~'\"ü")
+    context = FolderRoom(tmp_path / "a $HOME %(id)s 100% ~'\"ü")
     web.serve("/film.mp4", clip)
 
     media = fetch(
-        room, web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
+        context, web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
     )
 
-    assert room.path(media.file).read_bytes() == clip
-    assert list(tmp_path.iterdir()) == [room.folder]
+    assert context.path(media.file).read_bytes() == clip
+    assert list(tmp_path.iterdir()) == [context.folder]
 
 
 @pytest.mark.parametrize(
@@ -326,13 +326,13 @@ def test_the_gate_takes_one_finished_video_that_is_small_enough(info, told):
     [
         (
             "\x1b[0;31mERROR:\x1b[0m [youtube] x: Private video. Sign in",
-            HostFailed,
+            ProviderError,
             "https://h/a: [youtube] x: Private video. Sign in",
         ),
-        ("ERROR: boom; please report this issue on https://github.com/x\n more", HostFailed, "https://h/a: boom"),
+        ("ERROR: boom; please report this issue on https://github.com/x\n more", ProviderError, "https://h/a: boom"),
         (
             "ERROR: [generic] Unsupported URL: https://h/a?k=1",
-            BadInput,
+            InputMediaError,
             "https://h/a: the page has no video that yt-dlp can read",
         ),
         (
@@ -340,7 +340,7 @@ def test_the_gate_takes_one_finished_video_that_is_small_enough(info, told):
             StorageFailed,
             "https://h/a: the disk is full",
         ),
-        ("ERROR: [x] geo restricted in your country", HostFailed, "https://h/a: [x] geo restricted in your country"),
+        ("ERROR: [x] geo restricted in your country", ProviderError, "https://h/a: [x] geo restricted in your country"),
     ],
 )
 def test_what_yt_dlp_says_becomes_one_clean_line(message, kind, told):
@@ -351,7 +351,7 @@ def test_what_yt_dlp_says_becomes_one_clean_line(message, kind, told):
     assert made.message == told
 
 
-def test_plug_ins_of_yt_dlp_are_not_loaded(room, web, clip, tmp_path, monkeypatch):
+def test_plug_ins_of_yt_dlp_are_not_loaded(context, web, clip, tmp_path, monkeypatch):
     """A plug-in on the path is not even imported."""
     place = tmp_path / "path" / "yt_dlp_plugins" / "extractor"
     place.mkdir(parents=True)
@@ -360,6 +360,6 @@ def test_plug_ins_of_yt_dlp_are_not_loaded(room, web, clip, tmp_path, monkeypatc
     monkeypatch.setattr("yt_dlp.globals.all_plugins_loaded.value", False)
     web.serve("/film.mp4", clip)
 
-    fetch(room, web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html"))
+    fetch(context, web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html"))
 
     assert not (tmp_path / "ran").exists()

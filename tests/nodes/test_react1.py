@@ -45,24 +45,24 @@ def test_what_the_api_does_not_document_is_refused(name, value):
 
 
 @pytest.fixture
-def upload(room, talking_clip):
+def upload(context, talking_clip):
     """Frames 10 to 30 of the talking clip, with handles of 5."""
-    file = room.adopt(talking_clip)
+    file = context.adopt(talking_clip)
     edits = [Edit(in_="10f", out="30f", prompt="surprised", temperature=1.0)]
-    (segment,) = Trim().run(room, TrimParams(edits=edits, handles="5f"), probe(room.path(file), file))
-    return UploadSegment().run(room, UploadParams(), segment)
+    (segment,) = Trim().run(context, TrimParams(edits=edits, handles="5f"), probe(context.path(file), file))
+    return UploadSegment().run(context, UploadParams(), segment)
 
 
-def _gray(room, media):
-    with av.open(str(room.path(media.file))) as film:
+def _gray(context, media):
+    with av.open(str(context.path(media.file))) as film:
         return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(int)
 
 
-def test_the_local_host_changes_the_span_and_not_its_handles(room, upload):
+def test_the_local_host_changes_the_span_and_not_its_handles(context, upload):
     """The take has as many frames as were sent; the handles differ by coding only."""
-    take = React1().run(room, React1Params(provider="local"), upload)
+    take = React1().run(context, React1Params(provider="local"), upload)
 
-    sent, given = _gray(room, upload.segment.media), _gray(room, take.media)
+    sent, given = _gray(context, upload.segment.media), _gray(context, take.media)
     difference = np.abs(sent - given).max(axis=(1, 2))
     assert len(given) == 30
     assert difference[:5].max() < 25
@@ -70,7 +70,7 @@ def test_the_local_host_changes_the_span_and_not_its_handles(room, upload):
     assert difference[12:20].min() > 40
     assert (take.provider, take.cost_usd, take.status) == ("local", 0.0, "done")
     assert take.request["prompt"] == "surprised"
-    assert any("not React-1" in line for line in take.said)
+    assert any("not React-1" in line for line in take.notes)
 
 
 def test_the_edited_frames_of_a_resampled_clip_are_those_that_show_the_span(upload):

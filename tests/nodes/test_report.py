@@ -39,10 +39,10 @@ class Page(HTMLParser):
         return [attrs for name, attrs in self.tags if name == tag and css_class in (None, attrs.get("class"))]
 
 
-def drawn(room, record, **params):
-    report = ReportNode().run(room, ReportParams(**params), record)
-    text = room.path(report.page).read_text("utf-8")
-    return Page(text), json.loads(room.path(report.data).read_text("utf-8")), text
+def drawn(context, record, **params):
+    report = ReportNode().run(context, ReportParams(**params), record)
+    text = context.path(report.page).read_text("utf-8")
+    return Page(text), json.loads(context.path(report.data).read_text("utf-8")), text
 
 
 def numbers(address):
@@ -66,20 +66,20 @@ def still_number(address):
 
 
 @pytest.fixture
-def source(room, tmp_path):
-    return adopted(room, make_clip(tmp_path / "film.mp4", frames=50, audio_codec="aac"))
+def source(context, tmp_path):
+    return adopted(context, make_clip(tmp_path / "film.mp4", frames=50, audio_codec="aac"))
 
 
 @pytest.fixture
-def film(room, tmp_path):
+def film(context, tmp_path):
     """The same frames by number, in other pictures: bluish."""
-    return adopted(room, make_clip(tmp_path / "new.mp4", frames=50, chroma=(170, 110), audio_codec="aac"))
+    return adopted(context, make_clip(tmp_path / "new.mp4", frames=50, chroma=(170, 110), audio_codec="aac"))
 
 
-def test_both_clips_show_the_frames_of_the_span_at_the_same_times(room, source, film):
+def test_both_clips_show_the_frames_of_the_span_at_the_same_times(context, source, film):
     """Frames 6 to 23 of 10 to 20 with handles of four, in the source and in the film."""
     segment = segment_of(source, 10, 20)
-    page, _, _ = drawn(room, record_of(source, film, [segment], [take_of(segment, film)]))
+    page, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
     (before,), (after,) = page.all("video", "before"), page.all("video", "after")
 
     due = [(pytest.approx(k / 25, abs=1e-4), 6 + k) for k in range(18)]
@@ -87,10 +87,10 @@ def test_both_clips_show_the_frames_of_the_span_at_the_same_times(room, source, 
     assert numbers(after["src"]) == due
 
 
-def test_the_stills_are_both_sides_of_the_seams_and_the_middle(room, source, film):
+def test_the_stills_are_both_sides_of_the_seams_and_the_middle(context, source, film):
     """Frame 9 | 10 … 14 … 19 | 20, before and after; the film's are bluish."""
     segment = segment_of(source, 10, 20)
-    page, _, _ = drawn(room, record_of(source, film, [segment], [take_of(segment, film)]))
+    page, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
     shown = [still_number(image["src"]) for image in page.all("img")]
     blue = [np.asarray(Image.open(io.BytesIO(content(i["src"]))))[..., 2].mean() for i in page.all("img")]
 
@@ -98,41 +98,41 @@ def test_the_stills_are_both_sides_of_the_seams_and_the_middle(room, source, fil
     assert all(after > before + 20 for before, after in zip(blue[::2], blue[1::2], strict=True))
 
 
-def test_a_segment_at_the_ends_of_the_film_has_no_frames_beyond_it(room, source, film):
+def test_a_segment_at_the_ends_of_the_film_has_no_frames_beyond_it(context, source, film):
     """The whole film is edited: no still before the first and none after the last."""
     segment = segment_of(source, 0, 50)
-    page, _, _ = drawn(room, record_of(source, film, [segment], [take_of(segment, film)]))
+    page, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
 
     assert [still_number(image["src"]) for image in page.all("img")] == [0, 0, 24, 24, 49, 49]
 
 
-def test_a_variable_rate_keeps_its_times(room, tmp_path):
+def test_a_variable_rate_keeps_its_times(context, tmp_path):
     """The player's clips show each frame when the film does."""
     pts = tuple(int(tick) for tick in np.cumsum([0] + [40, 20, 60, 40] * 10))
     clip = make_clip(tmp_path / "vfr.mkv", frames=41, pts=pts, time_base=Fraction(1, 1000))
-    source = adopted(room, clip)
+    source = adopted(context, clip)
     segment = segment_of(source, 10, 20)
-    page, _, _ = drawn(room, record_of(source, source, [segment]))
+    page, _, _ = drawn(context, record_of(source, source, [segment]))
     shown = numbers(page.all("video", "before")[0]["src"])
 
     assert [number for _, number in shown] == list(range(6, 24))
     assert [at for at, _ in shown] == pytest.approx([(pts[k] - pts[6]) / 1000 for k in range(6, 24)], abs=2e-4)
 
 
-def test_a_turned_film_is_shown_upright(room, tmp_path):
+def test_a_turned_film_is_shown_upright(context, tmp_path):
     """Its numbers can be read, which they cannot where the picture lies on its side."""
-    source = adopted(room, make_clip(tmp_path / "turned.mp4", frames=30, rotation_deg=90))
-    page, _, _ = drawn(room, record_of(source, source, [segment_of(source, 10, 20)]))
+    source = adopted(context, make_clip(tmp_path / "turned.mp4", frames=30, rotation_deg=90))
+    page, _, _ = drawn(context, record_of(source, source, [segment_of(source, 10, 20)]))
 
     assert still_number(page.all("img")[0]["src"]) == 9
     assert numbers(page.all("video", "before")[0]["src"])[0][1] == 6
 
 
-def test_a_preset_that_sends_nothing_shows_what_was_prepared(room, source, tmp_path):
+def test_a_preset_that_sends_nothing_shows_what_was_prepared(context, source, tmp_path):
     """The segment's own file beside the source, by the frames that it stands for."""
-    prepared = adopted(room, make_clip(tmp_path / "segment.mp4", frames=18))
+    prepared = adopted(context, make_clip(tmp_path / "segment.mp4", frames=18))
     segment = segment_of(source, 10, 20, media=prepared, frames=tuple(range(6, 24)))
-    page, told, _ = drawn(room, record_of(source, None, [segment]))
+    page, told, _ = drawn(context, record_of(source, None, [segment]))
 
     assert [number for _, number in numbers(page.all("video", "after")[0]["src"])] == list(range(18))
     assert "Prepared" in page.text
@@ -140,18 +140,18 @@ def test_a_preset_that_sends_nothing_shows_what_was_prepared(room, source, tmp_p
     assert told["film"] is None
 
 
-def test_a_run_without_segments_has_a_page(room, source):
+def test_a_run_without_segments_has_a_page(context, source):
     """It says so."""
-    page, told, _ = drawn(room, record_of(source, None))
+    page, told, _ = drawn(context, record_of(source, None))
 
     assert "No segment has been made" in page.text
     assert told["segments"] == []
 
 
-def test_nothing_in_the_page_leads_outside(room, source, film):
+def test_nothing_in_the_page_leads_outside(context, source, film):
     """Every address is data of the page itself or a place in it, and the policy allows nothing else."""
     segment = segment_of(source, 10, 20)
-    page, _, text = drawn(room, record_of(source, film, [segment], [take_of(segment, film)]))
+    page, _, text = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
     addresses = [attrs[key] for _, attrs in page.tags for key in ("src", "href", "poster") if attrs.get(key)]
     (policy,) = [m["content"] for m in page.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
 
@@ -164,12 +164,12 @@ def test_nothing_in_the_page_leads_outside(room, source, film):
     assert "url(" not in text
 
 
-def test_names_cannot_run(room, source, film):
+def test_names_cannot_run(context, source, film):
     """A title, a warning, a request and a figure with markup are text; the only script is the page's own."""
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-    segment = segment_of(source, 10, 20, said=(evil,), figures={evil: evil})
+    segment = segment_of(source, 10, 20, notes=(evil,), metrics={evil: evil})
     take = take_of(segment, film, request={"prompt": evil, evil: 1}, request_id=evil, provider=evil)
-    page, told, text = drawn(room, record_of(source, film, [segment], [take]), title=evil)
+    page, told, text = drawn(context, record_of(source, film, [segment], [take]), title=evil)
 
     assert len(page.all("script")) == 1
     assert not [attrs for attrs in page.all("img") if attrs.get("src") == "x"]
@@ -178,39 +178,39 @@ def test_names_cannot_run(room, source, film):
     assert told["title"] == evil
 
 
-def test_the_local_engine_is_never_taken_for_react_1(room, source, film):
+def test_the_local_engine_is_never_taken_for_react_1(context, source, film):
     """The page says what made it; a hosted take has no such badge."""
     segment = segment_of(source, 10, 20)
-    local, _, _ = drawn(room, record_of(source, film, [segment], [take_of(segment, film)]))
-    hosted, _, _ = drawn(room, record_of(source, film, [segment], [take_of(segment, film, provider="segmind")]))
+    local, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
+    hosted, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film, provider="segmind")]))
 
     assert "local preview engine — not React-1" in local.text
     assert "local preview engine" not in hosted.text
 
 
-def test_every_picture_and_control_has_a_name(room, source, film):
+def test_every_picture_and_control_has_a_name(context, source, film):
     """For a reader that cannot see them."""
     segment = segment_of(source, 10, 20)
-    page, _, _ = drawn(room, record_of(source, film, [segment], [take_of(segment, film)]))
+    page, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
 
     assert all(image["alt"] for image in page.all("img"))
     assert all(video["aria-label"] for video in page.all("video"))
     assert page.all("html")[0]["lang"] == "en"
 
 
-def test_twenty_segments_stand_on_the_timeline_in_their_places(room, source):
+def test_twenty_segments_stand_on_the_timeline_in_their_places(context, source):
     """One bar each, left to right, to scale."""
     segments = [segment_of(source, 2 * k, 2 * k + 2, f"s{k}", head_frames=0, tail_frames=0) for k in range(20)]
-    page, _, _ = drawn(room, record_of(source, None, segments))
+    page, _, _ = drawn(context, record_of(source, None, segments))
     bars = [attrs["style"] for attrs in page.all("a", "span")]
 
     assert bars == [f"left:{4.0 * k}%;width:4.0%" for k in range(20)]
 
 
-def test_the_same_record_gives_the_same_bytes(room, source, film):
+def test_the_same_record_gives_the_same_bytes(context, source, film):
     """A page can be stored by its content."""
     segment = segment_of(source, 10, 20)
     record = record_of(source, film, [segment], [take_of(segment, film)])
-    first, second = (ReportNode().run(room, ReportParams(), record) for _ in range(2))
+    first, second = (ReportNode().run(context, ReportParams(), record) for _ in range(2))
 
     assert first == second

@@ -7,7 +7,7 @@ from made import click_times_s, frame_number, make_clip, read_sound
 from records import adopted, segment_of
 
 from react1.nodes.script import Script, ScriptParams
-from react1.pipeline.core.errors import BadInput, PresetError, ToolFailed
+from react1.pipeline.core.errors import InputMediaError, PresetError, ToolFailed
 
 GRADE = '''
 from moviepy import vfx
@@ -61,17 +61,17 @@ def grade(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def segment(room, tmp_path):
-    source = adopted(room, make_clip(tmp_path / "film.mp4", frames=40, audio_codec="aac"))
+def segment(context, tmp_path):
+    source = adopted(context, make_clip(tmp_path / "film.mp4", frames=40, audio_codec="aac"))
     return segment_of(source, 10, 30)
 
 
-def run(room, name, segment):
-    return Script().run(room, ScriptParams(function=f"grade:{name}"), segment)
+def run(context, name, segment):
+    return Script().run(context, ScriptParams(function=f"grade:{name}"), segment)
 
 
-def coded(room, media):
-    with av.open(str(room.path(media.file))) as container:
+def coded(context, media):
+    with av.open(str(context.path(media.file))) as container:
         return [(frame.time, samples(frame)) for frame in container.decode(video=0)]
 
 
@@ -80,45 +80,45 @@ def samples(frame):
     return readable.to_ndarray()
 
 
-def test_a_function_that_changes_nothing_loses_nothing(room, grade, segment):
+def test_a_function_that_changes_nothing_loses_nothing(context, grade, segment):
     """Every sample of every frame, every time, the rate, the format, and the sound are as they were."""
-    made = run(room, "same", segment).media
-    before, after = coded(room, segment.media), coded(room, made)
+    made = run(context, "same", segment).media
+    before, after = coded(context, segment.media), coded(context, made)
 
     assert [at for at, _ in after] == [at for at, _ in before]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(before, after, strict=True))
     assert made.video.pix_fmt == segment.media.video.pix_fmt
     assert made.video.rate == segment.media.video.rate
-    assert click_times_s(read_sound(room.path(made.file))[0][0], threshold=0.2) == pytest.approx(
-        click_times_s(read_sound(room.path(segment.media.file))[0][0], threshold=0.2), abs=1e-3
+    assert click_times_s(read_sound(context.path(made.file))[0][0], threshold=0.2) == pytest.approx(
+        click_times_s(read_sound(context.path(segment.media.file))[0][0], threshold=0.2), abs=1e-3
     )
 
 
-def test_only_the_frames_that_the_function_changes_are_changed(room, grade, segment):
+def test_only_the_frames_that_the_function_changes_are_changed(context, grade, segment):
     """Frames 10 to 39 are darker, 0 to 9 are bit for bit as before, and it is said how many."""
-    given = run(room, "from_frame_ten", segment)
-    before, after = coded(room, segment.media), coded(room, given.media)
+    given = run(context, "from_frame_ten", segment)
+    before, after = coded(context, segment.media), coded(context, given.media)
     same = [np.array_equal(a, b) for (_, a), (_, b) in zip(before, after, strict=True)]
 
     assert same == [True] * 10 + [False] * 30
     assert after[20][1][:180].mean() < 0.7 * before[20][1][:180].mean()
-    assert "changed 30 of 40 frames" in given.said[-1]
+    assert "changed 30 of 40 frames" in given.notes[-1]
 
 
-def test_a_function_may_reach_for_any_frame(room, grade, segment):
+def test_a_function_may_reach_for_any_frame(context, grade, segment):
     """Played backwards the numbers fall; the rounding of float times costs no frame."""
-    made = run(room, "backwards", segment).media
-    numbers = [frame_number(luma[:180]) for _, luma in coded(room, made)]
+    made = run(context, "backwards", segment).media
+    numbers = [frame_number(luma[:180]) for _, luma in coded(context, made)]
 
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) >= 39
 
 
-def test_a_turned_picture_is_given_upright_and_put_back(room, tmp_path, grade):
+def test_a_turned_picture_is_given_upright_and_put_back(context, tmp_path, grade):
     """The function sees 180 by 320; the file stays as coded, with its turn."""
-    source = adopted(room, make_clip(tmp_path / "turned.mp4", frames=20, rotation_deg=90))
-    made = run(room, "from_frame_ten", segment_of(source, 5, 15)).media
-    before, after = coded(room, source), coded(room, made)
+    source = adopted(context, make_clip(tmp_path / "turned.mp4", frames=20, rotation_deg=90))
+    made = run(context, "from_frame_ten", segment_of(source, 5, 15)).media
+    before, after = coded(context, source), coded(context, made)
 
     assert made.video.rotation_deg == 90
     assert np.array_equal(before[3][1], after[3][1])
@@ -127,11 +127,11 @@ def test_a_turned_picture_is_given_upright_and_put_back(room, tmp_path, grade):
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv444p", "yuv420p12le"])
-def test_a_pixel_format_is_kept(room, tmp_path, grade, pix_fmt):
+def test_a_pixel_format_is_kept(context, tmp_path, grade, pix_fmt):
     """Frames that are not changed keep all of their bits, and all keep their times."""
-    source = adopted(room, make_clip(tmp_path / "deep.mkv", frames=20, pix_fmt=pix_fmt, codec="ffv1"))
-    made = run(room, "from_frame_ten", segment_of(source, 5, 15)).media
-    before, after = coded(room, source), coded(room, made)
+    source = adopted(context, make_clip(tmp_path / "deep.mkv", frames=20, pix_fmt=pix_fmt, codec="ffv1"))
+    made = run(context, "from_frame_ten", segment_of(source, 5, 15)).media
+    before, after = coded(context, source), coded(context, made)
 
     assert made.video.pix_fmt == pix_fmt
     assert all(np.array_equal(before[k][1], after[k][1]) for k in range(10))
@@ -146,30 +146,30 @@ def test_a_pixel_format_is_kept(room, tmp_path, grade, pix_fmt):
         ("slower", "12 frames/s instead of 25"),
     ],
 )
-def test_another_length_rate_or_size_is_refused(room, grade, segment, name, why):
+def test_another_length_rate_or_size_is_refused(context, grade, segment, name, why):
     """And what differs is told."""
-    with pytest.raises(BadInput, match=why):
-        run(room, name, segment)
+    with pytest.raises(InputMediaError, match=why):
+        run(context, name, segment)
 
 
 @pytest.mark.parametrize(("name", "why"), [("broken", "KeyError"), ("breaks_late", "late"), ("nothing", "NoneType")])
-def test_a_function_that_fails_is_told_in_one_line(room, grade, segment, name, why):
+def test_a_function_that_fails_is_told_in_one_line(context, grade, segment, name, why):
     """At its call and at any frame."""
     with pytest.raises(ToolFailed, match=why) as caught:
-        run(room, name, segment)
+        run(context, name, segment)
 
     assert "\n" not in str(caught.value)
 
 
-def test_a_function_runs_only_from_a_file_that_the_user_named(room, grade, segment, monkeypatch):
+def test_a_function_runs_only_from_a_file_that_the_user_named(context, grade, segment, monkeypatch):
     """Not from another file beside it, and the message says how to allow one."""
     (grade.parent / "evil.py").write_text("raise SystemExit('ran')")
     with pytest.raises(PresetError, match=r"--script .*evil\.py or set REACT1_SCRIPT"):
-        Script().run(room, ScriptParams(function="evil:run"), segment)
+        Script().run(context, ScriptParams(function="evil:run"), segment)
 
     monkeypatch.delenv("REACT1_SCRIPT")
     with pytest.raises(PresetError, match="no script is allowed now"):
-        run(room, "same", segment)
+        run(context, "same", segment)
 
 
 @pytest.mark.parametrize("function", ["/tmp/evil.py:run", "../evil:run", "os.path:join", "grade", "grade:", "a:b:c"])
@@ -180,21 +180,21 @@ def test_a_preset_cannot_name_a_path(function):
 
 
 @pytest.mark.parametrize("name", ["absent", "value"])
-def test_a_missing_function_is_an_error_of_the_preset(room, grade, segment, name):
+def test_a_missing_function_is_an_error_of_the_preset(context, grade, segment, name):
     """So is a name that is no function."""
     with pytest.raises(PresetError, match=f"no function '{name}'"):
-        run(room, name, segment)
+        run(context, name, segment)
 
 
-def test_a_script_that_does_not_run_or_is_gone_is_told(room, grade, segment):
+def test_a_script_that_does_not_run_or_is_gone_is_told(context, grade, segment):
     """With the error's own words."""
     grade.write_text("import no_such_module_here")
     with pytest.raises(PresetError, match="ModuleNotFoundError"):
-        run(room, "same", segment)
+        run(context, "same", segment)
 
     grade.unlink()
     with pytest.raises(PresetError, match="is not there"):
-        run(room, "same", segment)
+        run(context, "same", segment)
 
 
 def test_the_key_follows_the_content_of_the_script(grade):

@@ -16,29 +16,29 @@ def invert(clip, segment):
 
 
 @pytest.fixture
-def take(room, tmp_path):
-    source = adopted(room, make_clip(tmp_path / "film.mp4", frames=40, audio_codec="aac"))
-    given = adopted(room, make_clip(tmp_path / "take.mp4", frames=18, audio_codec="aac"))
+def take(context, tmp_path):
+    source = adopted(context, make_clip(tmp_path / "film.mp4", frames=40, audio_codec="aac"))
+    given = adopted(context, make_clip(tmp_path / "take.mp4", frames=18, audio_codec="aac"))
     return take_of(segment_of(source, 10, 20), given)
 
 
-def test_the_take_is_changed_and_its_account_is_kept(room, tmp_path, monkeypatch, take):
+def test_the_take_is_changed_and_its_account_is_kept(context, tmp_path, monkeypatch, take):
     """18 frames in their order, inverted; request, cost and figures as they were."""
     script = tmp_path / "post.py"
     script.write_text(INVERT)
     monkeypatch.setenv("REACT1_SCRIPT", str(script))
-    made = ScriptTake().run(room, ScriptTakeParams(function="post:invert"), take)
-    with av.open(str(room.path(made.media.file))) as container:
+    made = ScriptTake().run(context, ScriptTakeParams(function="post:invert"), take)
+    with av.open(str(context.path(made.media.file))) as container:
         numbers = [frame_number(255 - frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
     assert numbers == list(range(18))
-    assert made.model_copy(update={"media": take.media, "said": take.said}) == take
-    assert "changed 18 of 18 frames" in made.said[-1]
+    assert made.model_copy(update={"media": take.media, "said": take.notes}) == take
+    assert "changed 18 of 18 frames" in made.notes[-1]
 
 
-def test_a_script_that_nobody_allowed_does_not_run(room, monkeypatch, take):
+def test_a_script_that_nobody_allowed_does_not_run(context, monkeypatch, take):
     """Here as well."""
     monkeypatch.delenv("REACT1_SCRIPT", raising=False)
 
     with pytest.raises(PresetError, match="not allowed"):
-        ScriptTake().run(room, ScriptTakeParams(function="post:invert"), take)
+        ScriptTake().run(context, ScriptTakeParams(function="post:invert"), take)

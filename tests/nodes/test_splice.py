@@ -14,48 +14,48 @@ UNCHECKED = SpliceParams(checks=OFF)
 """Takes that show numbers look nothing like the film."""
 
 
-def test_the_film_tells_how_it_was_made(room):
+def test_the_film_tells_how_it_was_made(context):
     """The result is probed anew, keeps the container, and carries the figures."""
-    media = film(room, frames=20, gop=4)
-    take = numbered_take(room, segment(media, 5, 7))
+    media = film(context, frames=20, gop=4)
+    take = numbered_take(context, segment(media, 5, 7))
 
-    made = Splice().run(room, UNCHECKED, media, [take])
+    made = Splice().run(context, UNCHECKED, media, [take])
 
     assert made.file.suffix == media.file.suffix
     assert made.video.timestamps == media.video.timestamps
-    assert made.figures["splice"]["way"] == "exact"
-    assert made.figures["splice"]["copied_packets"] + made.figures["splice"]["encoded_packets"] == 20
+    assert made.metrics["splice"]["way"] == "exact"
+    assert made.metrics["splice"]["copied_packets"] + made.metrics["splice"]["encoded_packets"] == 20
 
 
-def test_a_take_that_kept_its_original_changes_nothing(room):
+def test_a_take_that_kept_its_original_changes_nothing(context):
     """Only the take that was done is spliced; with none of them the film is the source."""
-    media = film(room, frames=20, gop=4, tracks=0)
-    done = numbered_take(room, segment(media, 5, 7))
-    failed = numbered_take(room, segment(media, 12, 14)).model_copy(update={"status": "original"})
+    media = film(context, frames=20, gop=4, tracks=0)
+    done = numbered_take(context, segment(media, 5, 7))
+    failed = numbered_take(context, segment(media, 12, 14)).model_copy(update={"status": "original"})
 
-    made = Splice().run(room, UNCHECKED, media, [done, failed])
-    none = Splice().run(room, UNCHECKED, media, [failed])
+    made = Splice().run(context, UNCHECKED, media, [done, failed])
+    none = Splice().run(context, UNCHECKED, media, [failed])
 
-    numbers = [frame_number(luma) for _, luma in shown(room.path(made.file))]
+    numbers = [frame_number(luma) for _, luma in shown(context.path(made.file))]
     assert numbers == [n + OTHER if n in (5, 6) else n for n in range(20)]
-    assert none.file == media.file and none.figures["splice"]["way"] == "untouched"
+    assert none.file == media.file and none.metrics["splice"]["way"] == "untouched"
 
 
-def test_a_take_that_is_not_on_the_grid_is_refused(room):
+def test_a_take_that_is_not_on_the_grid_is_refused(context):
     """The message says what to put before splice."""
-    media = film(room, frames=10, tracks=0)
-    loose = numbered_take(room, segment(media, 5, 7)).model_copy(update={"conformed": False})
+    media = film(context, frames=10, tracks=0)
+    loose = numbered_take(context, segment(media, 5, 7)).model_copy(update={"conformed": False})
 
     with pytest.raises(PresetError, match="conform"):
-        Splice().run(room, UNCHECKED, media, [loose])
+        Splice().run(context, UNCHECKED, media, [loose])
 
 
-def test_the_source_is_never_written_to(room):
+def test_the_source_is_never_written_to(context):
     """Its bytes are the same before and after."""
-    media = film(room, frames=20, gop=4, audio_codec="aac")
-    path = room.path(media.file)
+    media = film(context, frames=20, gop=4, audio_codec="aac")
+    path = context.path(media.file)
     before = path.read_bytes()
 
-    Splice().run(room, UNCHECKED, media, [numbered_take(room, segment(media, 5, 7))])
+    Splice().run(context, UNCHECKED, media, [numbered_take(context, segment(media, 5, 7))])
 
     assert path.read_bytes() == before

@@ -11,19 +11,20 @@ from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 
 
-def segment(room, span=("20f", "40f"), **recipe):
-    file = room.adopt(make_clip(room.new("film.mov"), **({"frames": 60} | recipe)))
+def segment(context, span=("20f", "40f"), **recipe):
+    file = context.adopt(make_clip(context.temp_path("film.mov"), **({"frames": 60} | recipe)))
     edits = [{"in": span[0], "out": span[1]}]
-    return Trim().run(room, TrimParams(edits=edits), probe(room.path(file), file))[0]
+    return Trim().run(context, TrimParams(edits=edits), probe(context.path(file), file))[0]
 
 
-def transcoded(room, given, **params):
-    return Transcode().run(room, TranscodeParams(**params), given)
+def transcoded(context, given, **params):
+    return Transcode().run(context, TranscodeParams(**params), given)
 
 
-def numbers(room, given):
+def numbers(context, given):
     return tuple(
-        frame_number(image) for _, image in decode.images(room.path(given.media.file), given.media.video, upright=False)
+        frame_number(image)
+        for _, image in decode.images(context.path(given.media.file), given.media.video, upright=False)
     )
 
 
@@ -38,101 +39,103 @@ def numbers(room, given):
         (Fraction(15), 30),
     ],
 )
-def test_each_new_frame_shows_the_frame_that_the_map_says(room, rate, offered):
+def test_each_new_frame_shows_the_frame_that_the_map_says(context, rate, offered):
     """The number in each picture is the number in `frames`, at every rate."""
-    given = transcoded(room, segment(room, rate=rate, tracks=0))
+    given = transcoded(context, segment(context, rate=rate, tracks=0))
 
     video = given.media.video
-    assert numbers(room, given) == given.frames
+    assert numbers(context, given) == given.frames
     assert (video.rate, video.constant_rate, video.timestamps.runs[0][0]) == (offered, True, 0)
     assert abs(video.frame_count / video.rate - 36 / rate) <= 1 / (2 * video.rate)
 
 
-def test_an_uneven_film_gets_an_even_grid(room):
+def test_an_uneven_film_gets_an_even_grid(context):
     """Held frames are repeated, crowded ones left out, and the map tells both."""
     pts = (*range(0, 800, 40), 1200, 1240, 1250, 1260, 1300, 1340)
-    given = transcoded(room, segment(room, ("2f", "24f"), frames=26, tracks=0, time_base=Fraction(1, 1000), pts=pts))
+    given = transcoded(
+        context, segment(context, ("2f", "24f"), frames=26, tracks=0, time_base=Fraction(1, 1000), pts=pts)
+    )
 
-    assert numbers(room, given) == given.frames
+    assert numbers(context, given) == given.frames
     assert given.frames.count(19) == 11
-    assert given.figures["transcode"]["frames_repeated"] == 10
-    assert given.figures["transcode"]["frames_left_out"] == 26 - len(set(given.frames))
+    assert given.metrics["transcode"]["frames_repeated"] == 10
+    assert given.metrics["transcode"]["frames_left_out"] == 26 - len(set(given.frames))
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_the_picture_is_upright_with_square_pixels(room, turn, mirrored):
+def test_the_picture_is_upright_with_square_pixels(context, turn, mirrored):
     """Turned, mirrored, stretched by 4:3 across the coded lines; nothing is left to do for a player."""
     given = transcoded(
-        room, segment(room, tracks=0, rotation_deg=turn, mirrored=mirrored, sar=Fraction(4, 3), size=(240, 180))
+        context, segment(context, tracks=0, rotation_deg=turn, mirrored=mirrored, sar=Fraction(4, 3), size=(240, 180))
     )
 
     video = given.media.video
-    assert numbers(room, given) == given.frames
+    assert numbers(context, given) == given.frames
     assert (video.width_px, video.height_px) == ((320, 180) if turn in (0, 180) else (180, 320))
     assert (video.rotation_deg, video.mirrored, video.sample_aspect) == (0, False, 1)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv444p", "yuvj422p"])
-def test_the_form_is_the_provider_s(room, pix_fmt):
+def test_the_form_is_the_provider_s(context, pix_fmt):
     """H.264 High, 8-bit 4:2:0, bt709 in tv range, no sound, the index in front of the pictures."""
-    given = transcoded(room, segment(room, pix_fmt=pix_fmt))
+    given = transcoded(context, segment(context, pix_fmt=pix_fmt))
 
     video = given.media.video
-    data = room.path(given.media.file).read_bytes()
+    data = context.path(given.media.file).read_bytes()
     assert (video.codec, video.profile, video.pix_fmt, given.media.audio) == ("h264", "High", "yuv420p", ())
     assert (video.color_range, video.color_primaries, video.color_transfer, video.color_space) == ("tv", *["bt709"] * 3)
     assert data.index(b"moov") < data.index(b"mdat")
 
 
-def test_odd_sizes_become_even(room):
+def test_odd_sizes_become_even(context):
     """4:2:0 has no odd ones."""
-    given = transcoded(room, segment(room, size=(319, 179), pix_fmt="yuv444p", tracks=0))
+    given = transcoded(context, segment(context, size=(319, 179), pix_fmt="yuv444p", tracks=0))
 
     assert (given.media.video.width_px, given.media.video.height_px) == (318, 178)
-    assert numbers(room, given) == given.frames
+    assert numbers(context, given) == given.frames
 
 
-def test_a_preview_is_small(room):
+def test_a_preview_is_small(context):
     """At most 640 px, shape kept, the same frames."""
-    given = segment(room, size=(1280, 720), tracks=0, frames=24, span=("10f", "14f"))
+    given = segment(context, size=(1280, 720), tracks=0, frames=24, span=("10f", "14f"))
 
-    small = transcoded(room, given, profile="preview")
+    small = transcoded(context, given, profile="preview")
 
     assert (small.media.video.width_px, small.media.video.height_px) == (640, 360)
-    assert numbers(room, small) == small.frames == given.frames
+    assert numbers(context, small) == small.frames == given.frames
 
 
-def test_one_frame_is_enough(room):
+def test_one_frame_is_enough(context):
     """The shortest segment there is."""
-    given = transcoded(room, segment(room, ("5f", "6f"), frames=6, tracks=0, rate=Fraction(60)))
+    given = transcoded(context, segment(context, ("5f", "6f"), frames=6, tracks=0, rate=Fraction(60)))
 
     assert len(given.frames) == given.media.video.frame_count >= 1
-    assert numbers(room, given) == given.frames
+    assert numbers(context, given) == given.frames
 
 
-def test_interlaced_pictures_become_whole_ones(room):
+def test_interlaced_pictures_become_whole_ones(context):
     """One frame of two fields gives one frame, in its place."""
-    given = segment(room, tracks=0, options={"x264-params": "tff=1"})
+    given = segment(context, tracks=0, options={"x264-params": "tff=1"})
 
-    whole = transcoded(room, given)
+    whole = transcoded(context, given)
 
     assert given.media.video.interlaced
     assert not whole.media.video.interlaced
-    assert "bwdif" in room.calls[-1][room.calls[-1].index("-filter_complex") + 1]
-    assert numbers(room, whole) == whole.frames == given.frames
+    assert "bwdif" in context.calls[-1][context.calls[-1].index("-filter_complex") + 1]
+    assert numbers(context, whole) == whole.frames == given.frames
 
 
-def test_hdr_is_said(room):
+def test_hdr_is_said(context):
     """The user learns that the model sees another picture."""
-    given = transcoded(room, segment(room, pix_fmt="yuv420p10le", colour=(1, 9, 16, 9), tracks=0))
+    given = transcoded(context, segment(context, pix_fmt="yuv420p10le", colour=(1, 9, 16, 9), tracks=0))
 
-    assert any("HDR" in remark and "smpte2084" in remark for remark in given.said)
-    assert given.figures["transcode"]["before"]["color"][2] == "smpte2084"
+    assert any("HDR" in remark and "smpte2084" in remark for remark in given.notes)
+    assert given.metrics["transcode"]["before"]["color"][2] == "smpte2084"
 
 
-def test_the_same_segment_gives_the_same_bytes(room):
+def test_the_same_segment_gives_the_same_bytes(context):
     """The store is told by content; a date or a version string in the file would be noise."""
-    given = segment(room, tracks=0)
+    given = segment(context, tracks=0)
 
-    assert transcoded(room, given).media.file == transcoded(room, given).media.file
+    assert transcoded(context, given).media.file == transcoded(context, given).media.file

@@ -7,45 +7,45 @@ import pytest
 from made import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
 
 from react1.nodes.trim import Trim, TrimParams
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Segment
 from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import argv
 
 
-def film(room, suffix=".mov", **recipe):
-    file = room.adopt(make_clip(room.new(f"film{suffix}"), **({"frames": 100} | recipe)))
-    return probe(room.path(file), file)
+def film(context, suffix=".mov", **recipe):
+    file = context.adopt(make_clip(context.temp_path(f"film{suffix}"), **({"frames": 100} | recipe)))
+    return probe(context.path(file), file)
 
 
-def trimmed(room, media, *spans, **params):
+def trimmed(context, media, *spans, **params):
     edits = [{"in": start, "out": end} for start, end in spans]
-    return Trim().run(room, TrimParams(edits=edits, **params), media)
+    return Trim().run(context, TrimParams(edits=edits, **params), media)
 
 
-def numbers(room, media):
-    return [frame_number(image) for _, image in decode.images(room.path(media.file), media.video)]
+def numbers(context, media):
+    return [frame_number(image) for _, image in decode.images(context.path(media.file), media.video)]
 
 
-def planes(room, media, start=0, end=None):
-    return [frame.to_ndarray() for _, frame in decode.frames(room.path(media.file), media.video, start, end)]
+def planes(context, media, start=0, end=None):
+    return [frame.to_ndarray() for _, frame in decode.frames(context.path(media.file), media.video, start, end)]
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
 @pytest.mark.parametrize("suffix", [".mov", ".mkv", ".ts"])
-def test_each_segment_holds_its_frames_and_handles(room, suffix, rate):
+def test_each_segment_holds_its_frames_and_handles(context, suffix, rate):
     """Several spans, B-frames and keyframes anywhere, containers with and without an index."""
-    media = film(room, suffix, rate=rate, tracks=0)
+    media = film(context, suffix, rate=rate, tracks=0)
 
-    segments = trimmed(room, media, ("3f", "20f"), ("40f", "41f"), ("60f", "97f"))
+    segments = trimmed(context, media, ("3f", "20f"), ("40f", "41f"), ("60f", "97f"))
 
-    assert [numbers(room, segment.media) for segment in segments] == [
+    assert [numbers(context, segment.media) for segment in segments] == [
         list(range(28)),
         list(range(32, 49)),
         list(range(52, 100)),
     ]
-    assert [segment.frames for segment in segments] == [tuple(numbers(room, segment.media)) for segment in segments]
+    assert [segment.frames for segment in segments] == [tuple(numbers(context, segment.media)) for segment in segments]
     assert [(segment.head_frames, segment.tail_frames) for segment in segments] == [(3, 8), (8, 8), (8, 3)]
     assert Segment.model_validate_json(segments[0].model_dump_json(by_alias=True)) == segments[0]
 
@@ -61,24 +61,24 @@ def test_each_segment_holds_its_frames_and_handles(room, suffix, rate):
         ("yuv422p10le", None),
     ],
 )
-def test_pictures_are_the_source_s_bit_for_bit(room, pix_fmt, colour):
+def test_pictures_are_the_source_s_bit_for_bit(context, pix_fmt, colour):
     """Format, depth and colour description are kept, at 8 and at 10 bits."""
-    media = film(room, frames=30, tracks=0, pix_fmt=pix_fmt, colour=colour, options={"crf": "30"})
+    media = film(context, frames=30, tracks=0, pix_fmt=pix_fmt, colour=colour, options={"crf": "30"})
 
-    (segment,) = trimmed(room, media, ("10f", "20f"), handles="3f")
+    (segment,) = trimmed(context, media, ("10f", "20f"), handles="3f")
 
-    ours, theirs = planes(room, segment.media), planes(room, media, 7, 23)
+    ours, theirs = planes(context, segment.media), planes(context, media, 7, 23)
     kept = ("pix_fmt", "bit_depth", "color_range", "color_primaries", "color_transfer", "color_space")
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
     assert [getattr(segment.media.video, name) for name in kept] == [getattr(media.video, name) for name in kept]
 
 
-def test_uneven_times_are_kept(room):
+def test_uneven_times_are_kept(context):
     """Rebased to 0, on the same time base, held frames held."""
     pts = (0, 40, 80, 120, 400, 440, 480, 900, 940, 1000)
-    media = film(room, frames=10, tracks=0, time_base=Fraction(1, 1000), pts=pts)
+    media = film(context, frames=10, tracks=0, time_base=Fraction(1, 1000), pts=pts)
 
-    (segment,) = trimmed(room, media, ("3f", "8f"), handles="1f")
+    (segment,) = trimmed(context, media, ("3f", "8f"), handles="1f")
 
     video = segment.media.video
     shown_s = [tick * video.time_base for tick in video.timestamps.array.tolist()]
@@ -87,76 +87,76 @@ def test_uneven_times_are_kept(room):
     assert segment.media.duration_s == Fraction(1000 - 80, 1000)
 
 
-def test_every_track_spans_exactly_the_picture(room):
+def test_every_track_spans_exactly_the_picture(context):
     """Two tracks, each a slice of what was written, to the sample."""
     recipe = Recipe(frames=100, tracks=2)
-    media = film(room, frames=100, tracks=2)
+    media = film(context, frames=100, tracks=2)
 
-    (segment,) = trimmed(room, media, ("30f", "60f"), handles="5f")
+    (segment,) = trimmed(context, media, ("30f", "60f"), handles="5f")
 
     for track in range(2):
-        samples, rate_hz = read_sound(room.path(segment.media.file), track)
+        samples, rate_hz = read_sound(context.path(segment.media.file), track)
         expected = sound(recipe, track)[48000 : 48000 + 40 * 1920]
         assert samples.shape == (2, 40 * rate_hz // 25)
         assert np.abs(samples[0] - expected).max() < 1e-4
 
 
-def test_sound_that_starts_late_is_padded(room):
+def test_sound_that_starts_late_is_padded(context):
     """The picture's first frame has no sound yet: silence, then the click at its time."""
-    media = film(room, audio_start_s=Fraction(1, 2))
+    media = film(context, audio_start_s=Fraction(1, 2))
 
-    (segment,) = trimmed(room, media, ("0f", "50f"), handles="0f")
+    (segment,) = trimmed(context, media, ("0f", "50f"), handles="0f")
 
-    samples, _ = read_sound(room.path(segment.media.file))
+    samples, _ = read_sound(context.path(segment.media.file))
     assert samples.shape[1] == 2 * 48000
     assert not samples[:, :23999].any()
     assert click_times_s(samples[0]) == [1.0]
 
 
-def test_a_picture_that_starts_late_keeps_its_sound_in_step(room):
+def test_a_picture_that_starts_late_keeps_its_sound_in_step(context):
     """The first frame is shown at 0.8 s, so the click of 1 s comes 0.2 s into the segment."""
-    media = film(room, start_s=Fraction(4, 5), frames=50)
+    media = film(context, start_s=Fraction(4, 5), frames=50)
 
-    (segment,) = trimmed(room, media, ("0f", "25f"), handles="0f")
+    (segment,) = trimmed(context, media, ("0f", "25f"), handles="0f")
 
-    samples, _ = read_sound(room.path(segment.media.file))
-    assert numbers(room, segment.media) == list(range(25))
+    samples, _ = read_sound(context.path(segment.media.file))
+    assert numbers(context, segment.media) == list(range(25))
     assert click_times_s(samples[0]) == pytest.approx([0.2], abs=1 / 48000)
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-def test_a_turned_film_stays_as_coded(room, turn):
+def test_a_turned_film_stays_as_coded(context, turn):
     """The turn is told, not done: numbers read right once it is applied."""
-    media = film(room, frames=20, tracks=0, rotation_deg=turn, mirrored=True, sar=Fraction(4, 3))
+    media = film(context, frames=20, tracks=0, rotation_deg=turn, mirrored=True, sar=Fraction(4, 3))
 
-    (segment,) = trimmed(room, media, ("5f", "10f"), handles="0f")
+    (segment,) = trimmed(context, media, ("5f", "10f"), handles="0f")
 
     video = segment.media.video
     assert (video.width_px, video.height_px, video.sample_aspect) == (320, 180, Fraction(4, 3))
     assert (video.rotation_deg, video.mirrored) == (turn, True)
-    assert numbers(room, segment.media) == [5, 6, 7, 8, 9]
+    assert numbers(context, segment.media) == [5, 6, 7, 8, 9]
 
 
-def test_a_seek_that_misses_is_done_again_from_the_start(room, monkeypatch):
+def test_a_seek_that_misses_is_done_again_from_the_start(context, monkeypatch):
     """The check of the first try fails, so the second reads from the first frame."""
     from react1.pipeline.media import trim
 
-    media = film(room, tracks=0)
+    media = film(context, tracks=0)
     answers = iter([False, True])
     monkeypatch.setattr(trim, "_holds", lambda *_: next(answers))
 
-    trimmed(room, media, ("90f", "95f"))
+    trimmed(context, media, ("90f", "95f"))
 
-    assert ["-ss" in call for call in room.calls] == [True, False]
+    assert ["-ss" in call for call in context.calls] == [True, False]
 
 
-def test_the_check_sees_a_shift_by_one(room):
+def test_the_check_sees_a_shift_by_one(context):
     """A file of the right length whose frames are one too late is refused."""
     from react1.pipeline.media.trim import _holds
 
-    media = film(room, tracks=0)
-    path, made = room.path(media.file), room.new("shifted.mov")
-    room.call(argv(path, media, (21, 31), [], made, seek=True))
+    media = film(context, tracks=0)
+    path, made = context.path(media.file), context.temp_path("shifted.mov")
+    context.run_tool(argv(path, media, (21, 31), [], made, seek=True))
 
     assert _holds(made, path, media.video, 21, 31)
     assert not _holds(made, path, media.video, 20, 30)
@@ -195,14 +195,14 @@ def test_the_call_is_spelled_with_middles_of_frames():
     assert call.index("-noautorotate") < call.index("-i")
 
 
-def test_a_damaged_frame_in_the_span_is_named(room, media_folder):
+def test_a_damaged_frame_in_the_span_is_named(context, media_folder):
     """Outside the span it does not matter."""
-    file = room.adopt(media_folder / "damaged" / "decord_corrupted.mp4")
-    media = probe(room.path(file), file)
+    file = context.adopt(media_folder / "damaged" / "decord_corrupted.mp4")
+    media = probe(context.path(file), file)
 
-    with pytest.raises(BadInput, match="frame 30 of the film"):
-        trimmed(room, media, ("28f", "33f"))
-    assert trimmed(room, media, ("5f", "15f"))[0].frames == tuple(range(23))
+    with pytest.raises(InputMediaError, match="frame 30 of the film"):
+        trimmed(context, media, ("28f", "33f"))
+    assert trimmed(context, media, ("5f", "15f"))[0].frames == tuple(range(23))
 
 
 @pytest.mark.parametrize(
@@ -216,29 +216,29 @@ def test_a_damaged_frame_in_the_span_is_named(room, media_folder):
         "timing/trim_optimization_failure.mp4",
     ],
 )
-def test_real_footage_is_cut_bit_for_bit(room, media_folder, name):
+def test_real_footage_is_cut_bit_for_bit(context, media_folder, name):
     """Ten-bit, uneven, late, edited by an edit list: the frames are the source's."""
-    file = room.adopt(media_folder / name)
-    media = probe(room.path(file), file)
+    file = context.adopt(media_folder / name)
+    media = probe(context.path(file), file)
     start = media.video.frame_count * 2 // 5
 
-    (segment,) = trimmed(room, media, (f"{start}f", f"{start + 4}f"), handles="1f")
+    (segment,) = trimmed(context, media, (f"{start}f", f"{start + 4}f"), handles="1f")
 
-    ours, theirs = planes(room, segment.media), planes(room, media, start - 1, start + 5)
+    ours, theirs = planes(context, segment.media), planes(context, media, start - 1, start + 5)
     assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
-def test_progress_ends_at_one(room):
+def test_progress_ends_at_one(context):
     """A bar that stops short looks broken."""
-    trimmed(room, film(room, frames=20, tracks=0), ("2f", "4f"), ("10f", "12f"))
+    trimmed(context, film(context, frames=20, tracks=0), ("2f", "4f"), ("10f", "12f"))
 
-    assert room.shares == sorted(room.shares)
-    assert room.shares[-1] == 1
+    assert context.shares == sorted(context.shares)
+    assert context.shares[-1] == 1
 
 
-def test_sound_alone_has_nothing_to_trim(room):
+def test_sound_alone_has_nothing_to_trim(context):
     """One line says so."""
-    media = film(room, frames=20).model_copy(update={"video": None})
+    media = film(context, frames=20).model_copy(update={"video": None})
 
-    with pytest.raises(BadInput, match="has no video"):
-        trimmed(room, media, ("0f", "5f"))
+    with pytest.raises(InputMediaError, match="has no video"):
+        trimmed(context, media, ("0f", "5f"))

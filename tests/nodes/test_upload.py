@@ -9,25 +9,25 @@ from react1.pipeline.media.probe import probe
 
 
 @pytest.fixture
-def segment(room):
-    file = room.adopt(make_clip(room.new("film.mov"), frames=10, tracks=0, size=(64, 48)))
+def segment(context):
+    file = context.adopt(make_clip(context.temp_path("film.mov"), frames=10, tracks=0, size=(64, 48)))
     edits = [{"in": "2f", "out": "5f"}]
-    return Trim().run(room, TrimParams(edits=edits), probe(room.path(file), file))[0]
+    return Trim().run(context, TrimParams(edits=edits), probe(context.path(file), file))[0]
 
 
-def test_the_addresses_name_the_content(room, segment):
+def test_the_addresses_name_the_content(context, segment):
     """The picture by its digest; no voice has no address."""
-    upload = UploadSegment().run(room, UploadParams(), segment)
+    upload = UploadSegment().run(context, UploadParams(), segment)
 
     assert upload.segment == segment
     assert upload.video_url == f"store:{segment.media.file.digest}"
     assert (upload.audio_url, upload.expires_at) == ("", "")
 
 
-def test_a_voice_has_an_address_of_its_own(room, segment):
+def test_a_voice_has_an_address_of_its_own(context, segment):
     """Any file of the store will do as one here."""
     voiced = segment.model_copy(update={"voice": segment.source.file})
 
-    upload = UploadSegment().run(room, UploadParams(storage="none"), voiced)
+    upload = UploadSegment().run(context, UploadParams(storage="none"), voiced)
 
     assert upload.audio_url == f"store:{segment.source.file.digest}"

@@ -47,11 +47,11 @@ def seeing():
         pytest.skip(found)
 
 
-def test_without_the_extra_faces_are_said_to_be_unknown(room, faceless):
+def test_without_the_extra_faces_are_said_to_be_unknown(context, faceless):
     """What to install, and no reason to stop."""
-    media = speaking_film(room, 50, bursts(2.0))
+    media = speaking_film(context, 50, bursts(2.0))
 
-    (found,) = looked(room.path(media.file), 10, 40)
+    (found,) = looked(context.path(media.file), 10, 40)
 
     assert (found.segment, found.code, found.fatal) == ("line", "face_unknown", False)
     assert found.message == (
@@ -60,10 +60,10 @@ def test_without_the_extra_faces_are_said_to_be_unknown(room, faceless):
     )
 
 
-def test_a_span_that_is_too_long_is_refused_without_a_look_at_its_pictures(room, faceless):
+def test_a_span_that_is_too_long_is_refused_without_a_look_at_its_pictures(context, faceless):
     """Its length, and what the host takes; exactly that much is not too long."""
-    media = speaking_film(room, 400, bursts(16.0))
-    path = room.path(media.file)
+    media = speaking_film(context, 400, bursts(16.0))
+    path = context.path(media.file)
 
     (found,) = looked(path, 0, 376)
 
@@ -74,9 +74,9 @@ def test_a_span_that_is_too_long_is_refused_without_a_look_at_its_pictures(room,
 
 
 @pytest.mark.parametrize(("size", "told"), [((320, 180), False), ((322, 180), True), ((180, 322), True)])
-def test_a_picture_that_is_scaled_down_is_told(room, faceless, size, told):
+def test_a_picture_that_is_scaled_down_is_told(context, faceless, size, told):
     """By its long and its short side, turned or not; it is no reason to stop."""
-    path = make_clip(room.new("a.mov"), frames=5, size=size)
+    path = make_clip(context.temp_path("a.mov"), frames=5, size=size)
 
     found = looked(path, largest_px=(320, 180), has_new_line=True)
 
@@ -85,27 +85,27 @@ def test_a_picture_that_is_scaled_down_is_told(room, faceless, size, told):
     assert "too_large" not in codes(looked(path, largest_px=None))
 
 
-def test_a_film_without_sound_needs_a_new_line(room, faceless):
+def test_a_film_without_sound_needs_a_new_line(context, faceless):
     """The host does not take a clip without a voice."""
-    path = room.path(speaking_film(room, 25, None).file)
+    path = context.path(speaking_film(context, 25, None).file)
 
     assert codes(looked(path)) == {"no_voice": True, "face_unknown": False}
     assert codes(looked(path, has_new_line=True)) == {"face_unknown": False}
 
 
-def test_where_nobody_speaks_that_is_told(room, faceless):
+def test_where_nobody_speaks_that_is_told(context, faceless):
     """In the span, whatever sounds elsewhere; a new line makes up for it."""
     voice = bursts(4.0, (2.0, 4.0))
-    path = room.path(speaking_film(room, 100, voice).file)
+    path = context.path(speaking_film(context, 100, voice).file)
 
     assert codes(looked(path, 0, 50)) == {"face_unknown": False}
     assert codes(looked(path, 50, 100)) == {"silent_voice": False, "face_unknown": False}
     assert codes(looked(path, 50, 100, has_new_line=True)) == {"face_unknown": False}
 
 
-def test_a_cut_inside_is_told_with_its_frame_and_timecode(room, faceless):
+def test_a_cut_inside_is_told_with_its_frame_and_timecode(context, faceless):
     """At the edges of the span it is none of its business."""
-    path = room.path(speaking_film(room, 60, bursts(2.4), cuts=(20, 40)).file)
+    path = context.path(speaking_film(context, 60, bursts(2.4), cuts=(20, 40)).file)
     media = probed(path).model_copy(update={"start_timecode": "01:00:00:00"})
 
     found = examine(path, media, "line", 10, 40, has_new_line=False, **HOST)
@@ -121,9 +121,9 @@ def test_a_talking_face_is_fine(seeing, talking_clip):
     assert looked(talking_clip) == []
 
 
-def test_no_face_is_fatal(seeing, room):
+def test_no_face_is_fatal(seeing, context):
     """Bars and grey have none; how many frames were looked at is told."""
-    path = room.path(speaking_film(room, 50, bursts(2.0)).file)
+    path = context.path(speaking_film(context, 50, bursts(2.0)).file)
 
     found = looked(path)
 
@@ -132,7 +132,7 @@ def test_no_face_is_fatal(seeing, room):
     assert "in 3 frames looked at" in looked(path, 0, 3)[0].message
 
 
-def portrait_clip(room, unit_px, size):
+def portrait_clip(context, unit_px, size):
     """A still portrait on grey, the eyes about so far apart."""
     import av
     import cv2
@@ -143,7 +143,7 @@ def portrait_clip(room, unit_px, size):
     shrunk = cv2.resize(still, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     sheet = np.full((*size[::-1], 3), 120, np.uint8)
     sheet[100 : 100 + shrunk.shape[0], 200 : 200 + shrunk.shape[1]] = shrunk
-    path = room.new("portrait.mp4")
+    path = context.temp_path("portrait.mp4")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "8"})
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
@@ -153,17 +153,17 @@ def portrait_clip(room, unit_px, size):
     return path
 
 
-def test_a_small_face_is_told(seeing, room):
+def test_a_small_face_is_told(seeing, context):
     """About 27 px between the eyes: seen, and too small."""
-    (found,) = looked(portrait_clip(room, 27, (480, 360)), has_new_line=True)
+    (found,) = looked(portrait_clip(context, 27, (480, 360)), has_new_line=True)
 
     assert (found.code, found.fatal) == ("small_face", False)
     assert "px between the eyes, and needs 30" in found.message
 
 
-def test_a_face_that_is_small_in_its_picture_only_is_fine(seeing, room):
+def test_a_face_that_is_small_in_its_picture_only_is_fine(seeing, context):
     """36 px of 1280: FaceMesh alone does not find it."""
-    assert looked(portrait_clip(room, 36, (1280, 720)), has_new_line=True) == []
+    assert looked(portrait_clip(context, 36, (1280, 720)), has_new_line=True) == []
 
 
 def test_looks_are_spread_and_begin_in_the_middle():
@@ -212,11 +212,11 @@ def test_the_dial_of_a_watch_is_no_face(seeing, media_folder):
     assert codes(looked(media_folder / "timing" / "trim_optimization_failure.mp4", 38, 46))["no_face"]
 
 
-def test_nothing_is_written(faceless, room):
+def test_nothing_is_written(faceless, context):
     """The film's folder holds what it held before."""
-    path = room.path(speaking_film(room, 25, bursts(1.0), cuts=(10,)).file)
-    before = {file: file.stat().st_mtime_ns for file in room.folder.rglob("*")}
+    path = context.path(speaking_film(context, 25, bursts(1.0), cuts=(10,)).file)
+    before = {file: file.stat().st_mtime_ns for file in context.folder.rglob("*")}
 
     looked(path)
 
-    assert {file: file.stat().st_mtime_ns for file in room.folder.rglob("*")} == before
+    assert {file: file.stat().st_mtime_ns for file in context.folder.rglob("*")} == before

@@ -31,7 +31,7 @@ def test_a_film_whose_seams_show_keeps_the_original_where_the_job_says_so(talkin
 
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [segment.status for segment in result.segments] == ["original"]
-    assert any("s01: the finished film failed a check with this take: seam_delta_e is" in said for said in result.said)
+    assert any("s01: the finished film failed a check with this take: seam_delta_e is" in said for said in result.notes)
     assert np.array_equal(frames(tmp_path / "film.mp4"), frames(talking_clip))
 
 

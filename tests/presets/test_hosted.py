@@ -19,7 +19,7 @@ import pytest
 from server_client import opened
 
 from react1.pipeline.api import run
-from react1.pipeline.core.errors import BadInput, OverBudget, PresetError
+from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import Shelf
@@ -99,7 +99,7 @@ def test_a_preset_changes_the_span_by_the_host(preset, rehearsed, talking_clip, 
     assert changed[0] >= FIRST - RAMP
     assert changed[-1] < LAST + RAMP
     assert job.sent["prompt"] == "surprised"
-    assert "not React-1" in " ".join(result.said)
+    assert "not React-1" in " ".join(result.notes)
 
 
 def test_adr_replace_sends_the_new_line(rehearsed, talking_clip, tmp_path):
@@ -225,7 +225,7 @@ def test_a_segment_that_fails_keeps_its_footage_where_the_job_says_so(copying, t
     assert _changed(_frames(talking_clip), _frames(tmp_path / "film.mp4")) == []
     page = result.report.read_text()
     assert "content blocked" in page
-    assert "content blocked" in " ".join(result.said)
+    assert "content blocked" in " ".join(result.notes)
 
 
 def test_nothing_is_sent_where_the_plan_of_a_run_is_wrong(copying, talking_clip, tmp_path, monkeypatch):
@@ -266,7 +266,7 @@ def test_a_face_is_looked_for_before_anything_is_paid(copying, tmp_path):
     copying()
     clip = make_clip(tmp_path / "clip.mp4", frames=25, size=(320, 240))
 
-    with pytest.raises(BadInput, match="no face"):
+    with pytest.raises(InputMediaError, match="no face"):
         run(
             "emotion-edit", source=clip, edits=["5f-20f:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",
             provider="segmind", yes=True,

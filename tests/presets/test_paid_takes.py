@@ -13,7 +13,7 @@ from server_client import opened
 
 from react1.pipeline.api import run
 from react1.pipeline.cli.app import run_command
-from react1.pipeline.core.errors import HostFailed, OverBudget
+from react1.pipeline.core.errors import OverBudget, ProviderError
 from react1.pipeline.jobs import precheck
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import Shelf
@@ -65,7 +65,7 @@ def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
     with pytest.raises(OverBudget, match=r"about \$0\.\d\d is more than the budget of \$0.20") as stopped:
         hosted("[sad, angry]")(max_cost=0.2)
     before, plan = (hosted.sent(), hosted.uploaded()), planned()
-    with pytest.raises(HostFailed, match="content blocked"):
+    with pytest.raises(ProviderError, match="content blocked"):
         hosted("[sad, angry]")()
     first = hosted("[sad, angry]")()
     waiting = hosted.film.exists()

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from script import Script, page, sent, told
 
-from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.providers.contract import AnswerLost, Done, Failed, NoJob, NotNow, Order, Ticket, Waiting
 from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.providers.provider_settings import segmind
@@ -202,7 +202,7 @@ def test_completed_without_an_output_is_asked_for_again():
 @pytest.mark.parametrize("status", [401, 403, 405])
 def test_a_key_that_is_not_taken_any_more_does_not_lose_the_job(status):
     """The message says so."""
-    with pytest.raises(HostFailed, match="the job is not lost") as caught:
+    with pytest.raises(ProviderError, match="the job is not lost") as caught:
         polled(told(status, error="no"))
 
     assert not isinstance(caught.value, NotNow)
@@ -322,7 +322,7 @@ UNCLEAR = [
 @pytest.mark.parametrize("one", UNCLEAR, ids=range(len(UNCLEAR)))
 def test_a_row_that_may_be_ours_is_never_taken_for_silence(one):
     """Only a person can tell then."""
-    with pytest.raises(HostFailed, match="cannot be told for certain"):
+    with pytest.raises(ProviderError, match="cannot be told for certain"):
         recovered(told(data=[one]), told(data=[]))
 
 
@@ -330,7 +330,7 @@ def test_a_history_that_does_not_reach_back_so_far_proves_nothing():
     """Its window is 31 days."""
     old = Order(order().request, "nonce", NOW - timedelta(days=40))
 
-    with pytest.raises(HostFailed, match="does not reach back"):
+    with pytest.raises(ProviderError, match="does not reach back"):
         call([], lambda client: client.recover(old, ()))
 
 
@@ -343,7 +343,7 @@ def test_a_key_in_an_error_of_the_history_is_taken_out():
 
 def test_a_history_that_cannot_be_read_proves_nothing():
     """Another shape, a page, an error."""
-    with pytest.raises(HostFailed, match="another shape"):
+    with pytest.raises(ProviderError, match="another shape"):
         recovered(told(rows_of_what="x"))
     for reply in (page(200), told(500), httpx.ReadError("cut"), httpx.Response(200, content=b"[" * 200_000)):
         with pytest.raises(NotNow):
@@ -376,7 +376,7 @@ def test_a_redirect_within_the_host_is_followed_and_one_elsewhere_is_not():
     outside = httpx.Response(302, headers={"location": "https://evil.example/v2/requests/r1/status"})
 
     found, script = polled(inside, told(status="QUEUED"))
-    with pytest.raises(HostFailed, match="the key was not sent there"):
+    with pytest.raises(ProviderError, match="the key was not sent there"):
         polled(outside)
 
     assert found == Waiting("QUEUED")

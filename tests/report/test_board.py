@@ -26,9 +26,9 @@ SIZE = (160, 90)
 
 
 @pytest.fixture
-def offered(room, tmp_path):
+def offered(context, tmp_path):
     """A segment with four takes, each in its own colour; the last one has failed."""
-    source = adopted(room, make_clip(tmp_path / "film.mp4", frames=40, size=SIZE, audio_codec="aac"))
+    source = adopted(context, make_clip(tmp_path / "film.mp4", frames=40, size=SIZE, audio_codec="aac"))
     takes = {"prompt": ["happy", "sad"], "temperature": [0.4, 0.8], "model_mode": ["face"]}
     edit = Edit.model_validate({"in": f"{START}f", "out": f"{END}f", "takes": takes})
     segment = segment_of(source, START, END, edit=edit, frames=tuple(range(FIRST, LAST)))
@@ -36,7 +36,7 @@ def offered(room, tmp_path):
     for number, one in enumerate(edit.takes.takes):
         place = tmp_path / f"{one.name}.mp4"
         media = adopted(
-            room, make_clip(place, frames=LAST - FIRST, size=SIZE, chroma=(90 + 25 * number, 140), tracks=0)
+            context, make_clip(place, frames=LAST - FIRST, size=SIZE, chroma=(90 + 25 * number, 140), tracks=0)
         )
         plain = segment.model_copy(update={"edit": edit.model_copy(update={**one.choices, "takes": None})})
         made.append(take_of(plain, media, name=one.name, cost_usd=0.25))
@@ -55,11 +55,11 @@ def _numbers(address):
         return shown, [stream.type for stream in clip.streams]
 
 
-def test_every_clip_shows_its_frame_at_the_time_of_the_source(room, offered):
+def test_every_clip_shows_its_frame_at_the_time_of_the_source(context, offered):
     """The source by the film's own numbers, the takes by theirs, which begin with the handle; the source is heard."""
     segment, takes = offered
 
-    board = board_of(segment, takes, room.path, 1_000_000)
+    board = board_of(segment, takes, context.path, 1_000_000)
 
     source, streams = _numbers(board.source_clip)
     clips = [_numbers(cell.clip) for row in board.cells for cell in row if cell.clip]
@@ -71,11 +71,11 @@ def test_every_clip_shows_its_frame_at_the_time_of_the_source(room, offered):
     assert (board.first_frame, board.cropped, board.has_sound, board.line_name) == (FIRST, False, True, "")
 
 
-def test_the_sheet_shows_one_moment_of_the_source_and_of_each_take_in_their_places(room, offered):
+def test_the_sheet_shows_one_moment_of_the_source_and_of_each_take_in_their_places(context, offered):
     """The middle of the edit; the source begins each row; a take that failed has an empty place."""
     segment, takes = offered
 
-    board = board_of(segment, takes, room.path, 1_000_000)
+    board = board_of(segment, takes, context.path, 1_000_000)
 
     sheet = np.asarray(Image.open(io.BytesIO(board.sheet)).convert("RGB"))
     wide, high = board.size_px
@@ -91,20 +91,20 @@ def test_the_sheet_shows_one_moment_of_the_source_and_of_each_take_in_their_plac
     assert base64.b64decode(board.sheet_address.partition(",")[2]) == board.sheet
 
 
-def test_a_new_line_is_heard_from_one_take(room, offered, tmp_path):
+def test_a_new_line_is_heard_from_one_take(context, offered, tmp_path):
     """It is the same for all of them, so one clip carries it."""
     segment, takes = offered
-    line = adopted(room, make_clip(tmp_path / "line.mp4", frames=LAST - FIRST, size=SIZE, audio_codec="aac")).file
+    line = adopted(context, make_clip(tmp_path / "line.mp4", frames=LAST - FIRST, size=SIZE, audio_codec="aac")).file
     spoken = segment.model_copy(update={"voice": line, "edit": segment.edit.model_copy(update={"audio": line})})
 
-    board = board_of(spoken, takes, room.path, 1_000_000)
+    board = board_of(spoken, takes, context.path, 1_000_000)
 
     first, second = (_numbers(cell.clip)[1] for cell in board.cells[0])
     assert board.line_name == "happy-0.4-face"
     assert (first, second) == (["video", "audio"], ["video"])
 
 
-def test_the_clips_keep_within_their_bytes(room, tmp_path):
+def test_the_clips_keep_within_their_bytes(context, tmp_path):
     """Pictures that hardly compress, at a bound far below what they would take."""
     noise = np.random.default_rng(1).integers(0, 255, (50, 90, 160, 3), np.uint8)
     place = tmp_path / "noise.mp4"
@@ -113,12 +113,12 @@ def test_the_clips_keep_within_their_bytes(room, tmp_path):
         for picture in noise:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         film.mux(stream.encode(None))
-    source = adopted(room, place)
+    source = adopted(context, place)
     edit = Edit.model_validate({"in": "4f", "out": "46f", "takes": {"prompt": ["sad", "happy"]}})
     segment = segment_of(source, 4, 46, edit=edit)
     takes = [take_of(segment, source, name=name) for name in ("sad", "happy")]
 
-    sizes = {most: _bytes_of(board_of(segment, takes, room.path, most)) for most in (60_000, 9_000_000)}
+    sizes = {most: _bytes_of(board_of(segment, takes, context.path, most)) for most in (60_000, 9_000_000)}
 
     assert sizes[60_000] < 1.5 * 60_000 < 300_000 < sizes[9_000_000]
 
@@ -128,15 +128,15 @@ def _bytes_of(board):
     return sum(len(base64.b64decode(address.partition(",")[2])) for address in addresses)
 
 
-def test_the_page_and_the_object_tell_every_take(room, offered):
+def test_the_page_and_the_object_tell_every_take(context, offered):
     """Its number, name, price, why one failed, and the words that choose it; nothing that a host says can run."""
     segment, takes = offered
     record = record_of(segment.source, None, [segment], []).model_copy(update={"offered": tuple(takes)})
 
-    report = ReportNode().run(room, ReportParams(), record)
+    report = ReportNode().run(context, ReportParams(), record)
 
-    text = room.path(report.page).read_text("utf-8")
-    told = json.loads(room.path(report.data).read_text("utf-8"))
+    text = context.path(report.page).read_text("utf-8")
+    told = json.loads(context.path(report.data).read_text("utf-8"))
     (facts,) = told["segments"]
     assert (facts["status"], facts["cost_usd"], told["cost_usd"]) == ("choose", 1.0, 1.0)
     assert [(one["number"], one["name"], one["status"]) for one in facts["takes"]] == [
@@ -149,7 +149,7 @@ def test_the_page_and_the_object_tell_every_take(room, offered):
     assert "failed: no &lt;face&gt; here" in text
     assert "<face>" not in text
     assert text.count("<video") == 4
-    assert [name for name, file in report.sheets.items() if room.path(file).read_bytes()[:2] == b"\xff\xd8"] == [
+    assert [name for name, file in report.sheets.items() if context.path(file).read_bytes()[:2] == b"\xff\xd8"] == [
         "takes-line.jpg"
     ]
 
@@ -174,14 +174,14 @@ LOOK = """async () => {
 }"""
 
 
-def test_one_key_moves_and_plays_every_clip(room, offered, tmp_path):
+def test_one_key_moves_and_plays_every_clip(context, offered, tmp_path):
     """In a browser: a step is the same frame in all of them, one is heard, and a digit chooses a take that is there."""
     found = find_browser()
     if found is None:
         pytest.skip("no chromium or chrome on the PATH: the players of takes were not looked at")
     segment, takes = offered
     record = record_of(segment.source, None, [segment], []).model_copy(update={"offered": tuple(takes)})
-    page = room.path(ReportNode().run(room, ReportParams(), record).page).read_text("utf-8")
+    page = context.path(ReportNode().run(context, ReportParams(), record).page).read_text("utf-8")
 
     seen = ask(found, page, LOOK, tmp_path / "profile")
 

@@ -11,8 +11,8 @@ from react1.pipeline.report.data import describe, moment, safe_request
 
 
 @pytest.fixture
-def source(room, tmp_path):
-    return adopted(room, make_clip(tmp_path / "film.mp4", frames=50, audio_codec="aac"))
+def source(context, tmp_path):
+    return adopted(context, make_clip(tmp_path / "film.mp4", frames=50, audio_codec="aac"))
 
 
 def test_spans_are_frames_and_clock_text(source):
@@ -44,9 +44,9 @@ def test_the_end_of_a_film_has_a_moment_too(source):
     assert moment(source, 50) == {"clock": "00:00:02.000"}
 
 
-def test_a_film_that_lost_a_frame_fails_its_checks(source, room, tmp_path):
+def test_a_film_that_lost_a_frame_fails_its_checks(source, context, tmp_path):
     """By count and by times, and it is told which."""
-    short = adopted(room, make_clip(tmp_path / "short.mp4", frames=49, tracks=0))
+    short = adopted(context, make_clip(tmp_path / "short.mp4", frames=49, tracks=0))
     checks = describe(record_of(source, short), "film")["checks"]
     same = describe(record_of(source, source), "film")["checks"]
 
@@ -74,7 +74,7 @@ def test_addresses_lose_what_signs_and_locates_them():
 
 def test_figures_that_are_no_numbers_stay_valid_json(source):
     """Silence measures minus infinity, which JSON does not have."""
-    segment = segment_of(source, 10, 20, figures={"normalize_audio": {"before_lufs": float("-inf"), "list": [1.5]}})
+    segment = segment_of(source, 10, 20, metrics={"normalize_audio": {"before_lufs": float("-inf"), "list": [1.5]}})
     told = describe(record_of(source, None, [segment]), "film")
     strict = json.loads(json.dumps(told, allow_nan=False))
 

@@ -11,7 +11,14 @@ from dataclasses import replace
 import pytest
 import toys
 
-from react1.pipeline.core.errors import BadInput, CheckFailed, Fault, Interrupted, PresetError, StorageFailed
+from react1.pipeline.core.errors import (
+    CheckFailed,
+    InputMediaError,
+    InternalError,
+    Interrupted,
+    PresetError,
+    StorageFailed,
+)
 from react1.pipeline.core.values import Media, Take
 from react1.pipeline.runner.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.execute import Options, execute
@@ -153,7 +160,7 @@ def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
 
 def test_a_failure_names_step_and_segment_and_leaves_no_film(source, out, home):
     """One line, the step, the segment; the run is marked and can be resumed."""
-    with pytest.raises(BadInput, match=r"^shade \[b\]: no face here$"):
+    with pytest.raises(InputMediaError, match=r"^shade \[b\]: no face here$"):
         _run(toys.toy_job(source, out, fail_on="b"), home)
 
     assert not out.exists()
@@ -171,7 +178,7 @@ def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(sourc
     assert out.read_text() == "film\noriginal film:a\ndone film:b:warm"
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [segment.status for segment in result.segments] == ["original", "done"]
-    assert "a: no face here" in result.said
+    assert "a: no face here" in result.notes
     assert Said("shade [a]: no face here; the original footage is kept") in listener.events
 
 
@@ -185,7 +192,7 @@ def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_no
     assert out.read_text() == "film\noriginal film:a:warm\ndone film:b:warm\noriginal film:c:warm"
     assert (result.status, result.exit_status, toys.RAN["join"]) == ("kept-original", 6, 3)
     assert [segment.status for segment in result.segments] == ["original", "done", "original"]
-    assert {"a: it does not fit", "c: it does not fit"} <= set(result.said)
+    assert {"a: it does not fit", "c: it does not fit"} <= set(result.notes)
     assert Said("join: the joint shows; the original footage of c is kept") in listener.events
     assert _run(job, home).exit_status == 6
 
@@ -283,12 +290,12 @@ def test_one_unreadable_run_does_not_hide_the_others(source, out, home):
 def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, monkeypatch):
     """One line for the user, the details in the run's folder."""
 
-    def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
+    def run(self, context, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
         return None
 
     monkeypatch.setattr(toys.Join, "run", run)
 
-    with pytest.raises(Fault, match=r"^join: a fault of the node join \(react1\): AttributeError"):
+    with pytest.raises(InternalError, match=r"^join: a fault of the node join \(react1\): AttributeError"):
         _run(toys.toy_job(source, out), home)
 
     assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
@@ -298,7 +305,7 @@ def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, mo
 def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkeypatch, wrapped):
     """Whatever a node was writing, and whatever it made of that: one line that says what to do, no traceback kept."""
 
-    def run(self, room, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
+    def run(self, context, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
         full = OSError(errno.ENOSPC, "No space left on device", "take.mp4")
         if not wrapped:
             raise full

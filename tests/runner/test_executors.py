@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import pytest
 
-from react1.pipeline.core.errors import BadInput, Interrupted, ToolFailed
+from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
 from react1.pipeline.core.node import Params
 from react1.pipeline.core.values import Media
-from react1.pipeline.executors.base import Call, Need, Watch, from_json, invoke
+from react1.pipeline.executors.base import Call, Need, Watch, execute_call, from_json
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.store.store import Store
 
@@ -32,16 +32,16 @@ class Write:
     kind: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room, params: WriteParams) -> Media:
+    def run(self, context, params: WriteParams) -> Media:
         SEEN.append(params.text)
-        path = room.new("made.txt")
+        path = context.temp_path("made.txt")
         path.write_text(params.text)
         while params.wait and not GATE.is_set():
-            room.progress(0.5)
+            context.progress(0.5)
             time.sleep(0.002)
         if params.fail:
-            raise BadInput("no good")
-        return Media(file=room.keep(path), container="text", start_s=0, duration_s=1)
+            raise InputMediaError("no good")
+        return Media(file=context.store(path), container="text", start_s=0, duration_s=1)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def importable(monkeypatch):
 
 def test_a_call_runs_once_and_is_given_from_the_store_after_that(store):
     """The second call of a key does no work."""
-    first, second = invoke(_call(text="one"), store), invoke(_call(text="one"), store)
+    first, second = execute_call(_call(text="one"), store), execute_call(_call(text="one"), store)
 
     assert (first.reused, second.reused) == (False, True)
     assert first.value == second.value
@@ -77,8 +77,8 @@ def test_a_call_runs_once_and_is_given_from_the_store_after_that(store):
 
 def test_nothing_is_left_of_a_call_that_fails(store):
     """No object, no result, no scratch."""
-    with pytest.raises(BadInput, match="no good"):
-        invoke(_call(fail=True), store)
+    with pytest.raises(InputMediaError, match="no good"):
+        execute_call(_call(fail=True), store)
 
     assert [p for p in store.root.rglob("*") if p.is_file() and p.name != "lock"] == []
 
@@ -87,19 +87,19 @@ def test_a_call_over_its_time_limit_is_stopped(store):
     """A step that hangs ends with a clear failure."""
     call = _call(wait=True)
     with pytest.raises(ToolFailed, match="longer than its limit"):
-        invoke(Call(call.fn, call.args, call.key, timeout_s=0.05), store)
+        execute_call(Call(call.fn, call.args, call.key, timeout_s=0.05), store)
 
 
 def test_a_node_that_ends_the_process_ends_only_its_call(store, monkeypatch):
     """What a plug-in does with sys.exit is a failure of that call."""
 
-    def run(self, room, params: WriteParams) -> Media:
+    def run(self, context, params: WriteParams) -> Media:
         raise SystemExit(7)
 
     monkeypatch.setattr(Write, "run", run)
 
     with pytest.raises(RuntimeError, match="raised SystemExit"):
-        invoke(_call(), store)
+        execute_call(_call(), store)
 
 
 def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path, monkeypatch):
@@ -108,17 +108,17 @@ def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path
     film.write_text("film")
     file = store.adopt(film)
 
-    def run(self, room, params: WriteParams) -> Media:
-        text = room.path(file).read_text()
+    def run(self, context, params: WriteParams) -> Media:
+        text = context.path(file).read_text()
         film.write_text("another film")
-        made = room.new("made.txt")
+        made = context.temp_path("made.txt")
         made.write_text(f"made of {text}")
-        return Media(file=room.keep(made), container="text", start_s=0, duration_s=1)
+        return Media(file=context.store(made), container="text", start_s=0, duration_s=1)
 
     monkeypatch.setattr(Write, "run", run)
 
-    with pytest.raises(BadInput, match="was changed, moved or removed"):
-        invoke(_call(), store)
+    with pytest.raises(InputMediaError, match="was changed, moved or removed"):
+        execute_call(_call(), store)
 
     assert store.result("aa" * 32) is None
 
@@ -129,7 +129,7 @@ def test_a_stopped_call_raises_at_its_next_breath(store):
     watch.stopped = True
 
     with pytest.raises(Interrupted):
-        invoke(_call(wait=True), store, watch)
+        execute_call(_call(wait=True), store, watch)
 
 
 def test_what_computes_waits_for_a_core_and_what_waits_does_not(store):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import toys
 
-from react1.pipeline.core.errors import BadInput, PresetError
+from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.plan import plan_job
 from react1.pipeline.store.store import Store
@@ -116,7 +116,7 @@ def _with_a_second_shade(job):
 
         name, version, kind, tools = "again", 1, "cpu", ()
 
-        def run(self, room, params: toys.TellParams, take: toys.Take) -> toys.Take:
+        def run(self, context, params: toys.TellParams, take: toys.Take) -> toys.Take:
             return take
 
     Again.run.__annotations__ = {"params": toys.TellParams, "take": toys.Take, "return": toys.Take}
@@ -163,20 +163,20 @@ def test_the_film_of_the_last_run_does_not_stand_in_the_way_of_a_plan(source, ou
 def test_media_that_cannot_be_used_are_told_by_the_plan(source, out, home, monkeypatch):
     """With the step's name, as the run tells it."""
 
-    def run(self, room, params: toys.OpenParams) -> toys.Media:
-        raise BadInput(f"{room.path(params.uri).name} is no film")
+    def run(self, context, params: toys.OpenParams) -> toys.Media:
+        raise InputMediaError(f"{context.path(params.uri).name} is no film")
 
     monkeypatch.setattr(toys.Open, "run", run)
 
-    with pytest.raises(BadInput, match=r"^open: film\.txt is no film$"):
+    with pytest.raises(InputMediaError, match=r"^open: film\.txt is no film$"):
         _plan(toys.toy_job(source, out), home)
 
 
 def test_a_source_that_has_to_write_is_left_to_the_run(source, out, home, monkeypatch):
     """A plan has no room for files."""
 
-    def run(self, room, params: toys.OpenParams) -> toys.Media:
-        return toys.text_media(room, "copied")
+    def run(self, context, params: toys.OpenParams) -> toys.Media:
+        return toys.text_media(context, "copied")
 
     monkeypatch.setattr(toys.Open, "run", run)
 

@@ -9,7 +9,7 @@ import pytest
 import toys
 
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.errors import BadInput, PresetError
+from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.runner.events import StepEnded, StepStarted
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.plan import plan_job
@@ -139,7 +139,7 @@ def test_what_a_step_delivers_waits_for_the_choice_too(made):
 def test_a_take_that_fails_is_told_and_the_others_are_offered(made):
     """With keep-original; else the run stops with what the node said, and where."""
     result = made(fail_on="sad", on_failure="keep-original")
-    with pytest.raises(BadInput) as stopped:
+    with pytest.raises(InputMediaError) as stopped:
         made(fail_on="sad")
 
     assert [take.status for take in result.segments[0].takes] == ["done", "done", "original", "original"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from server_client import MODEL, opened
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.server.renderer import by_copying, in_a_process
 from react1.pipeline.server.sources import check_video, look
 
@@ -105,7 +105,7 @@ def test_a_video_of_more_than_15_s_is_400(rendering, tmp_path):
         assert answer.status_code == 400
         assert answer.json()["error"] == "video_url lasts 16.00 s; the model takes at most 15 s: split it"
     check_video(look(written(tmp_path / "fits.mp4", seconds=15), "video_url"))
-    with pytest.raises(BadInput, match="video_url lasts 16"):
+    with pytest.raises(InputMediaError, match="video_url lasts 16"):
         check_video(look(long, "video_url"))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from web import open_web
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import require_video
 from react1.pipeline.media.process import run_tool
@@ -63,7 +63,7 @@ def test_a_shorter_take_lacks_the_last_frames(clip):
     planes, _ = twisted(clip, shorter_frames=2)
 
     assert greys(planes) == [*range(10)]
-    with pytest.raises(BadInput, match="12 frames; 12 cannot be left out"):
+    with pytest.raises(InputMediaError, match="12 frames; 12 cannot be left out"):
         twisted(clip, shorter_frames=12)
 
 
@@ -132,5 +132,5 @@ def test_files_are_fetched_within_limits(tmp_path, clip, monkeypatch):
         for number, (limits, told) in enumerate(cases):
             folder = tmp_path / str(number)
             folder.mkdir()
-            with pytest.raises(BadInput, match=told):
+            with pytest.raises(InputMediaError, match=told):
                 copied(order(film, film, **limits), folder, lambda: None)

@@ -43,28 +43,28 @@ def digests(runs, make):
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_two_splices_of_the_same_takes_are_the_same_file(room, name):
+def test_two_splices_of_the_same_takes_are_the_same_file(context, name):
     """Byte for byte, in every way and container."""
     suffix, changes = FILMS[name]
-    media = film(room, suffix, **{"frames": 40, "gop": 20, "size": (192, 112), **changes})
-    take = numbered_take(room, segment(media, 5, 15))
+    media = film(context, suffix, **{"frames": 40, "gop": 20, "size": (192, 112), **changes})
+    take = numbered_take(context, segment(media, 5, 15))
 
-    assert len(digests(3, lambda: splicing.splice(room, ffmpeg_path(), media, [take]))) == 1
+    assert len(digests(3, lambda: splicing.splice(context, ffmpeg_path(), media, [take]))) == 1
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "pcm_s16le"), (".mkv", "libopus")])
-def test_a_new_line_is_coded_alike_too(room, suffix, codec):
+def test_a_new_line_is_coded_alike_too(context, suffix, codec):
     """Packet by packet, exact PCM, and a whole track."""
-    media = film(room, suffix, frames=30, gop=6, size=(96, 64), audio_codec=codec)
-    take = numbered_take(room, segment(media, 5, 15, audio=a_line(room)))
+    media = film(context, suffix, frames=30, gop=6, size=(96, 64), audio_codec=codec)
+    take = numbered_take(context, segment(media, 5, 15, audio=a_line(context)))
 
-    assert len(digests(2, lambda: splicing.splice(room, ffmpeg_path(), media, [take]))) == 1
+    assert len(digests(2, lambda: splicing.splice(context, ffmpeg_path(), media, [take]))) == 1
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
-def test_conform_gives_the_same_file_twice(room, pix_fmt):
+def test_conform_gives_the_same_file_twice(context, pix_fmt):
     """Both lossless forms: H.264 in MOV, FFV1 in Matroska."""
-    media = film(room, frames=24, size=(192, 112), tracks=0, pix_fmt=pix_fmt)
-    take = edited_take(room, Transcode().run(room, TranscodeParams(), segment(media, 0, 24)))
+    media = film(context, frames=24, size=(192, 112), tracks=0, pix_fmt=pix_fmt)
+    take = edited_take(context, Transcode().run(context, TranscodeParams(), segment(media, 0, 24)))
 
-    assert len(digests(3, lambda: conform(room, take))) == 1
+    assert len(digests(3, lambda: conform(context, take))) == 1

@@ -16,7 +16,7 @@ from own_span import own_take
 from seen import look, strict_decode
 from takes import OTHER, numbered_take, segment, shown
 
-from react1.pipeline.core.errors import BadInput, React1Error, ToolFailed
+from react1.pipeline.core.errors import InputMediaError, React1Error, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
@@ -116,22 +116,22 @@ RIGHT = {
 }
 
 
-def _splice(room, path, span=(8, 12), *, own=False):
-    file = room.adopt(path)
-    media = probe(room.path(file), file)
-    take = (own_take if own else numbered_take)(room, segment(media, *span)) if media.video else None
-    return media, splicing.splice(room, ffmpeg_path(), media, [take] if take else [])
+def _splice(context, path, span=(8, 12), *, own=False):
+    file = context.adopt(path)
+    media = probe(context.path(file), file)
+    take = (own_take if own else numbered_take)(context, segment(media, *span)) if media.video else None
+    return media, splicing.splice(context, ffmpeg_path(), media, [take] if take else [])
 
 
 @pytest.mark.parametrize("case", RIGHT.values(), ids=RIGHT)
-def test_an_odd_film_comes_out_right(room, tmp_path, monkeypatch, case):
+def test_an_odd_film_comes_out_right(context, tmp_path, monkeypatch, case):
     """Every invariant of the grid, and the way that is expected."""
     monkeypatch.setenv("SVT_LOG", "1")
     path = case.make(tmp_path)
 
-    media, made = _splice(room, path, case.span, own=case.own)
+    media, made = _splice(context, path, case.span, own=case.own)
 
-    assert made.figures["way"] == ("exact" if case.way == "exact" else "reencoded-picture"), made.figures["reason"]
+    assert made.metrics["way"] == ("exact" if case.way == "exact" else "reencoded-picture"), made.metrics["reason"]
     was, spans = look(path, media.video.index), [] if case.own else [case.span]
     check(was, made, media.video.index, spans, case.way, same_dts=case.way == "exact", free=case.free)
 
@@ -141,14 +141,18 @@ def _faststart(share: float, suffix: str = ".mp4") -> Callable[[Path], Path]:
 
 
 REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
-    "cut short, MP4": (_faststart(0.6), BadInput, "is cut short: it needs 1.* bytes and has .*download it again"),
-    "cut short, MOV": (_faststart(0.9, ".mov"), BadInput, "is cut short"),
-    "cut before its index": (lambda at: odd.cut_short(odd.plain(at), 0.5), BadInput, "cut short|cannot be read"),
-    "empty": (odd.empty, BadInput, r"is empty \(0 bytes\)"),
-    "sound alone": (odd.sound_alone, BadInput, "the source has no picture to splice into"),
-    "a cover": (odd.with_cover, BadInput, "the source has no picture to splice into"),
-    "a picture of no frames": (odd.without_frames, BadInput, "no picture"),
-    "encrypted": (odd.encrypted, BadInput, "is encrypted"),
+    "cut short, MP4": (
+        _faststart(0.6),
+        InputMediaError,
+        "is cut short: it needs 1.* bytes and has .*download it again",
+    ),
+    "cut short, MOV": (_faststart(0.9, ".mov"), InputMediaError, "is cut short"),
+    "cut before its index": (lambda at: odd.cut_short(odd.plain(at), 0.5), InputMediaError, "cut short|cannot be read"),
+    "empty": (odd.empty, InputMediaError, r"is empty \(0 bytes\)"),
+    "sound alone": (odd.sound_alone, InputMediaError, "the source has no picture to splice into"),
+    "a cover": (odd.with_cover, InputMediaError, "the source has no picture to splice into"),
+    "a picture of no frames": (odd.without_frames, InputMediaError, "no picture"),
+    "encrypted": (odd.encrypted, InputMediaError, "is encrypted"),
     "a clock that is about to wrap": (
         _copied("-output_ts_offset", 95442, suffix=".ts"),
         ToolFailed,
@@ -158,13 +162,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_spliced_is_refused_in_one_line(room, tmp_path, name):
+def test_what_cannot_be_spliced_is_refused_in_one_line(context, tmp_path, name):
     """A named error that says what is wrong; never another program's traceback, never a film."""
     make, kind, line = REFUSED[name]
     path = make(tmp_path)
 
     with pytest.raises(kind, match=line) as told:
-        _splice(room, path)
+        _splice(context, path)
 
     assert str(told.value) and "\n" not in str(told.value)
 
@@ -173,58 +177,58 @@ def _refuse(_job):
     raise Unsuited("because")
 
 
-def test_the_name_of_a_service_is_kept_whatever_is_in_it(room, tmp_path):
+def test_the_name_of_a_service_is_kept_whatever_is_in_it(context, tmp_path):
     """Colons and quotes part what ffmpeg is told."""
     name = "Das: 'Erste' HD"
     path = odd.copied(tmp_path, "-metadata", f"service_name={name}", "-metadata", "service_provider=AB:C", suffix=".ts")
 
-    _, made = _splice(room, path)
+    _, made = _splice(context, path)
 
-    assert programs(room, ffmpeg_path(), made.path) == programs(room, ffmpeg_path(), path)
-    (one,) = programs(room, ffmpeg_path(), made.path)
+    assert programs(context, ffmpeg_path(), made.path) == programs(context, ffmpeg_path(), path)
+    (one,) = programs(context, ffmpeg_path(), made.path)
     assert (one.name, one.provider, one.streams) == (name, "AB:C", (0, 1))
 
 
-def test_an_attachment_comes_out_to_the_byte(room, tmp_path):
+def test_an_attachment_comes_out_to_the_byte(context, tmp_path):
     """A font that the words need."""
     path = odd.attached(tmp_path)
 
-    _, made = _splice(room, path)
+    _, made = _splice(context, path)
 
     assert odd.attachment(made.path, tmp_path) == odd.attachment(path, tmp_path) == odd.FONT
 
 
 @pytest.mark.parametrize("exact", [True, False])
-def test_a_transport_stream_keeps_its_programs(room, tmp_path, monkeypatch, exact):
+def test_a_transport_stream_keeps_its_programs(context, tmp_path, monkeypatch, exact):
     """Two programs with their names and streams, in both ways."""
     path = odd.two_programs(tmp_path)
     if not exact:
         monkeypatch.setattr(splicing, "exact_way", _refuse)
 
-    _, made = _splice(room, path)
+    _, made = _splice(context, path)
 
     assert strict_decode(made.path) == ""
     assert odd.programs(made.path) == odd.programs(path) == ["Program 3", "One", "Program 9", "Two"]
 
 
 @pytest.mark.parametrize("pieces", [((400, 1024), (400, 1024)), ((400, 1024), (400, 1024 + 512 * 14))])
-def test_an_edit_list_of_two_pieces_comes_out_as_it_is_shown(room, tmp_path, pieces):
+def test_an_edit_list_of_two_pieces_comes_out_as_it_is_shown(context, tmp_path, pieces):
     """One stretch twice, or two with a gap between: coded anew, and nothing but the edit is another picture."""
     path = _edit_list(*pieces)(tmp_path)
 
-    media, made = _splice(room, path)
+    media, made = _splice(context, path)
 
     numbers = [[frame_number(luma) for _, luma in shown(one)] for one in (path, made.path)]
-    assert made.figures["way"] == "reencoded-picture" and len(numbers[0]) == media.video.frame_count == 20
+    assert made.metrics["way"] == "reencoded-picture" and len(numbers[0]) == media.video.frame_count == 20
     assert numbers[1] == [OTHER + n if 8 <= n < 12 else own for n, own in enumerate(numbers[0])]
     assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(path)]
 
 
-def test_a_film_of_one_frame_shows_the_take_alone(room, tmp_path):
+def test_a_film_of_one_frame_shows_the_take_alone(context, tmp_path):
     """Whatever the container."""
     for suffix in (".mp4", ".mkv", ".ts"):
         path = make_clip(tmp_path / f"one{suffix}", **{**odd.PLAIN, "frames": 1})
 
-        media, made = _splice(room, path, (0, 1))
+        media, made = _splice(context, path, (0, 1))
 
         check(look(path, media.video.index), made, media.video.index, [(0, 1)], "anew", same_dts=False)

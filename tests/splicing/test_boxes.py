@@ -13,20 +13,20 @@ from react1.pipeline.splicing.not_applicable import Unsuited
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
-def test_an_index_is_written_back_byte_for_byte(room, suffix):
+def test_an_index_is_written_back_byte_for_byte(context, suffix):
     """Parsing and spelling a moov changes nothing."""
-    media = film(room, suffix, audio_codec="aac", timecode="01:00:00:00")
-    path = room.path(media.file)
+    media = film(context, suffix, audio_codec="aac", timecode="01:00:00:00")
+    path = context.path(media.file)
     tops, moov = read_moov(path)
     top = next(top for top in tops if top.kind == b"moov")
 
     assert moov.write() == path.read_bytes()[top.offset : top.offset + top.size_bytes]
 
 
-def test_the_tables_lead_to_every_packet(room):
+def test_the_tables_lead_to_every_packet(context):
     """Offset, size and times of each sample are those that a demuxer gives."""
-    media = film(room, frames=20, audio_codec="aac")
-    path = room.path(media.file)
+    media = film(context, frames=20, audio_codec="aac")
+    path = context.path(media.file)
     found = sample_tables.samples(track_of(read_moov(path)[1], b"vide"))
     data = path.read_bytes()
 
@@ -53,10 +53,10 @@ def test_a_file_that_is_no_mp4_is_unsuited(tmp_path):
         read_moov(path)
 
 
-def test_an_avcc_is_written_back_and_takes_a_second_set(room):
+def test_an_avcc_is_written_back_and_takes_a_second_set(context):
     """The head, the sets and the High profile's tail keep their bytes; a second set stands after the first."""
-    media = film(room, frames=3, tracks=0)
-    stsd = sample_tables.stbl(track_of(read_moov(room.path(media.file))[1], b"vide")).at(b"stsd").body
+    media = film(context, frames=3, tracks=0)
+    stsd = sample_tables.stbl(track_of(read_moov(context.path(media.file))[1], b"vide")).at(b"stsd").body
     body = next(box.body for box in parse(stsd[8 + 86 :]) if box.kind == b"avcC")
 
     config = h264.read_config(body)
@@ -68,10 +68,10 @@ def test_an_avcc_is_written_back_and_takes_a_second_set(room):
     assert both.sps == (*config.sps, b"\x67new")
 
 
-def test_the_encoder_s_note_is_read(room):
+def test_the_encoder_s_note_is_read(context):
     """x264 tells its options in the first picture; other bytes tell nothing."""
-    media = film(room, frames=3, tracks=0)
-    first = packets(room.path(media.file))[0][2]
+    media = film(context, frames=3, tracks=0)
+    first = packets(context.path(media.file))[0][2]
 
     assert h264.x264_options(first)["rc"] == "crf"
     assert h264.picture_kind(first) == h264.IDR

@@ -38,22 +38,22 @@ def browser():
     return found
 
 
-def source(room, suffix, **changes):
+def source(context, suffix, **changes):
     """Make a film of groups of 12 pictures."""
-    return film(room, suffix, frames=FRAMES, gop=GROUP, size=(192, 128), **{"audio_codec": "aac", **changes})
+    return film(context, suffix, frames=FRAMES, gop=GROUP, size=(192, 128), **{"audio_codec": "aac", **changes})
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_a_browser_shows_every_frame_beside_and_inside_an_edit(room, browser, monkeypatch, name):
+def test_a_browser_shows_every_frame_beside_and_inside_an_edit(context, browser, monkeypatch, name):
     """After a seek and while playing: the source's numbers outside, the take's inside, and no MediaError."""
     monkeypatch.setenv("SVT_LOG", "1")
     suffix, mime, changes, twin = FILMS[name]
-    media = source(room, suffix, **changes)
-    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, *EDIT))])
-    assert twin is None or (made.figures["way"], made.figures["twin"]) == ("exact", twin)
+    media = source(context, suffix, **changes)
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *EDIT))])
+    assert twin is None or (made.metrics["way"], made.metrics["twin"]) == ("exact", twin)
     assert strict_decode(made.path) == ""
 
-    told = watch(browser, made.path, mime, SEAMS, 25, room.new("profile"))
+    told = watch(browser, made.path, mime, SEAMS, 25, context.temp_path("profile"))
 
     if not told.plays:
         pytest.skip(f"this browser does not play {mime}")

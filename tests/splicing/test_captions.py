@@ -24,10 +24,10 @@ def caption_message(number: int) -> bytes:
     return len(nal).to_bytes(4, "big") + nal
 
 
-def captioned_film(room, suffix, **changes):
+def captioned_film(context, suffix, **changes):
     """Make a film of which every frame carries its own caption pair."""
-    plain = make_clip(room.new("plain.mp4"), tracks=0, **changes)
-    path = room.new(f"film{suffix}")
+    plain = make_clip(context.temp_path("plain.mp4"), tracks=0, **changes)
+    path = context.temp_path(f"film{suffix}")
     with av.open(str(plain)) as source, av.open(str(path), "w") as out:
         stream = out.add_stream_from_template(source.streams.video[0])
         for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
@@ -35,8 +35,8 @@ def captioned_film(room, suffix, **changes):
             fresh.pts, fresh.dts, fresh.time_base = packet.pts, packet.dts, packet.time_base
             fresh.is_keyframe, fresh.duration, fresh.stream = packet.is_keyframe, packet.duration, stream
             out.mux(fresh)
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
 def captions(path):
@@ -53,23 +53,23 @@ def refuse(_job):
 
 
 @pytest.mark.parametrize(("suffix", "way"), [(".mp4", "exact"), (".mov", "boxed"), (".mkv", "remuxed")])
-def test_every_frame_keeps_its_own_captions(room, monkeypatch, suffix, way):
+def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
     """Inside and outside the edit, in showing order, byte for byte."""
-    media = captioned_film(room, suffix, frames=24, gop=6)
+    media = captioned_film(context, suffix, frames=24, gop=6)
     if way != "exact":
         monkeypatch.setattr(splicing, "exact_way", refuse)
 
-    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 7, 12))])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
 
-    was = captions(room.path(media.file))
+    was = captions(context.path(media.file))
     assert len({tuple(one) for one in was}) > 15 and all(was)
     assert captions(made.path) == was
-    assert not any("captions" in said for said in made.said)
+    assert not any("captions" in said for said in made.notes)
 
 
-def test_captions_that_the_encoder_cannot_write_are_said(room, monkeypatch):
+def test_captions_that_the_encoder_cannot_write_are_said(context, monkeypatch):
     """Planted: the film is coded by one that knows no captions."""
-    media = captioned_film(room, ".mkv", frames=24, gop=6)
+    media = captioned_film(context, ".mkv", frames=24, gop=6)
     real = encoders.choose
 
     def without(*given, **named):
@@ -79,6 +79,6 @@ def test_captions_that_the_encoder_cannot_write_are_said(room, monkeypatch):
     monkeypatch.setattr(encoders, "choose", without)
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
-    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 7, 12))])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
 
-    assert any("captions inside the pictures" in said for said in made.said)
+    assert any("captions inside the pictures" in said for said in made.notes)

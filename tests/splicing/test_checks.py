@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from takes import drawn_take, moving_film, numbered_take, segment
 
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.core.errors import CheckFailed, HostFailed
+from react1.pipeline.core.errors import CheckFailed, ProviderError
 from react1.pipeline.splicing.verification.seam_check import count_still, delta_e, of_rgb
 from react1.pipeline.splicing.verification.thresholds import OFF, Thresholds, judge
 
@@ -23,19 +23,19 @@ def gentle(parts, number):
     return parts
 
 
-def spliced(room, take, seam="dissolve", **checks):
+def spliced(context, take, seam="dissolve", **checks):
     params = SpliceParams.model_validate({"seam": seam, "checks": checks})
-    return Splice().run(room, params, take.segment.source, [take]).figures["splice"]
+    return Splice().run(context, params, take.segment.source, [take]).metrics["splice"]
 
 
-def placed(room, head=6, tail=6):
-    return segment(moving_film(room), START, END, head=head, tail=tail)
+def placed(context, head=6, tail=6):
+    return segment(moving_film(context), START, END, head=head, tail=tail)
 
 
 @pytest.mark.parametrize("seam", ["cut", "dissolve"])
-def test_honest_work_passes(room, seam):
+def test_honest_work_passes(context, seam):
     """A change that grows and fades: hardly a step, and nothing stands still."""
-    figures = spliced(room, drawn_take(room, placed(room), gentle), seam)
+    figures = spliced(context, drawn_take(context, placed(context), gentle), seam)
 
     assert 0 <= figures["seam_delta_e"] < 1.5
     assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
@@ -50,62 +50,64 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_jump_across_the_seam_fails(room, wrong):
+def test_a_jump_across_the_seam_fails(context, wrong):
     """The error tells the segment, the figure, its value and the threshold."""
     key, how = WRONG[wrong]
-    take = drawn_take(room, placed(room, 0, 0), lambda parts, n: how(parts, n) if START <= n < END else parts)
+    take = drawn_take(context, placed(context, 0, 0), lambda parts, n: how(parts, n) if START <= n < END else parts)
 
     with pytest.raises(CheckFailed, match=rf"s12: {key} is [\d.]+, at most 3\.0 is allowed") as failed:
-        spliced(room, take, "cut")
+        spliced(context, take, "cut")
 
     assert failed.value.segments == ("s12",)
-    assert isinstance(failed.value, HostFailed) and failed.value.exit_status == 4
-    assert spliced(room, take, "cut", seam_delta_e=None)["seam_delta_e"] > 3
+    assert isinstance(failed.value, ProviderError) and failed.value.exit_status == 4
+    assert spliced(context, take, "cut", seam_delta_e=None)["seam_delta_e"] > 3
 
 
-def test_a_take_that_is_shifted_in_time_fails(room):
+def test_a_take_that_is_shifted_in_time_fails(context):
     """The seam jumps over five frames of motion; the same film with the take at its place does not."""
-    late = drawn_take(room, placed(room, 0, 0), gentle, of=lambda number: number + 5)
+    late = drawn_take(context, placed(context, 0, 0), gentle, of=lambda number: number + 5)
 
     with pytest.raises(CheckFailed, match="seam_delta_e"):
-        spliced(room, late, "cut")
+        spliced(context, late, "cut")
 
 
-def test_frozen_and_doubled_frames_are_told_apart(room):
+def test_frozen_and_doubled_frames_are_told_apart(context):
     """Nine frames that stand still are frozen, a single one is doubled, each where the source moves."""
-    still = drawn_take(room, placed(room), gentle, of=lambda number: 18 if 18 <= number < 28 else number)
-    twice = drawn_take(room, placed(room), gentle, of=lambda number: 20 if number == 21 else number)
+    still = drawn_take(context, placed(context), gentle, of=lambda number: 18 if 18 <= number < 28 else number)
+    twice = drawn_take(context, placed(context), gentle, of=lambda number: 20 if number == 21 else number)
 
-    frozen = spliced(room, still, frozen_frames=None, seam_delta_e=None)
-    doubled = spliced(room, twice, doubled_frames=None)
+    frozen = spliced(context, still, frozen_frames=None, seam_delta_e=None)
+    doubled = spliced(context, twice, doubled_frames=None)
 
     assert (frozen["frozen_frames"], frozen["doubled_frames"]) == (9, 0)
     assert (doubled["frozen_frames"], doubled["doubled_frames"]) == (0, 1)
     with pytest.raises(CheckFailed, match="frozen_frames is 9, at most 0"):
-        spliced(room, still, seam_delta_e=None)
+        spliced(context, still, seam_delta_e=None)
     with pytest.raises(CheckFailed, match="doubled_frames is 1, at most 0"):
-        spliced(room, twice)
+        spliced(context, twice)
 
 
 @pytest.mark.parametrize("speed", [0, 0.05])
-def test_a_take_may_stand_still_where_the_source_hardly_moves(room, speed):
+def test_a_take_may_stand_still_where_the_source_hardly_moves(context, speed):
     """A film that is still, or drifts by a twentieth of a pixel per frame, has no frozen frames."""
-    media = moving_film(room, speed=speed)
-    take = drawn_take(room, segment(media, START, END, head=6, tail=6), gentle, of=lambda n: 18 if 18 <= n < 22 else n)
+    media = moving_film(context, speed=speed)
+    take = drawn_take(
+        context, segment(media, START, END, head=6, tail=6), gentle, of=lambda n: 18 if 18 <= n < 22 else n
+    )
 
-    figures = spliced(room, take)
+    figures = spliced(context, take)
 
     assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
 
 
-def test_only_the_take_that_fails_is_named(room):
+def test_only_the_take_that_fails_is_named(context):
     """Two takes, one of them wrong."""
-    media = moving_film(room)
-    good = drawn_take(room, segment(media, 4, 10, head=3, tail=3), lambda parts, number: parts)
-    bad = numbered_take(room, segment(media, 20, 26))
+    media = moving_film(context)
+    good = drawn_take(context, segment(media, 4, 10, head=3, tail=3), lambda parts, number: parts)
+    bad = numbered_take(context, segment(media, 20, 26))
 
     with pytest.raises(CheckFailed) as failed:
-        Splice().run(room, SpliceParams(), media, [bad, good])
+        Splice().run(context, SpliceParams(), media, [bad, good])
 
     assert failed.value.segments == ("s20",)
 

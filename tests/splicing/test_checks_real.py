@@ -18,9 +18,9 @@ FILMS = {
 """Films, and where in them somebody's face is."""
 
 
-def placed(room, media_folder, name):
-    file = room.adopt(media_folder / name)
-    return segment(probe(room.path(file), file), START, END, head=4, tail=4)
+def placed(context, media_folder, name):
+    file = context.adopt(media_folder / name)
+    return segment(probe(context.path(file), file), START, END, head=4, tail=4)
 
 
 def warmed(face):
@@ -35,11 +35,11 @@ def warmed(face):
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_honest_work_on_real_footage_passes(room, media_folder, name):
+def test_honest_work_on_real_footage_passes(context, media_folder, name):
     """With the default thresholds, in a film that is copied and in one that is coded anew."""
-    take = drawn_take(room, placed(room, media_folder, name), warmed(FILMS[name]))
+    take = drawn_take(context, placed(context, media_folder, name), warmed(FILMS[name]))
 
-    figures = Splice().run(room, SpliceParams(), take.segment.source, [take]).figures["splice"]
+    figures = Splice().run(context, SpliceParams(), take.segment.source, [take]).metrics["splice"]
 
     assert figures["seam_delta_e"] < 1.5
     assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
@@ -54,7 +54,7 @@ WRONG = {
 
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("name", FILMS)
-def test_wrong_work_on_real_footage_fails(room, media_folder, name, wrong):
+def test_wrong_work_on_real_footage_fails(context, media_folder, name, wrong):
     """By the check that is there for it; without that one it would pass or fail by another."""
     changes, key = WRONG[wrong]
 
@@ -62,8 +62,10 @@ def test_wrong_work_on_real_footage_fails(room, media_folder, name, wrong):
         mirrored = wrong == "is mirrored" and START <= number < END
         return [part[:, ::-1] for part in parts] if mirrored else parts
 
-    take = drawn_take(room, placed(room, media_folder, name), draw, **changes)
+    take = drawn_take(context, placed(context, media_folder, name), draw, **changes)
     others = {one: None for one in ("seam_delta_e", "frozen_frames", "doubled_frames") if one != key}
 
     with pytest.raises(CheckFailed, match=key):
-        Splice().run(room, SpliceParams.model_validate({"seam": "cut", "checks": others}), take.segment.source, [take])
+        Splice().run(
+            context, SpliceParams.model_validate({"seam": "cut", "checks": others}), take.segment.source, [take]
+        )

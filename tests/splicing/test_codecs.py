@@ -15,10 +15,10 @@ from react1.pipeline.splicing.codecs.nal import Bits, behind_codes, joined, unit
 from react1.pipeline.splicing.not_applicable import Unsuited
 
 
-def opened(room, suffix=".mp4", **changes):
+def opened(context, suffix=".mp4", **changes):
     """Make a clip; give its picture's description, configuration and packets."""
-    media = film(room, suffix, **{"frames": 14, "size": (192, 108), "tracks": 0, **changes})
-    path = room.path(media.file)
+    media = film(context, suffix, **{"frames": 14, "size": (192, 108), "tracks": 0, **changes})
+    path = context.path(media.file)
     with av.open(str(path)) as container:
         config = bytes(container.streams.video[0].codec_context.extradata or b"")
     return media.video, config, [data for _, _, data in packets(path)]
@@ -59,9 +59,9 @@ X264 = {
 
 @pytest.mark.parametrize("noted", [True, False])
 @pytest.mark.parametrize("shape", X264)
-def test_a_twin_is_found_from_the_parameter_sets_alone(room, shape, noted):
+def test_a_twin_is_found_from_the_parameter_sets_alone(context, shape, noted):
     """With x264's own note and without it, the encoder writes the film's sets byte for byte."""
-    video, config, data = opened(room, **X264[shape])
+    video, config, data = opened(context, **X264[shape])
     own = h264.read_config(config)
 
     choice = x264.twin(video, own, h264.x264_options(data[0]) if noted else {}, 2)
@@ -70,9 +70,9 @@ def test_a_twin_is_found_from_the_parameter_sets_alone(room, shape, noted):
     assert x264.parameter_sets(video, choice) == (own.sps, own.pps)
 
 
-def test_what_no_x264_writes_has_no_twin(room):
+def test_what_no_x264_writes_has_no_twin(context):
     """A set that says another level is not matched by what is nearly the same."""
-    video, config, _ = opened(room)
+    video, config, _ = opened(context)
     own = h264.read_config(config)
     sps = bytearray(own.sps[0])
     sps[2] ^= 0x04
@@ -91,12 +91,12 @@ X265 = {
 
 
 @pytest.mark.parametrize("shape", X265)
-def test_a_twin_of_x265_is_found(room, shape):
+def test_a_twin_of_x265_is_found(context, shape):
     """From its note, and where it left none among its presets."""
     recipe = dict(X265[shape])
     params = "log-level=none:" + recipe.pop("params", "info=1")
     recipe["options"] = {**recipe["options"], "x265-params": params}
-    video, config, data = opened(room, codec="libx265", **recipe)
+    video, config, data = opened(context, codec="libx265", **recipe)
     stored = hevc._stored_sets(config)
     own = tuple(unit for unit in stored if unit[0] >> 1 & 63 in (32, 33, 34))
 
@@ -106,11 +106,11 @@ def test_a_twin_of_x265_is_found(room, shape):
     assert set(hevc.parameter_sets(video, choice)) == set(own)
 
 
-def test_a_decoder_resumes_at_idr_pictures_and_at_marked_cra_pictures(room):
+def test_a_decoder_resumes_at_idr_pictures_and_at_marked_cra_pictures(context):
     """H.264 with open groups has one IDR; HEVC's CRA needs a mark."""
     params = {"x264-params": "open-gop=1:bframes=2"}
-    _, _, avc = opened(room, gop=4, frames=20, options=params)
-    _, _, hev = opened(room, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"})
+    _, _, avc = opened(context, gop=4, frames=20, options=params)
+    _, _, hev = opened(context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"})
 
     found = [family_of("h264").resumes(data, annexb=False) for data in avc]
     assert found[0] is Resume.PLAIN and set(found[1:]) == {Resume.NO}
@@ -118,9 +118,11 @@ def test_a_decoder_resumes_at_idr_pictures_and_at_marked_cra_pictures(room):
     assert kinds[0] is Resume.PLAIN and Resume.BROKEN_LINK in kinds[1:]
 
 
-def test_a_cra_becomes_a_broken_link_in_one_byte(room):
+def test_a_cra_becomes_a_broken_link_in_one_byte(context):
     """Nothing else of the packet changes."""
-    _, _, data = opened(room, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"})
+    _, _, data = opened(
+        context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"}
+    )
     family = family_of("hevc")
     cra = next(one for one in data if family.resumes(one, annexb=False) is Resume.BROKEN_LINK)
 

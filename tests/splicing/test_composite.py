@@ -9,7 +9,7 @@ from takes import moving_film, segment, texture, written
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.conform.changed_region import labelled, tracked
-from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.core.values import Take
 from react1.pipeline.splicing.pictures.frames import decoded
 from react1.pipeline.splicing.pictures.planes import planes
@@ -18,27 +18,27 @@ COUNT, SIZE = 20, (240, 136)
 FACE, PERSON, CORNER = (slice(48, 100), slice(50, 100)), (slice(56, 80), slice(180, 204)), (slice(0, 20), slice(0, 20))
 
 
-def sent(room, **changes):
-    media = moving_film(room, frames=COUNT, size=SIZE, speed=1, **changes)
-    return Transcode().run(room, TranscodeParams(), segment(media, 0, COUNT))
+def sent(context, **changes):
+    media = moving_film(context, frames=COUNT, size=SIZE, speed=1, **changes)
+    return Transcode().run(context, TranscodeParams(), segment(media, 0, COUNT))
 
 
-def taken(room, placed, draw):
+def taken(context, placed, draw):
     """Make a take as a host does: 8 bits, coded; `draw(luma, frame number)` changes what was sent."""
-    own = [planes(frame) for frame in decoded(room.path(placed.media.file), placed.media.video.index)]
+    own = [planes(frame) for frame in decoded(context.path(placed.media.file), placed.media.video.index)]
     pictures = [[draw(parts[0].astype(int), number), *parts[1:]] for number, parts in enumerate(own)]
     pictures = [[np.clip(parts[0], 0, 255).astype(np.uint8), *parts[1:]] for parts in pictures]
-    return Take(segment=placed, media=written(room, pictures), provider="local", request={})
+    return Take(segment=placed, media=written(context, pictures), provider="local", request={})
 
 
-def conformed(room, take, composite):
-    made = Conform().run(room, ConformParams(composite=composite), take)
-    own, came = (pictures(room, media) for media in (take.segment.source, made.media))
+def conformed(context, take, composite):
+    made = Conform().run(context, ConformParams(composite=composite), take)
+    own, came = (pictures(context, media) for media in (take.segment.source, made.media))
     return made, np.stack([parts[0] for parts in own]).astype(int), np.stack([parts[0] for parts in came]).astype(int)
 
 
-def pictures(room, media):
-    return [planes(frame) for frame in decoded(room.path(media.file), media.video.index)]
+def pictures(context, media):
+    return [planes(frame) for frame in decoded(context.path(media.file), media.video.index)]
 
 
 def two_people(luma, number):
@@ -50,27 +50,27 @@ def two_people(luma, number):
     return luma
 
 
-def test_auto_takes_every_change(room):
+def test_auto_takes_every_change(context):
     """Both people."""
-    made, own, came = conformed(room, taken(room, sent(room), two_people), "auto")
+    made, own, came = conformed(context, taken(context, sent(context), two_people), "auto")
 
     assert np.abs(came[-1][FACE] - own[-1][FACE]).mean() > 30
     assert np.abs(came[-1][PERSON] - own[-1][PERSON]).mean() > 30
-    assert made.figures["conform"]["composite"] == "auto" and made.figures["conform"]["other_places"] is None
+    assert made.metrics["conform"]["composite"] == "auto" and made.metrics["conform"]["other_places"] is None
 
 
-def test_face_takes_the_biggest_change_alone_and_tells_of_the_other(room):
+def test_face_takes_the_biggest_change_alone_and_tells_of_the_other(context):
     """The second person's pixels are the source's in every frame, the first one's are the take's."""
-    made, own, came = conformed(room, taken(room, sent(room), two_people), "face")
+    made, own, came = conformed(context, taken(context, sent(context), two_people), "face")
 
     changed = np.abs(came - own)
     assert (changed[:, FACE[0], FACE[1]].mean((1, 2)) > 30).all()
     assert not changed[:, :, 150:].any() and not changed[:, CORNER[0], CORNER[1]].any()
-    assert made.figures["conform"]["other_places"] == 1
-    assert any("changed 1 other place too: left as in the source" in said for said in made.said)
+    assert made.metrics["conform"]["other_places"] == 1
+    assert any("changed 1 other place too: left as in the source" in said for said in made.notes)
 
 
-def test_face_does_not_flicker(room):
+def test_face_does_not_flicker(context):
     """A face that is left alone for three frames fades there and back, never between one frame and the next."""
 
     def blinking(luma, number):
@@ -78,14 +78,14 @@ def test_face_does_not_flicker(room):
         luma[PERSON] += 20
         return luma
 
-    _, own, came = conformed(room, taken(room, sent(room), blinking), "face")
+    _, own, came = conformed(context, taken(context, sent(context), blinking), "face")
 
     middle = (came - own)[:, 60:90, 60:90].mean((1, 2))
     assert np.abs(np.delete(middle, [8, 9, 10]) - 40).max() < 6
     assert not (came - own)[:, :, 160:].any()
 
 
-def test_face_follows_a_face_that_moves(room):
+def test_face_follows_a_face_that_moves(context):
     """It walks through the picture by 4 pixels a frame; a change that stands still elsewhere is not taken."""
 
     def walking(luma, number):
@@ -93,7 +93,7 @@ def test_face_follows_a_face_that_moves(room):
         luma[100:124, 200:224] += 40
         return luma
 
-    _, own, came = conformed(room, taken(room, sent(room), walking), "face")
+    _, own, came = conformed(context, taken(context, sent(context), walking), "face")
 
     for number in range(COUNT):
         change = came[number] - own[number]
@@ -101,39 +101,39 @@ def test_face_follows_a_face_that_moves(room):
         assert not change[96:, 196:].any(), number
 
 
-def test_frame_takes_everything(room):
+def test_frame_takes_everything(context):
     """Every pixel is the take's, be the change too small to be seen; nothing of a whole frame is complained of."""
-    take = taken(room, sent(room), lambda luma, number: luma + np.where(np.arange(SIZE[0]) % 40 < 8, 2, 0))
+    take = taken(context, sent(context), lambda luma, number: luma + np.where(np.arange(SIZE[0]) % 40 < 8, 2, 0))
 
-    made, _, came = conformed(room, take, "frame")
+    made, _, came = conformed(context, take, "frame")
 
-    given = np.stack([parts[0] for parts in pictures(room, take.media)]).astype(int)
+    given = np.stack([parts[0] for parts in pictures(context, take.media)]).astype(int)
     assert np.abs(came - given).max() <= 1
-    assert made.figures["conform"]["touched_share"] == 1.0
-    assert not any("differs everywhere" in said for said in made.said)
-    _, own, auto = conformed(room, take, "auto")
+    assert made.metrics["conform"]["touched_share"] == 1.0
+    assert not any("differs everywhere" in said for said in made.notes)
+    _, own, auto = conformed(context, take, "auto")
     assert np.array_equal(auto, own)
 
 
-def test_frame_corrects_levels_all_the_same(room):
+def test_frame_corrects_levels_all_the_same(context):
     """A take that is darker as a whole is brought back."""
 
     def darker(luma, number):
         luma[FACE] += 40
         return (luma * 0.9 + 4).round().astype(int)
 
-    _, own, came = conformed(room, taken(room, sent(room), darker), "frame")
+    _, own, came = conformed(context, taken(context, sent(context), darker), "frame")
 
     assert np.abs(came[:, :, 150:] - own[:, :, 150:]).mean() < 1.5
     assert abs((came - own)[:, FACE[0], FACE[1]].mean() - 40) < 4
 
 
 @pytest.mark.parametrize("composite", ["auto", "face"])
-def test_ten_bits_keep_the_levels_that_eight_cannot_hold(room, composite):
+def test_ten_bits_keep_the_levels_that_eight_cannot_hold(context, composite):
     """What is not touched is the source's to the bit, and inside the change its fine levels are there."""
-    placed = sent(room, pix_fmt="yuv420p10le")
+    placed = sent(context, pix_fmt="yuv420p10le")
 
-    made, own, came = conformed(room, taken(room, placed, two_people), composite)
+    made, own, came = conformed(context, taken(context, placed, two_people), composite)
 
     assert made.media.video.pix_fmt == "yuv420p10le"
     assert np.array_equal(own[:, CORNER[0], CORNER[1]], came[:, CORNER[0], CORNER[1]])
@@ -141,9 +141,9 @@ def test_ten_bits_keep_the_levels_that_eight_cannot_hold(room, composite):
     assert len(np.unique(came[:, 60:90, 60:90] % 4)) == 4
 
 
-def test_frame_of_ten_bits_is_ten_bits(room):
+def test_frame_of_ten_bits_is_ten_bits(context):
     """The take's 8 bits, at the source's depth."""
-    made, own, came = conformed(room, taken(room, sent(room, pix_fmt="yuv420p10le"), two_people), "frame")
+    made, own, came = conformed(context, taken(context, sent(context, pix_fmt="yuv420p10le"), two_people), "frame")
 
     assert made.media.video.pix_fmt == "yuv420p10le" and came.max() > 255
     assert abs((came - own)[:, 60:90, 60:90].mean() - 160) < 12
@@ -168,9 +168,9 @@ def test_no_change_is_no_face():
     assert not found.where.any() and found.others == 0
 
 
-def test_a_black_take_is_refused_even_as_a_whole_frame(room):
+def test_a_black_take_is_refused_even_as_a_whole_frame(context):
     """Its file is whole, but shows nothing of what was sent."""
-    take = taken(room, sent(room), lambda luma, number: luma * 0 + 16)
+    take = taken(context, sent(context), lambda luma, number: luma * 0 + 16)
 
-    with pytest.raises(HostFailed, match="does not show what was sent"):
-        conformed(room, take, "frame")
+    with pytest.raises(ProviderError, match="does not show what was sent"):
+        conformed(context, take, "frame")

@@ -30,40 +30,40 @@ FILMS = {
 }
 
 
-def named(room, suffix, name, **changes):
+def named(context, suffix, name, **changes):
     """Make a film, and give it another name."""
-    made = make_clip(room.new(f"film{suffix}"), **changes)
-    place = room.new(name)
+    made = make_clip(context.temp_path(f"film{suffix}"), **changes)
+    place = context.temp_path(name)
     shutil.move(made, place)
-    file = room.keep(place)
-    return probe(room.path(file), file)
+    file = context.store(place)
+    return probe(context.path(file), file)
 
 
 @pytest.mark.parametrize("name", ["noext", "film.bin"])
 @pytest.mark.parametrize("container", FILMS)
-def test_a_film_without_a_known_suffix_goes_through_every_node(room, container, name):
+def test_a_film_without_a_known_suffix_goes_through_every_node(context, container, name):
     """Trim, transcode, conform and splice: the film has its container's suffix and all its frames."""
     suffix, changes, way = FILMS[container]
-    source = named(room, suffix, name, frames=20, gop=6, **changes)
+    source = named(context, suffix, name, frames=20, gop=6, **changes)
 
-    (segment,) = Trim().run(room, TrimParams.model_validate({"edits": [{"in": "5f", "out": "9f"}]}), source)
-    take = edited_take(room, Transcode().run(room, TranscodeParams(), segment))
-    conformed = Conform().run(room, ConformParams(), take)
-    made = Splice().run(room, SpliceParams(checks=OFF), source, [conformed])
+    (segment,) = Trim().run(context, TrimParams.model_validate({"edits": [{"in": "5f", "out": "9f"}]}), source)
+    take = edited_take(context, Transcode().run(context, TranscodeParams(), segment))
+    conformed = Conform().run(context, ConformParams(), take)
+    made = Splice().run(context, SpliceParams(checks=OFF), source, [conformed])
 
     assert made.file.suffix == suffix and made.container == source.container
-    figures = made.figures["splice"]
+    figures = made.metrics["splice"]
     assert figures["way"] == (way or "reencoded-picture"), figures["reason"]
-    pictures = shown(room.path(made.file))
+    pictures = shown(context.path(made.file))
     outside = [n for n in range(20) if not 5 <= n < 9]
     assert len(pictures) == 20 and [frame_number(pictures[n][1]) for n in outside] == outside
     assert made.video.timestamps == source.video.timestamps
 
 
 @pytest.mark.parametrize(("suffix", "kept"), [(".MOV", ".mov"), (".m4v", ".m4v"), (".mkv", ".mp4"), (".txt", ".mp4")])
-def test_a_suffix_stays_where_it_fits_the_container(room, suffix, kept):
+def test_a_suffix_stays_where_it_fits_the_container(context, suffix, kept):
     """An MP4 may be called by any name of its family, but not by that of another."""
-    media = film(room, ".mp4", frames=2, tracks=0)
+    media = film(context, ".mp4", frames=2, tracks=0)
     renamed = media.model_copy(update={"file": media.file.model_copy(update={"suffix": suffix.lower()})})
 
     assert suffix_of(renamed) == kept

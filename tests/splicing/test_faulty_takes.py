@@ -13,7 +13,7 @@ from takes import segment, texture, written
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.core.errors import HostFailed
+from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.core.values import Take
 from react1.pipeline.splicing.pictures.frames import decoded
 from react1.pipeline.splicing.pictures.planes import frame_of, planes
@@ -31,7 +31,7 @@ class Fault:
     order: tuple[int, ...] = EVERY
     draw: object = None
     size: tuple[int, int] = SIZE
-    figures: dict = field(default_factory=dict)
+    metrics: dict = field(default_factory=dict)
     error: float = 2.5
     """The most that finished frames may be off, in mean levels, where the take has its own picture."""
 
@@ -71,33 +71,33 @@ def levelled(parts):
 
 
 CORRECTED = {
-    "none": Fault(figures={"lag_frames": 0, "missing": 0, "surplus": 0, "doubled": 0}),
-    "a frame short at its end": Fault(order=EVERY[:-1], figures={"missing": 1}),
-    "a frame dropped in its middle": Fault(order=(*EVERY[:11], *EVERY[12:]), figures={"missing": 1, "lag_frames": 0}),
+    "none": Fault(metrics={"lag_frames": 0, "missing": 0, "surplus": 0, "doubled": 0}),
+    "a frame short at its end": Fault(order=EVERY[:-1], metrics={"missing": 1}),
+    "a frame dropped in its middle": Fault(order=(*EVERY[:11], *EVERY[12:]), metrics={"missing": 1, "lag_frames": 0}),
     "a frame shown twice in its middle": Fault(
-        order=(*EVERY[:11], 10, *EVERY[11:]), figures={"doubled": 1, "missing": 0, "surplus": 0}
+        order=(*EVERY[:11], 10, *EVERY[11:]), metrics={"doubled": 1, "missing": 0, "surplus": 0}
     ),
     "one dropped, later one twice": Fault(
-        order=(*EVERY[:6], *EVERY[7:16], 15, *EVERY[16:]), figures={"doubled": 1, "missing": 1}
+        order=(*EVERY[:6], *EVERY[7:16], 15, *EVERY[16:]), metrics={"doubled": 1, "missing": 1}
     ),
-    "five frames long": Fault(order=(*EVERY, *(5 * (COUNT - 1,))), figures={"surplus": 5, "missing": 0}),
-    "two frames late": Fault(order=(0, 0, *EVERY[:-2]), figures={"lag_frames": 2, "missing": 2}),
-    "lines added": Fault(size=(192, 128), figures={"size_given": "192x128"}),
+    "five frames long": Fault(order=(*EVERY, *(5 * (COUNT - 1,))), metrics={"surplus": 5, "missing": 0}),
+    "two frames late": Fault(order=(0, 0, *EVERY[:-2]), metrics={"lag_frames": 2, "missing": 2}),
+    "lines added": Fault(size=(192, 128), metrics={"size_given": "192x128"}),
     "moved by some pixels": Fault(
-        draw=lambda parts: moved(parts, 6, -4), figures={"placement": [[1.0, 6.0], [1.0, -4.0]]}
+        draw=lambda parts: moved(parts, 6, -4), metrics={"placement": [[1.0, 6.0], [1.0, -4.0]]}
     ),
     "cropped and scaled up": Fault(draw=lambda parts: cropped(parts, 8, 4, 176, 110), error=4.0),
     "levels and colours shifted": Fault(draw=levelled),
-    "half size": Fault(size=(96, 60), figures={"size_given": "96x60"}, error=3.5),
+    "half size": Fault(size=(96, 60), metrics={"size_given": "96x60"}, error=3.5),
 }
 
 
-def taken(room, fault):
+def taken(context, fault):
     """Make a film, its segment, and a take of it with a face that is lighter; coded as hosts do."""
-    media = written(room, [beating(number) for number in range(COUNT)])
-    placed = Transcode().run(room, TranscodeParams(), segment(media, 0, COUNT))
-    own = [planes(frame) for frame in decoded(room.path(placed.media.file), placed.media.video.index)]
-    return given(room, placed, [drawn(own[number], fault) for number in fault.order])
+    media = written(context, [beating(number) for number in range(COUNT)])
+    placed = Transcode().run(context, TranscodeParams(), segment(media, 0, COUNT))
+    own = [planes(frame) for frame in decoded(context.path(placed.media.file), placed.media.video.index)]
+    return given(context, placed, [drawn(own[number], fault) for number in fault.order])
 
 
 def drawn(parts, fault):
@@ -129,29 +129,29 @@ def beating(number):
     return [np.clip(parts[0] + waves, 0, 255).round().astype(np.uint8), *parts[1:]]
 
 
-def given(room, placed, pictures):
-    return Take(segment=placed, media=written(room, pictures), provider="local", request={})
+def given(context, placed, pictures):
+    return Take(segment=placed, media=written(context, pictures), provider="local", request={})
 
 
-def conformed(room, take, **params):
-    return Conform().run(room, ConformParams(**params), take)
+def conformed(context, take, **params):
+    return Conform().run(context, ConformParams(**params), take)
 
 
-def lumas(room, media):
-    return [planes(frame)[0] for frame in decoded(room.path(media.file), media.video.index)]
+def lumas(context, media):
+    return [planes(frame)[0] for frame in decoded(context.path(media.file), media.video.index)]
 
 
 @pytest.mark.parametrize("fault", CORRECTED)
-def test_a_fault_is_measured_and_corrected(room, fault):
+def test_a_fault_is_measured_and_corrected(context, fault):
     """The face of every frame is that frame's, lightened; away from it every frame is the source's to the bit."""
     wanted = CORRECTED[fault]
-    take = taken(room, wanted)
+    take = taken(context, wanted)
 
-    made = conformed(room, take)
+    made = conformed(context, take)
 
-    found = made.figures["conform"]
-    assert {key: found[key] for key in wanted.figures} == wanted.figures
-    own, came = lumas(room, take.segment.source), lumas(room, made.media)
+    found = made.metrics["conform"]
+    assert {key: found[key] for key in wanted.metrics} == wanted.metrics
+    own, came = lumas(context, take.segment.source), lumas(context, made.media)
     inner, rim = (slice(48, 72), slice(70, 110)), (slice(0, 120), slice(170, 192))
     assert len(came) == COUNT
     for number, (before, after) in enumerate(zip(own, came, strict=True)):
@@ -176,17 +176,17 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_what_cannot_be_explained_is_refused(room, fault):
+def test_what_cannot_be_explained_is_refused(context, fault):
     """One line that names the segment."""
     wrong, message = REFUSED[fault]
 
-    with pytest.raises(HostFailed, match=f"the take of s0.*({message})") as refused:
-        conformed(room, taken(room, wrong))
+    with pytest.raises(ProviderError, match=f"the take of s0.*({message})") as refused:
+        conformed(context, taken(context, wrong))
 
     assert "\n" not in str(refused.value)
 
 
-def test_a_frozen_face_before_a_still_room_is_refused(room):
+def test_a_frozen_face_before_a_still_room_is_refused(context):
     """Most of the picture never moves; the take stands still where the face does not."""
     still, count = texture(SIZE, 0), 24
 
@@ -195,20 +195,20 @@ def test_a_frozen_face_before_a_still_room_is_refused(room):
         parts[0][30:90, 60:120] = texture(SIZE, number * 4)[0][30:90, 60:120]
         return parts
 
-    media = written(room, [picture(number) for number in range(count)])
-    placed = Transcode().run(room, TranscodeParams(), segment(media, 0, count))
+    media = written(context, [picture(number) for number in range(count)])
+    placed = Transcode().run(context, TranscodeParams(), segment(media, 0, count))
 
-    with pytest.raises(HostFailed, match=r"is frozen: it stands still in \d+ of \d+ frames"):
-        conformed(room, given(room, placed, [picture(5)] * count))
+    with pytest.raises(ProviderError, match=r"is frozen: it stands still in \d+ of \d+ frames"):
+        conformed(context, given(context, placed, [picture(5)] * count))
 
 
-def test_a_damaged_take_is_the_host_s_failure(room):
+def test_a_damaged_take_is_the_host_s_failure(context):
     """Cut off in the middle of its pictures: refused, or its frames are counted as missing; never a traceback."""
-    take = taken(room, Fault())
-    whole = room.path(take.media.file).read_bytes()
-    path = room.new("cut.mp4")
+    take = taken(context, Fault())
+    whole = context.path(take.media.file).read_bytes()
+    path = context.temp_path("cut.mp4")
     path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2 - 4000) + whole[-4000:])
-    cut = take.model_copy(update={"media": take.media.model_copy(update={"file": room.keep(path)})})
+    cut = take.model_copy(update={"media": take.media.model_copy(update={"file": context.store(path)})})
 
-    with pytest.raises(HostFailed, match="the take of s0"):
-        conformed(room, cut)
+    with pytest.raises(ProviderError, match="the take of s0"):
+        conformed(context, cut)

@@ -21,59 +21,59 @@ CODERS = {
 }
 
 
-def woven(room, coder, order):
+def woven(context, coder, order):
     """Make a film with the flags of two fields; its size is whole in blocks of an interlaced frame."""
     suffix, options = CODERS[coder]
-    plain = room.path(film(room, ".mkv", frames=20, tracks=0, size=(320, 192)).file)
-    path = room.new(f"film{suffix}")
+    plain = context.path(film(context, ".mkv", frames=20, tracks=0, size=(320, 192)).file)
+    path = context.temp_path(f"film{suffix}")
     mode = "bff" if order == "bottom first" else "tff"
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", f"setfield={mode}", *options, str(path)])
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", f"setfield={mode}", *options, str(path)])
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
-def spliced(room, media):
-    return splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 7, 12))])
+def spliced(context, media):
+    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
 
 
 @pytest.mark.parametrize("order", ["top first", "bottom first"])
 @pytest.mark.parametrize("coder", CODERS)
-def test_the_first_field_stays_the_first(room, coder, order):
+def test_the_first_field_stays_the_first(context, coder, order):
     """On every frame, the edited ones included, and it stands in the report."""
-    media = woven(room, coder, order)
-    assert {fields(frame) for frame in decoded(room.path(media.file))} == {order}
+    media = woven(context, coder, order)
+    assert {fields(frame) for frame in decoded(context.path(media.file))} == {order}
 
-    made = spliced(room, media)
+    made = spliced(context, media)
 
     assert {fields(frame) for frame in decoded(made.path)} == {order}
-    assert made.figures["field_order_equal"] and len(list(decoded(made.path))) == 20
-    assert made.figures["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
-    assert coder == "mpeg2" or made.figures["twin"]
+    assert made.metrics["field_order_equal"] and len(list(decoded(made.path))) == 20
+    assert made.metrics["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
+    assert coder == "mpeg2" or made.metrics["twin"]
 
 
-def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(room):
+def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(context):
     """The same pictures, with other flags."""
-    bottom, top = (room.path(woven(room, "h264", order).file) for order in ("bottom first", "top first"))
-    plain = room.path(film(room, frames=20, tracks=0, size=(320, 192)).file)
+    bottom, top = (context.path(woven(context, "h264", order).file) for order in ("bottom first", "top first"))
+    plain = context.path(film(context, frames=20, tracks=0, size=(320, 192)).file)
 
     assert "is shown top first, in the source bottom first" in likeness(bottom, top, 0, ()).fault
     assert likeness(bottom, plain, 0, ()).lost == ("the mark of interlaced pictures",)
     assert likeness(bottom, bottom, 0, ()).lost == () and likeness(plain, bottom, 0, ()).fault == ""
 
 
-def test_a_progressive_film_has_no_figure_of_it(room):
+def test_a_progressive_film_has_no_figure_of_it(context):
     """Its frames have no fields."""
-    media = film(room, ".mkv", frames=20, tracks=0)
+    media = film(context, ".mkv", frames=20, tracks=0)
 
-    assert fields(next(decoded(room.path(media.file)))) == "progressive"
-    assert "field_order_equal" not in spliced(room, media).figures
+    assert fields(next(decoded(context.path(media.file)))) == "progressive"
+    assert "field_order_equal" not in spliced(context, media).metrics
 
 
-def test_a_pull_down_that_is_lost_is_said(room, tmp_path):
+def test_a_pull_down_that_is_lost_is_said(context, tmp_path):
     """Of a film that has none nothing is said."""
     path = odd.pulled_down(tmp_path)
-    file = room.adopt(path)
+    file = context.adopt(path)
     told = "what fields are shown twice (2:3 pulldown) could not be carried over"
 
-    assert told in spliced(room, probe(room.path(file), file)).said
-    assert told not in spliced(room, woven(room, "mpeg2", "top first")).said
+    assert told in spliced(context, probe(context.path(file), file)).notes
+    assert told not in spliced(context, woven(context, "mpeg2", "top first")).notes

@@ -10,16 +10,16 @@ import pytest
 from made import frame_number, make_clip, read_sound
 from takes import OTHER, a_line, film, numbered_take, packets, segment, shown
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 
 
-def spliced(room, media, *spans, **edit):
-    takes = [numbered_take(room, segment(media, start, end, head=1 if start else 0, **edit)) for start, end in spans]
-    made = splicing.splice(room, ffmpeg_path(), media, takes)
-    return made, room.path(media.file)
+def spliced(context, media, *spans, **edit):
+    takes = [numbered_take(context, segment(media, start, end, head=1 if start else 0, **edit)) for start, end in spans]
+    made = splicing.splice(context, ffmpeg_path(), media, takes)
+    return made, context.path(media.file)
 
 
 def numbers(path):
@@ -51,63 +51,63 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
-def test_only_the_edit_and_its_partial_group_are_coded_anew(room, shape, suffix):
+def test_only_the_edit_and_its_partial_group_are_coded_anew(context, shape, suffix):
     """Frames, times and every other packet are the source's; the edit shows the take."""
-    media = film(room, suffix, audio_codec="aac", **{"gop": 4, "frames": 30, **SHAPES[shape]})
+    media = film(context, suffix, audio_codec="aac", **{"gop": 4, "frames": 30, **SHAPES[shape]})
     span = (5, 8)
 
-    made, source = spliced(room, media, span)
+    made, source = spliced(context, media, span)
 
-    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
     assert numbers(made.path) == expected(media.video.frame_count, span)
     before, after = packets(source), packets(made.path)
     assert times(after) == times(before)
     same = sum(one == other for one, other in zip(before, after, strict=True))
-    assert same >= made.figures["copied_packets"] > 0
+    assert same >= made.metrics["copied_packets"] > 0
     assert packets(made.path, "audio") == packets(source, "audio")
 
 
 @pytest.mark.parametrize("span", [(0, 1), (0, 30), (7, 8), (8, 9), (12, 30), (29, 30), (3, 13)])
-def test_any_place_of_the_edit(room, span):
+def test_any_place_of_the_edit(context, span):
     """At the start, at the end, on a keyframe, over several, the whole film: always the same frames and times."""
-    media = film(room, gop=4, frames=30, tracks=0)
+    media = film(context, gop=4, frames=30, tracks=0)
 
-    made, source = spliced(room, media, span)
+    made, source = spliced(context, media, span)
 
     assert numbers(made.path) == expected(30, span)
     assert times(packets(made.path)) == times(packets(source))
 
 
 @pytest.mark.parametrize("start", [2, 3, 4, 5, 6, 7, 8, 9])
-def test_an_edit_just_before_a_keyframe_is_exact(room, start):
+def test_an_edit_just_before_a_keyframe_is_exact(context, start):
     """A reader that seeks by decode times would land behind the window's first picture."""
-    media = film(room, gop=6, frames=24, tracks=0)
+    media = film(context, gop=6, frames=24, tracks=0)
 
-    made, _ = spliced(room, media, (start, start + 2))
+    made, _ = spliced(context, media, (start, start + 2))
 
-    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
     assert numbers(made.path) == expected(24, (start, start + 2))
 
 
 @pytest.mark.parametrize("aspect", [None, Fraction(1), Fraction(4, 3)])
-def test_a_twin_is_found_whether_the_film_tells_its_pixels_shape_or_not(room, aspect):
+def test_a_twin_is_found_whether_the_film_tells_its_pixels_shape_or_not(context, aspect):
     """The parameter sets are the source's own, so a decoder sees no change."""
-    media = film(room, gop=6, frames=24, tracks=0, sar=aspect, options={"preset": "veryfast", "crf": "17"})
+    media = film(context, gop=6, frames=24, tracks=0, sar=aspect, options={"preset": "veryfast", "crf": "17"})
 
-    made, _ = spliced(room, media, (5, 9))
+    made, _ = spliced(context, media, (5, 9))
 
-    assert made.figures["way"] == "exact" and made.figures["twin"]
+    assert made.metrics["way"] == "exact" and made.metrics["twin"]
 
 
-def test_several_takes_in_one_pass(room):
+def test_several_takes_in_one_pass(context):
     """Two near edits share a window, a far one has its own."""
-    media = film(room, gop=4, frames=40, tracks=0)
+    media = film(context, gop=4, frames=40, tracks=0)
     spans = ((1, 2), (3, 6), (20, 22))
 
-    made, _ = spliced(room, media, *spans)
+    made, _ = spliced(context, media, *spans)
 
     assert numbers(made.path) == expected(40, *spans)
-    assert made.figures["windows"] == 2
+    assert made.metrics["windows"] == 2
 
 
 @pytest.mark.parametrize(
@@ -119,57 +119,57 @@ def test_several_takes_in_one_pass(room):
         (".mp4", {"codec": "mpeg4", "audio_codec": "aac"}),
     ],
 )
-def test_what_cannot_be_exact_is_coded_anew_and_said(room, suffix, changes):
+def test_what_cannot_be_exact_is_coded_anew_and_said(context, suffix, changes):
     """Other codecs and containers: all frames and times, the sound packet for packet, and the reason told."""
-    media = film(room, suffix, frames=20, **changes)
+    media = film(context, suffix, frames=20, **changes)
 
-    made, source = spliced(room, media, (5, 9))
+    made, source = spliced(context, media, (5, 9))
 
-    assert made.figures["way"] == "reencoded-picture"
-    assert made.figures["reason"] and any(made.figures["reason"] in said for said in made.said)
+    assert made.metrics["way"] == "reencoded-picture"
+    assert made.metrics["reason"] and any(made.metrics["reason"] in said for said in made.notes)
     assert numbers(made.path) == expected(20, (5, 9))
     assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(source)]
     assert [p[2] for p in packets(made.path, "audio")] == [p[2] for p in packets(source, "audio")]
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
-def test_frames_that_an_edit_list_hides_do_not_shift_the_edit(room, codec):
+def test_frames_that_an_edit_list_hides_do_not_shift_the_edit(context, codec):
     """A film cut without re-encoding stores pictures before its first shown one, at the same even spacing."""
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
-    whole = make_clip(room.new("whole.mp4"), frames=30, gop=12, tracks=0, codec=codec, options=options)
-    cut = room.new("cut.mp4")
-    room.call([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
-    file = room.keep(cut)
-    media = probe(room.path(file), file)
-    first = numbers(room.path(media.file))[0]
-    assert media.video.frame_count == 30 - first < len(packets(room.path(media.file))) == 30
+    whole = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0, codec=codec, options=options)
+    cut = context.temp_path("cut.mp4")
+    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    file = context.store(cut)
+    media = probe(context.path(file), file)
+    first = numbers(context.path(media.file))[0]
+    assert media.video.frame_count == 30 - first < len(packets(context.path(media.file))) == 30
 
-    made, source = spliced(room, media, (9, 13))
+    made, source = spliced(context, media, (9, 13))
 
     inside = {n + first: n + OTHER for n in range(9, 13)}
     assert numbers(made.path) == [inside.get(n, n) for n in range(first, 30)]
     assert times(packets(made.path)) == times(packets(source))
-    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
 
 
-def test_open_groups_resume_at_no_picture_that_is_not_idr(room):
+def test_open_groups_resume_at_no_picture_that_is_not_idr(context):
     """Without an IDR after the edit the tail is coded anew to the end, and still every frame is there."""
-    media = film(room, frames=30, gop=6, tracks=0, options={"x264-params": "open-gop=1:bframes=2"})
+    media = film(context, frames=30, gop=6, tracks=0, options={"x264-params": "open-gop=1:bframes=2"})
 
-    made, _ = spliced(room, media, (10, 12))
+    made, _ = spliced(context, media, (10, 12))
 
     assert numbers(made.path) == expected(30, (10, 12))
 
 
-def test_rotation_timecode_and_every_track_are_kept(room):
+def test_rotation_timecode_and_every_track_are_kept(context):
     """Two sound tracks, a timecode track, a display matrix and colours come out as they went in."""
     media = film(
-        room, ".mov", tracks=2, timecode="01:00:00:00", rotation_deg=90, colour=(1, 1, 1, 1), sar=Fraction(4, 3)
+        context, ".mov", tracks=2, timecode="01:00:00:00", rotation_deg=90, colour=(1, 1, 1, 1), sar=Fraction(4, 3)
     )
 
-    made, source = spliced(room, media, (5, 9))
+    made, source = spliced(context, media, (5, 9))
 
-    assert made.said == ()
+    assert made.notes == ()
     with av.open(str(source)) as one, av.open(str(made.path)) as other:
         assert [s.type for s in one.streams] == [s.type for s in other.streams]
         assert [s.metadata for s in one.streams] == [s.metadata for s in other.streams]
@@ -181,13 +181,13 @@ def test_rotation_timecode_and_every_track_are_kept(room):
         assert packets(made.path, "audio", place) == packets(source, "audio", place)
 
 
-def test_a_new_line_changes_only_its_own_packets(room):
+def test_a_new_line_changes_only_its_own_packets(context):
     """AAC: samples outside the span and its margin are the source's, the second track is untouched."""
-    media = film(room, audio_codec="aac", tracks=2, frames=75)
+    media = film(context, audio_codec="aac", tracks=2, frames=75)
 
-    made, source = spliced(room, media, (25, 35), audio=a_line(room))
+    made, source = spliced(context, media, (25, 35), audio=a_line(context))
 
-    assert made.figures["sound_way"] == "packets"
+    assert made.metrics["sound_way"] == "packets"
     was, rate = read_sound(source)
     came, _ = read_sound(made.path)
     assert was.shape == came.shape
@@ -196,34 +196,34 @@ def test_a_new_line_changes_only_its_own_packets(room):
     assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
 
 
-def test_a_new_line_in_pcm_is_exact_to_the_sample(room):
+def test_a_new_line_in_pcm_is_exact_to_the_sample(context):
     """PCM: not one sample outside the span differs, and inside the line stands at the in point."""
-    media = film(room, ".mov", audio_codec="pcm_s16le", frames=50)
+    media = film(context, ".mov", audio_codec="pcm_s16le", frames=50)
 
-    made, source = spliced(room, media, (25, 30), audio=a_line(room))
+    made, source = spliced(context, media, (25, 30), audio=a_line(context))
 
     was, came = read_sound(source)[0], read_sound(made.path)[0]
     assert was.shape == came.shape
     changed = np.flatnonzero(np.abs(was - came).max(0) > 0)
     assert 48000 <= changed[0] < 48100 and 57500 < changed[-1] < 57600
     line = np.sin((np.arange(4800) + 2400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
-    line *= 10 ** (made.figures["sound_gain_db"] / 20)
+    line *= 10 ** (made.metrics["sound_gain_db"] / 20)
     assert np.abs(came[0, 50400:55200] - line).max() < 0.01
 
 
-def test_a_take_that_is_too_short_gives_no_film(room):
+def test_a_take_that_is_too_short_gives_no_film(context):
     """A take without enough frames ends in an error, never in a film with other frames."""
-    media = film(room, frames=20, tracks=0)
-    take = numbered_take(room, segment(media, 5, 9))
+    media = film(context, frames=20, tracks=0)
+    take = numbered_take(context, segment(media, 5, 9))
     longer = take.model_copy(update={"segment": segment(media, 5, 12)})
 
     with pytest.raises(Exception, match="too few frames"):
-        splicing.splice(room, ffmpeg_path(), media, [longer])
+        splicing.splice(context, ffmpeg_path(), media, [longer])
 
 
-def test_a_film_without_picture_is_refused(room):
+def test_a_film_without_picture_is_refused(context):
     """There is nothing to splice into."""
-    media = film(room, tracks=1).model_copy(update={"video": None})
+    media = film(context, tracks=1).model_copy(update={"video": None})
 
-    with pytest.raises(BadInput, match="no picture"):
-        splicing.splice(room, ffmpeg_path(), media, [])
+    with pytest.raises(InputMediaError, match="no picture"):
+        splicing.splice(context, ffmpeg_path(), media, [])

@@ -104,21 +104,23 @@ def shapes(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("codec", "suffix", "groups", "rate", "place", "way"), list(_cells()))
-def test_a_cell_of_the_grid(room, shapes, codec, suffix, groups, rate, place, way):
+def test_a_cell_of_the_grid(context, shapes, codec, suffix, groups, rate, place, way):
     """Frames, times, packets, pictures, samples, clicks and all that the film says of itself."""
     source = shaped(shapes, codec, suffix, groups, rate)
-    file = room.adopt(source)
-    media = probe(room.path(file), file)
+    file = context.adopt(source)
+    media = probe(context.path(file), file)
     index, spans = media.video.index, PLACES[place]
     was = look_once(source, index)
-    takes = [numbered_take(room, segment(media, start, end, int(start > 0), int(end < FRAMES))) for start, end in spans]
+    takes = [
+        numbered_take(context, segment(media, start, end, int(start > 0), int(end < FRAMES))) for start, end in spans
+    ]
 
-    made = splicing.splice(room, ffmpeg_path(), media, takes)
+    made = splicing.splice(context, ffmpeg_path(), media, takes)
 
-    assert made.figures["way"] == ("exact" if way == "exact" else "reencoded-picture"), made.figures["reason"]
+    assert made.metrics["way"] == ("exact" if way == "exact" else "reencoded-picture"), made.metrics["reason"]
     kept = check(was, made, index, spans, way, same_dts=way == "exact" and suffix in (".mp4", ".mov", ".ts"))
     if way == "exact":
-        assert not made.said
+        assert not made.notes
         if groups in ("closed", "intra"):
             assert kept.packets - kept.identical <= most_coded(was, spans, 0 if groups == "intra" else PYRAMID)
 

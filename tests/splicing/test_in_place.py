@@ -45,10 +45,10 @@ class Edit:
 
 
 @pytest.fixture(params=LAYOUTS)
-def edit(room, monkeypatch, request) -> Edit:
+def edit(context, monkeypatch, request) -> Edit:
     """Three pictures of a small film, in each layout."""
     suffix, more = LAYOUTS[request.param]
-    media = film(room, suffix, frames=24, gop=6, size=(160, 96), audio_codec="aac", **more)
+    media = film(context, suffix, frames=24, gop=6, size=(160, 96), audio_codec="aac", **more)
     new: list[surgery.NewSamples] = []
     real = in_place.edit_in_place
 
@@ -57,10 +57,10 @@ def edit(room, monkeypatch, request) -> Edit:
         return real(copy, given)
 
     monkeypatch.setattr(surgery, "edit_in_place", noted)
-    take = numbered_take(room, segment(media, START, END))
-    made = splicing.splice(room, ffmpeg_path(), media, [take], in_place=True)
-    assert made.figures["way"] == "exact"
-    return Edit(room.path(media.file), new, made)
+    take = numbered_take(context, segment(media, START, END))
+    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
+    assert made.metrics["way"] == "exact"
+    return Edit(context.path(media.file), new, made)
 
 
 def held(path: Path) -> dict[str, list]:
@@ -85,9 +85,9 @@ def test_it_is_the_film_that_would_have_been_written_anew(edit, tmp_path):
         verify.compare(verify.read(anew, 0), verify.read(edit.made.path, 0), new_sound=False, untouched=None).lost == ()
     )
     assert strictly(edit.made.path) == ""
-    assert edit.made.figures["in_place"] is True
-    assert edit.made.figures["copied"] in ("reflink", "bytes")
-    assert edit.made.figures["index_moved"] is (read_moov(edit.source)[0][1].kind == b"moov")
+    assert edit.made.metrics["in_place"] is True
+    assert edit.made.metrics["copied"] in ("reflink", "bytes")
+    assert edit.made.metrics["index_moved"] is (read_moov(edit.source)[0][1].kind == b"moov")
 
 
 def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
@@ -106,7 +106,7 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
 
     assert differ.any() and not (differ & ~may).any()
     assert edit.source.stat().st_ino != edit.made.path.stat().st_ino
-    assert edit.made.figures["written_bytes"] == len(after) - len(before)
+    assert edit.made.metrics["written_bytes"] == len(after) - len(before)
 
 
 def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
@@ -120,7 +120,7 @@ def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
         place, size = int(old.offsets[at]), int(old.sizes[at])
         assert not any(after[place : place + size])
         assert before[place + 5 : place + size] not in after
-    assert edit.made.figures["cleared_bytes"] == int(old.sizes[gone].sum())
+    assert edit.made.metrics["cleared_bytes"] == int(old.sizes[gone].sum())
 
 
 class _Killed(BaseException):
@@ -234,11 +234,11 @@ def test_boxes_behind_the_index_come_along(edit, tmp_path):
 
 
 @pytest.mark.parametrize("front", [False, True])
-def test_a_film_beyond_four_gibibytes_gets_wide_offsets(room, monkeypatch, front):
+def test_a_film_beyond_four_gibibytes_gets_wide_offsets(context, monkeypatch, front):
     """The new pictures lie beyond 32 bits; a film with its index in front needs 16 bytes to leave it."""
-    media = film(room, frames=24, gop=6, size=(160, 96), audio_codec="aac", container_options=FRONT if front else {})
-    source = room.path(media.file)
-    big = room.new("big.mp4")
+    media = film(context, frames=24, gop=6, size=(160, 96), audio_codec="aac", container_options=FRONT if front else {})
+    source = context.path(media.file)
+    big = context.temp_path("big.mp4")
     shutil.copyfile(source, big)
     with big.open("r+b") as out:
         out.seek(0, 2)

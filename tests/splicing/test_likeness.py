@@ -28,41 +28,41 @@ def refuse(_job):
     raise Unsuited("because")
 
 
-def spliced(room, media):
-    return splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 9, 13))])
+def spliced(context, media):
+    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 9, 13))])
 
 
-def test_an_edit_at_the_wrong_frames_is_not_kept(room, monkeypatch):
+def test_an_edit_at_the_wrong_frames_is_not_kept(context, monkeypatch):
     """A shift of the stored pictures, planted, gives the same packets' times: only the pictures tell."""
-    whole = make_clip(room.new("whole.mp4"), frames=30, gop=12, tracks=0)
-    cut = room.new("cut.mp4")
-    room.call([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
-    file = room.keep(cut)
-    media = probe(room.path(file), file)
+    whole = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0)
+    cut = context.temp_path("cut.mp4")
+    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    file = context.store(cut)
+    media = probe(context.path(file), file)
     real = strategies.read_grid
     monkeypatch.setattr(strategies, "read_grid", lambda *given: replace(real(*given), hidden=0))
     for way in ("exact_way", "remuxed_way"):
         monkeypatch.setattr(splicing, way, refuse)
 
     with pytest.raises(ToolFailed, match="frame 1 shows another picture"):
-        spliced(room, media)
+        spliced(context, media)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_the_likeness_is_a_figure_of_a_film_coded_anew(room, monkeypatch, suffix):
+def test_the_likeness_is_a_figure_of_a_film_coded_anew(context, monkeypatch, suffix):
     """The worst frame's PSNR stands in the report."""
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
-    made = spliced(room, film(room, suffix, frames=30, tracks=0))
+    made = spliced(context, film(context, suffix, frames=30, tracks=0))
 
-    assert made.figures["pictures_alike"] and made.figures["least_psnr_db"] > 44
+    assert made.metrics["pictures_alike"] and made.metrics["least_psnr_db"] > 44
     assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + OTHER for n in range(9, 13)]
 
 
 @pytest.mark.parametrize("enough", ["6", "none"])
-def test_what_does_not_look_alike_is_coded_once_more_and_finer(room, monkeypatch, enough):
+def test_what_does_not_look_alike_is_coded_once_more_and_finer(context, monkeypatch, enough):
     """Planted: only half of the usual quantiser looks alike, or no quantiser does, and then that is all."""
-    media, crfs, real = film(room, ".mkv", frames=20, tracks=0, size=(128, 96)), [], strategies.encode
+    media, crfs, real = film(context, ".mkv", frames=20, tracks=0, size=(128, 96)), [], strategies.encode
 
     def noting(frames, made, video, choice, *more):
         crfs.append(choice.options["crf"])
@@ -80,30 +80,30 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(room, monkeypatch
 
     if enough == "none":
         with pytest.raises(ToolFailed, match=r"(frame 1 shows another picture(; )?){2}$"):
-            spliced(room, media)
+            spliced(context, media)
     else:
-        assert spliced(room, media).figures["least_psnr_db"] > 44
+        assert spliced(context, media).metrics["least_psnr_db"] > 44
 
     assert crfs == ["12", "6"]
 
 
-def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(room):
+def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(context):
     """The same film against itself, once with a take meant, once with fewer frames."""
-    media, short = film(room, frames=20, tracks=0), film(room, frames=19, tracks=0)
-    source, take = room.path(media.file), numbered_take(room, segment(media, 5, 9))
-    insert = Insert(5, 9, room.path(take.media.file))
+    media, short = film(context, frames=20, tracks=0), film(context, frames=19, tracks=0)
+    source, take = context.path(media.file), numbered_take(context, segment(media, 5, 9))
+    insert = Insert(5, 9, context.path(take.media.file))
 
     assert likeness(source, source, 0, ()).fault == "" and likeness(source, source, 0, ()).least_db == 99
     assert "frame 5" in likeness(source, source, 0, (insert,)).fault
-    assert "number of frames" in likeness(source, room.path(short.file), 0, ()).fault
+    assert "number of frames" in likeness(source, context.path(short.file), 0, ()).fault
 
 
-def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(room):
+def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
     """A patch of 16 by 16, moved by 20 levels, leaves 50 dB over the frame."""
-    one = make_clip(room.new("one.mp4"), frames=1, tracks=0, size=(640, 360))
+    one = make_clip(context.temp_path("one.mp4"), frames=1, tracks=0, size=(640, 360))
     luma, *rest = planes(next(decoded(one)))
     luma[160:176, 320:336] += 20
-    patched = room.new("patched.mkv")
+    patched = context.temp_path("patched.mkv")
     with av.open(str(patched), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
@@ -115,11 +115,11 @@ def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(room):
     assert found.least_db > 44 and "levels off" in found.fault
 
 
-def test_grain_that_an_encoder_smooths_is_said_and_no_fault(room):
+def test_grain_that_an_encoder_smooths_is_said_and_no_fault(context):
     """A wrong picture moves whole blocks; noise moves none."""
-    plain = make_clip(room.new("plain.mp4"), frames=4, tracks=0)
-    grainy = room.new("grainy.mkv")
-    room.call(
+    plain = make_clip(context.temp_path("plain.mp4"), frames=4, tracks=0)
+    grainy = context.temp_path("grainy.mkv")
+    context.run_tool(
         [ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", "noise=c0s=30:c0f=t", "-c:v", "ffv1", str(grainy)]
     )
 
@@ -130,17 +130,17 @@ def test_grain_that_an_encoder_smooths_is_said_and_no_fault(room):
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
-def test_grain_in_a_web_film_is_not_lost_to_a_bound_on_the_rate(room, codec):
+def test_grain_in_a_web_film_is_not_lost_to_a_bound_on_the_rate(context, codec):
     """The quantiser rules: noise costs as many bits as it needs."""
-    path = room.new("film.webm")
+    path = context.temp_path("film.webm")
     noise = "testsrc2=s=640x360:r=25:d=0.8,noise=alls=45:allf=t,format=yuv420p"
     coder = ["-c:v", codec, "-b:v", "20M", "-deadline", "realtime", "-cpu-used", "8"]
-    room.call([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", noise, *coder, str(path)])
-    file = room.keep(path)
+    context.run_tool([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", noise, *coder, str(path)])
+    file = context.store(path)
 
-    made = spliced(room, probe(room.path(file), file))
+    made = spliced(context, probe(context.path(file), file))
 
-    assert made.figures["least_psnr_db"] > 42
+    assert made.metrics["least_psnr_db"] > 42
 
 
 def test_only_what_lies_far_from_both_ends_of_a_take_is_not_compared():
@@ -154,10 +154,10 @@ def test_only_what_lies_far_from_both_ends_of_a_take_is_not_compared():
     assert alike._deep([], range(200)) == []
 
 
-def test_frames_that_were_compared_are_let_go(room, monkeypatch):
+def test_frames_that_were_compared_are_let_go(context, monkeypatch):
     """One whose side data was read refers to itself: an hour of them would fill the memory."""
-    media = film(room, frames=120, gop=120, size=(64, 64), tracks=0)
-    path, held, real = room.path(media.file), [], alike._compared
+    media = film(context, frames=120, gop=120, size=(64, 64), tracks=0)
+    path, held, real = context.path(media.file), [], alike._compared
 
     def counting(*pair):
         held.append(sum(isinstance(one, VideoFrame) for one in gc.get_objects()))

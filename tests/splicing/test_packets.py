@@ -21,10 +21,10 @@ DATA = (b"tmcd", 0)
 
 
 @pytest.fixture
-def source(room):
+def source(context):
     """A film of one picture, two sound tracks and a timecode track; its index stands at its end."""
-    media = film(room, ".mov", frames=20, gop=4, tracks=2, audio_codec="aac", timecode="01:00:00:00")
-    return room.path(media.file)
+    media = film(context, ".mov", frames=20, gop=4, tracks=2, audio_codec="aac", timecode="01:00:00:00")
+    return context.path(media.file)
 
 
 def copy_of(path, tmp_path, change=None):
@@ -91,7 +91,7 @@ def test_a_lost_packet_is_seen_in_every_stream(source, tmp_path, stream):
     if stream == DATA:
         assert "packets of stream 3 (data)" in found.lost
     else:
-        assert found.fault and found.figures[STREAMS[stream]] is False
+        assert found.fault and found.metrics[STREAMS[stream]] is False
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -108,9 +108,9 @@ def test_a_packet_that_is_decoded_a_tick_later_is_seen_in_every_stream(source, t
 
     found = verdict(source, copy_of(source, tmp_path, shift))
 
-    assert found.figures[STREAMS[stream]] is False and found.fault
+    assert found.metrics[STREAMS[stream]] is False and found.fault
     if stream[0] == b"vide":
-        assert found.figures["timestamps_equal"] and not found.figures["decode_times_equal"]
+        assert found.metrics["timestamps_equal"] and not found.metrics["decode_times_equal"]
 
 
 def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
@@ -156,9 +156,9 @@ def test_films_are_read_by_blocks_wherever_their_packets_lie(source, tmp_path, m
         assert np.flatnonzero(~same).tolist() == [11]
 
 
-def test_packets_that_lie_in_one_film_and_are_told_by_digest_in_the_other_are_compared(room):
+def test_packets_that_lie_in_one_film_and_are_told_by_digest_in_the_other_are_compared(context):
     """The pictures of an MP4 against those of a Matroska film that holds the same."""
-    boxed, loose = (room.path(film(room, suffix, frames=10, tracks=0).file) for suffix in (".mp4", ".mkv"))
+    boxed, loose = (context.path(film(context, suffix, frames=10, tracks=0).file) for suffix in (".mp4", ".mkv"))
     was, came = (verify.read(path, 0).tracks[0].packets for path in (boxed, loose))
     assert was.digests is None and not came.placed
     came.digests[4] ^= 1

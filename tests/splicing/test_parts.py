@@ -22,9 +22,9 @@ OWN = bursts(12.0, (5.4, 6.0))
 LINE = bursts(8.0, (4.0, 4.4))
 
 
-def segments(room, media, longest_s=7, **edit):
+def segments(context, media, longest_s=7, **edit):
     asked = {"in": f"{SPAN[0]}f", "out": f"{SPAN[1]}f", **edit}
-    return Trim().run(room, TrimParams(edits=[asked], longest_s=longest_s), media)
+    return Trim().run(context, TrimParams(edits=[asked], longest_s=longest_s), media)
 
 
 def own_take(part) -> Take:
@@ -32,18 +32,18 @@ def own_take(part) -> Take:
     return Take(segment=part, media=part.media, provider="local", request={}, conformed=True)
 
 
-def sound_of(room, media, takes):
-    made = splicing.splice(room, ffmpeg_path(), media, takes)
+def sound_of(context, media, takes):
+    made = splicing.splice(context, ffmpeg_path(), media, takes)
     return read_sound(made.path)[0], made
 
 
-def test_every_frame_stands_once_in_the_film_of_parts(room):
+def test_every_frame_stands_once_in_the_film_of_parts(context):
     """Transcoded, edited, conformed, spliced: the numbers run through, and the box is in the span alone."""
-    media = speaking_film(room, FRAMES, OWN)
-    parts = [Transcode().run(room, TranscodeParams(), part) for part in segments(room, media)]
-    takes = [Conform().run(room, ConformParams(), edited_take(room, part)) for part in parts]
+    media = speaking_film(context, FRAMES, OWN)
+    parts = [Transcode().run(context, TranscodeParams(), part) for part in segments(context, media)]
+    takes = [Conform().run(context, ConformParams(), edited_take(context, part)) for part in parts]
 
-    made = splicing.splice(room, ffmpeg_path(), media, takes)
+    made = splicing.splice(context, ffmpeg_path(), media, takes)
 
     pictures = [luma for _, luma in shown(made.path)]
     boxed = [bool(luma[28:36, WIDE_PX // 2 - 8 : WIDE_PX // 2 + 8].mean() > 140) for luma in pictures]
@@ -54,34 +54,34 @@ def test_every_frame_stands_once_in_the_film_of_parts(room):
 
 
 @pytest.mark.parametrize("coded", [("-c:a", "pcm_s16le"), ("-c:a", "aac"), ("-c:a", "libmp3lame")])
-def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(room, coded):
+def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(context, coded):
     """Samples written over, packets coded anew, a whole track coded anew: no fade, gap or doubling at the joint."""
-    media = speaking_film(room, FRAMES, OWN, coded=coded)
-    line = room.keep(wave_of(room, LINE * 0.7))
-    (whole,) = segments(room, media, None, audio=line)
-    parts = segments(room, media, audio=line)
+    media = speaking_film(context, FRAMES, OWN, coded=coded)
+    line = context.store(wave_of(context, LINE * 0.7))
+    (whole,) = segments(context, media, None, audio=line)
+    parts = segments(context, media, audio=line)
 
-    once, _ = sound_of(room, media, [own_take(whole)])
-    again, made = sound_of(room, media, [own_take(part) for part in reversed(parts)])
+    once, _ = sound_of(context, media, [own_take(whole)])
+    again, made = sound_of(context, media, [own_take(part) for part in reversed(parts)])
 
-    assert len(parts) == 2 and made.figures["way"] == "exact"
+    assert len(parts) == 2 and made.metrics["way"] == "exact"
     assert np.array_equal(once, again)
-    assert not np.array_equal(again, read_sound(room.path(media.file))[0])
+    assert not np.array_equal(again, read_sound(context.path(media.file))[0])
 
 
 @pytest.mark.parametrize("kept", [0, 1])
-def test_the_line_lies_right_where_a_part_kept_its_footage(room, kept):
+def test_the_line_lies_right_where_a_part_kept_its_footage(context, kept):
     """What remains is at its place in the line; where the part is missing the film's own sound is untouched."""
-    media = speaking_film(room, FRAMES, OWN)
-    line = room.keep(wave_of(room, LINE * 0.7))
-    (whole,) = segments(room, media, None, audio=line)
-    parts = segments(room, media, audio=line)
+    media = speaking_film(context, FRAMES, OWN)
+    line = context.store(wave_of(context, LINE * 0.7))
+    (whole,) = segments(context, media, None, audio=line)
+    parts = segments(context, media, audio=line)
     done, lost = parts[1 - kept], parts[kept]
 
-    full, _ = sound_of(room, media, [own_take(whole)])
-    heard, _ = sound_of(room, media, [own_take(done)])
+    full, _ = sound_of(context, media, [own_take(whole)])
+    heard, _ = sound_of(context, media, [own_take(done)])
 
-    own = read_sound(room.path(media.file))[0]
+    own = read_sound(context.path(media.file))[0]
     begin, end = done.start_frame * 1920, done.end_frame * 1920
     assert np.array_equal(heard[:, begin + 1000 : end - 1000], full[:, begin + 1000 : end - 1000])
     assert np.array_equal(
@@ -90,41 +90,41 @@ def test_the_line_lies_right_where_a_part_kept_its_footage(room, kept):
     )
 
 
-def test_a_silent_film_leaves_out_one_line_however_many_parts(room):
+def test_a_silent_film_leaves_out_one_line_however_many_parts(context):
     """What the user gave is counted, not what became of it."""
-    media = speaking_film(room, FRAMES, None)
-    parts = segments(room, media, audio=room.keep(wave_of(room, LINE)))
+    media = speaking_film(context, FRAMES, None)
+    parts = segments(context, media, audio=context.store(wave_of(context, LINE)))
 
-    made = splicing.splice(room, ffmpeg_path(), media, [own_take(part) for part in parts])
+    made = splicing.splice(context, ffmpeg_path(), media, [own_take(part) for part in parts])
 
-    assert made.figures["lines_dropped"] == 1
-    assert "the film has no sound track: 1 new line was left out" in made.said
+    assert made.metrics["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in made.notes
 
 
 @pytest.mark.parametrize("sent", [False, True])
-def test_each_part_hears_its_own_stretch_of_the_line(room, sent):
+def test_each_part_hears_its_own_stretch_of_the_line(context, sent):
     """The model hears the line in the neighbour's handle too, and the film's own sound outside of the edit."""
-    media = speaking_film(room, FRAMES, OWN)
+    media = speaking_film(context, FRAMES, OWN)
     wave = LINE * 0.7
-    parts = segments(room, media, audio=room.keep(wave_of(room, wave)))
+    parts = segments(context, media, audio=context.store(wave_of(context, wave)))
     if sent:
-        parts = [Transcode().run(room, TranscodeParams(), part) for part in parts]
+        parts = [Transcode().run(context, TranscodeParams(), part) for part in parts]
     padded = np.pad(wave[0], (0, 10 * 48000 - wave.shape[1]))
     due = np.concatenate([OWN[0, : SPAN[0] * 1920], padded, OWN[0, SPAN[1] * 1920 :]])
 
     for part in parts:
-        samples, _ = voice.voice_of(room, part, 0)
+        samples, _ = voice.voice_of(context, part, 0)
 
         assert samples.shape[1] == (part.last_frame - part.first_frame) * 1920
         expected = due[part.first_frame * 1920 : part.last_frame * 1920]
         assert np.abs(samples[0] - expected).max() < 1e-4
 
 
-def test_what_does_not_fit_is_said_once(room):
+def test_what_does_not_fit_is_said_once(context):
     """Of the whole edit: 10 s of picture, 8 s of line."""
-    media = speaking_film(room, FRAMES, OWN)
-    parts = segments(room, media, audio=room.keep(wave_of(room, LINE)))
+    media = speaking_film(context, FRAMES, OWN)
+    parts = segments(context, media, audio=context.store(wave_of(context, LINE)))
 
-    said = [NormalizeAudio().run(room, NormalizeAudioParams(), part).said for part in parts]
+    said = [NormalizeAudio().run(context, NormalizeAudioParams(), part).notes for part in parts]
 
     assert [any("2.00 s shorter than its span" in line for line in lines) for lines in said] == [True, False]

@@ -93,23 +93,23 @@ def test_any_edits_of_any_film_keep_all_else(folder, asked):
     name, wanted = asked
     path = shape(folder, name)
     with TemporaryDirectory() as place:
-        room = FolderRoom(Path(place))
-        file = room.adopt(path)
-        media = probe(room.path(file), file)
+        context = FolderRoom(Path(place))
+        file = context.adopt(path)
+        media = probe(context.path(file), file)
         was = look_once(path, media.video.index)
         count = len(was.frames)
         spans = [span for span, _ in wanted if span[1] <= count]
         takes = [
-            numbered_take(room, segment(media, start, end, min(head, start), min(tail, count - end)))
+            numbered_take(context, segment(media, start, end, min(head, start), min(tail, count - end)))
             for (start, end), (head, tail) in wanted
             if end <= count
         ]
         if not takes:
             return
 
-        made = splicing.splice(room, ffmpeg_path(), media, takes)
+        made = splicing.splice(context, ffmpeg_path(), media, takes)
 
-        is_exact = made.figures["way"] == "exact"
+        is_exact = made.metrics["way"] == "exact"
         boxed = path.suffix in (".mp4", ".mov")
         way = "exact" if is_exact else "anew"
         kept = check(was, made, media.video.index, spans, way, same_dts=is_exact or boxed)

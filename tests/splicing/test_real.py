@@ -14,7 +14,7 @@ from own_span import alone_db, frames_of, mean_db, note_choices, own_take
 from seen import planes, psnr, strict_decode
 from takes import packets, segment
 
-from react1.pipeline.core.errors import BadInput, React1Error
+from react1.pipeline.core.errors import InputMediaError, React1Error
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
@@ -63,31 +63,31 @@ PLATE_DB, EDIT_DB, ENOUGH_DB = 44.0, 40.0, 50.0
 coded alone in a film that is coded anew as a whole: the rate control has a past then."""
 
 
-def _spliced(room, path):
-    file = room.adopt(path)
-    return room.path(file), probe(room.path(file), file)
+def _spliced(context, path):
+    file = context.adopt(path)
+    return context.path(file), probe(context.path(file), file)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_real_film_gets_its_own_pictures_back(room, media_folder, monkeypatch, name):
+def test_a_real_film_gets_its_own_pictures_back(context, media_folder, monkeypatch, name):
     """Packets outside the windows to the bit, sound to the bit, and inside no loss but the encoder's own."""
     film = FILES[name]
-    path, media = _spliced(room, media_folder / name)
+    path, media = _spliced(context, media_folder / name)
     count, index = media.video.frame_count, media.video.index
     start = int(count * film.place[0])
     end = min(max(int(count * film.place[1]), start + 1), start + MOST_FRAMES)
-    take, choices = own_take(room, segment(media, start, end, head=1)), note_choices(monkeypatch)
+    take, choices = own_take(context, segment(media, start, end, head=1)), note_choices(monkeypatch)
     if film.reason:
         with pytest.raises(React1Error, match=film.reason):
-            splicing.splice(room, ffmpeg_path(), media, [take], require_exact=True)
+            splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take])
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
 
-    is_exact = made.figures["way"] == "exact"
-    assert is_exact == (not film.reason) and film.reason in made.figures["reason"], made.figures["reason"]
+    is_exact = made.metrics["way"] == "exact"
+    assert is_exact == (not film.reason) and film.reason in made.metrics["reason"], made.metrics["reason"]
     copied = _same_packets(made, path, media, dts=is_exact)
     inside = _inside_db(path, made.path, index, range(start, end), copied, min(count, film.looked_at))
-    alone = alone_db(room, take, choices[-1])
+    alone = alone_db(context, take, choices[-1])
     least = alone - film.within_db if is_exact else min(alone - film.within_db, ENOUGH_DB)
     assert inside >= least, f"{inside} dB, alone {alone} dB"
     assert inside >= EDIT_DB
@@ -113,10 +113,10 @@ def _same_packets(made, path, media, *, dts):
     copied = {pts for pts, _, data in was if placed[pts] == data}
     if dts and media.video.codec == "hevc":
         patched = {pts for pts, _, data in was if pts not in copied and same_tail(data, placed[pts])}
-        assert len(patched) <= made.figures["windows"]
+        assert len(patched) <= made.metrics["windows"]
         copied |= patched
-    assert len(copied) >= made.figures["copied_packets"]
-    assert (made.figures["copied_packets"] > 0) == dts
+    assert len(copied) >= made.metrics["copied_packets"]
+    assert (made.metrics["copied_packets"] > 0) == dts
     for track in range(len(media.audio)):
         one, other = (packets(each, "audio", track) for each in (path, made.path))
         assert [packet[2] for packet in other] == [packet[2] for packet in one]
@@ -142,13 +142,13 @@ def _inside_db(path, made, index, edit, copied, count):
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_a_damaged_film_is_refused_in_one_line(room, media_folder, name):
+def test_a_damaged_film_is_refused_in_one_line(context, media_folder, name):
     """It cannot be decoded to its end, so nobody can tell whether the result is right."""
-    _, media = _spliced(room, media_folder / name)
+    _, media = _spliced(context, media_folder / name)
     placed = segment(media, 0, 1)
 
-    with pytest.raises(BadInput, match="the picture is damaged and cannot be decoded to its end") as told:
-        splicing.splice(room, ffmpeg_path(), media, [own_take(room, placed)])
+    with pytest.raises(InputMediaError, match="the picture is damaged and cannot be decoded to its end") as told:
+        splicing.splice(context, ffmpeg_path(), media, [own_take(context, placed)])
 
     assert "\n" not in str(told.value)
 

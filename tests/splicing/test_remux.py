@@ -21,17 +21,17 @@ from react1.pipeline.splicing.verification import verify
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
 
 
-def described(room, suffix, *options, **changes):
+def described(context, suffix, *options, **changes):
     """Make a film whose picture has the flags and colours that `options` ask for."""
-    plain = room.path(film(room, suffix, frames=16, **changes).file)
-    path = room.new(f"film{suffix}")
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), "-map", "0", "-c", "copy", *options, str(path)])
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    plain = context.path(film(context, suffix, frames=16, **changes).file)
+    path = context.temp_path(f"film{suffix}")
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), "-map", "0", "-c", "copy", *options, str(path)])
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
-def spliced(room, media):
-    return splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 5, 9))])
+def spliced(context, media):
+    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
 
 
 def description(path):
@@ -54,66 +54,66 @@ def way(request, monkeypatch):
 
 
 @pytest.mark.parametrize("flags", ["0", "default", "forced", "default+original"])
-def test_the_picture_keeps_its_own_flags(room, way, flags):
+def test_the_picture_keeps_its_own_flags(context, way, flags):
     """Not the default ones: a player chooses by them."""
-    media = described(room, ".mkv", "-disposition:v", flags)
+    media = described(context, ".mkv", "-disposition:v", flags)
     wanted = sum(int(Disposition[name]) for name in flags.split("+") if name != "0")
-    assert description(room.path(media.file))[0][0] == wanted
+    assert description(context.path(media.file))[0][0] == wanted
 
-    made = spliced(room, media)
+    made = spliced(context, media)
 
-    assert description(made.path) == description(room.path(media.file))
-    assert len(made.said) == (way == "anew")
+    assert description(made.path) == description(context.path(media.file))
+    assert len(made.notes) == (way == "anew")
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
-def test_a_web_film_keeps_its_colours(room, way, codec):
+def test_a_web_film_keeps_its_colours(context, way, codec):
     """VP8 and VP9 do not hold them all themselves: they stand in the container."""
     coder = {"codec": codec, "audio_codec": "libopus", "options": {"deadline": "realtime"}}
-    media = described(room, ".webm", *BT709, **coder)
-    assert description(room.path(media.file))[1] == (1, 1, 1, 1)
+    media = described(context, ".webm", *BT709, **coder)
+    assert description(context.path(media.file))[1] == (1, 1, 1, 1)
 
-    made = spliced(room, media)
+    made = spliced(context, media)
 
-    assert description(made.path)[1] == (1, 1, 1, 1) and made.figures["colour_equal"]
+    assert description(made.path)[1] == (1, 1, 1, 1) and made.metrics["colour_equal"]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 @pytest.mark.parametrize(("turn", "mirrored"), [(90, False), (270, True), (180, False), (0, True)])
-def test_a_turned_picture_stays_turned(room, monkeypatch, way, suffix, turn, mirrored):
+def test_a_turned_picture_stays_turned(context, monkeypatch, way, suffix, turn, mirrored):
     """By the container's matrix alone, in both ways of writing it."""
-    media = film(room, suffix, frames=20, size=(192, 108), tracks=0, rotation_deg=turn, mirrored=mirrored)
+    media = film(context, suffix, frames=20, size=(192, 108), tracks=0, rotation_deg=turn, mirrored=mirrored)
     monkeypatch.setattr(splicing, "boxed_way", refuse)
 
-    made = spliced(room, media)
+    made = spliced(context, media)
 
-    file = room.keep(made.path)
-    shown = probe(room.path(file), file).video
+    file = context.store(made.path)
+    shown = probe(context.path(file), file).video
     assert (shown.rotation_deg, shown.mirrored) == (media.video.rotation_deg, media.video.mirrored) == (turn, mirrored)
 
 
-def test_a_picture_that_lost_its_turn_is_a_fault(room, monkeypatch):
+def test_a_picture_that_lost_its_turn_is_a_fault(context, monkeypatch):
     """Planted: ffmpeg is told nothing of it."""
-    media = film(room, ".mkv", frames=20, size=(192, 108), tracks=0, rotation_deg=90)
+    media = film(context, ".mkv", frames=20, size=(192, 108), tracks=0, rotation_deg=90)
     monkeypatch.setattr(remux, "_turned", lambda _: {})
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
     with pytest.raises(ToolFailed, match="turned or mirrored otherwise"):
-        spliced(room, media)
+        spliced(context, media)
 
 
-def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(room):
+def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(context):
     """Planted in what is read of a film."""
-    media = described(room, ".mkv", *BT709)
-    was = verify.read(room.path(media.file), 0)
+    media = described(context, ".mkv", *BT709)
+    was = verify.read(context.path(media.file), 0)
 
     def verdict(**changes):
         came = replace(was, tracks=[replace(was.tracks[0], **changes), *was.tracks[1:]])
         return verify.compare(was, came, new_sound=False, untouched=None)
 
-    assert verdict().lost == () and verdict().figures["colour_equal"]
+    assert verdict().lost == () and verdict().metrics["colour_equal"]
     gone = verdict(colour=(1, 2, 2, 1), flags=4)
-    assert gone.fault == "" and not gone.figures["colour_equal"]
+    assert gone.fault == "" and not gone.metrics["colour_equal"]
     assert gone.lost == (
         "the flags of stream 0 (video)",
         "the colour primaries of the picture",
@@ -122,10 +122,10 @@ def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(room):
     assert verdict(colour=(2, 1, 1, 1)).fault == "the check colour range_equal failed"
 
 
-def test_lost_colours_reach_the_user(room, monkeypatch):
+def test_lost_colours_reach_the_user(context, monkeypatch):
     """Planted: a muxer that is told nothing."""
     coder = {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
-    media = described(room, ".webm", *BT709, **coder)
+    media = described(context, ".webm", *BT709, **coder)
     real = strategies.remux_argv
 
     def bare(*given):
@@ -136,14 +136,14 @@ def test_lost_colours_reach_the_user(room, monkeypatch):
     monkeypatch.setattr(strategies, "remux_argv", bare)
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
-    assert any("the colour primaries of the picture" in said for said in spliced(room, media).said)
+    assert any("the colour primaries of the picture" in said for said in spliced(context, media).notes)
 
 
-def test_a_film_of_pictures_alone_keeps_its_tags(room):
+def test_a_film_of_pictures_alone_keeps_its_tags(context):
     """Nothing of it is copied but what it says of itself, and it is the first input all the same."""
-    media = described(room, ".mkv", "-metadata", "title=A film", size=(96, 64), tracks=0)
+    media = described(context, ".mkv", "-metadata", "title=A film", size=(96, 64), tracks=0)
 
-    made = spliced(room, media)
+    made = spliced(context, media)
 
     argv = remux.remux_argv("ffmpeg", Path("a.mkv"), Path("b.nut"), Path("c.mkv"), media, {"r": "25"})
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-i"] == ["file:a.mkv", "file:b.nut"]

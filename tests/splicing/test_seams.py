@@ -8,7 +8,7 @@ from made import frame_number
 from pydantic import ValidationError
 from takes import OTHER, film, numbered_take, packets, segment, source_take
 
-from react1.pipeline.core.errors import BadInput, MissingExtra
+from react1.pipeline.core.errors import InputMediaError, MissingExtra
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.pictures import morph
@@ -20,14 +20,14 @@ from react1.pipeline.splicing.pictures.seams import inserts, ramps
 COUNT = 30
 
 
-def meant(room, media, takes, seam):
+def meant(context, media, takes, seam):
     """Give the planes of every frame as the film should show it."""
-    placed = inserts(room, media, takes, seam)
-    return placed, [planes(frame) for _, frame in merged(decoded(room.path(media.file)), placed)]
+    placed = inserts(context, media, takes, seam)
+    return placed, [planes(frame) for _, frame in merged(decoded(context.path(media.file)), placed)]
 
 
-def own(room, file):
-    return [planes(frame) for frame in decoded(room.path(file))]
+def own(context, file):
+    return [planes(frame) for frame in decoded(context.path(file))]
 
 
 def blend(below, above, share, of):
@@ -65,13 +65,13 @@ def test_what_is_no_seam_is_refused(given):
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le", "yuv444p"])
-def test_the_plate_and_the_take_of_the_same_moment_are_mixed(room, pix_fmt):
+def test_the_plate_and_the_take_of_the_same_moment_are_mixed(context, pix_fmt):
     """Three frames before the in point and after the out point, weights of quarters, rounded to the nearest level."""
-    media = film(room, frames=COUNT, tracks=0, pix_fmt=pix_fmt, options={"crf": "25"})
-    take = numbered_take(room, segment(media, 10, 14, head=6, tail=5))
-    before, above = own(room, media.file), own(room, take.media.file)
+    media = film(context, frames=COUNT, tracks=0, pix_fmt=pix_fmt, options={"crf": "25"})
+    take = numbered_take(context, segment(media, 10, 14, head=6, tail=5))
+    before, above = own(context, media.file), own(context, take.media.file)
 
-    (placed,), after = meant(room, media, [take], Seam())
+    (placed,), after = meant(context, media, [take], Seam())
 
     assert (placed.start, placed.end) == (7, 17)
     weights = {7: 1, 8: 2, 9: 3, 10: 4, 11: 4, 12: 4, 13: 4, 14: 3, 15: 2, 16: 1}
@@ -82,13 +82,13 @@ def test_the_plate_and_the_take_of_the_same_moment_are_mixed(room, pix_fmt):
 
 
 @pytest.mark.parametrize(("head", "tail", "span"), [(0, 0, (10, 14)), (1, 2, (9, 16)), (5, 0, (7, 14))])
-def test_a_ramp_is_as_long_as_its_handle_at_most(room, head, tail, span):
+def test_a_ramp_is_as_long_as_its_handle_at_most(context, head, tail, span):
     """Where there is no handle there is a cut; two frames are mixed in thirds."""
-    media = film(room, frames=COUNT, tracks=0)
-    take = numbered_take(room, segment(media, 10, 14, head=head, tail=tail))
-    before, above = own(room, media.file), own(room, take.media.file)
+    media = film(context, frames=COUNT, tracks=0)
+    take = numbered_take(context, segment(media, 10, 14, head=head, tail=tail))
+    before, above = own(context, media.file), own(context, take.media.file)
 
-    (placed,), after = meant(room, media, [take], Seam())
+    (placed,), after = meant(context, media, [take], Seam())
 
     assert (placed.start, placed.end) == span
     if tail == 2:
@@ -97,61 +97,61 @@ def test_a_ramp_is_as_long_as_its_handle_at_most(room, head, tail, span):
         assert np.array_equal(after[15][0], blend(before[15][0], above[place + 1][0], 1, 3))
 
 
-def test_a_cut_touches_the_edit_alone(room):
+def test_a_cut_touches_the_edit_alone(context):
     """Handles or not."""
-    media = film(room, frames=COUNT, tracks=0)
-    take = numbered_take(room, segment(media, 10, 14, head=6, tail=6))
+    media = film(context, frames=COUNT, tracks=0)
+    take = numbered_take(context, segment(media, 10, 14, head=6, tail=6))
 
-    (placed,), after = meant(room, media, [take], CUT)
+    (placed,), after = meant(context, media, [take], CUT)
 
     assert (placed.start, placed.end) == (10, 14)
     numbers = [frame_number(parts[0]) for parts in after]
     assert numbers == [n + OTHER if 10 <= n < 14 else n for n in range(COUNT)]
 
 
-def test_frames_of_a_ramp_that_would_not_change_are_not_touched(room):
+def test_frames_of_a_ramp_that_would_not_change_are_not_touched(context):
     """Where the handle shows the film itself the packets stay; a handle that differs by one frame is mixed there."""
-    media = film(room, frames=COUNT, gop=4, tracks=0)
+    media = film(context, frames=COUNT, gop=4, tracks=0)
     placed = segment(media, 10, 14, head=5, tail=5)
-    take = source_take(room, placed, changed=range(10, 14))
-    late = source_take(room, placed, changed=range(9, 15))
+    take = source_take(context, placed, changed=range(10, 14))
+    late = source_take(context, placed, changed=range(9, 15))
 
-    (same,), _ = meant(room, media, [take], Seam())
-    (one,), after = meant(room, media, [late], Seam())
+    (same,), _ = meant(context, media, [take], Seam())
+    (one,), after = meant(context, media, [late], Seam())
 
     assert (same.start, same.end) == (10, 14)
     assert (one.start, one.end) == (9, 15)
-    before, above = own(room, media.file), own(room, late.media.file)
+    before, above = own(context, media.file), own(context, late.media.file)
     assert np.array_equal(after[9][0], blend(before[9][0], above[4][0], 3, 4))
 
 
-def test_packets_outside_the_ramps_are_the_source_s(room):
+def test_packets_outside_the_ramps_are_the_source_s(context):
     """The whole way: the film is exact, its ramp shows the mix, and what lies outside is copied."""
-    media = film(room, frames=40, gop=4, tracks=0)
-    take = numbered_take(room, segment(media, 16, 20, head=4, tail=4))
+    media = film(context, frames=40, gop=4, tracks=0)
+    take = numbered_take(context, segment(media, 16, 20, head=4, tail=4))
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take], Seam())
+    made = splicing.splice(context, ffmpeg_path(), media, [take], Seam())
 
-    assert made.figures["way"] == "exact", made.figures["reason"]
-    before, after = packets(room.path(media.file)), packets(made.path)
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
+    before, after = packets(context.path(media.file)), packets(made.path)
     same = {pts for (pts, *_, one), (_, _, other) in zip(before, after, strict=True) if one == other}
     times = media.video.timestamps.array.tolist()
     assert {times[n] for n in (*range(12), *range(24, 40))} <= same
-    was, came = own(room, media.file), [planes(frame) for frame in decoded(made.path)]
-    above = own(room, take.media.file)
+    was, came = own(context, media.file), [planes(frame) for frame in decoded(made.path)]
+    above = own(context, take.media.file)
     for number, share in ((13, 1), (14, 2), (15, 3), (16, 4), (20, 3), (21, 2), (22, 1)):
         wanted = blend(was[number][0], above[number - 12][0], share, 4)
         assert np.abs(came[number][0] - wanted).mean() < 2, number
 
 
-def test_parts_of_one_edit_dissolve_into_each_other(room):
+def test_parts_of_one_edit_dissolve_into_each_other(context):
     """The second part comes in over the first one's last frames; before and after them each part is itself."""
-    media = film(room, frames=COUNT, tracks=0)
-    first = numbered_take(room, segment(media, 8, 14, head=3, tail=4))
-    second = source_take(room, segment(media, 14, 20, head=4, tail=3), changed=range(COUNT), level=90)
-    one, two = own(room, first.media.file), own(room, second.media.file)
+    media = film(context, frames=COUNT, tracks=0)
+    first = numbered_take(context, segment(media, 8, 14, head=3, tail=4))
+    second = source_take(context, segment(media, 14, 20, head=4, tail=3), changed=range(COUNT), level=90)
+    one, two = own(context, first.media.file), own(context, second.media.file)
 
-    _, after = meant(room, media, [second, first], Seam())
+    _, after = meant(context, media, [second, first], Seam())
 
     for number, share in ((11, 1), (12, 2), (13, 3)):
         assert np.array_equal(after[number][0], blend(one[number - 5][0], two[number - 10][0], share, 4))
@@ -159,12 +159,12 @@ def test_parts_of_one_edit_dissolve_into_each_other(room):
     assert np.array_equal(after[14][0], two[4][0]) and np.array_equal(after[19][0], two[9][0])
 
 
-def test_a_ramp_stays_out_of_a_neighbour_s_span(room):
+def test_a_ramp_stays_out_of_a_neighbour_s_span(context):
     """Two edits one frame apart share that frame, and nothing else of either changes."""
-    media = film(room, frames=COUNT, tracks=0)
-    takes = [numbered_take(room, segment(media, start, end, head=4, tail=4)) for start, end in ((6, 10), (11, 15))]
+    media = film(context, frames=COUNT, tracks=0)
+    takes = [numbered_take(context, segment(media, start, end, head=4, tail=4)) for start, end in ((6, 10), (11, 15))]
 
-    placed, after = meant(room, media, takes, Seam())
+    placed, after = meant(context, media, takes, Seam())
 
     assert [(one.start, one.end) for one in placed] == [(3, 11), (10, 18)]
     inside = [*range(6, 10), *range(11, 15)]
@@ -184,10 +184,10 @@ def test_ramps_end_at_neighbours_and_handles():
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
-def test_a_morph_moves_what_a_dissolve_would_show_twice(room, pix_fmt):
+def test_a_morph_moves_what_a_dissolve_would_show_twice(context, pix_fmt):
     """A disc that lies 6 pixels further in the take is shown once, in between; the rest is the plate's."""
     pytest.importorskip("cv2", reason="a morph needs the extra local")
-    media = film(room, frames=12, tracks=0, pix_fmt=pix_fmt)
+    media = film(context, frames=12, tracks=0, pix_fmt=pix_fmt)
     deep = 4 if "10" in pix_fmt else 1
     below, above = textured(0, deep), textured(6, deep)
 
@@ -198,8 +198,8 @@ def test_a_morph_moves_what_a_dissolve_would_show_twice(room, pix_fmt):
     error = np.abs(made[0].astype(float) - wanted[0])[40:100, 60:130].mean()
     assert error < 0.4 * np.abs(plain - wanted[0])[40:100, 60:130].mean()
     assert np.array_equal(made[0][:, 220:], below[0][:, 220:])
-    take = numbered_take(room, segment(media, 6, 8, head=3, tail=3))
-    (placed,), _ = meant(room, media, [take], Seam.model_validate("morph"))
+    take = numbered_take(context, segment(media, 6, 8, head=3, tail=3))
+    (placed,), _ = meant(context, media, [take], Seam.model_validate("morph"))
     assert (placed.start, placed.end) == (3, 11)
 
 
@@ -221,22 +221,22 @@ def test_a_morph_without_opencv_says_what_to_install(monkeypatch):
         morph.require()
 
 
-def test_a_take_that_is_too_short_for_its_handle_is_refused(room):
+def test_a_take_that_is_too_short_for_its_handle_is_refused(context):
     """Before anything is coded."""
-    media = film(room, frames=COUNT, tracks=0)
-    take = numbered_take(room, segment(media, 10, 14, head=3, tail=1))
+    media = film(context, frames=COUNT, tracks=0)
+    take = numbered_take(context, segment(media, 10, 14, head=3, tail=1))
     longer = take.model_copy(update={"segment": segment(media, 10, 14, head=3, tail=4)})
 
-    with pytest.raises(BadInput, match="too few frames"):
-        inserts(room, media, [longer], Seam())
+    with pytest.raises(InputMediaError, match="too few frames"):
+        inserts(context, media, [longer], Seam())
 
 
 @pytest.mark.parametrize("changes", [{"gop": 10, "bframes": 2}, {"codec": "ffv1", "suffix": ".mkv"}, {"gop": 100}])
 @pytest.mark.parametrize("skip", [0, 3, 25, 39, 59, 60, 90])
-def test_a_take_is_read_from_any_of_its_frames(room, changes, skip):
+def test_a_take_is_read_from_any_of_its_frames(context, changes, skip):
     """Of many frames before it none is decoded that need not be."""
-    media = film(room, **{"suffix": ".mov", "frames": 60, "size": (192, 108), "tracks": 0, **changes})
+    media = film(context, **{"suffix": ".mov", "frames": 60, "size": (192, 108), "tracks": 0, **changes})
 
-    shown = [frame_number(frame.to_ndarray(format="gray")) for frame in held(room.path(media.file), skip)]
+    shown = [frame_number(frame.to_ndarray(format="gray")) for frame in held(context.path(media.file), skip)]
 
     assert shown == list(range(skip, 60))

@@ -30,26 +30,26 @@ def decoded(path, start=None):
     [(".mp4", OPEN), (".mkv", OPEN), (".mp4", {}), (".webm", {"codec": "libvpx-vp9", "options": {"cpu-used": "8"}})],
     ids=["hevc mp4", "hevc mkv", "h264", "vp9"],
 )
-def test_every_seek_shows_the_same_pictures(room, suffix, changes, span):
+def test_every_seek_shows_the_same_pictures(context, suffix, changes, span):
     """Also to the keyframe right before the first new picture, whose leading pictures a player leaves out."""
-    media = film(room, suffix, frames=28, gop=8, size=(96, 64), tracks=0, **changes)
+    media = film(context, suffix, frames=28, gop=8, size=(96, 64), tracks=0, **changes)
 
-    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, *span))])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *span))])
 
-    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
     whole = decoded(made.path)
     for start in sorted(whole)[::2]:
-        shown, in_source = decoded(made.path, start), decoded(room.path(media.file), start)
+        shown, in_source = decoded(made.path, start), decoded(context.path(media.file), start)
         assert set(whole) - set(shown) == {pts for pts in whole if pts < min(shown)}
         # Readers seek by decode times, and may land on a keyframe that is shown later: as in the source, no worse.
         assert min(shown) <= max(start, min(in_source))
         assert all(np.array_equal(luma, whole[pts]) for pts, luma in shown.items())
 
 
-def test_a_strict_decode_covers_the_window_and_a_group_on_either_side(room):
+def test_a_strict_decode_covers_the_window_and_a_group_on_either_side(context):
     """From the keyframe before the window to the one after the next."""
-    media = film(room, frames=40, gop=8, size=(96, 64), tracks=0)
-    index = indexed(room.path(media.file), media)
+    media = film(context, frames=40, gop=8, size=(96, 64), tracks=0)
+    index = indexed(context.path(media.file), media)
 
     assert stretches(index.grid, [Window(18, 24, ())]) == (range(16, 32),)
     assert stretches(index.grid, [Window(0, 8, ()), Window(33, 40, ())]) == (range(16), range(32, 40))

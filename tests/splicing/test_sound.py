@@ -23,19 +23,19 @@ from react1.pipeline.splicing.audio.params import SoundParams
 AS_GIVEN = SoundParams(match="off")
 
 
-def replaced(room, media, start, end, **edit):
+def replaced(context, media, start, end, **edit):
     """Splice a take with a new line, a tone of 1 kHz at its own level; give the film and the source's path."""
-    take = numbered_take(room, segment(media, start, end, audio=a_line(room), **edit))
-    return splicing.splice(room, ffmpeg_path(), media, [take], sound=AS_GIVEN), room.path(media.file)
+    take = numbered_take(context, segment(media, start, end, audio=a_line(context), **edit))
+    return splicing.splice(context, ffmpeg_path(), media, [take], sound=AS_GIVEN), context.path(media.file)
 
 
-def muxed(room, suffix, *options, **changes):
+def muxed(context, suffix, *options, **changes):
     """Make a clip of one sound channel and let ffmpeg write it anew."""
-    plain = make_clip(room.new("plain.mov"), channels=1, level=0, **{"frames": 50, **changes})
-    path = room.new("film" + suffix)
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *options, "-strict", "-2", str(path)])
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    plain = make_clip(context.temp_path("plain.mov"), channels=1, level=0, **{"frames": 50, **changes})
+    path = context.temp_path("film" + suffix)
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *options, "-strict", "-2", str(path)])
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
 def pictures_s(path):
@@ -43,20 +43,20 @@ def pictures_s(path):
     return sorted(pts for pts, _, _ in packets(path))
 
 
-def test_a_new_line_in_a_transport_stream_keeps_the_clock(room):
+def test_a_new_line_in_a_transport_stream_keeps_the_clock(context):
     """The muxer of MPEG-TS moves all times unless it is told not to."""
-    media = film(room, ".ts", audio_codec="mp2", time_base=Fraction(1, 90000), tracks=2, frames=40)
+    media = film(context, ".ts", audio_codec="mp2", time_base=Fraction(1, 90000), tracks=2, frames=40)
 
-    made, source = replaced(room, media, 20, 30)
+    made, source = replaced(context, media, 20, 30)
 
-    assert made.figures["sound_way"] == "whole-track"
+    assert made.metrics["sound_way"] == "whole-track"
     assert pictures_s(made.path) == pictures_s(source)
     assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
 
 
-def a_wave(room, samples):
+def a_wave(context, samples):
     """Write `(channels, samples) float` as 16-bit WAV at 48 kHz."""
-    path = room.new("wave.wav")
+    path = context.temp_path("wave.wav")
     with wave.open(str(path), "wb") as out:
         out.setnchannels(len(samples))
         out.setsampwidth(2)
@@ -70,22 +70,22 @@ CHAPTERS = ";FFMETADATA1\n" + "".join(
 )
 
 
-def with_chapters(room, suffix, *options, **changes):
+def with_chapters(context, suffix, *options, **changes):
     """Make a film with chapters and a timecode track, as cutting programs give it."""
-    told = room.new("chapters.txt")
+    told = context.temp_path("chapters.txt")
     told.write_text(CHAPTERS)
     extra = ["-i", str(told), "-map_metadata", "1", "-timecode", "01:00:00:00", "-c:v", "copy"]
-    return muxed(room, suffix, *extra, *options, **changes)
+    return muxed(context, suffix, *extra, *options, **changes)
 
 
 @pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24be", "pcm_f32le"])
-def test_a_line_in_pcm_changes_no_byte_outside_it(room, codec):
+def test_a_line_in_pcm_changes_no_byte_outside_it(context, codec):
     """Timecode and chapters stay, which a muxer cannot write beside PCM, and so does every sample outside."""
-    media = with_chapters(room, ".mov", "-c:a", codec)
+    media = with_chapters(context, ".mov", "-c:a", codec)
 
-    made, source = replaced(room, media, 20, 25)
+    made, source = replaced(context, media, 20, 25)
 
-    assert made.figures["sound_way"] == "packets" and made.said == ()
+    assert made.metrics["sound_way"] == "packets" and made.notes == ()
     was, came = read_sound(source)[0][0], read_sound(made.path)[0][0]
     changed = np.flatnonzero(was != came)
     assert len(was) == len(came) and 38400 <= changed[0] < 38500
@@ -96,13 +96,13 @@ def test_a_line_in_pcm_changes_no_byte_outside_it(room, codec):
 
 
 @pytest.mark.parametrize("codec", ["ac3", "eac3"])
-def test_a_line_in_ac3_changes_only_its_own_packets(room, codec):
+def test_a_line_in_ac3_changes_only_its_own_packets(context, codec):
     """Timecode and chapters stay, and the line stands at the in point."""
-    media = with_chapters(room, ".mp4", "-c:a", codec, "-b:a", "128k")
+    media = with_chapters(context, ".mp4", "-c:a", codec, "-b:a", "128k")
 
-    made, source = replaced(room, media, 20, 25)
+    made, source = replaced(context, media, 20, 25)
 
-    assert made.figures["sound_way"] == "packets" and made.said == ()
+    assert made.metrics["sound_way"] == "packets" and made.notes == ()
     was, came = packets(source, "audio"), packets(made.path, "audio")
     assert [one[:2] for one in was] == [one[:2] for one in came]
     assert 0 < sum(one != other for one, other in zip(was, came, strict=True)) <= 9600 // 1536 + 7
@@ -115,55 +115,57 @@ def test_a_line_in_ac3_changes_only_its_own_packets(room, codec):
 
 
 @pytest.mark.parametrize(("codec", "channels"), [("ac3", 1), ("ac3", 2), ("ac3", 6), ("eac3", 2)])
-def test_a_receiver_plays_the_new_packets_as_loud_as_the_others(room, codec, channels):
+def test_a_receiver_plays_the_new_packets_as_loud_as_the_others(context, codec, channels):
     """AC-3 tells in each packet how loud its dialogue is, and a receiver sets the volume by it."""
-    media = with_chapters(room, ".mp4", "-c:a", codec, "-ac", str(channels), "-dialnorm", "-20")
+    media = with_chapters(context, ".mp4", "-c:a", codec, "-ac", str(channels), "-dialnorm", "-20")
 
-    made, _ = replaced(room, media, 20, 25)
+    made, _ = replaced(context, media, 20, 25)
 
-    assert made.figures["sound_way"] == "packets"
+    assert made.metrics["sound_way"] == "packets"
     assert {dialogue_level(codec, data) for _, _, data in packets(made.path, "audio")} == {20}
 
 
-def test_a_track_that_is_coded_anew_keeps_timecode_and_chapters(room):
+def test_a_track_that_is_coded_anew_keeps_timecode_and_chapters(context):
     """A muxer refuses these tracks as packets beside MP3, but writes them itself from what they say."""
-    media = with_chapters(room, ".mp4", "-c:a", "libmp3lame")
+    media = with_chapters(context, ".mp4", "-c:a", "libmp3lame")
 
-    made, source = replaced(room, media, 20, 25)
+    made, source = replaced(context, media, 20, 25)
 
-    assert made.figures["sound_way"] == "whole-track"
-    assert len(made.said) == 1 and "encoded again as a whole" in made.said[0]
+    assert made.metrics["sound_way"] == "whole-track"
+    assert len(made.notes) == 1 and "encoded again as a whole" in made.notes[0]
     with av.open(str(source)) as one, av.open(str(made.path)) as other:
         assert [c["metadata"] for c in other.chapters()] == [c["metadata"] for c in one.chapters()]
         assert [s.type for s in other.streams] == [s.type for s in one.streams]
         assert [s.metadata.get("timecode") for s in other.streams] == [s.metadata.get("timecode") for s in one.streams]
 
 
-def test_a_track_that_no_muxer_takes_ends_in_one_clear_line(room, monkeypatch):
+def test_a_track_that_no_muxer_takes_ends_in_one_clear_line(context, monkeypatch):
     """Whatever the tool says, the user reads what to do."""
-    media = with_chapters(room, ".mp4", "-c:a", "libmp3lame")
+    media = with_chapters(context, ".mp4", "-c:a", "libmp3lame")
     monkeypatch.setattr(dialogue.whole_track, "track_argv", lambda *given, **told: [ffmpeg_path(), "-no-such-option"])
 
     with pytest.raises(ToolFailed, match="cannot be put into the film's mp3 sound: convert that track"):
-        replaced(room, media, 20, 25)
+        replaced(context, media, 20, 25)
 
 
 @pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
-def test_the_replaced_track_is_still_for_what_it_was(room, suffix, codecs):
+def test_the_replaced_track_is_still_for_what_it_was(context, suffix, codecs):
     """Which track a player starts with, and which is a commentary, does not change with a line."""
     picture = ["-c:v", "copy"] if suffix == ".mkv" else ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"]
-    media = muxed(room, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30, size=(96, 64))
+    media = muxed(
+        context, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30, size=(96, 64)
+    )
 
-    made, source = replaced(room, media, 10, 20)
+    made, source = replaced(context, media, 10, 20)
 
     with av.open(str(source)) as one, av.open(str(made.path)) as other:
         assert other.streams.audio[0].disposition == one.streams.audio[0].disposition != 0
         assert other.streams.video[0].disposition == one.streams.video[0].disposition
 
 
-def test_a_mono_line_keeps_its_level_in_every_layout(room):
+def test_a_mono_line_keeps_its_level_in_every_layout(context):
     """Left and right get it in full, a centre gets it alone; a resampler would take 3 dB away."""
-    path = a_wave(room, np.full((1, 4800), 0.5))
+    path = a_wave(context, np.full((1, 4800), 0.5))
 
     assert np.allclose(read_line(path, 48000, "stereo", 4800), 0.5, atol=1e-4)
     assert np.allclose(read_line(path, 48000, "mono", 4800), 0.5, atol=1e-4)
@@ -172,9 +174,9 @@ def test_a_mono_line_keeps_its_level_in_every_layout(room):
     assert abs(levels.pop("FC") - 0.5) < 1e-4 and not any(levels.values())
 
 
-def test_where_two_lines_meet_nothing_of_the_films_own_sound_is_heard(room):
+def test_where_two_lines_meet_nothing_of_the_films_own_sound_is_heard(context):
     """The first line's recording goes on under the second's fade; the film's own sound returns at the ends only."""
-    left, right = a_wave(room, np.full((1, 9600), 0.25)), a_wave(room, np.full((1, 9600), 0.5))
+    left, right = a_wave(context, np.full((1, 9600), 0.25)), a_wave(context, np.full((1, 9600), 0.5))
     track = np.full((1, 48000), -0.9, np.float32)
 
     for line in joined([Line(20000, 28000, right), Line(12000, 20000, left)]):
@@ -185,10 +187,10 @@ def test_where_two_lines_meet_nothing_of_the_films_own_sound_is_heard(room):
     assert (track[0, :12000] == np.float32(-0.9)).all() and (track[0, 28000:] == np.float32(-0.9)).all()
 
 
-def test_lines_laid_piece_by_piece_are_the_same_as_laid_at_once(room):
+def test_lines_laid_piece_by_piece_are_the_same_as_laid_at_once(context):
     """A whole track is coded frame by frame, so a join must not depend on where a frame ends."""
     noise = np.random.default_rng(4).uniform(-0.5, 0.5, (2, 1, 9600))
-    lines = joined([Line(1000, 5000, a_wave(room, noise[0])), Line(5000, 9000, a_wave(room, noise[1]))])
+    lines = joined([Line(1000, 5000, a_wave(context, noise[0])), Line(5000, 9000, a_wave(context, noise[1]))])
     whole, parts = np.zeros((1, 10000), np.float32), np.zeros((1, 10000), np.float32)
 
     for line in lines:
@@ -200,33 +202,33 @@ def test_lines_laid_piece_by_piece_are_the_same_as_laid_at_once(room):
     assert np.array_equal(whole, parts)
 
 
-def test_a_thin_sound_track_does_not_make_the_line_thin(room):
+def test_a_thin_sound_track_does_not_make_the_line_thin(context):
     """The few new packets get enough bits, so that quantising noise is not heard before the line."""
-    media = muxed(room, ".mp4", "-c:v", "copy", "-c:a", "aac", "-b:a", "32k")
+    media = muxed(context, ".mp4", "-c:v", "copy", "-c:a", "aac", "-b:a", "32k")
     noise = np.random.default_rng(1).uniform(-0.9, 0.9, (1, 76800))
-    take = numbered_take(room, segment(media, 0, 40, audio=room.keep(a_wave(room, noise))))
+    take = numbered_take(context, segment(media, 0, 40, audio=context.store(a_wave(context, noise))))
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take])
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
 
     inside = [len(data) for pts, _, data in packets(made.path, "audio") if 0 <= pts < 76800 - 1024]
     assert np.mean(inside) * 8 * 48000 / 1024 > 110_000
 
 
-def test_a_line_for_a_silent_film_is_said_to_be_left_out(room):
+def test_a_line_for_a_silent_film_is_said_to_be_left_out(context):
     """The film is made all the same, and the figures count what is not in it."""
-    media = film(room, tracks=0, frames=30)
+    media = film(context, tracks=0, frames=30)
 
-    made, _ = replaced(room, media, 10, 20)
+    made, _ = replaced(context, media, 10, 20)
 
-    assert made.figures["lines_dropped"] == 1
-    assert "the film has no sound track: 1 new line was left out" in made.said
+    assert made.metrics["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in made.notes
 
 
-def test_a_line_in_matroska_loses_nothing_at_the_head(room):
+def test_a_line_in_matroska_loses_nothing_at_the_head(context):
     """The encoder's priming packet is kept, or a player would drop the first real one in its place."""
-    media = muxed(room, ".mkv", "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
+    media = muxed(context, ".mkv", "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
 
-    made, source = replaced(room, media, 20, 25)
+    made, source = replaced(context, media, 20, 25)
 
     was, came = packets(source, "audio"), packets(made.path, "audio")
     assert [pts for pts, _, _ in came[:3]] == [pts for pts, _, _ in was[:3]] and was[0][0] < 0
@@ -234,11 +236,11 @@ def test_a_line_in_matroska_loses_nothing_at_the_head(room):
     assert np.abs(before[:1024] - after[:1024]).max() < 0.3 < 0.6 < np.abs(after[:1024]).max()
 
 
-def test_a_line_in_matroska_runs_on_without_jumps(room):
+def test_a_line_in_matroska_runs_on_without_jumps(context):
     """Times there are rounded to milliseconds, and a line that is laid packet by packet must not repeat samples."""
-    media = muxed(room, ".mkv", "-c:v", "copy", "-c:a", "flac", "-frame_size", "1000")
+    media = muxed(context, ".mkv", "-c:v", "copy", "-c:a", "flac", "-frame_size", "1000")
 
-    made, _ = replaced(room, media, 20, 25)
+    made, _ = replaced(context, media, 20, 25)
 
     heard = read_sound(made.path)[0][0]
     tone = np.sin(np.arange(1200, 8400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
@@ -247,14 +249,14 @@ def test_a_line_in_matroska_runs_on_without_jumps(room):
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "pcm_s16le")])
 @pytest.mark.parametrize("in_place", [False, True])
-def test_a_new_line_and_its_pictures_are_written_in_one_go(room, suffix, codec, in_place):
+def test_a_new_line_and_its_pictures_are_written_in_one_go(context, suffix, codec, in_place):
     """Only one file of the film's length is made, whatever the edit changes."""
-    media = film(room, suffix, frames=75, gop=12, audio_codec=codec)
-    take = numbered_take(room, segment(media, 25, 35, audio=a_line(room)))
+    media = film(context, suffix, frames=75, gop=12, audio_codec=codec)
+    take = numbered_take(context, segment(media, 25, 35, audio=a_line(context)))
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take], in_place=in_place)
+    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=in_place)
 
-    assert made.figures["sound_way"] == "packets" and made.figures["way"] == "exact"
-    assert list((room.folder / "new").rglob(f"film*{suffix}")) == [made.path]
-    was, came = read_sound(room.path(media.file))[0], read_sound(made.path)[0]
+    assert made.metrics["sound_way"] == "packets" and made.metrics["way"] == "exact"
+    assert list((context.folder / "new").rglob(f"film*{suffix}")) == [made.path]
+    was, came = read_sound(context.path(media.file))[0], read_sound(made.path)[0]
     assert was.shape == came.shape and np.abs(was - came)[:, 48500:66000].max() > 0.05

@@ -19,94 +19,94 @@ LEAST_CLICK_DB = 6.0
 """A hard cut gives more, a fade less."""
 
 
-def spliced(room, media, *edits, fade_ms=20):
+def spliced(context, media, *edits, fade_ms=20):
     """Splice takes with lines, as (first frame, frame after the last, line, what else is asked)."""
-    takes = [numbered_take(room, segment(media, *span, audio=line, **asked)) for *span, line, asked in edits]
-    return splicing.splice(room, ffmpeg_path(), media, takes, sound=SoundParams(fade_ms=fade_ms))
+    takes = [numbered_take(context, segment(media, *span, audio=line, **asked)) for *span, line, asked in edits]
+    return splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(fade_ms=fade_ms))
 
 
 @pytest.mark.parametrize("coded", [("pcm_s16le",), ("aac", "-b:a", "96k"), ("libmp3lame", "-b:a", "128k")])
 @pytest.mark.parametrize(("fade_ms", "clicks"), [(0, True), (20, False)])
-def test_a_hard_cut_clicks_and_a_fade_does_not(room, coded, fade_ms, clicks):
+def test_a_hard_cut_clicks_and_a_fade_does_not(context, coded, fade_ms, clicks):
     """In samples that are written over, in new packets, and in a track that is coded anew."""
-    media = speaking_film(room, 100, bursts(4.0), coded=("-c:a", *coded))
-    line = room.keep(wave_of(room, bursts(2.0)[:, 48040:]))
+    media = speaking_film(context, 100, bursts(4.0), coded=("-c:a", *coded))
+    line = context.store(wave_of(context, bursts(2.0)[:, 48040:]))
 
-    made = spliced(room, media, (40, 60, line, {"name": "hello"}), fade_ms=fade_ms)
+    made = spliced(context, media, (40, 60, line, {"name": "hello"}), fade_ms=fade_ms)
 
-    assert (made.figures["click_db"] > LEAST_CLICK_DB) == clicks
-    assert made.figures["sound_lines"][0]["click_db"] == made.figures["click_db"]
-    assert made.figures["sound_lines"][0]["name"] == "hello"
+    assert (made.metrics["click_db"] > LEAST_CLICK_DB) == clicks
+    assert made.metrics["sound_lines"][0]["click_db"] == made.metrics["click_db"]
+    assert made.metrics["sound_lines"][0]["name"] == "hello"
 
 
 @pytest.mark.parametrize(("fade_ms", "clicks"), [(0, True), (20, False)])
-def test_a_real_voice_is_heard_to_be_cut(room, media_folder, fade_ms, clicks):
+def test_a_real_voice_is_heard_to_be_cut(context, media_folder, fade_ms, clicks):
     """Six spans of a film of somebody who talks, each with another stretch of the same voice."""
-    file = room.adopt(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")
-    media = probe(room.path(file), file)
-    voice, rate_hz = read_sound(room.path(file))
+    file = context.adopt(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")
+    media = probe(context.path(file), file)
+    voice, rate_hz = read_sound(context.path(file))
     pieces = [voice[:, at : at + rate_hz] for at in range(rate_hz, 4 * rate_hz, rate_hz // 2)]
-    lines = [room.keep(write_wav(room.new("line.wav"), piece, rate_hz)) for piece in pieces]
+    lines = [context.store(write_wav(context.temp_path("line.wav"), piece, rate_hz)) for piece in pieces]
     count = media.video.frame_count
     places = [(count * at // 16, count * (at + 1) // 16) for at in range(2, 14, 2)]
     edits = [(*span, line, {}) for span, line in zip(places, lines, strict=True)]
 
-    made = spliced(room, media, *edits, fade_ms=fade_ms)
+    made = spliced(context, media, *edits, fade_ms=fade_ms)
 
-    found = [row["click_db"] for row in made.figures["sound_lines"]]
-    assert len(found) == 6 and max(found) == made.figures["click_db"]
+    found = [row["click_db"] for row in made.metrics["sound_lines"]]
+    assert len(found) == 6 and max(found) == made.metrics["click_db"]
     assert sum(one > LEAST_CLICK_DB for one in found) >= 3 if clicks else max(found) < LEAST_CLICK_DB
 
 
-def test_where_two_lines_meet_their_border_is_looked_at_once(room):
+def test_where_two_lines_meet_their_border_is_looked_at_once(context):
     """The fade from one to the next is no click, and a cut between them is."""
-    media = speaking_film(room, 100, bursts(4.0))
-    lines = [room.keep(wave_of(room, bursts(2.0)[:, at:])) for at in (48040, 31)]
+    media = speaking_film(context, 100, bursts(4.0))
+    lines = [context.store(wave_of(context, bursts(2.0)[:, at:])) for at in (48040, 31)]
     edits = [(40, 50, lines[0], {}), (50, 60, lines[1], {})]
 
-    soft, hard = (spliced(room, media, *edits, fade_ms=fade_ms).figures["sound_lines"] for fade_ms in (20, 0))
+    soft, hard = (spliced(context, media, *edits, fade_ms=fade_ms).metrics["sound_lines"] for fade_ms in (20, 0))
 
     assert [row["name"] for row in soft] == ["s40", "s50"]
     assert max(row["click_db"] for row in soft) < LEAST_CLICK_DB < min(row["click_db"] for row in hard)
 
 
-def test_a_line_that_goes_over_into_noise_does_not_click(room):
+def test_a_line_that_goes_over_into_noise_does_not_click(context):
     """Held against both lines, since the second one is rough from its first sample on."""
-    media = speaking_film(room, 100, bursts(4.0))
+    media = speaking_film(context, 100, bursts(4.0))
     noise = np.random.default_rng(1).uniform(-0.3, 0.3, (1, 48000)).astype(np.float32)
-    lines = [room.keep(wave_of(room, wave)) for wave in (bursts(2.0), noise)]
+    lines = [context.store(wave_of(context, wave)) for wave in (bursts(2.0), noise)]
 
-    made = spliced(room, media, (40, 50, lines[0], {}), (50, 60, lines[1], {}))
+    made = spliced(context, media, (40, 50, lines[0], {}), (50, 60, lines[1], {}))
 
-    assert max(row["click_db"] for row in made.figures["sound_lines"]) < LEAST_CLICK_DB
+    assert max(row["click_db"] for row in made.metrics["sound_lines"]) < LEAST_CLICK_DB
 
 
-def test_the_worst_step_of_several_lines_counts(room):
+def test_the_worst_step_of_several_lines_counts(context):
     """One line fits, another is 6 dB quieter than what is said around it."""
     own = bursts(4.0)
-    media = speaking_film(room, 100, own)
+    media = speaking_film(context, 100, own)
     takes = []
     for at, factor in ((20, 1), (60, 0.5)):
-        line = room.keep(wave_of(room, own[:, at * 1920 : (at + 15) * 1920] * factor))
-        takes.append(numbered_take(room, segment(media, at, at + 15, audio=line)))
+        line = context.store(wave_of(context, own[:, at * 1920 : (at + 15) * 1920] * factor))
+        takes.append(numbered_take(context, segment(media, at, at + 15, audio=line)))
 
-    made = splicing.splice(room, ffmpeg_path(), media, takes, sound=SoundParams(match="off"))
+    made = splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(match="off"))
 
-    steps = [row["loudness_step_lu"] for row in made.figures["sound_lines"]]
-    assert steps[1] == made.figures["loudness_step_lu"] == pytest.approx(-6, abs=0.5)
+    steps = [row["loudness_step_lu"] for row in made.metrics["sound_lines"]]
+    assert steps[1] == made.metrics["loudness_step_lu"] == pytest.approx(-6, abs=0.5)
     assert 0 < steps[0] < 1.5  # the other line is among its neighbours
 
 
-def test_a_mixed_line_is_compared_by_itself(room):
+def test_a_mixed_line_is_compared_by_itself(context):
     """Not the sum is held against what is said around it, which is louder than either."""
     own = bursts(4.0)
-    media = speaking_film(room, 100, own)
-    line = room.keep(wave_of(room, own[:, 40 * 1920 : 60 * 1920] * 0.25))
-    take = numbered_take(room, segment(media, 40, 60, audio=line, audio_mix="mix"))
+    media = speaking_film(context, 100, own)
+    line = context.store(wave_of(context, own[:, 40 * 1920 : 60 * 1920] * 0.25))
+    take = numbered_take(context, segment(media, 40, 60, audio=line, audio_mix="mix"))
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    made = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
 
-    assert made.figures["loudness_step_lu"] == pytest.approx(-12, abs=0.5)
+    assert made.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.5)
 
 
 def test_a_step_as_large_as_a_sound_itself_is_found_in_any_channel():

@@ -36,29 +36,29 @@ SHAPES = {
 }
 
 
-def a_film(room, codec, *, hz=48000, suffix=".mov", **changes):
+def a_film(context, codec, *, hz=48000, suffix=".mov", **changes):
     """Make a film of about 3 s whose sound is a quiet tone with a click at each full second."""
-    plain = make_clip(room.new("plain.mov"), **{"frames": 75, "size": (96, 64), "gop": 10, **changes})
-    path = room.new("film" + suffix)
+    plain = make_clip(context.temp_path("plain.mov"), **{"frames": 75, "size": (96, 64), "gop": 10, **changes})
+    path = context.temp_path("film" + suffix)
     coded = ["-c:v", "copy", "-c:a", codec, "-ar", str(hz)]
     if not codec.startswith("pcm"):
         coded += ["-b:a", "192k" if changes.get("channels", 2) < 6 else "448k"]
     if codec == "aac":
         # Noise substitution is dice that a decoder throws on and on: copied packets would sound otherwise after a line.
         coded += ["-aac_pns", "0"]
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *coded, str(path)])
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *coded, str(path)])
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
-def with_noise(room, media, first, last):
+def with_noise(context, media, first, last):
     """Put noise into a span, which is like itself at one place alone; give the film, its place and the noise."""
     hz = media.audio[0].sample_rate_hz
     begin, end = (round(media.video.timestamps.array[at] * media.video.time_base * hz) for at in (first, last))
     noise = np.random.default_rng(3).uniform(-0.5, 0.5, (1, 48000)).astype(np.float32)
-    line = room.keep(wave_of(room, noise))
-    take = numbered_take(room, segment(media, first, last, audio=line))
-    made = splicing.splice(room, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    line = context.store(wave_of(context, noise))
+    take = numbered_take(context, segment(media, first, last, audio=line))
+    made = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
     return made, begin, end, noise[0]
 
 
@@ -79,16 +79,16 @@ STREAMED = [
 
 
 @pytest.mark.parametrize(("suffix", "codec", "shape"), [*BOXED, *STREAMED])
-def test_nothing_drifts(room, suffix, codec, shape):
+def test_nothing_drifts(context, suffix, codec, shape):
     """Copied packets are the same, all samples outside are, none is more or less, and the line is where it belongs."""
-    media = a_film(room, codec, suffix=suffix, **SHAPES[shape])
+    media = a_film(context, codec, suffix=suffix, **SHAPES[shape])
     hz = media.audio[0].sample_rate_hz
 
-    made, begin, end, noise = with_noise(room, media, 30, 45)
+    made, begin, end, noise = with_noise(context, media, 30, 45)
 
-    source = room.path(media.file)
+    source = context.path(media.file)
     was, came = read_sound(source)[0], read_sound(made.path)[0]
-    assert made.figures["sound_way"] == "packets" and was.shape == came.shape
+    assert made.metrics["sound_way"] == "packets" and was.shape == came.shape
     first = round(starts_s(source) * hz)
     low, high = begin - first, end - first
     least, most = reach(source, media, codec, begin, end)
@@ -132,14 +132,14 @@ def as_recorded(noise, hz):
     ("suffix", "codec"),
     [(".mkv", "libopus"), (".mkv", "flac"), (".mkv", "libmp3lame"), (".ts", "mp2"), (".mp4", "libmp3lame")],
 )
-def test_a_track_that_is_coded_anew_does_not_drift_either(room, suffix, codec):
+def test_a_track_that_is_coded_anew_does_not_drift_either(context, suffix, codec):
     """Every click is within a millisecond of where it was, and the line on its sample; the way is said."""
-    media = a_film(room, codec, suffix=suffix, level=0)
+    media = a_film(context, codec, suffix=suffix, level=0)
 
-    made, begin, end, noise = with_noise(room, media, 30, 45)
+    made, begin, end, noise = with_noise(context, media, 30, 45)
 
-    source = room.path(media.file)
-    assert made.figures["sound_way"] == "whole-track" and "encoded again as a whole" in made.said[0]
+    source = context.path(media.file)
+    assert made.metrics["sound_way"] == "whole-track" and "encoded again as a whole" in made.notes[0]
     before, after = (clicks_s(path) for path in (source, made.path))
     outside = [at for at in before if not begin / 48000 - 0.05 < at < end / 48000 + 0.05]
     assert len(outside) >= 2
@@ -161,11 +161,11 @@ def starts_s(path):
         return float(next(container.decode(stream)).pts * stream.time_base)
 
 
-def test_a_muxer_that_changes_packets_is_found_out(room):
+def test_a_muxer_that_changes_packets_is_found_out(context):
     """Another track, or the same at other times, is not the one that was written."""
-    one, other = (room.path(a_film(room, "aac", suffix=".mkv", level=level).file) for level in (0.02, 0.3))
-    later = room.new("later.mkv")
-    room.call([ffmpeg_path(), "-v", "error", "-itsoffset", "0.1", "-i", str(one), "-c", "copy", str(later)])
+    one, other = (context.path(a_film(context, "aac", suffix=".mkv", level=level).file) for level in (0.02, 0.3))
+    later = context.temp_path("later.mkv")
+    context.run_tool([ffmpeg_path(), "-v", "error", "-itsoffset", "0.1", "-i", str(one), "-c", "copy", str(later)])
 
     require_same(one, one)
     for wrong in (other, later):
@@ -173,18 +173,18 @@ def test_a_muxer_that_changes_packets_is_found_out(room):
             require_same(one, wrong)
 
 
-def test_a_gap_in_the_sound_is_no_grid(room):
+def test_a_gap_in_the_sound_is_no_grid(context):
     """Packets that lie apart cannot be counted, so that track is coded anew as a whole."""
-    whole = room.path(a_film(room, "aac", suffix=".mkv").file)
-    torn = room.new("torn.mkv")
+    whole = context.path(a_film(context, "aac", suffix=".mkv").file)
+    torn = context.temp_path("torn.mkv")
     with av.open(str(whole)) as given, av.open(str(torn), "w") as out:
         copies = {stream.index: out.add_stream_from_template(stream, opaque=True) for stream in given.streams}
         for packet in given.demux():
             if packet.size and not (packet.stream.type == "audio" and 900 < packet.pts < 1100):
                 packet.stream = copies[packet.stream.index]
                 out.mux(packet)
-    file = room.keep(torn)
-    media = probe(room.path(file), file)
+    file = context.store(torn)
+    media = probe(context.path(file), file)
 
     with pytest.raises(Unsuited, match="not on a grid of 1024 samples"):
-        replace_packets(room.path(file), room.new("track.mka"), media, [Line(70000, 80000, whole)])
+        replace_packets(context.path(file), context.temp_path("track.mka"), media, [Line(70000, 80000, whole)])

@@ -32,31 +32,31 @@ def config(path):
 
 @pytest.mark.parametrize("changes", [{}, X265], ids=["h264", "hevc"])
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
-def test_the_film_is_spliced_packet_by_packet_all_the_same(room, suffix, changes):
+def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, changes):
     """Every frame shows what it should, and no packet outside the window but a broken link's differs."""
-    media = film(room, suffix, gop=8, frames=36, size=(192, 108), audio_codec="aac", **changes)
-    take = numbered_take(room, segment(media, 10, 14, head=1))
+    media = film(context, suffix, gop=8, frames=36, size=(192, 108), audio_codec="aac", **changes)
+    take = numbered_take(context, segment(media, 10, 14, head=1))
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take])
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
 
-    source = room.path(media.file)
-    assert made.figures["way"] == "exact" and made.figures["twin"] is False
+    source = context.path(media.file)
+    assert made.metrics["way"] == "exact" and made.metrics["twin"] is False
     numbers = [frame_number(luma) for _, luma in shown(made.path)]
     assert numbers == [n + OTHER if 10 <= n < 14 else n for n in range(36)]
     before, after = packets(source), packets(made.path)
     same = sum(one == other for one, other in zip(before, after, strict=True))
     patched = 1 if changes else 0
-    assert same == 36 - made.figures["encoded_packets"] - patched
+    assert same == 36 - made.metrics["encoded_packets"] - patched
     assert packets(made.path, "audio") == packets(source, "audio")
 
 
-def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(room):
+def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(context):
     """Apple's players want hvc1, and all parameter sets beforehand."""
-    media = film(room, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
 
-    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 10, 14))])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    (tag, was), (came_tag, came) = config(room.path(media.file)), config(made.path)
+    (tag, was), (came_tag, came) = config(context.path(media.file)), config(made.path)
     old, new = ([unit for unit in hevc._stored_sets(one) if unit[0] >> 1 & 63 in (32, 33, 34)] for one in (was, came))
     assert came_tag == tag
     assert set(old) < set(new) and len(new) == 2 * len(old)
@@ -66,16 +66,16 @@ def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(room):
 
 
 @pytest.mark.parametrize("changes", [{}, X265], ids=["h264", "hevc"])
-def test_a_film_that_was_spliced_before_is_spliced_again(room, changes):
+def test_a_film_that_was_spliced_before_is_spliced_again(context, changes):
     """The sets of the first time are known, and do not stand in the way."""
-    media = film(room, gop=8, frames=36, size=(192, 108), tracks=0, **changes)
-    once = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 10, 14))])
-    file = room.keep(once.path)
-    again = probe(room.path(file), file)
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **changes)
+    once = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    file = context.store(once.path)
+    again = probe(context.path(file), file)
 
-    made = splicing.splice(room, ffmpeg_path(), again, [numbered_take(room, segment(again, 26, 28))])
+    made = splicing.splice(context, ffmpeg_path(), again, [numbered_take(context, segment(again, 26, 28))])
 
-    assert made.figures["way"] == "exact", made.figures["reason"]
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
     numbers = [frame_number(luma) for _, luma in shown(made.path)]
     assert [n for n in range(36) if numbers[n] >= OTHER] == [10, 11, 12, 13, 26, 27]
 
@@ -90,13 +90,13 @@ def test_numbers_that_the_film_uses_for_others_are_refused():
         hevc.renumbered_sets((ours,), (taken,))
 
 
-def test_h264_keeps_both_sets_in_its_avcc(room):
+def test_h264_keeps_both_sets_in_its_avcc(context):
     """Two sets under two numbers, the first the film's own."""
-    media = film(room, gop=8, frames=36, size=(192, 108), tracks=0)
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0)
 
-    made = splicing.splice(room, ffmpeg_path(), media, [numbered_take(room, segment(media, 10, 14))])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    (_, was), (_, came) = config(room.path(media.file)), config(made.path)
+    (_, was), (_, came) = config(context.path(media.file)), config(made.path)
     old, new = h264.read_config(was), h264.read_config(came)
     assert new.sps[:1] == old.sps and len(new.sps) == 2
     assert new.pps[:1] == old.pps and len(new.pps) == 2

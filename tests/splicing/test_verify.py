@@ -47,7 +47,7 @@ def test_the_same_film_passes():
     """Nothing is lost and nothing is wrong."""
     found = verdict(contents(), untouched=lambda pts: True)
 
-    assert found.fault == "" and found.lost == () and found.figures["untouched_identical"]
+    assert found.fault == "" and found.lost == () and found.metrics["untouched_identical"]
 
 
 @pytest.mark.parametrize(
@@ -97,25 +97,25 @@ def test_lost_tags_and_chapters_are_named():
     assert verdict(contents(), source=source).lost == ("tag title", "chapters")
 
 
-def test_a_film_that_fails_its_check_gives_way_to_the_next_way(room, monkeypatch):
+def test_a_film_that_fails_its_check_gives_way_to_the_next_way(context, monkeypatch):
     """The exact way's result is dropped when its seams decode to other pictures, and the reason is said."""
-    media = film(room, frames=20, gop=4, tracks=0)
-    take = numbered_take(room, segment(media, 5, 7))
+    media = film(context, frames=20, gop=4, tracks=0)
+    take = numbered_take(context, segment(media, 5, 7))
     monkeypatch.setattr(
         strategies, "around", lambda *_: Likeness(20.0, "the untouched frame 9 decodes to another picture")
     )
 
-    made = splicing.splice(room, ffmpeg_path(), media, [take])
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
 
-    assert made.figures["way"] == "reencoded-picture"
-    assert "another picture" in made.said[0]
+    assert made.metrics["way"] == "reencoded-picture"
+    assert "another picture" in made.notes[0]
     assert len(packets(made.path)) == 20
 
 
-def test_no_film_is_kept_when_every_way_fails(room, monkeypatch):
+def test_no_film_is_kept_when_every_way_fails(context, monkeypatch):
     """The reasons of all ways stand in the error."""
-    media = film(room, frames=10, tracks=0)
-    take = numbered_take(room, segment(media, 5, 7))
+    media = film(context, frames=10, tracks=0)
+    take = numbered_take(context, segment(media, 5, 7))
 
     def refuse(job):
         raise Unsuited("because")
@@ -124,22 +124,22 @@ def test_no_film_is_kept_when_every_way_fails(room, monkeypatch):
         monkeypatch.setattr(splicing, way, refuse)
 
     with pytest.raises(ToolFailed, match="because; because; because"):
-        splicing.splice(room, ffmpeg_path(), media, [take])
+        splicing.splice(context, ffmpeg_path(), media, [take])
 
 
-def test_a_decoder_s_complaint_is_a_fault(room, monkeypatch):
+def test_a_decoder_s_complaint_is_a_fault(context, monkeypatch):
     """What the strict decoder says of the source already is no fault of the splice."""
-    media = film(room, frames=10, gop=4, tracks=0)
-    take = numbered_take(room, segment(media, 5, 7))
+    media = film(context, frames=10, gop=4, tracks=0)
+    take = numbered_take(context, segment(media, 5, 7))
     said = {"n": 0}
 
     def complain(call, ffmpeg, path, stream, span):
         said["n"] += 1
-        return ["[h264 @] error"] if path != room.path(media.file) else []
+        return ["[h264 @] error"] if path != context.path(media.file) else []
 
     monkeypatch.setattr(splicing.verify, "strict_errors", complain)
     with pytest.raises(ToolFailed, match="strict decode says"):
-        splicing.splice(room, ffmpeg_path(), media, [take])
+        splicing.splice(context, ffmpeg_path(), media, [take])
 
     monkeypatch.setattr(splicing.verify, "strict_errors", lambda *_: ["[h264 @] error"])
-    assert splicing.splice(room, ffmpeg_path(), media, [take]).figures["way"] == "exact"
+    assert splicing.splice(context, ffmpeg_path(), media, [take]).metrics["way"] == "exact"

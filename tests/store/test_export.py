@@ -21,7 +21,7 @@ def store(tmp_path):
 def film(store):
     path = store.room_folder() / "film.mp4"
     path.write_bytes(b"the film")
-    return store.keep(path)
+    return store.add_file(path)
 
 
 def _check(store, place, replace=False, sources=(), job="job", folder=False):
@@ -62,7 +62,7 @@ def test_a_film_on_its_way_to_the_user_is_read_once_and_never_written_again(stor
     """From the room of its call into the store and to `--out`: hashed once, else only its name moves."""
     place, before = tmp_path / "out" / "film.mp4", moved_bytes()
 
-    film = store.keep(big)
+    film = store.add_file(big)
     deliver(store, film, place, "job")
 
     read, written = (now - then for now, then in zip(moved_bytes(), before, strict=True))
@@ -76,7 +76,7 @@ def test_without_shared_blocks_it_is_the_same_file_all_the_way(store, big, tmp_p
     monkeypatch.setattr("react1.pipeline.store.export.share_blocks", lambda *_: False)
     place, wrote = tmp_path / "film.mp4", big.stat().st_ino
 
-    deliver(store, store.keep(big), place, "job")
+    deliver(store, store.add_file(big), place, "job")
 
     assert place.stat().st_ino == wrote
     assert place.stat().st_nlink == 1 and os.access(place, os.W_OK)
@@ -87,7 +87,7 @@ def test_a_film_goes_to_another_disk_as_a_copy(store, big, tmp_path, monkeypatch
     monkeypatch.setattr("react1.pipeline.store.export.share_blocks", lambda *_: False)
     monkeypatch.setattr("react1.pipeline.store.export._link", lambda *_: False)
     content, place = big.read_bytes(), tmp_path / "film.mp4"
-    film, before = store.keep(big), moved_bytes()
+    film, before = store.add_file(big), moved_bytes()
 
     deliver(store, film, place, "job")
 

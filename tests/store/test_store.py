@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from react1.pipeline.core.errors import BadInput, StorageFailed
+from react1.pipeline.core.errors import InputMediaError, StorageFailed
 from react1.pipeline.store.store import Store
 
 
@@ -31,7 +31,7 @@ def test_kept_content_is_found_by_its_digest_and_cannot_be_written(store):
     """What is kept is read back byte for byte from a read-only file, and the made file is gone."""
     made = _made(store, "take one")
 
-    file = store.keep(made)
+    file = store.add_file(made)
 
     assert file.digest == hashlib.sha256(b"take one").hexdigest()
     assert store.path(file).read_text() == "take one"
@@ -41,7 +41,7 @@ def test_kept_content_is_found_by_its_digest_and_cannot_be_written(store):
 
 def test_the_same_content_is_kept_once(store):
     """Two makers of the same bytes end with one object."""
-    first, second = store.keep(_made(store, "same")), store.keep(_made(store, "same"))
+    first, second = store.add_file(_made(store, "same")), store.add_file(_made(store, "same"))
 
     assert first == second
     assert len([p for p in (store.root / "objects").rglob("*") if p.is_file()]) == 1
@@ -58,7 +58,7 @@ def test_an_adopted_file_is_not_copied_and_is_refused_once_it_changed(store, tmp
     assert not (store.root / "objects").exists()
     film.write_bytes(b"other frames")
     assert not store.has(file)
-    with pytest.raises(BadInput, match="was changed, moved or removed"):
+    with pytest.raises(InputMediaError, match="was changed, moved or removed"):
         store.path(file)
 
 
@@ -74,13 +74,13 @@ def test_an_adopted_file_is_hashed_once_per_state(store, tmp_path, monkeypatch):
 
 def test_a_film_that_does_not_exist_is_bad_input(store, tmp_path):
     """The message names the path."""
-    with pytest.raises(BadInput, match=r"nowhere\.mp4 does not exist"):
+    with pytest.raises(InputMediaError, match=r"nowhere\.mp4 does not exist"):
         store.adopt(tmp_path / "nowhere.mp4")
 
 
 def test_a_result_whose_file_is_gone_is_no_result(store):
     """A stored result is only given while every file that it names can be read whole."""
-    file = store.keep(_made(store, "take"))
+    file = store.add_file(_made(store, "take"))
     store.put_result("ab" * 32, {"file": file.model_dump()}, {"node": "trim"}, 1.25)
     assert store.result("ab" * 32)["seconds"] == 1.25
 
@@ -153,12 +153,12 @@ def test_a_sweep_that_meets_a_folder_in_the_making_costs_its_process_nothing(sto
 
     monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
     monkeypatch.setattr(fcntl, "flock", flock)
-    room = store.room_folder()
+    context = store.room_folder()
     other.sweep()
 
     assert sweeps == [moment]
-    assert room.is_dir()
-    assert [folder.name for folder in (store.root / "scratch").iterdir()] == [room.parent.name]
+    assert context.is_dir()
+    assert [folder.name for folder in (store.root / "scratch").iterdir()] == [context.parent.name]
 
 
 def test_threads_that_want_rooms_at_once_share_one_folder(store, monkeypatch):
@@ -179,7 +179,7 @@ def test_threads_that_want_rooms_at_once_share_one_folder(store, monkeypatch):
         store.room_folder()
 
     (folder,) = (store.root / "scratch").iterdir()
-    assert len([room for room in folder.iterdir() if room.is_dir()]) == 2
+    assert len([context for context in folder.iterdir() if context.is_dir()]) == 2
 
 
 def test_a_room_that_another_process_works_in_is_left_alone(store):
@@ -192,15 +192,15 @@ def test_a_room_that_another_process_works_in_is_left_alone(store):
     child = subprocess.Popen(
         [sys.executable, "-c", script, str(store.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    room = Path(child.stdout.readline().strip())
+    context = Path(child.stdout.readline().strip())
 
     store.sweep()
-    alive = room.exists()
+    alive = context.exists()
     child.communicate()
     store.sweep()
 
     assert alive
-    assert not room.exists()
+    assert not context.exists()
 
 
 def test_a_film_that_changes_while_it_is_hashed_is_refused(store, tmp_path):
@@ -208,7 +208,7 @@ def test_a_film_that_changes_while_it_is_hashed_is_refused(store, tmp_path):
     film = tmp_path / "film.mp4"
     film.write_bytes(b"frames")
 
-    with pytest.raises(BadInput, match="changes while it is read"):
+    with pytest.raises(InputMediaError, match="changes while it is read"):
         store.adopt(film, lambda _: film.write_bytes(b"other frames"))
 
     assert not (store.root / "elsewhere").exists()
@@ -234,7 +234,7 @@ def test_a_full_disk_is_one_clear_line(store, monkeypatch):
 
     monkeypatch.setattr("react1.pipeline.store.atomic.sync_file", full)
     with pytest.raises(StorageFailed, match="is full; free some space"):
-        store.keep(made)
+        store.add_file(made)
     assert not any(p.is_file() for p in (store.root / "objects").rglob("*"))
 
 
@@ -250,29 +250,29 @@ def test_results_are_plain_json(store):
 def test_a_file_is_remembered_by_all_that_decides_it(tmp_path):
     """Found by the same parts in any order and by another process; other parts know nothing."""
     store = Store(tmp_path / "home")
-    store.remember({"what": "faces", "by": {"a": "1"}}, made_of(tmp_path, b"found"))
+    store.cache_put({"what": "faces", "by": {"a": "1"}}, made_of(tmp_path, b"found"))
 
     again = Store(tmp_path / "home")
 
-    assert again.remembered({"by": {"a": "1"}, "what": "faces"}).read_bytes() == b"found"
-    assert again.remembered({"by": {"a": "2"}, "what": "faces"}) is None
+    assert again.cache_get({"by": {"a": "1"}, "what": "faces"}).read_bytes() == b"found"
+    assert again.cache_get({"by": {"a": "2"}, "what": "faces"}) is None
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["objects", "results"]
 
 
 def test_remembering_again_mends_what_was_damaged(tmp_path):
     """A file cut short is not given; one whose bytes were changed is replaced by the next that remembers it."""
     store, parts = Store(tmp_path / "home"), {"what": "faces"}
-    store.remember(parts, made_of(tmp_path, b"found"))
-    kept = store.remembered(parts)
+    store.cache_put(parts, made_of(tmp_path, b"found"))
+    kept = store.cache_get(parts)
     kept.chmod(0o644)
     kept.write_bytes(b"fou")
-    cut = store.remembered(parts)
+    cut = store.cache_get(parts)
     kept.write_bytes(b"f#und")
 
-    store.remember(parts, made_of(tmp_path, b"found"))
+    store.cache_put(parts, made_of(tmp_path, b"found"))
 
     assert cut is None
-    assert store.remembered(parts).read_bytes() == b"found"
+    assert store.cache_get(parts).read_bytes() == b"found"
 
 
 def made_of(folder, content):

@@ -33,13 +33,13 @@ class Counter:
             "REACT1_SETTLE_AFTER_S": "0.5",
             **environ,
         }
-        room = FolderRoom(folder / "clip")
-        clip = takes.film(room, frames=25, size=(160, 120), tracks=0)
-        voice = takes.a_line(room, seconds=1)
+        context = FolderRoom(folder / "clip")
+        clip = takes.film(context, frames=25, size=(160, 120), tracks=0)
+        voice = takes.a_line(context, seconds=1)
         for file in (clip.file, voice):
-            self.store.adopt(room.path(file))
+            self.store.adopt(context.path(file))
         self.segment = takes.segment(clip, 0, 25).model_copy(update={"voice": voice})
-        self.said: list[str] = []
+        self.notes: list[str] = []
 
     def ask(self, version: str = "v2", name: str = "s01", **choices) -> Ask:
         upload = Upload(
@@ -51,7 +51,7 @@ class Counter:
         """Admit asks and make them, in a run of their own."""
 
         async def run():
-            async with Desk(self.store, terms or Terms(agreed=True), run="r", say=self.said.append) as desk:
+            async with Desk(self.store, terms or Terms(agreed=True), run="r", say=self.notes.append) as desk:
                 await desk.admit(asks, stop=stop)
                 return [await desk.make(ask) for ask in asks]
 

@@ -220,11 +220,11 @@ class Lab:
         """Open the servers, make the clip, and start the hands."""
         self.server = self._opened("server", MISHAPS)
         self.losing = self._opened("losing", ANSWERS_LOST)
-        room = FolderRoom(self._folder / "clip")
-        clip = takes.film(room, frames=25, size=(160, 120), tracks=0)
-        voice = takes.a_line(room, seconds=1)
-        self.files = [str(room.path(one)) for one in (clip.file, voice)]
-        self._clip = room.path(clip.file).read_bytes()
+        context = FolderRoom(self._folder / "clip")
+        clip = takes.film(context, frames=25, size=(160, 120), tracks=0)
+        voice = takes.a_line(context, seconds=1)
+        self.files = [str(context.path(one)) for one in (clip.file, voice)]
+        self._clip = context.path(clip.file).read_bytes()
         placed = takes.segment(clip, 0, 25).model_copy(update={"voice": voice})
         self._upload = Upload(segment=placed, video_url="", audio_url="")
         for _ in range(HANDS):

@@ -53,7 +53,7 @@ def check(
     assert strict_decode(made.path) == ""
     _same_description(was, came, index, free | _FREE[way])
     _same_others(was, came, index)
-    identical = _picture_packets(was, came, made.figures, index, same_dts=same_dts)
+    identical = _picture_packets(was, came, made.metrics, index, same_dts=same_dts)
     return Kept(len(was.packets[index]), len(identical), _pictures(was, came, spans, identical))
 
 

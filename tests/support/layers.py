@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("adapters", "cli"),
 )
 """The rooms of `pipeline`, from the ground up; a room imports from floors below its own, and from itself."""
-FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+FLOOR_OF = {context: number for number, floor in enumerate(FLOORS) for context in floor}
 
 KEPT_IN: dict[str, tuple[str, ...]] = {
     "subprocess": ("pipeline/media/process.py",),
@@ -82,16 +82,16 @@ def imports(path: str, tree: ast.Module) -> Iterator[Import]:
 
 def goes_up(path: str, tree: ast.Module) -> Iterator[str]:
     """A room of `pipeline` imports from a floor that is not below its own."""
-    room = _room(path.removesuffix(".py").replace("/", "."))
-    if room is None:
+    context = _room(path.removesuffix(".py").replace("/", "."))
+    if context is None:
         return
-    if room not in FLOOR_OF:
-        yield f"{path}: the room {room!r} has no floor; give it one in tests/support/house.py"
+    if context not in FLOOR_OF:
+        yield f"{path}: the room {context!r} has no floor; give it one in tests/support/house.py"
         return
     for each in imports(path, tree):
         other = None if each.outside else _room(each.target)
-        if other not in (None, room) and FLOOR_OF.get(other, 99) >= FLOOR_OF[room]:
-            yield f"{path}:{each.line}: {room} imports {other}, which is not on a floor below"
+        if other not in (None, context) and FLOOR_OF.get(other, 99) >= FLOOR_OF[context]:
+            yield f"{path}:{each.line}: {context} imports {other}, which is not on a floor below"
 
 
 def _room(dotted: str) -> str | None:

@@ -34,24 +34,24 @@ def frames_of(path: Path, index: int, start: int, end: int) -> Iterator[av.Video
                 yield frame
 
 
-def own_take(room: Any, placed: Segment) -> Take:
+def own_take(context: Any, placed: Segment) -> Take:
     """Make a conformed take of the film's own pictures, without loss."""
     video = placed.source.video
-    path = room.new("own.mkv")
+    path = context.temp_path("own.mkv")
     first, after = placed.frames[0], placed.frames[-1] + 1
     # FFV1 has no name for full range in the pixel format, which PyAV would then squeeze.
     coder, options = ("libx264", {"qp": "0", "preset": "ultrafast"}) if video.pix_fmt.startswith("yuvj") else _FFV1
     with av.open(str(path), "w") as out:
         stream = out.add_stream(coder, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
-        for at, frame in enumerate(frames_of(room.path(placed.source.file), video.index, first, after)):
+        for at, frame in enumerate(frames_of(context.path(placed.source.file), video.index, first, after)):
             for key in _COLOUR if at == 0 else ():
                 setattr(stream.codec_context, key, getattr(frame, key))
             frame.pts, frame.time_base, frame.pict_type = at, 1 / stream.codec_context.framerate, 0
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
+    file = context.store(path)
+    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
 def note_choices(monkeypatch: Any) -> list[Choice]:
@@ -84,11 +84,11 @@ def mean_db(pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]]) -> float:
     return float("inf") if not error else float(10 * np.log10(peak**2 / (error / size)))
 
 
-def alone_db(room: Any, take: Take, choice: Any) -> float:
+def alone_db(context: Any, take: Take, choice: Any) -> float:
     """Encode a take's own pictures alone with an encoder choice; give their PSNR."""
     media, segment = take.media, take.segment
-    coded = room.new("alone.mkv")
-    own = room.path(media.file)
+    coded = context.temp_path("alone.mkv")
+    own = context.path(media.file)
     first = segment.head_frames
     last = first + segment.end_frame - segment.start_frame
     numbered = ((frame, at) for at, frame in enumerate(frames_of(own, 0, first, last)))

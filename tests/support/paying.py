@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from react1.pipeline.core.errors import React1Error
 from react1.pipeline.core.values import Upload
-from react1.pipeline.executors.base import StoreRoom, to_json
+from react1.pipeline.executors.base import StoreContext, to_json
 from react1.pipeline.jobs import ledger as book
 from react1.pipeline.jobs import manager as paid_desk
 from react1.pipeline.jobs import take_download
@@ -169,7 +169,7 @@ POINTS: dict[str, Point] = {
     "after the first look": Point(SegmindClient, "poll", "after"),
     "when it is seen to be finished": Point(SegmindClient, "poll", "after", gave=lambda found: isinstance(found, Done)),
     "before the take is fetched": Point(take_download, "download", "before"),
-    "while the take is fetched": Point(StoreRoom, "progress", "before"),
+    "while the take is fetched": Point(StoreContext, "progress", "before"),
     "when the take has arrived": Point(take_download, "download", "after"),
     "when the take is decoded": Point(take_download, "damage", "after"),
     "before the take is in the store": _object("before"),

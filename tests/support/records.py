@@ -9,10 +9,10 @@ from react1.pipeline.core.values import Media, Record, Segment, StepRecord, Take
 from react1.pipeline.media.probe import probe
 
 
-def adopted(room, path: Path) -> Media:
+def adopted(context, path: Path) -> Media:
     """Put a clip into a room and probe it there."""
-    file = room.adopt(path)
-    return probe(room.path(file), file)
+    file = context.adopt(path)
+    return probe(context.path(file), file)
 
 
 def segment_of(source: Media, start: int, end: int, name: str = "line", **changes) -> Segment:

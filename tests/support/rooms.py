@@ -23,13 +23,13 @@ class FolderRoom:
     def path(self, file: File) -> Path:
         return self.folder / "kept" / f"{file.digest}{file.suffix}"
 
-    def new(self, name: str) -> Path:
+    def temp_path(self, name: str) -> Path:
         self._made += 1
         place = self.folder / "new" / str(self._made)
         place.mkdir(parents=True)
         return place / name
 
-    def keep(self, path: Path) -> File:
+    def store(self, path: Path) -> File:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         file = File(digest=digest, suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
@@ -39,15 +39,15 @@ class FolderRoom:
 
     def adopt(self, path: Path) -> File:
         """Put a copy of a file into the room, as the runner does with a source."""
-        copy = self.new(path.name)
+        copy = self.temp_path(path.name)
         shutil.copyfile(path, copy)
-        return self.keep(copy)
+        return self.store(copy)
 
-    def remembered(self, parts) -> Path | None:
+    def cache_get(self, parts) -> Path | None:
         kept = self._remembered_at(parts)
         return kept if kept.is_file() else None
 
-    def remember(self, parts, made: Path) -> None:
+    def cache_put(self, parts, made: Path) -> None:
         place = self._remembered_at(parts)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(made, place)
@@ -59,6 +59,6 @@ class FolderRoom:
         assert 0 <= share <= 1
         self.shares.append(share)
 
-    def call(self, argv, *, duration_s=None, timeout_s=600):
+    def run_tool(self, argv, *, duration_s=None, timeout_s=600):
         self.calls.append(list(argv))
         return run_tool(argv, timeout_s=timeout_s)

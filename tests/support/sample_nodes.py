@@ -16,7 +16,7 @@ from react1.pipeline.core.values import Media, Record, Report, Segment, Take, Up
 
 class Sample:
     version = 1
-    kind = "cpu"
+    workload = "cpu"
     tools = ()
 
 
@@ -71,7 +71,7 @@ class Fetch(Sample):
 
     name = "fetch"
 
-    def run(self, room, params: FetchParams) -> Media: ...
+    def run(self, context, params: FetchParams) -> Media: ...
 
 
 class Trim(Sample):
@@ -79,7 +79,7 @@ class Trim(Sample):
 
     name = "trim"
 
-    def run(self, room, params: TrimParams, source: Media) -> list[Segment]: ...
+    def run(self, context, params: TrimParams, source: Media) -> list[Segment]: ...
 
 
 class Transcode(Sample):
@@ -87,7 +87,7 @@ class Transcode(Sample):
 
     name = "transcode"
 
-    def run(self, room, params: TranscodeParams, segment: Segment) -> Segment: ...
+    def run(self, context, params: TranscodeParams, segment: Segment) -> Segment: ...
 
 
 class NormalizeAudio(Sample):
@@ -95,7 +95,7 @@ class NormalizeAudio(Sample):
 
     name = "normalize_audio"
 
-    def run(self, room, params: NormalizeParams, segment: Segment) -> Segment: ...
+    def run(self, context, params: NormalizeParams, segment: Segment) -> Segment: ...
 
 
 class UploadNode(Sample):
@@ -103,7 +103,7 @@ class UploadNode(Sample):
 
     name = "upload"
 
-    def run(self, room, params: Nothing, segment: Segment) -> Upload: ...
+    def run(self, context, params: Nothing, segment: Segment) -> Upload: ...
 
 
 class React1(Sample):
@@ -111,7 +111,7 @@ class React1(Sample):
 
     name = "react1"
 
-    def run(self, room, params: React1Params, upload: Upload) -> Take: ...
+    def run(self, context, params: React1Params, upload: Upload) -> Take: ...
 
 
 class Conform(Sample):
@@ -119,7 +119,7 @@ class Conform(Sample):
 
     name = "conform"
 
-    def run(self, room, params: ConformParams, take: Take) -> Take: ...
+    def run(self, context, params: ConformParams, take: Take) -> Take: ...
 
 
 class Splice(Sample):
@@ -127,7 +127,7 @@ class Splice(Sample):
 
     name = "splice"
 
-    def run(self, room, params: SpliceParams, source: Media, takes: list[Take]) -> Media: ...
+    def run(self, context, params: SpliceParams, source: Media, takes: list[Take]) -> Media: ...
 
 
 class Compare(Sample):
@@ -135,7 +135,7 @@ class Compare(Sample):
 
     name = "compare"
 
-    def run(self, room, params: OutParams, before: Media, after: Media | None) -> Media: ...
+    def run(self, context, params: OutParams, before: Media, after: Media | None) -> Media: ...
 
 
 class ReportNode(Sample):
@@ -143,7 +143,7 @@ class ReportNode(Sample):
 
     name = "report"
 
-    def run(self, room, params: Nothing, record: Record) -> Report: ...
+    def run(self, context, params: Nothing, record: Record) -> Report: ...
 
 
 class Split(Sample):
@@ -151,7 +151,7 @@ class Split(Sample):
 
     name = "split"
 
-    def run(self, room, params: Nothing, segment: Segment) -> list[Segment]: ...
+    def run(self, context, params: Nothing, segment: Segment) -> list[Segment]: ...
 
 
 SAMPLES = (Fetch, Trim, Transcode, NormalizeAudio, UploadNode, React1, Conform, Splice, Compare, ReportNode, Split)

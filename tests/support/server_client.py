@@ -33,7 +33,7 @@ class Engine:
         if self.told:
             return Told(**self.told)
         (folder / "take.mp4").write_bytes(self.content)
-        return Told(file="take.mp4", output_s=2.0, said=("stubbed",))
+        return Told(file="take.mp4", output_s=2.0, notes=("stubbed",))
 
 
 class Running(httpx.Client):

@@ -33,26 +33,34 @@ def bursts(length_s: float, *pauses_s: tuple[float, float]) -> np.ndarray:
     return wave[None].astype(np.float32)
 
 
-def wave_of(room, samples: np.ndarray) -> Path:
+def wave_of(context, samples: np.ndarray) -> Path:
     """Write a voice as a WAV."""
-    return write_wav(room.new("voice.wav"), samples, RATE_HZ)
+    return write_wav(context.temp_path("voice.wav"), samples, RATE_HZ)
 
 
 def speaking_film(
-    room, frames: int, voice: np.ndarray | None, *, cuts: tuple[int, ...] = (), flashes=(), coded=("-c:a", "pcm_s16le")
+    context,
+    frames: int,
+    voice: np.ndarray | None,
+    *,
+    cuts: tuple[int, ...] = (),
+    flashes=(),
+    coded=("-c:a", "pcm_s16le"),
 ) -> Media:
     """Make a film of 25 frames/s with this voice; the level changes at each cut for good, in each flash for a while."""
-    sound = wave_of(room, voice) if voice is not None else None
+    sound = wave_of(context, voice) if voice is not None else None
     made_of = (frames, cuts, flashes, coded, sound and hashlib.sha256(sound.read_bytes()).hexdigest())
     made = kept(
-        room.new("film.mov"), made_of, lambda place: _speaking(room, place, frames, sound, cuts, flashes, coded)
+        context.temp_path("film.mov"),
+        made_of,
+        lambda place: _speaking(context, place, frames, sound, cuts, flashes, coded),
     )
-    file = room.keep(made)
-    return probe(room.path(file), file)
+    file = context.store(made)
+    return probe(context.path(file), file)
 
 
-def _speaking(room, made: Path, frames: int, sound: Path | None, cuts, flashes, coded) -> None:
-    plain = make_clip(room.new("plain.mov"), frames=frames, size=(NARROW_PX, HIGH_PX), tracks=0, gop=50)
+def _speaking(context, made: Path, frames: int, sound: Path | None, cuts, flashes, coded) -> None:
+    plain = make_clip(context.temp_path("plain.mov"), frames=frames, size=(NARROW_PX, HIGH_PX), tracks=0, gop=50)
     levels = "".join(f"+{60 * (-1) ** place}*gte(N,{cut})" for place, cut in enumerate(cuts))
     levels += "".join(f"+60*between(N,{first},{last})" for first, last in flashes)
     # Half contrast around the grey of the rest; the frame's number is geq's N.
@@ -60,7 +68,7 @@ def _speaking(room, made: Path, frames: int, sound: Path | None, cuts, flashes, 
     filters = f"pad={WIDE_PX}:{HIGH_PX}:0:0:color=0x6E6E6E,{shade}"
     sounds = ["-i", str(sound), "-map", "0:v", "-map", "1:a", *coded] if sound is not None else []
     picture = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "50", "-bf", "2"]
-    room.call([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(made)])
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(made)])
 
 
 def narrow(image: np.ndarray) -> np.ndarray:

@@ -20,11 +20,11 @@ OTHER = 1000
 """A take's frame for film frame n shows the number n + OTHER."""
 
 
-def film(room, suffix=".mp4", **changes) -> Media:
+def film(context, suffix=".mp4", **changes) -> Media:
     """Make a clip and put it into the room."""
-    path = make_clip(room.new(f"film{suffix}"), **changes)
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    path = make_clip(context.temp_path(f"film{suffix}"), **changes)
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
 def segment(media: Media, start: int, end: int, head: int = 0, tail: int = 0, **edit) -> Segment:
@@ -44,10 +44,10 @@ def segment(media: Media, start: int, end: int, head: int = 0, tail: int = 0, **
     )
 
 
-def numbered_take(room, placed: Segment) -> Take:
+def numbered_take(context, placed: Segment) -> Take:
     """Make a conformed take that shows the numbers of its frames, plus OTHER."""
     video = placed.source.video
-    path = room.new("take.mkv")
+    path = context.temp_path("take.mkv")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = (
@@ -58,8 +58,8 @@ def numbered_take(room, placed: Segment) -> Take:
         for at, number in enumerate(placed.frames):
             out.mux(stream.encode(_frame(number + OTHER, video, at)))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
+    file = context.store(path)
+    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
 def _frame(number: int, video, at: int) -> av.VideoFrame:
@@ -74,16 +74,16 @@ def _frame(number: int, video, at: int) -> av.VideoFrame:
     return frame
 
 
-def a_line(room, hz=1000, seconds=0.2):
+def a_line(context, hz=1000, seconds=0.2):
     """Make a tone, mono WAV at 48 kHz."""
-    path = room.new("line.wav")
+    path = context.temp_path("line.wav")
     tone = np.sin(np.arange(int(48000 * seconds)) / 48000 * 2 * np.pi * hz) * 12000
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(48000)
         out.writeframes(tone.astype("<i2").tobytes())
-    return room.keep(path)
+    return context.store(path)
 
 
 def packets(path: Path, kind: str = "video", place: int = 0) -> list[tuple[int, int, bytes]]:
@@ -104,14 +104,16 @@ BOX = (0.4, 0.6)
 """The part of each side, in the middle, that an edited take changes."""
 
 
-def edited_take(room, placed: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0)) -> Take:
+def edited_take(
+    context, placed: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0)
+) -> Take:
     """Make a take as a provider gives it: what was sent, with a flat box in the middle, coded at crf 10.
 
     `order` are the frames sent that the take shows, `levels` the gain and offset of its luma.
     """
     video = placed.media.video
-    path = room.new("given.mp4")
-    sent = [frame.to_ndarray() for frame in decoded(room.path(placed.media.file), video.index)]
+    path = context.temp_path("given.mp4")
+    sent = [frame.to_ndarray() for frame in decoded(context.path(placed.media.file), video.index)]
     width, height = size or (video.width_px, video.height_px)
     with av.open(str(path), "w") as out:
         options = {"crf": "10", "preset": "fast", "x264-params": "mbtree=0:ipratio=1:pbratio=1"}
@@ -125,8 +127,8 @@ def edited_take(room, placed: Segment, *, order=None, rate=None, size=None, extr
             frame.pts = at
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={})
+    file = context.store(path)
+    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={})
 
 
 def _edited(sheet: np.ndarray, video, levels) -> np.ndarray:
@@ -144,15 +146,15 @@ def _longer(part: np.ndarray, height: int) -> np.ndarray:
     return np.pad(part, ((0, 8 if part.shape[0] == height else 4), (0, 0)), mode="edge")
 
 
-def source_take(room, placed: Segment, *, changed, level=200) -> Take:
+def source_take(context, placed: Segment, *, changed, level=200) -> Take:
     """Make a conformed take that shows the film itself, but for a flat box in the middle of the frames `changed`."""
     video = placed.source.video
-    path = room.new("take.mkv")
+    path = context.temp_path("take.mkv")
     low, high = BOX
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
-        for number, frame in enumerate(decoded(room.path(placed.source.file), video.index)):
+        for number, frame in enumerate(decoded(context.path(placed.source.file), video.index)):
             if number not in placed.frames:
                 continue
             parts = planes(frame)
@@ -163,13 +165,13 @@ def source_take(room, placed: Segment, *, changed, level=200) -> Take:
             made.pts = number - placed.frames[0]
             out.mux(stream.encode(made))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
+    file = context.store(path)
+    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
-def moving_film(room, *, frames=40, size=(128, 96), speed=3, **changes) -> Media:
+def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Media:
     """Make a film of soft texture that moves to the right, without sound; every pixel of it tells of motion."""
-    path = room.new("moving.mp4")
+    path = context.temp_path("moving.mp4")
     options = {"crf": "8", "preset": "fast", "x264-params": "mbtree=0"} | changes.get("options", {})
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options=options)
@@ -182,8 +184,8 @@ def moving_film(room, *, frames=40, size=(128, 96), speed=3, **changes) -> Media
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    file = context.store(path)
+    return probe(context.path(file), file)
 
 
 def texture(size, shift: float, deep: int = 1) -> list[np.ndarray]:
@@ -198,12 +200,12 @@ def texture(size, shift: float, deep: int = 1) -> list[np.ndarray]:
     return [luma.round().astype(kind), flat, flat.copy()]
 
 
-def drawn_take(room, placed: Segment, draw, *, of=lambda number: number) -> Take:
+def drawn_take(context, placed: Segment, draw, *, of=lambda number: number) -> Take:
     """Make a conformed take: for source frame n, `draw(planes of source frame of(n), of(n))`."""
     video = placed.source.video
     wanted = max(map(of, placed.frames)) + 1
-    own = [planes(frame) for frame in islice(decoded(room.path(placed.source.file), video.index), wanted)]
-    path = room.new("take.mkv")
+    own = [planes(frame) for frame in islice(decoded(context.path(placed.source.file), video.index), wanted)]
+    path = context.temp_path("take.mkv")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
@@ -214,13 +216,13 @@ def drawn_take(room, placed: Segment, draw, *, of=lambda number: number) -> Take
             frame.pts = at
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return Take(segment=placed, media=probe(room.path(file), file), provider="local", request={}, conformed=True)
+    file = context.store(path)
+    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
-def written(room, pictures) -> Media:
+def written(context, pictures) -> Media:
     """Write pictures, each a list of 8-bit planes, to a file, nearly lossless."""
-    path = room.new("written.mp4")
+    path = context.temp_path("written.mp4")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "8", "preset": "fast", "x264-params": "mbtree=0"})
         stream.width, stream.height, stream.pix_fmt = pictures[0][0].shape[1], pictures[0][0].shape[0], "yuv420p"
@@ -229,5 +231,5 @@ def written(room, pictures) -> Media:
             frame.pts = at
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    file = room.keep(path)
-    return probe(room.path(file), file)
+    file = context.store(path)
+    return probe(context.path(file), file)

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from react1.pipeline.config.document_model import Job, Step
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.errors import BadInput, CheckFailed
+from react1.pipeline.core.errors import CheckFailed, InputMediaError
 from react1.pipeline.core.file import Address, File, OutPath
-from react1.pipeline.core.node import Params, Room
+from react1.pipeline.core.node import NodeContext, Params
 from react1.pipeline.core.registry import NodeInfo, Registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
@@ -18,14 +18,14 @@ RAN: Counter[str] = Counter()
 """How often each toy did its work, by `name` or `name segment`."""
 
 
-def text_media(room: Room, text: str) -> Media:
-    path = room.new("made.txt")
+def text_media(context: NodeContext, text: str) -> Media:
+    path = context.temp_path("made.txt")
     path.write_text(text)
-    return Media(file=room.keep(path), container="text", start_s=Fraction(0), duration_s=Fraction(1))
+    return Media(file=context.store(path), container="text", start_s=Fraction(0), duration_s=Fraction(1))
 
 
-def text_of(room: Room, media: Media) -> str:
-    return room.path(media.file).read_text()
+def text_of(context: NodeContext, media: Media) -> str:
+    return context.path(media.file).read_text()
 
 
 class OpenParams(Params):
@@ -40,7 +40,7 @@ class Open:
     kind: ClassVar[str] = "io"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: OpenParams) -> Media:
+    def run(self, context: NodeContext, params: OpenParams) -> Media:
         RAN["open"] += 1
         assert isinstance(params.uri, File)
         return Media(file=params.uri, container="text", start_s=Fraction(0), duration_s=Fraction(1))
@@ -60,13 +60,13 @@ class Cut:
     kind: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: CutParams, source: Media) -> list[Segment]:
+    def run(self, context: NodeContext, params: CutParams, source: Media) -> list[Segment]:
         RAN["cut"] += 1
         edits = params.edits or [Edit(in_=place, out=place + 1) for place in range(len(params.names))]
         named = zip(params.names, edits, strict=True)
-        return [self._segment(room, source, name, place, edit) for place, (name, edit) in enumerate(named)]
+        return [self._segment(context, source, name, place, edit) for place, (name, edit) in enumerate(named)]
 
-    def _segment(self, room: Room, source: Media, name: str, place: int, edit: Edit) -> Segment:
+    def _segment(self, context: NodeContext, source: Media, name: str, place: int, edit: Edit) -> Segment:
         return Segment(
             name=name,
             source=source,
@@ -75,7 +75,7 @@ class Cut:
             end_frame=place + 1,
             head_frames=0,
             tail_frames=0,
-            media=text_media(room, f"{text_of(room, source)}:{name}"),
+            media=text_media(context, f"{text_of(context, source)}:{name}"),
             frames=(place,),
         )
 
@@ -94,15 +94,15 @@ class Shade:
     kind: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: ShadeParams, segment: Segment) -> Take:
+    def run(self, context: NodeContext, params: ShadeParams, segment: Segment) -> Take:
         asked = f" {segment.edit.prompt} {segment.edit.temperature}" if segment.edit.prompt else ""
         RAN[f"shade {segment.name}{asked}"] += 1
-        room.progress(0.5)
+        context.progress(0.5)
         if params.fail_on in (segment.name, segment.edit.prompt):
-            raise BadInput("no face here")
-        media = text_media(room, f"{text_of(room, segment.media)}:{params.tone}{asked}")
+            raise InputMediaError("no face here")
+        media = text_media(context, f"{text_of(context, segment.media)}:{params.tone}{asked}")
         said = ("a preview",)
-        return Take(segment=segment, media=media, provider="toy", request={}, cost_usd=0.5, said=said)
+        return Take(segment=segment, media=media, provider="toy", request={}, cost_usd=0.5, notes=said)
 
 
 class JoinParams(Params):
@@ -118,13 +118,13 @@ class Join:
     kind: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: JoinParams, source: Media, takes: list[Take]) -> Media:
+    def run(self, context: NodeContext, params: JoinParams, source: Media, takes: list[Take]) -> Media:
         RAN["join"] += 1
         for take in takes:
             if take.status == "done" and take.segment.name in params.reject:
                 raise CheckFailed("the joint shows", findings={take.segment.name: "it does not fit"})
-        texts = [f"{take.status} {text_of(room, take.media)}" for take in takes]
-        media = text_media(room, "\n".join([text_of(room, source), *texts]))
+        texts = [f"{take.status} {text_of(context, take.media)}" for take in takes]
+        media = text_media(context, "\n".join([text_of(context, source), *texts]))
         return media.model_copy(update={"figures": {"splice": {"frames_equal": True}}})
 
 
@@ -140,15 +140,15 @@ class Tell:
     kind: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, room: Room, params: TellParams, record: Record) -> Report:
+    def run(self, context: NodeContext, params: TellParams, record: Record) -> Report:
         RAN["tell"] += 1
         names = ",".join(take.segment.name for take in record.takes)
         names += "".join(f" {take.segment.name}?{take.name}" for take in record.offered)
-        page = room.new("report.html")
+        page = context.temp_path("report.html")
         page.write_text(names)
-        data = room.new("report.json")
+        data = context.temp_path("report.json")
         data.write_text(f'"{names}"')
-        return Report(page=room.keep(page), data=room.keep(data))
+        return Report(page=context.store(page), data=context.store(data))
 
 
 REGISTRY = Registry.of(Open, Cut, Shade, Join, Tell)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.errors import BadInput, PresetError
+from ...core.errors import InputMediaError, PresetError
 from ..messages import failures_told, out, out_json
 from ..options import AsJson
 
@@ -50,14 +50,14 @@ def command(
                 told = f"{one.found}" if one.fits else f"{one.found}, not {one.wanted}"
                 out(f"  {'ok ' if one.fits else 'NOT'}  {one.name:<9} {told}")
         if not fits:
-            raise typer.Exit(BadInput.exit_status)
+            raise typer.Exit(InputMediaError.exit_status)
 
 
 def _probed(path: Path) -> Media:
     from ...media.probe import probe_outside
 
     if not path.is_file():
-        raise BadInput(f"{path} is not a file; give a clip")
+        raise InputMediaError(f"{path} is not a file; give a clip")
     return probe_outside(path)
 
 

@@ -52,7 +52,7 @@ def command(
         else:
             for line in _table(reading, file):
                 out(line)
-        for text in reading.said:
+        for text in reading.notes:
             err(text)
         if mistakes:
             raise PresetError(mistakes)
@@ -132,7 +132,7 @@ def _object(reading: Reading, file: Path) -> dict[str, Any]:
         "clock": reading.clock or None,
         "entries": [_entry(row) for row in reading.rows],
         "not_read": [{"line": number, "text": text} for number, text in listing.unread],
-        "said": list(reading.said),
+        "said": list(reading.notes),
     }
 
 

@@ -54,10 +54,10 @@ def cover_share(picture: Image, face: FaceFrame, hidden: NDArray[np.bool_]) -> F
     rough = _rough(face, hidden, (width, height), size)
     grey = cv2.cvtColor(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
     fine = _guided(grey.astype(np.float32) / 255, rough)
-    room = max(1, round(ROOM_UNITS * face.unit_px / step))
-    ring = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * room + 1, 2 * room + 1))
+    context = max(1, round(ROOM_UNITS * face.unit_px / step))
+    ring = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * context + 1, 2 * context + 1))
     wide = cv2.dilate(np.clip((fine - LOW) / (HIGH - LOW), 0, 1), ring)
-    soft = np.clip(cv2.GaussianBlur(wide, (0, 0), 0.7 * room) * 1.1 - 0.05, 0, 1)
+    soft = np.clip(cv2.GaussianBlur(wide, (0, 0), 0.7 * context) * 1.1 - 0.05, 0, 1)
     share: Field = np.clip(cv2.resize(soft, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
     return share
 

@@ -88,8 +88,8 @@ def skin(local: Points) -> NDArray[np.bool_]:
     kept = np.ones(len(places), bool)
     for eye in EYES.values():
         opening = local[eye.contour, :2]
-        room = np.ptp(opening, axis=0) / 2 + np.array(EYE_ROOM)
-        kept &= (((places - opening.mean(0)) / room) ** 2).sum(1) > 1.3
+        context = np.ptp(opening, axis=0) / 2 + np.array(EYE_ROOM)
+        kept &= (((places - opening.mean(0)) / context) ** 2).sum(1) > 1.3
     oval = local[OVAL, :2].astype(np.float32).reshape(-1, 1, 2)
     inside = [cv2.pointPolygonTest(oval, (float(x), float(y)), True) for x, y in places]
     return kept & (np.array(inside) > BORDER_UNITS)

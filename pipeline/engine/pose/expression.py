@@ -56,5 +56,5 @@ class RenderFigures:
     """Samples of each channel; 0 without sound."""
     span: tuple[int, int]
     """Frames [first, last) of the take that may differ from the input."""
-    said: tuple[str, ...]
+    notes: tuple[str, ...]
     """What a user should know about this take, a sentence each."""

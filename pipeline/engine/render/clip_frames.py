@@ -21,7 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 
-from ...core.errors import BadInput
+from ...core.errors import InputMediaError
 from ..arrays import Plane
 
 KEPT_BYTES = 96 * 2**20
@@ -60,10 +60,10 @@ class Frames:
         try:
             self._container = av.open(str(path))
         except (av.error.FFmpegError, OSError) as error:
-            raise BadInput(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
+            raise InputMediaError(f"{path.name} cannot be read: {error}; give an H.264 mp4") from error
         if not self._container.streams.video:
             self._container.close()
-            raise BadInput(f"{path.name} has no video; give an H.264 mp4")
+            raise InputMediaError(f"{path.name} has no video; give an H.264 mp4")
         self._stream: VideoStream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self._times: list[int] = []
@@ -90,9 +90,11 @@ class Frames:
         """
         context, fps = self._stream.codec_context, self._stream.average_rate
         if fps is None or fps <= 0:
-            raise BadInput(f"{self._path.name} has no frame rate; transcode it to a constant one first")
+            raise InputMediaError(f"{self._path.name} has no frame rate; transcode it to a constant one first")
         if context.width % 2 or context.height % 2:
-            raise BadInput(f"{self._path.name} is {context.width}x{context.height}; transcode it to even sides first")
+            raise InputMediaError(
+                f"{self._path.name} is {context.width}x{context.height}; transcode it to even sides first"
+            )
         return Look(
             context.width,
             context.height,
@@ -127,11 +129,13 @@ class Frames:
         try:
             for frame in self._container.decode(self._stream):
                 if frame.pts is None:
-                    raise BadInput(f"{self._path.name} has a frame without a timestamp; transcode it first")
+                    raise InputMediaError(f"{self._path.name} has a frame without a timestamp; transcode it first")
                 self._times.append(frame.pts)
                 yield frame
         except av.error.FFmpegError as error:
-            raise BadInput(f"{self._path.name} cannot be decoded after frame {len(self._times)}: {error}") from error
+            raise InputMediaError(
+                f"{self._path.name} cannot be decoded after frame {len(self._times)}: {error}"
+            ) from error
         self._restart(None)
 
     def picture(self, number: int) -> Picture:
@@ -148,7 +152,7 @@ class Frames:
             self._keep(index, picture_of(frame))
             if index == number:
                 return self._kept[number]
-        raise BadInput(f"{self._path.name} has no frame {number} when it is read again")
+        raise InputMediaError(f"{self._path.name} has no frame {number} when it is read again")
 
     def _keep(self, index: int, picture: Picture) -> None:
         self._kept[index] = picture

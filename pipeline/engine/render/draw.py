@@ -59,7 +59,7 @@ class Scene:
             return picture
         return retouch_picture(picture, look, FaceFrame(points), pose, self.direction.hidden[shown])
 
-    def figures(self, fps: Fraction) -> RenderFigures:
+    def metrics(self, fps: Fraction) -> RenderFigures:
         """Tell what was made."""
         return RenderFigures(
             frames=len(self.order),
@@ -68,7 +68,7 @@ class Scene:
             duration_s=str(len(self.order) / fps),
             audio_samples=self.direction.plan.samples,
             span=self.direction.span,
-            said=self.direction.said,
+            notes=self.direction.notes,
         )
 
 

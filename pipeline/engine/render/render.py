@@ -116,4 +116,4 @@ def render_takes(
         ]
         scenes = [replace(scene, direction=with_own_enamel(frames, scene.direction)) for scene in scenes]
         draw(frames, scenes, lambda done: progress(share + (1 - share) * done))
-        return [scene.figures(frames.look.fps) for scene in scenes]
+        return [scene.metrics(frames.look.fps) for scene in scenes]

@@ -13,7 +13,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import BadInput
+from ...core.errors import InputMediaError
 
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 """What AAC can carry, ISO/IEC 14496-3 table 1.18; a voice of another rate is brought to `USUAL_RATE`."""
@@ -54,7 +54,7 @@ def read_sound(path: Path) -> Sound:
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise BadInput(f"{path.name} has no sound; give a wav with the voice")
+                raise InputMediaError(f"{path.name} has no sound; give a wav with the voice")
             stream = container.streams.audio[0]
             layout = "mono" if stream.codec_context.channels == 1 else "stereo"
             rate = stream.codec_context.sample_rate
@@ -64,15 +64,15 @@ def read_sound(path: Path) -> Sound:
                 parts += [part.to_ndarray().astype(np.float32) for part in resampler.resample(frame)]
             parts += [part.to_ndarray().astype(np.float32) for part in resampler.resample(None)]
     except (av.error.FFmpegError, OSError) as error:
-        raise BadInput(f"{path.name} cannot be read: {error}; give a wav with the voice") from error
+        raise InputMediaError(f"{path.name} cannot be read: {error}; give a wav with the voice") from error
     samples = np.concatenate(parts, axis=1) if parts else np.zeros((1, 0), np.float32)
     if not samples.shape[1]:
-        raise BadInput(f"{path.name} holds no sound; give a wav with the voice")
+        raise InputMediaError(f"{path.name} holds no sound; give a wav with the voice")
     wrong = np.flatnonzero(~(np.abs(samples).max(0) <= LOUDEST))
     if len(wrong):
         first = int(wrong[0])
         at = f"{samples[:, first].max():g} at {first / rate:.3f} s"
-        raise BadInput(f"{path.name} holds numbers that are no sound, {at}; write it again, as 16-bit wav say")
+        raise InputMediaError(f"{path.name} holds numbers that are no sound, {at}; write it again, as 16-bit wav say")
     return Sound(samples, rate)
 
 
@@ -86,5 +86,5 @@ def sound_of(video: Path) -> Sound | None:
         with av.open(str(video)) as container:
             silent = not container.streams.audio
     except (av.error.FFmpegError, OSError) as error:
-        raise BadInput(f"{video.name} cannot be read: {error}; give an H.264 mp4") from error
+        raise InputMediaError(f"{video.name} cannot be read: {error}; give an H.264 mp4") from error
     return None if silent else read_sound(video)

@@ -73,8 +73,8 @@ def _pulls(pose: Pose) -> list[tuple[float, Pull]]:
             up, out = smile_room(pose.rest, pose.calm)
             pull = replace(pull, corner_out=pull.corner_out * out, corner_down=pull.corner_down * up)
         if name == "AU15":
-            room = frown_room(pose.rest, pose.calm) * (1 - 0.20 * min(1.0, pose.gap / 0.20))
-            pull = replace(pull, corner_down=pull.corner_down * room)
+            context = frown_room(pose.rest, pose.calm) * (1 - 0.20 * min(1.0, pose.gap / 0.20))
+            pull = replace(pull, corner_down=pull.corner_down * context)
         pulls.append((amount, pull))
     return pulls
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import PurePath
 
-from ...core.errors import BadInput
-from ...core.node import Room
+from ...core.errors import InputMediaError
+from ...core.node import NodeContext
 from ...core.times import Moment, timecode_of_day
 from ...core.values import Media, Segment, Take, Turnover, TurnoverClip
 from ...media.clock import label_clock
@@ -29,7 +29,7 @@ UNCOUNTABLE = (
 
 
 def build(
-    room: Room,
+    context: NodeContext,
     film: Media,
     takes: Sequence[Take],
     *,
@@ -45,13 +45,13 @@ def build(
     used = sorted((take for take in takes if take.status == "done"), key=lambda take: take.segment.start_frame)
     source = used[0].segment.source if used else film
     title = portable(PurePath(source_path).stem)
-    named = reel or reel_of(room.path(source.file)) or title
+    named = reel or reel_of(context.path(source.file)) or title
     edits = [list(parts) for _, parts in groupby(used, key=lambda take: take.segment.edit_span)]
     clips: list[TurnoverClip] = []
     for done, parts in enumerate(edits):
-        room.progress(done / len(edits))
+        context.progress(done / len(edits))
         name = unlike(_name(parts[0].segment, len(parts), title), [clip.name for clip in clips])
-        clips.append(_clip(room, film, parts, name, codec, handles, named))
+        clips.append(_clip(context, film, parts, name, codec, handles, named))
     return Turnover(
         title=title, source=source, source_path=source_path, reel=named, dialects=dialects, clips=tuple(clips)
     )
@@ -64,18 +64,18 @@ def check_countable(film: Media) -> None:
         BadInput: its frame rate varies.
     """
     if not require_video(film).constant_rate:
-        raise BadInput(UNCOUNTABLE)
+        raise InputMediaError(UNCOUNTABLE)
 
 
 def _clip(
-    room: Room, film: Media, parts: Sequence[Take], name: str, codec: ClipCodec, handles: Moment, reel: str
+    context: NodeContext, film: Media, parts: Sequence[Take], name: str, codec: ClipCodec, handles: Moment, reel: str
 ) -> TurnoverClip:
     first, (start, end) = parts[0], parts[0].segment.edit_span
     held = handle_frames(film, handles)
     head, tail = min(held, start), min(held, require_video(film).frame_count - end)
     rate, drop, label = label_clock(first.segment.source)
     timecode = str(timecode_of_day(label + start - head, rate, drop=drop))
-    file = cut_clip(room, film, (start - head, end + tail), codec, timecode, reel)
+    file = cut_clip(context, film, (start - head, end + tail), codec, timecode, reel)
     asked = {name: first.request[name] for name in ASKED if name in first.request}
     return TurnoverClip(
         name=name,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import av
 
-from ...core.errors import BadInput, React1Error
+from ...core.errors import InputMediaError, React1Error
 from ...core.times import frames_per_day
 from ...core.values import Media, Take
 from ...media.clock import label_clock
@@ -39,9 +39,11 @@ def find_original(proxy_path: Path, folder: Path) -> Path:
             return fitting[0]
         if fitting:
             listed = ", ".join(path.name for path in fitting[:TOLD])
-            raise BadInput(f"{len(fitting)} films in {folder} fit {proxy_path.name}: {listed}; leave one of them there")
+            raise InputMediaError(
+                f"{len(fitting)} films in {folder} fit {proxy_path.name}: {listed}; leave one of them there"
+            )
     told = "; ".join(refused[:TOLD]) + (f"; and {len(refused) - TOLD} more" if len(refused) > TOLD else "")
-    raise BadInput(f"no film in {folder} is the original of {proxy_path.name}: {told or 'it holds no films'}")
+    raise InputMediaError(f"no film in {folder} is the original of {proxy_path.name}: {told or 'it holds no films'}")
 
 
 def shift_between(proxy: Media, original: Media) -> int:
@@ -52,17 +54,17 @@ def shift_between(proxy: Media, original: Media) -> int:
     """
     few, many = require_video(proxy), require_video(original)
     if few.rate != many.rate or few.constant_rate != many.constant_rate:
-        raise BadInput(f"the original runs at {many.rate} frames/s, its proxy at {few.rate}")
+        raise InputMediaError(f"the original runs at {many.rate} frames/s, its proxy at {few.rate}")
     shift = 0
     if proxy.start_timecode and original.start_timecode:
         rate, drop, start = label_clock(original)
         shift = (label_clock(proxy)[2] - start) % frames_per_day(rate, drop=drop)
     elif few.frame_count != many.frame_count:
-        raise BadInput(
+        raise InputMediaError(
             f"the original has {many.frame_count} frames, its proxy {few.frame_count}, and no timecode to tell by"
         )
     if not 0 <= shift <= many.frame_count - few.frame_count:
-        raise BadInput(
+        raise InputMediaError(
             f"the original, {many.frame_count} frames from {original.start_timecode or 'no timecode'}, does not hold "
             f"its proxy, {few.frame_count} frames from {proxy.start_timecode or 'no timecode'}"
         )
@@ -89,11 +91,11 @@ def placed_on(film: Media, take: Take) -> Take:
 
 def _films(folder: Path, proxy: Path) -> Iterator[Path]:
     if not folder.is_dir():
-        raise BadInput(f"--online {folder} is not a folder; name the one that holds the camera originals")
+        raise InputMediaError(f"--online {folder} is not a folder; name the one that holds the camera originals")
     found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file())
     for number, path in enumerate(path for path in found if not path.samefile(proxy)):
         if number == MOST_FILES:
-            raise BadInput(f"{folder} holds more than {MOST_FILES} films; name the folder of the shoot")
+            raise InputMediaError(f"{folder} holds more than {MOST_FILES} films; name the folder of the shoot")
         yield path
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...conform.align import LEAST_LIKENESS, Alignment, align
 from ...conform.frame_reader import small
-from ...core.errors import BadInput, HostFailed
+from ...core.errors import InputMediaError, ProviderError
 from ...core.times import frames_per_day, timecode_of_day
 from ...core.values import Media, VideoStream
 from ...media.clock import label_clock
@@ -52,12 +52,14 @@ def on_film(path: Path, film: Media, returned: Media) -> Place:
         BadInput: it has no timecode, or lies outside the film.
     """
     if not returned.start_timecode:
-        raise BadInput("the returned clip has no timecode to find its place by; give the clip it was with --clip")
+        raise InputMediaError(
+            "the returned clip has no timecode to find its place by; give the clip it was with --clip"
+        )
     rate, drop, start = label_clock(film)
     first = (_label(returned) - start) % frames_per_day(rate, drop=drop)
     count = require_video(returned).frame_count
     if not 0 <= first <= first + count <= require_video(film).frame_count:
-        raise BadInput(
+        raise InputMediaError(
             f"the returned clip starts at {returned.start_timecode}, which with {count} frames lies outside the film, "
             f"which starts at {film.start_timecode or '00:00:00:00'} and has {require_video(film).frame_count} frames"
         )
@@ -84,7 +86,7 @@ def _of_pictures(path: Path, given: VideoStream, place: Place, wanted: VideoStre
     ours = small(frame for _, frame in frames(path, given, 0, given.frame_count))[:, 0]
     try:
         found = align(theirs, ours, wanted.rate, given.rate, name)
-    except HostFailed as error:
+    except ProviderError as error:
         return [Finding("pictures", fits=False, wanted="those of the segment", found=error.message)]
     return [
         Finding("pictures", found.likeness >= LEAST_LIKENESS, f"likeness of {LEAST_LIKENESS}", f"{found.likeness:.2f}"),

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...conform.frame_reader import small
-from ...core.errors import BadInput
+from ...core.errors import InputMediaError
 from ...core.values import Media
 from ...media.decode import frames
 from ...media.probe import probe_outside, require_video
@@ -56,14 +56,14 @@ def check_pictures(proxy_path: Path, proxy: Media, path: Path, original: Media, 
         alike = likeness(_luma(proxy_path, proxy, frame, 1)[0], _luma(path, original, frame + shift, 1)[0])
         if alike < LEAST_LIKENESS:
             shapes = "; ".join("{}x{}".format(*require_video(one).shown_size_px) for one in (original, proxy))
-            raise BadInput(
+            raise InputMediaError(
                 f"frame {frame + shift} of the original does not show what frame {frame} of its proxy shows "
                 f"(likeness {alike:.2f}, at least {LEAST_LIKENESS} is needed; sizes {shapes}); give the right "
                 "original, or a proxy of its whole picture"
             )
     if late := lag(proxy_path, proxy, path, original, shift):
         told = f"{abs(late)} frame{'s'[: abs(late) > 1]} {'later' if late > 0 else 'earlier'}"
-        raise BadInput(
+        raise InputMediaError(
             f"the original shows its proxy's pictures {told} than "
             f"their clocks say (proxy {proxy.start_timecode or 'without timecode'}, original "
             f"{original.start_timecode or 'without timecode'}); mend the timecode of the proxy, and run it anew"

@@ -14,7 +14,7 @@ import ffmpeg
 
 from ...core.errors import ToolFailed
 from ...core.file import File
-from ...core.node import Room
+from ...core.node import NodeContext
 from ...core.values import Media, VideoStream
 from ...media.decode import frames
 from ...media.ffmpeg import ffmpeg_path
@@ -29,21 +29,23 @@ ClipCodec = Literal["prores", "source"]
 _DEEP_SOUND_BITS = "pcm_s24le"
 
 
-def cut_clip(room: Room, film: Media, span: tuple[int, int], codec: ClipCodec, timecode: str, reel: str) -> File:
+def cut_clip(
+    context: NodeContext, film: Media, span: tuple[int, int], codec: ClipCodec, timecode: str, reel: str
+) -> File:
     """Write the frames [first, end) of a film as a clip; `timecode` labels the first of them."""
-    video, path = require_video(film), room.path(film.file)
+    video, path = require_video(film), context.path(film.file)
     boxed = codec == "source" and is_boxed(film) and film.file.suffix == ".mp4"
-    made = room.new("clip.mp4" if boxed else "clip.mov")
-    tracks = write_tracks(room, path, film, *span)
+    made = context.temp_path("clip.mp4" if boxed else "clip.mov")
+    tracks = write_tracks(context, path, film, *span)
     ((_, first),) = frames(path, video, span[0], span[0] + 1)
     choice = _prores(video) if codec == "prores" else choose(video, 0, made.suffix, fields(first))
     lasts_s = float(tick_s(video, span[1]) - tick_s(video, span[0]))
     for seek in (True, False):  # some files cannot be sought in; from the start is slow and always right
         picture = picked(path, film, span, seek=seek)
-        room.call(_argv(picture, film, choice, tracks, made, timecode, reel), duration_s=lasts_s)
+        context.run_tool(_argv(picture, film, choice, tracks, made, timecode, reel), duration_s=lasts_s)
         given = require_video(probe_outside(made)).frame_count
         if given == span[1] - span[0]:
-            return room.keep(made)
+            return context.store(made)
     raise ToolFailed(f"ffmpeg gave {given} frames of the clip, not {span[1] - span[0]}")
 
 

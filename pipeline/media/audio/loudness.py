@@ -19,7 +19,7 @@ from typing import Any
 import ffmpeg
 
 from ...core.errors import ToolFailed
-from ...core.node import Room
+from ...core.node import NodeContext
 from ..ffmpeg import ffmpeg_path
 
 NEAR_SILENCE_LUFS = -50.0
@@ -45,14 +45,14 @@ class Loudness:
         """Whether there is no voice to bring to a loudness."""
         return self.integrated_lufs < NEAR_SILENCE_LUFS
 
-    def figures(self) -> dict[str, float | None]:
+    def metrics(self) -> dict[str, float | None]:
         """Spell it for a record, which has no infinities: None stands for silence."""
         return {name: value if math.isfinite(value) else None for name, value in asdict(self).items()}
 
 
-def measure(room: Room, path: Path, length_s: float) -> Loudness:
+def measure(context: NodeContext, path: Path, length_s: float) -> Loudness:
     """Measure a file of `length_s` seconds; one shorter than a gating block is measured in a loop."""
-    said = room.call(measure_argv(path, _loops(length_s)))
+    said = context.run_tool(measure_argv(path, _loops(length_s)))
     found = _JSON.findall(said.replace("\n", " "))
     if not found:
         raise ToolFailed("ffmpeg's loudnorm gave no measures", tail=said[-500:])
@@ -60,9 +60,9 @@ def measure(room: Room, path: Path, length_s: float) -> Loudness:
     return Loudness(float(told["input_i"]), float(told["input_tp"]), float(told["input_lra"]))
 
 
-def integrated_lufs(room: Room, path: Path, length_s: float) -> float:
+def integrated_lufs(context: NodeContext, path: Path, length_s: float) -> float:
     """Measure the gated loudness alone, to 0.01 LU and in a fifth of loudnorm's time; -inf for what is never heard."""
-    said = room.call(integrated_argv(path, _loops(length_s)))
+    said = context.run_tool(integrated_argv(path, _loops(length_s)))
     found = _INTEGRATED.findall(said)
     if not found:
         raise ToolFailed("ffmpeg's ebur128 gave no measures", tail=said[-500:])

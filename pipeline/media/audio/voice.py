@@ -16,9 +16,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...core.errors import BadInput
+from ...core.errors import InputMediaError
 from ...core.file import File
-from ...core.node import Room
+from ...core.node import NodeContext
 from ...core.values import Segment
 from ..probe import probe, require_video
 from ..trim import tick_s
@@ -30,15 +30,15 @@ _MEANT_TO_FIT_S = 0.02
 """Half a frame: an editor who cuts a line to its span is not told of less."""
 
 
-def voice_of(room: Room, segment: Segment, track: int) -> tuple[Samples | None, str]:
+def voice_of(context: NodeContext, segment: Segment, track: int) -> tuple[Samples | None, str]:
     """Gather the voice of a segment, and what is to be said of a new line that is not as long as its span."""
     line = segment.edit.audio
-    own = own_sound(room, segment, track)
+    own = own_sound(context, segment, track)
     if line is None:
         return own, ""
     if not isinstance(line, File):
-        raise BadInput(f"segment {segment.name}: its audio {line!r} was not fetched")
-    return _with_line(segment, own, _line(room, segment, line))
+        raise InputMediaError(f"segment {segment.name}: its audio {line!r} was not fetched")
+    return _with_line(segment, own, _line(context, segment, line))
 
 
 def picture_samples(segment: Segment) -> int:
@@ -48,31 +48,33 @@ def picture_samples(segment: Segment) -> int:
     return round(ticks * video.time_base * RATE_HZ)
 
 
-def own_sound(room: Room, segment: Segment, track: int) -> Samples | None:
+def own_sound(context: NodeContext, segment: Segment, track: int) -> Samples | None:
     """Read the film's own sound of a segment, handles included, as long as the picture; None where there is none.
 
     A segment whose file has lost its sound (the provider's form has none) is read from the source.
     """
     count = picture_samples(segment)
     if segment.media.audio:
-        path, tracks = room.path(segment.media.file), segment.media.audio
+        path, tracks = context.path(segment.media.file), segment.media.audio
         start_s, end_s = Fraction(0), Fraction(count, RATE_HZ)
     else:
         video = require_video(segment.source)
-        path, tracks = room.path(segment.source.file), segment.source.audio
+        path, tracks = context.path(segment.source.file), segment.source.audio
         start_s, end_s = tick_s(video, segment.first_frame), tick_s(video, segment.last_frame)
     if not tracks:
         return None
     if track >= len(tracks):
-        raise BadInput(f"the film has {len(tracks)} sound track(s), numbered from 0; track {track} was asked for")
+        raise InputMediaError(
+            f"the film has {len(tracks)} sound track(s), numbered from 0; track {track} was asked for"
+        )
     samples, rate_hz = sound.read_span(path, tracks[track].index, start_s, end_s)
     return sound.fit(sound.remix(samples, rate_hz, RATE_HZ, tracks[track].layout), count)
 
 
-def _line(room: Room, segment: Segment, file: File) -> Samples:
-    path = room.path(file)
+def _line(context: NodeContext, segment: Segment, file: File) -> Samples:
+    path = context.path(file)
     if not probe(path, file, f"the audio of segment {segment.name}").audio:
-        raise BadInput(f"the audio of segment {segment.name} holds no sound track")
+        raise InputMediaError(f"the audio of segment {segment.name} holds no sound track")
     return sound.read_all(path, RATE_HZ)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...core.errors import HostFailed
+from ...core.errors import ProviderError
 from ...net.api_client import Host
 from ...net.error_text import words_of
 from ...net.http_pool import NotSent, Reply, Unanswered
@@ -82,13 +82,13 @@ class SegmindClient:
         """Look for a call among the requests since it was intended, page by page."""
         now, unclear, seen = datetime.now(UTC), False, set[str]()
         if order.intended_at < now - REACH:
-            raise HostFailed(f"segmind's history does not reach back to {order.intended_at:%Y-%m-%d}")
+            raise ProviderError(f"segmind's history does not reach back to {order.intended_at:%Y-%m-%d}")
         query = window(order.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": SEGMIND_MODEL}
         for page in range(1, MOST_PAGES + 1):
             told = await self._page(HISTORY, query | {"page": str(page)})
             rows = rows_of(told)
             if rows is None:
-                raise HostFailed("segmind's history of requests has another shape than expected")
+                raise ProviderError("segmind's history of requests has another shape than expected")
             verdicts = [judge(row, order, known) for row in rows]
             if "ours" in verdicts:
                 return found_in(rows[verdicts.index("ours")], self._api.hidden)
@@ -98,9 +98,9 @@ class SegmindClient:
             if not fresh or is_last(told, page):
                 break
         else:
-            raise HostFailed(f"segmind's history has more than {MOST_PAGES} pages")
+            raise ProviderError(f"segmind's history has more than {MOST_PAGES} pages")
         if unclear:
-            raise HostFailed("segmind's history lists a request of these files that cannot be told for certain")
+            raise ProviderError("segmind's history lists a request of these files that cannot be told for certain")
         return None
 
     def _read(self, request_id: str, reply: Reply, state: str) -> Waiting | Failed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from ...core.errors import HostFailed
+from ...core.errors import ProviderError
 from ...net.http_pool import Reply
 from ...net.rate_limit import reset_in_s
 from ..contract import UNPROVEN, AnswerLost, Done, Failed, NoJob, NotNow, Waiting
@@ -59,14 +59,14 @@ def _not_acceptable(said: str) -> str:
     return "406: the host rejected a value; correct it"
 
 
-def not_told(reply: Reply, said: str, key_name: str, what: str) -> HostFailed:
+def not_told(reply: Reply, said: str, key_name: str, what: str) -> ProviderError:
     """Tell what an answer to a question means that is not a success; asking is free, and nothing is lost by it."""
     status, why = reply.status, f" ({said})" if said else ""
     if status >= 500 or status in (408, 409, 425, 429) or reply.ok:
         return NotNow(f"segmind answered {status} when asked for {what}{why}")
     hint = {401: f"check {key_name}", 403: f"check {key_name}", 405: "check REACT1_SEGMIND_URL"}.get(status, "")
     lead = f"segmind answered {status} when asked for {what}{why}; the job is not lost: "
-    return HostFailed(lead + (f"{hint}, then carry on" if hint else "carry on later"), retryable=True)
+    return ProviderError(lead + (f"{hint}, then carry on" if hint else "carry on later"), retryable=True)
 
 
 def state_of(told: dict[str, Any]) -> str:

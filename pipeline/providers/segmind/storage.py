@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from ...core.errors import HostFailed
+from ...core.errors import ProviderError
 from ...net.api_client import Host
 from ...net.error_text import in_one_line
 from ...net.http_pool import Reply
@@ -57,7 +57,7 @@ class SegmindStorage:
         address = _address(reply)
         name = last_part(address)
         if not name:
-            raise HostFailed("the upload to segmind was answered with an address that names no file", billed=False)
+            raise ProviderError("the upload to segmind was answered with an address that names no file", billed=False)
         return Stored(address, name)
 
     async def delete(self, stored: Stored) -> None:
@@ -71,6 +71,6 @@ def _address(reply: Reply) -> str:
         if isinstance(urls, list) and urls:
             return readable(urls[0], "segmind")
     keys = in_one_line(", ".join(sorted(told)), most=LONGEST_WORDS) or "no JSON object"
-    raise HostFailed(
+    raise ProviderError(
         f"the upload to segmind was answered without an address: neither file_urls nor urls, but {keys}", billed=False
     )

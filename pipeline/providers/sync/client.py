@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...core.errors import HostFailed
+from ...core.errors import ProviderError
 from ...net.api_client import Host
 from ...net.error_text import Hide, in_one_line, words_of
 from ...net.http_pool import NotSent, Reply, Unanswered
@@ -95,12 +95,12 @@ class SyncClient:
         """
         del known
         if order.intended_at < datetime.now(UTC) - KEYS_LAST:
-            raise HostFailed(f"sync may have forgotten a key of {order.intended_at:%Y-%m-%d %H:%M}")
+            raise ProviderError(f"sync may have forgotten a key of {order.intended_at:%Y-%m-%d %H:%M}")
         try:
             return await self.submit(order, Path())
         except NoJob as error:
             if error.wait_s is None:
-                raise HostFailed(error.message) from error
+                raise ProviderError(error.message) from error
             raise NotNow(error.message) from error
         except AnswerLost as error:
             raise NotNow(error.message) from error
@@ -174,9 +174,9 @@ def _refused(reply: Reply, said: str) -> NoJob | AnswerLost:
     return NoJob(f"sync answered {reply.status}: {told}; not billed")
 
 
-def _not_told(reply: Reply, said: str) -> HostFailed:
+def _not_told(reply: Reply, said: str) -> ProviderError:
     why = f" ({said})" if said else ""
     if reply.status >= 500 or reply.status in (404, 408, 409, 425, 429):
         return NotNow(f"sync answered {reply.status} when asked for a generation{why}")
     lead = f"sync answered {reply.status} when asked for a generation{why}; the job is not lost: "
-    return HostFailed(lead + f"check {KEY}, then carry on", retryable=True)
+    return ProviderError(lead + f"check {KEY}, then carry on", retryable=True)

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.node import Room
+from ...core.node import NodeContext
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import read_span
 from ...media.opening import opened
@@ -36,7 +36,7 @@ LONGEST_S = 60
 """A line is measured over its first minute, so that memory has a bound."""
 
 
-def sound_checks(room: Room, film: Path, source: Path, media: Media, lines: Sequence[Line]) -> dict[str, Any]:
+def sound_checks(context: NodeContext, film: Path, source: Path, media: Media, lines: Sequence[Line]) -> dict[str, Any]:
     """Measure a film's dialogue track at the borders of its lines.
 
     `click_db` tells by how much the wave near a border is sharper than the film's own sound and the line are there
@@ -44,7 +44,7 @@ def sound_checks(room: Room, film: Path, source: Path, media: Media, lines: Sequ
     side of it; it is absent where one of them is near-silent. Of several lines the worst counts; `sound_lines` has all.
     """
     track = _Tracks(film, source, media.audio[0])
-    rows = [_row(room, track, line) for line in lines]
+    rows = [_row(context, track, line) for line in lines]
     worst: dict[str, Any] = {}
     for name, far in (("click_db", lambda value: value), ("loudness_step_lu", abs)):
         told = [row[name] for row in rows if name in row]
@@ -75,10 +75,10 @@ def read_samples(path: Path, index: int, rate_hz: int, low: int, high: int) -> S
     return read_span(path, index, Fraction(low, rate_hz), Fraction(high, rate_hz))[0]
 
 
-def _row(room: Room, track: _Tracks, line: Line) -> dict[str, Any]:
+def _row(context: NodeContext, track: _Tracks, line: Line) -> dict[str, Any]:
     row: dict[str, Any] = {"name": line.name, "over": line.over}
     row["click_db"] = round(max(_click_db(track, *border) for border in _borders(line, track)), 1)
-    step = _step_lu(room, track, line)
+    step = _step_lu(context, track, line)
     return row if step is None else {**row, "loudness_step_lu": round(step, 2)}
 
 
@@ -103,7 +103,7 @@ def _click_db(track: _Tracks, border: int, beside: Sequence[Sound]) -> float:
     return click_db(track.made(border - near, border + near), [track.own(border - reach, border + reach), *beside])
 
 
-def _step_lu(room: Room, track: _Tracks, line: Line) -> float | None:
+def _step_lu(context: NodeContext, track: _Tracks, line: Line) -> float | None:
     """Give how much louder a line is than what is heard on either side; None where there is nothing to compare."""
     around, fade = AROUND_S * track.rate_hz, line.fade_samples(track.rate_hz)
     # Under its fades the film's own sound is heard, which would stand for a line that is silent.
@@ -116,7 +116,7 @@ def _step_lu(room: Room, track: _Tracks, line: Line) -> float | None:
         [track.made(line.start - around, line.start), track.made(line.end, line.end + around)], axis=1
     )
     kept = dialogue_channels(line.heard(track.rate_hz, track.layout, 0, end - start), track.layout)
-    levels = [lufs(room, samples[kept], track.rate_hz) for samples in (heard, beside)]
+    levels = [lufs(context, samples[kept], track.rate_hz) for samples in (heard, beside)]
     return None if any(is_silent(level) for level in levels) else levels[0] - levels[1]
 
 

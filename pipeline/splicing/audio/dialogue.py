@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import BadInput, ToolFailed
+from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
 from ...core.values import Segment
 from ...media.probe import probe
@@ -38,7 +38,7 @@ class Planned:
     """The lines that a film gets, before any way of making it is tried."""
 
     lines: tuple[Line, ...] = ()
-    figures: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -48,13 +48,13 @@ def plan(job: Job, params: SoundParams) -> Planned:
     if runs and not job.media.audio:
         dropped = len({run[0].edit_span for run in runs})
         note = f"the film has no sound track: {dropped} new line{'s were' if dropped > 1 else ' was'} left out"
-        return Planned(figures={"lines_dropped": dropped}, notes=(note,))
+        return Planned(metrics={"lines_dropped": dropped}, notes=(note,))
     edits = {run[0].edit_span: run[0] for run in runs}
     levels = {span: _level(job, segment, params) for span, segment in edits.items()}
     lines = joined([_line(job, run, levels[run[0].edit_span], params) for run in runs])
-    rows = [level.figures for level in levels.values()]
+    rows = [level.metrics for level in levels.values()]
     figures = {"sound_gain_db": max((row["gain_db"] for row in rows), key=abs), "sound_levels": rows} if rows else {}
-    return Planned(tuple(lines), figures, tuple(note for level in levels.values() for note in level.said))
+    return Planned(tuple(lines), figures, tuple(note for level in levels.values() for note in level.notes))
 
 
 def sounded(job: Job, planned: Planned) -> Job:
@@ -62,41 +62,41 @@ def sounded(job: Job, planned: Planned) -> Job:
     if not planned.lines or not is_boxed(job.media):
         return job
     with suppress(Unsuited):
-        packets = sound.new_packets(job.source, job.media, planned.lines, job.room.new("line.bin"))
+        packets = sound.new_packets(job.source, job.media, planned.lines, job.context.temp_path("line.bin"))
         return replace(job, sound=tuple(packets))
     return job
 
 
 def with_lines(job: Job, made: Made, planned: Planned) -> Made:
     """Put the edits' new lines onto the dialogue track, where they are not there yet."""
-    made = replace(made, notes=(*made.notes, *planned.notes), figures={**made.figures, **planned.figures})
+    made = replace(made, notes=(*made.notes, *planned.notes), metrics={**made.metrics, **planned.metrics})
     if not planned.lines:
         return made
     try:
         path, count = _packets(job, made, planned.lines)
         told: dict[str, Any] = {"sound_way": "packets", "sound_packets": count}
     except Unsuited as unsuited:
-        path = job.room.new("film" + job.suffix)
+        path = job.context.temp_path("film" + job.suffix)
         _whole_track(job, made.path, path, planned.lines)
         told = {"sound_way": "whole-track"}
         note = f"the dialogue track was encoded again as a whole: {unsuited}"
         made = replace(made, notes=(*made.notes, note))
-    told |= sound_checks(job.room, path, job.source, job.media, planned.lines)
-    return replace(made, path=path, lines=len(planned.lines), figures={**made.figures, **told})
+    told |= sound_checks(job.context, path, job.source, job.media, planned.lines)
+    return replace(made, path=path, lines=len(planned.lines), metrics={**made.metrics, **told})
 
 
 def _packets(job: Job, given: Made, lines: Sequence[Line]) -> tuple[Path, int]:
     """Replace only what the lines touch; give the film and how many packets that are."""
-    film, made = given.path, job.room.new("film" + job.suffix)
+    film, made = given.path, job.context.temp_path("film" + job.suffix)
     if given.sounded:
         return film, sum(one.end - one.first for one in job.sound)
     if job.media.audio[0].codec.startswith("pcm_"):
         return film, pcm.replace_samples(film, job.media, lines)
     if is_boxed(job.media):
-        packets = sound.new_packets(film, job.media, lines, job.room.new("line.bin"))
+        packets = sound.new_packets(film, job.media, lines, job.context.temp_path("line.bin"))
         rewrite(film, made, packets)
         return made, sum(one.end - one.first for one in packets)
-    track = job.room.new("track" + sound_streamed.track_suffix(job.media))
+    track = job.context.temp_path("track" + sound_streamed.track_suffix(job.media))
     count = sound_streamed.replace_packets(film, track, job.media, lines)
     _muxed(job, film, track, made, copied=True)
     sound_streamed.require_same(track, made)
@@ -105,7 +105,7 @@ def _packets(job: Job, given: Made, lines: Sequence[Line]) -> tuple[Path, int]:
 
 def _whole_track(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> None:
     """Code the dialogue track anew."""
-    track = job.room.new("track.nut")
+    track = job.context.temp_path("track.nut")
     complete_track.whole_track(film, track, job.media, lines)
     _muxed(job, film, track, made, copied=False)
 
@@ -115,7 +115,7 @@ def _muxed(job: Job, film: Path, track: Path, made: Path, *, copied: bool) -> No
     indices, data = stream_indices(job.media), {other.index for other in job.media.others if other.kind == "data"}
     for kept in (indices, [index for index in indices if index not in data]):
         with suppress(ToolFailed):
-            job.room.call(
+            job.context.run_tool(
                 complete_track.track_argv(job.ffmpeg, film, track, made, job.media, kept, job.programs, copied=copied)
             )
             return
@@ -151,10 +151,10 @@ def _whole_line(job: Job, segment: Segment, params: SoundParams) -> Line:
     """Place the line of a whole edit, of which the segment may be one part."""
     file = segment.edit.audio
     if not isinstance(file, File):
-        raise BadInput(f"the new line of {segment.name} is an address that was not fetched: {file}")
-    path = job.room.path(file)
+        raise InputMediaError(f"the new line of {segment.name} is an address that was not fetched: {file}")
+    path = job.context.path(file)
     if not probe(path, file, f"the audio of segment {segment.name}").audio:
-        raise BadInput(f"the audio of segment {segment.name} holds no sound track")
+        raise InputMediaError(f"the audio of segment {segment.name} holds no sound track")
     start, end = (_sample(job, frame) for frame in segment.edit_span)
     over = segment.edit.audio_mix == "mix"
     return Line(start, end, path, over=over, fade_ms=params.fade_ms, name=segment.edit.name or segment.name)
@@ -165,7 +165,7 @@ def _level(job: Job, segment: Segment, params: SoundParams) -> Level:
     line, audio = _whole_line(job, segment, params), job.media.audio[0]
     match = params.match == "loudness"
     if not match and not line.over:
-        return Level(figures={"name": line.name, "gain_db": 0.0})
+        return Level(metrics={"name": line.name, "gain_db": 0.0})
     heard = Heard(
         line.heard(audio.sample_rate_hz, audio.layout, 0, line.end - line.start),
         _own(job, line.start, line.end) if line.over else np.zeros((audio.channels, 0), np.float32),
@@ -173,7 +173,7 @@ def _level(job: Job, segment: Segment, params: SoundParams) -> Level:
         audio.sample_rate_hz,
         audio.layout,
     )
-    return leveled(job.room, line.name, heard, over=line.over, match=match)
+    return leveled(job.context, line.name, heard, over=line.over, match=match)
 
 
 def _around(job: Job, line: Line) -> Iterator[Sound]:

@@ -47,38 +47,38 @@ def levels(own: Sound, line: Sound, wanted: float, ceiling: float) -> tuple[floa
     The gain is `wanted` where there is room, and up to 6 dB less; where that is not enough, the second value holds a
     factor for each sample, else it is None. Where `own` itself is above the ceiling, the line is silent.
     """
-    room = _room(own, line, ceiling)
-    least = float(room.min(initial=wanted))
+    context = _room(own, line, ceiling)
+    least = float(context.min(initial=wanted))
     if least >= wanted:
         return wanted, None
     gain = max(least, wanted * amplitude(-MOST_LOWERED_DB))
-    return gain, None if least >= gain else _dips(np.minimum(room / gain, 1))
+    return gain, None if least >= gain else _dips(np.minimum(context / gain, 1))
 
 
 def _room(own: Sound, line: Sound, ceiling: float) -> NDArray[np.float64]:
     """Give for each sample the greatest gain of the line there, at no less than 0."""
-    room = np.full(line.shape[1], np.inf)
+    context = np.full(line.shape[1], np.inf)
     for low, high in _blocks(line):
         for under, over in zip(_phases(own, low, high), _phases(line, low, high), strict=True):
             size = np.abs(over)
             left = (ceiling - np.sign(over) * under) / np.maximum(size, _SILENT)
             left[size < _SILENT] = np.inf
-            room[low:high] = np.minimum(room[low:high], left.min(axis=0))
-    made: NDArray[np.float64] = np.maximum(room, 0)
+            context[low:high] = np.minimum(context[low:high], left.min(axis=0))
+    made: NDArray[np.float64] = np.maximum(context, 0)
     return made
 
 
-def _dips(room: NDArray[np.float64]) -> Sound:
+def _dips(context: NDArray[np.float64]) -> Sound:
     """Smooth a curve of gains without ever lying above it."""
     half = _DIP_SAMPLES // 2
-    least, width = np.pad(room, _DIP_SAMPLES, constant_values=1), 1
+    least, width = np.pad(context, _DIP_SAMPLES, constant_values=1), 1
     while width < _DIP_SAMPLES:  # the least of twice as many samples each time
         least = np.minimum(least[:-width], least[width:])
         width *= 2
     # `least[k]` is now that of the padded samples k to k + 511; each mean is of those that hold the sample itself.
     total = np.cumsum(np.concatenate([[0.0], least]))
     mean = (total[half * 2 :] - total[: -half * 2]) / (half * 2)
-    made: Sound = np.clip(mean[1 : 1 + len(room)], 0, 1).astype(np.float32)
+    made: Sound = np.clip(mean[1 : 1 + len(context)], 0, 1).astype(np.float32)
     return made
 
 

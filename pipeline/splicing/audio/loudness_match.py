@@ -16,7 +16,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ...core.node import Room
+from ...core.node import NodeContext
 from ...media.audio import loudness
 from ...media.audio.samples import write_wav
 from .headroom import CEILING_DBTP, amplitude, db, levels, true_peak
@@ -36,8 +36,8 @@ class Level:
     gain: float = 1.0
     dips: Sound | None = None
     """One factor per sample of the whole edit, where the film's own sound leaves too little room for a mixed line."""
-    figures: dict[str, Any] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    metrics: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Heard:
     layout: str
 
 
-def leveled(room: Room, name: str, heard: Heard, *, over: bool, match: bool) -> Level:
+def leveled(context: NodeContext, name: str, heard: Heard, *, over: bool, match: bool) -> Level:
     """Choose the gain of an edit's line; `over` for one that is mixed over the film's own sound."""
-    wanted, figures, said = _matched(room, name, heard) if match else (0.0, {}, [])
+    wanted, figures, said = _matched(context, name, heard) if match else (0.0, {}, [])
     gain, dips = amplitude(wanted), None
     if over:
         ceiling = max(amplitude(CEILING_DBTP), min(true_peak(heard.own), 1.0))
@@ -69,10 +69,10 @@ def leveled(room: Room, name: str, heard: Heard, *, over: bool, match: bool) -> 
     return Level(gain, dips, {"name": name, "gain_db": round(db(gain), 2), **figures}, tuple(said))
 
 
-def _matched(room: Room, name: str, heard: Heard) -> tuple[float, dict[str, Any], list[str]]:
+def _matched(context: NodeContext, name: str, heard: Heard) -> tuple[float, dict[str, Any], list[str]]:
     """Give the gain in dB that brings the line to the film's dialogue, what was measured, and what is to be said."""
     kept = dialogue_channels(heard.line, heard.layout)
-    own, line = (lufs(room, samples[kept], heard.rate_hz) for samples in (heard.around, heard.line))
+    own, line = (lufs(context, samples[kept], heard.rate_hz) for samples in (heard.around, heard.line))
     figures = {"film_lufs": _told(own), "line_lufs": _told(line)}
     silent = [what for what, level in (("the film's own sound there", own), ("the line", line)) if is_silent(level)]
     if silent:
@@ -91,12 +91,12 @@ def _matched(room: Room, name: str, heard: Heard) -> tuple[float, dict[str, Any]
     )
 
 
-def lufs(room: Room, samples: Sound, rate_hz: int) -> float:
+def lufs(context: NodeContext, samples: Sound, rate_hz: int) -> float:
     """Measure the gated loudness of samples; -inf for digital silence and for none at all."""
     length_s = samples.shape[1] / rate_hz
     if not samples.any():
         return -math.inf
-    return loudness.integrated_lufs(room, write_wav(room.new("measured.wav"), samples, rate_hz), length_s)
+    return loudness.integrated_lufs(context, write_wav(context.temp_path("measured.wav"), samples, rate_hz), length_s)
 
 
 def dialogue_channels(line: Sound, layout: str) -> Sequence[int]:

@@ -17,7 +17,7 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 
-from ...core.errors import BadInput
+from ...core.errors import InputMediaError
 from ..not_applicable import Unsuited
 from .blend import over
 from .seam_style import Way
@@ -77,7 +77,9 @@ def decoded(
             for packet in container.demux(stream) if start_pts is None else _from_key(container, stream, start_pts):
                 yield from packet.decode()
         except av.FFmpegError as error:
-            raise BadInput(f"the picture is damaged and cannot be decoded to its end: {error.strerror}") from error
+            raise InputMediaError(
+                f"the picture is damaged and cannot be decoded to its end: {error.strerror}"
+            ) from error
 
 
 def _from_key(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:

@@ -12,8 +12,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core.errors import BadInput
-from ...core.node import Room
+from ...core.errors import InputMediaError
+from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.decode import frames as source_frames
 from .blend import over, same
@@ -29,15 +29,15 @@ class Ramps:
     fall: int
 
 
-def inserts(room: Room, media: Media, takes: Sequence[Take], seam: Seam) -> tuple[Insert, ...]:
+def inserts(context: NodeContext, media: Media, takes: Sequence[Take], seam: Seam) -> tuple[Insert, ...]:
     """Place takes, each with the ramps that its handles, its neighbours and the seam leave it."""
     assert media.video is not None
     ordered = sorted(takes, key=lambda take: take.segment.start_frame)
     planned = ramps([take.segment for take in ordered], seam)
-    source = room.path(media.file)
+    source = context.path(media.file)
     placed = []
     for number, (take, ramp) in enumerate(zip(ordered, planned, strict=True)):
-        whole = _whole(room, take, ramp, seam)
+        whole = _whole(context, take, ramp, seam)
         on_take = number > 0 and ordered[number - 1].segment.end_frame == take.segment.start_frame
         placed.append(_shrunk(source, media.video, whole, on_take=on_take))
     return tuple(placed)
@@ -63,12 +63,12 @@ def ramps(segments: Sequence[Segment], seam: Seam) -> list[Ramps]:
     return made
 
 
-def _whole(room: Room, take: Take, ramp: Ramps, seam: Seam) -> Insert:
+def _whole(context: NodeContext, take: Take, ramp: Ramps, seam: Seam) -> Insert:
     one = take.segment
     return Insert(
         one.start_frame - ramp.rise,
         one.end_frame + ramp.fall,
-        room.path(take.media.file),
+        context.path(take.media.file),
         one.head_frames - ramp.rise,
         Ramp(ramp.rise, ramp.rise),
         Ramp(ramp.fall, ramp.fall),
@@ -104,7 +104,7 @@ def _unchanged(source: Path, video: VideoStream, insert: Insert, span: range, *,
         for (index, plate), (_, own) in zip(plates, kept, strict=True):
             other = next(taken, None)
             if other is None:
-                raise BadInput(f"the take for frames {insert.start}–{insert.end} has too few frames")
+                raise InputMediaError(f"the take for frames {insert.start}–{insert.end} has too few frames")
             changes.append(not same(own, over(plate, other, *insert.share(index), insert.way)))
     outer = changes[::-1] if last else changes
     return outer.index(True) if True in outer else len(outer)

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.node import Room
+from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.decode import frames, rgb
 from ...media.probe import probe
@@ -50,14 +50,20 @@ _LEAST_REGION_PX = 12
 
 
 def held_to(
-    room: Room, media: Media, film: Path, told: Figures, takes: Sequence[Take], seam: Seam, allowed: Thresholds
+    context: NodeContext,
+    media: Media,
+    film: Path,
+    told: Figures,
+    takes: Sequence[Take],
+    seam: Seam,
+    allowed: Thresholds,
 ) -> Figures:
     """Give a film's figures with those of its seams; `told` are the ones that are known, of the sound's joints too.
 
     Raises:
         CheckFailed: a figure is above its threshold; the error names the segments.
     """
-    rows = measure(room, media, film, takes, seam) if allowed.pictures else []
+    rows = measure(context, media, film, takes, seam) if allowed.pictures else []
     heard = [(name, row) for row in told.get("sound_lines", ()) for name in _spoken_in(takes, row["name"])]
     judge([*rows, *heard], allowed)
     if not rows:
@@ -125,13 +131,15 @@ class _Seam:
         return round(max(0.0, *beyond), 2)
 
 
-def measure(room: Room, media: Media, film: Path, takes: Sequence[Take], seam: Seam) -> list[tuple[str, Figures]]:
+def measure(
+    context: NodeContext, media: Media, film: Path, takes: Sequence[Take], seam: Seam
+) -> list[tuple[str, Figures]]:
     """Measure each take's stretch of the film; give the figures by the segment's name."""
     assert media.video is not None
     written = probe(film, media.file).video
     assert written is not None
     segments = sorted((take.segment for take in takes), key=lambda one: one.start_frame)
-    source, made = room.path(media.file), []
+    source, made = context.path(media.file), []
     for one, ramp in zip(segments, ramps(segments, seam), strict=True):
         first = max(one.start_frame - ramp.rise - 1, 0)
         last = min(one.end_frame + ramp.fall + 1, media.video.frame_count)

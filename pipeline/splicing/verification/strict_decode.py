@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.node import Room
+from ...core.node import NodeContext
 from ...core.values import Media
 from ..container import same_picture
 from ..mp4.sample_times import Grid
@@ -36,23 +36,23 @@ def stretches(grid: Grid, windows: Sequence[Window]) -> tuple[range, ...]:
 
 
 def strict_fault(
-    room: Room, ffmpeg: str, media: Media, source: Path, made: Path, frames: Sequence[range] = WHOLE
+    context: NodeContext, ffmpeg: str, media: Media, source: Path, made: Path, frames: Sequence[range] = WHOLE
 ) -> str:
     """Decode stretches of the made film, and those of the source too where the decoder says something."""
-    said = [_fresh(room, ffmpeg, media, source, made, _spelt(media, one)) for one in frames]
+    said = [_fresh(context, ffmpeg, media, source, made, _spelt(media, one)) for one in frames]
     # A seek may land where decoding cannot begin, in transport streams above all: only the whole film tells then.
     if not any(said) and frames:
         return ""
-    fresh = _fresh(room, ffmpeg, media, source, made, [])
+    fresh = _fresh(context, ffmpeg, media, source, made, [])
     return f"a strict decode says: {fresh}" if fresh else ""
 
 
-def _fresh(room: Room, ffmpeg: str, media: Media, source: Path, made: Path, span: list[str]) -> str:
+def _fresh(context: NodeContext, ffmpeg: str, media: Media, source: Path, made: Path, span: list[str]) -> str:
     """Give the first thing that is said of a stretch of the made film and not of the source."""
     assert media.video is not None
     index = media.video.index
-    found = verify.strict_errors(room.call, ffmpeg, made, same_picture(source, index, made), span)
-    known = set(verify.strict_errors(room.call, ffmpeg, source, index, span)) if found else set()
+    found = verify.strict_errors(context.run_tool, ffmpeg, made, same_picture(source, index, made), span)
+    known = set(verify.strict_errors(context.run_tool, ffmpeg, source, index, span)) if found else set()
     return next((line for line in found if line not in known), "")
 
 

@@ -37,7 +37,7 @@ _ADDRESS = re.compile(r"@ 0x[0-9a-f]+")
 class Checked:
     """What the comparison found."""
 
-    figures: dict[str, Any]
+    metrics: dict[str, Any]
     lost: tuple[str, ...]
     fault: str = ""
     """Why the result must not be kept; empty where it may."""

@@ -42,11 +42,13 @@ def test_a_timeline_is_spelt_as_its_system_reads_it(name):
         ("resolve", {"resolve.otio", "resolve.fcpxml", "resolve.edl"}),
     ],
 )
-def test_a_system_gets_what_it_reads(room, tmp_path, asked, kinds):
+def test_a_system_gets_what_it_reads(context, tmp_path, asked, kinds):
     """One word names one system; `all` names every one."""
-    media = film(room, frames=20, tracks=0)
+    media = film(context, frames=20, tracks=0)
     params = [TimelineParams.model_validate({"source": "cut.mp4", "dialects": named}) for named in (asked, "all")]
-    one, every = (Timeline().run(room, each, media, [numbered_take(room, segment(media, 5, 9))]) for each in params)
+    one, every = (
+        Timeline().run(context, each, media, [numbered_take(context, segment(media, 5, 9))]) for each in params
+    )
 
     assert {name.partition(".")[2] for name in timelines(one, tmp_path, 1)} == kinds
     assert kinds < {name.partition(".")[2] for name in timelines(every, tmp_path, 1)}

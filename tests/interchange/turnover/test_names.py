@@ -30,24 +30,24 @@ def test_a_films_name_becomes_one_that_every_system_takes():
     assert portable("") == portable("...") == "film"
 
 
-def test_edits_that_differ_in_capitals_alone_get_names_apart(room):
+def test_edits_that_differ_in_capitals_alone_get_names_apart(context):
     """On a Mac `Line` and `line` are one file; so is a nameless edit and one that is named as it would be."""
-    media = film(room, frames=40, gop=10, tracks=0)
+    media = film(context, frames=40, gop=10, tracks=0)
     names = ("Line", "line", "cut_s30")
-    takes = [numbered_take(room, segment(media, at * 10, at * 10 + 2, name=name)) for at, name in enumerate(names)]
-    takes.append(numbered_take(room, segment(media, 30, 32)))
+    takes = [numbered_take(context, segment(media, at * 10, at * 10 + 2, name=name)) for at, name in enumerate(names)]
+    takes.append(numbered_take(context, segment(media, 30, 32)))
     params = TimelineParams(source="cut.mp4", codec="source")
 
-    made = Timeline().run(room, params, media, takes)
+    made = Timeline().run(context, params, media, takes)
 
     assert [clip.name for clip in made.clips] == ["Line", "line-2", "cut_s30", "cut_s30-2"]
 
 
-def test_whatever_stands_there_is_left_alone(room, tmp_path):
+def test_whatever_stands_there_is_left_alone(context, tmp_path):
     """A folder, or a link to nowhere, under the name of a timeline or of a clip: the next version is taken."""
-    media = film(room, frames=20, gop=10, tracks=0)
-    take = numbered_take(room, segment(media, 5, 7, name="line"))
-    made = Timeline().run(room, TimelineParams(source="cut.mp4", codec="source"), media, [take])
+    media = film(context, frames=20, gop=10, tracks=0)
+    take = numbered_take(context, segment(media, 5, 7, name="line"))
+    made = Timeline().run(context, TimelineParams(source="cut.mp4", codec="source"), media, [take])
     (tmp_path / "cut_react1_v001.avid.edl").mkdir()
     (tmp_path / "line_react1_v002.mp4").symlink_to(tmp_path / "nowhere")
 

@@ -15,7 +15,7 @@ from react1.nodes.online import Online, OnlineParams
 from react1.nodes.relink import Relink, RelinkParams
 from react1.pipeline.api import run
 from react1.pipeline.config.load import load_job
-from react1.pipeline.core.errors import BadInput, PresetError
+from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.core.registry import load_registry
 from react1.pipeline.interchange.turnover.originals import find_original, shift_between
 from react1.pipeline.media.probe import probe_outside
@@ -36,7 +36,7 @@ def test_the_original_is_found_by_its_name(tmp_path):
     nameless = film(tmp_path / "cut.mp4", frames=30)
 
     assert find_original(proxy, tmp_path / "shoot").name == "A001.mov"
-    with pytest.raises(BadInput, match=r"2 films in .* fit cut.mp4: B001.mov, A001.mov"):
+    with pytest.raises(InputMediaError, match=r"2 films in .* fit cut.mp4: B001.mov, A001.mov"):
         find_original(nameless, tmp_path / "shoot")
 
 
@@ -66,34 +66,34 @@ def test_what_was_looked_at_is_told(tmp_path):
     film(tmp_path / "shoot" / "two.mov", rate=Fraction(30))
     proxy = film(tmp_path / "cut.mp4", frames=25)
 
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(InputMediaError) as told:
         find_original(proxy, tmp_path / "shoot")
 
     assert "one.mov: the original, 40 frames from 02:00:00:00, does not hold its proxy" in str(told.value)
     assert "two.mov: the original runs at 30 frames/s, its proxy at 25" in str(told.value)
 
 
-def test_other_pictures_are_refused(room, tmp_path, talking_clip):
+def test_other_pictures_are_refused(context, tmp_path, talking_clip):
     """The clocks agree and the pictures do not."""
     with av.open(str(talking_clip)) as container:
         count = container.streams.video[0].frames
     wrong = make_clip(tmp_path / "wrong.mp4", frames=count, tracks=0)
-    proxy = room.keep(_copy(talking_clip, room.new("proxy.mp4")))
-    params = RelinkParams(original=room.keep(_copy(wrong, room.new("wrong.mp4"))))
+    proxy = context.store(_copy(talking_clip, context.temp_path("proxy.mp4")))
+    params = RelinkParams(original=context.store(_copy(wrong, context.temp_path("wrong.mp4"))))
 
-    with pytest.raises(BadInput, match="does not show what frame"):
-        Relink().run(room, params, probe_outside(room.path(proxy)).model_copy(update={"file": proxy}))
+    with pytest.raises(InputMediaError, match="does not show what frame"):
+        Relink().run(context, params, probe_outside(context.path(proxy)).model_copy(update={"file": proxy}))
 
 
-def test_a_take_is_placed_by_the_clock(room, tmp_path):
+def test_a_take_is_placed_by_the_clock(context, tmp_path):
     """Every frame number moves by the proxy's offset; what was sent stays."""
     original, proxy = film(tmp_path / "A001.mov"), film(tmp_path / "cut.mp4", "01:00:00:05", frames=30)
-    take = numbered_take(room, segment(probe_outside(proxy), 10, 14, 2, 2))
+    take = numbered_take(context, segment(probe_outside(proxy), 10, 14, 2, 2))
 
-    placed = Online().run(room, OnlineParams(), probe_outside(original), take)
+    placed = Online().run(context, OnlineParams(), probe_outside(original), take)
     moved = placed.segment
 
-    assert Online().run(room, OnlineParams(), probe_outside(original), placed) is placed
+    assert Online().run(context, OnlineParams(), probe_outside(original), placed) is placed
     assert (moved.start_frame, moved.end_frame, moved.frames) == (15, 19, tuple(range(13, 21)))
     assert moved.media == take.segment.media
     assert moved.source.file == probe_outside(original).file

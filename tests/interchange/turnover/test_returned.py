@@ -10,7 +10,7 @@ import pytest
 from made import make_clip, picture
 
 from react1.pipeline.cli.app import run_command
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
 from react1.pipeline.interchange.turnover.returned import Place, check, on_film, whole
 from react1.pipeline.media.probe import probe
@@ -101,9 +101,9 @@ def test_a_place_on_the_film(tmp_path):
 
     place = on_film(film_path, film, back.model_copy(update={"start_timecode": "01:00:00:10"}))
     assert (place.first, place.end) == (10, 10 + FRAMES)
-    with pytest.raises(BadInput, match="starts at 01:00:02:00, which with 24 frames lies outside the film"):
+    with pytest.raises(InputMediaError, match="starts at 01:00:02:00, which with 24 frames lies outside the film"):
         on_film(film_path, film, back.model_copy(update={"start_timecode": "01:00:02:00"}))
-    with pytest.raises(BadInput, match=r"no timecode .* --clip"):
+    with pytest.raises(InputMediaError, match=r"no timecode .* --clip"):
         on_film(film_path, film, back.model_copy(update={"start_timecode": ""}))
 
 

@@ -9,7 +9,7 @@ import av
 import pytest
 from made import make_clip
 
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.interchange.turnover.originals import shift_between
 from react1.pipeline.interchange.turnover.same_pictures import check_pictures
 from react1.pipeline.media.probe import probe_outside
@@ -51,13 +51,13 @@ def test_a_proxy_with_a_burnt_in_clock_is_taken(talking_clip, tmp_path):
 @pytest.mark.parametrize(("label", "told"), [("01:00:00:04", "1 frame later"), ("01:00:00:02", "3 frames later")])
 def test_a_clock_that_is_off_is_refused(talking_clip, tmp_path, label, told):
     """The takes would lie that much beside their place."""
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(InputMediaError, match=told):
         checked(talking_clip, proxy_of(talking_clip, tmp_path / "p.mp4", 5, label))
 
 
 def test_a_proxy_of_a_part_of_the_picture_is_refused(talking_clip, tmp_path):
     """Enlarged by some 5 %, which would put every take beside its face."""
-    with pytest.raises(BadInput, match="does not show what frame"):
+    with pytest.raises(InputMediaError, match="does not show what frame"):
         checked(talking_clip, proxy_of(talking_clip, tmp_path / "p.mp4", 5, "01:00:00:05", enlarged=6))
 
 

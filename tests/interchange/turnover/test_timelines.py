@@ -134,9 +134,9 @@ def test_labels_run_over_midnight():
     assert "00:00:02:00" in next(line for line in edl(made, "avid").splitlines() if " V2 " in line)
 
 
-def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(room):
+def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(context):
     """A film on its side, of pixels 4 by 3 and two tracks: width and height are those of the upright file."""
-    media = film(room, frames=4, tracks=2, sar=Fraction(4, 3), rotation_deg=90)
+    media = film(context, frames=4, tracks=2, sar=Fraction(4, 3), rotation_deg=90)
     made = Turnover(title="cut", source=media, source_path="cut.mp4", reel="cut", dialects=("final-cut",), clips=())
 
     root = ET.fromstring(fcpxml(sheet_of(made, Path(), 1), "final-cut").encode())

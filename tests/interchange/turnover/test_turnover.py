@@ -14,7 +14,7 @@ from seen import planes, psnr
 from takes import film, numbered_take, segment, shown
 
 from react1.nodes.timeline import Timeline, TimelineParams
-from react1.pipeline.core.errors import BadInput
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Frames
 from react1.pipeline.core.values import Turnover
 from react1.pipeline.interchange.turnover.sheet import sheet_of
@@ -28,27 +28,27 @@ pytest.importorskip("opentimelineio", reason="timelines need the extra timeline"
 SPAN, HANDLE = (10, 22), 4
 
 
-def turned_over(room, params: TimelineParams | None = None, **changes) -> tuple[Turnover, object]:
+def turned_over(context, params: TimelineParams | None = None, **changes) -> tuple[Turnover, object]:
     """Hand over one named and one nameless edit of a made film, whose own pictures stand for the finished ones."""
-    media = film(room, frames=40, gop=10, **changes).model_copy(update={"start_timecode": "01:00:00:00"})
+    media = film(context, frames=40, gop=10, **changes).model_copy(update={"start_timecode": "01:00:00:00"})
     takes = [
-        numbered_take(room, segment(media, *SPAN, name="line3", prompt="sad", temperature=0.6)),
-        numbered_take(room, segment(media, 30, 36)),
+        numbered_take(context, segment(media, *SPAN, name="line3", prompt="sad", temperature=0.6)),
+        numbered_take(context, segment(media, 30, 36)),
     ]
     params = params or TimelineParams(source="films/cut.mp4", handles=Frames(HANDLE))
-    return Timeline().run(room, params, media, takes), media
+    return Timeline().run(context, params, media, takes), media
 
 
 @pytest.mark.parametrize(("codec", "suffix", "coded"), [("prores", ".mov", "prores"), ("source", ".mp4", "h264")])
-def test_a_clip_shows_the_films_frames_with_handles(room, codec, suffix, coded):
+def test_a_clip_shows_the_films_frames_with_handles(context, codec, suffix, coded):
     """Frame numbers, labels, rate and sound are the film's from `start - handle` to `end + handle`."""
     params = TimelineParams(source="cut.mp4", handles=Frames(HANDLE), codec=codec)
-    made, media = turned_over(room, params, audio_codec="aac")
+    made, media = turned_over(context, params, audio_codec="aac")
     clip = made.clips[0]
-    given = probe(room.path(clip.file), clip.file)
+    given = probe(context.path(clip.file), clip.file)
 
     assert (clip.file.suffix, given.video.codec, given.video.rate) == (suffix, coded, media.video.rate)
-    numbers = [frame_number(luma) for _, luma in shown(room.path(clip.file))]
+    numbers = [frame_number(luma) for _, luma in shown(context.path(clip.file))]
     assert numbers == list(range(SPAN[0] - HANDLE, SPAN[1] + HANDLE))
     assert given.start_timecode == "01:00:00:06"
     lasts_s = (SPAN[1] - SPAN[0] + 2 * HANDLE) / media.video.rate
@@ -56,59 +56,59 @@ def test_a_clip_shows_the_films_frames_with_handles(room, codec, suffix, coded):
     assert (clip.head_frames, clip.tail_frames) == (HANDLE, HANDLE)
 
 
-def test_a_clip_keeps_the_films_pictures_and_colours(room):
+def test_a_clip_keeps_the_films_pictures_and_colours(context):
     """ProRes lies above 45 dB of the film on every plane, and says the same colours."""
-    made, media = turned_over(room)
+    made, media = turned_over(context)
     clip = made.clips[0]
-    theirs = decoded(room.path(media.file))[SPAN[0] - HANDLE : SPAN[1] + HANDLE]
-    ours = decoded(room.path(clip.file))
+    theirs = decoded(context.path(media.file))[SPAN[0] - HANDLE : SPAN[1] + HANDLE]
+    ours = decoded(context.path(clip.file))
     tags = ("color_range", "color_primaries", "color_transfer", "color_space")
-    given = probe(room.path(clip.file), clip.file).video
+    given = probe(context.path(clip.file), clip.file).video
 
     assert min(psnr(planes(a), planes(b)) for a, b in zip(theirs, ours, strict=True)) > 45
     said = {name: getattr(media.video, name) for name in tags if getattr(media.video, name)}
     assert {name: getattr(given, name) for name in said} == said
 
 
-def one_clip(room, span=(20, 26), codec="prores", **changes):
+def one_clip(context, span=(20, 26), codec="prores", **changes):
     """Hand over one edit; give the turnover, the clip's path, and what a probe finds in it."""
-    media = film(room, **{"frames": 40, "gop": 10, "tracks": 0, **changes})
+    media = film(context, **{"frames": 40, "gop": 10, "tracks": 0, **changes})
     params = TimelineParams(source="cut.mp4", handles=Frames(HANDLE), codec=codec)
-    made = Timeline().run(room, params, media, [numbered_take(room, segment(media, *span, name="line3"))])
-    path = room.path(made.clips[0].file)
+    made = Timeline().run(context, params, media, [numbered_take(context, segment(media, *span, name="line3"))])
+    path = context.path(made.clips[0].file)
     return made, path, probe(path, made.clips[0].file)
 
 
-def test_a_film_that_stands_on_its_head_is_turned_once(room):
+def test_a_film_that_stands_on_its_head_is_turned_once(context):
     """The pictures are upright, and nothing asks a player to turn them again."""
-    _, path, given = one_clip(room, rotation_deg=180)
+    _, path, given = one_clip(context, rotation_deg=180)
 
     assert [frame_number(luma) for _, luma in shown(path)] == list(range(16, 30))
     assert given.video.rotation_deg == 0
 
 
 @pytest.mark.parametrize("codec", ["prores", "source"])
-def test_a_rate_that_matroska_rounds_is_exact(room, codec):
+def test_a_rate_that_matroska_rounds_is_exact(context, codec):
     """Times of whole milliseconds become frames of 1001/24000 s again, and the sound keeps its place."""
     changes = {"suffix": ".mkv", "rate": Fraction(24000, 1001), "tracks": 1}
-    _, path, given = one_clip(room, codec=codec, **changes)
+    _, path, given = one_clip(context, codec=codec, **changes)
 
     assert (given.video.rate, given.video.constant_rate) == (Fraction(24000, 1001), True)
     samples, _ = read_sound(path)
     assert click_times_s(samples[0]) == pytest.approx([1 - 16 * 1001 / 24000], abs=0.002)
 
 
-def test_sound_keeps_its_place_in_an_mp4(room):
+def test_sound_keeps_its_place_in_an_mp4(context):
     """The click at 1 s of the film is heard at 1 s less the clip's start, coded as AAC, too."""
-    _, path, _ = one_clip(room, codec="source", tracks=1, audio_codec="aac")
+    _, path, _ = one_clip(context, codec="source", tracks=1, audio_codec="aac")
 
     samples, _ = read_sound(path)
     assert click_times_s(samples[0]) == pytest.approx([1 - 16 / 25], abs=0.002)
 
 
-def test_a_clip_after_midnight_begins_in_the_new_day(room):
+def test_a_clip_after_midnight_begins_in_the_new_day(context):
     """No clock shows 24:00:00;08; the file and the timelines say 00:00:00;08."""
-    made, _, given = one_clip(room, (22, 28), rate=Fraction(30000, 1001), timecode="23:59:59;20")
+    made, _, given = one_clip(context, (22, 28), rate=Fraction(30000, 1001), timecode="23:59:59;20")
     sheet = sheet_of(made, Path("folder"), 1)
 
     assert given.start_timecode == "00:00:00;08"
@@ -116,15 +116,15 @@ def test_a_clip_after_midnight_begins_in_the_new_day(room):
     assert sheet.label(sheet.film.start + sheet.clips[0].place) == "00:00:00;12"
 
 
-def test_fields_and_their_colours_stay_apart(room):
+def test_fields_and_their_colours_stay_apart(context):
     """Red lines over blue ones stay so, from 4:2:0 to 4:2:2; the field that is first stays the first."""
-    made = woven(room.new("woven.mp4"))
-    file = room.keep(made)
-    media = probe(room.path(file), file)
+    made = woven(context.temp_path("woven.mp4"))
+    file = context.store(made)
+    media = probe(context.path(file), file)
     for codec in ("prores", "source"):
         params = TimelineParams(source="cut.mp4", handles=Frames(0), codec=codec)
-        (clip,) = Timeline().run(room, params, media, [numbered_take(room, segment(media, 2, 4))]).clips
-        with av.open(str(room.path(clip.file))) as container:
+        (clip,) = Timeline().run(context, params, media, [numbered_take(context, segment(media, 2, 4))]).clips
+        with av.open(str(context.path(clip.file))) as container:
             frame = next(container.decode(video=0))
         colours = frame.reformat(format="yuv422p", interpolation="POINT").to_ndarray()[96:144].reshape(96, 80)
         lines = colours[:, 40].astype(int) if codec == "prores" else None
@@ -153,9 +153,9 @@ def woven(path):
     return path
 
 
-def test_handles_end_with_the_film(room):
+def test_handles_end_with_the_film(context):
     """The second edit ends four frames before the film: its tail is no longer than that."""
-    made, _ = turned_over(room, TimelineParams(source="cut.mp4", handles=Frames(12)))
+    made, _ = turned_over(context, TimelineParams(source="cut.mp4", handles=Frames(12)))
 
     assert [(clip.name, clip.head_frames, clip.tail_frames) for clip in made.clips] == [
         ("line3", 10, 12),
@@ -163,20 +163,20 @@ def test_handles_end_with_the_film(room):
     ]
 
 
-def test_a_film_of_varying_rate_is_refused(room):
+def test_a_film_of_varying_rate_is_refused(context):
     """No timecode counts it; the message says what to do."""
-    media = film(room, frames=20, tracks=0)
+    media = film(context, frames=20, tracks=0)
     loose = media.model_copy(update={"video": media.video.model_copy(update={"constant_rate": False})})
 
-    with pytest.raises(BadInput, match="rate varies"):
-        Timeline().run(room, TimelineParams(source="cut.mp4"), loose, [numbered_take(room, segment(media, 5, 7))])
+    with pytest.raises(InputMediaError, match="rate varies"):
+        Timeline().run(context, TimelineParams(source="cut.mp4"), loose, [numbered_take(context, segment(media, 5, 7))])
 
 
-def test_nothing_that_was_handed_over_is_written_over(room, tmp_path):
+def test_nothing_that_was_handed_over_is_written_over(context, tmp_path):
     """The same turnover stays v001; another one beside it is v002, and v001 keeps its bytes."""
-    made, _ = turned_over(room)
+    made, _ = turned_over(context)
     store, folder = Store(tmp_path / "home"), tmp_path / "turnover"
-    made = kept_in(store, room, made)
+    made = kept_in(store, context, made)
     first = handed_over(store, made, folder)
     again = handed_over(store, made, folder)
     bytes_of = {path: path.read_bytes() for path in first}
@@ -194,13 +194,13 @@ def decoded(path) -> list[av.VideoFrame]:
         return [frame.reformat(format="yuv420p") for frame in container.decode(video=0)]
 
 
-def kept_in(store: Store, room, made: Turnover) -> Turnover:
+def kept_in(store: Store, context, made: Turnover) -> Turnover:
     """Move a turnover's clips into a store."""
     clips = []
     for clip in made.clips:
         copy = store.room_folder() / f"clip{clip.file.suffix}"
-        copy.write_bytes(room.path(clip.file).read_bytes())
-        clips.append(clip.model_copy(update={"file": store.keep(copy)}))
+        copy.write_bytes(context.path(clip.file).read_bytes())
+        clips.append(clip.model_copy(update={"file": store.add_file(copy)}))
     return made.model_copy(update={"clips": tuple(clips)})
 
 
