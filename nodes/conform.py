@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.conform.conform import Composite
+from ..pipeline.conform.composite_mode import Composite
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 

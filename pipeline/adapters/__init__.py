@@ -1,1 +1,1 @@
-"""ComfyUI."""
+"""Adapters to other programs that host the nodes: ComfyUI."""

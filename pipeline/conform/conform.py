@@ -6,8 +6,6 @@ Gives   a file with one frame per source frame of the span and its handles, in t
 Raises  HostFailed where the take cannot be explained by what was sent.
 
 What the user hears of a take that had to be corrected.
-
-What of a take is put into the film, as a preset spells it.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -31,6 +29,7 @@ from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import Tracked, tracked
 from .composite import Mask, Steady, composite, difference_mask
+from .composite_mode import Composite
 from .corrections import NOTHING, Corrections, measured
 from .frame_reader import Both, Walk, nearest, padded, small
 from .transfer import Transfer
@@ -233,7 +232,3 @@ def remarks(
             "they carry the nearest frame's expression"
         )
     return tuple(said)
-
-
-Composite = Literal["auto", "face", "frame"]
-"""`auto`: what the take changed; `face`: of that, only what is tracked as the biggest change; `frame`: everything."""

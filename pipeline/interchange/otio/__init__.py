@@ -1,1 +1,1 @@
-"""OpenTimelineIO."""
+"""OpenTimelineIO timelines, read and written."""
