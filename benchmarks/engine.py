@@ -23,8 +23,8 @@ from engine_sheet import sheet
 from engine_voice import follows
 
 from react1.pipeline.core.edit import ModelMode, Prompt
-from react1.pipeline.engine.pose.pose.expression import Expression, TakeJob
-from react1.pipeline.engine.render.render.render import render_takes
+from react1.pipeline.engine.pose.expression import Expression, TakeJob
+from react1.pipeline.engine.render.render import render_takes
 
 TEMPERATURES = (0.2, 0.5, 1.0)
 SIGNS: dict[str, tuple[tuple[str, int], ...]] = {

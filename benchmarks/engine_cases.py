@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from skimage import data
 
 from react1.pipeline.core.errors import React1Error
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.render.render.render import render
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.render.render import render
 
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))
 FACES = FOLDER / "faces"

@@ -16,11 +16,11 @@ from engine_measures import Face, flicker, luma
 from engine_people import clips, landmarks, pictures
 
 from react1.pipeline.engine.arrays import Points
-from react1.pipeline.engine.pose.pose.expression import Expression, TakeJob
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
-from react1.pipeline.engine.pose.pose.pose import Pose
-from react1.pipeline.engine.render.render import retouch
-from react1.pipeline.engine.render.render.render import render_takes
+from react1.pipeline.engine.pose.expression import Expression, TakeJob
+from react1.pipeline.engine.pose.head_frame import FaceFrame
+from react1.pipeline.engine.pose.pose import Pose
+from react1.pipeline.engine.render import retouch
+from react1.pipeline.engine.render.render import render_takes
 
 ASKED = (("happy", 0.5), ("happy", 1.0), ("surprised", 1.0), ("sad", 1.0))
 

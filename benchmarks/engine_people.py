@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect.faces import FaceFinder
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
-from react1.pipeline.engine.render.render.clip_frames import Frames, Look, picture_of
-from react1.pipeline.engine.render.render.take_encoder import TakeWriter
+from react1.pipeline.engine.pose.head_frame import FaceFrame
+from react1.pipeline.engine.render.clip_frames import Frames, Look, picture_of
+from react1.pipeline.engine.render.take_encoder import TakeWriter
 
 Rgb = NDArray[np.uint8]
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))

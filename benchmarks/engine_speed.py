@@ -27,8 +27,18 @@ from measuring import measure
 
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
-from react1.pipeline.engine.render.render import clip_frames, draw, render, retouch, take_encoder, threads
-from react1.pipeline.engine.render.render.render import Expression, TakeJob, find_faces, render_takes
+from react1.pipeline.engine.render.render import (
+    Expression,
+    TakeJob,
+    clip_frames,
+    draw,
+    find_faces,
+    render,
+    render_takes,
+    retouch,
+    take_encoder,
+    threads,
+)
 
 SIZES = {"720": (1280, 720), "1080": (1920, 1080)}
 PROMPTS = ("happy", "sad", "angry", "surprised")

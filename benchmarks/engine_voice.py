@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from react1.pipeline.demo.demo_voice import PHONES, SENTENCES, Phone, utter
 from react1.pipeline.engine.quiet import loading
-from react1.pipeline.engine.render.render.clip_frames import Frames
-from react1.pipeline.engine.render.render.render import Expression, render
+from react1.pipeline.engine.render.clip_frames import Frames
+from react1.pipeline.engine.render.render import Expression, render
 
 RATE, RANGE_DB, PITCH_HZ = 48_000, 30, 190.0
 SHUT_HZ, WIDE_HZ, VOWEL_VOICE = 300, 860, 0.9

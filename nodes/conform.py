@@ -46,7 +46,7 @@ class Conform:
             update={
                 "media": probe(context.path(file), file),
                 "conformed": True,
-                "figures": {**take.metrics, "conform": found.metrics},
-                "said": (*take.notes, *found.notes),
+                "metrics": {**take.metrics, "conform": found.metrics},
+                "notes": (*take.notes, *found.notes),
             }
         )

@@ -82,7 +82,7 @@ class Fetch:
             made, said = _from_page(context, address, params)
         file = context.store(made)
         media = starting_at(probe(context.path(file), file), params.start_tc)
-        return media.model_copy(update={"said": (*media.notes, *said)})
+        return media.model_copy(update={"notes": (*media.notes, *said)})
 
 
 def starting_at(media: Media, start_tc: str | None) -> Media:

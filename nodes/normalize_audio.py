@@ -80,5 +80,5 @@ def remark_on_peak(gain_db: float, wanted_db: float, params: NormalizeAudioParam
 def _told(given: Segment, figures: dict[str, object], *remarks: str) -> Segment:
     said = (*given.notes, *(remark for remark in remarks if remark))
     return given.model_copy(
-        update={"voice": None, "figures": given.metrics | {"normalize_audio": figures}, "said": said}
+        update={"voice": None, "metrics": given.metrics | {"normalize_audio": figures}, "notes": said}
     )

@@ -44,4 +44,4 @@ class Script:
         from ..pipeline.scripting.apply import apply_script
 
         media, said = apply_script(context, params.function, segment, segment.media)
-        return segment.model_copy(update={"media": media, "said": (*segment.notes, *said)})
+        return segment.model_copy(update={"media": media, "notes": (*segment.notes, *said)})

@@ -44,4 +44,4 @@ class ScriptTake:
         from ..pipeline.scripting.apply import apply_script
 
         media, said = apply_script(context, params.function, take.segment, take.media)
-        return take.model_copy(update={"media": media, "said": (*take.notes, *said)})
+        return take.model_copy(update={"media": media, "notes": (*take.notes, *said)})

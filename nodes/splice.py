@@ -68,7 +68,7 @@ class Splice:
             )
         if not used:
             said = (*source.notes, "no take changed anything: the film is the source")
-            return source.model_copy(update={"said": said, "figures": {**source.metrics, "splice": UNTOUCHED}})
+            return source.model_copy(update={"notes": said, "metrics": {**source.metrics, "splice": UNTOUCHED}})
         if params.seam.video == "morph":
             morph.require()
         film = splice(
@@ -86,8 +86,8 @@ class Splice:
         made = probe(context.path(file), file)
         return made.model_copy(
             update={
-                "figures": {**source.metrics, "splice": figures},
-                "said": (*source.notes, *film.notes),
+                "metrics": {**source.metrics, "splice": figures},
+                "notes": (*source.notes, *film.notes),
                 "start_timecode": source.start_timecode,
             }
         )

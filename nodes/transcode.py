@@ -43,8 +43,8 @@ class Transcode:
             update={
                 "media": media,
                 "frames": tuple(given.frames[index] for index in shown),
-                "figures": given.metrics | {"transcode": figures(given.media, media, shown)},
-                "said": given.notes + remarks(given.media),
+                "metrics": given.metrics | {"transcode": figures(given.media, media, shown)},
+                "notes": given.notes + remarks(given.media),
             }
         )
 

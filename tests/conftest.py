@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import shelf
 from rooms import FolderRoom
+from web import open_web
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -28,6 +29,14 @@ def made_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def context(tmp_path: Path) -> FolderRoom:
     """A folder that plays the part of the runner."""
     return FolderRoom(tmp_path / "room")
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """A web server on loopback, reached without any proxy."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with open_web() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

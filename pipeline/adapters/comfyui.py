@@ -50,7 +50,7 @@ class ComfyNode:
         values = {name: value[0] if self.INPUT_IS_LIST and value else value for name, value in given.items()}
         made = run_node(self.INFO, parameters(ports.params, values), inputs)
         if self.OUTPUT_NODE:
-            return {"ui": {"text": list(getattr(made, "said", ()))}, "result": (made,)}
+            return {"ui": {"text": list(getattr(made, "notes", ()))}, "result": (made,)}
         return (made,)
 
 

@@ -1,4 +1,4 @@
-"""The `composite` parameter: which part of a take is put into the film. Apart from the code, so that nodes stay light."""
+"""The `composite` parameter: which part of a take is put into the film; apart, so that nodes stay light."""
 
 from __future__ import annotations
 

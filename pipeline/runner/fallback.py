@@ -43,7 +43,7 @@ def kept(value: Value | Lost) -> Value | None:
 
 def original(take: Take, reason: str) -> Take:
     """Give a take that keeps the original footage, and says why."""
-    return take.model_copy(update={"status": "original", "said": (*take.notes, reason)})
+    return take.model_copy(update={"status": "original", "notes": (*take.notes, reason)})
 
 
 def as_told(value: Value, dropped: Mapping[str, str]) -> Value:

@@ -50,7 +50,7 @@ class Paying:
 
 def is_void(ledger: Ledger, value: Any) -> bool:
     """Tell whether somebody has said that the job of a stored take counts as never made."""
-    figures = value.get("figures") if isinstance(value, dict) else None
+    figures = value.get("metrics") if isinstance(value, dict) else None
     told = figures.get("react1") if isinstance(figures, dict) else None
     return isinstance(told, dict) and ledger.is_void(str(told.get("job", "")))
 

@@ -134,7 +134,7 @@ class StepRunner:
 
     def _say(self, segment: str, made: Value | list[Value]) -> None:
         for value in as_list(made):
-            for line in getattr(value, "said", ()):
+            for line in getattr(value, "notes", ()):
                 # A step that makes segments says of each what the steps after it would say again.
                 name = segment or (value.name if isinstance(value, Segment) else "")
                 text = f"{name}: {line}" if name else str(line)

@@ -124,7 +124,7 @@ def _described(made: Media, like: Media) -> Media:
             "start_s": like.start_s,
             "duration_s": like.duration_s,
             "start_timecode": like.start_timecode,
-            "figures": like.metrics,
-            "said": like.notes,
+            "metrics": like.metrics,
+            "notes": like.notes,
         }
     )

@@ -32,7 +32,7 @@ class Fan:
 
     name: ClassVar[str] = "fan"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: FanParams, source: Media) -> list[Segment]: ...

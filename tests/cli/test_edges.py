@@ -136,7 +136,7 @@ def test_a_name_that_is_no_text_can_be_printed(runs_as, react1):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
-@pytest.mark.parametrize("module", ["cli.app", "cli.plan", "run.plan"])
+@pytest.mark.parametrize("module", ["cli.app", "cli.commands.plan", "runner.plan"])
 def test_a_stop_while_the_program_is_still_loading_is_quiet(tmp_path, module):
     """Ctrl-C in the first moments: status 130, and no traceback."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -32,7 +32,7 @@ def engine_ready() -> None:
 def portrait(engine_ready: None) -> Portrait:
     """The portrait at 640x480 and its face."""
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
+    from react1.pipeline.engine.pose.head_frame import FaceFrame
 
     picture = astronaut.still(640, 480)
     with FaceFinder() as finder:
@@ -49,7 +49,7 @@ def clip(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def clip_faces(clip: Path) -> object:
     """What the first pass finds in that clip, a Scouted: for takes in which finding is not what is tested."""
-    from react1.pipeline.engine.render.render.render import find_faces
+    from react1.pipeline.engine.render.render import find_faces
 
     return find_faces(clip, lambda share: None)
 
@@ -59,9 +59,9 @@ def at_rest(portrait: Portrait) -> Portrait:
     """The portrait with its smile taken away, and its face found anew."""
     from react1.pipeline.engine.animate import pose_for
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.pose.expression import Expression
-    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
-    from react1.pipeline.engine.render.render.retouch import retouch
+    from react1.pipeline.engine.pose.expression import Expression
+    from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.render.retouch import retouch
 
     shape = MouthShape.of(portrait.face)
     picture = retouch(portrait.picture, portrait.face, pose_for(Expression("neutral", 1.0), shape, shape, 1.0))

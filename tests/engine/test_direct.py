@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.detect.detect import Scouted, Sighting
-from react1.pipeline.engine.occlusion.occlusion.occlusion import Glance
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
-from react1.pipeline.engine.render.render.clip_frames import Look
-from react1.pipeline.engine.render.render.draw import retouch_picture
+from react1.pipeline.engine.occlusion.occlusion import Glance
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import FaceFrame
+from react1.pipeline.engine.render.clip_frames import Look
+from react1.pipeline.engine.render.draw import retouch_picture
 from react1.pipeline.engine.take_plan import Direction, NoFace, direct
 from react1.pipeline.engine.voice.voice_samples import Sound
 
@@ -219,7 +219,7 @@ def test_the_other_face_keeps_its_bytes(portrait) -> None:
 
 def test_what_is_covered_keeps_its_bytes_in_a_frame(portrait) -> None:
     """With the left half of the face hidden its samples are the decoder's own, luma and chroma; the other moves."""
-    from react1.pipeline.engine.occlusion.occlusion import texels
+    from react1.pipeline.engine.occlusion import texels
 
     picture, look = astronaut.planes(portrait.picture), Look(640, 480, Fraction(25), 1, 1, 1, 1)
     points, middle = portrait.face.points_px, portrait.face.origin_px[0]

@@ -11,11 +11,11 @@ import pytest
 
 from react1.pipeline.engine.animate import perform, pose_for
 from react1.pipeline.engine.detect.smooth import smooth_track
-from react1.pipeline.engine.pose.pose.emotions import RECIPES
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import MouthShape
-from react1.pipeline.engine.pose.pose.landmark_indices import OVAL
-from react1.pipeline.engine.render.render.retouch import retouch
+from react1.pipeline.engine.pose.emotions import RECIPES
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import MouthShape
+from react1.pipeline.engine.pose.landmark_indices import OVAL
+from react1.pipeline.engine.render.retouch import retouch
 from react1.pipeline.media.sync_modes import plan
 
 PLACES = {
@@ -114,7 +114,7 @@ def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: st
 
 
 def _retouched(picture: np.ndarray, points: np.ndarray, pose: object) -> np.ndarray:
-    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
+    from react1.pipeline.engine.pose.head_frame import FaceFrame
 
     return retouch(picture, FaceFrame(points), pose)
 

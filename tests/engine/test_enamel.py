@@ -9,12 +9,12 @@ import astronaut
 import numpy as np
 
 from react1.pipeline.engine.animate import pose_for
-from react1.pipeline.engine.mouth.mouth.tooth_color import tooth_colour, with_own_enamel
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import MouthShape
-from react1.pipeline.engine.pose.pose.landmark_indices import INNER_LIPS, LOWER_LIP, UPPER_LIP
-from react1.pipeline.engine.render.render.layer import soft_mask
-from react1.pipeline.engine.render.render.light import LUMA
+from react1.pipeline.engine.mouth.tooth_color import tooth_colour, with_own_enamel
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import MouthShape
+from react1.pipeline.engine.pose.landmark_indices import INNER_LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.render.layer import soft_mask
+from react1.pipeline.engine.render.light import LUMA
 from react1.pipeline.engine.take_plan import Direction
 from react1.pipeline.engine.voice.speech import Moment
 from react1.pipeline.media.sync_modes import plan

@@ -324,8 +324,8 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
     import astronaut
 
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.pose.expression import Expression
-    from react1.pipeline.engine.render.render.render import render
+    from react1.pipeline.engine.pose.expression import Expression
+    from react1.pipeline.engine.render.render import render
     from react1.pipeline.preflight.face_checks import _largest_px
 
     monkeypatch.setenv(model_file.VARIABLE, str(bundle))

@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.render.render import clip_frames as frames_module
-from react1.pipeline.engine.render.render import take_encoder
-from react1.pipeline.engine.render.render.clip_frames import Frames, Look, Picture, picture_of
-from react1.pipeline.engine.render.render.take_encoder import TakeWriter
+from react1.pipeline.engine.render import clip_frames as frames_module
+from react1.pipeline.engine.render import take_encoder
+from react1.pipeline.engine.render.clip_frames import Frames, Look, Picture, picture_of
+from react1.pipeline.engine.render.take_encoder import TakeWriter
 from react1.pipeline.engine.voice.voice_samples import Sound, read_sound
 
 RATE = 48_000

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import numpy as np
 
-from react1.pipeline.engine.pose.pose.landmark_indices import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
-from react1.pipeline.engine.warp.warp import mesh
-from react1.pipeline.engine.warp.warp.raster import signed_areas
+from react1.pipeline.engine.pose.landmark_indices import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
+from react1.pipeline.engine.warp import mesh
+from react1.pipeline.engine.warp.raster import signed_areas
 
 
 def edges(triangles: np.ndarray) -> dict[tuple[int, int], int]:
@@ -55,10 +55,10 @@ def test_faces_around_lips_touch_lips(engine_ready) -> None:
 def test_few_triangles_turn_over_at_full_strength(portrait) -> None:
     """At temperature 1 at most 20 of some 950 are mirrored, in every emotion."""
     from react1.pipeline.engine.animate import pose_for
-    from react1.pipeline.engine.pose.pose.emotions import RECIPES
-    from react1.pipeline.engine.pose.pose.expression import Expression
-    from react1.pipeline.engine.pose.pose.head_frame import MouthShape
-    from react1.pipeline.engine.warp.warp.moves import landmark_moves
+    from react1.pipeline.engine.pose.emotions import RECIPES
+    from react1.pipeline.engine.pose.expression import Expression
+    from react1.pipeline.engine.pose.head_frame import MouthShape
+    from react1.pipeline.engine.warp.moves import landmark_moves
 
     shape = MouthShape.of(portrait.face)
     skin = mesh.surface()[(mesh.surface() < SKIN_COUNT).all(1)]

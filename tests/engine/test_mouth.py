@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.animate import pose_for
-from react1.pipeline.engine.mouth.mouth.lip_line import without_interior
-from react1.pipeline.engine.mouth.mouth.mouth import fill_mouth
-from react1.pipeline.engine.mouth.mouth.teeth import EDGE_BELOW_LIP, UPPER, lip_at_rest, row_of
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.pose.pose.landmark_indices import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
-from react1.pipeline.engine.render.render.layer import soft_mask
-from react1.pipeline.engine.render.render.light import LUMA, light_on
-from react1.pipeline.engine.render.render.retouch import retouch
+from react1.pipeline.engine.mouth.lip_line import without_interior
+from react1.pipeline.engine.mouth.mouth import fill_mouth
+from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, lip_at_rest, row_of
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.pose.landmark_indices import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
+from react1.pipeline.engine.render.layer import soft_mask
+from react1.pipeline.engine.render.light import LUMA, light_on
+from react1.pipeline.engine.render.retouch import retouch
 from react1.pipeline.engine.voice.speech import Moment
-from react1.pipeline.engine.warp.warp.moves import landmark_moves
-from react1.pipeline.engine.warp.warp.warp import warp
+from react1.pipeline.engine.warp.moves import landmark_moves
+from react1.pipeline.engine.warp.warp import warp
 
 CORNERS, LOWER_LIP_BODY, FRONT_TEETH = (61, 291), 16, 13
 REST, AA, OO, EE = Moment(0.0), Moment(0.95), Moment(0.3, spread=-1.0), Moment(0.3, spread=1.0)

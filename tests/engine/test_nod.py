@@ -8,9 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.pose.pose.emotions import RECIPES
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.nod import head_motion, stresses
+from react1.pipeline.engine.pose.emotions import RECIPES
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.nod import head_motion, stresses
 
 FPS = Fraction(25)
 LOUD = (30, 52, 88, 120, 141)

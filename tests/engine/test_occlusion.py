@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.occlusion.occlusion.cover import cover_share, keep_covered
-from react1.pipeline.engine.occlusion.occlusion.occlusion import Cover, cover, glance
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame
+from react1.pipeline.engine.occlusion.cover import cover_share, keep_covered
+from react1.pipeline.engine.occlusion.occlusion import Cover, cover, glance
+from react1.pipeline.engine.pose.head_frame import FaceFrame
 
 FPS = Fraction(25)
 FRAMES = 24

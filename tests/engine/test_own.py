@@ -11,14 +11,14 @@ import pytest
 
 from react1.pipeline.engine.animate import perform, pose_for
 from react1.pipeline.engine.detect.smooth import resting_shapes
-from react1.pipeline.engine.pose.pose.au_headroom import UpperFace, own_rooms, room_for
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.pose.pose.landmark_indices import ANCHORS, EYES, SIDES, SKIN_COUNT
-from react1.pipeline.engine.warp.warp.eyeball import rings
-from react1.pipeline.engine.warp.warp.foreshortening import far_share
-from react1.pipeline.engine.warp.warp.lip_units import frown_room, smile_room
-from react1.pipeline.engine.warp.warp.units import move_lids
+from react1.pipeline.engine.pose.au_headroom import UpperFace, own_rooms, room_for
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.pose.landmark_indices import ANCHORS, EYES, SIDES, SKIN_COUNT
+from react1.pipeline.engine.warp.eyeball import rings
+from react1.pipeline.engine.warp.foreshortening import far_share
+from react1.pipeline.engine.warp.lip_units import frown_room, smile_room
+from react1.pipeline.engine.warp.units import move_lids
 from react1.pipeline.media.sync_modes import plan
 
 BROWS = [index for name in ("inner brow", "mid brow", "outer brow") for side in SIDES for index in ANCHORS[name][side]]

@@ -10,8 +10,8 @@ import pytest
 from phones import say
 
 from react1.pipeline.engine.animate import own_speech, perform, pose_for
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import MouthShape
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import MouthShape
 from react1.pipeline.engine.voice.speech import Moment, speech
 from react1.pipeline.engine.voice.voice_samples import Sound
 from react1.pipeline.media.sync_modes import plan

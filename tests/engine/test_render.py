@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted
-from react1.pipeline.engine.render.render.render import Expression, render
+from react1.pipeline.engine.render.render import Expression, render
 
 
 def pictures(path: Path) -> list[np.ndarray]:
@@ -128,7 +128,7 @@ def test_the_same_request_gives_the_same_bytes(clip: Path, tmp_path: Path) -> No
 def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path: Path) -> None:
     """Mouths found anew in the take open with the syllables: correlation above 0.8."""
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
     from react1.pipeline.engine.voice.speech import speech
 
     samples = astronaut.syllables(1.2)

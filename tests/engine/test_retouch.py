@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.animate import pose_for
-from react1.pipeline.engine.pose.pose.emotions import RECIPES, HeadMove
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import MouthShape
-from react1.pipeline.engine.pose.pose.landmark_indices import OVAL
-from react1.pipeline.engine.render.render.clip_frames import Look, Picture
-from react1.pipeline.engine.render.render.draw import reach_box
-from react1.pipeline.engine.render.render.frame_colour import even_box, to_rgb, write_back
-from react1.pipeline.engine.render.render.render import retouch_picture
-from react1.pipeline.engine.render.render.retouch import retouch
+from react1.pipeline.engine.pose.emotions import RECIPES, HeadMove
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import MouthShape
+from react1.pipeline.engine.pose.landmark_indices import OVAL
+from react1.pipeline.engine.render.clip_frames import Look, Picture
+from react1.pipeline.engine.render.draw import reach_box
+from react1.pipeline.engine.render.frame_colour import even_box, to_rgb, write_back
+from react1.pipeline.engine.render.render import retouch_picture
+from react1.pipeline.engine.render.retouch import retouch
 
 
 @pytest.fixture(scope="module")

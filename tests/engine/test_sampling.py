@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from react1.pipeline.engine.warp.warp.warp import sample
+from react1.pipeline.engine.warp.warp import sample
 
 
 def test_a_pixel_at_its_own_place_is_itself(portrait) -> None:

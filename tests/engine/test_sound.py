@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.engine.render.render.take_encoder import TakeWriter
+from react1.pipeline.engine.render.take_encoder import TakeWriter
 from react1.pipeline.engine.voice.voice_samples import read_sound
 
 

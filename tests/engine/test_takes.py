@@ -13,8 +13,8 @@ from rooms import FolderRoom
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.detect import detect, detection_cache
-from react1.pipeline.engine.render.render import draw
-from react1.pipeline.engine.render.render.render import Expression, TakeJob, find_faces, render, render_takes
+from react1.pipeline.engine.render import draw
+from react1.pipeline.engine.render.render import Expression, TakeJob, find_faces, render, render_takes
 from react1.pipeline.net.ssrf import Reach
 from react1.pipeline.providers.local_faces import faces_of
 from react1.pipeline.providers.parameters import React1Request

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from react1.pipeline.engine.render.render.threads import ahead, one_thread_each, ordered
+from react1.pipeline.engine.render.threads import ahead, one_thread_each, ordered
 
 
 def engine_threads() -> list[str]:

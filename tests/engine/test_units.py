@@ -11,13 +11,13 @@ import pytest
 
 from react1.pipeline.core.edit import Prompt
 from react1.pipeline.engine.animate import pose_for
-from react1.pipeline.engine.pose.pose.action_units import ACTION_UNITS, MOUTH_UNITS
-from react1.pipeline.engine.pose.pose.emotions import HEAD_MOVES, RECIPES, gain
-from react1.pipeline.engine.pose.pose.expression import Expression
-from react1.pipeline.engine.pose.pose.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.pose.pose.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
+from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
+from react1.pipeline.engine.pose.emotions import HEAD_MOVES, RECIPES, gain
+from react1.pipeline.engine.pose.expression import Expression
+from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.pose.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from react1.pipeline.engine.voice.speech import Moment
-from react1.pipeline.engine.warp.warp.moves import landmark_moves
+from react1.pipeline.engine.warp.moves import landmark_moves
 
 INNER_BROW, OUTER_BROW, CORNER = [107, 336], [70, 300], [61, 291]
 TEMPERATURES = (0.0, 0.2, 0.5, 0.8, 1.0)

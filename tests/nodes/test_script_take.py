@@ -32,7 +32,7 @@ def test_the_take_is_changed_and_its_account_is_kept(context, tmp_path, monkeypa
         numbers = [frame_number(255 - frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
     assert numbers == list(range(18))
-    assert made.model_copy(update={"media": take.media, "said": take.notes}) == take
+    assert made.model_copy(update={"media": take.media, "notes": take.notes}) == take
     assert "changed 18 of 18 frames" in made.notes[-1]
 
 

@@ -40,7 +40,7 @@ def offered(context, tmp_path):
         )
         plain = segment.model_copy(update={"edit": edit.model_copy(update={**one.choices, "takes": None})})
         made.append(take_of(plain, media, name=one.name, cost_usd=0.25))
-    made[3] = made[3].model_copy(update={"status": "original", "said": ("no <face> here",)})
+    made[3] = made[3].model_copy(update={"status": "original", "notes": ("no <face> here",)})
     return segment, made
 
 

@@ -29,7 +29,7 @@ class WriteParams(Params):
 class Write:
     name: ClassVar[str] = "write"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context, params: WriteParams) -> Media:

@@ -20,8 +20,8 @@ from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderEr
 from react1.pipeline.net.api_client import Host
 from react1.pipeline.net.http_pool import Pool
 from react1.pipeline.net.rate_limit import RateBudget
-from react1.pipeline.providers.segmind.client.storage import SegmindStorage
-from react1.pipeline.providers.sync.client.storage import SyncStorage
+from react1.pipeline.providers.segmind.storage import SegmindStorage
+from react1.pipeline.providers.sync.storage import SyncStorage
 from react1.pipeline.storage.local_server import LocalServerStorage
 from react1.pipeline.storage.upload_storage import Stored
 

@@ -25,7 +25,7 @@ class ShadeParams(Params):
 class Shade:
     name: ClassVar[str] = "shade"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg",)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from react1.pipeline.engine.render.render.clip_frames import Look, Picture
-from react1.pipeline.engine.render.render.take_encoder import TakeWriter
+from react1.pipeline.engine.render.clip_frames import Look, Picture
+from react1.pipeline.engine.render.take_encoder import TakeWriter
 
 LOOK = Look(width=384, height=288, fps=Fraction(25), matrix=1, primaries=1, transfer=1, range=1)
 FRAMES = 30

@@ -37,8 +37,8 @@ from react1.pipeline.jobs.uploads import Uploads
 from react1.pipeline.net.api_client import Host
 from react1.pipeline.providers.contract import Done
 from react1.pipeline.providers.provider_settings import segmind
-from react1.pipeline.providers.segmind.client import client as segmind_client
-from react1.pipeline.providers.segmind.client.client import SegmindClient
+from react1.pipeline.providers.segmind import client as segmind_client
+from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.store import atomic
 from react1.pipeline.store import store as stored
 from react1.pipeline.store.store import Store

@@ -43,7 +43,7 @@ def take_of(segment: Segment, media: Media, **changes) -> Take:
         "request_id": "local-1",
         "seconds": 2.5,
         "conformed": True,
-        "figures": {"conform": {"lag_frames": 0, "size_kept": True}},
+        "metrics": {"conform": {"lag_frames": 0, "size_kept": True}},
     }
     return Take(**(known | changes))
 

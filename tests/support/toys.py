@@ -37,7 +37,7 @@ class Open:
 
     name: ClassVar[str] = "open"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "io"
+    workload: ClassVar[str] = "io"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: OpenParams) -> Media:
@@ -57,7 +57,7 @@ class Cut:
 
     name: ClassVar[str] = "cut"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: CutParams, source: Media) -> list[Segment]:
@@ -91,7 +91,7 @@ class Shade:
 
     name: ClassVar[str] = "shade"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: ShadeParams, segment: Segment) -> Take:
@@ -115,7 +115,7 @@ class Join:
 
     name: ClassVar[str] = "join"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: JoinParams, source: Media, takes: list[Take]) -> Media:
@@ -125,7 +125,7 @@ class Join:
                 raise CheckFailed("the joint shows", findings={take.segment.name: "it does not fit"})
         texts = [f"{take.status} {text_of(context, take.media)}" for take in takes]
         media = text_media(context, "\n".join([text_of(context, source), *texts]))
-        return media.model_copy(update={"figures": {"splice": {"frames_equal": True}}})
+        return media.model_copy(update={"metrics": {"splice": {"frames_equal": True}}})
 
 
 class TellParams(Params):
@@ -137,7 +137,7 @@ class Tell:
 
     name: ClassVar[str] = "tell"
     version: ClassVar[int] = 1
-    kind: ClassVar[str] = "cpu"
+    workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: TellParams, record: Record) -> Report:
