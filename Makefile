@@ -4,15 +4,21 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types format clean
+.PHONY: help demo quick test check lint types docs format clean
 
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
 BIN := .venv/bin
-SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py pipeline/*/*/*.py presets/*)
+endif
+SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py pipeline/*/*/*.py pipeline/*/*/*/*.py presets/*)
 TYPED := build/typecheck
 
 help:
 	@echo 'make demo    set up, then re-express a segment of a made clip and show the page'
-	@echo 'make test    set up, then make check and the whole test run'
+	@echo 'make quick   set up, then make check and the fast tests: for daily work'
+	@echo 'make test    set up, then make check and all tests, with the coverage of branches'
+	@echo 'make docs    set up, then build the documentation into build/site; a broken link fails'
 	@echo 'make check   make lint (ruff) and make types (mypy --strict on an installed copy)'
 	@echo 'make format  let ruff put the code in order'
 	@echo 'make clean   remove all that make has made, .venv too'
@@ -21,10 +27,19 @@ help:
 demo: .venv/.demo
 	$(BIN)/react1 demo
 
-# One more than there are cores: many tests wait for servers, tools and killed processes.
+# One worker more than there are cores: many tests wait for servers, tools and killed processes.
+WORKERS = workers=$$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) + 1)' 2>/dev/null || echo auto)
+PYTEST = $(BIN)/python -m pytest -n "$$workers" --dist worksteal
+
+quick: check
+	$(WORKERS); $(PYTEST) -m 'not slow'
+
 test: check
-	workers=$$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) + 1)' 2>/dev/null || echo auto); \
-	$(BIN)/python -m pytest -n "$$workers" --dist worksteal
+	$(WORKERS); $(PYTEST) --cov --cov-report=
+
+docs: .venv/.docs
+	$(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site
+	@echo 'The documentation is in build/site/index.html'
 
 check: lint types
 
@@ -70,6 +85,11 @@ clean:
 	@echo 'Installing react1-nodes and what its development needs into .venv'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch .venv/.demo $@
+
+.venv/.docs: .venv/.dev
+	@echo 'Installing what builds the documentation into .venv'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	@touch $@
 
 # Type checkers cannot see through an editable install of a package whose folder is the checkout itself.
 $(TYPED)/.stamp: .venv/.dev $(SOURCES)
