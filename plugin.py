@@ -1,0 +1,75 @@
+"""The public surface for authors of nodes: everything that a plug-in may import.
+
+    from react1.plugin import InputMediaError, NodeContext, Params, Segment
+
+`react1.testing` has what tests a node. Everything that is not in `__all__` here or there is private and may change.
+"""
+
+from __future__ import annotations
+
+from .pipeline.core.edit import Edit
+from .pipeline.core.errors import (
+    CheckFailed,
+    InputMediaError,
+    Interrupted,
+    MissingExtra,
+    OverBudget,
+    PresetError,
+    Problem,
+    ProviderError,
+    React1Error,
+    StorageFailed,
+    ToolFailed,
+)
+from .pipeline.core.file import File
+from .pipeline.core.node import Node, NodeContext, Params, Workload
+from .pipeline.core.values import (
+    AudioStream,
+    Exact,
+    Media,
+    OtherStream,
+    Record,
+    Report,
+    Segment,
+    Take,
+    Turnover,
+    Upload,
+    Value,
+    VideoStream,
+)
+from .pipeline.media.ffmpeg import ffmpeg_path
+from .pipeline.media.probe import probe
+
+__all__ = [
+    "AudioStream",
+    "CheckFailed",
+    "Edit",
+    "Exact",
+    "File",
+    "InputMediaError",
+    "Interrupted",
+    "Media",
+    "MissingExtra",
+    "Node",
+    "NodeContext",
+    "OtherStream",
+    "OverBudget",
+    "Params",
+    "PresetError",
+    "Problem",
+    "ProviderError",
+    "React1Error",
+    "Record",
+    "Report",
+    "Segment",
+    "StorageFailed",
+    "Take",
+    "ToolFailed",
+    "Turnover",
+    "Upload",
+    "Value",
+    "VideoStream",
+    "Workload",
+    "ffmpeg_path",
+    "probe",
+]

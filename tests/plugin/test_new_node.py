@@ -1,0 +1,53 @@
+"""`react1 new-node` writes a package that passes its own tests at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from react1.pipeline.cli.node_template import write_package
+from react1.pipeline.core.errors import PresetError
+
+
+@pytest.mark.slow
+def test_the_package_passes_its_own_tests(tmp_path):
+    """In a folder with a space in its name, without an installation."""
+    folder = tmp_path / "my nodes"
+    write_package("add_grain", folder)
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"], cwd=folder, capture_output=True, text=True
+    )
+
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert " passed" in ran.stdout
+    assert " skipped" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Add-Grain", "'Add-Grain' cannot name a node; use lower case, digits and underscores, such as add_grain"),
+        ("class", "'class' cannot name a node"),
+        ("splice", "the node 'splice' exists already; choose another name"),
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused(tmp_path, name, text):
+    """And nothing is written."""
+    with pytest.raises(PresetError, match="node") as caught:
+        write_package(name, tmp_path / "new")
+
+    assert caught.value.message.startswith(text)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+    """Nothing there is overwritten."""
+    (tmp_path / "README.md").write_text("mine")
+
+    with pytest.raises(PresetError, match="is not an empty folder"):
+        write_package("add_grain", tmp_path)
+
+    assert (tmp_path / "README.md").read_text() == "mine"
