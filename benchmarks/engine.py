@@ -22,9 +22,9 @@ from engine_people import Rgb, clips, landmarks, pictures
 from engine_sheet import sheet
 from engine_voice import follows
 
-from react1.pipeline.core.edit import ModelMode, Prompt
-from react1.pipeline.engine.pose.expression import Expression, TakeJob
+from react1.pipeline.core.choices import ModelMode, Prompt, React1Choices
 from react1.pipeline.engine.render.render import render_takes
+from react1.pipeline.engine.take_job import TakeJob
 
 TEMPERATURES = (0.2, 0.5, 1.0)
 SIGNS: dict[str, tuple[tuple[str, int], ...]] = {
@@ -87,14 +87,19 @@ def rows(person: str, clip: Path, regions: list[str], looks: dict[tuple[str, str
     face, before = Face(landmarks(source[middle])), [luma(picture) for picture in source]
     near = face.around(source[middle].shape)
     looks["source", "", 0.0] = source[middle][near]
-    wanted = [Expression(prompt, how, mode) for mode in regions for prompt in get_args(Prompt) for how in TEMPERATURES]
+    wanted = [
+        React1Choices(prompt=prompt, temperature=how, model_mode=mode)
+        for mode in regions
+        for prompt in get_args(Prompt)
+        for how in TEMPERATURES
+    ]
     jobs = [TakeJob(clip.with_name(f"take{place}.mp4"), one) for place, one in enumerate(wanted)]
     render_takes(clip, jobs, progress=lambda _: None)
     for place in range(0, len(jobs), len(TEMPERATURES)):
         three = jobs[place : place + len(TEMPERATURES)]
-        asked, takes = three[0].expression, [pictures(job.out) for job in three]
+        asked, takes = three[0].choices, [pictures(job.out) for job in three]
         for job, take in zip(three, takes, strict=True):
-            looks[asked.prompt, asked.model_mode, job.expression.temperature] = take[middle][near]
+            looks[asked.prompt, asked.model_mode, job.choices.temperature] = take[middle][near]
         yield _row(person, asked.prompt, asked.model_mode, before, takes, face, middle)
 
 

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.errors import React1Error
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.render.render import render
 
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))
@@ -195,7 +195,7 @@ def line(case: Case, clip: Path) -> str:
     except FileNotFoundError as error:
         return f"{case.name} | not run: {error.filename} is not there"
     try:
-        wanted = Expression(**{"prompt": "happy", "temperature": 0.7, **case.asked})  # type: ignore[arg-type]
+        wanted = React1Choices(**{"prompt": "happy", "temperature": 0.7, **case.asked})  # type: ignore[arg-type]
         told = render(clip, None, clip.with_suffix(".take.mp4"), wanted, progress=lambda _: None)
     except React1Error as error:
         return f"{case.name} | {asked} | refused: {error}"

@@ -15,12 +15,13 @@ from unittest import mock
 from engine_measures import Face, flicker, luma
 from engine_people import clips, landmarks, pictures
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.arrays import Points
-from react1.pipeline.engine.pose.expression import Expression, TakeJob
 from react1.pipeline.engine.pose.head_frame import FaceFrame
 from react1.pipeline.engine.pose.pose import Pose
 from react1.pipeline.engine.render import retouch
 from react1.pipeline.engine.render.render import render_takes
+from react1.pipeline.engine.take_job import TakeJob
 
 ASKED = (("happy", 0.5), ("happy", 1.0), ("surprised", 1.0), ("sad", 1.0))
 
@@ -35,7 +36,11 @@ def ratio(clip: Path, emotion: str, temperature: float, *, held: bool) -> float:
 
     real = retouch.landmark_moves
     with mock.patch.object(retouch, "landmark_moves", holding if held else real):
-        render_takes(clip, [TakeJob(out, Expression(emotion, temperature, "face"))], progress=lambda _: None)
+        render_takes(
+            clip,
+            [TakeJob(out, React1Choices(prompt=emotion, temperature=temperature, model_mode="face"))],
+            progress=lambda _: None,
+        )
     source, take = ([luma(picture) for picture in pictures(film)] for film in (clip, out))
     middle = len(source) // 2
     face, full = Face(landmarks(pictures(clip)[middle])), slice(middle - 4, middle + 5)

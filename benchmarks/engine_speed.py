@@ -25,10 +25,10 @@ from typing import Any
 
 from measuring import measure
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
 from react1.pipeline.engine.render.render import (
-    Expression,
     TakeJob,
     clip_frames,
     draw,
@@ -64,7 +64,10 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
 
 def jobs(folder: Path, count: int) -> list[TakeJob]:
     """Give so many takes, each another emotion."""
-    return [TakeJob(folder / f"{prompt}.mp4", Expression(prompt, 0.8, "face")) for prompt in PROMPTS[:count]]
+    return [
+        TakeJob(folder / f"{prompt}.mp4", React1Choices(prompt=prompt, temperature=0.8, model_mode="face"))
+        for prompt in PROMPTS[:count]
+    ]
 
 
 def spied(spent: dict[str, float]) -> None:

@@ -17,10 +17,11 @@ import numpy as np
 from engine_people import Rgb, pictures
 from numpy.typing import NDArray
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.demo.demo_voice import PHONES, SENTENCES, Phone, utter
 from react1.pipeline.engine.quiet import loading
 from react1.pipeline.engine.render.clip_frames import Frames
-from react1.pipeline.engine.render.render import Expression, render
+from react1.pipeline.engine.render.render import render
 
 RATE, RANGE_DB, PITCH_HZ = 48_000, 30, 190.0
 SHUT_HZ, WIDE_HZ, VOWEL_VOICE = 300, 860, 0.9
@@ -37,7 +38,14 @@ def follows(person: str, clip: Path) -> str:
     with wave.open(str(voice), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes((samples / np.abs(samples).max() * 16_000).astype("<i2").tobytes())
-    render(clip, voice, out, Expression("neutral", 0.5, "face"), own_voice=False, progress=lambda _: None)
+    render(
+        clip,
+        voice,
+        out,
+        React1Choices(prompt="neutral", temperature=0.5, model_mode="face"),
+        own_voice=False,
+        progress=lambda _: None,
+    )
     with Frames(clip) as frames:
         fps = float(frames.look.fps)
     opened = gaps(pictures(out))

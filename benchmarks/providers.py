@@ -63,6 +63,7 @@ def _clip(home: Path) -> Path:
 
 def client(home: Path, clip: Path, count: int) -> None:
     """Make all calls from this process, and tell what it took."""
+    from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.core.edit import Edit
     from react1.pipeline.core.values import Segment, Upload
     from react1.pipeline.jobs import manager
@@ -92,7 +93,7 @@ def client(home: Path, clip: Path, count: int) -> None:
         media=media, frames=tuple(range(25)), voice=file,
     )  # fmt: skip
     upload = Upload(segment=segment, video_url="store:", audio_url="store:")
-    asks = [Ask(upload, {"temperature": round(n / 1000, 6)}, segmind()) for n in range(count)]
+    asks = [Ask(upload, React1Choices(temperature=round(n / 1000, 6)), segmind()) for n in range(count)]
 
     async def run() -> int:
         most = 0

@@ -12,35 +12,26 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.edit import ModelMode, Prompt, SyncMode
+from ..pipeline.core.choices import React1Overrides, resolve_choices
 from ..pipeline.core.errors import PresetError
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take, Upload
 from ..pipeline.providers.choose_provider import Api, ProviderName, hosted
 from ..pipeline.providers.local import render_take
-from ..pipeline.providers.parameters import choose
 
 
-class React1Params(Params):
-    """The host, and what applies to every edit that does not say otherwise."""
+class _ProviderParams(Params):
+    """Who renders the take, and how long it may take."""
 
     provider: ProviderName = Field(
         default="auto", description="the host; auto: segmind or sync where a key is set, else local"
     )
     api: Api = Field(default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call")
     deadline_min: float = Field(default=30, ge=1, le=60, description="minutes that a host's job may take")
-    prompt: Prompt | None = Field(default=None, description="the emotion (API default happy)")
-    temperature: float | None = Field(default=None, ge=0, le=1, description="expression intensity (API default 0.5)")
-    model_mode: ModelMode | None = Field(default=None, description="the region that may change (API default face)")
-    sync_mode: SyncMode | None = Field(
-        default=None, description="what to do when voice and picture differ in length (API default bounce)"
-    )
-    auto_active_speaker_detection: bool | None = Field(
-        default=None, description="change only the face that speaks (API default false)"
-    )
-    occlusion_detection_enabled: bool | None = Field(
-        default=None, description="look for hands and objects before the face; slower (API default false)"
-    )
+
+
+class React1Params(React1Overrides, _ProviderParams):
+    """The host, and what applies to every edit that does not say otherwise."""
 
 
 class React1:
@@ -59,9 +50,9 @@ class React1:
         """
         if params.provider == "local":
             from ..pipeline.engine.landmarks.backend import salt
-            from ..pipeline.engine.pose.expression import ENGINE
+            from ..pipeline.engine.take_job import ENGINE_VERSION
 
-            return f"engine {ENGINE} {salt()}".rstrip()
+            return f"engine {ENGINE_VERSION} {salt()}".rstrip()
         host = None if params.provider == "auto" else hosted(params.provider, params.api)
         return host.host if host else ""
 
@@ -69,4 +60,4 @@ class React1:
         """Render here, with the local engine; a host that takes money is called by the coordinator, never here."""
         if params.provider != "local":
             raise PresetError(f"provider {params.provider!r} is called by a run, which writes every paid call down")
-        return render_take(context, upload, choose(upload.segment.edit, params))
+        return render_take(context, upload, resolve_choices(upload.segment.edit, params))

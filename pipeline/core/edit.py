@@ -7,11 +7,10 @@ from typing import Literal, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticKnownError
 
-from .file import Address
-from .takes import Matrix, ModelMode, Prompt, SyncMode, value_text
+from .choices import Prompt, React1Overrides
+from .file import FileOrUrl
+from .takes import Matrix, value_text
 from .times import Moment, Time
-
-__all__ = ["At", "Edit", "ModelMode", "Prompt", "SyncMode"]
 
 
 class At(BaseModel):
@@ -39,18 +38,10 @@ class At(BaseModel):
         return f"at {name} {value!r}"
 
 
-class Edit(BaseModel):
-    """A segment and its new expression.
+class Placement(BaseModel):
+    """Where a segment lies in the film, and its name."""
 
-    What is left out falls back to the parameters of the step, then to the API's defaults.
-    """
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        populate_by_name=True,
-        json_schema_extra={"anyOf": [{"required": ["in", "out"]}, {"required": ["at"]}]},
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     at: At | None = Field(default=None, description="where the segment is, in place of `in` and `out`")
     in_: Time | None = Field(default=None, alias="in", validate_default=True, description="first frame of the segment")
@@ -63,19 +54,37 @@ class Edit(BaseModel):
     name: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="a name for the segment"
     )
+
+    @field_validator("in_", "out")
+    @classmethod
+    def _placed_once(cls, moment: Moment | None, known: ValidationInfo) -> Moment | None:
+        at = known.data.get("at")
+        if moment is None and at is None and "at" in known.data:
+            raise PydanticKnownError("missing")
+        if moment is not None and at is not None:
+            raise ValueError(f"the edit says where it is twice: {moment}, and {at}; keep one of them")
+        return moment
+
+
+class Edit(React1Overrides, Placement):
+    """A segment and its new expression.
+
+    What is left out falls back to the parameters of the step, then to the API's defaults.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        json_schema_extra={"anyOf": [{"required": ["in", "out"]}, {"required": ["at"]}]},
+    )
+
     prompt: Prompt | None = Field(
         default=None,
         validation_alias=AliasChoices("prompt", "emotion"),
-        description="the emotion (default happy)",
+        description="the emotion (API default happy)",
     )
-    temperature: float | None = Field(default=None, ge=0, le=1, description="expression intensity (default 0.5)")
-    model_mode: ModelMode | None = Field(default=None, description="the region that may change (default face)")
-    sync_mode: SyncMode | None = Field(default=None, description="what to do when voice and picture differ in length")
-    auto_active_speaker_detection: bool | None = Field(default=None, description="change only the face that speaks")
-    occlusion_detection_enabled: bool | None = Field(
-        default=None, description="look for hands and objects before the face"
-    )
-    audio: Address | None = Field(
+    audio: FileOrUrl | None = Field(
         default=None,
         description="a new line of dialogue: a file or an address (default: the source's own sound)",
     )
@@ -88,16 +97,6 @@ class Edit(BaseModel):
     takes: Matrix | None = Field(
         default=None, description="several expressions to choose from, by lists: one take for every combination"
     )
-
-    @field_validator("in_", "out")
-    @classmethod
-    def _placed_once(cls, moment: Moment | None, known: ValidationInfo) -> Moment | None:
-        at = known.data.get("at")
-        if moment is None and at is None and "at" in known.data:
-            raise PydanticKnownError("missing")
-        if moment is not None and at is not None:
-            raise ValueError(f"the edit says where it is twice: {moment}, and {at}; keep one of them")
-        return moment
 
     @field_validator("takes")
     @classmethod

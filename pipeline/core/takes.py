@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -24,11 +24,8 @@ from pydantic import (
     model_validator,
 )
 
-from .suggest import one_of
-
-Prompt = Literal["happy", "sad", "angry", "disgusted", "surprised", "neutral"]
-ModelMode = Literal["lips", "face", "head"]
-SyncMode = Literal["loop", "bounce", "cut_off", "silence", "remap"]
+from .choices import ModelMode, Prompt, SyncMode, Temperature
+from .suggest import not_one_of
 
 MOST_TAKES = 24
 """Combinations of one matrix."""
@@ -84,7 +81,7 @@ class Matrix(BaseModel):
     prompt: Axis[Prompt] | None = Field(
         default=None, validation_alias=AliasChoices("prompt", "emotion"), description="emotions to try"
     )
-    temperature: Axis[Annotated[float, Field(ge=0, le=1)]] | None = Field(
+    temperature: Axis[Temperature] | None = Field(
         default=None, description="expression intensities to try"
     )
     model_mode: Axis[ModelMode] | None = Field(default=None, description="regions that may change, to try")
@@ -142,16 +139,16 @@ def _require_choice(pick: str | dict[str, Any] | None, axes: Mapping[str, tuple[
     if isinstance(pick, str):
         names = [one.name for one in combinations(axes)]
         if pick not in names:
-            raise ValueError(one_of(pick, names))
+            raise ValueError(not_one_of(pick, names))
     elif pick is not None:
         for key in pick:
             if key not in axes:
-                raise ValueError(one_of(str(key), axes))
+                raise ValueError(not_one_of(str(key), axes))
         for key, values in axes.items():
             if key not in pick:
                 raise ValueError(f"{key} is missing; a choice names a value of each list")
             if pick[key] not in values:
-                raise ValueError(f"{key}: {one_of(value_text(pick[key]), map(value_text, values))}")
+                raise ValueError(f"{key}: {not_one_of(value_text(pick[key]), map(value_text, values))}")
 
 
 def combinations(axes: Mapping[str, tuple[Choice, ...]]) -> tuple[Combination, ...]:

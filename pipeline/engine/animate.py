@@ -8,13 +8,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..core.choices import React1Choices
 from ..media.sync_modes import Plan
 from .arrays import Curve, Points
 from .detect.smooth import resting_shapes
 from .mouth.teeth import lip_at_rest
 from .pose.au_headroom import own_rooms
 from .pose.emotions import HEAD_MOVES, RECIPES, HeadMove, calming, gain
-from .pose.expression import Expression
 from .pose.head_frame import FaceFrame, MouthShape
 from .pose.nod import head_motion
 from .pose.pose import Pose, Spoken
@@ -34,7 +34,7 @@ TALKS_UNITS = 0.02
 
 
 def own_speech(
-    sound: Sound, layout: Plan, line: Sequence[Points | None], fps: Fraction, own_voice: bool | None, said: list[str]
+    sound: Sound, layout: Plan, line: Sequence[Points | None], fps: Fraction, own_voice: bool | None, notes: list[str]
 ) -> Speech | None:
     """Listen to the voice for each frame of the output; None where the mouth in the picture already speaks it.
 
@@ -52,7 +52,7 @@ def own_speech(
         return heard
     enough = max(OWN_TIMING, OWN_TIMING_1S / float(len(gaps) / fps) ** 0.5)
     if own_voice or correlation(gaps, heard.open[numbers], fps) >= enough:
-        said.append("the mouth already speaks this voice and keeps its own timing")
+        notes.append("the mouth already speaks this voice and keeps its own timing")
         return None
     return heard
 
@@ -66,7 +66,7 @@ def perform(
     layout: Plan,
     weights: Curve,
     voice: Speech | None,
-    expression: Expression,
+    choices: React1Choices,
     fps: Fraction,
 ) -> list[Pose | None]:
     """Give a pose for each frame of the output; None where its weight is 0.
@@ -84,15 +84,15 @@ def perform(
     rooms = own_rooms(line, float(fps))
     talks = voice is not None or float(_gaps(line).std()) > TALKS_UNITS
     at_rest = _lip_at_rest(line)
-    heads = head_motion(_opened(voice, line, layout) if talks else None, weights, expression, fps)
+    heads = head_motion(_opened(voice, line, layout) if talks else None, weights, choices, fps)
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
         shape, rest, weight = shapes[shown], resting[shown], float(weights[number])
         if shape is None or rest is None or weight <= 0:
             poses.append(None)
             continue
-        said = None if voice is None else voice.at(number)
-        pose = pose_for(expression, shape, rest, weight, said=said, talks=talks, rooms=rooms[shown])
+        moment = None if voice is None else voice.at(number)
+        pose = pose_for(choices, shape, rest, weight, moment=moment, talks=talks, rooms=rooms[shown])
         poses.append(replace(pose, lip_at_rest=at_rest, head=heads[number]))
     return poses
 
@@ -111,23 +111,23 @@ def _lip_at_rest(line: Sequence[Points | None]) -> float | None:
     return float(np.median(found)) if found else None
 
 
-def _spoken(said: Moment, weight: float) -> Spoken:
+def _spoken(moment: Moment, weight: float) -> Spoken:
     return Spoken(
-        press=weight * said.press,
-        bite=weight * said.bite,
-        bared=weight * said.bared,
-        round=weight * max(0.0, -said.spread),
-        parted=weight * parting(said.bite, said.bared * (1 - said.press)),
+        press=weight * moment.press,
+        bite=weight * moment.bite,
+        bared=weight * moment.bared,
+        round=weight * max(0.0, -moment.spread),
+        parted=weight * parting(moment.bite, moment.bared * (1 - moment.press)),
     )
 
 
 def pose_for(
-    expression: Expression,
+    choices: React1Choices,
     shape: MouthShape,
     rest: MouthShape,
     weight: float,
     *,
-    said: Moment | None = None,
+    moment: Moment | None = None,
     talks: bool = False,
     rooms: Mapping[str, float] | None = None,
 ) -> Pose:
@@ -138,12 +138,12 @@ def pose_for(
         shape: the mouth in this frame.
         rest: the mouth around this frame without its speech.
         weight: the ramp, 0 to 1.
-        said: what a voice does to the mouth; None keeps the mouth's own opening.
+        moment: what a voice does to the mouth; None keeps the mouth's own opening.
         talks: whether the mouth speaks in this clip, so that an open jaw leaves room for its words.
         rooms: what share of each unit the performer's own face leaves (own.py); None is all of them.
     """
-    recipe, head = RECIPES[expression.prompt], HEAD_MOVES[expression.prompt]
-    played = gain(expression.temperature) * weight
+    recipe, head = RECIPES[choices.prompt], HEAD_MOVES[choices.prompt]
+    played = gain(choices.temperature) * weight
     units = {name: amount * played * (rooms or {}).get(name, 1.0) for name, amount in recipe.units.items()}
     calm = recipe.calm * calming(played)
     jaw = JAW_TALKING if talks else JAW_STILL
@@ -152,9 +152,9 @@ def pose_for(
     parted += jaw * units.get("AU26", 0.0)
     gap = max(0.0, shape.gap - calm * rest.gap) + parted
     spoken, widen = Spoken(), 0.0
-    if said is not None:
-        spoken, widen = _spoken(said, weight), weight * widening(said.spread)
+    if moment is not None:
+        spoken, widen = _spoken(moment, weight), weight * widening(moment.spread)
         parted *= 1 - max(spoken.press, spoken.bite)
-        gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * said.open + spoken.parted
+        gap = (1 - weight) * shape.gap + parted + weight * JAW_VOICE * moment.open + spoken.parted
     lean = HeadMove(head.roll_deg * played, head.right * played, head.down * played, head.growth * played)
-    return Pose(expression.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
+    return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)

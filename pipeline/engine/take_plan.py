@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from ..core.choices import React1Choices
 from ..core.errors import InputMediaError
 from ..media.sync_modes import Plan, plan, span_shown
 from .animate import own_speech, perform
@@ -18,7 +19,6 @@ from .detect.speaker import loudness
 from .frame_weights import weigh
 from .notes import nobody, tell, too_short
 from .occlusion.occlusion import Mask
-from .pose.expression import Expression
 from .pose.pose import Pose
 from .render.clip_frames import Look
 from .voice.voice_samples import Sound
@@ -58,7 +58,7 @@ def direct(
     scouted: Scouted,
     look: Look,
     sound: Sound | None,
-    expression: Expression,
+    choices: React1Choices,
     span: tuple[int, int] | None,
     own_voice: bool | None,
     name: str,
@@ -83,21 +83,21 @@ def direct(
     """
     count, fps = len(scouted.sightings), look.fps
     first, last = _checked(span, count, name)
-    layout = plan(expression.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
-    output_span = span_shown(expression.sync_mode, (first, last), count, len(layout.frames))
-    detect = expression.auto_active_speaker_detection
+    layout = plan(choices.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
+    output_span = span_shown(choices.sync_mode, (first, last), count, len(layout.frames))
+    detect = choices.auto_active_speaker_detection
     heard = loudness(heard_there or sound, count, fps) if detect else None
     parts = cast(scouted, (first, last), heard, fps, detect)
     if all(part.chosen is None for part in parts):
         raise NoFace(f"frames {first} to {last - 1} of the clip", nobody(scouted, (first, last)))
-    masked = expression.occlusion_detection_enabled
+    masked = choices.occlusion_detection_enabled
     weights, gates = weigh(parts, layout.frames, output_span, (first, last), count, fps, masked=masked)
     said = tell(scouted, parts, (first, last), gates) + too_short(output_span, fps)
     line = _laid([part.line for part in parts], parts, count)
     voice = own_speech(sound, layout, line, fps, own_voice, said) if sound is not None else None
 
     def play(row: Sequence[Points | None], kept: Curve) -> list[Pose | None]:
-        return perform(row, layout, kept, voice, expression, fps)
+        return perform(row, layout, kept, voice, choices, fps)
 
     hidden = _laid([part.cover.masks for part in parts], parts, count) if masked else [None] * count
     return Direction(

@@ -11,8 +11,9 @@ import re
 import shlex
 from typing import get_args
 
-from ..core.edit import Edit, ModelMode, Prompt
-from ..core.suggest import did_you_mean, none_called, one_of
+from ..core.choices import ModelMode, Prompt
+from ..core.edit import Edit
+from ..core.suggest import did_you_mean, list_available, not_one_of
 
 _MARK = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
@@ -20,9 +21,9 @@ _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
 _MADE = re.compile(r"(?<!\S)provider=")
 _NOT_IN_TEXT = ("in_", "out", "at", "takes")
 _TEXTS = ("name", "audio")
-MOST_TEXT = 2000
+MAX_TEXT_CHARS = 2000
 
-Fields = dict[str, "str | float | bool"]
+EditFields = dict[str, "str | float | bool"]
 
 
 class NotAnEdit(ValueError):
@@ -35,32 +36,32 @@ def field_names() -> tuple[str, ...]:
     return (*names, "emotion")
 
 
-def is_mark(text: str) -> bool:
+def is_edit_text(text: str) -> bool:
     """Tell whether a text says that it is an edit."""
     return _MARK.match(text) is not None
 
 
-def is_record(text: str) -> bool:
+def is_take_record(text: str) -> bool:
     """Tell whether a text is what a turnover's timelines say of a take: an edit that was made, and by whom."""
-    return is_mark(text) and _MADE.search(text) is not None
+    return is_edit_text(text) and _MADE.search(text) is not None
 
 
-def read_mark(text: str) -> Fields | None:
+def parse_edit_text(text: str) -> EditFields | None:
     """Read the edit of a text; None where it carries none, or tells of a take that was made.
 
     Raises:
         NotAnEdit: it begins like one and is wrong.
     """
     match = _MARK.match(text)
-    if match is None or is_record(text):
+    if match is None or is_take_record(text):
         return None
-    if len(text) > MOST_TEXT:
-        raise NotAnEdit(f"an edit's text may have {MOST_TEXT} characters, not {len(text)}")
+    if len(text) > MAX_TEXT_CHARS:
+        raise NotAnEdit(f"an edit's text may have {MAX_TEXT_CHARS} characters, not {len(text)}")
     try:
         words = shlex.split(text[match.end() :])
     except ValueError as error:
         raise NotAnEdit("a quotation in it never ends") from error
-    found: Fields = {}
+    found: EditFields = {}
     for word in words:
         key, value = _field(word)
         if key in found:
@@ -90,17 +91,17 @@ def _field(word: str) -> tuple[str, str | float | bool]:
     known = (*get_args(Prompt), *get_args(ModelMode))
     keyed = did_you_mean(bare, field_names())
     more = f"{keyed.rstrip('?')} with a value, {bare}=…?" if keyed and not did_you_mean(bare, known) else ""
-    raise NotAnEdit(f"{one_of(bare, known)}, a number, or key=value{more}")
+    raise NotAnEdit(f"{not_one_of(bare, known)}, a number, or key=value{more}")
 
 
 def _named(key: str, value: str) -> tuple[str, str | float | bool]:
     names = field_names()
     if key not in names:
-        raise NotAnEdit(f"an edit has no {key!r}; {none_called(key, names)}")
-    return ("prompt" if key == "emotion" else key), plain(key, value)
+        raise NotAnEdit(f"an edit has no {key!r}; {list_available(key, names)}")
+    return ("prompt" if key == "emotion" else key), parse_value(key, value)
 
 
-def plain(key: str, value: str) -> str | float | bool:
+def parse_value(key: str, value: str) -> str | float | bool:
     """Read a field's value as the number or the truth that it spells; names and files stay text."""
     if key in _TEXTS:
         return value

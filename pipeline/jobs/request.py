@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from ..core.choices import React1Choices
 from ..core.values import Segment, Upload
 from ..media.probe import require_video
 from ..media.transcode import length_s
-from ..providers.parameters import React1Request
 from ..providers.provider_settings import HostedProvider
 from .ledger_entry import Call
 
@@ -46,7 +46,7 @@ class Ask:
     """A segment that is to be re-expressed by a host."""
 
     upload: Upload
-    choices: Mapping[str, object]
+    choices: React1Choices
     provider: HostedProvider
     deadline_s: float = 1800.0
     run: str = ""
@@ -59,8 +59,7 @@ class Ask:
     @cached_property
     def parameters(self) -> dict[str, Any]:
         """All six choices; none is left to the host's own default."""
-        request = React1Request.model_validate({"video_url": "-", "audio_url": "-", **self.choices})
-        return request.model_dump(mode="json", exclude={"video_url", "audio_url"})
+        return self.choices.model_dump(mode="json")
 
     @cached_property
     def call(self) -> Call:

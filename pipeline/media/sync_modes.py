@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..core.edit import SyncMode
+from ..core.choices import SyncMode
 
 
 @dataclass(frozen=True)

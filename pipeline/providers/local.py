@@ -13,6 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.choices import React1Choices
 from ..core.errors import InputMediaError
 from ..core.node import NodeContext
 from ..core.values import Segment, Take, Upload
@@ -21,7 +22,7 @@ from .local_faces import faces_of
 from .parameters import React1Request
 
 if TYPE_CHECKING:
-    from ..engine.pose.expression import RenderFigures
+    from ..engine.take_job import RenderMetrics
 
 PREVIEW = "made by the local preview engine, which is not React-1"
 
@@ -44,7 +45,7 @@ class LocalProvider:
         require()
 
 
-def render_take(context: NodeContext, upload: Upload, choices: dict[str, object]) -> Take:
+def render_take(context: NodeContext, upload: Upload, choices: React1Choices) -> Take:
     """Re-express the picture of an upload with the local engine.
 
     The handles are passed through: only the span itself changes, and the expression grows from its first frame on.
@@ -52,11 +53,9 @@ def render_take(context: NodeContext, upload: Upload, choices: dict[str, object]
     from ..media.probe import probe
 
     segment, out = upload.segment, context.temp_path("take.mp4")
-    request = React1Request.model_validate(
-        {"video_url": upload.video_url, "audio_url": upload.audio_url or "none:", **choices}
-    )
+    request = React1Request.build(choices, video_url=upload.video_url, audio_url=upload.audio_url or "none:")
     began = time.monotonic()
-    figures = _render(context, segment, request, out)
+    figures = _render(context, segment, choices, out)
     file = context.store(out)
     return Take(
         segment=segment,
@@ -69,18 +68,17 @@ def render_take(context: NodeContext, upload: Upload, choices: dict[str, object]
     )
 
 
-def _render(context: NodeContext, segment: Segment, request: React1Request, out: Path) -> RenderFigures:
-    from ..engine.render.render import SCOUT_SHARE, Expression, render
+def _render(context: NodeContext, segment: Segment, choices: React1Choices, out: Path) -> RenderMetrics:
+    from ..engine.render.render import SCOUT_SHARE, render
     from ..engine.take_plan import WHAT_IT_NEEDS, NoFace
 
     scouted = faces_of(context, segment.media.file, lambda done: context.progress(SCOUT_SHARE * done))
-    expression = Expression(**request.model_dump(exclude={"video_url", "audio_url"}))
     try:
         return render(
             context.path(segment.media.file),
             context.path(segment.voice) if segment.voice else None,
             out,
-            expression,
+            choices,
             span=edited_frames(segment),
             own_voice=segment.edit.audio is None,
             scouted=scouted,

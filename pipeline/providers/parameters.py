@@ -6,46 +6,30 @@ Source: https://www.segmind.com/models/sync.so-react-1/api
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..core.edit import Edit, ModelMode, Prompt, SyncMode
+from ..core.choices import React1Choices
 
 LONGEST_S = Fraction(15)
 """The most of video and of audio that a call takes, as the hosts document it."""
 SEGMIND_MODEL = "sync.so-react-1"
 
 
-class React1Request(BaseModel):
-    """One call of the model."""
+class MediaUrls(BaseModel):
+    """The two URLs of a call."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     video_url: str = Field(min_length=1, description="high-resolution video")
     audio_url: str = Field(min_length=1, description="clear audio")
-    sync_mode: SyncMode = "bounce"
-    model_mode: ModelMode = "face"
-    prompt: Prompt = "happy"
-    temperature: float = Field(default=0.5, ge=0, le=1)
-    auto_active_speaker_detection: bool = False
-    occlusion_detection_enabled: bool = False
 
 
-CHOICES = (
-    "sync_mode",
-    "model_mode",
-    "prompt",
-    "temperature",
-    "auto_active_speaker_detection",
-    "occlusion_detection_enabled",
-)
-"""The parameters that an edit or a step may set; the two addresses come from the upload."""
+class React1Request(React1Choices, MediaUrls):
+    """One call of the model: its URLs and its choices."""
 
-
-def choose(edit: Edit, fallback: BaseModel) -> dict[str, object]:
-    """Give the choices of an edit; what it leaves out comes from the step, what both leave out from the API."""
-    chosen = {name: getattr(edit, name) for name in CHOICES}
-    for name, value in chosen.items():
-        if value is None:
-            chosen[name] = getattr(fallback, name, None)
-    return {name: value for name, value in chosen.items() if value is not None}
+    @classmethod
+    def build(cls, choices: React1Choices, *, video_url: str, audio_url: str) -> Self:
+        """Return a request of these choices for these URLs."""
+        return cls(video_url=video_url, audio_url=audio_url, **choices.model_dump())

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.document_model import Job, Step
+from ..config.checked_job import Job, Step
+from ..core.choices import resolve_choices
 from ..core.values import Upload
 from ..executors.base import Result, to_json
 from ..jobs.budget import Terms
 from ..jobs.ledger import Ledger
-from ..providers.parameters import choose
 from ..store.store import Store
 from .events import Said, Watcher
 from .external_inputs import hosted_by
@@ -67,7 +67,7 @@ def ask_of(step: Step, given: Mapping[str, Any], run: str = "") -> Ask:
     if upload is None or host is None:
         raise TypeError(f"{step.info.name} calls a host that takes money, but takes no Upload")
     deadline_s = 60.0 * getattr(step.params, "deadline_min", 30)
-    return Ask(upload, choose(upload.segment.edit, step.params), host, deadline_s, run)
+    return Ask(upload, resolve_choices(upload.segment.edit, step.params), host, deadline_s, run)
 
 
 def spent(home: Path, run: str) -> float:

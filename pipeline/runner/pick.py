@@ -16,16 +16,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..config.written_pick import plain_of, with_pick
+from ..config.pick_editor import parse_plain, set_pick
+from ..core.choices import CHOICE_NAMES
 from ..core.edit import Edit
 from ..core.errors import PresetError
-from ..core.suggest import one_of
-from ..located_yaml.text_spans import Part, spot_of
-from ..providers.parameters import CHOICES
-from ..store.atomic import publish, storage_errors, temporary_name
+from ..core.suggest import not_one_of
+from ..located_yaml.text_spans import PathPart, find_span
+from ..store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 
-_NOT_ITS_PLACE = {*CHOICES, "takes", "audio", "audio_mix"}
+_NOT_ITS_PLACE = {*CHOICE_NAMES, "takes", "audio", "audio_mix"}
 _BOM = "\ufeff"
 
 
@@ -56,14 +56,14 @@ def pick(run: RunFolder, segment: str, take: str) -> Picked:
             continue
         text = _read(file)
         mark, body = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
-        plain = plain_of(body, str(file))
+        plain = parse_plain(body, str(file))
         for path in _paths(plain, Edit.model_validate(offer["edit"])):
             _require_take(plain, path, name, file)
-            changed = with_pick(body, path, name, str(file))
+            changed = set_pick(body, path, name, str(file))
             if changed != body:
                 _write(file, mark + changed)
-            spot = spot_of(body, path)
-            waiting = _waiting(told, offer, _edits_with_takes(plain_of(changed, str(file))))
+            spot = find_span(body, path)
+            waiting = _waiting(told, offer, _edits_with_takes(parse_plain(changed, str(file))))
             line = spot.line + 1 if spot else 1
             return Picked(offer["segment"], name, file, line, changed != body, waiting, _provider(told))
     raise PresetError(_nowhere(told, offer["segment"], name))
@@ -77,7 +77,7 @@ def _offer(run: RunFolder, told: Mapping[str, Any], segment: str) -> dict[str, A
     for offer in offers:
         if segment in (offer["segment"], offer["edit"].get("name")):
             return offer
-    raise PresetError(f"run {run.name}: segment {one_of(segment, [offer['segment'] for offer in offers])}")
+    raise PresetError(f"run {run.name}: segment {not_one_of(segment, [offer['segment'] for offer in offers])}")
 
 
 def _named(told: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
@@ -88,7 +88,7 @@ def _named(told: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
             raise PresetError(f"segment {offer['segment']} has takes 1 to {len(names)}, and no {take}")
         take = names[int(take) - 1]
     if take not in names:
-        raise PresetError(f"segment {offer['segment']}: take {one_of(take, names)}")
+        raise PresetError(f"segment {offer['segment']}: take {not_one_of(take, names)}")
     made = [one for one in (told.get("result") or {}).get("segments", []) if one["name"] == offer["segment"]]
     for one in made[0].get("takes", []) if made else []:
         if one["name"] == take and one["status"] != "done":
@@ -114,21 +114,21 @@ def _read(file: Path) -> str:
         raise PresetError(f"{file} is not UTF-8 text any more; run the job again") from error
 
 
-def _paths(plain: Any, wanted: Edit) -> Iterator[list[Part]]:
+def _paths(plain: Any, wanted: Edit) -> Iterator[list[PathPart]]:
     """Find the takes of the edits that stand for the same span."""
     for path, edit in _edits_with_takes(plain):
         if _place(edit) == _place(wanted):
             yield [*path, "takes"]
 
 
-def _edits_with_takes(value: Any, path: Sequence[Part] = ()) -> list[tuple[list[Part], Edit]]:
+def _edits_with_takes(value: Any, path: Sequence[PathPart] = ()) -> list[tuple[list[PathPart], Edit]]:
     """Find every edit with a matrix in a file, wherever it stands."""
-    found: list[tuple[list[Part], Edit]] = []
+    found: list[tuple[list[PathPart], Edit]] = []
     if isinstance(value, dict):
         if isinstance(value.get("takes"), dict):
             with suppress(ValidationError):
                 found.append((list(path), Edit.model_validate(value)))
-        items: list[tuple[Part, Any]] = list(value.items())
+        items: list[tuple[PathPart, Any]] = list(value.items())
     else:
         items = list(enumerate(value)) if isinstance(value, list) else []
     for part, child in items:
@@ -140,15 +140,15 @@ def _place(edit: Edit) -> dict[str, Any]:
     return edit.model_dump(mode="json", exclude=_NOT_ITS_PLACE)
 
 
-def _require_take(plain: Any, path: Sequence[Part], name: str, file: Path) -> None:
+def _require_take(plain: Any, path: Sequence[PathPart], name: str, file: Path) -> None:
     edit = next(edit for place, edit in _edits_with_takes(plain) if [*place, "takes"] == list(path))
     names = [one.name for one in edit.takes.takes] if edit.takes else []
     if name not in names:
-        raise PresetError(f"{file} has other takes now, so run the job again: {one_of(name, names)}")
+        raise PresetError(f"{file} has other takes now, so run the job again: {not_one_of(name, names)}")
 
 
 def _waiting(
-    told: Mapping[str, Any], chosen: Mapping[str, Any], now: Sequence[tuple[Sequence[Part], Edit]]
+    told: Mapping[str, Any], chosen: Mapping[str, Any], now: Sequence[tuple[Sequence[PathPart], Edit]]
 ) -> tuple[str, ...]:
     """Give the segments of other edits that have no choice, by what the file says now."""
     open_places = [_place(edit) for _, edit in now if edit.takes and edit.takes.pick is None]
@@ -163,7 +163,7 @@ def _waiting(
 def _nowhere(told: Mapping[str, Any], segment: str, name: str) -> str:
     there = [file for file in _files(told) if file.is_file()]
     gone = [file for file in _files(told) if not file.exists()]
-    written = [file for file in there if _edits_with_takes(plain_of(_read(file).lstrip(_BOM), str(file)))]
+    written = [file for file in there if _edits_with_takes(parse_plain(_read(file).lstrip(_BOM), str(file)))]
     if gone and not written:
         return f"{gone[0]} is not there any more; write pick: {name} in the takes of {segment} where they stand now"
     if not written:
@@ -174,7 +174,7 @@ def _nowhere(told: Mapping[str, Any], segment: str, name: str) -> str:
 def _write(file: Path, text: str) -> None:
     """Replace a file by its new text, whole or not at all; its mode stays, and a link stays a link."""
     file = file.resolve()
-    part = temporary_name(file)
+    part = temporary_path(file)
     with storage_errors(file.parent):
         try:
             part.write_bytes(text.encode("utf-8"))

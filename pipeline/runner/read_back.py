@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..core.choices import CHOICE_NAMES
 from ..core.edit import Edit
 from ..core.node import Node
 from ..core.values import Media, Segment
-from ..providers.parameters import CHOICES
 
-_LEFT_OPEN = dict.fromkeys((*CHOICES, "takes"))
+_LEFT_OPEN = dict.fromkeys((*CHOICE_NAMES, "takes"))
 
 
 def is_blind(node: type[Node]) -> bool:

@@ -57,14 +57,16 @@ def clip_faces(clip: Path) -> object:
 @pytest.fixture(scope="session")
 def at_rest(portrait: Portrait) -> Portrait:
     """The portrait with its smile taken away, and its face found anew."""
+    from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.engine.animate import pose_for
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.expression import Expression
     from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
     from react1.pipeline.engine.render.retouch import retouch
 
     shape = MouthShape.of(portrait.face)
-    picture = retouch(portrait.picture, portrait.face, pose_for(Expression("neutral", 1.0), shape, shape, 1.0))
+    picture = retouch(
+        portrait.picture, portrait.face, pose_for(React1Choices(prompt="neutral", temperature=1.0), shape, shape, 1.0)
+    )
     with FaceFinder() as finder:
         (points,) = finder.find(picture)
     return Portrait(picture, FaceFrame(points))

@@ -8,9 +8,9 @@ import astronaut
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.detect.detect import Scouted, Sighting
 from react1.pipeline.engine.occlusion.occlusion import Glance
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import FaceFrame
 from react1.pipeline.engine.render.clip_frames import Look
 from react1.pipeline.engine.render.draw import retouch_picture
@@ -45,7 +45,7 @@ def seen(*faces: np.ndarray, small: np.ndarray = STAGE, looks: tuple = ()) -> Si
 
 
 def decided(sightings: list[Sighting], span=None, voice: Sound | None = None, there=None, **wanted) -> Direction:
-    asked = Expression("happy", 0.7, "face", **wanted)
+    asked = React1Choices(prompt="happy", temperature=0.7, model_mode="face", **wanted)
     return direct(Scouted(tuple(sightings)), LOOK, voice, asked, span, None, "film.mp4", heard_there=there)
 
 
@@ -204,7 +204,9 @@ def test_the_other_face_keeps_its_bytes(portrait) -> None:
     picture = astronaut.planes(both)
     look = Look(1280, 480, Fraction(25), 1, 1, 1, 1)
     sightings = [Sighting((portrait.face.points_px, portrait.face.shifted(-640, 0).points_px), (), None, STAGE)] * 20
-    direction = direct(Scouted(tuple(sightings)), look, None, Expression("happy", 1.0), None, None, "two.mp4")
+    direction = direct(
+        Scouted(tuple(sightings)), look, None, React1Choices(prompt="happy", temperature=1.0), None, None, "two.mp4"
+    )
 
     changed = retouch_picture(picture, look, FaceFrame(direction.line[10]), direction.poses[10])
 

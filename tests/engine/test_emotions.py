@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.animate import perform, pose_for
 from react1.pipeline.engine.detect.smooth import smooth_track
 from react1.pipeline.engine.pose.emotions import RECIPES
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import MouthShape
 from react1.pipeline.engine.pose.landmark_indices import OVAL
 from react1.pipeline.engine.render.retouch import retouch
@@ -43,7 +43,7 @@ def gone_up(at_rest):
         shape = MouthShape.of(at_rest.face)
         ups = []
         for temperature in temperatures:
-            pose = pose_for(Expression(prompt, temperature), shape, shape, 1.0)
+            pose = pose_for(React1Choices(prompt=prompt, temperature=temperature), shape, shape, 1.0)
             after = retouch(at_rest.picture, at_rest.face, pose)
             spots = at_rest.face.points_px[list(PLACES[place]), :2]
             ups.append(
@@ -99,7 +99,9 @@ def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: st
 
     pictures, line = drifting
     layout = plan("bounce", len(pictures), None, 0, Fraction(25))
-    poses = perform(line, layout, np.ones(len(pictures)), None, Expression(prompt, 1.0), Fraction(25))
+    poses = perform(
+        line, layout, np.ones(len(pictures)), None, React1Choices(prompt=prompt, temperature=1.0), Fraction(25)
+    )
 
     after = [_retouched(*given) for given in zip(pictures, line, poses, strict=True)]
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 import astronaut
 import numpy as np
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.animate import pose_for
 from react1.pipeline.engine.mouth.tooth_color import tooth_colour, with_own_enamel
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import MouthShape
 from react1.pipeline.engine.pose.landmark_indices import INNER_LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.render.layer import soft_mask
@@ -44,7 +44,7 @@ def shut(face) -> np.ndarray:
 def direction(portrait, lines: list[np.ndarray], opened: float) -> Direction:
     """A take in which every frame opens the mouth by so much."""
     shape = MouthShape.of(portrait.face)
-    pose = pose_for(Expression("neutral"), shape, shape, 1.0, notes=Moment(opened))
+    pose = pose_for(React1Choices(prompt="neutral"), shape, shape, 1.0, moment=Moment(opened))
     count = len(lines)
     layout = plan("loop", count, None, 0, Fraction(25))
     return Direction(layout, (pose,) * count, tuple(lines), (0, count), count, (), (None,) * count)

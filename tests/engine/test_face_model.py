@@ -323,15 +323,15 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
     """The face is re-expressed all the same; the preflight sees it too."""
     import astronaut
 
+    from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.expression import Expression
     from react1.pipeline.engine.render.render import render
     from react1.pipeline.preflight.face_checks import _largest_px
 
     monkeypatch.setenv(model_file.VARIABLE, str(bundle))
 
     figures = render(
-        clip, None, tmp_path / "take.mp4", Expression(prompt="happy"), span=(0, 6), progress=lambda share: None
+        clip, None, tmp_path / "take.mp4", React1Choices(prompt="happy"), span=(0, 6), progress=lambda share: None
     )
 
     assert any("no second detector" in line for line in figures.notes)

@@ -54,9 +54,9 @@ def test_faces_around_lips_touch_lips(engine_ready) -> None:
 
 def test_few_triangles_turn_over_at_full_strength(portrait) -> None:
     """At temperature 1 at most 20 of some 950 are mirrored, in every emotion."""
+    from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.engine.animate import pose_for
     from react1.pipeline.engine.pose.emotions import RECIPES
-    from react1.pipeline.engine.pose.expression import Expression
     from react1.pipeline.engine.pose.head_frame import MouthShape
     from react1.pipeline.engine.warp.moves import landmark_moves
 
@@ -64,6 +64,8 @@ def test_few_triangles_turn_over_at_full_strength(portrait) -> None:
     skin = mesh.surface()[(mesh.surface() < SKIN_COUNT).all(1)]
     before = portrait.face.points_px[:, :2]
     for prompt in RECIPES:
-        moves = landmark_moves(portrait.face, pose_for(Expression(prompt, 1.0), shape, shape, 1.0))
+        moves = landmark_moves(
+            portrait.face, pose_for(React1Choices(prompt=prompt, temperature=1.0), shape, shape, 1.0)
+        )
         after = before + portrait.face.to_image_px(moves)
         assert int((signed_areas(skin, before) * signed_areas(skin, after) < 0).sum()) <= 20, prompt

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.animate import pose_for
 from react1.pipeline.engine.mouth.lip_line import without_interior
 from react1.pipeline.engine.mouth.mouth import fill_mouth
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, lip_at_rest, row_of
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.pose.landmark_indices import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP
 from react1.pipeline.engine.render.layer import soft_mask
@@ -29,7 +29,7 @@ PRESS, BITE = Moment(0.0, press=1.0), Moment(0.03, bite=1.0)
 
 def pose(face: FaceFrame, moment: Moment):
     shape = MouthShape.of(face)
-    return pose_for(Expression("neutral", 0.3), shape, shape, 1.0, notes=moment)
+    return pose_for(React1Choices(prompt="neutral", temperature=0.3), shape, shape, 1.0, moment=moment)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.pose.emotions import RECIPES
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.nod import head_motion, stresses
 
 FPS = Fraction(25)
@@ -39,7 +39,7 @@ def test_stressed_syllables_are_found_and_the_murmur_is_not() -> None:
 
 def test_the_head_nods_with_the_stress() -> None:
     """The pitch is lowest within 3 frames of each stressed syllable, by a degree, and between them it comes back."""
-    moves = head_motion(voice(), np.ones(175), Expression("neutral", 1.0, "head"), FPS)
+    moves = head_motion(voice(), np.ones(175), React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), FPS)
     pitch = curves(moves)[:, 4]
 
     for frame in LOUD:
@@ -54,7 +54,9 @@ def test_the_motion_is_band_limited_and_eased(prompt: str) -> None:
     """Beyond 4 Hz lies under a thousandth of its energy; it begins and ends at rest, and so do untouched frames."""
     weights = np.concatenate([np.zeros(10), np.ones(155), np.zeros(10)])
 
-    motion = curves(head_motion(voice(), weights, Expression(prompt, 1.0, "head"), FPS))
+    motion = curves(
+        head_motion(voice(), weights, React1Choices(prompt=prompt, temperature=1.0, model_mode="head"), FPS)
+    )
 
     assert not motion[:10].any() and not motion[-10:].any()
     assert np.abs(motion[[10, -11]]).max() < 0.02 * np.abs(motion).max()
@@ -66,10 +68,16 @@ def test_the_motion_is_band_limited_and_eased(prompt: str) -> None:
 def test_the_head_turns_and_leans_within_a_natural_reach() -> None:
     """A few degrees, to both sides, and a hotter temperature goes further; the same voice gives the same motion."""
     hot, cool = (
-        curves(head_motion(voice(), np.ones(175), Expression("angry", temperature, "head"), FPS))
+        curves(
+            head_motion(
+                voice(), np.ones(175), React1Choices(prompt="angry", temperature=temperature, model_mode="head"), FPS
+            )
+        )
         for temperature in (1.0, 0.3)
     )
-    again = curves(head_motion(voice(), np.ones(175), Expression("angry", 1.0, "head"), FPS))
+    again = curves(
+        head_motion(voice(), np.ones(175), React1Choices(prompt="angry", temperature=1.0, model_mode="head"), FPS)
+    )
 
     assert hot[:, 5].min() < -0.3 and hot[:, 5].max() > 0.3
     assert np.abs(hot[:, [0, 4, 5]]).max() < 6
@@ -80,7 +88,9 @@ def test_the_head_turns_and_leans_within_a_natural_reach() -> None:
 def test_without_a_voice_the_head_breathes() -> None:
     """Slowly, by less than a degree; a voice that is silent counts as none."""
     none, silent = (
-        curves(head_motion(opened, np.ones(175), Expression("neutral", 1.0, "head"), FPS))
+        curves(
+            head_motion(opened, np.ones(175), React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), FPS)
+        )
         for opened in (None, np.zeros(175))
     )
 
@@ -99,7 +109,7 @@ def test_the_head_follows_the_voice_through_the_whole_performance(portrait) -> N
     said = Speech(voice(), still, still, still, still, np.zeros((175, 1)))
     layout, line = plan("bounce", 175, None, 0, FPS), [portrait.face.points_px] * 175
 
-    wanted, weights = Expression("neutral", 1.0, "head"), np.ones(175)
+    wanted, weights = React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), np.ones(175)
 
     spoken, silent = (
         [pose.head.pitch_deg for pose in perform(line, layout, weights, heard, wanted, FPS)] for heard in (said, None)
@@ -114,7 +124,9 @@ def test_a_short_segment_moves_less_and_turns_without_a_jerk(frames: int) -> Non
 
     def quickest(count: int) -> float:
         weights = np.concatenate([np.zeros(10), np.ones(count), np.zeros(10)])
-        moves = curves(head_motion(None, weights, Expression("disgusted", 1.0, "head"), FPS))
+        moves = curves(
+            head_motion(None, weights, React1Choices(prompt="disgusted", temperature=1.0, model_mode="head"), FPS)
+        )
         return float(np.abs(np.diff(moves[:, 0], 2)).max())
 
     assert quickest(frames) < 1.5 * quickest(120)

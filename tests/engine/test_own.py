@@ -9,10 +9,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.animate import perform, pose_for
 from react1.pipeline.engine.detect.smooth import resting_shapes
 from react1.pipeline.engine.pose.au_headroom import UpperFace, own_rooms, room_for
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.pose.landmark_indices import ANCHORS, EYES, SIDES, SKIN_COUNT
 from react1.pipeline.engine.warp.eyeball import rings
@@ -43,8 +43,14 @@ def test_raised_brows_rise_less_and_are_lowered_more(raised) -> None:
     rises, lowers = [], []
     for by in (-0.08, 0.0, 0.08, 0.16):
         line = [raised(by)] * 3
-        rises.append(perform(line, layout, np.ones(3), None, Expression("surprised", 0.8), FPS)[1].unit("AU1"))
-        lowers.append(perform(line, layout, np.ones(3), None, Expression("angry", 0.8), FPS)[1].unit("AU4"))
+        rises.append(
+            perform(line, layout, np.ones(3), None, React1Choices(prompt="surprised", temperature=0.8), FPS)[1].unit(
+                "AU1"
+            )
+        )
+        lowers.append(
+            perform(line, layout, np.ones(3), None, React1Choices(prompt="angry", temperature=0.8), FPS)[1].unit("AU4")
+        )
 
     assert rises[1] > rises[2] > rises[3] > 0
     assert 0 < lowers[0] < lowers[1] < lowers[2]
@@ -82,7 +88,7 @@ def test_a_mouth_that_opens_for_good_does_not_step() -> None:
 def test_lids_that_are_shut_stay_shut(portrait) -> None:
     """AU5 lifts an open lid by 0.03 units at least, and one in a blink not at all."""
     shape = MouthShape.of(portrait.face)
-    pose = replace(pose_for(Expression("surprised", 1.0), shape, shape, 1.0), units={"AU5": 1.0})
+    pose = replace(pose_for(React1Choices(prompt="surprised", temperature=1.0), shape, shape, 1.0), units={"AU5": 1.0})
     shut = portrait.face.points_px.copy()
     for eye in EYES.values():
         shut[eye.upper] = shut[eye.lower]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from phones import say
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.animate import own_speech, perform, pose_for
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import MouthShape
 from react1.pipeline.engine.voice.speech import Moment, speech
 from react1.pipeline.engine.voice.voice_samples import Sound
@@ -85,7 +85,7 @@ def test_frames_in_another_order_follow_the_voice_on_the_outputs_clock(line) -> 
 
     assert heard is not None
     assert len(heard.open) == 2 * FRAMES
-    poses = perform(line([0.0] * FRAMES), layout, np.ones(2 * FRAMES), heard, Expression("neutral"), FPS)
+    poses = perform(line([0.0] * FRAMES), layout, np.ones(2 * FRAMES), heard, React1Choices(prompt="neutral"), FPS)
     gaps = np.array([pose.gap - pose.spoken.parted for pose in poses])
     assert np.allclose(gaps, 0.30 * heard.open)
 
@@ -94,7 +94,10 @@ def test_a_ramp_leads_from_the_mouth_to_the_voice() -> None:
     """At weight 0 the gap is the performer's, at 1 the voice's, in between a mix."""
     shape = MouthShape(0.0, 0.8, 0.10)
 
-    gaps = [pose_for(Expression("neutral"), shape, shape, weight, notes=Moment(1.0)).gap for weight in (0.0, 0.5, 1.0)]
+    gaps = [
+        pose_for(React1Choices(prompt="neutral"), shape, shape, weight, moment=Moment(1.0)).gap
+        for weight in (0.0, 0.5, 1.0)
+    ]
 
     assert gaps == pytest.approx([0.10, 0.20, 0.30])
 
@@ -105,6 +108,6 @@ def test_frames_without_weight_or_face_have_no_pose(line) -> None:
     faces[2] = None
     weights = np.array([0.0, 1.0, 1.0, 1.0])
 
-    poses = perform(faces, plan("loop", 4, None, 0, FPS), weights, None, Expression(), FPS)
+    poses = perform(faces, plan("loop", 4, None, 0, FPS), weights, None, React1Choices(), FPS)
 
     assert [pose is None for pose in poses] == [True, False, True, False]

@@ -13,8 +13,9 @@ import av
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
-from react1.pipeline.engine.render.render import Expression, render
+from react1.pipeline.engine.render.render import render
 
 
 def pictures(path: Path) -> list[np.ndarray]:
@@ -36,7 +37,7 @@ def sound_samples(path: Path) -> int:
 
 def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, scouted=None, shares=None, **wanted):
     said = [] if shares is None else shares
-    return render(clip, voice, out, Expression(**wanted), span=span, scouted=scouted, progress=said.append)
+    return render(clip, voice, out, React1Choices(**wanted), span=span, scouted=scouted, progress=said.append)
 
 
 def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_an_interruption_passes_through(clip: Path, tmp_path: Path, after: int) 
             raise Interrupted("stopped")
 
     with pytest.raises(Interrupted):
-        render(clip, None, tmp_path / "take.mp4", Expression(), progress=stop)
+        render(clip, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
 
     assert len(calls) == after
 

@@ -10,9 +10,9 @@ import astronaut
 import numpy as np
 import pytest
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.animate import pose_for
 from react1.pipeline.engine.pose.emotions import RECIPES, HeadMove
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import MouthShape
 from react1.pipeline.engine.pose.landmark_indices import OVAL
 from react1.pipeline.engine.render.clip_frames import Look, Picture
@@ -30,7 +30,9 @@ def changed(portrait):
     def make(prompt: str, temperature: float, mode: str = "face") -> np.ndarray:
         shape = MouthShape.of(portrait.face)
         return retouch(
-            portrait.picture, portrait.face, pose_for(Expression(prompt, temperature, mode), shape, shape, 1.0)
+            portrait.picture,
+            portrait.face,
+            pose_for(React1Choices(prompt=prompt, temperature=temperature, model_mode=mode), shape, shape, 1.0),
         )
 
     return make
@@ -86,7 +88,7 @@ def test_a_moving_head_leaves_the_rest_of_the_picture_alone(portrait) -> None:
     import cv2
 
     shape = MouthShape.of(portrait.face)
-    pose = pose_for(Expression("sad", 1.0, "head"), shape, shape, 1.0)
+    pose = pose_for(React1Choices(prompt="sad", temperature=1.0, model_mode="head"), shape, shape, 1.0)
     pose = replace(pose, head=pose.head + HeadMove(pitch_deg=3.0, yaw_deg=-3.0))
     oval = portrait.face.points_px[OVAL, :2]
     centre = (oval.min(0) + oval.max(0)) / 2
@@ -105,7 +107,9 @@ def test_the_same_request_gives_the_same_pixels(portrait, changed) -> None:
     before = portrait.picture.copy()
     shape = MouthShape.of(portrait.face)
 
-    again = retouch(portrait.picture, portrait.face, pose_for(Expression("angry", 0.6), shape, shape, 1.0))
+    again = retouch(
+        portrait.picture, portrait.face, pose_for(React1Choices(prompt="angry", temperature=0.6), shape, shape, 1.0)
+    )
 
     assert np.array_equal(again, changed("angry", 0.6))
     assert np.array_equal(portrait.picture, before)
@@ -115,7 +119,7 @@ def test_planes_outside_of_the_change_keep_their_bytes(portrait) -> None:
     """In luma and both chromas every sample that the RGB change does not reach is the decoder's own."""
     look = astronaut.LOOK.__class__(640, 480, astronaut.LOOK.fps, 1, 1, 1, 1)
     picture, shape = astronaut.planes(portrait.picture), MouthShape.of(portrait.face)
-    pose = pose_for(Expression("happy", 1.0), shape, shape, 1.0)
+    pose = pose_for(React1Choices(prompt="happy", temperature=1.0), shape, shape, 1.0)
 
     after = retouch_picture(picture, look, portrait.face, pose)
 

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from rooms import FolderRoom
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.detect import detect, detection_cache
 from react1.pipeline.engine.render import draw
-from react1.pipeline.engine.render.render import Expression, TakeJob, find_faces, render, render_takes
+from react1.pipeline.engine.render.render import TakeJob, find_faces, render, render_takes
 from react1.pipeline.net.ssrf import Reach
 from react1.pipeline.providers.local_faces import faces_of
 from react1.pipeline.providers.parameters import React1Request
-from react1.pipeline.server.render_take import rendered
-from react1.pipeline.server.worker_protocol import Order
+from react1.pipeline.server.worker import render_take
+from react1.pipeline.server.worker_protocol import WorkerRequest
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,9 @@ def alone(short: Path, found: detect.Scouted, tmp_path_factory: pytest.TempPathF
 
 
 def take(clip: Path, folder: Path, **how) -> bytes:
-    render(clip, None, folder / "take.mp4", Expression("happy", 0.8), progress=lambda _: None, **how)
+    render(
+        clip, None, folder / "take.mp4", React1Choices(prompt="happy", temperature=0.8), progress=lambda _: None, **how
+    )
     return (folder / "take.mp4").read_bytes()
 
 
@@ -67,9 +70,9 @@ def test_takes_made_together_are_those_made_alone(short: Path, alone: bytes, tmp
     """Three expressions, one of them twice as long by its voice: each file has the bytes of its own run."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.96))
     wanted = [
-        (Expression("happy", 0.8), None),
-        (Expression("sad", 0.6, "lips"), None),
-        (Expression("angry", 0.7, sync_mode="bounce"), voice),
+        (React1Choices(prompt="happy", temperature=0.8), None),
+        (React1Choices(prompt="sad", temperature=0.6, model_mode="lips"), None),
+        (React1Choices(prompt="angry", temperature=0.7, sync_mode="bounce"), voice),
     ]
     jobs = [TakeJob(tmp_path / f"{number}.mp4", one, sound) for number, (one, sound) in enumerate(wanted)]
 
@@ -78,7 +81,7 @@ def test_takes_made_together_are_those_made_alone(short: Path, alone: bytes, tmp
 
     assert jobs[0].out.read_bytes() == alone
     for job, figures in zip(jobs[1:], together[1:], strict=True):
-        single = render(short, job.voice, tmp_path / "single.mp4", job.expression, progress=lambda _: None)
+        single = render(short, job.voice, tmp_path / "single.mp4", job.choices, progress=lambda _: None)
         assert job.out.read_bytes() == (tmp_path / "single.mp4").read_bytes()
         assert figures == single
     assert [figures.frames for figures in together] == [12, 12, 24]
@@ -101,7 +104,7 @@ def test_more_takes_than_are_written_at_a_time(
 ) -> None:
     """Two at a time, three wanted: all are the take by itself."""
     monkeypatch.setattr(draw, "TOGETHER", 2)
-    jobs = [TakeJob(tmp_path / f"{number}.mp4", Expression("happy", 0.8)) for number in range(3)]
+    jobs = [TakeJob(tmp_path / f"{number}.mp4", React1Choices(prompt="happy", temperature=0.8)) for number in range(3)]
 
     render_takes(short, jobs, scouted=found, progress=lambda _: None)
 
@@ -197,7 +200,7 @@ def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Pa
         folder = tmp_path / prompt
         folder.mkdir()
         request = React1Request(video_url="http://a/v.mp4", audio_url="http://a/v.wav", prompt=prompt)
-        order = Order(
+        order = WorkerRequest(
             request=request,
             video_file=str(short),
             audio_file=str(voice),
@@ -207,7 +210,7 @@ def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Pa
             twists=(),
             home=str(tmp_path / "home"),
         )
-        told.append(rendered(order, folder))
+        told.append(render_take(order, folder))
 
     assert len(opened) == 1
     assert [one.output_s for one in told] == [0.48, 0.48]
@@ -268,7 +271,7 @@ def test_a_stopped_take_leaves_no_thread_and_no_open_file(short: Path, tmp_path:
             raise Interrupted("stopped")
 
     with pytest.raises(Interrupted):
-        render(short, None, tmp_path / "take.mp4", Expression(), progress=stop)
+        render(short, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
 
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("react1-")] == []
     opened = {str(path.resolve()) for path in Path("/proc/self/fd").glob("*")} if Path("/proc/self/fd").exists() else {}

@@ -9,11 +9,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from react1.pipeline.core.edit import Prompt
+from react1.pipeline.core.choices import Prompt, React1Choices
 from react1.pipeline.engine.animate import pose_for
 from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
 from react1.pipeline.engine.pose.emotions import HEAD_MOVES, RECIPES, gain
-from react1.pipeline.engine.pose.expression import Expression
 from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.pose.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from react1.pipeline.engine.voice.speech import Moment
@@ -26,7 +25,7 @@ TEMPERATURES = (0.0, 0.2, 0.5, 0.8, 1.0)
 def up(portrait, points: list[int], prompt: str, temperature: float, mode: str = "face") -> float:
     """How far points go up in units."""
     shape = MouthShape.of(portrait.face)
-    pose = pose_for(Expression(prompt, temperature, mode), shape, shape, 1.0)
+    pose = pose_for(React1Choices(prompt=prompt, temperature=temperature, model_mode=mode), shape, shape, 1.0)
     return -float(landmark_moves(portrait.face, pose)[points, 1].mean())
 
 
@@ -40,7 +39,7 @@ def test_every_unit_of_a_recipe_moves_something(portrait) -> None:
     from dataclasses import replace
 
     shape = MouthShape.of(portrait.face)
-    still = pose_for(Expression("neutral", 0.5), shape, shape, 1.0)
+    still = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0)
     still = replace(still, calm=0.0, gap=shape.gap)
     names = set(ACTION_UNITS)
 
@@ -85,7 +84,9 @@ def test_lips_move_nothing_above_the_nose(portrait, prompt: str) -> None:
     shape = MouthShape.of(portrait.face)
     local = portrait.face.local
 
-    moves = landmark_moves(portrait.face, pose_for(Expression(prompt, 1.0, "lips"), shape, shape, 1.0))
+    moves = landmark_moves(
+        portrait.face, pose_for(React1Choices(prompt=prompt, temperature=1.0, model_mode="lips"), shape, shape, 1.0)
+    )
 
     left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
     above = local[:, 1] < local[NOSE_BASE, 1] - 0.03
@@ -105,7 +106,7 @@ def test_a_voice_opens_the_mouth_by_what_it_says(portrait) -> None:
     """The gap after the moves is the gap that was asked for, open or shut, within 0.02 units."""
     shape = MouthShape.of(portrait.face)
     for opened in (0.0, 0.3, 0.7, 1.0):
-        pose = pose_for(Expression("neutral", 0.5), shape, shape, 1.0, notes=Moment(opened))
+        pose = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0, moment=Moment(opened))
 
         moves = landmark_moves(portrait.face, pose)
 
@@ -119,7 +120,7 @@ def test_weight_nought_is_nothing_and_more_weight_is_more(portrait) -> None:
     shape = MouthShape.of(portrait.face)
     far = []
     for weight in (0.1, 0.4, 0.7, 1.0):
-        pose = pose_for(Expression("happy", 0.8), shape, shape, weight)
+        pose = pose_for(React1Choices(prompt="happy", temperature=0.8), shape, shape, weight)
         far.append(float(np.abs(landmark_moves(portrait.face, pose)).max()))
 
     assert all(b > a for a, b in itertools.pairwise(far))

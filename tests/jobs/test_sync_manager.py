@@ -23,7 +23,7 @@ class SyncCounter(Counter):
     def ask(self, **choices):
         told = super().ask(**choices)
         environ = {**self.environ, "REACT1_SYNC_URL": self.environ["REACT1_SEGMIND_URL"], "SYNC_API_KEY": KEY}
-        return Ask(told.upload, choices, sync(environ), deadline_s=60)
+        return Ask(told.upload, told.choices, sync(environ), deadline_s=60)
 
 
 @pytest.fixture

@@ -9,21 +9,21 @@ import pytest
 from react1.nodes.react1 import React1, React1Params
 from react1.nodes.trim import Trim, TrimParams
 from react1.nodes.upload import UploadParams, UploadSegment
+from react1.pipeline.core.choices import resolve_choices
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import edited_frames
-from react1.pipeline.providers.parameters import React1Request, choose
+from react1.pipeline.providers.parameters import React1Request
 
 
 def test_an_edit_counts_before_the_step_and_the_step_before_the_api():
     """What nobody says falls back to the documented default."""
     edit = Edit(in_=1, out=2, prompt="sad", temperature=0.0)
 
-    chosen = choose(edit, React1Params(prompt="angry", temperature=0.9, model_mode="lips"))
-    request = React1Request.model_validate({"video_url": "v", "audio_url": "a", **chosen})
+    choices = resolve_choices(edit, React1Params(prompt="angry", temperature=0.9, model_mode="lips"))
 
-    assert (request.prompt, request.temperature, request.model_mode) == ("sad", 0.0, "lips")
-    assert (request.sync_mode, request.auto_active_speaker_detection) == ("bounce", False)
+    assert (choices.prompt, choices.temperature, choices.model_mode) == ("sad", 0.0, "lips")
+    assert (choices.sync_mode, choices.auto_active_speaker_detection) == ("bounce", False)
 
 
 @pytest.mark.parametrize(

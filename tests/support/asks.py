@@ -9,6 +9,7 @@ import pytest
 import takes
 from rooms import FolderRoom
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.values import Upload
 from react1.pipeline.jobs import manager as paid_desk
 from react1.pipeline.jobs.budget import Terms
@@ -45,7 +46,7 @@ class Counter:
         upload = Upload(
             segment=self.segment.model_copy(update={"name": name}), video_url="store:v", audio_url="store:a"
         )
-        return Ask(upload, choices, segmind(self.environ, version), deadline_s=60)
+        return Ask(upload, React1Choices(**choices), segmind(self.environ, version), deadline_s=60)
 
     def make(self, *asks: Ask, terms: Terms | None = None, stop: bool = True):
         """Admit asks and make them, in a run of their own."""

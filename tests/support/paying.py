@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.errors import React1Error
 from react1.pipeline.core.values import Upload
 from react1.pipeline.executors.base import StoreContext, to_json
@@ -119,7 +120,7 @@ def _state(name: str, do: Do) -> Point:
 
 
 def _name(name: str, do: Do) -> Point:
-    return Point(atomic, "_named_anew", do, lambda part, path: path.name.endswith(f"-{name}.json"))
+    return Point(atomic, "_link_new", do, lambda part, path: path.name.endswith(f"-{name}.json"))
 
 
 def _writing(name: str) -> dict[str, Point]:
@@ -222,7 +223,7 @@ async def pay(order: Order) -> dict[str, str]:
         }
     )
     upload = Upload.model_validate(order.upload)
-    asks = [Ask(upload, {"temperature": one}, provider, deadline_s=LONGEST_S) for one in order.temperatures]
+    asks = [Ask(upload, React1Choices(temperature=one), provider, deadline_s=LONGEST_S) for one in order.temperatures]
     async with Desk(store, Terms(agreed=True), run="crash") as desk:
         await desk.admit(asks, stop=True)
         made = await asyncio.gather(*(desk.make(ask, lambda share: moved(share)) for ask in asks))

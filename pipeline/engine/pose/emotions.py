@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass, field
 
-from ...core.edit import Prompt
+from ...core.choices import Prompt
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.edit import Prompt
+from ...core.choices import Prompt, React1Choices
 from ..arrays import Curve
 from ..ramp import ramps
 from .emotions import HEAD_MOVES, HeadMove, gain
-from .expression import Expression
 
 NOD_DEG, TURN_DEG, TILT_DEG = 2.4, 2.0, 1.2
 NOD_S, TURN_S, TILT_S = 0.13, 0.34, 0.50
@@ -43,7 +42,7 @@ LIVELY: dict[Prompt, float] = {
 """How much a head moves along with the voice in each emotion."""
 
 
-def head_motion(opened: Curve | None, weights: Curve, expression: Expression, fps: Fraction) -> list[HeadMove]:
+def head_motion(opened: Curve | None, weights: Curve, choices: React1Choices, fps: Fraction) -> list[HeadMove]:
     """Give the head's move in each frame of the output; none at all where its weight is 0.
 
     Args:
@@ -52,16 +51,16 @@ def head_motion(opened: Curve | None, weights: Curve, expression: Expression, fp
         expression: the emotion and its temperature.
         fps: frames per second.
     """
-    count, played = len(weights), gain(expression.temperature)
+    count, played = len(weights), gain(choices.temperature)
     eased = np.minimum(_eased(weights > 0, fps), weights)
-    lively = played * LIVELY[expression.prompt]
+    lively = played * LIVELY[choices.prompt]
     if opened is None or not stresses(opened, fps):
         time_s = np.arange(count) / float(fps)
         nods, turns = BREATH_DEG * np.sin(2 * np.pi * BREATH_HZ * time_s), np.zeros(count)
         tilts = 0.5 * BREATH_DEG * np.sin(np.pi * BREATH_HZ * time_s)
     else:
         nods, turns, tilts = _spoken(stresses(opened, fps), count, float(fps))
-    lean = HEAD_MOVES[expression.prompt] * played
+    lean = HEAD_MOVES[choices.prompt] * played
     return [
         (lean + HeadMove(roll_deg=lively * tilt, pitch_deg=lively * nod, yaw_deg=lively * turn)) * float(share)
         for nod, turn, tilt, share in zip(nods, turns, tilts, eased, strict=True)

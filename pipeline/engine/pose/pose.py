@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ...core.edit import ModelMode
+from ...core.choices import ModelMode
 from .emotions import HeadMove
 from .head_frame import MouthShape
 

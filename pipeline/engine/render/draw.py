@@ -18,10 +18,10 @@ import numpy as np
 
 from ..occlusion.cover import keep_covered
 from ..occlusion.occlusion import Mask
-from ..pose.expression import RenderFigures
 from ..pose.head_frame import FaceFrame
 from ..pose.landmark_indices import OVAL
 from ..pose.pose import Pose
+from ..take_job import RenderMetrics
 from ..take_plan import Direction
 from ..voice.voice_samples import Sound
 from ..warp.warp import FACE_RING, OUTER_RING
@@ -59,9 +59,9 @@ class Scene:
             return picture
         return retouch_picture(picture, look, FaceFrame(points), pose, self.direction.hidden[shown])
 
-    def metrics(self, fps: Fraction) -> RenderFigures:
+    def metrics(self, fps: Fraction) -> RenderMetrics:
         """Tell what was made."""
-        return RenderFigures(
+        return RenderMetrics(
             frames=len(self.order),
             frames_with_face=self.direction.frames_with_face,
             frames_changed=sum(pose is not None for pose in self.direction.poses),

@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ...core.choices import React1Choices
 from .. import available
 from ..detect.detect import Scouted, scout
 from ..mouth.tooth_color import with_own_enamel
-from ..pose.expression import Expression, RenderFigures, TakeJob
+from ..take_job import RenderMetrics, TakeJob
 from ..take_plan import direct
 from ..voice.voice_samples import read_sound, sound_of
 from .clip_frames import Frames
@@ -34,13 +35,13 @@ def render(
     video: Path,
     voice: Path | None,
     out: Path,
-    expression: Expression,
+    choices: React1Choices,
     *,
     span: tuple[int, int] | None = None,
     own_voice: bool | None = None,
     scouted: Scouted | None = None,
     progress: Callable[[float], None],
-) -> RenderFigures:
+) -> RenderMetrics:
     """Write a take of a clip with another expression: the case of `render_takes` with one take.
 
     Args:
@@ -57,7 +58,7 @@ def render(
         MissingExtra: the landmark library is missing or does not load.
         BadInput: a file cannot be read, or no face is seen in the span.
     """
-    job = TakeJob(out, expression, voice, span, own_voice)
+    job = TakeJob(out, choices, voice, span, own_voice)
     return render_takes(video, [job], scouted=scouted, progress=progress)[0]
 
 
@@ -75,7 +76,7 @@ def find_faces(video: Path, progress: Callable[[float], None]) -> Scouted:
 
 def render_takes(
     video: Path, jobs: Sequence[TakeJob], *, scouted: Scouted | None = None, progress: Callable[[float], None]
-) -> list[RenderFigures]:
+) -> list[RenderMetrics]:
     """Write several takes of a clip, which is looked at once; each has the bytes that it would have alone.
 
     Args:
@@ -90,7 +91,7 @@ def render_takes(
     """
     available.require()
     sounds = [read_sound(job.voice) if job.voice is not None else None for job in jobs]
-    heard_there = sound_of(video) if any(job.expression.auto_active_speaker_detection for job in jobs) else None
+    heard_there = sound_of(video) if any(job.choices.auto_active_speaker_detection for job in jobs) else None
     share = 0.0 if scouted is not None else SCOUT_SHARE / (SCOUT_SHARE + (1 - SCOUT_SHARE) * len(jobs))
     with Frames(video) as frames:
         if scouted is None:
@@ -104,7 +105,7 @@ def render_takes(
                     scouted,
                     frames.look,
                     sound,
-                    job.expression,
+                    job.choices,
                     job.span,
                     job.own_voice,
                     video.name,

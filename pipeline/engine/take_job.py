@@ -1,27 +1,14 @@
-"""What is asked of the engine, and what it tells about its work."""
+"""What the engine is asked for, and the metrics that it returns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...core.edit import ModelMode, Prompt, SyncMode
+from ..core.choices import React1Choices
 
-ENGINE = 5
+ENGINE_VERSION = 5
 """In the key of every take: raise it when the same request gives other pictures."""
-
-
-@dataclass(frozen=True)
-class Expression:
-    """The six parameters of the API that are not addresses, by the API's names and with its defaults."""
-
-    prompt: Prompt = "happy"
-    temperature: float = 0.5
-    """0 to 1."""
-    model_mode: ModelMode = "face"
-    sync_mode: SyncMode = "bounce"
-    auto_active_speaker_detection: bool = False
-    occlusion_detection_enabled: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,7 +17,7 @@ class TakeJob:
 
     out: Path
     """The new mp4; what is there is replaced."""
-    expression: Expression = Expression()
+    choices: React1Choices = React1Choices()
     voice: Path | None = None
     """What the mouth speaks and the take sounds like; None keeps the mouth's own timing, without sound."""
     span: tuple[int, int] | None = None
@@ -41,7 +28,7 @@ class TakeJob:
 
 
 @dataclass(frozen=True)
-class RenderFigures:
+class RenderMetrics:
     """The figures of one take; `dataclasses.asdict` gives JSON."""
 
     frames: int

@@ -1,0 +1,60 @@
+"""React-1's choices, under the API's own names: declared once for presets, jobs, providers and the local engine.
+
+Source: https://www.segmind.com/models/sync.so-react-1/api
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Prompt = Literal["happy", "sad", "angry", "disgusted", "surprised", "neutral"]
+ModelMode = Literal["lips", "face", "head"]
+SyncMode = Literal["loop", "bounce", "cut_off", "silence", "remap"]
+Temperature = Annotated[float, Field(ge=0, le=1)]
+
+
+class React1Choices(BaseModel):
+    """The six parameters of a call that are not URLs, complete; the defaults are the API's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sync_mode: SyncMode = "bounce"
+    model_mode: ModelMode = "face"
+    prompt: Prompt = "happy"
+    temperature: Temperature = 0.5
+    auto_active_speaker_detection: bool = False
+    occlusion_detection_enabled: bool = False
+
+
+CHOICE_NAMES = tuple(React1Choices.model_fields)
+"""The parameters that an edit or a step may set; the two URLs come from the upload."""
+
+
+class React1Overrides(BaseModel):
+    """The same six parameters, each of which may be left out, as in an edit or a step."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: Prompt | None = Field(default=None, description="the emotion (API default happy)")
+    temperature: Temperature | None = Field(default=None, description="expression intensity (API default 0.5)")
+    model_mode: ModelMode | None = Field(default=None, description="the region that may change (API default face)")
+    sync_mode: SyncMode | None = Field(
+        default=None, description="what to do when voice and picture differ in length (API default bounce)"
+    )
+    auto_active_speaker_detection: bool | None = Field(
+        default=None, description="change only the face that speaks (API default false)"
+    )
+    occlusion_detection_enabled: bool | None = Field(
+        default=None, description="look for hands and objects before the face; slower (API default false)"
+    )
+
+
+def resolve_choices(*levels: BaseModel) -> React1Choices:
+    """Return each parameter from the first level that sets it, such as an edit and its step; else the API's default."""
+    chosen: dict[str, object] = {}
+    for level in reversed(levels):
+        values = {name: getattr(level, name, None) for name in CHOICE_NAMES}
+        chosen |= {name: value for name, value in values.items() if value is not None}
+    return React1Choices.model_validate(chosen)
