@@ -19,7 +19,7 @@ help:
 	@echo 'make quick   set up, then make check and the fast tests: for daily work'
 	@echo 'make test    set up, then make check and all tests, with the coverage of branches'
 	@echo 'make docs    set up, then build the documentation into build/site; a broken link fails'
-	@echo 'make check   make lint (ruff) and make types (mypy --strict on an installed copy)'
+	@echo 'make check   make lint (ruff) and make types (mypy --strict and pyright on an installed copy)'
 	@echo 'make format  let ruff put the code in order'
 	@echo 'make clean   remove all that make has made, .venv too'
 	@echo 'PYTHON=/path/to/python3.12 chooses the Python of .venv'
@@ -50,6 +50,9 @@ lint: .venv/.dev
 types: $(TYPED)/.stamp
 	cd $(TYPED) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache \
 		--python-executable ../../$(BIN)/python -p react1
+	MYPYPATH=$(TYPED) $(BIN)/mypy --config-file= --strict --follow-imports=silent --cache-dir .mypy_cache/api \
+		--python-executable $(BIN)/python tests/typing/api.py
+	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typing/pyrightconfig.json
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
