@@ -85,7 +85,7 @@ def within(
     taken = {span.name for span in spans}
     made: list[ResolvedSpan] = []
     for span in spans:
-        cuts = shots.cuts(context.run_tool, path, source, span.first_frame, span.last_frame)
+        cuts = shots.cuts_between(path, source, span.first_frame, span.last_frame, context)
         whole = _sent_s(source, span) <= longest_s
         at = [] if whole else _parted_at(context, source, span, cuts, ruler, longest_s)
         made += _parts(span, ruler, at, handle_frames, cuts, taken)

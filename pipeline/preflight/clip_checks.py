@@ -2,9 +2,19 @@
 
 Takes   a film, a span of its frames, and what a host takes.
 Gives   findings, each one line; a fatal one means that a paid call would be refused, or would be for nothing.
-Raises  BadInput when a frame of the span is damaged; ToolFailed when ffmpeg does.
+Raises  BadInput when a frame of the span is damaged.
 
 It only reads. A span is told without its handles, because these are shortened to what a host takes.
+
+A few frames of a span, looked at for a face.
+
+Takes   a film and a half-open span of its frames.
+Gives   how far apart the eyes of the largest face are, in the frames that show one.
+Raises  BadInput when a frame cannot be decoded.
+
+As in the local engine, a face counts where two networks see it: FaceMesh, and the detector as its witness
+(engine/witness.py). Frames are read one at a time, the middle of the span before its ends, and three with a face are
+enough, so that little is decoded of a film that is as it should be.
 """
 
 from __future__ import annotations
@@ -14,24 +24,26 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..core.values import Media
+from ..core.values import Media, VideoStream
 from ..engine import available
-from ..engine.take_plan import WHAT_IT_NEEDS
-from ..media import shots
+from ..engine.arrays import Image
+from ..engine.detect.confirm import witnessed
+from ..engine.detect.track import Track
+from ..engine.geometry.head_frame import FaceFrame
+from ..engine.planning.take_plan import FACE_HINT
+from ..media import decode, shots
 from ..media.audio import samples
 from ..media.audio.pauses import is_near_silence
 from ..media.clock import frame_s, place_text
 from ..media.probe import require_video
-from ..media.process import run_tool
 from ..media.trim import tick_s
-from . import face_checks
 
 Code = Literal[
     "too_long", "no_face", "small_face", "face_unknown", "cut_inside", "too_large", "no_voice", "silent_voice"
 ]
-SMALLEST_FACE_PX = 30
+MIN_FACE_PX = 30
 """Between the eyes; below this there is too little of a face to change."""
 _TOLD_CUTS = 4
 
@@ -64,7 +76,7 @@ class _Span:
         return Finding(self.name, code, f"segment {self.name}, {where}: {told}", fatal)
 
 
-def examine(
+def check_span(
     path: Path,
     source: Media,
     name: str,
@@ -122,7 +134,7 @@ def _voice(span: _Span) -> Iterator[Finding]:
 
 
 def _cuts(span: _Span) -> Iterator[Finding]:
-    found = shots.cuts(run_tool, span.path, span.source, span.start, span.end)
+    found = shots.cuts_between(span.path, span.source, span.start, span.end)
     if found:
         told = ", ".join(f"{cut} ({place_text(span.source, cut)})" for cut in found[:_TOLD_CUTS])
         more = f" and {len(found) - _TOLD_CUTS} more" if len(found) > _TOLD_CUTS else ""
@@ -136,10 +148,54 @@ def _face(span: _Span) -> Iterator[Finding]:
     if missing:
         yield span.finding("face_unknown", f"no face was looked for: {missing}")
         return
-    eyes_px = face_checks.eyes_px(span.path, require_video(span.source), span.start, span.end)
+    eyes_px = eye_distances_px(span.path, require_video(span.source), span.start, span.end)
     if not eyes_px:
-        looks = len(face_checks.looked_at(span.start, span.end))
-        yield span.finding("no_face", f"no face found in {looks} frames looked at; {WHAT_IT_NEEDS}", fatal=True)
-    elif median(eyes_px) < SMALLEST_FACE_PX:
-        told = f"its face has {median(eyes_px):.0f} px between the eyes, and needs {SMALLEST_FACE_PX}; {WHAT_IT_NEEDS}"
+        looks = len(sampled_frames(span.start, span.end))
+        yield span.finding("no_face", f"no face found in {looks} frames looked at; {FACE_HINT}", fatal=True)
+    elif median(eyes_px) < MIN_FACE_PX:
+        told = f"its face has {median(eyes_px):.0f} px between the eyes, and needs {MIN_FACE_PX}; {FACE_HINT}"
         yield span.finding("small_face", told)
+
+
+if TYPE_CHECKING:
+    from ..engine.detect.faces import FaceFinder
+
+SAMPLES = 8
+ENOUGH_FACES = 3
+_ORDER = (4, 1, 6, 2, 5, 0, 7, 3)
+
+
+def eye_distances_px(path: Path, video: VideoStream, start: int, end: int) -> list[float]:
+    """Give the distance between the eyes of the largest face, in px of the shown picture, per frame with a face."""
+    from ..engine.detect.faces import FaceFinder
+
+    found: list[float] = []
+    with FaceFinder() as finder:
+        for frame in sampled_frames(start, end):
+            ((_, picture),) = decode.images(path, video, frame, frame + 1)
+            found += _largest_px(finder, picture)
+            if len(found) == ENOUGH_FACES:
+                break
+    return found
+
+
+def sampled_frames(start: int, end: int) -> list[int]:
+    """Spread eight looks over the frames [start, end), fewer where it holds fewer, and order them from the middle."""
+    places = [start + (2 * look + 1) * (end - start) // (2 * SAMPLES) for look in _ORDER]
+    return list(dict.fromkeys(places))
+
+
+def _largest_px(finder: FaceFinder, picture: Image) -> list[float]:
+    from ..engine.detect.detect import shrunk
+
+    small, scale = shrunk(picture)
+    found = [Track({0: face * scale}) for face in finder.find(small)]
+    found = found or [Track({0: face}) for face in finder.find_small(picture)]
+    if finder.can_witness:
+        boxes = [
+            (left * scale, top * scale, right * scale, bottom * scale)
+            for left, top, right, bottom in finder.boxes(small)
+        ]
+        found = witnessed(found, {0: boxes})
+    sizes = [FaceFrame(track.points[0]).unit_px for track in found]
+    return [max(sizes)] if sizes else []

@@ -7,12 +7,13 @@ Raises  BadInput where the run would refuse an edit.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..config.document_model import Step
+from ..config.checked_job import Step
 from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.registry import SHIPPED
@@ -22,10 +23,10 @@ from ..media.frame_rate import nearest_rate, new_count
 from ..media.probe import require_video
 from ..media.transcode import length_s
 from ..media.trim import tick_s
-from ..splicing.feasibility import Survey
+from ..splicing.feasibility import Feasibility
 from ..store.store import Store
-from .external_inputs import hosted_by
-from .paid_steps import ask_of
+from .external_inputs import paid_provider
+from .paid_steps import job_request
 from .record import as_list, segment_of
 
 
@@ -34,25 +35,28 @@ class _ReadOnlyContext:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def path(self, file: File) -> Path:
         """Give a path where this content can be read."""
         return self._store.path(file)
 
     def temp_path(self, name: str) -> Path:
-        """Refuse a new file."""
-        raise AssertionError(f"a plan writes nothing, not even {name}")
+        """Return a path in a temporary folder outside the store."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory()
+        return Path(self._folder.name, name)
 
     def store(self, path: Path) -> File:
         """Refuse to keep a file."""
-        raise AssertionError(f"a plan keeps nothing, not even {path}")
+        raise AssertionError(f"a plan stores nothing, not even {path}")
 
     def cache_get(self, parts: Mapping[str, Any]) -> Path | None:
-        """Remember nothing."""
+        """Return a file that a run cached; None where there is none."""
+        return self._store.cache_get(dict(parts))
 
-    def cache_put(self, parts: Mapping[str, Any], made: Path) -> None:
-        """Refuse to remember a file."""
-        raise AssertionError(f"a plan keeps nothing, not even {made}")
+    def cache_put(self, parts: Mapping[str, Any], path: Path) -> None:
+        """Cache nothing: a plan only reads the store."""
 
     def progress(self, share: float) -> None:
         """Go on."""
@@ -69,24 +73,24 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
     source = next((value for value in given.values() if isinstance(value, Media)), None)
     if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
         return []
-    from ..interchange.places import Places
+    from ..interchange.places import PlaceFinder
     from ..media.parts import placed, spans_of
 
     params: Any = step.params
     context = _ReadOnlyContext(store)
-    find = Places(context, source, params.wishes)
+    find = PlaceFinder(context, source, params.place_options)
     spans = spans_of(context, source, params.edits, params.handles, params.longest_s, find)
     return [placed(source, span, source) for span in spans]
 
 
 def cost_usd(step: Step, known: Sequence[Value | None], given: Mapping[str, Any], store: Store) -> float:
     """Estimate what a paid step costs for one segment; nothing where the ledger has its take, or the host has it."""
-    host = hosted_by(step)
+    host = paid_provider(step)
     segment = next((found for value in known if (found := segment_of(value))), None)
     if host is None or segment is None:
         return 0.0
     if any(isinstance(value, Upload) for value in given.values()):
-        entry = Ledger(store.root).latest(ask_of(step, given).call)
+        entry = Ledger(store.root).latest(job_request(step, given).call)
         if entry is not None and (entry.state == "done" or (entry.open and entry.request_id)):
             return 0.0
     lasts_s, frames = sent(segment)
@@ -99,20 +103,20 @@ def remarks(step: Step, known: Sequence[Value | None], store: Store) -> tuple[st
     Raises:
         BadInput: it cannot be used.
     """
-    host = hosted_by(step)
+    host = paid_provider(step)
     segment = next((found for value in known if (found := segment_of(value))), None)
     if host is None or segment is None:
         return ()
-    from ..jobs.precheck import look_at
+    from ..jobs.precheck import check_segment
 
-    told, fault = look_at(segment, store, host.limits)
+    told, fault = check_segment(segment, store, host.limits)
     if fault is not None:
         fault.where = step.id
         raise fault
     return told
 
 
-def splice_survey(step: Step, given: Mapping[str, Any], store: Store) -> Survey | None:
+def splice_survey(step: Step, given: Mapping[str, Any], store: Store) -> Feasibility | None:
     """Tell how a step that splices will go about it; None where it does not, or where its segments are not known.
 
     Raises:
@@ -131,10 +135,10 @@ def _keeps_footage(value: Value | None) -> bool:
     return isinstance(value, Take) and value.status == "original"
 
 
-def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Survey:
-    from ..splicing.feasibility import survey
+def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Feasibility:
+    from ..splicing.feasibility import check_feasibility
     from ..splicing.pictures.seams import ramps
-    from ..splicing.splice import NOT_EXACT, OTHERWISE
+    from ..splicing.splice import NOT_EXACT, PREFER_HINT
 
     params: Any = step.params
     _require_morph(params)
@@ -142,9 +146,9 @@ def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Survey:
     ways = zip(ordered, ramps(ordered, params.seam), strict=True)
     spans = [(segment.start_frame - ramp.rise, segment.end_frame + ramp.fall) for segment, ramp in ways]
     source = ordered[0].source
-    found = survey(store.path(source.file), source, spans)
+    found = check_feasibility(store.path(source.file), source, spans)
     if params.exact == "require" and found.way != "exact":
-        fault = InputMediaError(f"{NOT_EXACT}: {found.reason}; {OTHERWISE}")
+        fault = InputMediaError(f"{NOT_EXACT}: {found.reason}; {PREFER_HINT}")
         fault.where = step.id
         raise fault
     return found
@@ -167,10 +171,10 @@ def check_splices(steps: Sequence[Step], segments: Sequence[Segment], store: Sto
 
 
 def _check_turnover(segments: Sequence[Segment]) -> None:
-    from ..interchange.otio.write import require
+    from ..interchange.otio.write import require_opentimelineio
     from ..interchange.turnover.build import check_countable
 
-    require()
+    require_opentimelineio()
     for segment in segments:
         check_countable(segment.source)
 

@@ -14,11 +14,11 @@ from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.core.file import File
 from react1.pipeline.core.registry import load_registry
-from react1.pipeline.interchange import timeline_shots
-from react1.pipeline.interchange.places import Places, Wishes
+from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.shots import cuts_between
 
 SRT = """1
 00:00:00,400 --> 00:00:01,200
@@ -64,11 +64,7 @@ def places(scenes, tmp_path):
     """Find places in the film; `cues` is a text and a suffix."""
     context = FolderRoom(tmp_path / "room")
 
-    def kept(path):
-        return (
-            context.store(path) if hasattr(context, "keep") else File(digest="0" * 64, suffix=path.suffix, size_bytes=1)
-        )
-
+    kept = context.store
     copy = tmp_path / scenes.name
     copy.write_bytes(scenes.read_bytes())
     file = kept(copy)
@@ -81,7 +77,7 @@ def places(scenes, tmp_path):
             (tmp_path / f"cues{suffix}").write_text(text)
             given = kept(tmp_path / f"cues{suffix}")
         edit = Edit.model_validate(where if "in" in where else {"at": where})
-        return Places(context, media, Wishes(given, **wishes))(edit)
+        return PlaceFinder(context, media, PlaceOptions(given, **wishes))(edit)
 
     return at
 
@@ -120,11 +116,11 @@ def test_words_with_times_give_the_span_of_the_words(places):
     assert places({"cue": 1}, (text, ".json"))[:2] == (0, 100)
 
 
-def test_pyscenedetect_finds_the_shots_on_our_frames(places, scenes):
+def test_a_shot_is_found_by_its_number(places, scenes):
     """Exactly the frames at which the film was joined."""
     media = probe(scenes, File(digest="0" * 64, suffix=".mkv", size_bytes=1))
 
-    assert tuple(timeline_shots.cuts(scenes, media, 0, 200)) == CUTS
+    assert tuple(cuts_between(scenes, media, 0, 200)) == CUTS
     assert [places({"shot": number})[:2] for number in (1, 2, 4)] == [(0, 50), (50, 90), (150, 200)]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..messages import failures_told, out, out_json
+from ..messages import out, out_json, report_failures
 from ..options import AsJson, Home
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Check = tuple[str, bool, str]
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """Look at Python, ffmpeg, the local engine, the store's folder and the keys."""
-    with failures_told(as_json):
+    with report_failures(as_json):
         checks = [*_python(), _ffmpeg(), *_encoders(), _engine(), *_extras(), _folder(home), *_keys()]
         healthy = all(well for name, well, _ in checks if name in ("python", "ffmpeg", "home"))
         if as_json:
@@ -91,7 +91,7 @@ def _timelines() -> Check:
     """Tell of the extra `timeline`: lists and subtitles are read by its libraries, and turnovers written."""
     found: list[str] = []
     lacking: list[str] = []
-    for name in ("opentimelineio", "srt", "webvtt-py", "defusedxml", "scenedetect"):
+    for name in ("opentimelineio", "srt", "webvtt-py", "defusedxml"):
         try:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -116,11 +116,11 @@ def _folder(asked: str | None) -> Check:
 
 
 def _keys() -> list[Check]:
-    from ...providers.choose_provider import provider_name
+    from ...providers.choose_provider import resolve_provider_name
 
     told = {True: "set", False: "not set; the local engine needs none"}
     checks = [(key, True, told[bool(os.environ.get(key))]) for key in ("SEGMIND_API_KEY", "SYNC_API_KEY")]
-    return [*checks, ("provider auto", True, f"means {provider_name('auto')}"), *_hosts()]
+    return [*checks, ("provider auto", True, f"means {resolve_provider_name('auto')}"), *_hosts()]
 
 
 def _hosts() -> list[Check]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..arrays import Image, Plane, Points
+from ...media.shots import Thumbnail, thumbnail
+from ..arrays import Image, Points
+from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
+from ..frames.frame_color import small_rgb, to_rgb
+from ..frames.threads import read_ahead, single_threaded_opencv
+from ..geometry.head_frame import FaceFrame
 from ..landmarks.landmarker import Box
 from ..occlusion.occlusion import Glance, glance
-from ..pose.head_frame import FaceFrame
-from ..render.clip_frames import Frames, Look, Picture, picture_of
-from ..render.frame_colour import small_rgb, to_rgb
-from ..render.threads import ahead, one_thread_each
 from .confirm import EVERY_FRAMES
 from .faces import FaceFinder
-from .shot_boundaries import thumbnail
 
 LONG_SIDE_PX = 1280
 """Faces are looked for in pictures of at most this size; a small face gets a second look at full size."""
@@ -34,8 +34,8 @@ class Sighting:
     glances: tuple[Glance, ...] = ()
     boxes: tuple[Box, ...] | None = None
     """What the detector saw, px of the full frame; None where it was not asked."""
-    small: Plane | None = None
-    """The whole picture, very small, (36, 64) luma: cuts are found in it."""
+    thumbnail: Thumbnail | None = None
+    """The whole picture, (36, 64) grey: cuts are found in it."""
 
 
 @dataclass(frozen=True)
@@ -47,26 +47,26 @@ class Scouted:
     """When each frame is shown, in the stream's own ticks."""
 
 
-def scout(frames: Frames, look: Look, progress: Callable[[float], None]) -> Scouted:
+def scout(frames: ClipFrames, look: VideoFormat, progress: Callable[[float], None]) -> Scouted:
     """Look for faces in every frame."""
     sightings: list[Sighting] = []
     expected = max(1, frames.expected)
-    with one_thread_each(), FaceFinder() as finder, closing(ahead(_pictures(frames, look), _READ_AHEAD)) as pictures:
-        for picture, small in pictures:
+    with single_threaded_opencv(), FaceFinder() as finder, closing(read_ahead(_pictures(frames, look), _READ_AHEAD)) as pictures:
+        for picture, small, thumb in pictures:
             ask = len(sightings) % EVERY_FRAMES == 0
-            sightings.append(_sight(finder, picture, small, look, ask))
+            sightings.append(replace(_sight(finder, picture, small, look, ask), thumbnail=thumb))
             progress(min(1.0, len(sightings) / expected))
     return Scouted(tuple(sightings), frames.times)
 
 
-def _pictures(frames: Frames, look: Look) -> Iterator[tuple[Picture, Image]]:
+def _pictures(frames: ClipFrames, look: VideoFormat) -> Iterator[tuple[Picture, Image, Thumbnail]]:
     size, _ = small_size(look.width, look.height)
     for frame in frames.all():
-        picture = picture_of(frame)
-        yield picture, small_rgb(picture, size, look)
+        picture = planes_of(frame)
+        yield picture, small_rgb(picture, size, look), thumbnail(frame)
 
 
-def _sight(finder: FaceFinder, picture: Picture, small: Image, look: Look, ask: bool) -> Sighting:
+def _sight(finder: FaceFinder, picture: Picture, small: Image, look: VideoFormat, ask: bool) -> Sighting:
     _, scale = small_size(look.width, look.height)
     seen_in, found = small, finder.find(small)
     if not found:
@@ -76,10 +76,10 @@ def _sight(finder: FaceFinder, picture: Picture, small: Image, look: Look, ask: 
     boxes = _boxes(finder, small, look) if ask and finder.can_witness else None
     if boxes is not None and found and seen_in is not small:
         boxes += _boxed(finder.seen_small, 1.0)
-    return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes, thumbnail(small))
+    return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes)
 
 
-def _boxes(finder: FaceFinder, small: Image, look: Look) -> tuple[Box, ...]:
+def _boxes(finder: FaceFinder, small: Image, look: VideoFormat) -> tuple[Box, ...]:
     _, scale = small_size(look.width, look.height)
     return _boxed(finder.boxes(small), scale)
 

@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...media.shots import THUMBNAIL_PX
 from ..arrays import Points
+from ..geometry.landmark_indices import COUNT
 from ..landmarks.landmarker import Box
 from ..occlusion.occlusion import Glance
-from ..pose.landmark_indices import COUNT
 from .detect import Scouted, Sighting
 from .faces import identity
-from .shot_boundaries import SMALL_PX
 
-VERSION = 2
+VERSION = 3
 """Raise it when the same clip would be seen otherwise, or written otherwise."""
 SUFFIX = ".npz"
 _NOT_ASKED = -1
@@ -68,7 +68,7 @@ def write_scouted(path: Path, scouted: Scouted) -> None:
             points=np.array(faces, np.float32).reshape(-1, COUNT, 3),
             asked=np.array([_asked(one) for one in scouted.sightings], np.int32),
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
-            small=np.array([one.small for one in scouted.sightings], np.uint8).reshape(-1, *SMALL_PX[::-1]),
+            small=np.array([one.thumbnail for one in scouted.sightings], np.uint8).reshape(-1, *THUMBNAIL_PX[::-1]),
             **looks,
         )
 
@@ -95,7 +95,7 @@ def _scouted(arrays: Arrays) -> Scouted:
         glances
     ):
         raise ValueError("its parts are of different lengths")
-    if points.shape[1:] != (COUNT, 3) or small.shape[2:0:-1] != SMALL_PX or asked.clip(0).sum() != len(arrays["boxes"]):
+    if points.shape[1:] != (COUNT, 3) or small.shape[2:0:-1] != THUMBNAIL_PX or asked.clip(0).sum() != len(arrays["boxes"]):
         raise ValueError("its parts are of other shapes")
     each_faces, each_glances = _parted(list(points), counts), _parted(glances, counts)
     each_boxes = _parted([_box(row) for row in arrays["boxes"]], asked.clip(0))

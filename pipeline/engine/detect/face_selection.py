@@ -12,13 +12,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from ...media.shots import Shot, hidden_by_flash, split_at_cuts
 from ..arrays import Curve, Points
+from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import Cover, Glance, cover
-from ..pose.head_frame import FaceFrame
 from ..ramp import smoothstep
 from .confirm import witnessed
 from .detect import Scouted, Sighting
-from .shot_boundaries import Shot, flashes, shots
 from .smooth import smooth_track
 from .speaker import Chosen, choose
 from .track import Track, bridge, follow, join
@@ -56,9 +56,9 @@ def cast(scouted: Scouted, span: Shot, heard: Curve | None, fps: Fraction, detec
         fps: frames per second.
         detect: whether the speaker is wanted rather than the largest face.
     """
-    thumbnails = [sighting.small for sighting in scouted.sightings]
-    known = [small for small in thumbnails if small is not None]
-    found = shots(known) if len(known) == len(thumbnails) else [(0, len(thumbnails))]
+    thumbnails = [sighting.thumbnail for sighting in scouted.sightings]
+    known = [thumbnail for thumbnail in thumbnails if thumbnail is not None]
+    found = split_at_cuts(known) if len(known) == len(thumbnails) else [(0, len(thumbnails))]
     touched = [shot for shot in found if shot[0] < span[1] and span[0] < shot[1]]
     return [_part(scouted.sightings, shot, span, heard, fps, detect) for shot in touched]
 
@@ -81,8 +81,8 @@ def _part(
     whole = follow(chosen.track, tracks)
     faces = [whole.points.get(number) for number in range(first, last)]
     bridged = smooth_track(bridge(faces, float(fps)), float(fps))
-    small = [one.small for one in sightings[first:last] if one.small is not None]
-    lit = flashes(small, [face is not None for face in faces]) if len(small) == len(faces) else frozenset()
+    small = [one.thumbnail for one in sightings[first:last] if one.thumbnail is not None]
+    lit = hidden_by_flash(small, [face is not None for face in faces]) if len(small) == len(faces) else frozenset()
     lit = frozenset(number for number in lit if bridged[number] is not None)
     line = [None if number in lit else points for number, points in enumerate(bridged)]
     looks = {number - first: glance for number, glance in whole.looks.items()}

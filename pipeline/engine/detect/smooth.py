@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..arrays import Points
-from ..pose.head_frame import FaceFrame, MouthShape
+from ..geometry.head_frame import FaceFrame, MouthShape
 
 EASED_S = 0.25
 """Deviation of the Gaussian that eases what was found around a frame."""

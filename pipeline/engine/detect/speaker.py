@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 
 from ..arrays import Curve, Ids
+from ..geometry.head_frame import FaceFrame, MouthShape
 from ..occlusion import texels
-from ..pose.head_frame import FaceFrame, MouthShape
 from ..voice.listening import HOP_S, listen
 from ..voice.voice_samples import Sound
 from .track import Track

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from ..arrays import Curve, Points
+from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import Glance
-from ..pose.head_frame import FaceFrame
 
 SAME_FACE_UNITS, SAME_SIZE = 1.5, 1.6
 """A face that jumps further between two sightings, or grows or shrinks by more, is another one."""
