@@ -21,7 +21,7 @@ class Entry:
     dist = types.SimpleNamespace(name="grain", version="1.2")
 
     def __init__(self, name, load):
-        self.name, self.load = name, load
+        self.name, self.value, self.load = name, "grain:node", load
 
 
 @pytest.fixture

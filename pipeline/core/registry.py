@@ -1,41 +1,42 @@
-"""The nodes that presets may name: those that ship, and those of other packages.
+"""The nodes that presets may name: the modules of `nodes/`, and entry points of the group `react1.nodes`.
 
-Takes   the modules of the sibling package `nodes`, and the entry points of the group `react1.nodes`.
-Gives   a `Registry`; what cannot be loaded stands in `broken` with the reason, and harms nothing else.
+A node that cannot be loaded is listed in `Registry.broken` with the reason; the others are not affected.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
 import pkgutil
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import ModuleType
 from typing import Any, get_args
 
 from .errors import PresetError
 from .node import Node, Ports, Workload, ports
-from .suggest import none_called
+from .plugins import NODES, PluginError, describe_failure, entry_origin, load_entry, plugin_entries, printable
+from .suggest import list_available
 
-GROUP = "react1.nodes"
 SHIPPED = "react1"
+_NODE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
 class NodeInfo:
-    """One node as the pipeline sees it."""
+    """A node and what its class declares."""
 
     name: str
     cls: type[Node]
     ports: Ports
     origin: str
-    """`react1`, or the distribution's name and version."""
+    """`react1`, or the name and version of another distribution."""
     about: str
     """The first line of the class's docstring."""
     fn: str
-    """`module:Class`, importable on a worker."""
+    """`module:Class`, for import in a worker process."""
 
 
 @dataclass(frozen=True)
@@ -56,65 +57,65 @@ class Registry:
 
     @classmethod
     def of(cls, *classes: type[Any]) -> Registry:
-        """Make a registry of these classes alone."""
-        return cls({info.name: info for info in (describe(one, SHIPPED) for one in classes)})
+        """Build a registry of these classes only."""
+        return cls({info.name: info for info in (describe(node_class, SHIPPED) for node_class in classes)})
 
     def get(self, name: str) -> NodeInfo:
-        """Give a node by its name.
+        """Return a node by its name.
 
         Raises:
-            PresetError: there is none; a broken one is told with its reason.
+            PresetError: there is no such node, or it cannot be loaded; the message says why.
         """
         if name in self.nodes:
             return self.nodes[name]
         for item in self.broken:
             if item.name == name:
                 raise PresetError(f"the node {name!r} ({item.origin}) cannot be loaded: {item.why}")
-        raise PresetError(f"no node {name!r}; {none_called(name, self.nodes)}")
+        raise PresetError(f"no node {name!r}; {list_available(name, self.nodes)}")
 
 
 @functools.cache
 def load_registry() -> Registry:
     """Load all nodes, once per process."""
-    shelf = _Shelf()
+    nodes: dict[str, NodeInfo] = {}
+    broken: list[BrokenNode] = []
     for name in shipped_modules():
-        shelf.load(name, SHIPPED, lambda name=name: importlib.import_module(f"...nodes.{name}", __package__))
-    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda found: found.name):
-        origin = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
-        shelf.load(entry.name, origin, entry.load)
-    return Registry(shelf.nodes, tuple(shelf.broken))
+        module = partial(importlib.import_module, f"...nodes.{name}", __package__)
+        _add(nodes, broken, name, SHIPPED, module)
+    for entry in plugin_entries(NODES):
+        _add(nodes, broken, printable(entry.name), entry_origin(entry), partial(load_entry, entry))
+    return Registry(nodes, tuple(broken))
 
 
 def shipped_modules() -> list[str]:
-    """Name the modules of the sibling package `nodes`, wherever this package was loaded from."""
+    """Return the modules of the sibling package `nodes`, wherever this package was loaded from."""
     package = importlib.import_module("...nodes", __package__)
-    return sorted(found.name for found in pkgutil.iter_modules(package.__path__) if not found.name.startswith("_"))
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
 
 
-class _Shelf:
-    def __init__(self) -> None:
-        self.nodes: dict[str, NodeInfo] = {}
-        self.broken: list[BrokenNode] = []
-
-    def load(self, name: str, origin: str, load: Any) -> None:
-        """Load one node; whatever goes wrong is written down, never raised."""
-        try:
-            info = describe(_node_class(load()), origin)
-        except (Exception, SystemExit) as failure:
-            self.broken.append(BrokenNode(name, origin, _why(failure)))
-            return
-        if info.name in self.nodes:
-            taken = self.nodes[info.name].origin
-            self.broken.append(BrokenNode(info.name, origin, f"the name {info.name!r} is taken by {taken}"))
-            return
-        self.nodes[info.name] = info
+def _add(nodes: dict[str, NodeInfo], broken: list[BrokenNode], name: str, origin: str, load: Callable[[], Any]) -> None:
+    """Load one node; whatever goes wrong is recorded, never raised."""
+    try:
+        info = describe(_resolve_class(load()), origin)
+    except PluginError as failure:
+        broken.append(BrokenNode(name, origin, str(failure)))
+    except BaseException as failure:
+        if isinstance(failure, KeyboardInterrupt) and origin == SHIPPED:
+            raise
+        broken.append(BrokenNode(name, origin, describe_failure(failure)))
+    else:
+        if info.name in nodes:
+            owner = nodes[info.name].origin
+            broken.append(BrokenNode(printable(info.name), origin, f"the name {info.name!r} is taken by {owner}"))
+        else:
+            nodes[info.name] = info
 
 
 def describe(cls: type[Any], origin: str) -> NodeInfo:
-    """Read a node class.
+    """Read what a node class declares.
 
     Raises:
-        TypeError: it does not follow the contract; the message says where.
+        TypeError: the class breaks the contract; the message says where.
     """
     expected: tuple[tuple[str, type], ...] = (("name", str), ("version", int), ("workload", str), ("tools", tuple))
     for attribute, kind in expected:
@@ -124,27 +125,28 @@ def describe(cls: type[Any], origin: str) -> NodeInfo:
         raise TypeError(
             f"{cls.__qualname__}.workload is {cls.workload!r}; expected one of {', '.join(get_args(Workload))}"
         )
-    about = (cls.__doc__ or "").strip().partition("\n")[0]
+    if not _NODE_NAME.fullmatch(cls.name):
+        raise TypeError(f"{cls.__qualname__}.name is {cls.name!r}; expected letters, digits, `_`, `-` and `.`")
+    about = printable((cls.__doc__ or "").strip().partition("\n")[0])
     return NodeInfo(cls.name, cls, ports(cls), origin, about, f"{cls.__module__}:{cls.__qualname__}")
 
 
-def _node_class(found: Any) -> type[Any]:
-    if isinstance(found, type):
-        return found
-    if not isinstance(found, ModuleType):
-        raise TypeError(f"expected a node class or its module, not {type(found).__name__}")
-    here = _classes(found)
-    if len(here) != 1:
-        names = ", ".join(one.__name__ for one in here) or "none"
-        raise TypeError(f"{found.__name__} must define one node class (with `name` and `run`), found {names}")
-    return here[0]
+def _resolve_class(item: Any) -> type[Any]:
+    if isinstance(item, type):
+        return item
+    if not isinstance(item, ModuleType):
+        raise TypeError(f"expected a node class or its module, not {type(item).__name__}")
+    node_classes = _node_classes_of(item)
+    if len(node_classes) != 1:
+        names = ", ".join(node_class.__name__ for node_class in node_classes) or "none"
+        raise TypeError(f"{item.__name__} must define one node class (with `name` and `run`), found {names}")
+    return node_classes[0]
 
 
-def _classes(module: ModuleType) -> list[type[Any]]:
-    owned: Iterable[Any] = (one for one in vars(module).values() if isinstance(one, type))
-    return [one for one in owned if one.__module__ == module.__name__ and "run" in vars(one) and hasattr(one, "name")]
-
-
-def _why(failure: BaseException) -> str:
-    text = " ".join(str(failure).split())
-    return text if isinstance(failure, TypeError) and text else f"{type(failure).__name__}: {text}".rstrip(": ")
+def _node_classes_of(module: ModuleType) -> list[type[Any]]:
+    owned: Iterable[Any] = (node_class for node_class in vars(module).values() if isinstance(node_class, type))
+    return [
+        node_class
+        for node_class in owned
+        if node_class.__module__ == module.__name__ and "run" in vars(node_class) and hasattr(node_class, "name")
+    ]
