@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from ..pipeline.core.errors import InputMediaError, ProviderError, StorageFailed
-from ..pipeline.core.file import Address, File
+from ..pipeline.core.file import File, FileOrUrl
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Timecode, parse_time
 from ..pipeline.core.values import Media
@@ -36,7 +36,7 @@ _NOISE = re.compile(r"^ERROR:\s*|;? *please report this issue on .*", re.IGNOREC
 class FetchParams(Params):
     """Where the film comes from, and how much of it may come."""
 
-    uri: Address = Field(description="a file, an http(s) address, or a page that yt-dlp reads")
+    uri: FileOrUrl = Field(description="a file, an http(s) address, or a page that yt-dlp reads")
     subtitles: bool | tuple[str, ...] = Field(
         default=False, description="subtitles of a page: all of them, or a list of languages such as [en, de]"
     )
@@ -69,16 +69,16 @@ class Fetch:
     def run(self, context: NodeContext, params: FetchParams) -> Media:
         """Give the film; of an address, what it gives now."""
         from ..pipeline.media.probe import probe
-        from ..pipeline.net.download import PageInstead
-        from ..pipeline.net.url import web_address
+        from ..pipeline.net.download import WebPageError
+        from ..pipeline.net.url import require_web_url
 
         if isinstance(params.uri, File):
             return starting_at(probe(context.path(params.uri), params.uri), params.start_tc)
-        address = web_address(params.uri)
+        address = require_web_url(params.uri)
         said: tuple[str, ...] = ()
         try:
             made = _from_server(context, address, params)
-        except PageInstead:
+        except WebPageError:
             made, said = _from_page(context, address, params)
         file = context.store(made)
         media = starting_at(probe(context.path(file), file), params.start_tc)
@@ -122,10 +122,10 @@ def _from_page(context: NodeContext, address: str, params: FetchParams) -> tuple
     from yt_dlp.utils import YoutubeDLError
 
     from ..pipeline.media.ffmpeg import ffmpeg_path
-    from ..pipeline.net.url import shown
+    from ..pipeline.net.url import redact_url
 
     all_plugins_loaded.value = True  # so that it looks for none
-    gate = Gate(context.progress, params.max_bytes, shown(address))
+    gate = Gate(context.progress, params.max_bytes, redact_url(address))
     folder = context.temp_path("fetched.mp4").parent
     try:
         with yt_dlp.YoutubeDL(options(params, gate, ffmpeg_path())) as reader:
@@ -133,11 +133,11 @@ def _from_page(context: NodeContext, address: str, params: FetchParams) -> tuple
             reader.prepare_filename = lambda video, *_, **__: str(folder / file_name(video))
             info = reader.extract_info(address, download=True)
     except YoutubeDLError as error:
-        raise failure(str(error), shown(address)) from error
+        raise failure(str(error), redact_url(address)) from error
     video = _only_entry(info or {})
     made = [Path(each["filepath"]) for each in video.get("requested_downloads") or () if "filepath" in each]
     if gate.refusal or len(made) != 1 or not made[0].is_file():
-        raise InputMediaError(f"{shown(address)}: {gate.refusal or 'the page gave no video'}")
+        raise InputMediaError(f"{redact_url(address)}: {gate.refusal or 'the page gave no video'}")
     missing = bool(params.subtitles) and not video.get("requested_subtitles")
     return made[0], ("the page has no such subtitles",) if missing else ()
 
@@ -228,9 +228,9 @@ class Silence:
 
 def failure(message: str, address: str) -> InputMediaError | ProviderError | StorageFailed:
     """Turn what yt-dlp says into one line and the class of error that helps the reader."""
-    from ..pipeline.net.url import masked
+    from ..pipeline.net.url import redact_urls
 
-    text = " ".join(masked(_NOISE.sub("", _COLOUR.sub("", message))).split())
+    text = " ".join(redact_urls(_NOISE.sub("", _COLOUR.sub("", message))).split())
     if "No space left" in text:
         return StorageFailed(f"{address}: the disk is full")
     if "Unsupported URL" in text:

@@ -12,7 +12,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.errors import InputMediaError
-from ..pipeline.core.file import Address, File
+from ..pipeline.core.file import File, FileOrUrl
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media
 
@@ -20,7 +20,7 @@ from ..pipeline.core.values import Media
 class RelinkParams(Params):
     """Which film the takes go into."""
 
-    original: Address = Field(description="the camera original of the film that the steps before this one worked on")
+    original: FileOrUrl = Field(description="the camera original of the film that the steps before this one worked on")
 
 
 class Relink:
@@ -33,14 +33,14 @@ class Relink:
 
     def run(self, context: NodeContext, params: RelinkParams, proxy: Media) -> Media:
         """Give the original."""
-        from ..pipeline.interchange.turnover.originals import shift_between
-        from ..pipeline.interchange.turnover.same_pictures import check_pictures
+        from ..pipeline.interchange.turnover.originals import frame_offset
+        from ..pipeline.interchange.turnover.same_pictures import check_same_pictures
         from ..pipeline.media.probe import probe
 
         if not isinstance(params.original, File):
             raise InputMediaError("the original must be a file here, not an address; fetch it first")
         path = context.path(params.original)
         original = probe(path, params.original)
-        shift = shift_between(proxy, original)
-        check_pictures(context.path(proxy.file), proxy, path, original, shift)
+        shift = frame_offset(proxy, original)
+        check_same_pictures(context.path(proxy.file), proxy, path, original, shift)
         return original

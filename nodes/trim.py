@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from ..pipeline.core.edit import Edit
-from ..pipeline.core.file import Address
+from ..pipeline.core.file import FileOrUrl
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
 from ..pipeline.core.values import Media, Segment
 
 if TYPE_CHECKING:
-    from ..pipeline.interchange.places import Wishes
+    from ..pipeline.interchange.places import PlaceOptions
 
 
 class TrimParams(Params):
@@ -37,7 +37,7 @@ class TrimParams(Params):
         ge=1,
         description="the most that one clip may last, handles included (default: what the host takes)",
     )
-    cues: Address | None = Field(
+    cues: FileOrUrl | None = Field(
         default=None,
         description="subtitles or a transcript in which edits are looked for (default: those that the film carries)",
     )
@@ -47,11 +47,11 @@ class TrimParams(Params):
     snap_within_s: float = Field(default=0.5, gt=0, le=10, description="how far a point may move, in seconds")
 
     @property
-    def wishes(self) -> Wishes:
+    def place_options(self) -> PlaceOptions:
         """What holds where an edit does not say."""
-        from ..pipeline.interchange.places import Wishes
+        from ..pipeline.interchange.places import PlaceOptions
 
-        return Wishes(self.cues, self.snap, Fraction(str(self.snap_within_s)))
+        return PlaceOptions(self.cues, self.snap, Fraction(str(self.snap_within_s)))
 
 
 class Trim:
@@ -65,11 +65,11 @@ class Trim:
 
     def run(self, context: NodeContext, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
-        from ..pipeline.interchange.places import Places
-        from ..pipeline.media.parts import placed, spans_of
+        from ..pipeline.interchange.places import PlaceFinder
+        from ..pipeline.media.edit_spans import placed, spans_of
         from ..pipeline.media.trim import cut
 
-        find = Places(context, source, params.wishes)
+        find = PlaceFinder(context, source, params.place_options)
         spans = spans_of(context, source, params.edits, params.handles, params.longest_s, find)
         segments = []
         for done, span in enumerate(spans):

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from .config.document_model import Job
+from .config.checked_job import Job
 from .config.load import load_job
-from .config.shipped import Preset, load_any
+from .config.shipped import Preset, load_preset_info
 from .core.edit import Edit
 from .core.errors import PresetError, Problem
 from .core.registry import NodeInfo, load_registry
 from .core.settings import home_folder, max_cost_usd
 from .core.values import Value
-from .runner.events import Silent, Watcher
+from .runner.events import SilentWatcher, Watcher
 from .runner.outcome import RunResult
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def load_preset(name: str | Path) -> Preset:
     Raises:
         PresetError: there is no such preset, or it is wrong; all problems at once.
     """
-    return load_any(str(name), Path.cwd())
+    return load_preset_info(str(name), Path.cwd())
 
 
 def run(
@@ -85,7 +85,7 @@ def run(
 
     job = _job(what, edits, provider, out, inputs, online)
     options = Options(
-        home_folder(home), replace=yes, agreed=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or Silent()
+        home_folder(home), replace=yes, agreed=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or SilentWatcher()
     )
     return _wait_for(lambda: asyncio.run(execute(job, options)))
 
@@ -103,11 +103,11 @@ def run_node(
     Raises:
         React1Error: what the node raised; PresetError for parameters that it refuses.
     """
-    from .jobs.budget import Terms
+    from .jobs.budget import SpendingPolicy
     from .runner.single_node import run_single
 
     budget = max_cost_usd(None)
-    terms = Terms(budget, agreed=budget is not None)
+    terms = SpendingPolicy(budget, agreed=budget is not None)
     return run_single(info, params, inputs, _store(home), terms)
 
 

@@ -41,7 +41,7 @@ def test_edits_may_be_the_path_of_a_list(text, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("inputs", "told"),
+    ("inputs", "message"),
     [
         ({"source": None, "edits": SAD}, "source"),
         ({"source": b"film.mp4", "edits": SAD}, "not bytes"),
@@ -51,12 +51,12 @@ def test_edits_may_be_the_path_of_a_list(text, tmp_path):
         ({"source": "film.mp4", "edits": SAD, "max_cost": -1}, "max"),
     ],
 )
-def test_wrong_arguments_are_a_preset_error(tmp_path, inputs, told):
+def test_wrong_arguments_are_a_preset_error(tmp_path, inputs, message):
     """Never a TypeError from inside, and nothing is written."""
     with pytest.raises(PresetError) as caught:
         run("emotion-edit", home=tmp_path / "home", **inputs)
 
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert not (tmp_path / "home").exists()
 
 

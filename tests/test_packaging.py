@@ -88,14 +88,14 @@ def test_importing_the_package_imports_nothing_else():
     """`import react1` is for free; a name is imported when it is asked for."""
     ran = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
 
-    told = json.loads(ran.stdout)
-    own = {module for module in told["new"] if module.startswith("react1")}
-    others = {module.partition(".")[0] for module in told["new"]} - {"react1"}
+    message = json.loads(ran.stdout)
+    own = {module for module in message["new"] if module.startswith("react1")}
+    others = {module.partition(".")[0] for module in message["new"]} - {"react1"}
     assert own == {"react1"}
     assert others <= sys.stdlib_module_names
-    assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(told["names"])
-    assert told["edit"] == "react1.pipeline.core.edit"
-    assert told["spent_s"] < 0.5
+    assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(message["names"])
+    assert message["edit"] == "react1.pipeline.core.edit"
+    assert message["spent_s"] < 0.5
 
 
 def test_the_public_names_are_there():

@@ -114,7 +114,7 @@ def test_nobody_takes_the_place_of_a_shipped_node(with_plugins):
 
 def test_a_node_that_is_not_there_is_told_with_the_nearest():
     """With all that there are."""
-    with pytest.raises(PresetError, match=r"no node 'trimm'; there are fetch, trim, .*; did you mean 'trim'\?"):
+    with pytest.raises(PresetError, match=r"no node 'trimm'; available: fetch, trim, .*; did you mean 'trim'\?"):
         REGISTRY.get("trimm")
-    with pytest.raises(PresetError, match="no node 'x'; there is none"):
+    with pytest.raises(PresetError, match="no node 'x'; none available"):
         Registry.of().get("x")

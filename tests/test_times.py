@@ -9,11 +9,11 @@ import pytest
 
 from react1.pipeline.core.times import (
     Timecode,
-    counted,
+    frame_of_label_number,
     frames_to_timecode,
     is_dropped,
+    label_number,
     nominal_rate,
-    numbered,
     parse_time,
     timecode_to_frames,
 )
@@ -30,11 +30,11 @@ def test_the_whole_drop_frame_day_comes_back(rate, frames):
     """All frames of a day: labels rise, none is one that drop-frame skips, all others are used, it ends at 24 h."""
     nominal, count = nominal_rate(rate), np.arange(frames + 1)
 
-    numbers = numbered(count, nominal, drop=True)
+    numbers = label_number(count, nominal, drop=True)
 
     of_the_day = np.arange(24 * 3600 * nominal + 1)
     assert np.array_equal(numbers, of_the_day[~is_dropped(of_the_day, nominal)])
-    assert np.array_equal(counted(numbers, nominal, drop=True), count)
+    assert np.array_equal(frame_of_label_number(numbers, nominal, drop=True), count)
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -62,7 +62,7 @@ def test_drop_frame_keeps_to_the_clock():
 
 
 @pytest.mark.parametrize(
-    ("label", "rate", "told"),
+    ("label", "rate", "message"),
     [
         ("00:01:00;00", NTSC, "its neighbours are 00:00:59;29 and 00:01:00;02"),
         ("00:01:00;01", NTSC, "its neighbours are 00:00:59;29 and 00:01:00;02"),
@@ -70,12 +70,12 @@ def test_drop_frame_keeps_to_the_clock():
         ("00:00:59;30", NTSC, "only 30 frames; its neighbours are 00:00:59;29 and 00:01:00;02"),
         ("00:00:01:25", Fraction(25), "only 25 frames; its neighbours are 00:00:01:24 and 00:00:02:00"),
         ("00:00:01:24", Fraction(24000, 1001), "only 24 frames; its neighbours are 00:00:01:23 and 00:00:02:00"),
-        ("00:00:01;00", Fraction(25), "exists at 29.97 and 59.94"),
+        ("00:00:01;00", Fraction(25), "exists only at 29.97 and 59.94 fps"),
     ],
 )
-def test_a_label_that_does_not_exist_is_refused_with_its_neighbours(label, rate, told):
+def test_a_label_that_does_not_exist_is_refused_with_its_neighbours(label, rate, message):
     """What a clock skips, and a frame that a second does not have."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         timecode_to_frames(parse_time(label), rate)
 
 

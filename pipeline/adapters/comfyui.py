@@ -37,8 +37,8 @@ class ComfyNode:
         wires = cls.INFO.ports.inputs
         required, optional = widgets(cls.INFO.ports.params)
         return {
-            "required": {port.name: (wire(port.kind),) for port in wires if not port.optional} | required,
-            "optional": {port.name: (wire(port.kind),) for port in wires if port.optional} | optional,
+            "required": {port.name: (wire(port.value_type),) for port in wires if not port.optional} | required,
+            "optional": {port.name: (wire(port.value_type),) for port in wires if port.optional} | optional,
         }
 
     def execute(self, **given: Any) -> tuple[Any, ...] | dict[str, Any]:
@@ -75,8 +75,8 @@ def comfy_class(info: NodeInfo) -> type[ComfyNode]:
             "__doc__": info.about,
             "INFO": info,
             "DESCRIPTION": info.about,
-            "RETURN_TYPES": (wire(ports.gives),),
-            "RETURN_NAMES": (VALUE_TYPES[ports.gives],),
+            "RETURN_TYPES": (wire(ports.output),),
+            "RETURN_NAMES": (VALUE_TYPES[ports.output],),
             "INPUT_IS_LIST": any(port.gathers for port in ports.inputs),
             "OUTPUT_IS_LIST": (ports.fans_out,),
             "OUTPUT_NODE": any(is_marked(field, Deliver) for field in ports.params.model_fields.values()),
@@ -86,7 +86,7 @@ def comfy_class(info: NodeInfo) -> type[ComfyNode]:
 
 def mappings(registry: Registry) -> tuple[dict[str, type[ComfyNode]], dict[str, str]]:
     """Give ComfyUI's two dictionaries: classes and titles by name."""
-    fit = [info for info in registry.nodes.values() if all(port.kind is not Record for port in info.ports.inputs)]
+    fit = [info for info in registry.nodes.values() if all(port.value_type is not Record for port in info.ports.inputs)]
     classes = {f"react1_{info.name}": comfy_class(info) for info in fit}
     titles = {f"react1_{info.name}": f"{info.name.replace('_', ' ').capitalize()} (react1)" for info in fit}
     return classes, titles

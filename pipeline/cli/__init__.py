@@ -14,9 +14,9 @@ def main(argv: list[str] | None = None) -> None:
         # Nothing has begun: leave at once, for an exception here could end up inside an import.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from .app import run_command
-    from .streams import fill_closed
+    from .streams import open_closed_streams
 
-    fill_closed()
+    open_closed_streams()
     with suppress(ValueError):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     status = run_command(sys.argv[1:] if argv is None else argv)

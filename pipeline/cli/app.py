@@ -21,8 +21,8 @@ from .commands import (
     serve,
     show,
 )
-from .messages import err, failures_told, fault_line, give_failed, out
-from .streams import streams_apart
+from .messages import err, internal_error_line, out, print_failed_object, report_failures
+from .streams import separate_streams
 
 app = typer.Typer(
     name="react1",
@@ -42,7 +42,7 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
     if version:
         from ..core.version import version_text
 
-        with failures_told():
+        with report_failures():
             out(version_text())
         raise typer.Exit
 
@@ -52,10 +52,10 @@ def run_command(argv: list[str]) -> int:
 
     With `--json` among the words, one object is printed whatever happens.
     """
-    with streams_apart():
+    with separate_streams():
         status = _status(argv)
         if status:
-            give_failed("--json" in argv)
+            print_failed_object("--json" in argv)
     return status
 
 
@@ -70,6 +70,6 @@ def _status(argv: list[str]) -> int:
         err(f"react1: standard output: {error.strerror or error}")
         return 1
     except Exception as error:  # such as a part of the installation that cannot be imported
-        err(fault_line(error))
+        err(internal_error_line(error))
         return 1
     return 0

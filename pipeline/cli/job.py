@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import PresetError, Problem
-from ..core.suggest import one_of
+from ..core.suggest import not_one_of
 from .messages import err
 
 if TYPE_CHECKING:
-    from ..config.document_model import Job
+    from ..config.checked_job import Job
 
 PROVIDERS = ("auto", "local", "segmind", "sync")
 
 
-def job_from(
+def load_from_options(
     what: str,
     sets: list[str] | None,
     edits: list[str] | None,
@@ -37,7 +37,7 @@ def job_from(
 
     base = _here()
     if provider is not None and provider not in PROVIDERS:
-        raise PresetError(f"--provider: {one_of(provider, PROVIDERS)}")
+        raise PresetError(f"--provider: {not_one_of(provider, PROVIDERS)}")
     allow_scripts(scripts)
     job = load_job(
         what,

@@ -16,7 +16,7 @@ import typer
 
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
 from ..core.settings import home_folder, require_folder
-from .streams import others_aside, results
+from .streams import redirect_prints, results
 
 
 def out(text: str) -> None:
@@ -35,34 +35,34 @@ def err(text: str) -> None:
 
 
 @contextmanager
-def failures_told(as_json: bool = False) -> Iterator[None]:
+def report_failures(as_json: bool = False) -> Iterator[None]:
     """Turn every failure into lines on standard error and an exit status; with `as_json` also one object.
 
     Raises:
         typer.Exit: with the status of the failure.
     """
     try:
-        with others_aside():
+        with redirect_prints():
             yield
     except typer.Exit:
         raise
     except (React1Error, KeyboardInterrupt) as error:
         known = error if isinstance(error, React1Error) else Interrupted("stopped")
-        for line in lines_of(known):
+        for line in error_lines(known):
             err(line)
         status = "interrupted" if isinstance(known, Interrupted) else "failed"
-        give_failed(as_json, status, known.run or None, known.cost_usd)
+        print_failed_object(as_json, status, known.run or None, known.cost_usd)
         raise typer.Exit(known.exit_status) from None
     except (Exception, SystemExit) as error:  # the edge: a fault of ours must not spill a traceback
-        err(fault_line(error))
-        give_failed(as_json)
+        err(internal_error_line(error))
+        print_failed_object(as_json)
         raise typer.Exit(1) from None
 
 
 @contextmanager
-def at_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
+def open_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
     """Do as `failures_told`, give the folder of store and runs, and keep the traceback of a fault there."""
-    with failures_told(as_json):
+    with report_failures(as_json):
         folder = require_folder(home_folder(home))
         try:
             yield folder
@@ -77,7 +77,7 @@ def at_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
             raise
 
 
-def fault_line(error: BaseException) -> str:
+def internal_error_line(error: BaseException) -> str:
     """Tell of what nobody foresaw in one line."""
     told = " ".join(f"{type(error).__name__}: {error}".split())
     return _noted(f"react1: a fault of ours: {told}", error)
@@ -87,7 +87,7 @@ def _noted(line: str, error: BaseException) -> str:
     return "; ".join([line, *getattr(error, "__notes__", ())])
 
 
-def lines_of(error: React1Error) -> list[str]:
+def error_lines(error: React1Error) -> list[str]:
     """Give the lines that tell of a failure: one, or one per problem of a preset."""
     if isinstance(error, PresetError):
         return [str(problem) if problem.file or problem.path else f"react1: {problem}" for problem in error.problems]
@@ -103,7 +103,7 @@ def failed_object(status: str, run: str | None = None, cost_usd: float = 0.0) ->
     return {"run": run, "status": status, **nothing}
 
 
-def give_failed(as_json: bool, status: str = "failed", run: str | None = None, cost_usd: float = 0.0) -> None:
+def print_failed_object(as_json: bool, status: str = "failed", run: str | None = None, cost_usd: float = 0.0) -> None:
     """Print the object of a run that gave nothing, where one is wanted and none was printed."""
     if as_json and not results.used:
         with suppress(StorageFailed):  # the failure itself is told already

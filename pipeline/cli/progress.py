@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..runner.events import Event, RunStarted, Said, Silent, StepEnded, StepMoved, StepStarted, Watcher
+from ..runner.events import Event, Message, RunStarted, SilentWatcher, StepEnded, StepMoved, StepStarted, Watcher
 from .messages import err
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def progress_for(*, quiet: bool) -> Iterator[Watcher]:
     """Give the watcher that fits where standard error goes."""
     if quiet:
-        yield Silent()
+        yield SilentWatcher()
     elif not sys.stderr.isatty():
         yield Lines()
     else:
@@ -36,7 +36,7 @@ class Lines:
         elif isinstance(event, StepEnded):
             how = "stored" if event.reused else f"{event.seconds:.1f} s"
             err(f"{_label(event.step, event.segment)}: {how}")
-        elif isinstance(event, Said):
+        elif isinstance(event, Message):
             err(f"note: {event.text}")
 
 
@@ -86,7 +86,7 @@ class Bars:
         elif isinstance(event, StepEnded) and (event.step, event.segment) in self._tasks:
             how = "stored" if event.reused else f"{event.seconds:.1f} s"
             self._progress.update(self._tasks[event.step, event.segment], completed=1.0, how=how)
-        elif isinstance(event, Said):
+        elif isinstance(event, Message):
             self._progress.console.print(f"[yellow]note[/yellow] {_plain(event.text)}", highlight=False)
         elif isinstance(event, RunStarted):
             self._progress.console.print(f"run {event.run}", highlight=False)

@@ -16,7 +16,7 @@ from typing import Any, TextIO, cast
 from ..core.errors import StorageFailed
 
 
-def fill_closed() -> None:
+def open_closed_streams() -> None:
     """Open what was closed before we began (`2>&-`) on the null device, so that no file of ours gets its number."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
@@ -27,7 +27,7 @@ def fill_closed() -> None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
 
 
-class Forgiving:
+class LossyStream:
     """A text stream whose writes never fail; what nobody can read is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -90,20 +90,20 @@ results = Results()
 
 
 @contextmanager
-def streams_apart() -> Iterator[None]:
+def separate_streams() -> Iterator[None]:
     """Hold the streams for one command."""
     out, err = sys.stdout, sys.stderr
     results.begin(out)
-    sys.stderr = cast(TextIO, Forgiving(err))
+    sys.stderr = cast(TextIO, LossyStream(err))
     try:
         yield
     finally:
-        Forgiving(out).flush()
+        LossyStream(out).flush()
         sys.stdout, sys.stderr = out, err
 
 
 @contextmanager
-def others_aside() -> Iterator[None]:
+def redirect_prints() -> Iterator[None]:
     """Send what plug-ins and scripts print to standard error."""
     out = sys.stdout
     sys.stdout = sys.stderr

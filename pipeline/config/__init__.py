@@ -1,4 +1,4 @@
 """Presets and jobs: from YAML to a checked job and its graph of steps.
 
-Nothing is imported here, so that what needs only `document_model` or `shipped` stays light.
+Nothing is imported here, so that code that needs only `checked_job` or `shipped` stays light.
 """

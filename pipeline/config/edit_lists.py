@@ -1,9 +1,8 @@
-"""Edits that stand in a file of their own: an EDL, a timeline, markers, a table.
+"""Read edits from a file of their own: an EDL, a timeline, markers, subtitles or a table.
 
-Takes   the value of an input of kind `edits` that is a path, or a mapping with one (`ListFile`); the film they are for.
-Gives   the edits as if they had been written in the job; each remembers its line of the file, and files that it names
-        are looked for from the folder of the list.
-Raises  BadInput where the film cannot be read; what is wrong else goes to `Problems`, what is left out to `Lists.said`.
+The edits look as if they were written in the job. Each keeps its line in the list, and its relative paths start from
+the folder of the list. Problems go to `Problems`, skipped entries to `ReadLists.notes`; a film that cannot be read
+raises InputMediaError.
 """
 
 from __future__ import annotations
@@ -13,123 +12,126 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.errors import PresetError, Problem, React1Error
-from ..interchange.classify import Reading, Row, read_rows
-from ..interchange.film import Film, look, named
+from ..interchange.classify import ClassifiedEntry, ClassifiedList, classify_entries
+from ..interchange.film import Film, film_from_url, read_film
 from ..interchange.list_options import ListFile
 from ..interchange.readers import read_listing
-from ..located_yaml.explain import check
-from ..located_yaml.located import Place, Problems, Tree, grown
-from ..located_yaml.model_walk import absolute, is_address
+from ..located_yaml.explain import validate
+from ..located_yaml.located import Located, Location, Problems, from_plain
+from ..located_yaml.model_walk import is_url, make_paths_absolute
 
 
 @dataclass
-class Lists:
-    """What was read beside the job itself."""
+class ReadLists:
+    """The lists that were read, and notes about them."""
 
     files: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What the user should hear: entries that are left out, and why."""
+    """Messages for the user: the skipped entries, with reasons."""
 
 
-def is_list(tree: Tree) -> bool:
-    """Tell whether a value names a file of edits, rather than being edits."""
+def names_a_file(tree: Located) -> bool:
+    """Return whether a value names a file of edits instead of listing edits."""
     return isinstance(tree.value, (str, Mapping))
 
 
-def edits_of(tree: Tree, filled: Mapping[str, Tree], lists: Lists, problems: Problems) -> Tree:
-    """Read the file that a value names, and give its edits."""
-    void = Tree(None, tree.place, tree.path, void=True)
+def read_edits(tree: Located, inputs: Mapping[str, Located], lists: ReadLists, problems: Problems) -> Located:
+    """Return the edits in the file that a value names."""
+    invalid = Located(None, tree.location, tree.path, invalid=True)
     before = len(problems)
-    asked = list_file(tree, problems)
-    film = film_of(filled, asked, problems) if asked is not None else None
-    if asked is None or len(problems) > before:
-        return void
-    path, name = Path(str(asked.file)), shown_as(str(asked.file), tree)
+    options = parse_list_file(tree, problems)
+    film = probe_film(inputs, options, problems) if options is not None else None
+    if options is None or len(problems) > before:
+        return invalid
+    path, name = Path(str(options.file)), written_name(str(options.file), tree)
     try:
-        listing = read_listing(path, name, asked.rate or (film.rate if film else None))
-        reading = read_rows(listing, film, asked)
+        listing = read_listing(path, name, options.rate or (film.rate if film else None))
+        classified = classify_entries(listing, film, options)
     except React1Error as error:
-        tell(error, tree, name, problems)
-        return void
+        report_error(error, tree, name, problems)
+        return invalid
     lists.files.append(path)
-    lists.notes += [f"{name}: {text}" for text in reading.notes]
-    return _edits(reading, Place(name, path.parent), tree, lists, problems)
+    lists.notes += [f"{name}: {text}" for text in classified.notes]
+    return _located_edits(classified, Location(name, path.parent), tree, lists, problems)
 
 
-def list_file(tree: Tree, problems: Problems) -> ListFile | None:
-    """Read the value itself: a path, or a mapping with `file`; the path becomes absolute."""
+def parse_list_file(tree: Located, problems: Problems) -> ListFile | None:
+    """Parse a path, or a mapping with `file`; the path becomes absolute."""
     if isinstance(tree.value, str):
         tree = tree.with_value({"file": tree})
-    found = check(ListFile, absolute(tree, ListFile, problems), problems)
-    if not isinstance(found, ListFile):
+    list_file = validate(ListFile, make_paths_absolute(tree, ListFile, problems), problems)
+    if not isinstance(list_file, ListFile):
         return None
-    if is_address(str(found.file)):
-        problems.at(tree.members["file"], "a list of edits must be a local file; fetch it first")
+    if is_url(str(list_file.file)):
+        problems.add(tree.members["file"], "a list of edits must be a local file; download it first")
         return None
-    return found
+    return list_file
 
 
-def film_of(filled: Mapping[str, Tree], asked: ListFile, problems: Problems) -> Film | None:
-    """Look at the film that the job is for; None where none is known."""
-    source, start = filled.get("source"), filled.get("start_tc")
+def probe_film(inputs: Mapping[str, Located], options: ListFile, problems: Problems) -> Film | None:
+    """Probe the film of the job; return None if the job names none yet."""
+    source, start = inputs.get("source"), inputs.get("start_tc")
     if source is None or not isinstance(source.value, str):
         return None
     start_tc = str(start.value) if start is not None and start.value is not None else ""
     try:
-        if is_address(source.value):
-            return named(source.value, start_tc, asked.rate)
-        return look(Path(source.value), start_tc, asked.rate)
+        if is_url(source.value):
+            return film_from_url(source.value, start_tc, options.rate)
+        return read_film(Path(source.value), start_tc, options.rate)
     except PresetError as error:
-        problems.at(start or source, error.problems[0].message)
+        problems.add(start or source, error.problems[0].message)
         return None
 
 
-def shown_as(path: str, tree: Tree) -> str:
-    """Call a file as it was written."""
+def written_name(path: str, tree: Located) -> str:
+    """Return a file name as the user wrote it."""
     written = tree.members["file"].value if "file" in tree.members else tree.value
     return str(written if isinstance(written, str) else path)
 
 
-def tell(error: React1Error, tree: Tree, name: str, problems: Problems) -> None:
-    """Complain about a file that could not be read, at its own line or where it is named."""
-    found = error.problems if isinstance(error, PresetError) else (Problem(str(error)),)
-    for one in found:
-        if one.line:
-            problems.reads(one.file)
-            problems.on(Place(one.file, tree.place.folder, one.line, one.column), (), one.message)
+def report_error(error: React1Error, tree: Located, name: str, problems: Problems) -> None:
+    """Report a file that cannot be read, at the line of the error or where the file is named."""
+    for problem in error.problems if isinstance(error, PresetError) else (Problem(str(error)),):
+        if problem.line:
+            location = Location(problem.file, tree.location.folder, problem.line, problem.column)
+            problems.begin_file(problem.file)
+            problems.add_at(location, (), problem.message)
         else:
-            problems.at(tree, f"{name}: {one.message}")
+            problems.add(tree, f"{name}: {problem.message}")
 
 
-def _edits(reading: Reading, place: Place, tree: Tree, lists: Lists, problems: Problems) -> Tree:
-    problems.reads(place.file)
-    for row in reading.of("wrong"):
-        problems.on(_at(row, place), (), f"{row.entry.kind} {row.entry.name}: {row.why}")
-    refused = [
-        f"{_line(row, place)}{row.entry.kind} {row.entry.name} is left out: {row.why}" for row in reading.of("refused")
+def _located_edits(
+    classified: ClassifiedList, location: Location, tree: Located, lists: ReadLists, problems: Problems
+) -> Located:
+    problems.begin_file(location.file)
+    for row in classified.with_state("wrong"):
+        problems.add_at(_row_location(row, location), (), f"{row.entry.kind} {row.entry.name}: {row.reason}")
+    left_out = [
+        f"{_row_prefix(row, location)}{row.entry.kind} {row.entry.name} is skipped: {row.reason}"
+        for row in classified.with_state("refused")
     ]
-    if not reading.edits and not reading.of("wrong"):
-        problems.at(tree, _none(reading, place.file, refused))
-    lists.notes += refused
+    if not classified.edits and not classified.with_state("wrong"):
+        problems.add(tree, _no_edits_message(classified, location.file, left_out))
+    lists.notes += left_out
     edits = []
-    for index, row in enumerate(reading.edits):
+    for index, row in enumerate(classified.edits):
         fields = {"in": str(row.start), "out": str(row.end), **row.fields}
-        edits.append(grown(fields, _at(row, place), (*(tree.path or ("edits",)), str(index))))
-    return Tree(tuple(edits), tree.place, tree.path)
+        edits.append(from_plain(fields, _row_location(row, location), (*(tree.path or ("edits",)), str(index))))
+    return Located(tuple(edits), tree.location, tree.path)
 
 
-def _at(row: Row, place: Place) -> Place:
-    return Place(place.file, place.folder, row.entry.line, 1 if row.entry.line else 0)
+def _row_location(row: ClassifiedEntry, location: Location) -> Location:
+    return Location(location.file, location.folder, row.entry.line, 1 if row.entry.line else 0)
 
 
-def _line(row: Row, place: Place) -> str:
-    return f"{place.file}:{row.entry.line}: " if row.entry.line else f"{place.file}: "
+def _row_prefix(row: ClassifiedEntry, location: Location) -> str:
+    return f"{location.file}:{row.entry.line}: " if row.entry.line else f"{location.file}: "
 
 
-def _none(reading: Reading, name: str, refused: list[str]) -> str:
-    if refused:
-        return f"no edit of {name} can be used: {'; '.join(refused[:4])}"
-    count = len(reading.rows)
-    misses = [row.why for row in reading.rows if "did you mean" in row.why][:1]
-    hint = f" ({misses[0]})" if misses else ""
-    return f"none of the {count} entries of {name} carries an edit, such as the text `react1: angry 0.8`{hint}"
+def _no_edits_message(classified: ClassifiedList, name: str, left_out: list[str]) -> str:
+    if left_out:
+        return f"no edit in {name} can be used: {'; '.join(left_out[:4])}"
+    count = len(classified.entries)
+    near_misses = [row.reason for row in classified.entries if "did you mean" in row.reason][:1]
+    hint = f" ({near_misses[0]})" if near_misses else ""
+    return f"none of the {count} entries in {name} has an edit, such as the text `react1: angry 0.8`{hint}"

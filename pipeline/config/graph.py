@@ -1,10 +1,4 @@
-"""Connect every input of every step to the steps that feed it.
-
-Takes   steps in the order of the preset: an id, the node's ports, and what `from` says.
-Gives   for each step its wires, and whether it runs once per segment; and all that is wrong, at once.
-
-An order in which every step comes after the steps that feed it.
-"""
+"""The graph of steps: connect every input to the steps that feed it, and order steps by their wires."""
 
 from __future__ import annotations
 
@@ -16,16 +10,16 @@ from typing import Generic, TypeVar
 
 from ..core.errors import PresetError
 from ..core.node import VALUE_TYPES, Port, Ports
-from ..core.suggest import none_called
+from ..core.suggest import list_available
 from ..core.values import Record
 
 Mark = TypeVar("Mark")
-"""Whatever lets the caller point at a word of the preset."""
+"""The caller's reference to a place in the preset, for problems."""
 
 
 @dataclass(frozen=True)
 class Source(Generic[Mark]):
-    """A step that `from` names, for one port or for whichever fits."""
+    """A step that `from` names, for one input or for the first that fits."""
 
     step: str
     mark: Mark
@@ -45,7 +39,7 @@ class Unwired(Generic[Mark]):
 
 @dataclass(frozen=True)
 class Wired:
-    """The wires of a step: port name → ids of the steps that feed it."""
+    """The wires of a step: input name → IDs of the steps that feed it."""
 
     id: str
     wires: Mapping[str, tuple[str, ...]]
@@ -55,137 +49,141 @@ class Wired:
 
 @dataclass
 class Wiring(Generic[Mark]):
-    """What `wire` found: one entry per step, and what is wrong."""
+    """The connected steps and all problems."""
 
     steps: list[Wired] = field(default_factory=list)
     problems: list[tuple[Mark, str]] = field(default_factory=list)
 
 
 def wire(steps: Sequence[Unwired[Mark]]) -> Wiring[Mark]:
-    """Connect all steps: each input to the nearest earlier step that gives its kind, or to what `from` names."""
-    found: Wiring[Mark] = Wiring()
-    streams: dict[str, str] = {}
-    for place, step in enumerate(steps):
-        wires = _named(step, steps, place, found.problems)
-        _nearest(step, steps[:place], wires, found.problems)
-        fanned = _fan(step, wires, streams, found.problems)
-        found.steps.append(Wired(step.id, {port.name: wires.get(port.name, ()) for port in step.ports.inputs}, fanned))
-    order({step.id: {source for wires in step.wires.values() for source in wires} for step in found.steps})
-    return found
+    """Connect each input to what `from` names, else to the nearest earlier step whose output has its type."""
+    wiring: Wiring[Mark] = Wiring()
+    list_of_step: dict[str, str] = {}
+    for index, step in enumerate(steps):
+        wires = _explicit_wires(step, steps, index, wiring.problems)
+        _wire_nearest(step, steps[:index], wires, wiring.problems)
+        fanned = _fans_out(step, wires, list_of_step, wiring.problems)
+        wiring.steps.append(Wired(step.id, {port.name: wires.get(port.name, ()) for port in step.ports.inputs}, fanned))
+    order({step.id: {source for wires in step.wires.values() for source in wires} for step in wiring.steps})
+    return wiring
 
 
-def _named(
-    step: Unwired[Mark], steps: Sequence[Unwired[Mark]], place: int, problems: list[tuple[Mark, str]]
+def _explicit_wires(
+    step: Unwired[Mark], steps: Sequence[Unwired[Mark]], index: int, problems: list[tuple[Mark, str]]
 ) -> dict[str, tuple[str, ...]]:
     wires: dict[str, tuple[str, ...]] = {}
     for source in step.sources:
-        wrong = _misnamed(step, source, steps, place)
-        if wrong:
-            problems.append((source.mark, wrong))
+        message = _source_error(step, source, steps, index)
+        if message:
+            problems.append((source.mark, message))
             wires.setdefault(source.port, ())
             continue
-        giver = next(one for one in steps[:place] if one.id == source.step)
-        port = _fitting(step, giver, source.port, wires)
+        producer = next(candidate for candidate in steps[:index] if candidate.id == source.step)
+        port = _free_port(step, producer, source.port, wires)
         if port is None:
-            problems.append((source.mark, _unfit(step, giver, source.port)))
+            problems.append((source.mark, _no_port_message(step, producer, source.port)))
             wires.setdefault(source.port, ())
         else:
-            wires[port.name] = (*wires.get(port.name, ()), giver.id)
+            wires[port.name] = (*wires.get(port.name, ()), producer.id)
     wires.pop("", None)
     return wires
 
 
-def _misnamed(step: Unwired[Mark], source: Source[Mark], steps: Sequence[Unwired[Mark]], place: int) -> str:
-    inputs = [port.name for port in step.ports.inputs if port.kind is not Record]
+def _source_error(step: Unwired[Mark], source: Source[Mark], steps: Sequence[Unwired[Mark]], index: int) -> str:
+    inputs = [port.name for port in step.ports.inputs if port.value_type is not Record]
     if source.port and source.port not in inputs:
-        return f"{step.node} has no input {source.port!r}; {none_called(source.port, inputs)}"
+        return f"{step.node} has no input {source.port!r}; {list_available(source.port, inputs)}"
     if source.step == step.id:
         return f"step {step.id!r} cannot feed itself ({step.id} → {step.id})"
-    if any(one.id == source.step for one in steps[place + 1 :]):
-        return f"step {source.step!r} comes later; a step can only take from the steps above it"
-    earlier = [one.id for one in steps[:place]]
-    return (
-        ""
-        if source.step in earlier
-        else f"no step above is called {source.step!r}; {none_called(source.step, earlier)}"
-    )
+    if any(candidate.id == source.step for candidate in steps[index + 1 :]):
+        return f"step {source.step!r} comes later; `from` can name only steps above"
+    earlier = [candidate.id for candidate in steps[:index]]
+    if source.step in earlier:
+        return ""
+    return f"no step {source.step!r} above; {list_available(source.step, earlier)}"
 
 
-def _fitting(
-    step: Unwired[Mark], giver: Unwired[Mark], port_name: str, wires: Mapping[str, tuple[str, ...]]
+def _free_port(
+    step: Unwired[Mark], producer: Unwired[Mark], port_name: str, wires: Mapping[str, tuple[str, ...]]
 ) -> Port | None:
-    """Choose the port for a step that `from` names: the first of its kind that is free, or one that gathers."""
-    of_kind = [port for port in step.ports.inputs if port.kind is giver.ports.gives and port.kind is not Record]
+    """Choose the input for a step that `from` names: the first free one of its type, or one that gathers."""
+    output = producer.ports.output
+    matching = [port for port in step.ports.inputs if port.value_type is output and port.value_type is not Record]
     if port_name:
-        of_kind = [port for port in of_kind if port.name == port_name]
-    return next((port for port in of_kind if port.gathers or not wires.get(port.name)), None)
+        matching = [port for port in matching if port.name == port_name]
+    return next((port for port in matching if port.gathers or not wires.get(port.name)), None)
 
 
-def _unfit(step: Unwired[Mark], giver: Unwired[Mark], port_name: str) -> str:
-    gives = VALUE_TYPES[giver.ports.gives]
-    wants = [f"{port.name}: {port}" for port in step.ports.inputs if port.name == port_name or not port_name]
-    inputs = ", ".join(wants) or "no inputs"
-    return f"step {giver.id!r} gives {gives}, but {step.node} has no free input for it ({inputs})"
+def _no_port_message(step: Unwired[Mark], producer: Unwired[Mark], port_name: str) -> str:
+    output = VALUE_TYPES[producer.ports.output]
+    candidates = [f"{port.name}: {port}" for port in step.ports.inputs if port.name == port_name or not port_name]
+    inputs = ", ".join(candidates) or "no inputs"
+    return f"step {producer.id!r} outputs {output}, but {step.node} has no free input for it ({inputs})"
 
 
-def _nearest(
+def _wire_nearest(
     step: Unwired[Mark],
     earlier: Sequence[Unwired[Mark]],
     wires: dict[str, tuple[str, ...]],
     problems: list[tuple[Mark, str]],
 ) -> None:
-    """Fill the inputs that `from` left open, required ones first; several of one kind take the nearest, in order."""
-    taken = {giver for givers in wires.values() for giver in givers}
-    for kind in {port.kind: None for port in step.ports.inputs if port.kind is not Record}:
-        open_ports = [port for port in step.ports.inputs if port.kind is kind and port.name not in wires]
-        givers = [one.id for one in earlier if one.ports.gives is kind and one.id not in taken]
+    """Connect inputs that `from` does not set, required ones first; several of a type take the nearest, in order."""
+    used = {producer for producers in wires.values() for producer in producers}
+    for value_type in {port.value_type: None for port in step.ports.inputs if port.value_type is not Record}:
+        open_ports = [port for port in step.ports.inputs if port.value_type is value_type and port.name not in wires]
+        producers = [
+            candidate.id for candidate in earlier if candidate.ports.output is value_type and candidate.id not in used
+        ]
         ports = [port for port in open_ports if not port.optional]
-        ports += [port for port in open_ports if port.optional][: max(0, len(givers) - len(ports))]
-        if len(ports) > len(givers):
-            problems.append((step.mark, _lacking(step, ports, len(givers), earlier)))
+        ports += [port for port in open_ports if port.optional][: max(0, len(producers) - len(ports))]
+        if len(ports) > len(producers):
+            problems.append((step.mark, _missing_producer_message(step, ports, len(producers), earlier)))
             continue
         ports.sort(key=step.ports.inputs.index)
-        chosen = givers[len(givers) - len(ports) :]
-        wires.update({port.name: (giver,) for port, giver in zip(ports, chosen, strict=True)})
+        chosen = producers[len(producers) - len(ports) :]
+        wires.update({port.name: (producer,) for port, producer in zip(ports, chosen, strict=True)})
 
 
-def _lacking(step: Unwired[Mark], ports: Sequence[Port], there: int, earlier: Sequence[Unwired[Mark]]) -> str:
-    kind = VALUE_TYPES[ports[0].kind]
-    many = f"{len(ports)} steps that give {kind} ({', '.join(port.name for port in ports)})"
-    needs = many if len(ports) > 1 else f"an earlier step that gives {kind} ({ports[0].name}: {ports[0]})"
-    given = ", ".join(f"{one.id} gives {VALUE_TYPES[one.ports.gives]}" for one in earlier)
-    only = f"only {there} is there; " if there else ""
-    return f"step {step.id!r} needs {needs}; {only}{given or 'it is the first step'}"
+def _missing_producer_message(
+    step: Unwired[Mark], ports: Sequence[Port], available: int, earlier: Sequence[Unwired[Mark]]
+) -> str:
+    value_type = VALUE_TYPES[ports[0].value_type]
+    needs = f"an earlier step that outputs {value_type} ({ports[0].name}: {ports[0]})"
+    if len(ports) > 1:
+        needs = f"{len(ports)} earlier steps that output {value_type} ({', '.join(port.name for port in ports)})"
+    outputs = ", ".join(f"{candidate.id} outputs {VALUE_TYPES[candidate.ports.output]}" for candidate in earlier)
+    count = f"only {available} available; " if available else ""
+    return f"step {step.id!r} needs {needs}; {count}{outputs or 'it is the first step'}"
 
 
-def _fan(
+def _fans_out(
     step: Unwired[Mark],
     wires: Mapping[str, tuple[str, ...]],
-    streams: dict[str, str],
+    list_of_step: dict[str, str],
     problems: list[tuple[Mark, str]],
 ) -> bool:
-    """Tell whether a step runs per segment, and note which list of segments its results belong to."""
-    feeding = [wires.get(port.name, ()) for port in step.ports.inputs if not port.gathers]
-    lists = {streams[giver]: None for givers in feeding for giver in givers if giver in streams}
+    """Return whether a step runs once per segment, and record the list to which its results belong."""
+    feeding = [producer for port in step.ports.inputs if not port.gathers for producer in wires.get(port.name, ())]
+    lists = {list_of_step[producer]: None for producer in feeding if producer in list_of_step}
     if len(lists) > 1:
-        problems.append((step.mark, f"step {step.id!r} mixes segments of different steps: {', '.join(lists)}"))
+        problems.append((step.mark, f"step {step.id!r} mixes the segments of different steps: {', '.join(lists)}"))
     if lists and step.ports.fans_out:
-        problems.append((step.mark, f"step {step.id!r} makes a list of each item of a list, which cannot run"))
+        problems.append((step.mark, f"step {step.id!r} makes a list of lists, which is not supported"))
     if lists:
-        streams[step.id] = next(iter(lists))
+        list_of_step[step.id] = next(iter(lists))
     elif step.ports.fans_out:
-        streams[step.id] = step.id
+        list_of_step[step.id] = step.id
     return bool(lists)
 
 
 def order(feeds: Mapping[str, AbstractSet[str]]) -> tuple[str, ...]:
-    """Order step ids; `feeds` names for each step the steps that feed it.
+    """Order step IDs so that each comes after the steps that feed it; `feeds` maps a step to those.
 
     Raises:
-        PresetError: they form a circle, which is named.
+        PresetError: the steps form a cycle.
     """
     try:
         return tuple(TopologicalSorter(feeds).static_order())
-    except CycleError as circle:
-        names = " → ".join(circle.args[1])
-        raise PresetError(f"the steps feed each other in a circle: {names}") from None
+    except CycleError as error:
+        names = " → ".join(error.args[1])
+        raise PresetError(f"the steps form a cycle: {names}") from None

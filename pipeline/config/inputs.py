@@ -1,6 +1,6 @@
-"""Fill the inputs of a preset: from the command line, the job, or the default.
+"""Fill the inputs of a preset from the command line, the job or the defaults.
 
-Names made of other names: `{source.stem}.react1{source.suffix}`.
+An output path may be a template of other inputs: `{source.stem}.react1{source.suffix}`.
 """
 
 from __future__ import annotations
@@ -10,162 +10,168 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ..core.suggest import none_called, one_of
-from ..located_yaml.explain import check
-from ..located_yaml.located import Place, Problems, Tree, shown
-from ..located_yaml.model_walk import absolute, is_address
-from .edit_lists import Lists, edits_of, is_list
-from .input_kinds import INPUT_KINDS
-from .recipe import Input, Recipe
-from .sidecar import look_beside
-from .time_spans import check_edits
+from ..core.suggest import list_available, not_one_of
+from ..located_yaml.explain import validate
+from ..located_yaml.located import Located, Location, Problems, describe
+from ..located_yaml.model_walk import is_url, make_paths_absolute
+from .edit_checks import check_edits
+from .edit_lists import ReadLists, names_a_file, read_edits
+from .raw_preset import INPUT_KINDS, Input, RawPreset
+from .sidecar import add_sidecars
 
-_TURNS = {"edits": 1, "path": 2}
-"""A list of edits is read for the film, and a path may be made of other inputs, so that these come first."""
+_PASSES = {"edits": 1, "path": 2}
+"""A list of edits needs the film, and a path may use all other inputs, so they are filled in this order."""
 
 
-def fill(
-    recipe: Recipe, given: Mapping[str, Tree], base: Path, asks: Place, lists: Lists, problems: Problems
-) -> dict[str, Tree]:
-    """Give every input its value, with absolute paths; what has no usable one is void.
+def fill_inputs(
+    preset: RawPreset,
+    explicit: Mapping[str, Located],
+    base: Path,
+    missing_location: Location,
+    lists: ReadLists,
+    problems: Problems,
+) -> dict[str, Located]:
+    """Return the value of every input, with absolute paths; a value with a problem is marked invalid.
 
     Args:
-        recipe: the preset.
-        given: the values by input name; each remembers where it was written.
-        base: where a run starts from, for results of sources that have no folder.
-        asks: where an input that is missing would be given.
-        lists: gets what was read beside the job.
-        problems: where complaints go.
+        preset: the preset.
+        explicit: the values that the job or the command line sets, by input name.
+        base: the current folder, for the results of sources that are URLs.
+        missing_location: where to report a missing input.
+        lists: gets the files that were read besides the job.
+        problems: gets the errors.
     """
-    for name, tree in given.items():
-        if name not in recipe.inputs:
-            message = f"{recipe.name} has no input {name!r}; {none_called(name, recipe.inputs)}"
-            problems.on(tree.place, tree.path, message)
-    filled: dict[str, Tree] = {}
-    for turn in range(3):
-        for one in recipe.inputs.values():
-            if _TURNS.get(one.kind, 0) != turn:
+    for name, tree in explicit.items():
+        if name not in preset.inputs:
+            message = f"{preset.name} has no input {name!r}; {list_available(name, preset.inputs)}"
+            problems.add_at(tree.location, tree.path, message)
+    filled: dict[str, Located] = {}
+    for pass_number in range(3):
+        for spec in preset.inputs.values():
+            if _PASSES.get(spec.kind, 0) != pass_number:
                 continue
-            value = given.get(one.name) or one.default
+            value = explicit.get(spec.name) or spec.default
             if value is None:
-                problems.on(asks, (one.name,), _missing(one))
-                value = _void(one)
-            elif one.kind == "path":
-                value = _out_path(value, filled, base, problems, default=one.name not in given)
-            filled[one.name] = _value(one, _read(one, value, filled, lists, problems), problems)
-            if one.kind == "edits":
-                filled |= look_beside(filled, given, one.name, lists, problems)
-    return {name: filled[name] for name in recipe.inputs}
+                problems.add_at(missing_location, (spec.name,), _missing_message(spec))
+                value = _invalid(spec)
+            elif spec.kind == "path":
+                value = _out_path(value, filled, base, problems, default=spec.name not in explicit)
+            filled[spec.name] = _checked(spec, _expand(spec, value, filled, lists, problems), problems)
+            if spec.kind == "edits":
+                filled |= add_sidecars(filled, explicit, spec.name, lists, problems)
+    return {name: filled[name] for name in preset.inputs}
 
 
-def _read(one: Input, tree: Tree, filled: Mapping[str, Tree], lists: Lists, problems: Problems) -> Tree:
-    """Read the file that stands for edits, and spell a timeline that is a mere path."""
-    if one.kind == "edits" and is_list(tree):
-        return edits_of(tree, filled, lists, problems)
-    if one.kind == "timeline" and isinstance(tree.value, str):
+def _expand(spec: Input, tree: Located, filled: Mapping[str, Located], lists: ReadLists, problems: Problems) -> Located:
+    """Read edits from the file that a value names; turn the path of a timeline into a mapping."""
+    if spec.kind == "edits" and names_a_file(tree):
+        return read_edits(tree, filled, lists, problems)
+    if spec.kind == "timeline" and isinstance(tree.value, str):
         return tree.with_value({"file": tree})
     return tree
 
 
-def _value(one: Input, tree: Tree, problems: Problems) -> Tree:
-    if not one.kind or tree.void:
-        return _void(one)
-    if tree.value is None and one.default is not None and one.default.value is None:
+def _checked(spec: Input, tree: Located, problems: Problems) -> Located:
+    if not spec.kind or tree.invalid:
+        return _invalid(spec)
+    if tree.value is None and spec.default is not None and spec.default.value is None:
         return tree
     before = len(problems)
-    tree = absolute(tree, INPUT_KINDS[one.kind], problems)
-    _check(one, tree, problems)
-    return tree if len(problems) == before else _void(one)
+    tree = make_paths_absolute(tree, INPUT_KINDS[spec.kind], problems)
+    _check(spec, tree, problems)
+    return tree if len(problems) == before else _invalid(spec)
 
 
-def _void(one: Input) -> Tree:
-    return Tree(None, one.tree.place, (one.name,), void=True)
+def _invalid(spec: Input) -> Located:
+    return Located(None, spec.tree.location, (spec.name,), invalid=True)
 
 
-def _missing(one: Input) -> str:
-    about = f" ({one.about})" if one.about else ""
-    return f"this input{about} is missing: give it in a job as `{one.name}: …`, or with {_option(one)}"
+def _missing_message(spec: Input) -> str:
+    about = f" ({spec.about})" if spec.about else ""
+    return f"missing input{about}: set it in a job as `{spec.name}: …`, or with {_option(spec)}"
 
 
-def _option(one: Input) -> str:
-    if one.kind == "edits":
+def _option(spec: Input) -> str:
+    if spec.kind == "edits":
         return "--edit IN-OUT:PROMPT"
-    return "--out FILE" if one.name == "out" else f"--set {one.name}=…"
+    return "--out FILE" if spec.name == "out" else f"--set {spec.name}=…"
 
 
-def _check(one: Input, tree: Tree, problems: Problems) -> None:
-    if one.kind == "choice":
-        word = shown(tree.value) if isinstance(tree.value, bool) else str(tree.plain)
-        if word not in one.choices:
-            problems.at(tree, one_of(word, one.choices))
+def _check(spec: Input, tree: Located, problems: Problems) -> None:
+    if spec.kind == "choice":
+        choice = describe(tree.value) if isinstance(tree.value, bool) else str(tree.plain)
+        if choice not in spec.choices:
+            problems.add(tree, not_one_of(choice, spec.choices))
         return
-    check(INPUT_KINDS[one.kind], tree, problems)
-    if one.kind == "edits":
-        if tree.value == () and not problems.told(tree):
-            problems.at(tree, "there are no edits; an edit looks like {in: 12.4, out: 15.8, prompt: happy}")
+    validate(INPUT_KINDS[spec.kind], tree, problems)
+    if spec.kind == "edits":
+        if tree.value == () and not problems.covers(tree):
+            problems.add(tree, "there are no edits; write one such as {in: 12.4, out: 15.8, prompt: happy}")
         check_edits(tree, problems)
 
 
-def _out_path(tree: Tree, filled: Mapping[str, Tree], base: Path, problems: Problems, *, default: bool) -> Tree:
-    """Fill in a path's template; a default lies beside the source, or in the current folder for an address."""
+def _out_path(
+    tree: Located, filled: Mapping[str, Located], base: Path, problems: Problems, *, default: bool
+) -> Located:
+    """Fill in a path template; a default goes next to the source, or into the current folder if that is a URL."""
     if not isinstance(tree.value, str):
         return tree
     text = fill_template(tree, filled, base, problems)
     if text is None:
-        return Tree(None, tree.place, tree.path, void=True)
-    folder = _source_folder(filled, base) if default else tree.place.folder
+        return Located(None, tree.location, tree.path, invalid=True)
+    folder = _source_folder(filled, base) if default else tree.location.folder
     return tree.with_value(str(folder / text)) if text else tree.with_value(text)
 
 
-def _source_folder(filled: Mapping[str, Tree], base: Path) -> Path:
+def _source_folder(filled: Mapping[str, Located], base: Path) -> Path:
     source = filled.get("source")
-    if source is None or not isinstance(source.value, str) or is_address(source.value):
+    if source is None or not isinstance(source.value, str) or is_url(source.value):
         return base
     return Path(source.value).parent
 
 
 PARTS = ("stem", "suffix", "name", "parent")
-_WORD = re.compile(r"\{([A-Za-z_]\w*)(?:\.(\w+))?\}")
-_UNSAFE = re.compile(r"[^\w.-]+")
+_TEMPLATE_PART = re.compile(r"\{([A-Za-z_]\w*)(?:\.(\w+))?\}")
+_UNSAFE_CHARACTERS = re.compile(r"[^\w.-]+")
 
 
-def fill_template(tree: Tree, inputs: Mapping[str, Tree], base: Path, problems: Problems) -> str | None:
-    """Fill in a text's `{input.part}`; other braces stay. None where it cannot be filled.
+def fill_template(tree: Located, inputs: Mapping[str, Located], base: Path, problems: Problems) -> str | None:
+    """Replace each `{input.part}` in a text; other braces stay. Return None if that fails.
 
     Args:
         tree: the text.
-        inputs: the values of the inputs that are known so far.
-        base: what `parent` means for an address.
-        problems: where complaints go.
+        inputs: the values of the inputs so far.
+        base: the `parent` of a URL.
+        problems: gets the errors.
     """
-    whole = True
+    is_complete = True
 
     def value(match: re.Match[str]) -> str:
-        nonlocal whole
+        nonlocal is_complete
         name, part = match.groups()
         if part is None and name not in inputs:
             return match[0]
         if name not in inputs or part not in PARTS:
-            wrong = one_of(name, inputs) if name not in inputs else one_of(part or "", PARTS)
-            problems.at(tree, f"{match[0]}: {wrong}; write {{INPUT.PART}}")
-            whole = False
+            message = not_one_of(name, inputs) if name not in inputs else not_one_of(part or "", PARTS)
+            problems.add(tree, f"{match[0]}: {message}; write {{INPUT.PART}}")
+            is_complete = False
             return ""
         source = inputs[name]
-        if source.void or not isinstance(source.value, str):
-            if not source.void:
-                problems.at(tree, f"{match[0]}: the input {name!r} is no file")
-            whole = False
+        if source.invalid or not isinstance(source.value, str):
+            if not source.invalid:
+                problems.add(tree, f"{match[0]}: the input {name!r} is not a file")
+            is_complete = False
             return ""
-        return parts_of(source.value, base)[part]
+        return path_parts(source.value, base)[part]
 
-    text = _WORD.sub(value, str(tree.value))
-    return text if whole else None
+    text = _TEMPLATE_PART.sub(value, str(tree.value))
+    return text if is_complete else None
 
 
-def parts_of(source: str, base: Path) -> dict[str, str]:
-    """Take a path or an address apart; an address without a usable name is called `video.mp4`."""
-    if is_address(source):
-        path = Path(base / (_UNSAFE.sub("_", Path(unquote(urlsplit(source).path)).name) or "video"))
+def path_parts(source: str, base: Path) -> dict[str, str]:
+    """Split a path or a URL into stem, suffix, name and parent; a URL without a usable name becomes `video.mp4`."""
+    if is_url(source):
+        path = Path(base / (_UNSAFE_CHARACTERS.sub("_", Path(unquote(urlsplit(source).path)).name) or "video"))
         suffix = path.suffix if re.fullmatch(r"\.[A-Za-z][A-Za-z0-9]{1,4}", path.suffix) else ".mp4"
         stem = path.name.removesuffix(suffix).strip(".-") or "video"
     else:

@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of presets and jobs, for editors; what only a load can tell is left to it."""
+"""JSON Schema (2020-12) of presets and jobs, for editors; a load checks more than a schema can."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from ..core.registry import NodeInfo, Registry
-from .document_model import OnFailure
-from .input_kinds import INPUT_KINDS, SPELLINGS
-from .recipe import RESERVED
+from .checked_job import OnFailure
+from .raw_preset import INPUT_KINDS, JOB_TYPES, RESERVED
 from .shipped import list_presets
 
 Schema = dict[str, Any]
@@ -19,11 +18,16 @@ REFERENCE: Schema = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$",
 
 
 def preset_schema(registry: Registry) -> Schema:
-    """Describe presets made of these nodes."""
+    """Build the schema of presets with these nodes."""
     defs: Schema = {}
-    nodes = {info.name: _node(info, defs) for info in registry.nodes.values()}
-    alone = [info.name for info in registry.nodes.values() if not _required(info)]
-    step = {"oneOf": [{"enum": sorted(alone)}, *(_long_form(name, schema) for name, schema in sorted(nodes.items()))]}
+    nodes = {info.name: _node_schema(info, defs) for info in registry.nodes.values()}
+    without_params = [info.name for info in registry.nodes.values() if not _has_required(info)]
+    step = {
+        "oneOf": [
+            {"enum": sorted(without_params)},
+            *(_mapping_form(name, schema) for name, schema in sorted(nodes.items())),
+        ]
+    }
     return {
         "$schema": DIALECT,
         "title": "react1 preset",
@@ -40,14 +44,14 @@ def preset_schema(registry: Registry) -> Schema:
         },
         "required": ["steps"],
         "additionalProperties": False,
-        "$defs": {"Input": _input(), "From": _from(), **defs},
+        "$defs": {"Input": _input_schema(), "From": _from_schema(), **defs},
     }
 
 
 def job_schema(_registry: Registry) -> Schema:
-    """Describe jobs: exactly for the presets that ship, openly for others."""
+    """Build the schema of jobs: exact for shipped presets, open for others."""
     defs: Schema = {}
-    rules = [_job_rule(one.name, one.inputs, defs) for one in list_presets()]
+    rules = [_job_rule(preset.name, preset.inputs, defs) for preset in list_presets()]
     return {
         "$schema": DIALECT,
         "title": "react1 job",
@@ -55,13 +59,13 @@ def job_schema(_registry: Registry) -> Schema:
         "properties": {
             "preset": {
                 "type": "string",
-                "description": "a preset that ships, or the path of one, from this file's folder",
-                "examples": [one.name for one in list_presets()],
+                "description": "the name of a shipped preset, or the path of a preset, relative to this file",
+                "examples": [preset.name for preset in list_presets()],
             },
             "on_failure": {
                 "enum": list(get_args(OnFailure)),
                 "default": "stop",
-                "description": "what becomes of a segment that fails",
+                "description": "what to do if a segment fails: stop, or keep its original footage",
             },
         },
         "required": ["preset"],
@@ -70,47 +74,47 @@ def job_schema(_registry: Registry) -> Schema:
     }
 
 
-def _node(info: NodeInfo, defs: Schema) -> Schema:
-    schema = _described(info.ports.params, defs)
+def _node_schema(info: NodeInfo, defs: Schema) -> Schema:
+    schema = _type_schema(info.ports.params, defs)
     properties = {key: _or_reference(child) for key, child in schema.get("properties", {}).items()}
-    properties["id"] = {"type": "string", "description": "a name for the step (default: the node's)"}
+    properties["id"] = {"type": "string", "description": "the step's ID (default: the node's name)"}
     properties["from"] = {"$ref": "#/$defs/From"}
-    made: Schema = {
+    result: Schema = {
         "description": info.about,
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
     }
     if schema.get("required"):
-        made["required"] = schema["required"]
-    return made
+        result["required"] = schema["required"]
+    return result
 
 
-def _required(info: NodeInfo) -> bool:
+def _has_required(info: NodeInfo) -> bool:
     return any(field.is_required() for field in info.ports.params.model_fields.values())
 
 
-def _long_form(name: str, schema: Schema) -> Schema:
+def _mapping_form(name: str, schema: Schema) -> Schema:
     body = schema if schema.get("required") else {"anyOf": [schema, {"type": "null"}]}
     return {"type": "object", "properties": {name: body}, "required": [name], "additionalProperties": False}
 
 
 def _or_reference(schema: Any) -> Schema:
-    """Let `$name` stand for a value and for whatever a list holds."""
+    """Allow `$name` in place of a value, and of each item of a list."""
     if isinstance(schema, dict) and isinstance(schema.get("items"), dict):
         schema = {**schema, "items": _or_reference(schema["items"])}
-    told = {key: schema[key] for key in ("description", "default") if key in schema}
-    bare = {key: child for key, child in schema.items() if key not in (*told, "title")}
-    return {**told, "anyOf": [bare, REFERENCE]}
+    annotations = {key: schema[key] for key in ("description", "default") if key in schema}
+    bare_schema = {key: child for key, child in schema.items() if key not in (*annotations, "title")}
+    return {**annotations, "anyOf": [bare_schema, REFERENCE]}
 
 
-def _input() -> Schema:
+def _input_schema() -> Schema:
     return {
         "type": "object",
         "properties": {
             "kind": {"enum": list(INPUT_KINDS)},
             "about": {"type": "string"},
-            "default": {"description": "the value where a job gives none; null leaves it open"},
+            "default": {"description": "the value if a job sets none; null makes the input optional"},
             "choices": {"type": "array", "minItems": 1},
         },
         "required": ["kind"],
@@ -118,37 +122,37 @@ def _input() -> Schema:
     }
 
 
-def _from() -> Schema:
+def _from_schema() -> Schema:
     steps = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-    told = "the step that feeds this one, a list of steps, or a mapping of this node's inputs to steps"
-    return {"description": told, "anyOf": [*steps["anyOf"], {"type": "object", "additionalProperties": steps}]}
+    about = "the step that feeds this one, a list of steps, or a mapping of this node's inputs to steps"
+    return {"description": about, "anyOf": [*steps["anyOf"], {"type": "object", "additionalProperties": steps}]}
 
 
 def _job_rule(name: str, inputs: Mapping[str, Mapping[str, Any]], defs: Schema) -> Schema:
-    values = {key: _value(spec, defs) for key, spec in inputs.items()}
+    values = {key: _input_value_schema(spec, defs) for key, spec in inputs.items()}
     then: Schema = {"properties": {"preset": True, "on_failure": True, **values}, "additionalProperties": False}
-    needed = [key for key, spec in inputs.items() if "default" not in spec]
-    if needed:
-        then["required"] = needed
+    required = [key for key, spec in inputs.items() if "default" not in spec]
+    if required:
+        then["required"] = required
     return {"if": {"properties": {"preset": {"const": name}}}, "then": then}
 
 
-def _value(spec: Mapping[str, Any], defs: Schema) -> Schema:
-    told = {key: spec[key] for key in ("about", "default") if spec.get(key) is not None}
+def _input_value_schema(spec: Mapping[str, Any], defs: Schema) -> Schema:
+    annotations = {key: spec[key] for key in ("about", "default") if spec.get(key) is not None}
     kind = spec["kind"]
     schema = (
         {"enum": list(spec["choices"])}
         if kind == "choice"
-        else _described(SPELLINGS.get(kind, INPUT_KINDS[kind]), defs)
+        else _type_schema(JOB_TYPES.get(kind, INPUT_KINDS[kind]), defs)
     )
-    if "about" in told:
-        schema["description"] = told["about"]
-    if "default" in told:
-        schema["default"] = told["default"]
+    if "about" in annotations:
+        schema["description"] = annotations["about"]
+    if "default" in annotations:
+        schema["default"] = annotations["default"]
     return schema
 
 
-def _described(hint: Any, defs: Schema) -> Schema:
+def _type_schema(hint: Any, defs: Schema) -> Schema:
     schema = TypeAdapter(hint).json_schema(ref_template="#/$defs/{model}")
     defs.update(schema.pop("$defs", {}))
     if "Edit" in defs:

@@ -1,10 +1,6 @@
-"""From what the user typed to a checked job: all that is wrong is told at once, before anything runs.
+"""Load a preset or a job into a checked `Job`; all problems are reported at once, before anything runs.
 
-Takes   a preset or a job by path, or the name of a preset that ships; and what the command line adds.
-Gives   a `Job`.
-Raises  PresetError with every problem and its place; StorageFailed when a file cannot be read.
-
-A job as JSON, complete: a run can be taken up again whatever became of its files.
+A job is also stored as JSON, so that a run can be resumed without the files it was loaded from.
 """
 
 from __future__ import annotations
@@ -18,36 +14,34 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.edit import Edit
 from ..core.errors import PresetError
-from ..core.json_value import Json
 from ..core.registry import Registry
-from ..core.suggest import none_called, one_of
-from ..located_yaml.located import Place, Problems, Tree, shown
-from . import command
-from .document_model import Job, OnFailure, Step
-from .edit_lists import Lists
-from .inputs import fill
-from .online import on_originals
-from .recipe import Recipe, read_recipe
-from .shipped import find, read_file, shipped_names
-from .steps import build_steps
+from ..core.suggest import list_available, not_one_of
+from ..located_yaml.located import Json, Located, Location, Problems, describe
+from . import command_line
+from .checked_job import Job, OnFailure, Step
+from .edit_lists import ReadLists
+from .inputs import fill_inputs
+from .raw_preset import RawPreset, parse_preset
+from .shipped import find_file, read_file, shipped_names
+from .steps import add_online_steps, build_steps
 
 __all__ = ["job_from_document", "load_job"]
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What the files say: the preset, and what the job fills it with."""
+class _Document:
+    """The content of the files: the preset, and the values that the job sets."""
 
-    recipe: Recipe
-    given: Mapping[str, Tree]
-    asks: Place
-    """Where an input that is missing would be given."""
+    preset: RawPreset
+    explicit: Mapping[str, Located]
+    missing_location: Location
+    """Where to report a missing input."""
     on_failure: OnFailure
     files: tuple[Path, ...]
 
 
 def load_job(
-    what: str,
+    name_or_path: str,
     *,
     registry: Registry,
     sets: Mapping[str, str] | None = None,
@@ -58,108 +52,109 @@ def load_job(
     online: str | None = None,
     base: Path,
 ) -> Job:
-    """Load a preset or a job and fill it in.
+    """Load a preset or a job and fill in its inputs.
 
     Args:
-        what: the path of a preset or a job, or the name of a preset that ships.
-        registry: the nodes that there are.
-        sets: input name → text, which counts before what the job says.
+        name_or_path: the path of a preset or a job, or the name of a shipped preset.
+        registry: the available nodes.
+        sets: input name → text; overrides the job.
         edits: `IN-OUT:PROMPT[:TEMPERATURE]` or edits; they replace the job's.
-        edits_file: the path of a list of edits or a timeline; it replaces the job's too.
-        provider: the host for every step that has the choice; None leaves it to the preset.
+        edits_file: the path of a list of edits or a timeline; it replaces the job's edits too.
+        provider: the provider for every step that has this parameter; None keeps the preset's.
         out: the value of the input `out`.
-        online: the folder of the camera originals that the takes are to go onto; the source is then their proxy.
-        base: where relative paths start from that are not written in a file; absolute.
+        online: the folder of the camera originals for the takes; the source is then their proxy.
+        base: the folder from which relative paths outside of files start.
 
     Raises:
-        PresetError: something is wrong; all problems at once.
-        BadInput: a list of edits is given for a film that cannot be read.
+        PresetError: the preset, the job or an argument is invalid; has all problems.
+        InputMediaError: the edits are in a list, and the film cannot be read.
         StorageFailed: a file cannot be read.
     """
-    problems, lists, base = Problems(), Lists(), base.absolute()
-    found = _read(what, base, problems)
-    said = command.given(sets or {}, edits, edits_file, out, found.recipe, base, problems)
-    on_failure = _on_failure(said.pop("on_failure", None), found.on_failure, problems)
-    inputs: Mapping[str, Tree] = fill(found.recipe, {**found.given, **said}, base, found.asks, lists, problems)
-    recipe = found.recipe
+    problems, lists, base = Problems(), ReadLists(), base.absolute()
+    document = _read(name_or_path, base, problems)
+    overrides = command_line.command_line_values(sets or {}, edits, edits_file, out, document.preset, base, problems)
+    on_failure = _on_failure(overrides.pop("on_failure", None), document.on_failure, problems)
+    inputs: Mapping[str, Located] = fill_inputs(
+        document.preset, {**document.explicit, **overrides}, base, document.missing_location, lists, problems
+    )
+    preset = document.preset
     if online:
-        recipe, inputs = on_originals(recipe, inputs, {*found.given, *said}, base / online, problems)
-    steps, params = build_steps(recipe, inputs, registry, provider, base, problems)
-    problems.stop()
+        preset, inputs = add_online_steps(preset, inputs, {*document.explicit, *overrides}, base / online, problems)
+    steps, params = build_steps(preset, inputs, registry, provider, base, problems)
+    problems.raise_if_any()
     values = {name: tree.plain for name, tree in inputs.items()}
-    files = (*found.files, *lists.files)
-    job = Job(found.recipe.name, found.recipe.about, steps, values, {}, on_failure, files, tuple(lists.notes))
+    files = (*document.files, *lists.files)
+    job = Job(document.preset.name, document.preset.about, steps, values, {}, on_failure, files, tuple(lists.notes))
     return with_document(job, params)
 
 
-def _read(what: str, base: Path, problems: Problems) -> _Found:
-    path, name = find(what, base)
-    tree = _mapping(read_file(path, name, problems), problems)
+def _read(name_or_path: str, base: Path, problems: Problems) -> _Document:
+    path, name = find_file(name_or_path, base)
+    tree = _require_mapping(read_file(path, name, problems), problems)
     if "preset" not in tree.members:
         if "steps" not in tree.members:
-            problems.on(tree.place, (), "neither a preset (`steps: …`) nor a job (`preset: …`)")
-            problems.stop()
-        return _Found(read_recipe(tree, path.stem, problems), {}, Place("", base), "stop", (path,))
-    given = {key: child for key, child in tree.members.items() if key not in ("preset", "on_failure")}
+            problems.add_at(tree.location, (), "neither a preset (`steps: …`) nor a job (`preset: …`)")
+            problems.raise_if_any()
+        return _Document(parse_preset(tree, path.stem, problems), {}, Location("", base), "stop", (path,))
+    explicit = {key: child for key, child in tree.members.items() if key not in ("preset", "on_failure")}
     for key in ("steps", "inputs"):
-        if key in given:
-            del given[key]
-            message = "a job fills in a preset and has no steps of its own; keep `preset` or this"
-            problems.on(tree.key_place(key), (key,), message)
+        if key in explicit:
+            del explicit[key]
+            message = f"a job has no {key} of its own; remove `preset` or this"
+            problems.add_at(tree.key_location(key), (key,), message)
     on_failure = _on_failure(tree.members.get("on_failure"), "stop", problems)
     preset, shown_as = _preset(tree.members["preset"], problems)
-    body = _mapping(read_file(preset, shown_as, problems), problems)
+    body = _require_mapping(read_file(preset, shown_as, problems), problems)
     if "preset" in body.members:
-        problems.on(body.key_place("preset"), ("preset",), "a job cannot fill in another job; name its preset")
-        problems.stop()
-    given = {key: _at_key(child, tree.key_place(key)) for key, child in given.items()}
-    return _Found(read_recipe(body, preset.stem, problems), given, tree.place, on_failure, (path, preset))
+        problems.add_at(body.key_location("preset"), ("preset",), "this is a job, not a preset; name its preset")
+        problems.raise_if_any()
+    explicit = {key: _at_key_if_empty(child, tree.key_location(key)) for key, child in explicit.items()}
+    return _Document(parse_preset(body, preset.stem, problems), explicit, tree.location, on_failure, (path, preset))
 
 
-def _at_key(tree: Tree, key: Place) -> Tree:
-    """Let an empty value stand where its key does, so that a complaint about it points at something."""
-    return tree if tree.value is not None else Tree(None, key, tree.path)
+def _at_key_if_empty(tree: Located, key: Location) -> Located:
+    """Move an empty value to the location of its key, so that problems with it point at some text."""
+    return tree if tree.value is not None else Located(None, key, tree.path)
 
 
-def _mapping(tree: Tree | None, problems: Problems) -> Tree:
+def _require_mapping(tree: Located | None, problems: Problems) -> Located:
     if tree is not None and not isinstance(tree.value, Mapping):
-        found = "an empty file" if tree.value is None else shown(tree.plain)
-        problems.on(tree.place, (), f"expected a mapping with `preset:` or `steps:`, not {found}")
+        content = "an empty file" if tree.value is None else describe(tree.plain)
+        problems.add_at(tree.location, (), f"expected a mapping with `preset:` or `steps:`, not {content}")
     if tree is None or not isinstance(tree.value, Mapping):
-        problems.stop()
-        raise AssertionError("a tree that cannot be used has a problem")
+        problems.raise_if_any()
+        raise AssertionError("a document without a mapping must have a problem")
     return tree
 
 
-def _preset(tree: Tree, problems: Problems) -> tuple[Path, str]:
-    """Find the preset of a job: a path from the job's folder, or the name of one that ships."""
+def _preset(tree: Located, problems: Problems) -> tuple[Path, str]:
+    """Find the preset of a job: a path from the job's folder, or the name of a shipped one."""
     if not isinstance(tree.value, str):
-        problems.at(tree, f"expected the name or the path of a preset, not {shown(tree.plain)}")
-        problems.stop()
+        problems.add(tree, f"expected the name or the path of a preset, not {describe(tree.plain)}")
+        problems.raise_if_any()
     try:
-        path, _ = find(str(tree.value), tree.place.folder)
+        path, _ = find_file(str(tree.value), tree.location.folder)
     except PresetError:
-        problems.at(
-            tree, f"{shown(tree.plain)} is neither a file nor a preset; {none_called(str(tree.value), shipped_names())}"
-        )
-        problems.stop()
+        available = list_available(str(tree.value), shipped_names())
+        problems.add(tree, f"{describe(tree.plain)} is neither a file nor a preset; {available}")
+        problems.raise_if_any()
         raise
     return path, str(path)
 
 
-def _on_failure(tree: Tree | None, otherwise: OnFailure, problems: Problems) -> OnFailure:
+def _on_failure(tree: Located | None, default: OnFailure, problems: Problems) -> OnFailure:
     if tree is None:
-        return otherwise
+        return default
     for choice in get_args(OnFailure):
         if tree.value == choice:
-            found: OnFailure = choice
-            return found
-    problems.at(tree, one_of(str(tree.plain), get_args(OnFailure)))
-    return otherwise
+            on_failure: OnFailure = choice
+            return on_failure
+    problems.add(tree, not_one_of(str(tree.plain), get_args(OnFailure)))
+    return default
 
 
 class StoredStep(BaseModel):
-    """One step: its node, its parameters as they were written out, its wires."""
+    """A step: its node, its parameters with all inputs filled in, its wires."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -171,7 +166,7 @@ class StoredStep(BaseModel):
 
 
 class StoredJob(BaseModel):
-    """A job with nothing left to look up but its nodes."""
+    """A job in which only the nodes are looked up again."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -184,10 +179,10 @@ class StoredJob(BaseModel):
 
 
 def with_document(job: Job, params: dict[str, Json]) -> Job:
-    """Give a job its document; `params` holds the parameters of each step as they were written out, by step id."""
+    """Return the job with its document; `params` has the filled-in parameters of each step, by step ID."""
     steps = tuple(
-        StoredStep(id=one.id, node=one.info.name, params=params[one.id], wires=dict(one.wires), fanned=one.fanned)
-        for one in job.steps
+        StoredStep(id=step.id, node=step.info.name, params=params[step.id], wires=dict(step.wires), fanned=step.fanned)
+        for step in job.steps
     )
     stored = StoredJob(
         name=job.name,
@@ -201,32 +196,32 @@ def with_document(job: Job, params: dict[str, Json]) -> Job:
 
 
 def job_from_document(document: Json, registry: Registry) -> Job:
-    """Make a job again from its document.
+    """Rebuild a job from its document.
 
     Raises:
-        PresetError: the document is not of this form, or a node is gone or takes other parameters now.
+        PresetError: the document is malformed, or a node is missing or has other parameters now.
     """
     try:
         stored = StoredJob.model_validate(document)
-    except ValidationError as wrong:
-        raise PresetError(f"the stored job cannot be read: {_first(wrong)}; run it anew from its files") from wrong
-    steps = tuple(_step(one, registry) for one in stored.steps)
+    except ValidationError as error:
+        message = f"the stored job cannot be read: {_first_error(error)}; start a new run from its files"
+        raise PresetError(message) from error
+    steps = tuple(_step(step, registry) for step in stored.steps)
     files = tuple(Path(name) for name in stored.files)
-    kept = stored.model_dump(mode="json")
-    return Job(stored.name, stored.about, steps, stored.inputs, kept, stored.on_failure, files)
+    dumped = stored.model_dump(mode="json")
+    return Job(stored.name, stored.about, steps, stored.inputs, dumped, stored.on_failure, files)
 
 
 def _step(stored: StoredStep, registry: Registry) -> Step:
     info = registry.get(stored.node)
     try:
         params = info.ports.params.model_validate(stored.params)
-    except ValidationError as wrong:
-        raise PresetError(
-            f"step {stored.id!r} of the stored job: {_first(wrong)}; run it anew from its files"
-        ) from wrong
+    except ValidationError as error:
+        message = f"step {stored.id!r} of the stored job: {_first_error(error)}; start a new run from its files"
+        raise PresetError(message) from error
     return Step(stored.id, info, params, stored.wires, stored.fanned)
 
 
-def _first(wrong: ValidationError) -> str:
-    error = wrong.errors(include_url=False)[0]
-    return f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}"
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

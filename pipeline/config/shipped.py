@@ -1,4 +1,4 @@
-"""The presets that ship, and how a preset or a job is found by what the user typed."""
+"""The shipped presets, and the lookup of a preset or a job by name or path."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import PresetError, StorageFailed
-from ..core.suggest import did_you_mean, none_called, shorten
-from ..located_yaml.located import Problems, Tree
-from ..located_yaml.parse import MOST_BYTES, read_tree
+from ..core.suggest import list_available, shorten
+from ..located_yaml.located import Located, Problems
+from ..located_yaml.parse import MAX_BYTES, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -27,86 +27,86 @@ class Preset:
 
 
 def shipped_folder() -> Path:
-    """Give the folder of the presets that ship."""
+    """Return the folder of the shipped presets."""
     package = importlib.import_module("...presets", __package__)
     return Path(str(importlib.resources.files(package)))
 
 
 def shipped_names() -> list[str]:
-    """Name the presets that ship."""
+    """Return the names of the shipped presets."""
     return sorted(path.stem for path in shipped_folder().glob("*.yaml"))
 
 
 def shipped_preset(name: str) -> str:
-    """Give the text of a preset that ships.
+    """Return the text of a shipped preset.
 
     Raises:
-        PresetError: there is none of that name.
+        PresetError: there is no such preset.
     """
     return shipped_path(name).read_text("utf-8")
 
 
 def shipped_path(name: str) -> Path:
-    """Give the file of a preset that ships.
+    """Return the file of a shipped preset.
 
     Raises:
-        PresetError: there is none of that name.
+        PresetError: there is no such preset.
     """
-    names = shipped_names()
-    if name not in names:
-        raise PresetError(f"no preset {name!r}; {none_called(name, names)}")
+    available = shipped_names()
+    if name not in available:
+        raise PresetError(f"no preset {name!r}; {list_available(name, available)}")
     return shipped_folder() / f"{name}.yaml"
 
 
 def list_presets() -> list[Preset]:
-    """List the presets that ship."""
-    return [_listed(shipped_path(name)) for name in shipped_names()]
+    """List the shipped presets."""
+    return [_read_info(shipped_path(name)) for name in shipped_names()]
 
 
-def load_any(what: str, base: Path) -> Preset:
-    """Give a preset by its path, or one that ships by its name.
+def load_preset_info(name_or_path: str, base: Path) -> Preset:
+    """Return a preset by its path, or a shipped one by its name.
 
     Raises:
-        PresetError: there is none, or it cannot be read as one.
+        PresetError: there is no such preset, or it is not YAML.
     """
-    return _listed(find(what, base)[0])
+    return _read_info(find_file(name_or_path, base)[0])
 
 
-def _listed(path: Path) -> Preset:
+def _read_info(path: Path) -> Preset:
     problems = Problems()
-    tree = read_tree(path.read_bytes(), str(path), path.parent, problems)
-    problems.stop()
+    tree = parse_yaml(path.read_bytes(), str(path), path.parent, problems)
+    problems.raise_if_any()
     plain: Any = tree.plain if tree else {}
     return Preset(path.stem, plain.get("about", ""), plain.get("inputs") or {}, path)
 
 
-def find(what: str, base: Path) -> tuple[Path, str]:
-    """Give the file that the user means, and how messages call it: a path first, then a preset that ships.
+def find_file(name_or_path: str, base: Path) -> tuple[Path, str]:
+    """Return the file and its name in messages: first a file of that path, then a shipped preset of that name.
 
     Raises:
         PresetError: there is no such file and no such preset.
     """
-    path, names = base / what, shipped_names()
-    if _is(path.is_file):
-        return path, what
-    if what in names:
-        found = shipped_path(what)
-        return found, str(found)
-    if what and _is(path.is_dir):
-        raise PresetError(f"{what!r} is a folder; name a preset or a job in it")
-    told = f"{shorten(what)!r} is neither a file nor a preset; the presets are {', '.join(names)}"
-    raise PresetError(f"{told}{did_you_mean(what, names)}")
+    path, available = base / name_or_path, shipped_names()
+    if _file_check(path.is_file):
+        return path, name_or_path
+    if name_or_path in available:
+        shipped = shipped_path(name_or_path)
+        return shipped, str(shipped)
+    if name_or_path and _file_check(path.is_dir):
+        raise PresetError(f"{name_or_path!r} is a folder; name a preset or a job in it")
+    shown = shorten(name_or_path)
+    raise PresetError(f"{shown!r} is neither a file nor a preset; {list_available(name_or_path, available)}")
 
 
-def _is(question: Callable[[], bool]) -> bool:
-    """Ask the file system; a name that it cannot even hold is no file."""
+def _file_check(predicate: Callable[[], bool]) -> bool:
+    """Query the file system; a name that it does not support counts as missing."""
     try:
-        return question()
+        return predicate()
     except (OSError, ValueError):
         return False
 
 
-def read_file(path: Path, name: str, problems: Problems) -> Tree | None:
+def read_file(path: Path, name: str, problems: Problems) -> Located | None:
     """Read a preset or a job.
 
     Raises:
@@ -114,7 +114,7 @@ def read_file(path: Path, name: str, problems: Problems) -> Tree | None:
     """
     try:
         with path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-    except OSError as wrong:
-        raise StorageFailed(f"{name}: cannot be read: {wrong.strerror or wrong}") from wrong
-    return read_tree(data, name, path.parent.absolute(), problems)
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise StorageFailed(f"{name}: cannot be read: {error.strerror or error}") from error
+    return parse_yaml(data, name, path.parent.absolute(), problems)

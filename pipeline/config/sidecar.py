@@ -1,12 +1,8 @@
-"""What edits that do not say in and out are looked for in: subtitles, a transcript, a timeline.
+"""Find the subtitles, transcript or timeline for edits that name a cue, a text or a marker.
 
-Takes   the inputs of a job, filled so far, and which of them were given.
-Gives   the same with `cues` found beside the film, and with in and out in place of every marker.
-Raises  BadInput where the film cannot be read; what is wrong else goes to `Problems`.
-
-A job names the files as `cues` and `timeline`. Else they are looked for beside a local film under its own name, as
-players look for subtitles: `film.srt`, `film.en.vtt`, `film.edl`. Else the film's own subtitles are read when it is
-cut; those of a page are fetched with it.
+A job names the files as `cues` and `timeline`. Otherwise a sidecar file next to a local film is used, as players do
+for subtitles: `film.srt`, `film.en.vtt`, `film.edl`. Otherwise the film's embedded subtitles are read when it is cut,
+and the subtitles of a web page are downloaded with it. A film that cannot be read raises InputMediaError.
 """
 
 from __future__ import annotations
@@ -15,141 +11,146 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..core.errors import React1Error
-from ..core.suggest import none_called, shorten
-from ..interchange.classify import place
+from ..core.suggest import list_available, shorten
+from ..interchange.classify import place_entry
 from ..interchange.clip_matching import choose_clock
 from ..interchange.entries import Entry, Listing
 from ..interchange.list_options import ListFile
-from ..interchange.map_to_film import Onto, Outside
+from ..interchange.map_to_film import ClockMapper, NotOnFilm
 from ..interchange.readers import read_listing
-from ..located_yaml.explain import check
-from ..located_yaml.located import Problems, Tree, grown
-from ..located_yaml.model_walk import is_address
-from .edit_lists import Lists, film_of, tell
+from ..located_yaml.explain import validate
+from ..located_yaml.located import Located, Problems, from_plain
+from ..located_yaml.model_walk import is_url
+from .edit_lists import ReadLists, probe_film, report_error
 
 CUES = (".srt", ".vtt")
 TIMELINES = (".edl", ".otio", ".fcpxml")
 
 
-def look_beside(
-    filled: Mapping[str, Tree], given: Mapping[str, Tree], edits: str, lists: Lists, problems: Problems
-) -> dict[str, Tree]:
-    """Give the inputs that change; `edits` is the name of the one that holds the edits."""
-    entries = filled[edits].entries
-    found: dict[str, Tree] = {}
-    if any(_at(entry, "cue") or _at(entry, "text") for entry in entries):
-        found |= _with_cues(filled, given, problems)
-    if any(_at(entry, "marker") for entry in entries):
-        found |= _with_markers(filled, edits, lists, problems)
-    return found
+def add_sidecars(
+    inputs: Mapping[str, Located], explicit: Mapping[str, Located], edits: str, lists: ReadLists, problems: Problems
+) -> dict[str, Located]:
+    """Return the changed inputs: `cues`, and `edits` with in and out for each marker; `edits` is that input's name."""
+    entries = inputs[edits].entries
+    updates: dict[str, Located] = {}
+    if any(_at_member(entry, "cue") or _at_member(entry, "text") for entry in entries):
+        updates |= _with_cues(inputs, explicit, problems)
+    if any(_at_member(entry, "marker") for entry in entries):
+        updates |= _with_markers(inputs, edits, lists, problems)
+    return updates
 
 
-def _at(edit: Tree, key: str) -> Tree | None:
+def _at_member(edit: Located, key: str) -> Located | None:
     at = edit.members.get("at")
     return at.members.get(key) if at is not None else None
 
 
-def _with_cues(filled: Mapping[str, Tree], given: Mapping[str, Tree], problems: Problems) -> dict[str, Tree]:
-    cues, source = filled.get("cues"), filled.get("source")
+def _with_cues(
+    inputs: Mapping[str, Located], explicit: Mapping[str, Located], problems: Problems
+) -> dict[str, Located]:
+    cues, source = inputs.get("cues"), inputs.get("source")
     if cues is None or cues.value is not None or source is None or not isinstance(source.value, str):
         return {}
-    if is_address(source.value):
-        wanted = filled.get("subtitles")
-        return {"subtitles": wanted.with_value(True)} if wanted is not None and "subtitles" not in given else {}
-    path = _beside(source, CUES, "cues", problems)
+    if is_url(source.value):
+        subtitles = inputs.get("subtitles")
+        if subtitles is None or "subtitles" in explicit:
+            return {}
+        return {"subtitles": subtitles.with_value(True)}
+    path = _sidecar_file(source, CUES, "cues", problems)
     return {"cues": cues.with_value(str(path))} if path is not None else {}
 
 
-def _beside(source: Tree, suffixes: tuple[str, ...], name: str, problems: Problems) -> Path | None:
-    """Find the file of a film's name beside it; with a language in its name, too."""
+def _sidecar_file(source: Located, suffixes: tuple[str, ...], name: str, problems: Problems) -> Path | None:
+    """Find a file with the film's name next to it, also with a language in its name."""
     film = Path(str(source.value))
     try:
-        near = sorted(one for one in film.parent.iterdir() if one.suffix.lower() in suffixes and one.is_file())
+        files = sorted(path for path in film.parent.iterdir() if path.suffix.lower() in suffixes and path.is_file())
     except OSError:
-        return None  # the film itself is told of when it is read
-    found = [one for one in near if one.stem == film.stem] or [one for one in near if _of(one, film)]
-    if len(found) > 1:
-        problems.at(
-            source, f"{len(found)} files lie beside it: {', '.join(one.name for one in found)}; name one as {name}"
-        )
+        return None  # the error is reported when the film is read
+    matches = [path for path in files if path.stem == film.stem]
+    matches = matches or [path for path in files if _has_language_suffix(path, film)]
+    if len(matches) > 1:
+        names = ", ".join(path.name for path in matches)
+        problems.add(source, f"{len(matches)} files next to it could be {name}: {names}; set {name} to one of them")
         return None
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
-def _of(path: Path, film: Path) -> bool:
+def _has_language_suffix(path: Path, film: Path) -> bool:
     stem, dot, language = path.stem.rpartition(".")
     return bool(dot) and stem == film.stem and 2 <= len(language) <= 8
 
 
-def _with_markers(filled: Mapping[str, Tree], edits: str, lists: Lists, problems: Problems) -> dict[str, Tree]:
-    """Put in and out in the place of each marker."""
-    tree = filled[edits]
-    first = next(marker for entry in tree.entries if (marker := _at(entry, "marker")))
+def _with_markers(
+    inputs: Mapping[str, Located], edits: str, lists: ReadLists, problems: Problems
+) -> dict[str, Located]:
+    """Replace each marker by its in and out points."""
+    tree = inputs[edits]
+    first_marker = next(marker for entry in tree.entries if (marker := _at_member(entry, "marker")))
     before = len(problems)
-    named = _timeline(filled, problems)
-    if named is None:
+    timeline = _timeline_value(inputs, problems)
+    if timeline is None:
         if len(problems) == before:
-            problems.at(
-                first, "there is no timeline to look for a marker in: give an EDL, OTIO or FCPXML as `timeline`"
-            )
+            problems.add(first_marker, "no timeline with markers: set `timeline` to an EDL, OTIO or FCPXML file")
         return {}
-    asked = check(ListFile, named, problems)
-    film = film_of(filled, asked, problems) if isinstance(asked, ListFile) else None
-    if not isinstance(asked, ListFile) or len(problems) > before:
+    options = validate(ListFile, timeline, problems)
+    film = probe_film(inputs, options, problems) if isinstance(options, ListFile) else None
+    if not isinstance(options, ListFile) or len(problems) > before:
         return {}
-    name = Path(str(asked.file)).name
+    name = Path(str(options.file)).name
     try:
-        listing = read_listing(Path(str(asked.file)), name, asked.rate or (film.rate if film else None))
-        clock, said = choose_clock(listing, film, asked) if film is not None else ("", ())
+        listing = read_listing(Path(str(options.file)), name, options.rate or (film.rate if film else None))
+        clock, notes = choose_clock(listing, film, options) if film is not None else ("", ())
     except React1Error as error:
-        tell(error, named, name, problems)
+        report_error(error, timeline, name, problems)
         return {}
-    lists.files.append(Path(str(asked.file)))
-    lists.notes += [f"{name}: {text}" for text in said]
-    onto = Onto(film, listing, clock) if film is not None else None
+    lists.files.append(Path(str(options.file)))
+    lists.notes += [f"{name}: {text}" for text in notes]
+    mapper = ClockMapper(film, listing, clock) if film is not None else None
 
-    def put(edit: Tree) -> Tree:
-        marker = _at(edit, "marker")
+    def resolve(edit: Located) -> Located:
+        marker = _at_member(edit, "marker")
         if marker is None or not isinstance(marker.value, str):
             return edit
         try:
-            entry = _marker(listing, marker.value)
-            start, end = place(entry, film, asked, onto, clock)
-        except Outside as error:
-            problems.at(marker, f"{name}: {error}")
-            return Tree(None, edit.place, edit.path, void=True)
+            entry = _find_marker(listing, marker.value)
+            start, end = place_entry(entry, film, options, mapper, clock)
+        except NotOnFilm as error:
+            problems.add(marker, f"{name}: {error}")
+            return Located(None, edit.location, edit.path, invalid=True)
         members = {key: value for key, value in edit.members.items() if key != "at"}
-        span = {key: grown(str(one), marker.place, marker.path) for key, one in (("in", start), ("out", end))}
-        return edit.with_value({**members, **span})
+        span = {"in": start, "out": end}
+        times = {key: from_plain(str(time), marker.location, marker.path) for key, time in span.items()}
+        return edit.with_value({**members, **times})
 
-    return {edits: tree.with_value(tuple(put(entry) for entry in tree.entries))}
+    return {edits: tree.with_value(tuple(resolve(entry) for entry in tree.entries))}
 
 
-def _timeline(filled: Mapping[str, Tree], problems: Problems) -> Tree | None:
-    """Give the job's timeline, else the one that lies beside the film."""
-    named, source = filled.get("timeline"), filled.get("source")
-    if named is not None and named.value is not None:
-        return named
-    if source is None or not isinstance(source.value, str) or is_address(source.value):
+def _timeline_value(inputs: Mapping[str, Located], problems: Problems) -> Located | None:
+    """Return the job's timeline, else the sidecar of the film."""
+    timeline, source = inputs.get("timeline"), inputs.get("source")
+    if timeline is not None and timeline.value is not None:
+        return timeline
+    if source is None or not isinstance(source.value, str) or is_url(source.value):
         return None
-    path = _beside(source, TIMELINES, "timeline", problems)
-    return grown({"file": str(path)}, source.place, ("timeline",)) if path is not None else None
+    path = _sidecar_file(source, TIMELINES, "timeline", problems)
+    return from_plain({"file": str(path)}, source.location, ("timeline",)) if path is not None else None
 
 
-def _marker(listing: Listing, name: str) -> Entry:
-    """Find the one marker of a name, or whose text is that.
+def _find_marker(listing: Listing, name: str) -> Entry:
+    """Return the only marker with a name, or with that text.
 
     Raises:
-        Outside: there is none, or more than one; they are listed with their times.
+        NotOnFilm: there is no such marker, or more than one; the message lists them with their times.
     """
     markers = [entry for entry in listing.entries if entry.kind in ("marker", "row")]
     wanted = name.casefold().strip()
-    found = [entry for entry in markers if entry.name.casefold() == wanted]
-    found = found or [entry for entry in markers if wanted in (text.casefold().strip() for text in entry.texts)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        told = ", ".join(f"{entry.point or entry.span}" for entry in found[:5])
-        raise Outside(f"{len(found)} markers are called {name!r}: at {told}; rename one, or give in and out")
+    matches = [entry for entry in markers if entry.name.casefold() == wanted]
+    matches = matches or [entry for entry in markers if wanted in (text.casefold().strip() for text in entry.texts)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        times = ", ".join(f"{entry.point or entry.span}" for entry in matches[:5])
+        raise NotOnFilm(f"{len(matches)} markers are called {name!r}: at {times}; rename one, or write in and out")
     names = list(dict.fromkeys(shorten(f"{entry.name} ({entry.point or entry.span})") for entry in markers))[:12]
-    raise Outside(f"there is no marker {shorten(name)!r}; {none_called(name, names)}")
+    raise NotOnFilm(f"no marker {shorten(name)!r}; {list_available(name, names)}")

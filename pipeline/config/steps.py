@@ -1,53 +1,54 @@
-"""Raw steps → checked and connected ones.
+"""Build checked and connected steps from those of a preset: fill in inputs, validate parameters, connect.
 
-Put the values of inputs where a step says `$name`.
+`--online FOLDER` adds two steps after the one that makes takes: `relink` replaces the proxy by the camera original,
+and `online` places each take on it. Takes are keyed by the proxy, so paid takes are reused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ..core.edit import Edit
-from ..core.errors import PresetError
-from ..core.json_value import Json
+from ..core.errors import InputMediaError, PresetError
 from ..core.node import Params
 from ..core.registry import NodeInfo, Registry
-from ..core.suggest import none_called
-from ..located_yaml.explain import check
-from ..located_yaml.located import Problems, Tree
-from ..located_yaml.model_walk import absolute, at
-from .command import with_provider
-from .document_model import Step
+from ..core.suggest import list_available
+from ..located_yaml.explain import validate
+from ..located_yaml.located import Json, Located, Location, Problems, from_plain
+from ..located_yaml.model_walk import is_url, make_paths_absolute, type_at
+from .checked_job import Step
+from .command_line import override_provider
+from .edit_checks import check_edits
 from .graph import Unwired, wire
-from .recipe import RawStep, Recipe
-from .time_spans import check_edits
+from .raw_preset import RawPreset, RawStep
 
 
 def build_steps(
-    recipe: Recipe,
-    inputs: Mapping[str, Tree],
+    preset: RawPreset,
+    inputs: Mapping[str, Located],
     registry: Registry,
     provider: str | None,
     base: Path,
     problems: Problems,
 ) -> tuple[tuple[Step, ...], dict[str, Json]]:
-    """Check and connect all steps; give them, and the parameters of each as they were written out, by step id."""
-    known = [(raw, info) for raw in recipe.steps if (info := _info(raw, registry, problems)) is not None]
+    """Return the checked and connected steps, and the filled-in parameters of each, by step ID."""
+    resolved = [(raw, info) for raw in preset.steps if (info := _node_info(raw, registry, problems)) is not None]
     checked: dict[str, tuple[NodeInfo, Params]] = {}
     plain: dict[str, Json] = {}
-    for raw, info in known:
-        tree = _params_tree(raw, info, inputs, provider, base, problems)
-        params = check(info.ports.params, tree, problems)
+    for raw, info in resolved:
+        tree = _step_params(raw, info, inputs, provider, base, problems)
+        params = validate(info.ports.params, tree, problems)
         if isinstance(params, Params):
             checked[raw.id], plain[raw.id] = (info, params), tree.plain
-    if len(known) < len(recipe.steps):
+    if len(resolved) < len(preset.steps):
         return (), plain
-    wiring = wire([Unwired(raw.id, info.name, info.ports, raw.tree, raw.sources) for raw, info in known])
+    wiring = wire([Unwired(raw.id, info.name, info.ports, raw.tree, raw.sources) for raw, info in resolved])
     for tree, message in wiring.problems:
-        problems.at(tree, message)
-    wired = {one.id: one for one in wiring.steps}
+        problems.add(tree, message)
+    wired = {wired_step.id: wired_step for wired_step in wiring.steps}
     steps = tuple(
         Step(step_id, info, params, wired[step_id].wires, wired[step_id].fanned)
         for step_id, (info, params) in checked.items()
@@ -55,25 +56,25 @@ def build_steps(
     return steps, plain
 
 
-def _info(raw: RawStep, registry: Registry, problems: Problems) -> NodeInfo | None:
+def _node_info(raw: RawStep, registry: Registry, problems: Problems) -> NodeInfo | None:
     try:
         return registry.get(raw.node)
     except PresetError as unknown:
-        place = raw.tree.key_place(raw.node)
-        problems.on(place, raw.tree.path, unknown.problems[0].message)
+        location = raw.tree.key_location(raw.node)
+        problems.add_at(location, raw.tree.path, unknown.problems[0].message)
         return None
 
 
-def _params_tree(
-    raw: RawStep, info: NodeInfo, inputs: Mapping[str, Tree], provider: str | None, base: Path, problems: Problems
-) -> Tree:
+def _step_params(
+    raw: RawStep, info: NodeInfo, inputs: Mapping[str, Located], provider: str | None, base: Path, problems: Problems
+) -> Located:
     model = info.ports.params
     tree = substitute(raw.params, inputs, problems)
     if provider is not None and "provider" in model.model_fields:
-        tree = with_provider(tree, provider, base, raw.id, problems)
-    tree = absolute(tree, model, problems)
+        tree = override_provider(tree, provider, base, raw.id, problems)
+    tree = make_paths_absolute(tree, model, problems)
     for key, child in tree.members.items():
-        if at(model, (key, 0)) is Edit:
+        if type_at(model, (key, 0)) is Edit:
             check_edits(child, problems)
     return tree
 
@@ -81,33 +82,79 @@ def _params_tree(
 _REFERENCE = re.compile(r"\$([A-Za-z_]\w*)")
 
 
-def substitute(tree: Tree, inputs: Mapping[str, Tree], problems: Problems) -> Tree:
-    """Replace every whole value `$name`; `$$` begins a text with one dollar. Values are never looked into again.
+def substitute(tree: Located, inputs: Mapping[str, Located], problems: Problems) -> Located:
+    """Replace every value that is `$name` by the input; `$$` at the start is a literal dollar.
 
-    A key whose input is left open goes away, so that the node's own default holds.
+    A replacement is not searched again. A key whose input has no value is removed, so that the node's default applies.
     """
     if isinstance(tree.value, Mapping):
         members = {}
         for key, child in tree.members.items():
-            put = substitute(child, inputs, problems)
-            if not (put is not child and put.value is None and not put.void):
-                members[key] = put
+            replacement = substitute(child, inputs, problems)
+            if not (replacement is not child and replacement.value is None and not replacement.invalid):
+                members[key] = replacement
         return tree.with_value(members)
     if isinstance(tree.value, tuple):
         return tree.with_value(tuple(substitute(child, inputs, problems) for child in tree.entries))
     if not isinstance(tree.value, str) or not tree.value.startswith("$"):
         return tree
-    return _reference(tree, tree.value, inputs, problems)
+    return _resolve_reference(tree, tree.value, inputs, problems)
 
 
-def _reference(tree: Tree, text: str, inputs: Mapping[str, Tree], problems: Problems) -> Tree:
+def _resolve_reference(tree: Located, text: str, inputs: Mapping[str, Located], problems: Problems) -> Located:
     if text.startswith("$$"):
         return tree.with_value(text[1:])
     match = _REFERENCE.fullmatch(text)
     if match is None:
-        problems.at(tree, f"{text!r} mixes an input with text; only a whole value can be $name ($$ is a plain dollar)")
-        return Tree(None, tree.place, tree.path, void=True)
+        problems.add(tree, f"{text!r} mixes an input with text; write $name alone ($$ is a literal dollar)")
+        return Located(None, tree.location, tree.path, invalid=True)
     if match[1] not in inputs:
-        problems.at(tree, f"no input ${match[1]}; {none_called(match[1], inputs)}")
-        return Tree(None, tree.place, tree.path, void=True)
+        problems.add(tree, f"no input ${match[1]}; {list_available(match[1], inputs)}")
+        return Located(None, tree.location, tree.path, invalid=True)
     return inputs[match[1]]
+
+
+MAKES_TAKES = "react1"
+
+
+def add_online_steps(
+    preset: RawPreset, inputs: Mapping[str, Located], explicit: Collection[str], folder: Path, problems: Problems
+) -> tuple[RawPreset, Mapping[str, Located]]:
+    """Return the preset and the inputs with the two steps for the camera original of the input `source`.
+
+    Unless `explicit` has `out`, the film gets the original's name and container.
+    """
+    location = Location("--online", folder.parent)
+    source = inputs.get("source")
+    index = next((number for number, step in enumerate(preset.steps) if step.node == MAKES_TAKES), None)
+    if index is None:
+        problems.add_at(location, (), f"{preset.name} has no step {MAKES_TAKES}, so it has no takes for the originals")
+        return preset, inputs
+    if source is None or not isinstance(source.value, str) or is_url(source.value):
+        problems.add_at(location, (), "the proxy must be a local file; download it first")
+        return preset, inputs
+    from ..interchange.turnover.originals import find_original
+    from ..interchange.turnover.same_pictures import check_original
+
+    try:
+        original = find_original(Path(source.value), folder)
+        check_original(Path(source.value), original)
+    except InputMediaError as error:
+        problems.add_at(location, (), str(error))
+        return preset, inputs
+    if "out" in inputs and "out" not in explicit:
+        output_path = Path(source.value).with_name(f"{original.stem}.react1{original.suffix}")
+        inputs = {**inputs, "out": inputs["out"].with_value(str(output_path))}
+    return replace(preset, steps=_insert_steps(preset.steps, index, original, location)), inputs
+
+
+def _insert_steps(steps: tuple[RawStep, ...], index: int, original: Path, location: Location) -> tuple[RawStep, ...]:
+    params, no_params = from_plain({"original": str(original)}, location), from_plain({}, location)
+    new_steps = (RawStep("relink", "relink", params, params), RawStep("online", "online", no_params, no_params))
+    later_steps = []
+    for step in steps[index + 1 :]:
+        if step.node == "timeline":
+            members = {**step.params.members, "source": from_plain(str(original), location)}
+            step = replace(step, params=replace(step.params, value=members))  # noqa: PLW2901
+        later_steps.append(step)
+    return (*steps[: index + 1], *new_steps, *later_steps)

@@ -1,1 +1,1 @@
-"""The values that flow, the node contract, errors and exact times: what every other package builds on."""
+"""Values, the node contract, errors and exact times, which every other package uses."""

@@ -1,4 +1,4 @@
-"""React-1's choices, under the API's own names: declared once for presets, jobs, providers and the local engine.
+"""React-1's parameters under the API's names, declared once for presets, jobs, providers and the local engine.
 
 Source: https://www.segmind.com/models/sync.so-react-1/api
 """
@@ -47,7 +47,7 @@ class React1Overrides(BaseModel):
         default=None, description="change only the face that speaks (API default false)"
     )
     occlusion_detection_enabled: bool | None = Field(
-        default=None, description="look for hands and objects before the face; slower (API default false)"
+        default=None, description="look for hands and objects in front of the face; slower (API default false)"
     )
 
 

@@ -1,26 +1,30 @@
-"""One edit: which span, and what to do with it. The names are the API's own."""
+"""One edit: a span of the film and its new expression. The parameter names are the API's."""
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticKnownError
 
-from .choices import Prompt, React1Overrides
+from .choices import ModelMode, Prompt, React1Overrides, SyncMode
 from .file import FileOrUrl
 from .takes import Matrix, value_text
 from .times import Moment, Time
 
 
 class At(BaseModel):
-    """Where a segment lies, by what is there; one of these."""
+    """A segment's position by its content: exactly one of these."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     cue: int | None = Field(default=None, ge=1, description="the number of a subtitle, from 1")
     text: str | None = Field(
-        default=None, min_length=1, max_length=500, description="what is said there; case and punctuation do not count"
+        default=None,
+        min_length=1,
+        max_length=500,
+        description="words said there; case and punctuation are ignored",
     )
     marker: str | None = Field(
         default=None, min_length=1, max_length=500, description="the name of a timeline's marker"
@@ -28,9 +32,9 @@ class At(BaseModel):
     shot: int | None = Field(default=None, ge=1, description="the number of a shot, from 1")
 
     @model_validator(mode="after")
-    def _one(self) -> Self:
+    def _exactly_one(self) -> Self:
         if len(self.model_dump(exclude_none=True)) != 1:
-            raise ValueError("give one of cue, text, marker, shot")
+            raise ValueError("expected exactly one of cue, text, marker, shot")
         return self
 
     def __str__(self) -> str:
@@ -39,7 +43,7 @@ class At(BaseModel):
 
 
 class Placement(BaseModel):
-    """Where a segment lies in the film, and its name."""
+    """A segment's position in the film, and its name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -57,19 +61,19 @@ class Placement(BaseModel):
 
     @field_validator("in_", "out")
     @classmethod
-    def _placed_once(cls, moment: Moment | None, known: ValidationInfo) -> Moment | None:
-        at = known.data.get("at")
-        if moment is None and at is None and "at" in known.data:
+    def _require_one_placement(cls, moment: Moment | None, info: ValidationInfo) -> Moment | None:
+        at = info.data.get("at")
+        if moment is None and at is None and "at" in info.data:
             raise PydanticKnownError("missing")
         if moment is not None and at is not None:
-            raise ValueError(f"the edit says where it is twice: {moment}, and {at}; keep one of them")
+            raise ValueError(f"the edit has two positions, {moment} and {at}; keep one of them")
         return moment
 
 
 class Edit(React1Overrides, Placement):
     """A segment and its new expression.
 
-    What is left out falls back to the parameters of the step, then to the API's defaults.
+    A parameter without a value comes from the step, then from the API's defaults.
     """
 
     model_config = ConfigDict(
@@ -86,33 +90,54 @@ class Edit(React1Overrides, Placement):
     )
     audio: FileOrUrl | None = Field(
         default=None,
-        description="a new line of dialogue: a file or an address (default: the source's own sound)",
+        description="a new line of dialogue: a file or a URL (default: the film's own audio)",
     )
     audio_mix: Literal["keep", "replace", "mix"] | None = Field(
         default=None,
-        description="the film's sound in the span: kept, replaced by `audio`, or heard under it "
-        "(default keep, or replace where `audio` is given)",
+        description="the film's audio in the span: keep it, replace it by `audio`, or mix both "
+        "(default keep; replace if `audio` is set)",
     )
 
     takes: Matrix | None = Field(
-        default=None, description="several expressions to choose from, by lists: one take for every combination"
+        default=None, description="lists of expressions to choose from; every combination is one take"
     )
+
+    if TYPE_CHECKING:  # what may be passed, for type checkers: times are text, seconds or a parsed `Moment`
+
+        def __init__(
+            self,
+            *,
+            in_: Moment | str | float | None = None,
+            out: Moment | str | float | None = None,
+            at: At | Mapping[str, str | int] | None = None,
+            snap: Literal["none", "shot", "silence"] | None = None,
+            name: str | None = None,
+            prompt: Prompt | None = None,
+            temperature: float | None = None,
+            model_mode: ModelMode | None = None,
+            sync_mode: SyncMode | None = None,
+            auto_active_speaker_detection: bool | None = None,
+            occlusion_detection_enabled: bool | None = None,
+            audio: str | None = None,
+            audio_mix: Literal["keep", "replace", "mix"] | None = None,
+            takes: Matrix | Mapping[str, Sequence[str | float | bool]] | None = None,
+        ) -> None: ...
 
     @field_validator("takes")
     @classmethod
-    def _said_once(cls, takes: Matrix | None, known: ValidationInfo) -> Matrix | None:
+    def _require_value_or_list(cls, takes: Matrix | None, info: ValidationInfo) -> Matrix | None:
         for axis in takes.axes if takes else ():
-            own = known.data.get(axis)
-            if own is not None:
-                raise ValueError(f"{axis} is a list here, and {value_text(own)} for the edit itself; keep one of them")
+            value = info.data.get(axis)
+            if value is not None:
+                raise ValueError(f"{axis} is a list here and {value_text(value)} in the edit itself; keep one of them")
         return takes
 
     @property
     def place(self) -> str:
-        """Where it is, as it was written."""
+        """The position as written."""
         return str(self.at) if self.at is not None else f"{self.in_}–{self.out}"
 
     @property
     def changes_sound(self) -> bool:
-        """Whether `audio` is heard in the film, instead of its own sound or over it."""
+        """Whether `audio` replaces the film's sound or is mixed with it."""
         return self.audio is not None and self.audio_mix != "keep"

@@ -1,18 +1,18 @@
-"""What can go wrong, by what the reader can do about it.
+"""Errors, grouped by what the reader can do about them; the numbers are exit statuses.
 
 React1Error
-├── PresetError      2    fix the preset, the job or the arguments; nothing ran
-│   └── MissingExtra 2    install an optional part
-├── BadInput         3    this media cannot be used; running again cannot help
-├── HostFailed       4    a provider or a server failed: request id, retryable or not, billed or not
-│   └── CheckFailed  4    a take does not fit: the finished film fails a check at its seams; names the segments
-├── OverBudget       5    stopped before money was spent
-├── ToolFailed       1    a tool that we called failed: argv, exit code, the tail of what it said
-├── StorageFailed    1    the disk is full, or a folder cannot be written
-├── Fault            1    a node broke: ours or a plug-in's; the details are in the run's folder
-└── Interrupted    130    stopped by the user; says how to resume
+├── PresetError        2    fix the preset, the job or the arguments; nothing ran
+│   └── MissingExtra   2    install an optional part
+├── InputMediaError    3    this media cannot be used; running again does not help
+├── ProviderError      4    a provider or a server failed: request ID, retryable or not, billed or not
+│   └── CheckFailed    4    the finished film fails a check because of a take; names the segments
+├── OverBudget         5    stopped before money was spent
+├── ToolFailed         1    a tool failed: argv, exit status, the end of its standard error
+├── StorageFailed      1    the disk is full, or a folder is not writable
+├── InternalError      1    a node failed unexpectedly; the details are in the run's folder
+└── Interrupted      130    stopped by the user; says how to resume
 
-Every message is one line that says what, where, the value and what to do; details are attributes.
+Every message is one line: what, where, the value, and what to do. Details are attributes.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from dataclasses import dataclass
 
 
 class React1Error(Exception):
-    """The root: `exit_status` is what the command line exits with."""
+    """The base class of all errors; `exit_status` is the exit status of the command."""
 
     exit_status = 1
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split("\n")).strip())
         self.where = ""
-        """Step, segment and node, set once by the runner as the error passes."""
+        """Step, segment and node; the runner sets it once."""
         self.run = ""
-        """The run that failed, where one was begun."""
+        """The name of the failed run, if one was started."""
         self.cost_usd = 0.0
-        """What that run has spent all the same, by the ledger."""
+        """The cost of that run, by the ledger."""
 
     @property
     def message(self) -> str:
-        """The one line."""
+        """The message, one line."""
         return str(self.args[0])
 
     def __str__(self) -> str:
@@ -46,14 +46,14 @@ class React1Error(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a preset, a job or an argument."""
+    """One problem with a preset, a job or an argument."""
 
     message: str
     path: str = ""
     """The keys that lead to it, such as `steps.2.trim.handles`."""
     file: str = ""
     line: int = 0
-    """From 1; 0 where the problem has no place in a file."""
+    """From 1; 0 if the problem has no line in a file."""
     column: int = 0
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Problem:
 
 
 class PresetError(React1Error):
-    """The preset, the job or the arguments are wrong; nothing ran."""
+    """The preset, the job or the arguments are invalid; nothing ran."""
 
     exit_status = 2
 
@@ -72,17 +72,17 @@ class PresetError(React1Error):
 
 
 class MissingExtra(PresetError):
-    """An optional part is not installed; the message says what to install."""
+    """An optional package is not installed; the message says how to install it."""
 
 
 class InputMediaError(React1Error):
-    """The input media cannot be used, and running again cannot help."""
+    """The input media cannot be used; running again does not help."""
 
     exit_status = 3
 
 
 class ProviderError(React1Error):
-    """A provider or a server answered with a failure, or not at all."""
+    """A provider or a server returned an error, or did not respond."""
 
     exit_status = 4
 
@@ -93,16 +93,16 @@ class ProviderError(React1Error):
         self.request_id = request_id
         self.retryable = retryable
         self.billed = billed
-        """None where it is not known."""
+        """None if unknown."""
 
 
 class CheckFailed(ProviderError):
-    """A finished film fails a check because of what a host gave back; without these takes it may pass."""
+    """The finished film fails a check because of these takes; without them it may pass."""
 
     def __init__(self, message: str, *, findings: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.findings = dict(findings or {})
-        """What was found of each segment whose take fails, by its name."""
+        """What failed, by the name of the segment."""
 
     @property
     def segments(self) -> tuple[str, ...]:
@@ -111,13 +111,13 @@ class CheckFailed(ProviderError):
 
 
 class OverBudget(React1Error):
-    """The next call would cost more than is allowed; nothing was spent on it."""
+    """The next call would cost more than allowed; it was not made."""
 
     exit_status = 5
 
 
 class ToolFailed(React1Error):
-    """A tool that we called ended with a failure."""
+    """An external tool exited with an error."""
 
     def __init__(self, message: str, *, argv: Sequence[str] = (), code: int | None = None, tail: str = "") -> None:
         super().__init__(message)
@@ -132,10 +132,10 @@ class StorageFailed(React1Error):
 
 
 class InternalError(React1Error):
-    """A node broke in a way that no error of this tree tells; its cause is `__cause__`."""
+    """An unexpected error in a node or in this program; see `__cause__`."""
 
 
 class Interrupted(React1Error):
-    """Stopped by the user; what is finished is kept."""
+    """Stopped by the user; finished results are kept."""
 
     exit_status = 130

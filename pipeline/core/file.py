@@ -1,4 +1,4 @@
-"""A file by its content."""
+"""Files by content, and the field types for files and output paths in node parameters."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 
 class File(BaseModel):
-    """Content in the store; a `NodeContext` (node.py) turns it into a path where the work is done."""
+    """Content in the store; `NodeContext.path` (node.py) returns a path to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 of the content, in hex."""
     suffix: str
-    """With its dot, lower case, such as `.mp4`; tools look at it."""
+    """Lower case with the dot, such as `.mp4`; tools detect the format by it."""
     size_bytes: int = Field(ge=0)
 
 
 class Ingest:
-    """Marks a parameter that a user writes as a path or an address, and a node gets as a `File`.
+    """Marks a parameter that a user writes as a path or a URL and a node gets as a `File`.
 
-    The runner puts a local path into the store before the step's key is made, so that the key tells content,
-    never a name. An address stays a string for nodes that fetch, and is fetched first for all others.
+    The runner adds a local file to the store before it computes the step's key, so that the key depends on content,
+    not on a name. A URL stays text for nodes that fetch; for all others it is fetched first.
     """
 
 
 class Deliver:
-    """Marks a parameter that names where a result is wanted; it is no part of the step's key."""
+    """Marks a parameter that says where to write a result; it is not part of the step's key."""
 
 
-Address = Annotated[File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or an address"})]
-OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where the result is wanted"})]
+FileOrUrl = Annotated[File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or a URL"})]
+OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where to write the result"})]
 
 
 def is_marked(field: Any, mark: type) -> bool:
-    """Tell whether a model's field carries a mark, inside `Address | None` too."""
-    marks = list(field.metadata)
+    """Return whether a model's field has a mark, also inside `FileOrUrl | None`."""
+    annotations = list(field.metadata)
     for part in getattr(field.annotation, "__args__", ()):
-        marks += getattr(part, "__metadata__", ())
-    return any(isinstance(found, mark) for found in marks)
+        annotations += getattr(part, "__metadata__", ())
+    return any(isinstance(annotation, mark) for annotation in annotations)

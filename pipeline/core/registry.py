@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, get_args
 
 from .errors import PresetError
-from .node import Node, Ports, Workload, ports
+from .node import Node, Ports, Workload, check_optional_members, ports
 from .plugins import NODES, PluginError, describe_failure, entry_origin, load_entry, plugin_entries, printable
 from .suggest import list_available
 
@@ -127,6 +127,7 @@ def describe(cls: type[Any], origin: str) -> NodeInfo:
         )
     if not _NODE_NAME.fullmatch(cls.name):
         raise TypeError(f"{cls.__qualname__}.name is {cls.name!r}; expected letters, digits, `_`, `-` and `.`")
+    check_optional_members(cls)
     about = printable((cls.__doc__ or "").strip().partition("\n")[0])
     return NodeInfo(cls.name, cls, ports(cls), origin, about, f"{cls.__module__}:{cls.__qualname__}")
 

@@ -1,11 +1,11 @@
-"""Where things are kept, and what the environment says. Read once, at the edge.
+"""Settings from the environment, read where the program starts.
 
 REACT1_HOME      the folder of the store and the runs (default: the user's data folder)
-REACT1_FFMPEG    an ffmpeg to use instead of the one that imageio-ffmpeg brings
-REACT1_FACE_MODEL  a file with the local engine's face model, where mediapipe does not carry one
-REACT1_SCRIPT    files that the `script` node may take functions from
-REACT1_MAX_COST  the most that a run may cost, in USD
-SEGMIND_API_KEY, SYNC_API_KEY   the keys of the hosts; they are never written down
+REACT1_FFMPEG    an ffmpeg to use instead of the one in imageio-ffmpeg
+REACT1_FACE_MODEL  the file of the local engine's face model, if mediapipe has none
+REACT1_SCRIPT    files from which the `script` node may load functions
+REACT1_MAX_COST  the highest cost of a run, in USD
+SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
 """
 
 from __future__ import annotations
@@ -20,74 +20,75 @@ from .errors import PresetError
 _SET_HOME = "set --home or REACT1_HOME"
 
 
-def home_folder(given: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
-    """Give the absolute folder of store and runs: as asked for, else REACT1_HOME, else the user's data folder.
+def home_folder(option: str | Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
+    """Return the absolute folder of store and runs: the option, else REACT1_HOME, else the user's data folder.
 
     Raises:
-        PresetError: there is no telling where it is.
+        PresetError: the folder cannot be determined.
     """
     environ = os.environ if environ is None else environ
-    if given == "":
-        raise PresetError(f"home '' names no folder; {_SET_HOME} to one")
-    chosen = given or environ.get("REACT1_HOME")
+    if option == "":
+        raise PresetError(f"home is empty; {_SET_HOME} to a folder")
+    folder_text = option or environ.get("REACT1_HOME")
     try:
-        place = Path(chosen).expanduser().absolute() if chosen else _data_folder()
+        folder = Path(folder_text).expanduser().absolute() if folder_text else _data_folder()
     except (RuntimeError, KeyError, OSError) as error:
-        why = str(error).rstrip(".")
-        raise PresetError(f"home {str(chosen or '~')!r} cannot be found: {why}; {_SET_HOME} to a folder") from error
-    if not place.is_absolute():
+        reason = str(error).rstrip(".")
+        shown = str(folder_text or "~")
+        raise PresetError(f"home {shown!r} cannot be found: {reason}; {_SET_HOME} to a folder") from error
+    if not folder.is_absolute():
         raise PresetError(f"this user has no home folder; {_SET_HOME} to a folder")
-    return place
+    return folder
 
 
 def require_folder(home: Path) -> Path:
-    """Give a home back that is a folder, or that can become one.
+    """Return the home folder if it is a folder or can be created.
 
     Raises:
-        PresetError: it is something else, or lies in something else.
+        PresetError: it, or the path above it, is not a folder.
     """
-    place = home
+    folder = home
     try:
-        while not place.exists():
-            place = place.parent
-        if not place.is_dir():
-            inside = "" if place == home else f" lies in {place}, which"
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir():
+            inside = "" if folder == home else f" is inside {folder}, which"
             raise PresetError(f"home {home}{inside} is not a folder; {_SET_HOME} to one")
     except (OSError, ValueError) as error:
-        raise PresetError(f"home {home} cannot be looked at: {error}; {_SET_HOME} to a folder") from error
+        raise PresetError(f"home {home} cannot be read: {error}; {_SET_HOME} to a folder") from error
     return home
 
 
-def max_cost_usd(given: float | None, environ: Mapping[str, str] | None = None) -> float | None:
-    """Give the budget of a run in USD; None where nobody set one.
+def max_cost_usd(option: float | None, environ: Mapping[str, str] | None = None) -> float | None:
+    """Return the budget of a run in USD: the option, else REACT1_MAX_COST, else None.
 
     Raises:
-        PresetError: what was asked for, or REACT1_MAX_COST, is not an amount.
+        PresetError: the value is not an amount.
     """
     environ = os.environ if environ is None else environ
     text = environ.get("REACT1_MAX_COST", "").strip()
-    if given is None and not text:
+    if option is None and not text:
         return None
     try:
-        amount = float(text if given is None else given)
+        amount = float(text if option is None else option)
     except (TypeError, ValueError):
         amount = math.nan
     if not amount >= 0:
-        name, told = ("REACT1_MAX_COST", text) if given is None else ("max cost", str(given))
-        raise PresetError(f"{name} {told!r} is not an amount of USD from 0 up")
+        name, shown = ("REACT1_MAX_COST", text) if option is None else ("max cost", str(option))
+        raise PresetError(f"{name} {shown!r} is not an amount of USD; write a number from 0 up")
     return amount
 
 
 def face_model_path(environ: Mapping[str, str] | None = None) -> Path | None:
-    """Give the absolute path in REACT1_FACE_MODEL; None where it is not set. Whether it is a model is not looked at."""
+    """Return the absolute path in REACT1_FACE_MODEL, or None; the file is not checked."""
     environ = os.environ if environ is None else environ
-    named = environ.get("REACT1_FACE_MODEL", "").strip()
-    if not named:
+    configured = environ.get("REACT1_FACE_MODEL", "").strip()
+    if not configured:
         return None
     try:
-        return Path(named).expanduser().absolute()
+        return Path(configured).expanduser().absolute()
     except RuntimeError:
-        return Path(named).absolute()
+        return Path(configured).absolute()
 
 
 def _data_folder() -> Path:

@@ -1,4 +1,4 @@
-"""Did you mean: the nearest of the words that are allowed."""
+"""Messages that list the allowed words and suggest the nearest one."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ from collections.abc import Iterable
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """Give `; did you mean 'happy'?` for the nearest allowed word, or nothing where none is near."""
-    by_folded = {one.casefold().replace("-", "_"): one for one in allowed}
+    """Return `; did you mean 'happy'?` for the nearest allowed word, or an empty text if none is near."""
+    by_folded = {allowed_word.casefold().replace("-", "_"): allowed_word for allowed_word in allowed}
     folded = word[:80].casefold().replace("-", "_")
     near = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)
     return f"; did you mean {by_folded[near[0]]!r}?" if near else ""
 
 
-def one_of(word: str, allowed: Iterable[str]) -> str:
-    """Say that a word is none of the allowed ones, which they are, and which one is near."""
-    words = list(allowed)
-    shown = ", ".join(words) or "nothing"
-    return f"{shorten(word)!r} is not one of {shown}{did_you_mean(word, words)}"
+def not_one_of(word: str, allowed: Iterable[str]) -> str:
+    """Return a message that a word is not allowed, with the allowed words and the nearest one."""
+    choices = list(allowed)
+    shown = ", ".join(choices) or "nothing"
+    return f"{shorten(word)!r} is not one of {shown}{did_you_mean(word, choices)}"
 
 
-def none_called(word: str, allowed: Iterable[str]) -> str:
-    """Say what there is in place of a name that there is not, and which one is near."""
-    words = list(allowed)
-    if len(words) < 2:
-        return f"there is {'only ' + words[0] if words else 'none'}{did_you_mean(word, words)}"
-    return f"there are {', '.join(words)}{did_you_mean(word, words)}"
+def list_available(word: str, allowed: Iterable[str]) -> str:
+    """Return the available names and the one nearest to a missing name, such as `available: a, b`."""
+    choices = list(allowed)
+    return f"available: {', '.join(choices)}{did_you_mean(word, choices)}" if choices else "none available"
 
 
-def shorten(text: str, most: int = 60) -> str:
-    """Cut a text for a message."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def shorten(text: str, length: int = 60) -> str:
+    """Truncate a text for a message."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -1,9 +1,8 @@
-"""Moments as users write them: timecode, clock time, seconds, frames; exact, never float.
+"""Times as users write them: timecode, clock time, seconds or frames; exact, never float.
 
-Takes   `HH:MM:SS:FF` (`;FF` drop-frame), `HH:MM:SS.mmm`, seconds, or frames `310f`.
-Gives   `Timecode`, `Seconds` or `Frames`; what they mean on a film is told by media/clock.py.
-Raises  ValueError with the value and the forms that are understood.
-Source  SMPTE ST 12-1: drop-frame skips the numbers 0 and 1 (0 to 3 at 59.94) of every minute but each tenth.
+`HH:MM:SS:FF` (`;FF` for drop-frame), `HH:MM:SS.mmm`, seconds, and frames such as `310f` become `Timecode`, `Seconds`
+or `Frames`; media/clock.py maps them to a film. Drop-frame as in SMPTE ST 12-1: the frame numbers 0 and 1 (0 to 3 at
+59.94) are skipped in every minute except each tenth.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ DAY_HOURS = 24
 DROP_FRAME_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 
-Whole = TypeVar("Whole", int, Any)
-"""An int, or an array of them."""
+IntOrArray = TypeVar("IntOrArray", int, Any)
+"""An int, or an array of int64."""
 
 
 @dataclass(frozen=True)
 class Timecode:
-    """A SMPTE label: it names a frame by the clock that the film shows."""
+    """A SMPTE timecode label of a frame."""
 
     hours: int
     minutes: int
@@ -39,13 +38,13 @@ class Timecode:
     drop: bool = False
 
     def __str__(self) -> str:
-        mark = ";" if self.drop else ":"
-        return f"{self.hours:02}:{self.minutes:02}:{self.seconds:02}{mark}{self.frames:02}"
+        separator = ";" if self.drop else ":"
+        return f"{self.hours:02}:{self.minutes:02}:{self.seconds:02}{separator}{self.frames:02}"
 
 
 @dataclass(frozen=True)
 class Seconds:
-    """Seconds from the moment that a player calls zero."""
+    """Seconds from the start, which players show as zero."""
 
     value: Fraction
 
@@ -55,7 +54,7 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Frames:
-    """Frames from the first shown frame, which is frame 0."""
+    """Frames from the first displayed frame, which is frame 0."""
 
     count: int
 
@@ -67,21 +66,25 @@ Moment = Timecode | Seconds | Frames
 
 
 def parse_time(value: Any) -> Moment:
-    """Read a moment; numbers are seconds."""
+    """Parse a time; numbers are seconds.
+
+    Raises:
+        ValueError: the value is not a time; the message lists the accepted forms.
+    """
     if isinstance(value, (Timecode, Seconds, Frames)):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Fraction)):
         raise ValueError(f"{value!r} is not a time; write {FORMS}")
     text = str(value).strip()
     if match := _TIMECODE.fullmatch(text):
-        hours, minutes, seconds, mark, frames = match.groups()
+        hours, minutes, seconds, separator, frames = match.groups()
         if int(hours) >= DAY_HOURS:
-            raise ValueError(f"timecode {text} has hour {hours}, but a day of timecode ends with 23")
-        return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=mark == ";")
+            raise ValueError(f"timecode {text} has hour {hours}; the last hour of a day is 23")
+        return Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=separator == ";")
     if match := _CLOCK.fullmatch(text):
-        hours, minutes, seconds, part = match.groups()
-        whole = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-        return Seconds(whole + Fraction(f"0.{part or 0}"))
+        hours, minutes, seconds, fraction_digits = match.groups()
+        seconds_count = int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+        return Seconds(seconds_count + Fraction(f"0.{fraction_digits or 0}"))
     if match := _FRAMES.fullmatch(text):
         return Frames(int(match[1]))
     if isinstance(value, Fraction) and value >= 0:
@@ -97,101 +100,100 @@ Time = Annotated[
     PlainSerializer(str, return_type=str),
     WithJsonSchema({"type": ["string", "number"], "description": f"a time: {FORMS}"}),
 ]
-"""A field that holds a moment."""
+"""A field for a time."""
 
 
 def clock_text(seconds: Fraction) -> str:
-    """Spell exact seconds as `HH:MM:SS.mmm`, with as many more digits as it takes, at most nine."""
-    nanos = round(seconds * 10**9)
-    whole, part = divmod(nanos, 10**9)
-    digits = f"{part:09}".rstrip("0").ljust(3, "0")
-    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{digits}"
+    """Format exact seconds as `HH:MM:SS.mmm`, with up to nine digits if needed."""
+    whole_seconds, nanoseconds = divmod(round(seconds * 10**9), 10**9)
+    digits = f"{nanoseconds:09}".rstrip("0").ljust(3, "0")
+    return f"{whole_seconds // 3600:02}:{whole_seconds // 60 % 60:02}:{whole_seconds % 60:02}.{digits}"
 
 
 def nominal_rate(rate: Fraction) -> int:
-    """Give the frames that a timecode counts per second: 30 for 29.97, 24 for 23.976."""
+    """Return the frames per second that a timecode counts: 30 for 29.97, 24 for 23.976."""
     return max(1, round(rate))
 
 
 def counting_rate(rate: Fraction, drop: bool) -> Fraction:
-    """Give the rate to count labels by: a drop-frame clock counts as at 29.97 or 59.94, on a film at 30 or 60 too."""
+    """Return the rate for counting labels: drop-frame counts as 29.97 or 59.94, also for a film at 30 or 60."""
     nominal = nominal_rate(rate)
     return Fraction(nominal * 1000, 1001) if drop and nominal in (30, 60) else rate
 
 
 def timecode_to_frames(code: Timecode, rate: Fraction) -> int:
-    """Count the frames from 00:00:00:00 to a label.
+    """Return the number of frames from 00:00:00:00 to a label.
 
     Raises:
-        ValueError: the label does not exist at this rate; its neighbours are named.
+        ValueError: the label does not exist at this rate; the message has its neighbours.
     """
     nominal = nominal_rate(rate)
     if code.drop and rate not in DROP_FRAME_RATES:
-        raise ValueError(f"timecode {code} is drop-frame, which exists at 29.97 and 59.94 frames/s only")
+        raise ValueError(f"timecode {code} is drop-frame, which exists only at 29.97 and 59.94 fps")
     second = (code.hours * 60 + code.minutes) * 60 + code.seconds
     if code.frames >= nominal:
         before, after = _neighbours((second + 1) * nominal, rate, drop=code.drop)
-        told = f"timecode {code} has frame {code.frames}, but a second has only {nominal} frames"
-        raise ValueError(f"{told}; its neighbours are {before} and {after}")
+        problem = f"timecode {code} has frame {code.frames}, but a second has only {nominal} frames"
+        raise ValueError(f"{problem}; its neighbours are {before} and {after}")
     number = second * nominal + code.frames
     if code.drop and is_dropped(number, nominal):
         before, after = _neighbours(number - code.frames, rate, drop=True)
         raise ValueError(f"timecode {code} does not exist in drop-frame; its neighbours are {before} and {after}")
-    count: int = counted(number, nominal, drop=code.drop)
+    count: int = frame_of_label_number(number, nominal, drop=code.drop)
     return count
 
 
 def frames_to_timecode(count: int, rate: Fraction, *, drop: bool = False) -> Timecode:
-    """Label the frame that is `count` frames after 00:00:00:00; hours run on past 24."""
+    """Return the label of the frame that is `count` frames after 00:00:00:00; hours may exceed 23."""
     nominal = nominal_rate(rate)
-    seconds, frames = divmod(numbered(count, nominal, drop=drop), nominal)
+    seconds, frames = divmod(label_number(count, nominal, drop=drop), nominal)
     return Timecode(seconds // 3600, seconds // 60 % 60, seconds % 60, frames, drop=drop)
 
 
 def frames_per_day(rate: Fraction, *, drop: bool = False) -> int:
-    """Count the labels of a day, after which they begin anew."""
+    """Return the number of labels in a day, after which they start again at zero."""
     nominal = nominal_rate(rate)
-    count: int = counted(DAY_HOURS * 3600 * nominal, nominal, drop=drop)
+    count: int = frame_of_label_number(DAY_HOURS * 3600 * nominal, nominal, drop=drop)
     return count
 
 
 def timecode_of_day(count: int, rate: Fraction, *, drop: bool = False) -> Timecode:
-    """Label the frame that is `count` frames after some midnight; labels begin anew after 24 hours."""
+    """Return the label of the frame that is `count` frames after some midnight, modulo 24 hours."""
     return frames_to_timecode(count % frames_per_day(rate, drop=drop), rate, drop=drop)
 
 
-def numbered(count: Whole, nominal: int, *, drop: bool) -> Whole:
-    """Give the number that the label of frame `count` spells, with the numbers that drop-frame skips counted too.
+def label_number(count: IntOrArray, nominal: int, *, drop: bool) -> IntOrArray:
+    """Return the number of the label of frame `count`: its position among all labels, with the dropped ones.
 
-    Ints or arrays of int64; `nominal` is the frames that a timecode counts per second.
+    Works on ints and arrays of int64; `nominal` is the frames per second that a timecode counts.
     """
     if not drop:
         return count
     dropped = nominal // 15
     tens, rest = divmod(count, nominal * 600 - dropped * 9)
-    # The first minute of ten is whole; of the others each is shorter by what it drops.
+    # The first minute of ten has all labels; each of the other nine is shorter by the dropped ones.
     minutes = (rest - dropped) // (nominal * 60 - dropped) + (rest < dropped)
     return count + dropped * (9 * tens + minutes)
 
 
-def counted(number: Whole, nominal: int, *, drop: bool) -> Whole:
-    """Give the frame whose label spells `number`: the way back from `numbered`."""
+def frame_of_label_number(number: IntOrArray, nominal: int, *, drop: bool) -> IntOrArray:
+    """Return the frame of a label number; the inverse of `label_number`."""
     if not drop:
         return number
     minutes = number // (nominal * 60)
     return number - nominal // 15 * (minutes - minutes // 10)
 
 
-def is_dropped(number: Whole, nominal: int) -> Any:
-    """Tell whether drop-frame skips a number; an array of bool for an array."""
+def is_dropped(number: IntOrArray, nominal: int) -> Any:
+    """Return whether drop-frame skips a label number; an array of bool for an array."""
     minutes, rest = divmod(number, nominal * 60)
     return (rest < nominal // 15) & (minutes % 10 != 0)
 
 
 def _neighbours(number: int, rate: Fraction, *, drop: bool) -> tuple[Timecode, Timecode]:
-    """Give the last label before a number and the first one from it on."""
+    """Return the last label before a label number and the first one from it on."""
     nominal = nominal_rate(rate)
     while drop and is_dropped(number, nominal):
         number += 1
-    after = counted(number, nominal, drop=drop)
+    after = frame_of_label_number(number, nominal, drop=drop)
     return frames_to_timecode(after - 1, rate, drop=drop), frames_to_timecode(after, rate, drop=drop)

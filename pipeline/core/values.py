@@ -1,23 +1,21 @@
-"""Exact numbers: `Fraction` in memory, "num/den" in JSON, never a float in between.
+"""The values that pass between nodes: small, frozen, and unchanged by a round trip through JSON.
 
-What flows on the wires: small frozen values that survive a trip through JSON.
-
-A value never holds bytes or a local path: files are named by the digest of their content, and a `NodeContext`
-(node.py) turns a `File` into a path where the work is done. A segment remembers its source and its place.
-
-What goes back to an editing system: clips, and the timelines on which they lie over the film.
+A value has no bytes and no local path: a `File` names content by its digest, and `NodeContext.path` (node.py) returns
+a path to it. Exact numbers are `Fraction` in memory and "num/den" in JSON, never float.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from .edit import Edit
 from .file import File
-from .timestamps import Timestamps
 
 
 def _to_fraction(value: Any) -> Fraction:
@@ -36,13 +34,53 @@ Exact = Annotated[
 
 
 class Value(BaseModel):
-    """The base of all that flows: frozen, and strict about its fields."""
+    """Base class of all values: frozen; unknown fields are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Timestamps(BaseModel):
+    """The increasing pts of all displayed frames, in the stream's time base, as runs of constant spacing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    runs: tuple[tuple[int, int, int], ...]
+    """Runs of constant spacing: (first, step, count)."""
+    last_duration: int
+    """The duration of the last frame, in the same units."""
+
+    @classmethod
+    def of(cls, times: NDArray[np.int64] | list[int], last_duration: int) -> Timestamps:
+        """Build runs from increasing times."""
+        array = np.asarray(times, np.int64)
+        runs: list[tuple[int, int, int]] = []
+        start, steps = 0, np.diff(array)
+        while start < len(array):
+            changes = np.flatnonzero(steps[start:] != steps[start : start + 1])
+            count = (int(changes[0]) if len(changes) else len(steps) - start) + 1
+            runs.append((int(array[start]), int(steps[start]) if count > 1 else 0, count))
+            start += count
+        return cls(runs=tuple(runs), last_duration=last_duration)
+
+    @property
+    def count(self) -> int:
+        """The number of displayed frames."""
+        return sum(count for _, _, count in self.runs)
+
+    @cached_property
+    def array(self) -> NDArray[np.int64]:
+        """All times, `(frames,) int64`; do not modify."""
+        parts = [first + step * np.arange(count, dtype=np.int64) for first, step, count in self.runs]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    @property
+    def end(self) -> int:
+        """The end of the last frame."""
+        return int(self.array[-1]) + self.last_duration
+
+
 class VideoStream(Value):
-    """The picture, as it is coded; `rotation_deg` and `mirrored` say how it is shown."""
+    """The video stream as coded; `rotation_deg` and `mirrored` say how to display it."""
 
     index: int
     codec: str
@@ -53,42 +91,42 @@ class VideoStream(Value):
     bit_depth: int
     time_base: Exact
     rate: Exact
-    """Frames per second: exact where constant, else the average."""
+    """Frames per second: exact if constant, else the average."""
     constant_rate: bool
     timestamps: Timestamps
     sample_aspect: Exact = Fraction(1)
     rotation_deg: int = 0
-    """Clockwise turn that shows the picture upright: 0, 90, 180 or 270."""
+    """Clockwise rotation that makes the picture upright: 0, 90, 180 or 270."""
     mirrored: bool = False
-    """Whether the picture is flipped left to right, before the turn, to be shown right."""
+    """Whether the picture must be flipped left to right before the rotation."""
     color_range: str = ""
-    """`tv`, `pc`, or empty where the stream does not say; the three below use ffmpeg's names likewise."""
+    """`tv`, `pc`, or empty if unspecified; the three below use ffmpeg's names too."""
     color_primaries: str = ""
     color_transfer: str = ""
     color_space: str = ""
     interlaced: bool = False
     bit_rate: int = 0
-    """Bits per second; 0 where unknown."""
+    """Bits per second; 0 if unknown."""
 
     @property
     def frame_count(self) -> int:
-        """How many frames are shown."""
+        """The number of displayed frames."""
         return self.timestamps.count
 
     @property
     def is_hdr(self) -> bool:
-        """Whether the transfer is PQ or HLG."""
+        """Whether the transfer function is PQ or HLG."""
         return self.color_transfer in ("smpte2084", "arib-std-b67")
 
     @property
     def shown_size_px(self) -> tuple[int, int]:
-        """(width, height) upright and with square pixels."""
+        """(width, height) of the upright picture with square pixels."""
         width, height = round(self.width_px * self.sample_aspect), self.height_px
         return (height, width) if self.rotation_deg in (90, 270) else (width, height)
 
 
 class AudioStream(Value):
-    """One sound track."""
+    """One audio stream."""
 
     index: int
     codec: str
@@ -103,7 +141,7 @@ class AudioStream(Value):
 
 
 class OtherStream(Value):
-    """A stream that is neither the picture nor a sound track: subtitles, data, timecode, a second picture."""
+    """Any other stream: subtitles, data, timecode, a second video stream."""
 
     index: int
     kind: str
@@ -112,26 +150,26 @@ class OtherStream(Value):
 
 
 class Media(Value):
-    """A file and what a probe found in it."""
+    """A file and its probed properties."""
 
     file: File
     container: str
-    """ffmpeg's names of the format, such as `mov,mp4,m4a,3gp,3g2,mj2`."""
+    """ffmpeg's names for the format, such as `mov,mp4,m4a,3gp,3g2,mj2`."""
     start_s: Exact
-    """Where the container's clock starts; what a player calls zero."""
+    """The start of the container's clock, which players show as zero."""
     duration_s: Exact
     video: VideoStream | None = None
     audio: tuple[AudioStream, ...] = ()
     others: tuple[OtherStream, ...] = ()
     start_timecode: str = ""
     metrics: dict[str, Any] = Field(default_factory=dict)
-    """What nodes measured on the way, by node name; JSON only."""
+    """Measurements, by node name; JSON only."""
     notes: tuple[str, ...] = ()
-    """What the user should hear, such as a way of splicing that was not the first choice."""
+    """Messages for the user, such as a splicing strategy that was not the first choice."""
 
 
 class Segment(Value):
-    """A span of a source, the edit asked for, and the file that now stands for it."""
+    """A span of the source, its edit, and the file that currently represents it."""
 
     name: str
     source: Media
@@ -139,140 +177,142 @@ class Segment(Value):
     start_frame: int
     """First edited frame of the source."""
     end_frame: int
-    """The frame after the last edited one."""
+    """The frame after the last edited frame."""
     head_frames: int
-    """Source frames before `start_frame` that `media` also holds (the handle)."""
+    """The head handle: source frames before `start_frame` that `media` also has."""
     tail_frames: int
-    """Source frames from `end_frame` on that `media` also holds."""
+    """The tail handle: source frames from `end_frame` on that `media` also has."""
     media: Media
-    """The file that stands for the span and its handles; its clock starts at 0."""
+    """The file of the span and its handles; its clock starts at 0."""
     frames: tuple[int, ...]
-    """For each frame of `media`, the source frame that it shows."""
+    """For each frame of `media`, its source frame."""
     voice: File | None = None
-    """The voice that the model hears, as long as `media`'s picture; None where there is no sound."""
+    """The audio for the model, as long as the video of `media`; None if there is none."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     edit_start_frame: int | None = None
-    """With `edit_end_frame`: the span of the whole edit, where this is only one part of it; None where it is whole."""
+    """With `edit_end_frame`: the span of the edit, if this segment is only a part of it; else None."""
     edit_end_frame: int | None = None
 
     @property
     def edit_span(self) -> tuple[int, int]:
-        """The source frames [start, end) of the whole edit, of which this segment may be one part."""
+        """The source frames [start, end) of the edit, of which this segment may be a part."""
         if self.edit_start_frame is None or self.edit_end_frame is None:
             return self.start_frame, self.end_frame
         return self.edit_start_frame, self.edit_end_frame
 
     @property
     def first_frame(self) -> int:
-        """The first source frame that `media` holds, its handle included."""
+        """The first source frame of `media`, with its handle."""
         return self.start_frame - self.head_frames
 
     @property
     def last_frame(self) -> int:
-        """The source frame after the last one that `media` holds."""
+        """The source frame after the last one of `media`."""
         return self.end_frame + self.tail_frames
 
 
 class Upload(Value):
-    """A segment whose picture and voice have addresses that a provider can read."""
+    """A segment whose video and audio have URLs that a provider can read."""
 
     segment: Segment
     video_url: str
     audio_url: str
-    """Empty where the segment has no voice."""
+    """Empty if the segment has no audio."""
     expires_at: str = ""
-    """ISO 8601, UTC; empty where the addresses do not expire."""
+    """ISO 8601, UTC; empty if the URLs do not expire."""
     storage: str = "auto"
-    """Where the files are to be sent, as the preset has it."""
+    """The storage for the files, as written in the preset."""
     keep: bool = False
-    """Whether they stay there after the run."""
+    """Whether the files stay there after the run."""
 
 
 class Take(Value):
-    """What a provider gave back for a segment."""
+    """A provider's result for a segment."""
 
     segment: Segment
     media: Media
-    """As the provider gave it, or, after `conform`, on the source's grid: one frame per source frame of
-    the span and its handles, in the source's size and colour."""
+    """As the provider returned it; after `conform`, one frame per source frame of the span and its handles,
+    in the source's size and colour."""
     provider: str
     request: dict[str, Any]
-    """The eight parameters as they were sent."""
+    """The eight parameters as sent."""
     request_id: str = ""
     cost_usd: float = 0.0
     seconds: float = 0.0
-    """How long the provider took."""
+    """The provider's processing time."""
     conformed: bool = False
     status: Literal["done", "original"] = "done"
-    """`original`: the take failed and the original footage is kept."""
+    """`original`: the take failed, and the original footage is kept."""
     name: str = ""
-    """Which combination it is, where the edit has a matrix of takes; else empty."""
+    """The name of the combination, if the edit has a matrix of takes; else empty."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 class StepRecord(Value):
-    """How one step went for one segment, or for the film."""
+    """The result of a step for one segment, or for the film."""
 
     step: str
     node: str
     segment: str = ""
     take: str = ""
-    """Which combination of a matrix it was done for; empty where there is none."""
+    """The name of the combination in a matrix of takes, or empty."""
     key: str
     reused: bool
     seconds: float
+    makes_takes: bool = False
+    """Whether the node renders takes."""
 
 
 class Record(Value):
-    """The run so far, which `report` draws."""
+    """The run so far, as `report` shows it."""
 
     run: str
     preset: str
     title: str = ""
-    """The film's name as the user wrote it."""
+    """The film's name as written by the user."""
     source: Media | None = None
     segments: tuple[Segment, ...] = ()
     takes: tuple[Take, ...] = ()
     offered: tuple[Take, ...] = ()
-    """Takes of which somebody is to choose one per segment; none of them is in the film."""
+    """Takes from which the user must choose one per segment; none of them is in the film."""
     film: Media | None = None
     steps: tuple[StepRecord, ...] = ()
 
 
 class Report(Value):
-    """The page and the machine-readable record of a run."""
+    """The report of a run: a page and JSON."""
 
     page: File
     data: File
     sheets: dict[str, File] = Field(default_factory=dict)
-    """Pictures that lie beside the page, by file name."""
+    """The images of the page, by file name."""
 
 
 class TurnoverClip(Value):
-    """A re-expressed segment as a clip of its own, for an editing system."""
+    """A re-expressed segment as a separate clip, for an editing system."""
 
     name: str
     file: File
     start_frame: int
-    """First frame of the film that it replaces, its handle left out."""
+    """The first film frame that it replaces, without the handle."""
     end_frame: int
     head_frames: int
     tail_frames: int
     changes_sound: bool
-    """Whether its sound is to be heard as well: it has a new line."""
+    """Whether its audio must be used too: it has a new line of dialogue."""
     about: dict[str, Any] = Field(default_factory=dict)
-    """What was asked for, who made it, and what it cost: JSON only."""
+    """The edit, the provider and the cost; JSON only."""
 
 
 class Turnover(Value):
-    """What goes back to an editing system: the clips, and all that its timelines say."""
+    """The clips for an editing system, and everything that its timelines need."""
 
     title: str
     source: Media
     source_path: str
-    """Where the film lies that stands on the first track, as the user wrote it."""
+    """The path of the film on the first track, as written by the user."""
     reel: str
     dialects: tuple[str, ...]
     clips: tuple[TurnoverClip, ...]

@@ -6,7 +6,7 @@ from importlib import metadata
 
 
 def version_text() -> str:
-    """Give the version, or `unknown` where the folder is used without being installed."""
+    """Return the version, or `unknown` if the package is not installed."""
     try:
         return metadata.version("react1-nodes")
     except metadata.PackageNotFoundError:

@@ -24,7 +24,7 @@ from ..store.store import Store
 
 
 @dataclass(frozen=True)
-class Need:
+class Resources:
     """What a call needs of the machine that runs it."""
 
     cpu_slots: int = 1
@@ -41,7 +41,7 @@ class Call:
     args: dict[str, Any]
     """{"params": …, "inputs": {port: value, list or None}, "parts": …}, JSON only."""
     key: str
-    need: Need = field(default_factory=Need)
+    need: Resources = field(default_factory=Resources)
     timeout_s: float = 6 * 3600.0
 
 
@@ -68,7 +68,7 @@ class Executor(Protocol):
         """Stop all that runs and give everything back."""
 
 
-class Watch:
+class CallMonitor:
     """How a running call tells of its progress and learns that it must stop."""
 
     def __init__(self, report: Callable[[float], None] = lambda _: None) -> None:
@@ -85,7 +85,7 @@ class Watch:
             raise Interrupted("stopped")
 
 
-def execute_call(call: Call, store: Store, watch: Watch | None = None) -> Result:
+def execute_call(call: Call, store: Store, watch: CallMonitor | None = None) -> Result:
     """Run a call where the store is at hand: stored? give that; else run, publish, give.
 
     Raises:
@@ -96,7 +96,7 @@ def execute_call(call: Call, store: Store, watch: Watch | None = None) -> Result
         return Result(stored["value"], stored["seconds"], reused=True)
     node, given = _load(call)
     began = time.monotonic()
-    context = StoreContext(store, watch or Watch(), began + call.timeout_s)
+    context = StoreContext(store, watch or CallMonitor(), began + call.timeout_s)
     try:
         value = to_json(node.run(context, given.pop("params"), **given))  # type: ignore[attr-defined]
     except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process that runs it
@@ -109,7 +109,7 @@ def execute_call(call: Call, store: Store, watch: Watch | None = None) -> Result
     return Result(value, seconds, reused=False)
 
 
-def node_class(fn: str) -> type[Node]:
+def load_node_class(fn: str) -> type[Node]:
     """Import a node by `package.module:Class`."""
     module, name = fn.rsplit(":", 1)
     found: type[Node] = getattr(importlib.import_module(module), name)
@@ -130,7 +130,7 @@ def from_json(kind: type[Value], value: Any) -> Any:
 
 
 def _load(call: Call) -> tuple[Node, dict[str, Any]]:
-    cls = node_class(call.fn)
+    cls = load_node_class(call.fn)
     wires = ports(cls)
     kinds: dict[str, Port] = {port.name: port for port in wires.inputs}
     given: dict[str, Any] = {name: from_json(kinds[name].kind, value) for name, value in call.args["inputs"].items()}
@@ -141,7 +141,7 @@ def _load(call: Call) -> tuple[Node, dict[str, Any]]:
 class StoreContext:
     """The room of one call: a scratch folder that goes away, and the store."""
 
-    def __init__(self, store: Store, watch: Watch, deadline: float) -> None:
+    def __init__(self, store: Store, watch: CallMonitor, deadline: float) -> None:
         self._store, self._watch, self._deadline = store, watch, deadline
         self._folder: Path | None = None
         self._made = 0
@@ -178,9 +178,9 @@ class StoreContext:
         """Give a file that some call remembered; None where there is none."""
         return self._store.cache_get(dict(parts))
 
-    def cache_put(self, parts: Mapping[str, Any], made: Path) -> None:
+    def cache_put(self, parts: Mapping[str, Any], path: Path) -> None:
         """Keep a finished file for other calls."""
-        self._store.cache_put(dict(parts), made)
+        self._store.cache_put(dict(parts), path)
 
     def progress(self, share: float) -> None:
         """Say how much is done, 0 to 1, and learn whether to go on."""

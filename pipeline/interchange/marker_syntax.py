@@ -1,7 +1,7 @@
-"""The edit that a marker's or a comment's text carries: `react1: angry 0.8 face`, `react1 prompt=angry audio=l3.wav`.
+"""Parse the edit in the text of a marker or comment: `react1: angry 0.8 face`, `react1 prompt=angry audio=l3.wav`.
 
 Words may come in any order: an emotion, a number (the temperature), a region (lips, face, head), and `key=value` for
-every field of an edit but its place and its lists of takes. A value with spaces is quoted.
+every field of an edit except its position and its lists of takes. Values with spaces are quoted.
 """
 
 from __future__ import annotations
@@ -15,63 +15,63 @@ from ..core.choices import ModelMode, Prompt
 from ..core.edit import Edit
 from ..core.suggest import did_you_mean, list_available, not_one_of
 
-_MARK = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
+_PREFIX = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
-_MADE = re.compile(r"(?<!\S)provider=")
+_PROVIDER = re.compile(r"(?<!\S)provider=")
 _NOT_IN_TEXT = ("in_", "out", "at", "takes")
-_TEXTS = ("name", "audio")
+_TEXT_FIELDS = ("name", "audio")
 MAX_TEXT_CHARS = 2000
 
 EditFields = dict[str, "str | float | bool"]
 
 
 class NotAnEdit(ValueError):
-    """A text that says that it is an edit and cannot be read as one; the message says why."""
+    """A text starts like an edit but cannot be parsed as one; the message gives the reason."""
 
 
 def field_names() -> tuple[str, ...]:
-    """Name the fields of an edit that a text may carry: all but its place and its lists of takes."""
+    """Return the fields of an edit that a text may set: all except its position and its lists of takes."""
     names = [field.alias or name for name, field in Edit.model_fields.items() if name not in _NOT_IN_TEXT]
     return (*names, "emotion")
 
 
 def is_edit_text(text: str) -> bool:
-    """Tell whether a text says that it is an edit."""
-    return _MARK.match(text) is not None
+    """Check whether a text begins with the `react1` prefix of an edit."""
+    return _PREFIX.match(text) is not None
 
 
 def is_take_record(text: str) -> bool:
-    """Tell whether a text is what a turnover's timelines say of a take: an edit that was made, and by whom."""
-    return is_edit_text(text) and _MADE.search(text) is not None
+    """Check whether a text is the marker of a finished take in a turnover's timeline: an edit with its provider."""
+    return is_edit_text(text) and _PROVIDER.search(text) is not None
 
 
 def parse_edit_text(text: str) -> EditFields | None:
-    """Read the edit of a text; None where it carries none, or tells of a take that was made.
+    """Parse the edit of a text; return None if it has none or describes a finished take.
 
     Raises:
-        NotAnEdit: it begins like one and is wrong.
+        NotAnEdit: the text begins like an edit but is invalid.
     """
-    match = _MARK.match(text)
+    match = _PREFIX.match(text)
     if match is None or is_take_record(text):
         return None
     if len(text) > MAX_TEXT_CHARS:
-        raise NotAnEdit(f"an edit's text may have {MAX_TEXT_CHARS} characters, not {len(text)}")
+        raise NotAnEdit(f"the edit's text has {len(text)} characters; the limit is {MAX_TEXT_CHARS} characters")
     try:
         words = shlex.split(text[match.end() :])
     except ValueError as error:
-        raise NotAnEdit("a quotation in it never ends") from error
-    found: EditFields = {}
+        raise NotAnEdit("a quotation is not closed") from error
+    fields: EditFields = {}
     for word in words:
         key, value = _field(word)
-        if key in found:
-            raise NotAnEdit(f"says {key} twice: {found[key]} and {value}")
-        found[key] = value
-    return found
+        if key in fields:
+            raise NotAnEdit(f"sets {key} twice: {fields[key]} and {value}")
+        fields[key] = value
+    return fields
 
 
 def near_miss(text: str) -> str:
-    """Say what a text was perhaps meant to be, such as `reackt1: angry`; empty where it looks like no edit."""
+    """Return a hint for a mistyped prefix such as `reackt1: angry`; empty if the text does not look like an edit."""
     match = _FIRST_WORD.match(text)
     near = match and difflib.SequenceMatcher(None, match[1].lower(), "react1").ratio() >= 0.75
     return f"; did you mean 'react1:' for {match[1]!r}?" if match and near else ""
@@ -80,7 +80,7 @@ def near_miss(text: str) -> str:
 def _field(word: str) -> tuple[str, str | float | bool]:
     key, equals, value = word.partition("=")
     if equals:
-        return _named(key.strip(), value.strip())
+        return _named_field(key.strip(), value.strip())
     bare = word.strip(",;")
     if bare.lower() in get_args(Prompt):
         return "prompt", bare.lower()
@@ -94,7 +94,7 @@ def _field(word: str) -> tuple[str, str | float | bool]:
     raise NotAnEdit(f"{not_one_of(bare, known)}, a number, or key=value{more}")
 
 
-def _named(key: str, value: str) -> tuple[str, str | float | bool]:
+def _named_field(key: str, value: str) -> tuple[str, str | float | bool]:
     names = field_names()
     if key not in names:
         raise NotAnEdit(f"an edit has no {key!r}; {list_available(key, names)}")
@@ -102,8 +102,8 @@ def _named(key: str, value: str) -> tuple[str, str | float | bool]:
 
 
 def parse_value(key: str, value: str) -> str | float | bool:
-    """Read a field's value as the number or the truth that it spells; names and files stay text."""
-    if key in _TEXTS:
+    """Convert a field's text to a number or a boolean; names and files stay text."""
+    if key in _TEXT_FIELDS:
         return value
     if value.lower() in ("true", "yes", "on"):
         return True

@@ -1,1 +1,1 @@
-"""YAML in which every value knows its file, line and column."""
+"""YAML whose values keep their file, line and column."""

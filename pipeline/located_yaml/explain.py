@@ -1,4 +1,4 @@
-"""What pydantic found, said in the words of the preset, at the place where it was written."""
+"""Validate YAML against pydantic models, and report each error at its line, in the terms of the preset."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from ..core.errors import PresetError
-from ..core.suggest import one_of
-from .located import Problems, Tree, shown
-from .model_walk import accepted, at
-from .parse import read_tree
+from ..core.suggest import not_one_of
+from .located import Located, Problems, describe
+from .model_walk import accepted_keys, type_at
+from .parse import parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
-EXPECTED = {
+TYPE_NAMES = {
     "string_type": "text",
     "int_type": "a whole number",
     "int_parsing": "a whole number",
@@ -43,61 +43,61 @@ BOUNDS = {
 }
 
 
-def check(hint: Any, tree: Tree, problems: Problems) -> Any:
-    """Validate a tree as a type, and give the value, or None where something is wrong.
+def validate(hint: Any, tree: Located, problems: Problems) -> Any:
+    """Validate a value as a type; return the result, or None if it is invalid.
 
     Args:
         hint: a pydantic model or an annotation.
-        tree: the value, its places, and, for members of the value that are void, silence.
-        problems: where complaints go.
+        tree: the value; problems with members that are already marked invalid are dropped.
+        problems: gets the errors.
     """
     try:
         if hasattr(hint, "model_validate"):
             return hint.model_validate(tree.plain)
         return TypeAdapter(hint).validate_python(tree.plain)
-    except ValidationError as found:
-        _tell(found, hint, tree, problems)
-    except (ValueError, TypeError, RecursionError, OverflowError) as wrong:
-        problems.at(tree, f"{shown(tree.plain)} cannot be used: {wrong}")
+    except ValidationError as failure:
+        _report_errors(failure, hint, tree, problems)
+    except (ValueError, TypeError, RecursionError, OverflowError) as error:
+        problems.add(tree, f"{describe(tree.plain)} cannot be used: {error}")
     return None
 
 
-def read_yaml(path: Path, model: type[Model], called: str) -> Model:
-    """Read a small YAML file of the user's as one model; `called` is how messages name it.
+def read_yaml(path: Path, model: type[Model], label: str) -> Model:
+    """Read a small YAML file as one model; `label` is its name in messages, such as `the price list`.
 
     Raises:
-        PresetError: it cannot be read; every mistake with its line.
+        PresetError: the file cannot be read or is invalid; every problem has its line.
     """
     problems = Problems()
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PresetError(f"{called} {path} cannot be read: {error.strerror or error}") from error
-    tree = read_tree(data, str(path), path.parent.absolute(), problems)
-    found = check(model, tree, problems) if tree is not None else None
-    problems.stop()
-    if not isinstance(found, model):
-        raise PresetError(f"{called} {path} holds nothing; it needs {', '.join(model.model_fields)}")
-    return found
+        raise PresetError(f"{label} {path} cannot be read: {error.strerror or error}") from error
+    tree = parse_yaml(data, str(path), path.parent.absolute(), problems)
+    content = validate(model, tree, problems) if tree is not None else None
+    problems.raise_if_any()
+    if not isinstance(content, model):
+        raise PresetError(f"{label} {path} is empty; it needs {', '.join(model.model_fields)}")
+    return content
 
 
-def _tell(found: ValidationError, hint: Any, tree: Tree, problems: Problems) -> None:
-    wrong_types: dict[int, tuple[Tree, dict[str, None]]] = {}
-    for error in found.errors(include_url=False):
-        spot, rest = locate(tree, error["loc"])
+def _report_errors(failure: ValidationError, hint: Any, tree: Located, problems: Problems) -> None:
+    mismatches: dict[int, tuple[Located, dict[str, None]]] = {}
+    for error in failure.errors(include_url=False):
+        value, rest = resolve(tree, error["loc"])
         if error["type"] == "extra_forbidden" and not rest:
             _unknown_key(error["loc"], hint, tree, problems)
         elif error["type"] == "missing" and len(rest) == 1:
-            key = _spelt(at(hint, error["loc"][:-1]), str(rest[0]))
-            problems.on(spot.place, (*spot.path, key), _missing(at(hint, error["loc"][:-1]), key))
-        elif not problems.told(spot):
-            wrong_types.setdefault(id(spot), (spot, {}))[1][_expected(error, spot)] = None
-    for spot, wanted in wrong_types.values():
-        problems.at(spot, _joined(list(wanted), spot))
+            key = _written_key(type_at(hint, error["loc"][:-1]), str(rest[0]))
+            problems.add_at(value.location, (*value.path, key), _missing(type_at(hint, error["loc"][:-1]), key))
+        elif not problems.covers(value):
+            mismatches.setdefault(id(value), (value, {}))[1][_expected(error, value)] = None
+    for value, expectations in mismatches.values():
+        problems.add(value, _join(list(expectations), value))
 
 
-def locate(tree: Tree, loc: tuple[int | str, ...]) -> tuple[Tree, tuple[int | str, ...]]:
-    """Walk down as far as the location goes in the tree; give where it ends and what is left of it."""
+def resolve(tree: Located, loc: tuple[int | str, ...]) -> tuple[Located, tuple[int | str, ...]]:
+    """Follow a pydantic error location as far as it exists; return the value there and the rest of the location."""
     for depth, part in enumerate(loc):
         if isinstance(part, str) and part in tree.members:
             tree = tree.members[part]
@@ -108,18 +108,18 @@ def locate(tree: Tree, loc: tuple[int | str, ...]) -> tuple[Tree, tuple[int | st
     return tree, ()
 
 
-def _unknown_key(loc: tuple[int | str, ...], hint: Any, tree: Tree, problems: Problems) -> None:
-    parent, _ = locate(tree, loc[:-1])
+def _unknown_key(loc: tuple[int | str, ...], hint: Any, tree: Located, problems: Problems) -> None:
+    parent, _ = resolve(tree, loc[:-1])
     key = str(loc[-1])
-    allowed = accepted(at(hint, loc[:-1]))
-    message = f"unknown key: {one_of(key, allowed)}"
+    allowed = accepted_keys(type_at(hint, loc[:-1]))
+    message = f"unknown key: {not_one_of(key, allowed)}"
     if key in allowed:
-        message = "says the same as another key of this mapping; keep one of them"
-    problems.on(parent.key_place(key), (*parent.path, key), message)
+        message = "another key of this mapping sets the same value; keep one of them"
+    problems.add_at(parent.key_location(key), (*parent.path, key), message)
 
 
-def _spelt(model: Any, name: str) -> str:
-    """Give the key by which a field is written."""
+def _written_key(model: Any, name: str) -> str:
+    """Return the key under which a field is written."""
     field = getattr(model, "model_fields", {}).get(name)
     return str(field.alias) if field is not None and field.alias else name
 
@@ -132,18 +132,18 @@ def _missing(model: Any, key: str) -> str:
     return "is missing"
 
 
-def _expected(error: Any, spot: Tree) -> str:
+def _expected(error: Any, value: Located) -> str:
     kind, context = error["type"], error.get("ctx", {})
-    if kind in EXPECTED:
-        return f"expected {EXPECTED[kind]}"
+    if kind in TYPE_NAMES:
+        return f"expected {TYPE_NAMES[kind]}"
     if kind in BOUNDS:
         name, words = BOUNDS[kind]
         bound = context[name]
         return f"expected {words} {bound:g}" if isinstance(bound, float) else f"expected {words} {bound}"
     if kind in ("literal_error", "enum"):
         choices = re.findall(r"'([^']*)'", str(context["expected"])) or [str(context["expected"])]
-        value = spot.value
-        return one_of(value, choices) if isinstance(value, str) else f"expected {', '.join(choices)}"
+        word = value.value
+        return not_one_of(word, choices) if isinstance(word, str) else f"expected {', '.join(choices)}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
@@ -151,9 +151,9 @@ def _expected(error: Any, spot: Tree) -> str:
     return str(error["msg"])
 
 
-def _joined(wanted: list[str], spot: Tree) -> str:
-    """Make one sentence of what several branches of a type expected."""
-    expected = [text.removeprefix("expected ") for text in wanted if text.startswith("expected ")]
-    if len(expected) < len(wanted):
-        return "; ".join(text for text in wanted if not text.startswith("expected "))
-    return f"expected {' or '.join(expected)}, not {shown(spot.plain)}"
+def _join(expectations: list[str], value: Located) -> str:
+    """Join what the branches of a union expected into one sentence."""
+    expected = [text.removeprefix("expected ") for text in expectations if text.startswith("expected ")]
+    if len(expected) < len(expectations):
+        return "; ".join(text for text in expectations if not text.startswith("expected "))
+    return f"expected {' or '.join(expected)}, not {describe(value.plain)}"

@@ -1,6 +1,6 @@
-"""Where the parts of a YAML text begin and end, so that one of them can be changed and every other byte kept.
+"""Find where the values of a YAML text begin and end, so that one can be replaced without changing any other byte.
 
-Source  the marks of ruamel.yaml's parse events; an empty value has none of its own, so it ends where its key does.
+The positions come from ruamel.yaml's parse events. An empty value has none of its own; it ends where its key does.
 """
 
 from __future__ import annotations
@@ -9,36 +9,36 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Part = str | int
+PathPart = str | int
 
 
 @dataclass(frozen=True)
-class Spot:
+class TextSpan:
     """A value in a text: the characters [start, end)."""
 
     kind: Literal["scalar", "flow", "block", "alias"]
     start: int
     end: int
-    """For a block, where its last value ends: what follows on that line is a comment at most."""
+    """For a block, the end of its last value; only a comment can follow on that line."""
     column: int
     line: int
     """From 0."""
     empty: bool = False
-    keys: dict[str, Spot] = field(default_factory=dict)
+    keys: dict[str, TextSpan] = field(default_factory=dict)
     """The keys of a mapping."""
-    members: dict[Part, Spot] = field(default_factory=dict)
-    """The values of a mapping by key, or of a sequence by place."""
+    members: dict[PathPart, TextSpan] = field(default_factory=dict)
+    """The values of a mapping by key, or of a sequence by index."""
 
 
-def spot_of(text: str, path: Sequence[Part]) -> Spot | None:
-    """Find a value by the keys and places that lead to it; None where an alias stands on the way, or no such value."""
-    spot = _document(text)
+def find_span(text: str, path: Sequence[PathPart]) -> TextSpan | None:
+    """Find a value by the keys and indexes that lead to it; return None if it is missing or behind an alias."""
+    span = _document(text)
     for part in path:
-        spot = spot.members.get(part) if spot is not None else None
-    return spot
+        span = span.members.get(part) if span is not None else None
+    return span
 
 
-def _document(text: str) -> Spot | None:
+def _document(text: str) -> TextSpan | None:
     from ruamel.yaml import YAML
 
     events = iter(YAML(typ="safe", pure=True).parse(text))
@@ -48,27 +48,27 @@ def _document(text: str) -> Spot | None:
     return None
 
 
-def _value(event: Any, events: Iterator[Any], after: int) -> Spot:
-    """Read one value; `after` is where what leads to it ends."""
+def _value(event: Any, events: Iterator[Any], after: int) -> TextSpan:
+    """Read one value; `after` is the end of its key."""
     begin, kind = event.start_mark, type(event).__name__
     start, end = begin.index, event.end_mark.index
     if kind == "AliasEvent":
-        return Spot("alias", start, end, begin.column, begin.line)
+        return TextSpan("alias", start, end, begin.column, begin.line)
     if kind == "ScalarEvent":
         empty = not event.value and not event.style
         start, end = (after, after) if empty else (start, end)
-        return Spot("scalar", start, end, begin.column, begin.line, empty)
-    keys: dict[str, Spot] = {}
-    members: dict[Part, Spot] = {}
+        return TextSpan("scalar", start, end, begin.column, begin.line, empty)
+    keys: dict[str, TextSpan] = {}
+    members: dict[PathPart, TextSpan] = {}
     last = end
     while not type(event := next(events)).__name__.endswith(("MappingEndEvent", "SequenceEndEvent")):
         if kind == "SequenceStartEvent":
-            spot = members[len(members)] = _value(event, events, event.start_mark.index)
+            span = members[len(members)] = _value(event, events, event.start_mark.index)
         else:
             key = _value(event, events, event.start_mark.index)
-            spot = _value(next(events), events, key.end)
-            keys[str(event.value)], members[str(event.value)] = key, spot
-        last = spot.end
+            span = _value(next(events), events, key.end)
+            keys[str(event.value)], members[str(event.value)] = key, span
+        last = span.end
     flow = bool(event.end_mark.index > event.start_mark.index)
     finish = event.end_mark.index if flow else last
-    return Spot("flow" if flow else "block", start, finish, begin.column, begin.line, False, keys, members)
+    return TextSpan("flow" if flow else "block", start, finish, begin.column, begin.line, False, keys, members)

@@ -4,6 +4,16 @@ Takes   a path, and the `File` under which its content is known.
 Gives   `Media`; the times of all frames that a decoder shows, in order.
 Raises  BadInput with one line: not media, empty, cut short, a folder, not readable, no picture and no sound.
 Source  ISO/IEC 14496-12 for the display matrix; RFC 6386, 9.1 for the frames that VP8 hides.
+
+The start timecode of a film: the label of its first shown frame.
+
+Takes   an open container, its picture, and the first frame that was decoded.
+Gives   a label such as `01:00:00;00`, or nothing.
+Source  QuickTime's tmcd track and MXF's material package, as ffmpeg tells them; ISO/IEC 13818-2, 6.3.8, for the
+        time code of an MPEG-2 group of pictures; SMPTE ST 12-1 binary groups, as H.264 and HEVC carry them in an SEI.
+
+Transport and program streams have no field for it: there it is in the pictures. MPEG-2 encoders that know no time
+code write 00:00:00:00, so that a picture's label counts only where it is another.
 """
 
 from __future__ import annotations
@@ -20,12 +30,11 @@ import numpy as np
 
 from ..core.errors import InputMediaError
 from ..core.file import File
-from ..core.timestamps import Timestamps
-from ..core.values import AudioStream, Media, OtherStream, VideoStream
-from . import colour
+from ..core.times import Timecode
+from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
+from . import color
+from .decode import main_video_stream, open_media, require_complete
 from .frame_rate import read_rate
-from .opening import main_picture, opened, refuse_cut_short
-from .start_timecode import start_timecode
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:
@@ -37,12 +46,12 @@ def probe(path: Path, file: File, name: str = "") -> Media:
         name: what to call it in errors; the path's own name by default.
     """
     called = name or path.name
-    with opened(path, called) as container:
-        main = main_picture(container)
+    with open_media(path, called) as container:
+        main = main_video_stream(container)
         sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
         if main is None and not sounds:
             raise InputMediaError(f"{called} holds neither picture nor sound")
-        refuse_cut_short(path, [s for s in (main, *sounds) if s is not None], called)
+        require_complete(path, [s for s in (main, *sounds) if s is not None], called)
         video, first = None, None
         if main is not None:
             shown = _shown(container, main, called)
@@ -101,9 +110,9 @@ def _video(stream: Any, frame: Any, shown: tuple[Any, int], called: str) -> Vide
         sample_aspect=Fraction(stream.sample_aspect_ratio or 0) or Fraction(1),
         rotation_deg=turn,
         mirrored=mirrored,
-        color_range=_named(colour.RANGES, context.color_range, frame, "color_range"),
-        color_primaries=_named(colour.PRIMARIES, context.color_primaries, frame, "color_primaries"),
-        color_transfer=_named(colour.TRANSFERS, context.color_trc, frame, "color_trc"),
+        color_range=_named(color.RANGES, context.color_range, frame, "color_range"),
+        color_primaries=_named(color.PRIMARIES, context.color_primaries, frame, "color_primaries"),
+        color_transfer=_named(color.TRANSFERS, context.color_trc, frame, "color_trc"),
         color_space=_space(context, frame, pix_fmt),
         interlaced=bool(frame is not None and frame.interlaced_frame),
         bit_rate=context.bit_rate or 0,
@@ -116,7 +125,7 @@ def _named(names: dict[int, str], of_stream: int, frame: Any, field: str) -> str
 
 
 def _space(context: Any, frame: Any, pix_fmt: str) -> str:
-    name = _named(colour.SPACES, context.colorspace, frame, "colorspace")
+    name = _named(color.SPACES, context.colorspace, frame, "colorspace")
     return "" if name == "gbr" and pix_fmt.startswith(("yuv", "nv", "p0", "gray")) else name
 
 
@@ -213,3 +222,45 @@ def _duration_s(container: Any, video: VideoStream | None, start_s: Fraction) ->
     if video is not None:
         ends.append(video.timestamps.end * video.time_base)
     return max(ends, default=start_s) - start_s
+
+
+def start_timecode(container: Any, main: Any, frame: Any) -> str:
+    """Find the label of the first frame: on the picture, on a timecode track, on the file, or in the first frame."""
+    holders = [*([main] if main is not None else []), *container.streams, container]
+    tagged = (value for holder in holders for key, value in holder.metadata.items() if key.lower() == "timecode")
+    return next((str(value) for value in tagged if value), "") or _of_frame(frame, main)
+
+
+def _of_frame(frame: Any, main: Any) -> str:
+    if frame is None:
+        return ""
+    sides = {side.type.name: bytes(side) for side in frame.side_data}
+    rate = Fraction(main.guessed_rate or main.average_rate or 25)
+    if len(binary := sides.get("S12M_TIMECODE", b"")) >= 8 and struct.unpack("=I", binary[:4])[0]:
+        return _unless_zero(of_binary(struct.unpack("=I", binary[4:8])[0], rate))
+    if len(binary := sides.get("GOP_TIMECODE", b"")) >= 8:
+        return _unless_zero(of_group(struct.unpack("=q", binary[:8])[0]))
+    return ""
+
+
+def of_group(code: int) -> Timecode:
+    """Read the 25 bits of an MPEG-2 group of pictures."""
+    drop = bool(code >> 24 & 1)
+    return Timecode(code >> 19 & 0x1F, code >> 13 & 0x3F, code >> 6 & 0x3F, code & 0x3F, drop=drop)
+
+
+def of_binary(code: int, rate: Fraction) -> Timecode:
+    """Read the 32 bits of SMPTE ST 12-1; above 30 frames/s they count pairs, and a field bit tells which of the two."""
+    frames = _decimal(code >> 24 & 0x3F)
+    if rate >= 50:
+        frames = 2 * frames + (code >> (7 if rate == 50 else 23) & 1)
+    hours, minutes, seconds = _decimal(code & 0x3F), _decimal(code >> 8 & 0x7F), _decimal(code >> 16 & 0x7F)
+    return Timecode(hours, minutes, seconds, frames, drop=bool(code >> 30 & 1))
+
+
+def _decimal(coded: int) -> int:
+    return (coded >> 4) * 10 + (coded & 0xF)
+
+
+def _unless_zero(label: Timecode) -> str:
+    return str(label) if (label.hours, label.minutes, label.seconds, label.frames) != (0, 0, 0, 0) else ""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from ..core.errors import PresetError
-from ..core.suggest import one_of
+from ..core.suggest import not_one_of
 from .contract import Provider
 from .local import LocalProvider
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from .provider_settings import HostedProvider
 
 ProviderName = Literal["auto", "local", "segmind", "sync"]
-Api = Literal["v2", "v1"]
+ApiVersion = Literal["v2", "v1"]
 _KEYS = {"segmind": "SEGMIND_API_KEY", "sync": "SYNC_API_KEY"}
 
 
-def provider_name(asked: str, environ: Mapping[str, str] | None = None) -> str:
+def resolve_provider_name(asked: str, environ: Mapping[str, str] | None = None) -> str:
     """Resolve `auto`: segmind where its key is set, else sync where its key is set, else local."""
     environ = os.environ if environ is None else environ
     if asked != "auto":
@@ -27,21 +27,21 @@ def provider_name(asked: str, environ: Mapping[str, str] | None = None) -> str:
     return next((name for name, key in _KEYS.items() if environ.get(key)), "local")
 
 
-def provider(name: str, api: str = "v2") -> Provider:
+def get_provider(name: str, api: str = "v2") -> Provider:
     """Give the host of this name; `api` is Segmind's version.
 
     Raises:
         PresetError: there is no such host, or a setting of the environment is wrong.
     """
-    return hosted(name, api) or LocalProvider()
+    return hosted_provider(name, api) or LocalProvider()
 
 
-def owner_of(storage: str) -> HostedProvider | None:
+def storage_owner(storage: str) -> HostedProvider | None:
     """Give the host that a storage belongs to, whose key it takes; None for one that belongs to nobody's."""
-    return hosted({"local": "segmind"}.get(storage, storage)) if storage in ("segmind", "sync", "local") else None
+    return hosted_provider({"local": "segmind"}.get(storage, storage)) if storage in ("segmind", "sync", "local") else None
 
 
-def hosted(name: str, api: str = "v2") -> HostedProvider | None:
+def hosted_provider(name: str, api: str = "v2") -> HostedProvider | None:
     """Give the host of this name that takes money; None for the local engine."""
     if name == "local":
         return None
@@ -53,4 +53,4 @@ def hosted(name: str, api: str = "v2") -> HostedProvider | None:
         if api != "v2":
             raise PresetError("api: v1 is Segmind's; sync.so has no such thing: leave it out")
         return sync()
-    raise PresetError(f"provider: {one_of(name, ('auto', 'local', *_KEYS))}")
+    raise PresetError(f"provider: {not_one_of(name, ('auto', 'local', *_KEYS))}")

@@ -41,13 +41,13 @@ class StepEnded:
 
 
 @dataclass(frozen=True)
-class Said:
+class Message:
     """Something that the user should hear."""
 
     text: str
 
 
-Event = RunStarted | StepStarted | StepMoved | StepEnded | Said
+Event = RunStarted | StepStarted | StepMoved | StepEnded | Message
 
 
 class Watcher(Protocol):
@@ -57,7 +57,7 @@ class Watcher(Protocol):
         """Take one event; must not block."""
 
 
-class Silent:
+class SilentWatcher:
     """Takes every event and says nothing."""
 
     def on(self, event: Event) -> None:

@@ -19,26 +19,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..config.document_model import Job, Step
+from ..config.checked_job import Job, Step
 from ..core.errors import InternalError, Interrupted, React1Error
 from ..core.values import Media, Report, Turnover, Value
-from ..executors.base import Watch
+from ..executors.base import CallMonitor
 from ..executors.local_executor import LocalExecutor
-from ..jobs.budget import Bill, Terms
+from ..jobs.budget import Estimate, SpendingPolicy
 from ..store.atomic import write_text
-from ..store.export import deliver
+from ..store.export import export
 from ..store.store import Store
-from .deliveries import check_places, serve, sources_of
-from .events import RunStarted, Silent, StepMoved, Watcher
-from .external_inputs import require_hosts, settle_hosts
-from .ingest import ingest
-from .outcome import RunResult, said_by, segment_results, status_of
-from .paid_steps import paying_for, spent
+from .deliveries import check_outputs, deliver_result, source_paths
+from .events import RunStarted, SilentWatcher, StepMoved, Watcher
+from .external_inputs import ingest, require_providers, resolve_providers
+from .outcome import RunResult, collect_notes, run_status, segment_results
+from .paid_steps import open_paid_steps, spent_usd
 from .record import make_record
 from .run_folder import RunFolder, new_run
-from .scheduler import Flow
+from .scheduler import Scheduler
 from .step import StepRunner
-from .take_matrix import owner_of, settle_picks
+from .take_matrix import extract_picks, job_owner
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,9 @@ class Options:
     max_cost_usd: float | None = None
     agreed: bool = False
     """Whether calls that cost money may be made unasked (`--yes`)."""
-    ask: Callable[[Bill], bool] | None = None
+    ask: Callable[[Estimate], bool] | None = None
     """Shows what would be spent to somebody, and gives the answer; None where nobody is there."""
-    watcher: Watcher = Silent()  # noqa: RUF009 it holds nothing
+    watcher: Watcher = SilentWatcher()  # noqa: RUF009 it holds nothing
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -65,11 +64,11 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         Interrupted: it was stopped; the message says how to resume.
         React1Error: a step failed.
     """
-    job = settle_hosts(job)
-    require_hosts(job)
+    job = resolve_providers(job)
+    require_providers(job)
     store = Store(options.home)
-    owner = owner_of(job.document)
-    check_places(job, store, owner, replace=options.replace)
+    owner = job_owner(job.document)
+    check_outputs(job, store, owner, replace=options.replace)
     run = run or new_run(options.home, options.now())
     with contextlib.closing(run.hold()), contextlib.closing(store):
         run.begin(options.now(), what=job.name, document=job.document, replace=options.replace, agreed=options.agreed)
@@ -78,7 +77,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             result = await _run(job, options, run, store, owner)
         except BaseException as error:
             told = _told(error, run)
-            spent_usd = await asyncio.to_thread(spent, options.home, run.name)
+            spent_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
             if isinstance(told, React1Error):
                 told.cost_usd = spent_usd
             run.write(
@@ -114,14 +113,14 @@ def _facts(error: BaseException, run: RunFolder) -> dict[str, Any]:
 async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: str) -> RunResult:
     await asyncio.to_thread(store.sweep)
     with _stop_on_signals():
-        sources = sources_of(job)
+        sources = source_paths(job)
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
-        job, picks = settle_picks(job)
-        async with paying_for(job, store, terms(options), run.name, options.watcher) as paying:
+        job, picks = extract_picks(job)
+        async with open_paid_steps(job, store, terms(options), run.name, options.watcher) as paying:
             runner = StepRunner(store, options.watcher, job.name, paying)
             executor = LocalExecutor(store, runner.moved)
             runner.executor = executor
-            flow = Flow(job, runner, run.name, picks)
+            flow = Scheduler(job, runner, run.name, picks)
             try:
                 await flow.run()
             finally:
@@ -129,21 +128,21 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         run.write(choices=[offer.to_json() for offer in flow.offers.values()])
         places = {}
         for step in job.steps:
-            if flow.waiting and step.info.ports.gives is not Report:
+            if flow.waiting and step.info.ports.output is not Report:
                 continue  # nothing of a film is delivered before every choice was made
-            serving = partial(serve, step, flow.results[step.id], store, sources, owner, replace=options.replace)
+            serving = partial(deliver_result, step, flow.results[step.id], store, sources, owner, replace=options.replace)
             places[step.id] = await asyncio.to_thread(serving)
         return await asyncio.to_thread(_finish, job, run, store, places, flow)
 
 
-def terms(options: Options) -> Terms:
+def terms(options: Options) -> SpendingPolicy:
     """Give what the user has allowed to be spent."""
-    return Terms(options.max_cost_usd, options.agreed, options.ask)
+    return SpendingPolicy(options.max_cost_usd, options.agreed, options.ask)
 
 
 async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
     """Hash a step's files in a thread that can be stopped."""
-    watch = Watch(lambda share: watcher.on(StepMoved(step.id, "", share)))
+    watch = CallMonitor(lambda share: watcher.on(StepMoved(step.id, "", share)))
 
     def go_on(share: float) -> None:
         watch.check()
@@ -156,20 +155,20 @@ async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
         raise
 
 
-def _finish(job: Job, run: RunFolder, store: Store, places: dict[str, Path | None], flow: Flow) -> RunResult:
+def _finish(job: Job, run: RunFolder, store: Store, places: dict[str, Path | None], flow: Scheduler) -> RunResult:
     told = make_record(run.name, job, job.steps, flow.results, flow.records, flow.waiting)
     page = _page(run, store, list(flow.results.values()))
     paid = next((step.id for step in job.steps if step.info.cls.workload == "paid"), None)
     results = segment_results(told, flow.records, paid)
     return RunResult(
         run=run.name,
-        status=status_of(results),
+        status=run_status(results),
         output=None if flow.waiting else _output(job, places, flow.results, store),
         report=page,
         cost_usd=sum(segment.cost_usd for segment in results),
         segments=results,
         checks=dict(told.film.metrics.get("splice", {})) if told.film else {},
-        notes=said_by(told),
+        notes=collect_notes(told),
     )
 
 
@@ -177,7 +176,7 @@ def _output(
     job: Job, places: dict[str, Path | None], results: dict[str, Value | list[Value]], store: Store
 ) -> Path | None:
     """Give the place of the last film or folder that the user wanted; else where the store keeps the last film."""
-    wanted = [(step.info.ports.gives, place) for step in job.steps if (place := places.get(step.id))]
+    wanted = [(step.info.ports.output, place) for step in job.steps if (place := places.get(step.id))]
     for beside in ((Report, Turnover), (Report,)):  # what goes with a film is named only where there is no film
         if found := [place for gives, place in wanted if gives not in beside]:
             return found[-1]
@@ -189,10 +188,10 @@ def _page(run: RunFolder, store: Store, results: list[Value | list[Value]]) -> P
     reports = [value for value in results if isinstance(value, Report)]
     if not reports:
         return None
-    deliver(store, reports[-1].data, run.folder / "report.json", run.name)
-    deliver(store, reports[-1].page, run.folder / "report.html", run.name)
+    export(store, reports[-1].data, run.folder / "report.json", run.name)
+    export(store, reports[-1].page, run.folder / "report.html", run.name)
     for name, sheet in reports[-1].sheets.items():
-        deliver(store, sheet, run.folder / name, run.name)
+        export(store, sheet, run.folder / name, run.name)
     return run.folder / "report.html"
 
 

@@ -74,7 +74,7 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
     if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
         return []
     from ..interchange.places import PlaceFinder
-    from ..media.parts import placed, spans_of
+    from ..media.edit_spans import placed, spans_of
 
     params: Any = step.params
     context = _ReadOnlyContext(store)
@@ -137,13 +137,13 @@ def _keeps_footage(value: Value | None) -> bool:
 
 def _surveyed(step: Step, segments: Sequence[Segment], store: Store) -> Feasibility:
     from ..splicing.feasibility import check_feasibility
-    from ..splicing.pictures.seams import ramps
+    from ..splicing.pictures.seams import plan_ramps
     from ..splicing.splice import NOT_EXACT, PREFER_HINT
 
     params: Any = step.params
     _require_morph(params)
     ordered = sorted(segments, key=lambda segment: segment.start_frame)
-    ways = zip(ordered, ramps(ordered, params.seam), strict=True)
+    ways = zip(ordered, plan_ramps(ordered, params.seam), strict=True)
     spans = [(segment.start_frame - ramp.rise, segment.end_frame + ramp.fall) for segment, ramp in ways]
     source = ordered[0].source
     found = check_feasibility(store.path(source.file), source, spans)
@@ -183,7 +183,7 @@ def _require_morph(params: Any) -> None:
     from ..splicing.pictures import morph
 
     if params.seam.video == "morph":
-        morph.require()
+        morph.require_opencv()
 
 
 def sent(segment: Segment) -> tuple[Fraction, int]:

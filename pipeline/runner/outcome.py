@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core.values import Record, Segment, StepRecord, Take
 
-Reused = Mapping[tuple[str, str], bool]
+ReusedTakes = Mapping[tuple[str, str], bool]
 """Whether the take of a segment was in the store already, by the names of both."""
 
 
@@ -97,12 +97,12 @@ def segment_results(told: Record, steps: Sequence[StepRecord], paid_step: str | 
     ordered = {one.name: shown.get(one.name, one) for one in told.segments if not shown or one.name in shown}
     reused = {(one.segment, one.take): one.reused for one in steps if paid_step in (None, one.step)}
     return tuple(
-        _offered(segment, offered[name], reused) if name in offered else _segment(segment, by_name.get(name), reused)
+        _segment_to_choose(segment, offered[name], reused) if name in offered else _segment_result(segment, by_name.get(name), reused)
         for name, segment in (ordered | shown).items()
     )
 
 
-def _segment(segment: Segment, take: Take | None, reuse: Reused) -> SegmentResult:
+def _segment_result(segment: Segment, take: Take | None, reuse: ReusedTakes) -> SegmentResult:
     reused = reuse.get((segment.name, take.name if take else ""), False)
     return SegmentResult(
         name=segment.name,
@@ -116,9 +116,9 @@ def _segment(segment: Segment, take: Take | None, reuse: Reused) -> SegmentResul
     )
 
 
-def _offered(segment: Segment, takes: Sequence[Take], reuse: Reused) -> SegmentResult:
+def _segment_to_choose(segment: Segment, takes: Sequence[Take], reuse: ReusedTakes) -> SegmentResult:
     made = tuple(
-        _take(number, take, reuse.get((segment.name, take.name), False)) for number, take in enumerate(takes, 1)
+        _take_result(number, take, reuse.get((segment.name, take.name), False)) for number, take in enumerate(takes, 1)
     )
     return SegmentResult(
         name=segment.name,
@@ -133,7 +133,7 @@ def _offered(segment: Segment, takes: Sequence[Take], reuse: Reused) -> SegmentR
     )
 
 
-def _take(number: int, take: Take, reused: bool) -> TakeResult:
+def _take_result(number: int, take: Take, reused: bool) -> TakeResult:
     return TakeResult(
         number=number,
         name=take.name,
@@ -145,13 +145,13 @@ def _take(number: int, take: Take, reused: bool) -> TakeResult:
     )
 
 
-def status_of(segments: Sequence[SegmentResult]) -> str:
+def run_status(segments: Sequence[SegmentResult]) -> str:
     """Tell how a run ended whose segments came so far."""
     found = {segment.status for segment in segments}
     return "choose" if "choose" in found else "kept-original" if "original" in found else "done"
 
 
-def said_by(told: Record) -> tuple[str, ...]:
+def collect_notes(told: Record) -> tuple[str, ...]:
     """Collect what the user should hear, once each, with the segment that it is about."""
     takes = (*told.takes, *told.offered)
     lines = [(take.segment.name, line) for take in takes for line in (*take.segment.notes, *take.notes)]

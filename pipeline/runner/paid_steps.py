@@ -14,75 +14,75 @@ from ..config.checked_job import Job, Step
 from ..core.choices import resolve_choices
 from ..core.values import Upload
 from ..executors.base import Result, to_json
-from ..jobs.budget import Terms
+from ..jobs.budget import SpendingPolicy
 from ..jobs.ledger import Ledger
 from ..store.store import Store
-from .events import Said, Watcher
-from .external_inputs import hosted_by
+from .events import Message, Watcher
+from .external_inputs import paid_provider
 
 if TYPE_CHECKING:
-    from ..jobs.manager import Desk
-    from ..jobs.request import Ask
+    from ..jobs.manager import JobManager
+    from ..jobs.request import JobRequest
 
 
-class Paying:
+class PaidSteps:
     """The paid steps of one run."""
 
-    def __init__(self, desk: Desk, run: str) -> None:
+    def __init__(self, desk: JobManager, run: str) -> None:
         self._desk, self._run = desk, run
 
     def does(self, step: Step) -> bool:
         """Tell whether a step is one of them."""
-        return hosted_by(step) is not None
+        return paid_provider(step) is not None
 
     async def admit(self, step: Step, asked: Sequence[Mapping[str, Any]], *, stop: bool) -> None:
         """Look at all that a step wants, and at what it costs, before anything is sent."""
-        await self._desk.admit([self._ask(step, given) for given in asked], stop=stop)
+        await self._desk.check_all([self._ask(step, given) for given in asked], stop=stop)
 
     async def run(self, step: Step, given: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
         """Give what the host makes of a segment."""
-        made = await self._desk.make(self._ask(step, given), progress)
+        made = await self._desk.run(self._ask(step, given), progress)
         return Result(to_json(made.take), made.take.seconds, reused=not made.new)
 
-    def _ask(self, step: Step, given: Mapping[str, Any]) -> Ask:
-        return ask_of(step, given, self._run)
+    def _ask(self, step: Step, given: Mapping[str, Any]) -> JobRequest:
+        return job_request(step, given, self._run)
 
 
-def is_void(ledger: Ledger, value: Any) -> bool:
+def is_voided(ledger: Ledger, value: Any) -> bool:
     """Tell whether somebody has said that the job of a stored take counts as never made."""
     figures = value.get("metrics") if isinstance(value, dict) else None
     told = figures.get("react1") if isinstance(figures, dict) else None
-    return isinstance(told, dict) and ledger.is_void(str(told.get("job", "")))
+    return isinstance(told, dict) and ledger.is_never_made(str(told.get("job", "")))
 
 
-def ask_of(step: Step, given: Mapping[str, Any], run: str = "") -> Ask:
+def job_request(step: Step, given: Mapping[str, Any], run: str = "") -> JobRequest:
     """Spell what a paid step wants for one segment.
 
     Raises:
         TypeError: the step does not take an upload.
     """
-    from ..jobs.request import Ask
+    from ..jobs.request import JobRequest
 
-    upload, host = next((value for value in given.values() if isinstance(value, Upload)), None), hosted_by(step)
+    upload, host = next((value for value in given.values() if isinstance(value, Upload)), None), paid_provider(step)
     if upload is None or host is None:
         raise TypeError(f"{step.info.name} calls a host that takes money, but takes no Upload")
     deadline_s = 60.0 * getattr(step.params, "deadline_min", 30)
-    return Ask(upload, resolve_choices(upload.segment.edit, step.params), host, deadline_s, run)
+    return JobRequest(upload, resolve_choices(upload.segment.edit, step.params), host, deadline_s, run)
 
 
-def spent(home: Path, run: str) -> float:
+def spent_usd(home: Path, run: str) -> float:
     """Give what a run has spent by the ledger, in USD, however it ended."""
     done = [one.done for one in Ledger(home).all() if one.done and one.intended and one.intended.run == run]
     return round(sum(note.cost_usd for note in done), 6)
 
 
 @asynccontextmanager
-async def paying_for(job: Job, store: Store, terms: Terms, run: str, watcher: Watcher) -> AsyncIterator[Paying | None]:
+async def open_paid_steps(job: Job, store: Store, terms: SpendingPolicy, run: str, watcher: Watcher) -> AsyncIterator[PaidSteps | None]:
     """Open the desk for a job that has a paid step; give None for one that has none."""
-    if not any(hosted_by(step) for step in job.steps):
+    if not any(paid_provider(step) for step in job.steps):
         yield None
         return
-    from ..jobs.manager import Desk
+    from ..jobs.manager import JobManager
 
-    async with Desk(store, terms, run=run, say=lambda text: watcher.on(Said(text))) as desk:
-        yield Paying(desk, run)
+    async with JobManager(store, terms, run=run, notify=lambda text: watcher.on(Message(text))) as desk:
+        yield PaidSteps(desk, run)

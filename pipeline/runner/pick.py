@@ -25,12 +25,12 @@ from ..located_yaml.text_spans import PathPart, find_span
 from ..store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 
-_NOT_ITS_PLACE = {*CHOICE_NAMES, "takes", "audio", "audio_mix"}
+_NOT_SPAN_FIELDS = {*CHOICE_NAMES, "takes", "audio", "audio_mix"}
 _BOM = "\ufeff"
 
 
 @dataclass(frozen=True)
-class Picked:
+class PickResult:
     """A choice as it stands in a file."""
 
     segment: str
@@ -46,27 +46,27 @@ class Picked:
     """Who made the takes of the run, as it was asked: another one would make them anew."""
 
 
-def pick(run: RunFolder, segment: str, take: str) -> Picked:
+def pick(run: RunFolder, segment: str, take: str) -> PickResult:
     """Write a choice into the file that the run's job was read from."""
     told = run.read()
     offer = _offer(run, told, segment)
-    name = _named(told, offer, take)
+    name = _take_name(told, offer, take)
     for file in _files(told):
         if not file.exists():
             continue
         text = _read(file)
         mark, body = (_BOM, text[1:]) if text.startswith(_BOM) else ("", text)
         plain = parse_plain(body, str(file))
-        for path in _paths(plain, Edit.model_validate(offer["edit"])):
+        for path in _matching_paths(plain, Edit.model_validate(offer["edit"])):
             _require_take(plain, path, name, file)
             changed = set_pick(body, path, name, str(file))
             if changed != body:
                 _write(file, mark + changed)
             spot = find_span(body, path)
-            waiting = _waiting(told, offer, _edits_with_takes(parse_plain(changed, str(file))))
+            waiting = _waiting_segments(told, offer, _edits_with_takes(parse_plain(changed, str(file))))
             line = spot.line + 1 if spot else 1
-            return Picked(offer["segment"], name, file, line, changed != body, waiting, _provider(told))
-    raise PresetError(_nowhere(told, offer["segment"], name))
+            return PickResult(offer["segment"], name, file, line, changed != body, waiting, _provider(told))
+    raise PresetError(_not_found_message(told, offer["segment"], name))
 
 
 def _offer(run: RunFolder, told: Mapping[str, Any], segment: str) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _offer(run: RunFolder, told: Mapping[str, Any], segment: str) -> dict[str, A
     raise PresetError(f"run {run.name}: segment {not_one_of(segment, [offer['segment'] for offer in offers])}")
 
 
-def _named(told: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
+def _take_name(told: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
     """Give the name of a take that was made."""
     names: list[str] = offer["takes"]
     if take.isdecimal():
@@ -114,10 +114,10 @@ def _read(file: Path) -> str:
         raise PresetError(f"{file} is not UTF-8 text any more; run the job again") from error
 
 
-def _paths(plain: Any, wanted: Edit) -> Iterator[list[PathPart]]:
+def _matching_paths(plain: Any, wanted: Edit) -> Iterator[list[PathPart]]:
     """Find the takes of the edits that stand for the same span."""
     for path, edit in _edits_with_takes(plain):
-        if _place(edit) == _place(wanted):
+        if _span_fields(edit) == _span_fields(wanted):
             yield [*path, "takes"]
 
 
@@ -136,8 +136,8 @@ def _edits_with_takes(value: Any, path: Sequence[PathPart] = ()) -> list[tuple[l
     return found
 
 
-def _place(edit: Edit) -> dict[str, Any]:
-    return edit.model_dump(mode="json", exclude=_NOT_ITS_PLACE)
+def _span_fields(edit: Edit) -> dict[str, Any]:
+    return edit.model_dump(mode="json", exclude=_NOT_SPAN_FIELDS)
 
 
 def _require_take(plain: Any, path: Sequence[PathPart], name: str, file: Path) -> None:
@@ -147,20 +147,20 @@ def _require_take(plain: Any, path: Sequence[PathPart], name: str, file: Path) -
         raise PresetError(f"{file} has other takes now, so run the job again: {not_one_of(name, names)}")
 
 
-def _waiting(
+def _waiting_segments(
     told: Mapping[str, Any], chosen: Mapping[str, Any], now: Sequence[tuple[Sequence[PathPart], Edit]]
 ) -> tuple[str, ...]:
     """Give the segments of other edits that have no choice, by what the file says now."""
-    open_places = [_place(edit) for _, edit in now if edit.takes and edit.takes.pick is None]
-    mine = _place(Edit.model_validate(chosen["edit"]))
+    open_places = [_span_fields(edit) for _, edit in now if edit.takes and edit.takes.pick is None]
+    mine = _span_fields(Edit.model_validate(chosen["edit"]))
     return tuple(
         offer["segment"]
         for offer in told["choices"]
-        if (place := _place(Edit.model_validate(offer["edit"]))) != mine and place in open_places
+        if (place := _span_fields(Edit.model_validate(offer["edit"]))) != mine and place in open_places
     )
 
 
-def _nowhere(told: Mapping[str, Any], segment: str, name: str) -> str:
+def _not_found_message(told: Mapping[str, Any], segment: str, name: str) -> str:
     there = [file for file in _files(told) if file.is_file()]
     gone = [file for file in _files(told) if not file.exists()]
     written = [file for file in there if _edits_with_takes(parse_plain(_read(file).lstrip(_BOM), str(file)))]

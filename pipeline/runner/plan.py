@@ -9,6 +9,8 @@ Look at a source before a run, with nothing written, so that a plan tells of med
 Takes   a step that ships with the pipeline, takes no inputs, and whose address is a local file.
 Gives   what the step would give; None where it cannot tell without writing.
 Raises  BadInput, as the step would.
+
+Results of a plan that are not stored yet, and what is known of them.
 """
 
 from __future__ import annotations
@@ -18,37 +20,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..config.document_model import Job, Step
+from ..config.checked_job import Job, Step
 from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.node import Port
 from ..core.registry import SHIPPED
-from ..core.values import Media, Record, Take, Upload, Value
+from ..core.takes import Combination
+from ..core.values import Media, Record, Segment, Take, Upload, Value
 from ..jobs.ledger import Ledger
-from ..splicing.feasibility import Survey
+from ..splicing.feasibility import Feasibility
 from ..store.keys import digest, explain
 from ..store.store import Store
-from .deliveries import check_places
-from .external_inputs import require_hosts, settle_hosts
+from .deliveries import check_outputs
+from .external_inputs import ingest, require_providers, resolve_providers
 from .forecast import cost_usd, foreseen, remarks, splice_survey
-from .ingest import ingest
-from .paid_steps import is_void
-from .placeholders import (
-    Made,
-    Missing,
-    One,
-    first_missing,
-    known,
-    latest_of,
-    name_of,
-    named,
-    once_each,
-    take_of,
-    taken_as,
-)
-from .record import as_list, make_record, segment_name
-from .step import read_back, step_parts, step_place
-from .take_matrix import Picks, makes_takes, owner_of, settle_picks
+from .paid_steps import is_voided
+from .record import as_list, make_record, segment_name, take_name
+from .step import key_parts, latest_name, load_result
+from .take_matrix import Picks, extract_picks, job_owner, makes_takes, with_combination
 
 
 @dataclass(frozen=True)
@@ -80,11 +69,11 @@ def plan_job(job: Job, store: Store, *, replace_existing: bool = False) -> list[
         PresetError: a run would refuse the job before its first step.
         BadInput: a source cannot be used.
     """
-    job = settle_hosts(job)
-    require_hosts(job)
-    check_places(job, store, owner_of(job.document), replace=replace_existing)
+    job = resolve_providers(job)
+    require_providers(job)
+    check_outputs(job, store, job_owner(job.document), replace=replace_existing)
     job = replace(job, steps=tuple(ingest(step, store) for step in job.steps))
-    job, picks = settle_picks(job)
+    job, picks = extract_picks(job)
     plan = _Plan(job, store, picks)
     for step in job.steps:
         plan.made[step.id] = plan.follow(step)
@@ -101,12 +90,12 @@ class _Plan:
         self._looked_at: set[str] = set()
         """The segments of which it is told what was seen in them."""
         self.rows: list[PlannedStep] = []
-        self.made: dict[str, Made] = {}
+        self.made: dict[str, PlannedResult] = {}
 
-    def follow(self, step: Step) -> Made:
+    def follow(self, step: Step) -> PlannedResult:
         """Plan one step: once for the film, or once per segment."""
         given: dict[str, Any] = {}
-        bundles: dict[str, list[One]] = {}
+        bundles: dict[str, list[PlannedValue]] = {}
         for port in step.info.ports.inputs:
             found = self._given(step, port)
             if isinstance(found, list) and not port.gathers:
@@ -115,33 +104,35 @@ class _Plan:
                 given[port.name] = found
         if not bundles:
             return self._look(step, "", given)
-        segments: list[One] = []
+        segments: list[PlannedValue] = []
         for row in zip(*bundles.values(), strict=False):
             for take, values in self._takes(step, row):
-                made = self._look(step, name_of(values[0]), {**given, **dict(zip(bundles, values, strict=True))}, take)
-                segments.append(named(made, take) if isinstance(made, (Value, Missing)) else Missing(step.id))
+                made = self._look(
+                    step, segment_name_of(values[0]), {**given, **dict(zip(bundles, values, strict=True))}, take
+                )
+                segments.append(with_take_name(made, take) if isinstance(made, (Value, Missing)) else Missing(step.id))
         return segments
 
-    def _takes(self, step: Step, row: Sequence[One]) -> list[tuple[str, Sequence[One]]]:
+    def _takes(self, step: Step, row: Sequence[PlannedValue]) -> list[tuple[str, Sequence[PlannedValue]]]:
         """Give the inputs of each take that a step makes of a segment; one without a name where there is no matrix."""
-        values = [found for one in row if (found := known(one)) is not None]
+        values = [found for one in row if (found := known_value(one)) is not None]
         offer = self._picks.offer(values) if makes_takes(step) else None
         if offer is None:
             return [(take_of(row[0]), row)]
         if offer.picked is None:
             self._waiting.add(offer.segment.name)
         wanted = (offer.picked,) if offer.picked else offer.takes
-        return [(choice.name, [taken_as(one, choice) for one in row]) for choice in wanted]
+        return [(choice.name, [with_choice(one, choice) for one in row]) for choice in wanted]
 
     def _given(self, step: Step, port: Port) -> Any:
-        if port.kind is Record:
+        if port.value_type is Record:
             return self._record(step)
         made = [self.made[wire] for wire in step.wires.get(port.name, ())]
         if port.gathers:
             return [item for value in made for item in as_list(value)]
         return made[0] if made else None
 
-    def _record(self, step: Step) -> One:
+    def _record(self, step: Step) -> PlannedValue:
         """Tell of the run as it will be told then; its name and its times are no part of a key."""
         before = self._job.steps[: self._job.steps.index(step)]
         results: dict[str, Value | list[Value]] = {}
@@ -153,41 +144,43 @@ class _Plan:
             results[earlier.id] = found if isinstance(made, list) else found[0]
         return make_record("", self._job, before, results, [], self._waiting)
 
-    def _look(self, step: Step, segment: str, given: Mapping[str, Any], take: str = "") -> Made:
+    def _look(self, step: Step, segment: str, given: Mapping[str, Any], take: str = "") -> PlannedResult:
         if any(port.gathers and self._awaits_choice(given[port.name]) for port in step.info.ports.inputs):
-            given = {name: once_each(value) for name, value in given.items()}
+            given = {name: one_per_segment(value) for name, value in given.items()}
             why = f"after a choice of takes for {', '.join(sorted(self._waiting))}"
             self._row(step, segment, why, given, is_known=False)
             return []
         missing = first_missing(given.values())
         if missing is not None:
             self._row(step, segment, f"after {missing.step}", given, take, is_known=False)
-            return Missing(step.id, latest_of(given))
-        parts = step_parts(step, given)
+            return Missing(step.id, latest_known(given))
+        parts = key_parts(step, given)
         made = self._stored(step, digest(parts), given)
         if made is not None:
             self._row(step, segment, "", given, take)
             return made
-        why = explain(self._store.latest_parts(step_place(self._job.name, step, f"{segment} {take}".strip())), parts)
+        why = explain(self._store.latest_parts(latest_name(self._job.name, step, f"{segment} {take}".strip())), parts)
         self._row(step, segment, why, given, take)
         cut = foreseen(step, given, self._store)
         if cut:
             return [Missing(step.id, one) for one in cut]
-        return look_at_source(step, self._store) or Missing(step.id, latest_of(given))
+        return look_at_source(step, self._store) or Missing(step.id, latest_known(given))
 
-    def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> Made | None:
+    def _stored(self, step: Step, key: str, given: Mapping[str, Any]) -> PlannedResult | None:
         stored = self._store.result(key)
-        if stored and is_void(Ledger(self._store.root), stored["value"]):
+        if stored and is_voided(Ledger(self._store.root), stored["value"]):
             stored = None
         try:
-            made = read_back(step, given, stored["value"]) if stored else None
+            made = load_result(step, given, stored["value"]) if stored else None
         except ValueError:
             return None  # a run would make it anew
         return list(made) if isinstance(made, list) else made
 
     def _awaits_choice(self, given: Any) -> bool:
         return any(
-            segment_name(value) in self._waiting for one in given if isinstance(value := known(one), (Upload, Take))
+            segment_name(value) in self._waiting
+            for one in given
+            if isinstance(value := known_value(one), (Upload, Take))
         )
 
     def _row(
@@ -204,8 +197,8 @@ class _Plan:
         way = splice.metrics() if splice is not None else {}
         self.rows.append(PlannedStep(step.id, step.info.name, segment, not why, why, cost, is_known, said, way, take))
 
-    def _splice(self, step: Step, given: Mapping[str, Any]) -> Survey | None:
-        found = {name: [known(one) for one in as_list(value)] for name, value in given.items()}
+    def _splice(self, step: Step, given: Mapping[str, Any]) -> Feasibility | None:
+        found = {name: [known_value(one) for one in as_list(value)] for name, value in given.items()}
         return splice_survey(step, found, self._store)
 
 
@@ -257,3 +250,71 @@ def look_at_source(step: Step, store: Store) -> Media | None:
         error.where = error.where or step.id
         raise
     return made if isinstance(made, Media) else None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A result that is not stored."""
+
+    step: str
+    latest: Value | None = None
+    """The last that is known of its segment."""
+    take: str = ""
+    """Which combination of a matrix it is; empty where there is none."""
+
+
+PlannedValue = Value | Missing
+PlannedResult = PlannedValue | list[PlannedValue]
+"""What a step gave, by the store; a list where it gives one per segment."""
+
+
+def first_missing(values: Any) -> Missing | None:
+    """Give the first result that is not stored among some inputs."""
+    flat = [item for value in values for item in as_list(value)]
+    return next((item for item in flat if isinstance(item, Missing)), None)
+
+
+def latest_known(given: Mapping[str, Any]) -> Value | None:
+    """Give the last that is known of the segment that some inputs belong to."""
+    found = [value.latest if isinstance(value, Missing) else value for value in given.values()]
+    return next((value for value in found if isinstance(value, (Segment, Upload, Take))), None)
+
+
+def segment_name_of(value: PlannedValue) -> str:
+    """Give the name of the segment that a result belongs to."""
+    found = known_value(value)
+    return segment_name(found) if found is not None else ""
+
+
+def known_value(value: PlannedValue | None) -> Value | None:
+    """Give a value, or the last that is known in its place."""
+    return value.latest if isinstance(value, Missing) else value
+
+
+def take_of(value: PlannedValue) -> str:
+    """Give the name of the combination that a result belongs to; empty where there is no matrix."""
+    if isinstance(value, Missing):
+        return value.take
+    return take_name(value)
+
+
+def with_take_name(made: PlannedValue, take: str) -> PlannedValue:
+    """Give what a step made, or lacks, under the name of its take."""
+    if isinstance(made, Missing):
+        return replace(made, take=take)
+    return made.model_copy(update={"name": take}) if take and isinstance(made, Take) else made
+
+
+def with_choice(value: PlannedValue, choice: Combination) -> PlannedValue:
+    """Give a value, or what is known of it, under the plain edit of a combination."""
+    if isinstance(value, Missing):
+        return replace(value, latest=with_combination(value.latest, choice))
+    made: Value = with_combination(value, choice)
+    return made
+
+
+def one_per_segment(value: Any) -> Any:
+    """Give one of the takes of each segment."""
+    if not isinstance(value, list):
+        return value
+    return list({segment_name_of(one): one for one in reversed(value)}.values())[::-1]

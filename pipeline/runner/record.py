@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from ..config.document_model import Job, Step
+from ..config.checked_job import Job, Step
 from ..core.values import Media, Record, Segment, StepRecord, Take, Upload, Value
 
 One = TypeVar("One")
@@ -27,7 +27,7 @@ def make_record(
     segments = {value.name: value for _, value in flat if isinstance(value, Segment)}
     takes = {(value.segment.name, value.name): value for _, value in flat if isinstance(value, Take)}
     media = [(step, value) for step, value in flat if isinstance(value, Media)]
-    films = [value for step, value in media if any(port.kind is Take for port in step.info.ports.inputs)]
+    films = [value for step, value in media if any(port.value_type is Take for port in step.info.ports.inputs)]
     return Record(
         run=run,
         preset=job.name,

@@ -21,7 +21,7 @@ from typing import Any
 
 from ..core.errors import PresetError
 from ..store.atomic import storage_errors, write_text
-from ..store.locks import Held, hold, is_held
+from ..store.locks import FileLock, is_locked, try_acquire
 
 STATES = ("running", "done", "failed", "interrupted", "kept-original", "choose")
 
@@ -48,15 +48,15 @@ class RunFolder:
         state = str(self.read().get("status"))
         if state != "running":
             return state if state in STATES else "failed"
-        return state if is_held(self.folder / "lock") else "interrupted"
+        return state if is_locked(self.folder / "lock") else "interrupted"
 
-    def hold(self) -> Held:
+    def hold(self) -> FileLock:
         """Take the run for this process.
 
         Raises:
             PresetError: another process works on it.
         """
-        held = hold(self.folder / "lock")
+        held = try_acquire(self.folder / "lock")
         if held is None:
             raise PresetError(f"run {self.name} is still running in another process; wait for it, or stop it first")
         return held

@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..config.document_model import Step
+from ..config.checked_job import Step
 from ..core.errors import InternalError, React1Error, StorageFailed
 from ..core.values import Segment, StepRecord, Value
-from ..executors.base import Call, Executor, Need, Result, from_json
+from ..executors.base import Call, Executor, Resources, Result, from_json
 from ..jobs.ledger import Ledger
 from ..media.ffmpeg import tool_version
-from ..store.atomic import full, is_full
+from ..store.atomic import disk_full_message, is_disk_full
 from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
-from .events import Said, StepEnded, StepMoved, StepStarted, Watcher
-from .paid_steps import Paying, is_void
-from .read_back import is_blind, neutral, with_edits_of_now
+from .events import Message, StepEnded, StepMoved, StepStarted, Watcher
+from .expression_blind import is_expression_blind, with_current_edits, without_expression
+from .paid_steps import PaidSteps, is_voided
 from .record import as_list
 
 
@@ -26,7 +26,7 @@ class StepRunner:
 
     executor: Executor
 
-    def __init__(self, store: Store, watcher: Watcher, job: str, paying: Paying | None = None) -> None:
+    def __init__(self, store: Store, watcher: Watcher, job: str, paying: PaidSteps | None = None) -> None:
         self.store, self.watcher = store, watcher
         self._job, self._paying = job, paying
         self._running: dict[str, tuple[str, str]] = {}
@@ -47,7 +47,7 @@ class StepRunner:
         missing = []
         for given in asked:
             stored = await asyncio.to_thread(
-                self._stored, step, digest(await asyncio.to_thread(step_parts, step, given))
+                self._stored, step, digest(await asyncio.to_thread(key_parts, step, given))
             )
             if stored is None:
                 missing.append(given)
@@ -65,7 +65,7 @@ class StepRunner:
         Raises:
             React1Error: what the node raised, with the step and the segment added.
         """
-        parts = await asyncio.to_thread(step_parts, step, given)
+        parts = await asyncio.to_thread(key_parts, step, given)
         key = digest(parts)
         label = f"{segment} {take}".strip()
         self._running[key] = (step.id, label)
@@ -73,7 +73,7 @@ class StepRunner:
         where = f"{step.id} [{label}]" if label else step.id
         try:
             result = await self._result(step, key, parts, given)
-            made = read_back(step, given, result.value)
+            made = load_result(step, given, result.value)
         except React1Error as error:
             error.where = error.where or where
             raise
@@ -81,7 +81,7 @@ class StepRunner:
             told = self._as_told(step, error)
             told.where = where
             raise told from error
-        self.store.put_latest(step_place(self._job, step, label), parts)
+        self.store.put_latest(latest_name(self._job, step, label), parts)
         self.watcher.on(StepEnded(step.id, label, result.reused, result.seconds))
         self._say(segment, made)
         record = StepRecord(
@@ -97,8 +97,8 @@ class StepRunner:
 
     def _as_told(self, step: Step, error: Exception) -> React1Error:
         """Give the error of ours that stands for another one; a full disk is nobody's fault."""
-        if is_full(error):
-            return StorageFailed(full(self.store.root))
+        if is_disk_full(error):
+            return StorageFailed(disk_full_message(self.store.root))
         told = " ".join(f"{type(error).__name__}: {error}".split())
         return InternalError(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
 
@@ -120,15 +120,15 @@ class StepRunner:
             fn=step.info.fn,
             args={"params": params_json(step.params), "inputs": inputs_json(given), "parts": parts},
             key=key,
-            need=Need(cpu_slots=0 if step.info.cls.workload == "io" else 1),
+            need=Resources(cpu_slots=0 if step.info.cls.workload == "io" else 1),
         )
         return await self.executor.run(call)
 
     def _stored(self, step: Step, key: str) -> Result | None:
         stored = self.store.result(key)
-        if stored is None or not _is_sound(step, stored["value"]):
+        if stored is None or not _is_readable(step, stored["value"]):
             return None
-        if step.info.cls.workload == "paid" and is_void(Ledger(self.store.root), stored["value"]):
+        if step.info.cls.workload == "paid" and is_voided(Ledger(self.store.root), stored["value"]):
             return None
         return Result(stored["value"], stored["seconds"], reused=True)
 
@@ -140,46 +140,46 @@ class StepRunner:
                 text = f"{name}: {line}" if name else str(line)
                 if text not in self._told:
                     self._told.add(text)
-                    self.watcher.on(Said(text))
+                    self.watcher.on(Message(text))
 
 
-def _is_sound(step: Step, value: Any) -> bool:
+def _is_readable(step: Step, value: Any) -> bool:
     """Tell whether a stored result can be read back; one that was tampered with is made anew."""
     try:
-        from_json(step.info.ports.gives, value)
+        from_json(step.info.ports.output, value)
     except ValueError:
         return False
     return True
 
 
-def step_parts(step: Step, given: Mapping[str, Any]) -> Parts:
+def key_parts(step: Step, given: Mapping[str, Any]) -> Parts:
     """Give the parts of a step's key for these inputs."""
     tools = {name: tool_version(name) for name in step.info.cls.tools}
     params = step.params
-    if is_blind(step.info.cls):
-        params, given = neutral(params), {name: neutral(value) for name, value in given.items()}
+    if is_expression_blind(step.info.cls):
+        params, given = without_expression(params), {name: without_expression(value) for name, value in given.items()}
     return make_parts(step.info.cls, params, given, tools)
 
 
-def read_back(step: Step, given: Mapping[str, Any], value: Any) -> Value | list[Value]:
+def load_result(step: Step, given: Mapping[str, Any], value: Any) -> Value | list[Value]:
     """Turn the JSON of a result into values, under the edits that are asked for now."""
-    made: Value | list[Value] = from_json(step.info.ports.gives, value)
-    if is_blind(step.info.cls):
-        made = with_edits_of_now(made, step.params, given)
+    made: Value | list[Value] = from_json(step.info.ports.output, value)
+    if is_expression_blind(step.info.cls):
+        made = with_current_edits(made, step.params, given)
     return made
 
 
-def step_place(job: str, step: Step, segment: str) -> str:
+def latest_name(job: str, step: Step, segment: str) -> str:
     """Name the place of a step in a job, under which its latest key is noted."""
     return f"{job}/{step.id}/{segment}"
 
 
 def inputs_json(given: Mapping[str, Any]) -> dict[str, Any]:
     """Turn the inputs of a call into JSON."""
-    return {name: _json(value) for name, value in given.items()}
+    return {name: _input_json(value) for name, value in given.items()}
 
 
-def _json(value: Any) -> Any:
+def _input_json(value: Any) -> Any:
     if isinstance(value, list):
         return [item.model_dump(mode="json") for item in value]
     return None if value is None else value.model_dump(mode="json")

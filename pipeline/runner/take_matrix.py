@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..config.document_model import Job, Step
+from ..config.checked_job import Job, Step
 from ..core.edit import Edit
 from ..core.errors import PresetError
 from ..core.takes import Combination
 from ..core.values import Segment, Take, Upload, Value
 from ..store.keys import digest
-from .read_back import edits_in, over_edits
+from .expression_blind import find_edits, map_edits
 from .record import segment_of
 
 
@@ -52,19 +52,19 @@ class Picks:
         segment = next((found for value in values if (found := segment_of(value))), None)
         if segment is None or segment.edit.takes is None:
             return None
-        return Offer(segment, segment.edit.takes.takes, self.by_edit.get(_spelt(segment.edit)))
+        return Offer(segment, segment.edit.takes.takes, self.by_edit.get(_edit_key(segment.edit)))
 
 
-def settle_picks(job: Job) -> tuple[Job, Picks]:
+def extract_picks(job: Job) -> tuple[Job, Picks]:
     """Take the choices out of the edits of a job."""
-    edits = edits_in([step.params for step in job.steps])
-    chosen = {_spelt(edit): edit.takes.picked for edit in edits if edit.takes is not None}
-    steps = tuple(replace(step, params=over_edits(step.params, _without_pick)) for step in job.steps)
+    edits = find_edits([step.params for step in job.steps])
+    chosen = {_edit_key(edit): edit.takes.picked for edit in edits if edit.takes is not None}
+    steps = tuple(replace(step, params=map_edits(step.params, _without_pick)) for step in job.steps)
     picks = Picks({place: choice for place, choice in chosen.items() if choice is not None}, bool(chosen))
     return replace(job, steps=steps), picks
 
 
-def owner_of(document: Any) -> str:
+def job_owner(document: Any) -> str:
     """Name a job for what it delivers: the same whichever take was chosen, so that a choice may be changed."""
     return digest(_unpicked(document))
 
@@ -81,30 +81,30 @@ def _unpicked(value: Any) -> Any:
 def makes_takes(step: Step) -> bool:
     """Tell whether a step makes takes of segments."""
     wires = step.info.ports
-    of_a_segment = any(port.kind in (Segment, Upload) and not port.gathers for port in wires.inputs)
-    return wires.gives is Take and of_a_segment and not any(port.kind is Take for port in wires.inputs)
+    of_a_segment = any(port.value_type in (Segment, Upload) and not port.gathers for port in wires.inputs)
+    return wires.output is Take and of_a_segment and not any(port.value_type is Take for port in wires.inputs)
 
 
-def as_take(value: Any, choice: Combination) -> Any:
+def with_combination(value: Any, choice: Combination) -> Any:
     """Give a value under the plain edit that a combination stands for."""
     plain = {**choice.choices, "takes": None}
-    return over_edits(value, lambda edit: edit.model_copy(update=plain))
+    return map_edits(value, lambda edit: edit.model_copy(update=plain))
 
 
-def one_take(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def picked_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Give the inputs of a node that is run by itself, which makes the chosen take.
 
     Raises:
         PresetError: there is a matrix, and no choice.
     """
-    for edit in edits_in(list(inputs.values())):
+    for edit in find_edits(list(inputs.values())):
         if edit.takes is not None and edit.takes.picked is None:
             names = ", ".join(one.name for one in edit.takes.takes)
             raise PresetError(f"a node by itself makes one take, and `takes` has no pick; give it one of {names}")
-    return {name: over_edits(value, _as_picked) for name, value in inputs.items()}
+    return {name: map_edits(value, _with_picked) for name, value in inputs.items()}
 
 
-def _as_picked(edit: Edit) -> Edit:
+def _with_picked(edit: Edit) -> Edit:
     choice = edit.takes.picked if edit.takes else None
     return edit.model_copy(update={**choice.choices, "takes": None}) if choice else edit
 
@@ -115,5 +115,5 @@ def _without_pick(edit: Edit) -> Edit:
     return edit.model_copy(update={"takes": edit.takes.model_copy(update={"pick": None})})
 
 
-def _spelt(edit: Edit) -> str:
+def _edit_key(edit: Edit) -> str:
     return _without_pick(edit).model_dump_json()

@@ -124,7 +124,7 @@ def test_every_shipped_node_has_its_box():
     for made in classes.values():
         json.dumps(made.INPUT_TYPES())
         assert made.DESCRIPTION
-        assert list(made.RETURN_TYPES) == [wire(made.INFO.ports.gives)]
+        assert list(made.RETURN_TYPES) == [wire(made.INFO.ports.output)]
 
 
 def test_react_1_has_its_choices():
@@ -191,12 +191,12 @@ def test_a_clone_in_comfyuis_folder_is_loaded_under_comfyuis_name(tmp_path):
     ran = subprocess.run([sys.executable, "-c", LOOK, clone], cwd=tmp_path, capture_output=True, text=True)
 
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
-    assert told["classes"] == told["titles"] == sorted(mappings(load_registry())[0])
-    assert not told["react1"]
-    assert told["inside"]
-    assert not (HEAVY | {"numpy", "pydantic"}) & set(told["light"])
-    assert not HEAVY & set(told["after"])
+    message = json.loads(ran.stdout)
+    assert message["classes"] == message["titles"] == sorted(mappings(load_registry())[0])
+    assert not message["react1"]
+    assert message["inside"]
+    assert not (HEAVY | {"numpy", "pydantic"}) & set(message["light"])
+    assert not HEAVY & set(message["after"])
 
 
 def test_boxes_run_under_comfyuis_name(tmp_path):

@@ -8,7 +8,7 @@ from pydantic import Field
 from react1.pipeline.adapters.widgets import parameters, widgets
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.file import Address, OutPath
+from react1.pipeline.core.file import FileOrUrl, OutPath
 from react1.pipeline.core.node import Params
 from react1.pipeline.core.times import Time
 
@@ -16,7 +16,7 @@ from react1.pipeline.core.times import Time
 class Sample(Params):
     """One of everything."""
 
-    uri: Address
+    uri: FileOrUrl
     mode: Literal["lips", "face"] = "face"
     prompt: Literal["happy", "sad"] | None = Field(default=None, description="the emotion")
     heat: float = Field(default=0.5, ge=0, le=1)

@@ -10,12 +10,12 @@ import subprocess
 import sys
 
 import pytest
-from server_client import opened
+from server_client import open_server
 
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
-from react1.pipeline.server.job_store import Shelf
-from react1.pipeline.server.renderer import by_copying
+from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.worker_protocol import copy_source
 
 KEY = "SG_secret0123456789"
 NOW = "2026-11-25T10:00:00.000+00:00"
@@ -42,8 +42,8 @@ def host(tmp_path, react1):
 
         def begin(*faults):
             plan = {"engine": "copy", "faults": list(faults)}
-            client = stack.enter_context(opened(tmp_path / "srv", plan, make=by_copying, key=KEY))
-            react1.environ["REACT1_SEGMIND_URL"] = client.address
+            client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=copy_source, key=KEY))
+            react1.environ["REACT1_SEGMIND_URL"] = client.url
             return client
 
         yield begin
@@ -61,7 +61,7 @@ def unknown(tmp_path):
         at=NOW, call=CALL, nonce="n", video_name="n.mp4", video_url="https://f.example/n.mp4?sig=hidden",
         estimate_usd=1.5, seconds=9.0, segment="s01", run="r1",
     )  # fmt: skip
-    return ledger.add(ledger.intend(told), "unknown", Unknown(at=NOW, why="the connection was broken off"))
+    return ledger.add(ledger.record_intent(told), "unknown", Unknown(at=NOW, why="the connection was broken off"))
 
 
 def test_a_ledger_without_calls_says_so(react1, tmp_path):
@@ -116,7 +116,7 @@ def test_a_plan_tells_the_cost_of_each_segment_and_of_all(react1, host, talking_
     told = json.loads(done.stdout)
     assert told["cost_usd"] == pytest.approx(plan["cost_usd"], abs=0.02)
     assert json.loads(react1("plan", *job, "--json").stdout)["cost_usd"] == 0
-    assert len(list(Shelf(tmp_path / "srv").jobs())) == 2
+    assert len(list(JobStore(tmp_path / "srv").jobs())) == 2
 
 
 def test_a_run_that_nobody_agreed_to_ends_with_5(react1, host, talking_clip, tmp_path):
@@ -133,7 +133,7 @@ def test_a_run_that_nobody_agreed_to_ends_with_5(react1, host, talking_clip, tmp
     assert react1("run", *job, "--yes", "--max-cost", "0.01").returncode == 5
     react1.environ["REACT1_MAX_COST"] = "0.01"
     assert react1("run", *job, "--yes").returncode == 5
-    assert list(Shelf(tmp_path / "srv").jobs()) == []
+    assert list(JobStore(tmp_path / "srv").jobs()) == []
 
 
 @pytest.mark.parametrize(("answer", "status", "jobs"), [("y", 0, 1), ("n", 5, 0), ("", 5, 0)])
@@ -158,7 +158,7 @@ def test_a_run_on_a_terminal_shows_the_bill_and_asks(answer, status, jobs, react
     os.close(ours)
     assert b"s01: " in seen
     assert b"This costs about $0.24" in seen
-    assert len(list(Shelf(tmp_path / "srv").jobs())) == jobs
+    assert len(list(JobStore(tmp_path / "srv").jobs())) == jobs
 
 
 def test_a_run_whose_answer_is_lost_for_good_stops_with_4_and_can_be_settled(react1, host, talking_clip, tmp_path):
@@ -174,14 +174,14 @@ def test_a_run_whose_answer_is_lost_for_good_stops_with_4_and_can_be_settled(rea
 
     assert (lost.returncode, again.returncode) == (4, 4)
     assert "react1 jobs settle" in lost.stderr
-    (made,) = Shelf(tmp_path / "srv").jobs()
+    (made,) = JobStore(tmp_path / "srv").jobs()
     (row,) = json.loads(react1("jobs", "--json").stdout)["jobs"]
     assert row["state"] == "unknown"
     assert react1("jobs", "settle", row["id"], "--accepted", made.id).returncode == 0
     done = react1("resume", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["segments"][0]["request_id"] == made.id
-    assert len(list(Shelf(tmp_path / "srv").jobs())) == 1
+    assert len(list(JobStore(tmp_path / "srv").jobs())) == 1
 
 
 def test_a_run_that_fails_tells_what_it_has_spent(react1, host, talking_clip, tmp_path):
@@ -203,6 +203,6 @@ def test_the_doctor_tells_where_calls_go(react1, host):
     """And what is wrong with that."""
     client = host()
 
-    assert f"{client.address}, a server on this machine" in react1("doctor").stdout
+    assert f"{client.url}, a server on this machine" in react1("doctor").stdout
     react1.environ["REACT1_SEGMIND_URL"] = "http://example.com"
     assert "https only" in react1("doctor").stdout

@@ -14,8 +14,8 @@ import made
 import pytest
 
 from react1.pipeline.cli.progress import progress_for
-from react1.pipeline.cli.streams import streams_apart
-from react1.pipeline.runner.events import RunStarted, Said, StepEnded, StepStarted
+from react1.pipeline.cli.streams import separate_streams
+from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepStarted
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="streams of this kind are POSIX")
 REACT1 = f"{shlex.quote(sys.executable)} -m react1"
@@ -143,6 +143,6 @@ def test_bars_on_a_terminal_that_goes_away_do_not_end_a_run(monkeypatch):
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(sys, "stderr", Gone())
-    with streams_apart(), progress_for(quiet=False) as watcher:
-        for event in (RunStarted("a"), StepStarted("fetch", ""), Said("hm"), StepEnded("fetch", "", False, 1.0)):
+    with separate_streams(), progress_for(quiet=False) as watcher:
+        for event in (RunStarted("a"), StepStarted("fetch", ""), Message("hm"), StepEnded("fetch", "", False, 1.0)):
             watcher.on(event)

@@ -10,7 +10,7 @@ from sample_nodes import REGISTRY
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
 
-MINE = """\
+PRESET = """\
 name: mine
 about: a chain of sample nodes
 inputs:
@@ -32,12 +32,12 @@ steps:
 """
 
 
-class Desk:
-    """Writes files into a folder and loads them."""
+class JobFolder:
+    """Write presets and jobs into a folder, and load them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.write("mine.yaml", MINE)
+        self.write("mine.yaml", PRESET)
 
     def write(self, name: str, text: str | bytes) -> Path:
         path = self.folder / name
@@ -53,10 +53,10 @@ class Desk:
         return self.load("job.yaml", **options)
 
     def problems(self, what: str, **options) -> list[str]:
-        """Load, and give every problem as the user reads it; the folder's name is left out."""
+        """Load and return every problem as the user reads it, without the folder."""
         with pytest.raises(PresetError) as caught:
             self.load(what, **options)
-        return [str(one).replace(f"{self.folder}/", "") for one in caught.value.problems]
+        return [str(problem).replace(f"{self.folder}/", "") for problem in caught.value.problems]
 
     def job_problems(self, text: str | bytes, **options) -> list[str]:
         self.write("job.yaml", text)
@@ -64,6 +64,6 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def job_folder(tmp_path: Path) -> JobFolder:
     """A folder with one good preset, mine.yaml."""
-    return Desk(tmp_path)
+    return JobFolder(tmp_path)

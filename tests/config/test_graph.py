@@ -1,4 +1,4 @@
-"""Which step feeds which."""
+"""Steps are connected by the types of their inputs and outputs, or by `from`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from react1.pipeline.core.errors import PresetError
 
 
 def wired(*names, **sources):
-    """Wire nodes by name; `sources` gives for a step's id what its `from` says, as (step, port) pairs."""
+    """Wire nodes by name; `sources` maps a step's ID to its `from`, as (step, input) pairs."""
     steps = []
     for name in names:
         step_id, _, node = name.rpartition("=")
         step_id = step_id or node
-        named = tuple(Source(step, step, port) for step, port in sources.get(step_id, ()))
-        steps.append(Unwired(step_id, node, REGISTRY.get(node).ports, step_id, named))
+        from_clause = tuple(Source(step, step, port) for step, port in sources.get(step_id, ()))
+        steps.append(Unwired(step_id, node, REGISTRY.get(node).ports, step_id, from_clause))
     return wire(steps)
 
 
-def wires(found):
-    return {step.id: dict(step.wires) for step in found.steps}
+def wires(wiring):
+    return {step.id: dict(step.wires) for step in wiring.steps}
 
 
 MAIN = ("fetch", "trim", "transcode", "upload", "react1", "conform")
 
 
-def test_the_main_chain_wires_itself():
-    """The nearest earlier step of each kind; the film for the splice is the source."""
-    found = wired(*MAIN, "splice", "compare", "report")
+def test_the_main_chain_is_connected_without_from():
+    """Each input takes the nearest earlier output of its type; the splice gets the source film."""
+    wiring = wired(*MAIN, "splice", "compare", "report")
 
-    assert found.problems == []
-    assert wires(found) == {
+    assert wiring.problems == []
+    assert wires(wiring) == {
         "fetch": {},
         "trim": {"source": ("fetch",)},
         "transcode": {"segment": ("trim",)},
@@ -45,81 +45,81 @@ def test_the_main_chain_wires_itself():
     }
 
 
-def test_steps_between_a_list_and_its_gathering_run_once_per_segment():
-    """A list fans out what follows it, until a node takes a list."""
-    found = wired(*MAIN, "splice", "report")
+def test_steps_between_fan_out_and_gathering_run_once_per_segment():
+    """A list output fans out the following steps, until a node takes a list."""
+    wiring = wired(*MAIN, "splice", "report")
 
-    assert [step.id for step in found.steps if step.fanned] == ["transcode", "upload", "react1", "conform"]
+    assert [step.id for step in wiring.steps if step.fanned] == ["transcode", "upload", "react1", "conform"]
 
 
-def test_an_optional_input_stays_open_where_nothing_is_left():
-    """The required one has the first claim."""
+def test_an_optional_input_stays_unconnected_if_no_output_is_left():
+    """The required input is connected first."""
     assert wires(wired("fetch", "compare"))["compare"] == {"before": ("fetch",), "after": ()}
 
 
-def test_two_inputs_of_a_kind_take_the_nearest_two_earliest_first():
-    """Of three films, the last two."""
-    found = wired("fetch", "b=fetch", "c=fetch", "compare")
+def test_two_inputs_of_a_type_take_the_nearest_two_outputs_in_order():
+    """Of three films, the last two are compared."""
+    wiring = wired("fetch", "b=fetch", "c=fetch", "compare")
 
-    assert wires(found)["compare"] == {"before": ("b",), "after": ("c",)}
+    assert wires(wiring)["compare"] == {"before": ("b",), "after": ("c",)}
 
 
 @pytest.mark.parametrize(
-    ("named", "expected"),
+    ("from_clause", "expected"),
     [
         ([("fetch", "")], {"before": ("fetch",), "after": ("c",)}),
         ([("c", ""), ("b", "")], {"before": ("c",), "after": ("b",)}),
         ([("b", "after")], {"before": ("c",), "after": ("b",)}),
     ],
 )
-def test_from_goes_before_nearness(named, expected):
-    """A step, a list of steps, or a mapping of inputs."""
-    assert wires(wired("fetch", "b=fetch", "c=fetch", "compare", compare=named))["compare"] == expected
+def test_from_has_priority_over_the_nearest_step(from_clause, expected):
+    """`from` is a step, a list of steps, or a mapping of inputs."""
+    assert wires(wired("fetch", "b=fetch", "c=fetch", "compare", compare=from_clause))["compare"] == expected
 
 
-def test_a_gathering_input_takes_several_named_steps():
-    """Two takes of two branches in one film."""
-    found = wired(*MAIN, "again=conform", "splice", splice=[("conform", ""), ("again", "")])
+def test_a_gathering_input_takes_several_steps_in_from():
+    """Takes of two branches go into one film."""
+    wiring = wired(*MAIN, "again=conform", "splice", splice=[("conform", ""), ("again", "")])
 
-    assert wires(found)["splice"] == {"source": ("fetch",), "takes": ("conform", "again")}
+    assert wires(wiring)["splice"] == {"source": ("fetch",), "takes": ("conform", "again")}
 
 
 @pytest.mark.parametrize(
-    ("names", "sources", "told"),
+    ("names", "sources", "message"),
     [
-        (("conform",), {}, "step 'conform' needs an earlier step that gives take (take: Take); it is the first step"),
+        (("conform",), {}, "step 'conform' needs an earlier step that outputs take (take: Take); it is the first step"),
         (
             ("fetch", "splice"),
             {},
-            "step 'splice' needs an earlier step that gives take (takes: list[Take]); fetch gives media",
+            "step 'splice' needs an earlier step that outputs take (takes: list[Take]); fetch outputs media",
         ),
-        (("fetch", "trim"), {"trim": [("later", "")]}, "no step above is called 'later'; there is only fetch"),
+        (("fetch", "trim"), {"trim": [("later", "")]}, "no step 'later' above; available: fetch"),
         (
             ("trim", "fetch"),
             {"trim": [("fetch", "")]},
-            "step 'fetch' comes later; a step can only take from the steps above it",
+            "step 'fetch' comes later; `from` can name only steps above",
         ),
         (("fetch", "trim"), {"trim": [("trim", "")]}, "step 'trim' cannot feed itself (trim → trim)"),
         (
             ("fetch", "trim"),
             {"trim": [("fetch", "sorce")]},
-            "trim has no input 'sorce'; there is only source; did you mean 'source'?",
+            "trim has no input 'sorce'; available: source; did you mean 'source'?",
         ),
         (
             ("fetch", "trim", "t=trim"),
             {"t": [("trim", "")]},
-            "step 'trim' gives segment, but trim has no free input for it (source: Media)",
+            "step 'trim' outputs segment, but trim has no free input for it (source: Media)",
         ),
-        (("fetch", "trim", "split"), {}, "step 'split' makes a list of each item of a list, which cannot run"),
+        (("fetch", "trim", "split"), {}, "step 'split' makes a list of lists, which is not supported"),
     ],
 )
-def test_wires_that_cannot_be_are_told(names, sources, told):
-    """By id, with the kinds that there are."""
-    assert told in [message for _, message in wired(*names, **sources).problems]
+def test_impossible_wires_are_reported(names, sources, message):
+    """The message has the IDs and the available types."""
+    assert message in [message for _, message in wired(*names, **sources).problems]
 
 
-def test_a_circle_is_told_by_name():
-    """Presets cannot write one, other builders of graphs can."""
+def test_a_cycle_is_reported_with_its_steps():
+    """A preset cannot have a cycle, but other code that builds graphs can."""
     assert order({"b": {"a"}, "c": {"b"}}) == ("a", "b", "c")
-    with pytest.raises(PresetError, match=r"circle: (a → b → a|b → a → b)"):
+    with pytest.raises(PresetError, match=r"cycle: (a → b → a|b → a → b)"):
         order({"a": {"b"}, "b": {"a"}})

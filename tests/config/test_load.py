@@ -1,4 +1,4 @@
-"""What a good preset, job and command line become."""
+"""A valid preset, job and command line load into the expected job."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ on_failure: keep-original
 
 
 def step(job, step_id):
-    return next(one for one in job.steps if one.id == step_id)
+    return next(candidate for candidate in job.steps if candidate.id == step_id)
 
 
-def test_a_job_fills_in_its_preset(desk):
-    """Values, times and the edit's other spelling arrive exactly."""
-    job = desk.job(JOB)
+def test_a_job_fills_in_its_preset(job_folder):
+    """Values, times and the alias `emotion` arrive exactly."""
+    job = job_folder.job(JOB)
 
     first, second = step(job, "trim").params.edits
     assert (first.in_, first.out) == (Seconds(Fraction(62, 5)), Seconds(Fraction(79, 5)))
     assert (second.in_, second.prompt) == (Timecode(0, 1, 2, 5), "sad")
     assert (job.name, job.on_failure) == ("mine", "keep-original")
-    assert job.files == (desk.folder / "job.yaml", desk.folder / "mine.yaml")
+    assert job.files == (job_folder.folder / "job.yaml", job_folder.folder / "mine.yaml")
 
 
-def test_paths_start_from_the_file_they_are_written_in(desk):
-    """A job in another folder names its film, its lines and its result from there."""
-    desk.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml") + "out: cut/new.mp4\n")
+def test_paths_start_from_the_file_they_are_written_in(job_folder):
+    """The paths of film, audio and result in a job start from the job's folder."""
+    job_folder.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml") + "out: cut/new.mp4\n")
 
-    job = desk.load("jobs/job.yaml")
+    job = job_folder.load("jobs/job.yaml")
 
-    assert step(job, "fetch").params.uri == str(desk.folder / "jobs/films/a b.mp4")
-    assert step(job, "trim").params.edits[1].audio == str(desk.folder / "jobs/adr/line3.wav")
-    assert step(job, "splice").params.out == str(desk.folder / "jobs/cut/new.mp4")
+    assert step(job, "fetch").params.uri == str(job_folder.folder / "jobs/films/a b.mp4")
+    assert step(job, "trim").params.edits[1].audio == str(job_folder.folder / "jobs/adr/line3.wav")
+    assert step(job, "splice").params.out == str(job_folder.folder / "jobs/cut/new.mp4")
 
 
-def test_paths_of_the_command_line_start_from_the_current_folder(desk):
-    """The job's folder does not matter to `--set` and `--out`."""
-    desk.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml"))
+def test_paths_of_the_command_line_start_from_the_current_folder(job_folder):
+    """`--set` and `--out` ignore the job's folder."""
+    job_folder.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml"))
 
-    job = desk.load("jobs/job.yaml", sets={"source": "-x 'y'\n.mp4"}, out="o.mp4")
+    job = job_folder.load("jobs/job.yaml", sets={"source": "-x 'y'\n.mp4"}, out="o.mp4")
 
-    assert job.inputs["source"] == str(desk.folder / "-x 'y'\n.mp4")
-    assert job.inputs["out"] == str(desk.folder / "o.mp4")
+    assert job.inputs["source"] == str(job_folder.folder / "-x 'y'\n.mp4")
+    assert job.inputs["out"] == str(job_folder.folder / "o.mp4")
 
 
 @pytest.mark.parametrize(
@@ -71,19 +71,19 @@ def test_paths_of_the_command_line_start_from_the_current_folder(desk):
         ("https://host.example/", "video.react1.mp4"),
     ],
 )
-def test_a_result_lies_beside_its_source_or_in_the_current_folder(desk, source, out):
-    """A film's address has no folder of its own."""
-    job = desk.load(sets={"source": source}, edits=["1-2:sad"])
+def test_a_result_goes_next_to_its_source_or_into_the_current_folder(job_folder, source, out):
+    """A URL has no folder of its own."""
+    job = job_folder.load(sets={"source": source}, edits=["1-2:sad"])
 
-    assert job.inputs["out"] == str(desk.folder / out)
+    assert job.inputs["out"] == str(job_folder.folder / out)
 
 
-def test_addresses_stay_as_they_are(desk):
-    """A scheme makes an address; one letter and a colon do not."""
-    job = desk.load(sets={"source": "s3+x://bucket/a b.mp4", "out": "C:/x"}, edits=["1-2:sad"])
+def test_urls_are_not_changed(job_folder):
+    """A scheme makes a URL; one letter and a colon do not."""
+    job = job_folder.load(sets={"source": "s3+x://bucket/a b.mp4", "out": "C:/x"}, edits=["1-2:sad"])
 
     assert job.inputs["source"] == "s3+x://bucket/a b.mp4"
-    assert job.inputs["out"] == str(desk.folder / "C:/x")
+    assert job.inputs["out"] == str(job_folder.folder / "C:/x")
 
 
 @pytest.mark.parametrize(
@@ -97,25 +97,25 @@ def test_addresses_stay_as_they_are(desk):
         ("00:00:12-13.5:surprised:0", Seconds(Fraction(12)), Seconds(Fraction(27, 2)), "surprised", 0.0),
     ],
 )
-def test_an_edit_of_the_command_line_is_read_exactly(desk, text, start, end, prompt, temperature):
-    """Colons within times and colons between parts are told apart."""
-    (edit,) = step(desk.load(sets={"source": "a.mp4"}, edits=[text]), "trim").params.edits
+def test_an_edit_of_the_command_line_is_read_exactly(job_folder, text, start, end, prompt, temperature):
+    """Colons in times are distinguished from the colons that separate parts."""
+    (edit,) = step(job_folder.load(sets={"source": "a.mp4"}, edits=[text]), "trim").params.edits
 
     assert (edit.in_, edit.out, edit.prompt, edit.temperature) == (start, end, prompt, temperature)
 
 
-def test_edits_of_python_are_taken_as_they_are(desk):
-    """The same call serves the command line and Python."""
+def test_edits_from_python_are_used_unchanged(job_folder):
+    """The command line and Python use the same call."""
     edit = Edit.model_validate({"in": 1, "out": "40f", "prompt": "sad", "audio": "x.wav"})
 
-    (found,) = step(desk.load(sets={"source": "a.mp4"}, edits=[edit]), "trim").params.edits
+    (loaded_edit,) = step(job_folder.load(sets={"source": "a.mp4"}, edits=[edit]), "trim").params.edits
 
-    assert found == edit.model_copy(update={"audio": str(desk.folder / "x.wav")})
+    assert loaded_edit == edit.model_copy(update={"audio": str(job_folder.folder / "x.wav")})
 
 
-def test_the_command_line_counts_before_the_job(desk):
+def test_the_command_line_overrides_the_job(job_folder):
     """Edits are replaced, not added to."""
-    job = desk.job(
+    job = job_folder.job(
         JOB, sets={"loud": "-20.5", "on_failure": "stop", "track": "2"}, edits=["1-2:angry"], provider="local"
     )
 
@@ -126,41 +126,41 @@ def test_the_command_line_counts_before_the_job(desk):
     assert job.on_failure == "stop"
 
 
-def test_an_open_input_leaves_the_nodes_own_default(desk):
-    """`default: null` is not a value that a node would have to take."""
-    job = desk.job(JOB)
+def test_an_input_without_a_value_keeps_the_nodes_default(job_folder):
+    """`default: null` is not passed to the node."""
+    job = job_folder.job(JOB)
 
     assert step(job, "normalize_audio").params.track == 0
 
 
-def test_two_dollars_are_one_and_values_are_never_looked_into(desk, monkeypatch):
-    """Neither the environment nor another input comes in by way of a value."""
+def test_two_dollars_are_a_literal_dollar_and_values_are_not_expanded(job_folder, monkeypatch):
+    """A value cannot refer to the environment or to another input."""
     monkeypatch.setenv("HOME", "/secret")
-    desk.write(
+    job_folder.write(
         "d.yaml",
         "inputs: {source: {kind: media}, t: {kind: text, default: $source}}\n"
         "steps:\n- fetch: {uri: $source}\n- trim: {edits: [{in: 1, out: 2}]}\n"
         "- transcode: {tags: {a: $$HOME, b: a$HOME, c: $t, d: '{HOME}'}}\n",
     )
 
-    job = desk.load("d.yaml", sets={"source": "$HOME/~"})
+    job = job_folder.load("d.yaml", sets={"source": "$HOME/~"})
 
     assert step(job, "transcode").params.tags == {"a": "$HOME", "b": "a$HOME", "c": "$source", "d": "{HOME}"}
-    assert job.inputs["source"] == str(desk.folder / "$HOME/~")
+    assert job.inputs["source"] == str(job_folder.folder / "$HOME/~")
 
 
-def test_aliases_are_written_out(desk):
-    """One span's settings serve another."""
-    job = desk.job(
+def test_aliases_are_expanded(job_folder):
+    """An edit can reuse a value of another."""
+    job = job_folder.job(
         "preset: mine.yaml\nsource: a.mp4\nedits:\n- {in: &t 1, out: 2}\n- {in: 3, out: 4, temperature: *t}\n"
     )
 
     assert step(job, "trim").params.edits[1].temperature == 1
 
 
-def test_a_document_makes_the_same_job_without_its_files(desk):
-    """Through JSON, and with the files gone."""
-    job = desk.job(JOB)
+def test_a_document_rebuilds_the_same_job_without_its_files(job_folder):
+    """The document goes through JSON, and the files are deleted."""
+    job = job_folder.job(JOB)
     for path in job.files:
         path.unlink()
 
@@ -170,9 +170,9 @@ def test_a_document_makes_the_same_job_without_its_files(desk):
     assert again.document == job.document
 
 
-def test_a_document_that_fits_no_more_is_told(desk):
-    """Never a traceback from what an older version wrote."""
-    document = desk.job(JOB).document
+def test_an_outdated_document_is_reported(job_folder):
+    """A document of an older version does not cause a traceback."""
+    document = job_folder.job(JOB).document
     document["steps"][0]["params"] = {"url": "x"}
 
     with pytest.raises(PresetError, match="step 'fetch' of the stored job"):
@@ -183,17 +183,17 @@ def test_a_document_that_fits_no_more_is_told(desk):
         job_from_document(None, REGISTRY)
 
 
-def test_a_preset_that_ships_is_found_by_name_and_a_file_goes_first(desk):
-    """What lies in the current folder is what the user means."""
-    desk.write("emotion-edit", "steps: [fetch: {uri: x}]")
+def test_a_file_has_priority_over_a_shipped_preset_of_the_same_name(job_folder):
+    """Without such a file the shipped preset is loaded."""
+    job_folder.write("emotion-edit", "steps: [fetch: {uri: x}]")
 
-    assert desk.load("emotion-edit").files == (desk.folder / "emotion-edit",)
-    (desk.folder / "emotion-edit").unlink()
-    assert desk.load("emotion-edit", sets={"source": "x"}, edits=["1-2:sad"]).files[0].name == "emotion-edit.yaml"
+    assert job_folder.load("emotion-edit").files == (job_folder.folder / "emotion-edit",)
+    (job_folder.folder / "emotion-edit").unlink()
+    assert job_folder.load("emotion-edit", sets={"source": "x"}, edits=["1-2:sad"]).files[0].name == "emotion-edit.yaml"
 
 
-def test_a_file_that_cannot_be_read_is_a_failure_of_the_disk(desk, monkeypatch):
-    """Said with the reason of the system."""
+def test_an_unreadable_file_is_a_storage_error(job_folder, monkeypatch):
+    """The message has the system's reason."""
 
     def refuse(*_args, **_options):
         raise PermissionError(13, "Permission denied")
@@ -201,4 +201,4 @@ def test_a_file_that_cannot_be_read_is_a_failure_of_the_disk(desk, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)
 
     with pytest.raises(StorageFailed, match=r"mine\.yaml: cannot be read: Permission denied"):
-        load_job("mine.yaml", registry=REGISTRY, base=desk.folder)
+        load_job("mine.yaml", registry=REGISTRY, base=job_folder.folder)

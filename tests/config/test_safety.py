@@ -1,4 +1,4 @@
-"""Text that was made to harm: refused in one line, quickly, and never with a traceback."""
+"""Malicious or damaged input is refused quickly, with a one-line message and no traceback."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from react1.pipeline.config.document_model import Job
+from react1.pipeline.config.checked_job import Job
 from react1.pipeline.core.errors import PresetError
 
 JOB = """\
@@ -25,50 +25,50 @@ BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
-        ("a: " + "x" * 10_000_000, "job.yaml: is larger than 1 MiB, the most for a preset or a job"),
-        (BOMB, "values when its aliases are written out; the most is 10,000"),
+        ("a: " + "x" * 10_000_000, "job.yaml: larger than 1 MiB, the limit for a preset or a job"),
+        (BOMB, "values with all aliases expanded; the limit is 10,000"),
         ("a: " + "[" * 500_000, "nested deeper than 40 levels"),
         ("- " * 500_000, "nested deeper than 40 levels"),
         ("a: [" + "1," * 200_000 + "]", "more than 10,000 values"),
     ],
     ids=["ten megabytes", "alias bomb", "deep flow", "deep block", "wide"],
 )
-def test_a_bomb_is_refused_before_it_grows(desk, text, told):
-    """Size, depth and number of values are counted as they are read."""
-    assert told in desk.job_problems(text)[0]
+def test_a_bomb_is_refused_before_it_expands(job_folder, text, message):
+    """Size, depth and number of values are checked while reading."""
+    assert message in job_folder.job_problems(text)[0]
 
 
-def test_many_edits_are_checked_quickly(desk):
-    """Within the limit on values, a thousand overlaps are no slower than a thousand edits."""
+def test_many_edits_are_checked_quickly(job_folder):
+    """A thousand overlapping edits are checked in about the time of a thousand separate ones."""
     edits = "".join(f"- {{in: 1, out: {place + 2}}}\n" for place in range(1000))
 
-    assert len(desk.job_problems(f"preset: mine.yaml\nsource: a\nedits:\n{edits}")) == 999
+    assert len(job_folder.job_problems(f"preset: mine.yaml\nsource: a\nedits:\n{edits}")) == 999
 
 
-def loaded(desk, text, **options):
-    """Load and expect a job or a complaint; anything else is a traceback."""
+def require_job_or_problems(job_folder, text, **options):
+    """Load, and accept a job or a PresetError with problems, nothing else."""
     try:
-        assert isinstance(desk.job(text, **options), Job)
-    except PresetError as told:
-        assert told.problems
-        assert "\n" not in str(told)
+        assert isinstance(job_folder.job(text, **options), Job)
+    except PresetError as error:
+        assert error.problems
+        assert "\n" not in str(error)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_a_damaged_job_is_a_job_or_a_complaint(desk, seed):
-    """Characters lost, doubled and swapped at random."""
-    dice = random.Random(seed)
+def test_a_damaged_job_loads_or_is_refused(job_folder, seed):
+    """Characters are removed, repeated and replaced at random."""
+    rng = random.Random(seed)
     text = list(JOB)
-    for _ in range(dice.randint(1, 6)):
-        place = dice.randrange(len(text))
-        text[place] = dice.choice(
+    for _ in range(rng.randint(1, 6)):
+        place = rng.randrange(len(text))
+        text[place] = rng.choice(
             ["", text[place] * 2, *"{}[]:,&*!|>%@`'\"#-?\t\n$~ \0\x85\ufeff", "!!", "<<: *b", "9" * 50]
         )
 
-    loaded(desk, "".join(text).encode())
+    require_job_or_problems(job_folder, "".join(text).encode())
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -77,9 +77,9 @@ def test_a_damaged_job_is_a_job_or_a_complaint(desk, seed):
     name=st.sampled_from(["source", "edits", "out", "loud", "track", "on_failure", "x"]),
     value=st.text(max_size=40),
 )
-def test_a_damaged_command_line_is_a_job_or_a_complaint(desk, edit, name, value):
-    """Whatever a shell passes on."""
-    loaded(desk, JOB, edits=[edit], sets={name: value}, out=value, provider=value)
+def test_a_damaged_command_line_loads_or_is_refused(job_folder, edit, name, value):
+    """Options may have any text."""
+    require_job_or_problems(job_folder, JOB, edits=[edit], sets={name: value}, out=value, provider=value)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -97,8 +97,8 @@ def test_a_damaged_command_line_is_a_job_or_a_complaint(desk, edit, name, value)
     inputs=st.none()
     | st.dictionaries(st.text(max_size=4), st.none() | st.dictionaries(st.just("kind"), st.text(max_size=3))),
 )
-def test_a_wild_preset_is_a_job_or_a_complaint(desk, steps, inputs):
-    """Any shape where a step, a parameter or an input belongs."""
+def test_a_preset_of_random_shape_loads_or_is_refused(job_folder, steps, inputs):
+    """Steps, parameters and inputs may have any shape."""
     import json
 
-    loaded(desk, json.dumps({"steps": steps, "inputs": inputs}))
+    require_job_or_problems(job_folder, json.dumps({"steps": steps, "inputs": inputs}))

@@ -1,4 +1,4 @@
-"""The presets that ship, and what editors are told about presets and jobs."""
+"""The shipped presets load, and the JSON schemas accept what loads."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ NAMES = ("adr-replace", "emotion-edit", "from-web", "lips-only", "prepare", "pre
 
 @pytest.fixture(scope="module")
 def shipped_nodes() -> Registry:
-    """The nodes that ship, whatever else is installed."""
+    """Return the shipped nodes, without installed plug-ins."""
     return Registry({name: info for name, info in load_registry().nodes.items() if info.origin == "react1"})
 
 
 @pytest.fixture(scope="module")
 def validators():
-    """Validators of the two files that ship, by name."""
+    """Return the validators of the two shipped schemas, by name."""
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
-    made = {}
+    validators_by_name = {}
     for name in ("preset", "job"):
         schema = json.loads((shipped_folder() / f"{name}.schema.json").read_text("utf-8"))
         jsonschema.Draft202012Validator.check_schema(schema)
-        made[name] = jsonschema.Draft202012Validator(schema)
-    return made
+        validators_by_name[name] = jsonschema.Draft202012Validator(schema)
+    return validators_by_name
 
 
 def read(text):
@@ -42,14 +42,14 @@ def read(text):
 
 
 def test_these_presets_ship():
-    """And are listed with what they ask for."""
+    """They are listed with their inputs."""
     assert tuple(shipped_names()) == NAMES
     assert all({"source", "edits", "out"} <= set(preset.inputs) and preset.about for preset in list_presets())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_preset_loads_with_the_nodes_that_ship(name, tmp_path):
-    """Given no more than a film and an edit."""
+def test_a_shipped_preset_loads(name, tmp_path):
+    """A film and an edit are enough."""
     job = load_job(name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
 
     assert job.name == name
@@ -57,16 +57,16 @@ def test_a_shipped_preset_loads_with_the_nodes_that_ship(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_shipped_preset_says_what_it_needs_and_costs(name):
-    """In the comment at its top, after the line that tells editors its schema."""
+def test_a_shipped_preset_documents_its_needs_and_costs(name):
+    """The comment at its top has them, after the line with the schema."""
     head = re.match(r"(#.*\n)+", shipped_preset(name))[0].splitlines()
 
     assert head[0] == "# yaml-language-server: $schema=./preset.schema.json"
     assert [line.partition(":")[0] for line in head[2:]] == ["# Needs", "# Costs"]
 
 
-def test_what_is_promised_of_single_presets_holds(tmp_path):
-    """Local means local, and preparing sends nothing."""
+def test_the_presets_do_what_their_names_promise(tmp_path):
+    """`preview` is local, and `prepare` sends nothing."""
     load = {
         name: load_job(name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
         for name in NAMES
@@ -81,16 +81,16 @@ def test_what_is_promised_of_single_presets_holds(tmp_path):
     assert load["prepare"].inputs["out"] == str(tmp_path / "a.segments")
 
 
-def test_the_shipped_schemas_are_those_of_the_shipped_nodes(shipped_nodes):
-    """Made anew with `react1 schema --into presets` when a node changes."""
+def test_the_shipped_schemas_match_the_shipped_nodes(shipped_nodes):
+    """Run `react1 schema --into presets` when a node changes."""
     for name, make in (("preset", preset_schema), ("job", job_schema)):
-        kept = json.loads((shipped_folder() / f"{name}.schema.json").read_text("utf-8"))
-        assert kept == make(shipped_nodes), f"run: react1 schema --into {Path('presets')}"
+        stored = json.loads((shipped_folder() / f"{name}.schema.json").read_text("utf-8"))
+        assert stored == make(shipped_nodes), f"run: react1 schema --into {Path('presets')}"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_preset_fits_its_schema(validators, name):
-    """An editor shows no red line."""
+    """An editor shows no errors."""
     assert list(validators["preset"].iter_errors(read(shipped_preset(name)))) == []
 
 
@@ -120,11 +120,11 @@ def test_a_shipped_preset_fits_its_schema(validators, name):
     ],
 )
 def test_editors_accept_what_loads_and_refuse_what_does_not(validators, kind, text, fits):
-    """Both schemas know the language."""
+    """Both schemas accept what loads and refuse what does not."""
     assert validators[kind].is_valid(read(text)) is fits
 
 
-def test_a_preset_that_does_not_ship_is_told():
-    """With the nearest that does."""
-    with pytest.raises(PresetError, match=r"no preset 'prepair'; there are .*; did you mean 'prepare'\?"):
+def test_an_unknown_preset_is_reported():
+    """The message suggests the nearest preset."""
+    with pytest.raises(PresetError, match=r"no preset 'prepair'; available: .*; did you mean 'prepare'\?"):
         shipped_preset("prepair")

@@ -177,7 +177,7 @@ def test_a_marker_is_found_in_the_timeline_beside_the_film(reel, tmp_path):
     ):
         _load(tmp_path)
     (tmp_path / "job.yaml").write_text(JOB % "marker: M5")
-    with pytest.raises(PresetError, match=r"there is no marker 'M5'; there are M3 \(10:00:00:10\)"):
+    with pytest.raises(PresetError, match=r"no marker 'M5'; available: M3 \(10:00:00:10\)"):
         _load(tmp_path)
 
 
@@ -191,7 +191,7 @@ def test_subtitles_are_found_beside_the_film(reel, tmp_path):
 
     (tmp_path / "A001C003_0101.de.vtt").write_text("WEBVTT\n")
     with pytest.raises(
-        PresetError, match=r"2 files lie beside it: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; name one"
+        PresetError, match=r"2 files next to it could be cues: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; set cues to one"
     ):
         _load(tmp_path)
 
@@ -210,9 +210,9 @@ def test_a_film_from_the_web_brings_its_subtitles_when_they_are_asked_for(tmp_pa
     [
         ("{in: 1, prompt: sad}", "edits.0.out: is missing"),
         ("{prompt: sad}", "edits.0.in: is missing (first frame of the segment)"),
-        ("{at: {cue: 1}, in: 1, out: 2}", "says where it is twice: 00:00:01.000, and at cue 1; keep one of them"),
-        ("{at: {}}", "give one of cue, text, marker, shot"),
-        ("{at: {cue: 1, shot: 2}}", "give one of cue, text, marker, shot"),
+        ("{at: {cue: 1}, in: 1, out: 2}", "has two positions, 00:00:01.000 and at cue 1; keep one of them"),
+        ("{at: {}}", "expected exactly one of cue, text, marker, shot"),
+        ("{at: {cue: 1, shot: 2}}", "expected exactly one of cue, text, marker, shot"),
         ("{at: {shott: 1}}", "did you mean 'shot'"),
         ("{at: {cue: 0}}", "at least 1"),
     ],

@@ -35,12 +35,12 @@ def test_a_clip_s_film_shows_the_source_clock_and_other_clips_are_refused():
     assert reading.clock == "source"
     assert told(reading)[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
     assert reading.edits[0].fields == {"prompt": "angry", "temperature": 0.8, "model_mode": "face"}
-    assert [(row.entry.line, row.why) for row in reading.of("refused")] == [
-        (8, "it is of 'B007C001.mov', reel B007C001, and the film is 'A001C003_0101.mov'"),
+    assert [(row.entry.line, row.reason) for row in reading.with_state("refused")] == [
+        (8, "it belongs to 'B007C001.mov', reel B007C001, and the film is 'A001C003_0101.mov'"),
         (11, "it is retimed (M2: 050.0 frames/s at 25)"),
         (13, "it begins with a dissolve (D 012), whose pictures are of two clips"),
     ]
-    assert [row.why for row in reading.rows if "did you mean" in row.why] == [
+    assert [row.reason for row in reading.entries if "did you mean" in row.reason] == [
         "its text does not begin with 'react1:'; did you mean 'react1:' for 'reackt1'?"
     ]
     assert reading.listing.unread == ((18, "what is this"),)
@@ -62,7 +62,7 @@ def test_a_programme_without_timecode_begins_with_the_first_record_time():
     reading = rows(CUT, ".edl", film("programme.mov", ""), clock="record")
 
     assert [(str(row.start), str(row.end)) for row in reading.edits] == [("0f", "50f"), ("50f", "100f")]
-    assert "its first frame is taken for 10:00:00:00" in reading.notes[0]
+    assert "its first frame is assumed to be 10:00:00:00" in reading.notes[0]
 
 
 def test_a_list_of_other_films_is_refused_with_what_was_found():
@@ -77,10 +77,10 @@ def test_a_list_of_other_films_is_refused_with_what_was_found():
 
 def test_an_event_outside_the_film_is_refused_with_the_range_of_the_film():
     """The name fits and the timecode does not: another take, or a wrong start timecode."""
-    (row, *_) = rows(CUT, ".edl", film(start="05:00:00:00")).rows
+    (row, *_) = rows(CUT, ".edl", film(start="05:00:00:00")).entries
 
     assert row.state == "refused"
-    assert row.why == (
+    assert row.reason == (
         "source 01:00:01:00–01:00:03:00 lies outside the film, which runs from 05:00:00:00 to 05:00:08:00, "
         "200 frames at 25/s"
     )
@@ -99,7 +99,7 @@ def test_fcm_makes_labels_drop_frame_and_refuses_what_drop_frame_skips():
     reading = rows(DROP, ".edl", film("show.mov", "01:00:00;00", 9000, "30000/1001"), clock="record")
 
     assert told(reading)[0] == ("edit", "001", "01:00:59;00-01:01:19;02")
-    assert "its neighbours are 01:00:59;29 and 01:01:00;02" in reading.rows[1].why
+    assert "its neighbours are 01:00:59;29 and 01:01:00;02" in reading.entries[1].reason
 
 
 def test_a_drop_frame_clock_runs_at_30_frames_too():
@@ -135,9 +135,9 @@ def test_markers_of_resolve_last_as_long_as_they_say():
     reading = rows(MARKERS, ".edl", film("anything.mov"))
 
     assert told(reading) == [("edit", "Marker 1", "01:00:01:00-01:00:02:23"), ("refused", "Point", "")]
-    assert "it has no length" in reading.rows[1].why
-    (row, _) = rows(MARKERS, ".edl", film("anything.mov", "")).rows
-    assert "give --start-tc" in row.why
+    assert "it has no length" in reading.entries[1].reason
+    (row, _) = rows(MARKERS, ".edl", film("anything.mov", "")).entries
+    assert "give --start-tc" in row.reason
 
 
 def test_a_text_that_is_no_list_is_refused():
@@ -153,7 +153,7 @@ def test_our_spans_are_those_of_opentimelineio(media_folder):
     compared = 0
     for name, rate in (("25fps", 25), ("premiere_example", 24), ("speed_effects_small", 24)):
         text = (media_folder / "timelines" / f"otio_cmx_{name}.edl").read_text()
-        ours = [row.entry for row in rows(text, ".edl", film("x", "", 10**6, rate), clock="record").rows]
+        ours = [row.entry for row in rows(text, ".edl", film("x", "", 10**6, rate), clock="record").entries]
 
         theirs = list(otio.adapters.read_from_string(text, "cmx_3600", rate=rate).find_clips())
 
@@ -177,7 +177,7 @@ def test_a_drop_frame_programme_is_no_film_at_25_frames():
     """A list that says so beside such a film is refused event by event, with the reason."""
     reading = rows(CUT.replace("NON-DROP", "DROP"), ".edl", film("cut.mov", "10:00:00:00"), clock="record")
 
-    assert "which exists at 29.97 and 59.94 frames/s only" in reading.rows[0].why
+    assert "which exists only at 29.97 and 59.94 fps" in reading.entries[0].reason
 
 
 def test_what_lies_on_another_length_is_retimed_without_m2_too():
@@ -196,7 +196,7 @@ M2   A001C003       025.0                01:00:01:00
 """
     reading = rows(events, ".edl", film())
 
-    assert [row.why for row in reading.rows] == [
+    assert [row.reason for row in reading.entries] == [
         "it is retimed: 50 source frames lie on 25 record frames",
         "it is black",
         "it has no picture (channels A)",

@@ -14,10 +14,10 @@ from mutate import mutated
 
 from react1.pipeline.cli.commands.edits import _mistakes, _object, _table
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.interchange.classify import read_rows
+from react1.pipeline.interchange.classify import classify_entries
 from react1.pipeline.interchange.list_options import ListFile
-from react1.pipeline.interchange.readers import parsed
-from react1.pipeline.interchange.text.words import nearest, said_at
+from react1.pipeline.interchange.readers import parse_listing
+from react1.pipeline.interchange.text.phrase_search import closest_cues, find_phrase
 
 from .test_at import MARKS, SRT
 from .test_edl import CUT, DROP, MARKERS
@@ -88,15 +88,15 @@ def test_changed_texts_are_read_or_refused_in_one_line(media_folder_if_any):
 def _through(text: str, suffix: str, seed: int) -> None:
     of = FILMS[seed // len(SEEDS) % len(FILMS)]
     clock = ("auto", "record")[seed // 7 % 2]
-    listing = parsed(text, suffix, f"list{suffix}", of.rate if of else Fraction(25))
-    reading = read_rows(listing, of, ListFile(file="list", clock=clock))
+    listing = parse_listing(text, suffix, f"list{suffix}", of.rate if of else Fraction(25))
+    reading = classify_entries(listing, of, ListFile(file="list", clock=clock))
     json.dumps(_object(reading, Path("list")))
     _table(reading, Path("list"))
     for problem in _mistakes(reading, Path("list")):
         assert "\n" not in str(problem)
     cues = [entry for entry in listing.entries if entry.kind == "cue"]
-    said_at(cues, "can't believe")
-    nearest(cues, "cant beleive")
+    find_phrase(cues, "can't believe")
+    closest_cues(cues, "cant beleive")
 
 
 @pytest.fixture

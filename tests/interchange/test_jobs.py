@@ -52,7 +52,7 @@ def test_a_run_cuts_the_frames_of_the_list(react1, reel, tmp_path, way):
     spans = [(one["name"], one["start_frame"], one["end_frame"]) for one in json.loads(out)["segments"]]
     assert status == 0
     assert spans == [("first", 25, 45), ("second", 80, 100)]
-    assert "cut.edl:9: marker 003 is left out: it is retimed (M2: 050.0 frames/s at 25)" in err
+    assert "cut.edl:9: marker 003 is skipped: it is retimed (M2: 050.0 frames/s at 25)" in err
 
 
 def test_a_mistake_in_a_list_is_told_with_its_line(react1, reel, tmp_path):

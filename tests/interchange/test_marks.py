@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from react1.pipeline.interchange.marker_syntax import NotAnEdit, near_miss, read_mark
+from react1.pipeline.interchange.marker_syntax import NotAnEdit, near_miss, parse_edit_text
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from react1.pipeline.interchange.marker_syntax import NotAnEdit, near_miss, read
 )
 def test_words_and_pairs_make_an_edit(text, fields):
     """An emotion, a number, a region, and any field by its name; other texts carry none."""
-    assert read_mark(text) == fields
+    assert parse_edit_text(text) == fields
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_words_and_pairs_make_an_edit(text, fields):
 def test_a_text_that_is_nearly_an_edit_says_what_is_wrong(text, told):
     """With what was perhaps meant."""
     with pytest.raises(NotAnEdit, match=told):
-        read_mark(text)
+        parse_edit_text(text)
 
 
 def test_a_mistyped_word_before_the_colon_is_noticed():

@@ -9,8 +9,8 @@ import pytest
 from lists import film, rows, told
 
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.interchange.limits import decoded
-from react1.pipeline.interchange.readers import parsed, read_listing
+from react1.pipeline.interchange.limits import decode_text
+from react1.pipeline.interchange.readers import parse_listing, read_listing
 
 OURS = """in;out;name;prompt;temperature;take notes
 01:00:01:00;01:00:02:00;first line;angry;0.8;loud
@@ -100,7 +100,7 @@ WORDS = [{"word": " I", "start": 0.5, "end": 0.6}, {"word": " can't", "start": 0
 )
 def test_the_transcripts_of_whisper_and_its_kin_are_read(root):
     """Segments as cues, with the times of their words where they have any."""
-    (entry,) = parsed(json.dumps(root), ".json", "t.json").entries
+    (entry,) = parse_listing(json.dumps(root), ".json", "t.json").entries
 
     assert entry.texts == ("I can't",)
     assert (entry.record.start.value, entry.record.end.value) == (Fraction(1, 2), 1)
@@ -138,6 +138,6 @@ def test_what_cannot_be_read_is_told_with_its_line(text, suffix, told_):
 def test_bytes_that_are_no_text_are_refused():
     """A film that was given as a list, and half a UTF-16 character."""
     with pytest.raises(PresetError, match="is not text"):
-        decoded(b"\0\0\0\x18ftypisom", "film.csv")
+        decode_text(b"\0\0\0\x18ftypisom", "film.csv")
     with pytest.raises(PresetError, match="UTF-16"):
-        decoded(b"\xff\xfea", "a.csv")
+        decode_text(b"\xff\xfea", "a.csv")

@@ -9,7 +9,7 @@ from lists import film, rows, told
 
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.times import Seconds
-from react1.pipeline.interchange.readers import parsed
+from react1.pipeline.interchange.readers import parse_listing
 
 otio = pytest.importorskip("opentimelineio")
 RATE = 25
@@ -60,10 +60,10 @@ def test_otio_gives_clips_and_markers_on_the_source_clock(timeline):
         ("refused", "react1: sad", ""),
         ("refused", "react1: happy", ""),
     ]
-    assert [row.why for row in reading.of("refused")] == [
+    assert [row.reason for row in reading.with_state("refused")] == [
         "it is on no clip, and the film is 'A001C003_0101.mov'",
         "it is retimed (LinearTimeWarp 2.0)",
-        "it is of 'three', and the film is 'A001C003_0101.mov'",
+        "it belongs to 'three', and the film is 'A001C003_0101.mov'",
     ]
 
 
@@ -123,8 +123,8 @@ def test_fcpxml_is_read_exactly_on_both_clocks():
     point, ranged = (row for row in reading.edits)
     assert (point.start, point.end) == (Seconds(30 * frame_s), Seconds(90 * frame_s))
     assert (ranged.start, ranged.end) == (Seconds(40 * frame_s), Seconds(50 * frame_s))
-    assert [row.why for row in reading.of("refused")] == [
-        "it is of 'B007C001', and the film is 'A001C003_0101.mov'",
+    assert [row.reason for row in reading.with_state("refused")] == [
+        "it belongs to 'B007C001', and the film is 'A001C003_0101.mov'",
         "it is retimed (timeMap)",
     ]
 
@@ -145,12 +145,12 @@ def test_a_transition_of_fcpxml_refuses_the_clips_under_it():
 
     reading = rows(text, ".fcpxml", film("cut.mov", "", 600, "30000/1001"), clock="record")
 
-    assert [(row.state, row.why[:26]) for row in reading.rows] == [
+    assert [(row.state, row.reason[:26]) for row in reading.entries] == [
         ("refused", "a transition lies on it, w"),
         ("refused", "a transition lies on it, w"),
         ("edit", ""),
     ]
-    assert (reading.rows[2].start, reading.rows[2].end) == (Seconds(Fraction(4)), Seconds(Fraction(6)))
+    assert (reading.entries[2].start, reading.entries[2].end) == (Seconds(Fraction(4)), Seconds(Fraction(6)))
 
 
 def test_real_timelines_are_read_without_loss(media_folder):
@@ -159,7 +159,7 @@ def test_real_timelines_are_read_without_loss(media_folder):
     for name, adapter in (("otio_simple_cut.otio", "otio_json"), ("otio_transition.otio", "otio_json"),
                           ("fcpx_clips.fcpxml", "fcpx_xml")):  # fmt: skip
         text = (media_folder / "timelines" / name).read_text()
-        ours = [entry for entry in parsed(text, f".{name.rsplit('.')[-1]}", name).entries if entry.kind == "clip"]
+        ours = [entry for entry in parse_listing(text, f".{name.rsplit('.')[-1]}", name).entries if entry.kind == "clip"]
 
         theirs = list(otio.adapters.read_from_string(text, adapter).find_clips())
 
@@ -170,7 +170,7 @@ def test_real_timelines_are_read_without_loss(media_folder):
             # The library's reader rounds FCPXML to whole frames.
             near = {one for one in found if one[0] == clip.name and abs(one[1] - first.to_seconds()) < 1 / 30}
             assert any(abs(one[2] - one[1] - taken.duration.to_seconds()) < 1 / 30 for one in near), clip
-    dissolved = parsed((media_folder / "timelines/otio_transition.otio").read_text(), ".otio", "t").entries
+    dissolved = parse_listing((media_folder / "timelines/otio_transition.otio").read_text(), ".otio", "t").entries
     assert [bool(entry.unusable) for entry in dissolved] == [False, True, True, False]
 
 

@@ -50,9 +50,9 @@ def test_the_same_job_stops_or_passes_as_it_says(talking_clip, tmp_path):
 def test_a_job_asks_for_a_film_that_is_edited_in_place(talking_clip, tmp_path):
     """What a splice can do, a shipped preset can be told."""
     film = tmp_path / "film.mp4"
-    told = {"in_place": True, "out": film, "home": tmp_path / "home"}
+    message = {"in_place": True, "out": film, "home": tmp_path / "home"}
 
-    result = run("lips-only", source=talking_clip, edits=["0.6-1.2:surprised"], **told)
+    result = run("lips-only", source=talking_clip, edits=["0.6-1.2:surprised"], **message)
 
     assert (result.checks["way"], result.checks["in_place"]) == ("exact", True)
     assert np.abs(frames(film) - frames(talking_clip)).max() > 40

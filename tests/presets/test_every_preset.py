@@ -124,10 +124,10 @@ def test_from_web_reads_an_address(talking_clip, tmp_path):
     assert changed[-1] < LAST
 
 
-def _edit(told):
+def _edit(message):
     from react1 import Edit
 
-    return Edit.model_validate(told)
+    return Edit.model_validate(message)
 
 
 def _tone(path):

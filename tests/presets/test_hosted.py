@@ -16,14 +16,14 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from server_client import opened
+from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.server.job_store import Shelf
-from react1.pipeline.server.renderer import by_copying, in_a_process
+from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 
 KEY = "SG_secret0123456789abcdef"
 SPAN = "0.6-1.4"
@@ -36,7 +36,7 @@ RAMP = 3
 def server(tmp_path_factory):
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
     folder = tmp_path_factory.mktemp("hosted")
-    with opened(folder, make=in_a_process, key=KEY) as client:
+    with open_server(folder, renderer=render_in_process, key=KEY) as client:
         client.folder = folder
         yield client
 
@@ -44,7 +44,7 @@ def server(tmp_path_factory):
 @pytest.fixture
 def rehearsed(server, monkeypatch):
     """The environment of a rehearsal."""
-    monkeypatch.setenv("REACT1_SEGMIND_URL", server.address)
+    monkeypatch.setenv("REACT1_SEGMIND_URL", server.url)
     monkeypatch.setenv("SEGMIND_API_KEY", KEY)
     return server
 
@@ -58,8 +58,8 @@ def copying(tmp_path, monkeypatch):
 
         def begin(*faults):
             plan = {"engine": "copy", "faults": list(faults)}
-            client = stack.enter_context(opened(tmp_path / "srv", plan, make=by_copying, key=KEY))
-            monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
+            client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=copy_source, key=KEY))
+            monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
             monkeypatch.setenv("SEGMIND_API_KEY", KEY)
             return client
 
@@ -76,7 +76,7 @@ def _changed(before, after):
 
 
 def _jobs(folder):
-    return sorted(Shelf(folder).jobs(), key=lambda job: job.created_s)
+    return sorted(JobStore(folder).jobs(), key=lambda job: job.created_s)
 
 
 @pytest.mark.parametrize("preset", ["emotion-edit", "lips-only"])
@@ -118,8 +118,8 @@ def test_adr_replace_sends_the_new_line(rehearsed, talking_clip, tmp_path):
     voice = rehearsed.get(sent["audio_url"]).content
     (tmp_path / "heard.wav").write_bytes(voice)
     with wave.open(str(tmp_path / "heard.wav")) as heard:
-        told = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
-    middle = told[len(told) // 2 - 4800 : len(told) // 2 + 4800].astype(float)
+        message = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
+    middle = message[len(message) // 2 - 4800 : len(message) // 2 + 4800].astype(float)
     power = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
     assert power[195:206].sum() / power.sum() > 0.8
     assert len(_frames(out)) == len(_frames(talking_clip))
@@ -146,12 +146,12 @@ def test_from_web_reads_an_address_and_sends_the_segment_alone(rehearsed, talkin
 
 def test_preview_is_always_local(rehearsed, talking_clip, tmp_path):
     """Whatever keys are set; asking it for a host is refused before anything runs."""
-    told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    message = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
     before = len(_jobs(rehearsed.folder))
 
-    result = run("preview", **told)
+    result = run("preview", **message)
     with pytest.raises(PresetError, match="always uses 'local'"):
-        run("preview", provider="segmind", yes=True, **told)
+        run("preview", provider="segmind", yes=True, **message)
 
     assert [segment.provider for segment in result.segments] == ["local"]
     assert len(_jobs(rehearsed.folder)) == before
@@ -169,12 +169,12 @@ def test_prepare_sends_nothing(rehearsed, talking_clip, tmp_path):
 def test_a_take_stands_for_its_own_host_only(copying, talking_clip, tmp_path, monkeypatch):
     """A local take or a rehearsal is never taken for the model's."""
     copying()
-    told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
-    run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **told)
-    first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **told)
-    with opened(tmp_path / "other", {"engine": "copy"}, make=by_copying) as other:
-        monkeypatch.setenv("REACT1_SEGMIND_URL", other.address)
-        second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **told)
+    message = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
+    run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **message)
+    first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **message)
+    with open_server(tmp_path / "other", {"engine": "copy"}, renderer=copy_source) as other:
+        monkeypatch.setenv("REACT1_SEGMIND_URL", other.url)
+        second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **message)
 
     assert (first.segments[0].reused, second.segments[0].reused) == (False, False)
     assert first.segments[0].request_id != second.segments[0].request_id
@@ -189,9 +189,9 @@ def test_a_segment_over_15_s_goes_in_parts_and_comes_back_as_one(copying, talkin
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "50"]
     subprocess.run([ffmpeg_path(), "-v", "error", "-i", str(talking_clip), *again, *coding, str(clip)], check=True)
 
-    told = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
+    message = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
 
-    result = run("emotion-edit", provider="segmind", yes=True, **told)
+    result = run("emotion-edit", provider="segmind", yes=True, **message)
 
     parts = result.segments
     lasts_s = [entry.intended.seconds for entry in Ledger(tmp_path / "home").all()]
@@ -231,18 +231,18 @@ def test_a_segment_that_fails_keeps_its_footage_where_the_job_says_so(copying, t
 def test_nothing_is_sent_where_the_plan_of_a_run_is_wrong(copying, talking_clip, tmp_path, monkeypatch):
     """No key, a wrong version, a storage that sends nothing: before anything runs."""
     client = copying()
-    told = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    message = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
     with pytest.raises(OverBudget, match="--yes"):
-        run("emotion-edit", provider="segmind", **told)
+        run("emotion-edit", provider="segmind", **message)
     with pytest.raises(OverBudget, match="budget"):
-        run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **told)
+        run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **message)
     silent = tmp_path / "silent.yaml"
     silent.write_text(_with_upload("upload: {storage: none}"))
     with pytest.raises(PresetError, match="storage none sends nothing"):
-        run(silent, provider="segmind", yes=True, **told)
+        run(silent, provider="segmind", yes=True, **message)
     monkeypatch.delenv("SEGMIND_API_KEY")
     with pytest.raises(PresetError, match="SEGMIND_API_KEY"):
-        run("emotion-edit", provider="segmind", yes=True, **told)
+        run("emotion-edit", provider="segmind", yes=True, **message)
 
     assert _jobs(tmp_path / "srv") == []
     assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
@@ -324,15 +324,15 @@ def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
         if path.is_file() and KEY.encode() in path.read_bytes()
     ]
     assert with_key == []
-    assert client.address
+    assert client.url
 
 
 def test_takes_are_fetched_without_the_key(copying, talking_clip, tmp_path, monkeypatch):
     """What a host hands out is public; only its own calls carry the key."""
     seen = []
-    from react1.pipeline.server.fault_middleware import Meddler
+    from react1.pipeline.server.fault_middleware import FaultMiddleware
 
-    real = Meddler.__call__
+    real = FaultMiddleware.__call__
 
     async def listening(self, scope, receive, send):
         if scope["type"] == "http":
@@ -340,7 +340,7 @@ def test_takes_are_fetched_without_the_key(copying, talking_clip, tmp_path, monk
             seen.append((scope["method"], scope["path"].split("/")[1], headers.get(b"x-api-key", b"").decode()))
         await real(self, scope, receive, send)
 
-    monkeypatch.setattr(Meddler, "__call__", listening)
+    monkeypatch.setattr(FaultMiddleware, "__call__", listening)
     copying()
     run(
         "emotion-edit", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",

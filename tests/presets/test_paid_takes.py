@@ -9,15 +9,15 @@ import av
 import pytest
 from asks import no_look
 from made import make_clip
-from server_client import opened
+from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.core.errors import OverBudget, ProviderError
 from react1.pipeline.jobs import precheck
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.server.job_store import Shelf
-from react1.pipeline.server.renderer import by_copying
+from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.worker_protocol import copy_source
 
 pytestmark = pytest.mark.usefixtures("no_look")
 __all__ = ["no_look"]
@@ -39,15 +39,15 @@ def hosted(tmp_path, monkeypatch):
 
     faults = [{"route": "submit", "do": "fail", "error": "content blocked", "call": [2]}]
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(opened(folder, {"engine": "copy", "faults": faults}, make=by_copying, key=KEY))
+        client = stack.enter_context(open_server(folder, {"engine": "copy", "faults": faults}, renderer=copy_source, key=KEY))
         monkeypatch.setattr(
-            precheck, "look_at", lambda segment, store, limits: (("a cut",), None)
+            precheck, "check_segment", lambda segment, store, limits: (("a cut",), None)
         )  # a made clip has no face
-        monkeypatch.setenv("REACT1_SEGMIND_URL", client.address)
+        monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)
         monkeypatch.setenv("REACT1_POLL_S", "0.05")
         begin.job, begin.home, begin.film = job, tmp_path / "home", tmp_path / "out.mp4"
-        begin.sent = lambda: [one.sent["prompt"] for one in sorted(Shelf(folder).jobs(), key=lambda one: one.created_s)]
+        begin.sent = lambda: [one.sent["prompt"] for one in sorted(JobStore(folder).jobs(), key=lambda one: one.created_s)]
         begin.uploaded = lambda: len(list((folder / "server" / "assets").iterdir()))
         yield begin
 
@@ -58,9 +58,9 @@ def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
     def planned():
         capsys.readouterr()
         run_command(["plan", str(hosted.job), "--provider", "segmind", "--home", str(hosted.home), "--yes", "--json"])
-        told = json.loads(capsys.readouterr().out)
-        rows = [row for row in told["steps"] if row["step"] == "react1"]
-        return told["cost_usd"], [(row["take"], row["remarks"], row["cost_usd"]) for row in rows]
+        message = json.loads(capsys.readouterr().out)
+        rows = [row for row in message["steps"] if row["step"] == "react1"]
+        return message["cost_usd"], [(row["take"], row["remarks"], row["cost_usd"]) for row in rows]
 
     with pytest.raises(OverBudget, match=r"about \$0\.\d\d is more than the budget of \$0.20") as stopped:
         hosted("[sad, angry]")(max_cost=0.2)

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.file import Address, OutPath
+from react1.pipeline.core.file import FileOrUrl, OutPath
 from react1.pipeline.core.node import Params
 from react1.pipeline.core.registry import Registry
 from react1.pipeline.core.times import Frames, Time
@@ -21,7 +21,7 @@ class Sample:
 
 
 class FetchParams(Params):
-    uri: Address = Field(description="a file or an address")
+    uri: FileOrUrl = Field(description="a file or a URL")
     subtitles: bool = False
 
 

@@ -6,10 +6,10 @@ from collections import Counter
 from fractions import Fraction
 from typing import ClassVar
 
-from react1.pipeline.config.document_model import Job, Step
+from react1.pipeline.config.checked_job import Job, Step
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import CheckFailed, InputMediaError
-from react1.pipeline.core.file import Address, File, OutPath
+from react1.pipeline.core.file import File, FileOrUrl, OutPath
 from react1.pipeline.core.node import NodeContext, Params
 from react1.pipeline.core.registry import NodeInfo, Registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
@@ -29,7 +29,7 @@ def text_of(context: NodeContext, media: Media) -> str:
 
 
 class OpenParams(Params):
-    uri: Address
+    uri: FileOrUrl
 
 
 class Open:

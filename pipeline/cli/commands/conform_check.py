@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...core.errors import InputMediaError, PresetError
-from ..messages import failures_told, out, out_json
+from ..messages import out, out_json, report_failures
 from ..options import AsJson
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Hold a returned clip against its segment: frames, rate, timecode, size, pictures, lag."""
-    with failures_told(as_json):
-        from ...interchange.turnover.returned import check, on_film, whole
+    with report_failures(as_json):
+        from ...interchange.turnover.check_returned import check_returned, entire_clip, place_on_film
 
         if clip and film:
             raise PresetError("--clip and --film both say what to hold the clip against; give one of them")
         given = _probed(returned)
         against = film or clip or _handed_over(returned)
-        place = on_film(film, _probed(film), given) if film else whole(against, _probed(against))
-        findings = check(returned, given, place, returned.name)
+        place = place_on_film(film, _probed(film), given) if film else entire_clip(against, _probed(against))
+        findings = check_returned(returned, given, place, returned.name)
         fits = all(finding.fits for finding in findings)
         if as_json:
             out_json({"fits": fits, "against": str(against), "findings": [asdict(finding) for finding in findings]})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import at_home, err, out
+from ..messages import err, open_home, out
 from ..options import AsJson, Home, Quiet
 
 NAME = "demo"
@@ -28,10 +28,10 @@ def command(
 
     from ...demo.demo_clip import make_demo_clip
     from ...store.atomic import storage_errors
-    from ..job import job_from
-    from .run import do, leave
+    from ..job import load_from_options
+    from .run import exit_with_status, run_job
 
-    with at_home(home, as_json) as place:
+    with open_home(home, as_json) as place:
         clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
         with storage_errors(folder):
             clip.parent.mkdir(parents=True, exist_ok=True)
@@ -39,8 +39,8 @@ def command(
             if not (quiet or as_json):
                 err(f"making a talking clip of 6 s: {clip}")
             make_demo_clip(clip, progress=lambda _: None)
-        job = job_from("emotion-edit", [f"source={clip}"], [edit], "local", film)
-        result = do(job, place, replace=True, as_json=as_json, quiet=quiet)
+        job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", film)
+        result = run_job(job, place, replace=True, as_json=as_json, quiet=quiet)
         if result.report:
             for name in ("report.html", "report.json"):
                 shutil.copyfile(result.report.with_name(name), folder / name)
@@ -48,4 +48,4 @@ def command(
             out(f"before  {clip}")
             out(f"after   {film}")
             out(f"page    {(folder / 'report.html').absolute()}")
-        leave(result)
+        exit_with_status(result)

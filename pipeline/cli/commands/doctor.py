@@ -130,7 +130,7 @@ def _hosts() -> list[Check]:
     def look(host: Callable[[], HostedProvider]) -> str:
         provider = host()
         provider.require()
-        return f"{provider.host}{', a server on this machine' if provider.settings.rehearsal else ''}"
+        return f"{provider.host}{', a server on this machine' if provider.settings.is_local_server else ''}"
 
     hosts: list[tuple[str, str, Callable[[], HostedProvider]]] = [
         ("segmind", "SEGMIND_API_KEY", segmind),

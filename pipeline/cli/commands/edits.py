@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..messages import err, failures_told, out, out_json
+from ..messages import err, out, out_json, report_failures
 from ..options import AsJson, StartTc
 
 if TYPE_CHECKING:
-    from ...interchange.classify import Reading, Row
+    from ...interchange.classify import ClassifiedEntry, ClassifiedList
     from ...interchange.entries import Span
 
 NAME = "edits"
@@ -35,17 +35,17 @@ def command(
 ) -> None:
     """Print what is read: edits, what is ignored, and what cannot be edited with the reason."""
     from ...core.errors import PresetError
-    from ...interchange.classify import read_rows
-    from ...interchange.film import look
+    from ...interchange.classify import classify_entries
+    from ...interchange.film import read_film
     from ...interchange.readers import read_listing
 
-    with failures_told(as_json):
+    with report_failures(as_json):
         asked = _asked(file, clock, clip, rate, "folder" if by_folder else "name")
-        film = look(source, start_tc or "", asked.rate) if source is not None else None
+        film = read_film(source, start_tc or "", asked.rate) if source is not None else None
         if start_tc and film is None:
             raise PresetError("--start-tc tells of a film; name it with --source")
         listing = read_listing(file, str(file), asked.rate or (film.rate if film else None))
-        reading = read_rows(listing, film, asked)
+        reading = classify_entries(listing, film, asked)
         mistakes = _mistakes(reading, file)
         if as_json:
             out_json(_object(reading, file))
@@ -62,52 +62,56 @@ def _asked(file: Path, clock: str, clip: str | None, rate: str | None, match: st
     """Make what a job would say of the file."""
     from ...core.errors import PresetError, Problem
     from ...interchange.list_options import ListFile
-    from ...located_yaml.explain import check
-    from ...located_yaml.located import Place, Problems, grown
+    from ...located_yaml.explain import validate
+    from ...located_yaml.located import Location, Problems, from_plain
 
     said = {"file": str(file), "clock": clock, "clip": clip, "rate": rate, "match": match}
     problems = Problems()
-    place = Place("", Path())
-    found = check(ListFile, grown({key: value for key, value in said.items() if value is not None}, place), problems)
+    place = Location("", Path())
+    found = validate(
+        ListFile, from_plain({key: value for key, value in said.items() if value is not None}, place), problems
+    )
     wrong = [Problem(f"--{one.path}: {one.message}") for one in problems]
     if wrong:
         raise PresetError(wrong)
     return found
 
 
-def _mistakes(reading: Reading, file: Path) -> list[Any]:
+def _mistakes(reading: ClassifiedList, file: Path) -> list[Any]:
     """Find the edits that cannot be read, in their texts and in their values."""
     from ...core.edit import Edit
     from ...core.errors import Problem
-    from ...located_yaml.explain import check
-    from ...located_yaml.located import Place, Problems, grown
+    from ...located_yaml.explain import validate
+    from ...located_yaml.located import Location, Problems, from_plain
 
-    problems = [_problem(row, file, row.why) for row in reading.of("wrong")]
+    problems = [_problem(row, file, row.reason) for row in reading.with_state("wrong")]
     for row in reading.edits:
         found = Problems()
-        place = Place(str(file), Path(), row.entry.line, 1)
-        check(Edit, grown({"in": str(row.start), "out": str(row.end), **row.fields}, place), found)
+        place = Location(str(file), Path(), row.entry.line, 1)
+        validate(Edit, from_plain({"in": str(row.start), "out": str(row.end), **row.fields}, place), found)
         problems += [Problem(one.message, one.path, str(file), row.entry.line, 1) for one in found]
     return problems
 
 
-def _problem(row: Row, file: Path, message: str) -> Any:
+def _problem(row: ClassifiedEntry, file: Path, message: str) -> Any:
     from ...core.errors import Problem
 
     return Problem(f"{row.entry.kind} {row.entry.name}: {message}", file=str(file), line=row.entry.line, column=1)
 
 
-def _table(reading: Reading, file: Path) -> list[str]:
+def _table(reading: ClassifiedList, file: Path) -> list[str]:
     listing = reading.listing
     title = f", {listing.title!r}" if listing.title else ""
     clock = f", times of its {reading.clock} clock" if reading.clock else ""
-    lines = [f"{file}: {listing.format}{title}{clock}: {len(reading.edits)} of {len(reading.rows)} entries are edits"]
-    for row in reading.rows:
+    lines = [
+        f"{file}: {listing.format}{title}{clock}: {len(reading.edits)} of {len(reading.entries)} entries are edits"
+    ]
+    for row in reading.entries:
         entry = row.entry
         when = f"{row.start}–{row.end}" if row.start is not None else _both(entry.source, entry.record)
         told = " ".join(f"{key}={value}" for key, value in row.fields.items())
         what = f"  {told}" if told else ""
-        why = f": {row.why}" if row.why else ""
+        why = f": {row.reason}" if row.reason else ""
         clip = f"  [{entry.clip}]" if entry.clip is not None else ""
         lines.append(
             f"{entry.line or '':>5} {row.state:<8}{entry.kind:<7}{entry.name[:40]:<12} {when}{clip}{what}{why}"
@@ -121,7 +125,7 @@ def _both(source: Span | None, record: Span | None) -> str:
     return ", ".join(told) or "no time"
 
 
-def _object(reading: Reading, file: Path) -> dict[str, Any]:
+def _object(reading: ClassifiedList, file: Path) -> dict[str, Any]:
     listing = reading.listing
     return {
         "file": str(file),
@@ -130,18 +134,18 @@ def _object(reading: Reading, file: Path) -> dict[str, Any]:
         "rate": str(listing.rate) if listing.rate else None,
         "start": str(listing.start) if listing.start else None,
         "clock": reading.clock or None,
-        "entries": [_entry(row) for row in reading.rows],
+        "entries": [_entry(row) for row in reading.entries],
         "not_read": [{"line": number, "text": text} for number, text in listing.unread],
         "said": list(reading.notes),
     }
 
 
-def _entry(row: Row) -> dict[str, Any]:
+def _entry(row: ClassifiedEntry) -> dict[str, Any]:
     entry = row.entry
     clip = entry.clip
     return {
         "state": row.state,
-        "why": row.why or None,
+        "why": row.reason or None,
         "kind": entry.kind,
         "name": entry.name,
         "line": entry.line or None,

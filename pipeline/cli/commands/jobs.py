@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..messages import at_home, out, out_json
+from ..messages import open_home, out, out_json
 from ..options import AsJson, Home
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def command(context: typer.Context, as_json: AsJson = False, home: Home = None) 
         return
     from ...jobs.ledger import Ledger
 
-    with at_home(home, as_json) as folder:
-        rows = sorted((row_of(entry) for entry in Ledger(folder).all()), key=lambda row: row["created"], reverse=True)
+    with open_home(home, as_json) as folder:
+        rows = sorted((job_row(entry) for entry in Ledger(folder).all()), key=lambda row: row["created"], reverse=True)
         total = round(sum(row["cost_usd"] for row in rows), 6)
         if as_json:
             out_json({"jobs": rows, "cost_usd": total})
             return
-        for line in table(rows):
+        for line in job_lines(rows):
             out(line)
         out(f"{len(rows)} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
 
@@ -41,7 +41,7 @@ def show(job: Job, as_json: AsJson = False, home: Home = None) -> None:
     from ...jobs.ledger import Ledger
     from ...store.store import Store
 
-    with at_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder:
         entry = Ledger(folder).find(job)
         states = [{"state": state, **note.model_dump(mode="json")} for state, note in entry.notes]
         for told in states:
@@ -51,9 +51,9 @@ def show(job: Job, as_json: AsJson = False, home: Home = None) -> None:
         store = Store(folder, read_only=True)
         take = str(store.path(entry.done.file)) if entry.done and store.has(entry.done.file) else None
         if as_json:
-            out_json({**row_of(entry), "take": take, "states": states})
+            out_json({**job_row(entry), "take": take, "states": states})
             return
-        for name, value in {**row_of(entry), "take": take}.items():
+        for name, value in {**job_row(entry), "take": take}.items():
             out(f"{name:<13} {'' if value is None else value}".rstrip())
         for told in states:
             out(f"  {told['at']}  {told['state']}  {told.get('why') or told.get('error') or ''}".rstrip())
@@ -69,22 +69,22 @@ def settle(
 ) -> None:
     """Say what became of a call that nobody but a person can settle."""
     from ...core.errors import PresetError
-    from ...jobs.ledger import Ledger, settle_accepted, settle_anew
+    from ...jobs.ledger import Ledger, settle_accepted, settle_resubmit
 
-    with at_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder:
         if bool(accepted) == resubmit:
             raise PresetError("give --accepted REQUEST_ID or --resubmit, one of them")
         ledger = Ledger(folder)
-        entry = settle_accepted(ledger, job, accepted) if accepted else settle_anew(ledger, job)
+        entry = settle_accepted(ledger, job, accepted) if accepted else settle_resubmit(ledger, job)
         if as_json:
-            out_json(row_of(entry))
+            out_json(job_row(entry))
         elif accepted:
             out(f"job {entry.id} is {accepted} at the host; the next run, or `react1 resume`, fetches its take")
         else:
             out(f"job {entry.id} counts as never made; the next run that wants it makes it, and pays for it")
 
 
-def row_of(entry: Entry) -> dict[str, Any]:
+def job_row(entry: Entry) -> dict[str, Any]:
     """Tell of one attempt; what cannot be read is left open."""
     told, done, failed = entry.intended, entry.done, entry.failed
     choices = told.call.parameters if told else {}
@@ -108,7 +108,7 @@ def row_of(entry: Entry) -> dict[str, Any]:
     }
 
 
-def table(rows: list[dict[str, Any]]) -> list[str]:
+def job_lines(rows: list[dict[str, Any]]) -> list[str]:
     """Spell the list."""
     lines = []
     for row in rows:
@@ -120,6 +120,6 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _open(address: str) -> str:
-    from ...net.url import shown
+    from ...net.url import redact_url
 
-    return shown(address)
+    return redact_url(address)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import report_failures, out
+from ..messages import out, report_failures
 
 NAME = "new-node"
 

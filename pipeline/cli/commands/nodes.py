@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..messages import failures_told, out, out_json
+from ..messages import out, out_json, report_failures
 from ..options import AsJson
 
 NAME = "nodes"
@@ -14,13 +14,13 @@ def command(as_json: AsJson = False) -> None:
     """List the nodes with their wires and their origin; broken plug-ins are listed too."""
     from ...core.registry import load_registry
 
-    with failures_told(as_json):
+    with report_failures(as_json):
         registry = load_registry()
         rows: list[dict[str, Any]] = [
             {
                 "name": info.name,
                 "takes": {port.name: str(port) for port in info.ports.inputs},
-                "gives": f"list[{info.ports.gives.__name__}]" if info.ports.fans_out else info.ports.gives.__name__,
+                "gives": f"list[{info.ports.output.__name__}]" if info.ports.fans_out else info.ports.output.__name__,
                 "origin": info.origin,
                 "about": info.about,
                 "params": {

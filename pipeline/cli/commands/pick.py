@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import at_home, out, out_json
+from ..messages import open_home, out, out_json
 from ..options import AsJson, Home
 
 NAME = "pick"
@@ -24,7 +24,7 @@ def command(
     from ...runner.pick import pick
     from ...runner.run_folder import find_run
 
-    with at_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder:
         found = find_run(folder, run)
         picked = pick(found, segment, take)
         if as_json:

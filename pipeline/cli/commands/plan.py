@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..messages import failures_told, out, out_json
+from ..messages import out, out_json, report_failures
 from ..options import (
     AsJson,
     Edits,
@@ -47,12 +47,12 @@ def command(
     from ...core.settings import home_folder, max_cost_usd, require_folder
     from ...runner.plan import plan_job
     from ...store.store import Store
-    from ..job import job_from
+    from ..job import load_from_options
 
-    with failures_told(as_json):
+    with report_failures(as_json):
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
-        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
+        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
         rows = plan_job(job, store, replace_existing=yes)
         cost = sum(row.cost_usd for row in rows)
         if as_json:

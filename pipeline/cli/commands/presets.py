@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import failures_told, out, out_json
+from ..messages import out, out_json, report_failures
 from ..options import AsJson
 
 NAME = "presets"
@@ -19,7 +19,7 @@ def command(
     """List the shipped presets and their inputs, or print one."""
     from ...config.shipped import list_presets, shipped_preset
 
-    with failures_told(as_json):
+    with report_failures(as_json):
         if name is not None:
             text = shipped_preset(name)
             if as_json:

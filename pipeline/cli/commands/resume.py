@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import at_home
+from ..messages import open_home
 from ..options import AsJson, Home, MaxCost, Quiet, Scripts, Yes
 
 NAME = "resume"
@@ -27,9 +27,9 @@ def command(
     from ...core.registry import load_registry
     from ...runner.run_folder import find_run
     from ..job import allow_scripts
-    from .run import do, leave
+    from .run import exit_with_status, run_job
 
-    with at_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder:
         allow_scripts(script)
         found = find_run(folder, run)
         told = found.read()
@@ -38,6 +38,8 @@ def command(
         job = job_from_document(told["document"], load_registry())
         replace = yes or bool(told.get("replace"))
         agreed = yes or bool(told.get("agreed"))
-        leave(
-            do(job, folder, replace=replace, agreed=agreed, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found)
+        exit_with_status(
+            run_job(
+                job, folder, replace=replace, agreed=agreed, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found
+            )
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..messages import at_home, err, out, out_json
+from ..messages import err, open_home, out, out_json
 from ..options import (
     AsJson,
     Edits,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ...config.document_model import Job
-    from ...jobs.budget import Bill
+    from ...config.checked_job import Job
+    from ...jobs.budget import Estimate
     from ...runner.events import Watcher
     from ...runner.outcome import RunResult, SegmentResult
     from ...runner.run_folder import RunFolder
@@ -56,14 +56,14 @@ def command(
     online: Online = None,
 ) -> None:
     """Run a preset or a job."""
-    from ..job import job_from
+    from ..job import load_from_options
 
-    with at_home(home, as_json) as folder:
-        job = job_from(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
-        leave(do(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
+    with open_home(home, as_json) as folder:
+        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
+        exit_with_status(run_job(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
 
 
-def do(
+def run_job(
     job: Job,
     home: Path,
     *,
@@ -84,7 +84,7 @@ def do(
     budget = max_cost_usd(max_cost)
     with progress_for(quiet=quiet or as_json) as watcher:
         options = Options(
-            home, replace=replace, agreed=agreed, ask=asker(watcher), max_cost_usd=budget, watcher=watcher
+            home, replace=replace, agreed=agreed, ask=confirmation(watcher), max_cost_usd=budget, watcher=watcher
         )
         result = asyncio.run(execute(job, options, run))
     if as_json:
@@ -95,14 +95,14 @@ def do(
     return result
 
 
-def asker(watcher: Watcher) -> Callable[[Bill], bool] | None:
+def confirmation(watcher: Watcher) -> Callable[[Estimate], bool] | None:
     """Give what shows a bill on the terminal and asks; None where nobody is at one."""
     import contextlib
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
-    def ask(bill: Bill) -> bool:
+    def ask(bill: Estimate) -> bool:
         with getattr(watcher, "aside", contextlib.nullcontext)():
             for line in bill.lines():
                 err(line)
@@ -112,7 +112,7 @@ def asker(watcher: Watcher) -> Callable[[Bill], bool] | None:
     return ask
 
 
-def leave(result: RunResult) -> None:
+def exit_with_status(result: RunResult) -> None:
     """End the command as the run ended.
 
     Raises:
@@ -132,7 +132,7 @@ def summary(result: RunResult, home: Path | None = None) -> list[str]:
         reused = ", from the store" if segment.reused else ""
         span = f"frames {segment.start_frame}-{segment.end_frame}"
         lines.append(f"{segment.name}: {span}, {how}{reused}, ${segment.cost_usd:.2f}")
-        lines += choices(result.run, segment, home)
+        lines += pick_commands(result.run, segment, home)
     if result.output:
         lines.append(f"output  {result.output}")
     if result.report:
@@ -142,7 +142,7 @@ def summary(result: RunResult, home: Path | None = None) -> list[str]:
     return [*lines, f"run     {result.run}"]
 
 
-def choices(run: str, segment: SegmentResult, home: Path | None) -> list[str]:
+def pick_commands(run: str, segment: SegmentResult, home: Path | None) -> list[str]:
     """Give for each take of a segment the command that chooses it."""
     at = f" --home {shlex.quote(str(home))}" if home else ""
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..messages import at_home, out, out_json
+from ..messages import open_home, out, out_json
 from ..options import AsJson, Home
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
     """List the runs, the newest first."""
     from ...runner.run_folder import all_runs
 
-    with at_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder:
         rows = [_row(run) for run in all_runs(folder)]
         if as_json:
             out_json({"runs": rows})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import err, failures_told, out_json
+from ..messages import err, out_json, report_failures
 
 NAME = "schema"
 
@@ -22,13 +22,13 @@ def command(
     from ...config.json_schema import job_schema, preset_schema
     from ...core.errors import PresetError
     from ...core.registry import load_registry
-    from ...core.suggest import one_of
+    from ...core.suggest import not_one_of
     from ...store.atomic import write_text
 
-    with failures_told():
+    with report_failures():
         makers = {"preset": preset_schema, "job": job_schema}
         if what not in makers:
-            raise PresetError(f"schema: {one_of(what, makers)}")
+            raise PresetError(f"schema: {not_one_of(what, makers)}")
         registry = load_registry()
         if into is None:
             out_json(makers[what](registry))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import at_home, err, out
+from ..messages import err, open_home, out
 from ..options import Home
 
 NAME = "serve"
@@ -32,15 +32,15 @@ def command(
     """Serve the Segmind contract on this machine; free, and not React-1."""
     from ...server.faults import read_faults
     from ...server.serve import LocalServer
-    from ...server.server_options import ServerOptions, half_the_cores, require_server
+    from ...server.server_options import ServerOptions, default_workers, require_server
 
-    with at_home(home) as place:
+    with open_home(home) as place:
         require_server()
         plan = read_faults(faults) if faults else None
-        options = ServerOptions(place, host, port, key, allow_private, workers or half_the_cores(), queue)
+        options = ServerOptions(place, host, port, key, allow_private, workers or default_workers(), queue)
         if plan is None or plan.engine == "local":
             _require_engine()
-        LocalServer(options, plan, ready=lambda address: out(f"listening on {address}"), tell=err).run()
+        LocalServer(options, plan, ready=lambda url: out(f"listening on {url}"), report=err).run()
 
 
 def _require_engine() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import at_home, out, out_json
+from ..messages import open_home, out, out_json
 from ..options import AsJson, Home
 
 NAME = "show"
@@ -20,7 +20,7 @@ def command(
     """Show one run: what was asked, what came of it, and its checks."""
     from ...runner.run_folder import find_run
 
-    with at_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder:
         found = find_run(folder, run)
         told = {**found.read()}
         told["status"] = found.state()

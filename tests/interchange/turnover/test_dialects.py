@@ -10,18 +10,18 @@ from sheets import sheet
 from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
-from react1.pipeline.interchange.edl.write import edl
-from react1.pipeline.interchange.fcpxml.write import fcpxml
-from react1.pipeline.interchange.turnover.package_files import timelines
+from react1.pipeline.interchange.edl.write import format_edl
+from react1.pipeline.interchange.fcpxml.write import format_fcpxml
+from react1.pipeline.interchange.turnover.package_files import format_timelines
 
 pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 FIXTURES = Path(__file__).parent / "fixtures"
 WRITTEN = {
-    "avid.edl": lambda made: edl(made, "avid"),
-    "premiere.edl": lambda made: edl(made, "premiere"),
-    "resolve.edl": lambda made: edl(made, "resolve"),
-    "resolve.fcpxml": lambda made: fcpxml(made, "resolve"),
-    "final-cut.fcpxml": lambda made: fcpxml(made, "final-cut"),
+    "avid.edl": lambda made: format_edl(made, "avid"),
+    "premiere.edl": lambda made: format_edl(made, "premiere"),
+    "resolve.edl": lambda made: format_edl(made, "resolve"),
+    "resolve.fcpxml": lambda made: format_fcpxml(made, "resolve"),
+    "final-cut.fcpxml": lambda made: format_fcpxml(made, "final-cut"),
 }
 
 
@@ -50,5 +50,5 @@ def test_a_system_gets_what_it_reads(context, tmp_path, asked, kinds):
         Timeline().run(context, each, media, [numbered_take(context, segment(media, 5, 9))]) for each in params
     )
 
-    assert {name.partition(".")[2] for name in timelines(one, tmp_path, 1)} == kinds
-    assert kinds < {name.partition(".")[2] for name in timelines(every, tmp_path, 1)}
+    assert {name.partition(".")[2] for name in format_timelines(one, tmp_path, 1)} == kinds
+    assert kinds < {name.partition(".")[2] for name in format_timelines(every, tmp_path, 1)}

@@ -12,11 +12,11 @@ from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.interchange.edl.write import edl
-from react1.pipeline.interchange.fcpxml.write import fcpxml
-from react1.pipeline.interchange.turnover.package_files import timelines, version_for
-from react1.pipeline.interchange.turnover.versions import portable
-from react1.pipeline.store.export import check_place
+from react1.pipeline.interchange.edl.write import format_edl
+from react1.pipeline.interchange.fcpxml.write import format_fcpxml
+from react1.pipeline.interchange.turnover.file_names import portable_name
+from react1.pipeline.interchange.turnover.package_files import format_timelines, next_version
+from react1.pipeline.store.export import check_destination
 from react1.pipeline.store.store import Store
 
 pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
@@ -24,10 +24,10 @@ pytest.importorskip("opentimelineio", reason="timelines need the extra timeline"
 
 def test_a_films_name_becomes_one_that_every_system_takes():
     """No separators, no line breaks, nothing that Windows refuses, and room for what follows within 255 bytes."""
-    assert portable('Müller\'s "cut"\n2') == "Müller's _cut__2"
-    assert portable("watch?v=a|b") == "watch_v=a_b"
-    assert len(portable("ü" * 200).encode()) == 120
-    assert portable("") == portable("...") == "film"
+    assert portable_name('Müller\'s "cut"\n2') == "Müller's _cut__2"
+    assert portable_name("watch?v=a|b") == "watch_v=a_b"
+    assert len(portable_name("ü" * 200).encode()) == 120
+    assert portable_name("") == portable_name("...") == "film"
 
 
 def test_edits_that_differ_in_capitals_alone_get_names_apart(context):
@@ -51,8 +51,8 @@ def test_whatever_stands_there_is_left_alone(context, tmp_path):
     (tmp_path / "cut_react1_v001.avid.edl").mkdir()
     (tmp_path / "line_react1_v002.mp4").symlink_to(tmp_path / "nowhere")
 
-    assert version_for(made, tmp_path, lambda file, place: False) == 3
-    assert "cut_react1_v003.avid.edl" in timelines(made, tmp_path, 3)
+    assert next_version(made, tmp_path, lambda file, place: False) == 3
+    assert "cut_react1_v003.avid.edl" in format_timelines(made, tmp_path, 3)
 
 
 def test_a_name_that_is_no_text_is_refused_before_anything_runs():
@@ -66,9 +66,9 @@ def test_letters_of_all_languages_are_spelled():
     made = sheet(Fraction(25), 0)
     named = replace(made, film=replace(made.film, name="Müller &\x01\n<1>.mov"))
 
-    assert "* FROM CLIP NAME: Müller & <1>.mov" in edl(named, "resolve")
-    assert "* FROM CLIP NAME: Muller & <1>.mov" in edl(named, "avid")
-    root = ET.fromstring(fcpxml(named, "final-cut").encode())
+    assert "* FROM CLIP NAME: Müller & <1>.mov" in format_edl(named, "resolve")
+    assert "* FROM CLIP NAME: Muller & <1>.mov" in format_edl(named, "avid")
+    root = ET.fromstring(format_fcpxml(named, "final-cut").encode())
     assert root.find(".//asset").get("name") == "Müller &\n<1>.mov"
 
 
@@ -79,4 +79,4 @@ def test_a_folder_that_is_there_must_take_files(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != folder)
 
     with pytest.raises(PresetError, match="not a writable folder"):
-        check_place(Store(tmp_path / "home"), folder, "job", replace=True, sources=[], folder=True)
+        check_destination(Store(tmp_path / "home"), folder, "job", replace=True, sources=[], folder=True)

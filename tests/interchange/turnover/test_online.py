@@ -17,7 +17,7 @@ from react1.pipeline.api import run
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.core.registry import load_registry
-from react1.pipeline.interchange.turnover.originals import find_original, shift_between
+from react1.pipeline.interchange.turnover.originals import find_original, frame_offset
 from react1.pipeline.media.probe import probe_outside
 
 FRAMES = 40
@@ -57,7 +57,7 @@ def test_the_original_is_found_by_its_clock(tmp_path):
     proxy = film(tmp_path / "cut.mp4", "01:00:00:05", frames=25)
 
     assert find_original(proxy, tmp_path / "shoot") == wanted
-    assert shift_between(probe_outside(proxy), probe_outside(wanted)) == 5
+    assert frame_offset(probe_outside(proxy), probe_outside(wanted)) == 5
 
 
 def test_what_was_looked_at_is_told(tmp_path):

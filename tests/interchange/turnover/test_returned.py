@@ -12,7 +12,7 @@ from made import make_clip, picture
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
-from react1.pipeline.interchange.turnover.returned import Place, check, on_film, whole
+from react1.pipeline.interchange.turnover.check_returned import Place, check_returned, entire_clip, place_on_film
 from react1.pipeline.media.probe import probe
 
 FRAMES = 24
@@ -28,7 +28,7 @@ def misfits(folder, **changes) -> dict[str, str]:
     """Hold a changed clip against the one that was handed over; give what does not fit."""
     sent_path, sent = clip(folder / "sent.mp4")
     path, given = clip(folder / "back.mp4", **changes)
-    findings = check(path, given, whole(sent_path, sent), "back")
+    findings = check_returned(path, given, entire_clip(sent_path, sent), "back")
     return {one.name: one.found for one in findings if not one.fits}
 
 
@@ -52,7 +52,7 @@ def test_a_clip_that_came_late(talking_clip):
     film = probe(talking_clip, File(digest="0" * 64, suffix=".mp4", size_bytes=1))
     place = Place(talking_clip, film, 2, film.video.frame_count)
 
-    findings = {one.name: one for one in check(talking_clip, film, place, "back")}
+    findings = {one.name: one for one in check_returned(talking_clip, film, place, "back")}
 
     assert not findings["lag"].fits
     assert findings["lag"].found == "+2 frames"
@@ -70,7 +70,7 @@ def test_a_clip_that_stands_still(tmp_path):
         out.mux(stream.encode(None))
     given = probe(tmp_path / "back.mp4", File(digest="0" * 64, suffix=".mp4", size_bytes=1))
 
-    findings = check(tmp_path / "back.mp4", given, whole(sent_path, sent), "back")
+    findings = check_returned(tmp_path / "back.mp4", given, entire_clip(sent_path, sent), "back")
 
     assert {one.name: one.found for one in findings if not one.fits} == {"doubled": "7"}
 
@@ -82,8 +82,8 @@ def test_a_place_on_a_film_that_runs_over_midnight(tmp_path):
     path, back = clip(tmp_path / "back.mp4")
     back = back.model_copy(update={"start_timecode": "00:00:00:05"})
 
-    place = on_film(film_path, film, back)
-    findings = {one.name: one for one in check(path, back, place, "back")}
+    place = place_on_film(film_path, film, back)
+    findings = {one.name: one for one in check_returned(path, back, place, "back")}
 
     assert (place.first, findings["timecode"].fits) == (10, True)
 
@@ -99,12 +99,12 @@ def test_a_place_on_the_film(tmp_path):
     film = film.model_copy(update={"start_timecode": "01:00:00:00"})
     _, back = clip(tmp_path / "back.mp4")
 
-    place = on_film(film_path, film, back.model_copy(update={"start_timecode": "01:00:00:10"}))
+    place = place_on_film(film_path, film, back.model_copy(update={"start_timecode": "01:00:00:10"}))
     assert (place.first, place.end) == (10, 10 + FRAMES)
     with pytest.raises(InputMediaError, match="starts at 01:00:02:00, which with 24 frames lies outside the film"):
-        on_film(film_path, film, back.model_copy(update={"start_timecode": "01:00:02:00"}))
+        place_on_film(film_path, film, back.model_copy(update={"start_timecode": "01:00:02:00"}))
     with pytest.raises(InputMediaError, match=r"no timecode .* --clip"):
-        on_film(film_path, film, back.model_copy(update={"start_timecode": ""}))
+        place_on_film(film_path, film, back.model_copy(update={"start_timecode": ""}))
 
 
 def test_the_command_finds_the_clip_by_its_name(tmp_path, capfd):

@@ -10,8 +10,8 @@ import pytest
 from made import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.interchange.turnover.originals import shift_between
-from react1.pipeline.interchange.turnover.same_pictures import check_pictures
+from react1.pipeline.interchange.turnover.originals import frame_offset
+from react1.pipeline.interchange.turnover.same_pictures import check_same_pictures
 from react1.pipeline.media.probe import probe_outside
 
 
@@ -40,7 +40,7 @@ def checked(original: Path, proxy: Path) -> None:
     """Hold the two against each other, the original's clock beginning at one hour."""
     theirs = probe_outside(original).model_copy(update={"start_timecode": "01:00:00:00"})
     ours = probe_outside(proxy)
-    check_pictures(proxy, ours, original, theirs, shift_between(ours, theirs))
+    check_same_pictures(proxy, ours, original, theirs, frame_offset(ours, theirs))
 
 
 def test_a_proxy_with_a_burnt_in_clock_is_taken(talking_clip, tmp_path):
@@ -66,4 +66,4 @@ def test_a_proxy_that_begins_after_midnight_is_placed(tmp_path):
     original = probe_outside(make_clip(tmp_path / "long.mov", frames=40, tracks=0, timecode="23:59:59:20"))
     proxy = probe_outside(make_clip(tmp_path / "short.mov", frames=20, tracks=0, timecode="00:00:00:05"))
 
-    assert shift_between(proxy, original) == 10
+    assert frame_offset(proxy, original) == 10

@@ -12,13 +12,13 @@ from sheets import FILM, SPANS, sheet
 from takes import film
 
 from react1.pipeline.core.values import Turnover
-from react1.pipeline.interchange.classify import read_rows
-from react1.pipeline.interchange.edl.write import edl
-from react1.pipeline.interchange.fcpxml.write import fcpxml
+from react1.pipeline.interchange.classify import classify_entries
+from react1.pipeline.interchange.edl.write import format_edl
+from react1.pipeline.interchange.fcpxml.write import format_fcpxml
 from react1.pipeline.interchange.list_options import ListFile
-from react1.pipeline.interchange.otio.write import otio
-from react1.pipeline.interchange.readers import parsed
-from react1.pipeline.interchange.turnover.sheet import sheet_of
+from react1.pipeline.interchange.otio.write import format_otio
+from react1.pipeline.interchange.readers import parse_listing
+from react1.pipeline.interchange.turnover.layout import build_layout
 
 io = pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 NTSC = Fraction(30000, 1001)
@@ -54,7 +54,7 @@ def read(folder: Path, name: str, text: str, **options):
 def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
     """The film is whole on V1; the clips lie at their places on V2, a new line on A2, where A1 holds its peace."""
     start = 3600 * round(rate)
-    timeline = read(tmp_path, "t.otio", otio(sheet(rate, start)))
+    timeline = read(tmp_path, "t.otio", format_otio(sheet(rate, start)))
     tracks = {track.name: track for track in timeline.tracks}
 
     assert timeline.global_start_time.value == start
@@ -76,7 +76,7 @@ def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
 def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
     """Channels V, A, V2 and A2; the record labels are the source's; FCM says how they count."""
     start = 107_892 if drop else 3600 * round(rate)
-    text = edl(sheet(rate, start, drop=drop), "avid")
+    text = format_edl(sheet(rate, start, drop=drop), "avid")
     timeline = read(tmp_path, "t.edl", text, rate=float(rate))
     tracks = {track.name: track for track in timeline.tracks}
 
@@ -94,14 +94,14 @@ def test_a_film_without_new_lines_sounds_whole():
     made = sheet(Fraction(25), 90_000)
     quiet = replace(made, clips=made.clips[:1])
 
-    assert "001  A001C002 B     C        01:00:00:00 01:01:12:00" in edl(quiet, "avid")
-    assert "adjust-volume" not in fcpxml(quiet, "final-cut")
-    assert "001  A001C002 V     C" in edl(replace(quiet, sample_rate_hz=0), "avid")
+    assert "001  A001C002 B     C        01:00:00:00 01:01:12:00" in format_edl(quiet, "avid")
+    assert "adjust-volume" not in format_fcpxml(quiet, "final-cut")
+    assert "001  A001C002 V     C" in format_edl(replace(quiet, sample_rate_hz=0), "avid")
 
 
 def test_fcpxml_turns_the_film_down_under_a_new_line():
     """Its own sound and the new line would be heard at once: keys on the frames around the line, in the film's time."""
-    film = ET.fromstring(fcpxml(sheet(Fraction(25), 90_000), "final-cut").encode()).find(".//spine/asset-clip")
+    film = ET.fromstring(format_fcpxml(sheet(Fraction(25), 90_000), "final-cut").encode()).find(".//spine/asset-clip")
 
     keys = [(Fraction(key.get("time").rstrip("s")) * 25 - 90_000, key.get("value")) for key in film.iter("keyframe")]
 
@@ -111,7 +111,7 @@ def test_fcpxml_turns_the_film_down_under_a_new_line():
 
 def test_drop_frame_labels_are_those_of_the_clock():
     """An hour of 29.97 is 107,892 frames; frame 100 of the film after it is 01:00:03;10."""
-    text = edl(sheet(NTSC, 107_892, drop=True), "avid")
+    text = format_edl(sheet(NTSC, 107_892, drop=True), "avid")
 
     assert "01:00:03;10 01:00:06;00 01:00:03;10 01:00:06;00" in text
     assert "001  A001C002 V     C        01:00:00;00 01:01:00;02" in text
@@ -121,7 +121,7 @@ def test_drop_frame_labels_are_those_of_the_clock():
 
 def test_resolve_gets_its_own_markers():
     """DaVinci Resolve reads colour, name and length from a comment of its own."""
-    text = edl(sheet(Fraction(25), 90_000), "resolve")
+    text = format_edl(sheet(Fraction(25), 90_000), "resolve")
 
     assert " |C:ResolveColorGreen |M:react1: prompt=sad" in text and "* LOC" not in text
 
@@ -131,7 +131,7 @@ def test_labels_run_over_midnight():
     made = sheet(Fraction(25), 25 * 86_400 - 50)
 
     assert made.label(25 * 86_400) == "00:00:00:00"
-    assert "00:00:02:00" in next(line for line in edl(made, "avid").splitlines() if " V2 " in line)
+    assert "00:00:02:00" in next(line for line in format_edl(made, "avid").splitlines() if " V2 " in line)
 
 
 def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(context):
@@ -139,7 +139,7 @@ def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(context):
     media = film(context, frames=4, tracks=2, sar=Fraction(4, 3), rotation_deg=90)
     made = Turnover(title="cut", source=media, source_path="cut.mp4", reel="cut", dialects=("final-cut",), clips=())
 
-    root = ET.fromstring(fcpxml(sheet_of(made, Path(), 1), "final-cut").encode())
+    root = ET.fromstring(format_fcpxml(build_layout(made, Path(), 1), "final-cut").encode())
 
     size = {name: root.find(".//format").get(name) for name in ("width", "height", "paspH", "paspV")}
     assert size == {"width": "180", "height": "320", "paspH": "3", "paspV": "4"}
@@ -150,13 +150,13 @@ def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(context):
 def test_an_editor_may_mark_more_on_what_was_handed_over(kind):
     """What tells of takes is ignored, with the reason, so that a timeline that comes back carries new edits alone."""
     made = sheet(Fraction(25), 90_000)
-    texts = {"otio": otio(made), "fcpxml": fcpxml(made, "final-cut")}
-    text = texts[kind] if kind in texts else edl(made, kind.partition(".")[0])
+    texts = {"otio": format_otio(made), "fcpxml": format_fcpxml(made, "final-cut")}
+    text = texts[kind] if kind in texts else format_edl(made, kind.partition(".")[0])
 
-    rows = read_rows(parsed(text, f".{kind.rpartition('.')[2]}", "t"), None, ListFile(file="t")).rows
+    rows = classify_entries(parse_listing(text, f".{kind.rpartition('.')[2]}", "t"), None, ListFile(file="t")).entries
 
     assert {row.state for row in rows} == {"ignored"}
-    assert sum("tells of a take that was made" in row.why for row in rows) >= len(SPANS)
+    assert sum("describes a finished take" in row.reason for row in rows) >= len(SPANS)
 
 
 def test_an_address_stays_one():
@@ -169,7 +169,7 @@ def test_an_address_stays_one():
 @pytest.mark.parametrize("dialect", ["final-cut", "resolve"])
 def test_fcpxml_comes_back_with_the_same_spans(tmp_path, dialect):
     """At a whole rate, which is what the adapter counts rightly; clips hang on the film, in lane 1."""
-    text = fcpxml(sheet(Fraction(25), 90_000), dialect)
+    text = format_fcpxml(sheet(Fraction(25), 90_000), dialect)
     film, clips = read(tmp_path, "t.fcpxml", text).tracks
 
     assert spans(film) == [("a film.mov", 90_000, FILM, 90_000)]
@@ -181,7 +181,7 @@ def test_fcpxml_comes_back_with_the_same_spans(tmp_path, dialect):
 def test_fcpxml_is_exact_at_fractional_rates():
     """Every time is a whole number of frames of 1001/30000 s; the adapter rounds them, so they are counted here."""
     rate, start = NTSC, 107_892
-    root = ET.fromstring(fcpxml(sheet(rate, start, drop=True), "final-cut").encode())
+    root = ET.fromstring(format_fcpxml(sheet(rate, start, drop=True), "final-cut").encode())
     frames = lambda text: Fraction(text.rstrip("s")) * rate  # noqa: E731
 
     sequence, (film,) = root.find(".//sequence"), root.findall(".//spine/asset-clip")

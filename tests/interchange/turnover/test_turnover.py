@@ -17,11 +17,11 @@ from react1.nodes.timeline import Timeline, TimelineParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Frames
 from react1.pipeline.core.values import Turnover
-from react1.pipeline.interchange.turnover.sheet import sheet_of
+from react1.pipeline.interchange.turnover.layout import build_layout
 from react1.pipeline.media.probe import probe
 from react1.pipeline.runner.deliveries import turnover_targets
-from react1.pipeline.splicing.pictures.fields import fields
-from react1.pipeline.store.export import deliver
+from react1.pipeline.splicing.pictures.fields import field_order
+from react1.pipeline.store.export import export
 from react1.pipeline.store.store import Store
 
 pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
@@ -109,7 +109,7 @@ def test_sound_keeps_its_place_in_an_mp4(context):
 def test_a_clip_after_midnight_begins_in_the_new_day(context):
     """No clock shows 24:00:00;08; the file and the timelines say 00:00:00;08."""
     made, _, given = one_clip(context, (22, 28), rate=Fraction(30000, 1001), timecode="23:59:59;20")
-    sheet = sheet_of(made, Path("folder"), 1)
+    sheet = build_layout(made, Path("folder"), 1)
 
     assert given.start_timecode == "00:00:00;08"
     assert sheet.clips[0].start == 8
@@ -129,7 +129,7 @@ def test_fields_and_their_colours_stay_apart(context):
         colours = frame.reformat(format="yuv422p", interpolation="POINT").to_ndarray()[96:144].reshape(96, 80)
         lines = colours[:, 40].astype(int) if codec == "prores" else None
 
-        assert fields(frame) == "bottom first"
+        assert field_order(frame) == "bottom first"
         assert lines is None or (abs(lines[0::2] - 60).max() < 12 and abs(lines[1::2] - 200).max() < 12)
 
 
@@ -209,6 +209,6 @@ def handed_over(store: Store, made: Turnover, folder) -> list:
     wanted = list(turnover_targets(store, made, folder))
     for file, place in wanted:
         if not place.exists():
-            deliver(store, file, place, "job", replace=False)
+            export(store, file, place, "job", replace=False)
     assert np.all([place.is_file() for _, place in wanted])
     return [place for _, place in wanted]

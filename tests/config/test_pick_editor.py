@@ -1,4 +1,4 @@
-"""A choice is written into a job's text: its own bytes, and not one of the others."""
+"""A choice is written into a job's text without changing any other byte."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from react1.pipeline.config.written_pick import plain_of, with_pick
+from react1.pipeline.config.pick_editor import parse_plain, set_pick
 from react1.pipeline.core.errors import PresetError
 
 PATH = ("edits", 1, "takes")
@@ -25,7 +25,7 @@ KEYS = ["prompt", "temperature"]
 
 @st.composite
 def flow(draw) -> str:
-    """A mapping in braces, over one line or more."""
+    """Draw a mapping in braces, on one line or more."""
     values = {"prompt": draw(emotions), "temperature": draw(st.sampled_from(["[0.4]", "[0.4, 0.80]"]))}
     pick = draw(old)
     order = draw(st.permutations([*KEYS, *([] if pick is None else ["pick"])]))
@@ -39,7 +39,7 @@ def flow(draw) -> str:
 
 @st.composite
 def block(draw) -> str:
-    """A mapping over lines, with comments among them."""
+    """Draw a mapping over lines, with comments between them."""
     inside = " " * draw(st.integers(7, 9))
     pick = draw(old)
     order = draw(st.permutations([*KEYS, *([] if pick is None else ["pick"])]))
@@ -54,7 +54,7 @@ def block(draw) -> str:
 
 @st.composite
 def jobs(draw) -> str:
-    """A job whose second edit has takes, as people write it."""
+    """Draw a job whose second edit has takes, in the styles that people use."""
     takes = draw(st.one_of(flow(), block()))
     before = draw(st.sampled_from(["", "      name: b\n", "      out: 2   # until\n"]))
     after = draw(
@@ -70,42 +70,42 @@ def jobs(draw) -> str:
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-def _ways(newline):
-    """Every spelling of a choice that is put in, and of one that makes room for it."""
+def _insertions(newline):
+    """Return pairs of removed and inserted text that an edit of the choice may consist of."""
     lines = [f"{' ' * n}pick: {NAME}" for n in (7, 8, 9)]
-    put = [NAME, f" {NAME}", f": {NAME}", f", pick: {NAME}", f"pick: {NAME}, "]
-    put += [line + newline for line in lines] + [newline + line for line in lines]
-    return [(spelling, one) for spelling in OLD for one in put]
+    inserted = [NAME, f" {NAME}", f": {NAME}", f", pick: {NAME}", f"pick: {NAME}, "]
+    inserted += [line + newline for line in lines] + [newline + line for line in lines]
+    return [(spelling, insertion) for spelling in OLD for insertion in inserted]
 
 
 @settings(max_examples=150, deadline=None)
 @given(jobs())
 def test_only_the_choice_changes(text):
-    """What is read differs in the choice alone, and so does what is written: one place, one spelling of a choice."""
-    wanted = plain_of(text, "job.yaml")
+    """The parsed job differs in the choice only, and the text differs in one place."""
+    wanted = parse_plain(text, "job.yaml")
     wanted["edits"][1]["takes"]["pick"] = NAME
 
-    changed = with_pick(text, PATH, NAME, "job.yaml")
+    changed = set_pick(text, PATH, NAME, "job.yaml")
 
-    assert plain_of(changed, "job.yaml") == wanted
+    assert parse_plain(changed, "job.yaml") == wanted
     assert any(
-        text[at : at + len(gone)] == gone and text[:at] + put + text[at + len(gone) :] == changed
-        for gone, put in _ways("\r\n" if "\r\n" in text else "\n")
+        text[at : at + len(removed)] == removed and text[:at] + inserted + text[at + len(removed) :] == changed
+        for removed, inserted in _insertions("\r\n" if "\r\n" in text else "\n")
         for at in range(len(text) + 1)
     )
 
 
 @settings(max_examples=30, deadline=None)
 @given(jobs())
-def test_a_choice_made_twice_is_made_once(text):
-    """The second time nothing is left to do."""
-    once = with_pick(text, PATH, NAME, "job.yaml")
+def test_setting_a_choice_again_changes_nothing(text):
+    """The second call returns the same text."""
+    once = set_pick(text, PATH, NAME, "job.yaml")
 
-    assert with_pick(once, PATH, NAME, "job.yaml") == once
+    assert set_pick(once, PATH, NAME, "job.yaml") == once
 
 
 @pytest.mark.parametrize(
-    ("text", "made"),
+    ("text", "expected"),
     [
         ("a: {prompt: [x]}   # c\n", "a: {prompt: [x], pick: sad-0.4}   # c\n"),
         ("a:\n  prompt: [x]  # c\n  # d\nb: 1\n", "a:\n  prompt: [x]  # c\n  pick: sad-0.4\n  # d\nb: 1\n"),
@@ -117,17 +117,17 @@ def test_a_choice_made_twice_is_made_once(text):
         ('{"a": {"prompt": ["x"]}}', '{"a": {"prompt": ["x"], "pick": "sad-0.4"}}'),
     ],
 )
-def test_the_choice_is_written_as_a_person_would(text, made):
-    """In the mapping's own style, behind what is there; JSON stays JSON."""
-    changed = with_pick(text, ("a",), NAME, "job.yaml")
+def test_the_choice_follows_the_style_of_the_mapping(text, expected):
+    """The choice is added after the other keys, and JSON stays JSON."""
+    changed = set_pick(text, ("a",), NAME, "job.yaml")
 
-    assert changed == made
+    assert changed == expected
     if text.startswith("{"):
         assert json.loads(changed)["a"]["pick"] == NAME
 
 
 @pytest.mark.parametrize("text", ["m: &m {prompt: [x]}\na: *m\n", "a: &m {prompt: [x]}\nb: *m\n", "a: {}\n"])
-def test_what_is_not_safe_to_change_is_left_alone(text):
-    """A mapping that others share, or one with nothing in it: a person writes the line that the message gives."""
-    with pytest.raises(PresetError, match=r"job.yaml: .* write pick: sad-0.4 in it"):
-        with_pick(text, ("a",), NAME, "job.yaml")
+def test_a_mapping_that_cannot_be_changed_safely_is_refused(text):
+    """For a shared or empty mapping, the message has the line to add by hand."""
+    with pytest.raises(PresetError, match=r"job.yaml: .* add pick: sad-0.4 to it by hand"):
+        set_pick(text, ("a",), NAME, "job.yaml")

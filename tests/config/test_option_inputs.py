@@ -1,4 +1,4 @@
-"""Inputs of the kind `options`: a mapping or a word for a parameter that has parts of its own."""
+"""Inputs of the kind `options`: a mapping or a word for a parameter with parts of its own."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def splice_of(job):
     return next(step.params for step in job.steps if step.id == "splice")
 
 
-def loaded(folder, extra="", **options):
+def load(folder, extra="", **options):
     path = folder / "job.yaml"
     path.write_text(f"preset: emotion-edit\nsource: a.mp4\nedits: [{{in: 1, out: 2, prompt: happy}}]\n{extra}")
     return load_job(str(path), registry=NODES, base=folder, **options)
 
 
-def test_left_open_the_node_s_own_defaults_hold(tmp_path):
-    """Three frames of dissolve, and every check with its default."""
-    params = splice_of(loaded(tmp_path))
+def test_without_a_value_the_nodes_defaults_apply(tmp_path):
+    """The seam is a dissolve of three frames, and every check has its default."""
+    params = splice_of(load(tmp_path))
 
     assert (params.seam.video, params.seam.frames, params.exact) == ("dissolve", 3, "prefer")
     assert params.checks.seam_delta_e == 3.0
 
 
-def test_a_job_says_options_in_any_of_their_forms(tmp_path):
-    """A word, a mapping, null inside it; the rest keeps its default."""
-    job = loaded(
+def test_a_job_may_use_any_form_of_options(tmp_path):
+    """A word, a mapping, and null inside a mapping are accepted; the rest keeps its default."""
+    job = load(
         tmp_path,
         "seam: cut\nchecks: {seam_delta_e: 2.5, click_db: null}\nsound: {match: 'off'}\n"
         "exact: require\ncomposite: face\n",
@@ -45,13 +45,13 @@ def test_a_job_says_options_in_any_of_their_forms(tmp_path):
     assert next(step.params for step in job.steps if step.id == "conform").composite == "face"
 
 
-def test_the_command_line_says_options_as_yaml(tmp_path):
-    """A mapping in braces, or a word."""
-    job = loaded(tmp_path, sets={"seam": "{video: {morph: 5}}", "checks": "{frozen_frames: 2}"})
+def test_the_command_line_takes_options_as_yaml(tmp_path):
+    """An option is a mapping in braces, or a word."""
+    job = load(tmp_path, sets={"seam": "{video: {morph: 5}}", "checks": "{frozen_frames: 2}"})
 
     assert (splice_of(job).seam.video, splice_of(job).seam.frames) == ("morph", 5)
     assert splice_of(job).checks.frozen_frames == 2
-    assert splice_of(loaded(tmp_path, sets={"seam": "cut"})).seam.video == "cut"
+    assert splice_of(load(tmp_path, sets={"seam": "cut"})).seam.video == "cut"
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_the_command_line_says_options_as_yaml(tmp_path):
         ("composite: faces", r"job.yaml:4:\d+: composite: 'faces' is not one of auto, face, frame"),
     ],
 )
-def test_a_mistake_is_told_where_it_is_written(tmp_path, extra, message):
-    """In the job's line, in the words of the parameter."""
+def test_a_problem_is_reported_at_its_line(tmp_path, extra, message):
+    """The message has the line of the job and names the parameter."""
     with pytest.raises(PresetError, match=message):
-        loaded(tmp_path, extra + "\n")
+        load(tmp_path, extra + "\n")
 
 
 def test_options_survive_the_document_of_a_run(tmp_path):
-    """A run that is resumed has the same ones."""
-    job = loaded(tmp_path, "seam: {video: {dissolve: 5}}\n")
+    """A resumed run has the same options."""
+    job = load(tmp_path, "seam: {video: {dissolve: 5}}\n")
 
     again = job_from_document(job.document, NODES)
 

@@ -17,20 +17,20 @@ from ..core.edit import Edit
 from ..core.node import Node
 from ..core.values import Media, Segment
 
-_LEFT_OPEN = dict.fromkeys((*CHOICE_NAMES, "takes"))
+_NO_EXPRESSION = dict.fromkeys((*CHOICE_NAMES, "takes"))
 
 
-def is_blind(node: type[Node]) -> bool:
+def is_expression_blind(node: type[Node]) -> bool:
     """Tell whether a node carries the expression on without looking at it."""
     return bool(getattr(node, "expression_blind", False))
 
 
-def neutral(value: Any) -> Any:
+def without_expression(value: Any) -> Any:
     """Give a value with every edit in it free of its expression."""
-    return over_edits(value, lambda edit: edit.model_copy(update=_LEFT_OPEN))
+    return map_edits(value, lambda edit: edit.model_copy(update=_NO_EXPRESSION))
 
 
-def over_edits(value: Any, change: Callable[[Edit], Edit]) -> Any:
+def map_edits(value: Any, change: Callable[[Edit], Edit]) -> Any:
     """Give a value with every edit in it changed; the value itself where nothing changes."""
     if isinstance(value, Edit):
         return change(value)
@@ -38,36 +38,36 @@ def over_edits(value: Any, change: Callable[[Edit], Edit]) -> Any:
         return value  # it holds no edit, and may hold many timestamps
     if isinstance(value, BaseModel):
         old = {name: getattr(value, name) for name in type(value).model_fields}
-        changed = {name: new for name, was in old.items() if (new := over_edits(was, change)) is not was}
+        changed = {name: new for name, was in old.items() if (new := map_edits(was, change)) is not was}
         return value.model_copy(update=changed) if changed else value
     if isinstance(value, (list, tuple)):
-        items = [over_edits(item, change) for item in value]
+        items = [map_edits(item, change) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else type(value)(items)
     return value
 
 
-def with_edits_of_now(made: Any, params: BaseModel, given: Mapping[str, Any]) -> Any:
+def with_current_edits(made: Any, params: BaseModel, given: Mapping[str, Any]) -> Any:
     """Give a result under the edits that are asked for now."""
-    asked = {_place(edit): edit for edit in edits_in([params, *given.values()])}
+    asked = {_span_key(edit): edit for edit in find_edits([params, *given.values()])}
     if isinstance(made, list):
-        return [_regrafted(item, asked) for item in made]
-    return _regrafted(made, asked)
+        return [_with_current_edit(item, asked) for item in made]
+    return _with_current_edit(made, asked)
 
 
-def _regrafted(value: Any, asked: Mapping[str, Edit]) -> Any:
+def _with_current_edit(value: Any, asked: Mapping[str, Edit]) -> Any:
     if not isinstance(value, Segment):
         return value
-    edit = asked.get(_place(value.edit))
+    edit = asked.get(_span_key(value.edit))
     return value if edit in (None, value.edit) else value.model_copy(update={"edit": edit})
 
 
-def _place(edit: Edit) -> str:
+def _span_key(edit: Edit) -> str:
     """Spell all of an edit but its expression."""
-    return edit.model_copy(update=_LEFT_OPEN).model_dump_json()
+    return edit.model_copy(update=_NO_EXPRESSION).model_dump_json()
 
 
-def edits_in(values: Any) -> list[Edit]:
+def find_edits(values: Any) -> list[Edit]:
     """Give every edit that some values hold."""
     found: list[Edit] = []
     for value in values:
@@ -76,7 +76,7 @@ def edits_in(values: Any) -> list[Edit]:
         elif isinstance(value, Segment):
             found.append(value.edit)
         elif isinstance(value, (list, tuple)):
-            found += edits_in(value)
+            found += find_edits(value)
         elif isinstance(value, BaseModel):
-            found += edits_in(getattr(value, name) for name in type(value).model_fields)
+            found += find_edits(getattr(value, name) for name in type(value).model_fields)
     return found

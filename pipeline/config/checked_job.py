@@ -1,4 +1,4 @@
-"""A checked job: what the run loop gets."""
+"""A checked job, as the runner gets it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..core.json_value import Json
 from ..core.node import Params
 from ..core.registry import NodeInfo
+from ..located_yaml.located import Json
 
 OnFailure = Literal["stop", "keep-original"]
 
@@ -22,25 +22,25 @@ class Step:
     info: NodeInfo
     params: Params
     wires: Mapping[str, tuple[str, ...]]
-    """Port name → ids of the steps that feed it; empty for an open optional port, and for a `Record`."""
+    """Input name → IDs of the steps that feed it; empty for an unconnected optional input, and for a `Record`."""
     fanned: bool = False
     """Whether it runs once per segment."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A preset filled in."""
+    """A preset with values for all its inputs."""
 
     name: str
-    """The preset's."""
+    """The preset's name."""
     about: str
     steps: tuple[Step, ...]
     inputs: Mapping[str, Json]
-    """The values that the preset was filled with, paths absolute."""
+    """The values of the preset's inputs; paths are absolute."""
     document: dict[str, Json]
-    """All that it takes to make this job again, whatever became of the files it was read from."""
+    """Everything needed to rebuild this job without the files that it was read from; JSON."""
     on_failure: OnFailure = "stop"
     files: tuple[Path, ...] = field(default=())
-    """The files that it was read from."""
+    """The files from which it was read."""
     notes: tuple[str, ...] = ()
-    """What the user should hear before it runs, such as the entries of a list that are left out."""
+    """Messages for the user before the run, such as the entries of a list that are skipped."""
