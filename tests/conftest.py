@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -58,3 +60,40 @@ def talking_clip(made_films: None, tmp_path_factory: pytest.TempPathFactory) -> 
     made_of = ("talking", 2, 480, 270)
     make = partial(make_demo_clip, seconds=2, size=(480, 270), progress=lambda _share: None)
     return shelf.kept(place, made_of, make)
+
+
+@pytest.fixture(scope="session")
+def interview(made_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the examples name: a talking film, a new line, subtitles and an EDL."""
+    pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
+    from react1.pipeline.demo.demo_clip import make_demo_clip
+    from react1.pipeline.media.ffmpeg import ffmpeg_path
+
+    folder = tmp_path_factory.mktemp("interview")
+    make = partial(make_demo_clip, seconds=6, size=(480, 270), progress=lambda _share: None)
+    shelf.kept(folder / "interview.mp4", ("interview", 6, 480, 270), make)
+    (folder / "adr").mkdir()
+    tone = ["-f", "lavfi", "-i", "sine=frequency=220:duration=1.2:sample_rate=48000"]
+    subprocess.run([ffmpeg_path(), "-v", "error", *tone, str(folder / "adr" / "line3.wav")], check=True)
+    (folder / "interview.srt").write_text(
+        "1\n00:00:01,200 --> 00:00:02,000\nI said so.\n\n2\n00:00:02,400 --> 00:00:03,200\nNever again!\n"
+    )
+    (folder / "cut.edl").write_text(
+        "TITLE: interview\nFCM: NON-DROP FRAME\n\n"
+        "001  AX       V     C        00:00:01:00 00:00:01:20 00:00:01:00 00:00:01:20\n"
+        "* FROM CLIP NAME: interview.mp4\n* COMMENT: react1: sad 0.6 face\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the examples: `react1` and `python` of this interpreter, a store of its own."""
+    bin_folder = tmp_path_factory.mktemp("bin")
+    for name, words in (("react1", "-m react1"), ("python", "")):
+        script = bin_folder / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
+        script.chmod(0o755)
+    home = tmp_path_factory.mktemp("home")
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("REACT1_", "SEGMIND_", "SYNC_"))}
+    return {**keep, "PATH": f"{bin_folder}:{os.environ['PATH']}", "REACT1_HOME": str(home), "NO_PROXY": "*"}
