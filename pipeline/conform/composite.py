@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from ..splicing.pictures.planes import Plane, resized
-from .transfer import Transfer
+from ..splicing.pictures.planes import Plane, resize_mask
+from .levels import Transfer
 
 Mask = NDArray[np.float32]
 
@@ -109,7 +109,7 @@ class Steady:
 
 def composite(plate: list[Plane], sent: list[Plane], taken: list[Plane], mask: Mask, transfer: Transfer) -> list[Plane]:
     """Add the masked difference, in the plate's levels, to the plate; all planes of one size and depth."""
-    weights = [resized(mask, (base.shape[0], base.shape[1])) for base in plate]
+    weights = [resize_mask(mask, (base.shape[0], base.shape[1])) for base in plate]
     boxes = [_box(weight) for weight in weights]
     before, after = (
         transfer.to_source([part[box] for part, box in zip(parts, boxes, strict=True)]) for parts in (sent, taken)

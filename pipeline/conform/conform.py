@@ -21,18 +21,24 @@ from av.video.frame import VideoFrame
 from ..core.errors import ProviderError
 from ..core.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
-from ..media.decode import frames as source_frames
-from ..media.decode import turn_coded
-from ..splicing.encoders import Choice, pixel_formats
-from ..splicing.pictures.planes import Plane, frame_of, planes, resized, to_coded, working_format
+from ..media.decode import exact_frames, turn_coded
+from ..splicing.encoders import EncoderSettings, pixel_formats
+from ..splicing.pictures.planes import (
+    Plane,
+    frame_from_planes,
+    frame_planes,
+    resize_mask,
+    to_coded_planes,
+    working_format,
+)
 from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import Tracked, tracked
 from .composite import Mask, Steady, composite, difference_mask
 from .composite_mode import Composite
 from .corrections import NOTHING, Corrections, measured
-from .frame_reader import Both, Walk, nearest, padded, small
-from .transfer import Transfer
+from .frame_pairs import Both, Walk, nearest, padded, small
+from .levels import Transfer
 
 _REFIT_FRAMES = 25
 
@@ -130,26 +136,26 @@ def _composited(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, int
     segment = work.segment
     pairs = _pairs(work, found)
     transfer = Transfer(work.source, work.pix_fmt)
-    for index, plate in source_frames(work.source_path, work.source, segment.first_frame, segment.last_frame):
+    for index, plate in exact_frames(work.source_path, work.source, segment.first_frame, segment.last_frame):
         place, sent, taken = next(pairs)
         number = index - segment.first_frame
         base = plate if plate.format.name == work.pix_fmt else plate.reformat(format=work.pix_fmt)
-        after = work.undone.undo(planes(sent), planes(taken))
-        made = _frame(work, transfer, planes(base), sent, after, number, place)
-        yield frame_of(made, work.pix_fmt), number
+        after = work.undone.undo(frame_planes(sent), frame_planes(taken))
+        made = _frame(work, transfer, frame_planes(base), sent, after, number, place)
+        yield frame_from_planes(made, work.pix_fmt), number
 
 
 def _frame(
     work: _Work, transfer: Transfer, own: list[Plane], sent: VideoFrame, after: list[Plane], number: int, place: int
 ) -> list[Plane]:
-    mask = _mask(work, planes(sent), after, place)
+    mask = _mask(work, frame_planes(sent), after, place)
     work.touched.add(float((mask > 0.02).mean()))
     if not mask.any():
         return own
-    came = to_coded(frame_of(after, "yuv420p"), work.source, work.pix_fmt)
+    came = to_coded_planes(frame_from_planes(after, "yuv420p"), work.source, work.pix_fmt)
     if work.mode == "frame" and not work.source.is_hdr:
         return came
-    was = to_coded(sent, work.source, work.pix_fmt)
+    was = to_coded_planes(sent, work.source, work.pix_fmt)
     if number % _REFIT_FRAMES == 0 or not transfer.ready:
         transfer.fit(own, was)
     return composite(own, was, came, turn_coded(mask, work.source), transfer)
@@ -161,7 +167,7 @@ def _mask(work: _Work, before: list[Plane], after: list[Plane], place: int) -> M
         return np.ones((2, 2), np.float32)
     mask = difference_mask(before, after, whole=work.face is None)
     if work.face is not None:
-        mask = mask * resized(work.face.where[place], (mask.shape[0], mask.shape[1]))
+        mask = mask * resize_mask(work.face.where[place], (mask.shape[0], mask.shape[1]))
     return work.steady.over(mask)
 
 
@@ -172,12 +178,12 @@ def _pairs(work: _Work, found: Alignment) -> Iterator[tuple[int, VideoFrame, Vid
         yield place, sent.at(found.stands_for[place]), taken.at(found.take_of[place])
 
 
-def _lossless(pix_fmt: str) -> Choice:
+def _lossless(pix_fmt: str) -> EncoderSettings:
     if pix_fmt in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p") and pix_fmt in pixel_formats("libx264"):
         params = "bframes=0:keyint=50"
-        return Choice("libx264", pix_fmt, {"preset": "ultrafast", "qp": "0", "x264-params": params})
+        return EncoderSettings("libx264", pix_fmt, {"preset": "ultrafast", "qp": "0", "x264-params": params})
     plain = pix_fmt.replace("yuvj", "yuv")
-    return Choice("ffv1", plain, {"level": "3", "slices": "4", "g": "1"})
+    return EncoderSettings("ffv1", plain, {"level": "3", "slices": "4", "g": "1"})
 
 
 def _figures(work: _Work, take: Take, found: Alignment, given: int) -> dict[str, Any]:

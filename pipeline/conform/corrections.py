@@ -17,7 +17,7 @@ from ..core.errors import ProviderError
 from ..splicing.pictures.planes import Plane
 from . import levels
 from .align import Alignment, accept, align
-from .frame_reader import Both
+from .frame_pairs import Both
 from .levels import Line
 from .placement import MOST_APART, Placement, apart, placed
 

@@ -1,15 +1,19 @@
 """Colour and level shifts: of a take against what was sent, and of what was sent against the source.
 
 All measured on what should be the same: robust straight lines per plane, and for high dynamic range a curve.
+
+How levels of what was sent become levels of the source: for SDR nearly one to one, for HDR a curve.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.values import VideoStream
 from ..splicing.pictures.planes import Plane
 
 _POINTS = 4000
@@ -97,3 +101,38 @@ def curve(x: NDArray[np.float64], y: NDArray[np.float64], top: int) -> NDArray[n
     points = [(float(np.median(x[places == b])), float(np.median(y[places == b]))) for b in np.unique(places)]
     xs, ys = np.array(points).T
     return np.interp(np.arange(top + 1), xs, np.maximum.accumulate(ys)).astype(np.float32)
+
+
+_NEARLY_ONE = 0.03
+
+
+class Transfer:
+    """Measured on pairs of pictures that show the same."""
+
+    def __init__(self, source: VideoStream, pix_fmt: str) -> None:
+        self.top = (1 << source.bit_depth) - 1 if "p1" in pix_fmt or source.bit_depth > 8 else 255
+        self._hdr = source.is_hdr
+        self._gains = [1.0, 1.0, 1.0]
+        self._curve: Any = None
+        self.ready = False
+
+    def fit(self, own: list[Plane], was: list[Plane]) -> None:
+        """Measure on one pair of pictures that show the same."""
+        self.ready = True
+        for i, (plate, copy) in enumerate(zip(own, was, strict=True)):
+            y, x = sampled(plate), sampled(copy)
+            if i == 0 and self._hdr:
+                self._curve = curve(x, y, self.top)
+                continue
+            gain = fit(x, y).gain
+            self._gains[i] = gain if abs(gain - 1) > _NEARLY_ONE else 1.0
+
+    def to_source(self, parts: list[Plane]) -> list[Plane]:
+        """Bring planes to the source's levels; only differences between two results mean anything."""
+        made: list[Plane] = []
+        for i, part in enumerate(parts):
+            if i == 0 and self._curve is not None:
+                made.append(self._curve[np.minimum(part, self.top)])
+            else:
+                made.append(part.astype(np.float32) * self._gains[i])
+        return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .demo_voice import SAMPLE_RATE_HZ
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _AAC_FRAME = 1024
 _THREADS = 2
 """Fixed: x264 gives other bytes for another number of threads."""
-_BT709 = 1
+_AAC_BITS_PER_S = 128_000
 
 
 def write_clip(
@@ -35,72 +35,27 @@ def write_clip(
         rate: frames per second.
         crf: x264's quality, 0 (lossless) to 51.
     """
-    import av
+    from ..media.clip_writer import ClipWriter, VideoSettings, rgb_frame
 
-    options = {"movflags": "+faststart", "fflags": "+bitexact"}
-    with av.open(str(out), "w", format="mp4", options=options) as container:
-        picture = _picture_stream(container, size, rate, crf)
-        track = None if voice is None else _SoundTrack(container, voice)
+    # mbtree gives other bytes from run to run.
+    x264 = {"crf": str(crf), "preset": "veryfast", "profile": "high", "g": str(2 * rate), "x264-params": "mbtree=0"}
+    settings = VideoSettings("libx264", size, Fraction(rate), threads=_THREADS, options=x264)
+    container_options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    written = 0
+    with ClipWriter(out, container="mp4", options=container_options) as writer:
+        writer.add_video(settings)
+        if voice is not None:
+            writer.add_audio("aac", SAMPLE_RATE_HZ, "mono", _AAC_BITS_PER_S)
         for index, pixels in enumerate(frames):
-            container.mux(picture.encode(_picture(pixels, index)))
-            if track is not None:
-                track.write_until((index + 1) * SAMPLE_RATE_HZ // rate)
-        container.mux(picture.encode(None))
-        if track is not None:
-            track.finish()
-
-
-class _SoundTrack:
-    """The voice, written as far as the pictures have come, so that both lie side by side in the file."""
-
-    def __init__(self, container: Any, voice: Sound) -> None:
-        self._container, self._voice, self._written = container, voice, 0
-        self._stream = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono")
-        self._stream.bit_rate = 128_000
-
-    def write_until(self, sample: int) -> None:
-        while self._written + _AAC_FRAME <= min(sample, len(self._voice)):
-            self._write(_AAC_FRAME)
-
-    def finish(self) -> None:
-        self.write_until(len(self._voice))
-        if rest := len(self._voice) - self._written:
-            self._write(rest)
-        self._container.mux(self._stream.encode(None))
-
-    def _write(self, count: int) -> None:
-        piece = self._voice[self._written : self._written + count]
-        self._container.mux(self._stream.encode(_sound(piece, self._written)))
-        self._written += count
-
-
-def _picture_stream(container: Any, size: tuple[int, int], rate: int, crf: int) -> Any:
-    stream = container.add_stream("libx264", rate=rate)
-    stream.width, stream.height = size
-    stream.pix_fmt = "yuv420p"
-    context = stream.codec_context
-    context.color_primaries = context.color_trc = context.colorspace = _BT709
-    context.color_range = 1
-    context.thread_count = _THREADS
-    context.options = {"crf": str(crf), "preset": "veryfast", "profile": "high", "g": str(2 * rate)}
-    context.options |= {"x264-params": "mbtree=0"}  # mbtree gives other bytes from run to run
-    return stream
-
-
-def _picture(pixels: Picture, index: int) -> Any:
-    import av
-
-    frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-    frame = frame.reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=1)
-    frame.pts = index
-    return frame
-
-
-def _sound(samples: Sound, at: int) -> Any:
-    import av
-
-    frame = av.AudioFrame.from_ndarray(samples[None, :].copy(), format="fltp", layout="mono")
-    frame.sample_rate = SAMPLE_RATE_HZ
-    frame.time_base = Fraction(1, SAMPLE_RATE_HZ)
-    frame.pts = at
-    return frame
+            frame = rgb_frame(pixels)
+            frame.pts = index
+            writer.write_frame(frame)
+            if voice is not None:  # as far as the pictures have come, so that both lie side by side in the file
+                until = min((index + 1) * SAMPLE_RATE_HZ // rate, len(voice))
+                while written + _AAC_FRAME <= until:
+                    writer.write_samples(voice[None, written : written + _AAC_FRAME], written)
+                    written += _AAC_FRAME
+        writer.end_video()
+        if voice is not None:
+            for at in range(written, len(voice), _AAC_FRAME):
+                writer.write_samples(voice[None, at : at + _AAC_FRAME], at)

@@ -1,8 +1,6 @@
-"""What has to be known of a film to tell which entries of a list are of it; its packets are not read.
+"""Read what is needed to match a film with the entries of a list, from its header and first frame.
 
-Takes   a local path, or an address of which only the name is known; a start timecode that counts before its own.
-Gives   `Film`.
-Raises  BadInput where the file is no film; PresetError where the start timecode is none.
+Of a URL only the name is known. A start timecode from the user takes precedence over the film's own.
 """
 
 from __future__ import annotations
@@ -17,98 +15,102 @@ import av
 
 from ..core.errors import PresetError
 from ..core.times import Timecode, counting_rate, parse_time, timecode_of_day, timecode_to_frames
+from ..media.decode import main_video_stream, open_media
 from ..media.frame_rate import common_rate
-from ..media.opening import main_picture, opened
-from ..media.start_timecode import start_timecode
+from ..media.probe import start_timecode
 
 
 @dataclass(frozen=True)
 class Film:
-    """The media that edits are for."""
+    """The media that the edits are for."""
 
     name: str
-    """Its file's name."""
+    """File name."""
     folder: str = ""
-    """The name of the folder that it lies in; empty for an address."""
+    """Name of its folder; empty for a URL."""
     reel: str = ""
-    """The reel that its timecode track names."""
+    """Reel name of its timecode track."""
     rate: Fraction | None = None
-    """Frames per second by which its labels count."""
+    """Frames per second of its labels."""
     start: Timecode | None = None
-    """The label of its first frame."""
+    """Label of its first frame."""
     frames: int = 0
-    """How many it has, as its container tells; 0 where that is not known."""
+    """Number of frames according to the container; 0 if unknown."""
 
     @property
     def stem(self) -> str:
-        """Its name without the suffix."""
+        """Return the file name without its suffix."""
         return PurePosixPath(self.name).stem
 
     def range_text(self) -> str:
-        """Say where it starts and ends, on each clock that it has."""
+        """Describe start, end and length on the film's clock."""
         if not self.frames or self.rate is None:
-            return "has a length that is not known"
-        lasts = f"{self.frames} frames at {float(self.rate):g}/s"
+            return "has an unknown length"
+        length = f"{self.frames} frames at {float(self.rate):g}/s"
         if self.start is None:
-            return f"has no start timecode and lasts {lasts}"
-        return f"runs from {self.start} to {self.label(self.frames)}, {lasts}"
+            return f"has no start timecode and lasts {length}"
+        return f"runs from {self.start} to {self.label(self.frames)}, {length}"
 
     def label(self, frame: int) -> Timecode:
-        """Give the label of a frame, counted on over midnight; it must have a start timecode and a rate."""
+        """Return the label of a frame, wrapping at midnight; the film must have a start timecode and a rate."""
         if self.start is None or self.rate is None:
             raise ValueError(f"{self.name} has no start timecode")
         rate = counting_rate(self.rate, self.start.drop)
         return timecode_of_day(timecode_to_frames(self.start, rate) + frame, rate, drop=self.start.drop)
 
 
-def look(path: Path, start_tc: str = "", rate: Fraction | None = None) -> Film:
-    """Look at a local film."""
-    with opened(path) as container:
-        main = main_picture(container)
-        found = rate or _rate(main)
-        label = _label(start_tc, found)
-        if label is None:
-            label = _read_label(start_timecode(container, main, _first_frame(container, main)), found)
-        return Film(path.name, path.absolute().parent.name, _reel(container), found, label, _frames(container, main))
+def read_film(path: Path, start_tc: str = "", rate: Fraction | None = None) -> Film:
+    """Read a local film.
+
+    Raises:
+        InputMediaError: the file is not a film.
+        PresetError: `start_tc` is not a timecode.
+    """
+    with open_media(path) as container:
+        stream = main_video_stream(container)
+        rate = rate or _rate(stream)
+        start = _user_label(start_tc, rate)
+        if start is None:
+            start = _film_label(start_timecode(container, stream, _first_frame(container, stream)), rate)
+        return Film(path.name, path.absolute().parent.name, _reel(container), rate, start, _frames(container, stream))
 
 
-def named(address: str, start_tc: str = "", rate: Fraction | None = None) -> Film:
-    """Give what is known of a film that has not been fetched."""
-    return Film(PurePosixPath(unquote(urlsplit(address).path)).name or "video", rate=rate, start=_label(start_tc, rate))
+def film_from_url(url: str, start_tc: str = "", rate: Fraction | None = None) -> Film:
+    """Build the film of a URL that has not been fetched."""
+    name = PurePosixPath(unquote(urlsplit(url).path)).name or "video"
+    return Film(name, rate=rate, start=_user_label(start_tc, rate))
 
 
-def _label(text: str, rate: Fraction | None) -> Timecode | None:
-    """Read what a user says; a label that the rate does not have is refused with its neighbours."""
+def _user_label(text: str, rate: Fraction | None) -> Timecode | None:
+    """Parse a start timecode from the user; a label that the rate does not have is refused with its neighbours."""
     if not text:
         return None
     try:
-        found = parse_time(text)
-        if isinstance(found, Timecode) and rate is not None:
-            timecode_to_frames(found, counting_rate(rate, found.drop))
+        label = parse_time(text)
+        if isinstance(label, Timecode) and rate is not None:
+            timecode_to_frames(label, counting_rate(rate, label.drop))
     except ValueError as error:
         raise PresetError(f"start_tc: {error}") from error
-    if not isinstance(found, Timecode):
-        raise PresetError(f"start_tc: {text!r} is no timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
-    return found
+    if not isinstance(label, Timecode):
+        raise PresetError(f"start_tc: {text!r} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
+    return label
 
 
-def _read_label(text: str, rate: Fraction | None) -> Timecode | None:
-    """Read what a film says; what cannot be read counts as nothing."""
+def _film_label(text: str, rate: Fraction | None) -> Timecode | None:
+    """Parse a film's own start timecode; return None if it cannot be parsed."""
     try:
-        found = parse_time(text.strip().replace(".", ";").replace(",", ";"))
-        if isinstance(found, Timecode):
-            timecode_to_frames(found, counting_rate(rate or Fraction(60), found.drop))
+        label = parse_time(text.strip().replace(".", ";").replace(",", ";"))
+        if isinstance(label, Timecode):
+            timecode_to_frames(label, counting_rate(rate or Fraction(60), label.drop))
     except ValueError:
         return None
-    return found if isinstance(found, Timecode) else None
+    return label if isinstance(label, Timecode) else None
 
 
 def _rate(stream: Any) -> Fraction | None:
-    """Take the rate that the container tells, as the one in use that is nearest."""
-    told = stream and (stream.guessed_rate or stream.average_rate)
-    if not told:
-        return None
-    return common_rate(Fraction(told))
+    """Return the container's frame rate, rounded to the nearest rate in use."""
+    rate = stream and (stream.guessed_rate or stream.average_rate)
+    return common_rate(Fraction(rate)) if rate else None
 
 
 def _frames(container: Any, stream: Any) -> int:
@@ -116,9 +118,10 @@ def _frames(container: Any, stream: Any) -> int:
         return 0
     if stream.frames:
         return int(stream.frames)
-    lasts_s = Fraction(stream.duration or 0) * Fraction(stream.time_base) or Fraction(container.duration or 0) / 10**6
+    duration_s = Fraction(stream.duration or 0) * Fraction(stream.time_base)
+    duration_s = duration_s or Fraction(container.duration or 0) / 10**6
     rate = stream.average_rate or stream.guessed_rate
-    return round(lasts_s * rate) if rate else 0
+    return round(duration_s * rate) if rate else 0
 
 
 def _first_frame(container: Any, stream: Any) -> Any:
@@ -131,5 +134,5 @@ def _first_frame(container: Any, stream: Any) -> Any:
 
 
 def _reel(container: Any) -> str:
-    told = (stream.metadata.get("reel_name") for stream in container.streams)
-    return str(next((name for name in told if name), ""))
+    names = (stream.metadata.get("reel_name") for stream in container.streams)
+    return str(next((name for name in names if name), ""))

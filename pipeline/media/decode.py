@@ -1,75 +1,170 @@
-"""Decoded frames by their index, exactly.
+"""Open media files and decode their pictures. The one frame reader, except for code that needs packets.
 
-Takes   a file, its picture as `probe` found it, and a half-open range of frames.
-Gives   PyAV frames one at a time in the order shown; memory stays at a few frames whatever the range.
-Raises  BadInput when a frame of the range is missing or cannot be decoded.
+`open_media` opens a file or raises in one line why it cannot be used. `decode_frames` reads a stream in showing order,
+from its start or from a keyframe. `exact_frames` and `images` give frames by their index, exactly, or raise.
+Frames come one at a time, so memory stays at a few frames.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError
 from ..core.times import clock_text
 from ..core.values import VideoStream
-from .colour import meant
-from .opening import opened
+from .color import full_color
 
-_SEEK_TRIES = 3
-_SEEK_STEP_S = 2
-_WAYS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
+_NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
+"""Formats that ffmpeg reads but that are text, or only point at other files."""
+_ATTEMPTS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
 """(threads, whether to seek): some containers cannot be sought in, and frame threads lose good frames after a
-damaged one; each way takes up where the one before it stopped."""
+damaged one; each attempt continues where the one before it stopped."""
 
 
-def frames(path: Path, video: VideoStream, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Any]]:
-    """Give (index, `av.VideoFrame`) for the frames [start, end), as coded: no turn, no colour conversion."""
+@contextlib.contextmanager
+def open_media(path: Path, name: str = "", options: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """Open a local file for reading with PyAV.
+
+    Args:
+        path: the file.
+        name: what to call it in errors; the path's own name by default.
+        options: of ffmpeg's demuxer.
+
+    Raises:
+        InputMediaError: it does not exist, is a folder, is empty, may not be read, is not media, or is damaged.
+    """
+    name = name or path.name
+    try:
+        if path.is_dir():
+            raise InputMediaError(f"{name} is a folder, not a media file")
+        if path.stat().st_size == 0:
+            raise InputMediaError(f"{name} is empty (0 bytes)")
+        known = {"protocol_whitelist": "file", **(options or {})}
+        container = av.open(f"file:{path}", metadata_errors="replace", options=known)
+    except FileNotFoundError as error:
+        raise InputMediaError(f"{name} does not exist") from error
+    except PermissionError as error:
+        raise InputMediaError(f"{name} may not be read: no permission") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise InputMediaError(f"{name} {_why_unreadable(path)}") from error
+    with container:
+        if container.format.name in _NOT_MEDIA:
+            raise InputMediaError(f"{name} is not media: it reads as {container.format.name}")
+        try:
+            yield container
+        except av.FFmpegError as error:
+            raise InputMediaError(f"{name} is damaged: {error.strerror}") from error
+
+
+def _why_unreadable(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
+        return "is cut short or damaged: its index (the moov atom) cannot be read; copy or record it again"
+    return "is not media that can be read"
+
+
+def main_video_stream(container: Any) -> Any:
+    """Return the stream that a player shows: the default one if it is marked, else the first; never a cover."""
+    cover = av.stream.Disposition.attached_pic
+    streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & cover]
+    marked = [s for s in streams if s.disposition & av.stream.Disposition.default]
+    return next(iter(marked or streams), None)
+
+
+def require_complete(path: Path, streams: list[Any], name: str) -> None:
+    """Raise InputMediaError for a file whose index names bytes behind its end: an interrupted download or copy."""
+    size = path.stat().st_size
+    entries = [entry for s in streams for entry in (getattr(s, "index_entries", None) or ())[-1:]]
+    needed = max((entry.pos + entry.size for entry in entries), default=0)
+    if needed > size:
+        raise InputMediaError(f"{name} is cut short: it needs {needed} bytes and has {size}; copy or download it again")
+
+
+def decode_frames(
+    path: Path,
+    stream_index: int | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+    start_pts: int | None = None,
+) -> Generator[VideoFrame, None, None]:
+    """Decode one picture stream in showing order, from the keyframe at or before `start_pts`.
+
+    Args:
+        path: the file.
+        stream_index: among all streams; the first picture stream by default.
+        options: of ffmpeg's demuxer.
+        start_pts: in ticks of the stream; frames that are shown before it come, too.
+
+    Raises:
+        InputMediaError: the picture is damaged.
+    """
+    with open_media(path, options=options) as container:
+        stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
+        stream.thread_type = "AUTO"
+        try:
+            packets = container.demux(stream) if start_pts is None else _packets_from(container, stream, start_pts)
+            for packet in packets:
+                yield from packet.decode()
+        except av.FFmpegError as error:
+            raise InputMediaError(
+                f"the picture is damaged and cannot be decoded to its end: {error.strerror}"
+            ) from error
+
+
+def exact_frames(path: Path, video: VideoStream, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Yield (index, `av.VideoFrame`) for exactly the frames [start, end), as coded: no turn, no colour conversion.
+
+    Raises:
+        InputMediaError: a frame is missing or damaged; the message names it.
+    """
     end = video.frame_count if end is None else end
     if not 0 <= start <= end <= video.frame_count:
         raise InputMediaError(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
-    given = start
-    for threads, seek in _WAYS:
-        with opened(path) as container:
+    index = start
+    for threads, seek in _ATTEMPTS:
+        with open_media(path) as container:
             stream = container.streams[video.index]
             stream.thread_type = threads
-            due = video.timestamps.array[given:end].tolist()
-            for frame in _due(_packets(container, stream, due[0], seek=seek), due) if due else ():
-                yield given, frame
-                given += 1
-        if given == end:
+            due = video.timestamps.array[index:end].tolist()
+            if due:
+                packets = _packets_from(container, stream, due[0]) if seek else container.demux(stream)
+                for frame in _due(packets, due):
+                    yield index, frame
+                    index += 1
+        if index == end:
             return
-    at = clock_text(max(int(video.timestamps.array[given]) * video.time_base, Fraction(0)))
-    raise InputMediaError(f"frame {given} of the film (at {at}) is damaged and cannot be decoded")
+    at = clock_text(max(int(video.timestamps.array[index]) * video.time_base, Fraction(0)))
+    raise InputMediaError(f"frame {index} of the film (at {at}) is damaged and cannot be decoded")
 
 
 def images(
     path: Path, video: VideoStream, start: int = 0, end: int | None = None, *, upright: bool = True
 ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    """Give (index, picture) for the frames [start, end); `(height, width, 3) uint8 RGB`, turned as it is shown."""
-    for index, frame in frames(path, video, start, end):
+    """Yield (index, picture) for the frames [start, end); `(height, width, 3) uint8 RGB`, turned as it is shown."""
+    for index, frame in exact_frames(path, video, start, end):
         picture = rgb(frame, video)
         yield index, turn_upright(picture, video) if upright else picture
 
 
 def rgb(frame: Any, video: VideoStream) -> NDArray[np.uint8]:
     """Convert a frame as coded to `(height, width, 3) uint8 RGB`, full range, by the matrix that the film means."""
-    described = meant(video)
-    space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(
-        described.space, 1
-    )
-    range_ = 2 if described.range == "pc" else 1
-    made: NDArray[np.uint8] = frame.to_ndarray(
+    color = full_color(video)
+    space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(color.space, 1)
+    range_ = 2 if color.range == "pc" else 1
+    picture: NDArray[np.uint8] = frame.to_ndarray(
         format="rgb24", src_colorspace=space, src_color_range=range_, dst_color_range=2
     )
-    return made
+    return picture
 
 
 def turn_upright(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
@@ -84,43 +179,58 @@ def turn_coded(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
     return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
 
 
-def _due(packets: Iterator[Any], due: list[int]) -> Iterator[Any]:
-    """Give the frames shown at these times, in order, up to the first that does not come."""
-    given = 0
-    for frame in _decoded(packets):
-        if frame.pts < due[given]:
+def _due(packets: Iterator[Any], due: list[int]) -> Iterator[VideoFrame]:
+    """Yield the frames shown at these times, in order, up to the first that is missing."""
+    count = 0
+    for frame in _tolerant(packets):
+        if frame.pts < due[count]:
             continue
-        if frame.pts > due[given]:
+        if frame.pts > due[count]:
             return
         yield frame
-        given += 1
-        if given == len(due):
+        count += 1
+        if count == len(due):
             return
 
 
-def _decoded(packets: Iterator[Any]) -> Iterator[Any]:
+def _tolerant(packets: Iterator[Any]) -> Iterator[Any]:
+    """Decode, skipping what is damaged: the caller knows which frames are due."""
     for packet in packets:
-        with contextlib.suppress(av.FFmpegError):  # a gap is told by the caller, who knows which frames are due
+        with contextlib.suppress(av.FFmpegError):
             yield from (frame for frame in packet.decode() if frame.pts is not None)
 
 
-def _packets(container: Any, stream: Any, first: int, *, seek: bool) -> Iterator[Any]:
-    """Give packets from a keyframe that is shown no later than `first`; nothing where seeking does not find one."""
-    if not seek:
-        yield from container.demux(stream)
-        return
-    target = first
-    for _ in range(_SEEK_TRIES):
+def _packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:
+    """Yield packets from the last keyframe that is shown no later than `start_pts`, or from the first packet.
+
+    A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
+    streams it may land anywhere.
+    """
+    target, step = start_pts, max(1, round(1 / stream.time_base))
+    while True:
         try:
             container.seek(target, stream=stream, backward=True)
-        except av.FFmpegError:
+        except av.FFmpegError:  # a film of a picture or two in a transport stream has no place to seek to
+            yield from container.demux(stream)
             return
         packets = container.demux(stream)
-        head = next(packets, None)
-        if head is None or head.dts is None:
+        key = _keyframe(packets, start_pts)
+        if key is not None:
+            break
+        if target <= min(stream.start_time or 0, 0):
+            container.seek(target, stream=stream, backward=True)
+            yield from container.demux(stream)
             return
-        if head.is_keyframe and head.pts is not None and head.pts <= first:
-            yield head
-            yield from packets
-            return
-        target = min(target, head.dts) - round(_SEEK_STEP_S / stream.time_base)
+        target, step = max(target - step, min(stream.start_time or 0, 0)), step * 2
+    yield key
+    yield from packets
+
+
+def _keyframe(packets: Iterator[Any], start_pts: int) -> Any:
+    """Return the next keyframe's packet, if it is shown no later than `start_pts`."""
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None and packet.pts <= start_pts:
+            return packet
+        if packet.dts is not None and packet.dts > start_pts:
+            return None
+    return None

@@ -156,7 +156,7 @@ def _uncached(path: Path, media: Media, start: int, end: int) -> list[int]:
 
 
 def _thumbnails(path: Path, video: VideoStream, start: int, end: int) -> list[Thumbnail]:
-    return [thumbnail(frame) for _, frame in decode.frames(path, video, start, end)]
+    return [thumbnail(frame) for _, frame in decode.exact_frames(path, video, start, end)]
 
 
 def _within(thumbnails: Sequence[Thumbnail], first: int, start: int, end: int) -> list[int]:
@@ -179,7 +179,7 @@ def _decoded_blocks(context: NodeContext, path: Path, media: Media, blocks: rang
     block, first = blocks.start, max(blocks.start * BLOCK_FRAMES - _BEFORE, 0)
     last = min(blocks.stop * BLOCK_FRAMES + _AFTER, video.frame_count)
     thumbnails: list[Thumbnail] = []
-    for index, frame in decode.frames(path, video, first, last):
+    for index, frame in decode.exact_frames(path, video, first, last):
         thumbnails.append(thumbnail(frame))
         while block < blocks.stop and index + 1 == min((block + 1) * BLOCK_FRAMES + _AFTER, video.frame_count):
             context.progress(0)

@@ -27,7 +27,7 @@ from ..core.errors import ToolFailed
 from ..core.node import NodeContext
 from ..core.values import Media, VideoStream
 from .clock import label_rate
-from .colour import meant
+from .color import full_color
 from .ffmpeg import ffmpeg_path, has_filter
 from .frame_rate import nearest_rate, new_count, shown_frames
 from .probe import probe, require_video
@@ -155,7 +155,7 @@ _ZSCALE_PRIMARIES = {"bt2020": "2020", "bt709": "709", "smpte432": "smpte432", "
 
 def scaled_sdr(picture: Any, video: VideoStream, size_px: tuple[int, int]) -> Any:
     """Add one `scale` that resizes and brings matrix and range to bt709 and tv."""
-    described = meant(video)
+    described = full_color(video)
     known: dict[str, str] = {"out_color_matrix": "bt709", "out_range": "tv"}
     if described.space != "gbr":
         known |= {"in_color_matrix": _scale_matrix(described.space), "in_range": described.range}
@@ -164,7 +164,7 @@ def scaled_sdr(picture: Any, video: VideoStream, size_px: tuple[int, int]) -> An
 
 def tone_mapped(picture: Any, video: VideoStream, *, zscale: bool) -> Any:
     """Add the filters that turn PQ or HLG into bt709 SDR."""
-    described = meant(video)
+    described = full_color(video)
     if not zscale:
         return _plain_curve(picture, video)
     source = {
@@ -182,7 +182,7 @@ def tone_mapped(picture: Any, video: VideoStream, *, zscale: bool) -> Any:
 
 def _plain_curve(picture: Any, video: VideoStream) -> Any:
     """For an ffmpeg without zimg: HLG is shown as it is; PQ goes through one curve per channel, primaries kept."""
-    rgb = picture.filter("scale", in_color_matrix="bt2020", in_range=meant(video).range).filter("format", "gbrp")
+    rgb = picture.filter("scale", in_color_matrix="bt2020", in_range=full_color(video).range).filter("format", "gbrp")
     if video.color_transfer == "smpte2084":
         curve = pq_curve("clip(val/maxval,0,1)")  # the table is filled beyond the highest value, too
         rgb = rgb.filter("lutrgb", r=curve, g=curve, b=curve)

@@ -42,7 +42,7 @@ def cut(context: NodeContext, source: Media, start: int, end: int) -> Media:
         )
         if _holds(made, path, video, start, end):
             return _described(context.store(made), context, source, start, end)
-    for index, frame in decode.frames(path, video, start, end):  # says which frame is damaged, if that is why
+    for index, frame in decode.exact_frames(path, video, start, end):  # says which frame is damaged, if that is why
         if (frame.width, frame.height) != (video.width_px, video.height_px):
             raise InputMediaError(f"the picture changes its size at frame {index}, to {frame.width}x{frame.height}")
     raise ToolFailed(f"ffmpeg did not give exactly the frames {start} to {end} of the film")
@@ -150,8 +150,8 @@ def _holds(made: Path, path: Path, video: VideoStream, start: int, end: int) -> 
 
 
 def _same_picture(made: Path, given: VideoStream, kept: int, path: Path, video: VideoStream, frame: int) -> bool:
-    ((_, ours),) = decode.frames(made, given, kept, kept + 1)
-    ((_, theirs),) = decode.frames(path, video, frame, frame + 1)
+    ((_, ours),) = decode.exact_frames(made, given, kept, kept + 1)
+    ((_, theirs),) = decode.exact_frames(path, video, frame, frame + 1)
     if ours.format.name != theirs.format.name:
         return False
     try:

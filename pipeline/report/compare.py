@@ -19,10 +19,10 @@ from ..core.errors import InputMediaError
 from ..core.node import NodeContext
 from ..core.values import Media
 from ..media.probe import require_video
-from ..scripting.reader import Reader, picture_at
-from .data import seconds_at
-from .previews import ClipWriter, track
-from .stills import Picture, shown
+from ..scripting.moviepy_reader import Reader, picture_at
+from .preview_clip import PreviewWriter, audio_frames
+from .report_json import frame_time_s
+from .stills import Picture, screen_picture
 
 Layout = Literal["side-by-side", "wipe", "stacked"]
 _CRF = 18
@@ -47,19 +47,19 @@ def compare_films(context: NodeContext, before: Media, after: Media, layout: Lay
     ]
     whole = compose(clips[0], clips[1], layout, float(old.frame_count / old.rate))
     made = context.temp_path("compare.mp4")
-    writer = ClipWriter(made, tuple(whole.size), old.rate, crf=_CRF, has_sound=bool(after.audio))
+    writer = PreviewWriter(made, tuple(whole.size), old.rate, crf=_CRF, has_sound=bool(after.audio))
     for frame in range(old.frame_count):
-        writer.add(picture_at(whole, frame, old.rate), seconds_at(before, frame))
+        writer.add(picture_at(whole, frame, old.rate), frame_time_s(before, frame))
         context.progress((frame + 1) / old.frame_count)
     if after.audio:
-        writer.add_sound(track(context.path(after.file), after))
+        writer.add_sound(audio_frames(context.path(after.file), after))
     writer.finish()
     whole.close()
     return context.store(made)
 
 
 def _shown(frame: Any, *, video: Any, size: tuple[int, int]) -> Picture:
-    return shown(frame, video, size)
+    return screen_picture(frame, video, size)
 
 
 def picture_size(size: tuple[int, int], max_height_px: int) -> tuple[int, int]:

@@ -16,16 +16,15 @@ from typing import Any
 
 from ..core.file import File
 from ..core.values import Media, Segment, Take
-from .contact_sheet import Grid, grid_of, sheet
-from .data import seconds_at
-from .preview_audio import sound_of
-from .previews import SOUND_HZ, ClipWriter, blocks, moments
-from .region import Region, region_of
-from .stills import Picture, data_address, preview_size, small_pictures
+from .changed_region import Region, changed_region
+from .contact_sheet import Grid, contact_sheet, grid_of
+from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
+from .report_json import frame_time_s
+from .stills import Picture, data_url, preview_size, small_pictures
 
 Find = Callable[[File], Path]
 
-MOST_BYTES = 9_000_000
+MAX_BYTES = 9_000_000
 """All clips of one page's boards; as text in the page they are a third larger."""
 _LEAST_BPS, _MOST_BPS = 60_000, 1_500_000
 _CRF = 27
@@ -78,11 +77,11 @@ def board_of(segment: Segment, takes: Sequence[Take], find: Find, most_bytes: in
     first, end = segment.first_frame, segment.last_frame
     still = (segment.start_frame + segment.end_frame - 1) // 2
     region = _region(segment, list(good.values()), find)
-    seconds = [seconds_at(source, frame) - seconds_at(source, first) for frame in range(first, end + 1)]
+    seconds = [frame_time_s(source, frame) - frame_time_s(source, first) for frame in range(first, end + 1)]
     drawn = _Drawing(
         region, _largest_px(len(takes)), seconds, still - first, _rate_bps(most_bytes, len(good) + 1, seconds[-1])
     )
-    own = sound_of(find(source.file), source, *(seconds_at(source, at) + source.start_s for at in (first, end)))
+    own = span_audio(find(source.file), source, *(frame_time_s(source, at) + source.start_s for at in (first, end)))
     source_clip, source_still = drawn.clip(find(source.file), source, first, own)
     line = _line(segment, find)
     carrier = next(iter(good)) if line is not None else ""
@@ -91,11 +90,11 @@ def board_of(segment: Segment, takes: Sequence[Take], find: Find, most_bytes: in
         for name, take in good.items()
     }
     grid = grid_of(matrix)
-    picture = sheet(
+    picture = contact_sheet(
         source_still, {name: one for name, (_, one) in made.items()}, grid, f"{segment.name}, frame {still}"
     )
     said = {take.name: " ".join(take.notes[-1:]) for take in takes if take.name not in good}
-    clips = {name: data_address("video/mp4", clip) for name, (clip, _) in made.items()}
+    clips = {name: data_url("video/mp4", clip) for name, (clip, _) in made.items()}
     return Board(
         grid=grid,
         cells=tuple(
@@ -103,11 +102,11 @@ def board_of(segment: Segment, takes: Sequence[Take], find: Find, most_bytes: in
             for row in grid.takes
         ),
         size_px=(source_still.shape[1], source_still.shape[0]),
-        source_clip=data_address("video/mp4", source_clip),
+        source_clip=data_url("video/mp4", source_clip),
         sheet=picture,
-        sheet_address=data_address("image/jpeg", picture),
+        sheet_address=data_url("image/jpeg", picture),
         still_frame=still,
-        times_s=tuple(moments(seconds)),
+        times_s=tuple(clip_times_s(seconds)),
         first_frame=first,
         cropped=not region.whole,
         has_sound=own is not None,
@@ -137,13 +136,13 @@ class _Drawing:
             if writer is None:
                 size = (picture.shape[1], picture.shape[0])
                 rate, heard = media.video.rate, sound is not None
-                writer = ClipWriter(made, size, rate, crf=_CRF, has_sound=heard, most_bps=self.most_bps)
+                writer = PreviewWriter(made, size, rate, crf=_CRF, has_sound=heard, most_bps=self.most_bps)
             writer.add(picture, self.seconds[place])
             still = picture if place <= self.still else still
         assert writer is not None
         assert still is not None
         if sound is not None:
-            writer.add_sound(blocks(sound))
+            writer.add_sound(frames_of_samples(sound))
         writer.finish()
         return made.getvalue(), still
 
@@ -172,7 +171,7 @@ def _region(segment: Segment, takes: Sequence[Take], find: Find) -> Region:
             for picture in _pictures(path, media, range(frame - first, frame - first + 1), Region(), _LOOK_PX)
         ]
 
-    return region_of(looks(segment.source, 0), (looks(take.media, segment.first_frame) for take in takes))
+    return changed_region(looks(segment.source, 0), (looks(take.media, segment.first_frame) for take in takes))
 
 
 def _line(segment: Segment, find: Find) -> Any:
@@ -181,7 +180,7 @@ def _line(segment: Segment, find: Find) -> Any:
         return None
     from ..media.audio.samples import read_all
 
-    return read_all(find(segment.voice), SOUND_HZ, 2)
+    return read_all(find(segment.voice), SAMPLE_RATE_HZ, 2)
 
 
 def _largest_px(count: int) -> int:
@@ -198,7 +197,7 @@ def boards_of(segments: Mapping[str, Segment], offered: Sequence[Take], find: Fi
     made = {}
     for name in names:
         takes = [take for take in offered if take.segment.name == name]
-        board = board_of(segments[name], takes, find, MOST_BYTES // len(names)) if name in segments else None
+        board = board_of(segments[name], takes, find, MAX_BYTES // len(names)) if name in segments else None
         if board is not None:
             made[name] = board
     return made

@@ -19,11 +19,11 @@ import numpy as np
 from ..core.errors import InputMediaError, React1Error, ToolFailed
 from ..core.node import NodeContext
 from ..core.values import Media, Segment, VideoStream
-from ..media.decode import frames, rgb, turn_coded, turn_upright
+from ..media.decode import exact_frames, rgb, turn_coded, turn_upright
 from ..media.probe import probe, require_video
-from .allowed import Script, load_script
-from .reader import Reader, picture_at
-from .write import LosslessWriter, file_name
+from .allowlist import Script, load_script
+from .lossless_writer import LosslessWriter, file_name
+from .moviepy_reader import Reader, picture_at
 
 
 def apply_script(context: NodeContext, function: str, segment: Segment, media: Media) -> tuple[Media, tuple[str, ...]]:
@@ -33,18 +33,18 @@ def apply_script(context: NodeContext, function: str, segment: Segment, media: M
     path = context.path(media.file)
     reader = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video))
     made = context.temp_path(file_name(video))
-    clip = _called(function, lambda: _give(script, reader, segment))
+    clip = _call_script(function, lambda: _run_script(script, reader, segment))
     try:
-        check_same(function, clip, video, reader.at(0).shape)
+        require_same_frames(function, clip, video, reader.at(0).shape)
         changed = _write(context, function, clip, path, media, made)
     finally:
         clip.close()
     said = f"script {function} changed {changed} of {video.frame_count} frames, worked out in 8-bit RGB"
     file = context.store(made)
-    return _described(probe(context.path(file), file), media), (said,)
+    return _with_source_facts(probe(context.path(file), file), media), (said,)
 
 
-def facts(segment: Segment) -> dict[str, Any]:
+def segment_facts(segment: Segment) -> dict[str, Any]:
     """Give what a script is told of its segment; plain values."""
     video = require_video(segment.source)
     return {
@@ -59,7 +59,7 @@ def facts(segment: Segment) -> dict[str, Any]:
     }
 
 
-def check_same(function: str, clip: Any, video: VideoStream, shape: tuple[int, ...]) -> None:
+def require_same_frames(function: str, clip: Any, video: VideoStream, shape: tuple[int, ...]) -> None:
     """Raise BadInput where a clip differs from the file it stands for, saying in what."""
     rate = float(video.rate)
     size, wanted = tuple(getattr(clip, "size", None) or ()), (shape[1], shape[0])
@@ -75,16 +75,16 @@ def check_same(function: str, clip: Any, video: VideoStream, shape: tuple[int, .
         raise InputMediaError(f"script {function} gave back {' and '.join(found)}; a segment must keep its frames")
 
 
-def _give(script: Script, reader: Reader, segment: Segment) -> Any:
+def _run_script(script: Script, reader: Reader, segment: Segment) -> Any:
     from moviepy import VideoClip
 
-    clip = script(reader.clip(), facts(segment))
+    clip = script(reader.clip(), segment_facts(segment))
     if not isinstance(clip, VideoClip):
         raise TypeError(f"it gave back {type(clip).__name__}, not a moviepy VideoClip")
     return clip
 
 
-def _called(function: str, act: Callable[[], Any]) -> Any:
+def _call_script(function: str, act: Callable[[], Any]) -> Any:
     """Run the user's code; what it raises is told in one line."""
     try:
         return act()
@@ -98,9 +98,9 @@ def _write(context: NodeContext, function: str, clip: Any, path: Path, media: Me
     video = require_video(media)
     changed = 0
     with LosslessWriter(made, path, media) as writer:
-        for index, frame in frames(path, video):
+        for index, frame in exact_frames(path, video):
             given = turn_upright(rgb(frame, video), video)
-            new = _called(function, partial(picture_at, clip, index, video.rate))
+            new = _call_script(function, partial(picture_at, clip, index, video.rate))
             if new.shape != given.shape:
                 raise InputMediaError(f"script {function} gave back frame {index} as {new.shape}, not {given.shape}")
             if np.array_equal(new, given):
@@ -112,7 +112,7 @@ def _write(context: NodeContext, function: str, clip: Any, path: Path, media: Me
     return changed
 
 
-def _described(made: Media, like: Media) -> Media:
+def _with_source_facts(made: Media, like: Media) -> Media:
     """Carry over what a container loses: turn, colour, exact rate."""
     video, given = require_video(made), require_video(like)
     kept = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")

@@ -7,7 +7,7 @@ import pytest
 from made import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.decode import frames, images, turn_coded, turn_upright
+from react1.pipeline.media.decode import exact_frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
 
@@ -65,14 +65,14 @@ def test_a_damaged_frame_is_named(media_folder, probed):
     path = media_folder / "damaged" / "decord_corrupted.mp4"
 
     with pytest.raises(InputMediaError, match=r"frame 30 of the film \(at 00:00:03.000\) is damaged"):
-        list(frames(path, probed(path).video))
+        list(exact_frames(path, probed(path).video))
 
 
 def test_frames_behind_a_damaged_one_are_given(media_folder, probed):
     """One lost frame does not take the good ones after it along."""
     path = media_folder / "damaged" / "androidx_invalid_nalu.mp4"
 
-    assert [index for index, _ in frames(path, probed(path).video, 27, 30)] == [27, 28, 29]
+    assert [index for index, _ in exact_frames(path, probed(path).video, 27, 30)] == [27, 28, 29]
 
 
 def test_a_range_outside_the_film_is_refused(tmp_path, probed):
@@ -80,7 +80,7 @@ def test_a_range_outside_the_film_is_refused(tmp_path, probed):
     path = make_clip(tmp_path / "a.mov", frames=5, tracks=0)
 
     with pytest.raises(InputMediaError, match="the film has 5"):
-        list(frames(path, probed(path).video, 2, 6))
+        list(exact_frames(path, probed(path).video, 2, 6))
 
 
 def test_times_before_zero_do_not_confuse(tmp_path, probed):

@@ -9,9 +9,8 @@ from made import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.probe import require_video
+from react1.pipeline.media.probe import of_binary, of_group, require_video
 from react1.pipeline.media.process import run_tool
-from react1.pipeline.media.start_timecode import of_binary, of_group
 
 FILMS = (
     "damaged/moviepy_failing_audio.mp4",

@@ -14,7 +14,7 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
 from react1.pipeline.core.times import Frames, Seconds
 from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
-from react1.pipeline.media import decode, parts, shots
+from react1.pipeline.media import decode, edit_spans, shots
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.shots import find_cuts, hidden_by_flash, split_at_cuts, thumbnail
@@ -107,9 +107,9 @@ def test_a_film_is_decoded_once(context, monkeypatch):
     media = speaking_film(context, 120, None, cuts=(30, 55, 90))
     path = context.path(media.file)
     wanted = shots.cuts_between(path, media, 0, 120, context)
-    read = decode.frames
+    read = decode.exact_frames
     decoded: list[int] = []
-    monkeypatch.setattr(decode, "frames", lambda *span: decoded.append(1) or read(*span))
+    monkeypatch.setattr(decode, "exact_frames", lambda *span: decoded.append(1) or read(*span))
 
     assert shots.cuts_between(path, media, 20, 100, context) == wanted
     assert shots.nth_shot(context, media, 2) == (30, 55)
@@ -195,7 +195,7 @@ def test_every_part_of_the_package_finds_the_same_shots(context, reel):
 
     assert shots.cuts_between(path, reel, 0, count, context) == [20, 60]
 
-    span = parts.spans_of(context, reel, [Edit.model_validate({"in": "22f", "out": "58f"})], Frames(10), 30.0)[0]
+    span = edit_spans.spans_of(context, reel, [Edit.model_validate({"in": "22f", "out": "58f"})], Frames(10), 30.0)[0]
     assert (span.first_frame, span.last_frame) == (20, 60)
 
     options = {"longest_s": None, "largest_px": None, "has_new_line": True}
@@ -218,6 +218,6 @@ def test_the_engine_finds_the_same_shots(context, reel):
 
     with ClipFrames(context.path(reel.file)) as frames:
         sightings = tuple(Sighting((), thumbnail=thumbnail(frame)) for frame in frames.all())
-        parts = cast(Scouted(sightings, frames.times), (0, 120), None, frames.look.fps, False)
+        edit_spans = cast(Scouted(sightings, frames.times), (0, 120), None, frames.look.fps, False)
 
-    assert [part.shot for part in parts] == [(0, 20), (20, 60), (60, 120)]
+    assert [part.shot for part in edit_spans] == [(0, 20), (20, 60), (60, 120)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from react1.pipeline.media.split import NoPlace, Place, Ruler, joints, with_handles
+from react1.pipeline.media.split_points import NoPlace, Place, Ruler, joints, with_handles
 
 
 def ruler(count, longest, step=100):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made import frame_number, make_clip
 
-from react1.pipeline.media.colour import meant
-from react1.pipeline.media.decode import frames, images
+from react1.pipeline.media.color import full_color
+from react1.pipeline.media.decode import exact_frames, images
 from react1.pipeline.media.ffmpeg import has_filter
 from react1.pipeline.media.transcode import ENVELOPES, argv, coded_size, pq_curve, transcode
 
@@ -49,7 +49,7 @@ def test_matrix_and_range_become_bt709_tv(context, probed, pix_fmt, colour, kr_k
     path = make_clip(context.temp_path("a.mov"), frames=5, tracks=0, pix_fmt=pix_fmt, colour=colour, chroma=(110, 150))
     media = probed(path)
     made, _ = transcode(context, media.model_copy(update={"file": context.adopt(path)}), "react1")
-    ((_, frame),) = frames(context.path(made.file), made.video, 2, 3)
+    ((_, frame),) = exact_frames(context.path(made.file), made.video, 2, 3)
 
     found = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[5, 5] for plane in frame.planes]
 
@@ -99,8 +99,8 @@ def test_what_is_not_tagged_is_guessed_as_players_do(tmp_path, probed):
     small = probed(make_clip(tmp_path / "a.mov", frames=1, tracks=0)).video
     large = small.model_copy(update={"width_px": 1920, "height_px": 1080, "pix_fmt": "yuvj420p"})
 
-    assert (meant(small).space, meant(small).range) == ("smpte170m", "tv")
-    assert (meant(large).space, meant(large).range) == ("bt709", "pc")
+    assert (full_color(small).space, full_color(small).range) == ("smpte170m", "tv")
+    assert (full_color(large).space, full_color(large).range) == ("bt709", "pc")
 
 
 @pytest.mark.parametrize(

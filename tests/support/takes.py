@@ -12,9 +12,9 @@ from made import make_clip, picture
 
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.values import Media, Segment, Take
+from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing.pictures.frames import decoded
-from react1.pipeline.splicing.pictures.planes import frame_of, planes
+from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
 OTHER = 1000
 """A take's frame for film frame n shows the number n + OTHER."""
@@ -113,7 +113,7 @@ def edited_take(
     """
     video = placed.media.video
     path = context.temp_path("given.mp4")
-    sent = [frame.to_ndarray() for frame in decoded(context.path(placed.media.file), video.index)]
+    sent = [frame.to_ndarray() for frame in decode_frames(context.path(placed.media.file), video.index)]
     width, height = size or (video.width_px, video.height_px)
     with av.open(str(path), "w") as out:
         options = {"crf": "10", "preset": "fast", "x264-params": "mbtree=0:ipratio=1:pbratio=1"}
@@ -123,7 +123,7 @@ def edited_take(
             frame = av.VideoFrame.from_ndarray(_edited(sent[number], video, levels), format="yuv420p")
             frame = frame.reformat(width, height)
             if extra_lines:
-                frame = frame_of([_longer(part, height) for part in planes(frame)], "yuv420p")
+                frame = frame_from_planes([_longer(part, height) for part in frame_planes(frame)], "yuv420p")
             frame.pts = at
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -154,14 +154,14 @@ def source_take(context, placed: Segment, *, changed, level=200) -> Take:
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
-        for number, frame in enumerate(decoded(context.path(placed.source.file), video.index)):
+        for number, frame in enumerate(decode_frames(context.path(placed.source.file), video.index)):
             if number not in placed.frames:
                 continue
-            parts = planes(frame)
+            parts = frame_planes(frame)
             if number in changed:
                 rows, columns = (slice(int(side * low), int(side * high)) for side in parts[0].shape)
                 parts[0][rows, columns] = level
-            made = frame_of(parts, video.pix_fmt)
+            made = frame_from_planes(parts, video.pix_fmt)
             made.pts = number - placed.frames[0]
             out.mux(stream.encode(made))
         out.mux(stream.encode(None))
@@ -180,7 +180,7 @@ def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Me
         stream.codec_context.gop_size = 10
         deep = 4 if "10" in stream.pix_fmt else 1
         for number in range(frames):
-            frame = frame_of([part * deep for part in texture(size, number * speed, deep)], stream.pix_fmt)
+            frame = frame_from_planes([part * deep for part in texture(size, number * speed, deep)], stream.pix_fmt)
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -204,14 +204,16 @@ def drawn_take(context, placed: Segment, draw, *, of=lambda number: number) -> T
     """Make a conformed take: for source frame n, `draw(planes of source frame of(n), of(n))`."""
     video = placed.source.video
     wanted = max(map(of, placed.frames)) + 1
-    own = [planes(frame) for frame in islice(decoded(context.path(placed.source.file), video.index), wanted)]
+    own = [
+        frame_planes(frame) for frame in islice(decode_frames(context.path(placed.source.file), video.index), wanted)
+    ]
     path = context.temp_path("take.mkv")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
         for at, number in enumerate(placed.frames):
             shows = min(of(number), len(own) - 1)
-            frame = frame_of([part.astype(own[0][0].dtype) for part in draw([p.copy() for p in own[shows]], shows)],
+            frame = frame_from_planes([part.astype(own[0][0].dtype) for part in draw([p.copy() for p in own[shows]], shows)],
                              video.pix_fmt)  # fmt: skip
             frame.pts = at
             out.mux(stream.encode(frame))
@@ -227,7 +229,7 @@ def written(context, pictures) -> Media:
         stream = out.add_stream("libx264", rate=25, options={"crf": "8", "preset": "fast", "x264-params": "mbtree=0"})
         stream.width, stream.height, stream.pix_fmt = pictures[0][0].shape[1], pictures[0][0].shape[0], "yuv420p"
         for at, parts in enumerate(pictures):
-            frame = frame_of([np.ascontiguousarray(part) for part in parts], "yuv420p")
+            frame = frame_from_planes([np.ascontiguousarray(part) for part in parts], "yuv420p")
             frame.pts = at
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

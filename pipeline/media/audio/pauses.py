@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..split import Place
+from ..split_points import Place
 from .loudness import NEAR_SILENCE_LUFS
 from .samples import Samples
 

@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..opening import opened
+from ..decode import open_media
 
 Samples = NDArray[np.float32]
 _PREROLL_S = Fraction(1, 2)
@@ -28,7 +28,7 @@ _SLIP_S = Fraction(1, 20)
 
 def read_span(path: Path, stream_index: int, start_s: Fraction, end_s: Fraction) -> tuple[Samples, int]:
     """Read the samples of [start_s, end_s) of one track, and their rate in Hz."""
-    with opened(path) as container:
+    with open_media(path) as container:
         stream = container.streams[stream_index]
         rate = int(stream.rate)
         first, last = round(start_s * rate), round(end_s * rate)
@@ -46,7 +46,7 @@ def read_all(path: Path, rate_hz: int, channels: int | None = None) -> Samples:
 
     `channels` asks for 1 or 2; by default the track's own number.
     """
-    with opened(path) as container:
+    with open_media(path) as container:
         stream = container.streams.audio[0]
         wanted = channels or min(int(stream.channels), 2)
         layout = "mono" if wanted == 1 else "stereo"

@@ -19,15 +19,15 @@ from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
 from ...core.values import Segment
 from ...media.probe import probe
-from ..container import is_boxed
+from ..container import is_mp4
 from ..mp4.rewrite import rewrite
-from ..not_applicable import Unsuited
+from ..not_applicable import NotApplicable
 from ..remux import stream_indices
-from ..strategies import Job, Made
-from . import audio_packets as sound
-from . import complete_track, pcm
-from . import streamed_audio as sound_streamed
-from .borders import LONGEST_S, read_samples, sound_checks
+from ..strategies import SpliceJob, UncheckedFilm
+from . import mp4_packets as sound
+from . import pcm_in_place, reencode_track
+from . import stream_packets as sound_streamed
+from .border_checks import LONGEST_S, read_samples, sound_checks
 from .lines import Line, Sound, joined
 from .loudness_match import AROUND_S, Heard, Level, leveled
 from .params import SoundParams
@@ -42,7 +42,7 @@ class Planned:
     notes: tuple[str, ...] = ()
 
 
-def plan(job: Job, params: SoundParams) -> Planned:
+def plan(job: SpliceJob, params: SoundParams) -> Planned:
     """Place the edits' new lines, and choose how loud they stand; the same for every way of splicing."""
     runs = _runs([take.segment for take in job.takes if take.segment.edit.changes_sound])
     if runs and not job.media.audio:
@@ -57,17 +57,17 @@ def plan(job: Job, params: SoundParams) -> Planned:
     return Planned(tuple(lines), figures, tuple(note for level in levels.values() for note in level.notes))
 
 
-def sounded(job: Job, planned: Planned) -> Job:
+def sounded(job: SpliceJob, planned: Planned) -> SpliceJob:
     """Code the lines' packets beforehand where they can go into the film together with its pictures."""
-    if not planned.lines or not is_boxed(job.media):
+    if not planned.lines or not is_mp4(job.media):
         return job
-    with suppress(Unsuited):
+    with suppress(NotApplicable):
         packets = sound.new_packets(job.source, job.media, planned.lines, job.context.temp_path("line.bin"))
         return replace(job, sound=tuple(packets))
     return job
 
 
-def with_lines(job: Job, made: Made, planned: Planned) -> Made:
+def with_lines(job: SpliceJob, made: UncheckedFilm, planned: Planned) -> UncheckedFilm:
     """Put the edits' new lines onto the dialogue track, where they are not there yet."""
     made = replace(made, notes=(*made.notes, *planned.notes), metrics={**made.metrics, **planned.metrics})
     if not planned.lines:
@@ -75,7 +75,7 @@ def with_lines(job: Job, made: Made, planned: Planned) -> Made:
     try:
         path, count = _packets(job, made, planned.lines)
         told: dict[str, Any] = {"sound_way": "packets", "sound_packets": count}
-    except Unsuited as unsuited:
+    except NotApplicable as unsuited:
         path = job.context.temp_path("film" + job.suffix)
         _whole_track(job, made.path, path, planned.lines)
         told = {"sound_way": "whole-track"}
@@ -85,14 +85,14 @@ def with_lines(job: Job, made: Made, planned: Planned) -> Made:
     return replace(made, path=path, lines=len(planned.lines), metrics={**made.metrics, **told})
 
 
-def _packets(job: Job, given: Made, lines: Sequence[Line]) -> tuple[Path, int]:
+def _packets(job: SpliceJob, given: UncheckedFilm, lines: Sequence[Line]) -> tuple[Path, int]:
     """Replace only what the lines touch; give the film and how many packets that are."""
     film, made = given.path, job.context.temp_path("film" + job.suffix)
     if given.sounded:
         return film, sum(one.end - one.first for one in job.sound)
     if job.media.audio[0].codec.startswith("pcm_"):
-        return film, pcm.replace_samples(film, job.media, lines)
-    if is_boxed(job.media):
+        return film, pcm_in_place.replace_samples(film, job.media, lines)
+    if is_mp4(job.media):
         packets = sound.new_packets(film, job.media, lines, job.context.temp_path("line.bin"))
         rewrite(film, made, packets)
         return made, sum(one.end - one.first for one in packets)
@@ -103,24 +103,24 @@ def _packets(job: Job, given: Made, lines: Sequence[Line]) -> tuple[Path, int]:
     return made, count
 
 
-def _whole_track(job: Job, film: Path, made: Path, lines: Sequence[Line]) -> None:
+def _whole_track(job: SpliceJob, film: Path, made: Path, lines: Sequence[Line]) -> None:
     """Code the dialogue track anew."""
     track = job.context.temp_path("track.nut")
-    complete_track.whole_track(film, track, job.media, lines)
+    reencode_track.whole_track(film, track, job.media, lines)
     _muxed(job, film, track, made, copied=False)
 
 
-def _muxed(job: Job, film: Path, track: Path, made: Path, *, copied: bool) -> None:
+def _muxed(job: SpliceJob, film: Path, track: Path, made: Path, *, copied: bool) -> None:
     """Put a track beside the other streams; data that the muxer refuses beside it is left out, which the checks say."""
     indices, data = stream_indices(job.media), {other.index for other in job.media.others if other.kind == "data"}
     for kept in (indices, [index for index in indices if index not in data]):
         with suppress(ToolFailed):
             job.context.run_tool(
-                complete_track.track_argv(job.ffmpeg, film, track, made, job.media, kept, job.programs, copied=copied)
+                reencode_track.track_argv(job.ffmpeg, film, track, made, job.media, kept, job.programs, copied=copied)
             )
             return
     if copied:
-        raise Unsuited("the muxer does not take the sound packet by packet")
+        raise NotApplicable("the muxer does not take the sound packet by packet")
     raise ToolFailed(
         f"the new line cannot be put into the film's {job.media.audio[0].codec} sound: "
         "convert that track to AAC or PCM first, or leave it as it is with `audio_mix: keep`"
@@ -139,7 +139,7 @@ def _runs(segments: Sequence[Segment]) -> list[list[Segment]]:
     return runs
 
 
-def _line(job: Job, run: Sequence[Segment], level: Level, params: SoundParams) -> Line:
+def _line(job: SpliceJob, run: Sequence[Segment], level: Level, params: SoundParams) -> Line:
     """Place the line of an edit, or what of it belongs to these parts of the edit."""
     begins, start, end = (_sample(job, frame) for frame in (run[0].edit_span[0], run[0].start_frame, run[-1].end_frame))
     skip = start - begins
@@ -147,7 +147,7 @@ def _line(job: Job, run: Sequence[Segment], level: Level, params: SoundParams) -
     return replace(_whole_line(job, run[0], params), start=start, end=end, skip=skip, gain=level.gain, dips=dips)
 
 
-def _whole_line(job: Job, segment: Segment, params: SoundParams) -> Line:
+def _whole_line(job: SpliceJob, segment: Segment, params: SoundParams) -> Line:
     """Place the line of a whole edit, of which the segment may be one part."""
     file = segment.edit.audio
     if not isinstance(file, File):
@@ -160,7 +160,7 @@ def _whole_line(job: Job, segment: Segment, params: SoundParams) -> Line:
     return Line(start, end, path, over=over, fade_ms=params.fade_ms, name=segment.edit.name or segment.name)
 
 
-def _level(job: Job, segment: Segment, params: SoundParams) -> Level:
+def _level(job: SpliceJob, segment: Segment, params: SoundParams) -> Level:
     """Choose how loud an edit's line stands: once for all its parts, whichever of them have a take."""
     line, audio = _whole_line(job, segment, params), job.media.audio[0]
     match = params.match == "loudness"
@@ -176,7 +176,7 @@ def _level(job: Job, segment: Segment, params: SoundParams) -> Level:
     return leveled(job.context, line.name, heard, over=line.over, match=match)
 
 
-def _around(job: Job, line: Line) -> Iterator[Sound]:
+def _around(job: SpliceJob, line: Line) -> Iterator[Sound]:
     """Read the film's own sound in and around a line; of a long one the first and last minute."""
     rate_hz = job.media.audio[0].sample_rate_hz
     low, high, longest = line.start - AROUND_S * rate_hz, line.end + AROUND_S * rate_hz, LONGEST_S * rate_hz
@@ -187,12 +187,12 @@ def _around(job: Job, line: Line) -> Iterator[Sound]:
         yield _own(job, high - longest, high)
 
 
-def _own(job: Job, low: int, high: int) -> Sound:
+def _own(job: SpliceJob, low: int, high: int) -> Sound:
     audio = job.media.audio[0]
     return read_samples(job.source, audio.index, audio.sample_rate_hz, low, high)
 
 
-def _sample(job: Job, frame: int) -> int:
+def _sample(job: SpliceJob, frame: int) -> int:
     """Give the sample of the dialogue track that plays when a frame begins; the frame count gives the end."""
     times = job.video.timestamps
     tick = times.end if frame >= times.count else int(times.array[frame])

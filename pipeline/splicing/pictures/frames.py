@@ -12,18 +12,16 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import av
 from av.video.frame import VideoFrame
 
-from ...core.errors import InputMediaError
-from ..not_applicable import Unsuited
-from .blend import over
-from .seam_style import Way
+from ...media.decode import decode_frames, open_media
+from ..not_applicable import NotApplicable
+from .blend import blend
+from .seam_style import SeamStyle
 
 _FEW = 24
-AS_STORED = {"ignore_editlist": "1"}
+IGNORE_EDIT_LIST = {"ignore_editlist": "1"}
 """Opens an MP4 so that every stored picture is given, on the track's own clock."""
 
 
@@ -52,7 +50,7 @@ class Insert:
     """Frames of `path` before the one that stands for `start`: the rest of the handle."""
     rise: Ramp = NO_RAMP
     fall: Ramp = NO_RAMP
-    way: Way = "dissolve"
+    way: SeamStyle = "dissolve"
     """How ramps are mixed."""
 
     def share(self, index: int) -> tuple[int, int]:
@@ -65,59 +63,7 @@ class Insert:
         return 1, 1
 
 
-def decoded(
-    path: Path, stream_index: int | None = None, *, options: dict[str, str] | None = None, start_pts: int | None = None
-) -> Generator[VideoFrame, None, None]:
-    """Decode one picture stream in showing order, from the keyframe at or before `start_pts`."""
-    with av.open(str(path), options=options or {}) as container:
-        stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
-        assert isinstance(stream, av.VideoStream)
-        stream.thread_type = "AUTO"
-        try:
-            for packet in container.demux(stream) if start_pts is None else _from_key(container, stream, start_pts):
-                yield from packet.decode()
-        except av.FFmpegError as error:
-            raise InputMediaError(
-                f"the picture is damaged and cannot be decoded to its end: {error.strerror}"
-            ) from error
-
-
-def _from_key(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:
-    """Give packets from the last keyframe that is shown no later than `start_pts`, or from the first of all.
-
-    A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
-    streams it may land anywhere.
-    """
-    target, step = start_pts, max(1, round(1 / stream.time_base))
-    while True:
-        try:
-            container.seek(target, stream=stream, backward=True)
-        except PermissionError:  # a film of a picture or two in a transport stream has no place to seek to
-            yield from container.demux(stream)
-            return
-        packets = container.demux(stream)
-        key = _key(packets, start_pts)
-        if key is not None:
-            break
-        if target <= min(stream.start_time or 0, 0):
-            container.seek(target, stream=stream, backward=True)
-            yield from container.demux(stream)
-            return
-        target, step = max(target - step, min(stream.start_time or 0, 0)), step * 2
-    yield key
-    yield from packets
-
-
-def _key(packets: Iterator[Any], start_pts: int) -> Any:
-    for packet in packets:
-        if packet.is_keyframe and packet.pts is not None and packet.pts <= start_pts:
-            return packet
-        if packet.dts is not None and packet.dts > start_pts:
-            return None
-    return None
-
-
-def merged(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:
+def with_inserts(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:
     """Number the source's frames from `first`, and lay the takes' frames over those of their spans."""
     waiting = [_Layer(insert) for insert in sorted(inserts, key=lambda insert: insert.start)]
     for index, frame in enumerate(source, first):
@@ -141,17 +87,17 @@ class _Layer:
         """Lay the take's frame for `index` over a frame; indices rise by one."""
         insert = self.insert
         if self._frames is None:
-            self._frames = held(insert.path, insert.skip + index - insert.start)
+            self._frames = take_frames(insert.path, insert.skip + index - insert.start)
         taken = next(self._frames, None)
         if taken is None:
-            raise Unsuited(f"the take for frames {insert.start}–{insert.end} has too few frames")
-        return over(plate, taken, *insert.share(index), insert.way)
+            raise NotApplicable(f"the take for frames {insert.start}–{insert.end} has too few frames")
+        return blend(plate, taken, *insert.share(index), insert.way)
 
 
-def held(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
+def take_frames(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
     """Give a take's frames from the one after the first `skip`; of many, the first are not decoded."""
     start = _shown_at(path, skip) if skip > _FEW else None
-    with closing(decoded(path, start_pts=start)) as frames:
+    with closing(decode_frames(path, start_pts=start)) as frames:
         if start is None:
             yield from islice(frames, skip, None)
         else:
@@ -160,7 +106,7 @@ def held(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
 
 def _shown_at(path: Path, place: int) -> int | None:
     """Give when the frame at a place is shown, by the packets alone; None where they do not tell."""
-    with av.open(str(path)) as container:
+    with open_media(path) as container:
         told = [
             (packet.pts, packet.is_discard) for packet in container.demux(container.streams.video[0]) if packet.size
         ]

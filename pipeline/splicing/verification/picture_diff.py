@@ -17,14 +17,15 @@ from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ..container import same_picture
+from ...media.decode import decode_frames
+from ..container import matching_video_index
 from ..mp4.sample_tables import Ints
 from ..pictures import frames
-from ..pictures.fields import fields
+from ..pictures.fields import field_order
 from ..pictures.frames import Insert
-from ..pictures.planes import Plane, visible, working_format
+from ..pictures.planes import Plane, visible_rows, working_format
 
-INTERLACING = "the mark of interlaced pictures"
+INTERLACED_FLAG = "the mark of interlaced pictures"
 _LEAST_DB = 38.0
 """What is coded anew here was measured at 44 dB or better; a wrong picture of the same shot lies far below."""
 _BLOCK_PX, _MOST_LEVELS, _GRAIN_LEVELS = 16, 8.0, 4.0
@@ -37,7 +38,7 @@ _side_data: Any = SideDataContainer
 
 
 @dataclass(frozen=True)
-class Likeness:
+class PictureDiff:
     """How near the film comes to what it should show."""
 
     least_db: float
@@ -47,11 +48,11 @@ class Likeness:
     """What travels with the pictures and is not there any more."""
 
 
-def figures_of(found: Sequence[Likeness], *, interlaced: bool) -> dict[str, Any]:
+def diff_metrics(found: Sequence[PictureDiff], *, interlaced: bool) -> dict[str, Any]:
     """Give the figures of one or more looks at a film."""
     figures: dict[str, Any] = {"least_psnr_db": round(min(one.least_db for one in found), 1)}
     if interlaced:
-        figures["field_order_equal"] = not any(one.fault or INTERLACING in one.lost for one in found)
+        figures["field_order_equal"] = not any(one.fault or INTERLACED_FLAG in one.lost for one in found)
     return figures
 
 
@@ -70,16 +71,16 @@ class _Tally:
             self.lost.update(_lost(meant, came))
         return fault
 
-    def ended(self, fault: str = "") -> Likeness:
+    def ended(self, fault: str = "") -> PictureDiff:
         """Give the result; what was lost counts only where nothing is wrong."""
-        return Likeness(self.least, fault, () if fault else tuple(sorted(self.lost)))
+        return PictureDiff(self.least, fault, () if fault else tuple(sorted(self.lost)))
 
 
-def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> Likeness:
+def compare_pictures(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -> PictureDiff:
     """Compare the frames near the spans, the takes' included, and every eighth of the others."""
-    meant = frames.merged(frames.decoded(source, stream), inserts)
+    meant = frames.with_inserts(decode_frames(source, stream), inserts)
     tally = _Tally()
-    for pair, came in itertools.zip_longest(meant, frames.decoded(made, same_picture(source, stream, made))):
+    for pair, came in itertools.zip_longest(meant, decode_frames(made, matching_video_index(source, stream, made))):
         if pair is None or came is None:
             return tally.ended("the films do not decode to the same number of frames")
         index, frame = pair
@@ -93,9 +94,9 @@ def likeness(source: Path, made: Path, stream: int, inserts: Sequence[Insert]) -
     return tally.ended()
 
 
-def around(
+def compare_around(
     source: Path, made: Path, stream: int, inserts: Sequence[Insert], times: Ints, windows: Sequence[range], place: int
-) -> Likeness:
+) -> PictureDiff:
     """Compare one of the windows of shown frames that were coded anew, and 24 frames on either side of it.
 
     Frames in no window must be the very same. `times` are the pts of all shown frames. Both films are read as a player
@@ -105,7 +106,7 @@ def around(
     whole = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times)))
     meant = _meant(source, stream, inserts, times, whole)
     tally = _Tally()
-    for pair, came in itertools.zip_longest(meant, _stretch(made, same_picture(source, stream, made), times, whole)):
+    for pair, came in itertools.zip_longest(meant, _stretch(made, matching_video_index(source, stream, made), times, whole)):
         if pair is None or came is None or came.pts != times[pair[0]]:
             return tally.ended(f"the frames near frame {own.start} are not shown at their times")
         index, frame = pair
@@ -128,7 +129,7 @@ def _meant(
     at = whole.start
     for deep in [*_deep(inserts, whole), range(whole.stop, whole.stop)]:
         if deep.start > at:
-            yield from frames.merged(_stretch(source, stream, times, range(at, deep.start)), inserts, at)
+            yield from frames.with_inserts(_stretch(source, stream, times, range(at, deep.start)), inserts, at)
         yield from ((index, None) for index in deep)
         at = deep.stop
 
@@ -143,7 +144,7 @@ def _deep(inserts: Sequence[Insert], whole: range) -> list[range]:
 
 def _stretch(path: Path, stream: int, times: Ints, span: range) -> Iterator[VideoFrame]:
     start, end = int(times[span.start]), int(times[span.stop - 1])
-    for frame in frames.decoded(path, stream, start_pts=start):
+    for frame in decode_frames(path, stream, start_pts=start):
         if frame.pts is not None and frame.pts > end:
             return
         if frame.pts is not None and frame.pts >= start:
@@ -153,7 +154,7 @@ def _stretch(path: Path, stream: int, times: Ints, span: range) -> Iterator[Vide
 def _same(one: VideoFrame, other: VideoFrame) -> bool:
     if one.format.name != other.format.name:
         return False
-    return all(np.array_equal(a, b) for a, b in zip(visible(one), visible(other), strict=True))
+    return all(np.array_equal(a, b) for a, b in zip(visible_rows(one), visible_rows(other), strict=True))
 
 
 def _near(index: int, inserts: Sequence[Insert]) -> bool:
@@ -165,7 +166,7 @@ def _compared(meant: VideoFrame, came: VideoFrame) -> tuple[float, str]:
     found, moved = _apart(meant, came)
     if moved > (_MOST_LEVELS if found >= _LEAST_DB else _GRAIN_LEVELS):
         return found, f"shows another picture ({found:.1f} dB, a block {moved:.1f} levels off)"
-    orders = fields(meant), fields(came)
+    orders = field_order(meant), field_order(came)
     if "progressive" not in orders and orders[0] != orders[1]:
         return found, f"is shown {orders[1]}, in the source {orders[0]}"
     if _side(meant, "DISPLAYMATRIX") != _side(came, "DISPLAYMATRIX"):
@@ -177,7 +178,7 @@ def _lost(meant: VideoFrame, came: VideoFrame) -> list[str]:
     """Name what the made frame does not carry: players show captions, and deinterlace by the mark."""
     lost = ["captions inside the pictures"] if _side(meant, "A53_CC") != _side(came, "A53_CC") else []
     if meant.interlaced_frame and not came.interlaced_frame:
-        lost.append(INTERLACING)
+        lost.append(INTERLACED_FLAG)
     return lost
 
 
@@ -202,7 +203,7 @@ def _apart(meant: VideoFrame, came: VideoFrame) -> tuple[float, float]:
 def _luma(frame: VideoFrame, form: str) -> tuple[Plane, float]:
     """Give the luma as it is coded, and what one step of it is in steps of 255."""
     fitted = frame if frame.format.name == form else frame.reformat(format=form)
-    bits, rows = fitted.format.components[0].bits, next(visible(fitted))
+    bits, rows = fitted.format.components[0].bits, next(visible_rows(fitted))
     return rows.view(np.uint16 if bits > 8 else np.uint8), 255 / ((1 << bits) - 1)
 
 

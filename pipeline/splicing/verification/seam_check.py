@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 
 from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
-from ...media.decode import frames, rgb
+from ...media.decode import exact_frames, rgb
 from ...media.probe import probe
 from ..pictures.seam_style import Seam
-from ..pictures.seams import Ramps, ramps
-from .thresholds import Thresholds, judge
+from ..pictures.seams import RampLengths, plan_ramps
+from .thresholds import Thresholds, require_within_thresholds
 
 Figures = dict[str, Any]
 
@@ -49,7 +49,7 @@ STILL = 0.2
 _LEAST_REGION_PX = 12
 
 
-def held_to(
+def check_seams(
     context: NodeContext,
     media: Media,
     film: Path,
@@ -63,9 +63,9 @@ def held_to(
     Raises:
         CheckFailed: a figure is above its threshold; the error names the segments.
     """
-    rows = measure(context, media, film, takes, seam) if allowed.pictures else []
+    rows = measure_seams(context, media, film, takes, seam) if allowed.pictures else []
     heard = [(name, row) for row in told.get("sound_lines", ()) for name in _spoken_in(takes, row["name"])]
-    judge([*rows, *heard], allowed)
+    require_within_thresholds([*rows, *heard], allowed)
     if not rows:
         return told
     steps = [row["seam_delta_e"] for _, row in rows if row["seam_delta_e"] is not None]
@@ -86,7 +86,7 @@ def _spoken_in(takes: Sequence[Take], line: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Pair:
+class FramePair:
     """One moment in both films."""
 
     index: int
@@ -106,9 +106,9 @@ class _Seam:
     first: int
     last: int
     inside: range
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[FramePair] = field(default_factory=list)
 
-    def add(self, pair: Pair) -> None:
+    def add(self, pair: FramePair) -> None:
         if self.first - 1 <= pair.index < self.last or pair.index in self.inside:
             self.pairs.append(pair)
 
@@ -131,7 +131,7 @@ class _Seam:
         return round(max(0.0, *beyond), 2)
 
 
-def measure(
+def measure_seams(
     context: NodeContext, media: Media, film: Path, takes: Sequence[Take], seam: Seam
 ) -> list[tuple[str, Figures]]:
     """Measure each take's stretch of the film; give the figures by the segment's name."""
@@ -140,25 +140,25 @@ def measure(
     assert written is not None
     segments = sorted((take.segment for take in takes), key=lambda one: one.start_frame)
     source, made = context.path(media.file), []
-    for one, ramp in zip(segments, ramps(segments, seam), strict=True):
+    for one, ramp in zip(segments, plan_ramps(segments, seam), strict=True):
         first = max(one.start_frame - ramp.rise - 1, 0)
         last = min(one.end_frame + ramp.fall + 1, media.video.frame_count)
         made.append((one.name, _figures(one, ramp, _pairs(source, media.video, film, written, range(first, last)))))
     return made
 
 
-def _pairs(source: Path, own: VideoStream, film: Path, written: VideoStream, span: range) -> Iterator[Pair]:
-    both = (frames(source, own, span.start, span.stop), frames(film, written, span.start, span.stop))
+def _pairs(source: Path, own: VideoStream, film: Path, written: VideoStream, span: range) -> Iterator[FramePair]:
+    both = (exact_frames(source, own, span.start, span.stop), exact_frames(film, written, span.start, span.stop))
     for (index, one), (_, other) in zip(*both, strict=True):
-        yield Pair(index, lab(one, own), lab(other, own))
+        yield FramePair(index, lab(one, own), lab(other, own))
 
 
-def _figures(one: Segment, ramp: Ramps, pairs: Iterator[Pair]) -> Figures:
+def _figures(one: Segment, ramp: RampLengths, pairs: Iterator[FramePair]) -> Figures:
     start, end = one.start_frame, one.end_frame
     rise = _Seam(start - ramp.rise, start + 1, range(start, min(start + NEAR_FRAMES, end)))
     fall = _Seam(end, end + ramp.fall + 1, range(max(end - NEAR_FRAMES, start), end))
     still: list[bool] = []
-    before: Pair | None = None
+    before: FramePair | None = None
     for pair in pairs:
         rise.add(pair)
         fall.add(pair)
@@ -174,7 +174,7 @@ def _figures(one: Segment, ramp: Ramps, pairs: Iterator[Pair]) -> Figures:
     }
 
 
-def _stands_still(before: Pair, after: Pair) -> bool:
+def _stands_still(before: FramePair, after: FramePair) -> bool:
     changed = before.changed | after.changed
     if changed.sum() < _LEAST_REGION_PX:
         return False
@@ -184,7 +184,7 @@ def _stands_still(before: Pair, after: Pair) -> bool:
     return moves >= MOVES and still < STILL_SHARE * moves and still <= max(STILL, quiet)
 
 
-def _films(before: Pair, after: Pair) -> tuple[tuple[Lab, Lab], tuple[Lab, Lab]]:
+def _films(before: FramePair, after: FramePair) -> tuple[tuple[Lab, Lab], tuple[Lab, Lab]]:
     return (before.own, after.own), (before.made, after.made)
 
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from ...core.values import AudioStream, Media
 from ..mp4 import sample_tables
 from ..mp4.boxes import read_moov
-from ..mp4.replace_samples import NewSamples, track_of
-from ..not_applicable import Unsuited
-from ..pictures.frames import AS_STORED
-from .coder import FRAMES, encoded
-from .complete_track import decoded
+from ..mp4.replace_samples import NewSamples, find_track
+from ..not_applicable import NotApplicable
+from ..pictures.frames import IGNORE_EDIT_LIST
 from .lines import Line, Sound, lay
+from .packet_encoder import FRAMES, encoded
+from .reencode_track import decoded
 
 _MARGIN = 1
 """A packet is heard over its own samples and the next one's: so one before a line is new, and none behind it."""
@@ -36,13 +36,13 @@ def new_packets(film: Path, media: Media, lines: Sequence[Line], scratch: Path) 
     audio = media.audio[0]
     step = FRAMES.get(audio.codec)
     if step is None:
-        raise Unsuited(f"{audio.codec} sound is not replaced packet by packet")
+        raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
     _, moov = read_moov(film)
-    track = track_of(moov, b"soun", 0)
-    found = sample_tables.samples(track)
+    track = find_track(moov, b"soun", 0)
+    found = sample_tables.read_sample_table(track)
     scale = int.from_bytes(_timescale(track.at(b"mdia", b"mdhd").body), "big")
     if scale != audio.sample_rate_hz or bool((np.diff(found.dts) != step).any()):
-        raise Unsuited(f"the sound's packets are not on a grid of {step} samples")
+        raise NotApplicable(f"the sound's packets are not on a grid of {step} samples")
     shift = _shift(film, audio, found)
     stored = [line.moved(shift) for line in lines]
     with scratch.open("wb") as out:
@@ -60,7 +60,7 @@ def _shift(film: Path, audio: AudioStream, found: sample_tables.Samples) -> int:
             places = np.flatnonzero(found.offsets == (-1 if packet.pos is None else packet.pos))
             if len(places) and packet.pts is not None:
                 return int(packet.pts - found.dts[places[0]])
-    raise Unsuited("the sound's packets cannot be matched to the file")
+    raise NotApplicable("the sound's packets cannot be matched to the file")
 
 
 def groups(lines: Sequence[Line], step: int) -> list[list[Line]]:
@@ -98,7 +98,7 @@ def _coded(
     for place in range(first, end):
         data = fresh.get(int(found.dts[place]))
         if data is None:
-            raise Unsuited("the encoder left out a packet of the line")
+            raise NotApplicable("the encoder left out a packet of the line")
         offsets.append(out.tell())
         sizes.append(len(data))
         out.write(data)
@@ -119,7 +119,7 @@ def _coded(
 def _stretch(film: Path, audio: AudioStream, begin: int, end: int) -> Sound:
     """Decode the samples [begin, end) of the track's own clock."""
     stretch = np.zeros((audio.channels, end - begin), np.float32)
-    for at, part in decoded(film, audio, begin, AS_STORED):
+    for at, part in decoded(film, audio, begin, IGNORE_EDIT_LIST):
         if at >= end:
             break
         low, high = max(at, begin), min(at + part.shape[1], end)

@@ -13,7 +13,7 @@ import numpy as np
 from av.codec.context import CodecContext, Flags
 
 from ...core.values import AudioStream
-from ..not_applicable import Unsuited
+from ..not_applicable import NotApplicable
 from .lines import Sound
 
 FRAMES = {"aac": 1024, "ac3": 1536, "eac3": 1536}
@@ -60,7 +60,7 @@ def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
         encoder.options = {"dialnorm": str(-dialogue_level(audio.codec, first))}
     encoder.open()
     if audio.codec == "aac" and bytes(encoder.extradata or b"")[:2] != header[:2]:
-        raise Unsuited("the sound's AAC is of another profile than the encoder's")
+        raise NotApplicable("the sound's AAC is of another profile than the encoder's")
     return encoder
 
 
@@ -72,10 +72,10 @@ def adts(old: bytes, data: bytes) -> bytes:
     if not _is_adts(old):
         return data
     if not old[1] & 1:
-        raise Unsuited("the sound's AAC packets carry a checksum")
+        raise NotApplicable("the sound's AAC packets carry a checksum")
     size = len(data) + 7
     if size >= 1 << 13:
-        raise Unsuited("an AAC packet is too large for its header")
+        raise NotApplicable("an AAC packet is too large for its header")
     length = bytes([(old[3] & 0xFC) | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F])
     return old[:3] + length + b"\xfc" + data
 

@@ -22,10 +22,10 @@ from av.packet import Packet
 from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
-from ..not_applicable import Unsuited
-from .audio_packets import groups, window
-from .coder import FRAMES, adts, encoded
+from ..not_applicable import NotApplicable
 from .lines import Line, Sound, lay
+from .mp4_packets import groups, window
+from .packet_encoder import FRAMES, adts, encoded
 
 _CONTAINERS = {"matroska": ".mka", "mpegts": ".nut"}
 """What the track alone is written as: Matroska tells how many samples a decoder drops first, NUT keeps every tick."""
@@ -50,7 +50,7 @@ def track_suffix(media: Media) -> str:
     """Name the kind of file that the track alone is written as."""
     suffix = _CONTAINERS.get(media.container.split(",")[0])
     if suffix is None:
-        raise Unsuited(f"the sound of {media.container.split(',')[0]} files is not replaced packet by packet")
+        raise NotApplicable(f"the sound of {media.container.split(',')[0]} files is not replaced packet by packet")
     return suffix
 
 
@@ -59,7 +59,7 @@ def replace_packets(film: Path, track: Path, media: Media, lines: Sequence[Line]
     audio = media.audio[0]
     step = FRAMES.get(audio.codec)
     if step is None:
-        raise Unsuited(f"{audio.codec} sound is not replaced packet by packet")
+        raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
     try:
         starts = _starts(film, audio, step)
         stretches = [_Stretch(*window(starts, group), group) for group in groups(lines, step)]
@@ -69,7 +69,7 @@ def replace_packets(film: Path, track: Path, media: Media, lines: Sequence[Line]
             new |= _coded(film, audio, starts, stretch, held)
         _write(film, track, audio, new)
     except (av.FFmpegError, ValueError) as error:
-        raise Unsuited(f"the sound's packets cannot be taken one by one: {error}") from error
+        raise NotApplicable(f"the sound's packets cannot be taken one by one: {error}") from error
     return len(new)
 
 
@@ -81,14 +81,14 @@ def require_same(track: Path, film: Path) -> None:
     # A transport stream has its ticks, Matroska its milliseconds.
     near = all(abs(a[1] - b[1]) <= Fraction(1, 1000) for a, b in zip(was, came, strict=False))
     if [data for data, _ in was] != [data for data, _ in came] or not near:
-        raise Unsuited("the muxer did not keep the sound's packets as they are")
+        raise NotApplicable("the muxer did not keep the sound's packets as they are")
 
 
 def _demuxed(container: Any, stream: Any) -> Iterator[Any]:
     for packet in container.demux(stream):
         if packet.size:
             if packet.pts is None:
-                raise Unsuited("packets of the sound have no time")
+                raise NotApplicable("packets of the sound have no time")
             yield packet
 
 
@@ -101,7 +101,7 @@ def _starts(film: Path, audio: AudioStream, step: int) -> NDArray[np.int64]:
     place, at = _anchor(film, audio, step)
     starts = at + (np.arange(len(told)) - place) * step
     if bool((np.abs(starts - told) > max(tick, _SLIP_S * audio.sample_rate_hz)).any()):
-        raise Unsuited(f"the sound's packets are not on a grid of {step} samples")
+        raise NotApplicable(f"the sound's packets are not on a grid of {step} samples")
     return starts
 
 
@@ -114,7 +114,7 @@ def _anchor(film: Path, audio: AudioStream, step: int) -> tuple[int, int]:
                 if frame.pts is not None and frame.samples <= step:
                     at = round(frame.pts * Fraction(stream.time_base or 1) * audio.sample_rate_hz)
                     return place, at - (step - frame.samples)
-    raise Unsuited(f"no packet of the sound holds {step} samples")
+    raise NotApplicable(f"no packet of the sound holds {step} samples")
 
 
 def _payloads(film: Path, audio: AudioStream, stretches: Sequence[_Stretch]) -> dict[int, bytes]:
@@ -138,7 +138,7 @@ def _coded(
         data, old = fresh.get(int(starts[place])), held[place]
         # At 44.1 kHz packets of AC-3 differ in size; what they say of their rate does not, but for its last bit.
         if data is None or (audio.codec == "ac3" and data[4] >> 1 != old[4] >> 1):
-            raise Unsuited("the encoder's packets do not fit among the film's own")
+            raise NotApplicable("the encoder's packets do not fit among the film's own")
         made[place] = adts(old, data) if audio.codec == "aac" else data
     return made
 
@@ -155,7 +155,7 @@ def _decoded(film: Path, audio: AudioStream, stretch: _Stretch, held: dict[int, 
         frames = decoder.decode(Packet(held[place]))
         samples = [part.to_ndarray() for frame in frames for part in resampler.resample(frame)]
         if len(samples) != 1 or samples[0].shape[1] != step:
-            raise Unsuited("the sound's packets do not decode one by one")
+            raise NotApplicable("the sound's packets do not decode one by one")
         if place >= low:
             made[:, (place - low) * step : (place - low + 1) * step] = samples[0]
     return made

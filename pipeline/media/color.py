@@ -69,7 +69,7 @@ class Colour:
     space: str
 
 
-def meant(video: VideoStream) -> Colour:
+def full_color(video: VideoStream) -> Colour:
     """Fill the gaps of a stream's colour description as players do."""
     high = video.width_px >= 1280 or video.height_px > 576
     fallback = "bt709" if high else "smpte170m"

@@ -18,7 +18,7 @@ from av.packet import Packet
 
 from ...core.values import AudioStream, Media
 from ..mp4.boxes import read_moov
-from ..not_applicable import Unsuited
+from ..not_applicable import NotApplicable
 from .lines import Line, lay
 
 
@@ -61,14 +61,14 @@ def _patch(
     frames = packet.decode()
     source.seek(packet.pos or 0)
     if len(frames) != 1 or source.read(packet.size) != bytes(packet) or packet.size % frames[0].samples:
-        raise Unsuited("the samples of the sound cannot be found in the file")
+        raise NotApplicable("the samples of the sound cannot be found in the file")
     (frame,) = frames
     low, high = max(line.start - at, 0), min(line.end - at, frame.samples)
     if low >= high:
         return None
     new = _coded(frame, at, line, audio)
     if len(new) != packet.size:
-        raise Unsuited(f"{audio.codec} sound comes out of another length")
+        raise NotApplicable(f"{audio.codec} sound comes out of another length")
     width = packet.size // frame.samples
     return (packet.pos or 0) + low * width, new[low * width : high * width]
 

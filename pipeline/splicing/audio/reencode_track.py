@@ -16,8 +16,9 @@ import numpy as np
 from av.stream import Disposition
 
 from ...core.values import AudioStream, Media
+from ...media.clip_writer import ClipWriter
 from ..programs import Program
-from ..remux import beside
+from ..remux import replace_streams_argv
 from .lines import Line, Sound, lay
 
 _EARLY = 40_960
@@ -50,8 +51,8 @@ def decoded(film: Path, audio: AudioStream, begin: int, options: dict[str, str])
 def whole_track(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> None:
     """Write the dialogue track with the lines into `made` (NUT, 32-bit float), at its own times."""
     audio = media.audio[0]
-    with av.open(str(made), "w", format="nut") as out:
-        stream = out.add_stream("pcm_f32le", rate=audio.sample_rate_hz, layout=audio.layout)
+    with ClipWriter(made, container="nut") as writer:
+        writer.add_audio("pcm_f32le", audio.sample_rate_hz, audio.layout)
         for at, part in decoded(film, audio, 0, {}):
             for line in lines:
                 lay(part, at, line, audio.sample_rate_hz, audio.layout)
@@ -59,8 +60,7 @@ def whole_track(film: Path, made: Path, media: Media, lines: Sequence[Line]) -> 
             frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=audio.layout)
             frame.sample_rate, frame.pts = audio.sample_rate_hz, at
             frame.time_base = Fraction(1, audio.sample_rate_hz)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
+            writer.write_audio_frame(frame)
 
 
 def track_argv(
@@ -82,7 +82,7 @@ def track_argv(
         if not audio.codec.startswith("pcm_") and audio.codec != "flac":
             more["b:a:0"] = str(160_000 * max(audio.channels, 1))
     new = {audio.index: spelling.input(f"file:{track}")["a:0"]}
-    return beside(ffmpeg, film, new, made, indices, shown_in, more)
+    return replace_streams_argv(ffmpeg, film, new, made, indices, shown_in, more)
 
 
 def _dispositions(film: Path) -> list[str]:

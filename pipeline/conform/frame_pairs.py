@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError, ProviderError
 from ..core.values import VideoStream
-from ..splicing.pictures.frames import decoded
-from ..splicing.pictures.planes import Plane, frame_of, planes
+from ..media.decode import decode_frames
+from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes
 
 _SMALL_PX = (96, 54)
 
@@ -43,7 +43,7 @@ class Both:
 
     def sent(self) -> Iterator[VideoFrame]:
         """Give the frames that were sent."""
-        for frame in decoded(self.sent_path, self.sent_video.index):
+        for frame in decode_frames(self.sent_path, self.sent_video.index):
             yield frame if frame.format.name == "yuv420p" else frame.reformat(format="yuv420p")
 
     def taken(self) -> Iterator[VideoFrame]:
@@ -55,21 +55,23 @@ class Both:
                 yield frame
             elif self.cut:
                 shapes = ((height, width), *(2 * (((height + 1) // 2, (width + 1) // 2),)))
-                parts = [part[:rows, :columns] for part, (rows, columns) in zip(planes(frame), shapes, strict=True)]
-                yield frame_of(parts, "yuv420p")
+                parts = [
+                    part[:rows, :columns] for part, (rows, columns) in zip(frame_planes(frame), shapes, strict=True)
+                ]
+                yield frame_from_planes(parts, "yuv420p")
             else:
                 yield frame.reformat(width, height, interpolation="BICUBIC")
 
     def _given(self) -> Iterator[VideoFrame]:
         try:
-            yield from decoded(self.take_path)
+            yield from decode_frames(self.take_path)
         except InputMediaError as error:
             raise ProviderError(f"the take of {self.name} cannot be used: {error.message}") from error
 
     def pairs(self, places: Sequence[tuple[int, int]]) -> list[tuple[list[Plane], list[Plane]]]:
         """Give the planes of chosen frames, (sent, taken); places rise in both."""
         sent, taken = Walk(self.sent()), Walk(self.taken())
-        return [(planes(sent.at(one)), planes(taken.at(other))) for one, other in places]
+        return [(frame_planes(sent.at(one)), frame_planes(taken.at(other))) for one, other in places]
 
 
 def padded(given: VideoStream, sent: VideoStream, name: str) -> bool:

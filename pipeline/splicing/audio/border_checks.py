@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from ...core.node import NodeContext
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import read_span
-from ...media.opening import opened
+from ...media.decode import open_media
 from .headroom import db
 from .lines import Line, Sound
 from .loudness_match import AROUND_S, dialogue_channels, is_silent, lufs
@@ -58,7 +58,7 @@ class _Tracks:
     def __init__(self, film: Path, source: Path, audio: AudioStream) -> None:
         self.source, self.film, self.audio = source, film, audio
         self.rate_hz, self.layout = audio.sample_rate_hz, audio.layout
-        with opened(film) as container:
+        with open_media(film) as container:
             self._index = int(container.streams.audio[0].index)
 
     def own(self, low: int, high: int) -> Sound:

@@ -1,0 +1,1 @@
+"""Frames of a clip: decode, convert, measure, blend, encode."""

@@ -1,0 +1,170 @@
+"""Write a media file: encoded frames and samples, and packets copied from another file.
+
+The one place where files are encoded frame by frame in this process; code that places packets itself (`splicing`) is
+the exception. The same frames give the same bytes: nothing is written that differs from run to run, if the encoder's
+options leave nothing open (x264: a fixed number of threads, and `mbtree=0`, which reads memory never written).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+BT709 = 1
+"""Of primaries, transfer and matrix, ITU-T H.273."""
+TV_RANGE, FULL_RANGE = 1, 2
+"""As ffmpeg numbers them."""
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """ITU-T H.273 code points; None leaves the encoder's default."""
+
+    primaries: int | None = BT709
+    transfer: int | None = BT709
+    matrix: int | None = BT709
+    range: int | None = TV_RANGE
+
+
+@dataclass(frozen=True)
+class VideoSettings:
+    """How frames are encoded."""
+
+    codec: str
+    size_px: tuple[int, int]
+    """(width, height)."""
+    rate: Fraction
+    """Frames per second that the file names; the frames' own times decide."""
+    pix_fmt: str = "yuv420p"
+    time_base: Fraction | None = None
+    """Seconds per tick of the frames' times; 1 / rate by default."""
+    threads: int | None = None
+    """x264 gives other bytes for another number of threads; None: the encoder chooses."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    color: ColorTags = field(default_factory=ColorTags)
+
+
+class ClipWriter:
+    """Writes one file; use it in a `with` block, which flushes the encoders and finishes the file.
+
+    Add the streams first, in the order in which the file has them.
+    """
+
+    def __init__(
+        self, target: Path | BinaryIO, *, container: str | None = None, options: Mapping[str, str] | None = None
+    ) -> None:
+        """Open `target`; `container` and `options` are ffmpeg's muxer and its options, by default by the suffix."""
+        opened = str(target) if isinstance(target, Path) else target
+        self._container: Any = av.open(opened, "w", format=container, options=dict(options or {}))
+        self._video: Any = None
+        self._audio: Any = None
+        self._source: Any = None
+        self._copies: dict[int, Any] = {}
+
+    def __enter__(self) -> ClipWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.finish()
+        finally:
+            self.close()
+
+    def add_video(self, settings: VideoSettings) -> None:
+        """Add the picture stream."""
+        stream = self._container.add_stream(settings.codec, rate=settings.rate)
+        stream.width, stream.height = settings.size_px
+        stream.pix_fmt = settings.pix_fmt
+        context = stream.codec_context
+        if settings.time_base is not None:
+            context.time_base = settings.time_base
+        tags = settings.color
+        for name, tag in (
+            ("color_primaries", tags.primaries),
+            ("color_trc", tags.transfer),
+            ("colorspace", tags.matrix),
+            ("color_range", tags.range),
+        ):
+            if tag is not None:
+                setattr(context, name, tag)
+        if settings.threads is not None:
+            context.thread_count = settings.threads
+        context.options = dict(settings.options)
+        self._video = stream
+
+    def add_audio(self, codec: str, rate_hz: int, layout: str, bit_rate: int | None = None) -> None:
+        """Add the audio stream."""
+        self._audio = self._container.add_stream(codec, rate=rate_hz, layout=layout)
+        if bit_rate is not None:
+            self._audio.bit_rate = bit_rate
+
+    def add_copies(self, source: Path, indices: Sequence[int]) -> None:
+        """Add streams of another file; `copy_packets` writes them."""
+        self._source = av.open(f"file:{source}", metadata_errors="replace")
+        for index in indices:
+            self._copies[index] = self._container.add_stream_from_template(self._source.streams[index])
+
+    def write_frame(self, frame: Any) -> None:
+        """Encode an `av.VideoFrame`, at its own time."""
+        self._container.mux(self._video.encode(frame))
+
+    def write_samples(self, samples: NDArray[np.float32], at: int) -> None:
+        """Encode `(channels, samples)` in -1..1, mono or stereo; `at` is the number of the first sample."""
+        layout = "mono" if samples.shape[0] == 1 else "stereo"
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+        frame.sample_rate, frame.time_base = self._audio.rate, Fraction(1, self._audio.rate)
+        frame.pts = at
+        self.write_audio_frame(frame)
+
+    def write_audio_frame(self, frame: Any) -> None:
+        """Encode an `av.AudioFrame`, at its own time."""
+        self._container.mux(self._audio.encode(frame))
+
+    def end_video(self) -> None:
+        """Flush the picture's encoder: no frame follows, but samples and packets may."""
+        if self._video is not None:
+            self._container.mux(self._video.encode(None))
+            self._video = None
+
+    def copy_packets(self) -> None:
+        """Copy the packets of the streams of `add_copies`."""
+        if not self._copies:
+            return
+        for packet in self._source.demux([self._source.streams[index] for index in self._copies]):
+            if packet.dts is not None:
+                packet.stream = self._copies[packet.stream.index]
+                self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Flush the encoders."""
+        self.end_video()
+        if self._audio is not None:
+            self._container.mux(self._audio.encode(None))
+            self._audio = None
+
+    def close(self) -> None:
+        """Write the index and close the file."""
+        try:
+            self._container.close()
+        finally:
+            if self._source is not None:
+                self._source.close()
+
+
+def rgb_frame(
+    picture: NDArray[np.uint8], pix_fmt: str = "yuv420p", *, matrix: int = BT709, range_: int = TV_RANGE
+) -> Any:
+    """Build an `av.VideoFrame` from `(height, width, 3) uint8 RGB`."""
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    return frame.reformat(format=pix_fmt, dst_colorspace=matrix, dst_color_range=range_)
