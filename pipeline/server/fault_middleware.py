@@ -1,4 +1,4 @@
-"""Between the wire and the routes: faults that were asked for happen here.
+"""ASGI middleware that injects configured faults, and the protocol that lets it reset a connection.
 
 Source  ASGI 3.0, https://asgi.readthedocs.io
 """
@@ -6,16 +6,20 @@ Source  ASGI 3.0, https://asgi.readthedocs.io
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import socket
+import struct
 import time
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from .faults import Fault, Faults
-from .job_queue import BUSY_S
-from .server_job import moment
+from .faults import FaultInjector, FaultRule
+from .job_queue import RETRY_AFTER_S
+from .server_job import utc_text
 from .server_options import MODEL
-from .wire import reset
 
 _ROUTES = (
     ("v1", "POST", re.compile(rf"/v1/{re.escape(MODEL)}")),
@@ -32,15 +36,15 @@ _ROUTES = (
 _PHRASES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 
 
-class Meddler:
-    """Counts calls by route, and lets go wrong what should."""
+class FaultMiddleware:
+    """Counts requests per route and injects faults."""
 
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
+    def __init__(self, app: ASGIApp, faults: FaultInjector) -> None:
         self._app, self._faults = app, faults
         self._expired: set[tuple[str, str]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, with its faults."""
+        """Forward a request, with its faults; the routes find them in `scope["faults"]`."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -48,80 +52,99 @@ class Meddler:
         hits = self._faults.pick(route)
         scope["faults"] = hits
         if self._is_expired(route, name, hits):
-            await _answer(send, 404, b'{"error":"request not found: its result has expired"}')
+            await _respond(send, 404, b'{"error":"request not found: its result has expired"}')
             return
-        await asyncio.sleep(sum(fault.seconds or 0 for fault in hits if fault.do == "slow"))
-        final = next((fault for fault in hits if fault.do in ("status", "reset")), None)
+        await asyncio.sleep(sum(rule.seconds or 0 for rule in hits if rule.do == "slow"))
+        final = next((rule for rule in hits if rule.do in ("status", "reset")), None)
         if final is not None:
             if final.when == "after":
-                await self._app(scope, receive, _unheard)
+                await self._app(scope, receive, _discard)
             else:
-                await _drained(receive)
-            await _finish(final, scope, send)
+                await _drain(receive)
+            await _send_fault(final, scope, send)
             return
-        share = next((fault.share for fault in hits if fault.do == "truncate"), None)
-        # A cut answer stays incomplete, and the server then closes the connection.
-        await self._app(scope, receive, send if share is None else _Cut(send, share).send)
+        share = next((rule.share for rule in hits if rule.do == "truncate"), None)
+        # A truncated response never ends for uvicorn, which then closes the connection.
+        await self._app(scope, receive, send if share is None else _TruncatedBody(send, share).send)
 
-    def _is_expired(self, route: str | None, name: str, hits: tuple[Fault, ...]) -> bool:
-        """Tell whether this result has expired; once it has, it stays so, for status and result alike."""
+    def _is_expired(self, route: str | None, name: str, hits: tuple[FaultRule, ...]) -> bool:
+        """Return whether this result has expired; an expired result stays so, for status and result alike."""
         key = ("file" if route == "output" else "request", name)
-        if any(fault.do == "expired" for fault in hits):
+        if any(rule.do == "expired" for rule in hits):
             self._expired.add(key)
         return route in ("status", "result", "output") and key in self._expired
 
 
 def route_of(method: str, path: str) -> tuple[str | None, str]:
-    """Name the route of a request, and the request or file that it asks for."""
-    for route, wanted, pattern in _ROUTES:
-        match = pattern.fullmatch(path) if method == wanted else None
+    """Return the route of a request, and the request id or file name in its path."""
+    for route, route_method, pattern in _ROUTES:
+        match = pattern.fullmatch(path) if method == route_method else None
         if match:
             return route, match[1] if pattern.groups else ""
     return None, ""
 
 
-class _Cut:
-    """Sends the first part of a body, under the full length's header."""
+class _TruncatedBody:
+    """Sends the first part of a body after headers with its full length."""
 
     def __init__(self, send: Send, share: float) -> None:
-        self._send, self._share, self._left = send, share, 0
+        self._send, self._share, self._remaining = send, share, 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             length = next((int(value) for name, value in message["headers"] if name == b"content-length"), 0)
-            self._left = int(length * self._share)
+            self._remaining = int(length * self._share)
             await self._send(message)
             return
-        body = message.get("body", b"")[: self._left]
-        self._left -= len(body)
+        body = message.get("body", b"")[: self._remaining]
+        self._remaining -= len(body)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-async def _unheard(message: Message) -> None:
-    """Drop an answer."""
+async def _discard(message: Message) -> None:
+    """Drop a response."""
 
 
-async def _drained(receive: Receive) -> None:
-    """Take in what is sent, so that the sender sees the answer and not a broken pipe."""
+async def _drain(receive: Receive) -> None:
+    """Read the request to its end, so that the client sees the response and not a broken pipe."""
     while (message := await receive())["type"] == "http.request" and message.get("more_body"):
         pass
 
 
-async def _finish(fault: Fault, scope: Scope, send: Send) -> None:
-    if fault.do == "reset":
-        await reset(scope)
+async def _send_fault(rule: FaultRule, scope: Scope, send: Send) -> None:
+    if rule.do == "reset":
+        await abort_connection(scope)
         return
-    code = fault.status or 500
+    code = rule.status or 500
     phrase = _PHRASES.get(code, "Error")
     html = f"<html><head><title>{code} {phrase}</title></head><body><h1>{code} {phrase}</h1></body></html>"
-    told = (fault.error or f"{code} was asked for").replace("\\", "\\\\").replace('"', '\\"')
-    bodies = {"json": f'{{"error":"{told}"}}', "html": html, "empty": ""}
-    await _answer(send, code, bodies[fault.body].encode(), "text/html" if fault.body == "html" else "application/json")
+    message = json.dumps({"error": rule.error or f"injected fault: status {code}"}, ensure_ascii=False)
+    bodies = {"json": message, "html": html, "empty": ""}
+    await _respond(send, code, bodies[rule.body].encode(), "text/html" if rule.body == "html" else "application/json")
 
 
-async def _answer(send: Send, code: int, body: bytes, kind: str = "application/json") -> None:
-    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode())]
+async def _respond(send: Send, code: int, body: bytes, content_type: str = "application/json") -> None:
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     if code == 429:
-        headers.append((b"x-rate-limit-reset-at-utc", moment(time.time() + BUSY_S).encode()))
+        headers.append((b"x-rate-limit-reset-at-utc", utc_text(time.time() + RETRY_AFTER_S).encode()))
     await send({"type": "http.response.start", "status": code, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+class AbortableProtocol(H11Protocol):
+    """Passes the connection's transport to the application, since ASGI itself cannot abort a connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Add the transport to the state of every request of the connection."""
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
+async def abort_connection(scope: Scope) -> None:
+    """Abort a request's connection, so that the client sees a TCP reset."""
+    transport: Any = scope["state"]["transport"]
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await asyncio.sleep(0.01)  # lets uvicorn notice before the request ends

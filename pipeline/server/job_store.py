@@ -1,10 +1,10 @@
-"""What the server keeps, as files; each has its final name only when it is whole.
+"""The server's files; each gets its final name only when it is complete.
 
 server/lock                  held by the one server of this home
 server/jobs/<id>.json        a request and its state
 server/outputs/<id>.mp4      a take
 server/assets/<uuid>.mp4     an upload
-server/scratch/<id>/         a take in the making; swept at the start
+server/scratch/<id>/         a take in progress; removed when a server starts
 """
 
 from __future__ import annotations
@@ -23,77 +23,77 @@ from uuid import uuid4
 from pydantic import ValidationError
 
 from ..core.errors import PresetError
-from ..storage.upload import TYPES
-from ..store.atomic import publish, storage_errors, temporary_name, write_text
-from ..store.locks import Held, hold
+from ..storage.upload import CONTENT_TYPES
+from ..store.atomic import publish, storage_errors, temporary_path, write_text
+from ..store.locks import FileLock, try_acquire
 from .server_job import Job
 
-_NAME = re.compile(r"[0-9a-f-]{36}\.[a-z0-9]{1,5}")
-_NONCE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-SUFFIXES = {mime: suffix for suffix, mime in TYPES.items()} | {"audio/x-wav": ".wav", "audio/wave": ".wav"}
+_FILE_NAME = re.compile(r"[0-9a-f-]{36}\.[a-z0-9]{1,5}")
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+SUFFIXES = {mime: suffix for suffix, mime in CONTENT_TYPES.items()} | {"audio/x-wav": ".wav", "audio/wave": ".wav"}
 
 
-class Arriving:
-    """An upload on its way in, under a name that its sender chose."""
+class IncomingUpload:
+    """An upload in progress, under a name that the client chose."""
 
-    def __init__(self, place: Path) -> None:
-        self._place, self._part, self.size_bytes = place, temporary_name(place), 0
-        with storage_errors(place):
+    def __init__(self, path: Path) -> None:
+        self._path, self._part, self.size_bytes = path, temporary_path(path), 0
+        with storage_errors(path):
             self._stream = self._part.open("xb")
 
     def write(self, data: bytes) -> None:
-        """Add what came next."""
-        with storage_errors(self._place):
+        """Append data."""
+        with storage_errors(self._path):
             self._stream.write(data)
         self.size_bytes += len(data)
 
-    def keep(self) -> bool:
-        """Give the file its name; False where that is the name of other content, which keeps it."""
-        with storage_errors(self._place):
+    def commit(self) -> bool:
+        """Give the file its final name; return False if that name has other content, which stays."""
+        with storage_errors(self._path):
             self._stream.close()
-            if self._place.exists():
-                return filecmp.cmp(self._part, self._place, shallow=False)
-            publish(self._part, self._place)
+            if self._path.exists():
+                return filecmp.cmp(self._part, self._path, shallow=False)
+            publish(self._part, self._path)
         return True
 
     def close(self) -> None:
-        """Let go of it; what has no name by now is removed."""
-        with suppress(OSError):  # a full disk was told by the write
+        """Close the file, and remove it unless it was committed."""
+        with suppress(OSError):  # the write has reported a full disk
             self._stream.close()
         self._part.unlink(missing_ok=True)
 
 
-class Shelf:
+class JobStore:
     """The folder of one server."""
 
     def __init__(self, home: Path) -> None:
         self.root = home / "server"
-        self._held: Held | None = None
+        self._lock: FileLock | None = None
 
     def open(self) -> None:
-        """Take the folder, and clear away what a stopped server left in the making.
+        """Lock the folder, and remove unfinished files of a stopped server.
 
         Raises:
-            PresetError: another server works here.
+            PresetError: another server uses it.
         """
         with storage_errors(self.root):
             for name in ("jobs", "outputs", "assets"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            self._held = hold(self.root / "lock")
-        if self._held is None:
-            raise PresetError(f"another server works in {self.root}; stop it, or give this one its own --home")
+            self._lock = try_acquire(self.root / "lock")
+        if self._lock is None:
+            raise PresetError(f"another server uses {self.root}; stop it, or start this one with another --home")
         shutil.rmtree(self.root / "scratch", ignore_errors=True)
         for part in self.root.glob("*/.*.part"):
             part.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Give the folder back."""
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        """Release the lock."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def jobs(self) -> Iterator[Job]:
-        """Read all requests; a file that is none is passed over."""
+        """Yield all requests, skipping files that cannot be parsed."""
         for path in sorted((self.root / "jobs").glob("*.json")):
             try:
                 yield Job.model_validate_json(path.read_bytes())
@@ -101,64 +101,64 @@ class Shelf:
                 continue
 
     def put(self, job: Job) -> None:
-        """Write down the state of a request."""
+        """Write the state of a request."""
         write_text(self.root / "jobs" / f"{job.id}.json", json.dumps(job.model_dump(mode="json")))
 
     def scratch(self, job_id: str) -> Path:
-        """Make an empty folder for a take in the making."""
-        place = self.root / "scratch" / job_id
-        with storage_errors(place):
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-        return place
+        """Create an empty folder for a take in progress."""
+        path = self.root / "scratch" / job_id
+        with storage_errors(path):
+            shutil.rmtree(path, ignore_errors=True)
+            path.mkdir(parents=True)
+        return path
 
     def output(self, job_id: str) -> Path:
-        """Name the file of a take."""
+        """Return the path of a take."""
         return self.root / "outputs" / f"{job_id}.mp4"
 
-    def keep_output(self, made: Path, job_id: str) -> None:
-        """Move a finished take to its place."""
-        publish(made, self.output(job_id))
+    def keep_output(self, take: Path, job_id: str) -> None:
+        """Move a finished take to the outputs."""
+        publish(take, self.output(job_id))
 
     def keep_asset(self, data: bytes, mime: str) -> str:
-        """Keep an upload under a new name, which is given; the same bytes get another one each time."""
+        """Write an upload under a new name and return the name; the same bytes get another one each time."""
         suffix = SUFFIXES.get(mime) or mimetypes.guess_extension(mime) or ".bin"
-        place = self.root / "assets" / f"{uuid4()}{suffix}"
-        with storage_errors(place):
-            part = temporary_name(place)
+        path = self.root / "assets" / f"{uuid4()}{suffix}"
+        with storage_errors(path):
+            part = temporary_path(path)
             try:
                 part.write_bytes(data)
-                publish(part, place)
+                publish(part, path)
             finally:
                 part.unlink(missing_ok=True)
-        return place.name
+        return path.name
 
-    def arriving(self, name: str) -> Arriving | None:
-        """Begin to keep an upload under a name that its sender chose; None where that is no uuid4 and media suffix."""
-        nonce, dot, ending = name.partition(".")
-        if not _NONCE.fullmatch(nonce) or dot + ending not in TYPES:
+    def open_upload(self, name: str) -> IncomingUpload | None:
+        """Start an upload under a name that the client chose; None if it is not `<uuid4>.<media suffix>`."""
+        stem, dot, suffix = name.partition(".")
+        if not _UUID4.fullmatch(stem) or dot + suffix not in CONTENT_TYPES:
             return None
-        return Arriving(self.root / "assets" / name)
+        return IncomingUpload(self.root / "assets" / name)
 
-    def served(self, folder: str, name: str) -> Path | None:
-        """Find a file that is served, by its folder and name."""
-        if folder not in ("outputs", "assets") or not _NAME.fullmatch(name):
+    def served_file(self, folder: str, name: str) -> Path | None:
+        """Return the path of a file that is served; None if there is none."""
+        if folder not in ("outputs", "assets") or not _FILE_NAME.fullmatch(name):
             return None
-        place = self.root / folder / name
-        return place if place.is_file() else None
+        path = self.root / folder / name
+        return path if path.is_file() else None
 
-    def own_file(self, address: str, base: str) -> Path | None:
-        """Find the file of ours that an address of this server names; a query or a fragment does not matter."""
+    def uploaded_file(self, url: str, base_url: str) -> Path | None:
+        """Return the file that a URL of this server names, whatever its query or fragment; None for other URLs."""
         try:
-            asked, own = urlsplit(address), urlsplit(base)
+            parts, base = urlsplit(url), urlsplit(base_url)
         except ValueError:
             return None
-        folder, _, name = asked.path.removeprefix("/").partition("/")
-        same = (asked.scheme, asked.netloc) == (own.scheme, own.netloc)
-        return self.served(folder, name) if same else None
+        folder, _, name = parts.path.removeprefix("/").partition("/")
+        same_server = (parts.scheme, parts.netloc) == (base.scheme, base.netloc)
+        return self.served_file(folder, name) if same_server else None
 
     def sweep(self, now_s: float, files_s: float) -> None:
-        """Remove outputs and uploads that are older than `files_s`."""
+        """Remove outputs and uploads older than `files_s` seconds."""
         for folder in ("outputs", "assets"):
             for path in (self.root / folder).glob("*"):
                 with storage_errors(path):

@@ -1,8 +1,4 @@
-"""Run the local server until it is stopped.
-
-Takes   options, a plan of faults, and where to say that it is ready.
-Raises  PresetError: the address is taken or another server works in this home; MissingExtra: a library is missing.
-"""
+"""Run the local server until it is stopped."""
 
 from __future__ import annotations
 
@@ -14,56 +10,64 @@ from dataclasses import replace
 from typing import Any
 
 from ..core.errors import PresetError
-from .faults import FaultPlan, Faults
-from .renderer import MAKERS, Maker
+from .faults import FaultInjector, FaultPlan
 from .server_options import ServerOptions, require_server
+from .worker_protocol import RENDERERS, Renderer
 
 BACKLOG = 1024
 KEEP_ALIVE_S = 75
-"""Longer than clients keep a connection: one that is closed as a request arrives would look like a reset."""
+"""Longer than clients reuse a connection: closing one as a request arrives would look like a reset."""
 
 
 class LocalServer:
-    """One server; its port is open as soon as this object is there."""
+    """One server; its port is bound as soon as this object exists."""
 
     def __init__(
         self,
         options: ServerOptions,
         plan: FaultPlan | None = None,
         *,
-        make: Maker | None = None,
+        renderer: Renderer | None = None,
         ready: Callable[[str], None] = lambda _: None,
-        tell: Callable[[str], None] = lambda _: None,
+        report: Callable[[str], None] = lambda _: None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Bind the address.
+        """Bind the port.
 
         Args:
-            options: where it listens and what it allows.
-            plan: what goes wrong.
-            make: how takes are made; by default as the plan says.
-            ready: gets the server's address once it answers.
-            tell: gets a line for each request that has ended.
-            now: seconds since 1970.
+            options: where it listens, and its limits.
+            plan: faults to inject.
+            renderer: renders takes; by default the one that the plan names.
+            ready: called with the server's URL once it accepts connections.
+            report: called with a line for each request that has ended.
+            now: returns seconds since 1970.
+
+        Raises:
+            PresetError: the port is in use.
+            MissingExtra: a library is missing.
         """
         require_server()
         plan = plan or FaultPlan()
         if plan.credits is not None:
             options = replace(options, credits=plan.credits)
-        self._socket = _bound(options.host, options.port)
+        self._socket = _bind(options.host, options.port)
         self.options = replace(options, port=self._socket.getsockname()[1])
-        self._plan, self._make, self._ready, self._tell = plan, make or MAKERS[plan.engine], ready, tell
-        self._now = now
+        self._plan, self._renderer, self._ready = plan, renderer or RENDERERS[plan.engine], ready
+        self._report, self._now = report, now
         self._stop: Callable[[], None] | None = None
 
     @property
-    def address(self) -> str:
-        """The server's own address, without a slash."""
+    def url(self) -> str:
+        """The server's URL, without a slash at its end."""
         host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
         return f"http://{host}:{self.options.port}"
 
     def run(self) -> None:
-        """Serve until stopped by a signal or by `stop`."""
+        """Serve until a signal or `stop` ends it.
+
+        Raises:
+            PresetError: another server uses this home.
+        """
         try:
             asyncio.run(self._serve())
         finally:
@@ -77,21 +81,22 @@ class LocalServer:
     async def _serve(self) -> None:
         import uvicorn
 
-        from .asgi_app import build_app
-        from .job_queue import Desk
-        from .job_store import Shelf
-        from .wire import Protocol, TellingServer
+        from .asgi_app import NotifyingServer, build_app
+        from .fault_middleware import AbortableProtocol
+        from .job_queue import JobQueue
+        from .job_store import JobStore
 
-        shelf = Shelf(self.options.home)
-        shelf.open()  # told here, since a failure inside the application would only be logged
-        shelf.close()
-        app = build_app(Desk(shelf, self.options, self._make, self._tell, self._now), Faults(self._plan))
+        store = JobStore(self.options.home)
+        store.open()  # raises here; inside the application uvicorn would only log the error
+        store.close()
+        queue = JobQueue(store, self.options, self._renderer, self._report, self._now)
+        app = build_app(queue, FaultInjector(self._plan))
         quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
         config = uvicorn.Config(
-            app, http=Protocol, ws="none", lifespan="on", server_header=False, backlog=BACKLOG,
+            app, http=AbortableProtocol, ws="none", lifespan="on", server_header=False, backlog=BACKLOG,
             timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S, **quiet,
         )  # fmt: skip
-        server = TellingServer(config, lambda: self._ready(self.address))
+        server = NotifyingServer(config, lambda: self._ready(self.url))
 
         def stop() -> None:
             server.should_exit = True
@@ -100,14 +105,14 @@ class LocalServer:
         await server.serve(sockets=[self._socket])
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    own = socket.socket(family, socket.SOCK_STREAM)
-    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        own.bind((host, port))
+        listener.bind((host, port))
     except (OSError, OverflowError) as error:
-        own.close()
-        why = getattr(error, "strerror", None) or error
-        raise PresetError(f"{host}:{port} cannot be listened on: {why}; choose another --host or --port") from error
-    return own
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise PresetError(f"cannot listen on {host}:{port}: {reason}; choose another --host or --port") from error
+    return listener

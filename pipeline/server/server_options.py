@@ -1,4 +1,4 @@
-"""What the local server is started with, and its limits."""
+"""Options of the local server, and its limits."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..core.errors import MissingExtra
-from ..net.ssrf import Reach
+from ..net.ssrf import NetworkPolicy
 from ..providers.parameters import SEGMIND_MODEL
 
 MODEL = SEGMIND_MODEL
-SLACK_S = Fraction(1, 20)
-"""What codecs pad at the end of a file that is meant to last 15 s."""
+DURATION_TOLERANCE_S = Fraction(1, 20)
+"""Padding that codecs may add to a file of 15 s."""
 USD_PER_OUTPUT_S = 0.167
-"""The host's price; here it only moves the rehearsed balance."""
+"""The provider's price; here it only changes the simulated balance."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what others may ask for."""
+    """Limits on requests, and retention times."""
 
     body_bytes: int = 64 << 10
-    """The JSON of a call."""
+    """JSON body of a model request."""
     upload_bytes: int = 128 << 20
-    """The JSON of an upload, base64 included."""
+    """JSON body of an upload, base64 included."""
     upload_files: int = 10
     asset_bytes: int = 512 << 20
-    """A file that is sent as it is."""
+    """A file sent by PUT."""
     fetch_bytes: int = 512 << 20
-    """Each of the two files of a call."""
+    """Each of the two files of a request."""
     fetch_s: float = 120
-    """Each of the two files of a call."""
+    """Each of the two files of a request."""
     body_s: float = 120
-    """How long a body may take to arrive."""
+    """Time for a body to arrive."""
     take_s: float = 1800
     """One take, fetching included."""
     results_s: float = 3600
@@ -46,8 +46,8 @@ class Limits:
     history_s: float = 31 * 86400
 
 
-def half_the_cores() -> int:
-    """Give the usual number of workers: each take uses two cores at times."""
+def default_workers() -> int:
+    """Return half the number of cores: a take uses two cores at times."""
     return max(1, (os.cpu_count() or 1) // 2)
 
 
@@ -58,25 +58,25 @@ class ServerOptions:
     home: Path
     host: str = "127.0.0.1"
     port: int = 8791
-    """0 takes a free one."""
+    """0 selects a free port."""
     key: str = ""
-    """The only key that is accepted; empty accepts every key that is not empty."""
+    """The only API key that is accepted; if empty, every non-empty key is."""
     allow_private: bool = False
-    workers: int = field(default_factory=half_the_cores)
+    workers: int = field(default_factory=default_workers)
     queue_size: int = 100
     """Requests that may wait for a worker."""
     credits: float = 10_000.0
-    """The balance that an account begins with, in USD: enough never to run out unless that is asked for."""
+    """Initial balance in USD: large enough never to run out unless a test sets it."""
     limits: Limits = field(default_factory=Limits)
 
     @property
-    def reach(self) -> Reach:
-        """Where files are fetched from: loopback is this machine's own, where only this machine can ask."""
-        return Reach(private=self.allow_private, loopback=is_loopback(self.host))
+    def network(self) -> NetworkPolicy:
+        """Networks that files may be fetched from; loopback only if the server itself listens on loopback."""
+        return NetworkPolicy(allow_private=self.allow_private, allow_loopback=is_loopback(self.host))
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a server that listens here can be reached from this machine only."""
+    """Return whether a server that listens on `host` can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -84,13 +84,13 @@ def is_loopback(host: str) -> bool:
 
 
 def require_server() -> None:
-    """Make sure that the server's libraries are installed.
+    """Check that the server's libraries are installed.
 
     Raises:
         MissingExtra: they are not.
     """
-    lacking = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
-    if lacking:
+    missing = [name for name in ("fastapi", "uvicorn") if importlib.util.find_spec(name) is None]
+    if missing:
         raise MissingExtra(
-            f"react1 serve needs {' and '.join(lacking)}, the extra 'server': pip install 'react1-nodes[server,local]'"
+            f"react1 serve needs {' and '.join(missing)}, the extra 'server': pip install 'react1-nodes[server,local]'"
         )

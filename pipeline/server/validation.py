@@ -1,6 +1,6 @@
-"""What every call must pass: the key, the content type, the size of the body, the parameters.
+"""Checks that every request must pass: the API key, the content type, the size of the body, the parameters.
 
-Raises  Refused with the contract's status: 401, 406, 413, 400.
+Each check raises RequestRefused with the contract's status: 401, 406, 413 or 400.
 """
 
 from __future__ import annotations
@@ -16,106 +16,106 @@ from fastapi import Request
 from pydantic import ValidationError
 
 from ..core.errors import InputMediaError
-from ..net.ssrf import Reach, check_spelled
+from ..net.ssrf import NetworkPolicy, check_url
 from ..providers.parameters import React1Request
-from .job_queue import Desk
-from .refusal import Refused
-from .sources import check_audio, check_video, look
+from .job_queue import JobQueue
+from .server_job import RequestRefused
+from .sources import check_audio, check_video, probe_file
 
 
-def desk_of(request: Request) -> Desk:
-    """Give the desk of the server that a call came to."""
-    desk: Desk = request.app.state.desk
-    return desk
+def queue_of(request: Request) -> JobQueue:
+    """Return the queue of the server that received a request."""
+    queue: JobQueue = request.app.state.queue
+    return queue
 
 
-def base_of(request: Request) -> str:
-    """Give the server's address as the caller spells it, with a slash."""
+def base_url_of(request: Request) -> str:
+    """Return the server's URL as the client uses it, with a slash at its end."""
     return str(request.base_url)
 
 
 def check_key(request: Request) -> None:
-    """Refuse a call without a key, or with another one than the server was started with."""
-    given, wanted = request.headers.get("x-api-key", ""), desk_of(request).options.key
-    if not given:
-        raise Refused(401, "missing API key: send the header x-api-key")
-    if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
-        raise Refused(401, "invalid API key")
+    """Refuse a request without an API key, or with another one than the server was started with."""
+    key, server_key = request.headers.get("x-api-key", ""), queue_of(request).options.key
+    if not key:
+        raise RequestRefused(401, "missing API key: send the header x-api-key")
+    if server_key and not hmac.compare_digest(key.encode(), server_key.encode()):
+        raise RequestRefused(401, "invalid API key")
 
 
-async def read_json(request: Request, most_bytes: int) -> dict[str, Any]:
-    """Read a body that is one JSON object, and no more of it than is allowed."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise Refused(406, f"Content-Type must be application/json, not {kind or 'missing'}")
+async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+    """Read a body of at most `max_bytes` that is one JSON object."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        raise RequestRefused(406, f"Content-Type must be application/json, not {content_type or 'missing'}")
     try:
-        async with asyncio.timeout(desk_of(request).options.limits.body_s):
-            body = await _bounded(request, most_bytes)
+        async with asyncio.timeout(queue_of(request).options.limits.body_s):
+            body = await _read_bounded(request, max_bytes)
     except TimeoutError:
-        raise Refused(400, "the body did not arrive in time") from None
+        raise RequestRefused(400, "the body did not arrive in time") from None
     try:
-        found = await asyncio.to_thread(json.loads, body)
+        content = await asyncio.to_thread(json.loads, body)
     except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(found, dict):
-        raise Refused(400, "the body must be one JSON object")
-    return found
+        raise RequestRefused(400, "the body is not JSON") from None
+    if not isinstance(content, dict):
+        raise RequestRefused(400, "the body must be one JSON object")
+    return content
 
 
-def check_length(request: Request, most_bytes: int) -> int:
-    """Refuse a body that says of itself that it is too large; give the bound, which is to be held as it comes."""
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most_bytes:
-        raise Refused(413, f"the body is larger than {most_bytes} bytes")
-    return most_bytes
+def check_length(request: Request, max_bytes: int) -> int:
+    """Refuse a body whose Content-Length is too large; return the limit, to be enforced while it arrives."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > max_bytes:
+        raise RequestRefused(413, f"the body is larger than {max_bytes} bytes")
+    return max_bytes
 
 
-async def _bounded(request: Request, most_bytes: int) -> bytes:
-    check_length(request, most_bytes)
+async def _read_bounded(request: Request, max_bytes: int) -> bytes:
+    check_length(request, max_bytes)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > most_bytes:
-            raise Refused(413, f"the body is larger than {most_bytes} bytes")
+        if size > max_bytes:
+            raise RequestRefused(413, f"the body is larger than {max_bytes} bytes")
         parts.append(part)
     return b"".join(parts)
 
 
-def check_parameters(sent: dict[str, Any], reach: Reach) -> React1Request:
-    """Check the eight parameters, and whether the addresses may be asked at all."""
+def check_parameters(sent: dict[str, Any], network: NetworkPolicy) -> React1Request:
+    """Check the eight parameters, and whether their URLs may be fetched at all."""
     try:
-        asked = React1Request.model_validate(sent)
-    except ValidationError as wrong:
-        found = wrong.errors(include_url=False, include_input=False)
-        told = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in found)
-        raise Refused(400, told) from None
+        parameters = React1Request.model_validate(sent)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        message = "; ".join(f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in details)
+        raise RequestRefused(400, message) from None
     for name in ("video_url", "audio_url"):
         try:
-            check_spelled(getattr(asked, name), reach)
+            check_url(getattr(parameters, name), network)
         except InputMediaError as error:
-            raise Refused(400, f"{name}: {error}") from None
-    return asked
+            raise RequestRefused(400, f"{name}: {error}") from None
+    return parameters
 
 
-def own_files(desk: Desk, asked: React1Request, base: str) -> dict[str, str]:
-    """Find the files of ours among the two, and refuse at once what is known to be too long."""
-    found: dict[str, str] = {}
-    for name, address in (("video", asked.video_url), ("audio", asked.audio_url)):
-        path = desk.shelf.own_file(address, base)
+def uploaded_files(queue: JobQueue, parameters: React1Request, base_url: str) -> dict[str, str]:
+    """Return the paths of those files that were uploaded here, as fields of `Job`; refuse media that is too long."""
+    files: dict[str, str] = {}
+    for name, url in (("video", parameters.video_url), ("audio", parameters.audio_url)):
+        path = queue.store.uploaded_file(url, base_url)
         if path is None:
             continue
-        wrong = _what_is_wrong(path, name)
-        if wrong:
-            raise Refused(400, wrong)
-        found[f"{name}_file"] = str(path)
-    return found
+        problem = _media_problem(path, name)
+        if problem:
+            raise RequestRefused(400, problem)
+        files[f"{name}_file"] = str(path)
+    return files
 
 
 @lru_cache(1024)
-def _what_is_wrong(path: Path, name: str) -> str:
-    """Tell why a file of ours cannot be used, or nothing; such a file never changes."""
+def _media_problem(path: Path, name: str) -> str:
+    """Return why an uploaded file cannot be used, or ""; cached, since an upload never changes."""
     try:
-        media = look(path, f"{name}_url")
+        media = probe_file(path, f"{name}_url")
         (check_video if name == "video" else check_audio)(media)
     except InputMediaError as error:
         return str(error)

@@ -1,41 +1,173 @@
-"""A process that makes one take: `python -m react1.pipeline.server.worker FOLDER`.
+"""Render one take in a process of its own: `python -m react1.pipeline.server.worker FOLDER`.
 
-Reads `order.json` from the folder and leaves `told.json` there. What it cannot foresee ends it, and that request alone.
+Reads the request from the folder, fetches the media, transcodes the video if the engine needs it, renders, applies
+perturbations, and writes the result to the folder. An unexpected exception ends this process and fails this request
+only.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from ..core.errors import React1Error
-from .worker_protocol import ORDER, Order, failed, write_told
+import ffmpeg
+
+from ..core.errors import InputMediaError, React1Error
+from ..core.values import Media, VideoStream
+from ..media.clock import label_rate
+from ..media.frame_rate import nearest_rate
+from ..media.probe import require_video
+from ..media.transcode import ENVELOPES, length_s
+from ..providers.local import PREVIEW
+from ..providers.local_faces import detect_faces_cached
+from .faults import Perturbation
+from .sources import FolderContext, fetch_media, probe_file
+from .worker_protocol import REQUEST_FILE, WorkerRequest, WorkerResult, failed_result, write_result
 
 MEMORY_BYTES = 8 << 30
-"""Of address space: a file that unpacks to more than it says ends the worker, and not the machine."""
+"""Limit of the address space: a decompression bomb ends the worker, not the machine."""
+VOICE_HZ = 48_000
 
 
 def main(folder: Path) -> None:
-    """Make the take of a folder."""
-    from .render_take import rendered
-
-    _bound_memory()
-    order = Order.model_validate_json((folder / ORDER).read_bytes())
+    """Render the take that the request in `folder` describes."""
+    _limit_memory()
+    request = WorkerRequest.model_validate_json((folder / REQUEST_FILE).read_bytes())
     try:
-        told = rendered(order, folder)
+        result = render_take(request, folder)
     except React1Error as error:
-        told = failed(error)
-    write_told(folder, told)
+        result = failed_result(error)
+    write_result(folder, result)
 
 
-def _bound_memory() -> None:
+def _limit_memory() -> None:
     try:
         import resource
     except ImportError:  # Windows
         return
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    wanted = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    limit = MEMORY_BYTES if hard_limit == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard_limit)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard_limit))
+
+
+def render_take(request: WorkerRequest, folder: Path) -> WorkerResult:
+    """Render the take with the local engine.
+
+    Raises:
+        InputMediaError: the media cannot be used.
+        ProviderError: the media cannot be fetched.
+        MissingExtra: the engine is not installed.
+        ToolFailed: ffmpeg failed.
+    """
+    from ..engine.render.render import render
+    from ..media.audio.samples import read_all, write_wav
+    from ..media.transcode import transcode
+
+    context = FolderContext(folder, Path(request.home) if request.home else None)
+    video, audio = fetch_media(context, request)
+    if not engine_accepts(video):
+        video, _ = transcode(context, video, "react1")
+    voice = write_wav(context.temp_path("voice.wav"), read_all(context.path(audio.file), VOICE_HZ), VOICE_HZ)
+    take = context.temp_path("take.mp4")
+    faces = detect_faces_cached(context, video.file, lambda _: None)
+    rendering = render(
+        context.path(video.file), voice, take, request.parameters, scouted=faces, progress=lambda _: None
+    )
+    return _perturbed_result(context, request, take, (PREVIEW, *rendering.notes))
+
+
+def copy_take(request: WorkerRequest, folder: Path, check: Callable[[], None]) -> WorkerResult:
+    """Return the source video as the take, unchanged but for perturbations."""
+    context = FolderContext(folder)
+    video, _ = fetch_media(context, request, check)
+    take = context.temp_path("take.mp4")
+    take.write_bytes(context.path(video.file).read_bytes())
+    return _perturbed_result(context, request, take, ("a copy of the source video, as `engine: copy` requests",))
+
+
+def engine_accepts(media: Media) -> bool:
+    """Return whether the engine can read the video without transcoding."""
+    video = require_video(media)
+    return all(
+        (
+            "mp4" in media.container,
+            video.codec == "h264",
+            video.pix_fmt == "yuv420p",
+            video.constant_rate and video.rate == nearest_rate(label_rate(video)),
+            int(video.timestamps.array[0]) == 0,
+            _fits_envelope(video),
+            not video.interlaced,
+            not video.is_hdr,
+        )
+    )
+
+
+def _fits_envelope(video: VideoStream) -> bool:
+    envelope, sides = ENVELOPES["react1"], sorted((video.width_px, video.height_px))
+    in_size = sides[0] <= envelope.short_side_px and sides[1] <= envelope.long_side_px
+    upright = video.rotation_deg == 0 and not video.mirrored and video.sample_aspect == Fraction(1)
+    return upright and in_size and not (video.width_px % 2 or video.height_px % 2)
+
+
+def _perturbed_result(
+    context: FolderContext, request: WorkerRequest, take: Path, notes: tuple[str, ...]
+) -> WorkerResult:
+    from ..media.ffmpeg import ffmpeg_path
+
+    for perturbation in request.perturbations:
+        output = context.temp_path("perturbed.mp4")
+        video = require_video(probe_file(take, "the take"))
+        context.run_tool(perturb_argv(ffmpeg_path(), perturbation, video, take, output))
+        take = output
+    duration_s = length_s(require_video(probe_file(take, "the take")))
+    return WorkerResult(file=take.name, output_s=round(float(duration_s), 6), notes=notes)
+
+
+def perturb_argv(
+    ffmpeg_path: str, perturbation: Perturbation, video: VideoStream, source: Path, output: Path
+) -> list[str]:
+    """Build the ffmpeg command that perturbs a take; its audio is copied. Pure.
+
+    Raises:
+        InputMediaError: no frame would be left.
+    """
+    streams = ffmpeg.input(f"file:{source}")
+    picture = _change_timing(streams["v:0"], perturbation, video)
+    if perturbation.width_px or perturbation.height_px:
+        size = perturbation.width_px or video.width_px, perturbation.height_px or video.height_px
+        picture = picture.filter("scale", *size)
+    if perturbation.round_lines_to:
+        lines = perturbation.height_px or video.height_px
+        picture = _pad_lines(picture, lines, perturbation.round_lines_to)
+    if perturbation.colour_shift:
+        shift = perturbation.colour_shift  # lutyuv clips values that leave the range
+        picture = picture.filter("lutyuv", u=f"val{-shift:+d}", v=f"val{shift:+d}")
+    options: dict[str, Any] = {"c:v": "libx264", "crf": "12", "preset": "ultrafast", "c:a": "copy"}
+    command = ffmpeg.output(picture, streams["a?"], f"file:{output}", movflags="+faststart", **options)
+    argv: list[str] = command.overwrite_output().compile(cmd=ffmpeg_path)
+    return argv
+
+
+def _change_timing(picture: Any, perturbation: Perturbation, video: VideoStream) -> Any:
+    shorter, longer = perturbation.shorter_frames, perturbation.longer_frames
+    if shorter >= video.frame_count:
+        raise InputMediaError(f"the take has {video.frame_count} frames; {shorter} cannot be removed")
+    if shorter:
+        picture = picture.filter("trim", end_frame=video.frame_count - shorter)
+    if longer:
+        picture = picture.filter("tpad", stop=longer, stop_mode="clone")
+    return picture.filter("fps", fps=str(Fraction(perturbation.rate))) if perturbation.rate else picture
+
+
+def _pad_lines(picture: Any, lines: int, multiple: int) -> Any:
+    added = -lines % multiple
+    if not added:
+        return picture
+    padded = picture.filter("pad", "iw", lines + added, 0, 0)
+    return padded.filter("fillborders", bottom=added, mode="smear")
 
 
 if __name__ == "__main__":

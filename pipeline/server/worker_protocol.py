@@ -1,73 +1,117 @@
-"""What a worker is asked for, and what it answers; both are small files of JSON in the folder of the take."""
+"""Requests to a renderer and its results, and the two renderers: a worker process, and a copy of the source.
+
+A renderer runs in a thread, in a folder of its own, and calls `check` to learn whether to go on. The worker process
+exchanges the request and the result as small JSON files in that folder.
+"""
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..core.errors import InputMediaError, ProviderError, React1Error
-from ..net.ssrf import Reach
+from ..core.errors import InputMediaError, Interrupted, ProviderError, React1Error, ToolFailed
+from ..net.ssrf import NetworkPolicy
 from ..providers.parameters import React1Request
 from ..store.atomic import write_text
-from .perturb import Twist
+from .faults import Perturbation
 from .server_job import Job
 from .server_options import ServerOptions
 
-ORDER, TOLD = "order.json", "told.json"
+REQUEST_FILE, RESULT_FILE = "request.json", "result.json"
+_log = logging.getLogger(__name__)
 
 
-class Order(BaseModel):
-    """One take."""
+class WorkerRequest(BaseModel):
+    """One take to render."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    request: React1Request
+    parameters: React1Request
     video_file: str
+    """Path of an upload to this server; empty if `parameters.video_url` must be fetched."""
     audio_file: str
     fetch_bytes: int
     fetch_s: float
-    reach: Reach
-    twists: tuple[Twist, ...]
+    network: NetworkPolicy
+    perturbations: tuple[Perturbation, ...]
     home: str = ""
-    """Where findings are remembered from take to take; nowhere if empty."""
+    """Store that caches detected faces between takes; empty: no cache."""
 
 
-class Told(BaseModel):
-    """What became of it: a file in the folder of the take, or why there is none."""
+class WorkerResult(BaseModel):
+    """The rendered file, or the error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     file: str = ""
+    """Name of the take in the folder; empty if it failed."""
     output_s: float = 0
     notes: tuple[str, ...] = ()
     error: str = ""
     at_fault: Literal["", "request", "server"] = ""
 
 
-def order_of(job: Job, options: ServerOptions) -> Order:
-    """Spell the order of a request."""
-    return Order(
-        request=React1Request.model_validate(job.sent),
+Renderer = Callable[[WorkerRequest, Path, Callable[[], None], float], WorkerResult]
+"""`(request, folder, check, max_s)`; `max_s` is the timeout in seconds."""
+
+
+def request_for(job: Job, options: ServerOptions) -> WorkerRequest:
+    """Build the worker request of a job."""
+    return WorkerRequest(
+        parameters=React1Request.model_validate(job.sent),
         video_file=job.video_file,
         audio_file=job.audio_file,
         fetch_bytes=options.limits.fetch_bytes,
         fetch_s=options.limits.fetch_s,
-        reach=options.reach,
-        twists=job.twists,
+        network=options.network,
+        perturbations=job.perturbations,
         home=str(options.home),
     )
 
 
-def failed(error: React1Error) -> Told:
-    """Put a failure down: what was sent is at fault, or this server is."""
+def failed_result(error: React1Error) -> WorkerResult:
+    """Return the result for an error, with the side at fault: the request or this server."""
     at_fault: Literal["request", "server"] = (
         "request" if isinstance(error, (InputMediaError, ProviderError)) else "server"
     )
-    return Told(error=str(error), at_fault=at_fault)
+    return WorkerResult(error=str(error), at_fault=at_fault)
 
 
-def write_told(folder: Path, told: Told) -> None:
-    """Write the answer, whole or not at all."""
-    write_text(folder / TOLD, told.model_dump_json())
+def write_result(folder: Path, result: WorkerResult) -> None:
+    """Write the result atomically."""
+    write_text(folder / RESULT_FILE, result.model_dump_json())
+
+
+def render_in_process(request: WorkerRequest, folder: Path, check: Callable[[], None], max_s: float) -> WorkerResult:
+    """Render in a separate process, so that a crash cannot end the server."""
+    from ..media.process import run_tool
+
+    (folder / REQUEST_FILE).write_text(request.model_dump_json(), encoding="utf-8")
+    try:
+        run_tool([sys.executable, "-m", f"{__package__}.worker", str(folder)], timeout_s=max_s, check=check)
+    except ToolFailed as error:
+        _log.error("worker_ended code=%s tail=%s", error.code, error.tail)
+        how = "was killed, ran out of memory or out of time" if error.code == -9 else f"ended with status {error.code}"
+        return WorkerResult(error=f"the worker that rendered this take {how}; submit it again", at_fault="server")
+    return WorkerResult.model_validate_json((folder / RESULT_FILE).read_bytes())
+
+
+def copy_source(request: WorkerRequest, folder: Path, check: Callable[[], None], max_s: float) -> WorkerResult:
+    """Return the source video as the take, without a process or the engine."""
+    from .worker import copy_take
+
+    try:
+        return copy_take(request, folder, check)
+    except Interrupted:
+        raise
+    except React1Error as error:
+        return failed_result(error)
+
+
+RENDERERS: dict[str, Renderer] = {"local": render_in_process, "copy": copy_source}
+"""By the key `engine` of a fault file."""

@@ -33,7 +33,7 @@ def test_it_says_where_it_listens_and_stops_when_asked(tmp_path):
     ("words", "told"),
     [
         (["--faults", "none.yaml"], "the faults none.yaml cannot be read"),
-        (["--host", "203.0.113.7", "--port", "0"], "cannot be listened on"),
+        (["--host", "203.0.113.7", "--port", "0"], "cannot listen on"),
     ],
 )
 def test_what_it_cannot_do_is_one_line(tmp_path, words, told):

@@ -16,8 +16,8 @@ from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.detect import detect, detection_cache
 from react1.pipeline.engine.render import draw
 from react1.pipeline.engine.render.render import TakeJob, find_faces, render, render_takes
-from react1.pipeline.net.ssrf import Reach
-from react1.pipeline.providers.local_faces import faces_of
+from react1.pipeline.net.ssrf import NetworkPolicy
+from react1.pipeline.providers.local_faces import detect_faces_cached
 from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.server.worker import render_take
 from react1.pipeline.server.worker_protocol import WorkerRequest
@@ -176,18 +176,18 @@ def test_a_second_take_does_not_look_for_faces(
     context = FolderRoom(tmp_path)
     clip = context.adopt(short)
 
-    first = faces_of(context, clip, context.progress)
-    second = faces_of(context, clip, context.progress)
+    first = detect_faces_cached(context, clip, context.progress)
+    second = detect_faces_cached(context, clip, context.progress)
 
     assert len(opened) == 1
     assert take(context.path(clip), tmp_path, scouted=first) == alone
     assert take(context.path(clip), tmp_path, scouted=second) == alone
     (stored,) = (tmp_path / "remembered").iterdir()
     stored.write_bytes(stored.read_bytes()[:100])
-    faces_of(context, clip, context.progress)
+    detect_faces_cached(context, clip, context.progress)
     assert len(opened) == 2
     monkeypatch.setattr(detection_cache, "VERSION", detection_cache.VERSION + 1)
-    faces_of(context, clip, context.progress)
+    detect_faces_cached(context, clip, context.progress)
     assert len(opened) == 3
     assert len(opened) == len({path.name for path in (tmp_path / "remembered").iterdir()}) + 1
 
@@ -201,13 +201,13 @@ def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Pa
         folder.mkdir()
         request = React1Request(video_url="http://a/v.mp4", audio_url="http://a/v.wav", prompt=prompt)
         order = WorkerRequest(
-            request=request,
+            parameters=request,
             video_file=str(short),
             audio_file=str(voice),
             fetch_bytes=1,
             fetch_s=1,
-            reach=Reach(loopback=True),
-            twists=(),
+            network=NetworkPolicy(allow_loopback=True),
+            perturbations=(),
             home=str(tmp_path / "home"),
         )
         told.append(render_take(order, folder))
@@ -220,7 +220,7 @@ def test_calls_at_once_look_for_faces_once(short: Path, tmp_path: Path, opened: 
     """Two threads want the faces of the same clip: one looks, both have them."""
     context = FolderRoom(tmp_path)
     clip, given = context.adopt(short), []
-    both = [threading.Thread(target=lambda: given.append(faces_of(context, clip, lambda _: None))) for _ in range(2)]
+    both = [threading.Thread(target=lambda: given.append(detect_faces_cached(context, clip, lambda _: None))) for _ in range(2)]
 
     for thread in both:
         thread.start()
@@ -242,12 +242,12 @@ def test_a_stopped_wait_for_another_call_ends(short: Path, tmp_path: Path) -> No
 
     def waits(share: float) -> None:
         if not stopped:
-            other = threading.Thread(target=lambda: stopped.extend(_says(faces_of, context, clip, stop)))
+            other = threading.Thread(target=lambda: stopped.extend(_says(detect_faces_cached, context, clip, stop)))
             other.start()
             other.join()
         assert share >= 0
 
-    faces_of(context, clip, waits)
+    detect_faces_cached(context, clip, waits)
 
     assert stopped == ["stopped"]
 

@@ -10,18 +10,18 @@ import time
 import av
 import pytest
 from asks import COST_USD, Counter, no_look
-from server_client import opened
+from server_client import open_server
 
 from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderError
 from react1.pipeline.jobs import manager as paid_desk
-from react1.pipeline.jobs.budget import Terms
-from react1.pipeline.jobs.ledger import Ledger, settle_anew
-from react1.pipeline.jobs.manager import Desk
-from react1.pipeline.jobs.take_download import damage, fetch, open_fetching
+from react1.pipeline.jobs.budget import SpendingPolicy
+from react1.pipeline.jobs.ledger import Ledger, settle_resubmit
+from react1.pipeline.jobs.manager import JobManager
+from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.net.ssrf import Reach
-from react1.pipeline.server.job_store import Shelf
-from react1.pipeline.server.renderer import by_copying
+from react1.pipeline.net.ssrf import NetworkPolicy
+from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.worker_protocol import copy_source
 
 pytestmark = pytest.mark.usefixtures("no_look")
 __all__ = ["no_look"]
@@ -34,15 +34,15 @@ def open_counter(tmp_path):
 
         def begin(*faults, **plan):
             told = {"engine": "copy", "faults": list(faults), **plan}
-            client = stack.enter_context(opened(tmp_path / "srv", told, make=by_copying))
-            return Counter(tmp_path, client.address)
+            client = stack.enter_context(open_server(tmp_path / "srv", told, renderer=copy_source))
+            return Counter(tmp_path, client.url)
 
         yield begin
 
 
 def jobs(tmp_path):
     """The jobs that the server made."""
-    return sorted(Shelf(tmp_path / "srv").jobs(), key=lambda job: job.created_s)
+    return sorted(JobStore(tmp_path / "srv").jobs(), key=lambda job: job.created_s)
 
 
 def entries(counter):
@@ -53,7 +53,7 @@ def test_a_take_is_what_the_host_made_and_costs_what_it_said(open_counter, tmp_p
     """The store has it, the ledger tells its whole way."""
     counter = open_counter()
 
-    (made,) = counter.make(counter.ask(prompt="sad", temperature=0.25))
+    (made,) = counter.run(counter.ask(prompt="sad", temperature=0.25))
 
     (job,) = jobs(tmp_path)
     take = made.take
@@ -72,14 +72,14 @@ def test_a_take_is_what_the_host_made_and_costs_what_it_said(open_counter, tmp_p
 def test_the_same_call_is_not_made_again(open_counter, tmp_path):
     """Neither in the same run nor in another one; nothing is uploaded again either; nobody has to agree."""
     counter = open_counter()
-    counter.make(counter.ask(prompt="sad"))
+    counter.run(counter.ask(prompt="sad"))
 
-    again = counter.make(counter.ask(prompt="sad"), counter.ask(prompt="sad", name="s09"), terms=Terms(0.0))
+    again = counter.run(counter.ask(prompt="sad"), counter.ask(prompt="sad", name="s09"), terms=SpendingPolicy(0.0))
 
     assert [made.new for made in again] == [False, False]
     assert len(jobs(tmp_path)) == 1
     assert len(list((tmp_path / "srv" / "server" / "assets").iterdir())) == 2
-    counter.make(counter.ask(prompt="happy"))
+    counter.run(counter.ask(prompt="happy"))
     assert len(jobs(tmp_path)) == 2
     assert len(list((tmp_path / "srv" / "server" / "assets").iterdir())) == 2
 
@@ -89,10 +89,10 @@ def test_two_that_want_the_same_at_once_share_it(open_counter, tmp_path):
     counter = open_counter()
 
     async def both():
-        async with Desk(counter.store, Terms(agreed=True)) as desk:
+        async with JobManager(counter.store, SpendingPolicy(approved=True)) as desk:
             asks = [counter.ask(), counter.ask(name="s02")]
-            await desk.admit(asks, stop=True)
-            return await asyncio.gather(*[desk.make(ask) for ask in asks])
+            await desk.check_all(asks, stop=True)
+            return await asyncio.gather(*[desk.run(ask) for ask in asks])
 
     made = asyncio.run(both())
 
@@ -114,7 +114,7 @@ def test_an_answer_that_is_lost_costs_nothing_twice(open_counter, tmp_path, faul
     """The history finds the job by the names of its files."""
     counter = open_counter(fault)
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     (job,) = jobs(tmp_path)
     (entry,) = entries(counter)
@@ -127,7 +127,7 @@ def test_a_call_that_the_host_never_had_is_made_when_that_is_proven(open_counter
     """A reset before the job; the files of the second attempt have names of their own."""
     counter = open_counter({"route": "submit", "do": "reset", "when": "before", "call": 1})
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     (job,) = jobs(tmp_path)
     first, second = entries(counter)
@@ -141,7 +141,7 @@ def test_a_host_that_is_asked_too_often_is_asked_again(open_counter, tmp_path, m
     monkeypatch.setattr("react1.pipeline.server.fault_middleware.BUSY_S", 0.2)
     counter = open_counter({"route": "submit", "do": "status", "status": 429, "call": 1})
 
-    counter.make(counter.ask())
+    counter.run(counter.ask())
 
     assert len(jobs(tmp_path)) == 1
     assert [entry.state for entry in entries(counter)] == ["void", "done"]
@@ -161,7 +161,7 @@ def test_a_refusal_ends_in_one_line_and_nothing_is_billed(open_counter, tmp_path
     counter = open_counter({"route": "submit", **fault})
 
     with pytest.raises(ProviderError) as caught:
-        counter.make(counter.ask())
+        counter.run(counter.ask())
 
     assert says in str(caught.value)
     assert (caught.value.billed, caught.value.exit_status) == (False, 4)
@@ -172,10 +172,10 @@ def test_a_refusal_ends_in_one_line_and_nothing_is_billed(open_counter, tmp_path
 def test_credits_that_run_out_are_told(open_counter, tmp_path):
     """406, by its words."""
     counter = open_counter(credits=0.1)
-    counter.make(counter.ask(prompt="sad"))
+    counter.run(counter.ask(prompt="sad"))
 
     with pytest.raises(ProviderError, match="not enough credits"):
-        counter.make(counter.ask(prompt="happy"))
+        counter.run(counter.ask(prompt="happy"))
     assert len(jobs(tmp_path)) == 1
 
 
@@ -184,8 +184,8 @@ def test_a_job_that_fails_is_told_with_its_detail_and_made_anew_by_the_next_run(
     counter = open_counter({"route": "submit", "do": "fail", "error": "blocked by the safety filter", "call": 1})
 
     with pytest.raises(ProviderError, match="blocked by the safety filter; not billed") as caught:
-        counter.make(counter.ask())
-    (made,) = counter.make(counter.ask())
+        counter.run(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     failed, done = jobs(tmp_path)
     assert caught.value.request_id == failed.id
@@ -209,10 +209,10 @@ def test_trouble_on_the_way_loses_nothing(open_counter, tmp_path, fault, monkeyp
     monkeypatch.setattr("react1.pipeline.server.fault_middleware.BUSY_S", 0.2)
     counter = open_counter(fault)
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     assert len(jobs(tmp_path)) == 1
-    assert damage(counter.store.path(made.take.media.file)) == ""
+    assert find_damage(counter.store.path(made.take.media.file)) == ""
     assert made.take.media.video.frame_count == 25
 
 
@@ -220,7 +220,7 @@ def test_a_result_that_has_expired_is_found_in_the_history(open_counter, tmp_pat
     """Its output lasts longer."""
     counter = open_counter({"route": "status", "do": "expired", "call": 2})
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     assert made.take.request_id == jobs(tmp_path)[0].id
 
@@ -229,7 +229,7 @@ def test_v1_is_one_blocking_call(open_counter, tmp_path):
     """The take comes with the answer; what it cost is in the headers."""
     counter = open_counter()
 
-    (made,) = counter.make(counter.ask("v1", prompt="angry"))
+    (made,) = counter.run(counter.ask("v1", prompt="angry"))
 
     (job,) = jobs(tmp_path)
     assert (job.api, made.take.request_id, made.take.cost_usd) == ("v1", job.id, COST_USD)
@@ -240,7 +240,7 @@ def test_a_v1_answer_that_is_lost_is_found_in_the_history(open_counter, tmp_path
     """A gateway gives up before the model does."""
     counter = open_counter({"route": "v1", "do": "status", "status": 504, "when": "after", "call": 1})
 
-    (made,) = counter.make(counter.ask("v1"))
+    (made,) = counter.run(counter.ask("v1"))
 
     assert made.take.request_id == jobs(tmp_path)[0].id
     assert [state for state, _ in entries(counter)[0].notes] == ["intended", "unknown", "accepted", "done"]
@@ -259,7 +259,7 @@ def test_a_take_that_is_not_what_was_sent_is_passed_on_and_told(open_counter, tw
     """`conform` measures and corrects it."""
     counter = open_counter({"route": "submit", "do": "take", "take": twist})
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     assert made.take.media.video.frame_count == frames
     assert (made.take.notes[0] == says) if says else (len(made.take.notes) == 1)
@@ -271,12 +271,12 @@ def test_a_take_of_quite_another_length_is_kept_and_not_passed_on(open_counter, 
 
     for _ in range(2):
         with pytest.raises(ProviderError, match=r"lasts 5\.00 s, not 1\.00 s; the take is paid for and stays stored"):
-            counter.make(counter.ask())
+            counter.run(counter.ask())
     (entry,) = entries(counter)
     assert counter.store.has(entry.done.file)
 
-    settle_anew(Ledger(counter.store.root), entry.id)
-    (made,) = counter.make(counter.ask())
+    settle_resubmit(Ledger(counter.store.root), entry.id)
+    (made,) = counter.run(counter.ask())
     assert made.take.media.video.frame_count == 25
     assert len(jobs(tmp_path)) == 2
 
@@ -284,10 +284,10 @@ def test_a_take_of_quite_another_length_is_kept_and_not_passed_on(open_counter, 
 def test_a_take_that_was_removed_from_the_store_is_fetched_again(open_counter, tmp_path):
     """As long as the host has it; nothing is paid for it."""
     counter = open_counter()
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
     counter.store.path(made.take.media.file).unlink()
 
-    (again,) = counter.make(counter.ask())
+    (again,) = counter.run(counter.ask())
 
     assert counter.store.has(again.take.media.file)
     assert (again.new, len(jobs(tmp_path))) == (False, 1)
@@ -300,11 +300,11 @@ def test_takes_that_cost_more_than_was_foreseen_count_with_what_they_cost(open_c
     asks = [counter.ask(prompt=prompt, name=prompt) for prompt in ("sad", "happy")]
 
     async def both():
-        async with Desk(counter.store, Terms(1.0, agreed=True)) as desk:
-            await desk.admit(asks, stop=True)
+        async with JobManager(counter.store, SpendingPolicy(1.0, approved=True)) as desk:
+            await desk.check_all(asks, stop=True)
             for ask in asks:
                 with pytest.raises((ProviderError, OverBudget)) as caught:
-                    await desk.make(ask)
+                    await desk.run(ask)
             return caught.value
 
     assert isinstance(asyncio.run(both()), OverBudget)
@@ -315,12 +315,12 @@ def test_a_call_whose_answer_was_lost_is_agreed_to_again(open_counter, tmp_path)
     """It may have to be made; a call that the host has needs no word."""
     counter = open_counter({"route": "submit", "do": "reset", "when": "before", "call": 1})
     ledger = Ledger(counter.store.root)
-    sender = Terms(agreed=True)
+    sender = SpendingPolicy(approved=True)
 
     async def killed():
-        async with Desk(counter.store, sender) as desk:
-            await desk.admit([counter.ask()], stop=True)
-            task = asyncio.create_task(desk.make(counter.ask()))
+        async with JobManager(counter.store, sender) as desk:
+            await desk.check_all([counter.ask()], stop=True)
+            task = asyncio.create_task(desk.run(counter.ask()))
             while not any(entry.state == "unknown" for entry in ledger.all()):
                 await asyncio.sleep(0.01)
             task.cancel()
@@ -330,9 +330,9 @@ def test_a_call_whose_answer_was_lost_is_agreed_to_again(open_counter, tmp_path)
     asyncio.run(killed())
 
     with pytest.raises(OverBudget, match="nobody has agreed"):
-        counter.make(counter.ask(), terms=Terms())
+        counter.run(counter.ask(), terms=SpendingPolicy())
     assert jobs(tmp_path) == []
-    counter.make(counter.ask(), terms=Terms(agreed=True))
+    counter.run(counter.ask(), terms=SpendingPolicy(approved=True))
     assert len(jobs(tmp_path)) == 1
 
 
@@ -346,8 +346,8 @@ def test_a_question_that_nobody_answers_does_not_keep_a_stopped_run(open_counter
         time.sleep(30)
 
     async def stopped():
-        async with Desk(counter.store, Terms(ask=ask)) as desk:
-            task = asyncio.create_task(desk.admit([counter.ask()], stop=True))
+        async with JobManager(counter.store, SpendingPolicy(ask=ask)) as desk:
+            task = asyncio.create_task(desk.check_all([counter.ask()], stop=True))
             while not asked.is_set():
                 await asyncio.sleep(0.01)
             task.cancel()
@@ -371,8 +371,8 @@ def test_a_take_with_an_edit_list_or_odd_tags_is_whole(context, open_counter):
     )
     titled.write_bytes(titled.read_bytes().replace(b"cafe", b"caf\xe9"))
 
-    assert damage(cut) == ""
-    assert damage(titled) == ""
+    assert find_damage(cut) == ""
+    assert find_damage(titled) == ""
 
 
 def test_the_budget_holds_before_the_first_upload(open_counter, tmp_path):
@@ -381,9 +381,9 @@ def test_the_budget_holds_before_the_first_upload(open_counter, tmp_path):
     asks = [counter.ask(prompt=prompt, name=prompt) for prompt in ("sad", "happy")]
 
     with pytest.raises(OverBudget, match=r"about \$0\.33 is more than the budget of \$0\.30"):
-        counter.make(*asks, terms=Terms(0.3, agreed=True))
+        counter.run(*asks, terms=SpendingPolicy(0.3, approved=True))
     with pytest.raises(OverBudget, match="nobody has agreed"):
-        counter.make(*asks, terms=Terms())
+        counter.run(*asks, terms=SpendingPolicy())
 
     assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
     assert entries(counter) == []
@@ -392,16 +392,16 @@ def test_the_budget_holds_before_the_first_upload(open_counter, tmp_path):
 def test_what_is_paid_for_already_is_not_on_the_bill(open_counter):
     """Only the new one is asked for."""
     counter = open_counter()
-    counter.make(counter.ask(prompt="sad", name="s01"))
+    counter.run(counter.ask(prompt="sad", name="s01"))
     bills = []
 
-    counter.make(
+    counter.run(
         counter.ask(prompt="sad"),
         counter.ask(prompt="angry", name="s02"),
-        terms=Terms(ask=lambda b: not bills.append(b)),
+        terms=SpendingPolicy(ask=lambda b: not bills.append(b)),
     )
 
-    assert bills[0].new_usd == pytest.approx(COST_USD)
+    assert bills[0].new_cost_usd == pytest.approx(COST_USD)
     assert [item.new for item in bills[0].items] == [False, True]
 
 
@@ -415,11 +415,11 @@ def test_a_segment_that_cannot_be_used_stops_all_before_anything_is_sent(open_co
 
     monkeypatch.setattr(paid_desk, "look", look)
     with pytest.raises(InputMediaError, match="no face"):
-        counter.make(good, bad)
+        counter.run(good, bad)
     assert entries(counter) == []
 
     with pytest.raises(InputMediaError, match="no face"):
-        counter.make(good, bad, stop=False)
+        counter.run(good, bad, stop=False)
     assert [job.sent["prompt"] for job in jobs(tmp_path)] == ["happy"]
     assert "s01: a cut at frame 9" in counter.notes
 
@@ -429,9 +429,9 @@ def test_a_run_that_is_stopped_while_a_call_is_on_the_wire_hears_its_answer(open
     counter = open_counter({"route": "submit", "do": "slow", "seconds": 0.5, "call": 1})
 
     async def stopped():
-        async with Desk(counter.store, Terms(agreed=True)) as desk:
-            await desk.admit([counter.ask()], stop=True)
-            task = asyncio.create_task(desk.make(counter.ask()))
+        async with JobManager(counter.store, SpendingPolicy(approved=True)) as desk:
+            await desk.check_all([counter.ask()], stop=True)
+            task = asyncio.create_task(desk.run(counter.ask()))
             while not entries(counter):
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.1)
@@ -443,25 +443,25 @@ def test_a_run_that_is_stopped_while_a_call_is_on_the_wire_hears_its_answer(open
 
     (entry,) = entries(counter)
     assert (entry.state, entry.request_id) == ("accepted", jobs(tmp_path)[0].id)
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
     assert made.take.request_id == entry.request_id
 
 
 @pytest.mark.parametrize(
     ("address", "reach", "says"),
     [
-        ("http://93.184.216.34/t.mp4", Reach(), "it is not https"),
-        ("https://10.1.2.3/t.mp4", Reach(), "private, link-local or reserved"),
-        ("http://127.0.0.1:1/t.mp4", Reach(), "private, link-local or reserved"),
-        ("https://169.254.169.254/latest", Reach(loopback=True), "private, link-local or reserved"),
-        ("http://10.1.2.3/t.mp4", Reach(private=True), "it is not https"),
-        ("file:///etc/passwd", Reach(), "only http and https"),
+        ("http://93.184.216.34/t.mp4", NetworkPolicy(), "it is not https"),
+        ("https://10.1.2.3/t.mp4", NetworkPolicy(), "private, link-local or reserved"),
+        ("http://127.0.0.1:1/t.mp4", NetworkPolicy(), "private, link-local or reserved"),
+        ("https://169.254.169.254/latest", NetworkPolicy(allow_loopback=True), "private, link-local or reserved"),
+        ("http://10.1.2.3/t.mp4", NetworkPolicy(allow_private=True), "it is not https"),
+        ("file:///etc/passwd", NetworkPolicy(), "only http and https"),
     ],
 )
 def test_a_take_is_fetched_only_from_where_it_may_come(context, address, reach, says):
     """Whatever address the host names; what is paid for stays open."""
-    with open_fetching(reach) as client, pytest.raises(ProviderError, match=says) as caught:
-        fetch(context, address, client, "r1")
+    with open_download_client(reach) as client, pytest.raises(ProviderError, match=says) as caught:
+        fetch_take(context, address, client, "r1")
 
     assert caught.value.billed
 
@@ -482,10 +482,10 @@ def test_a_file_that_breaks_off_is_no_take(context, open_counter):
     empty = context.temp_path("no.mp4")
     empty.write_bytes(b"not a film")
 
-    assert damage(whole) == ""
-    assert damage(part)
-    assert damage(headed) == "it breaks off after 22 of 25 frames"
-    assert damage(empty)
+    assert find_damage(whole) == ""
+    assert find_damage(part)
+    assert find_damage(headed) == "it breaks off after 22 of 25 frames"
+    assert find_damage(empty)
     with av.open(str(whole)) as container:
         assert container.streams.video[0].frames == 25
 
@@ -494,11 +494,11 @@ def test_the_takes_of_a_segment_stand_on_the_bill_by_what_tells_them_apart(open_
     """Each with its price; their clip is looked at once, and what is seen in it is said once."""
     counter, told, looked = open_counter(), [], []
     asks = [counter.ask(prompt=prompt, temperature=0.25) for prompt in ("sad", "angry")]
-    terms = Terms(ask=lambda bill: bool(told.append(bill)))
+    terms = SpendingPolicy(ask=lambda bill: bool(told.append(bill)))
     monkeypatch.setattr(paid_desk, "look", lambda ask, store: (looked.append(ask) or ("a cut",), None))
 
     with pytest.raises(OverBudget, match="declined"):
-        counter.make(*asks, counter.ask(name="s02"), terms=terms)
+        counter.run(*asks, counter.ask(name="s02"), terms=terms)
 
     assert [line.split(":")[0] for line in told[0].lines()] == ["s01 sad", "  a cut", "s01 angry", "s02", "  a cut"]
     assert counter.notes == ["s01: a cut", "s02: a cut"]

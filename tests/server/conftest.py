@@ -1,24 +1,24 @@
-"""Servers on loopback whose engine is a function of the test."""
+"""Servers on loopback with a stub renderer."""
 
 from __future__ import annotations
 
 import pytest
-from server_client import opened
+from server_client import open_server
 
 
 @pytest.fixture
 def serve(tmp_path):
     """Open servers that share one home."""
 
-    def begin(plan=None, **options):
-        return opened(tmp_path / "home", plan, **options)
+    def open_with(plan=None, **options):
+        return open_server(tmp_path / "home", plan, **options)
 
-    return begin
+    return open_with
 
 
 @pytest.fixture
 def server(serve):
-    """One server with a stubbed engine."""
+    """One server with a stub renderer."""
     with serve() as client:
         yield client
 
@@ -26,5 +26,5 @@ def server(serve):
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """One server for all tests of a file that leave nothing behind."""
-    with opened(tmp_path_factory.mktemp("shared")) as client:
+    with open_server(tmp_path_factory.mktemp("shared")) as client:
         yield client

@@ -1,4 +1,4 @@
-"""The hosted contract, route by route, over real sockets and with a stubbed engine."""
+"""The hosted contract, route by route, over real sockets and with a stub renderer."""
 
 import base64
 import threading
@@ -8,70 +8,70 @@ import pytest
 MODEL = "sync.so-react-1"
 
 
-def test_v1_answers_with_the_take_and_its_accounts(server):
-    """Raw bytes; cost, balance, id and time are headers."""
-    answer = server.sync()
+def test_v1_returns_the_take_with_its_cost(server):
+    """The body is the file; cost, balance, id and time are headers."""
+    response = server.run_sync()
 
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "video/mp4")
-    assert answer.content == server.engine.content
-    assert float(answer.headers["x-cost"]) == pytest.approx(0.334)
-    assert float(answer.headers["x-remaining-credits"]) == pytest.approx(9999.666)
-    assert answer.headers["x-request-id"]
-    assert float(answer.headers["x-generation-time"]) >= 0
+    assert (response.status_code, response.headers["content-type"]) == (200, "video/mp4")
+    assert response.content == server.stub.content
+    assert float(response.headers["x-cost"]) == pytest.approx(0.334)
+    assert float(response.headers["x-remaining-credits"]) == pytest.approx(9999.666)
+    assert response.headers["x-request-id"]
+    assert float(response.headers["x-generation-time"]) >= 0
 
 
 def test_v2_goes_from_queued_to_completed(serve):
     """With one worker the second request waits for the first."""
     with serve(workers=1) as server:
-        server.engine.free.clear()
+        server.stub.released.clear()
         first, second = server.submit().json(), server.submit().json()
 
         assert first["status"] == "QUEUED"
         assert first["poll_url"] == first["status_url"] == f"{first['response_url']}/status"
-        assert first["status_url"] == f"{server.address}/v2/requests/{first['request_id']}/status"
-        assert server.until(first["request_id"], "PROCESSING")
+        assert first["status_url"] == f"{server.url}/v2/requests/{first['request_id']}/status"
+        assert server.wait_for(first["request_id"], "PROCESSING")
         assert server.get(second["status_url"]).json()["status"] == "QUEUED"
         assert server.get(second["response_url"]).json()["status"] == "QUEUED"
-        server.engine.free.set()
-        server.until(second["request_id"], "COMPLETED")
+        server.stub.released.set()
+        server.wait_for(second["request_id"], "COMPLETED")
         body = server.get(second["response_url"]).json()
         assert (body["status"], body["error"]) == ("COMPLETED", None)
         assert body["metrics"]["cost"] == pytest.approx(0.334)
         assert body["output"] == body["video"]["url"]
-        assert server.get(body["output"], headers={"x-api-key": ""}).content == server.engine.content
+        assert server.get(body["output"], headers={"x-api-key": ""}).content == server.stub.content
 
 
-def test_a_failed_request_is_422_on_both_addresses_and_tells_why(server):
-    """And costs nothing."""
-    server.engine.told = {"error": "no face found", "at_fault": "request"}
+def test_a_failed_request_is_422_on_both_urls_with_its_reason(server):
+    """A failed request costs nothing."""
+    server.stub.failure = {"error": "no face found", "at_fault": "request"}
 
     job = server.submit().json()
-    server.until(job["request_id"], "FAILED")
+    server.wait_for(job["request_id"], "FAILED")
 
     for place in (job["status_url"], job["response_url"]):
-        answer = server.get(place)
-        assert answer.status_code == 422
-        assert answer.json()["status"] == "FAILED"
-        assert answer.json()["error"] == "no face found"
+        response = server.get(place)
+        assert response.status_code == 422
+        assert response.json()["status"] == "FAILED"
+        assert response.json()["error"] == "no face found"
     assert server.get("/v1/get-user-credits").json() == {"credits": 10_000.0, "free-credits": 0}
 
 
 @pytest.mark.parametrize(("at_fault", "code"), [("request", 400), ("server", 500)])
-def test_v1_tells_a_failure_by_whose_fault_it_is(server, at_fault, code):
-    """400 where what was sent cannot be used, 500 where the server broke."""
-    server.engine.told = {"error": "it went wrong", "at_fault": at_fault}
+def test_v1_status_depends_on_the_side_at_fault(server, at_fault, code):
+    """400 if the media cannot be used, 500 if the server failed."""
+    server.stub.failure = {"error": "it went wrong", "at_fault": at_fault}
 
-    answer = server.sync()
+    response = server.run_sync()
 
-    assert (answer.status_code, answer.json()) == (code, {"error": "it went wrong"})
+    assert (response.status_code, response.json()) == (code, {"error": "it went wrong"})
 
 
-def test_a_result_expires_after_an_hour_and_the_history_remembers_it(serve):
-    """404 for state and result; the take's own address lives longer."""
+def test_a_result_expires_after_an_hour_but_stays_in_the_history(serve):
+    """State and result are 404; the URL of the take lives longer."""
     clock = [1_800_000_000.0]
     with serve(now=lambda: clock[0]) as server:
         job = server.submit().json()
-        server.until(job["request_id"], "COMPLETED")
+        server.wait_for(job["request_id"], "COMPLETED")
         output = server.get(job["response_url"]).json()["output"]
         clock[0] += 3600
         assert server.get(job["response_url"]).status_code == 200
@@ -84,15 +84,15 @@ def test_a_result_expires_after_an_hour_and_the_history_remembers_it(serve):
 
 
 def test_an_unknown_request_is_404(shared):
-    """With one line as JSON."""
+    """The body is JSON with one error line."""
     for place in ("/v2/requests/nothing", "/v2/requests/nothing/status", "/inference-request/request-history/nothing"):
-        answer = shared.get(place)
-        assert answer.status_code == 404
-        assert list(answer.json()) == ["error"]
+        response = shared.get(place)
+        assert response.status_code == 404
+        assert list(response.json()) == ["error"]
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"prompt": "joyful"}, "prompt"),
         ({"temperature": 1.2}, "temperature"),
@@ -108,32 +108,32 @@ def test_an_unknown_request_is_404(shared):
         ({"video_url": "http://[::ffff:192.168.0.1]/a.mp4"}, "private"),
     ],
 )
-@pytest.mark.parametrize("call", ["submit", "sync"])
-def test_wrong_parameters_are_400_and_make_no_job(shared, call, change, told):
-    """The one line names the parameter."""
-    answer = getattr(shared, call)(**change)
+@pytest.mark.parametrize("call", ["submit", "run_sync"])
+def test_invalid_parameters_are_400_and_create_no_job(shared, call, change, message):
+    """The error names the parameter."""
+    response = getattr(shared, call)(**change)
 
-    assert answer.status_code == 400
-    assert told in answer.json()["error"]
+    assert response.status_code == 400
+    assert message in response.json()["error"]
     assert shared.get("/inference-request/request-history").json()["total"] == 0
 
 
-def test_every_route_wants_a_key(serve):
-    """Any key will do, unless the server was started with one."""
+def test_every_route_requires_a_key(serve):
+    """Any key is accepted unless the server was started with one."""
     routes = [("POST", f"/v1/{MODEL}"), ("POST", f"/v2/{MODEL}"), ("GET", "/v2/requests/x"), ("POST", "/upload-asset")]
     routes += [("GET", "/v2/requests/x/status"), ("GET", "/v1/get-user-credits")]
     routes += [("GET", "/inference-request/request-history"), ("GET", "/inference-request/request-history/x")]
     with serve(key="SG_right") as server:
         for method, path in routes:
-            for key, told in (("", "missing API key"), ("SG_wrong", "invalid API key")):
-                answer = server.request(method, path, headers={"x-api-key": key})
-                assert answer.status_code == 401
-                assert told in answer.json()["error"]
+            for key, message in (("", "missing API key"), ("SG_wrong", "invalid API key")):
+                response = server.request(method, path, headers={"x-api-key": key})
+                assert response.status_code == 401
+                assert message in response.json()["error"]
         assert server.get("/v1/get-user-credits", headers={"x-api-key": "SG_right"}).status_code == 200
 
 
-def test_odd_requests_get_the_documented_codes(shared):
-    """406 for another content type, 400 for no JSON, 413, 404, and 405 as a page."""
+def test_malformed_requests_get_the_documented_status(shared):
+    """406 for another content type, 400 for invalid JSON, 413, 404, and 405 as HTML."""
     path = f"/v2/{MODEL}"
 
     assert shared.post(path, data={"prompt": "sad"}).status_code == 406
@@ -142,94 +142,94 @@ def test_odd_requests_get_the_documented_codes(shared):
     assert shared.post(path, json={"prompt": "x" * 70_000}).status_code == 413
     assert shared.post("/v2/other-model", json={}).status_code == 404
     assert shared.get("/nowhere").json() == {"error": "not found: there is no such endpoint"}
-    wrong = shared.get(path)
-    assert (wrong.status_code, wrong.headers["content-type"].split(";")[0]) == (405, "text/html")
+    response = shared.get(path)
+    assert (response.status_code, response.headers["content-type"].split(";")[0]) == (405, "text/html")
 
 
-def test_a_chunked_body_is_bounded_too(shared):
-    """Without a Content-Length the bytes are counted."""
+def test_a_chunked_body_is_limited_too(shared):
+    """Without Content-Length the received bytes are counted."""
     pieces = (b"x" * 8192 for _ in range(20))
 
-    answer = shared.post(f"/v2/{MODEL}", content=pieces, headers={"content-type": "application/json"})
+    response = shared.post(f"/v2/{MODEL}", content=pieces, headers={"content-type": "application/json"})
 
-    assert answer.status_code == 413
+    assert response.status_code == 413
 
 
-def test_a_full_queue_is_429_and_says_when_to_come_back(serve):
-    """Nothing is made of what was refused."""
+def test_a_full_queue_is_429_with_a_time_to_retry(serve):
+    """The refused request creates no job."""
     with serve(workers=1, queue_size=2) as server:
-        server.engine.free.clear()
+        server.stub.released.clear()
         first = server.submit().json()
-        server.until(first["request_id"], "PROCESSING")
+        server.wait_for(first["request_id"], "PROCESSING")
         accepted = [server.submit().status_code for _ in range(2)]
 
-        answer = server.submit()
+        response = server.submit()
 
         assert accepted == [200, 200]
-        assert answer.status_code == 429
-        assert answer.headers["x-rate-limit-reset-at-utc"].endswith("Z")
+        assert response.status_code == 429
+        assert response.headers["x-rate-limit-reset-at-utc"].endswith("Z")
         assert server.get("/inference-request/request-history").json()["total"] == 3
-        server.engine.free.set()
+        server.stub.released.set()
 
 
 def test_credits_run_out(serve):
-    """406 once the balance is spent; what was begun is finished."""
+    """406 once the balance is spent; started requests finish."""
     with serve({"credits": 0.5}) as server:
-        codes = [server.sync().status_code for _ in range(3)]
+        codes = [server.run_sync().status_code for _ in range(3)]
 
         assert codes == [200, 200, 406]
-        assert "Insufficient credits" in server.sync().json()["error"]
+        assert "Insufficient credits" in server.run_sync().json()["error"]
         assert server.get("/v1/get-user-credits").json()["credits"] == 0
 
 
-def test_uploads_are_kept_under_new_names(server):
-    """The same bytes twice are two files; they are served as they came."""
+def test_uploads_get_new_names(server):
+    """The same bytes twice are two files; they are served unchanged, with ranges."""
     url = "data:audio/wav;base64," + base64.b64encode(b"RIFF" * 10).decode()
 
-    answer = server.post("/upload-asset", json={"data_urls": [url, url]}).json()
+    response = server.post("/upload-asset", json={"data_urls": [url, url]}).json()
 
-    first, second = answer["file_urls"]
+    first, second = response["file_urls"]
     assert first != second
-    assert first.startswith(f"{server.address}/assets/")
+    assert first.startswith(f"{server.url}/assets/")
     assert server.get(first).content == b"RIFF" * 10
     assert server.get(first, headers={"Range": "bytes=4-7"}).content == b"RIFF"
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         ({}, "data_urls"),
         ({"data_urls": []}, "data_urls"),
         ({"data_urls": ["https://example.com"]}, "data_urls.0"),
         ({"data_urls": ["data:video/mp4;base64,****"]}, "base64"),
-        ({"data_urls": ["data:text/html;base64,PGI+"]}, "no media type"),
+        ({"data_urls": ["data:text/html;base64,PGI+"]}, "is not a media type"),
         ({"data_urls": ["data:video/mp4;base64,"]}, "empty"),
         ({"data_urls": ["data:video/mp4;base64,QUJD"] * 11}, "at most 10"),
     ],
 )
-def test_uploads_that_are_none_are_400(shared, body, told):
-    """With the number of the one that is wrong; none of them is kept."""
-    answer = shared.post("/upload-asset", json=body)
+def test_invalid_uploads_are_400(shared, body, message):
+    """The error has the index of the invalid upload; none is stored."""
+    response = shared.post("/upload-asset", json=body)
 
-    assert answer.status_code == 400
-    assert told in answer.json()["error"]
+    assert response.status_code == 400
+    assert message in response.json()["error"]
     assert not list((shared.server.options.home / "server" / "assets").iterdir())
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2fjobs%2fx.json", "%2e%2e/lock", "lock", "../jobs", "a" * 300])
-def test_nothing_but_outputs_and_uploads_is_served(shared, name):
-    """A name is one of ours, or it is 404."""
+def test_only_outputs_and_uploads_are_served(shared, name):
+    """Any other name is 404."""
     assert shared.get(f"/outputs/{name}").status_code == 404
     assert shared.get(f"/assets/{name}").status_code == 404
 
 
 def test_the_history_is_paged_and_filtered(serve):
-    """The newest first; wrong filters are 400."""
+    """Newest first; invalid filters are 400."""
     path = "/inference-request/request-history"
     with serve(workers=1) as server:
         ids = [server.submit(prompt=prompt).json()["request_id"] for prompt in ("sad", "angry", "happy")]
         for request_id in ids:
-            server.until(request_id, "COMPLETED")
+            server.wait_for(request_id, "COMPLETED")
 
         page = server.get(path, params={"per_page": 2, "page": 2}).json()
 
@@ -238,45 +238,45 @@ def test_the_history_is_paged_and_filtered(serve):
         assert (page["total"], page["total_pages"]) == (3, 2)
         assert server.get(path, params={"status": "FAILED"}).json()["data"] == []
         assert server.get(path, params={"model_name": "other"}).json()["data"] == []
-        wrong = [
+        invalid = [
             {"per_page": "101"},
             {"status": "DONE"},
             {"from_date": "1.2.2026"},
             {"page": "0"},
             {"sort_order": "up"},
         ]
-        wrong += [{"from_date": "2026-01-01", "to_date": "2026-03-01"}]
-        assert [server.get(path, params=each).status_code for each in wrong] == [400] * len(wrong)
+        invalid += [{"from_date": "2026-01-01", "to_date": "2026-03-01"}]
+        assert [server.get(path, params=query).status_code for query in invalid] == [400] * len(invalid)
 
 
-def test_the_openapi_page_names_the_eight_parameters(shared):
-    """For both calls of the model."""
-    described = shared.get("/openapi.json").json()["paths"]
+def test_the_openapi_document_has_the_eight_parameters(shared):
+    """For both routes of the model."""
+    paths = shared.get("/openapi.json").json()["paths"]
 
     assert shared.get("/docs").status_code == 200
     for version in ("v1", "v2"):
-        body = described[f"/{version}/{MODEL}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        body = paths[f"/{version}/{MODEL}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
         assert len(body["properties"]) == 8
         assert body["properties"]["prompt"]["enum"][0] == "happy"
 
 
-def test_a_client_that_leaves_does_not_end_its_request(server):
-    """The take is made all the same, and is in the history."""
-    server.engine.free.clear()
-    waiting = threading.Thread(target=_sync_and_leave, args=(server,))
+def test_a_client_that_disconnects_does_not_cancel_its_request(server):
+    """The take is rendered, and the request is in the history."""
+    server.stub.released.clear()
+    waiting = threading.Thread(target=_run_sync_and_disconnect, args=(server,))
     waiting.start()
     waiting.join()
 
-    server.engine.free.set()
+    server.stub.released.set()
     row = server.get("/inference-request/request-history").json()["data"][0]
-    server.until(row["request_id"], "COMPLETED")
+    server.wait_for(row["request_id"], "COMPLETED")
 
-    assert server.sync().status_code == 200
+    assert server.run_sync().status_code == 200
 
 
-def _sync_and_leave(server):
+def _run_sync_and_disconnect(server):
     import httpx
 
     with httpx.Client(timeout=0.3, trust_env=False) as client, pytest.raises(httpx.ReadTimeout):
         body = {"video_url": "https://example.com/a.mp4", "audio_url": "https://example.com/a.wav"}
-        client.post(f"{server.address}/v1/{MODEL}", json=body, headers={"x-api-key": "k"})
+        client.post(f"{server.url}/v1/{MODEL}", json=body, headers={"x-api-key": "k"})

@@ -1,15 +1,15 @@
-"""The vendor's own SDK against a real server with the real engine: its documented calls, with another base_url."""
+"""The vendor's SDK against a real server with the real engine: its documented calls, with another base_url."""
 
 import importlib
 
 import av
 import numpy as np
 import pytest
-from server_client import MODEL, opened
+from server_client import MODEL, open_server
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.server.renderer import by_copying, in_a_process
-from react1.pipeline.server.sources import check_video, look
+from react1.pipeline.server.sources import check_video, probe_file
+from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 
 segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not installed")
 
@@ -18,19 +18,19 @@ segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not install
 def rendering(tmp_path_factory):
     """A server that renders."""
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
-    with opened(tmp_path_factory.mktemp("sdk"), make=in_a_process) as client:
+    with open_server(tmp_path_factory.mktemp("sdk"), renderer=render_in_process) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def sdk(rendering):
-    """The SDK's client; the two hosts that it does not derive from base_url are set by name."""
+    """The SDK's client; the two base URLs that it does not derive from base_url are set by name."""
     files, generations = (importlib.import_module(f"segmind.{name}") for name in ("files", "generations"))
-    history = f"{rendering.address}/inference-request/request-history"
+    history = f"{rendering.url}/inference-request/request-history"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files.Files, "STORAGE_BASE_URL", rendering.address)
+        patch.setattr(files.Files, "STORAGE_BASE_URL", rendering.url)
         patch.setattr(generations, "REQUEST_HISTORY_URL", history)
-        yield segmind.SegmindClient(api_key="SG_any", base_url=f"{rendering.address}/v1", timeout=60)
+        yield segmind.SegmindClient(api_key="SG_any", base_url=f"{rendering.url}/v1", timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,8 @@ def uploaded(sdk, talking_clip):
     return sdk.files.upload(str(talking_clip))["file_urls"][0]
 
 
-def test_run_sync_gives_a_take(sdk, uploaded, talking_clip, tmp_path):
-    """Bytes of an mp4 that has every frame of the clip, and another face."""
+def test_run_sync_returns_a_take(sdk, uploaded, talking_clip, tmp_path):
+    """An mp4 with every frame of the clip, and a changed face."""
     response = sdk.run_sync(MODEL, video_url=uploaded, audio_url=uploaded, prompt="surprised", temperature=1.0)
 
     assert response.headers["content-type"] == "video/mp4"
@@ -53,7 +53,7 @@ def test_run_sync_gives_a_take(sdk, uploaded, talking_clip, tmp_path):
     assert 200 < moved.sum() < 0.3 * moved.size
 
 
-def test_submit_and_wait_gives_the_final_body(sdk, uploaded):
+def test_submit_and_wait_returns_the_final_body(sdk, uploaded):
     """Submit, poll, result; the take is at `output`, and the history has its cost."""
     job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=uploaded, prompt="happy", sync_mode="cut_off")
 
@@ -68,10 +68,10 @@ def test_submit_and_wait_gives_the_final_body(sdk, uploaded):
 
 
 def test_a_failed_request_raises_with_its_detail(sdk, rendering, uploaded):
-    """InferenceFailed: the audio is no media."""
+    """InferenceFailed: the audio is not media."""
     from segmind.v2 import InferenceFailed
 
-    job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=f"{rendering.address}/openapi.json")
+    job = sdk.submit_async(MODEL, video_url=uploaded, audio_url=f"{rendering.url}/openapi.json")
 
     with pytest.raises(InferenceFailed) as caught:
         job.wait(timeout=60, interval=0.1)
@@ -80,8 +80,8 @@ def test_a_failed_request_raises_with_its_detail(sdk, rendering, uploaded):
     assert caught.value.status_body["status"] == "FAILED"
 
 
-def test_an_unknown_request_and_a_wrong_value_raise_with_status_and_detail(sdk, uploaded):
-    """SegmindError, as for the host's own errors."""
+def test_an_unknown_request_and_an_invalid_value_raise_with_status_and_detail(sdk, uploaded):
+    """SegmindError, as for the provider's own errors."""
     from segmind.exceptions import SegmindError
 
     with pytest.raises(SegmindError) as caught:
@@ -92,45 +92,45 @@ def test_an_unknown_request_and_a_wrong_value_raise_with_status_and_detail(sdk, 
     assert caught.value.status == 404
 
 
-def test_a_video_of_more_than_15_s_is_400(rendering, tmp_path):
-    """Known at once for an upload, on v1 and v2; nothing is queued."""
+def test_a_video_longer_than_15_s_is_400(rendering, tmp_path):
+    """An upload is checked at once, on v1 and v2; nothing is queued."""
     import base64
 
-    long = written(tmp_path / "long.mp4", seconds=16)
+    long = write_clip(tmp_path / "long.mp4", seconds=16)
     data = "data:video/mp4;base64," + base64.b64encode(long.read_bytes()).decode()
     url = rendering.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
 
-    for call in (rendering.submit, rendering.sync):
-        answer = call(video_url=url, audio_url=url)
-        assert answer.status_code == 400
-        assert answer.json()["error"] == "video_url lasts 16.00 s; the model takes at most 15 s: split it"
-    check_video(look(written(tmp_path / "fits.mp4", seconds=15), "video_url"))
-    with pytest.raises(InputMediaError, match="video_url lasts 16"):
-        check_video(look(long, "video_url"))
+    for call in (rendering.submit, rendering.run_sync):
+        response = call(video_url=url, audio_url=url)
+        assert response.status_code == 400
+        assert response.json()["error"] == "video_url is 16.00 s long; the model accepts 15 s: split it"
+    check_video(probe_file(write_clip(tmp_path / "fits.mp4", seconds=15), "video_url"))
+    with pytest.raises(InputMediaError, match="video_url is 16"):
+        check_video(probe_file(long, "video_url"))
 
 
-def test_the_engine_copy_gives_an_upload_back_without_a_fetch(tmp_path, talking_clip):
-    """For rehearsals without an engine: the take is the very file, whatever query its address carries."""
+def test_the_engine_copy_returns_an_upload_without_fetching_it(tmp_path, talking_clip):
+    """The take is the uploaded file, whatever query its URL has."""
     import base64
 
-    with opened(tmp_path, {"engine": "copy"}, make=by_copying) as server:
+    with open_server(tmp_path, {"engine": "copy"}, renderer=copy_source) as server:
         data = "data:video/mp4;base64," + base64.b64encode(talking_clip.read_bytes()).decode()
         url = server.post("/upload-asset", json={"data_urls": [data]}).json()["file_urls"][0]
 
-        answer = server.sync(video_url=f"{url}?nonce=1", audio_url=url)
+        response = server.run_sync(video_url=f"{url}?nonce=1", audio_url=url)
 
-        assert answer.content == talking_clip.read_bytes()
+        assert response.content == talking_clip.read_bytes()
         assert not list((tmp_path / "server" / "scratch").iterdir())
 
 
 def frames(path):
-    """All frames, (count, height, width, 3) uint8 RGB."""
+    """Decode all frames, (count, height, width, 3) uint8 RGB."""
     with av.open(str(path)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-def written(path, seconds):
-    """A small grey clip of 5 frames/s."""
+def write_clip(path, seconds):
+    """Write a small grey clip of 5 frames/s."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=5)
         stream.width = stream.height = 64

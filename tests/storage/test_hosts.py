@@ -17,13 +17,13 @@ from memory import Growth, sparse
 from script import Script, page, sent, told
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
-from react1.pipeline.net.api_client import Host
-from react1.pipeline.net.http_pool import Pool
-from react1.pipeline.net.rate_limit import RateBudget
+from react1.pipeline.net.api_client import ApiClient
+from react1.pipeline.net.http_pool import HttpPool
+from react1.pipeline.net.rate_limit import RateLimiter
 from react1.pipeline.providers.segmind.storage import SegmindStorage
 from react1.pipeline.providers.sync.storage import SyncStorage
 from react1.pipeline.storage.local_server import LocalServerStorage
-from react1.pipeline.storage.upload_storage import Stored
+from react1.pipeline.storage.upload_storage import StoredUpload
 
 KEY = "SG_secret0123456789"
 NONCE = "11111111-2222-4333-8444-555555555555"
@@ -52,7 +52,7 @@ class Waits:
 
 def storage_of(kind, pool, base="", waits=None, **more):
     clock = Waits()
-    host = Host(base or BASES[kind], KEY, pool, RateBudget(60_000, now=lambda: sum(clock.s), sleep=clock))
+    host = ApiClient(base or BASES[kind], KEY, pool, RateLimiter(60_000, now=lambda: sum(clock.s), sleep=clock))
     waits = waits or Waits()
     if kind == "sync":
         return SyncStorage(host, pool, waits, now=lambda: NOW, **more)
@@ -62,7 +62,7 @@ def storage_of(kind, pool, base="", waits=None, **more):
 def put(kind, replies, path, progress=lambda _: None, waits=None, **more):
     script = Script(list(replies))
 
-    async def run() -> Stored:
+    async def run() -> StoredUpload:
         async with script.pool() as pool:
             return await storage_of(kind, pool, waits=waits, **more).put(path, NONCE, path.suffix, progress)
 
@@ -103,7 +103,7 @@ def test_segmind_gets_one_data_url_that_holds_every_byte(tmp_path, suffix, kind,
     assert int(request.headers["content-length"]) == len(request.content)
     assert "transfer-encoding" not in request.headers
     assert (str(request.url), request.headers["x-api-key"]) == (f"{BASES['segmind']}/upload-asset", KEY)
-    assert stored == Stored("https://f.example/up/b-c.mp4?v=1", "b-c.mp4")
+    assert stored == StoredUpload("https://f.example/up/b-c.mp4?v=1", "b-c.mp4")
 
 
 def test_segmind_answers_in_either_of_two_shapes(film):
@@ -148,7 +148,7 @@ def test_sync_gets_the_bytes_without_the_key(film):
     assert send.headers["content-type"] == "video/mp4"
     assert int(send.headers["content-length"]) == film.stat().st_size
     assert send.content == film.read_bytes()
-    assert stored == Stored("https://a.example/n.mp4", f"{NONCE}.mp4")
+    assert stored == StoredUpload("https://a.example/n.mp4", f"{NONCE}.mp4")
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_failure_that_may_pass_is_tried_again(film, kind, wrong):
     stored, script = put(kind, replies(kind, wrong), film, waits=waits)
 
     assert waits.s == [1.0]
-    assert stored.address
+    assert stored.url
     assert film.read_bytes() in (script.asked[-1].content, base64.b64decode(_data(script.asked[-1])))
 
 
@@ -285,7 +285,7 @@ def test_a_redirect_that_cannot_be_read_is_one_line(location):
 
     async def run() -> None:
         async with script.pool() as pool:
-            await Host(BASES["sync"], KEY, pool, RateBudget(60_000)).get("v2/x")
+            await ApiClient(BASES["sync"], KEY, pool, RateLimiter(60_000)).get("v2/x")
 
     with pytest.raises(ProviderError, match="/v2/x: it leads to an address that cannot be read"):
         asyncio.run(run())
@@ -353,7 +353,7 @@ def test_a_large_film_needs_little_memory(tmp_path, kind):
         return GIVEN[kind]() if request.method == "POST" or kind == "local" else httpx.Response(200)
 
     async def run() -> None:
-        async with Pool(_Streaming(swallow)) as pool:
+        async with HttpPool(_Streaming(swallow)) as pool:
             await storage_of(kind, pool).put(film, NONCE, ".mp4", growth)
 
     asyncio.run(run())
@@ -383,8 +383,8 @@ def _data(request: httpx.Request) -> str:
 
 @asynccontextmanager
 async def at(kind, server):
-    async with Pool() as pool:
-        yield storage_of(kind, pool, server.address)
+    async with HttpPool() as pool:
+        yield storage_of(kind, pool, server.url)
 
 
 @pytest.mark.parametrize("kind", ["segmind", "local"])
@@ -395,16 +395,16 @@ def test_the_local_server_takes_the_file_whatever_goes_wrong_first(tmp_path, fil
     if wrong != "status":
         fault = {"route": "upload", "call": 1, "do": "reset", "when": "after" if wrong == "after" else "before"}
 
-    async def run(server) -> Stored:
+    async def run(server) -> StoredUpload:
         async with at(kind, server) as there:
             return await there.put(film, NONCE, ".mp4", lambda _: None)
 
-    with server_client.opened(tmp_path / "home", {"faults": [fault]}) as server:
+    with server_client.open_server(tmp_path / "home", {"faults": [fault]}) as server:
         stored = asyncio.run(run(server))
-        got = server.get(stored.address, headers={"x-api-key": ""})
+        got = server.get(stored.url, headers={"x-api-key": ""})
 
     assert got.content == film.read_bytes()
-    assert stored.address.endswith(f"/assets/{stored.name}")
+    assert stored.url.endswith(f"/assets/{stored.name}")
     assert (stored.name == f"{NONCE}.mp4") == (kind == "local")
 
 
@@ -415,5 +415,5 @@ def test_a_key_that_the_local_server_does_not_take_is_told(tmp_path, film):
         async with at("local", server) as there:
             await there.put(film, NONCE, ".mp4", lambda _: None)
 
-    with server_client.opened(tmp_path / "home", key="another") as server, pytest.raises(ProviderError, match="401"):
+    with server_client.open_server(tmp_path / "home", key="another") as server, pytest.raises(ProviderError, match="401"):
         asyncio.run(run(server))

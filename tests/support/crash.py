@@ -29,16 +29,16 @@ from unittest import mock
 import takes
 from paying import POINTS, Order
 from rooms import FolderRoom
-from server_client import opened
+from server_client import open_server
 
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Upload
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server import serve
-from react1.pipeline.server.faults import Faults
-from react1.pipeline.server.job_store import Shelf
-from react1.pipeline.server.renderer import by_copying
+from react1.pipeline.server.faults import FaultInjector
+from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.server_job import Job
+from react1.pipeline.server.worker_protocol import copy_source
 from react1.pipeline.store.store import Store
 
 HANDS = 6
@@ -175,7 +175,7 @@ class Case:
         return self.home.name
 
 
-class Counted(Faults):
+class Counted(FaultInjector):
     """Faults that tell how many submits reached the server."""
 
     submits = 0
@@ -317,7 +317,7 @@ class Lab:
         return found
 
     def _all_jobs(self) -> list[Job]:
-        return [job for name in ("server", "losing") for job in Shelf(self._folder / name).jobs()]
+        return [job for name in ("server", "losing") for job in JobStore(self._folder / name).jobs()]
 
     def _timed(self, _number: int) -> float:
         case, began = self.case(), time.monotonic()
@@ -390,17 +390,17 @@ class Lab:
             return self._faults[-1]
 
         plan = {"seed": self._seed, "engine": "copy", "faults": faults}
-        with mock.patch.object(serve, "Faults", counted):
-            client = self._stack.enter_context(opened(self._folder / name, plan, make=marked, workers=2))
-        return client.address
+        with mock.patch.object(serve, "FaultInjector", counted):
+            client = self._stack.enter_context(open_server(self._folder / name, plan, renderer=marked, workers=2))
+        return client.url
 
 
 def marked(order, folder, check, most_s):
     """Give the sent video back, with a mark that tells the call."""
-    told = by_copying(order, folder, check, most_s)
+    told = copy_source(order, folder, check, most_s)
     if told.file:
         with (folder / told.file).open("ab") as stream:
-            stream.write(mark(order.request.temperature))
+            stream.write(mark(order.parameters.temperature))
     return told
 
 

@@ -1,4 +1,4 @@
-"""A local server on loopback, with an engine that tests write, and a client of it."""
+"""A local server on loopback with a stub renderer, and a client of it."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ import httpx
 from react1.pipeline.server.faults import FaultPlan
 from react1.pipeline.server.serve import LocalServer
 from react1.pipeline.server.server_options import ServerOptions
-from react1.pipeline.server.worker_protocol import Told
+from react1.pipeline.server.worker_protocol import WorkerResult
 
 MODEL = "sync.so-react-1"
 VIDEO = {"video_url": "https://example.com/a.mp4", "audio_url": "https://example.com/a.wav"}
 
 
-class Engine:
-    """Gives `content` as every take, once `free` is set; `orders` holds what was asked."""
+class StubRenderer:
+    """Renders `content` as every take, or fails with `failure`, once `released` is set; records the requests."""
 
     def __init__(self) -> None:
-        self.content, self.told = b"take" * 5000, {}
-        self.free = threading.Event()
-        self.free.set()
-        self.orders = []
+        self.content, self.failure = b"take" * 5000, {}
+        self.released = threading.Event()
+        self.released.set()
+        self.requests = []
 
-    def __call__(self, order, folder, check, most_s) -> Told:
-        self.orders.append(order)
-        while not self.free.wait(0.01):
+    def __call__(self, request, folder, check, max_s) -> WorkerResult:
+        self.requests.append(request)
+        while not self.released.wait(0.01):
             check()
-        if self.told:
-            return Told(**self.told)
+        if self.failure:
+            return WorkerResult(**self.failure)
         (folder / "take.mp4").write_bytes(self.content)
-        return Told(file="take.mp4", output_s=2.0, notes=("stubbed",))
+        return WorkerResult(file="take.mp4", output_s=2.0, notes=("stubbed",))
 
 
-class Running(httpx.Client):
-    """A client of a running server, with a key."""
+class ServerClient(httpx.Client):
+    """A client of a running server, with an API key."""
 
-    def __init__(self, server: LocalServer, engine: Engine) -> None:
-        super().__init__(base_url=server.address, headers={"x-api-key": "k"}, timeout=20, trust_env=False)
-        self.server, self.engine, self.address = server, engine, server.address
+    def __init__(self, server: LocalServer, stub: StubRenderer) -> None:
+        super().__init__(base_url=server.url, headers={"x-api-key": "k"}, timeout=20, trust_env=False)
+        self.server, self.stub, self.url = server, stub, server.url
 
     def submit(self, **parameters):
         return self.post(f"/v2/{MODEL}", json=VIDEO | parameters)
 
-    def sync(self, **parameters):
+    def run_sync(self, **parameters):
         return self.post(f"/v1/{MODEL}", json=VIDEO | parameters)
 
-    def until(self, request_id, *states):
-        """Ask for the state until it is one of these."""
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
+    def wait_for(self, request_id, *states):
+        """Poll until the state is one of these; return the status body."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
             body = self.get(f"/v2/requests/{request_id}/status").json()
             if body["status"] in states:
                 return body
@@ -60,12 +60,13 @@ class Running(httpx.Client):
 
 
 @contextlib.contextmanager
-def opened(home, plan=None, make=None, now=time.time, **options):
-    engine, ready = Engine(), threading.Event()
+def open_server(home, plan=None, renderer=None, now=time.time, **options):
+    """Run a server in a thread and yield a client of it; `plan` is the content of a fault file."""
+    stub, ready = StubRenderer(), threading.Event()
     server = LocalServer(
         ServerOptions(home, port=0, **options),
         FaultPlan.model_validate(plan or {}),
-        make=engine if make is None else make,
+        renderer=stub if renderer is None else renderer,
         ready=lambda _: ready.set(),
         now=now,
     )
@@ -73,7 +74,7 @@ def opened(home, plan=None, make=None, now=time.time, **options):
     thread.start()
     try:
         assert ready.wait(10)
-        with Running(server, engine) as client:
+        with ServerClient(server, stub) as client:
             yield client
     finally:
         server.stop()

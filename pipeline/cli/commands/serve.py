@@ -34,10 +34,10 @@ def command(
     from ...server.serve import LocalServer
     from ...server.server_options import ServerOptions, default_workers, require_server
 
-    with open_home(home) as place:
+    with open_home(home) as home_path:
         require_server()
         plan = read_faults(faults) if faults else None
-        options = ServerOptions(place, host, port, key, allow_private, workers or default_workers(), queue)
+        options = ServerOptions(home_path, host, port, key, allow_private, workers or default_workers(), queue)
         if plan is None or plan.engine == "local":
             _require_engine()
         LocalServer(options, plan, ready=lambda url: out(f"listening on {url}"), report=err).run()
