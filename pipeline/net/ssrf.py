@@ -4,7 +4,7 @@ Takes   a `Reach`: which networks may be asked.
 Gives   a client for `download`; it connects to the very address that was checked, so that a name that resolves to
         something else a moment later gains nothing.
 Raises  BadInput when an address leads into a network that may not be asked.
-Source  IANA special-purpose address registries, as `ipaddress` holds them; RFC 6052 and RFC 3056 for IPv4 inside IPv6.
+Source  IANA special-purpose address registries; RFC 6052 and RFC 3056 for IPv4 inside IPv6.
 """
 
 from __future__ import annotations
@@ -19,28 +19,44 @@ import httpx
 
 from ..core.errors import InputMediaError
 from .download import open_client
-from .url import shown, web_address
+from .url import redact_url, require_web_url
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_NETWORK = ipaddress.ip_network
+_GLOBAL_IPV6 = _NETWORK("2000::/3")
+_NAT64 = _NETWORK("64:ff9b::/96")
+_NOT_GLOBAL = tuple(
+    _NETWORK(block)
+    for block in (
+        # IANA IPv4 Special-Purpose Address Registry, and multicast (RFC 5771)
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+        *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
+        *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        # IANA IPv6 Special-Purpose Address Registry, as far as it lies inside 2000::/3
+        *("2001::/23", "2001:db8::/32", "3fff::/20"),
+    )
+)
+"""What `ipaddress` holds of the registries differs between Python versions, so they are listed here."""
 
 
 @dataclass(frozen=True)
-class Reach:
+class NetworkPolicy:
     """Which addresses besides public ones may be asked."""
 
-    private: bool = False
+    allow_private: bool = False
     """Everything: private, link-local, loopback."""
-    loopback: bool = False
+    allow_loopback: bool = False
 
 
-def may_reach(ip: str, reach: Reach) -> bool:
+def is_allowed(ip: str, reach: NetworkPolicy) -> bool:
     """Tell whether an IP address may be connected to."""
     found = _inner(ipaddress.ip_address(ip))
-    if reach.private or (reach.loopback and found.is_loopback):
+    if reach.allow_private or (reach.allow_loopback and found.is_loopback):
         return True
-    return found.is_global and not found.is_multicast
+    if found.version == 6 and found not in _GLOBAL_IPV6:
+        return False
+    return not any(found in block for block in _NOT_GLOBAL if block.version == found.version)
 
 
 def _inner(found: IP) -> IP:
@@ -57,16 +73,16 @@ def _is_loopback(ip: str) -> bool:
     return ipaddress.ip_address(ip).is_loopback
 
 
-def check_spelled(address: str, reach: Reach) -> None:
+def check_url(address: str, reach: NetworkPolicy) -> None:
     """Refuse what can be told from the address alone: its scheme, a literal IP address, `localhost`.
 
     Raises:
         BadInput: it may not be fetched.
     """
-    host = urlsplit(web_address(address)).hostname or ""
+    host = urlsplit(require_web_url(address)).hostname or ""
     literal = "127.0.0.1" if host.rstrip(".").lower().endswith("localhost") else host
     try:
-        free = may_reach(literal, reach)
+        free = is_allowed(literal, reach)
     except ValueError:
         return
     if not free:
@@ -74,7 +90,7 @@ def check_spelled(address: str, reach: Reach) -> None:
 
 
 def open_guarded_client(
-    reach: Reach, resolve: Resolve | None = None, *, https_only: bool = False, hint: str = ""
+    reach: NetworkPolicy, resolve: Resolve | None = None, *, https_only: bool = False, hint: str = ""
 ) -> httpx.Client:
     """Open a client whose connections all stay within `reach`; proxies of the environment are not used.
 
@@ -91,7 +107,7 @@ _FOR_THE_SERVER = "give a public address, or start the server with --allow-priva
 
 
 def _refusal(address: str, hint: str = _FOR_THE_SERVER) -> str:
-    return f"{shown(address)}: it lies in a private, link-local or reserved network, which is not asked; {hint}"
+    return f"{redact_url(address)}: it lies in a private, link-local or reserved network, which is not asked; {hint}"
 
 
 def _resolved(host: str, port: int) -> list[str]:
@@ -102,7 +118,7 @@ def _resolved(host: str, port: int) -> list[str]:
 class _Guarded(httpx.BaseTransport):
     """Resolves, checks, and connects to what was checked; each redirect comes through here again."""
 
-    def __init__(self, reach: Reach, resolve: Resolve, *, https_only: bool, hint: str) -> None:
+    def __init__(self, reach: NetworkPolicy, resolve: Resolve, *, https_only: bool, hint: str) -> None:
         self._reach, self._resolve, self._https_only, self._hint = reach, resolve, https_only, hint
         self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
 
@@ -113,11 +129,11 @@ class _Guarded(httpx.BaseTransport):
             places = self._resolve(host.strip("[]"), port)
         except OSError as error:
             raise httpx.ConnectError(f"{error.strerror or 'the name cannot be resolved'}", request=request) from error
-        if not places or not all(may_reach(place, self._reach) for place in places):
+        if not places or not all(is_allowed(place, self._reach) for place in places):
             raise InputMediaError(_refusal(str(request.url), self._hint))
         if self._https_only and request.url.scheme != "https" and not all(_is_loopback(place) for place in places):
             raise InputMediaError(
-                f"{shown(str(request.url))}: it is not https, which is asked for here; nothing was fetched"
+                f"{redact_url(str(request.url))}: it is not https, which is asked for here; nothing was fetched"
             )
         return self._first_that_answers(request, host, places)
 
