@@ -17,7 +17,7 @@ from engine_people import clips, landmarks, pictures
 
 from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.arrays import Points
-from react1.pipeline.engine.pose.head_frame import FaceFrame
+from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.pose.pose import Pose
 from react1.pipeline.engine.render import retouch
 from react1.pipeline.engine.render.render import render_takes

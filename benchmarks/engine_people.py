@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect.faces import FaceFinder
-from react1.pipeline.engine.pose.head_frame import FaceFrame
-from react1.pipeline.engine.render.clip_frames import Frames, Look, picture_of
-from react1.pipeline.engine.render.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import ClipFrames, VideoFormat, planes_of
+from react1.pipeline.engine.frames.take_encoder import TakeWriter
+from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
 Rgb = NDArray[np.uint8]
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))
@@ -84,12 +84,12 @@ def _cut(film: Path, first: int, out: Path) -> Path:
     middle = points[[33, 263]].mean(0) + np.array([0, 0.5 * unit])
     low = np.maximum(0, (middle - REACH_UNITS * unit) // 2 * 2).astype(int)
     high = np.minimum([frames[0].width, frames[0].height], middle + REACH_UNITS * unit).astype(int) // 2 * 2
-    with Frames(film) as opened:
-        seen = opened.look
-    look = Look(*(high - low).tolist(), seen.fps, seen.matrix, seen.primaries, seen.transfer, seen.range)
-    with TakeWriter(out, look, None) as writer:
+    with ClipFrames(film) as opened:
+        seen = opened.video_format
+    video_format = VideoFormat(*(high - low).tolist(), seen.fps, seen.matrix, seen.primaries, seen.transfer, seen.range)
+    with TakeWriter(out, video_format, None) as writer:
         for frame in frames:
-            whole = picture_of(frame)
+            whole = planes_of(frame)
             half = slice(low[1] // 2, high[1] // 2), slice(low[0] // 2, high[0] // 2)
             luma = whole.luma[low[1] : high[1], low[0] : high[0]]
             writer.write(type(whole)(luma, whole.blue[half], whole.red[half]))

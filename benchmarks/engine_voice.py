@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.demo.demo_voice import PHONES, SENTENCES, Phone, utter
-from react1.pipeline.engine.quiet import loading
-from react1.pipeline.engine.render.clip_frames import Frames
+from react1.pipeline.engine.frames.clip_frames import ClipFrames
+from react1.pipeline.engine.quiet import quiet_import
 from react1.pipeline.engine.render.render import render
 
 RATE, RANGE_DB, PITCH_HZ = 48_000, 30, 190.0
@@ -46,8 +46,8 @@ def follows(person: str, clip: Path) -> str:
         own_voice=False,
         progress=lambda _: None,
     )
-    with Frames(clip) as frames:
-        fps = float(frames.look.fps)
+    with ClipFrames(clip) as frames:
+        fps = float(frames.video_format.fps)
     opened = gaps(pictures(out))
     spoken, level = _spoken(told, len(opened), fps), _level(samples, len(opened), fps)
     seen = np.flatnonzero(np.isfinite(opened))
@@ -75,7 +75,7 @@ def _spoken(told: list[Phone], frames: int, fps: float) -> Curve:
 
 def gaps(takes: list[Rgb]) -> Curve:
     """Give the gap between the lips in every picture, in eye distances; NaN where no face is found."""
-    with loading():
+    with quiet_import():
         from mediapipe.python import solutions
 
         mesh = solutions.face_mesh.FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=False)

@@ -67,9 +67,9 @@ def client(home: Path, clip: Path, count: int) -> None:
     from react1.pipeline.core.edit import Edit
     from react1.pipeline.core.values import Segment, Upload
     from react1.pipeline.jobs import manager
-    from react1.pipeline.jobs.budget import Terms
+    from react1.pipeline.jobs.budget import SpendingPolicy
     from react1.pipeline.jobs.ledger import Ledger
-    from react1.pipeline.jobs.request import Ask
+    from react1.pipeline.jobs.request import JobRequest
     from react1.pipeline.media.probe import probe
     from react1.pipeline.net import http_pool
     from react1.pipeline.providers.provider_settings import segmind
@@ -77,15 +77,15 @@ def client(home: Path, clip: Path, count: int) -> None:
 
     manager.look = lambda ask, store: ((), None)  # a test picture has no face
     asked = [0]
-    real = http_pool.Pool.ask
+    real = http_pool.HttpPool.ask
 
-    async def counted(self: http_pool.Pool, *args: object, **named: object) -> http_pool.Reply:
+    async def counted(self: http_pool.HttpPool, *args: object, **named: object) -> http_pool.HttpResponse:
         asked[0] += 1
         return await real(self, *args, **named)  # type: ignore[arg-type]
 
-    http_pool.Pool.ask = counted  # type: ignore[assignment,method-assign]
+    http_pool.HttpPool.ask = counted  # type: ignore[assignment,method-assign]
     store = Store(home / "client")
-    file = store.adopt(clip)
+    file = store.add_external(clip)
     media = probe(clip, file)
     edit = Edit.model_validate({"in": "0f", "out": "25f"})
     segment = Segment(
@@ -93,13 +93,13 @@ def client(home: Path, clip: Path, count: int) -> None:
         media=media, frames=tuple(range(25)), voice=file,
     )  # fmt: skip
     upload = Upload(segment=segment, video_url="store:", audio_url="store:")
-    asks = [Ask(upload, React1Choices(temperature=round(n / 1000, 6)), segmind()) for n in range(count)]
+    asks = [JobRequest(upload, React1Choices(temperature=round(n / 1000, 6)), segmind()) for n in range(count)]
 
     async def run() -> int:
         most = 0
-        async with manager.Desk(store, Terms(agreed=True)) as open_desk:
-            await open_desk.admit(asks, stop=True)
-            jobs = [asyncio.create_task(open_desk.make(ask)) for ask in asks]
+        async with manager.JobManager(store, SpendingPolicy(approved=True)) as open_desk:
+            await open_desk.check_all(asks, stop=True)
+            jobs = [asyncio.create_task(open_desk.run(ask)) for ask in asks]
             while not all(job.done() for job in jobs):
                 await asyncio.sleep(1)
                 names = [path.name[3:] for path in store.root.glob("ledger/??/*/*/*.json")]

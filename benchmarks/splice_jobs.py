@@ -32,7 +32,7 @@ class Folder:
     def path(self, file: Any) -> Path:
         return self.kept[file.digest]
 
-    def adopt(self, path: Path) -> Any:
+    def add_external(self, path: Path) -> Any:
         from react1.pipeline.core.file import File
 
         digest = hashlib.sha256(str(path).encode()).hexdigest()
@@ -64,10 +64,10 @@ def splice(film: Path, take: Path, start: int, end: int, made: Path) -> dict[str
     from react1.pipeline.splicing import splice as splicing
 
     spent: dict[str, float] = {}
-    _time(smart_render, "coded", spent)
+    _time(smart_render, "encode_ranges", spent)
     _time(strategies, "carry", spent)
     context = Folder(Path(tempfile.mkdtemp(dir=made.parent)))
-    source, inserted = (probe(path, context.adopt(path)) for path in (film, take))
+    source, inserted = (probe(path, context.add_external(path)) for path in (film, take))
     edit = Edit.model_validate({"in": f"{start}f", "out": f"{end}f"})
     segment = Segment(
         name="edit",
@@ -112,7 +112,7 @@ def container(film: Path, take: Path, start: int, end: int, made: Path, in_place
     from react1.pipeline.splicing.mp4 import boxes, rewrite, sample_tables
 
     track = rewrite.track_of(boxes.read_moov(film)[1], b"vide")
-    held = sample_tables.samples(track)
+    held = sample_tables.read_sample_table(track)
     with film.open("rb") as raw, take.open("wb") as out:
         for at in range(start, end):
             raw.seek(int(held.offsets[at]))
@@ -122,7 +122,7 @@ def container(film: Path, take: Path, start: int, end: int, made: Path, in_place
     lies = np.cumsum(sizes) - sizes
     new = rewrite.NewSamples(start, end, 0, take, lies, sizes, held.composition[span], held.sync[span], entry)
     began, wall = cpu_s(), time.monotonic()
-    figures = rewrite.carry(film, made, [new], in_place=in_place)
+    figures = rewrite.write_film(film, made, [new], in_place=in_place)
     return {**figures, "cpu_s": cpu_s() - began, "wall_s": time.monotonic() - wall}
 
 

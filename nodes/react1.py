@@ -16,7 +16,7 @@ from ..pipeline.core.choices import React1Overrides, resolve_choices
 from ..pipeline.core.errors import PresetError
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take, Upload
-from ..pipeline.providers.choose_provider import Api, ProviderName, hosted
+from ..pipeline.providers.choose_provider import ApiVersion, ProviderName, hosted_provider
 from ..pipeline.providers.local import render_take
 
 
@@ -26,7 +26,7 @@ class _ProviderParams(Params):
     provider: ProviderName = Field(
         default="auto", description="the host; auto: segmind or sync where a key is set, else local"
     )
-    api: Api = Field(default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call")
+    api: ApiVersion = Field(default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call")
     deadline_min: float = Field(default=30, ge=1, le=60, description="minutes that a host's job may take")
 
 
@@ -53,7 +53,7 @@ class React1:
             from ..pipeline.engine.take_job import ENGINE_VERSION
 
             return f"engine {ENGINE_VERSION} {salt()}".rstrip()
-        host = None if params.provider == "auto" else hosted(params.provider, params.api)
+        host = None if params.provider == "auto" else hosted_provider(params.provider, params.api)
         return host.host if host else ""
 
     def run(self, context: NodeContext, params: React1Params, upload: Upload) -> Take:

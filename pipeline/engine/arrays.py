@@ -1,4 +1,4 @@
-"""The arrays that the engine passes around, by name."""
+"""Type aliases of the arrays that the engine passes around."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points: TypeAlias = NDArray[np.float64]
-"""Landmarks or moves: (count, 2) or (count, 3)."""
+"""Landmarks or displacements: (count, 2) or (count, 3)."""
 Image: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) RGB."""
 Plane: TypeAlias = NDArray[np.uint8]

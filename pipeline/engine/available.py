@@ -1,4 +1,4 @@
-"""Whether this machine can run the local engine, and what to do where it cannot."""
+"""Check whether this machine can run the local engine; if not, say what to install."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from functools import lru_cache
 from ..core.errors import MissingExtra
 from .landmarks.backend import INSTALL, Backend, backend
 from .landmarks.model_file import HOW_TO_GET, VARIABLE
-from .quiet import loading
+from .quiet import quiet_import
 
 NEEDED = ("cv2", "mediapipe")
 NO_LIBGL = "the local engine needs libGL.so.1: install libgl1 (Debian/Ubuntu: apt-get install libgl1)"
-NO_LIBGLES = "the local engine cannot load {}: install it (Debian/Ubuntu: apt-get install libegl1 libgles2)"
-NO_START = f"{VARIABLE}: {{}} cannot load it ({{}}); {HOW_TO_GET}"
+NO_LIBGLES = "the local engine cannot load {}; install it (Debian/Ubuntu: apt-get install libegl1 libgles2)"
+UNLOADABLE_MODEL = f"{VARIABLE}: {{}} cannot load it ({{}}); {HOW_TO_GET}"
 
 
 def require() -> None:
-    """Make sure that the local engine can run.
+    """Raise unless the local engine can run.
 
     Raises:
         MissingExtra: it cannot; the message says what to install.
     """
-    found = problem()
-    if found is not None:
-        raise MissingExtra(found)
+    reason = problem()
+    if reason is not None:
+        raise MissingExtra(reason)
 
 
 def problem() -> str | None:
-    """Tell in one line what keeps the local engine from running; None where nothing does."""
+    """Return one line on what keeps the local engine from running, or None."""
     try:
-        chosen = backend()
+        selected = backend()
     except MissingExtra as error:
         return error.message
-    return _unloadable() or (_unopened(chosen) if chosen.by_file else None)
+    return _import_problem() or (_model_problem(selected) if selected.by_file else None)
 
 
-def _unloadable() -> str | None:
+def _import_problem() -> str | None:
     for name in NEEDED:
         try:
             _load(name)
@@ -48,21 +48,18 @@ def _unloadable() -> str | None:
 
 
 def _load(name: str) -> None:
-    with loading():
+    with quiet_import():
         importlib.import_module(name)
 
 
 @lru_cache(maxsize=4)
-def _unopened(chosen: Backend) -> str | None:
-    """Open the networks of a user's file once: that it has the right names says little."""
+def _model_problem(selected: Backend) -> str | None:
+    """Open the networks of the user's file once: the right names inside it prove little."""
     try:
-        chosen.open().close()
+        selected.open().close()
     except (OSError, RuntimeError, ValueError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        library = said.partition(":")[0]
-        return NO_LIBGLES.format(library) if "cannot open shared object" in said else _no_start(chosen, said)
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        if "cannot open shared object" in first_line:
+            return NO_LIBGLES.format(first_line.partition(":")[0])
+        return UNLOADABLE_MODEL.format(selected.identity, first_line[:160])
     return None
-
-
-def _no_start(chosen: Backend, said: str) -> str:
-    return NO_START.format(chosen.identity, said[:160])

@@ -1,4 +1,4 @@
-"""Keep native libraries from writing to standard error while they load and warm up."""
+"""Silence native libraries on standard error while they load and warm up."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _saved = -1
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Send file descriptor 2 of this process to nowhere for the time of the block; blocks may nest and overlap.
+def silence_stderr() -> Iterator[None]:
+    """Redirect stderr (file descriptor 2) to /dev/null inside the block; blocks may nest and overlap.
 
-    It hushes other threads as well, so hold it for moments only.
+    It is process-wide and silences other threads too, so keep the block short.
     """
-    _hush()
+    _redirect()
     try:
         yield
     finally:
@@ -29,18 +29,19 @@ def quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def loading() -> Iterator[None]:
-    """Load a native library quietly; a warning that is an error must not break its import half way through.
+def quiet_import() -> Iterator[None]:
+    """Import a native library inside the block without output and without warnings.
 
-    On Python 3.12 its bindings warn of types without a module, and cannot be imported a second time.
+    On Python 3.12 its bindings warn about types without a module; where warnings are errors that would abort the
+    import half way, and the bindings cannot be imported a second time.
     """
-    with quiet(), warnings.catch_warnings():
+    with silence_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def _hush() -> None:
-    global _depth, _saved  # noqa: PLW0603 - the file descriptor is the process's, and so is this count
+def _redirect() -> None:
+    global _depth, _saved  # noqa: PLW0603 - the file descriptor is process-wide, and so is this count
     with _lock:
         if _depth == 0:
             with contextlib.suppress(OSError, ValueError):
@@ -50,9 +51,9 @@ def _hush() -> None:
             except OSError:
                 _saved = -1
             else:
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, _STDERR)
-                os.close(nowhere)
+                devnull = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(devnull, _STDERR)
+                os.close(devnull)
         _depth += 1
 
 

@@ -1,4 +1,4 @@
-"""How an edit comes in and goes out: smooth ramps, so that no frame pops."""
+"""Smooth ramps at the start and the end of an edit, so that no frame pops."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from .arrays import Curve
 RAMP_S = Fraction(1, 4)
 
 
-def share(value: float, between: tuple[float, float]) -> float:
-    """Tell how far a value has come between two, 0 to 1."""
+def fraction_between(value: float, between: tuple[float, float]) -> float:
+    """Return the position of a value between two others, clipped to 0..1."""
     return float(np.clip((value - between[0]) / (between[1] - between[0]), 0, 1))
 
 
 def smoothstep(share: Curve) -> Curve:
-    """Ease 0..1 with flat ends: 3s² - 2s³; values outside are clipped."""
+    """Return 3s² - 2s³, which has flat ends; values outside 0..1 are clipped."""
     inside = np.clip(share, 0.0, 1.0)
     eased: Curve = inside * inside * (3 - 2 * inside)
     return eased
 
 
-def ramps(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RAMP_S, *, to_ends: bool = True) -> Curve:
-    """Weigh each frame: 0 where inactive, rising to 1 over `ramp_s` from each border.
+def ramp_weights(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RAMP_S, *, to_ends: bool = True) -> Curve:
+    """Return a weight per frame: 0 where inactive, rising to 1 over `ramp_s` from each border.
 
-    The border itself counts as weight 0, so the first active frame moves by one step of the ramp.
+    The border itself has weight 0, so the first active frame is one step up the ramp.
 
     Args:
-        active: one truth per frame.
+        active: one bool per frame.
         fps: frames per second.
-        ramp_s: how long a ramp is, in seconds.
-        to_ends: whether the ends of the row are borders too.
+        ramp_s: length of a ramp in seconds.
+        to_ends: whether the first and the last frame are next to a border too.
     """
     length = max(1, round(ramp_s * fps))
     inactive = np.flatnonzero(~active)
@@ -49,6 +49,6 @@ def ramps(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RAMP_S, *
     return np.where(active, smoothstep(np.minimum(distance, length) / length), 0.0)
 
 
-def reached(frames: int, fps: Fraction) -> float:
-    """Give how far the ramps of a span of so many frames let it come, 0 to 1."""
-    return float(ramps(np.ones(frames, bool), fps).max())
+def peak_weight(frames: int, fps: Fraction) -> float:
+    """Return the highest weight, 0 to 1, that the ramps allow in a span of this many frames."""
+    return float(ramp_weights(np.ones(frames, bool), fps).max())

@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.choices import React1Choices
 
 ENGINE_VERSION = 5
-"""In the key of every take: raise it when the same request gives other pictures."""
+"""Part of the cache key of every take: increase it when the same request gives different pictures."""
 
 
 @dataclass(frozen=True)
 class TakeJob:
-    """One take that is wanted of a clip."""
+    """One take to render from a clip."""
 
     out: Path
-    """The new mp4; what is there is replaced."""
-    choices: React1Choices = React1Choices()
+    """The new mp4; an existing file is replaced."""
+    choices: React1Choices = field(default_factory=React1Choices)
     voice: Path | None = None
-    """What the mouth speaks and the take sounds like; None keeps the mouth's own timing, without sound."""
+    """The speech for the mouth, and the sound of the take; None keeps the mouth's own timing, without sound."""
     span: tuple[int, int] | None = None
-    """Frames [first, last) of the clip that may change; None is all of them."""
+    """Frames [first, last) of the clip that may change; None for all."""
     own_voice: bool | None = None
-    """Whether `voice` is what the mouth in the clip says already; it then keeps its own timing. None: it is judged by
-    how well they go together, and in doubt the mouth follows the voice."""
+    """Whether the mouth in the clip already speaks `voice`; it then keeps its own timing. None: decided by the
+    correlation of the two; in doubt the mouth follows the voice."""
 
 
 @dataclass(frozen=True)
 class RenderMetrics:
-    """The figures of one take; `dataclasses.asdict` gives JSON."""
+    """Metrics of one take; `dataclasses.asdict` gives JSON."""
 
     frames: int
     """Frames of the take."""
     frames_with_face: int
-    """Frames of the input's span in which the chosen face was seen."""
+    """Frames of the input's span in which the selected face was detected."""
     frames_changed: int
-    """Frames of the take that were re-expressed, ramps included."""
+    """Re-expressed frames of the take, ramps included."""
     duration_s: str
-    """The take's pictures in exact seconds, "num/den"."""
+    """Duration of the video in exact seconds, "num/den"."""
     audio_samples: int
-    """Samples of each channel; 0 without sound."""
+    """Samples per channel; 0 without sound."""
     span: tuple[int, int]
     """Frames [first, last) of the take that may differ from the input."""
     notes: tuple[str, ...]
-    """What a user should know about this take, a sentence each."""
+    """What a user should know about this take, one sentence each."""

@@ -18,7 +18,7 @@ from ..core.errors import InputMediaError
 from ..core.node import NodeContext
 from ..core.values import Segment, Take, Upload
 from .contract import Limits
-from .local_faces import faces_of
+from .local_faces import detect_faces_cached
 from .parameters import React1Request
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def render_take(context: NodeContext, upload: Upload, choices: React1Choices) ->
 
 
 def _render(context: NodeContext, segment: Segment, choices: React1Choices, out: Path) -> RenderMetrics:
-    from ..engine.render.render import SCOUT_SHARE, render
-    from ..engine.take_plan import WHAT_IT_NEEDS, NoFace
+    from ..engine.planning.take_plan import FACE_HINT, NoFace
+    from ..engine.render.render import DETECT_SHARE, render
 
-    scouted = faces_of(context, segment.media.file, lambda done: context.progress(SCOUT_SHARE * done))
+    scouted = detect_faces_cached(context, segment.media.file, lambda done: context.progress(DETECT_SHARE * done))
     try:
         return render(
             context.path(segment.media.file),
@@ -82,11 +82,11 @@ def _render(context: NodeContext, segment: Segment, choices: React1Choices, out:
             span=edited_frames(segment),
             own_voice=segment.edit.audio is None,
             scouted=scouted,
-            progress=lambda done: context.progress(SCOUT_SHARE + (1 - SCOUT_SHARE) * done),
+            progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:
         span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"
-        raise InputMediaError(f"no face found in {span}{error.seen}; {WHAT_IT_NEEDS}") from error
+        raise InputMediaError(f"no face found in {span}{error.details}; {FACE_HINT}") from error
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:

@@ -32,7 +32,7 @@ def engine_ready() -> None:
 def portrait(engine_ready: None) -> Portrait:
     """The portrait at 640x480 and its face."""
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.head_frame import FaceFrame
+    from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
     picture = astronaut.still(640, 480)
     with FaceFinder() as finder:
@@ -58,9 +58,9 @@ def clip_faces(clip: Path) -> object:
 def at_rest(portrait: Portrait) -> Portrait:
     """The portrait with its smile taken away, and its face found anew."""
     from react1.pipeline.core.choices import React1Choices
-    from react1.pipeline.engine.animate import pose_for
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.planning.animate import pose_for
     from react1.pipeline.engine.render.retouch import retouch
 
     shape = MouthShape.of(portrait.face)

@@ -8,7 +8,7 @@ import pytest
 
 from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.engine import available
-from react1.pipeline.engine.quiet import quiet
+from react1.pipeline.engine.quiet import silence_stderr
 
 
 def failing(error: ImportError):
@@ -47,8 +47,8 @@ def test_another_failure_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_quiet_hushes_the_descriptor_and_gives_it_back(capfd: pytest.CaptureFixture[str]) -> None:
     """Nested blocks: nothing is heard inside, everything after."""
-    with quiet():
-        with quiet():
+    with silence_stderr():
+        with silence_stderr():
             os.write(2, b"inner\n")
         os.write(2, b"outer\n")
     os.write(2, b"after\n")

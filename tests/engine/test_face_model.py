@@ -326,7 +326,7 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
     from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.render.render import render
-    from react1.pipeline.preflight.face_checks import _largest_px
+    from react1.pipeline.preflight.clip_checks import _largest_px
 
     monkeypatch.setenv(model_file.VARIABLE, str(bundle))
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.detect.faces import FaceFinder, merged, tiles
-from react1.pipeline.engine.pose.head_frame import FaceFrame
+from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
 
 def small_face(unit_px: float) -> tuple[np.ndarray, float]:

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
+from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.occlusion.cover import cover_share, keep_covered
 from react1.pipeline.engine.occlusion.occlusion import Cover, cover, glance
-from react1.pipeline.engine.pose.head_frame import FaceFrame
 
 FPS = Fraction(25)
 FRAMES = 24
@@ -132,7 +132,7 @@ def test_the_real_hand_clip_splits_cleanly(media_folder, engine_ready) -> None:
     import av
 
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.frame_weights import PARTLY_UNSURE
+    from react1.pipeline.engine.planning.frame_weights import UNSURE_COVERED
 
     glances, faces = [], []
     with av.open(str(media_folder / "faces" / "hand_over_face_23976_silent.mp4")) as container, FaceFinder() as finder:
@@ -148,4 +148,4 @@ def test_the_real_hand_clip_splits_cleanly(media_folder, engine_ready) -> None:
     found = cover(glances, faces, Fraction(8))
 
     assert found.shares[:18].max() < 0.02
-    assert found.unsure[24:].min() > PARTLY_UNSURE
+    assert found.unsure[24:].min() > UNSURE_COVERED

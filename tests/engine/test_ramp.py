@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from react1.pipeline.engine.ramp import ramps, smoothstep
+from react1.pipeline.engine.ramp import ramp_weights, smoothstep
 
 
 def test_rises_and_falls_within_a_quarter_second() -> None:
@@ -14,7 +14,7 @@ def test_rises_and_falls_within_a_quarter_second() -> None:
     active = np.zeros(40, bool)
     active[10:35] = True
 
-    weights = ramps(active, Fraction(24))
+    weights = ramp_weights(active, Fraction(24))
 
     expected = [share * share * (3 - 2 * share) for share in np.arange(1, 7) / 6]
     assert np.allclose(weights[10:16], expected)
@@ -26,7 +26,7 @@ def test_rises_and_falls_within_a_quarter_second() -> None:
 
 def test_short_spans_never_reach_full_strength() -> None:
     """Four frames at 25 frames/s rise half way and fall again."""
-    weights = ramps(np.ones(4, bool), Fraction(25))
+    weights = ramp_weights(np.ones(4, bool), Fraction(25))
 
     assert weights.max() < 0.5
     assert np.allclose(weights, weights[::-1])
@@ -36,7 +36,7 @@ def test_no_step_is_larger_than_the_curve_allows() -> None:
     """Whatever is active, two neighbours differ by at most the steepest step of the curve."""
     active = np.random.default_rng(7).random(400) > 0.1
 
-    assert np.abs(np.diff(ramps(active, Fraction(25)))).max() <= 1.5 / 6 + 1e-9
+    assert np.abs(np.diff(ramp_weights(active, Fraction(25)))).max() <= 1.5 / 6 + 1e-9
 
 
 def test_ease_has_flat_ends() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.engine.render.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.take_encoder import TakeWriter
 from react1.pipeline.engine.voice.voice_samples import read_sound
 
 
@@ -33,7 +33,7 @@ def test_a_voice_of_any_rate_can_be_written(tmp_path: Path, rate: int, count: in
     """A rate that AAC carries is kept, another one becomes 48 kHz; 0.2 s stay 0.2 s."""
     sound = read_sound(astronaut.write_wav(tmp_path / "v.wav", np.zeros(count), rate))
 
-    with TakeWriter(tmp_path / "take.mp4", astronaut.LOOK, sound) as writer:
+    with TakeWriter(tmp_path / "take.mp4", astronaut.FORMAT, sound) as writer:
         for _ in range(5):
             writer.write(astronaut.planes(np.zeros((288, 384, 3), np.uint8)))
 

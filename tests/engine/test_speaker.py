@@ -82,7 +82,7 @@ def test_real_mouths_go_with_their_own_voices(media_folder, engine_ready) -> Non
     import av
 
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.pose.head_frame import FaceFrame
+    from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
     place = media_folder / "faces" / "talk_mpeg1_360x288_3s.mpg"
     track = Track()

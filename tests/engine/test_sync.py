@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from react1.pipeline.media.sync_modes import plan, span_shown
+from react1.pipeline.media.sync_modes import output_span, plan_output
 
 MODES = ("bounce", "loop", "cut_off", "silence", "remap")
 FPS = Fraction(25)
@@ -17,7 +17,7 @@ PER_FRAME = 1920
 
 
 def laid_out(mode: str, video_frames: int, audio_frames: int):
-    return plan(mode, video_frames, audio_frames * PER_FRAME, 48_000, FPS)
+    return plan_output(mode, video_frames, audio_frames * PER_FRAME, 48_000, FPS)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_sound_lasts_as_long_as_the_table_says(mode: str, long_voice: int, short
 def test_equal_lengths_change_nothing(mode: str) -> None:
     """A voice as long as the picture, give or take less than half a frame, leaves every frame in its place."""
     for samples in (100 * PER_FRAME, 100 * PER_FRAME - 959, 100 * PER_FRAME + 959):
-        assert plan(mode, 100, samples, 48_000, FPS).frames == tuple(range(100))
+        assert plan_output(mode, 100, samples, 48_000, FPS).frames == tuple(range(100))
 
 
 @given(
@@ -68,7 +68,7 @@ def test_equal_lengths_change_nothing(mode: str) -> None:
 )
 def test_picture_and_sound_end_together(mode: str, video_frames: int, samples: int, fps: Fraction) -> None:
     """Frames exist, there is at least one, and picture and sound differ by half a frame at most."""
-    layout = plan(mode, video_frames, samples, 48_000, fps)
+    layout = plan_output(mode, video_frames, samples, 48_000, fps)
 
     assert layout.frames
     assert all(0 <= frame < video_frames for frame in layout.frames)
@@ -79,7 +79,7 @@ def test_picture_and_sound_end_together(mode: str, video_frames: int, samples: i
 def test_without_a_voice_the_picture_is_as_it_was() -> None:
     """No audio: all frames once, and no samples."""
     for mode in MODES:
-        layout = plan(mode, 7, None, 0, FPS)
+        layout = plan_output(mode, 7, None, 0, FPS)
 
         assert (layout.frames, layout.samples) == (tuple(range(7)), 0)
 
@@ -88,7 +88,7 @@ def test_without_a_voice_the_picture_is_as_it_was() -> None:
 def test_nothing_cannot_be_laid_out(frames: int, samples: int, rate: int) -> None:
     """No frame, no sample, no rate."""
     with pytest.raises(ValueError, match="cannot be laid out"):
-        plan("loop", frames, samples, rate, FPS)
+        plan_output("loop", frames, samples, rate, FPS)
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_nothing_cannot_be_laid_out(frames: int, samples: int, rate: int) -> Non
 )
 def test_span_keeps_its_seams(mode: str, output_frames: int, shown: tuple[int, int]) -> None:
     """Frames 4 to 17 of 20, in outputs of other lengths."""
-    assert span_shown(mode, (4, 17), 20, output_frames) == shown
+    assert output_span(mode, (4, 17), 20, output_frames) == shown

@@ -7,8 +7,8 @@ import pytest
 
 from react1.pipeline.engine.detect.smooth import resting_shapes, smooth_track
 from react1.pipeline.engine.detect.track import bridge, follow, join
+from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.occlusion.occlusion import Glance
-from react1.pipeline.engine.pose.head_frame import FaceFrame, MouthShape
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from react1.pipeline.engine.render.clip_frames import Look, Picture
-from react1.pipeline.engine.render.take_encoder import TakeWriter
+from react1.pipeline.engine.frames.clip_frames import Picture, VideoFormat
+from react1.pipeline.engine.frames.take_encoder import TakeWriter
 
-LOOK = Look(width=384, height=288, fps=Fraction(25), matrix=1, primaries=1, transfer=1, range=1)
+FORMAT = VideoFormat(width=384, height=288, fps=Fraction(25), matrix=1, primaries=1, transfer=1, range=1)
 FRAMES = 30
 RATE = 48_000
 
 
-def still(width: int = LOOK.width, height: int = LOOK.height, shift: float = 0.0) -> np.ndarray:
+def still(width: int = FORMAT.width, height: int = FORMAT.height, shift: float = 0.0) -> np.ndarray:
     """Cut the face out of the portrait, `shift` pixels to the side, as (height, width, 3) RGB."""
     import cv2
     from skimage import data
@@ -39,7 +39,7 @@ def planes(rgb: np.ndarray) -> Picture:
 def write_clip(path: Path, frames: int = FRAMES, faceless: range = range(0)) -> Path:
     """Write the face as a clip that drifts slowly to the side; grey frames where `faceless`."""
     grey = Picture(*(np.full(shape, 118, np.uint8) for shape in ((288, 384), (144, 192), (144, 192))))
-    with TakeWriter(path, LOOK, None) as writer:
+    with TakeWriter(path, FORMAT, None) as writer:
         for number in range(frames):
             writer.write(grey if number in faceless else planes(still(shift=number * 0.5)))
     return path

@@ -47,40 +47,44 @@ class Scouted:
     """When each frame is shown, in the stream's own ticks."""
 
 
-def scout(frames: ClipFrames, look: VideoFormat, progress: Callable[[float], None]) -> Scouted:
+def scout(frames: ClipFrames, video_format: VideoFormat, progress: Callable[[float], None]) -> Scouted:
     """Look for faces in every frame."""
     sightings: list[Sighting] = []
-    expected = max(1, frames.expected)
-    with single_threaded_opencv(), FaceFinder() as finder, closing(read_ahead(_pictures(frames, look), _READ_AHEAD)) as pictures:
+    expected = max(1, frames.expected_count)
+    with (
+        single_threaded_opencv(),
+        FaceFinder() as finder,
+        closing(read_ahead(_pictures(frames, video_format), _READ_AHEAD)) as pictures,
+    ):
         for picture, small, thumb in pictures:
             ask = len(sightings) % EVERY_FRAMES == 0
-            sightings.append(replace(_sight(finder, picture, small, look, ask), thumbnail=thumb))
+            sightings.append(replace(_sight(finder, picture, small, video_format, ask), thumbnail=thumb))
             progress(min(1.0, len(sightings) / expected))
     return Scouted(tuple(sightings), frames.times)
 
 
-def _pictures(frames: ClipFrames, look: VideoFormat) -> Iterator[tuple[Picture, Image, Thumbnail]]:
-    size, _ = small_size(look.width, look.height)
-    for frame in frames.all():
+def _pictures(frames: ClipFrames, video_format: VideoFormat) -> Iterator[tuple[Picture, Image, Thumbnail]]:
+    size, _ = small_size(video_format.width, video_format.height)
+    for frame in frames.decode_all():
         picture = planes_of(frame)
-        yield picture, small_rgb(picture, size, look), thumbnail(frame)
+        yield picture, small_rgb(picture, size, video_format), thumbnail(frame)
 
 
-def _sight(finder: FaceFinder, picture: Picture, small: Image, look: VideoFormat, ask: bool) -> Sighting:
-    _, scale = small_size(look.width, look.height)
+def _sight(finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, ask: bool) -> Sighting:
+    _, scale = small_size(video_format.width, video_format.height)
     seen_in, found = small, finder.find(small)
     if not found:
-        seen_in, scale = to_rgb(picture, (0, 0, look.width, look.height), look), 1.0
+        seen_in, scale = to_rgb(picture, (0, 0, video_format.width, video_format.height), video_format), 1.0
         found = finder.find_small(seen_in)
     glances = tuple(glance(seen_in, FaceFrame(face)) for face in found)
-    boxes = _boxes(finder, small, look) if ask and finder.can_witness else None
+    boxes = _boxes(finder, small, video_format) if ask and finder.can_witness else None
     if boxes is not None and found and seen_in is not small:
         boxes += _boxed(finder.seen_small, 1.0)
     return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes)
 
 
-def _boxes(finder: FaceFinder, small: Image, look: VideoFormat) -> tuple[Box, ...]:
-    _, scale = small_size(look.width, look.height)
+def _boxes(finder: FaceFinder, small: Image, video_format: VideoFormat) -> tuple[Box, ...]:
+    _, scale = small_size(video_format.width, video_format.height)
     return _boxed(finder.boxes(small), scale)
 
 

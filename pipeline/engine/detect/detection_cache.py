@@ -95,7 +95,11 @@ def _scouted(arrays: Arrays) -> Scouted:
         glances
     ):
         raise ValueError("its parts are of different lengths")
-    if points.shape[1:] != (COUNT, 3) or small.shape[2:0:-1] != THUMBNAIL_PX or asked.clip(0).sum() != len(arrays["boxes"]):
+    if (
+        points.shape[1:] != (COUNT, 3)
+        or small.shape[2:0:-1] != THUMBNAIL_PX
+        or asked.clip(0).sum() != len(arrays["boxes"])
+    ):
         raise ValueError("its parts are of other shapes")
     each_faces, each_glances = _parted(list(points), counts), _parted(glances, counts)
     each_boxes = _parted([_box(row) for row in arrays["boxes"]], asked.clip(0))

@@ -107,7 +107,7 @@ class ClipFrames:
 
     @property
     def times(self) -> tuple[int, ...]:
-        """The pts of each frame, in the stream's time base; known after a complete `decode_all`, or after `set_times`."""
+        """The pts of each frame, in the stream's time base; known after a full `decode_all` or `set_times`."""
         return tuple(self._times)
 
     def set_times(self, times: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Image, Points
-from ..quiet import loading, quiet
+from ..quiet import quiet_import, silence_stderr
 from .landmarker import CONFIDENCE, MOST_FACES, Box
 
 _FULL_RANGE = 1
@@ -20,7 +20,7 @@ class Bundled:
     has_detector = True
 
     def __init__(self) -> None:
-        with loading():
+        with quiet_import():
             from mediapipe.python import solutions
 
             self._solutions = solutions
@@ -43,7 +43,7 @@ class Bundled:
     def look(self, picture: Image) -> Points | None:
         """Give the landmarks of the one face of a picture."""
         if self._crop_mesh is None:
-            with quiet():
+            with silence_stderr():
                 self._crop_mesh = self._new_mesh(static=True)
         found = self._run(self._crop_mesh, picture).multi_face_landmarks
         return _points(found[0], picture.shape) if found else None
@@ -51,7 +51,7 @@ class Bundled:
     def detect(self, picture: Image) -> list[Box]:
         """Give what the full-range detector sees."""
         if self._detector is None:
-            with quiet():
+            with silence_stderr():
                 self._detector = self._solutions.face_detection.FaceDetection(
                     min_detection_confidence=CONFIDENCE, model_selection=_FULL_RANGE
                 )
@@ -81,7 +81,7 @@ class Bundled:
         if self._warm_calls >= 3:
             return graph.process(picture)
         # Models speak up at their first run; the landmarks' model runs when the first face is seen.
-        with quiet():
+        with silence_stderr():
             found = graph.process(picture)
         self._warm_calls += bool(getattr(found, "multi_face_landmarks", None))
         return found

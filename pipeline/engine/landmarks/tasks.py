@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Image, Points
-from ..quiet import loading, quiet
+from ..quiet import quiet_import, silence_stderr
 from .landmarker import CONFIDENCE, MOST_FACES, Box
 from .model_file import FaceModel
 
@@ -33,7 +33,7 @@ class Tasks:
         self._now_ms = 0
         self._followed = 0
         self._count = 1
-        with loading():
+        with quiet_import():
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
 
@@ -70,14 +70,14 @@ class Tasks:
         if count == self._count:
             return
         self._follower.close()
-        with quiet():
+        with silence_stderr():
             self._follower = self._landmarker(self._vision.RunningMode.VIDEO, count)
         self._count = count
 
     def look(self, picture: Image) -> Points | None:
         """Give the landmarks of the one face of a picture."""
         if self._looker is None:
-            with quiet():
+            with silence_stderr():
                 self._looker = self._landmarker(self._vision.RunningMode.IMAGE, 1)
         found = self._looker.detect(self._image(picture)).face_landmarks
         return self._points(found[0], picture.shape) if found else None
@@ -87,7 +87,7 @@ class Tasks:
         if self._model.full_range is None:
             return []
         if self._detector is None:
-            with quiet():
+            with silence_stderr():
                 self._detector = self._detecting(self._model.full_range)
                 self._detector.detect(self._image(_BLANK))
         found = self._detector.detect(self._image(picture)).detections

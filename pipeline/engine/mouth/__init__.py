@@ -1,1 +1,1 @@
-"""The inside of an open mouth."""
+"""What is seen in an open mouth: teeth, tongue, shadow."""

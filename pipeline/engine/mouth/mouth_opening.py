@@ -1,6 +1,6 @@
-"""The opening of a mouth as a place of its own: how far across, how far under the upper lip, each pixel lies.
+"""Coordinates in the opening of a mouth: how far across, and how far below the upper lip, each pixel lies.
 
-With these coordinates what lies in one opening can be found in another: the source's teeth in the new mouth.
+They map the content of one opening to another: the source's teeth to the new mouth.
 """
 
 from __future__ import annotations
@@ -10,70 +10,70 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Curve, Field, Points
-from ..pose.landmark_indices import LOWER_LIP, UPPER_LIP
+from ..frames.masks import Box
+from ..geometry.landmark_indices import LOWER_LIP, UPPER_LIP
 from ..ramp import smoothstep
-from ..render.layer import Box
 
-FOLLOWS = (0.2, 0.9)
-"""Between these places across (0 middle, 1 corner) the interior comes to follow the upper lip."""
-EDGE = 0.06
-"""So far under the old border, as a share of half the mouth's width, the lip's own shadow lies."""
+FOLLOWS_LIP = (0.2, 0.9)
+"""Between these places across (0 middle, 1 corner) the interior starts to follow the upper lip."""
+LIP_SHADOW = 0.06
+"""The lip's own shadow reaches this far below the old border, as a share of half the mouth's width."""
 
 
 @dataclass(frozen=True, eq=False)
 class Opening:
-    """An opening seen over a grid of pixels."""
+    """The opening of a mouth over a grid of pixels."""
 
     places: Points
-    """The pixels themselves, (height, width, 2)."""
+    """The places of the pixels, (height, width, 2)."""
     middle: Points
     """Halfway between the inner corners, (2,)."""
     axes: Points
     """Columns: along the corners, and down from them; (2, 2) of unit length."""
     half_px: float
-    """Half the distance of the corners."""
+    """Half the distance between the corners."""
     across: Field
     """-1 and 1 at the corners; beyond them outside."""
     below_top_px: Field
-    """How far under the upper lip's border."""
+    """Distance below the upper lip's border."""
     share: Field
-    """0 at the upper lip's border, 1 at the lower one's."""
+    """0 at the upper lip's border, 1 at the lower lip's."""
     height_px: Field
-    """How far the lower lip's border is under the upper one's, there."""
+    """Distance between the borders of both lips, there."""
     upper: tuple[Curve, Curve]
     """The upper lip's border: across, and down in px from the line of the corners."""
 
     def grid(self, offset_px: Points) -> Points:
-        """Give the pixels in a picture whose origin lies `offset_px` before this one's."""
+        """Return the pixels in a picture whose origin lies `offset_px` before this one's."""
         return self.places + offset_px
 
     def same_place(self, source: Opening, skull: Points) -> Points:
-        """Find where each pixel's content lies in the mouth that the picture came from, (height, width, 2) px.
+        """Return where the content of each pixel lies in the mouth of the source picture, (height, width, 2) px.
 
         Args:
-            source: that mouth, over the same pixels.
-            skull: where the skull was in that picture, for each pixel, (height, width, 2) px.
+            source: the mouth of the source, over the same pixels.
+            skull: the place of the skull in the source picture, for each pixel, (height, width, 2) px.
         """
-        held = ((skull - source.middle) @ source.axes)[..., 1]
+        fixed = ((skull - source.middle) @ source.axes)[..., 1]
         border = np.interp(self.across, *source.upper)
-        # Above the old border nothing was seen: a lip that rises bares more tooth, so the teeth are mirrored up.
-        edge = border + EDGE * source.half_px
-        held = np.where(held < edge, edge + (edge - held) / 2, held)
+        # The source shows nothing above the old border; a rising lip bares more tooth, so the teeth are mirrored up.
+        edge = border + LIP_SHADOW * source.half_px
+        fixed = np.where(fixed < edge, edge + (edge - fixed) / 2, fixed)
         followed = self.below_top_px + border
-        follows = smoothstep((np.abs(self.across) - FOLLOWS[0]) / (FOLLOWS[1] - FOLLOWS[0]))
-        down = held * (1 - follows) + followed * follows
-        there = np.stack([self.across * source.half_px, down], -1)
-        found: Points = source.middle + there @ source.axes.T
-        return found
+        follows = smoothstep((np.abs(self.across) - FOLLOWS_LIP[0]) / (FOLLOWS_LIP[1] - FOLLOWS_LIP[0]))
+        down = fixed * (1 - follows) + followed * follows
+        in_source = np.stack([self.across * source.half_px, down], -1)
+        places: Points = source.middle + in_source @ source.axes.T
+        return places
 
 
-def opening_of(places_px: Points, box: Box) -> Opening:
+def opening_in_box(places_px: Points, box: Box) -> Opening:
     """Measure the mouth of landmarks, (468, 2) px, over the pixels of a box."""
     x, y = np.meshgrid(np.arange(box[0], box[2], dtype=np.float64), np.arange(box[1], box[3], dtype=np.float64))
-    return opening_in(places_px, np.stack([x, y], -1))
+    return opening_on_grid(places_px, np.stack([x, y], -1))
 
 
-def opening_in(places_px: Points, grid: Points) -> Opening:
+def opening_on_grid(places_px: Points, grid: Points) -> Opening:
     """Measure the mouth of landmarks, (468, 2) px, over a grid of pixels, (height, width, 2)."""
     upper, lower = places_px[UPPER_LIP[3]], places_px[LOWER_LIP[3]]
     width_px = max(1e-6, float(np.linalg.norm(upper[-1] - upper[0])))

@@ -1,7 +1,7 @@
-"""Drawn teeth: two arches in the head's own frame, one on the skull and one on the jaw, seen under the head's turn.
+"""Draw teeth: two arches in the head's own frame, one fixed to the skull and one to the jaw, under the head's rotation.
 
 Each tooth has its width, its length and its rounded edge; the arch turns away to the sides, where it is darker.
-Source  mean sizes of teeth: Wheeler's Dental Anatomy (2010), in units of 63 mm, the mean distance between the eyes;
+Source: mean sizes of teeth: Wheeler's Dental Anatomy (2010), in units of 63 mm, the mean distance between the eyes;
         2 to 3 mm of the upper incisors below the resting lip: Vig & Brundo, J. Prosthetic Dentistry 39 (1978).
 """
 
@@ -12,25 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Curve, Field, Ids, Points
-from ..pose.head_frame import FaceFrame
-from ..pose.landmark_indices import NOSE_BASE, UPPER_LIP
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import NOSE_BASE, UPPER_LIP
 
 
 @dataclass(frozen=True)
 class Arch:
-    """A row of teeth; lengths in units."""
+    """An arch of teeth; lengths in units."""
 
     radius: float
-    """Of the arch seen from above."""
+    """Of the arch, from above."""
     behind: float
     """How far its front lies behind the lips."""
     widths: tuple[float, ...]
-    """From the middle outwards."""
+    """Of the teeth, from the middle outwards."""
     heights: tuple[float, ...]
     edges: tuple[float, ...]
-    """How much shorter each tooth's edge stands than the first one's."""
-    hangs: bool
-    """Whether the teeth grow downwards, from the skull."""
+    """How much shorter each tooth is than the first one, at the edge."""
+    upper: bool
+    """Whether the teeth point downwards, from the skull."""
 
 
 UPPER = Arch(
@@ -39,7 +39,7 @@ UPPER = Arch(
     widths=(0.135, 0.106, 0.120, 0.112, 0.112),
     heights=(0.165, 0.145, 0.160, 0.135, 0.120),
     edges=(0.0, 0.014, 0.004, 0.020, 0.030),
-    hangs=True,
+    upper=True,
 )
 LOWER = Arch(
     radius=0.34,
@@ -47,19 +47,19 @@ LOWER = Arch(
     widths=(0.084, 0.093, 0.108, 0.110, 0.112),
     heights=(0.140, 0.145, 0.165, 0.130, 0.120),
     edges=(0.0, 0.0, -0.004, 0.010, 0.020),
-    hangs=False,
+    upper=False,
 )
 EDGE_BELOW_LIP = 0.038
-"""The upper teeth's edge under the border of the upper lip at rest."""
+"""How far the upper teeth's edge is below the border of the upper lip at rest."""
 OVERLAP = 0.030
-"""How far the lower teeth's edge stands above the upper one's while the jaw is shut."""
-PARTED = 0.30
-"""How dark the lines between teeth are, where the picture is sharp enough for them."""
-TURNS_TO_DEG = 78.0
+"""How far the lower teeth's edge is above the upper one while the jaw is shut."""
+GAP_SHADE = 0.30
+"""Darkness of the lines between teeth, if the picture is sharp enough for them."""
+ARCH_DEG = 78.0
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class TeethRow:
     """A row of teeth over a grid of pixels, (height, width) each."""
 
     cover: Field
@@ -70,56 +70,56 @@ class Row:
     """Lightness, 1 in the middle of a front tooth."""
 
 
-def lip_at_rest(frame: FaceFrame) -> float:
-    """Give how far the upper lip's inner border lies below the base of the nose, in units."""
+def resting_lip(frame: FaceFrame) -> float:
+    """Return how far the upper lip's inner border lies below the base of the nose, in units."""
     return float(frame.local[UPPER_LIP[3, 5], 1] - frame.local[NOSE_BASE, 1])
 
 
-def row_of(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Row:
+def draw_teeth(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> TeethRow:
     """Draw a row of teeth.
 
     Args:
-        arch: which one.
+        arch: the upper or the lower arch.
         frame: the head; `grid` is in pixels of the same picture.
-        edge: how far its front teeth's edge lies below the base of the nose, in units.
-        grid: (height, width, 2) px, brought to where the skull was in the picture.
+        edge: how far the edge of its front teeth lies below the base of the nose, in units.
+        grid: (height, width, 2) px, in the place of the skull in the picture.
     """
     along, below, facing = _on_arch(arch, frame, edge, grid)
     soft = max(0.006, 0.7 / frame.unit_px)
-    which, place = _tooth(arch, along)
-    widths, heights, edges = (np.array(one)[which] for one in (arch.widths, arch.heights, arch.edges))
-    # Edges rise to the sides, and each tooth's corners are rounded: the outer one more.
+    tooth_of, place = _tooth(arch, along)
+    widths, heights, edges = (np.array(sizes)[tooth_of] for sizes in (arch.widths, arch.heights, arch.edges))
+    # Edges rise to the sides, and the corners of each tooth are rounded, the outer one more.
     short = edges + 0.10 * along**2 + 0.016 * np.abs(place) ** 5 + 0.006 * np.clip(place, 0, 1) ** 3
-    up = (below if not arch.hangs else -below) - short
+    up = (below if not arch.upper else -below) - short
     root = up - heights + 0.022 * np.abs(place) ** 2
     on_arch = np.clip((sum(arch.widths) - np.abs(along)) / 0.05, 0, 1)
     tooth = np.clip(up / soft + 0.5, 0, 1) * on_arch
     gum = np.clip(root / soft + 0.5, 0, 1) * on_arch
     beside = (1 - np.abs(place)) * widths / 2
-    parted = 1 - PARTED * min(1.0, 0.010 / soft) * np.exp(-((beside / (0.006 + 0.4 * soft)) ** 2))
+    gaps = 1 - GAP_SHADE * min(1.0, 0.010 / soft) * np.exp(-((beside / (0.006 + 0.4 * soft)) ** 2))
     high = np.clip(up / heights, 0, 1)
     rounded = (0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))) * (0.95 + 0.26 * high - 0.30 * high**2)
-    shade = parted * rounded * (0.30 + 0.70 * np.clip(facing, 0, 1) ** 1.4)
-    return Row((tooth * (1 - gum)).astype(np.float32), (gum * tooth).astype(np.float32), shade.astype(np.float32))
+    shade = gaps * rounded * (0.30 + 0.70 * np.clip(facing, 0, 1) ** 1.4)
+    return TeethRow((tooth * (1 - gum)).astype(np.float32), (gum * tooth).astype(np.float32), shade.astype(np.float32))
 
 
 def _tooth(arch: Arch, along: Points) -> tuple[Ids, Points]:
-    """Tell which tooth lies at a place along the arch, and where on it: -1 at its inner side, 1 at its outer."""
+    """Return which tooth lies at a place along the arch, and where on it: -1 at its inner side, 1 at its outer side."""
     ends = np.cumsum(arch.widths)
     away = np.abs(along)
-    which = np.minimum(np.searchsorted(ends, away.ravel(), "right").reshape(away.shape), len(ends) - 1)
+    tooth_of = np.minimum(np.searchsorted(ends, away.ravel(), "right").reshape(away.shape), len(ends) - 1)
     starts = ends - np.array(arch.widths)
-    place = 2 * (away - starts[which]) / np.array(arch.widths)[which] - 1
-    return which, np.clip(place, -1, 1)
+    place = 2 * (away - starts[tooth_of]) / np.array(arch.widths)[tooth_of] - 1
+    return tooth_of, np.clip(place, -1, 1)
 
 
 def _on_arch(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> tuple[Points, Points, Points]:
-    """Find each pixel on the arch: along it and below its edge in units, and how much it faces the camera, 0 to 1."""
+    """Return for each pixel its place along the arch and below its edge, in units, and how much it faces the camera."""
     unit, (right, down, back) = frame.unit_px, (axis[:2] for axis in frame.axes)
     base = frame.local[NOSE_BASE]
     front = np.array([base[0], base[1] + edge, frame.local[UPPER_LIP[3, 5], 2] + arch.behind])
     front_px = frame.origin_px[:2] + unit * (front @ frame.axes)[:2]
-    angles = np.radians(np.linspace(-TURNS_TO_DEG, TURNS_TO_DEG, 157))
+    angles = np.radians(np.linspace(-ARCH_DEG, ARCH_DEG, 157))
     curve = unit * arch.radius * (np.sin(angles)[:, None] * right + (1 - np.cos(angles))[:, None] * back)
     across = np.array([down[1], -down[0]]) / max(1e-6, float(np.linalg.norm(down)))
     angle = _inverse(curve @ across, angles, (grid - front_px) @ across)
@@ -129,6 +129,6 @@ def _on_arch(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> tuple[P
     return arch.radius * angle, below, turn
 
 
-def _inverse(rising: Curve, values: Curve, wanted: Points) -> Points:
-    """Look up where a curve takes a value; what turns back behind the arch is not seen."""
-    return np.interp(wanted, np.maximum.accumulate(rising), values)
+def _inverse(rising: Curve, values: Curve, targets: Points) -> Points:
+    """Return where a curve takes a value; parts that turn back behind the arch are hidden."""
+    return np.interp(targets, np.maximum.accumulate(rising), values)

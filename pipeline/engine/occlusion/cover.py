@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Field, Image
-from ..pose.head_frame import FaceFrame
+from ..geometry.head_frame import FaceFrame
 from . import texels
 
 CELLS = 32

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Curve, Image, Points
-from ..pose.head_frame import FaceFrame
-from ..pose.landmark_indices import SKIN_COUNT
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import SKIN_COUNT
 from . import texels
 from .appearance import Texels, learn, strange, widest
 

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Image, Points
-from ..pose.head_frame import FaceFrame
-from ..pose.landmark_indices import EYES, LIPS, LOWER_LIP, OVAL, SKIN_COUNT, UPPER_LIP
-from ..warp import mesh
+from ..geometry import mesh
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import EYES, LIPS, LOWER_LIP, OVAL, SKIN_COUNT, UPPER_LIP
 
 UNIT_PX = 32
 """A face is looked at in this size: one texel covers about 1/16 unit."""
@@ -27,7 +27,7 @@ BORDER_UNITS = 0.08
 @lru_cache
 def triangles() -> NDArray[np.int64]:
     """Give the triangles whose middles are texels, (count, 3)."""
-    rows = mesh.surface()
+    rows = mesh.face_triangles()
     return rows[(rows < SKIN_COUNT).all(1)]
 
 

@@ -1,1 +1,1 @@
-"""From an emotion to action units, and the head's frame of reference."""
+"""What a face does: emotions as action units, motion of the head."""

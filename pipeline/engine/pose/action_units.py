@@ -1,10 +1,10 @@
-"""The action units that the engine plays: one table of what moves where, and how far, at amplitude 1.
+"""The table of action units: what moves where, and how far, at amplitude 1.
 
-Lengths are in units (the distance between the eyes, frame.py). A push is a Gaussian around a place of the face that
-moves the skin under it; a pull is what happens to the eleven columns of the lips; lids move by shares of the eye's own
-opening, so that a blink of the performer stays a blink.
+Lengths are in units (the distance between the eyes, see `head_frame`). A push is a Gaussian around a place of the face
+that moves the skin under it; a pull moves the eleven columns of the lips; lids move by shares of the eye's own opening,
+so that a blink of the performer stays a blink.
 
-Source  Names, muscles and directions: P. Ekman & W. V. Friesen, Facial Action Coding System, Consulting Psychologists
+Source: names, muscles and directions: P. Ekman & W. V. Friesen, Facial Action Coding System, Consulting Psychologists
         Press 1978; P. Ekman, W. V. Friesen & J. C. Hager, FACS: The Manual, Research Nexus 2002. FACS gives no lengths:
         the sizes were set by eye on photographs and talking heads.
 """
@@ -20,7 +20,7 @@ class Push:
     """One push of the skin on each side of the face; `outward` is away from its middle, `down` towards the chin."""
 
     at: str
-    """An anchor of points.py, "face" for the point between the eyes, or "chin" for its tip."""
+    """A key of `ANCHORS`, "face" for the point between the eyes, or "chin" for the tip of the chin."""
     offset: tuple[float, float]
     """(outward, down) from the anchor."""
     spread: tuple[float, float]
@@ -28,9 +28,9 @@ class Push:
     outward: float
     down: float
     skin: Literal["brow", "cheek"] = "cheek"
-    """`brow`: fades to nothing below the eyes, lids follow in part. `cheek`: all but lids, eyes and lips."""
+    """`brow`: fades to 0 below the eyes, lids follow in part. `cheek`: all except lids, eyes and lips."""
     once: bool = False
-    """On the middle line of the face: pushed once, not on each side."""
+    """On the middle line of the face: applied once, not on each side."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ class Pull:
     corner_out: float = 0.0
     corner_down: float = 0.0
     corner_power: float = 1.7
-    """How soon the pull on the corners fades towards the middle: with this power of the place across, 0 to 1."""
+    """The pull on the corners fades towards the middle with this power of the place across, 0 to 1."""
     upper_down: float = 0.0
     """The upper lip, away from the corners."""
     lower_down: float = 0.0
     middle: Literal["bow", "flat"] = "bow"
-    """`bow`: strongest in the middle. `flat`: nearly alike up to the corners."""
+    """`bow`: strongest in the middle. `flat`: nearly constant up to the corners."""
     tighten: float = 0.0
-    """How far the outer borders come to the line of the mouth, as a share of the lips' thickness."""
+    """How far the outer borders move to the line of the mouth, as a share of the lips' thickness."""
 
 
 @dataclass(frozen=True)
 class Lids:
-    """What a unit does to the lids: shares of the eye's opening, and a length that only an open eye is given."""
+    """What a unit does to the lids: shares of the eye's opening, and a length that applies to open eyes only."""
 
     upper_down: float = 0.0
     lower_up: float = 0.0
@@ -147,9 +147,9 @@ ACTION_UNITS: dict[str, ActionUnit] = {
     "AU26": ActionUnit("jaw drop", "masseter relaxed, temporalis and medial pterygoid relaxed"),
     "AU43": ActionUnit("eyes close", "levator palpebrae superioris relaxed", lids=Lids(upper_down=0.50)),
 }
-"""AU25 and AU26 push nothing by themselves: they open the lips, together with the voice (perform.py, lips.py)."""
+"""AU25 and AU26 move nothing by themselves: they open the lips, together with the voice (`animate`, `lips`)."""
 
 MOUTH_UNITS = frozenset(
     {"AU10", "AU12", "AU15", "AU17", "AU18", "AU20", "AU23", "AU24", "AU25", "AU26"},
 )
-"""The units that the edit region `lips` may play."""
+"""The units that act in the edit region `lips`."""

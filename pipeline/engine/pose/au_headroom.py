@@ -1,7 +1,7 @@
-"""What the performer's own face leaves to the units: brows that are raised already rise less, and so on.
+"""Headroom of the action units: what the performer's own face leaves of them. Raised brows rise less, and so on.
 
-Brows are measured against where they usually are, over a second or so: a face that is asked for anger with its brows up
-has a longer way to go than one that frowns already. How much room each measure leaves was set by eye.
+Brows are measured against their usual height over about a second: raised brows have further to go to an angry face than
+brows that frown already. The headroom per measure was set by eye.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 
 from ..arrays import Points
 from ..detect.smooth import eased
-from .head_frame import FaceFrame
-from .landmark_indices import ANCHORS, EYES, SIDES
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import ANCHORS, EYES, SIDES
 
 USUAL_INNER, USUAL_OUTER = 0.335, 0.245
-"""How high brows stand over the line of the eyes, in units: the middle of seven faces."""
-AROUND_S = 0.6
-"""The upper face is looked at over this time before and after a frame."""
+"""Usual height of the brows above the line of the eyes, in units: the median of seven faces."""
+WINDOW_S = 0.6
+"""The upper face is averaged over this time before and after a frame."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class UpperFace:
     """Brows and eyes, in units."""
 
     inner: float
-    """How far the inner brows stand above their usual height."""
+    """Height of the inner brows above their usual height."""
     outer: float
     eyes: float
     """How far the eyes are open."""
@@ -44,8 +44,8 @@ class UpperFace:
         return cls(inner - USUAL_INNER, outer - USUAL_OUTER, eyes)
 
 
-def room_for(face: UpperFace) -> dict[str, float]:
-    """Tell what share of a unit a face takes, unit → 0.2 to 1.25; units that are not named are taken whole."""
+def au_headroom(face: UpperFace) -> dict[str, float]:
+    """Return the share of each unit that a face takes, unit → 0.2 to 1.25; other units apply in full."""
     return {
         "AU1": _share(0.28 - face.inner, 0.26, 0.30, 1.10),
         "AU2": _share(0.25 - face.outer, 0.23, 0.30, 1.10),
@@ -55,24 +55,24 @@ def room_for(face: UpperFace) -> dict[str, float]:
     }
 
 
-def own_rooms(line: Sequence[Points | None], fps: float) -> list[Mapping[str, float]]:
-    """Tell for each frame what share of its units the face takes; all of them where there is no face.
+def headroom_per_frame(faces: Sequence[Points | None], fps: float) -> list[Mapping[str, float]]:
+    """Return `au_headroom` for each frame; empty for frames without a face.
 
-    Eyes count by their 80th percentile, so that a blink does not.
+    The eyes are measured by their 80th percentile, so that a blink does not count.
     """
-    half = max(1, round(AROUND_S * fps))
-    seen = [None if points is None else UpperFace.of(FaceFrame(points)) for points in line]
+    half = max(1, round(WINDOW_S * fps))
+    upper_faces = [None if points is None else UpperFace.of(FaceFrame(points)) for points in faces]
     usual: list[tuple[float, ...] | None] = []
-    for number, face in enumerate(seen):
-        near = [other for other in seen[max(0, number - half) : number + half + 1] if other is not None]
+    for number, face in enumerate(upper_faces):
+        near = [other for other in upper_faces[max(0, number - half) : number + half + 1] if other is not None]
         if face is None:
             usual.append(None)
             continue
         eyes = float(np.percentile([other.eyes for other in near], 80))
         inner, outer = (float(np.mean([getattr(other, name) for other in near])) for name in ("inner", "outer"))
         usual.append((inner, outer, eyes))
-    return [{} if row is None else room_for(UpperFace(*row)) for row in eased(usual, fps)]
+    return [{} if row is None else au_headroom(UpperFace(*row)) for row in eased(usual, fps)]
 
 
-def _share(left: float, usual: float, least: float, most: float) -> float:
-    return min(most, max(least, left / usual))
+def _share(remaining: float, usual: float, least: float, most: float) -> float:
+    return min(most, max(least, remaining / usual))

@@ -1,9 +1,9 @@
-"""What an emotion is made of: action units (action_units.py), and how strongly the temperature plays them.
+"""Recipes of the emotions as action units, and how the temperature scales them.
 
-Source  Which units make an emotion: P. Ekman & W. V. Friesen, Unmasking the Face, 1975, and the investigator's guide of
+Source: which units make an emotion: P. Ekman & W. V. Friesen, Unmasking the Face, 1975, and the investigator's guide of
         FACS, 2002 (happy 6+12, sad 1+4+15, angry 4+5+7+23, disgusted 9 or 10 with 17, surprised 1+2+5+26); what people
-        really show: S. Du, Y. Tao & A. M. Martinez, "Compound facial expressions of emotion", PNAS 111(15), 2014,
-        table 1 (also happy 25; sad 11, 17; angry 17, 24; disgusted 4). How strong each one is was set by eye on
+        actually show: S. Du, Y. Tao & A. M. Martinez, "Compound facial expressions of emotion", PNAS 111(15), 2014,
+        table 1 (also happy 25; sad 11, 17; angry 17, 24; disgusted 4). The amplitudes were set by eye on
         photographs and talking heads; 1 is the unit at temperature 1.
 """
 
@@ -17,7 +17,7 @@ from ...core.choices import Prompt
 
 @dataclass(frozen=True)
 class Recipe:
-    """The units of an emotion, and how much of the performer's own mouth expression it takes away."""
+    """The units of an emotion, and how much of the performer's own mouth expression it removes."""
 
     calm: float
     """0 keeps the mouth's own expression, 1 brings it to rest before the units act."""
@@ -26,24 +26,24 @@ class Recipe:
 
 @dataclass(frozen=True)
 class HeadMove:
-    """How a head leans with an emotion; moves in units, to the image's right and down."""
+    """Motion of a head; displacements in units, to the image's right and down."""
 
     roll_deg: float = 0.0
     right: float = 0.0
     down: float = 0.0
     growth: float = 0.0
-    """Nearer to the camera is positive: 0.01 is one percent larger."""
+    """Positive is nearer to the camera: 0.01 is one percent larger."""
     pitch_deg: float = 0.0
     """A nod; down is positive."""
     yaw_deg: float = 0.0
     """A turn; to the image's right is positive."""
 
     def __mul__(self, share: float) -> HeadMove:
-        """Give this share of the move."""
+        """Return this share of the motion."""
         return HeadMove(*(value * share for value in astuple(self)))
 
     def __add__(self, other: HeadMove) -> HeadMove:
-        """Give both moves as one; small angles add up."""
+        """Return the sum of both motions; small angles add up."""
         return HeadMove(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
 
@@ -69,13 +69,13 @@ HEAD_MOVES: dict[Prompt, HeadMove] = {
 
 
 def gain(temperature: float) -> float:
-    """Give how strongly units are played at a temperature of 0 to 1: 0.12 at 0, 0.61 at 0.5, 1 at 1; it only rises."""
+    """Return the scale of the units at a temperature of 0 to 1: 0.12 at 0, 0.61 at 0.5, 1 at 1; strictly rising."""
     return 0.12 + 0.88 * math.pow(min(1.0, max(0.0, temperature)), 0.85)
 
 
-def calming(played: float) -> float:
-    """Give how much of the mouth's own expression goes, for a gain of 0 to 1; it goes sooner than the units come.
+def calm_share(strength: float) -> float:
+    """Return the share of the mouth's own expression that is removed at a gain of 0 to 1.
 
-    A smile that stayed in a face while it frowns would be seen as a smile that fades.
+    It goes sooner than the units come: a smile that stayed in a frowning face would look like a fading smile.
     """
-    return 1 - math.pow(1 - min(1.0, max(0.0, played)), 1.7)
+    return 1 - math.pow(1 - min(1.0, max(0.0, strength)), 1.7)

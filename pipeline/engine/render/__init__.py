@@ -1,1 +1,1 @@
-"""From frames to frames: drawing, shading, encoding."""
+"""The second pass: draw the poses into the frames and write the takes."""

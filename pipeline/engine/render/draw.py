@@ -1,8 +1,6 @@
-"""The second pass: the frames of one or several takes, changed by a few threads and written in their order.
+"""The second pass: change the frames of one or several takes in a few threads and write them in order.
 
-Takes whose frames run in the same order share what is decoded; a few at a time, because each has an encoder of its own.
-
-How far a pose can reach in a picture: the part of it that is read and written.
+Takes with the same frame order share decoding; only a few run at a time, because each has its own encoder.
 """
 
 from __future__ import annotations
@@ -16,134 +14,134 @@ from pathlib import Path
 
 import numpy as np
 
+from ..frames.clip_frames import ClipFrames, Picture, VideoFormat
+from ..frames.frame_color import even_box, to_rgb, write_back
+from ..frames.masks import Box, box_around
+from ..frames.take_encoder import TakeWriter
+from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import OVAL
 from ..occlusion.cover import keep_covered
 from ..occlusion.occlusion import Mask
-from ..pose.head_frame import FaceFrame
-from ..pose.landmark_indices import OVAL
+from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
 from ..take_job import RenderMetrics
-from ..take_plan import Direction
 from ..voice.voice_samples import Sound
 from ..warp.warp import FACE_RING, OUTER_RING
-from .clip_frames import Frames, Look, Picture
-from .frame_colour import even_box, to_rgb, write_back
-from .layer import Box, box_around
 from .retouch import retouch
-from .take_encoder import TakeWriter
-from .threads import one_thread_each, ordered, workers
 
-TOGETHER = 2
-"""How many takes are written at a time: an encoder holds some 20 frames, and decoding is a twentieth of a take."""
+TAKES_AT_ONCE = 2
+"""Takes that are written at the same time: an encoder holds some 20 frames, and decoding is a twentieth of a take."""
 WAITING_PER_WORKER = 3
-"""How many frames may be in work or wait to be written, per thread."""
+"""Frames in work or waiting to be written, per thread."""
+MARGIN_UNITS = 0.6
+"""Pixels may be fetched from this far outside the rings of the warp."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """One take: where it goes, what is done in it, and its voice."""
+class PlannedTake:
+    """One take: its file, its plan and its voice."""
 
     out: Path
-    direction: Direction
+    plan: TakePlan
     sound: Sound | None
 
     @property
     def order(self) -> tuple[int, ...]:
-        """Give which frame of the clip each frame of the take shows."""
-        return self.direction.plan.frames
+        """Which frame of the clip each frame of the take shows."""
+        return self.plan.layout.frames
 
-    def edited(self, number: int, picture: Picture, look: Look) -> Picture:
-        """Give a frame of the take, by its number, from the picture of the clip that it shows."""
+    def edited(self, number: int, picture: Picture, video_format: VideoFormat) -> Picture:
+        """Return a frame of the take, by its number, from the frame of the clip that it shows."""
         shown = self.order[number]
-        pose, points = self.direction.poses[number], self.direction.line[shown]
+        pose, points = self.plan.poses[number], self.plan.faces[shown]
         if pose is None or points is None:
             return picture
-        return retouch_picture(picture, look, FaceFrame(points), pose, self.direction.hidden[shown])
+        return retouch_picture(picture, video_format, FaceFrame(points), pose, self.plan.masks[shown])
 
     def metrics(self, fps: Fraction) -> RenderMetrics:
-        """Tell what was made."""
+        """Return the metrics of the take."""
         return RenderMetrics(
             frames=len(self.order),
-            frames_with_face=self.direction.frames_with_face,
-            frames_changed=sum(pose is not None for pose in self.direction.poses),
+            frames_with_face=self.plan.frames_with_face,
+            frames_changed=sum(pose is not None for pose in self.plan.poses),
             duration_s=str(len(self.order) / fps),
-            audio_samples=self.direction.plan.samples,
-            span=self.direction.span,
-            notes=self.direction.notes,
+            audio_samples=self.plan.layout.samples,
+            span=self.plan.span,
+            notes=self.plan.notes,
         )
 
 
-def draw(frames: Frames, scenes: Sequence[Scene], progress: Callable[[float], None]) -> None:
-    """Write all scenes.
+def draw_takes(frames: ClipFrames, takes: Sequence[PlannedTake], progress: Callable[[float], None]) -> None:
+    """Write all takes.
 
     Args:
-        frames: the clip, whose frames are known (`all` or `know`).
-        scenes: the takes.
-        progress: gets 0 to 1 at every frame that is written; what it raises passes through, with all files closed.
+        frames: the clip, whose `times` are known.
+        takes: the takes.
+        progress: called with 0 to 1 at every written frame; its exceptions propagate, with all files closed.
     """
-    count, done = sum(len(scene.order) for scene in scenes), 0
-    with one_thread_each():
-        for group in _groups(scenes):
-            for _ in _drawn(frames, group):
+    count, done = sum(len(take.order) for take in takes), 0
+    with single_threaded_opencv():
+        for group in _groups(takes):
+            for _ in _draw_group(frames, group):
                 done += 1
                 progress(done / count)
 
 
-def _groups(scenes: Sequence[Scene]) -> Iterator[list[Scene]]:
-    """Put scenes together that show the same frames in the same order, `TOGETHER` at most."""
-    alike: dict[tuple[int, ...], list[Scene]] = {}
-    for scene in scenes:
-        alike.setdefault(scene.order, []).append(scene)
-    for group in alike.values():
-        for first in range(0, len(group), TOGETHER):
-            yield group[first : first + TOGETHER]
+def _groups(takes: Sequence[PlannedTake]) -> Iterator[list[PlannedTake]]:
+    """Group takes that show the same frames in the same order, at most `TAKES_AT_ONCE`."""
+    by_order: dict[tuple[int, ...], list[PlannedTake]] = {}
+    for take in takes:
+        by_order.setdefault(take.order, []).append(take)
+    for group in by_order.values():
+        for first in range(0, len(group), TAKES_AT_ONCE):
+            yield group[first : first + TAKES_AT_ONCE]
 
 
-def _drawn(frames: Frames, group: Sequence[Scene]) -> Iterator[None]:
-    look, threads = frames.look, workers()
+def _draw_group(frames: ClipFrames, group: Sequence[PlannedTake]) -> Iterator[None]:
+    video_format, threads = frames.video_format, worker_count()
     order = group[0].order
 
     def calls() -> Iterator[Callable[[], Picture]]:
         for number, shown in enumerate(order):
             picture = frames.picture(shown)
-            for scene in group:
-                yield partial(scene.edited, number, picture, look)
+            for take in group:
+                yield partial(take.edited, number, picture, video_format)
 
     with ExitStack() as stack:
-        writers = [stack.enter_context(_writer(scene, look)) for scene in group]
-        edited = stack.enter_context(closing(ordered(calls(), threads, threads * WAITING_PER_WORKER)))
+        writers = [stack.enter_context(_writer(take, video_format)) for take in group]
+        edited = stack.enter_context(closing(run_ordered(calls(), threads, threads * WAITING_PER_WORKER)))
         for number, picture in enumerate(edited):
             writers[number % len(writers)].write(picture)
             yield
 
 
-def _writer(scene: Scene, look: Look) -> TakeWriter:
-    fitted = scene.sound.fitted(scene.direction.plan.samples) if scene.sound is not None else None
-    return TakeWriter(scene.out, look, fitted)
+def _writer(take: PlannedTake, video_format: VideoFormat) -> TakeWriter:
+    fitted = take.sound.fitted(take.plan.layout.samples) if take.sound is not None else None
+    return TakeWriter(take.out, video_format, fitted)
 
 
-def retouch_picture(picture: Picture, look: Look, face: FaceFrame, pose: Pose, hidden: Mask | None = None) -> Picture:
-    """Give a frame in which a face has a pose; samples that it does not reach, or that are hidden, keep their bytes."""
-    box = reach_box(face, pose, look)
+def retouch_picture(
+    picture: Picture, video_format: VideoFormat, face: FaceFrame, pose: Pose, mask: Mask | None = None
+) -> Picture:
+    """Return a frame in which a face has a pose; samples outside its reach, or under the mask, keep their bytes."""
+    box = reach_box(face, pose, video_format)
     if box is None:
         return picture
-    box = even_box(box, look)
-    before = to_rgb(picture, box, look)
-    here = face.shifted(box[0], box[1])
-    after = retouch(before, here, pose)
-    if hidden is not None and after is not before:
-        after = keep_covered(before, after, here, hidden)
-    return picture if after is before else write_back(picture, box, before, after, look)
+    box = even_box(box, video_format)
+    before = to_rgb(picture, box, video_format)
+    face_in_box = face.shifted(box[0], box[1])
+    after = retouch(before, face_in_box, pose)
+    if mask is not None and after is not before:
+        after = keep_covered(before, after, face_in_box, mask)
+    return picture if after is before else write_back(picture, box, before, after, video_format)
 
 
-MARGIN_UNITS = 0.6
-"""Pixels may be fetched from this far outside."""
-
-
-def reach_box(face: FaceFrame, pose: Pose, look: Look) -> Box | None:
-    """Give the box of a face with all that its pose can move; None where none of it is in the picture."""
+def reach_box(face: FaceFrame, pose: Pose, video_format: VideoFormat) -> Box | None:
+    """Return the box of everything that a pose can move, clipped to the picture; None if it is outside."""
     oval = face.points_px[OVAL, :2]
     centre = (oval.min(0) + oval.max(0)) / 2
     ring = centre + (oval - centre) * (OUTER_RING if pose.mode == "head" else FACE_RING)
     if not np.isfinite(ring).all():
         return None
-    return box_around(ring, MARGIN_UNITS * face.unit_px, (look.height, look.width))
+    return box_around(ring, MARGIN_UNITS * face.unit_px, (video_format.height, video_format.width))

@@ -1,55 +1,50 @@
-"""One face in one picture: move, bend, fill, shade. The pure core of the engine.
-
-Lids that close slide over an eyeball that stays: the eye as it was, seen through the new opening.
-"""
+"""Re-express one face in one picture: move landmarks, bend, fill the mouth, shade. The pure core of the engine."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ..arrays import Image
-from ..mouth.lip_line import without_interior
-from ..mouth.mouth import fill_mouth
-from ..pose.head_frame import FaceFrame
-from ..pose.landmark_indices import EYES, NOSE_BASE
+from ..frames.masks import Box, blend_layer, box_around, soft_mask
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import EYES, NOSE_BASE
+from ..mouth.mouth import fill_mouth, hide_interior
 from ..pose.pose import Pose
 from ..ramp import smoothstep
-from ..warp.moves import landmark_moves
-from ..warp.units import OPEN_EYE, lids_of
+from ..warp.landmark_moves import OPEN_EYE, combined_lids, landmark_moves
 from ..warp.warp import Warped, warp
-from .layer import Box, box_around, lay_over, soft_mask
 from .shade import shade_folds
 
 SETS_IN_UNITS = 0.10
-"""From the base of the nose so far down, in units, the edit region `lips` comes to its strength."""
+"""The edit region `lips` fades in over this distance below the base of the nose, in units."""
 
 
 def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
-    """Give a picture in which the face has the pose; the given one is not changed.
+    """Return a picture in which the face has the pose; the input is not changed.
 
     Args:
         picture: (height, width, 3) uint8 RGB.
         frame: the face, in pixels of this picture.
-        pose: what it is to do; at weight 0 the picture comes back as it is.
+        pose: the pose; at weight 0 the input itself is returned.
     """
     if pose.weight <= 0:
         return picture
-    warped = warp(without_interior(picture, frame, pose), frame, landmark_moves(frame, pose), pose)
+    warped = warp(hide_interior(picture, frame, pose), frame, landmark_moves(frame, pose), pose)
     if warped is None:
         return picture
-    keep_eyeballs(picture, warped, frame.unit_px, pose)
+    restore_eyeballs(picture, warped, frame.unit_px, pose)
     fill_mouth(picture, warped, frame, pose)
     shade_folds(warped, frame, pose)
     left, top, right, bottom = warped.box
     changed = picture.copy()
     changed[top:bottom, left:right] = warped.picture
     if pose.mode == "lips":
-        keep_above_nose(picture, changed, frame, warped.box)
+        restore_above_nose(picture, changed, frame, warped.box)
     return changed
 
 
-def keep_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Box) -> None:
-    """Give what lies above the base of the nose back to the byte, in place; below it the change sets in softly."""
+def restore_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Box) -> None:
+    """Restore everything above the base of the nose, in place, to the byte; below it the change fades in."""
     left, top, right, bottom = box
     x, y = np.meshgrid(np.arange(left, right, dtype=np.float64), np.arange(top, bottom, dtype=np.float64))
     base = frame.to_local(frame.points_px[[NOSE_BASE], :2])[0, 1]
@@ -60,8 +55,11 @@ def keep_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Box) 
     changed[top:bottom, left:right] = np.where(share >= 1, after, mixed)
 
 
-def keep_eyeballs(original: Image, warped: Warped, unit_px: float, pose: Pose) -> None:
-    """Lay the unbent eyes into the bent picture, in place; only where lids close and the head stays."""
+def restore_eyeballs(original: Image, warped: Warped, unit_px: float, pose: Pose) -> None:
+    """Blend the unbent eyes into the bent picture, in place, if lids close and the head is still.
+
+    Closing lids slide over an eyeball that stays: the original eye, seen through the new opening.
+    """
     if pose.mode != "face" or not _lids_close(pose):
         return
     left, top, right, bottom = warped.box
@@ -72,9 +70,9 @@ def keep_eyeballs(original: Image, warped: Warped, unit_px: float, pose: Pose) -
         box = box_around(contour, blur_px * 3 + 2, still.shape)
         if box is not None:
             layer = still[box[1] : box[3], box[0] : box[2]]
-            lay_over(warped.picture, box, layer, soft_mask(contour, box, blur_px))
+            blend_layer(warped.picture, box, layer, soft_mask(contour, box, blur_px))
 
 
 def _lids_close(pose: Pose) -> bool:
-    lids = lids_of(pose)
+    lids = combined_lids(pose)
     return lids.upper_down * OPEN_EYE > lids.widen

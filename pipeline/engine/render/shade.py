@@ -1,7 +1,7 @@
-"""Folds: where skin creases it lies in its own shadow, between two swellings that catch the light.
+"""Shade the folds of the skin: a crease is in shadow, between two bulges that catch the light.
 
-Without them a moved face looks like rubber; any stronger they would look painted on. Each is a soft dark line with
-brighter flanks, and multiplies the picture, so that it follows the light of the shot and keeps the grain.
+Without folds a moved face looks like rubber; any stronger they would look painted. Each is a soft dark line with
+brighter flanks that multiplies the picture, so that it follows the light of the shot and keeps the grain.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Field, Points
-from ..pose.head_frame import FaceFrame, MouthShape
-from ..pose.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
+from ..frames.masks import Box, box_around
+from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from ..pose.pose import Pose
-from ..warp.foreshortening import far_share
+from ..warp.foreshortening import foreshortening
 from ..warp.warp import Warped
-from .layer import Box, box_around
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A line of the skin for each side of the face."""
+    """A line on the skin, on each side of the face."""
 
     weights: dict[str, float]
-    """Action unit → depth at amplitude 1; they add up."""
+    """Action unit → depth at amplitude 1; depths add up."""
     path: tuple[tuple[str, float, float], ...]
-    """(anchor, outward, down): offsets in units."""
+    """(anchor, outward, down); offsets in units."""
     width: float = 1.0
     on_lips: bool = False
-    """Whether the edit region `lips` has it."""
+    """Whether it appears in the edit region `lips`."""
 
 
 FOLDS = (
@@ -48,12 +48,12 @@ FOLDS = (
 )
 FOREHEAD_DEPTH, SEAM_DEPTH = 0.065, 0.42
 WARM = 0.72
-"""Red loses only this share of what green and blue lose."""
+"""Red loses this share of what green and blue lose."""
 SOFT, FLANKS = 0.036, 0.55
-"""The crease's blur in units, and how much of its depth the flanks, spread three times as wide, give back as light."""
+"""Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
 UNSEEN = 0.002
-SHUTS = 0.05
-"""Lips that were this far apart, in units, and are brought together get a whole seam; lips that were shut have one."""
+SEAM_GAP = 0.05
+"""Lips that were this far apart, in units, and close get a full seam; lips that were shut have their own."""
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,15 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     if box is None:
         return
     left, top, right, bottom = box
-    depth = cv2.resize(_drawn(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    depth = cv2.resize(_depth_map(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     kept = cv2.merge([1 - WARM * depth, 1 - depth, 1 - depth])
     part = warped.picture[top:bottom, left:right]
     shaded = np.clip(np.round(part * kept), 0, 255).astype(np.uint8)
     warped.picture[top:bottom, left:right] = np.where(np.abs(depth[..., None]) > UNSEEN, shaded, part)
 
 
-def _drawn(lines: list[_Line], box: Box, unit_px: float) -> Field:
-    """Draw the depth of all lines over a box, below 0 where it gets brighter."""
+def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:
+    """Return the depth of all lines over a box; negative where the picture gets brighter."""
     import cv2
 
     scale = 0.5 if unit_px > 60 else 1.0
@@ -107,13 +107,13 @@ def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
         for fold in FOLDS:
             if pose.mode == "lips" and not fold.on_lips:
                 continue
-            seen = float(far_share(frame, np.array([side]))[0])
-            depth = seen * sum(weight * pose.unit(unit) for unit, weight in fold.weights.items())
+            seen = float(foreshortening(frame, np.array([side]))[0])
+            depth = seen * sum(weight * pose.amplitude(unit) for unit, weight in fold.weights.items())
             path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
             yield _Line(np.array(path), depth, fold.width)
     if pose.mode != "lips":
         yield from _forehead(places, frame, pose)
-    shuts = min(1.0, max(0.0, MouthShape.of(frame).gap - pose.gap) / SHUTS)
+    shuts = min(1.0, max(0.0, MouthShape.of(frame).gap - pose.gap) / SEAM_GAP)
     if pose.gap < 0.03 and shuts > 0:
         seam = (places[UPPER_LIP[3]] + places[LOWER_LIP[3]]) / 2
         yield _Line(seam, SEAM_DEPTH * shuts * (1 - pose.gap / 0.03), 0.75)
@@ -129,11 +129,11 @@ def _anchors(places: Points, side: int) -> dict[str, Points]:
 def _forehead(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
     right, down = frame.plane_px
     middle = (places[107] + places[336]) / 2
-    half = right * (0.42 if pose.unit("AU2") > 0.3 * pose.unit("AU1") else 0.20)
+    half = right * (0.42 if pose.amplitude("AU2") > 0.3 * pose.amplitude("AU1") else 0.20)
     for above in (0.16, 0.28):
         path = [
             middle - half - down * (above - 0.02),
             middle - down * (above + 0.02),
             middle + half - down * (above - 0.02),
         ]
-        yield _Line(np.array(path), FOREHEAD_DEPTH * min(pose.unit("AU1"), 1.0), 1.2)
+        yield _Line(np.array(path), FOREHEAD_DEPTH * min(pose.amplitude("AU1"), 1.0), 1.2)

@@ -1,4 +1,4 @@
-"""A head that is turned: the far side of the face is seen at a slant, and takes less of a move than the near one."""
+"""Foreshortening: on a turned head the far side of the face moves less in the image than the near side."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import math
 import numpy as np
 
 from ..arrays import Curve
-from ..pose.head_frame import FaceFrame
+from ..geometry.head_frame import FaceFrame
 from ..ramp import smoothstep
 
 DEPTH = 0.55
-"""How far the middle of the face stands before its sides, as a share of their distance."""
+"""How far the middle of the face stands in front of its sides, as a share of their distance."""
 LEAST = 0.30
 BLEND_UNITS = 0.25
-"""Within this distance of the middle line the shares of the two sides pass into each other."""
+"""Within this distance of the middle line the shares of the two sides blend."""
 
 
-def far_share(frame: FaceFrame, across: Curve) -> Curve:
-    """Tell what share of a move places of the face take, by their place across in units: 1 on the near side.
+def foreshortening(frame: FaceFrame, across: Curve) -> Curve:
+    """Return the share of a displacement that places of the face take, by their place across in units.
 
-    On the far side it is the share of that side's width that is still seen: at a yaw of 20 degrees 0.75, at 40 degrees
-    0.41. Seen so narrow, a corner of the mouth that went its whole way would stand askew.
+    It is 1 on the near side; on the far side it is the visible share of that side's width: 0.75 at a yaw of 20 degrees,
+    0.41 at 40 degrees. With the full displacement a corner of the mouth on the narrow side would look askew.
     """
     yaw = math.radians(abs(frame.yaw_deg))
     far = max(LEAST, math.cos(yaw) - DEPTH * math.sin(yaw))

@@ -1,63 +1,79 @@
-"""The lips: eleven columns from corner to corner, four rings each, moved by the mouth's units and by speech.
+"""Displacement of the lips: eleven columns from corner to corner, four rings each, moved by action units and by speech.
 
-Each column of the upper and of the lower lip moves as one; what opens the mouth is shared between the two lips, and
-the larger share of the lower one is the jaw's.
-Source  Which unit moves what: Ekman & Friesen, FACS (1978). The sizes were set by eye.
+Each column of the upper and of the lower lip moves as one. What opens the mouth is shared between the two lips; the
+lower lip takes the larger share, because it moves with the jaw.
+
+Source: which unit moves what: Ekman & Friesen, FACS (1978); the pulls are those of `action_units`. All sizes were set
+by eye; those of speech against how far lips go in speech: an "oo" takes a quarter of a mouth's width.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..arrays import Curve, Points
-from ..pose.head_frame import FaceFrame, MouthShape
-from ..pose.landmark_indices import LOWER_LIP, UPPER_LIP
-from ..pose.pose import Pose
-from .foreshortening import far_share
-from .lip_units import lip_shape, tightening
-from .spoken_lips import lift, thinning
+from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.landmark_indices import LOWER_LIP, UPPER_LIP
+from ..pose.action_units import ACTION_UNITS, Pull
+from ..pose.pose import Pose, Spoken
+from .foreshortening import foreshortening
+
+REST_LIFT, REST_WIDTH = (-0.07, -0.03), (0.70, 0.84)
+"""Range of mouths at rest: height of the corners above the middle, and width, in units."""
+CALM_NARROWS = 0.30
+"""Share of the width beyond that range that a calmed mouth loses, on each side."""
+PRESS_THINS, BITE_TUCKS, ROUND_THICKENS = 0.34, 0.46, 0.30
+"""Shares of the lips' thickness: of both lips when pressed, of the lower lip on the teeth, of both when rounded."""
+BITE_PARTS, BARED_PARTS = 0.038, 0.062
+"""How far lips open over shut teeth, in units."""
+SPREADS, ROUNDS = 0.085, 0.25
+"""How much wider, or narrower, a mouth gets, in units."""
+HOODS = 0.025
+"""How far rounded lips come down over the teeth, in units."""
+UPPER_SHARE = 0.5
+"""The upper lip's share of an opening without the jaw."""
 
 
 @dataclass(frozen=True)
 class LipMoves:
-    """Moves of the lips' columns in units, and what follows from them."""
+    """Displacements of the lips' columns in units, and what follows from them."""
 
     upper: Points
     """(11, 2)."""
     lower: Points
     """(11, 2)."""
     tighten: tuple[float, float]
-    """How far the outer borders of the upper and the lower lip come to the line of the mouth, as a share of the lip's
+    """How far the outer borders of the upper and the lower lip move to the line of the mouth, as a share of the lip's
     thickness (AU23, AU24, speech)."""
     jaw: float
     """How far the chin goes down, in units."""
 
 
 def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
-    """Work out how the columns of the lips move for a pose."""
+    """Return how the columns of the lips move for a pose."""
     across = _across(frame)
-    upper, lower = lip_shape(pose, across, far_share(frame, frame.local[UPPER_LIP[0], 0]))
+    upper, lower = lip_shape(pose, across, foreshortening(frame, frame.local[UPPER_LIP[0], 0]))
     now = MouthShape.of(frame)
     opening = _opening_moves(frame, pose, across, now.gap, lower[:, 1] - upper[:, 1])
     more = pose.gap - now.gap
-    share = 0.15 + 0.12 * min(1.0, pose.unit("AU26")) if more >= 0 else 0.40
+    share = 0.15 + 0.12 * min(1.0, pose.amplitude("AU26")) if more >= 0 else 0.40
     upper[:, 1] -= share * opening
     lower[:, 1] += (1 - share) * opening
-    narrow = across * (0.06 + 0.25 * min(1.0, pose.unit("AU18"))) * max(0.0, more)
+    narrow = across * (0.06 + 0.25 * min(1.0, pose.amplitude("AU18"))) * max(0.0, more)
     upper[:, 0] -= narrow
     lower[:, 0] -= narrow
-    raised = lift(pose.spoken, across, share)
+    raised = lip_lift(pose.spoken, across, share)
     by_jaw = more - pose.spoken.parted
     jaw = 0.85 * (1 - share) * by_jaw if by_jaw >= 0 else 0.35 * by_jaw
-    thinner = tightening(pose)
-    upper_thinner, lower_thinner = (thinner + spoken for spoken in thinning(pose.spoken))
+    thinner = lip_tightening(pose)
+    upper_thinner, lower_thinner = (thinner + spoken for spoken in lip_thinning(pose.spoken))
     return LipMoves(upper + raised, lower + raised, (upper_thinner, lower_thinner), jaw)
 
 
 def lip_points(frame: FaceFrame, moves: LipMoves) -> Points:
-    """Spread the columns' moves over the rings of both lips, (478, 3) in units; other points stay."""
+    """Return the columns' displacements for all rings of both lips, (478, 3) in units; 0 for other points."""
     local, spread = frame.local, np.zeros_like(frame.local)
     rounding = 1 - np.abs(_across(frame)) ** 4
     for ring, share in enumerate((1.0, 0.66, 0.33, 0.0)):
@@ -79,11 +95,101 @@ def _across(frame: FaceFrame) -> Curve:
 
 
 def _opening_moves(frame: FaceFrame, pose: Pose, across: Curve, gap: float, opened: Curve) -> Curve:
-    """Give what each column still lacks of the opening that is wanted, after `opened` by the units."""
+    """Return what each column lacks of the opening of the pose, after `opened` by the units."""
     columns = np.maximum(0.0, frame.local[LOWER_LIP[3], 1] - frame.local[UPPER_LIP[3], 1])
     if pose.gap < gap:
-        wanted = columns * (pose.gap / max(gap, 1e-6))
+        target = columns * (pose.gap / max(gap, 1e-6))
     else:
-        wanted = columns + (pose.gap - gap) * np.sqrt(np.clip(1 - across**2, 0, 1))
-    lacking: Curve = np.maximum(wanted, 0.0) - (columns + opened)
+        target = columns + (pose.gap - gap) * np.sqrt(np.clip(1 - across**2, 0, 1))
+    lacking: Curve = np.maximum(target, 0.0) - (columns + opened)
     return lacking
+
+
+def smile_headroom(shape: MouthShape, calm: float) -> tuple[float, float]:
+    """Return how much more a mouth can smile, up and sideways: little if it smiles already, about 1 at rest."""
+    lift = float(np.clip((0.25 - shape.lift * (1 - calm)) / 0.22, 0.12, 1.3))
+    width = float(np.clip((1.20 - shape.width) / 0.32, 0.10, 1.1))
+    return lift, width
+
+
+def frown_headroom(shape: MouthShape, calm: float) -> float:
+    """Return how much further the corners of a mouth can go down: little if they hang already, about 1 at rest."""
+    droop = -(shape.lift - calm * _beyond(shape.lift, REST_LIFT))
+    return float(np.clip((0.19 - droop) / 0.16, 0.15, 1.1))
+
+
+def lip_tightening(pose: Pose) -> float:
+    """Return how far the lips' outer borders move to the line of the mouth, as a share of their thickness."""
+    return sum(amount * pull.tighten for amount, pull in _pulls(pose))
+
+
+def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
+    """Return the displacements of the columns of the upper and the lower lip, (11, 2) in units each, without opening.
+
+    Args:
+        pose: the amplitudes, and the mouth at rest.
+        across: the place of each column, -1 to 1 from corner to corner.
+        share: foreshortening of each column, 0 to 1.
+    """
+    side = np.abs(across)
+    middles = {"bow": 1 - side**2, "flat": 1 - side**6}
+    out, down, upper_down, lower_down = (np.zeros_like(across) for _ in range(4))
+    for amount, pull in _pulls(pose):
+        out += amount * pull.corner_out
+        down += amount * pull.corner_down * side**pull.corner_power
+        upper_down += amount * pull.upper_down * middles[pull.middle]
+        lower_down += amount * pull.lower_down * middles[pull.middle]
+    narrow = min(1.0, max(0.6, pose.rest.width / REST_WIDTH[1]))
+    down = narrow * down + pose.calm * _beyond(pose.rest.lift, REST_LIFT) * side**1.7
+    out += -CALM_NARROWS * pose.calm * max(0.0, _beyond(pose.rest.width, REST_WIDTH)) + pose.widen / 2
+    upper = np.stack([out * across, down + upper_down], 1) * share[:, None]
+    lower = np.stack([out * across, down + lower_down], 1) * share[:, None]
+    return upper, lower
+
+
+def _pulls(pose: Pose) -> list[tuple[float, Pull]]:
+    """Return the pulls of a pose with their amplitudes, reduced by the mouth's own shape."""
+    pulls = []
+    for name, amount in pose.units.items():
+        pull = ACTION_UNITS[name].pull
+        if pull is None:
+            continue
+        if name == "AU12":
+            up, out = smile_headroom(pose.rest, pose.calm)
+            pull = replace(pull, corner_out=pull.corner_out * out, corner_down=pull.corner_down * up)
+        if name == "AU15":
+            headroom = frown_headroom(pose.rest, pose.calm) * (1 - 0.20 * min(1.0, pose.gap / 0.20))
+            pull = replace(pull, corner_down=pull.corner_down * headroom)
+        pulls.append((amount, pull))
+    return pulls
+
+
+def _beyond(value: float, span: tuple[float, float]) -> float:
+    """Return how far a value lies outside a range: 0 inside, negative below it."""
+    return value - min(max(value, span[0]), span[1])
+
+
+def lip_parting(bite: float, bared: float) -> float:
+    """Return how far lips open while the teeth stay shut, in units."""
+    return max(BITE_PARTS * bite, BARED_PARTS * bared)
+
+
+def mouth_widening(spread: float) -> float:
+    """Return how much wider the mouth gets, in units, for -1 (rounded) to 1 (spread)."""
+    return SPREADS * spread if spread > 0 else ROUNDS * spread
+
+
+def lip_thinning(spoken: Spoken) -> tuple[float, float]:
+    """Return the share of its thickness that the upper and the lower lip lose; negative for thicker."""
+    both = PRESS_THINS * spoken.press - ROUND_THICKENS * spoken.round
+    return both, both + BITE_TUCKS * spoken.bite + 0.4 * ROUND_THICKENS * spoken.round
+
+
+def lip_lift(spoken: Spoken, across: Curve, share: float) -> Points:
+    """Return how far each column of both lips rises, (11, 2): an opening without the jaw is shared by both lips.
+
+    `share` is the upper lip's share of an opening by the jaw.
+    """
+    up, bow = np.zeros((len(across), 2)), np.sqrt(np.clip(1 - across**2, 0, 1))
+    up[:, 1] = (HOODS * spoken.round - (UPPER_SHARE - share) * spoken.parted) * bow
+    return up

@@ -1,4 +1,4 @@
-"""Paint a triangle mesh as a field: at each cell the value that the triangle over it has there."""
+"""Rasterize a triangle mesh into a field of interpolated values."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from ..arrays import Field, Ids, Points
 _SUBPIXEL_BITS = 4
 
 
-def paint(triangles: Ids, places: Points, values: Points, cells: tuple[int, int]) -> tuple[Field, NDArray[np.bool_]]:
-    """Interpolate values over a mesh; where triangles overlap, the last one in the list is seen.
+def paint_mesh(
+    triangles: Ids, places: Points, values: Points, cells: tuple[int, int]
+) -> tuple[Field, NDArray[np.bool_]]:
+    """Interpolate values over a mesh; where triangles overlap, the last one in the list wins.
 
     Args:
         triangles: (count, 3) vertex indices.
@@ -22,12 +24,14 @@ def paint(triangles: Ids, places: Points, values: Points, cells: tuple[int, int]
         cells: rows and columns of the field.
 
     Returns:
-        The field (rows, columns, 2), zero where no triangle lies, and where one lies (rows, columns).
+        The field, (rows, columns, 2), zero outside the triangles; and a mask of the triangles, (rows, columns).
     """
     rows, columns = cells
     corners = places[triangles]
-    seen = (corners.max(1) > -1).all(1) & (corners[:, :, 0].min(1) < columns + 1) & (corners[:, :, 1].min(1) < rows + 1)
-    triangles, corners = triangles[seen], corners[seen]
+    visible = (
+        (corners.max(1) > -1).all(1) & (corners[:, :, 0].min(1) < columns + 1) & (corners[:, :, 1].min(1) < rows + 1)
+    )
+    triangles, corners = triangles[visible], corners[visible]
     owner = _owners(corners, rows, columns)
     down, right = np.nonzero(owner >= 0)
     index = owner[down, right]
@@ -42,7 +46,7 @@ def paint(triangles: Ids, places: Points, values: Points, cells: tuple[int, int]
 
 
 def signed_areas(triangles: Ids, places: Points) -> NDArray[np.float64]:
-    """Give twice the area of each triangle; a change of sign between two shapes tells that it is mirrored."""
+    """Return twice the area of each triangle; its sign changes if the triangle is mirrored."""
     a, b, c = places[triangles[:, 0]], places[triangles[:, 1]], places[triangles[:, 2]]
     areas: NDArray[np.float64] = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
     return areas
@@ -59,7 +63,7 @@ def _owners(corners: Points, rows: int, columns: int) -> NDArray[np.int32]:
 
 
 def _weights(corners: Points, index: NDArray[Any], right: NDArray[Any], down: NDArray[Any]) -> tuple[Points, Points]:
-    """Give the first two barycentric weights of each painted cell, kept inside the triangle."""
+    """Return the first two barycentric weights of each painted cell, clipped to the triangle."""
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     area = (b[:, 1] - c[:, 1]) * (a[:, 0] - c[:, 0]) + (c[:, 0] - b[:, 0]) * (a[:, 1] - c[:, 1])
     area = np.where(np.abs(area) < 1e-6, 1e-6, area)

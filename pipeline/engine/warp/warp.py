@@ -1,21 +1,21 @@
-"""Bend the picture: the landmarks' moves become a field over the pixels, and one remap draws the new face.
+"""Bend the picture: the landmarks' displacements become a field over the pixels, and one remap draws the new face.
 
-The field is painted on a coarse grid and smoothed, which hides the edges of the triangles; over the lips, where it
-breaks at the line of the mouth, it is painted once more at full resolution. The picture is sampled once, by Lanczos's
-kernel of eight: on real faces a cubic one loses three to eight points more of the sharpness (Laplacian's variance).
+Field: it is painted on a coarse grid and smoothed, which hides the edges of the triangles; over the lips, where it is
+discontinuous at the line of the mouth, it is painted again at full resolution.
 
-Read a picture between its pixels: detail by Lanczos's kernel, colour linearly.
+Resampling: the picture is sampled once, by Lanczos's kernel of eight; on real faces a cubic kernel loses three to eight
+points more of the sharpness (variance of the Laplacian). The eye, and 4:2:0, resolve detail in luma alone, so only the
+grey picture is read by the long kernel, and its difference to a linear reading is added to all three channels. That
+takes two thirds of the time of three long readings; on faces the luma is within 2 steps of 255, 0.3 on average. A pixel
+that does not move is read unchanged.
 
-The eye, and 4:2:0, see detail in the light alone. So only the grey picture is read by the long kernel, and what it has
-more than a linear reading is added to all three channels alike: two thirds of the time of three long readings, and on
-faces within 2 steps of 255 of its luma, 0.3 in the mean. At a pixel's own place the pixel itself is read.
+Grain: a pixel that is read between four others is a mean of them and has less grain than they had, least at half a
+pixel, so that moving skin would look smoother than still skin. The finest detail of each pixel is therefore raised by
+what its subpixel position cost it. Nothing is raised where nothing moved, nor in pictures without grain: in compressed
+ones there is hardly any, and the finest detail flickers.
 
-Grain that sampling between pixels takes away, given back.
-
-A pixel that is read between four others is a mean of them, and a mean has less grain than they had; it is least at
-half a pixel. Left so, skin that moves would look smoother than skin that stays. So the finest detail of each pixel is
-raised by what its place between the pixels cost it; where nothing moved, nothing is raised, nor in pictures without
-grain: in compressed ones there is hardly any, and what is finest there flickers.
+Eyeballs: lids are skin, but what they uncover is eye. A ring of vertices around the iris keeps it round: without the
+ring a rising lid would stretch the complete iris; with it only the part under the lid is stretched.
 """
 
 from __future__ import annotations
@@ -25,37 +25,46 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Field, Ids, Image, Points
-from ..pose.head_frame import FaceFrame
-from ..pose.landmark_indices import INNER_LIPS, OVAL, SKIN_COUNT
+from ..frames.masks import Box
+from ..geometry import mesh
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import EYES, INNER_LIPS, OVAL, SKIN_COUNT
 from ..pose.pose import Pose
-from ..render.layer import Box
-from . import mesh
-from .eyeball import ring_triangles, rings
-from .head import collar_share, rigid_moves_px
-from .raster import paint, signed_areas
+from .raster import paint_mesh, signed_areas
+from .rigid_head import collar_share, rigid_moves_px
 
 GRID_STEPS = 48
 """Cells of the coarse grid per unit."""
 STILL_PX = 0.05
-"""Moves below this are none."""
+"""Smaller displacements are ignored."""
 RING, OUTER_RING = 1.45, 2.6
-"""Where the rings lie around the face, as a multiple of its oval."""
+"""The rings around the face, as multiples of its oval."""
 FACE_RING = 1.38
 _IRIS_CENTRES = (468, 473)
+GRAIN_GAIN = 0.28
+"""How much the finest detail is raised at half a pixel in both directions."""
+FINEST_PX, FAINT = 0.7, 4.0
+"""Detail finer than a Gaussian of this deviation is raised, up to 4 steps of 255: grain, not edges."""
+GRAINY = (1.2, 1.6)
+"""Between these means of the finest detail, in steps of 255, a picture starts to count as grainy."""
+EYE_RING = 0.68
+"""Place of the ring between the centre of the iris (0) and the border of the lids (1)."""
+RING_FOLLOWS = 0.10
+"""The ring's share of a lid's displacement away from the iris; towards the iris it follows in full."""
 
 
 @dataclass(frozen=True)
 class Warped:
-    """The bent part of a picture and where it lies."""
+    """The bent part of a picture."""
 
     box: Box
     """Left, top, right, bottom in pixels of the picture, ends excluded."""
     picture: Image
     """A new array of the box's size."""
     places_px: Points
-    """Where the landmarks of the skin are now, (468, 2), from the box's corner."""
+    """The new places of the skin's landmarks, (468, 2), relative to the box's corner."""
     moves_px: Points
-    """How far they moved, (468, 2)."""
+    """Their displacements, (468, 2)."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,13 @@ class _Shape:
 
 
 def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped | None:
-    """Bend a picture so that the landmarks move; None where nothing moves by as much as can be seen.
+    """Bend a picture so that the landmarks move; return None if no displacement is visible.
 
     Args:
         picture: (height, width, 3) RGB; not changed.
         frame: the face in it.
-        moves: (478, 3) in units, from moves.py.
-        pose: tells the edit region and the head's move.
+        moves: (478, 3) in units, from `landmark_moves`.
+        pose: gives the edit region and the head motion.
     """
     shape = _shape(frame, moves, pose)
     moving = np.abs(shape.after - shape.before).max(1) > STILL_PX
@@ -86,7 +95,7 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     _sharpen_lips(field, shape, frame, box)
     across = field[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
     along = field[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
-    drawn = give_back_grain(sample(picture, across, along), field)
+    drawn = restore_grain(resample(picture, across, along), field)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 
@@ -101,10 +110,10 @@ def _shape(frame: FaceFrame, moves: Points, pose: Pose) -> _Shape:
         first, second = centre + (oval - centre) * RING, centre + (oval - centre) * OUTER_RING
         carried = rigid_moves_px(frame, pose.head, first, depth) * collar_share(frame, first)
         around, around_moves = np.concatenate([first, second]), np.concatenate([carried, np.zeros_like(second)])
-        triangles = mesh.head_in_place()
+        triangles = mesh.head_with_rings()
     else:
         around = centre + (oval - centre) * FACE_RING
-        around_moves, triangles = np.zeros_like(around), mesh.face_in_place()
+        around_moves, triangles = np.zeros_like(around), mesh.face_with_ring()
     skin, irises = slice(SKIN_COUNT), list(_IRIS_CENTRES)
     eyes, eye_moves = rings(seen[skin], moved[skin], seen[irises], moved[irises])
     before = np.concatenate([seen[skin], seen[irises], around, eyes])
@@ -124,7 +133,7 @@ def _box(shape: _Shape, triangles: Ids, picture: Image) -> Box | None:
 
 
 def _mirrored_first(triangles: Ids, shape: _Shape) -> Ids:
-    """Put triangles that the moves turn over at the front, so that sound ones are painted over them."""
+    """Return the triangles with mirrored ones first, so that the others are painted over them."""
     mirrored = signed_areas(triangles, shape.before) * signed_areas(triangles, shape.after) <= 0
     return np.concatenate([triangles[mirrored], triangles[~mirrored]])
 
@@ -138,7 +147,7 @@ def _coarse_field(shape: _Shape, frame: FaceFrame, box: Box) -> Field:
     columns, rows = max(2, round(width / step)), max(2, round(height / step))
     cell = np.array([width / columns, height / rows])
     places = (shape.after - np.array([left, top]) + 0.5) / cell - 0.5
-    field, _ = paint(shape.triangles, places, shape.before - shape.after, (rows, columns))
+    field, _ = paint_mesh(shape.triangles, places, shape.before - shape.after, (rows, columns))
     smooth = cv2.GaussianBlur(field, (0, 0), 0.8)
     large: Field = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
     return large
@@ -153,27 +162,27 @@ def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> No
     right, bottom = np.minimum(field.shape[1::-1], np.ceil(opening.max(0) + margin)).astype(int).tolist()
     if right <= left or bottom <= top:
         return
-    here = np.array([left, top])
-    triangles = _mirrored_first(mesh.around_lips(), shape)
-    sharp, covered = paint(
-        triangles, shape.after - corner - here, shape.before - shape.after, (bottom - top, right - left)
+    corner_px = np.array([left, top])
+    triangles = _mirrored_first(mesh.lip_triangles(), shape)
+    sharp, covered = paint_mesh(
+        triangles, shape.after - corner - corner_px, shape.before - shape.after, (bottom - top, right - left)
     )
-    # Slivers between lip points that lie on one another leave single wrong cells.
+    # Slivers between lip points that coincide leave single wrong cells.
     sharp = cv2.merge([cv2.medianBlur(np.ascontiguousarray(sharp[..., axis]), 5) for axis in (0, 1)])
     mask = covered.astype(np.float32)
-    cv2.fillPoly(mask, [np.round(opening - here).astype(np.int32)], 1.0)
+    cv2.fillPoly(mask, [np.round(opening - corner_px).astype(np.int32)], 1.0)
     mask = cv2.GaussianBlur(cv2.erode(mask, None), (0, 0), 1.0)[..., None]
     mask[mask > 0.99] = 1.0
     part = field[top:bottom, left:right]
     field[top:bottom, left:right] = part * (1 - mask) + sharp * mask
 
 
-def sample(picture: Image, across: Field, along: Field) -> Image:
-    """Give a picture read at other places.
+def resample(picture: Image, across: Field, along: Field) -> Image:
+    """Return a picture read at other places.
 
     Args:
         picture: (height, width, 3) RGB; not changed.
-        across: the x of each pixel of the result in the picture, (rows, columns); outside, the border is repeated.
+        across: the x in the picture of each pixel of the result, (rows, columns); outside, the border is repeated.
         along: their y.
     """
     import cv2
@@ -187,19 +196,11 @@ def sample(picture: Image, across: Field, along: Field) -> Image:
     return read
 
 
-GIVEN_BACK = 0.28
-"""How much the finest detail is raised at half a pixel in both directions."""
-FINEST_PX, FAINT = 0.7, 4.0
-"""Detail finer than a Gaussian of this deviation is raised, and of it no more than 4 steps of 255: grain, not edges."""
-GRAINY = (1.2, 1.6)
-"""Between these means of the finest detail, in steps of 255, a picture comes to count as one with grain."""
-
-
-def give_back_grain(drawn: Image, field: Field) -> Image:
-    """Give the picture with its grain as strong as the source's.
+def restore_grain(drawn: Image, field: Field) -> Image:
+    """Return the picture with its grain as strong as the source's.
 
     Args:
-        drawn: (height, width, 3) RGB, sampled at its own places plus the field.
+        drawn: (height, width, 3) RGB, resampled at its own places plus the field.
         field: (height, width, 2) px.
     """
     import cv2
@@ -211,6 +212,42 @@ def give_back_grain(drawn: Image, field: Field) -> Image:
         return drawn
     between = field - np.floor(field)
     lost = 4 * between * (1 - between)
-    raised = (0.5 * GIVEN_BACK * min(1.0, grain)) * (lost[..., 0] + lost[..., 1])
-    back: Image = cv2.add(drawn, finest * raised[..., None], dtype=cv2.CV_8U)
-    return back
+    raised = (0.5 * GRAIN_GAIN * min(1.0, grain)) * (lost[..., 0] + lost[..., 1])
+    grainy: Image = cv2.add(drawn, finest * raised[..., None], dtype=cv2.CV_8U)
+    return grainy
+
+
+def ring_triangles(first: int, irises: tuple[int, int]) -> Ids:
+    """Return the triangles that finely cover both eyes, for rings whose vertices begin at `first`, (count, 3)."""
+    rows: list[tuple[int, int, int]] = []
+    for iris, eye in zip(irises, EYES.values(), strict=True):
+        contour = eye.contour.tolist()
+        ring = list(range(first, first + len(contour)))
+        first += len(contour)
+        for index in range(len(contour)):
+            after = (index + 1) % len(contour)
+            rows += [
+                (contour[index], contour[after], ring[index]),
+                (contour[after], ring[after], ring[index]),
+                (ring[index], ring[after], iris),
+            ]
+    return np.array(rows)
+
+
+def rings(skin: Points, skin_moves: Points, irises: Points, iris_moves: Points) -> tuple[Points, Points]:
+    """Return the vertices of the rings of both eyes and their displacements, in pixels, (count, 2) each.
+
+    Args:
+        skin: the landmarks of the skin, (468, 2).
+        skin_moves: their displacements, (468, 2).
+        irises: the centres of both irises, (2, 2).
+        iris_moves: their displacements, (2, 2).
+    """
+    places, moves = [], []
+    for iris, iris_move, eye in zip(irises, iris_moves, EYES.values(), strict=True):
+        out = skin[eye.contour] - iris
+        lid = skin_moves[eye.contour] - iris_move
+        leaving = (out * lid).sum(1, keepdims=True) > 0
+        places.append(iris + EYE_RING * out)
+        moves.append(iris_move + EYE_RING * np.where(leaving, RING_FOLLOWS, 1.0) * lid)
+    return np.concatenate(places), np.concatenate(moves)

@@ -1,0 +1,102 @@
+"""The coordinate frame of a head: its axes and its unit of length.
+
+The unit of every displacement in this engine is the distance between the midpoints of the two eyes' corners, in 3-D, so
+that a turned or a distant head moves like a near one. x points to the image's right, y down, z away from the camera.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..arrays import Points
+from .landmark_indices import CHIN, EYES, FOREHEAD, LOWER_LIP, UPPER_LIP
+
+
+@dataclass(frozen=True, eq=False)
+class FaceFrame:
+    """Landmarks in pixels of an image, and the coordinate frame of their head."""
+
+    points_px: Points
+    """(478, 3); z in pixels too."""
+
+    @cached_property
+    def _eyes(self) -> tuple[Points, Points]:
+        centres = [(self.points_px[eye.outer] + self.points_px[eye.inner]) / 2 for eye in EYES.values()]
+        return centres[0], centres[1]
+
+    @cached_property
+    def origin_px(self) -> Points:
+        """The point midway between the eyes, (3,)."""
+        origin: Points = (self._eyes[0] + self._eyes[1]) / 2
+        return origin
+
+    @cached_property
+    def unit_px(self) -> float:
+        """The distance between the eyes."""
+        return max(1e-6, float(np.linalg.norm(self._eyes[1] - self._eyes[0])))
+
+    @cached_property
+    def axes(self) -> Points:
+        """Right, down and forward as rows of a rotation, (3, 3)."""
+        right = (self._eyes[1] - self._eyes[0]) / self.unit_px
+        down = self.points_px[CHIN] - self.points_px[FOREHEAD]
+        down = down - right * (down @ right)
+        down = down / max(1e-6, float(np.linalg.norm(down)))
+        return np.stack([right, down, np.cross(right, down)])
+
+    @cached_property
+    def local(self) -> Points:
+        """The landmarks in the head's frame and unit, (478, 3)."""
+        local: Points = (self.points_px - self.origin_px) @ self.axes.T / self.unit_px
+        return local
+
+    @cached_property
+    def plane_px(self) -> Points:
+        """Right and down as projected into the image, one unit long: (2, 2) rows in pixels."""
+        plane: Points = self.axes[:2, :2] * self.unit_px
+        return plane
+
+    def to_image_px(self, moves: Points) -> Points:
+        """Project displacements in the head's frame, (count, 3), into the image, (count, 2)."""
+        projected: Points = (moves * self.unit_px @ self.axes)[:, :2]
+        return projected
+
+    def to_local(self, places_px: Points) -> Points:
+        """Convert places in the image, (count, 2), to places on the plane of the face, (count, 2)."""
+        local: Points = (places_px - self.origin_px[:2]) @ np.linalg.pinv(self.plane_px)
+        return local
+
+    def shifted(self, x_px: float, y_px: float) -> FaceFrame:
+        """Return the same face in an image whose origin lies at (x, y) of this one."""
+        return FaceFrame(self.points_px - np.array([x_px, y_px, 0.0]))
+
+    @property
+    def yaw_deg(self) -> float:
+        """How far the head is turned away from the camera; the sign is the side."""
+        return math.degrees(math.asin(float(np.clip(self.axes[0, 2], -1, 1))))
+
+
+@dataclass(frozen=True)
+class MouthShape:
+    """The shape of a mouth, in units."""
+
+    lift: float
+    """Height of the corners above the middle: positive for a smile."""
+    width: float
+    gap: float
+    """Distance of the inner borders of the lips in the middle."""
+
+    @classmethod
+    def of(cls, frame: FaceFrame) -> MouthShape:
+        """Measure the mouth of a face."""
+        upper, lower = frame.local[UPPER_LIP[3, 5]], frame.local[LOWER_LIP[3, 5]]
+        left, right = frame.local[UPPER_LIP[0, 0]], frame.local[UPPER_LIP[0, -1]]
+        return cls(
+            lift=float((upper[1] + lower[1] - left[1] - right[1]) / 2),
+            width=float(right[0] - left[0]),
+            gap=max(0.0, float(lower[1] - upper[1])),
+        )

@@ -1,0 +1,165 @@
+"""One pose per frame: the emotion, scaled by temperature and ramp, on a mouth that may speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from ...core.choices import React1Choices
+from ...media.sync_modes import SyncPlan
+from ..arrays import Curve, Points
+from ..detect.smooth import resting_shapes
+from ..geometry.head_frame import FaceFrame, MouthShape
+from ..mouth.teeth import resting_lip
+from ..pose.au_headroom import headroom_per_frame
+from ..pose.emotions import HEAD_MOVES, RECIPES, HeadMove, calm_share, gain
+from ..pose.head_motion import head_motion
+from ..pose.pose import Pose, Spoken
+from ..voice.speech import Moment, Speech, correlation, speech
+from ..voice.voice_samples import Sound
+from ..warp.lips import lip_parting, mouth_widening
+
+LIPS_APART, JAW_STILL, JAW_TALKING, JAW_SPEECH = 0.045, 0.32, 0.16, 0.30
+"""Openings in units: of AU25; of AU26 in a still and in a talking mouth; of a voice at its loudest."""
+SHUT_SHARE = 0.60
+"""A shut mouth opens only by this share of AU25: what appeared between its lips would be drawn teeth, not its own."""
+OWN_TIMING, OWN_TIMING_1S = 0.40, 0.90
+"""From this correlation on a mouth already speaks the voice. In a short clip chance reaches higher values: for `s`
+seconds the limit is the second value over the root of `s`, where that is more."""
+TALKING_UNITS = 0.02
+"""A gap whose standard deviation exceeds this is speech."""
+
+
+def driving_speech(
+    sound: Sound,
+    layout: SyncPlan,
+    faces: Sequence[Points | None],
+    fps: Fraction,
+    own_voice: bool | None,
+    notes: list[str],
+) -> Speech | None:
+    """Return the speech that drives the lips, per output frame; None where the mouth already speaks this voice.
+
+    A mouth that already speaks the voice looks better than a drawn one, so it keeps its timing: if the caller says that
+    the voice is the clip's own, or says nothing and the mouth follows it closely; and only if the frames run in their
+    original order and the mouth moves. A note is appended to `notes` then.
+    """
+    heard = speech(sound.mono(), sound.rate, len(layout.frames), fps)
+    original_order = layout.frames == tuple(range(min(len(faces), len(layout.frames))))
+    if not original_order or own_voice is False:
+        return heard
+    numbers = [number for number, points in enumerate(faces[: len(layout.frames)]) if points is not None]
+    gaps = _gaps(faces[: len(layout.frames)])
+    if len(gaps) < 2 or gaps.std() <= TALKING_UNITS:
+        return heard
+    required = max(OWN_TIMING, OWN_TIMING_1S / float(len(gaps) / fps) ** 0.5)
+    if own_voice or correlation(gaps, heard.open[numbers], fps) >= required:
+        notes.append("the mouth already speaks this voice and keeps its own timing")
+        return None
+    return heard
+
+
+def _gaps(faces: Sequence[Points | None]) -> Curve:
+    return np.array([MouthShape.of(FaceFrame(points)).gap for points in faces if points is not None])
+
+
+def animate(
+    faces: Sequence[Points | None],
+    layout: SyncPlan,
+    weights: Curve,
+    heard: Speech | None,
+    choices: React1Choices,
+    fps: Fraction,
+) -> list[Pose | None]:
+    """Return a pose for each output frame; None where its weight is 0 or the face is missing.
+
+    Args:
+        faces: the landmarks in each input frame.
+        layout: which input frame each output frame shows.
+        weights: 0 to 1 for each output frame.
+        heard: the speech that drives the lips, per output frame; None keeps the mouth's own timing.
+        choices: the emotion, its temperature and its region.
+        fps: frames per second.
+    """
+    shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in faces]
+    resting = resting_shapes(shapes, float(fps))
+    headroom = headroom_per_frame(faces, float(fps))
+    talks = heard is not None or float(_gaps(faces).std()) > TALKING_UNITS
+    upper_lip = _resting_upper_lip(faces)
+    heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
+    poses: list[Pose | None] = []
+    for number, shown in enumerate(layout.frames):
+        shape, rest, weight = shapes[shown], resting[shown], float(weights[number])
+        if shape is None or rest is None or weight <= 0:
+            poses.append(None)
+            continue
+        moment = None if heard is None else heard.at(number)
+        pose = pose_for(choices, shape, rest, weight, moment=moment, talks=talks, headroom=headroom[shown])
+        poses.append(replace(pose, resting_lip=upper_lip, head=heads[number]))
+    return poses
+
+
+def _mouth_opening(heard: Speech | None, faces: Sequence[Points | None], layout: SyncPlan) -> Curve:
+    """Return the opening that the head follows: of the speech, or of the mouth in the picture if that speaks."""
+    if heard is not None:
+        return heard.open
+    shown = (faces[number] for number in layout.frames)
+    return np.array([0.0 if points is None else MouthShape.of(FaceFrame(points)).gap for points in shown])
+
+
+def _resting_upper_lip(faces: Sequence[Points | None]) -> float | None:
+    """Return where the upper lip rests in the clip: the teeth hang from there and must not move with the lip."""
+    lips = [resting_lip(FaceFrame(points)) for points in faces if points is not None]
+    return float(np.median(lips)) if lips else None
+
+
+def _spoken(moment: Moment, weight: float) -> Spoken:
+    return Spoken(
+        press=weight * moment.press,
+        bite=weight * moment.bite,
+        bared=weight * moment.bared,
+        round=weight * max(0.0, -moment.spread),
+        parted=weight * lip_parting(moment.bite, moment.bared * (1 - moment.press)),
+    )
+
+
+def pose_for(
+    choices: React1Choices,
+    shape: MouthShape,
+    rest: MouthShape,
+    weight: float,
+    *,
+    moment: Moment | None = None,
+    talks: bool = False,
+    headroom: Mapping[str, float] | None = None,
+) -> Pose:
+    """Return the pose of one frame.
+
+    Args:
+        choices: the emotion, its temperature and its region.
+        shape: the mouth in this frame.
+        rest: the mouth around this frame without its speech.
+        weight: the ramp, 0 to 1.
+        moment: the speech in this frame; None keeps the mouth's own opening.
+        talks: whether the mouth speaks in this clip; an open jaw then leaves space for its words.
+        headroom: share of each unit that the performer's face leaves (`au_headroom`); None for all.
+    """
+    recipe, head = RECIPES[choices.prompt], HEAD_MOVES[choices.prompt]
+    strength = gain(choices.temperature) * weight
+    units = {name: amount * strength * (headroom or {}).get(name, 1.0) for name, amount in recipe.units.items()}
+    calm = recipe.calm * calm_share(strength)
+    jaw = JAW_TALKING if talks else JAW_STILL
+    shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))
+    parted = LIPS_APART * units.get("AU25", 0.0) * (SHUT_SHARE + (1 - SHUT_SHARE) * shows_teeth)
+    parted += jaw * units.get("AU26", 0.0)
+    gap = max(0.0, shape.gap - calm * rest.gap) + parted
+    spoken, widen = Spoken(), 0.0
+    if moment is not None:
+        spoken, widen = _spoken(moment, weight), weight * mouth_widening(moment.spread)
+        parted *= 1 - max(spoken.press, spoken.bite)
+        gap = (1 - weight) * shape.gap + parted + weight * JAW_SPEECH * moment.open + spoken.parted
+    lean = HeadMove(head.roll_deg * strength, head.right * strength, head.down * strength, head.growth * strength)
+    return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)

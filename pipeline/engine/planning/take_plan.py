@@ -1,0 +1,146 @@
+"""Plan a take between the two passes: select faces, lay out the output frames, and give each frame a pose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from ...core.choices import React1Choices
+from ...core.errors import InputMediaError
+from ...media.sync_modes import SyncPlan, plan_output, output_span
+from ..arrays import Curve, Points
+from ..detect.detect import Scouted
+from ..detect.face_selection import Part, cast
+from ..detect.speaker import loudness
+from ..frames.clip_frames import VideoFormat
+from ..occlusion.occlusion import Mask
+from ..pose.pose import Pose
+from ..voice.voice_samples import Sound
+from .animate import animate, driving_speech
+from .frame_weights import frame_weights
+from .take_notes import no_face_details, short_span_notes, take_notes
+
+FACE_HINT = "choose a span that shows a face from the front, at least 30 px between the eyes"
+
+
+_Item = TypeVar("_Item")
+_Animate = Callable[[Sequence[Points | None], Curve], list[Pose | None]]
+
+
+@dataclass(frozen=True)
+class TakePlan:
+    """What the second pass does."""
+
+    layout: SyncPlan
+    """Which input frame each output frame shows."""
+    poses: tuple[Pose | None, ...]
+    """One per output frame; None leaves the frame unchanged."""
+    faces: tuple[Points | None, ...]
+    """The landmarks of the selected face, one per input frame."""
+    span: tuple[int, int]
+    """Output frames [first, last) that may change."""
+    frames_with_face: int
+    notes: tuple[str, ...]
+    masks: tuple[Mask | None, ...]
+    """Per input frame, the texels of the face that are covered and stay unchanged; None for none."""
+
+
+class NoFace(InputMediaError):
+    """No face is found where one is to be changed; `details` says what was detected instead."""
+
+    def __init__(self, where: str, details: str) -> None:
+        super().__init__(f"no face found in {where}{details}; {FACE_HINT}")
+        self.details = details
+
+
+def plan_take(
+    scouted: Scouted,
+    video_format: VideoFormat,
+    sound: Sound | None,
+    choices: React1Choices,
+    span: tuple[int, int] | None,
+    own_voice: bool | None,
+    name: str,
+    *,
+    clip_sound: Sound | None = None,
+) -> TakePlan:
+    """Decide everything about a take except its pixels.
+
+    Args:
+        scouted: the result of the first pass.
+        video_format: the format of the clip's pictures.
+        sound: the voice of the take.
+        choices: the emotion, its temperature, its region and the other parameters of the API.
+        span: frames [first, last) that may change; None for all.
+        own_voice: whether the mouth in the clip already speaks `sound`; None: decided by their correlation.
+        name: the clip's name, for messages.
+        clip_sound: the clip's own sound, by which its speaker is recognized, rather than by a new voice.
+
+    Raises:
+        NoFace: no face is found in the span.
+        InputMediaError: the clip has no frames, or the span lies outside them.
+    """
+    count, fps = len(scouted.sightings), video_format.fps
+    first, last = _checked_span(span, count, name)
+    layout = plan_output(choices.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
+    take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
+    detect_speaker = choices.auto_active_speaker_detection
+    heard = loudness(clip_sound or sound, count, fps) if detect_speaker else None
+    shots = cast(scouted, (first, last), heard, fps, detect_speaker)
+    if all(shot.chosen is None for shot in shots):
+        raise NoFace(f"frames {first} to {last - 1} of the clip", no_face_details(scouted, (first, last)))
+    use_masks = choices.occlusion_detection_enabled
+    weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
+    notes = take_notes(scouted, shots, (first, last), weak) + short_span_notes(take_span, fps)
+    faces = _per_clip_frame([shot.line for shot in shots], shots, count)
+    speech = driving_speech(sound, layout, faces, fps, own_voice, notes) if sound is not None else None
+
+    def animate_shot(shot_faces: Sequence[Points | None], shot_weights: Curve) -> list[Pose | None]:
+        return animate(shot_faces, layout, shot_weights, speech, choices, fps)
+
+    masks = _per_clip_frame([shot.cover.masks for shot in shots], shots, count) if use_masks else [None] * count
+    return TakePlan(
+        layout,
+        tuple(_poses(shots, layout, weights, animate_shot, count)),
+        tuple(faces),
+        take_span,
+        sum(first <= number < last for shot in shots for number in shot.seen),
+        tuple(notes),
+        tuple(masks),
+    )
+
+
+def _checked_span(span: tuple[int, int] | None, count: int, name: str) -> tuple[int, int]:
+    if count == 0:
+        raise InputMediaError(f"{name} has no frames that can be decoded; give an H.264 mp4")
+    first, last = span if span is not None else (0, count)
+    if not 0 <= first < last <= count:
+        raise InputMediaError(
+            f"span {first} to {last} is outside the {count} frames of {name}; give one within 0 to {count}"
+        )
+    return first, last
+
+
+def _per_clip_frame(rows: Sequence[Sequence[_Item | None]], shots: Sequence[Part], count: int) -> list[_Item | None]:
+    """Map values per frame of each shot to the frames of the clip; None outside the shots."""
+    per_frame: list[_Item | None] = [None] * count
+    for row, shot in zip(rows, shots, strict=True):
+        per_frame[shot.shot[0] : shot.shot[1]] = row
+    return per_frame
+
+
+def _poses(
+    shots: Sequence[Part], layout: SyncPlan, weights: Curve, animate_shot: _Animate, count: int
+) -> list[Pose | None]:
+    """Animate each shot by itself: the resting shape of the mouth and the head motion end at a cut."""
+    poses: list[Pose | None] = [None] * len(layout.frames)
+    for shot in shots:
+        if shot.chosen is None:
+            continue
+        in_shot = np.array([shot.shot[0] <= shown < shot.shot[1] for shown in layout.frames])
+        shot_poses = animate_shot(_per_clip_frame([shot.line], [shot], count), np.where(in_shot, weights, 0.0))
+        poses = [new or pose for new, pose in zip(shot_poses, poses, strict=True)]
+    return poses

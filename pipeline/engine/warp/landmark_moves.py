@@ -1,0 +1,187 @@
+"""Displacement of all landmarks for a pose: brows, lids, cheeks, nose, lips, and the skin that the lips pull along."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..arrays import Curve, Points
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import (
+    ANCHORS,
+    CHIN,
+    COUNT,
+    EYE_POINTS,
+    EYES,
+    LIPS,
+    LOWER_LIP,
+    NOSE_BASE,
+    SIDES,
+    SKIN_COUNT,
+    UPPER_LIP,
+)
+from ..pose.action_units import ACTION_UNITS, MOUTH_UNITS, Lids, Push
+from ..pose.pose import Pose
+from ..ramp import smoothstep
+from .foreshortening import foreshortening
+from .lips import LipMoves, lip_points, move_lips, smile_headroom
+
+OPEN_EYE = 0.11
+"""From this opening on, in units, a lid takes all of AU5; a shut lid takes nothing."""
+
+
+def landmark_moves(frame: FaceFrame, pose: Pose) -> Points:
+    """Return the displacement of each landmark for a pose, (478, 3) in the head's frame and unit.
+
+    In the region `lips` nothing above the base of the nose moves, and nothing further than 0.38 units beside the
+    mouth; the jaw follows the lips.
+    """
+    pose = _within_region(pose)
+    lips = move_lips(frame, pose)
+    moves = push_skin(frame, pose, smile_headroom(pose.rest, pose.calm)[0]) + lip_points(frame, lips)
+    moves[:, :2] += _skin_follows(frame, lips)
+    if pose.mode == "lips":
+        return moves * _mouth_region(frame)[:, None]
+    return moves + move_lids(frame, pose)
+
+
+def _within_region(pose: Pose) -> Pose:
+    if pose.mode != "lips":
+        return pose
+    units = {name: amount for name, amount in pose.units.items() if name in MOUTH_UNITS}
+    return replace(pose, units=units)
+
+
+def _skin_follows(frame: FaceFrame, lips: LipMoves) -> Points:
+    """Return how the skin around the mouth follows the lips, and how chin and jaw line follow the jaw."""
+    local = frame.local
+    across, along = local[:, 0], local[:, 1]
+    columns = local[UPPER_LIP[0], 0]
+    middle, half = (columns[0] + columns[-1]) / 2, (columns[-1] - columns[0]) / 2
+    upper_edge = np.interp(across, columns, local[UPPER_LIP[0], 1])
+    lower_edge = np.interp(across, columns, local[LOWER_LIP[0], 1])
+    beside = (np.maximum(0, np.abs(across - middle) - half) / 0.20) ** 2
+    is_upper = along <= (upper_edge + lower_edge) / 2
+    near_upper = is_upper * np.exp(-((np.maximum(0, upper_edge - along) / 0.22) ** 2) - beside)
+    near_lower = ~is_upper * np.exp(-((np.maximum(0, along - lower_edge) / 0.28) ** 2) - beside)
+    moves = (
+        _interpolated(across, columns, lips.upper) * near_upper[:, None]
+        + _interpolated(across, columns, lips.lower) * near_lower[:, None]
+    )
+    mouth_line = (local[UPPER_LIP[0, 0], 1] + local[UPPER_LIP[0, -1], 1]) / 2
+    on_jaw = np.where(
+        is_upper, 0, np.clip((along - mouth_line) / 0.35, 0, 1) * np.exp(-(((across - middle) / 0.70) ** 4))
+    )
+    moves[:, 1] += on_jaw * lips.jaw * (1 - near_lower)
+    moves[LIPS], moves[EYE_POINTS] = 0.0, 0.0
+    return np.asarray(moves)
+
+
+def _interpolated(across: Curve, columns: Curve, values: Points) -> Points:
+    return np.stack([np.interp(across, columns, values[:, 0]), np.interp(across, columns, values[:, 1])], 1)
+
+
+def _mouth_region(frame: FaceFrame) -> Curve:
+    local = frame.local
+    left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
+    beside = np.maximum(0, np.abs(local[:, 0] - (left + right) / 2) - (right - left) / 2) / 0.30
+    above = np.maximum(0, local[NOSE_BASE, 1] + 0.08 - local[:, 1]) / 0.08
+    region: Curve = np.clip(1.25 - np.hypot(beside, above), 0, 1)
+    return region
+
+
+def push_skin(frame: FaceFrame, pose: Pose, smile: float) -> Points:
+    """Return the displacements of brows, cheeks, nose and chin, (478, 3) in units.
+
+    Args:
+        frame: the face.
+        pose: the amplitudes.
+        smile: share of AU12 that this face can take before it looks torn, 0 to about 1 (`smile_headroom`).
+    """
+    moves = np.zeros_like(frame.local)
+    skins = {"brow": _brow_skin(frame), "cheek": _cheek_skin()}
+    for name, amplitude in pose.units.items():
+        strength = amplitude * (smile if name == "AU12" else 1.0)
+        for push in ACTION_UNITS[name].pushes:
+            for side in (1,) if push.once else SIDES:
+                _push(moves, frame, push, side, strength * skins[push.skin])
+    moves[:, :2] *= foreshortening(frame, frame.local[:, 0])[:, None]
+    return moves
+
+
+def move_lids(frame: FaceFrame, pose: Pose) -> Points:
+    """Return the displacements of the eyelids, (478, 3) in units: an elliptic profile from corner to corner."""
+    moves = np.zeros_like(frame.local)
+    lids = combined_lids(pose)
+    for eye in EYES.values():
+        local = frame.local
+        opening = abs(float(local[eye.lower[3], 1] - local[eye.upper[3], 1]))
+        upper = opening * lids.upper_down - lids.widen * _open_share(opening)
+        lower = -opening * lids.lower_up
+        for ids, down in (
+            (eye.upper, upper),
+            (eye.upper_ring, 0.6 * upper),
+            (eye.lower, lower),
+            (eye.lower_ring, 0.8 * lower),
+        ):
+            moves[ids, 1] += down * _lid_profile(local, eye.outer, eye.inner, local[ids, 0])
+    return moves
+
+
+def combined_lids(pose: Pose) -> Lids:
+    """Return the sum of what the units of a pose do to the lids; together they shut at most 85 % of an eye."""
+    acting = [(amount, ACTION_UNITS[name].lids or Lids()) for name, amount in pose.units.items()]
+    return Lids(
+        min(0.55, sum(amount * lids.upper_down for amount, lids in acting)),
+        min(0.30, sum(amount * lids.lower_up for amount, lids in acting)),
+        sum(amount * lids.widen for amount, lids in acting),
+    )
+
+
+def _open_share(opening: float) -> float:
+    return float(smoothstep(np.asarray(opening / OPEN_EYE)))
+
+
+def _lid_profile(local: Points, outer: int, inner: int, across: Curve) -> Curve:
+    middle = (local[outer, 0] + local[inner, 0]) / 2
+    half = max(1e-6, abs(float(local[inner, 0] - local[outer, 0])) / 2)
+    profile: Curve = np.sqrt(np.clip(1 - ((across - middle) / half) ** 2, 0, 1))
+    return profile
+
+
+def _push(moves: Points, frame: FaceFrame, push: Push, side: int, amplitude: Curve) -> None:
+    local = frame.local
+    base_x, base_y = _base(frame, push, side)
+    across = (local[:, 0] - base_x - side * push.offset[0]) / push.spread[0]
+    along = (local[:, 1] - base_y - push.offset[1]) / push.spread[1]
+    weight = amplitude * np.exp(-0.5 * (across**2 + along**2))
+    moves[:, 0] += side * push.outward * weight
+    moves[:, 1] += push.down * weight
+
+
+def _base(frame: FaceFrame, push: Push, side: int) -> tuple[float, float]:
+    if push.at == "face":
+        return 0.0, 0.0
+    if push.at == "chin":
+        return 0.0, float(frame.local[CHIN, 1])
+    x, y = frame.local[list(ANCHORS[push.at][side])].mean(0)[:2]
+    return float(x), float(y)
+
+
+def _brow_skin(frame: FaceFrame) -> Curve:
+    skin = np.ones(len(frame.local))
+    for eye in EYES.values():
+        skin[eye.upper], skin[eye.upper_ring] = 0.12, 0.45
+        skin[eye.lower], skin[eye.lower_ring] = 0.0, 0.0
+        skin[[eye.outer, eye.inner]] = 0.0
+    skin[LIPS], skin[SKIN_COUNT:] = 0.0, 0.0
+    return skin * np.clip((0.10 - frame.local[:, 1]) / 0.12, 0, 1)
+
+
+def _cheek_skin() -> Curve:
+    skin = np.ones(COUNT)
+    skin[EYE_POINTS], skin[LIPS] = 0.0, 0.0
+    for eye in EYES.values():
+        skin[eye.upper_ring] = 0.0
+    return skin

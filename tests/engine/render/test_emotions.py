@@ -1,0 +1,132 @@
+"""Each emotion in pixels: the patches of skin that tell it from the others go where they should, found by templates."""
+
+from __future__ import annotations
+
+import itertools
+
+import astronaut
+import cv2
+import numpy as np
+import pytest
+
+from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.engine.detect.smooth import smooth_track
+from react1.pipeline.engine.geometry.head_frame import MouthShape
+from react1.pipeline.engine.geometry.landmark_indices import OVAL
+from react1.pipeline.engine.planning.animate import animate, pose_for
+from react1.pipeline.engine.pose.emotions import RECIPES
+from react1.pipeline.engine.render.retouch import retouch
+from react1.pipeline.media.sync_modes import plan_output
+
+PLACES = {
+    "inner brow": (107, 336),
+    "outer brow": (70, 300),
+    "corner": (61, 291),
+    "nostril": (129, 358),
+    "chin": (152,),
+}
+SIGNATURES = {
+    "happy": {"corner": 0.045},
+    "sad": {"inner brow": 0.030, "corner": -0.025},
+    "angry": {"inner brow": -0.050},
+    "surprised": {"inner brow": 0.045, "outer brow": 0.060, "chin": -0.070},
+    "disgusted": {"inner brow": -0.030, "nostril": 0.025},
+}
+"""At temperature 0.5, in units, up is positive: at least so far."""
+
+
+@pytest.fixture(scope="module")
+def gone_up(at_rest):
+    """Tell how far a place of the calm portrait goes up, for an emotion at each temperature."""
+
+    def measure(prompt: str, place: str, temperatures: tuple[float, ...]) -> list[float]:
+        shape = MouthShape.of(at_rest.face)
+        ups = []
+        for temperature in temperatures:
+            pose = pose_for(React1Choices(prompt=prompt, temperature=temperature), shape, shape, 1.0)
+            after = retouch(at_rest.picture, at_rest.face, pose)
+            spots = at_rest.face.points_px[list(PLACES[place]), :2]
+            ups.append(
+                float(
+                    np.mean([astronaut.moved_up(at_rest.picture, after, spot, at_rest.face.unit_px) for spot in spots])
+                )
+            )
+        return ups
+
+    return measure
+
+
+@pytest.mark.parametrize(
+    ("prompt", "place", "least"),
+    [(prompt, place, least) for prompt, places in SIGNATURES.items() for place, least in places.items()],
+)
+def test_pixels_go_where_the_emotion_says(gone_up, prompt: str, place: str, least: float) -> None:
+    """As far as its signature at 0.5, hardly at 0, and further from each quarter of the temperature to the next."""
+    amounts = [np.sign(least) * up for up in gone_up(prompt, place, (0.0, 0.25, 0.5, 0.75, 1.0))]
+
+    assert amounts[2] >= abs(least)
+    assert amounts[0] < 0.4 * amounts[2]
+    assert all(b > a for a, b in itertools.pairwise(amounts))
+
+
+def test_no_emotion_has_anothers_signature(gone_up) -> None:
+    """At 0.5 each pair of emotions differs somewhere by 0.04 units at least."""
+    faces = {prompt: [gone_up(prompt, place, (0.5,))[0] for place in PLACES] for prompt in RECIPES}
+
+    for one, other in itertools.combinations(faces.values(), 2):
+        assert np.abs(np.subtract(one, other)).max() > 0.04
+
+
+@pytest.fixture(scope="module")
+def drifting():
+    """Twelve frames of the portrait, drifting, with grain; and the face as it is found and steadied in each."""
+    from react1.pipeline.engine.detect.faces import FaceFinder
+
+    grain = np.random.default_rng(5)
+    pictures = []
+    for number in range(12):
+        still = astronaut.still(shift=0.7 * number).astype(np.float32)
+        pictures.append(np.clip(still + grain.normal(0, 2.5, still.shape[:2])[..., None], 0, 255).astype(np.uint8))
+    with FaceFinder() as finder:
+        found = [finder.find(picture)[0] for picture in pictures]
+    return pictures, smooth_track(found, 25.0)
+
+
+@pytest.mark.parametrize("prompt", list(RECIPES))
+def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: str) -> None:
+    """The second difference in time rises by 5 % at most, and the Laplacian's variance stays at 0.9 at least."""
+    from fractions import Fraction
+
+    pictures, line = drifting
+    layout = plan_output("bounce", len(pictures), None, 0, Fraction(25))
+    poses = animate(
+        line, layout, np.ones(len(pictures)), None, React1Choices(prompt=prompt, temperature=1.0), Fraction(25)
+    )
+
+    after = [_retouched(*given) for given in zip(pictures, line, poses, strict=True)]
+
+    before_grey, after_grey = (
+        [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in film] for film in (pictures, after)
+    )
+    face = _face_mask(line[6], before_grey[6].shape)
+    assert _flicker(after_grey, face) <= 1.05 * _flicker(before_grey, face)
+    assert cv2.Laplacian(after_grey[6], cv2.CV_32F)[face].var() >= 0.9 * (
+        cv2.Laplacian(before_grey[6], cv2.CV_32F)[face].var()
+    )
+
+
+def _retouched(picture: np.ndarray, points: np.ndarray, pose: object) -> np.ndarray:
+    from react1.pipeline.engine.geometry.head_frame import FaceFrame
+
+    return retouch(picture, FaceFrame(points), pose)
+
+
+def _face_mask(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [np.round(points[OVAL, :2]).astype(np.int32)], 1)
+    return mask > 0
+
+
+def _flicker(film: list[np.ndarray], face: np.ndarray) -> float:
+    stack = np.stack(film)
+    return float(np.abs(stack[:-2] - 2 * stack[1:-1] + stack[2:])[:, face].mean())

@@ -1,0 +1,205 @@
+"""A whole take: decoded, re-expressed, encoded, and measured from its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import astronaut
+import av
+import numpy as np
+import pytest
+
+from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.errors import InputMediaError, Interrupted
+from react1.pipeline.engine.render.render import render
+
+
+def pictures(path: Path) -> list[np.ndarray]:
+    """The luma of every frame."""
+    with av.open(str(path)) as container:
+        return [np.asarray(frame.to_ndarray()[: frame.height], np.int16) for frame in container.decode(video=0)]
+
+
+def sound_samples(path: Path) -> int:
+    """Samples by the packets' own times: what a player plays."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        ends = [packet.pts + packet.duration for packet in container.demux(stream) if packet.pts is not None]
+        assert stream.start_time == 0
+        assert stream.duration == ends[-1]
+        assert stream.time_base == Fraction(1, astronaut.RATE)
+        return ends[-1]
+
+
+def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, scouted=None, shares=None, **wanted):
+    said = [] if shares is None else shares
+    return render(clip, voice, out, React1Choices(**wanted), span=span, scouted=scouted, progress=said.append)
+
+
+def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Path) -> None:
+    """Every frame once, the tags of the input, no sound, figures that are JSON, and progress that rises to 1."""
+    shares: list[float] = []
+
+    figures = take(clip, tmp_path / "take.mp4", shares=shares, prompt="angry", temperature=0.8)
+
+    with av.open(str(tmp_path / "take.mp4")) as container:
+        stream, context = container.streams.video[0], container.streams.video[0].codec_context
+        assert not container.streams.audio
+        assert (context.profile, context.pix_fmt, stream.average_rate) == ("High", "yuv420p", 25)
+        assert (context.colorspace, context.color_primaries, context.color_trc, context.color_range) == (1, 1, 1, 1)
+        assert [frame.pts * stream.time_base for frame in container.decode(stream)] == [
+            Fraction(k, 25) for k in range(30)
+        ]
+    assert (figures.frames, figures.frames_with_face, figures.audio_samples, figures.duration_s) == (30, 30, 0, "6/5")
+    assert json.loads(json.dumps(dataclasses.asdict(figures)))["span"] == [0, 30]
+    assert shares == sorted(shares)
+    assert len(shares) == 60
+    assert shares[-1] == pytest.approx(1)
+
+
+def test_frames_outside_the_span_are_passed_through(clip: Path, clip_faces, tmp_path: Path) -> None:
+    """Handles differ by the encoder's rounding only; inside, the change ramps up from the seam and down to it."""
+    take(clip, tmp_path / "take.mp4", prompt="surprised", temperature=1.0, span=(8, 24), scouted=clip_faces)
+
+    before, after = pictures(clip), pictures(tmp_path / "take.mp4")
+    mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
+    assert max(mean[:8] + mean[24:]) < 0.8
+    assert max(int(np.abs(b - a).max()) for b, a in list(zip(before, after, strict=True))[:8]) < 20
+    assert mean[8] < 0.4 * mean[15]
+    assert mean[23] < 0.4 * mean[16]
+    assert mean[8] < mean[11] < mean[15]
+    assert mean[23] < mean[20] < mean[16]
+    assert mean[15] > 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "frames", "shown"),
+    [
+        ("bounce", 40, 19),
+        ("loop", 40, 10),
+        ("cut_off", 30, 29),
+        ("silence", 40, 29),
+        ("remap", 40, 29),
+    ],
+)
+def test_each_sync_mode_is_exact(clip: Path, clip_faces, tmp_path: Path, mode: str, frames: int, shown: int) -> None:
+    """A voice of 40 frames and 7 samples over 30 frames: counts of frames and samples, and which frame is last."""
+    samples = 40 * 1920 + 7
+    voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(2)[:samples])
+    last = {"bounce": 20, "loop": 9, "cut_off": 29, "silence": 29, "remap": 29}[mode]
+
+    figures = take(clip, tmp_path / "take.mp4", voice, span=(0, 12), scouted=clip_faces, sync_mode=mode)
+
+    expected = 30 * 1920 if mode == "cut_off" else samples
+    assert (figures.frames, figures.audio_samples) == (frames, expected)
+    assert sound_samples(tmp_path / "take.mp4") == expected
+    after, before = pictures(tmp_path / "take.mp4"), pictures(clip)
+    assert len(after) == frames
+    corner = (slice(0, 60), slice(300, 384))  # hair and background, which drift with the frame and are not edited
+    apart = [float(np.abs(after[-1][corner] - picture[corner]).mean()) for picture in before]
+    assert int(np.argmin(apart)) == last
+
+
+def test_a_shorter_voice_is_padded_or_cuts(clip: Path, clip_faces, tmp_path: Path) -> None:
+    """20 frames of voice: `silence` keeps 30 frames with padded sound, `cut_off` keeps 20."""
+    voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.8))
+
+    silence = take(clip, tmp_path / "s.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="silence")
+    cut_off = take(clip, tmp_path / "c.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="cut_off")
+
+    assert (silence.frames, sound_samples(tmp_path / "s.mp4")) == (30, 30 * 1920)
+    assert (cut_off.frames, sound_samples(tmp_path / "c.mp4")) == (20, 20 * 1920)
+
+
+def test_the_same_request_gives_the_same_bytes(clip: Path, tmp_path: Path) -> None:
+    """Twice, with a voice and the head moving."""
+    voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(1.2))
+    sums = []
+    for name in ("one.mp4", "two.mp4"):
+        take(clip, tmp_path / name, voice, span=(6, 18), prompt="happy", model_mode="head", temperature=0.9)
+        sums.append(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest())
+
+    assert sums[0] == sums[1]
+
+
+def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path: Path) -> None:
+    """Mouths found anew in the take open with the syllables: correlation above 0.8."""
+    from react1.pipeline.engine.detect.faces import FaceFinder
+    from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
+    from react1.pipeline.engine.voice.speech import speech
+
+    samples = astronaut.syllables(1.2)
+    voice = astronaut.write_wav(tmp_path / "v.wav", samples)
+
+    take(clip, tmp_path / "take.mp4", voice, scouted=clip_faces, prompt="neutral", temperature=0.5)
+
+    with av.open(str(tmp_path / "take.mp4")) as container, FaceFinder() as finder:
+        faces = [finder.find(frame.to_ndarray(format="rgb24"))[0] for frame in container.decode(video=0)]
+    gaps = np.array([MouthShape.of(FaceFrame(points)).gap for points in faces])
+    opened = speech(samples, astronaut.RATE, 30, Fraction(25)).open
+    assert np.corrcoef(gaps[6:-6], opened[6:-6])[0, 1] > 0.8
+
+
+def test_frames_without_a_face_are_left_and_ramped_to(engine_ready: None, tmp_path: Path) -> None:
+    """Grey frames in the middle stay grey, are counted and told, and the change fades before and after them."""
+    clip = astronaut.write_clip(tmp_path / "clip.mp4", faceless=range(14, 20))
+
+    figures = take(clip, tmp_path / "take.mp4", prompt="sad", temperature=1.0)
+
+    before, after = pictures(clip), pictures(tmp_path / "take.mp4")
+    mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
+    assert figures.frames_with_face == 24
+    assert any("6 of 30 frames" in sentence for sentence in figures.notes)
+    assert max(mean[14:20]) < 0.5
+    assert mean[13] < mean[11]
+    assert mean[20] < mean[22]
+
+
+def test_no_face_is_a_clear_refusal(engine_ready: None, tmp_path: Path) -> None:
+    """A span of grey frames: BadInput that names the frames."""
+    clip = astronaut.write_clip(tmp_path / "grey.mp4", frames=6, faceless=range(6))
+
+    with pytest.raises(InputMediaError, match=r"no face found in frames 1 to 4 of the clip; .*span"):
+        take(clip, tmp_path / "take.mp4", span=(1, 5))
+
+
+@pytest.mark.parametrize("after", [3, 40])
+def test_an_interruption_passes_through(clip: Path, tmp_path: Path, after: int) -> None:
+    """What `progress` raises in either pass comes out, and the files are closed."""
+    calls: list[float] = []
+
+    def stop(share: float) -> None:
+        calls.append(share)
+        if len(calls) == after:
+            raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        render(clip, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
+
+    assert len(calls) == after
+
+
+def test_what_cannot_be_read_is_bad_input(clip: Path, clip_faces, tmp_path: Path) -> None:
+    """No video, no sound, not media, a span outside the clip."""
+    (tmp_path / "text.mp4").write_text("not media")
+    wav = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.2))
+
+    with pytest.raises(InputMediaError, match=r"text\.mp4 cannot be read"):
+        take(tmp_path / "text.mp4", tmp_path / "take.mp4")
+    with pytest.raises(InputMediaError, match=r"v\.wav has no video"):
+        take(wav, tmp_path / "take.mp4")
+    with pytest.raises(InputMediaError, match=r"talk\.mp4 has no sound"):
+        take(clip, tmp_path / "take.mp4", clip)
+    with pytest.raises(InputMediaError, match="span 5 to 31 does not lie in the 30 frames"):
+        take(clip, tmp_path / "take.mp4", span=(5, 31), scouted=clip_faces)
+
+
+def test_a_made_clip_costs_no_words_on_standard_error(clip: Path, tmp_path: Path, capfd) -> None:
+    """The libraries load and run without a line."""
+    take(clip, tmp_path / "take.mp4", span=(0, 2))
+
+    assert capfd.readouterr().err == ""

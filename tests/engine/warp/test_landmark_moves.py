@@ -1,0 +1,140 @@
+"""The face moves as its action units say: landmarks and geometry, no pixels."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from react1.pipeline.core.choices import Prompt, React1Choices
+from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.geometry.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
+from react1.pipeline.engine.planning.animate import pose_for
+from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
+from react1.pipeline.engine.pose.emotions import HEAD_MOVES, RECIPES, gain
+from react1.pipeline.engine.voice.speech import Moment
+from react1.pipeline.engine.warp.landmark_moves import landmark_moves
+
+INNER_BROW, OUTER_BROW, CORNER = [107, 336], [70, 300], [61, 291]
+TEMPERATURES = (0.0, 0.2, 0.5, 0.8, 1.0)
+
+
+def up(portrait, points: list[int], prompt: str, temperature: float, mode: str = "face") -> float:
+    """How far points go up in units."""
+    shape = MouthShape.of(portrait.face)
+    pose = pose_for(React1Choices(prompt=prompt, temperature=temperature, model_mode=mode), shape, shape, 1.0)
+    return -float(landmark_moves(portrait.face, pose)[points, 1].mean())
+
+
+def test_every_prompt_has_a_recipe_and_a_head_move() -> None:
+    """All six of the API."""
+    assert set(RECIPES) == set(HEAD_MOVES) == set(get_args(Prompt))
+
+
+def test_every_unit_of_a_recipe_moves_something(portrait) -> None:
+    """Each unit alone, at amplitude 1, moves a landmark by 0.01 units at least."""
+    from dataclasses import replace
+
+    shape = MouthShape.of(portrait.face)
+    still = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0)
+    still = replace(still, calm=0.0, gap=shape.gap)
+    names = set(ACTION_UNITS)
+
+    for name in names - {"AU25", "AU26"}:  # these two act through the gap that is wanted
+        moves = landmark_moves(portrait.face, replace(still, units={name: 1.0}))
+        assert np.abs(moves).max() > 0.01, name
+
+
+def test_gain_rises_with_the_temperature() -> None:
+    """Strictly, from 0.12 to 1, and it stays there outside of 0 to 1."""
+    gains = [gain(step / 20) for step in range(21)]
+
+    assert all(b > a for a, b in itertools.pairwise(gains))
+    assert (gains[0], gains[-1]) == (0.12, 1.0)
+    assert (gain(-1), gain(2)) == (0.12, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "points", "sign"),
+    [
+        ("happy", CORNER, 1),
+        ("sad", CORNER, -1),
+        ("sad", INNER_BROW, 1),
+        ("angry", INNER_BROW, -1),
+        ("disgusted", INNER_BROW, -1),
+        ("surprised", INNER_BROW, 1),
+        ("surprised", OUTER_BROW, 1),
+        ("surprised", [CHIN], -1),
+    ],
+)
+def test_landmarks_go_further_the_higher_the_temperature(portrait, prompt: str, points: list[int], sign: int) -> None:
+    """Each emotion's own sign, strictly rising from temperature to temperature."""
+    amounts = [sign * up(portrait, points, prompt, temperature) for temperature in TEMPERATURES]
+
+    assert amounts[0] > 0
+    assert all(b > a + 0.003 for a, b in itertools.pairwise(amounts))
+
+
+@pytest.mark.parametrize("prompt", get_args(Prompt))
+def test_lips_move_nothing_above_the_nose(portrait, prompt: str) -> None:
+    """In the region `lips` no landmark above the base of the nose moves, and none far beside the mouth."""
+    shape = MouthShape.of(portrait.face)
+    local = portrait.face.local
+
+    moves = landmark_moves(
+        portrait.face, pose_for(React1Choices(prompt=prompt, temperature=1.0, model_mode="lips"), shape, shape, 1.0)
+    )
+
+    left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
+    above = local[:, 1] < local[NOSE_BASE, 1] - 0.03
+    beside = (local[:, 0] < left - 0.38) | (local[:, 0] > right + 0.38)
+    assert np.abs(moves[above | beside]).max() == 0
+    assert np.abs(moves).max() > 0.02
+
+
+def test_lips_play_only_the_mouths_units(portrait) -> None:
+    """Brows and lids stay for every prompt."""
+    for prompt in RECIPES:
+        assert up(portrait, INNER_BROW, prompt, 1.0, "lips") == 0
+    assert {"AU12", "AU15", "AU26"} <= MOUTH_UNITS
+
+
+def test_a_voice_opens_the_mouth_by_what_it_says(portrait) -> None:
+    """The gap after the moves is the gap that was asked for, open or shut, within 0.02 units."""
+    shape = MouthShape.of(portrait.face)
+    for opened in (0.0, 0.3, 0.7, 1.0):
+        pose = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0, moment=Moment(opened))
+
+        moves = landmark_moves(portrait.face, pose)
+
+        after = portrait.face.local + moves
+        gap = float(after[LOWER_LIP[3, 5], 1] - after[UPPER_LIP[3, 5], 1])
+        assert gap == pytest.approx(0.30 * opened, abs=0.02)
+
+
+def test_weight_nought_is_nothing_and_more_weight_is_more(portrait) -> None:
+    """The ramp scales the moves."""
+    shape = MouthShape.of(portrait.face)
+    far = []
+    for weight in (0.1, 0.4, 0.7, 1.0):
+        pose = pose_for(React1Choices(prompt="happy", temperature=0.8), shape, shape, weight)
+        far.append(float(np.abs(landmark_moves(portrait.face, pose)).max()))
+
+    assert all(b > a for a, b in itertools.pairwise(far))
+
+
+def test_the_frame_turns_with_the_head(portrait) -> None:
+    """Landmarks in the head's frame are the same for a picture that is turned, scaled and shifted."""
+    angle = math.radians(25)
+    turn = 1.7 * np.array([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]])
+    turned = FaceFrame(portrait.face.points_px @ turn.T + np.array([120.0, -40.0, 0.0]))
+
+    assert turned.unit_px == pytest.approx(1.7 * portrait.face.unit_px)
+    assert np.allclose(turned.local, portrait.face.local, atol=1e-9)
+    assert np.allclose(
+        turned.to_local(turned.points_px[:, :2])[[33, 263, 61]], turned.local[[33, 263, 61], :2], atol=0.2
+    )
+    assert np.allclose(turned.shifted(120, -40).local, turned.local)
