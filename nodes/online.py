@@ -27,6 +27,6 @@ class Online:
 
     def run(self, context: NodeContext, params: OnlineParams, film: Media, take: Take) -> Take:
         """Give the take on the film's own frames; one that lies there already passes through."""
-        from ..pipeline.interchange.turnover.originals import placed_on
+        from ..pipeline.interchange.turnover.originals import move_to_film
 
-        return take if take.segment.source.file == film.file else placed_on(film, take)
+        return take if take.segment.source.file == film.file else move_to_film(film, take)

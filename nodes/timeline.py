@@ -66,9 +66,9 @@ class Timeline:
 
     def run(self, context: NodeContext, params: TimelineParams, film: Media, takes: list[Take]) -> Turnover:
         """Cut a clip for every edit out of the finished film."""
-        from ..pipeline.interchange.turnover.build import build
+        from ..pipeline.interchange.turnover.build import build_turnover
 
-        return build(
+        return build_turnover(
             context,
             film,
             takes,

@@ -66,14 +66,14 @@ class Trim:
     def run(self, context: NodeContext, params: TrimParams, source: Media) -> list[Segment]:
         """Cut each span with its handles into a file of its own; one that is too long is parted first."""
         from ..pipeline.interchange.places import PlaceFinder
-        from ..pipeline.media.edit_spans import placed, spans_of
-        from ..pipeline.media.trim import cut
+        from ..pipeline.media.edit_spans import segment_of_span, spans_to_cut
+        from ..pipeline.media.trim import cut_lossless
 
         find = PlaceFinder(context, source, params.place_options)
-        spans = spans_of(context, source, params.edits, params.handles, params.longest_s, find)
+        spans = spans_to_cut(context, source, params.edits, params.handles, params.longest_s, find)
         segments = []
         for done, span in enumerate(spans):
             context.progress(done / len(spans))
-            segments.append(placed(source, span, cut(context, source, span.first_frame, span.last_frame)))
+            segments.append(segment_of_span(source, span, cut_lossless(context, source, span.first_frame, span.last_frame)))
         context.progress(1)
         return segments

@@ -1,1 +1,1 @@
-"""Edit lists, timelines, subtitles and transcripts, read as edits; turnovers written."""
+"""Read edit lists, timelines, subtitles and transcripts as edits; write turnovers."""

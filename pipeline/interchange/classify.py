@@ -1,6 +1,6 @@
-"""What becomes of each entry of a list: an edit, ignored, refused with the reason, or wrong; pure.
+"""Classify each entry of a list as an edit, ignored, refused (with the reason) or wrong; pure.
 
-An entry is an edit where its text or its columns say so (marks.py). A marker that has no length stands for the clip
+An entry is an edit if its text or its columns say so (marker_syntax.py). A marker without a length applies to the clip
 that it is on.
 """
 
@@ -10,126 +10,130 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..core.times import Moment
-from .clip_matching import belongs, choose_clock
+from .clip_matching import choose_clock, is_clip_of_film
 from .entries import Entry, Listing, Span
 from .film import Film
 from .list_options import ListFile
-from .map_to_film import Onto, Outside
-from .marker_syntax import Fields, NotAnEdit, is_record, near_miss, plain, read_mark
+from .map_to_film import ClockMapper, NotOnFilm
+from .marker_syntax import EditFields, NotAnEdit, is_take_record, near_miss, parse_edit_text, parse_value
 
 State = Literal["edit", "ignored", "refused", "wrong"]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One entry, and what becomes of it."""
+class ClassifiedEntry:
+    """One entry and its classification."""
 
     entry: Entry
     state: State
-    why: str = ""
+    reason: str = ""
     start: Moment | None = None
-    """In and out on the film's own clock; on the list's where no film is known."""
+    """In and out on the film's own clock, or on the list's clock if no film is known."""
     end: Moment | None = None
-    fields: Fields = field(default_factory=dict)
+    fields: EditFields = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A list, read for a film."""
+class ClassifiedList:
+    """A list, classified for a film."""
 
     listing: Listing
     clock: str
-    """`source` or `record`: which clock of the list the film shows; empty where no film is known."""
-    rows: tuple[Row, ...]
+    """`source` or `record`: the clock of the list that the film shows; empty if no film is known."""
+    entries: tuple[ClassifiedEntry, ...]
     notes: tuple[str, ...] = ()
 
     @property
-    def edits(self) -> tuple[Row, ...]:
-        """The rows that are edits."""
-        return tuple(row for row in self.rows if row.state == "edit")
+    def edits(self) -> tuple[ClassifiedEntry, ...]:
+        """Return the entries that are edits."""
+        return tuple(entry for entry in self.entries if entry.state == "edit")
 
-    def of(self, state: State) -> tuple[Row, ...]:
-        """The rows of one kind."""
-        return tuple(row for row in self.rows if row.state == state)
+    def with_state(self, state: State) -> tuple[ClassifiedEntry, ...]:
+        """Return the entries with one state."""
+        return tuple(entry for entry in self.entries if entry.state == state)
 
 
-def read_rows(listing: Listing, film: Film | None, asked: ListFile) -> Reading:
-    """Tell what becomes of each entry, for a film or for none in particular.
+def classify_entries(listing: Listing, film: Film | None, options: ListFile) -> ClassifiedList:
+    """Classify each entry, for a film or for none in particular.
 
     Raises:
         PresetError: the list does not fit the film.
     """
     if film is None:
-        return Reading(listing, "", tuple(_row(entry, None, asked, None, "") for entry in listing.entries))
-    clock, said = choose_clock(listing, film, asked)
-    onto = Onto(film, listing, clock)
-    rows = tuple(_row(entry, film, asked, onto, clock) for entry in listing.entries)
-    told = (*said, *([onto.notes] if onto.notes and any(row.state == "edit" for row in rows) else []))
-    return Reading(listing, clock, rows, told)
+        return ClassifiedList(
+            listing, "", tuple(_classify(entry, None, options, None, "") for entry in listing.entries)
+        )
+    clock, clock_notes = choose_clock(listing, film, options)
+    mapper = ClockMapper(film, listing, clock)
+    entries = tuple(_classify(entry, film, options, mapper, clock) for entry in listing.entries)
+    has_edits = any(entry.state == "edit" for entry in entries)
+    notes = (*clock_notes, *([mapper.notes] if mapper.notes and has_edits else []))
+    return ClassifiedList(listing, clock, entries, notes)
 
 
-def _row(entry: Entry, film: Film | None, asked: ListFile, onto: Onto | None, clock: str) -> Row:
+def _classify(
+    entry: Entry, film: Film | None, options: ListFile, mapper: ClockMapper | None, clock: str
+) -> ClassifiedEntry:
     try:
         fields = _fields(entry)
     except NotAnEdit as error:
-        return Row(entry, "wrong", str(error))
+        return ClassifiedEntry(entry, "wrong", str(error))
     if fields is None:
-        return Row(entry, "ignored", _why_ignored(entry))
+        return ClassifiedEntry(entry, "ignored", _reason_ignored(entry))
     try:
-        start, end = place(entry, film, asked, onto, clock)
-    except Outside as error:
-        return Row(entry, "refused", str(error), fields=fields)
-    return Row(entry, "edit", "", start, end, fields)
+        start, end = place_entry(entry, film, options, mapper, clock)
+    except NotOnFilm as error:
+        return ClassifiedEntry(entry, "refused", str(error), fields=fields)
+    return ClassifiedEntry(entry, "edit", "", start, end, fields)
 
 
-def _fields(entry: Entry) -> Fields | None:
-    """Give the edit that an entry carries in its columns or in one of its texts."""
-    told = {key: plain(key, value) for key, value in entry.fields.items()}
-    marks = [mark for text in dict.fromkeys(entry.texts) if (mark := read_mark(text)) is not None]
-    if len(marks) > 1:
-        raise NotAnEdit("carries two edits; keep one of them")
-    if not marks:
-        return told or None
-    twice = sorted(set(told) & set(marks[0]))
-    if twice:
-        raise NotAnEdit(f"says {twice[0]} in a column and in its text; keep one of them")
-    return {**told, **marks[0]}
+def _fields(entry: Entry) -> EditFields | None:
+    """Return the edit in the columns or in one of the texts of an entry; None if there is none."""
+    column_fields = {key: parse_value(key, value) for key, value in entry.fields.items()}
+    text_edits = [edit for text in dict.fromkeys(entry.texts) if (edit := parse_edit_text(text)) is not None]
+    if len(text_edits) > 1:
+        raise NotAnEdit("has two edits; keep one of them")
+    if not text_edits:
+        return column_fields or None
+    duplicates = sorted(set(column_fields) & set(text_edits[0]))
+    if duplicates:
+        raise NotAnEdit(f"sets {duplicates[0]} in a column and in its text; keep one of them")
+    return {**column_fields, **text_edits[0]}
 
 
-def _why_ignored(entry: Entry) -> str:
+def _reason_ignored(entry: Entry) -> str:
     texts = [text for text in entry.texts if text]
-    more = f"; {entry.unusable}" if entry.unusable else ""
+    unusable = f"; {entry.unusable}" if entry.unusable else ""
     if not texts:
-        return f"carries no text{more}"
-    if any(is_record(text) for text in texts):
-        return f"it tells of a take that was made{more}"
-    return (
-        f"its text does not begin with 'react1:'{next((miss for text in texts if (miss := near_miss(text))), '')}{more}"
-    )
+        return f"it has no text{unusable}"
+    if any(is_take_record(text) for text in texts):
+        return f"it describes a finished take{unusable}"
+    hint = next((hint for text in texts if (hint := near_miss(text))), "")
+    return f"its text does not begin with 'react1:'{hint}{unusable}"
 
 
-def place(
-    entry: Entry, film: Film | None, asked: ListFile, onto: Onto | None, clock: str
+def place_entry(
+    entry: Entry, film: Film | None, options: ListFile, mapper: ClockMapper | None, clock: str
 ) -> tuple[Moment | None, Moment | None]:
-    """Give where an entry lies on the film.
+    """Return the in and out points of an entry on the film.
 
     Raises:
-        Outside: it cannot be edited there; the message says why.
+        NotOnFilm: it cannot be edited there; the message gives the reason.
     """
     if entry.unusable:
-        raise Outside(entry.unusable)
-    span = entry.span if film is None or onto is None else _span(entry, film, asked, clock)
+        raise NotOnFilm(entry.unusable)
+    span = entry.span if film is None or mapper is None else _span(entry, film, options, clock)
     if span is None:
-        raise Outside("it has no time")
+        raise NotOnFilm("it has no time")
     if span.is_point:
-        raise Outside("it has no length; give the marker a duration, or put it on a clip")
-    return (span.start, span.end) if onto is None else onto.place(entry, span)
+        raise NotOnFilm("it has no length; give the marker a duration, or put it on a clip")
+    return (span.start, span.end) if mapper is None else mapper.place(entry, span)
 
 
-def _span(entry: Entry, film: Film, asked: ListFile, clock: str) -> Span | None:
+def _span(entry: Entry, film: Film, options: ListFile, clock: str) -> Span | None:
     if clock == "record":
         return entry.record
-    if not belongs(entry.clip, film, asked):
-        whose = f"it is of {entry.clip}" if entry.clip is not None else "it is on no clip"
-        raise Outside(f"{whose}, and the film is {film.name!r}")
+    if not is_clip_of_film(entry.clip, film, options):
+        owner = f"it belongs to {entry.clip}" if entry.clip is not None else "it is on no clip"
+        raise NotOnFilm(f"{owner}, and the film is {film.name!r}")
     return entry.source

@@ -1,4 +1,4 @@
-"""The libraries of the extra `timeline`, each imported where it is first needed."""
+"""Import the libraries of the extra `timeline` when they are first needed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 from ..core.errors import MissingExtra
 
 
-def require(module: str, purpose: str) -> Any:
-    """Import a library.
+def import_extra(module: str, purpose: str) -> Any:
+    """Import and return a module.
 
     Raises:
-        MissingExtra: it is not installed; the message says what to install.
+        MissingExtra: it is not installed; the message gives the command to install it.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtra(
-            f"{purpose} takes {module.partition('.')[0]}, which is not installed; "
+            f"{purpose} requires {module.partition('.')[0]}, which is not installed; "
             "install it with: pip install 'react1-nodes[timeline]'"
         ) from error

@@ -47,9 +47,7 @@ class ListFile(BaseModel):
         description="which of its clocks the film shows: `source` if the film is a clip of the list, `record` if it is "
         "the finished programme (default: determined from names and timecodes)",
     )
-    clip: str | None = Field(
-        default=None, description="the clip or reel that the film is, if its name differs"
-    )
+    clip: str | None = Field(default=None, description="the clip or reel that the film is, if its name differs")
     match: Literal["name", "folder"] = Field(
         default="name", description="`folder`: the clip's folder must have the same name as the film's folder, too"
     )

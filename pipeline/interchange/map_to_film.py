@@ -1,8 +1,8 @@
-"""From the clocks of a list to the clock of a film; pure.
+"""Map the clocks of a list to the clock of a film; pure.
 
-A label goes over as it is where the film shows labels. Where it shows none, a programme's first frame is that of the
-film, and its labels become frames; the labels of a clip count from 00:00:00:00, as editing systems show a clip that has
-no timecode.
+If the film has a timecode, labels are used unchanged. If it has none, a programme's first frame is the film's first
+frame and its labels become frame numbers; the labels of a clip count from 00:00:00:00, as editing systems show a clip
+without timecode.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .entries import Entry, Listing, Span
 from .film import Film
 
 
-class Outside(ValueError):
-    """An entry has no place on the film; the message says why."""
+class NotOnFilm(ValueError):
+    """An entry cannot be mapped to the film; the message gives the reason."""
 
 
-class Onto:
-    """Puts spans of one clock of a list onto a film."""
+class ClockMapper:
+    """Map spans of one clock of a list to a film."""
 
     def __init__(self, film: Film, listing: Listing, clock: str) -> None:
         self._film, self._listing, self._clock = film, listing, clock
@@ -39,34 +39,35 @@ class Onto:
 
     @property
     def notes(self) -> str:
-        """What the user should hear: which label was taken for the film's first frame, where that was a guess."""
+        """Return a note if the label of the film's first frame is an assumption; else an empty string."""
         if self._zero is None or self._listing.start is not None:
             return ""
         return (
-            f"the film has no start timecode: its first frame is taken for {self._zero}, the first record time of the "
-            "list; give --start-tc where it is another"
+            f"the film has no start timecode: its first frame is assumed to be {self._zero}, the first record time of "
+            "the list; give --start-tc if that is wrong"
         )
 
     def place(self, entry: Entry, span: Span) -> tuple[Moment, Moment]:
-        """Give (in, out) on the film's clock.
+        """Return (in, out) on the film's clock.
 
         Raises:
-            Outside: a label does not exist, the span lies outside the film, or what it takes is not known.
+            NotOnFilm: a label does not exist, the span lies outside the film, or the frame rate or the start of the
+                programme is unknown.
         """
         try:
             start = self._moment(span.start, entry)
-            end = self._moment(span.end, entry) if span.end is not None else self._later(start, span.frames)
+            end = self._moment(span.end, entry) if span.end is not None else self._add_frames(start, span.frames)
             first, last = self._index(start), self._index(end)
-        except Outside:
+        except NotOnFilm:
             raise
         except ValueError as error:  # a label that does not exist
-            raise Outside(str(error)) from error
+            raise NotOnFilm(str(error)) from error
         if first is not None and last is not None:
             self._check(span, first, last)
         return start, end
 
     def _moment(self, moment: Moment, entry: Entry) -> Moment:
-        """Turn one moment of the list into one of the film."""
+        """Map one moment of the list to the film."""
         if not isinstance(moment, Timecode):
             return self._label_of(moment)
         if self._film.start is not None:
@@ -74,15 +75,15 @@ class Onto:
         if self._clock == "source" or self._listing.labels_from_zero:
             return replace(moment, drop=moment.drop or (entry.drop and self._may_drop()))
         if self._zero is None:
-            raise Outside(
-                "the film has no start timecode, and the list does not tell where its programme begins; give --start-tc"
+            raise NotOnFilm(
+                "the film has no start timecode, and the list does not say where its programme begins; give --start-tc"
             )
         rate = counting_rate(self._rate(), moment.drop)
         count = timecode_to_frames(moment, rate) - timecode_to_frames(replace(self._zero, drop=moment.drop), rate)
         return Frames(count if count >= 0 else count + frames_per_day(rate, drop=moment.drop))
 
     def _label_of(self, moment: Seconds | Frames) -> Moment:
-        """Give what counts from a programme's first frame as a label, where the film may be only a part of it."""
+        """Return a moment that counts from the programme's first frame as a label, if the film has labels."""
         start, film = self._listing.start, self._film
         if self._clock != "record" or start is None or film.start is None or film.rate is None:
             return moment
@@ -91,7 +92,7 @@ class Onto:
         first = timecode_to_frames(start, counting_rate(film.rate, start.drop))
         return timecode_of_day(first + count, rate, drop=film.start.drop)
 
-    def _later(self, start: Moment, frames: int) -> Moment:
+    def _add_frames(self, start: Moment, frames: int) -> Moment:
         if isinstance(start, Frames):
             return Frames(start.count + frames)
         if isinstance(start, Seconds):
@@ -101,7 +102,7 @@ class Onto:
         return timecode_of_day(count, rate, drop=start.drop)
 
     def _index(self, moment: Moment) -> int | None:
-        """Count the frames from the film's first one; None where its rate is not known."""
+        """Return the frame number in the film; None if its rate is unknown."""
         film = self._film
         if isinstance(moment, Frames):
             return moment.count
@@ -119,16 +120,16 @@ class Onto:
 
     def _check(self, span: Span, first: int, last: int) -> None:
         if last <= first:
-            raise Outside(f"it holds no frame: {span}")
-        # A container tells its length to within a frame, and sound may outlast the picture.
+            raise NotOnFilm(f"it contains no frame: {span}")
+        # A container gives its length to within a frame, and sound may last longer than the picture.
         if self._film.frames and last > self._film.frames + 1 + nominal_rate(self._rate()):
-            raise Outside(f"{self._clock} {span} lies outside the film, which {self._film.range_text()}")
+            raise NotOnFilm(f"{self._clock} {span} lies outside the film, which {self._film.range_text()}")
 
     def _rate(self) -> Fraction:
-        found = self._film.rate or self._listing.rate
-        if found is None:
-            raise Outside("the frame rate is not known; give it with `rate`")
-        return found
+        rate = self._film.rate or self._listing.rate
+        if rate is None:
+            raise NotOnFilm("the frame rate is unknown; give it as `rate`")
+        return rate
 
     def _may_drop(self) -> bool:
         rate = self._film.rate
@@ -136,7 +137,7 @@ class Onto:
 
 
 def _first_label(listing: Listing) -> Timecode | None:
-    """Give the label of the programme's first frame: as told, or the earliest record time of a list of events."""
+    """Return the label of the programme's first frame: the list's own, or the earliest record time of its events."""
     if listing.start is not None or not listing.starts_at_first:
         return listing.start
     starts = [entry.record.start for entry in listing.entries if entry.record is not None and entry.kind == "clip"]

@@ -16,10 +16,10 @@ from ..core.file import File
 from ..core.node import NodeContext
 from ..core.times import Seconds
 from ..core.values import Media
-from ..media.clock import frame_at, frame_s
-from ..media.edit_spans import frames_of
+from ..media.clock import frame_at, frame_time_s
+from ..media.edit_spans import frames_of_edit
 from ..media.probe import require_video
-from . import timeline_shots
+from ..media.shots import nth_shot
 from .entries import Entry
 from .readers import read_listing
 from .snap import Snap, snap_span
@@ -55,11 +55,11 @@ class PlaceFinder:
             InputMediaError: the cue, text or shot does not exist, or the text occurs more than once; the message lists
                 the candidates with their times.
         """
-        start, end = self._frames(edit.at) if edit.at is not None else frames_of(self._media, edit)
+        start, end = self._frames(edit.at) if edit.at is not None else frames_of_edit(self._media, edit)
         snap = edit.snap or self._options.snap
         if snap == "none" or start >= end:
             return start, end, ()
-        return snap_span(self._path, self._media, (start, end), snap, self._options.within_s)
+        return snap_span(self._context, self._media, (start, end), snap, self._options.within_s)
 
     def _frames(self, at: At) -> tuple[int, int]:
         if at.shot is not None:
@@ -71,14 +71,14 @@ class PlaceFinder:
         raise InputMediaError(f"{at}: markers are looked up in a `timeline`, which a job must name")
 
     def _shot(self, number: int) -> tuple[int, int]:
-        shot = timeline_shots.shot(self._path, self._media, number)
+        shot = nth_shot(self._context, self._media, number)
         if isinstance(shot, int):
             raise InputMediaError(f"there is no shot {number}: the film has {shot}")
         return shot
 
     def _span(self, match: Match) -> tuple[int, int]:
         """Convert times to frames; subtitles may last longer than the picture."""
-        duration_s = frame_s(self._media, require_video(self._media).frame_count)
+        duration_s = frame_time_s(self._media, require_video(self._media).frame_count)
         if match.start.value >= duration_s:
             raise InputMediaError(f"{match} begins after the end of the film at {Seconds(duration_s)}")
         end = Seconds(min(match.end.value, duration_s))

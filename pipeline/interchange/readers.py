@@ -1,10 +1,4 @@
-"""Read a file of edits, a timeline, subtitles or a transcript, by what its name and its first words say it is.
-
-Takes   a path, what to call it, and the frames per second of its labels where they are known.
-Gives   a `Listing`.
-Raises  PresetError with the file and the line: not there, too large, of no known form, or broken; MissingExtra where
-        it takes a library of the extra `timeline` that is not installed.
-"""
+"""Read a list of edits, a timeline, subtitles or a transcript; the file name's suffix selects the reader."""
 
 from __future__ import annotations
 
@@ -15,7 +9,7 @@ from pathlib import Path
 from .edl.read import read_edl
 from .entries import Listing
 from .fcpxml.read import read_fcpxml
-from .limits import read_text, wrong
+from .limits import file_error, read_text
 from .otio.read import read_otio
 from .text.subtitles import read_srt, read_vtt
 from .text.table import read_table
@@ -34,18 +28,28 @@ SUFFIXES = (".edl", *_READERS)
 
 
 def read_listing(path: Path, name: str, rate: Fraction | None = None) -> Listing:
-    """Read a file into its entries."""
+    """Read a file into its entries.
+
+    Args:
+        path: the file.
+        name: its name in messages.
+        rate: frames per second of its labels, if known.
+
+    Raises:
+        PresetError: the file is missing, too large, of an unknown format or invalid; with the line if known.
+        MissingExtra: a library of the extra `timeline` is not installed.
+    """
     text = read_text(path, name)
-    return parsed(text, path.suffix.lower(), name, rate)
+    return parse_listing(text, path.suffix.lower(), name, rate)
 
 
-def parsed(text: str, suffix: str, name: str, rate: Fraction | None = None) -> Listing:
-    """Read a text of a known form."""
+def parse_listing(text: str, suffix: str, name: str, rate: Fraction | None = None) -> Listing:
+    """Read a text in the format that a suffix names."""
     if not text.strip():
-        raise wrong(name, "is empty")
+        raise file_error(name, "is empty")
     if suffix == ".edl":
         return read_edl(text, name, rate)
     reader = _READERS.get(suffix)
     if reader is not None:
         return reader(text, name)
-    raise wrong(name, f"is no file of edits: its name ends with none of {', '.join(SUFFIXES)}")
+    raise file_error(name, f"is not a list of edits: its suffix is none of {', '.join(SUFFIXES)}")

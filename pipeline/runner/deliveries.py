@@ -97,7 +97,7 @@ def deliver_result(
             record_export(store, file, target, owner)
         else:
             export(store, file, target, owner, replace=replace or is_own_export(store, target, owner))
-        store.forget_object(file)
+        store.drop_object(file)
     return place if place.is_dir() or not wanted else wanted[0][1]
 
 
@@ -132,7 +132,7 @@ def turnover_targets(store: Store, turnover: Turnover, folder: Path) -> Iterator
     """Pair every file of a turnover with its place, under the first version that is free."""
     version = next_version(turnover, folder, _has_content)
     yield from clip_targets(turnover, folder, version)
-    context = store.room_folder()
+    context = store.scratch_folder()
     try:
         for name, text in format_timelines(turnover, folder, version).items():
             written = context / name

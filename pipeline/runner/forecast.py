@@ -19,10 +19,10 @@ from ..core.file import File
 from ..core.registry import SHIPPED
 from ..core.values import Media, Segment, Take, Upload, Value
 from ..jobs.ledger import Ledger
-from ..media.frame_rate import nearest_rate, new_count
+from ..media.frame_rate import nearest_rate, frame_count_at
 from ..media.probe import require_video
-from ..media.transcode import length_s
-from ..media.trim import tick_s
+from ..media.transcode import video_duration_s
+from ..media.trim import container_time_s
 from ..splicing.feasibility import Feasibility
 from ..store.store import Store
 from .external_inputs import paid_provider
@@ -74,13 +74,13 @@ def foreseen(step: Step, given: Mapping[str, Any], store: Store) -> list[Segment
     if step.info.name != "trim" or step.info.origin != SHIPPED or source is None:
         return []
     from ..interchange.places import PlaceFinder
-    from ..media.edit_spans import placed, spans_of
+    from ..media.edit_spans import segment_of_span, spans_to_cut
 
     params: Any = step.params
     context = _ReadOnlyContext(store)
     find = PlaceFinder(context, source, params.place_options)
-    spans = spans_of(context, source, params.edits, params.handles, params.longest_s, find)
-    return [placed(source, span, source) for span in spans]
+    spans = spans_to_cut(context, source, params.edits, params.handles, params.longest_s, find)
+    return [segment_of_span(source, span, source) for span in spans]
 
 
 def cost_usd(step: Step, known: Sequence[Value | None], given: Mapping[str, Any], store: Store) -> float:
@@ -189,9 +189,9 @@ def _require_morph(params: Any) -> None:
 def sent(segment: Segment) -> tuple[Fraction, int]:
     """Give how long the clip is that is sent, in seconds and frames."""
     if segment.media.file != segment.source.file:
-        return length_s(require_video(segment.media)), len(segment.frames)
+        return video_duration_s(require_video(segment.media)), len(segment.frames)
     video = require_video(segment.source)
-    lasts_s = tick_s(video, segment.last_frame) - tick_s(video, segment.first_frame)
+    lasts_s = container_time_s(video, segment.last_frame) - container_time_s(video, segment.first_frame)
     rate = nearest_rate(video.rate)
-    frames = new_count(lasts_s, rate)
+    frames = frame_count_at(lasts_s, rate)
     return frames / rate, frames

@@ -1,4 +1,4 @@
-"""A film with timecode."""
+"""A film with timecode for tests of edit lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a file of edits holds, it is read, or refused in one line."""
+"""Any content of a list of edits is either read or refused in one line."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import pytest
 from lists import film
 from mutate import mutated
 
-from react1.pipeline.cli.commands.edits import _mistakes, _object, _table
+from react1.pipeline.cli.commands.edits import _find_problems, _table_lines, _to_json
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.interchange.classify import classify_entries
 from react1.pipeline.interchange.list_options import ListFile
 from react1.pipeline.interchange.readers import parse_listing
 from react1.pipeline.interchange.text.phrase_search import closest_cues, find_phrase
 
-from .test_at import MARKS, SRT
-from .test_edl import CUT, DROP, MARKERS
-from .test_texts import OURS, PREMIERE, VTT, WORDS
-from .test_timelines import FCPX
+from .edl.test_read_edl import CUT, DROP, MARKERS
+from .test_otio_fcpxml import FCPX
+from .test_places import MARKS, SRT
+from .text.test_text_formats import OURS, PREMIERE, VTT, WORDS
 
 COUNT = int(os.environ.get("REACT1_FUZZ", "320"))
-"""How many texts are tried; the long run of 10,000 is one of `REACT1_FUZZ=10000`."""
+"""Number of texts; the long run is `REACT1_FUZZ=10000`."""
 LONGEST_S = 20
-"""A text that is not through by then hangs: the run ends with where it stood."""
+"""Limit per text; after it the run ends with a traceback of where it hangs."""
 WHISPER = json.dumps(
     {"segments": [{"start": 0.5, "end": 1.0, "text": " I can't", "words": WORDS}] * 3, "language": "en"}
 )
 
 
 def _otio() -> str:
-    """A timeline with a clip and a marker on it."""
+    """Return a timeline with a clip and a marker on it."""
 
     def at(value: float) -> dict:
         return {"OTIO_SCHEMA": "RationalTime.1", "rate": 25.0, "value": value}
@@ -48,8 +48,14 @@ def _otio() -> str:
     clip = {**bare, "OTIO_SCHEMA": "Clip.1", "name": "one", "markers": [marker], "media_reference": media}
     track = {**bare, "OTIO_SCHEMA": "Track.1", "kind": "Video", "children": [{**clip, "source_range": span(0, 50)}]}
     stack = {**bare, "OTIO_SCHEMA": "Stack.1", "name": "tracks", "children": [track]}
-    made = {"OTIO_SCHEMA": "Timeline.1", "name": "t", "metadata": {}, "global_start_time": at(90000), "tracks": stack}
-    return json.dumps(made, indent=1)
+    timeline = {
+        "OTIO_SCHEMA": "Timeline.1",
+        "name": "t",
+        "metadata": {},
+        "global_start_time": at(90000),
+        "tracks": stack,
+    }
+    return json.dumps(timeline, indent=1)
 
 
 SEEDS = [
@@ -65,8 +71,8 @@ FILMS = (
 )
 
 
-def test_changed_texts_are_read_or_refused_in_one_line(media_folder_if_any):
-    """Every form and a few films, each text all the way to what is printed; no traceback and no hang."""
+def test_mutated_texts_are_read_or_refused_in_one_line(media_folder_if_any):
+    """Every format and several films are processed up to the printed output without a traceback or a hang."""
     seeds = SEEDS + [(path.read_text(), path.suffix) for path in media_folder_if_any]
     read = 0
     for seed in range(COUNT):
@@ -74,7 +80,7 @@ def test_changed_texts_are_read_or_refused_in_one_line(media_folder_if_any):
         changed = mutated(text, seed)
         faulthandler.dump_traceback_later(LONGEST_S, exit=True)
         try:
-            _through(changed, suffix, seed)
+            _process(changed, suffix, seed)
             read += 1
         except PresetError as error:
             assert "\n" not in str(error)
@@ -85,14 +91,14 @@ def test_changed_texts_are_read_or_refused_in_one_line(media_folder_if_any):
     assert COUNT // 4 < read < COUNT  # neither refuses nor accepts everything
 
 
-def _through(text: str, suffix: str, seed: int) -> None:
+def _process(text: str, suffix: str, seed: int) -> None:
     of = FILMS[seed // len(SEEDS) % len(FILMS)]
     clock = ("auto", "record")[seed // 7 % 2]
     listing = parse_listing(text, suffix, f"list{suffix}", of.rate if of else Fraction(25))
     reading = classify_entries(listing, of, ListFile(file="list", clock=clock))
-    json.dumps(_object(reading, Path("list")))
-    _table(reading, Path("list"))
-    for problem in _mistakes(reading, Path("list")):
+    json.dumps(_to_json(reading, Path("list")))
+    _table_lines(reading, Path("list"))
+    for problem in _find_problems(reading, Path("list")):
         assert "\n" not in str(problem)
     cues = [entry for entry in listing.entries if entry.kind == "cue"]
     find_phrase(cues, "can't believe")
@@ -101,6 +107,6 @@ def _through(text: str, suffix: str, seed: int) -> None:
 
 @pytest.fixture
 def media_folder_if_any() -> list[Path]:
-    """The lists of real systems, where they are."""
+    """Lists of real editing systems, if available."""
     folder = Path(os.environ.get("REACT1_MEDIA", Path(__file__).parents[3] / "shared" / "media")) / "timelines"
     return sorted(folder.glob("*.*")) if folder.is_dir() else []

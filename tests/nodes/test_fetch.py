@@ -13,7 +13,7 @@ from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, opt
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.core.times import parse_time
-from react1.pipeline.interchange.places import Places, Wishes
+from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
 from react1.pipeline.media.clock import frame_at
 from react1.pipeline.net.download import download
 
@@ -69,7 +69,7 @@ def fetch(context, uri, **params):
 def test_a_file_in_the_store_is_only_probed(context, clip, tmp_path):
     """Nothing is copied and nothing is made."""
     (tmp_path / "clip.mp4").write_bytes(clip)
-    file = context.adopt(tmp_path / "clip.mp4")
+    file = context.add_external(tmp_path / "clip.mp4")
 
     media = fetch(context, file)
 
@@ -163,14 +163,14 @@ def test_subtitles_of_a_page_end_up_inside_the_file(context, web, clip):
     assert greys(context, media) == list(range(FRAMES))
 
     at_words = Edit.model_validate({"at": {"text": "hello, there!"}})
-    start, end, _ = Places(context, media, Wishes())(at_words)
+    start, end, _ = PlaceFinder(context, media, PlaceOptions())(at_words)
     assert (start, end) == (frame_at(media, parse_time(0.1)), frame_at(media, parse_time(0.7)))
 
 
 def test_a_start_timecode_of_one_s_own_is_the_film_s(context, clip, tmp_path):
     """It counts before what the film says; one that the rate does not have is refused with its neighbours."""
     (tmp_path / "clip.mp4").write_bytes(clip)
-    file = context.adopt(tmp_path / "clip.mp4")
+    file = context.add_external(tmp_path / "clip.mp4")
 
     assert Fetch().run(context, FetchParams(uri=file, start_tc="10:00:00:00")).start_timecode == "10:00:00:00"
     with pytest.raises(InputMediaError, match="its neighbours are"):

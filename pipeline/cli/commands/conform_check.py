@@ -1,4 +1,4 @@
-"""`react1 conform-check`: does a clip that came back from elsewhere still fit its segment?"""
+"""`react1 conform-check`: check whether a clip returned by another facility still fits its segment."""
 
 from __future__ import annotations
 
@@ -17,55 +17,59 @@ if TYPE_CHECKING:
     from ...core.values import Media
 
 NAME = "conform-check"
+EXAMPLES = (
+    "react1 conform-check graded.mov --clip line3_react1_v001.mov",
+    "react1 conform-check graded.mov --film film.mov",
+)
 _VERSIONED = re.compile(r".+_react1_v\d{3}")
 
 
 def command(
-    returned: Annotated[Path, typer.Argument(metavar="RETURNED", help="The clip that came back.")],
+    returned: Annotated[Path, typer.Argument(metavar="RETURNED", help="The returned clip.")],
     clip: Annotated[
         Path | None,
-        typer.Option("--clip", metavar="CLIP", help="The clip that was handed over (default: by its name)."),
+        typer.Option("--clip", metavar="CLIP", help="The clip that was delivered (default: found by name)."),
     ] = None,
     film: Annotated[
-        Path | None, typer.Option("--film", metavar="FILM", help="The film; the place is found by the timecode.")
+        Path | None, typer.Option("--film", metavar="FILM", help="The film; the position comes from the timecode.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hold a returned clip against its segment: frames, rate, timecode, size, pictures, lag."""
+    """Compare a returned clip with its segment: frames, rate, timecode, size, pictures, lag."""
     with report_failures(as_json):
         from ...interchange.turnover.check_returned import check_returned, entire_clip, place_on_film
 
         if clip and film:
-            raise PresetError("--clip and --film both say what to hold the clip against; give one of them")
-        given = _probed(returned)
-        against = film or clip or _handed_over(returned)
-        place = place_on_film(film, _probed(film), given) if film else entire_clip(against, _probed(against))
-        findings = check_returned(returned, given, place, returned.name)
+            raise PresetError("--clip and --film are mutually exclusive")
+        probed = _probe(returned)
+        reference = film or clip or _find_original_clip(returned)
+        span = place_on_film(film, _probe(film), probed) if film else entire_clip(reference, _probe(reference))
+        findings = check_returned(returned, probed, span, returned.name)
         fits = all(finding.fits for finding in findings)
         if as_json:
-            out_json({"fits": fits, "against": str(against), "findings": [asdict(finding) for finding in findings]})
+            out_json({"fits": fits, "against": str(reference), "findings": [asdict(finding) for finding in findings]})
         else:
-            out(f"{returned.name} against frames {place.first}-{place.end} of {against.name}")
-            for one in findings:
-                told = f"{one.found}" if one.fits else f"{one.found}, not {one.wanted}"
-                out(f"  {'ok ' if one.fits else 'NOT'}  {one.name:<9} {told}")
+            out(f"{returned.name} against frames {span.first}-{span.end} of {reference.name}")
+            for finding in findings:
+                shown = f"{finding.found}" if finding.fits else f"{finding.found}, not {finding.wanted}"
+                out(f"  {'ok  ' if finding.fits else 'FAIL'}  {finding.name:<9} {shown}")
         if not fits:
             raise typer.Exit(InputMediaError.exit_status)
 
 
-def _probed(path: Path) -> Media:
-    from ...media.probe import probe_outside
+def _probe(path: Path) -> Media:
+    from ...media.probe import probe_path
 
     if not path.is_file():
         raise InputMediaError(f"{path} is not a file; give a clip")
-    return probe_outside(path)
+    return probe_path(path)
 
 
-def _handed_over(returned: Path) -> Path:
-    """Find the clip that a returned one is named after, in its folder or the one above."""
+def _find_original_clip(returned: Path) -> Path:
+    """Find the delivered clip by the name of the returned one, in its folder or the one above."""
     if match := _VERSIONED.match(returned.stem):
         folders = (returned.parent, returned.absolute().parent.parent)
-        for found in (folder / f"{match[0]}{suffix}" for folder in folders for suffix in (".mov", ".mp4")):
-            if found.is_file() and not found.samefile(returned):
-                return found
-    raise PresetError(f"nothing beside {returned} says which clip it was; give --clip CLIP or --film FILM")
+        for candidate in (folder / f"{match[0]}{suffix}" for folder in folders for suffix in (".mov", ".mp4")):
+            if candidate.is_file() and not candidate.samefile(returned):
+                return candidate
+    raise PresetError(f"no delivered clip found for {returned}; give --clip CLIP or --film FILM")

@@ -1,4 +1,4 @@
-"""`react1 edits`: what is read from a list of edits, a timeline, subtitles or a transcript."""
+"""`react1 edits`: show what is read from a list of edits, a timeline, subtitles or a transcript."""
 
 from __future__ import annotations
 
@@ -15,81 +15,85 @@ if TYPE_CHECKING:
     from ...interchange.entries import Span
 
 NAME = "edits"
+EXAMPLES = (
+    "react1 edits cut.edl --source film.mov",
+    "react1 edits markers.csv --source film.mov --rate 23.976",
+)
 
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="EDL, OTIO, FCPXML, CSV, TSV, SRT, VTT or JSON.")],
-    source: Annotated[Path | None, typer.Option("--source", metavar="FILM", help="The film that it is for.")] = None,
+    source: Annotated[Path | None, typer.Option("--source", metavar="FILM", help="The film of the list.")] = None,
     start_tc: StartTc = None,
     clock: Annotated[
-        str, typer.Option("--clock", metavar="auto|source|record", help="Which of its clocks the film shows.")
+        str, typer.Option("--clock", metavar="auto|source|record", help="The list's clock that the film uses.")
     ] = "auto",
-    clip: Annotated[
-        str | None, typer.Option("--clip", metavar="NAME", help="The clip or reel that the film is.")
+    clip: Annotated[str | None, typer.Option("--clip", metavar="NAME", help="The film's clip or reel name.")] = None,
+    rate: Annotated[
+        str | None, typer.Option("--rate", metavar="FPS", help="Frames per second of the list's timecode.")
     ] = None,
-    rate: Annotated[str | None, typer.Option("--rate", metavar="FPS", help="Frames per second of its labels.")] = None,
     by_folder: Annotated[
-        bool, typer.Option("--by-folder", help="Match a clip's folder, too, not its name alone.")
+        bool, typer.Option("--by-folder", help="Match clips by folder and name, not by name only.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what is read: edits, what is ignored, and what cannot be edited with the reason."""
+    """Print the edits in a list, the ignored entries, and the entries that cannot be edited, with reasons."""
     from ...core.errors import PresetError
     from ...interchange.classify import classify_entries
     from ...interchange.film import read_film
     from ...interchange.readers import read_listing
 
     with report_failures(as_json):
-        asked = _asked(file, clock, clip, rate, "folder" if by_folder else "name")
-        film = read_film(source, start_tc or "", asked.rate) if source is not None else None
+        options = _list_options(file, clock, clip, rate, "folder" if by_folder else "name")
+        film = read_film(source, start_tc or "", options.rate) if source is not None else None
         if start_tc and film is None:
-            raise PresetError("--start-tc tells of a film; name it with --source")
-        listing = read_listing(file, str(file), asked.rate or (film.rate if film else None))
-        reading = classify_entries(listing, film, asked)
-        mistakes = _mistakes(reading, file)
+            raise PresetError("--start-tc needs a film; give --source FILM")
+        listing = read_listing(file, str(file), options.rate or (film.rate if film else None))
+        classified = classify_entries(listing, film, options)
+        problems = _find_problems(classified, file)
         if as_json:
-            out_json(_object(reading, file))
+            out_json(_to_json(classified, file))
         else:
-            for line in _table(reading, file):
+            for line in _table_lines(classified, file):
                 out(line)
-        for text in reading.notes:
+        for text in classified.notes:
             err(text)
-        if mistakes:
-            raise PresetError(mistakes)
+        if problems:
+            raise PresetError(problems)
 
 
-def _asked(file: Path, clock: str, clip: str | None, rate: str | None, match: str) -> Any:
-    """Make what a job would say of the file."""
+def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, match: str) -> Any:
+    """Return the options as a job would set them."""
     from ...core.errors import PresetError, Problem
     from ...interchange.list_options import ListFile
     from ...located_yaml.explain import validate
     from ...located_yaml.located import Location, Problems, from_plain
 
-    said = {"file": str(file), "clock": clock, "clip": clip, "rate": rate, "match": match}
+    fields = {"file": str(file), "clock": clock, "clip": clip, "rate": rate, "match": match}
     problems = Problems()
-    place = Location("", Path())
-    found = validate(
-        ListFile, from_plain({key: value for key, value in said.items() if value is not None}, place), problems
+    location = Location("", Path())
+    row_problems = validate(
+        ListFile, from_plain({key: value for key, value in fields.items() if value is not None}, location), problems
     )
-    wrong = [Problem(f"--{one.path}: {one.message}") for one in problems]
-    if wrong:
-        raise PresetError(wrong)
-    return found
+    invalid_options = [Problem(f"--{problem.path}: {problem.message}") for problem in problems]
+    if invalid_options:
+        raise PresetError(invalid_options)
+    return row_problems
 
 
-def _mistakes(reading: ClassifiedList, file: Path) -> list[Any]:
-    """Find the edits that cannot be read, in their texts and in their values."""
+def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
+    """Return the problems with edits, in their texts and in their values."""
     from ...core.edit import Edit
     from ...core.errors import Problem
     from ...located_yaml.explain import validate
     from ...located_yaml.located import Location, Problems, from_plain
 
-    problems = [_problem(row, file, row.reason) for row in reading.with_state("wrong")]
-    for row in reading.edits:
-        found = Problems()
-        place = Location(str(file), Path(), row.entry.line, 1)
-        validate(Edit, from_plain({"in": str(row.start), "out": str(row.end), **row.fields}, place), found)
-        problems += [Problem(one.message, one.path, str(file), row.entry.line, 1) for one in found]
+    problems = [_problem(row, file, row.reason) for row in classified.with_state("wrong")]
+    for row in classified.edits:
+        row_problems = Problems()
+        location = Location(str(file), Path(), row.entry.line, 1)
+        validate(Edit, from_plain({"in": str(row.start), "out": str(row.end), **row.fields}, location), row_problems)
+        problems += [Problem(problem.message, problem.path, str(file), row.entry.line, 1) for problem in row_problems]
     return problems
 
 
@@ -99,48 +103,46 @@ def _problem(row: ClassifiedEntry, file: Path, message: str) -> Any:
     return Problem(f"{row.entry.kind} {row.entry.name}: {message}", file=str(file), line=row.entry.line, column=1)
 
 
-def _table(reading: ClassifiedList, file: Path) -> list[str]:
-    listing = reading.listing
+def _table_lines(classified: ClassifiedList, file: Path) -> list[str]:
+    listing = classified.listing
     title = f", {listing.title!r}" if listing.title else ""
-    clock = f", times of its {reading.clock} clock" if reading.clock else ""
-    lines = [
-        f"{file}: {listing.format}{title}{clock}: {len(reading.edits)} of {len(reading.entries)} entries are edits"
-    ]
-    for row in reading.entries:
+    clock = f", times of its {classified.clock} clock" if classified.clock else ""
+    count = f"{len(classified.edits)} of {len(classified.entries)} entries are edits"
+    lines = [f"{file}: {listing.format}{title}{clock}: {count}"]
+    for row in classified.entries:
         entry = row.entry
-        when = f"{row.start}–{row.end}" if row.start is not None else _both(entry.source, entry.record)
-        told = " ".join(f"{key}={value}" for key, value in row.fields.items())
-        what = f"  {told}" if told else ""
-        why = f": {row.reason}" if row.reason else ""
+        when = f"{row.start}–{row.end}" if row.start is not None else _clock_times(entry.source, entry.record)
+        fields_text = " ".join(f"{key}={value}" for key, value in row.fields.items())
+        fields_part = f"  {fields_text}" if fields_text else ""
+        reason_part = f": {row.reason}" if row.reason else ""
         clip = f"  [{entry.clip}]" if entry.clip is not None else ""
-        lines.append(
-            f"{entry.line or '':>5} {row.state:<8}{entry.kind:<7}{entry.name[:40]:<12} {when}{clip}{what}{why}"
-        )
+        label = f"{entry.line or '':>5} {row.state:<8}{entry.kind:<7}{entry.name[:40]:<12}"
+        lines.append(f"{label} {when}{clip}{fields_part}{reason_part}")
     lines += [f"{number:>5} not read  {text}" for number, text in listing.unread]
     return lines
 
 
-def _both(source: Span | None, record: Span | None) -> str:
-    told = [f"{name} {span}" for name, span in (("source", source), ("record", record)) if span is not None]
-    return ", ".join(told) or "no time"
+def _clock_times(source: Span | None, record: Span | None) -> str:
+    fields_text = [f"{name} {span}" for name, span in (("source", source), ("record", record)) if span is not None]
+    return ", ".join(fields_text) or "no time"
 
 
-def _object(reading: ClassifiedList, file: Path) -> dict[str, Any]:
-    listing = reading.listing
+def _to_json(classified: ClassifiedList, file: Path) -> dict[str, Any]:
+    listing = classified.listing
     return {
         "file": str(file),
         "format": listing.format,
         "title": listing.title,
         "rate": str(listing.rate) if listing.rate else None,
         "start": str(listing.start) if listing.start else None,
-        "clock": reading.clock or None,
-        "entries": [_entry(row) for row in reading.entries],
+        "clock": classified.clock or None,
+        "entries": [_entry_to_json(row) for row in classified.entries],
         "not_read": [{"line": number, "text": text} for number, text in listing.unread],
-        "said": list(reading.notes),
+        "said": list(classified.notes),
     }
 
 
-def _entry(row: ClassifiedEntry) -> dict[str, Any]:
+def _entry_to_json(row: ClassifiedEntry) -> dict[str, Any]:
     entry = row.entry
     clip = entry.clip
     return {
@@ -152,15 +154,15 @@ def _entry(row: ClassifiedEntry) -> dict[str, Any]:
         "in": str(row.start) if row.start is not None else None,
         "out": str(row.end) if row.end is not None else None,
         "edit": row.fields or None,
-        "source": _times(entry.source),
-        "record": _times(entry.record),
+        "source": _span_to_json(entry.source),
+        "record": _span_to_json(entry.record),
         "point": str(entry.point) if entry.point is not None else None,
         "clip": {"name": clip.name, "reel": clip.reel, "path": clip.path} if clip is not None else None,
         "texts": list(entry.texts),
     }
 
 
-def _times(span: Span | None) -> dict[str, Any] | None:
+def _span_to_json(span: Span | None) -> dict[str, Any] | None:
     if span is None:
         return None
     end = str(span.end) if span.end is not None else None

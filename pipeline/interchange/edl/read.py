@@ -1,13 +1,10 @@
-"""CMX3600 edit decision lists, and the lists of markers that Resolve writes in the same form.
+"""Read CMX 3600 edit decision lists, and the marker lists that Resolve writes in the same format.
 
-Takes   the text of an EDL, and the frames per second of its record clock where they are known.
-Gives   a `Listing`: each event with its source and its record span, and each marker.
-Raises  PresetError where the text holds no event at all.
-Source  the CMX 3600 interchange format as its vendors describe it: `EVENT REEL CHANNELS TRANSITION SOURCE-IN SOURCE-OUT
-        RECORD-IN RECORD-OUT`; FCM says how the labels after it count; M2 retimes; a dissolve is two lines of one event.
+The format, as its vendors describe it: `EVENT REEL CHANNELS TRANSITION SOURCE-IN SOURCE-OUT RECORD-IN RECORD-OUT`; FCM
+sets how the labels after it count; M2 retimes; a dissolve is two lines of one event.
 
-The adapter of OpenTimelineIO stops at the first event that it does not like, needs the frame rate beforehand, and does
-not look at FCM; here an event that cannot be edited is told with the reason, and the others are read.
+OpenTimelineIO's adapter stops at the first invalid event, needs the frame rate in advance and ignores FCM. This reader
+keeps an event that cannot be edited, with the reason, and reads the others.
 """
 
 from __future__ import annotations
@@ -19,8 +16,8 @@ from fractions import Fraction
 
 from ...core.times import Timecode, counting_rate, frames_per_day, timecode_to_frames
 from ..entries import Clip, Entry, Listing, Span
-from ..limits import checked_lines, few_enough, wrong
-from ..marker_syntax import is_mark
+from ..limits import check_entry_count, file_error, split_lines
+from ..marker_syntax import is_edit_text
 
 _TC = r"(\d{1,2}:\d\d:\d\d[:;.,]\d{2,3})"
 _EVENT = re.compile(
@@ -36,7 +33,7 @@ _BLACK = ("BL", "BLK", "BLACK")
 
 @dataclass
 class _Event:
-    """One line of an event, and what the lines under it say of it."""
+    """One line of an event, with the lines that follow it."""
 
     number: str
     line: int
@@ -49,13 +46,13 @@ class _Event:
     path: str = ""
     texts: list[str] = field(default_factory=list)
     locators: list[tuple[int, Timecode, str]] = field(default_factory=list)
-    """Markers: line, record label, text."""
+    """Markers as (line, record label, text)."""
     speed: str = ""
     freeze: bool = False
 
 
 class _Reader:
-    """The state of a list as it is read, from the top down."""
+    """Parser state for one list."""
 
     def __init__(self) -> None:
         self.drop = False
@@ -65,17 +62,17 @@ class _Reader:
         self.unread: list[tuple[int, str]] = []
 
     def line(self, number: int, text: str) -> None:
-        """Take one line."""
+        """Parse one line."""
         text = " ".join(text.split())
         if not text:
             return
-        note, mark, rest = text.partition("|C:")
+        note, separator, rest = text.partition("|C:")
         if match := _EVENT.fullmatch(text):
             self._event(number, match)
-        elif mark and (match := _RESOLVE.fullmatch(rest)):
+        elif separator and (match := _RESOLVE.fullmatch(rest)):
             self._resolve_marker(number, note.strip(), match[1].strip(), int(match[2]))
         elif (match := _SPEED.fullmatch(text)) and self.events:
-            self._retimed(match[1], match[2])
+            self._set_speed(match[1], match[2])
         elif text.startswith("*") and self.events:
             self._comment(number, text)
         elif not self._header(text):
@@ -83,11 +80,11 @@ class _Reader:
 
     def _event(self, line: int, match: re.Match[str]) -> None:
         number, reel, channels, transition, length, *labels = match.groups()
-        first, last, record_in, record_out = (label_of(text) for text in labels)
+        first, last, record_in, record_out = (parse_label(text) for text in labels)
         drop = self.drop or record_in.drop or record_out.drop
         times = (first, last, replace(record_in, drop=drop), replace(record_out, drop=drop))
-        wanted = f"{transition} {length}" if length else transition
-        self.events.append(_Event(number, line, reel, channels.upper(), wanted, times, drop))
+        transition = f"{transition} {length}" if length else transition
+        self.events.append(_Event(number, line, reel, channels.upper(), transition, times, drop))
 
     def _header(self, text: str) -> bool:
         key, colon, value = text.partition(":")
@@ -102,8 +99,8 @@ class _Reader:
     def _comment(self, number: int, text: str) -> None:
         event = self.events[-1]
         if match := _LOC.fullmatch(text):
-            label, colour, told = match.groups()
-            event.locators.append((number, replace(label_of(label), drop=event.drop), told or colour))
+            label, colour, comment = match.groups()
+            event.locators.append((number, replace(parse_label(label), drop=event.drop), comment or colour))
         elif match := _NOTE.fullmatch(text):
             self._note(event, match[1].upper(), match[2].strip(), text)
         elif "FREEZE FRAME" in text.upper():
@@ -123,8 +120,8 @@ class _Reader:
         else:
             event.texts.append(text.lstrip("* "))
 
-    def _retimed(self, reel: str, speed: str) -> None:
-        """Put a speed to the event of its reel: the last one, or the other line of the same transition."""
+    def _set_speed(self, reel: str, speed: str) -> None:
+        """Set the speed of the last event, or of the line of its transition that has the reel."""
         latest = self.events[-1]
         pair = [event for event in self.events[-2:] if event.number == latest.number and event.reel == reel]
         (pair[-1] if pair else latest).speed = speed
@@ -135,52 +132,63 @@ class _Reader:
             return
         event = self.events.pop()
         texts = tuple(text for text in (note, name) if text)
-        # A point is written as one frame long.
+        # Resolve writes a point as one frame.
         span = Span(event.times[2], frames=length if length > 1 else 0)
         self.markers.append(Entry("marker", name or event.number, event.line, texts, record=span, drop=event.drop))
 
 
 def read_edl(text: str, name: str, rate: Fraction | None = None) -> Listing:
-    """Read a list; `name` is what messages call it."""
+    """Read a list.
+
+    Args:
+        text: the EDL.
+        name: the file's name in messages.
+        rate: frames per second of the record clock, if known.
+
+    Raises:
+        PresetError: the text contains no event.
+    """
     reader = _Reader()
-    for number, line in enumerate(checked_lines(text, name), 1):
+    for number, line in enumerate(split_lines(text, name), 1):
         reader.line(number, line)
-    few_enough(len(reader.events) + len(reader.markers), name)
+    check_entry_count(len(reader.events) + len(reader.markers), name)
     if not reader.events and not reader.markers:
-        raise wrong(name, "holds no event of an edit list: a line such as 001 REEL V C IN OUT IN OUT")
-    parted = {event.number for event in reader.events if not event.transition.startswith("C")}
-    clips = [_entry(event, parted, rate) for event in reader.events]
-    located = [_located(clip, *one) for clip, event in zip(clips, reader.events, strict=True) for one in event.locators]
-    entries = sorted([*clips, *located, *reader.markers], key=lambda entry: entry.line)
+        raise file_error(name, "has no EDL event: a line such as 001 REEL V C IN OUT IN OUT")
+    transitions = {event.number for event in reader.events if not event.transition.startswith("C")}
+    clips = [_entry(event, transitions, rate) for event in reader.events]
+    locators = [
+        _locator(clip, *locator) for clip, event in zip(clips, reader.events, strict=True) for locator in event.locators
+    ]
+    entries = sorted([*clips, *locators, *reader.markers], key=lambda entry: entry.line)
     return Listing("edl", tuple(entries), reader.title, starts_at_first=bool(clips), unread=tuple(reader.unread))
 
 
-def label_of(text: str) -> Timecode:
-    """Read a label as lists write it; `;`, `.` and `,` before the frames say drop-frame."""
+def parse_label(text: str) -> Timecode:
+    """Parse a label of a list; `;`, `.` or `,` before the frames means drop-frame."""
     hours, minutes, seconds, frames = (int(part) for part in re.split(r"[:;.,]", text))
     return Timecode(hours, minutes, seconds, frames, drop=text[-len(f"{frames:02}") - 1] != ":" and ":" in text)
 
 
-def _located(clip: Entry, line: int, label: Timecode, text: str) -> Entry:
-    """Give a marker on an event: it is a point, and stands for the event's whole span."""
-    name = clip.name if is_mark(text) else text or clip.name
+def _locator(clip: Entry, line: int, label: Timecode, text: str) -> Entry:
+    """Build the entry of a locator: it is a point, and applies to the complete span of its event."""
+    name = clip.name if is_edit_text(text) else text or clip.name
     return replace(clip, kind="marker", name=name, line=line, texts=(text,), point=label)
 
 
-def _entry(event: _Event, parted: set[str], rate: Fraction | None) -> Entry:
+def _entry(event: _Event, transitions: set[str], rate: Fraction | None) -> Entry:
     source, record = Span(*event.times[:2]), Span(*event.times[2:])
     clip = Clip(event.name, "" if event.reel.upper() == "AX" else event.reel, event.path)
-    why = _unusable(event, parted, source, record, rate)
+    unusable = _unusable(event, transitions, source, record, rate)
     texts = tuple(event.texts)
-    return Entry("clip", event.number, event.line, texts, clip, source, record, drop=event.drop, unusable=why)
+    return Entry("clip", event.number, event.line, texts, clip, source, record, drop=event.drop, unusable=unusable)
 
 
-def _unusable(event: _Event, parted: set[str], source: Span, record: Span, rate: Fraction | None) -> str:
-    """Say why an event's span cannot be edited; empty where it can."""
+def _unusable(event: _Event, transitions: set[str], source: Span, record: Span, rate: Fraction | None) -> str:
+    """Return why an event's span cannot be edited; empty if it can be."""
     if not event.transition.startswith("C"):
         kind = {"D": "a dissolve", "W": "a wipe", "K": "a key"}[event.transition[0]]
         return f"it begins with {kind} ({event.transition}), whose pictures are of two clips"
-    if event.number in parted:
+    if event.number in transitions:
         return "it is the outgoing side of a transition, whose pictures are of two clips"
     if event.reel.upper() in _BLACK:
         return "it is black"
@@ -191,41 +199,43 @@ def _unusable(event: _Event, parted: set[str], source: Span, record: Span, rate:
     if event.speed and not (rate is not None and abs(Fraction(event.speed) - rate) < Fraction(1, 20)):
         at = "" if rate is None else f" at {float(rate):g}"
         return f"it is retimed (M2: {event.speed} frames/s{at})"
-    return _lengths(source, record, rate)
+    return _length_mismatch(source, record, rate)
 
 
-def _lengths(source: Span, record: Span, rate: Fraction | None) -> str:
+def _length_mismatch(source: Span, record: Span, rate: Fraction | None) -> str:
     if rate is None:
         return ""
     try:
-        laid = _frames(record, rate)
-        taken = {_frames(source, rate)}
+        record_frames = _frames(record, rate)
+        source_frames = {_frames(source, rate)}
     except ValueError as error:
         return str(error)
-    if record_drops(record):
+    if is_drop_frame(record):
         with suppress(ValueError):  # then the source's labels are not drop-frame
-            taken.add(_frames(_as_drop(source), rate))
-    if min(*taken, laid) <= 0:
-        return f"it holds no frame: its {'record' if laid <= 0 else 'source'} out is not after its in"
-    return "" if laid in taken else f"it is retimed: {min(taken)} source frames lie on {laid} record frames"
+            source_frames.add(_frames(_as_drop(source), rate))
+    if min(*source_frames, record_frames) <= 0:
+        return f"it contains no frame: its {'record' if record_frames <= 0 else 'source'} out is not after its in"
+    if record_frames in source_frames:
+        return ""
+    return f"it is retimed: {min(source_frames)} source frames lie on {record_frames} record frames"
 
 
-def record_drops(span: Span) -> bool:
-    """Tell whether the labels of a span are drop-frame."""
+def is_drop_frame(span: Span) -> bool:
+    """Check whether the labels of a span are drop-frame."""
     return isinstance(span.start, Timecode) and span.start.drop
 
 
 def _as_drop(span: Span) -> Span:
-    """Read the labels of a span as drop-frame: FCM may or may not speak of the source's."""
+    """Return a span with drop-frame labels; FCM may or may not apply to the source labels."""
     if not isinstance(span.start, Timecode) or not isinstance(span.end, Timecode):
         return span
     return Span(replace(span.start, drop=True), replace(span.end, drop=True))
 
 
 def _frames(span: Span, rate: Fraction) -> int:
-    """Count the frames of a span of labels, which may run over midnight."""
+    """Count the frames of a span of labels, which may cross midnight."""
     if not isinstance(span.start, Timecode) or not isinstance(span.end, Timecode):
-        raise TypeError("the spans of an edit list are labels")
+        raise TypeError("the spans of an EDL must be labels")
     rate = counting_rate(rate, span.start.drop)
     first, last = (timecode_to_frames(label, rate) for label in (span.start, span.end))
     return last - first if last >= first else last - first + frames_per_day(rate, drop=span.start.drop)

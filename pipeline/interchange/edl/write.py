@@ -1,7 +1,7 @@
-"""Write a CMX 3600 edit decision list: the film on V and A, or B, which is both; the clips on V2, new lines on A2.
+"""Write a CMX 3600 edit decision list: the film on V and A, or on B (both); the clips on V2, replaced sound on A2.
 
-Source  the CMX 3600 form as editing systems read it: number, reel, channel, cut, source in and out, record in and out;
-        Avid's `* LOC:` for locators, and the `|C:` `|M:` `|D:` comment that DaVinci Resolve writes for markers.
+The format as editing systems read it: number, reel, channel, cut, source in and out, record in and out. Markers are
+Avid's `* LOC:` locators, or the `|C:` `|M:` `|D:` comments of DaVinci Resolve.
 """
 
 from __future__ import annotations
@@ -10,61 +10,60 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from ..turnover.marker import short_note
-from ..turnover.sheet import Piece, Sheet
+from ..turnover.layout import PlacedFile, TimelineLayout, marker_note
 
 REEL_LENGTH = 8
-"""What every reader takes; longer names are cut, and the whole one follows as a comment."""
-_MARK_COLOUR = {"avid": "GREEN", "resolve": "ResolveColorGreen"}
+"""The length that every reader accepts; longer names are truncated, and a comment has the full name."""
+_MARKER_COLOUR = {"avid": "GREEN", "resolve": "ResolveColorGreen"}
 
 
-def edl(sheet: Sheet, dialect: str) -> str:
-    """Spell the list, lines ended as CMX does."""
-    lines = [f"TITLE: {_plain(sheet.title, dialect)}", f"FCM: {'DROP FRAME' if sheet.drop else 'NON-DROP FRAME'}", ""]
-    for number, (piece, channel) in enumerate(_events(sheet), 1):
-        lines += [_event(sheet, number, piece, channel), *_comments(sheet, piece, channel, dialect), ""]
+def format_edl(layout: TimelineLayout, dialect: str) -> str:
+    """Format the list with CRLF line ends, as CMX does."""
+    lines = [f"TITLE: {_plain(layout.title, dialect)}", f"FCM: {'DROP FRAME' if layout.drop else 'NON-DROP FRAME'}", ""]
+    for number, (file, channel) in enumerate(_events(layout), 1):
+        lines += [_event(layout, number, file, channel), *_comments(layout, file, channel, dialect), ""]
     return "\r\n".join(lines)
 
 
-def _events(sheet: Sheet) -> Iterator[tuple[Piece, str]]:
-    if sheet.heard == (sheet.film,):
-        yield sheet.film, "B"
+def _events(layout: TimelineLayout) -> Iterator[tuple[PlacedFile, str]]:
+    if layout.film_sound_parts == (layout.film,):
+        yield layout.film, "B"
     else:
-        yield sheet.film, "V"
-        yield from ((part, "A") for part in sheet.heard)
-    for clip in sheet.clips:
+        yield layout.film, "V"
+        yield from ((part, "A") for part in layout.film_sound_parts)
+    for clip in layout.clips:
         yield clip, "V2"
-        if clip.sounds:
+        if clip.audible:
             yield clip, "A2"
 
 
-def _event(sheet: Sheet, number: int, piece: Piece, channel: str) -> str:
-    source, record = piece.start + piece.head, sheet.film.start + piece.place
-    labels = (sheet.label(at) for at in (source, source + piece.used, record, record + piece.used))
-    return f"{number:03}  {reel_name(piece.reel):<8} {channel:<5} C        {' '.join(labels)}"
+def _event(layout: TimelineLayout, number: int, file: PlacedFile, channel: str) -> str:
+    source, record = file.start + file.head, layout.film.start + file.place
+    labels = (layout.label(at) for at in (source, source + file.used, record, record + file.used))
+    return f"{number:03}  {reel_name(file.reel):<8} {channel:<5} C        {' '.join(labels)}"
 
 
-def _comments(sheet: Sheet, piece: Piece, channel: str, dialect: str) -> Iterator[str]:
-    yield f"* FROM CLIP NAME: {_plain(piece.name, dialect)}"
-    if reel_name(piece.reel) != piece.reel:
-        yield f"* REEL: {_plain(piece.reel, dialect)}"
-    if not piece.about or channel != "V2":
+def _comments(layout: TimelineLayout, file: PlacedFile, channel: str, dialect: str) -> Iterator[str]:
+    yield f"* FROM CLIP NAME: {_plain(file.name, dialect)}"
+    if reel_name(file.reel) != file.reel:
+        yield f"* REEL: {_plain(file.reel, dialect)}"
+    if not file.about or channel != "V2":
         return
-    note = _plain(short_note(piece.about), dialect)
+    note = _plain(marker_note(file.about), dialect)
     yield f"* COMMENT: {note}"
     if dialect == "resolve":
-        yield f" |C:{_MARK_COLOUR['resolve']} |M:{note.replace('|', '/')} |D:1"
+        yield f" |C:{_MARKER_COLOUR['resolve']} |M:{note.replace('|', '/')} |D:1"
     else:
-        yield f"* LOC: {sheet.label(sheet.film.start + piece.place)} {_MARK_COLOUR['avid']:<7} {note}"
+        yield f"* LOC: {layout.label(layout.film.start + file.place)} {_MARKER_COLOUR['avid']:<7} {note}"
 
 
 def reel_name(reel: str) -> str:
-    """Fit a name into a reel's field: capitals, digits and `_`, at most eight; `AX` where nothing is left."""
+    """Reduce a name to a reel field: capitals, digits and `_`, at most eight; `AX` if nothing is left."""
     return re.sub(r"[^A-Z0-9_]", "", reel.upper())[:REEL_LENGTH] or "AX"
 
 
 def _plain(text: str, dialect: str) -> str:
-    """Keep a text on its line; Avid takes ASCII alone, so that it gets letters without their marks."""
+    """Put a text on one line; for Avid, which reads ASCII only, strip diacritics and drop other characters."""
     line = re.sub(r"[\s\x00-\x1f]+", " ", text).strip()
     if dialect != "avid":
         return line

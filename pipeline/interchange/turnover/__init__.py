@@ -1,1 +1,1 @@
-"""Turnovers to editing systems, returned clips, and proxies relinked to camera originals."""
+"""Write turnovers for editing systems, check returned clips, and relink proxies to camera originals."""

@@ -1,7 +1,7 @@
-"""The files of a turnover as they are to stand in a folder: clips and timelines, all of one version.
+"""The files of a turnover in a folder: clips and timelines, all of one version.
 
-The version is the first one of which nothing but this very turnover stands there, so that nothing is written over and
-the same turnover is not handed over twice.
+The version is the first one that is free or already contains exactly this turnover, so that nothing is overwritten and
+the same turnover is not delivered twice.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from pathlib import Path
 
 from ...core.file import File
 from ...core.values import Turnover
-from ..edl.write import edl
-from ..fcpxml.write import fcpxml
-from ..otio.write import otio
-from .sheet import sheet_of
-from .versions import clip_name, timeline_name
+from ..edl.write import format_edl
+from ..fcpxml.write import format_fcpxml
+from ..otio.write import format_otio
+from .file_names import clip_name, timeline_name
+from .layout import build_layout
 
 _KINDS = {
     "avid": ("edl",),
@@ -25,47 +25,47 @@ _KINDS = {
     "premiere": ("otio", "edl"),
     "resolve": ("otio", "fcpxml", "edl"),
 }
-"""What each editing system reads best."""
+"""The formats that each editing system reads best."""
 
 
-def timelines(turnover: Turnover, folder: Path, version: int) -> dict[str, str]:
-    """Spell every timeline of a turnover: file name → text."""
-    sheet = sheet_of(turnover, folder, version)
-    spelled: dict[str, str] = {}
+def format_timelines(turnover: Turnover, folder: Path, version: int) -> dict[str, str]:
+    """Format every timeline of a turnover: file name → text."""
+    layout = build_layout(turnover, folder, version)
+    texts: dict[str, str] = {}
     for dialect in turnover.dialects:
         for kind in _KINDS[dialect]:
             name = timeline_name(turnover.title, dialect, kind, version)
             if kind == "otio":
-                spelled[name] = otio(sheet)
+                texts[name] = format_otio(layout)
             else:
-                spelled[name] = edl(sheet, dialect) if kind == "edl" else fcpxml(sheet, dialect)
-    return spelled
+                texts[name] = format_edl(layout, dialect) if kind == "edl" else format_fcpxml(layout, dialect)
+    return texts
 
 
-def version_for(turnover: Turnover, folder: Path, stands: Callable[[File, Path], bool]) -> int:
-    """Find the version that a turnover gets in a folder; `stands` tells whether a file is this very content."""
-    return next(version for version in count(1) if _is_free(turnover, folder, version, stands))
+def next_version(turnover: Turnover, folder: Path, is_same: Callable[[File, Path], bool]) -> int:
+    """Return the version of a turnover in a folder; `is_same` checks whether a path has the content of a file."""
+    return next(version for version in count(1) if _is_free(turnover, folder, version, is_same))
 
 
-def clips_in(turnover: Turnover, folder: Path, version: int) -> Iterator[tuple[File, Path]]:
-    """Pair every clip with its place."""
+def clip_targets(turnover: Turnover, folder: Path, version: int) -> Iterator[tuple[File, Path]]:
+    """Yield every clip with its target path."""
     for clip in turnover.clips:
         yield clip.file, folder / clip_name(clip, version)
 
 
-def _is_free(turnover: Turnover, folder: Path, version: int, stands: Callable[[File, Path], bool]) -> bool:
-    for file, place in clips_in(turnover, folder, version):
-        if os.path.lexists(place) and not stands(file, place):
+def _is_free(turnover: Turnover, folder: Path, version: int, is_same: Callable[[File, Path], bool]) -> bool:
+    for file, target in clip_targets(turnover, folder, version):
+        if os.path.lexists(target) and not is_same(file, target):
             return False
-    for name, text in timelines(turnover, folder, version).items():
-        place = folder / name
-        if os.path.lexists(place) and not _says(place, text):
+    for name, text in format_timelines(turnover, folder, version).items():
+        target = folder / name
+        if os.path.lexists(target) and not _has_text(target, text):
             return False
     return True
 
 
-def _says(place: Path, text: str) -> bool:
+def _has_text(target: Path, text: str) -> bool:
     try:
-        return place.is_file() and place.read_bytes() == text.encode()
-    except OSError:  # what cannot be read is somebody else's
+        return target.is_file() and target.read_bytes() == text.encode()
+    except OSError:  # an unreadable file is not ours
         return False

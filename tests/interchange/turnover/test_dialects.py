@@ -1,4 +1,4 @@
-"""What each editing system gets, held against files that were read through once by eye: a change shows here."""
+"""Timelines of each editing system are compared with manually reviewed files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sheets import sheet
+from sheets import sample_layout
 from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
@@ -17,24 +17,24 @@ from react1.pipeline.interchange.turnover.package_files import format_timelines
 pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
 FIXTURES = Path(__file__).parent / "fixtures"
 WRITTEN = {
-    "avid.edl": lambda made: format_edl(made, "avid"),
-    "premiere.edl": lambda made: format_edl(made, "premiere"),
-    "resolve.edl": lambda made: format_edl(made, "resolve"),
-    "resolve.fcpxml": lambda made: format_fcpxml(made, "resolve"),
-    "final-cut.fcpxml": lambda made: format_fcpxml(made, "final-cut"),
+    "avid.edl": lambda layout: format_edl(layout, "avid"),
+    "premiere.edl": lambda layout: format_edl(layout, "premiere"),
+    "resolve.edl": lambda layout: format_edl(layout, "resolve"),
+    "resolve.fcpxml": lambda layout: format_fcpxml(layout, "resolve"),
+    "final-cut.fcpxml": lambda layout: format_fcpxml(layout, "final-cut"),
 }
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_timeline_is_spelt_as_its_system_reads_it(name):
-    """29.97 frames/s drop-frame, from 01:00:00;00, two clips, a new line under the second."""
-    text = WRITTEN[name](sheet(Fraction(30000, 1001), 107_892, drop=True))
+def test_timeline_matches_the_reviewed_file(name):
+    """The case has 29.97 frames/s drop-frame from 01:00:00;00 and two clips, the second with replaced sound."""
+    text = WRITTEN[name](sample_layout(Fraction(30000, 1001), 107_892, drop=True))
 
     assert text == (FIXTURES / name).read_bytes().decode()
 
 
 @pytest.mark.parametrize(
-    ("asked", "kinds"),
+    ("system", "kinds"),
     [
         ("avid", {"avid.edl"}),
         ("final-cut", {"final-cut.fcpxml"}),
@@ -42,13 +42,13 @@ def test_a_timeline_is_spelt_as_its_system_reads_it(name):
         ("resolve", {"resolve.otio", "resolve.fcpxml", "resolve.edl"}),
     ],
 )
-def test_a_system_gets_what_it_reads(context, tmp_path, asked, kinds):
-    """One word names one system; `all` names every one."""
+def test_system_gets_its_formats(context, tmp_path, system, kinds):
+    """A name selects one system; `all` selects every one."""
     media = film(context, frames=20, tracks=0)
-    params = [TimelineParams.model_validate({"source": "cut.mp4", "dialects": named}) for named in (asked, "all")]
-    one, every = (
+    params = [TimelineParams.model_validate({"source": "cut.mp4", "dialects": name}) for name in (system, "all")]
+    selected, every = (
         Timeline().run(context, each, media, [numbered_take(context, segment(media, 5, 9))]) for each in params
     )
 
-    assert {name.partition(".")[2] for name in format_timelines(one, tmp_path, 1)} == kinds
+    assert {name.partition(".")[2] for name in format_timelines(selected, tmp_path, 1)} == kinds
     assert kinds < {name.partition(".")[2] for name in format_timelines(every, tmp_path, 1)}

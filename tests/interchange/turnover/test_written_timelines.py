@@ -1,4 +1,4 @@
-"""Timelines of a turnover: read back by opentimelineio's own adapters, and their labels counted here."""
+"""Timelines of a turnover are read back by opentimelineio's adapters, and their labels are checked here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sheets import FILM, SPANS, sheet
+from sheets import FILM, SPANS, sample_layout
 from takes import film
 
 from react1.pipeline.core.values import Turnover
@@ -25,36 +25,36 @@ NTSC = Fraction(30000, 1001)
 
 
 def spans(track) -> list[tuple[str, int, int, int]]:
-    """Give the clips of a track: name, first frame of the media, length, place on the film's labels."""
-    # The EDL adapter gives a track the first record label as a negative start.
-    reached = -track.source_range.start_time.value if track.source_range else 0
-    found = []
+    """Return the clips of a track: name, first frame of the media, length, position on the film's labels."""
+    # The EDL adapter stores the first record label of a track as a negative start.
+    position = -track.source_range.start_time.value if track.source_range else 0
+    clips = []
     for item in track:
         if isinstance(item, io.schema.Clip):
             first, length = item.source_range.start_time.value, item.duration().value
-            found.append((item.name, round(first), round(length), round(reached)))
-        reached += item.duration().value
-    return found
+            clips.append((item.name, round(first), round(length), round(position)))
+        position += item.duration().value
+    return clips
 
 
 def read(folder: Path, name: str, text: str, **options):
-    """Let opentimelineio read a text."""
+    """Read a text with opentimelineio."""
     path = folder / name
     path.write_bytes(text.encode())
-    found = io.adapters.read_from_file(str(path), **options)
-    if isinstance(found, io.schema.Timeline):
-        return found
-    (found,) = found
-    return found if isinstance(found, io.schema.Timeline) else found[0]
+    root = io.adapters.read_from_file(str(path), **options)
+    if isinstance(root, io.schema.Timeline):
+        return root
+    (child,) = root
+    return child if isinstance(child, io.schema.Timeline) else child[0]
 
 
 @pytest.mark.parametrize(
     "rate", [Fraction(24), Fraction(25), Fraction(50), Fraction(24000, 1001), Fraction(30000, 1001)]
 )
-def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
-    """The film is whole on V1; the clips lie at their places on V2, a new line on A2, where A1 holds its peace."""
+def test_otio_round_trip_keeps_spans(tmp_path, rate):
+    """V1 has the complete film, V2 the clips, A2 the replaced sound, and A1 a gap under it."""
     start = 3600 * round(rate)
-    timeline = read(tmp_path, "t.otio", format_otio(sheet(rate, start)))
+    timeline = read(tmp_path, "t.otio", format_otio(sample_layout(rate, start)))
     tracks = {track.name: track for track in timeline.tracks}
 
     assert timeline.global_start_time.value == start
@@ -73,10 +73,10 @@ def test_otio_comes_back_with_the_same_spans(tmp_path, rate):
 @pytest.mark.parametrize(
     ("rate", "drop"), [(Fraction(25), False), (Fraction(24000, 1001), False), (Fraction(30000, 1001), True)]
 )
-def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
-    """Channels V, A, V2 and A2; the record labels are the source's; FCM says how they count."""
+def test_edl_round_trip_keeps_spans(tmp_path, rate, drop):
+    """Channels are V, A, V2 and A2; record labels are those of the source; FCM matches."""
     start = 107_892 if drop else 3600 * round(rate)
-    text = format_edl(sheet(rate, start, drop=drop), "avid")
+    text = format_edl(sample_layout(rate, start, drop=drop), "avid")
     timeline = read(tmp_path, "t.edl", text, rate=float(rate))
     tracks = {track.name: track for track in timeline.tracks}
 
@@ -89,19 +89,21 @@ def test_an_edl_comes_back_with_the_same_spans(tmp_path, rate, drop):
     assert spans(tracks["A1"]) == [("a film.mov", start, 300, start), after]
 
 
-def test_a_film_without_new_lines_sounds_whole():
-    """Picture and sound are one event of an EDL; nothing is turned down in FCPXML; a silent film has neither."""
-    made = sheet(Fraction(25), 90_000)
-    quiet = replace(made, clips=made.clips[:1])
+def test_film_sound_is_complete_without_replaced_sound():
+    """Picture and sound are one EDL event, FCPXML has no volume keyframes, and a silent film has only picture."""
+    layout = sample_layout(Fraction(25), 90_000)
+    quiet = replace(layout, clips=layout.clips[:1])
 
     assert "001  A001C002 B     C        01:00:00:00 01:01:12:00" in format_edl(quiet, "avid")
     assert "adjust-volume" not in format_fcpxml(quiet, "final-cut")
     assert "001  A001C002 V     C" in format_edl(replace(quiet, sample_rate_hz=0), "avid")
 
 
-def test_fcpxml_turns_the_film_down_under_a_new_line():
-    """Its own sound and the new line would be heard at once: keys on the frames around the line, in the film's time."""
-    film = ET.fromstring(format_fcpxml(sheet(Fraction(25), 90_000), "final-cut").encode()).find(".//spine/asset-clip")
+def test_fcpxml_mutes_the_film_under_replaced_sound():
+    """Volume keyframes lie on the frames around the clip, in the film's time."""
+    film = ET.fromstring(format_fcpxml(sample_layout(Fraction(25), 90_000), "final-cut").encode()).find(
+        ".//spine/asset-clip"
+    )
 
     keys = [(Fraction(key.get("time").rstrip("s")) * 25 - 90_000, key.get("value")) for key in film.iter("keyframe")]
 
@@ -109,9 +111,9 @@ def test_fcpxml_turns_the_film_down_under_a_new_line():
     assert [child.tag for child in film] == ["adjust-volume", "asset-clip", "asset-clip"]
 
 
-def test_drop_frame_labels_are_those_of_the_clock():
+def test_drop_frame_labels_match_the_clock():
     """An hour of 29.97 is 107,892 frames; frame 100 of the film after it is 01:00:03;10."""
-    text = format_edl(sheet(NTSC, 107_892, drop=True), "avid")
+    text = format_edl(sample_layout(NTSC, 107_892, drop=True), "avid")
 
     assert "01:00:03;10 01:00:06;00 01:00:03;10 01:00:06;00" in text
     assert "001  A001C002 V     C        01:00:00;00 01:01:00;02" in text
@@ -119,27 +121,27 @@ def test_drop_frame_labels_are_those_of_the_clock():
     assert "* LOC: 01:00:03;10 GREEN   react1: prompt=sad" in text
 
 
-def test_resolve_gets_its_own_markers():
-    """DaVinci Resolve reads colour, name and length from a comment of its own."""
-    text = format_edl(sheet(Fraction(25), 90_000), "resolve")
+def test_resolve_markers_are_comments():
+    """DaVinci Resolve reads colour, name and length from its own comment format."""
+    text = format_edl(sample_layout(Fraction(25), 90_000), "resolve")
 
     assert " |C:ResolveColorGreen |M:react1: prompt=sad" in text and "* LOC" not in text
 
 
-def test_labels_run_over_midnight():
-    """A day has 24 hours: the label after the last one is 00:00:00:00."""
-    made = sheet(Fraction(25), 25 * 86_400 - 50)
+def test_labels_wrap_at_midnight():
+    """The label after the last one of a day is 00:00:00:00."""
+    layout = sample_layout(Fraction(25), 25 * 86_400 - 50)
 
-    assert made.label(25 * 86_400) == "00:00:00:00"
-    assert "00:00:02:00" in next(line for line in format_edl(made, "avid").splitlines() if " V2 " in line)
+    assert layout.label(25 * 86_400) == "00:00:00:00"
+    assert "00:00:02:00" in next(line for line in format_edl(layout, "avid").splitlines() if " V2 " in line)
 
 
-def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(context):
-    """A film on its side, of pixels 4 by 3 and two tracks: width and height are those of the upright file."""
+def test_fcpxml_has_every_track_and_the_pixel_aspect(context):
+    """A rotated film with 4:3 pixels and two tracks has the width and height of the upright file."""
     media = film(context, frames=4, tracks=2, sar=Fraction(4, 3), rotation_deg=90)
-    made = Turnover(title="cut", source=media, source_path="cut.mp4", reel="cut", dialects=("final-cut",), clips=())
+    turnover = Turnover(title="cut", source=media, source_path="cut.mp4", reel="cut", dialects=("final-cut",), clips=())
 
-    root = ET.fromstring(format_fcpxml(build_layout(made, Path(), 1), "final-cut").encode())
+    root = ET.fromstring(format_fcpxml(build_layout(turnover, Path(), 1), "final-cut").encode())
 
     size = {name: root.find(".//format").get(name) for name in ("width", "height", "paspH", "paspV")}
     assert size == {"width": "180", "height": "320", "paspH": "3", "paspV": "4"}
@@ -147,11 +149,11 @@ def test_fcpxml_tells_of_every_track_and_of_pixels_that_are_not_square(context):
 
 
 @pytest.mark.parametrize("kind", ["avid.edl", "resolve.edl", "otio", "fcpxml"])
-def test_an_editor_may_mark_more_on_what_was_handed_over(kind):
-    """What tells of takes is ignored, with the reason, so that a timeline that comes back carries new edits alone."""
-    made = sheet(Fraction(25), 90_000)
-    texts = {"otio": format_otio(made), "fcpxml": format_fcpxml(made, "final-cut")}
-    text = texts[kind] if kind in texts else format_edl(made, kind.partition(".")[0])
+def test_take_markers_are_ignored_when_read_back(kind):
+    """Markers of takes are ignored with the reason, so a returned timeline contributes only new edits."""
+    layout = sample_layout(Fraction(25), 90_000)
+    texts = {"otio": format_otio(layout), "fcpxml": format_fcpxml(layout, "final-cut")}
+    text = texts[kind] if kind in texts else format_edl(layout, kind.partition(".")[0])
 
     rows = classify_entries(parse_listing(text, f".{kind.rpartition('.')[2]}", "t"), None, ListFile(file="t")).entries
 
@@ -159,17 +161,17 @@ def test_an_editor_may_mark_more_on_what_was_handed_over(kind):
     assert sum("describes a finished take" in row.reason for row in rows) >= len(SPANS)
 
 
-def test_an_address_stays_one():
-    """A film from the web is named by its address, not by a relative path with a quoted colon."""
-    film = replace(sheet(Fraction(25), 0).film, path="https://films.example/a%20b.mp4?x=1")
+def test_url_stays_unchanged():
+    """A film from the web is named by its URL, not by a relative path with a quoted colon."""
+    film = replace(sample_layout(Fraction(25), 0).film, path="https://films.example/a%20b.mp4?x=1")
 
     assert film.url == "https://films.example/a%20b.mp4?x=1"
 
 
 @pytest.mark.parametrize("dialect", ["final-cut", "resolve"])
-def test_fcpxml_comes_back_with_the_same_spans(tmp_path, dialect):
-    """At a whole rate, which is what the adapter counts rightly; clips hang on the film, in lane 1."""
-    text = format_fcpxml(sheet(Fraction(25), 90_000), dialect)
+def test_fcpxml_round_trip_keeps_spans(tmp_path, dialect):
+    """Checked at an integer rate, which the adapter handles correctly; clips are connected in lane 1."""
+    text = format_fcpxml(sample_layout(Fraction(25), 90_000), dialect)
     film, clips = read(tmp_path, "t.fcpxml", text).tracks
 
     assert spans(film) == [("a film.mov", 90_000, FILM, 90_000)]
@@ -179,17 +181,17 @@ def test_fcpxml_comes_back_with_the_same_spans(tmp_path, dialect):
 
 
 def test_fcpxml_is_exact_at_fractional_rates():
-    """Every time is a whole number of frames of 1001/30000 s; the adapter rounds them, so they are counted here."""
+    """Every time is a whole number of frames of 1001/30000 s; checked here because the adapter rounds."""
     rate, start = NTSC, 107_892
-    root = ET.fromstring(format_fcpxml(sheet(rate, start, drop=True), "final-cut").encode())
+    root = ET.fromstring(format_fcpxml(sample_layout(rate, start, drop=True), "final-cut").encode())
     frames = lambda text: Fraction(text.rstrip("s")) * rate  # noqa: E731
 
     sequence, (film,) = root.find(".//sequence"), root.findall(".//spine/asset-clip")
     assert (sequence.get("tcFormat"), frames(sequence.get("tcStart"))) == ("DF", start)
     assert frames(root.find(".//format").get("frameDuration")) == 1
-    hung = film.findall("asset-clip")
-    assert [frames(clip.get("offset")) - start for clip in hung] == [place for place, _ in SPANS]
-    assert [frames(clip.get("start")) - start for clip in hung] == [place for place, _ in SPANS]
-    assert [frames(clip.get("duration")) for clip in hung] == [used for _, used in SPANS]
-    assert [clip.get("srcEnable") for clip in hung] == ["video", None]
+    connected = film.findall("asset-clip")
+    assert [frames(clip.get("offset")) - start for clip in connected] == [place for place, _ in SPANS]
+    assert [frames(clip.get("start")) - start for clip in connected] == [place for place, _ in SPANS]
+    assert [frames(clip.get("duration")) for clip in connected] == [used for _, used in SPANS]
+    assert [clip.get("srcEnable") for clip in connected] == ["video", None]
     assert next(media.get("src") for media in root.iter("media-rep")) == "../a%20film.mov"

@@ -6,7 +6,7 @@ import json
 from fractions import Fraction
 
 import pytest
-from lists import film, rows, told
+from lists import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.interchange.limits import decode_text
@@ -19,11 +19,11 @@ OURS = """in;out;name;prompt;temperature;take notes
 """
 
 
-def test_a_table_carries_edits_in_its_columns():
-    """Times of any form on the film's clock; a row without an edit is ignored, a column that means nothing is told."""
-    reading = rows(OURS, ".csv", film())
+def test_table_columns_become_edits():
+    """Times may have any form; a row without an edit is ignored, and unknown columns are reported."""
+    reading = classify_text(OURS, ".csv", film())
 
-    assert told(reading) == [
+    assert summarize(reading) == [
         ("edit", "first line", "01:00:01:00-01:00:02:00"),
         ("ignored", "s2", ""),
         ("edit", "s3", "75f-90f"),
@@ -32,7 +32,7 @@ def test_a_table_carries_edits_in_its_columns():
         {"prompt": "angry", "temperature": 0.8},
         {"prompt": "sad", "name": "s3"},
     ]
-    assert reading.listing.unread == ((1, "columns that mean nothing here: take notes"),)
+    assert reading.listing.unread == ((1, "unknown columns: take notes"),)
 
 
 PREMIERE = """Marker Name\tDescription\tIn\tOut\tDuration\tMarker Type
@@ -42,29 +42,31 @@ M3\tjust a note\t00:00:04;00\t00:00:05;00\t00:00:01;00\tChapter
 """
 
 
-def test_the_markers_of_premiere_are_read(tmp_path):
-    """It writes UTF-16 with tabs; a sequence counts from zero where the film has no timecode."""
+def test_premiere_marker_lists_are_read(tmp_path):
+    """Premiere writes UTF-16 with tabs; times count from zero if the film has no timecode."""
     path = tmp_path / "markers.csv"
     path.write_bytes(b"\xff\xfe" + PREMIERE.replace("\n", "\r\n").encode("utf-16-le"))
     listing = read_listing(path, "markers.csv")
 
     assert [entry.line for entry in listing.entries] == [2, 3, 4]
-    reading = rows(PREMIERE, ".csv", film("cut.mov", "", 300, "30000/1001"))
-    assert told(reading) == [
+    reading = classify_text(PREMIERE, ".csv", film("cut.mov", "", 300, "30000/1001"))
+    assert summarize(reading) == [
         ("edit", "M1", "00:00:01;00-00:00:02;15"),
         ("refused", "M2", ""),
         ("ignored", "M3", ""),
     ]
 
 
-def test_a_table_tells_source_labels_of_clips():
-    """With a clip's name and source columns the film may be that clip."""
+def test_table_source_columns_match_clips():
+    """With clip and source columns the film may be one of the clips."""
     text = "Clip Name,Source In,Source Out,Record In,Record Out,Comment\n"
     text += "A001C003_0101.mov,01:00:01:00,01:00:02:00,10:00:00:00,10:00:01:00,react1: angry\n"
     text += "B007.mov,01:00:01:00,01:00:02:00,10:00:01:00,10:00:02:00,react1: angry\n"
 
-    assert told(rows(text, ".csv", film()))[0][2] == "01:00:01:00-01:00:02:00"
-    assert told(rows(text, ".csv", film("programme.mov", "10:00:00:00")))[1][2] == "10:00:01:00-10:00:02:00"
+    assert summarize(classify_text(text, ".csv", film()))[0][2] == "01:00:01:00-01:00:02:00"
+    assert (
+        summarize(classify_text(text, ".csv", film("programme.mov", "10:00:00:00")))[1][2] == "10:00:01:00-10:00:02:00"
+    )
 
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nthere\n\n2\n00:00:03,000 --> 00:00:04,000\nreact1: angry 0.8\n"
@@ -73,15 +75,15 @@ VTT += "00:00:03.000 --> 00:00:04.000\nreact1: angry 0.8\n"
 
 
 @pytest.mark.parametrize(("text", "suffix", "lines"), [(SRT, ".srt", [2, 7]), (VTT, ".vtt", [6, 9])])
-def test_the_cues_of_subtitles_are_read(text, suffix, lines):
-    """Their numbers, their times in exact seconds, their texts without markup; one may carry an edit."""
-    reading = rows(text, suffix, film())
+def test_subtitle_cues_are_read(text, suffix, lines):
+    """Cues have numbers, exact times and texts without markup; one may contain an edit."""
+    reading = classify_text(text, suffix, film())
 
     assert [(entry.line, entry.name, entry.texts) for entry in reading.listing.entries] == [
         (lines[0], "1", ("Hello there",)),
         (lines[1], "2", ("react1: angry 0.8",)),
     ]
-    assert told(reading)[1] == ("edit", "2", "00:00:03.000-00:00:04.000")
+    assert summarize(reading)[1] == ("edit", "2", "00:00:03.000-00:00:04.000")
     assert reading.listing.entries[0].record.end.value == Fraction(5, 2)
 
 
@@ -98,8 +100,8 @@ WORDS = [{"word": " I", "start": 0.5, "end": 0.6}, {"word": " can't", "start": 0
     ],
     ids=["whisper", "whisperx", "words", "whisper.cpp"],
 )
-def test_the_transcripts_of_whisper_and_its_kin_are_read(root):
-    """Segments as cues, with the times of their words where they have any."""
+def test_whisper_transcripts_are_read(root):
+    """Segments become cues, with word times if the file has them."""
     (entry,) = parse_listing(json.dumps(root), ".json", "t.json").entries
 
     assert entry.texts == ("I can't",)
@@ -112,31 +114,31 @@ def test_the_transcripts_of_whisper_and_its_kin_are_read(root):
 
 
 @pytest.mark.parametrize(
-    ("text", "suffix", "told_"),
+    ("text", "suffix", "message"),
     [
         ("a,b\n1,2\n", ".csv", "its columns are 'a', 'b'; one must be called `in`"),
         ("in,out\n", ".csv", "no row under its header"),
-        ('in,out\n"1,2\n', ".csv", "is no table"),
+        ('in,out\n"1,2\n', ".csv", "is not a table"),
         ("in\n" + "x" * 5000, ".csv", "more than 4,000 characters"),
         ("1\n00:00:0a,000 --> 1\nhi\n", ".srt", "list.srt:1:1: no subtitle can be read here: '1'"),
-        ("WEBVTT\n\n00:00:01.000 --> 0\nhi\n", ".vtt", r"list.vtt:3:1: no times of a cue"),
+        ("WEBVTT\n\n00:00:01.000 --> 0\nhi\n", ".vtt", r"list.vtt:3:1: invalid cue times"),
         ("hello", ".vtt", "first line is not WEBVTT"),
-        ("WEBVTT\n\nhello\n", ".vtt", "holds no cue"),
-        ("{}", ".json", "is no transcript"),
-        ('{"segments": [3]}', ".json", "segment 1 is no object"),
+        ("WEBVTT\n\nhello\n", ".vtt", "has no cue"),
+        ("{}", ".json", "is not a transcript"),
+        ('{"segments": [3]}', ".json", "segment 1 is not an object"),
         ('{"segments": [{"start": "x", "end": 1, "text": ""}]}', ".json", "segment 1 has no start and end"),
         ("", ".srt", "is empty"),
-        ("x" * 5000, ".edl", "a line of 5,000 characters"),
+        ("x" * 5000, ".edl", "a line has 5,000 characters"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(text, suffix, told_):
-    """One line each."""
-    with pytest.raises(PresetError, match=told_):
-        rows(text, suffix)
+def test_unreadable_text_is_refused_with_its_line(text, suffix, message):
+    """Each refusal is one line."""
+    with pytest.raises(PresetError, match=message):
+        classify_text(text, suffix)
 
 
-def test_bytes_that_are_no_text_are_refused():
-    """A film that was given as a list, and half a UTF-16 character."""
+def test_binary_data_is_refused():
+    """A film passed as a list, and half a UTF-16 character, are refused."""
     with pytest.raises(PresetError, match="is not text"):
         decode_text(b"\0\0\0\x18ftypisom", "film.csv")
     with pytest.raises(PresetError, match="UTF-16"):

@@ -1,4 +1,4 @@
-"""Clips and folders of a turnover: pictures, samples, labels, and versions that are never written over."""
+"""Clips and folders of a turnover: pictures, audio, labels, and versions that are never overwritten."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ pytest.importorskip("opentimelineio", reason="timelines need the extra timeline"
 SPAN, HANDLE = (10, 22), 4
 
 
-def turned_over(context, params: TimelineParams | None = None, **changes) -> tuple[Turnover, object]:
-    """Hand over one named and one nameless edit of a made film, whose own pictures stand for the finished ones."""
+def run_timeline(context, params: TimelineParams | None = None, **changes) -> tuple[Turnover, object]:
+    """Build a turnover of one named and one unnamed edit; the source pictures stand in for the finished ones."""
     media = film(context, frames=40, gop=10, **changes).model_copy(update={"start_timecode": "01:00:00:00"})
     takes = [
         numbered_take(context, segment(media, *SPAN, name="line3", prompt="sad", temperature=0.6)),
@@ -40,86 +40,86 @@ def turned_over(context, params: TimelineParams | None = None, **changes) -> tup
 
 
 @pytest.mark.parametrize(("codec", "suffix", "coded"), [("prores", ".mov", "prores"), ("source", ".mp4", "h264")])
-def test_a_clip_shows_the_films_frames_with_handles(context, codec, suffix, coded):
-    """Frame numbers, labels, rate and sound are the film's from `start - handle` to `end + handle`."""
+def test_clip_has_the_film_frames_with_handles(context, codec, suffix, coded):
+    """Frames, labels, rate and audio are the film's from `start - handle` to `end + handle`."""
     params = TimelineParams(source="cut.mp4", handles=Frames(HANDLE), codec=codec)
-    made, media = turned_over(context, params, audio_codec="aac")
-    clip = made.clips[0]
-    given = probe(context.path(clip.file), clip.file)
+    turnover, media = run_timeline(context, params, audio_codec="aac")
+    clip = turnover.clips[0]
+    clip_media = probe(context.path(clip.file), clip.file)
 
-    assert (clip.file.suffix, given.video.codec, given.video.rate) == (suffix, coded, media.video.rate)
+    assert (clip.file.suffix, clip_media.video.codec, clip_media.video.rate) == (suffix, coded, media.video.rate)
     numbers = [frame_number(luma) for _, luma in shown(context.path(clip.file))]
     assert numbers == list(range(SPAN[0] - HANDLE, SPAN[1] + HANDLE))
-    assert given.start_timecode == "01:00:00:06"
-    lasts_s = (SPAN[1] - SPAN[0] + 2 * HANDLE) / media.video.rate
-    assert abs(given.audio[0].duration_s - lasts_s) < 0.03
+    assert clip_media.start_timecode == "01:00:00:06"
+    duration_s = (SPAN[1] - SPAN[0] + 2 * HANDLE) / media.video.rate
+    assert abs(clip_media.audio[0].duration_s - duration_s) < 0.03
     assert (clip.head_frames, clip.tail_frames) == (HANDLE, HANDLE)
 
 
-def test_a_clip_keeps_the_films_pictures_and_colours(context):
-    """ProRes lies above 45 dB of the film on every plane, and says the same colours."""
-    made, media = turned_over(context)
-    clip = made.clips[0]
-    theirs = decoded(context.path(media.file))[SPAN[0] - HANDLE : SPAN[1] + HANDLE]
-    ours = decoded(context.path(clip.file))
+def test_clip_keeps_pictures_and_colour_tags(context):
+    """ProRes has a PSNR above 45 dB on every plane and the same colour tags."""
+    turnover, media = run_timeline(context)
+    clip = turnover.clips[0]
+    film_frames = decoded(context.path(media.file))[SPAN[0] - HANDLE : SPAN[1] + HANDLE]
+    clip_frames = decoded(context.path(clip.file))
     tags = ("color_range", "color_primaries", "color_transfer", "color_space")
-    given = probe(context.path(clip.file), clip.file).video
+    clip_media = probe(context.path(clip.file), clip.file).video
 
-    assert min(psnr(planes(a), planes(b)) for a, b in zip(theirs, ours, strict=True)) > 45
-    said = {name: getattr(media.video, name) for name in tags if getattr(media.video, name)}
-    assert {name: getattr(given, name) for name in said} == said
+    assert min(psnr(planes(a), planes(b)) for a, b in zip(film_frames, clip_frames, strict=True)) > 45
+    film_tags = {name: getattr(media.video, name) for name in tags if getattr(media.video, name)}
+    assert {name: getattr(clip_media, name) for name in film_tags} == film_tags
 
 
 def one_clip(context, span=(20, 26), codec="prores", **changes):
-    """Hand over one edit; give the turnover, the clip's path, and what a probe finds in it."""
+    """Build a turnover of one edit; return it, the clip's path and its probe result."""
     media = film(context, **{"frames": 40, "gop": 10, "tracks": 0, **changes})
     params = TimelineParams(source="cut.mp4", handles=Frames(HANDLE), codec=codec)
-    made = Timeline().run(context, params, media, [numbered_take(context, segment(media, *span, name="line3"))])
-    path = context.path(made.clips[0].file)
-    return made, path, probe(path, made.clips[0].file)
+    turnover = Timeline().run(context, params, media, [numbered_take(context, segment(media, *span, name="line3"))])
+    path = context.path(turnover.clips[0].file)
+    return turnover, path, probe(path, turnover.clips[0].file)
 
 
-def test_a_film_that_stands_on_its_head_is_turned_once(context):
-    """The pictures are upright, and nothing asks a player to turn them again."""
-    _, path, given = one_clip(context, rotation_deg=180)
+def test_rotated_film_becomes_upright(context):
+    """The pictures are upright, and the clip has no rotation."""
+    _, path, clip_media = one_clip(context, rotation_deg=180)
 
     assert [frame_number(luma) for _, luma in shown(path)] == list(range(16, 30))
-    assert given.video.rotation_deg == 0
+    assert clip_media.video.rotation_deg == 0
 
 
 @pytest.mark.parametrize("codec", ["prores", "source"])
-def test_a_rate_that_matroska_rounds_is_exact(context, codec):
-    """Times of whole milliseconds become frames of 1001/24000 s again, and the sound keeps its place."""
+def test_rate_rounded_by_matroska_is_exact(context, codec):
+    """Millisecond timestamps become frames of 1001/24000 s again, and the audio stays in sync."""
     changes = {"suffix": ".mkv", "rate": Fraction(24000, 1001), "tracks": 1}
-    _, path, given = one_clip(context, codec=codec, **changes)
+    _, path, clip_media = one_clip(context, codec=codec, **changes)
 
-    assert (given.video.rate, given.video.constant_rate) == (Fraction(24000, 1001), True)
+    assert (clip_media.video.rate, clip_media.video.constant_rate) == (Fraction(24000, 1001), True)
     samples, _ = read_sound(path)
     assert click_times_s(samples[0]) == pytest.approx([1 - 16 * 1001 / 24000], abs=0.002)
 
 
-def test_sound_keeps_its_place_in_an_mp4(context):
-    """The click at 1 s of the film is heard at 1 s less the clip's start, coded as AAC, too."""
+def test_audio_stays_in_sync_in_mp4(context):
+    """A click at 1 s of the film is at 1 s minus the clip's start, also in AAC."""
     _, path, _ = one_clip(context, codec="source", tracks=1, audio_codec="aac")
 
     samples, _ = read_sound(path)
     assert click_times_s(samples[0]) == pytest.approx([1 - 16 / 25], abs=0.002)
 
 
-def test_a_clip_after_midnight_begins_in_the_new_day(context):
-    """No clock shows 24:00:00;08; the file and the timelines say 00:00:00;08."""
-    made, _, given = one_clip(context, (22, 28), rate=Fraction(30000, 1001), timecode="23:59:59;20")
-    sheet = build_layout(made, Path("folder"), 1)
+def test_clip_after_midnight_has_a_label_of_the_new_day(context):
+    """The file and the timelines have 00:00:00;08, not 24:00:00;08."""
+    turnover, _, clip_media = one_clip(context, (22, 28), rate=Fraction(30000, 1001), timecode="23:59:59;20")
+    layout = build_layout(turnover, Path("folder"), 1)
 
-    assert given.start_timecode == "00:00:00;08"
-    assert sheet.clips[0].start == 8
-    assert sheet.label(sheet.film.start + sheet.clips[0].place) == "00:00:00;12"
+    assert clip_media.start_timecode == "00:00:00;08"
+    assert layout.clips[0].start == 8
+    assert layout.label(layout.film.start + layout.clips[0].place) == "00:00:00;12"
 
 
-def test_fields_and_their_colours_stay_apart(context):
-    """Red lines over blue ones stay so, from 4:2:0 to 4:2:2; the field that is first stays the first."""
-    made = woven(context.temp_path("woven.mp4"))
-    file = context.store(made)
+def test_interlaced_fields_stay_separate(context):
+    """Chroma of the two fields is not mixed from 4:2:0 to 4:2:2, and the field order is kept."""
+    path = interlaced_film(context.temp_path("interlaced.mp4"))
+    file = context.store(path)
     media = probe(context.path(file), file)
     for codec in ("prores", "source"):
         params = TimelineParams(source="cut.mp4", handles=Frames(0), codec=codec)
@@ -133,8 +133,8 @@ def test_fields_and_their_colours_stay_apart(context):
         assert lines is None or (abs(lines[0::2] - 60).max() < 12 and abs(lines[1::2] - 200).max() < 12)
 
 
-def woven(path):
-    """Write a film whose fields differ in colour, the lower one first."""
+def interlaced_film(path):
+    """Write a film whose fields differ in chroma, bottom field first."""
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"x264-params": "bff=1", "crf": "4", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
@@ -154,17 +154,17 @@ def woven(path):
 
 
 def test_handles_end_with_the_film(context):
-    """The second edit ends four frames before the film: its tail is no longer than that."""
-    made, _ = turned_over(context, TimelineParams(source="cut.mp4", handles=Frames(12)))
+    """The second edit ends four frames before the film, so its tail has four frames."""
+    turnover, _ = run_timeline(context, TimelineParams(source="cut.mp4", handles=Frames(12)))
 
-    assert [(clip.name, clip.head_frames, clip.tail_frames) for clip in made.clips] == [
+    assert [(clip.name, clip.head_frames, clip.tail_frames) for clip in turnover.clips] == [
         ("line3", 10, 12),
         ("cut_s30", 12, 4),
     ]
 
 
-def test_a_film_of_varying_rate_is_refused(context):
-    """No timecode counts it; the message says what to do."""
+def test_variable_rate_is_refused(context):
+    """Timecode cannot count it."""
     media = film(context, frames=20, tracks=0)
     loose = media.model_copy(update={"video": media.video.model_copy(update={"constant_rate": False})})
 
@@ -172,15 +172,15 @@ def test_a_film_of_varying_rate_is_refused(context):
         Timeline().run(context, TimelineParams(source="cut.mp4"), loose, [numbered_take(context, segment(media, 5, 7))])
 
 
-def test_nothing_that_was_handed_over_is_written_over(context, tmp_path):
-    """The same turnover stays v001; another one beside it is v002, and v001 keeps its bytes."""
-    made, _ = turned_over(context)
+def test_delivered_files_are_never_overwritten(context, tmp_path):
+    """The same turnover stays v001; another one becomes v002, and v001 keeps its bytes."""
+    turnover, _ = run_timeline(context)
     store, folder = Store(tmp_path / "home"), tmp_path / "turnover"
-    made = kept_in(store, context, made)
-    first = handed_over(store, made, folder)
-    again = handed_over(store, made, folder)
+    turnover = move_to_store(store, context, turnover)
+    first = deliver_turnover(store, turnover, folder)
+    again = deliver_turnover(store, turnover, folder)
     bytes_of = {path: path.read_bytes() for path in first}
-    other = handed_over(store, made.model_copy(update={"reel": "B002"}), folder)
+    other = deliver_turnover(store, turnover.model_copy(update={"reel": "B002"}), folder)
 
     assert again == first and {path.name for path in first} >= {"line3_react1_v001.mov", "cut_react1_v001.avid.edl"}
     assert all("_v002" in path.name for path in other)
@@ -189,26 +189,26 @@ def test_nothing_that_was_handed_over_is_written_over(context, tmp_path):
 
 
 def decoded(path) -> list[av.VideoFrame]:
-    """Decode a film to 8 bits 4:2:0."""
+    """Decode a film to 8-bit 4:2:0."""
     with av.open(str(path)) as container:
         return [frame.reformat(format="yuv420p") for frame in container.decode(video=0)]
 
 
-def kept_in(store: Store, context, made: Turnover) -> Turnover:
-    """Move a turnover's clips into a store."""
+def move_to_store(store: Store, context, turnover: Turnover) -> Turnover:
+    """Move a turnover's clips to a store."""
     clips = []
-    for clip in made.clips:
-        copy = store.room_folder() / f"clip{clip.file.suffix}"
+    for clip in turnover.clips:
+        copy = store.scratch_folder() / f"clip{clip.file.suffix}"
         copy.write_bytes(context.path(clip.file).read_bytes())
         clips.append(clip.model_copy(update={"file": store.add_file(copy)}))
-    return made.model_copy(update={"clips": tuple(clips)})
+    return turnover.model_copy(update={"clips": tuple(clips)})
 
 
-def handed_over(store: Store, made: Turnover, folder) -> list:
-    """Deliver a turnover as a run does; give its files."""
-    wanted = list(turnover_targets(store, made, folder))
-    for file, place in wanted:
+def deliver_turnover(store: Store, turnover: Turnover, folder) -> list:
+    """Deliver a turnover as a run does; return its files."""
+    targets = list(turnover_targets(store, turnover, folder))
+    for file, place in targets:
         if not place.exists():
             export(store, file, place, "job", replace=False)
-    assert np.all([place.is_file() for _, place in wanted])
-    return [place for _, place in wanted]
+    assert np.all([place.is_file() for _, place in targets])
+    return [place for _, place in targets]

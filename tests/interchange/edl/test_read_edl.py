@@ -1,9 +1,9 @@
-"""An edit decision list gives the spans of its events on the clock that the film shows, and says what it leaves out."""
+"""An EDL is read as spans on the clock that the film shows, with a reason for every refused event."""
 
 from __future__ import annotations
 
 import pytest
-from lists import film, rows, told
+from lists import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
 
@@ -28,12 +28,12 @@ what is this
 """
 
 
-def test_a_clip_s_film_shows_the_source_clock_and_other_clips_are_refused():
-    """Names tell the clock; of the events one is edited, and each of the others says why not."""
-    reading = rows(CUT, ".edl", film())
+def test_film_of_a_clip_uses_the_source_clock():
+    """Names select the clock; one event is an edit, and each other event has a reason."""
+    reading = classify_text(CUT, ".edl", film())
 
     assert reading.clock == "source"
-    assert told(reading)[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
+    assert summarize(reading)[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
     assert reading.edits[0].fields == {"prompt": "angry", "temperature": 0.8, "model_mode": "face"}
     assert [(row.entry.line, row.reason) for row in reading.with_state("refused")] == [
         (8, "it belongs to 'B007C001.mov', reel B007C001, and the film is 'A001C003_0101.mov'"),
@@ -46,38 +46,38 @@ def test_a_clip_s_film_shows_the_source_clock_and_other_clips_are_refused():
     assert reading.listing.unread == ((18, "what is this"),)
 
 
-def test_the_programme_s_film_shows_the_record_clock():
-    """A film called otherwise whose timecode holds all record times is the programme."""
-    reading = rows(CUT, ".edl", film("REEL_final.mov", "10:00:00:00"))
+def test_film_of_the_programme_uses_the_record_clock():
+    """A film with another name whose timecode contains all record times is the programme."""
+    reading = classify_text(CUT, ".edl", film("REEL_final.mov", "10:00:00:00"))
 
     assert reading.clock == "record"
-    assert [row for row in told(reading) if row[0] == "edit"] == [
+    assert [row for row in summarize(reading) if row[0] == "edit"] == [
         ("edit", "001", "10:00:00:00-10:00:02:00"),
         ("edit", "002", "10:00:02:00-10:00:04:00"),
     ]
 
 
-def test_a_programme_without_timecode_begins_with_the_first_record_time():
-    """Labels become frames from there, and that this is a guess is said."""
-    reading = rows(CUT, ".edl", film("programme.mov", ""), clock="record")
+def test_programme_without_timecode_begins_at_the_first_record_time():
+    """Labels become frame numbers, and a note states the assumption."""
+    reading = classify_text(CUT, ".edl", film("programme.mov", ""), clock="record")
 
     assert [(str(row.start), str(row.end)) for row in reading.edits] == [("0f", "50f"), ("50f", "100f")]
     assert "its first frame is assumed to be 10:00:00:00" in reading.notes[0]
 
 
-def test_a_list_of_other_films_is_refused_with_what_was_found():
-    """Both sides are told: the film's range, and the clips and times of the list."""
+def test_list_of_other_films_is_refused():
+    """The message gives the film's range and the list's clips and times."""
     with pytest.raises(PresetError) as refused:
-        rows(CUT, ".edl", film("interview.mov", "02:00:00:00"))
+        classify_text(CUT, ".edl", film("interview.mov", "02:00:00:00"))
 
     assert "'interview.mov' runs from 02:00:00:00 to 02:00:08:00, 200 frames at 25/s" in str(refused.value)
     assert "'B007C001.mov', reel B007C001 (01:00:01:00–01:00:03:00)" in str(refused.value)
     assert "record times from 10:00:00:00 to 10:00:06:12" in str(refused.value)
 
 
-def test_an_event_outside_the_film_is_refused_with_the_range_of_the_film():
-    """The name fits and the timecode does not: another take, or a wrong start timecode."""
-    (row, *_) = rows(CUT, ".edl", film(start="05:00:00:00")).entries
+def test_event_outside_the_film_is_refused():
+    """If the name matches and the timecode does not, the message gives the film's range."""
+    (row, *_) = classify_text(CUT, ".edl", film(start="05:00:00:00")).entries
 
     assert row.state == "refused"
     assert row.reason == (
@@ -94,29 +94,30 @@ DROP = """FCM: DROP FRAME
 """
 
 
-def test_fcm_makes_labels_drop_frame_and_refuses_what_drop_frame_skips():
-    """`:` before the frames under FCM: DROP FRAME is a drop-frame label; 01:01:00;00 does not exist."""
-    reading = rows(DROP, ".edl", film("show.mov", "01:00:00;00", 9000, "30000/1001"), clock="record")
+def test_fcm_makes_labels_drop_frame():
+    """Under FCM: DROP FRAME labels with `:` are drop-frame; 01:01:00;00 does not exist."""
+    reading = classify_text(DROP, ".edl", film("show.mov", "01:00:00;00", 9000, "30000/1001"), clock="record")
 
-    assert told(reading)[0] == ("edit", "001", "01:00:59;00-01:01:19;02")
+    assert summarize(reading)[0] == ("edit", "001", "01:00:59;00-01:01:19;02")
     assert "its neighbours are 01:00:59;29 and 01:01:00;02" in reading.entries[1].reason
 
 
-def test_a_drop_frame_clock_runs_at_30_frames_too():
-    """Cameras label 30.00 frames/s drop-frame; and source labels that drop-frame skips are then not drop-frame."""
+def test_drop_frame_clock_at_30_frames():
+    """Cameras label 30.00 frames/s drop-frame; source labels that drop-frame skips are then non-drop."""
     of = film("show.mov", "01:00:00;00", 9000, 30)
     text = DROP.splitlines()[0] + "\n001  T  V  C  00:01:00:00 00:01:01:00 01:00:01:00 01:00:02:00\n* react1: sad\n"
 
-    assert told(rows(text, ".edl", of, clock="record")) == [("edit", "001", "01:00:01;00-01:00:02;00")]
+    assert summarize(classify_text(text, ".edl", of, clock="record")) == [("edit", "001", "01:00:01;00-01:00:02;00")]
 
 
-def test_the_source_labels_of_a_drop_frame_list_follow_the_film():
-    """FCM speaks of the record clock: a film with non-drop labels keeps its own, one with drop-frame labels too."""
+def test_source_labels_follow_the_film():
+    """FCM applies to the record clock; source labels are drop-frame only if the film's are."""
     of_film = [
-        rows(DROP, ".edl", film("TAPE_01.mov", start, 9000, "30000/1001")) for start in ("00:00:00:00", "00:00:00;00")
+        classify_text(DROP, ".edl", film("TAPE_01.mov", start, 9000, "30000/1001"))
+        for start in ("00:00:00:00", "00:00:00;00")
     ]
 
-    assert [told(reading)[0][2] for reading in of_film] == ["00:00:50:00-00:01:10:00", "00:00:50;00-00:01:10;00"]
+    assert [summarize(reading)[0][2] for reading in of_film] == ["00:00:50:00-00:01:10:00", "00:00:50;00-00:01:10;00"]
 
 
 MARKERS = """TITLE: Timeline 1
@@ -130,30 +131,30 @@ react1: sad |C:ResolveColorRed |M:Point |D:1
 """
 
 
-def test_markers_of_resolve_last_as_long_as_they_say():
-    """A marker's length is in its D field, whatever the event's own out point says; a point has none."""
-    reading = rows(MARKERS, ".edl", film("anything.mov"))
+def test_resolve_markers_have_their_own_length():
+    """A marker's length is its D field, not the event's out point; a point has no length."""
+    reading = classify_text(MARKERS, ".edl", film("anything.mov"))
 
-    assert told(reading) == [("edit", "Marker 1", "01:00:01:00-01:00:02:23"), ("refused", "Point", "")]
+    assert summarize(reading) == [("edit", "Marker 1", "01:00:01:00-01:00:02:23"), ("refused", "Point", "")]
     assert "it has no length" in reading.entries[1].reason
-    (row, _) = rows(MARKERS, ".edl", film("anything.mov", "")).entries
+    (row, _) = classify_text(MARKERS, ".edl", film("anything.mov", "")).entries
     assert "give --start-tc" in row.reason
 
 
-def test_a_text_that_is_no_list_is_refused():
-    """One line with the file's name."""
-    with pytest.raises(PresetError, match=r"list\.edl: holds no event of an edit list"):
-        rows("TITLE: nothing\n", ".edl")
+def test_text_without_events_is_refused():
+    """The message is one line with the file's name."""
+    with pytest.raises(PresetError, match=r"list\.edl: has no EDL event"):
+        classify_text("TITLE: nothing\n", ".edl")
 
 
-def test_our_spans_are_those_of_opentimelineio(media_folder):
-    """The lists of real systems, event by event, where the library's own reader can read them."""
+def test_spans_match_opentimelineio(media_folder):
+    """Real lists are compared event by event with the library's reader."""
     otio = pytest.importorskip("opentimelineio")
     pytest.importorskip("otio_cmx3600_adapter")
     compared = 0
     for name, rate in (("25fps", 25), ("premiere_example", 24), ("speed_effects_small", 24)):
         text = (media_folder / "timelines" / f"otio_cmx_{name}.edl").read_text()
-        ours = [row.entry for row in rows(text, ".edl", film("x", "", 10**6, rate), clock="record").entries]
+        ours = [row.entry for row in classify_text(text, ".edl", film("x", "", 10**6, rate), clock="record").entries]
 
         theirs = list(otio.adapters.read_from_string(text, "cmx_3600", rate=rate).find_clips())
 
@@ -166,22 +167,22 @@ def test_our_spans_are_those_of_opentimelineio(media_folder):
     assert compared == 8
 
 
-def test_a_cut_may_be_written_with_a_length():
+def test_cut_with_a_length_is_a_cut():
     """`C 000` is a cut, as some systems write it."""
     text = CUT.replace("V     C        01:00:01:00 01:00:03:00 10:00:00", "V C 000 01:00:01:00 01:00:03:00 10:00:00")
 
-    assert told(rows(text, ".edl", film()))[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
+    assert summarize(classify_text(text, ".edl", film()))[0] == ("edit", "001", "01:00:01:00-01:00:03:00")
 
 
-def test_a_drop_frame_programme_is_no_film_at_25_frames():
-    """A list that says so beside such a film is refused event by event, with the reason."""
-    reading = rows(CUT.replace("NON-DROP", "DROP"), ".edl", film("cut.mov", "10:00:00:00"), clock="record")
+def test_drop_frame_list_is_refused_at_25_frames():
+    """Every event is refused with the reason."""
+    reading = classify_text(CUT.replace("NON-DROP", "DROP"), ".edl", film("cut.mov", "10:00:00:00"), clock="record")
 
     assert "which exists only at 29.97 and 59.94 fps" in reading.entries[0].reason
 
 
-def test_what_lies_on_another_length_is_retimed_without_m2_too():
-    """50 source frames on 25 of the record; black, sound alone and a cut of no length are no picture to edit."""
+def test_unequal_lengths_are_retimed_without_m2():
+    """50 source frames on 25 record frames are retimed; black, audio only and empty cuts are refused, too."""
     events = """001  A001C003 V     C        01:00:01:00 01:00:03:00 10:00:00:00 10:00:01:00
 * react1: sad
 002  BL       V     C        00:00:00:00 00:00:01:00 10:00:01:00 10:00:02:00
@@ -194,24 +195,24 @@ def test_what_lies_on_another_length_is_retimed_without_m2_too():
 M2   A001C003       025.0                01:00:01:00
 * react1: sad
 """
-    reading = rows(events, ".edl", film())
+    reading = classify_text(events, ".edl", film())
 
     assert [row.reason for row in reading.entries] == [
         "it is retimed: 50 source frames lie on 25 record frames",
         "it is black",
         "it has no picture (channels A)",
-        "it holds no frame: its record out is not after its in",
+        "it contains no frame: its record out is not after its in",
         "",
     ]
 
 
-def test_a_programme_may_run_over_midnight():
-    """Labels go on with 00:00:00:00, and an event may lie on both sides."""
+def test_programme_may_cross_midnight():
+    """Labels continue at 00:00:00:00, and an event may span midnight."""
     events = """001  TAPE     V     C        01:00:00:00 01:00:02:00 23:59:59:00 00:00:01:00
 * COMMENT: react1: sad
 """
-    reading = rows(events, ".edl", film("show.mov", "23:59:58:00"), clock="record")
-    frames = rows(events, ".edl", film("show.mov", ""), clock="record")
+    reading = classify_text(events, ".edl", film("show.mov", "23:59:58:00"), clock="record")
+    frames = classify_text(events, ".edl", film("show.mov", ""), clock="record")
 
-    assert told(reading) == [("edit", "001", "23:59:59:00-00:00:01:00")]
-    assert told(frames) == [("edit", "001", "0f-50f")]
+    assert summarize(reading) == [("edit", "001", "23:59:59:00-00:00:01:00")]
+    assert summarize(frames) == [("edit", "001", "0f-50f")]

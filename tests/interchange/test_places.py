@@ -1,4 +1,4 @@
-"""An edit may be at a cue, at words that are said, at a shot or at a marker, and may snap to a cut or a pause."""
+"""An edit may be at a cue, spoken words, a shot or a marker, and may snap to a cut or a pause."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ listen to me!
 I CANT believe him.
 """
 CUTS = (50, 90, 150)
-RESTS_S = ((1.5, 2.25), (5.0, 5.6))
+PAUSES_S = ((1.5, 2.25), (5.0, 5.6))
 
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory):
-    """8 s of 96x64 at 25 frames/s: four shots of different pictures, a tone with two rests, and subtitles inside."""
+    """8 s of 96x64 at 25 frames/s: four shots of different pictures, a tone with two pauses, and embedded subtitles."""
     folder = tmp_path_factory.mktemp("scenes")
     (folder / "subs.srt").write_text(SRT)
     shown = [("mandelbrot=s=96x64:r=25", 50), ("color=red:s=96x64:r=25", 40), ("testsrc=s=96x64:r=25", 60),
              ("smptebars=s=96x64:r=25", 50)]  # fmt: skip
     inputs = [word for source, count in shown for word in ("-f", "lavfi", "-t", str(count / 25), "-i", source)]
-    rests = "+".join(f"between(t,{start},{end})" for start, end in RESTS_S)
-    voice = ["-f", "lavfi", "-i", f"aevalsrc='if({rests},0,0.3*sin(2*PI*220*t)*(1+sin(2*PI*4*t)))':s=16000:d=8"]
+    pauses = "+".join(f"between(t,{start},{end})" for start, end in PAUSES_S)
+    voice = ["-f", "lavfi", "-i", f"aevalsrc='if({pauses},0,0.3*sin(2*PI*220*t)*(1+sin(2*PI*4*t)))':s=16000:d=8"]
     joined = "".join(f"[{n}:v]format=yuv420p,setsar=1[v{n}];" for n in range(4))
     joined += "[v0][v1][v2][v3]concat=n=4:v=1[v]"
     path = folder / "scenes.mkv"
@@ -61,29 +61,28 @@ def scenes(tmp_path_factory):
 
 @pytest.fixture
 def places(scenes, tmp_path):
-    """Find places in the film; `cues` is a text and a suffix."""
+    """Return a function that finds places in the film; `cues` is a text and a suffix."""
     context = FolderRoom(tmp_path / "room")
 
-    kept = context.store
     copy = tmp_path / scenes.name
     copy.write_bytes(scenes.read_bytes())
-    file = kept(copy)
+    file = context.store(copy)
     media = probe(context.path(file), file)
 
-    def at(where, cues=None, **wishes):
-        given = None
+    def find(where, cues=None, **options):
+        file_of_cues = None
         if cues is not None:
             text, suffix = cues
             (tmp_path / f"cues{suffix}").write_text(text)
-            given = kept(tmp_path / f"cues{suffix}")
+            file_of_cues = context.store(tmp_path / f"cues{suffix}")
         edit = Edit.model_validate(where if "in" in where else {"at": where})
-        return PlaceFinder(context, media, PlaceOptions(given, **wishes))(edit)
+        return PlaceFinder(context, media, PlaceOptions(file_of_cues, **options))(edit)
 
-    return at
+    return find
 
 
-def test_a_cue_and_words_are_found_in_the_film_s_own_subtitles(places):
-    """By number; by words, whatever their case and punctuation, over two cues."""
+def test_cues_and_words_are_found_in_embedded_subtitles(places):
+    """Cues are found by number, and words over two cues, ignoring case and punctuation."""
     assert places({"cue": 1})[:2] == (10, 30)
     assert places({"text": "i cant believe it"})[:2] == (10, 30)
     assert places({"text": "EVER: listen, to me?"})[:2] == (50, 100)
@@ -91,24 +90,24 @@ def test_a_cue_and_words_are_found_in_the_film_s_own_subtitles(places):
 
 
 @pytest.mark.parametrize(
-    ("where", "told"),
+    ("where", "message"),
     [
         ({"text": "I can't believe"}, r"said 2 times: 00:00:00.400–00:00:01.200 \"I can't believe it.\", 00:00:05.000"),
-        ({"text": "I can not believe it"}, r"is not said: the nearest are 00:00:00.400–00:00:01.200"),
-        ({"text": "xylophone"}, "nothing in the film's subtitle stream is like it"),
+        ({"text": "I can not believe it"}, r"is not said: the closest are 00:00:00.400–00:00:01.200"),
+        ({"text": "xylophone"}, "nothing in the film's subtitle stream is similar"),
         ({"cue": 9}, "there is no cue 9 with a time: the film's subtitle stream has the cues 1 to 4"),
         ({"shot": 7}, "there is no shot 7: the film has 4"),
-        ({"marker": "M1"}, "a marker is looked for in a `timeline`"),
+        ({"marker": "M1"}, "markers are looked up in a `timeline`"),
     ],
 )
-def test_what_is_not_there_or_more_than_once_is_refused(places, where, told):
-    """With the candidates and their times."""
-    with pytest.raises(InputMediaError, match=told):
+def test_missing_or_ambiguous_places_are_refused(places, where, message):
+    """The message lists the candidates with their times."""
+    with pytest.raises(InputMediaError, match=message):
         places(where)
 
 
-def test_words_with_times_give_the_span_of_the_words(places):
-    """Of a transcript only the words that are asked for, not their whole segment."""
+def test_word_times_give_the_span_of_the_words(places):
+    """In a transcript only the requested words are used, not their complete segment."""
     words = [{"word": word, "start": n, "end": n + 0.52} for n, word in enumerate(["I", "can't", "believe", "it."])]
     text = json.dumps({"segments": [{"start": 0, "end": 4, "text": "I can't believe it.", "words": words}]})
 
@@ -124,25 +123,25 @@ def test_a_shot_is_found_by_its_number(places, scenes):
     assert [places({"shot": number})[:2] for number in (1, 2, 4)] == [(0, 50), (50, 90), (150, 200)]
 
 
-def test_points_snap_to_the_nearest_cut_and_say_so(places):
-    """Within the limit; a point that has no cut near stays, which is said too; an edit's own wish counts first."""
-    start, end, said = places({"in": "46f", "out": "95f"}, snap="shot", within_s=Fraction(1, 4))
+def test_points_snap_to_the_nearest_cut(places):
+    """A point without a cut in reach stays with a note; the edit's own setting takes precedence."""
+    start, end, notes = places({"in": "46f", "out": "95f"}, snap="shot", within_s=Fraction(1, 4))
     assert (start, end) == (50, 90)
-    assert said == (
+    assert notes == (
         "in moved from frame 46 to 50 (00:00:02.000), the nearest cut",
         "out moved from frame 95 to 90 (00:00:03.600), the nearest cut",
     )
-    start, end, said = places({"in": "60f", "out": "90f"}, snap="shot", within_s=Fraction(1, 4))
-    assert (start, end, said) == (60, 90, ("in stays at frame 60: no cut within 0.25 s",))
+    start, end, notes = places({"in": "60f", "out": "90f"}, snap="shot", within_s=Fraction(1, 4))
+    assert (start, end, notes) == (60, 90, ("in stays at frame 60: no cut within 0.25 s",))
     assert places({"in": "46f", "out": "95f", "snap": "none"}, snap="shot") == (46, 95, ())
 
 
 def test_points_snap_into_the_nearest_pause(places):
-    """The frames after it lie where the voice rests."""
-    start, end, said = places({"in": "34f", "out": "148f", "snap": "silence"})
+    """Both points move into a pause of the voice."""
+    start, end, notes = places({"in": "34f", "out": "148f", "snap": "silence"})
 
-    assert [RESTS_S[0][0] < start / 25 < RESTS_S[0][1], RESTS_S[1][0] < end / 25 < RESTS_S[1][1]] == [True, True]
-    assert len(said) == 2
+    assert [PAUSES_S[0][0] < start / 25 < PAUSES_S[0][1], PAUSES_S[1][0] < end / 25 < PAUSES_S[1][1]] == [True, True]
+    assert len(notes) == 2
     assert abs(start - 34) <= 12
     assert np.sign(end - 148) == -1
 
@@ -162,7 +161,7 @@ MARKS = """TITLE: x
 """
 
 
-def test_a_marker_is_found_in_the_timeline_beside_the_film(reel, tmp_path):
+def test_marker_is_found_in_the_sidecar_timeline(reel, tmp_path):
     """`A001C003_0101.edl` lies beside `A001C003_0101.mov`; a job may name another."""
     (tmp_path / reel.name).write_bytes(reel.read_bytes())
     (tmp_path / "A001C003_0101.edl").write_text(MARKS)
@@ -181,8 +180,8 @@ def test_a_marker_is_found_in_the_timeline_beside_the_film(reel, tmp_path):
         _load(tmp_path)
 
 
-def test_subtitles_are_found_beside_the_film(reel, tmp_path):
-    """Under its own name, or with a language; two of them must be told apart by the job."""
+def test_sidecar_subtitles_are_found(reel, tmp_path):
+    """A sidecar has the film's name, with or without a language; of two the job must name one."""
     (tmp_path / reel.name).write_bytes(reel.read_bytes())
     (tmp_path / "job.yaml").write_text(JOB % "cue: 1")
     assert _load(tmp_path).steps[1].params.cues is None
@@ -191,13 +190,14 @@ def test_subtitles_are_found_beside_the_film(reel, tmp_path):
 
     (tmp_path / "A001C003_0101.de.vtt").write_text("WEBVTT\n")
     with pytest.raises(
-        PresetError, match=r"2 files next to it could be cues: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; set cues to one"
+        PresetError,
+        match=r"2 files next to it could be cues: A001C003_0101\.de\.vtt, A001C003_0101\.en\.srt; set cues to one",
     ):
         _load(tmp_path)
 
 
-def test_a_film_from_the_web_brings_its_subtitles_when_they_are_asked_for(tmp_path):
-    """The page's, unless the job says otherwise."""
+def test_web_film_fetches_subtitles_if_an_edit_needs_them(tmp_path):
+    """The page's subtitles are fetched only for edits at cues or text."""
     job = "preset: from-web\nsource: https://host/film\nedits:\n  - {%s, prompt: sad}\n"
     for where, wanted in (("at: {text: hello}", True), ("in: 1, out: 2", False)):
         (tmp_path / "job.yaml").write_text(job % where)
@@ -206,7 +206,7 @@ def test_a_film_from_the_web_brings_its_subtitles_when_they_are_asked_for(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         ("{in: 1, prompt: sad}", "edits.0.out: is missing"),
         ("{prompt: sad}", "edits.0.in: is missing (first frame of the segment)"),
@@ -217,12 +217,12 @@ def test_a_film_from_the_web_brings_its_subtitles_when_they_are_asked_for(tmp_pa
         ("{at: {cue: 0}}", "at least 1"),
     ],
 )
-def test_a_place_is_said_once(reel, tmp_path, edit, told):
-    """In and out, or `at` with one thing."""
+def test_an_edit_has_exactly_one_place(reel, tmp_path, edit, message):
+    """An edit has in and out, or `at` with one key."""
     (tmp_path / reel.name).write_bytes(reel.read_bytes())
     (tmp_path / "job.yaml").write_text(f"preset: prepare\nsource: {reel.name}\nedits:\n  - {edit}\n")
 
     with pytest.raises(PresetError) as refused:
         _load(tmp_path)
 
-    assert told in str(refused.value)
+    assert message in str(refused.value)

@@ -1,11 +1,11 @@
-"""OTIO and FCPXML: clips and markers, exact, on both clocks; what cannot be edited says why."""
+"""Read OTIO and FCPXML: clips and markers are exact on both clocks; what cannot be edited has a reason."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 import pytest
-from lists import film, rows, told
+from lists import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.times import Seconds
@@ -25,10 +25,10 @@ def span(first, frames, rate=RATE):
 
 @pytest.fixture
 def timeline():
-    """Three clips of two media from 10:00:00:00 on: plain, retimed, and one of another reel; markers on all levels."""
-    made = otio.schema.Timeline("REEL_1", global_start_time=at(10 * 3600 * RATE))
+    """Three clips of two media from 10:00:00:00: plain, retimed, and of another reel; markers on all levels."""
+    timeline = otio.schema.Timeline("REEL_1", global_start_time=at(10 * 3600 * RATE))
     track = otio.schema.Track("V1", kind="Video")
-    made.tracks.append(track)
+    timeline.tracks.append(track)
     hour = 3600 * RATE
     ours = otio.schema.ExternalReference("file:///Volumes/A001/A001C003_0101.mov", span(hour, 200))
     other = otio.schema.ExternalReference("file:///Volumes/B007/B007C001.mov")
@@ -43,18 +43,18 @@ def timeline():
     plain.markers.append(otio.schema.Marker("M2", span(hour + 40, 0), comment="look here"))
     fast.markers.append(otio.schema.Marker("react1: sad", span(hour + 105, 5)))
     track[3].markers.append(otio.schema.Marker("react1: happy", span(7 * RATE + 3, 0)))
-    made.tracks.markers.append(
+    timeline.tracks.markers.append(
         otio.schema.Marker("M5", span(60, 15), metadata={"Resolve_OTIO": {"Note": "react1: sad"}})
     )
-    return made
+    return timeline
 
 
-def test_otio_gives_clips_and_markers_on_the_source_clock(timeline):
-    """The film is a clip of the timeline: a marker's range is counted from the media's first frame."""
-    reading = rows(otio.adapters.write_to_string(timeline, "otio_json"), ".otio", film())
+def test_otio_markers_map_to_the_source_clock(timeline):
+    """If the film is a clip, a marker's range counts from the media's first frame."""
+    reading = classify_text(otio.adapters.write_to_string(timeline, "otio_json"), ".otio", film())
 
     assert reading.clock == "source"
-    assert [row for row in told(reading) if row[0] != "ignored"] == [
+    assert [row for row in summarize(reading) if row[0] != "ignored"] == [
         ("refused", "M5", ""),
         ("edit", "M1", "00:00:00.800-00:00:01.200"),
         ("refused", "react1: sad", ""),
@@ -75,21 +75,21 @@ def test_otio_gives_clips_and_markers_on_the_source_clock(timeline):
         ("09:59:59:00", ["10:00:02:10-10:00:03:00", "10:00:00:10-10:00:00:20", "10:00:03:00-10:00:04:05"]),
     ],
 )
-def test_otio_s_global_start_time_counts_on_the_record_clock(timeline, start, spans):
-    """A programme is met by its labels, without timecode from its first frame on; a point stands for its clip."""
-    reading = rows(otio.adapters.write_to_string(timeline, "otio_json"), ".otio", film("REEL_1.mov", start))
+def test_otio_global_start_time_sets_the_record_clock(timeline, start, spans):
+    """A programme is matched by labels, or from its first frame without timecode; a point applies to its clip."""
+    reading = classify_text(otio.adapters.write_to_string(timeline, "otio_json"), ".otio", film("REEL_1.mov", start))
 
     assert reading.clock == "record"
-    assert [row[2] for row in told(reading) if row[0] == "edit"] == spans
+    assert [row[2] for row in summarize(reading) if row[0] == "edit"] == spans
 
 
-def test_the_folder_counts_where_it_is_asked_for(timeline):
-    """Two cards may hold clips of one name: `match: folder` wants the folder to be called alike, too."""
+def test_match_folder_compares_folder_names(timeline):
+    """With `match: folder` a clip's folder must have the name of the film's folder, too."""
     text = otio.adapters.write_to_string(timeline, "otio_json").replace("Volumes/A001", "Volumes/A002")
 
-    assert rows(text, ".otio", film()).clock == "source"
+    assert classify_text(text, ".otio", film()).clock == "source"
     with pytest.raises(PresetError, match="does not fit the film"):
-        rows(text, ".otio", film(), match="folder")
+        classify_text(text, ".otio", film(), match="folder")
 
 
 FCPX = """<?xml version="1.0" encoding="UTF-8"?>
@@ -113,10 +113,10 @@ FCPX = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def test_fcpxml_is_read_exactly_on_both_clocks():
-    """Drop-frame at 29.97, an asset with timecode, a connected clip, notes, a point, a range, a retimed clip."""
+def test_fcpxml_is_exact_on_both_clocks():
+    """Covers drop-frame at 29.97, an asset with timecode, a connected clip, notes, a point, a range, a retimed clip."""
     of = film("A001C003_0101.mov", "01:00:00;00", 240, "30000/1001")
-    reading = rows(FCPX, ".fcpxml", of)
+    reading = classify_text(FCPX, ".fcpxml", of)
     frame_s = Fraction(1001, 30000)
 
     assert str(reading.listing.start) == "01:00:00;00"
@@ -128,22 +128,22 @@ def test_fcpxml_is_read_exactly_on_both_clocks():
         "it is retimed (timeMap)",
     ]
 
-    programme = rows(FCPX, ".fcpxml", film("REEL_1.mov", "01:00:00;00", 240, "30000/1001"))
-    assert [row[2] for row in told(programme) if row[0] == "edit"] == [
+    programme = classify_text(FCPX, ".fcpxml", film("REEL_1.mov", "01:00:00;00", 240, "30000/1001"))
+    assert [row[2] for row in summarize(programme) if row[0] == "edit"] == [
         "01:00:00;00-01:00:02;00",
         "01:00:00;10-01:00:00;20",
         "01:00:00;02-01:00:01;02",
     ]
 
 
-def test_a_transition_of_fcpxml_refuses_the_clips_under_it():
-    """And only those; offsets of a storyline that begin with zero are taken as they are."""
+def test_fcpxml_transition_refuses_its_clips():
+    """Only clips under a transition are refused; storyline offsets from zero are used unchanged."""
     clip = '<asset-clip ref="r2" name="{}" offset="{}s" duration="2s" format="r1"><note>react1: sad</note></asset-clip>'
     joint = '<transition name="Cross Dissolve" offset="3/2s" duration="1s"/>'
     spine = clip.format("a", 0) + joint + clip.format("b", 2) + clip.format("c", 4)
     text = FCPX[: FCPX.index("<spine>")] + f"<spine>{spine}</spine></sequence></project></event></library></fcpxml>"
 
-    reading = rows(text, ".fcpxml", film("cut.mov", "", 600, "30000/1001"), clock="record")
+    reading = classify_text(text, ".fcpxml", film("cut.mov", "", 600, "30000/1001"), clock="record")
 
     assert [(row.state, row.reason[:26]) for row in reading.entries] == [
         ("refused", "a transition lies on it, w"),
@@ -153,23 +153,25 @@ def test_a_transition_of_fcpxml_refuses_the_clips_under_it():
     assert (reading.entries[2].start, reading.entries[2].end) == (Seconds(Fraction(4)), Seconds(Fraction(6)))
 
 
-def test_real_timelines_are_read_without_loss(media_folder):
-    """Every clip that the library's own readers find, with the same media times."""
+def test_real_timelines_match_opentimelineio(media_folder):
+    """Every clip that the library's own readers find is read with the same media times."""
     pytest.importorskip("otio_fcpx_xml_adapter")
     for name, adapter in (("otio_simple_cut.otio", "otio_json"), ("otio_transition.otio", "otio_json"),
                           ("fcpx_clips.fcpxml", "fcpx_xml")):  # fmt: skip
         text = (media_folder / "timelines" / name).read_text()
-        ours = [entry for entry in parse_listing(text, f".{name.rsplit('.')[-1]}", name).entries if entry.kind == "clip"]
+        ours = [
+            entry for entry in parse_listing(text, f".{name.rsplit('.')[-1]}", name).entries if entry.kind == "clip"
+        ]
 
         theirs = list(otio.adapters.read_from_string(text, adapter).find_clips())
 
-        found = {(entry.clip.name, _s(entry.source.start), _s(entry.source.end)) for entry in ours if entry.source}
+        spans = {(entry.clip.name, _s(entry.source.start), _s(entry.source.end)) for entry in ours if entry.source}
         for clip in theirs:
             taken, zero = clip.trimmed_range(), clip.media_reference.available_range
             first = taken.start_time - (zero.start_time if zero else at(0, 30))
             # The library's reader rounds FCPXML to whole frames.
-            near = {one for one in found if one[0] == clip.name and abs(one[1] - first.to_seconds()) < 1 / 30}
-            assert any(abs(one[2] - one[1] - taken.duration.to_seconds()) < 1 / 30 for one in near), clip
+            near = {span for span in spans if span[0] == clip.name and abs(span[1] - first.to_seconds()) < 1 / 30}
+            assert any(abs(end - start - taken.duration.to_seconds()) < 1 / 30 for _, start, end in near), clip
     dissolved = parse_listing((media_folder / "timelines/otio_transition.otio").read_text(), ".otio", "t").entries
     assert [bool(entry.unusable) for entry in dissolved] == [False, True, True, False]
 
@@ -185,24 +187,24 @@ DEEP = "<fcpxml><resources/>" + "<library>" + "<clip lane='1'>" * 5000 + "</clip
 
 
 @pytest.mark.parametrize(
-    ("text", "suffix", "told_"),
+    ("text", "suffix", "message"),
     [
-        (BOMB, ".fcpxml", "holds entities"),
-        (OUTSIDE, ".fcpxml", "holds entities"),
+        (BOMB, ".fcpxml", "contains XML entities"),
+        (OUTSIDE, ".fcpxml", "contains XML entities"),
         (DEEP, ".fcpxml", "nested deeper"),
-        ("<fcpxml>", ".fcpxml", "is no XML"),
+        ("<fcpxml>", ".fcpxml", "is not XML"),
         ("<xmeml/>", ".fcpxml", "its root is <xmeml>"),
         ("<fcpxml/>", ".fcpxml", "no clip and no marker"),
         ("[" * 200_000, ".otio", "nested deeper"),
-        ("{}", ".otio", "holds no timeline"),
-        ("{", ".otio", "is no JSON"),
+        ("{}", ".otio", "has no timeline"),
+        ("{", ".otio", "is not JSON"),
         ('{"OTIO_SCHEMA": "Clip.99"}', ".otio", "unsupported schema"),
         ('{"OTIO_SCHEMA": "SerializableObjectRef.1", "id": "x"}', ".otio", "refer to each other"),
     ],
 )
-def test_what_cannot_be_read_is_refused_in_one_line(text, suffix, told_):
-    """Bombs, entities of other files, depth, and files that are something else."""
-    with pytest.raises(PresetError, match=told_) as refused:
-        rows(text, suffix)
+def test_unreadable_timelines_are_refused_in_one_line(text, suffix, message):
+    """Entity bombs, external entities, deep nesting and other file types are refused."""
+    with pytest.raises(PresetError, match=message) as refused:
+        classify_text(text, suffix)
 
     assert "\n" not in str(refused.value)

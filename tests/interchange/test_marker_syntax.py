@@ -1,4 +1,4 @@
-"""The text of a marker carries an edit, or says what is wrong with it."""
+"""The text of a marker is parsed as an edit, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ from react1.pipeline.interchange.marker_syntax import NotAnEdit, near_miss, pars
         ("", None),
     ],
 )
-def test_words_and_pairs_make_an_edit(text, fields):
-    """An emotion, a number, a region, and any field by its name; other texts carry none."""
+def test_words_and_pairs_are_parsed(text, fields):
+    """An emotion, a number, a region and named fields are parsed; other texts have no edit."""
     assert parse_edit_text(text) == fields
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("react1: angy", "did you mean 'angry'"),
         ("react1: angry temprature=0.8", "no 'temprature'.*did you mean 'temperature'"),
         ("react1: audio", "audio=…"),
-        ("react1: angry sad", "says prompt twice: angry and sad"),
-        ("react1: audio='a", "quotation in it never ends"),
+        ("react1: angry sad", "sets prompt twice: angry and sad"),
+        ("react1: audio='a", "quotation is not closed"),
         ("react1: in=3", "an edit has no 'in'"),
         ("react1: takes=3", "an edit has no 'takes'"),
         ("react1: " + "x" * 3000, "2000 characters"),
     ],
 )
-def test_a_text_that_is_nearly_an_edit_says_what_is_wrong(text, told):
-    """With what was perhaps meant."""
-    with pytest.raises(NotAnEdit, match=told):
+def test_invalid_edit_text_is_refused(text, message):
+    """The message suggests what was meant."""
+    with pytest.raises(NotAnEdit, match=message):
         parse_edit_text(text)
 
 
-def test_a_mistyped_word_before_the_colon_is_noticed():
-    """`reackt1:` is ignored, with a hint; a note is ignored without one."""
+def test_mistyped_prefix_gets_a_hint():
+    """`reackt1:` gets a hint; an ordinary note does not."""
     assert near_miss("reackt1: angry") == "; did you mean 'react1:' for 'reackt1'?"
     assert near_miss("react: angry") == "; did you mean 'react1:' for 'react'?"
     assert near_miss("Note: angry") == ""
