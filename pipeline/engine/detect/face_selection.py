@@ -112,7 +112,7 @@ SMEARED = (0.55, 0.35)
 """Between these shares of its usual sharpness a face fades: its landmarks are guessed too."""
 STRONGEST = 200
 """Of so many texels, those with the strongest edges, sharpness is taken."""
-FEWEST_FRAMES, EASE_FRAMES = 8, 3
+SHARPNESS_FRAMES, EASE_FRAMES = 8, 3
 
 
 def frontal(line: Sequence[Points | None]) -> Curve:
@@ -130,7 +130,7 @@ def frontal(line: Sequence[Points | None]) -> Curve:
 def sharp(looks: Mapping[int, Glance], frames: int) -> Curve:
     """Give a weight for each frame: 1 as sharp as this face usually is in its shot, 0 smeared."""
     weights = np.ones(frames)
-    if len(looks) < FEWEST_FRAMES:
+    if len(looks) < SHARPNESS_FRAMES:
         return weights
     numbers = sorted(looks)
     edges = [float(np.partition(looks[number].texels[:, 3], -STRONGEST)[-STRONGEST:].mean()) for number in numbers]
