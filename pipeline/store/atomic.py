@@ -1,4 +1,4 @@
-"""Files that get their final name only when they are whole."""
+"""Atomic file writes: a file gets its final name only when it is complete."""
 
 from __future__ import annotations
 
@@ -12,77 +12,77 @@ from pathlib import Path
 from ..core.errors import StorageFailed
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _counter = itertools.count()
 
 
-def is_full(error: BaseException) -> bool:
-    """Tell whether an error, or what it was raised from, says that a disk is full."""
-    told: BaseException | None = error
-    while told is not None:
-        if isinstance(told, OSError) and told.errno in _FULL:
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether an error, or one of its causes, means that a disk is full."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _FULL:
             return True
-        told = told.__cause__
+        cause = cause.__cause__
     return False
 
 
-def full(place: Path) -> str:
-    """Say that the disk that holds a place is full."""
-    return f"the disk that holds {place} is full; free some space and run again: what is finished is kept"
+def disk_full_message(path: Path) -> str:
+    """Return the message for a full disk that holds `path`."""
+    return f"the disk that holds {path} is full; free some space and run again: finished work is kept"
 
 
 @contextmanager
-def storage_errors(place: Path) -> Iterator[None]:
-    """Turn what an operating system says of a disk into one clear line.
+def storage_errors(path: Path) -> Iterator[None]:
+    """Convert an OSError about `path` to a StorageFailed with one clear line.
 
     Raises:
-        StorageFailed: the disk is full, or the place cannot be written to.
+        StorageFailed: the disk is full, or the path is not writable.
     """
     try:
         yield
     except OSError as error:
-        if is_full(error):
-            raise StorageFailed(full(place)) from error
-        if error.errno in _REFUSED:
-            raise StorageFailed(f"{place} cannot be written to ({error.strerror}); choose another folder") from error
-        raise StorageFailed(f"{place}: {error.strerror or error}") from error
+        if is_disk_full(error):
+            raise StorageFailed(disk_full_message(path)) from error
+        if error.errno in _DENIED:
+            raise StorageFailed(f"{path} is not writable ({error.strerror}); choose another folder") from error
+        raise StorageFailed(f"{path}: {error.strerror or error}") from error
 
 
 def sync_folder(folder: Path) -> None:
-    """Make names in a folder survive a power cut, where the system can."""
+    """Flush the names in a folder to disk, if the system can."""
     with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            os.fsync(descriptor)
         finally:
-            os.close(handle)
+            os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:
-    """Make the content of a file survive a power cut."""
+    """Flush the content of a file to disk."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
 
-def temporary_name(path: Path) -> Path:
-    """Name a hidden neighbour of a file that nobody else uses."""
+def temporary_path(path: Path) -> Path:
+    """Return a hidden path next to `path` that no other process or call uses."""
     return path.with_name(f".{path.name[:100]}.{os.getpid()}-{next(_counter)}.part")
 
 
-def publish(made: Path, final: Path) -> None:
-    """Give a finished file its final name: content first, then the name, then the folder."""
+def publish(part: Path, final: Path) -> None:
+    """Move a finished file to its final path, flushing the content first, then the name."""
     with storage_errors(final.parent):
         final.parent.mkdir(parents=True, exist_ok=True)
-        sync_file(made)
-        made.replace(final)
+        sync_file(part)
+        part.replace(final)
         sync_folder(final.parent)
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a small file so that readers see the old text or the new one, never a part; `private`: the user's own."""
+    """Write a small file atomically; readers see the old text or the new one. `private`: only the user may read it."""
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = temporary_name(path)
+        part = temporary_path(path)
         try:
             part.touch(0o600 if private else 0o666)
             part.write_text(text, encoding="utf-8")
@@ -92,31 +92,31 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
 
 
 def write_new(path: Path, text: str, *, private: bool = False) -> None:
-    """Write a small file that nobody has written before: whole under its name, or not there at all.
+    """Write a small file that must not exist yet, atomically.
 
-    Of several writers one succeeds, on this machine or over a network file system. A `private` file is the user's own.
+    One of several writers succeeds, also over a network file system. `private`: only the user may read it.
 
     Raises:
-        FileExistsError: somebody else was first.
-        StorageFailed: the disk will not have it.
+        FileExistsError: the file exists.
+        StorageFailed: it cannot be written.
     """
-    part = temporary_name(path)
+    part = temporary_path(path)
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.touch(0o600 if private else 0o666)
             part.write_text(text, encoding="utf-8")
             sync_file(part)
-            taken = not _named_anew(part, path)
+            created = _link_new(part, path)
         finally:
             part.unlink(missing_ok=True)
         sync_folder(path.parent)
-    if taken:
+    if not created:
         raise FileExistsError(path)
 
 
-def _named_anew(part: Path, path: Path) -> bool:
-    """Give a finished file a name that is free; tell whether it was."""
+def _link_new(part: Path, path: Path) -> bool:
+    """Link a finished file to a path; return False if the path exists."""
     try:
         os.link(part, path)
     except FileExistsError:
@@ -124,11 +124,11 @@ def _named_anew(part: Path, path: Path) -> bool:
     except OSError as error:
         if error.errno in _FULL:
             raise
-        return _copied_anew(part, path)  # a file system without links
+        return _copy_new(part, path)  # a file system without hard links
     return True
 
 
-def _copied_anew(part: Path, path: Path) -> bool:
+def _copy_new(part: Path, path: Path) -> bool:
     try:
         with path.open("xb") as stream:
             path.chmod(part.stat().st_mode & 0o777)

@@ -1,7 +1,7 @@
-"""Keys: one canonical encoding, one digest, and an error for what has no encoding.
+"""Cache keys: one canonical encoding, one digest, and an error for values without an encoding.
 
-A key is made of the node's name and version, its parameters, the content of every input, and the versions of the
-tools that matter. The parts are kept beside the result, so that a miss can be explained.
+A key consists of the node's name and version, its parameters, the content of every input, and the versions of its
+tools. These parts are stored next to the result, so that a cache miss can be explained.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from ..core.node import Node, Params
 from ..core.values import Record, Value
 
 Parts = dict[str, Any]
-"""{"node", "version", "params", "inputs", "tools"}: all that decides a result, JSON only."""
+"""{"node", "version", "params", "inputs", "tools"} and, for some nodes, "cache_salt"; JSON only."""
+_MAX_REASONS = 4
+_MAX_TEXT = 40
 
 
 def canonical(value: Any) -> str:
-    """Encode JSON in one way only.
+    """Encode a JSON value in its one canonical form.
 
     Raises:
         TypeError, ValueError: the value is not JSON (NaN is not).
@@ -29,12 +31,12 @@ def canonical(value: Any) -> str:
 
 
 def digest(value: Any) -> str:
-    """Give the SHA-256 of a JSON value's canonical encoding, in hex."""
+    """Return the SHA-256 of a JSON value's canonical encoding, in hex."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def input_digest(value: Value | list[Value] | None) -> str:
-    """Give the digest of what flows on a wire; a run's record counts without its times and its name."""
+    """Return the digest of an input value; of a run's record its name and its times do not count."""
     if isinstance(value, list):
         return digest([input_digest(item) for item in value])
     if isinstance(value, Record):
@@ -43,9 +45,9 @@ def input_digest(value: Value | list[Value] | None) -> str:
 
 
 def params_json(params: Params) -> dict[str, Any]:
-    """Give the parameters that decide a result: all but where it is wanted."""
-    delivered = {name for name, field in type(params).model_fields.items() if is_marked(field, Deliver)}
-    return params.model_dump(mode="json", exclude=delivered)
+    """Return the parameters that decide a result: all but output paths."""
+    output_paths = {name for name, field in type(params).model_fields.items() if is_marked(field, Deliver)}
+    return params.model_dump(mode="json", exclude=output_paths)
 
 
 def make_parts(
@@ -54,7 +56,7 @@ def make_parts(
     inputs: Mapping[str, Value | list[Value] | None],
     tools: Mapping[str, str],
 ) -> Parts:
-    """Collect all that decides the result of a node."""
+    """Collect everything that decides the result of a node."""
     cache_salt = getattr(node, "cache_salt", None)
     parts: Parts = {
         "node": node.name,
@@ -69,22 +71,22 @@ def make_parts(
 
 
 def explain(old: Parts | None, new: Parts) -> str:
-    """Say in a few words why a result of the same step cannot be used again."""
+    """Return in a few words why the stored result of a step cannot be reused."""
     if old is None:
-        return "not made yet"
-    for name, told in (("node", "another node"), ("version", "a newer version of the node")):
+        return "no stored result"
+    for name, change in (("node", "another node"), ("version", "another version of the node")):
         if old.get(name) != new.get(name):
-            return f"{told} ({old.get(name)} → {new.get(name)})"
-    said = [*_changes("", old.get("params", {}), new["params"])]
-    said += [f"other {name}" for name, text in new["inputs"].items() if old.get("inputs", {}).get(name) != text]
-    said += [
+            return f"{change} ({old.get(name)} → {new.get(name)})"
+    reasons = [*_changes("", old.get("params", {}), new["params"])]
+    reasons += [f"other {name}" for name, text in new["inputs"].items() if old.get("inputs", {}).get(name) != text]
+    reasons += [
         f"{name} {old.get('tools', {}).get(name)} → {text}"
         for name, text in new["tools"].items()
         if old.get("tools", {}).get(name) != text
     ]
     if old.get("cache_salt") != new.get("cache_salt"):
-        said.append("what the step calls")
-    return "changed: " + ", ".join(said[:4]) if said else "its stored result is gone"
+        reasons.append("code or data that the step uses")
+    return "changed: " + ", ".join(reasons[:_MAX_REASONS]) if reasons else "its stored result was removed"
 
 
 def _changes(path: str, old: Any, new: Any) -> list[str]:
@@ -96,12 +98,12 @@ def _changes(path: str, old: Any, new: Any) -> list[str]:
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [
             line
-            for index, (a, b) in enumerate(zip(old, new, strict=True))
-            for line in _changes(f"{path}.{index}", a, b)
+            for index, (before, after) in enumerate(zip(old, new, strict=True))
+            for line in _changes(f"{path}.{index}", before, after)
         ]
-    return [f"{path} {_short(old)} → {_short(new)}"]
+    return [f"{path} {_shortened(old)} → {_shortened(new)}"]
 
 
-def _short(value: Any) -> str:
+def _shortened(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+    return text if len(text) <= _MAX_TEXT else f"{text[: _MAX_TEXT - 3]}…"

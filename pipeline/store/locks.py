@@ -1,67 +1,70 @@
-"""Who is alive: a lock on a file, which the system takes back when its process is gone, in whatever container.
+"""Advisory file locks, released by the system when the process exits, across containers: flock, on Windows LockFileEx.
 
-Where the system has no such locks (Windows), what is held is taken to be held for an hour.
+The lock is filelock's, but on a descriptor of our own: its FileLock class may remove the file on release, and cannot
+tell that the file was removed and created again by another process between opening and locking it.
 """
 
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
-_STALE_S = 3600
+from filelock import lock_descriptor
+
+from .atomic import storage_errors
 
 
-class Held:
-    """A lock that lasts as long as this object is open."""
+class FileLock:
+    """A lock that is held until this object is closed."""
 
-    def __init__(self, handle: int) -> None:
-        self._handle: int | None = handle
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
 
     def close(self) -> None:
-        """Give the lock back."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        """Release the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
-def hold(place: Path) -> Held | None:
-    """Take the lock of a file, made if need be; None where another process holds it, or has just removed it."""
-    handle = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
-    if _take(handle) and _is_at(handle, place):
-        return Held(handle)
-    os.close(handle)
+def try_acquire(path: Path) -> FileLock | None:
+    """Lock a file, which is created if needed; return None if another process holds it or has just removed the file.
+
+    Raises:
+        OSError: the file cannot be created.
+        StorageFailed: the file system does not support locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with storage_errors(path):
+            acquired = lock_descriptor(descriptor, blocking=False) and _is_same_file(descriptor, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    if acquired:
+        return FileLock(descriptor)
+    os.close(descriptor)
     return None
 
 
-def is_held(place: Path) -> bool:
-    """Tell whether a process that is alive holds the lock of a file."""
+def is_locked(path: Path) -> bool:
+    """Return whether a live process holds the lock of a file; True if that cannot be determined."""
     try:
-        handle = os.open(place, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     except OSError:
         return True
     try:
-        return not _take(handle)
+        return not lock_descriptor(descriptor, blocking=False)
+    except OSError:
+        return True
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
-def _is_at(handle: int, place: Path) -> bool:
+def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(handle), place.stat())
+        return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _take(handle: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
-        return time.time() - os.fstat(handle).st_mtime > _STALE_S
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -1,10 +1,11 @@
-"""The rooms of running calls, and what is left of those whose process is gone.
+"""Scratch folders of running calls, and the removal of those whose process is gone.
 
-    scratch/<random>/lock        held by the process that works here
+    scratch/<random>/lock        held by the process that uses the folder
     scratch/<random>/<random>/   one call
 
-A lock tells who is alive, so that processes in several containers can share a home. Who removes a folder holds its
-lock meanwhile, so that a folder that is only just being made is either removed before its process has it, or kept.
+The lock shows whether the process is alive, also to processes in other containers that share the home. A process that
+removes a folder holds its lock meanwhile, so that a folder that is just being created is either removed before its
+process has the lock, or kept.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import tempfile
 import threading
 from pathlib import Path
 
+from ..core.errors import StorageFailed
 from .atomic import storage_errors
-from .locks import Held, hold
+from .locks import FileLock, try_acquire
 
 
 class Scratch:
@@ -24,43 +26,46 @@ class Scratch:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._own: Path | None = None
-        self._held: Held | None = None
-        self._begins = threading.Lock()
+        self._folder: Path | None = None
+        self._lock: FileLock | None = None
+        self._creating = threading.Lock()
 
-    def context(self) -> Path:
-        """Make a folder for one call."""
-        with self._begins, storage_errors(self._root):
-            if self._own is None or not self._own.is_dir():
-                self._own, self._held = self._begun()
-            return Path(tempfile.mkdtemp(dir=self._own))
+    def new_folder(self) -> Path:
+        """Create a folder for one call."""
+        with self._creating, storage_errors(self._root):
+            if self._folder is None or not self._folder.is_dir():
+                self._folder, self._lock = self._create()
+            return Path(tempfile.mkdtemp(dir=self._folder))
 
-    def _begun(self) -> tuple[Path, Held]:
-        """Make the folder of this process, again where a sweep of another one took it before its lock was held."""
+    def _create(self) -> tuple[Path, FileLock]:
+        """Create and lock the folder of this process; try again if a sweep removes it before it is locked."""
         while True:
             self._root.mkdir(parents=True, exist_ok=True)
-            own = Path(tempfile.mkdtemp(dir=self._root))
+            folder = Path(tempfile.mkdtemp(dir=self._root))
             with contextlib.suppress(FileNotFoundError):
-                held = hold(own / "lock")
-                if held is not None:
-                    return own, held
+                lock = try_acquire(folder / "lock")
+                if lock is not None:
+                    return folder, lock
 
     def sweep(self) -> None:
         """Remove the folders of processes that are gone."""
         for folder in self._root.glob("*"):
-            if folder == self._own:
+            if folder == self._folder:
                 continue
-            with contextlib.suppress(OSError):
-                held = hold(folder / "lock")
-                if held is not None:
-                    with contextlib.closing(held):
+            with contextlib.suppress(OSError, StorageFailed):
+                lock = try_acquire(folder / "lock")
+                if lock is not None:
+                    with contextlib.closing(lock):
                         shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(folder, ignore_errors=True)  # Windows removes the lock only once it is closed
 
     def close(self) -> None:
         """Remove this process's own folder."""
-        if self._own is not None:
-            shutil.rmtree(self._own, ignore_errors=True)
-            self._own = None
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)  # Windows, as above
+            self._folder = None

@@ -43,7 +43,7 @@ def _assert_whole(home: Path) -> None:
     for place in (home / "objects").rglob("*"):
         if place.is_file() and place.suffix != ".part":
             assert hashlib.sha256(place.read_bytes()).hexdigest() == place.stem
-    for folder in ("results", "elsewhere", "latest", "seen", "delivered", "runs"):
+    for folder in ("results", "external", "latest", "seen", "exports", "runs"):
         for place in (home / folder).rglob("*.json"):
             json.loads(place.read_text())
 

@@ -33,7 +33,7 @@ def home(tmp_path):
 
 
 def _run(job, home):
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
     return asyncio.run(execute(job, Options(home)))
 
 
@@ -55,11 +55,11 @@ def _forget(home, node, segment=""):
 def test_before_the_first_run_everything_is_to_be_made(source, out, home):
     """The source is looked at, so that the first cut is known to be new; nothing is written."""
     assert _plan(toys.toy_job(source, out), home) == {
-        "open": "not made yet",
-        "cut": "not made yet",
+        "open": "no stored result",
+        "cut": "no stored result",
         "shade": "after cut",
         "join": "after shade",
-        "tell": "after cut",
+        "summary": "after cut",
     }
     assert not home.exists()
 
@@ -71,7 +71,7 @@ def test_after_a_run_everything_is_stored_the_page_too(source, out, home):
 
     assert set(_plan(job, home).values()) == {"stored"}
     _run(job, home)
-    assert not toys.RAN
+    assert not toys.RUN_COUNTS
 
 
 def test_a_changed_parameter_is_named_and_what_follows_comes_after_it(source, out, home):
@@ -84,7 +84,7 @@ def test_a_changed_parameter_is_named_and_what_follows_comes_after_it(source, ou
         "shade a": "changed: tone warm → cold",
         "shade b": "changed: tone warm → cold",
         "join": "after shade",
-        "tell": "after shade",
+        "summary": "after shade",
     }
 
 
@@ -98,14 +98,14 @@ def test_each_segment_is_followed_by_itself(source, out, home):
         "open": "stored",
         "cut": "stored",
         "shade a": "stored",
-        "shade b": "its stored result is gone",
+        "shade b": "its stored result was removed",
         "again a": "stored",
         "again b": "after shade",
         "join": "after again",
-        "tell": "after shade",
+        "summary": "after shade",
     }
     _run(job, home)
-    assert dict(toys.RAN) == {"shade b": 1}
+    assert dict(toys.RUN_COUNTS) == {"shade b": 1}
 
 
 def _with_a_second_shade(job):
@@ -116,14 +116,14 @@ def _with_a_second_shade(job):
 
         name, version, kind, tools = "again", 1, "cpu", ()
 
-        def run(self, context, params: toys.TellParams, take: toys.Take) -> toys.Take:
+        def run(self, context, params: toys.SummarizeParams, take: toys.Take) -> toys.Take:
             return take
 
-    Again.run.__annotations__ = {"params": toys.TellParams, "take": toys.Take, "return": toys.Take}
+    Again.run.__annotations__ = {"params": toys.SummarizeParams, "take": toys.Take, "return": toys.Take}
     toys.Again = Again
     Again.__module__, Again.__qualname__ = "toys", "Again"
     info = toys.Registry.of(Again).get("again")
-    again = replace(job.steps[2], id="again", info=info, params=toys.TellParams(), wires={"take": ("shade",)})
+    again = replace(job.steps[2], id="again", info=info, params=toys.SummarizeParams(), wires={"take": ("shade",)})
     join = replace(job.steps[3], wires={"source": ("open",), "takes": ("again",)})
     return replace(job, steps=(*job.steps[:3], again, join, job.steps[4]))
 
@@ -137,7 +137,7 @@ def test_a_stored_result_that_cannot_be_read_back_is_to_be_made_again(source, ou
         if told["parts"]["node"] == "join":
             place.write_text(json.dumps({**told, "value": {"odd": 1}}))
 
-    assert _plan(job, home)["join"] == "its stored result is gone"
+    assert _plan(job, home)["join"] == "its stored result was removed"
 
 
 def test_what_a_run_would_refuse_a_plan_refuses(source, out, home):
@@ -149,7 +149,7 @@ def test_what_a_run_would_refuse_a_plan_refuses(source, out, home):
     with pytest.raises(PresetError, match="exists; give --yes"):
         _plan(job, home)
 
-    assert _plan(job, home, replace_existing=True)["cut"] == "not made yet"
+    assert _plan(job, home, replace_existing=True)["cut"] == "no stored result"
     assert (out.read_text(), home.exists()) == ("precious", False)
 
 

@@ -1,4 +1,4 @@
-"""The store keeps content whole, once, and knows what lives outside."""
+"""The store keeps content complete and once, and records external files."""
 
 from __future__ import annotations
 
@@ -21,38 +21,38 @@ def store(tmp_path):
     return Store(tmp_path / "home")
 
 
-def _made(store, text, name="made.txt"):
-    path = store.room_folder() / name
+def _scratch_file(store, text, name="new.txt"):
+    path = store.scratch_folder() / name
     path.write_text(text)
     return path
 
 
-def test_kept_content_is_found_by_its_digest_and_cannot_be_written(store):
-    """What is kept is read back byte for byte from a read-only file, and the made file is gone."""
-    made = _made(store, "take one")
+def test_stored_content_is_found_by_its_digest_and_is_read_only(store):
+    """Content is read back byte for byte from a read-only file; the scratch file was moved."""
+    path = _scratch_file(store, "take one")
 
-    file = store.add_file(made)
+    file = store.add_file(path)
 
     assert file.digest == hashlib.sha256(b"take one").hexdigest()
     assert store.path(file).read_text() == "take one"
     assert store.path(file).stat().st_mode & 0o222 == 0
-    assert not made.exists()
+    assert not path.exists()
 
 
-def test_the_same_content_is_kept_once(store):
-    """Two makers of the same bytes end with one object."""
-    first, second = store.add_file(_made(store, "same")), store.add_file(_made(store, "same"))
+def test_the_same_content_is_stored_once(store):
+    """The same bytes added twice are one object."""
+    first, second = store.add_file(_scratch_file(store, "same")), store.add_file(_scratch_file(store, "same"))
 
     assert first == second
-    assert len([p for p in (store.root / "objects").rglob("*") if p.is_file()]) == 1
+    assert len([path for path in (store.root / "objects").rglob("*") if path.is_file()]) == 1
 
 
-def test_an_adopted_file_is_not_copied_and_is_refused_once_it_changed(store, tmp_path):
-    """A source stays where it is; when somebody changes it, its old content is gone."""
+def test_an_external_file_is_not_copied_and_is_refused_once_it_changed(store, tmp_path):
+    """A source stays where it is; once it is changed, its old content is not available."""
     film = tmp_path / "film.mp4"
     film.write_bytes(b"frames")
 
-    file = store.adopt(film)
+    file = store.add_external(film)
 
     assert store.path(file) == film
     assert not (store.root / "objects").exists()
@@ -62,25 +62,25 @@ def test_an_adopted_file_is_not_copied_and_is_refused_once_it_changed(store, tmp
         store.path(file)
 
 
-def test_an_adopted_file_is_hashed_once_per_state(store, tmp_path, monkeypatch):
-    """The second look at an unchanged film reads a note, not the film."""
+def test_an_external_file_is_hashed_once_per_change(store, tmp_path, monkeypatch):
+    """For an unchanged film the recorded digest is used."""
     film = tmp_path / "film.mp4"
     film.write_bytes(b"frames")
-    first = store.adopt(film)
+    first = store.add_external(film)
     monkeypatch.setattr("react1.pipeline.store.store.file_digest", lambda *_: pytest.fail("hashed again"))
 
-    assert store.adopt(film) == first
+    assert store.add_external(film) == first
 
 
-def test_a_film_that_does_not_exist_is_bad_input(store, tmp_path):
-    """The message names the path."""
+def test_a_missing_film_is_an_input_error(store, tmp_path):
+    """The error names the path."""
     with pytest.raises(InputMediaError, match=r"nowhere\.mp4 does not exist"):
-        store.adopt(tmp_path / "nowhere.mp4")
+        store.add_external(tmp_path / "nowhere.mp4")
 
 
-def test_a_result_whose_file_is_gone_is_no_result(store):
-    """A stored result is only given while every file that it names can be read whole."""
-    file = store.add_file(_made(store, "take"))
+def test_a_result_whose_file_is_missing_is_a_miss(store):
+    """A stored result is returned only while each of its files can be read completely."""
+    file = store.add_file(_scratch_file(store, "take"))
     store.put_result("ab" * 32, {"file": file.model_dump()}, {"node": "trim"}, 1.25)
     assert store.result("ab" * 32)["seconds"] == 1.25
 
@@ -89,40 +89,40 @@ def test_a_result_whose_file_is_gone_is_no_result(store):
     assert store.result("ab" * 32) is None
 
 
-def test_a_torn_note_is_no_note(store):
-    """Half a JSON file reads as a miss, not as a failure."""
+def test_a_truncated_record_is_a_miss(store):
+    """Half a JSON file is a miss, not an error."""
     store.put_result("cd" * 32, [], {}, 0)
-    place = next((store.root / "results").rglob("*.json"))
-    place.write_text(place.read_text()[:9])
+    path = next((store.root / "results").rglob("*.json"))
+    path.write_text(path.read_text()[:9])
 
     assert store.result("cd" * 32) is None
 
 
 def test_a_read_only_store_writes_nothing(tmp_path):
-    """Planning learns of a film without leaving a trace."""
+    """A plan registers a film without creating a file."""
     film = tmp_path / "film.mp4"
     film.write_bytes(b"frames")
     store = Store(tmp_path / "home", read_only=True)
 
-    assert store.path(store.adopt(film)) == film
+    assert store.path(store.add_external(film)) == film
     assert not (tmp_path / "home").exists()
 
 
-def test_rooms_of_dead_processes_are_swept_and_those_of_the_living_stay(store):
-    """A killed run leaves its scratch; the next one removes it."""
-    mine = store.room_folder()
+def test_scratch_of_dead_processes_is_removed_and_that_of_live_ones_stays(store):
+    """A killed run leaves its scratch folder; the next one removes it."""
+    live = store.scratch_folder()
     dead = store.root / "scratch" / "left"
     dead.mkdir()
     (dead / "lock").touch()
 
     Store(store.root).sweep()
 
-    assert mine.exists()
+    assert live.exists()
     assert not dead.exists()
 
 
-def test_a_process_killed_before_it_had_its_lock_leaves_nothing_either(store):
-    """Between the folder and its lock there is a moment, and a kill finds it."""
+def test_scratch_of_a_process_killed_before_it_had_its_lock_is_removed(store):
+    """A folder without a lock file is swept too."""
     (store.root / "scratch" / "bare").mkdir(parents=True)
 
     store.sweep()
@@ -131,92 +131,92 @@ def test_a_process_killed_before_it_had_its_lock_leaves_nothing_either(store):
 
 
 @pytest.mark.parametrize("moment", ["before the lock", "at the lock"])
-def test_a_sweep_that_meets_a_folder_in_the_making_costs_its_process_nothing(store, monkeypatch, moment):
-    """It makes another one, and that one is held."""
+def test_a_sweep_during_the_creation_of_a_folder_is_harmless(store, monkeypatch, moment):
+    """The process creates another folder, and holds its lock."""
     other, sweeps, real = Store(store.root), [], {"mkdtemp": tempfile.mkdtemp, "flock": fcntl.flock}
 
-    def swept_once():
+    def sweep_once():
         if not sweeps:
             sweeps.append(moment)
             other.sweep()
 
-    def mkdtemp(**where):
-        folder = real["mkdtemp"](**where)
+    def mkdtemp(**options):
+        folder = real["mkdtemp"](**options)
         if moment == "before the lock":
-            swept_once()
+            sweep_once()
         return folder
 
-    def flock(handle, how):
+    def flock(descriptor, operation):
         if moment == "at the lock":
-            swept_once()
-        return real["flock"](handle, how)
+            sweep_once()
+        return real["flock"](descriptor, operation)
 
     monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
     monkeypatch.setattr(fcntl, "flock", flock)
-    context = store.room_folder()
+    folder = store.scratch_folder()
     other.sweep()
 
     assert sweeps == [moment]
-    assert context.is_dir()
-    assert [folder.name for folder in (store.root / "scratch").iterdir()] == [context.parent.name]
+    assert folder.is_dir()
+    assert [path.name for path in (store.root / "scratch").iterdir()] == [folder.parent.name]
 
 
-def test_threads_that_want_rooms_at_once_share_one_folder(store, monkeypatch):
-    """Else the second folder would be held by nobody who removes it in the end."""
-    real, begun, met = tempfile.mkdtemp, [], threading.Event()
+def test_concurrent_threads_share_one_process_folder(store, monkeypatch):
+    """Otherwise the folder of the first thread would never be removed."""
+    real, calls, second_called = tempfile.mkdtemp, [], threading.Event()
 
-    def both(**where):
-        begun.append(where)
-        if len(begun) == 1:
-            threads.submit(store.room_folder)
-            met.wait(0.2)  # so long the other one has, to get here as well
+    def mkdtemp(**options):
+        calls.append(options)
+        if len(calls) == 1:
+            threads.submit(store.scratch_folder)
+            second_called.wait(0.2)  # time for the other thread to get here too
         else:
-            met.set()
-        return real(**where)
+            second_called.set()
+        return real(**options)
 
-    monkeypatch.setattr(tempfile, "mkdtemp", both)
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
     with ThreadPoolExecutor(1) as threads:
-        store.room_folder()
+        store.scratch_folder()
 
     (folder,) = (store.root / "scratch").iterdir()
-    assert len([context for context in folder.iterdir() if context.is_dir()]) == 2
+    assert len([path for path in folder.iterdir() if path.is_dir()]) == 2
 
 
-def test_a_room_that_another_process_works_in_is_left_alone(store):
-    """The lock tells, not the number of a process: containers share homes."""
+def test_a_scratch_folder_of_another_live_process_stays(store):
+    """The lock decides, not a process id: containers share homes."""
     import subprocess
     import sys
 
     script = "import sys; from pathlib import Path; from react1.pipeline.store.store import Store; "
-    script += "print(Store(Path(sys.argv[1])).room_folder(), flush=True); sys.stdin.read()"
+    script += "print(Store(Path(sys.argv[1])).scratch_folder(), flush=True); sys.stdin.read()"
     child = subprocess.Popen(
         [sys.executable, "-c", script, str(store.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    context = Path(child.stdout.readline().strip())
+    folder = Path(child.stdout.readline().strip())
 
     store.sweep()
-    alive = context.exists()
+    existed = folder.exists()
     child.communicate()
     store.sweep()
 
-    assert alive
-    assert not context.exists()
+    assert existed
+    assert not folder.exists()
 
 
 def test_a_film_that_changes_while_it_is_hashed_is_refused(store, tmp_path):
-    """Its digest would tell of nothing that exists."""
+    """Its digest would be that of no file."""
     film = tmp_path / "film.mp4"
     film.write_bytes(b"frames")
 
-    with pytest.raises(InputMediaError, match="changes while it is read"):
-        store.adopt(film, lambda _: film.write_bytes(b"other frames"))
+    with pytest.raises(InputMediaError, match="changed while it was read"):
+        store.add_external(film, lambda _: film.write_bytes(b"other frames"))
 
-    assert not (store.root / "elsewhere").exists()
+    assert not (store.root / "external").exists()
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "null", '{"value": {}, "parts": 1, "seconds": 1}'])
-def test_a_note_of_another_shape_is_no_note(store, text):
-    """Valid JSON that means nothing is a miss."""
+def test_a_malformed_record_is_a_miss(store, text):
+    """Valid JSON of another form is a miss."""
     store.put_result("cd" * 32, [], {}, 0)
     next((store.root / "results").rglob("*.json")).write_text(text)
 
@@ -224,57 +224,58 @@ def test_a_note_of_another_shape_is_no_note(store, text):
 
 
 def test_a_full_disk_is_one_clear_line(store, monkeypatch):
-    """What the system says of a full disk becomes a message with a way out."""
+    """ENOSPC becomes a message that says what to do."""
     import errno
 
-    made = _made(store, "take")
+    path = _scratch_file(store, "take")
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("react1.pipeline.store.atomic.sync_file", full)
     with pytest.raises(StorageFailed, match="is full; free some space"):
-        store.add_file(made)
-    assert not any(p.is_file() for p in (store.root / "objects").rglob("*"))
+        store.add_file(path)
+    assert not any(path.is_file() for path in (store.root / "objects").rglob("*"))
 
 
 def test_results_are_plain_json(store):
-    """A result can be read by anything."""
+    """A result can be read by any program."""
     store.put_result("ef" * 32, {"a": 1}, {"node": "x"}, 0.5)
 
-    place = next((store.root / "results").rglob("*.json"))
+    path = next((store.root / "results").rglob("*.json"))
 
-    assert json.loads(place.read_text()) == {"value": {"a": 1}, "parts": {"node": "x"}, "seconds": 0.5}
+    assert json.loads(path.read_text()) == {"value": {"a": 1}, "parts": {"node": "x"}, "seconds": 0.5}
 
 
-def test_a_file_is_remembered_by_all_that_decides_it(tmp_path):
-    """Found by the same parts in any order and by another process; other parts know nothing."""
+def test_a_file_is_cached_under_all_its_key_parts(tmp_path):
+    """The same parts in any order, in another process too, find it; other parts do not."""
     store = Store(tmp_path / "home")
-    store.cache_put({"what": "faces", "by": {"a": "1"}}, made_of(tmp_path, b"found"))
+    store.cache_put({"what": "faces", "by": {"a": "1"}}, new_file(tmp_path, b"found"))
 
-    again = Store(tmp_path / "home")
+    reopened = Store(tmp_path / "home")
 
-    assert again.cache_get({"by": {"a": "1"}, "what": "faces"}).read_bytes() == b"found"
-    assert again.cache_get({"by": {"a": "2"}, "what": "faces"}) is None
+    assert reopened.cache_get({"by": {"a": "1"}, "what": "faces"}).read_bytes() == b"found"
+    assert reopened.cache_get({"by": {"a": "2"}, "what": "faces"}) is None
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["objects", "results"]
 
 
-def test_remembering_again_mends_what_was_damaged(tmp_path):
-    """A file cut short is not given; one whose bytes were changed is replaced by the next that remembers it."""
+def test_caching_a_file_again_repairs_damaged_content(tmp_path):
+    """A truncated file is a miss; one with changed bytes is replaced when it is cached again."""
     store, parts = Store(tmp_path / "home"), {"what": "faces"}
-    store.cache_put(parts, made_of(tmp_path, b"found"))
-    kept = store.cache_get(parts)
-    kept.chmod(0o644)
-    kept.write_bytes(b"fou")
-    cut = store.cache_get(parts)
-    kept.write_bytes(b"f#und")
+    store.cache_put(parts, new_file(tmp_path, b"found"))
+    cached = store.cache_get(parts)
+    cached.chmod(0o644)
+    cached.write_bytes(b"fou")
+    truncated = store.cache_get(parts)
+    cached.write_bytes(b"f#und")
 
-    store.cache_put(parts, made_of(tmp_path, b"found"))
+    store.cache_put(parts, new_file(tmp_path, b"found"))
 
-    assert cut is None
+    assert truncated is None
     assert store.cache_get(parts).read_bytes() == b"found"
 
 
-def made_of(folder, content):
-    (folder / "made.npz").write_bytes(content)
-    return folder / "made.npz"
+def new_file(folder, content):
+    path = folder / "new.npz"
+    path.write_bytes(content)
+    return path
