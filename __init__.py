@@ -2,8 +2,8 @@
 
     from react1 import Edit, load_preset, run
 
-This package is also what ComfyUI finds when the checkout lies in its `custom_nodes` folder, under whatever name it
-chooses; hence relative imports only. Nothing is imported before it is asked for.
+ComfyUI loads this package from a checkout in its `custom_nodes` folder under a name of its own, so all imports are
+relative. Public names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "Edit", "__version__", "load_preset", "run"]
 
-_HOMES = {
+_MODULES = {
     "Edit": ".pipeline.core.edit",
     "load_preset": ".pipeline.api",
     "run": ".pipeline.api",
@@ -31,15 +31,15 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for, and keep it."""
-    if name not in _HOMES:
+    """Import a public name on first use, and cache it."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = importlib.import_module(_HOMES[name], __name__)
-    value = home.version_text() if name == "__version__" else getattr(home, name)
+    module = importlib.import_module(_MODULES[name], __name__)
+    value = module.version_text() if name == "__version__" else getattr(module, name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    """Name what there is, imported or not."""
+    """List all names, imported or not."""
     return sorted({*globals(), *__all__})

@@ -108,9 +108,9 @@ class FolderContext:
         shutil.move(path, self._stored(file))
         return file
 
-    def adopt(self, path: Path) -> File:
+    def add_external(self, path: Path) -> File:
         """Store a copy of a file, as the runner does with a source."""
-        folder = self.folder / "adopted"
+        folder = self.folder / "external"
         folder.mkdir(parents=True, exist_ok=True)
         copy = folder / path.name
         shutil.copyfile(path, copy)
@@ -231,7 +231,7 @@ def make_clip(path: Path, recipe: ClipRecipe | None = None, **changes: Any) -> P
 
 def probe_clip(context: FolderContext, path: Path) -> Media:
     """Store a copy of a film and return it as a `Media` value."""
-    file = context.adopt(path)
+    file = context.add_external(path)
     return probe(context._stored(file), file)
 
 

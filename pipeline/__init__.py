@@ -1,1 +1,1 @@
-"""All that the nodes stand on; docs/architecture.md draws the floors."""
+"""Everything behind the nodes; docs/architecture.md describes the packages."""

@@ -1,4 +1,4 @@
-"""The Python call: the same as the command line, with the same values.
+"""The Python API: the same functions as the command line, with the same values.
 
     from react1 import Edit, load_preset, run
 
@@ -9,7 +9,7 @@
     )
     print(result.output, result.segments[0].request_id)
 
-Raises what the command line would exit with (errors.py).
+Errors are those of the command line (core/errors.py).
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ Edits = Sequence[Edit | str | Mapping[str, Any]] | Edit | str | Mapping[str, Any
 
 
 def load_preset(name: str | Path) -> Preset:
-    """Give a shipped preset by its name, or a preset of your own by its path.
+    """Return a shipped preset by its name, or another one by its path.
 
     Raises:
-        PresetError: there is no such preset, or it is wrong; all problems at once.
+        PresetError: there is no such preset, or it is not YAML; has all problems.
     """
     return load_preset_info(str(name), Path.cwd())
 
 
 def run(
-    what: str | Path | Preset,
+    preset: str | Path | Preset,
     /,
     *,
     edits: Edits = (),
@@ -66,28 +66,32 @@ def run(
     """Run a preset or a job and wait for it.
 
     Args:
-        what: a preset, the name of a shipped one, or the path of a preset or a job.
+        preset: a preset, the name of a shipped one, or the path of a preset or a job.
         edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE]`; or the `Path`
             of a list of edits or a timeline.
-        provider: `auto`, `local`, `segmind` or `sync`; default: as the preset says.
-        out: where the film goes; relative to the current folder.
-        online: the folder of the camera originals that the takes go onto; the source is then their proxy.
-        max_cost: the most that the run may cost, in USD.
-        yes: whether a file that stands where the film goes may be replaced, and calls that cost money may be made.
-        home: the folder of store and runs; default REACT1_HOME, else the user's data folder.
+        provider: `auto`, `local`, `segmind` or `sync` (default: the preset's).
+        out: the path of the new film, relative to the current folder.
+        online: the folder of the camera originals for the takes; the source is then their proxy.
+        max_cost: the highest cost of the run, in USD.
+        yes: whether to replace an existing film and to make calls that cost money.
+        home: the folder of store and runs (default: REACT1_HOME, else the user's data folder).
         watcher: gets every event of the run.
-        inputs: what the preset asks for, such as `source`; None leaves one open.
+        inputs: the inputs of the preset, such as `source`; None leaves an input unset.
 
     Raises:
-        React1Error: by what can be done about it (errors.py); its `exit_status` is the command line's.
+        React1Error: see core/errors.py; its `exit_status` is the command line's.
     """
     from .runner.execute import Options, execute
 
-    job = _job(what, edits, provider, out, inputs, online)
+    job = _load(preset, edits, provider, out, inputs, online)
     options = Options(
-        home_folder(home), replace=yes, agreed=yes, max_cost_usd=max_cost_usd(max_cost), watcher=watcher or SilentWatcher()
+        home_folder(home),
+        replace=yes,
+        agreed=yes,
+        max_cost_usd=max_cost_usd(max_cost),
+        watcher=watcher or SilentWatcher(),
     )
-    return _wait_for(lambda: asyncio.run(execute(job, options)))
+    return _run_blocking(lambda: asyncio.run(execute(job, options)))
 
 
 def run_node(
@@ -96,18 +100,18 @@ def run_node(
     inputs: Mapping[str, Value | list[Value] | None],
     home: str | Path | None = None,
 ) -> Value | list[Value]:
-    """Run one node by itself, stored results first: what a node editor does with each box.
+    """Run a single node, or return its stored result, as a node editor does for each box.
 
-    Nobody can be asked there, so a call that costs money is made only where REACT1_MAX_COST says how much it may be.
+    A node editor cannot ask for approval, so a call that costs money is made only if REACT1_MAX_COST allows it.
 
     Raises:
-        React1Error: what the node raised; PresetError for parameters that it refuses.
+        React1Error: the node's error; PresetError for invalid parameters.
     """
     from .jobs.budget import SpendingPolicy
     from .runner.single_node import run_single
 
     budget = max_cost_usd(None)
-    terms = SpendingPolicy(budget, agreed=budget is not None)
+    terms = SpendingPolicy(budget, approved=budget is not None)
     return run_single(info, params, inputs, _store(home), terms)
 
 
@@ -117,8 +121,8 @@ def _store(home: str | Path | None) -> Store:
     return Store(home_folder(home))
 
 
-def _job(
-    what: str | Path | Preset,
+def _load(
+    preset: str | Path | Preset,
     edits: Edits,
     provider: str | None,
     out: str | Path | None,
@@ -126,10 +130,10 @@ def _job(
     online: str | Path | None = None,
 ) -> Job:
     return load_job(
-        str(what.path if isinstance(what, Preset) else what),
+        str(preset.path if isinstance(preset, Preset) else preset),
         registry=load_registry(),
-        sets={name: _text(name, value) for name, value in inputs.items() if value is not None},
-        edits=() if isinstance(edits, Path) else _edits(edits),
+        sets={name: _value_text(name, value) for name, value in inputs.items() if value is not None},
+        edits=() if isinstance(edits, Path) else _list_edits(edits),
         edits_file=str(edits) if isinstance(edits, Path) else None,
         provider=provider,
         out=str(out) if out else None,
@@ -138,8 +142,8 @@ def _job(
     )
 
 
-def _text(name: str, value: Any) -> str:
-    """Write a value as the command line would."""
+def _value_text(name: str, value: Any) -> str:
+    """Return a value as text for the command line."""
     if isinstance(value, (str, Path)):
         return str(value)
     try:
@@ -148,39 +152,39 @@ def _text(name: str, value: Any) -> str:
         raise PresetError(f"{name}: expected text, a path, a number or JSON, not {type(value).__name__}") from None
 
 
-def _edits(edits: Sequence[Any] | Edit | str | Mapping[str, Any]) -> list[Edit | str]:
+def _list_edits(edits: Sequence[Any] | Edit | str | Mapping[str, Any]) -> list[Edit | str]:
     listed = [edits] if isinstance(edits, (str, Edit, Mapping)) else list(edits)
-    return [_edit(number, edit) for number, edit in enumerate(listed)]
+    return [_parse_edit(number, edit) for number, edit in enumerate(listed)]
 
 
-def _edit(number: int, edit: Any) -> Edit | str:
+def _parse_edit(number: int, edit: Any) -> Edit | str:
     if isinstance(edit, (str, Edit)):
         return edit
     try:
         return Edit.model_validate(edit)
     except ValidationError as error:
-        told = [Problem(one["msg"], ".".join(map(str, ("edits", number, *one["loc"])))) for one in error.errors()]
-        raise PresetError(told) from error
+        details = [(detail["msg"], ("edits", number, *detail["loc"])) for detail in error.errors()]
+        raise PresetError([Problem(message, ".".join(map(str, path))) for message, path in details]) from error
 
 
-def _wait_for(work: Any) -> RunResult:
-    """Run where no event loop runs: here, or, inside a notebook, in a thread of its own."""
+def _run_blocking(work: Any) -> RunResult:
+    """Run here, or in a separate thread if an event loop is already running, as in a notebook."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         result: RunResult = work()
         return result
-    box: dict[str, Any] = {}
+    outcome: dict[str, Any] = {}
 
-    def inside() -> None:
+    def run_work() -> None:
         try:
-            box["result"] = work()
-        except BaseException as error:  # handed to the caller's thread
-            box["error"] = error
+            outcome["result"] = work()
+        except BaseException as error:  # raised again in the caller's thread
+            outcome["error"] = error
 
-    thread = threading.Thread(target=inside)
+    thread = threading.Thread(target=run_work)
     thread.start()
     thread.join()
-    if "error" in box:
-        raise box["error"]
-    return box["result"]  # type: ignore[no-any-return]
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["result"]  # type: ignore[no-any-return]

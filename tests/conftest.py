@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import shelf
-from rooms import FolderRoom
+from react1.testing import FolderContext
 from web import open_web
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,9 +28,9 @@ def made_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> FolderRoom:
-    """A folder that plays the part of the runner."""
-    return FolderRoom(tmp_path / "room")
+def context(tmp_path: Path) -> FolderContext:
+    """A node context on a folder, in place of the runner."""
+    return FolderContext(tmp_path / "context")
 
 
 @pytest.fixture

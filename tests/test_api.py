@@ -1,4 +1,4 @@
-"""The Python call: the same checks as the command line, whatever is passed to it."""
+"""The Python API makes the same checks as the command line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SAD = {"in": 0.2, "out": 0.6, "prompt": "sad"}
 
 
 @pytest.fixture
-def text(tmp_path):
-    place = tmp_path / "film.txt"
-    place.write_text("not a film")
-    return place
+def text_file(tmp_path):
+    path = tmp_path / "film.txt"
+    path.write_text("not a film")
+    return path
 
 
 @pytest.mark.parametrize(
@@ -24,18 +24,18 @@ def text(tmp_path):
     [[Edit.model_validate(SAD)], [SAD], SAD, Edit.model_validate(SAD), "0.2-0.6:sad", ["0.2-0.6:sad"]],
     ids=["list of Edit", "list of dict", "dict", "Edit", "text", "list of text"],
 )
-def test_edits_may_be_written_in_any_of_its_forms(text, tmp_path, edits):
-    """Each gets as far as the film, which is none."""
+def test_edits_may_have_any_form(text_file, tmp_path, edits):
+    """Each form is accepted; the run then fails because the film is a text file."""
     with pytest.raises(InputMediaError, match=r"film\.txt"):
-        run("prepare", source=text, edits=edits, home=tmp_path / "home", out=tmp_path / "out")
+        run("prepare", source=text_file, edits=edits, home=tmp_path / "home", out=tmp_path / "out")
 
 
-def test_edits_may_be_the_path_of_a_list(text, tmp_path):
-    """It is read for the film, which is none."""
+def test_edits_may_be_the_path_of_a_list(text_file, tmp_path):
+    """The list is read; the run then fails because the film is a text file."""
     (tmp_path / "cut.edl").write_text("001  A  V  C  00:00:01:00 00:00:02:00 00:00:01:00 00:00:02:00\n* react1: sad\n")
 
     with pytest.raises(InputMediaError, match=r"film\.txt"):
-        run("prepare", source=text, edits=tmp_path / "cut.edl", home=tmp_path / "home", out=tmp_path / "out")
+        run("prepare", source=text_file, edits=tmp_path / "cut.edl", home=tmp_path / "home", out=tmp_path / "out")
     with pytest.raises(PresetError, match=r"none\.edl: cannot be read"):
         run("prepare", source="https://host/film.mp4", edits=tmp_path / "none.edl", home=tmp_path / "home")
 
@@ -52,7 +52,7 @@ def test_edits_may_be_the_path_of_a_list(text, tmp_path):
     ],
 )
 def test_wrong_arguments_are_a_preset_error(tmp_path, inputs, message):
-    """Never a TypeError from inside, and nothing is written."""
+    """No internal TypeError is raised, and nothing is written."""
     with pytest.raises(PresetError) as caught:
         run("emotion-edit", home=tmp_path / "home", **inputs)
 
@@ -60,23 +60,23 @@ def test_wrong_arguments_are_a_preset_error(tmp_path, inputs, message):
     assert not (tmp_path / "home").exists()
 
 
-def test_a_preset_can_be_looked_at_before_it_is_run(tmp_path, text):
-    """Its inputs are there to see, and it can be passed to `run`."""
+def test_a_preset_can_be_inspected_before_it_runs(tmp_path, text_file):
+    """It lists its inputs, and it can be passed to `run`."""
     preset = load_preset("emotion-edit")
 
     assert {"source", "edits", "out"} <= set(preset.inputs)
     with pytest.raises(InputMediaError):
-        run(preset, source=text, edits=SAD, home=tmp_path / "home", provider="local")
+        run(preset, source=text_file, edits=SAD, home=tmp_path / "home", provider="local")
     with pytest.raises(PresetError, match="did you mean 'emotion-edit'"):
         load_preset("emotion-edt")
 
 
-def test_it_works_where_an_event_loop_runs_already(text, tmp_path):
-    """As in a notebook."""
+def test_run_works_inside_a_running_event_loop(text_file, tmp_path):
+    """A notebook has one."""
 
     async def cell():
         with pytest.raises(React1Error, match=r"film\.txt"):
-            run("prepare", source=text, edits=SAD, home=tmp_path / "home", out=tmp_path / "out")
+            run("prepare", source=text_file, edits=SAD, home=tmp_path / "home", out=tmp_path / "out")
         return True
 
     assert asyncio.run(cell())

@@ -1,4 +1,4 @@
-"""What ships: the wheel's contents, and a package that costs nothing to import."""
+"""The wheel has the package and its data, and importing the package is cheap."""
 
 import importlib.util
 import json
@@ -19,38 +19,49 @@ BESIDES = ["pyproject.toml", "README.md", "LICENSE", "py.typed"]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
-    """The wheel, built from a copy without a network."""
+    """Build the wheel from a copy of the source, without a network."""
     if importlib.util.find_spec("setuptools") is None:
         pytest.skip("setuptools is not installed: the wheel cannot be built")
-    copy, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    copy, wheel_folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     data = [*ROOT.glob("presets/*"), *ROOT.glob("pipeline/*/*.*")]
     wanted = {*package_files(), *BESIDES, *(file.relative_to(ROOT).as_posix() for file in data if file.is_file())}
     for name in wanted:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, copy / name)
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", made, copy]
-    ran = subprocess.run(build, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stderr
-    with zipfile.ZipFile(next(made.glob("*.whl"))) as opened:
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        wheel_folder,
+        copy,
+    ]
+    process = subprocess.run(build, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    with zipfile.ZipFile(next(wheel_folder.glob("*.whl"))) as opened:
         yield opened
 
 
-def test_the_wheel_holds_every_module_of_the_package(wheel):
-    """None more, none fewer, and all of them under `react1`."""
+def test_the_wheel_has_every_module(wheel):
+    """It has no other modules, and all are under `react1`."""
     shipped = {name for name in wheel.namelist() if name.endswith(".py")}
 
     assert shipped == {f"react1/{path}" for path in package_files()}
 
 
-def test_nothing_lands_beside_the_package(wheel):
-    """`nodes` and `tests` are names that others have too."""
+def test_the_wheel_installs_no_other_package(wheel):
+    """`nodes` and `tests` would collide with other packages."""
     tops = {name.partition("/")[0] for name in wheel.namelist()}
 
     assert tops == {"react1", f"react1_nodes-{PROJECT['project']['version']}.dist-info"}
 
 
-def test_the_wheel_holds_the_data(wheel):
-    """Presets, schemas, templates, and the mark that says that it is typed."""
+def test_the_wheel_has_the_data_files(wheel):
+    """It has presets, schemas, templates and `py.typed`."""
     shipped = set(wheel.namelist())
     data = [path for folder in ("presets", "pipeline") for path in (ROOT / folder).glob("**/*") if path.is_file()]
     kinds = (".yaml", ".json", ".html", ".css", ".js", ".j2")
@@ -61,8 +72,8 @@ def test_the_wheel_holds_the_data(wheel):
     assert wanted - shipped == set()
 
 
-def test_the_wheel_brings_the_command_and_the_licence(wheel):
-    """`react1` on the path, Apache-2.0 in the metadata."""
+def test_the_wheel_has_the_command_and_the_licence(wheel):
+    """The entry point is `react1`, and the licence is Apache-2.0."""
     info = f"react1_nodes-{PROJECT['project']['version']}.dist-info"
 
     assert "react1 = react1.pipeline.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
@@ -85,21 +96,21 @@ print(json.dumps({"spent_s": spent, "new": new, "names": names, "edit": Edit.__m
 
 
 def test_importing_the_package_imports_nothing_else():
-    """`import react1` is for free; a name is imported when it is asked for."""
-    ran = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
+    """`import react1` loads no other module; a public name is imported on first use."""
+    process = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, text=True, check=True)
 
-    message = json.loads(ran.stdout)
-    own = {module for module in message["new"] if module.startswith("react1")}
-    others = {module.partition(".")[0] for module in message["new"]} - {"react1"}
+    report = json.loads(process.stdout)
+    own = {module for module in report["new"] if module.startswith("react1")}
+    others = {module.partition(".")[0] for module in report["new"]} - {"react1"}
     assert own == {"react1"}
     assert others <= sys.stdlib_module_names
-    assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(message["names"])
-    assert message["edit"] == "react1.pipeline.core.edit"
-    assert message["spent_s"] < 0.5
+    assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(report["names"])
+    assert report["edit"] == "react1.pipeline.core.edit"
+    assert report["spent_s"] < 0.5
 
 
 def test_the_public_names_are_there():
-    """As README writes them."""
+    """They are those of the README."""
     assert react1.__version__ == PROJECT["project"]["version"]
     assert callable(react1.run)
     assert callable(react1.load_preset)
@@ -108,10 +119,12 @@ def test_the_public_names_are_there():
 
 
 def test_every_version_of_a_dependency_has_a_lower_bound():
-    """An install that resolves to something ancient is no install."""
+    """A resolver must not choose a very old version."""
     extras = PROJECT["project"]["optional-dependencies"].values()
-    wanted = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+    wanted = [*PROJECT["project"]["dependencies"], *(requirement for extra in extras for requirement in extra)]
 
     assert [
-        each for each in wanted if not each.startswith("react1-nodes") and ">=" not in each and "==" not in each
+        requirement
+        for requirement in wanted
+        if not requirement.startswith("react1-nodes") and ">=" not in requirement and "==" not in requirement
     ] == []

@@ -1,4 +1,4 @@
-"""Nodes that ship, nodes of others, and nodes that cannot be loaded."""
+"""The registry lists shipped nodes, plug-in nodes, and nodes that cannot be loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from react1.pipeline.core.registry import Registry, load_registry
 
 
 class Entry:
-    """An entry point of some other package."""
+    """An entry point of another package."""
 
     dist = types.SimpleNamespace(name="grain", version="1.2")
 
@@ -26,7 +26,7 @@ class Entry:
 
 @pytest.fixture
 def with_plugins(monkeypatch):
-    """Load the registry anew with these entry points."""
+    """Load the registry again with these entry points."""
 
     def load(*entries):
         monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: list(entries))
@@ -46,37 +46,37 @@ def failing(error):
     return load
 
 
-def test_every_module_of_nodes_gives_one_node():
-    """Nothing that ships is broken, and each is where it says."""
-    found = load_registry()
+def test_every_module_of_nodes_has_one_node():
+    """No shipped node is broken, and each module has the node of its name."""
+    loaded = load_registry()
 
-    assert [item for item in found.broken if item.origin == "react1"] == []
-    assert len([info for info in found.nodes.values() if info.origin == "react1"]) == len(registry.shipped_modules())
-    assert all(info.fn == f"react1.nodes.{name}:{info.cls.__name__}" for name, info in found.nodes.items())
-    assert all(info.about for info in found.nodes.values())
+    assert [item for item in loaded.broken if item.origin == "react1"] == []
+    assert len([info for info in loaded.nodes.values() if info.origin == "react1"]) == len(registry.shipped_modules())
+    assert all(info.fn == f"react1.nodes.{name}:{info.cls.__name__}" for name, info in loaded.nodes.items())
+    assert all(info.about for info in loaded.nodes.values())
 
 
-def test_looking_at_all_nodes_loads_nothing_heavy():
-    """In a new process, since this one has loaded all sorts."""
+def test_loading_the_registry_imports_nothing_heavy():
+    """This runs in a new process, because this one has many modules loaded."""
     code = (
         "import sys; from react1.pipeline.core.registry import load_registry; load_registry(); "
         "print(sorted({'av', 'cv2', 'mediapipe', 'moviepy', 'yt_dlp', 'httpx', 'skimage'} & set(sys.modules)))"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "[]"
+    assert process.stdout.strip() == "[]"
 
 
 def test_a_node_of_another_package_is_listed_with_its_origin(with_plugins):
-    """By class or by module."""
+    """The entry point is a class or a module."""
     module = types.ModuleType("grainy")
     module.Grain = class_named("grain2", __module__="grainy", run=Fetch.run)
 
-    found = with_plugins(Entry("grain", lambda: class_named("grain")), Entry("grain2", lambda: module))
+    loaded = with_plugins(Entry("grain", lambda: class_named("grain")), Entry("grain2", lambda: module))
 
-    assert (found.get("grain").origin, found.get("grain").about) == ("grain 1.2", "From elsewhere.")
-    assert found.get("grain2").fn == "grainy:Other"
+    assert (loaded.get("grain").origin, loaded.get("grain").about) == ("grain 1.2", "From elsewhere.")
+    assert loaded.get("grain2").fn == "grainy:Other"
 
 
 @pytest.mark.parametrize(
@@ -94,26 +94,26 @@ def test_a_node_of_another_package_is_listed_with_its_origin(with_plugins):
         ),
     ],
 )
-def test_a_broken_node_is_shown_and_harmless(with_plugins, load, why):
-    """The others are there, and asking for it tells why it is not."""
-    found = with_plugins(Entry("x", load))
+def test_a_broken_node_is_listed_and_harmless(with_plugins, load, why):
+    """The other nodes load, and a request for it says why it is missing."""
+    loaded = with_plugins(Entry("x", load))
 
-    assert [(item.name, item.origin, item.why) for item in found.broken] == [("x", "grain 1.2", why)]
-    assert "trim" in found.nodes
+    assert [(item.name, item.origin, item.why) for item in loaded.broken] == [("x", "grain 1.2", why)]
+    assert "trim" in loaded.nodes
     with pytest.raises(PresetError, match=r"the node 'x' .* cannot be loaded"):
-        found.get("x")
+        loaded.get("x")
 
 
-def test_nobody_takes_the_place_of_a_shipped_node(with_plugins):
-    """Not in silence, and not at all."""
-    found = with_plugins(Entry("mine", lambda: class_named("trim")))
+def test_a_plugin_cannot_replace_a_shipped_node(with_plugins):
+    """The plug-in is listed as broken."""
+    loaded = with_plugins(Entry("mine", lambda: class_named("trim")))
 
-    assert found.get("trim").origin == "react1"
-    assert [item.why for item in found.broken] == ["the name 'trim' is taken by react1"]
+    assert loaded.get("trim").origin == "react1"
+    assert [item.why for item in loaded.broken] == ["the name 'trim' is taken by react1"]
 
 
-def test_a_node_that_is_not_there_is_told_with_the_nearest():
-    """With all that there are."""
+def test_an_unknown_node_is_reported_with_a_suggestion():
+    """The message lists the available nodes."""
     with pytest.raises(PresetError, match=r"no node 'trimm'; available: fetch, trim, .*; did you mean 'trim'\?"):
         REGISTRY.get("trimm")
     with pytest.raises(PresetError, match="no node 'x'; none available"):

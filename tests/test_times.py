@@ -1,4 +1,4 @@
-"""Every label of SMPTE timecode names one frame, every frame has one label, and what does not exist is refused."""
+"""SMPTE timecode: labels and frames map one to one, and labels that do not exist are refused."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ RATES = [
 
 
 @pytest.mark.parametrize(("rate", "frames"), [(NTSC, 2_589_408), (NTSC_60, 5_178_816)])
-def test_the_whole_drop_frame_day_comes_back(rate, frames):
-    """All frames of a day: labels rise, none is one that drop-frame skips, all others are used, it ends at 24 h."""
+def test_all_frames_of_a_drop_frame_day_round_trip(rate, frames):
+    """Labels increase, no dropped label is used, all others are, and the day ends at 24 h."""
     nominal, count = nominal_rate(rate), np.arange(frames + 1)
 
     numbers = label_number(count, nominal, drop=True)
 
-    of_the_day = np.arange(24 * 3600 * nominal + 1)
-    assert np.array_equal(numbers, of_the_day[~is_dropped(of_the_day, nominal)])
+    labels_of_day = np.arange(24 * 3600 * nominal + 1)
+    assert np.array_equal(numbers, labels_of_day[~is_dropped(labels_of_day, nominal)])
     assert np.array_equal(frame_of_label_number(numbers, nominal, drop=True), count)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_labels_around_every_minute_come_back(rate):
-    """A label and its frame are each other's, on both kinds of clock, in text too."""
+def test_labels_around_every_minute_round_trip(rate):
+    """A label and its frame map to each other, with and without drop-frame, also as text."""
     for drop in {False, rate in (NTSC, NTSC_60)}:
         minute = frames_to_timecode(60 * nominal_rate(rate), rate, drop=drop)
         assert minute.minutes == 1
@@ -51,8 +51,8 @@ def test_labels_around_every_minute_come_back(rate):
                 assert timecode_to_frames(parse_time(str(label)), rate) == count or label.hours == 24
 
 
-def test_drop_frame_keeps_to_the_clock():
-    """Ten minutes of 29.97 are ten minutes on the label, to within a frame; without drop-frame it lags by 18 frames."""
+def test_drop_frame_follows_the_clock():
+    """After ten minutes at 29.97 the label says ten minutes; without drop-frame it lags by 18 frames."""
     ten_minutes = round(600 * NTSC)
 
     assert str(frames_to_timecode(ten_minutes, NTSC, drop=True)) == "00:10:00;00"
@@ -74,13 +74,13 @@ def test_drop_frame_keeps_to_the_clock():
     ],
 )
 def test_a_label_that_does_not_exist_is_refused_with_its_neighbours(label, rate, message):
-    """What a clock skips, and a frame that a second does not have."""
+    """This holds for dropped labels and for frame numbers that a second does not have."""
     with pytest.raises(ValueError, match=message):
         timecode_to_frames(parse_time(label), rate)
 
 
 def test_a_day_ends_with_hour_23():
-    """`24:00:00:00` is no label that a user can mean; a tenth minute keeps its first numbers."""
+    """`24:00:00:00` is refused, and every tenth minute keeps its first two labels."""
     assert parse_time("23:59:59:24") == Timecode(23, 59, 59, 24)
     assert timecode_to_frames(parse_time("00:10:00;00"), NTSC) == 17982
     with pytest.raises(ValueError, match=r"24:00:00:00 has hour 24"):

@@ -1,1 +1,1 @@
-"""Adapters to other programs that host the nodes: ComfyUI."""
+"""Adapters for other programs that run the nodes: ComfyUI."""

@@ -1,8 +1,8 @@
-"""ComfyUI's door: its node classes, made from ours.
+"""ComfyUI node classes, built from the nodes of the registry.
 
-A step that runs once per segment does so here too: ComfyUI itself repeats a node for each item of a list. What draws
-the whole run (`Record` inputs) has no place in it and is left out.
-Source  https://docs.comfy.org/custom-nodes/backend/server_overview and …/backend/lists
+ComfyUI repeats a node for each item of a list, so steps run once per segment as in a preset. Nodes with a `Record`
+input, which need a run, are omitted.
+Source: https://docs.comfy.org/custom-nodes/backend/server_overview and …/backend/lists
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CATEGORY = "react1"
 
 
 class ComfyNode:
-    """What all of them share; a subclass is one node."""
+    """Base class of all ComfyUI nodes; a subclass is one node."""
 
     INFO: ClassVar[NodeInfo]
     FUNCTION: ClassVar[str] = "execute"
@@ -33,40 +33,41 @@ class ComfyNode:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, dict[str, Widget | tuple[str]]]:  # noqa: N802  ComfyUI's name
-        """Give the wires and the widgets."""
+        """Return the inputs and the widgets."""
         wires = cls.INFO.ports.inputs
         required, optional = widgets(cls.INFO.ports.params)
         return {
-            "required": {port.name: (wire(port.value_type),) for port in wires if not port.optional} | required,
-            "optional": {port.name: (wire(port.value_type),) for port in wires if port.optional} | optional,
+            "required": {port.name: (wire_type(port.value_type),) for port in wires if not port.optional} | required,
+            "optional": {port.name: (wire_type(port.value_type),) for port in wires if port.optional} | optional,
         }
 
-    def execute(self, **given: Any) -> tuple[Any, ...] | dict[str, Any]:
-        """Run the node through the store, as every other way of running it does."""
+    def execute(self, **values: Any) -> tuple[Any, ...] | dict[str, Any]:
+        """Run the node, or return its stored result."""
         from ..api import run_node
 
         ports = self.INFO.ports
-        inputs = {port.name: _input(port, given.pop(port.name, None), self.INPUT_IS_LIST) for port in ports.inputs}
-        values = {name: value[0] if self.INPUT_IS_LIST and value else value for name, value in given.items()}
-        made = run_node(self.INFO, parameters(ports.params, values), inputs)
+        as_lists = self.INPUT_IS_LIST
+        inputs = {port.name: _input_value(port, values.pop(port.name, None), as_lists) for port in ports.inputs}
+        widget_values = {name: value[0] if as_lists and value else value for name, value in values.items()}
+        result = run_node(self.INFO, parameters(ports.params, widget_values), inputs)
         if self.OUTPUT_NODE:
-            return {"ui": {"text": list(getattr(made, "notes", ()))}, "result": (made,)}
-        return (made,)
+            return {"ui": {"text": list(getattr(result, "notes", ()))}, "result": (result,)}
+        return (result,)
 
 
-def _input(port: Port, value: Any, in_lists: bool) -> Value | list[Value] | None:
-    if not in_lists or port.gathers or value is None:
+def _input_value(port: Port, value: Any, inputs_are_lists: bool) -> Value | list[Value] | None:
+    if not inputs_are_lists or port.gathers or value is None:
         return value  # type: ignore[no-any-return]
     return value[0] if value else None
 
 
-def wire(kind: type[Value]) -> str:
-    """Name the type of a wire as ComfyUI compares it."""
-    return f"REACT1_{VALUE_TYPES[kind].upper()}"
+def wire_type(value_type: type[Value]) -> str:
+    """Return ComfyUI's name for the type of a wire."""
+    return f"REACT1_{VALUE_TYPES[value_type].upper()}"
 
 
 def comfy_class(info: NodeInfo) -> type[ComfyNode]:
-    """Make the class that ComfyUI wants of a node."""
+    """Build the ComfyUI class of a node."""
     ports = info.ports
     return type(
         f"React1_{info.name}",
@@ -75,7 +76,7 @@ def comfy_class(info: NodeInfo) -> type[ComfyNode]:
             "__doc__": info.about,
             "INFO": info,
             "DESCRIPTION": info.about,
-            "RETURN_TYPES": (wire(ports.output),),
+            "RETURN_TYPES": (wire_type(ports.output),),
             "RETURN_NAMES": (VALUE_TYPES[ports.output],),
             "INPUT_IS_LIST": any(port.gathers for port in ports.inputs),
             "OUTPUT_IS_LIST": (ports.fans_out,),
@@ -85,10 +86,11 @@ def comfy_class(info: NodeInfo) -> type[ComfyNode]:
 
 
 def mappings(registry: Registry) -> tuple[dict[str, type[ComfyNode]], dict[str, str]]:
-    """Give ComfyUI's two dictionaries: classes and titles by name."""
-    fit = [info for info in registry.nodes.values() if all(port.value_type is not Record for port in info.ports.inputs)]
-    classes = {f"react1_{info.name}": comfy_class(info) for info in fit}
-    titles = {f"react1_{info.name}": f"{info.name.replace('_', ' ').capitalize()} (react1)" for info in fit}
+    """Return ComfyUI's two dictionaries: classes by name, and titles by name."""
+    nodes = registry.nodes.values()
+    usable = [info for info in nodes if all(port.value_type is not Record for port in info.ports.inputs)]
+    classes = {f"react1_{info.name}": comfy_class(info) for info in usable}
+    titles = {f"react1_{info.name}": f"{info.name.replace('_', ' ').capitalize()} (react1)" for info in usable}
     return classes, titles
 
 

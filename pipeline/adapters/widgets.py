@@ -1,7 +1,6 @@
-"""ComfyUI's inputs from a node's parameters, and back; pure.
+"""Convert a node's parameters to ComfyUI widgets, and the widgets' values back to parameters.
 
-Source  https://docs.comfy.org/custom-nodes/backend/datatypes
-        A widget is `(type, options)`, a choice is `(list, options)`.
+A widget is `(type, options)`, a choice is `(list, options)`: https://docs.comfy.org/custom-nodes/backend/datatypes
 """
 
 from __future__ import annotations
@@ -13,100 +12,101 @@ from typing import Any
 from ..core.errors import PresetError
 from ..core.node import Params
 
-LEFT_OUT = "default"
-"""The choice that stands for leaving a parameter out."""
-_MOST = 2**31 - 1
-"""ComfyUI ends numbers at 2048 where it is told nothing."""
+UNSET_CHOICE = "default"
+"""The choice for a parameter without a value."""
+_MAX_NUMBER = 2**31 - 1
+"""Without a maximum ComfyUI limits numbers to 2048."""
 _NUMBERS = {"integer": ("INT", 1, int), "number": ("FLOAT", 0.01, float)}
 
 Widget = tuple[Any, dict[str, Any]]
 
 
 def widgets(params: type[Params]) -> tuple[dict[str, Widget], dict[str, Widget]]:
-    """Give the widgets of the parameters that must be given, and of those that may be left out."""
+    """Return the widgets of required parameters and those of optional ones."""
     schema = params.model_json_schema()
-    made = {name: widget(about, name in schema.get("required", ())) for name, about in schema["properties"].items()}
-    required = {name: made[name] for name in schema.get("required", ())}
-    return required, {name: each for name, each in made.items() if name not in required}
+    required_names = schema.get("required", ())
+    by_name = {name: widget(part, name in required_names) for name, part in schema["properties"].items()}
+    required = {name: by_name[name] for name in required_names}
+    return required, {name: part for name, part in by_name.items() if name not in required}
 
 
-def widget(about: Mapping[str, Any], required: bool) -> Widget:
-    """Make one widget from the JSON Schema of a parameter."""
-    options: dict[str, Any] = {"tooltip": about["description"]} if "description" in about else {}
-    kind, may_be_none = _without_null(about)
-    default = about.get("default")
-    if choices := _choices(kind):
-        choices = [LEFT_OUT, *choices] if may_be_none and not required else choices
-        return choices, options | ({"default": _spelled(default)} if _spelled(default) in choices else {})
-    if may_be_none and _type(kind) in _NUMBERS:
-        return "STRING", options | {"default": "", "placeholder": "empty: left out"}
-    if _type(kind) == "boolean":
+def widget(schema: Mapping[str, Any], required: bool) -> Widget:
+    """Build a widget from the JSON Schema of a parameter."""
+    options: dict[str, Any] = {"tooltip": schema["description"]} if "description" in schema else {}
+    value_schema, optional = _without_null(schema)
+    default = schema.get("default")
+    if choices := _choices(value_schema):
+        choices = [UNSET_CHOICE, *choices] if optional and not required else choices
+        return choices, options | ({"default": _default_text(default)} if _default_text(default) in choices else {})
+    if optional and _json_type(value_schema) in _NUMBERS:
+        return "STRING", options | {"default": "", "placeholder": "empty: default"}
+    if _json_type(value_schema) == "boolean":
         return "BOOLEAN", options | {"default": bool(default)}
-    if _type(kind) in _NUMBERS:
-        return _number(kind, default, options)
-    if is_text(about):
+    if _json_type(value_schema) in _NUMBERS:
+        return _number(value_schema, default, options)
+    if is_text(schema):
         return "STRING", options | {"default": default if isinstance(default, str) else ""}
     shown = "" if default is None else json.dumps(default, ensure_ascii=False)
     return "STRING", options | {"default": shown, "multiline": True, "placeholder": "YAML"}
 
 
-def _without_null(about: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
-    kinds = about.get("anyOf")
-    if kinds is None:
-        return about, False
-    others = [kind for kind in kinds if kind.get("type") != "null"]
-    return (others[0] if len(others) == 1 else {}), len(others) < len(kinds)
+def _without_null(schema: Mapping[str, Any]) -> tuple[Mapping[str, Any], bool]:
+    alternatives = schema.get("anyOf")
+    if alternatives is None:
+        return schema, False
+    non_null = [alternative for alternative in alternatives if alternative.get("type") != "null"]
+    return (non_null[0] if len(non_null) == 1 else {}), len(non_null) < len(alternatives)
 
 
-def _type(kind: Mapping[str, Any]) -> str:
-    """Give the one JSON type; text where text is one of several, empty where there is none."""
-    types = kind.get("type", "")
+def _json_type(value_schema: Mapping[str, Any]) -> str:
+    """Return the JSON type; `string` if it is one of several, empty if there is no single type."""
+    types = value_schema.get("type", "")
     if isinstance(types, str):
         return types
     return "string" if "string" in types else ""
 
 
-def _choices(kind: Mapping[str, Any]) -> list[str]:
-    if "const" in kind:
-        return [str(kind["const"])]
-    return [str(value) for value in kind.get("enum", ())]
+def _choices(value_schema: Mapping[str, Any]) -> list[str]:
+    if "const" in value_schema:
+        return [str(value_schema["const"])]
+    return [str(value) for value in value_schema.get("enum", ())]
 
 
-def _spelled(default: Any) -> str:
-    return LEFT_OUT if default is None else str(default)
+def _default_text(default: Any) -> str:
+    return UNSET_CHOICE if default is None else str(default)
 
 
-def _number(kind: Mapping[str, Any], default: Any, options: dict[str, Any]) -> Widget:
-    name, step, as_type = _NUMBERS[kind["type"]]
-    low = kind.get("minimum", kind.get("exclusiveMinimum", -_MOST))
-    high = kind.get("maximum", kind.get("exclusiveMaximum", _MOST))
-    limits = {"min": as_type(low), "max": as_type(high), "step": step}
-    return name, options | limits | {"default": as_type(default if default is not None else max(low, 0))}
+def _number(value_schema: Mapping[str, Any], default: Any, options: dict[str, Any]) -> Widget:
+    name, step, as_type = _NUMBERS[value_schema["type"]]
+    minimum = value_schema.get("minimum", value_schema.get("exclusiveMinimum", -_MAX_NUMBER))
+    maximum = value_schema.get("maximum", value_schema.get("exclusiveMaximum", _MAX_NUMBER))
+    limits = {"min": as_type(minimum), "max": as_type(maximum), "step": step}
+    return name, options | limits | {"default": as_type(default if default is not None else max(minimum, 0))}
 
 
-def is_text(about: Mapping[str, Any]) -> bool:
-    """Tell whether a parameter is written as plain text: a path, an address, a time."""
-    return _type(_without_null(about)[0]) == "string"
+def is_text(schema: Mapping[str, Any]) -> bool:
+    """Return whether a parameter is plain text: a path, a URL or a time."""
+    return _json_type(_without_null(schema)[0]) == "string"
 
 
-def parameters(params: type[Params], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the values of widgets into parameters; what was left empty or at its default choice is left out.
+def parameters(params: type[Params], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert widget values to parameters; omit empty values and default choices.
 
     Raises:
-        PresetError: a value that should be YAML is not.
+        PresetError: a value is not YAML where YAML is expected.
     """
     schema = params.model_json_schema()["properties"]
-    read = {name: _read(name, schema[name], value) for name, value in given.items() if name in schema}
+    read = {name: _read(name, schema[name], value) for name, value in values.items() if name in schema}
     return {name: value for name, value in read.items() if value is not None}
 
 
-def _read(name: str, about: Mapping[str, Any], value: Any) -> Any:
-    kind, may_be_none = _without_null(about)
+def _read(name: str, schema: Mapping[str, Any], value: Any) -> Any:
+    value_schema, optional = _without_null(schema)
     if not isinstance(value, str):
         return value
-    if not value.strip() or (may_be_none and value == LEFT_OUT and _choices(kind)):
+    if not value.strip() or (optional and value == UNSET_CHOICE and _choices(value_schema)):
         return None
-    if is_text(about) or _choices(kind):
+    if is_text(schema) or _choices(value_schema):
         return value
     return _yaml(name, value)
 

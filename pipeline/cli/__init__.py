@@ -1,4 +1,4 @@
-"""The command line: one file per verb, and the one place that prints."""
+"""The command line: one module per command; only this package prints."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import suppress
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command `react1` and exit with its status."""
-    with suppress(ValueError):  # another thread than the main one has no say over signals
-        # Nothing has begun: leave at once, for an exception here could end up inside an import.
+    with suppress(ValueError):  # signals can be set in the main thread only
+        # Nothing has started, so exit at once: an exception here could be raised inside an import.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from .app import run_command
     from .streams import open_closed_streams

@@ -1,4 +1,4 @@
-"""The verbs, put together; and what a failure looks like."""
+"""The command `react1`: all commands with their help panels, and the exit status of failures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .commands import (
     doctor,
     edits,
     jobs,
+    new_node,
     nodes,
     pick,
     plan,
@@ -22,23 +23,32 @@ from .commands import (
     show,
 )
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
+from .options import examples_text
 from .streams import separate_streams
+
+PANELS = {
+    "Run": (run, plan, resume, pick, demo),
+    "Inspect": (runs, show, presets, nodes),
+    "Editing systems": (edits, conform_check),
+    "Set up": (doctor, schema, serve, new_node),
+}
+"""Panels of `react1 --help` and their commands; `jobs` has subcommands and is added to "Inspect"."""
 
 app = typer.Typer(
     name="react1",
     help="Re-express segments of a film with React-1, and splice them back frame for frame.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (run, plan, edits, pick, conform_check, resume, runs, show, nodes, presets, schema, doctor, demo, serve):
-    app.command(name=verb.NAME)(verb.command)
-app.add_typer(jobs.app, name=jobs.NAME)
+for panel, modules in PANELS.items():
+    for module in modules:
+        app.command(module.NAME, rich_help_panel=panel, epilog=examples_text(module.EXAMPLES))(module.command)
+app.add_typer(jobs.app, name=jobs.NAME, rich_help_panel="Inspect")
 
 
 @app.callback(invoke_without_command=True)
-def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def _show_version(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
     if version:
         from ..core.version import version_text
 
@@ -48,9 +58,9 @@ def _top(version: bool = typer.Option(False, "--version", help="Print the versio
 
 
 def run_command(argv: list[str]) -> int:
-    """Run one command line and give its exit status; usage errors are 2.
+    """Run a command line and return its exit status; usage errors are 2.
 
-    With `--json` among the words, one object is printed whatever happens.
+    With `--json`, one object is printed also for a failure.
     """
     with separate_streams():
         status = _status(argv)
@@ -62,14 +72,14 @@ def run_command(argv: list[str]) -> int:
 def _status(argv: list[str]) -> int:
     try:
         app(argv)
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else int(bool(exit_.code))
     except KeyboardInterrupt:
         return 130
-    except OSError as error:  # the help could not be written
+    except OSError as error:  # the help text cannot be written
         err(f"react1: standard output: {error.strerror or error}")
         return 1
-    except Exception as error:  # such as a part of the installation that cannot be imported
+    except Exception as error:  # for example a broken installation
         err(internal_error_line(error))
         return 1
     return 0

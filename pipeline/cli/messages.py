@@ -1,4 +1,4 @@
-"""What goes to the user: results to standard output, everything else to standard error; no traceback, ever."""
+"""Output for the user: results on standard output, everything else on standard error, never a traceback."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def out(text: str) -> None:
 
 
 def out_json(value: Any) -> None:
-    """Print one JSON object; ASCII, so that a name of any bytes gives valid JSON."""
+    """Print one JSON object in ASCII, so that file names with any bytes give valid JSON."""
     results.print(json.dumps(value, indent=2))
 
 
 def err(text: str) -> None:
-    """Print a line about the work."""
+    """Print a message."""
     print(text, file=sys.stderr)
 
 
 @contextmanager
 def report_failures(as_json: bool = False) -> Iterator[None]:
-    """Turn every failure into lines on standard error and an exit status; with `as_json` also one object.
+    """Report every failure on standard error and exit with its status; with `as_json` also print one object.
 
     Raises:
-        typer.Exit: with the status of the failure.
+        typer.Exit: with the exit status of the failure.
     """
     try:
         with redirect_prints():
@@ -47,13 +47,13 @@ def report_failures(as_json: bool = False) -> Iterator[None]:
     except typer.Exit:
         raise
     except (React1Error, KeyboardInterrupt) as error:
-        known = error if isinstance(error, React1Error) else Interrupted("stopped")
-        for line in error_lines(known):
+        reported = error if isinstance(error, React1Error) else Interrupted("stopped")
+        for line in error_lines(reported):
             err(line)
-        status = "interrupted" if isinstance(known, Interrupted) else "failed"
-        print_failed_object(as_json, status, known.run or None, known.cost_usd)
-        raise typer.Exit(known.exit_status) from None
-    except (Exception, SystemExit) as error:  # the edge: a fault of ours must not spill a traceback
+        status = "interrupted" if isinstance(reported, Interrupted) else "failed"
+        print_failed_object(as_json, status, reported.run or None, reported.cost_usd)
+        raise typer.Exit(reported.exit_status) from None
+    except (Exception, SystemExit) as error:  # the outermost level: an internal error must not print a traceback
         err(internal_error_line(error))
         print_failed_object(as_json)
         raise typer.Exit(1) from None
@@ -61,61 +61,61 @@ def report_failures(as_json: bool = False) -> Iterator[None]:
 
 @contextmanager
 def open_home(home: str | None, as_json: bool = False) -> Iterator[Path]:
-    """Do as `failures_told`, give the folder of store and runs, and keep the traceback of a fault there."""
+    """Return the home folder, report failures as `report_failures` does, and save tracebacks in that folder."""
     with report_failures(as_json):
         folder = require_folder(home_folder(home))
         try:
             yield folder
-        except InternalError as fault:
-            if fault.run:
-                fault.add_note(f"details are in {folder / 'runs' / fault.run / 'fault.txt'}")
+        except InternalError as internal_error:
+            if internal_error.run:
+                internal_error.add_note(f"details are in {folder / 'runs' / internal_error.run / 'fault.txt'}")
             raise
         except (React1Error, typer.Exit):
             raise
         except (Exception, SystemExit) as error:
-            _keep(folder, error)
+            _save_traceback(folder, error)
             raise
 
 
 def internal_error_line(error: BaseException) -> str:
-    """Tell of what nobody foresaw in one line."""
-    told = " ".join(f"{type(error).__name__}: {error}".split())
-    return _noted(f"react1: a fault of ours: {told}", error)
+    """Return the message for an unexpected exception, in one line."""
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return _with_notes(f"react1: internal error (please report): {text}", error)
 
 
-def _noted(line: str, error: BaseException) -> str:
+def _with_notes(line: str, error: BaseException) -> str:
     return "; ".join([line, *getattr(error, "__notes__", ())])
 
 
 def error_lines(error: React1Error) -> list[str]:
-    """Give the lines that tell of a failure: one, or one per problem of a preset."""
+    """Return the messages for a failure: one, or one per problem of a preset."""
     if isinstance(error, PresetError):
         return [str(problem) if problem.file or problem.path else f"react1: {problem}" for problem in error.problems]
-    lines = [_noted(f"react1: {error}", error)]
+    lines = [_with_notes(f"react1: {error}", error)]
     if isinstance(error, ToolFailed) and os.environ.get("REACT1_DEBUG"):
         lines += [" ".join(error.argv), error.tail]
     return lines
 
 
 def failed_object(status: str, run: str | None = None, cost_usd: float = 0.0) -> dict[str, Any]:
-    """Give the `--json` object of a run that gave nothing; it may have spent something all the same."""
-    nothing: dict[str, Any] = {"output": None, "report": None, "cost_usd": cost_usd, "segments": [], "checks": {}}
-    return {"run": run, "status": status, **nothing}
+    """Return the `--json` object of a failed run; it may have cost something nevertheless."""
+    empty_result: dict[str, Any] = {"output": None, "report": None, "cost_usd": cost_usd, "segments": [], "checks": {}}
+    return {"run": run, "status": status, **empty_result}
 
 
 def print_failed_object(as_json: bool, status: str = "failed", run: str | None = None, cost_usd: float = 0.0) -> None:
-    """Print the object of a run that gave nothing, where one is wanted and none was printed."""
+    """Print the object of a failed run if JSON is wanted and nothing is printed yet."""
     if as_json and not results.used:
-        with suppress(StorageFailed):  # the failure itself is told already
+        with suppress(StorageFailed):  # the failure itself is already reported
             out_json(failed_object(status, run, cost_usd))
 
 
-def _keep(home: Path, error: BaseException) -> None:
-    """Write the traceback down where a report of the fault can take it from."""
-    place = home / "faults" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"
+def _save_traceback(home: Path, error: BaseException) -> None:
+    """Save the traceback in the home folder, for a bug report."""
+    path = home / "faults" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.txt"
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
     except OSError:
         return
-    error.add_note(f"details are in {place}")
+    error.add_note(f"details are in {path}")

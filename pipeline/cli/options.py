@@ -1,47 +1,157 @@
-"""The options that several verbs share."""
+"""Options that several commands share, and the job that they describe."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-What = Annotated[str, typer.Argument(metavar="WHAT", help="A preset or a job: a path, or a shipped preset's name.")]
+from ..core.errors import PresetError, Problem
+from ..core.suggest import not_one_of
+from .messages import err
+
+
+def examples_text(commands: Iterable[str]) -> str:
+    """Return the examples at the end of a command's help, one per line."""
+    return "\n\n".join(("Examples:", *commands))
+
+
+def complete_presets(incomplete: str) -> list[str]:
+    """Return the shipped presets that start with this text, for shell completion."""
+    from ..config.shipped import shipped_names
+
+    return [name for name in shipped_names() if name.startswith(incomplete)]
+
+
+def complete_providers(incomplete: str) -> list[str]:
+    """Return the providers that start with this text, for shell completion."""
+    return [name for name in PROVIDERS if name.startswith(incomplete)]
+
+
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="WHAT",
+        help="The path of a preset or a job, or the name of a shipped preset.",
+        autocompletion=complete_presets,
+    ),
+]
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An input of the preset; may be repeated.")
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an input of the preset; repeatable.")
 ]
 Edits = Annotated[
     list[str] | None,
-    typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="A segment to re-express; may be repeated."),
+    typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="A segment to re-express; repeatable."),
 ]
 EditsFile = Annotated[
     Path | None,
-    typer.Option("--edits", metavar="FILE", help="A file of edits: EDL, OTIO, FCPXML, CSV, SRT, VTT, transcript."),
+    typer.Option("--edits", metavar="FILE", help="Read edits from an EDL, OTIO, FCPXML, CSV, SRT, VTT or transcript."),
 ]
 Online = Annotated[
     Path | None,
     typer.Option(
-        "--online", metavar="FOLDER", help="Put the takes onto the camera originals there; the source is their proxy."
+        "--online", metavar="FOLDER", help="Place the takes on the camera originals there; the source is the proxy."
     ),
 ]
 StartTc = Annotated[
     str | None, typer.Option("--start-tc", metavar="TC", help="The timecode of the film's first frame.")
 ]
 ProviderOption = Annotated[
-    str | None, typer.Option("--provider", metavar="auto|local|segmind|sync", help="The host of React-1.")
+    str | None,
+    typer.Option(
+        "--provider",
+        metavar="auto|local|segmind|sync",
+        help="The provider of React-1, or the local engine.",
+        autocompletion=complete_providers,
+    ),
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where the film goes.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The path of the new film.")]
 Home = Annotated[
-    str | None, typer.Option("--home", metavar="DIR", help="The folder of store and runs (else REACT1_HOME).")
+    str | None, typer.Option("--home", metavar="DIR", help="The folder of store and runs (default: REACT1_HOME).")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but failures.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: replace what is in the way, pay what it costs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Replace existing files and pay without asking.")]
 MaxCost = Annotated[
-    float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before more than this is spent.")
+    float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before the run costs more than this.")
 ]
 Scripts = Annotated[
     list[Path] | None,
-    typer.Option("--script", metavar="FILE", help="A Python file that `script` steps may take functions from."),
+    typer.Option("--script", metavar="FILE", help="A Python file with functions for `script` steps."),
 ]
+
+
+if TYPE_CHECKING:
+    from ..config.checked_job import Job
+
+PROVIDERS = ("auto", "local", "segmind", "sync")
+
+
+def load_from_options(
+    what: str,
+    sets: list[str] | None,
+    edits: list[str] | None,
+    provider: str | None,
+    out: Path | None,
+    scripts: list[Path] | None = None,
+    edits_file: Path | None = None,
+    online: Path | None = None,
+    start_tc: str | None = None,
+) -> Job:
+    """Load the job that the options describe, and print its notes.
+
+    Raises:
+        PresetError: the job is invalid; has all problems.
+    """
+    from ..config.load import load_job
+    from ..core.registry import load_registry
+
+    base = _current_folder()
+    if provider is not None and provider not in PROVIDERS:
+        raise PresetError(f"--provider: {not_one_of(provider, PROVIDERS)}")
+    allow_scripts(scripts)
+    job = load_job(
+        what,
+        registry=load_registry(),
+        sets={**_parse_sets(sets or []), **({"start_tc": start_tc} if start_tc else {})},
+        edits=edits or [],
+        edits_file=str(edits_file) if edits_file else None,
+        provider=provider,
+        out=str(out) if out else None,
+        online=str(online) if online else None,
+        base=base,
+    )
+    for line in job.notes:
+        err(line)
+    return job
+
+
+def allow_scripts(scripts: list[Path] | None) -> None:
+    """Allow `script` steps to load functions from these files, in addition to those in REACT1_SCRIPT."""
+    paths = [str(path.absolute()) for path in scripts or []]
+    if paths:
+        earlier = os.environ.get("REACT1_SCRIPT", "")
+        os.environ["REACT1_SCRIPT"] = os.pathsep.join([*paths, *([earlier] if earlier else [])])
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise PresetError("the current folder does not exist any more; change to another one") from error
+
+
+def _parse_sets(sets: list[str]) -> dict[str, str]:
+    pairs, problems = {}, []
+    for text in sets:
+        name, equals, value = text.partition("=")
+        if equals and name.strip():
+            pairs[name.strip()] = value
+        else:
+            problems.append(Problem(f"--set: {text!r} is not NAME=VALUE"))
+    if problems:
+        raise PresetError(problems)
+    return pairs

@@ -1,4 +1,4 @@
-"""Progress: bars on a terminal, plain lines where there is none, nothing when asked to be quiet."""
+"""Progress: bars on a terminal, else plain lines; nothing with `--quiet`."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_for(*, quiet: bool) -> Iterator[Watcher]:
-    """Give the watcher that fits where standard error goes."""
+    """Return the watcher for standard error."""
     if quiet:
         yield SilentWatcher()
     elif not sys.stderr.isatty():
         yield Lines()
     else:
-        with bars() as drawn:
-            yield drawn
+        with bars() as progress_bars:
+            yield progress_bars
 
 
 class Lines:
-    """One line when a step is done."""
+    """One line per finished step."""
 
     def on(self, event: Event) -> None:
-        """Print what is worth a line."""
+        """Print an event."""
         if isinstance(event, RunStarted):
             err(f"run {event.run}")
         elif isinstance(event, StepEnded):
-            how = "stored" if event.reused else f"{event.seconds:.1f} s"
-            err(f"{_label(event.step, event.segment)}: {how}")
+            status = "stored" if event.reused else f"{event.seconds:.1f} s"
+            err(f"{_label(event.step, event.segment)}: {status}")
         elif isinstance(event, Message):
             err(f"note: {event.text}")
 
 
 class Bars:
-    """One bar per step and segment, with the time that is left by the pace so far."""
+    """One bar per step and segment, with the estimated time left."""
 
     def __init__(self, make: Callable[[], Progress]) -> None:
         self._make = make
@@ -49,52 +49,52 @@ class Bars:
         self._tasks: dict[tuple[str, str], TaskID] = {}
 
     def __enter__(self) -> Bars:
-        """Begin to draw."""
+        """Start drawing."""
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Draw for the last time."""
+        """Stop drawing."""
         self._progress.stop()
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Leave the bars as they are while somebody is asked something; go on below, with those that are unfinished.
+    def paused(self) -> Iterator[None]:
+        """Stop the bars during a question; then continue below it with new bars for the unfinished steps.
 
-        The same bars would be drawn over what was asked and answered, since they know nothing of those lines.
+        The old bars would overwrite the question, because they do not know about its lines.
         """
         self._progress.stop()
         try:
             yield
         finally:
             before, self._progress = self._progress, self._make()
-            for place, task in [(place, before.tasks[task]) for place, task in self._tasks.items()]:
+            for key, task in [(key, before.tasks[task]) for key, task in self._tasks.items()]:
                 if task.finished:
-                    del self._tasks[place]
+                    del self._tasks[key]
                 else:
-                    self._tasks[place] = self._progress.add_task(task.description, total=1.0, how="")
-                    self._progress.update(self._tasks[place], completed=task.completed)
+                    self._tasks[key] = self._progress.add_task(task.description, total=1.0, status="")
+                    self._progress.update(self._tasks[key], completed=task.completed)
             self._progress.start()
 
     def on(self, event: Event) -> None:
-        """Draw one event."""
+        """Draw an event."""
         if isinstance(event, StepStarted):
             label = _label(event.step, event.segment)
-            self._tasks[event.step, event.segment] = self._progress.add_task(label, total=1.0, how="")
+            self._tasks[event.step, event.segment] = self._progress.add_task(label, total=1.0, status="")
         elif isinstance(event, StepMoved) and (event.step, event.segment) in self._tasks:
             self._progress.update(self._tasks[event.step, event.segment], completed=event.share)
         elif isinstance(event, StepEnded) and (event.step, event.segment) in self._tasks:
-            how = "stored" if event.reused else f"{event.seconds:.1f} s"
-            self._progress.update(self._tasks[event.step, event.segment], completed=1.0, how=how)
+            status = "stored" if event.reused else f"{event.seconds:.1f} s"
+            self._progress.update(self._tasks[event.step, event.segment], completed=1.0, status=status)
         elif isinstance(event, Message):
-            self._progress.console.print(f"[yellow]note[/yellow] {_plain(event.text)}", highlight=False)
+            self._progress.console.print(f"[yellow]note[/yellow] {_escape_markup(event.text)}", highlight=False)
         elif isinstance(event, RunStarted):
             self._progress.console.print(f"run {event.run}", highlight=False)
 
 
 @contextmanager
 def bars() -> Iterator[Bars]:
-    """Draw bars on standard error while the context lasts."""
+    """Draw bars on standard error inside the context."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -103,18 +103,18 @@ def bars() -> Iterator[Bars]:
         BarColumn(bar_width=30),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[how]}"),
+        TextColumn("{task.fields[status]}"),
     )
     console = Console(stderr=True)
-    with Bars(lambda: Progress(*columns, console=console)) as drawn:
-        yield drawn
+    with Bars(lambda: Progress(*columns, console=console)) as progress_bars:
+        yield progress_bars
 
 
 def _label(step: str, segment: str) -> str:
     return f"{step} {segment}" if segment else step
 
 
-def _plain(text: str) -> str:
+def _escape_markup(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)

@@ -1,8 +1,7 @@
-"""The standard streams, kept apart: results alone go to standard output, and nobody who stops listening ends a run.
+"""Separate standard streams: only results go to standard output, and a closed or full stream does not end a run.
 
-Takes   the process's streams, which may be closed, full, or a pipe that nobody reads any more.
-Gives   `results` for what was asked for; `sys.stderr` for all else, where a write that cannot be made is dropped.
-Raises  StorageFailed when a result cannot be written; a reader that went away is no failure.
+`results` prints results, and raises StorageFailed if one cannot be written; a closed pipe is not an error. A failed
+write to `sys.stderr` is dropped.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ..core.errors import StorageFailed
 
 
 def open_closed_streams() -> None:
-    """Open what was closed before we began (`2>&-`) on the null device, so that no file of ours gets its number."""
+    """Open streams that the shell closed (`2>&-`) on the null device, so that no other file gets their numbers."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -28,7 +27,7 @@ def open_closed_streams() -> None:
 
 
 class LossyStream:
-    """A text stream whose writes never fail; what nobody can read is dropped."""
+    """A text stream whose failed writes are dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -37,53 +36,52 @@ class LossyStream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write what can be written."""
+        """Write the text, or drop it."""
         try:
             self._stream.write(text)
         except (OSError, ValueError):
-            _silence(self._stream)
+            _redirect_to_null(self._stream)
         return len(text)
 
     def flush(self) -> None:
-        """Pass on what can be passed on."""
+        """Flush, or drop the buffer."""
         try:
             self._stream.flush()
         except (OSError, ValueError):
-            _silence(self._stream)
+            _redirect_to_null(self._stream)
 
 
 class Results:
-    """Standard output, as it was when the command began."""
+    """The standard output for results, as it was when the command started."""
 
     def __init__(self) -> None:
         self._stream: TextIO | None = None
         self.used = False
-        """Whether anything was given."""
+        """Whether a result was printed."""
 
     def begin(self, stream: TextIO) -> None:
-        """Take the stream that results go to."""
-        with suppress(AttributeError):  # a stream of another kind has its own way with odd characters
+        """Set the stream for results."""
+        with suppress(AttributeError):  # not every stream can change its error handler
             cast(Any, stream).reconfigure(errors="backslashreplace")
         self._stream, self.used = stream, False
 
     def print(self, text: str) -> None:
-        """Give one result, whole.
+        """Print one result; drop it if the pipe is closed.
 
         Raises:
-            StorageFailed: it cannot be written; where the reader has gone away it is dropped.
+            StorageFailed: it cannot be written.
         """
         stream = self._stream or sys.stdout
         self.used = True
         try:
             print(text, file=stream, flush=True)
         except BrokenPipeError:
-            _silence(stream)
+            _redirect_to_null(stream)
         except (OSError, ValueError) as error:
-            _silence(stream)
-            why = error.strerror if isinstance(error, OSError) else error
-            raise StorageFailed(
-                f"the result cannot be written to standard output: {why}; what is done is kept"
-            ) from None
+            _redirect_to_null(stream)
+            reason = error.strerror if isinstance(error, OSError) else error
+            message = f"the result cannot be written to standard output: {reason}; finished work is kept"
+            raise StorageFailed(message) from None
 
 
 results = Results()
@@ -91,7 +89,7 @@ results = Results()
 
 @contextmanager
 def separate_streams() -> Iterator[None]:
-    """Hold the streams for one command."""
+    """Set up the streams for one command."""
     out, err = sys.stdout, sys.stderr
     results.begin(out)
     sys.stderr = cast(TextIO, LossyStream(err))
@@ -104,7 +102,7 @@ def separate_streams() -> Iterator[None]:
 
 @contextmanager
 def redirect_prints() -> Iterator[None]:
-    """Send what plug-ins and scripts print to standard error."""
+    """Redirect prints of plug-ins and scripts to standard error."""
     out = sys.stdout
     sys.stdout = sys.stderr
     try:
@@ -113,8 +111,8 @@ def redirect_prints() -> Iterator[None]:
         sys.stdout = out
 
 
-def _silence(stream: TextIO) -> None:
-    """Point a stream at the null device, so that what it still holds fails nowhere."""
+def _redirect_to_null(stream: TextIO) -> None:
+    """Redirect a stream to the null device, so that flushing its buffer cannot fail."""
     with suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

@@ -11,7 +11,7 @@ from pydantic_core import PydanticKnownError
 from .choices import ModelMode, Prompt, React1Overrides, SyncMode
 from .file import FileOrUrl
 from .takes import Matrix, value_text
-from .times import Moment, Time
+from .times import Moment, Time, order_key
 
 
 class At(BaseModel):
@@ -68,6 +68,14 @@ class Placement(BaseModel):
         if moment is not None and at is not None:
             raise ValueError(f"the edit has two positions, {moment} and {at}; keep one of them")
         return moment
+
+    @field_validator("out")
+    @classmethod
+    def _require_out_after_in(cls, out: Moment | None, info: ValidationInfo) -> Moment | None:
+        start = info.data.get("in_")
+        if out is not None and start is not None and type(out) is type(start) and order_key(out) <= order_key(start):
+            raise ValueError(f"{out} is not after {start}, the in point")
+        return out
 
 
 class Edit(React1Overrides, Placement):

@@ -31,6 +31,10 @@ class Deliver:
     """Marks a parameter that says where to write a result; it is not part of the step's key."""
 
 
+class NamesSource:
+    """Marks a parameter that holds the path of the source, so that `--online` can put the original's path there."""
+
+
 FileOrUrl = Annotated[File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or a URL"})]
 OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where to write the result"})]
 

@@ -193,10 +193,10 @@ def delivery(node: type[Node], wires: Ports) -> Delivery:
 def forecast(node: type[Node], context: NodeContext, params: Params, inputs: Mapping[str, Any]) -> Forecast:
     """Return the forecast of a node, or an empty one if it makes none."""
     method = getattr(node, "forecast", None)
-    found = Forecast() if method is None else method(context, params, inputs)
-    if not isinstance(found, Forecast):
-        raise TypeError(f"{node.__name__}.forecast must return a Forecast, not {type(found).__name__}")
-    return found
+    prediction = Forecast() if method is None else method(context, params, inputs)
+    if not isinstance(prediction, Forecast):
+        raise TypeError(f"{node.__name__}.forecast must return a Forecast, not {type(prediction).__name__}")
+    return prediction
 
 
 def check_before_paying(node: type[Node], context: NodeContext, params: Params, inputs: Mapping[str, Any]) -> None:

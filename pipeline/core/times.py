@@ -65,6 +65,17 @@ class Frames:
 Moment = Timecode | Seconds | Frames
 
 
+Instant = tuple[int | Fraction, ...]
+"""A key that orders moments of one unit."""
+
+
+def order_key(moment: Moment) -> Instant:
+    """Return a key that orders moments of one unit; timecode labels rise with their frames."""
+    if isinstance(moment, Timecode):
+        return (moment.hours, moment.minutes, moment.seconds, moment.frames)
+    return (moment.count,) if isinstance(moment, Frames) else (moment.value,)
+
+
 def parse_time(value: Any) -> Moment:
     """Parse a time; numbers are seconds.
 

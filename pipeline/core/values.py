@@ -316,3 +316,10 @@ class Turnover(Value):
     reel: str
     dialects: tuple[str, ...]
     clips: tuple[TurnoverClip, ...]
+
+
+def segment_of(value: Value | None) -> Segment | None:
+    """Return the segment that a value belongs to, or None if it belongs to the film."""
+    if isinstance(value, (Upload, Take)):
+        return value.segment
+    return value if isinstance(value, Segment) else None

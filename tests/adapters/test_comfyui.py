@@ -1,4 +1,4 @@
-"""ComfyUI gets the same nodes, under whatever name it loads the folder."""
+"""ComfyUI loads the nodes from the folder, whatever the folder's name."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import ClassVar
 import av
 import pytest
 
-from react1.pipeline.adapters.comfyui import comfy_class, mappings, wire
+from react1.pipeline.adapters.comfyui import comfy_class, mappings, wire_type
 from react1.pipeline.core.file import OutPath
 from react1.pipeline.core.node import NodeContext, Params
 from react1.pipeline.core.registry import Registry, load_registry
@@ -22,7 +22,7 @@ HEAVY = {"av", "cv2", "moviepy", "mediapipe", "yt_dlp", "httpx", "jinja2", "skim
 
 
 class FanParams(Params):
-    """How many."""
+    """The number of pieces."""
 
     count: int = 3
 
@@ -39,13 +39,13 @@ class Fan:
 
 
 class GatherParams(Params):
-    """Where."""
+    """The output."""
 
     out: OutPath | None = None
 
 
 class Gather(Fan):
-    """Put the pieces together."""
+    """Join the pieces."""
 
     name: ClassVar[str] = "gather"
 
@@ -66,8 +66,8 @@ REGISTRY = Registry.of(Fan, Gather, Draw)
 
 
 @pytest.fixture
-def ran(monkeypatch):
-    """The calls of the one seam, which answers with their inputs."""
+def calls(monkeypatch):
+    """Record the calls of `run_node`, which returns a constant."""
     calls = []
 
     def run_node(info, params, inputs, home=None):
@@ -78,57 +78,61 @@ def ran(monkeypatch):
     return calls
 
 
-def test_a_node_that_fans_out_gives_a_list():
-    """ComfyUI then repeats what follows for each item."""
-    made = comfy_class(REGISTRY.nodes["fan"])
+def test_a_node_that_fans_out_returns_a_list():
+    """ComfyUI then repeats the following nodes for each item."""
+    node_class = comfy_class(REGISTRY.nodes["fan"])
 
-    assert (made.RETURN_TYPES, made.OUTPUT_IS_LIST, made.INPUT_IS_LIST) == (("REACT1_SEGMENT",), (True,), False)
-    assert (made.FUNCTION, made.CATEGORY, made.OUTPUT_NODE) == ("execute", "react1", False)
-    assert made.DESCRIPTION == "Cut a film into pieces."
-    assert made.INPUT_TYPES()["required"] == {"source": ("REACT1_MEDIA",)}
-    assert made.INPUT_TYPES()["optional"]["count"][0] == "INT"
+    assert (node_class.RETURN_TYPES, node_class.OUTPUT_IS_LIST, node_class.INPUT_IS_LIST) == (
+        ("REACT1_SEGMENT",),
+        (True,),
+        False,
+    )
+    assert (node_class.FUNCTION, node_class.CATEGORY, node_class.OUTPUT_NODE) == ("execute", "react1", False)
+    assert node_class.DESCRIPTION == "Cut a film into pieces."
+    assert node_class.INPUT_TYPES()["required"] == {"source": ("REACT1_MEDIA",)}
+    assert node_class.INPUT_TYPES()["optional"]["count"][0] == "INT"
 
 
-def test_a_node_that_gathers_takes_lists(ran):
-    """All inputs come in lists then; only the gathered one stays a list."""
-    made = comfy_class(REGISTRY.nodes["gather"])
+def test_a_node_that_gathers_takes_lists(calls):
+    """ComfyUI passes all its inputs as lists; only the gathered one stays a list."""
+    node_class = comfy_class(REGISTRY.nodes["gather"])
 
-    shown = made().execute(source=["film"], takes=["a", "b"], out=["x.mp4"])
+    shown = node_class().execute(source=["film"], takes=["a", "b"], out=["x.mp4"])
 
-    assert (made.INPUT_IS_LIST, made.OUTPUT_NODE) == (True, True)
-    assert list(made.INPUT_TYPES()["required"]) == ["source", "takes"]
-    assert list(made.INPUT_TYPES()["optional"]) == ["old", "out"]
-    assert ran == [("gather", {"out": "x.mp4"}, {"source": "film", "takes": ["a", "b"], "old": None})]
+    assert (node_class.INPUT_IS_LIST, node_class.OUTPUT_NODE) == (True, True)
+    assert list(node_class.INPUT_TYPES()["required"]) == ["source", "takes"]
+    assert list(node_class.INPUT_TYPES()["optional"]) == ["old", "out"]
+    assert calls == [("gather", {"out": "x.mp4"}, {"source": "film", "takes": ["a", "b"], "old": None})]
     assert shown == {"ui": {"text": []}, "result": ("made",)}
 
 
-def test_a_plain_node_runs_through_the_seam(ran):
-    """With its parameters as they were typed."""
+def test_a_simple_node_runs_through_run_node(calls):
+    """It gets the parameters as typed."""
     assert comfy_class(REGISTRY.nodes["fan"])().execute(source="film", count=5) == ("made",)
-    assert ran == [("fan", {"count": 5}, {"source": "film"})]
+    assert calls == [("fan", {"count": 5}, {"source": "film"})]
 
 
-def test_what_draws_the_whole_run_is_left_out():
-    """A box in a graph has no run to draw."""
+def test_nodes_with_a_record_input_are_omitted():
+    """A ComfyUI graph has no run record."""
     classes, titles = mappings(REGISTRY)
 
     assert list(classes) == list(titles) == ["react1_fan", "react1_gather"]
     assert titles["react1_fan"] == "Fan (react1)"
 
 
-def test_every_shipped_node_has_its_box():
-    """Its inputs can be read, and its wires have names."""
+def test_every_shipped_node_has_a_comfyui_class():
+    """Its inputs are JSON, and its output type has a name."""
     classes, titles = mappings(load_registry())
 
     assert {"react1_fetch", "react1_react1", "react1_splice"} <= set(classes) == set(titles)
-    for made in classes.values():
-        json.dumps(made.INPUT_TYPES())
-        assert made.DESCRIPTION
-        assert list(made.RETURN_TYPES) == [wire(made.INFO.ports.output)]
+    for node_class in classes.values():
+        json.dumps(node_class.INPUT_TYPES())
+        assert node_class.DESCRIPTION
+        assert list(node_class.RETURN_TYPES) == [wire_type(node_class.INFO.ports.output)]
 
 
 def test_react_1_has_its_choices():
-    """The API's own values, and what stands for leaving one out."""
+    """The widgets have the API's values, and a choice for no value."""
     box = mappings(load_registry())[0]["react1_react1"].INPUT_TYPES()
 
     assert box["required"] == {"upload": ("REACT1_UPLOAD",)}
@@ -172,7 +176,7 @@ print(json.dumps({"frames": film.video.frame_count, "kept": [list(each.frames) f
 
 
 def tracked(folder: Path) -> Path:
-    """Copy what a clone would hold."""
+    """Copy the files that a clone would have."""
     listing = ["git", "-C", ROOT, "ls-files", "-coz", "--exclude-standard"]
     listed = subprocess.run(listing, capture_output=True, text=True)
     if listed.returncode:
@@ -184,41 +188,41 @@ def tracked(folder: Path) -> Path:
     return folder
 
 
-def test_a_clone_in_comfyuis_folder_is_loaded_under_comfyuis_name(tmp_path):
-    """A dash and a dot in the path, another module called `nodes`, another working folder, and nothing heavy."""
+def test_a_clone_in_comfyuis_folder_loads_under_comfyuis_name(tmp_path):
+    """The path has a dash and a dot, another module is called `nodes`, and no heavy package is imported."""
     clone = tracked(tmp_path / "Comfy.UI" / "custom_nodes" / "react1-nodes")
 
-    ran = subprocess.run([sys.executable, "-c", LOOK, clone], cwd=tmp_path, capture_output=True, text=True)
+    process = subprocess.run([sys.executable, "-c", LOOK, clone], cwd=tmp_path, capture_output=True, text=True)
 
-    assert ran.returncode == 0, ran.stderr
-    message = json.loads(ran.stdout)
-    assert message["classes"] == message["titles"] == sorted(mappings(load_registry())[0])
-    assert not message["react1"]
-    assert message["inside"]
-    assert not (HEAVY | {"numpy", "pydantic"}) & set(message["light"])
-    assert not HEAVY & set(message["after"])
+    assert process.returncode == 0, process.stderr
+    report = json.loads(process.stdout)
+    assert report["classes"] == report["titles"] == sorted(mappings(load_registry())[0])
+    assert not report["react1"]
+    assert report["inside"]
+    assert not (HEAVY | {"numpy", "pydantic"}) & set(report["light"])
+    assert not HEAVY & set(report["after"])
 
 
-def test_boxes_run_under_comfyuis_name(tmp_path):
-    """Through the one seam and a store, with what a user typed into the widgets."""
+def test_comfyui_nodes_run_under_comfyuis_name(tmp_path):
+    """They run through the store with the values of the widgets."""
     clone = tracked(tmp_path / "custom_nodes" / "react1-nodes")
     film = made_film(tmp_path / "a film.mp4")
     home = {**os.environ, "REACT1_HOME": str(tmp_path / "home")}
 
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", WORK, clone, film], cwd=tmp_path, capture_output=True, text=True, env=home
     )
 
-    assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout) == {"frames": 20, "kept": [list(range(3, 14))], "react1": False}
+    assert process.returncode == 0, process.stderr
+    assert json.loads(process.stdout) == {"frames": 20, "kept": [list(range(3, 14))], "react1": False}
 
 
 def made_film(path: Path) -> Path:
     """Write 20 frames of a grey picture at 25 frames/s."""
-    with av.open(path, "w") as made:
-        stream = made.add_stream("libx264", 25)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", 25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for _ in range(20):
-            made.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
-        made.mux(stream.encode(None))
+            container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode(None))
     return path

@@ -1,4 +1,4 @@
-"""Parameters become ComfyUI widgets, and what a user leaves empty is left out again."""
+"""Parameters become ComfyUI widgets, and empty widgets become unset parameters."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ from react1.pipeline.core.times import Time
 
 
 class Sample(Params):
-    """One of everything."""
+    """One parameter of each type."""
 
     uri: FileOrUrl
     mode: Literal["lips", "face"] = "face"
@@ -32,8 +32,8 @@ class Sample(Params):
 REQUIRED, OPTIONAL = widgets(Sample)
 
 
-def test_what_must_be_given_is_apart():
-    """ComfyUI refuses to run without it."""
+def test_required_parameters_are_separate():
+    """ComfyUI refuses to run without them."""
     assert list(REQUIRED) == ["uri"]
     assert REQUIRED["uri"][0] == "STRING"
 
@@ -46,32 +46,32 @@ def test_what_must_be_given_is_apart():
         ("heat", "FLOAT", {"default": 0.5, "min": 0.0, "max": 1.0, "step": 0.01}),
         ("count", "INT", {"default": 8, "min": 0, "max": 2**31 - 1, "step": 1}),
         ("quick", "BOOLEAN", {"default": True}),
-        ("level", "STRING", {"default": "", "placeholder": "empty: left out"}),
+        ("level", "STRING", {"default": "", "placeholder": "empty: default"}),
         ("names", "STRING", {"default": "false", "multiline": True, "placeholder": "YAML"}),
     ],
 )
-def test_each_kind_of_parameter_has_its_widget(name, kind, options):
-    """With its range, its default and its description."""
+def test_each_type_of_parameter_has_its_widget(name, kind, options):
+    """A widget has the range, the default and the description."""
     assert OPTIONAL[name] == (kind, options)
 
 
 @pytest.mark.parametrize("name", ["handles", "out"])
 def test_times_and_paths_are_one_line_of_text(name):
-    """They are written as in a preset."""
+    """They are typed as in a preset."""
     assert OPTIONAL[name][0] == "STRING"
     assert "multiline" not in OPTIONAL[name][1]
 
 
-def test_widgets_untouched_give_the_defaults():
-    """What ComfyUI sends when nobody typed anything."""
+def test_unchanged_widgets_give_the_defaults():
+    """These are the values that ComfyUI sends without any input."""
     untouched = {name: options.get("default", "") for name, (_, options) in OPTIONAL.items()}
 
     assert Sample(**parameters(Sample, {"uri": "a.mp4", **untouched})) == Sample(uri="a.mp4")
 
 
-def test_widgets_filled_in_give_what_was_meant():
+def test_filled_widgets_give_the_parameters():
     """Edits are YAML, as in a job."""
-    given = {
+    values = {
         "uri": "a.mp4",
         "prompt": "sad",
         "level": "-3.5",
@@ -80,13 +80,18 @@ def test_widgets_filled_in_give_what_was_meant():
         "names": "[en, de]",
     }
 
-    made = Sample(**parameters(Sample, given))
+    sample = Sample(**parameters(Sample, values))
 
-    assert (made.prompt, made.level, str(made.handles), made.names) == ("sad", -3.5, "8f", ("en", "de"))
-    assert (str(made.edits[0].in_), str(made.edits[0].out)) == ("00:00:01:05", "00:00:02.500")
+    assert (sample.prompt, sample.level, str(sample.handles), sample.names) == (
+        "sad",
+        -3.5,
+        "8f",
+        ("en", "de"),
+    )
+    assert (str(sample.edits[0].in_), str(sample.edits[0].out)) == ("00:00:01:05", "00:00:02.500")
 
 
-def test_text_that_is_not_yaml_is_told_by_its_name():
-    """As an error of the user's, not as a fault."""
+def test_text_that_is_not_yaml_is_reported_with_its_parameter():
+    """It is a preset error, not an internal error."""
     with pytest.raises(PresetError, match="edits: not YAML"):
         parameters(Sample, {"edits": "- {in: [}"})

@@ -1,4 +1,4 @@
-"""The command line, run in this process with its own home."""
+"""Run the command line in this process, with a home folder of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from react1.pipeline.cli.app import run_command
 
 
 @dataclass(frozen=True)
-class Ran:
+class Result:
     status: int
     out: str
     err: str
@@ -23,7 +23,7 @@ class Ran:
 
 @pytest.fixture
 def react1(tmp_path, monkeypatch, capsys):
-    """Run `react1 …` in an empty folder; a traceback in what it says fails the test."""
+    """Run `react1 …` in an empty folder; a traceback or an internal error fails the test."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -31,12 +31,12 @@ def react1(tmp_path, monkeypatch, capsys):
     for key in ("SEGMIND_API_KEY", "SYNC_API_KEY", "REACT1_SCRIPT", "REACT1_MAX_COST"):
         monkeypatch.delenv(key, raising=False)
 
-    def run(*argv: str) -> Ran:
+    def run(*argv: str) -> Result:
         capsys.readouterr()
         status = run_command([str(word) for word in argv])
-        said = capsys.readouterr()
-        assert "Traceback" not in said.out + said.err
-        assert "a fault of ours" not in said.err
-        return Ran(status, said.out, said.err)
+        output = capsys.readouterr()
+        assert "Traceback" not in output.out + output.err
+        assert "internal error" not in output.err
+        return Result(status, output.out, output.err)
 
     return run

@@ -1,4 +1,4 @@
-"""What goes wrong is one clear line, the right exit status, and nothing lost."""
+"""A failure gives one clear message and the right exit status, and changes no file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _lines(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["run", "emotoin-edit"], "did you mean 'emotion-edit'"),
         (["run", "emotion-edit"], "source"),
@@ -32,23 +32,23 @@ def _lines(text: str) -> list[str]:
         (["presets", "emotion"], "emotion-edit"),
     ],
 )
-def test_wrong_words_end_with_2_and_say_what_is_right(react1, argv, told):
-    """Nothing ran, and the line says what to write instead."""
-    ran = react1(*argv)
+def test_wrong_arguments_exit_with_2_and_a_suggestion(react1, argv, message):
+    """Nothing ran, and the message says what to write."""
+    result = react1(*argv)
 
-    assert (ran.status, ran.out) == (2, "")
-    assert told in ran.err
+    assert (result.status, result.out) == (2, "")
+    assert message in result.err
     assert not Path("../home").exists()
 
 
 @pytest.mark.parametrize("option", ["--nonsense", "--max-cost=-1", "--max-cost=much"])
-def test_options_that_do_not_exist_end_with_2(react1, option):
-    """The usage errors of the command line have the same status."""
+def test_unknown_options_exit_with_2(react1, option):
+    """Usage errors have the same status as preset errors."""
     assert react1("run", "emotion-edit", option).status == 2
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("gone.mp4", None, "does not exist"),
         ("empty.mp4", b"", "empty"),
@@ -56,99 +56,99 @@ def test_options_that_do_not_exist_end_with_2(react1, option):
         ("noise.mov", bytes(range(256)) * 64, "noise.mov"),
     ],
 )
-def test_what_is_no_film_ends_with_3_and_one_line(react1, name, content, told):
-    """The line names the file; the file is as it was."""
+def test_a_file_that_is_not_a_film_exits_with_3_and_one_line(react1, name, content, message):
+    """The message names the file, and the file is unchanged."""
     if content is not None:
         Path(name).write_bytes(content)
 
-    ran = react1("run", "emotion-edit", "--set", f"source={name}", *EDIT, "--quiet")
+    result = react1("run", "emotion-edit", "--set", f"source={name}", *EDIT, "--quiet")
 
-    assert ran.status == 3
-    assert len(_lines(ran.err)) == 1
-    assert told in ran.err
+    assert result.status == 3
+    assert len(_lines(result.err)) == 1
+    assert message in result.err
     assert content is None or Path(name).read_bytes() == content
 
 
-def test_a_failure_is_one_json_object_too(react1):
-    """A script reads the same keys whether it went well or not."""
-    ran = react1("run", "emotion-edit", "--set", "source=gone.mp4", *EDIT, "--json")
+def test_a_failure_prints_one_json_object(react1):
+    """The keys are the same as for success."""
+    result = react1("run", "emotion-edit", "--set", "source=gone.mp4", *EDIT, "--json")
 
-    assert ran.status == 3
-    assert list(ran.json) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
-    assert ran.json["status"] == "failed"
-    assert len(_lines(ran.err)) == 1
+    assert result.status == 3
+    assert list(result.json) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
+    assert result.json["status"] == "failed"
+    assert len(_lines(result.err)) == 1
 
 
 @pytest.mark.parametrize(
     "name",
     ["with space.txt", "quote'\"s.txt", "-dash.txt", "ünïcode-名前.txt", "new\nline.txt", "percent%d.txt", "$HOME.txt"],
 )
-def test_a_strange_name_is_named_in_the_line_and_harms_nothing(react1, name):
-    """A file that is no film is refused under any name; the message stays one line."""
+def test_an_unusual_file_name_is_harmless(react1, name):
+    """The message about it is one line, and the file is unchanged."""
     Path(name).write_text("not a film")
 
-    ran = react1("run", "prepare", "--set", f"source={name}", *EDIT, "--quiet")
+    result = react1("run", "prepare", "--set", f"source={name}", *EDIT, "--quiet")
 
-    assert ran.status == 3
-    assert len(_lines(ran.err)) == 1
+    assert result.status == 3
+    assert len(_lines(result.err)) == 1
     assert Path(name).read_text() == "not a film"
 
 
-def test_a_home_that_cannot_be_made_is_one_clear_line(react1, tmp_path):
-    """A home inside a file is nobody's folder."""
+def test_a_home_that_cannot_be_created_is_reported_in_one_line(react1, tmp_path):
+    """A path below a file cannot become a folder."""
     (tmp_path / "file").write_text("")
     Path("film.txt").write_text("x")
 
-    ran = react1("run", "prepare", "--set", "source=film.txt", *EDIT, "--home", str(tmp_path / "file" / "home"))
+    result = react1("run", "prepare", "--set", "source=film.txt", *EDIT, "--home", str(tmp_path / "file" / "home"))
 
-    assert ran.status == 2
-    assert len(_lines(ran.err)) == 1
-    assert "is not a folder; set --home or REACT1_HOME" in ran.err
+    assert result.status == 2
+    assert len(_lines(result.err)) == 1
+    assert "is not a folder; set --home or REACT1_HOME" in result.err
 
 
 def test_a_job_of_ten_megabytes_is_refused(react1):
-    """It is not even read whole."""
+    """It is not read completely."""
     Path("job.yaml").write_text("preset: emotion-edit\n" + "# long\n" * 1_500_000)
 
-    ran = react1("run", "job.yaml")
+    result = react1("run", "job.yaml")
 
-    assert ran.status == 2
-    assert "job.yaml" in ran.err
-    assert len(_lines(ran.err)) == 1
+    assert result.status == 2
+    assert "job.yaml" in result.err
+    assert len(_lines(result.err)) == 1
 
 
-def test_a_bomb_of_aliases_is_refused(react1):
-    """Nine levels of nine aliases are not written out."""
+def test_an_alias_bomb_is_refused(react1):
+    """Nine levels of nine aliases are not expanded."""
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)]
     Path("job.yaml").write_text("\n".join(["preset: emotion-edit", "a0: &a0 [x]", *levels]))
 
-    ran = react1("run", "job.yaml")
+    result = react1("run", "job.yaml")
 
-    assert ran.status == 2
-    assert "job.yaml" in ran.err
+    assert result.status == 2
+    assert "job.yaml" in result.err
 
 
-def test_doctor_says_what_there_is(react1):
-    """Python, ffmpeg, the engine and the home are looked at; keys are never shown."""
-    told = {row["check"]: row for row in react1("doctor", "--json").json["checks"]}
+def test_doctor_lists_its_checks(react1):
+    """Python, ffmpeg, the engine, the home folder and the keys are checked."""
+    checks = {row["check"]: row for row in react1("doctor", "--json").json["checks"]}
 
-    assert told["python"]["ok"]
-    assert told["ffmpeg"]["ok"]
-    assert {"local engine", "timelines", "home", "SEGMIND_API_KEY", "provider auto"} <= set(told)
+    assert checks["python"]["ok"]
+    assert checks["ffmpeg"]["ok"]
+    assert {"local engine", "timelines", "home", "SEGMIND_API_KEY", "provider auto"} <= set(checks)
 
 
 def test_doctor_never_shows_a_key(react1, monkeypatch):
-    """A key is set or not set; that is all."""
+    """The output says only whether a key is set."""
     monkeypatch.setenv("SEGMIND_API_KEY", "SG_secret")
 
-    ran = react1("doctor")
+    result = react1("doctor")
 
-    assert "SG_secret" not in ran.out + ran.err
-    assert "means segmind" in ran.out
+    assert "SG_secret" not in result.out + result.err
+    assert "uses segmind" in result.out
 
 
-def test_nodes_presets_and_schema_print_what_there_is(react1):
-    """Each as a table or as JSON."""
+def test_nodes_presets_and_schema_list_what_is_available(react1):
+    """The output is a table or JSON."""
     nodes = {node["name"] for node in react1("nodes", "--json").json["nodes"]}
     presets = {preset["name"] for preset in react1("presets", "--json").json["presets"]}
 

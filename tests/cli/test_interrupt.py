@@ -1,4 +1,4 @@
-"""Ctrl-C and kill, on the real command with a real clip; then `react1 resume`."""
+"""The real command is interrupted or killed during a run, and `react1 resume` continues it."""
 
 from __future__ import annotations
 
@@ -18,41 +18,43 @@ def _react1(environ, *argv):
     return subprocess.Popen(argv, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def _stop_at(child, line, how):
-    """Send a signal once a line of progress begins so; give all that it said."""
-    said = []
+def _stop_at(child, line, signal_number):
+    """Send a signal after a line of progress with this start; return standard error and standard output."""
+    output = []
     for text in child.stderr:
-        said.append(text)
+        output.append(text)
         if text.startswith(line):
-            child.send_signal(how)
+            child.send_signal(signal_number)
             break
     rest_out, rest_err = child.communicate()
-    return "".join(said) + rest_err, rest_out
+    return "".join(output) + rest_err, rest_out
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
-def test_a_stopped_run_is_resumed_from_its_last_finished_step(talking_clip, tmp_path, how, status):
-    """It stops at once, says how to go on, leaves no film and no child; resumed, it ends with the film."""
+@pytest.mark.parametrize(
+    ("signal_number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)]
+)
+def test_an_interrupted_run_resumes_after_its_last_finished_step(talking_clip, tmp_path, signal_number, status):
+    """It stops at once, says how to resume, and leaves no film; the resumed run writes the film."""
     environ = {**os.environ, "REACT1_HOME": str(tmp_path / "home")}
     film = tmp_path / "film.mp4"
     child = _react1(
         environ, "run", "preview", "--set", f"source={talking_clip}", "--edit", "0.6-1.4:sad:1", "--out", film
     )
 
-    said, _ = _stop_at(child, "trim", how)
+    output, _ = _stop_at(child, "trim", signal_number)
 
     assert child.returncode == status
-    assert "Traceback" not in said
-    if how != signal.SIGKILL:
-        assert "carry on with: react1 resume 2" in said
+    assert "Traceback" not in output
+    if signal_number != signal.SIGKILL:
+        assert "carry on with: react1 resume 2" in output
     assert not film.exists()
     resumed = _react1(environ, "resume", "--json")
     out, err = resumed.communicate()
     assert resumed.returncode == 0, err
     assert film.exists()
-    told = json.loads(out)
-    assert told["status"] == "done"
-    rows = json.loads((tmp_path / "home" / "runs" / told["run"] / "report.json").read_text())["steps"]
+    result = json.loads(out)
+    assert result["status"] == "done"
+    rows = json.loads((tmp_path / "home" / "runs" / result["run"] / "report.json").read_text())["steps"]
     assert {row["step"]: row["reused"] for row in rows}["trim"] is True
     shown, _ = _react1(environ, "runs").communicate()
     assert shown.count("done") == 1

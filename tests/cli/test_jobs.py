@@ -1,4 +1,4 @@
-"""`react1 jobs`, the bill on a terminal, and the plan of a paid run, by the real command."""
+"""`react1 jobs`, the estimate on a terminal, and the plan of a paid run, with the real command."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def react1(tmp_path):
     """Run the command in a home of its own."""
     environ = {**os.environ, "REACT1_HOME": str(tmp_path / "home"), "SEGMIND_API_KEY": KEY}
 
-    def run(*words, **more):
-        argv = [sys.executable, "-m", "react1", *map(str, words)]
+    def run(*arguments, **more):
+        argv = [sys.executable, "-m", "react1", *map(str, arguments)]
         return subprocess.run(argv, capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL, **more)
 
     run.environ = environ
@@ -36,20 +36,20 @@ def react1(tmp_path):
 
 
 @pytest.fixture
-def host(tmp_path, react1):
-    """A rehearsal without an engine."""
+def server(tmp_path, react1):
+    """Start local servers that copy what they receive."""
     with contextlib.ExitStack() as stack:
 
-        def begin(*faults):
+        def start(*faults):
             plan = {"engine": "copy", "faults": list(faults)}
             client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=copy_source, key=KEY))
             react1.environ["REACT1_SEGMIND_URL"] = client.url
             return client
 
-        yield begin
+        yield start
 
 
-def words(clip, tmp_path, *edits):
+def run_arguments(clip, tmp_path, *edits):
     edits = [word for edit in edits for word in ("--edit", edit)]
     out = str(tmp_path / "f.mp4")
     return ["emotion-edit", "--set", f"source={clip}", "--out", out, "--provider", "segmind", *edits]
@@ -57,22 +57,22 @@ def words(clip, tmp_path, *edits):
 
 def unknown(tmp_path):
     ledger = Ledger(tmp_path / "home")
-    told = Intended(
+    result = Intended(
         at=NOW, call=CALL, nonce="n", video_name="n.mp4", video_url="https://f.example/n.mp4?sig=hidden",
         estimate_usd=1.5, seconds=9.0, segment="s01", run="r1",
     )  # fmt: skip
-    return ledger.add(ledger.record_intent(told), "unknown", Unknown(at=NOW, why="the connection was broken off"))
+    return ledger.record(ledger.record_intent(result), "unknown", Unknown(at=NOW, why="the connection was broken off"))
 
 
-def test_a_ledger_without_calls_says_so(react1, tmp_path):
-    """And gives an empty list to machines."""
+def test_an_empty_ledger_is_reported(react1, tmp_path):
+    """With `--json`, the list is empty."""
     assert "no paid calls in" in react1("jobs").stdout
     assert json.loads(react1("jobs", "--json").stdout) == {"jobs": [], "cost_usd": 0}
     assert not (tmp_path / "home" / "ledger").exists()
 
 
-def test_a_call_is_listed_with_all_that_settles_it(react1, tmp_path):
-    """Its states, and no address with its signature."""
+def test_a_call_is_listed_with_everything_needed_to_settle_it(react1, tmp_path):
+    """Its states are shown, and the signature of a URL is not."""
     entry = unknown(tmp_path)
 
     (row,) = json.loads(react1("jobs", "--json").stdout)["jobs"]
@@ -85,24 +85,24 @@ def test_a_call_is_listed_with_all_that_settles_it(react1, tmp_path):
     assert "hidden" not in shown + react1("jobs", "show", entry.id, "--json").stdout
 
 
-def test_a_person_settles_a_call(react1, tmp_path):
-    """With one of two words, not both and not none."""
+def test_a_call_is_settled_by_hand(react1, tmp_path):
+    """Exactly one of the two options must be given."""
     entry = unknown(tmp_path)
 
     for wrong in ([], ["--accepted", "r1", "--resubmit"]):
-        ran = react1("jobs", "settle", entry.id, *wrong)
-        assert (ran.returncode, "one of them" in ran.stderr) == (2, True)
+        result = react1("jobs", "settle", entry.id, *wrong)
+        assert (result.returncode, "exactly one of" in result.stderr) == (2, True)
     assert react1("jobs", "settle", "zzz", "--resubmit").returncode == 2
-    assert "is r9 at the host" in react1("jobs", "settle", entry.id, "--accepted", "r9").stdout
+    assert "has request ID r9" in react1("jobs", "settle", entry.id, "--accepted", "r9").stdout
     assert Ledger(tmp_path / "home").latest(CALL).request_id == "r9"
-    assert "counts as never made" in react1("jobs", "settle", entry.id, "--resubmit").stdout
+    assert "is marked as never made" in react1("jobs", "settle", entry.id, "--resubmit").stdout
     assert Ledger(tmp_path / "home").latest(CALL).state == "void"
 
 
-def test_a_plan_tells_the_cost_of_each_segment_and_of_all(react1, host, talking_clip, tmp_path):
-    """Before anything is cut, and nothing is written or sent; afterwards it costs nothing."""
-    host()
-    job = words(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad")
+def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, talking_clip, tmp_path):
+    """Nothing is cut, written or sent for it; after the run the plan costs nothing."""
+    server()
+    job = run_arguments(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad")
 
     plan = json.loads(react1("plan", *job, "--json").stdout)
 
@@ -113,22 +113,22 @@ def test_a_plan_tells_the_cost_of_each_segment_and_of_all(react1, host, talking_
     assert not (tmp_path / "home").exists()
     assert "more than the budget of $0.10" in react1("plan", *job, "--max-cost", "0.1").stdout
     done = react1("run", *job, "--yes", "--json")
-    told = json.loads(done.stdout)
-    assert told["cost_usd"] == pytest.approx(plan["cost_usd"], abs=0.02)
+    result = json.loads(done.stdout)
+    assert result["cost_usd"] == pytest.approx(plan["cost_usd"], abs=0.02)
     assert json.loads(react1("plan", *job, "--json").stdout)["cost_usd"] == 0
     assert len(list(JobStore(tmp_path / "srv").jobs())) == 2
 
 
-def test_a_run_that_nobody_agreed_to_ends_with_5(react1, host, talking_clip, tmp_path):
-    """In one line, and one object for machines; what was prepared is kept."""
-    host()
-    job = words(talking_clip, tmp_path, "0.6-1.4:happy")
+def test_a_run_without_approval_exits_with_5(react1, server, talking_clip, tmp_path):
+    """It reports one line and one JSON object, and nothing is sent."""
+    server()
+    job = run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")
 
-    ran = react1("run", *job, "--json")
+    result = react1("run", *job, "--json")
 
-    assert ran.returncode == 5
-    assert json.loads(ran.stdout)["status"] == "failed"
-    (line,) = ran.stderr.splitlines()
+    assert result.returncode == 5
+    assert json.loads(result.stdout)["status"] == "failed"
+    (line,) = result.stderr.splitlines()
     assert "nobody has agreed: give --yes" in line
     assert react1("run", *job, "--yes", "--max-cost", "0.01").returncode == 5
     react1.environ["REACT1_MAX_COST"] = "0.01"
@@ -137,71 +137,71 @@ def test_a_run_that_nobody_agreed_to_ends_with_5(react1, host, talking_clip, tmp
 
 
 @pytest.mark.parametrize(("answer", "status", "jobs"), [("y", 0, 1), ("n", 5, 0), ("", 5, 0)])
-def test_a_run_on_a_terminal_shows_the_bill_and_asks(answer, status, jobs, react1, host, talking_clip, tmp_path):
-    """Only a yes is a yes."""
-    host()
-    argv = [sys.executable, "-m", "react1", "run", *words(talking_clip, tmp_path, "0.6-1.4:happy")]
-    ours, theirs = pty.openpty()
+def test_a_run_on_a_terminal_shows_the_estimate_and_asks(answer, status, jobs, react1, server, talking_clip, tmp_path):
+    """Only `y` starts the paid jobs."""
+    server()
+    argv = [sys.executable, "-m", "react1", "run", *run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")]
+    master, slave = pty.openpty()
     process = subprocess.Popen(
-        argv, stdin=theirs, stderr=theirs, stdout=subprocess.DEVNULL, env=react1.environ | {"TERM": "dumb"}
+        argv, stdin=slave, stderr=slave, stdout=subprocess.DEVNULL, env=react1.environ | {"TERM": "dumb"}
     )
-    os.close(theirs)
+    os.close(slave)
     seen = b""
-    while b"Go on?" not in seen:
-        seen += os.read(ours, 4096)
-    os.write(ours, f"{answer}\n".encode())
+    while b"Continue?" not in seen:
+        seen += os.read(master, 4096)
+    os.write(master, f"{answer}\n".encode())
     with contextlib.suppress(OSError):
-        while part := os.read(ours, 4096):
+        while part := os.read(master, 4096):
             seen += part
 
     assert process.wait(60) == status
-    os.close(ours)
+    os.close(master)
     assert b"s01: " in seen
     assert b"This costs about $0.24" in seen
     assert len(list(JobStore(tmp_path / "srv").jobs())) == jobs
 
 
-def test_a_run_whose_answer_is_lost_for_good_stops_with_4_and_can_be_settled(react1, host, talking_clip, tmp_path):
-    """The history does not answer: nothing is sent again until somebody says what became of it."""
-    host(
+def test_a_run_with_a_lost_response_exits_with_4_and_can_be_settled(react1, server, talking_clip, tmp_path):
+    """Without a history nothing is sent again until the job is settled by hand."""
+    server(
         {"route": "submit", "do": "reset", "when": "after"},
         {"route": "history", "do": "status", "status": 400},
     )
-    job = words(talking_clip, tmp_path, "0.6-1.4:happy")
+    job = run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")
 
     lost = react1("run", *job, "--yes")
     again = react1("resume")
 
     assert (lost.returncode, again.returncode) == (4, 4)
     assert "react1 jobs settle" in lost.stderr
-    (made,) = JobStore(tmp_path / "srv").jobs()
+    (job,) = JobStore(tmp_path / "srv").jobs()
     (row,) = json.loads(react1("jobs", "--json").stdout)["jobs"]
     assert row["state"] == "unknown"
-    assert react1("jobs", "settle", row["id"], "--accepted", made.id).returncode == 0
+    assert react1("jobs", "settle", row["id"], "--accepted", job.id).returncode == 0
     done = react1("resume", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["segments"][0]["request_id"] == made.id
+    assert json.loads(done.stdout)["segments"][0]["request_id"] == job.id
     assert len(list(JobStore(tmp_path / "srv").jobs())) == 1
 
 
-def test_a_run_that_fails_tells_what_it_has_spent(react1, host, talking_clip, tmp_path):
-    """The first segment is paid for, the second one is refused: the object, the run and the jobs all say so."""
-    host({"route": "submit", "do": "status", "status": 403, "call": 2})
+def test_a_failed_run_reports_its_cost(react1, server, talking_clip, tmp_path):
+    """The first segment is paid, the second is refused; the JSON object, the run and the jobs agree on the cost."""
+    server({"route": "submit", "do": "status", "status": 403, "call": 2})
     react1.environ["REACT1_CONCURRENCY"] = "1"
 
-    ran = react1("run", *words(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad"), "--yes", "--json")
+    result = react1("run", *run_arguments(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad"), "--yes", "--json")
 
-    told = json.loads(ran.stdout)
-    assert (ran.returncode, told["status"]) == (4, "failed")
+    result = json.loads(result.stdout)
+    assert (result.returncode, result["status"]) == (4, "failed")
     jobs = json.loads(react1("jobs", "--json").stdout)
     assert sorted(row["state"] for row in jobs["jobs"]) == ["done", "void"]
-    assert told["cost_usd"] == jobs["cost_usd"] > 0
-    assert json.loads(react1("runs", "--json").stdout)["runs"][0]["cost_usd"] == told["cost_usd"]
+    assert result["cost_usd"] == jobs["cost_usd"] > 0
+    assert json.loads(react1("runs", "--json").stdout)["runs"][0]["cost_usd"] == result["cost_usd"]
 
 
-def test_the_doctor_tells_where_calls_go(react1, host):
-    """And what is wrong with that."""
-    client = host()
+def test_doctor_shows_the_providers_url(react1, server):
+    """It reports an insecure URL."""
+    client = server()
 
     assert f"{client.url}, a server on this machine" in react1("doctor").stdout
     react1.environ["REACT1_SEGMIND_URL"] = "http://example.com"

@@ -1,4 +1,4 @@
-"""`react1 plan` on real media: what it says is what a run then does."""
+"""`react1 plan` on real media shows what a run then does."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 
 @pytest.fixture
 def prepared(react1):
-    """Two segments of a made clip, prepared once."""
+    """Prepare two segments of a generated clip."""
     made.make_clip(Path("clip.mp4"), made.Recipe(frames=30))
-    words = ("prepare", "--set", "source=clip.mp4", "--out", "clips")
-    assert react1("run", *words, "--edit", "0.2-0.4:sad", "--edit", "0.8-1:sad", "--quiet").status == 0
-    return words
+    arguments = ("prepare", "--set", "source=clip.mp4", "--out", "clips")
+    assert react1("run", *arguments, "--edit", "0.2-0.4:sad", "--edit", "0.8-1:sad", "--quiet").status == 0
+    return arguments
 
 
-def _rows(ran):
-    return {f"{row['step']} {row['segment']}".strip(): row["stored"] for row in ran.json["steps"]}
+def _rows(result):
+    return {f"{row['step']} {row['segment']}".strip(): row["stored"] for row in result.json["steps"]}
 
 
-def test_another_emotion_of_prepared_segments_needs_no_work(react1, prepared):
-    """The plan reads stored results as a run does: under the edits that are asked for now."""
+def test_another_emotion_for_prepared_segments_needs_no_work(react1, prepared):
+    """The plan finds stored results as a run does, for the current edits."""
     edits = ("--edit", "0.2-0.4:happy:1", "--edit", "0.8-1:angry")
 
     rows = _rows(react1("plan", *prepared, *edits, "--yes", "--json"))
@@ -34,39 +34,39 @@ def test_another_emotion_of_prepared_segments_needs_no_work(react1, prepared):
     assert all(rows.values())
 
 
-def test_a_plan_of_another_span_says_what_is_to_be_made_and_what_comes_later(react1, prepared):
-    """In words that a reader needs no key for."""
-    ran = react1("plan", *prepared, "--edit", "0.4-0.8:sad", "--yes")
+def test_a_plan_of_another_span_shows_what_runs_and_what_depends_on_it(react1, prepared):
+    """Each row is stored, run or later."""
+    result = react1("plan", *prepared, "--edit", "0.4-0.8:sad", "--yes")
 
-    told = [line.split(maxsplit=3) for line in ran.out.splitlines()]
-    assert told[0] == ["fetch", "stored"]
-    assert told[1][:2] == ["trim", "run"]
-    assert told[2] == ["transcode", "s01", "later", "after trim"]
-    assert told[-1] == ["cost", "$0.00"]
+    cells = [line.split(maxsplit=3) for line in result.out.splitlines()]
+    assert cells[0] == ["fetch", "stored"]
+    assert cells[1][:2] == ["trim", "run"]
+    assert cells[2] == ["transcode", "s01", "later", "after trim"]
+    assert cells[-1] == ["cost", "$0.00"]
 
 
 def test_a_plan_refuses_what_a_run_would_and_writes_nothing(react1, prepared):
-    """Clips of another job stand where these would go; --yes looks past them."""
+    """The output folder has the clips of another job; `--yes` replaces them."""
     before = {place: place.stat().st_mtime_ns for place in Path("..").rglob("*")}
-    words = ("plan", *prepared, "--edit", "0.4-0.8:sad")
+    arguments = ("plan", *prepared, "--edit", "0.4-0.8:sad")
 
-    ran = react1(*words)
+    result = react1(*arguments)
 
-    assert ran.status == 2
-    assert "exists; give --yes" in ran.err
-    assert react1(*words, "--yes").status == 0
+    assert result.status == 2
+    assert "exists; give --yes" in result.err
+    assert react1(*arguments, "--yes").status == 0
     assert {place: place.stat().st_mtime_ns for place in Path("..").rglob("*")} == before
 
 
-def test_a_plan_tells_of_media_that_are_none(react1):
-    """With the line and the status of the run."""
+def test_a_plan_refuses_a_file_that_is_not_media(react1):
+    """The message and the status are those of the run."""
     Path("text.mp4").write_text("this is not a film\n" * 400)
-    words = ("emotion-edit", "--set", "source=text.mp4", "--edit", "1-2:sad", "--provider", "local")
+    arguments = ("emotion-edit", "--set", "source=text.mp4", "--edit", "1-2:sad", "--provider", "local")
 
-    planned, ran = react1("plan", *words), react1("run", *words, "--quiet")
+    planned, result = react1("plan", *arguments), react1("run", *arguments, "--quiet")
 
-    assert (planned.status, ran.status) == (3, 3)
-    assert planned.err == ran.err
+    assert (planned.status, result.status) == (3, 3)
+    assert planned.err == result.err
 
 
 SPLICE = """
@@ -86,39 +86,39 @@ steps:
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mpg"])
-def test_a_plan_tells_the_way_of_the_splice_and_refuses_what_is_not_wanted(react1, suffix):
-    """Before anything is made: the numbers of pictures that are coded, or why the film cannot be spliced exactly."""
+def test_a_plan_shows_the_splicing_strategy_and_refuses_an_inexact_splice(react1, suffix):
+    """It shows how many frames are re-encoded, or why the film cannot be spliced exactly."""
     codec = {".mp4": {}, ".mpg": {"codec": "mpeg2video", "tracks": 0, "time_base": Fraction(1, 25)}}[suffix]
     made.make_clip(Path(f"clip{suffix}"), made.Recipe(frames=30, gop=10, **codec))
     Path("spliced.yaml").write_text(SPLICE)
-    words = ("spliced.yaml", "--set", f"source=clip{suffix}", "--edit", "0.24-0.32:sad", "--provider", "local")
+    arguments = ("spliced.yaml", "--set", f"source=clip{suffix}", "--edit", "0.24-0.32:sad", "--provider", "local")
 
-    ran = react1("plan", *words)
+    result = react1("plan", *arguments)
 
     if suffix == ".mpg":
-        assert ran.status == 3
-        assert "splice: the film cannot be spliced packet by packet" in ran.err
-        assert "mpeg2video is not spliced packet by packet" in ran.err
+        assert result.status == 3
+        assert "splice: the film cannot be spliced packet by packet" in result.err
+        assert "mpeg2video is not spliced packet by packet" in result.err
         return
-    # Two frames, and a ramp of three on either side.
-    assert "note: splice: packet by packet; 8 edited frame(s) and " in ran.out
-    assert "are coded by libx264, nothing changes for a decoder" in ran.out
-    row = next(row for row in react1("plan", *words, "--json").json["steps"] if row["step"] == "splice")
+    # Two edited frames, and a ramp of three frames on each side.
+    assert "note: splice: packet by packet; 8 edited frame(s) and " in result.out
+    assert "are coded by libx264, nothing changes for a decoder" in result.out
+    row = next(row for row in react1("plan", *arguments, "--json").json["steps"] if row["step"] == "splice")
     assert row["splice"]["way"] == "exact" and row["splice"]["edited_frames"] == 8
 
 
-def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_as_it_should(react1, monkeypatch):
-    """The run ends before it asks, uploads or calls; no host is reached."""
+def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_exactly(react1, monkeypatch):
+    """The run ends before it asks for approval, uploads or calls a provider."""
     monkeypatch.setenv("SEGMIND_API_KEY", "SG_none")
     monkeypatch.setenv("REACT1_SEGMIND_URL", "http://127.0.0.1:9")
     made.make_clip(Path("clip.mpg"), made.Recipe(frames=50, codec="mpeg2video", tracks=0, time_base=Fraction(1, 25)))
     Path("spliced.yaml").write_text(SPLICE)
 
-    ran = react1(
+    result = react1(
         *("run", "spliced.yaml", "--set", "source=clip.mpg", "--edit", "0.4-0.8:sad", "--provider", "segmind"),
         *("--yes", "--max-cost", "5", "--json"),
     )
 
-    assert ran.status == 3, ran.err
-    assert "splice: the film cannot be spliced packet by packet" in ran.err
-    assert ran.json["cost_usd"] == 0
+    assert result.status == 3, result.err
+    assert "splice: the film cannot be spliced packet by packet" in result.err
+    assert result.json["cost_usd"] == 0

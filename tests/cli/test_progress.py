@@ -1,4 +1,4 @@
-"""Bars that make room for a question leave what was asked and answered on the screen."""
+"""Progress bars do not overwrite a question and its answer."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from react1.pipeline.runner.events import StepEnded, StepMoved, StepStarted
 UP = "\x1b[1A"
 
 
-def test_a_question_is_not_drawn_over_and_unfinished_bars_go_on_below_it():
-    """No cursor goes up past the answer; what is finished stands above it, once."""
+def test_unfinished_bars_continue_below_a_question():
+    """The cursor never moves above the answer, and finished steps are drawn once, above it."""
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=60)
-    columns = (TextColumn("{task.description} {task.completed} {task.fields[how]}"),)
+    columns = (TextColumn("{task.description} {task.completed} {task.fields[status]}"),)
 
     with Bars(lambda: Progress(*columns, console=console, auto_refresh=False)) as bars:
         bars.on(StepStarted("trim", ""))
         bars.on(StepEnded("trim", "", False, 1.0))
         bars.on(StepStarted("fetch", "s02"))
         bars.on(StepMoved("fetch", "s02", 0.5))
-        with bars.aside():
-            screen.write("Go on? y\n")
+        with bars.paused():
+            screen.write("Continue? y\n")
         bars.on(StepStarted("react1", "s01"))
         bars.on(StepEnded("react1", "s01", False, 2.0))
         bars.on(StepEnded("fetch", "s02", False, 3.0))
 
-    before, after = screen.getvalue().split("Go on? y\n")
+    before, after = screen.getvalue().split("Continue? y\n")
     assert "trim 1.0 1.0 s" in before
     assert "trim" not in after
     assert UP not in after.partition("fetch s02")[0]

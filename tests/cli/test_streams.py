@@ -1,4 +1,4 @@
-"""Closed, full and broken streams, as a shell makes them: no traceback, and no run is lost for want of a listener."""
+"""Closed, full and broken standard streams cause no traceback and end no run."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ steps:
 
 @pytest.fixture
 def shell(tmp_path):
-    """Run a line of bash; a traceback in what is said fails the test."""
+    """Run a line of bash; a traceback in the output fails the test."""
     environ = {**os.environ, "REACT1_HOME": str(tmp_path / "home"), "REACT1": REACT1}
 
     def run(line: str, **more: str) -> subprocess.CompletedProcess[str]:
-        ran = subprocess.run(
+        result = subprocess.run(
             ["bash", "-c", line.replace("react1", REACT1, 1)],
             env={**environ, **more},
             cwd=tmp_path,
@@ -43,9 +43,9 @@ def shell(tmp_path):
             text=True,
             timeout=60,
         )
-        assert "Traceback" not in ran.stdout + ran.stderr
-        assert "Exception ignored" not in ran.stderr
-        return ran
+        assert "Traceback" not in result.stdout + result.stderr
+        assert "Exception ignored" not in result.stderr
+        return result
 
     return run
 
@@ -64,47 +64,47 @@ def shell(tmp_path):
         ("react1 run nowhere 2> >(head -0)", 2),
     ],
 )
-def test_a_stream_that_nobody_reads_does_not_change_how_a_command_ends(shell, line, status):
-    """Nothing that belongs to standard error goes to standard output instead."""
-    ran = shell(line)
+def test_a_closed_stream_does_not_change_the_exit_status(shell, line, status):
+    """Text for standard error does not go to standard output instead."""
+    result = shell(line)
 
-    assert (ran.returncode, ran.stderr) == (status, "")
-    assert "nowhere" not in ran.stdout
-    assert "Usage" not in ran.stdout
+    assert (result.returncode, result.stderr) == (status, "")
+    assert "nowhere" not in result.stdout
+    assert "Usage" not in result.stdout
 
 
 @pytest.mark.parametrize("verb", ["presets", "presets --json", "run nowhere --json", "--version", "--help"])
-def test_a_result_that_cannot_be_written_is_told(shell, verb):
-    """A full disk behind standard output: one line says so."""
-    ran = shell(f"react1 {verb} >/dev/full")
+def test_a_result_that_cannot_be_written_is_reported(shell, verb):
+    """Standard output is on a full disk; the message is one line."""
+    result = shell(f"react1 {verb} >/dev/full")
 
-    assert ran.returncode == (2 if "nowhere" in verb else 1)
-    assert "No space left on device" in ran.stderr or "nowhere" in verb
+    assert result.returncode == (2 if "nowhere" in verb else 1)
+    assert "No space left on device" in result.stderr or "nowhere" in verb
 
 
-def test_odd_bytes_in_a_name_give_json_that_can_be_read(shell, tmp_path):
-    """A path need not be UTF-8; the object is."""
+def test_invalid_bytes_in_a_file_name_give_valid_json(shell, tmp_path):
+    """A path may not be UTF-8, but the JSON object is ASCII."""
     home = tmp_path / "home" / "runs" / "20260101-000000-aaaa"
     home.mkdir(parents=True)
     (home / "run.json").write_text(json.dumps({"status": "done", "result": {"output": "/tmp/\udcff-名.mp4"}}))
 
-    ran = shell("react1 runs --json | iconv -f ascii -t ascii")
+    result = shell("react1 runs --json | iconv -f ascii -t ascii")
     text = shell("react1 runs", PYTHONIOENCODING="ascii")
 
-    assert json.loads(ran.stdout)["runs"][0]["output"] == "/tmp/\udcff-名.mp4"
+    assert json.loads(result.stdout)["runs"][0]["output"] == "/tmp/\udcff-名.mp4"
     assert text.returncode == 0
 
 
 @pytest.fixture
-def look(tmp_path):
-    """A preset of two quick steps, and a clip for it."""
+def preset_arguments(tmp_path):
+    """Write a preset of two quick steps and a clip; return the arguments of a run."""
     (tmp_path / "look.yaml").write_text(PRESET)
     made.make_clip(tmp_path / "clip.mp4", made.Recipe(frames=15))
     return "run look.yaml --set source=clip.mp4"
 
 
 @pytest.mark.parametrize(
-    ("end", "said"),
+    ("end", "message"),
     [
         ("2> >(head -0)", "run"),
         ("2> >(head -1 >/dev/null)", "run"),
@@ -114,26 +114,26 @@ def look(tmp_path):
         (">&- 2>/dev/null", ""),
     ],
 )
-def test_a_run_goes_on_when_nobody_listens(shell, look, tmp_path, end, said):
-    """It ends as done, whoever hung up."""
-    ran = shell(f"react1 {look} {end}; exit ${{PIPESTATUS[0]}}")
+def test_a_run_finishes_without_readers(shell, preset_arguments, tmp_path, end, message):
+    """It is done, whichever stream is closed."""
+    result = shell(f"react1 {preset_arguments} {end}; exit ${{PIPESTATUS[0]}}")
 
-    assert (ran.returncode, ran.stderr) == (0, "")
-    assert said in ran.stdout
+    assert (result.returncode, result.stderr) == (0, "")
+    assert message in result.stdout
     assert "done" in shell("react1 runs").stdout
 
 
-def test_a_run_whose_result_cannot_be_written_says_so(shell, look):
+def test_a_run_reports_a_result_that_cannot_be_written(shell, preset_arguments):
     """The run itself is done."""
-    ran = shell(f"react1 {look} --json >/dev/full")
+    result = shell(f"react1 {preset_arguments} --json >/dev/full")
 
-    assert ran.returncode == 1
-    assert len(ran.stderr.splitlines()) == 1
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
     assert "done" in shell("react1 runs").stdout
 
 
-def test_bars_on_a_terminal_that_goes_away_do_not_end_a_run(monkeypatch):
-    """The drawing library writes to the same guarded stream."""
+def test_a_closed_terminal_does_not_end_a_run_with_bars(monkeypatch):
+    """Rich writes to the same stream, whose failed writes are dropped."""
 
     class Gone(io.StringIO):
         def isatty(self):

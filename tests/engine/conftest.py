@@ -1,4 +1,4 @@
-"""A real face for the engine's tests, found once."""
+"""A real face for the engine's tests, detected once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Portrait:
 
 @pytest.fixture(scope="session")
 def engine_ready() -> None:
-    """Skip where the landmark library or the portrait is not installed."""
+    """Skip if the landmark library or the portrait is not installed."""
     pytest.importorskip("skimage")
     from react1.pipeline.engine import available
 
-    found = available.problem()
-    if found:
-        pytest.skip(found)
+    reason = available.problem()
+    if reason:
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def clip_faces(clip: Path) -> object:
 
 @pytest.fixture(scope="session")
 def at_rest(portrait: Portrait) -> Portrait:
-    """The portrait with its smile taken away, and its face found anew."""
+    """The portrait with its smile removed, and its face detected again."""
     from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape

@@ -15,7 +15,7 @@ from react1.pipeline.core.settings import face_model_path
 from react1.pipeline.engine import available
 from react1.pipeline.engine.landmarks import attention, model_file
 from react1.pipeline.engine.landmarks import backend as choose
-from react1.pipeline.engine.landmarks.tasks import Tasks, leaning
+from react1.pipeline.engine.landmarks.tasks import TasksLandmarker, depth_scale
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def machine(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv(model_file.VARIABLE, raising=False)
 
     def pretend(python: tuple[int, int], mediapipe: str | None, cpu: str = "x86_64") -> None:
-        monkeypatch.setattr(choose, "python", lambda: python)
-        monkeypatch.setattr(choose, "installed", lambda: mediapipe)
+        monkeypatch.setattr(choose, "python_version", lambda: python)
+        monkeypatch.setattr(choose, "installed_version", lambda: mediapipe)
         monkeypatch.setattr(choose.platform, "machine", lambda: cpu)
         monkeypatch.setattr(choose.sys, "platform", "linux")
 
@@ -61,7 +61,7 @@ def wheel(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same as a bundle for the Tasks API, which has no second detector."""
     place = tmp_path_factory.mktemp("bundle") / "face_landmarker.task"
-    place.write_bytes(model_file.face_model(wheel).bundle)
+    place.write_bytes(model_file.read_face_model(wheel).bundle)
     return place
 
 
@@ -69,7 +69,7 @@ def test_older_releases_are_used_with_their_own_models(machine) -> None:
     """Python 3.12 and mediapipe 0.10.14 need nothing else; the version is in the name of the back end."""
     machine((3, 12), "0.10.14")
 
-    chosen = choose.backend()
+    chosen = choose.select_backend()
 
     assert chosen.identity == "mediapipe 0.10.14, its own models"
     assert not chosen.by_file
@@ -184,7 +184,7 @@ def test_a_missing_graphics_library_is_told_with_its_package(machine, monkeypatc
     def opened() -> None:
         raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr(available, "_unloadable", lambda: None)
+    monkeypatch.setattr(available, "_import_problem", lambda: None)
     monkeypatch.setattr(available, "backend", lambda: choose.Backend("x", opened, by_file=True))
 
     assert "libGLESv2.so.2" in str(available.problem())
@@ -217,7 +217,7 @@ def test_takes_of_two_model_files_have_two_keys(monkeypatch, tmp_path: Path) -> 
 
 def test_every_landmark_is_read_from_one_place() -> None:
     """478 points of three numbers; a refined point keeps the mesh's depth, an iris has its eye's."""
-    places = attention.sources().reshape(-1, 3)
+    places = attention.gather_indices().reshape(-1, 3)
 
     assert len(np.unique(places[:, :2])) == 2 * 478
     assert np.array_equal(places[:468, 2], 3 * np.arange(468) + 2)
@@ -227,19 +227,19 @@ def test_every_landmark_is_read_from_one_place() -> None:
 
 def test_a_model_file_finds_the_same_face(portrait, wheel: Path, monkeypatch, capfd) -> None:
     """Within a thousandth of the distance between the eyes, depth too, in a clip and alone; and without a word."""
-    from react1.pipeline.engine.detect.faces import FaceFinder, identity
+    from react1.pipeline.engine.detect.faces import FaceFinder, backend_identity
 
-    if choose.backend().by_file:
+    if choose.select_backend().by_file:
         pytest.skip("this mediapipe carries no models to compare with")
     monkeypatch.setenv(model_file.VARIABLE, str(wheel))
     with FaceFinder() as finder:
         (face,) = finder.find(portrait.picture)
-        alone = finder._landmarker.look(portrait.picture)
+        alone = finder._landmarker.find_face(portrait.picture)
 
     apart = np.abs([face, alone] - portrait.face.points_px) / portrait.face.unit_px
     assert apart.mean((0, 1)).max() < 0.001
     assert apart.max() < 0.01
-    assert wheel.name in identity()
+    assert wheel.name in backend_identity()
     assert capfd.readouterr().err == ""
 
 
@@ -257,15 +257,15 @@ def test_faces_are_followed_as_the_bundled_models_follow_them(engine_ready, bund
     Where their number has changed they are looked for anew, and go on from slightly other places: to a hundredth.
     Nothing is written on standard error.
     """
-    from react1.pipeline.engine.landmarks.bundled import Bundled
+    from react1.pipeline.engine.landmarks.bundled import BundledLandmarker
 
-    if choose.backend().by_file:
+    if choose.select_backend().by_file:
         pytest.skip("this mediapipe carries no models to compare with")
     pictures = [side_by_side(step, True, step in (4, 5)) for step in range(8)]
-    theirs, ours = Bundled(), Tasks(model_file.face_model(bundle), depth_leans=False)
+    theirs, ours = BundledLandmarker(), TasksLandmarker(model_file.read_face_model(bundle), depth_leans=False)
 
     for step, picture in enumerate(pictures):
-        expected, found = theirs.follow(picture), ours.follow(picture)
+        expected, found = theirs.track_faces(picture), ours.track_faces(picture)
         assert len(found) == len(expected) == (2 if step in (4, 5) else 1)
         for face in expected:
             apart = min(np.abs(other - face).mean() for other in found)
@@ -277,13 +277,13 @@ def test_faces_are_followed_as_the_bundled_models_follow_them(engine_ready, bund
 
 def test_faces_are_followed_where_the_detector_has_lost_them(engine_ready, bundle: Path) -> None:
     """As FaceMesh holds a face that turns away: what was followed is expected, whatever is counted."""
-    tasks = Tasks(model_file.face_model(bundle), depth_leans=False)
-    assert [len(tasks.follow(side_by_side(step, True, True))) for step in range(2)] == [2, 2]
+    tasks = TasksLandmarker(model_file.read_face_model(bundle), depth_leans=False)
+    assert [len(tasks.track_faces(side_by_side(step, True, True))) for step in range(2)] == [2, 2]
 
     tasks._counter.close()
     tasks._counter = SimpleNamespace(detect=lambda image: SimpleNamespace(detections=[]), close=lambda: None)
 
-    assert len(tasks.follow(side_by_side(2, True, True))) == 2
+    assert len(tasks.track_faces(side_by_side(2, True, True))) == 2
     tasks.close()
 
 
@@ -293,11 +293,13 @@ def test_the_depth_of_a_leaning_face_is_scaled_back() -> None:
         points = np.zeros((478, 3))
         points[263] = 50 * np.cos(np.radians(degrees)), 50 * np.sin(np.radians(degrees)), 7
 
-        assert leaning(points, 16 / 9) == pytest.approx(factor)
-        assert leaning(points, 1) == pytest.approx(1)
+        assert depth_scale(points, 16 / 9) == pytest.approx(factor)
+        assert depth_scale(points, 1) == pytest.approx(1)
 
     on_its_side = [SimpleNamespace(x=0.5, y=n / 478, z=0.1) for n in range(478)]
-    depths = [Tasks._points(SimpleNamespace(_depth_leans=leans), on_its_side, (90, 160))[0, 2] for leans in (0, 1)]
+    depths = [
+        TasksLandmarker._points(SimpleNamespace(_depth_leans=leans), on_its_side, (90, 160))[0, 2] for leans in (0, 1)
+    ]
     assert depths == pytest.approx([16, 9])
 
 
@@ -308,9 +310,9 @@ def test_the_same_pictures_give_the_same_landmarks_by_file(portrait, bundle: Pat
     pictures = [astronaut.still(320, 240, shift) for shift in (0, 3, 6)]
     runs = []
     for _ in range(2):
-        tasks = Tasks(model_file.face_model(bundle), depth_leans=False)
-        runs.append([tasks.follow(picture) for picture in pictures])
-        assert tasks.follow(np.full((240, 320, 3), 120, np.uint8)) == []
+        tasks = TasksLandmarker(model_file.read_face_model(bundle), depth_leans=False)
+        runs.append([tasks.track_faces(picture) for picture in pictures])
+        assert tasks.track_faces(np.full((240, 320, 3), 120, np.uint8)) == []
         tasks.close()
 
     assert [len(faces) for faces in runs[0]] == [1, 1, 1]
@@ -337,9 +339,9 @@ def test_without_a_second_detector_faces_have_no_witness_and_the_take_says_so(
     assert any("no second detector" in line for line in figures.notes)
     assert figures.frames_with_face == 6
     with FaceFinder() as finder:
-        assert not finder.can_witness
+        assert not finder.has_detector
         assert len(_largest_px(finder, astronaut.still())) == 1
-        assert finder.boxes(np.zeros((64, 64, 3), np.uint8)) == []
+        assert finder.detect_boxes(np.zeros((64, 64, 3), np.uint8)) == []
 
 
 def test_a_wheel_of_another_release_is_told(tmp_path: Path, wheel: Path) -> None:
@@ -350,12 +352,12 @@ def test_a_wheel_of_another_release_is_told(tmp_path: Path, wheel: Path) -> None
     place = zipped(tmp_path / "other.whl", **dict.fromkeys(names, detector))
 
     with pytest.raises(MissingExtra, match=r"other models than mediapipe 0\.10\.14"):
-        model_file.face_model(place)
+        model_file.read_face_model(place)
 
 
 def test_a_bundle_is_a_plain_zip_of_two_networks(wheel: Path) -> None:
     """Stored, not packed: the Tasks API reads them in place."""
-    found = model_file.face_model(wheel)
+    found = model_file.read_face_model(wheel)
 
     with zipfile.ZipFile(io.BytesIO(found.bundle)) as archive:
         packed = {each.filename: each.compress_type for each in archive.infolist()}

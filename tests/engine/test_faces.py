@@ -6,7 +6,7 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.detect.faces import FaceFinder, merged, tiles
+from react1.pipeline.engine.detect.faces import FaceFinder, detection_tiles, merge_boxes
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
 
@@ -28,9 +28,9 @@ def test_a_small_face_is_found_by_the_second_look(portrait, unit_px: float) -> N
     picture, scale = small_face(unit_px)
 
     with FaceFinder() as finder:
-        if not finder.can_witness:
+        if not finder.has_detector:
             pytest.skip("this face model has no second detector, which finds small faces")
-        faces = finder.find(picture) or finder.find_small(picture)
+        faces = finder.find(picture) or finder.find_small_faces(picture)
 
     (points,) = faces
     where = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [800, 300]
@@ -42,20 +42,20 @@ def test_a_small_face_in_a_large_picture_is_followed(portrait) -> None:
     picture, scale = small_face(18)
     asked, asked_first = 0, 0
     with FaceFinder() as finder:
-        if not finder.can_witness:
+        if not finder.has_detector:
             pytest.skip("this face model has no second detector, which finds small faces")
-        detect = finder.boxes
+        detect = finder.detect_boxes
 
         def counted(part: np.ndarray):
             nonlocal asked
             asked += 1
             return detect(part)
 
-        finder.boxes = counted
+        finder.detect_boxes = counted
         for number in range(5):
             large = np.full((1080, 1920, 3), 120, np.uint8)
             large[200:920, 300 + 3 * number : 1580 + 3 * number] = picture
-            (points,) = finder.find(large) or finder.find_small(large)
+            (points,) = finder.find(large) or finder.find_small_faces(large)
             where = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [1100 + 3 * number, 500]
             assert np.abs(points[:, :2] - where).mean() < 3
             asked_first = asked_first or asked
@@ -65,10 +65,10 @@ def test_a_small_face_in_a_large_picture_is_followed(portrait) -> None:
 
 def test_tiles_cover_a_picture_and_overlap_by_half() -> None:
     """Every place lies in one, a face on a border lies whole in another, and a small picture needs none."""
-    assert tiles(1280, 720) == [(0, 0, 960, 720), (320, 0, 1280, 720)]
-    assert tiles(1024, 768) == []
+    assert detection_tiles(1280, 720) == [(0, 0, 960, 720), (320, 0, 1280, 720)]
+    assert detection_tiles(1024, 768) == []
     for width, height in ((1920, 1080), (3840, 2160), (1080, 1920)):
-        parts = tiles(width, height)
+        parts = detection_tiles(width, height)
         assert 4 <= len(parts) <= 9
         for x in range(0, width - 200, 100):
             for y in range(0, height - 200, 100):
@@ -77,7 +77,7 @@ def test_tiles_cover_a_picture_and_overlap_by_half() -> None:
 
 def test_a_face_seen_in_two_tiles_is_one() -> None:
     """The second box whose middle lies in the first is dropped."""
-    assert merged([(0, 0, 10, 10), (1, 1, 11, 11), (20, 0, 30, 10)]) == [(0, 0, 10, 10), (20, 0, 30, 10)]
+    assert merge_boxes([(0, 0, 10, 10), (1, 1, 11, 11), (20, 0, 30, 10)]) == [(0, 0, 10, 10), (20, 0, 30, 10)]
 
 
 def test_no_face_is_no_face(engine_ready: None) -> None:
@@ -86,7 +86,7 @@ def test_no_face_is_no_face(engine_ready: None) -> None:
     with FaceFinder() as finder:
         for picture in (np.full((240, 320, 3), 120, np.uint8), noise):
             assert finder.find(picture) == []
-            assert finder.find_small(picture) == []
+            assert finder.find_small_faces(picture) == []
 
 
 def test_the_same_pictures_give_the_same_landmarks(portrait) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
-from react1.pipeline.engine.occlusion.cover import cover_share, keep_covered
-from react1.pipeline.engine.occlusion.occlusion import Cover, cover, glance
+from react1.pipeline.engine.occlusion.occluder_mask import occluder_mask, restore_occluder
+from react1.pipeline.engine.occlusion.occlusion import Occlusion, find_occlusion, sample_face
 
 FPS = Fraction(25)
 FRAMES = 24
@@ -44,7 +44,7 @@ def with_thing(picture: np.ndarray, face, kind: str) -> tuple[np.ndarray, np.nda
     return hidden, mask > 0
 
 
-def covers(portrait, kind: str | None, since: int, frames: int = FRAMES) -> Cover:
+def covers(portrait, kind: str | None, since: int, frames: int = FRAMES) -> Occlusion:
     """Find what covers the portrait, whose frames have grain, with a thing in front from a frame on."""
     noise, glances = np.random.default_rng(2), []
     for number in range(frames):
@@ -52,8 +52,8 @@ def covers(portrait, kind: str | None, since: int, frames: int = FRAMES) -> Cove
         if kind is not None and number >= since:
             picture, _ = with_thing(picture, portrait.face, kind)
         picture = np.clip(picture + noise.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
-        glances.append(glance(picture, portrait.face))
-    return cover(glances, [portrait.face.points_px] * frames, FPS)
+        glances.append(sample_face(picture, portrait.face))
+    return find_occlusion(glances, [portrait.face.points_px] * frames, FPS)
 
 
 @pytest.mark.parametrize("since", [16, 14])
@@ -65,15 +65,15 @@ def test_frames_with_something_in_front_are_told(portrait, kind: str, since: int
     seen = np.array([mask is not None for mask in found.masks])
     assert not seen[: since - 1].any()
     assert seen[since + 1 :].all()
-    assert (found.shares[since + 1 :] > 0.05).all()
-    assert found.shares[: since - 1].max() == 0
+    assert (found.covered[since + 1 :] > 0.05).all()
+    assert found.covered[: since - 1].max() == 0
 
 
 def test_a_hand_is_less_sure_than_a_cup(portrait) -> None:
     """What covers in a colour near to skin may be larger than it seems, and gates the frame; a white cup does not."""
     cup, hand = covers(portrait, "cup", 16), covers(portrait, "own skin", 16)
 
-    assert cup.unsure[20] < 0.2 < hand.unsure[20]
+    assert cup.uncertain[20] < 0.2 < hand.uncertain[20]
 
 
 def test_light_that_changes_covers_nothing(portrait) -> None:
@@ -81,9 +81,9 @@ def test_light_that_changes_covers_nothing(portrait) -> None:
     glances, across = [], np.linspace(-1, 1, portrait.picture.shape[1])[None, :, None]
     for number in range(FRAMES):
         gain = np.array([1.0, 1.0, 1.0 - number / 160]) * (0.75 + number / 48) * (1 + across * (number - 12) / 40)
-        glances.append(glance(np.clip(portrait.picture * gain, 0, 255).astype(np.uint8), portrait.face))
+        glances.append(sample_face(np.clip(portrait.picture * gain, 0, 255).astype(np.uint8), portrait.face))
 
-    found = cover(glances, [portrait.face.points_px] * FRAMES, FPS)
+    found = find_occlusion(glances, [portrait.face.points_px] * FRAMES, FPS)
 
     assert found.masks == (None,) * FRAMES
 
@@ -95,11 +95,11 @@ def test_what_is_always_there_covers_nothing(portrait) -> None:
 
 def test_frames_without_a_face_are_not_covered(portrait) -> None:
     """None scores nothing, alone and among faces."""
-    glances = [None, *[glance(portrait.picture, portrait.face)] * 12]
+    glances = [None, *[sample_face(portrait.picture, portrait.face)] * 12]
     faces = [None, *[portrait.face.points_px] * 12]
 
-    assert cover([None, None], [None, None], FPS).masks == (None, None)
-    assert cover(glances, faces, FPS).shares.max() == 0
+    assert find_occlusion([None, None], [None, None], FPS).masks == (None, None)
+    assert find_occlusion(glances, faces, FPS).covered.max() == 0
 
 
 @pytest.mark.parametrize(("kind", "least"), [("stick", 0.95), ("cup", 0.97)])
@@ -111,7 +111,7 @@ def test_what_covers_keeps_its_bytes(portrait, kind: str, least: float) -> None:
     cv2.fillConvexPoly(oval, cv2.convexHull(portrait.face.points_px[:468, :2].astype(np.int32)), 1)
     inside = cv2.erode(oval, np.ones((15, 15), np.uint8)) > 0
 
-    after = keep_covered(before, 255 - before, portrait.face, mask)
+    after = restore_occluder(before, 255 - before, portrait.face, mask)
 
     kept = (after == before).all(2)
     far = cv2.dilate(thing.astype(np.uint8), np.ones((61, 61), np.uint8)) == 0
@@ -121,7 +121,7 @@ def test_what_covers_keeps_its_bytes(portrait, kind: str, least: float) -> None:
 
 def test_the_border_is_soft(portrait) -> None:
     """Away from a cup the kept share falls in steps of less than a fifth from pixel to pixel."""
-    share = cover_share(portrait.picture, portrait.face, covers(portrait, "cup", 16).masks[20])
+    share = occluder_mask(portrait.picture, portrait.face, covers(portrait, "cup", 16).masks[20])
 
     assert share.max() == 1
     assert max(np.abs(np.diff(share, axis=0)).max(), np.abs(np.diff(share, axis=1)).max()) < 0.2
@@ -143,9 +143,9 @@ def test_the_real_hand_clip_splits_cleanly(media_folder, engine_ready) -> None:
                 picture = frame.to_ndarray(format="rgb24")
                 found = finder.find(picture)
                 faces.append(found[0] if found else None)
-                glances.append(glance(picture, FaceFrame(found[0])) if found else None)
+                glances.append(sample_face(picture, FaceFrame(found[0])) if found else None)
 
-    found = cover(glances, faces, Fraction(8))
+    found = find_occlusion(glances, faces, Fraction(8))
 
-    assert found.shares[:18].max() < 0.02
-    assert found.unsure[24:].min() > UNSURE_COVERED
+    assert found.covered[:18].max() < 0.02
+    assert found.uncertain[24:].min() > UNSURE_COVERED

@@ -1,4 +1,4 @@
-"""An edit comes in and goes out without a pop."""
+"""Ramps at the start and the end of an edit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from react1.pipeline.engine.ramp import ramp_weights, smoothstep
 
 
-def test_rises_and_falls_within_a_quarter_second() -> None:
-    """At 24 frames/s: 0 outside, smoothstep over 6 frames, 1 in the middle, and the same backwards."""
+def test_ramps_last_a_quarter_second() -> None:
+    """At 24 fps a ramp is a smoothstep over 6 frames, with 0 outside and 1 inside, and symmetric."""
     active = np.zeros(40, bool)
     active[10:35] = True
 
@@ -25,20 +25,20 @@ def test_rises_and_falls_within_a_quarter_second() -> None:
 
 
 def test_short_spans_never_reach_full_strength() -> None:
-    """Four frames at 25 frames/s rise half way and fall again."""
+    """Four frames at 25 fps stay below 0.5 and are symmetric."""
     weights = ramp_weights(np.ones(4, bool), Fraction(25))
 
     assert weights.max() < 0.5
     assert np.allclose(weights, weights[::-1])
 
 
-def test_no_step_is_larger_than_the_curve_allows() -> None:
-    """Whatever is active, two neighbours differ by at most the steepest step of the curve."""
+def test_no_step_exceeds_the_slope_of_the_curve() -> None:
+    """For any pattern, two neighbours differ by at most the steepest step of the curve."""
     active = np.random.default_rng(7).random(400) > 0.1
 
     assert np.abs(np.diff(ramp_weights(active, Fraction(25)))).max() <= 1.5 / 6 + 1e-9
 
 
-def test_ease_has_flat_ends() -> None:
-    """0 and 1 at the ends and beyond them, a half in the middle."""
+def test_smoothstep_is_clipped() -> None:
+    """It is 0 and 1 at the ends and beyond them, 0.5 in the middle."""
     assert smoothstep(np.array([-1.0, 0.0, 0.5, 1.0, 2.0])).tolist() == [0, 0, 0.5, 1, 1]

@@ -13,7 +13,7 @@ import pytest
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.frames.take_encoder import TakeWriter
-from react1.pipeline.engine.voice.voice_samples import read_sound
+from react1.pipeline.engine.voice.voice_samples import read_audio
 
 
 def write_floats(path: Path, samples: np.ndarray) -> Path:
@@ -31,7 +31,7 @@ def write_floats(path: Path, samples: np.ndarray) -> Path:
 )
 def test_a_voice_of_any_rate_can_be_written(tmp_path: Path, rate: int, count: int, kept: int) -> None:
     """A rate that AAC carries is kept, another one becomes 48 kHz; 0.2 s stay 0.2 s."""
-    sound = read_sound(astronaut.write_wav(tmp_path / "v.wav", np.zeros(count), rate))
+    sound = read_audio(astronaut.write_wav(tmp_path / "v.wav", np.zeros(count), rate))
 
     with TakeWriter(tmp_path / "take.mp4", astronaut.FORMAT, sound) as writer:
         for _ in range(5):
@@ -51,7 +51,7 @@ def test_more_channels_than_two_become_two(tmp_path: Path) -> None:
         file.setframerate(48_000)
         file.writeframes(np.tile([0, 0, 9_000, 0, 0, 0], 4_800).astype("<i2").tobytes())
 
-    sound = read_sound(tmp_path / "v.wav")
+    sound = read_audio(tmp_path / "v.wav")
 
     assert sound.samples.shape == (2, 4_800)
     assert sound.samples[:, 2_400].min() > 0.05
@@ -64,4 +64,4 @@ def test_numbers_that_are_no_sound_are_refused(tmp_path: Path, wrong: float, tol
     samples[4_800] = wrong
 
     with pytest.raises(InputMediaError, match=rf"v\.wav holds numbers that are no sound, {told} at 0\.100 s"):
-        read_sound(write_floats(tmp_path / "v.wav", samples))
+        read_audio(write_floats(tmp_path / "v.wav", samples))

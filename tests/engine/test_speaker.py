@@ -8,11 +8,11 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.detect.speaker import choose, loudness, score
-from react1.pipeline.engine.detect.track import Track, join
-from react1.pipeline.engine.occlusion.occlusion import Glance, glance
-from react1.pipeline.engine.voice.speech import speech
-from react1.pipeline.engine.voice.voice_samples import Sound, sound_of
+from react1.pipeline.engine.detect.speaker import choose_face, loudness_per_frame, speech_score
+from react1.pipeline.engine.detect.track import Track, build_tracks
+from react1.pipeline.engine.occlusion.occlusion import FaceTexels, sample_face
+from react1.pipeline.engine.voice.speech import analyze_speech
+from react1.pipeline.engine.voice.voice_samples import VoiceAudio, read_clip_audio
 
 FPS, SHOT = Fraction(25), (0, 100)
 
@@ -30,38 +30,38 @@ def face(portrait):
     return make
 
 
-def voiced(samples: np.ndarray) -> Sound:
-    return Sound(samples[None].astype(np.float32), astronaut.RATE)
+def voiced(samples: np.ndarray) -> VoiceAudio:
+    return VoiceAudio(samples[None].astype(np.float32), astronaut.RATE)
 
 
 def test_the_speaker_is_the_one_who_moves_with_the_voice(face) -> None:
     """The smaller face speaks; it is chosen where detection is on, and said; else the larger one, and said."""
     samples = astronaut.syllables(4, per_second=2.3)
-    opened = speech(samples, astronaut.RATE, 100, FPS).open
+    opened = analyze_speech(samples, astronaut.RATE, 100, FPS).open
     other = 0.1 + 0.1 * np.sin(np.arange(100) * 0.9)
-    tracks = join([[face(120, 60, other[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
+    tracks = build_tracks([[face(120, 60, other[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
     large, small = sorted(tracks, key=lambda track: -track.unit_px)
-    heard = loudness(voiced(samples), 100, FPS)
+    heard = loudness_per_frame(voiced(samples), 100, FPS)
 
-    assert choose(tracks, heard, SHOT, FPS, True).track is small
-    assert choose(tracks, heard, SHOT, FPS, False).track is large
-    assert choose(tracks, None, SHOT, FPS, True).track is large
-    assert "moves with the voice" in choose(tracks, heard, SHOT, FPS, True).why
-    assert "is off" in choose(tracks, heard, SHOT, FPS, False).why
-    assert "no voice" in choose(tracks, None, SHOT, FPS, True).why
-    assert choose([small], heard, SHOT, FPS, True).why == ""
+    assert choose_face(tracks, heard, SHOT, FPS, True).track is small
+    assert choose_face(tracks, heard, SHOT, FPS, False).track is large
+    assert choose_face(tracks, None, SHOT, FPS, True).track is large
+    assert "moves with the voice" in choose_face(tracks, heard, SHOT, FPS, True).reason
+    assert "is off" in choose_face(tracks, heard, SHOT, FPS, False).reason
+    assert "no voice" in choose_face(tracks, None, SHOT, FPS, True).reason
+    assert choose_face([small], heard, SHOT, FPS, True).reason == ""
 
 
 def test_in_doubt_the_largest_face_is_taken(face) -> None:
     """Two mouths that both move with the voice: no margin, so the largest, and that is said."""
     samples = astronaut.syllables(4)
-    opened = speech(samples, astronaut.RATE, 100, FPS).open
-    tracks = join([[face(120, 60, 0.2 * opened[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
+    opened = analyze_speech(samples, astronaut.RATE, 100, FPS).open
+    tracks = build_tracks([[face(120, 60, 0.2 * opened[n]), face(420, 40, 0.2 * opened[n])] for n in range(100)])
 
-    chosen = choose(tracks, loudness(voiced(samples), 100, FPS), SHOT, FPS, True)
+    chosen = choose_face(tracks, loudness_per_frame(voiced(samples), 100, FPS), SHOT, FPS, True)
 
     assert round(chosen.track.unit_px) == 60
-    assert "none moves clearly" in chosen.why
+    assert "none moves clearly" in chosen.reason
 
 
 def test_a_mouth_that_is_busy_in_silence_is_not_the_speaker(face) -> None:
@@ -71,10 +71,10 @@ def test_a_mouth_that_is_busy_in_silence_is_not_the_speaker(face) -> None:
     samples = 0.2 * noise.normal(0, 0.3, 4 * astronaut.RATE) * np.repeat(sounds, astronaut.RATE // 25)
     chew = 0.1 + noise.uniform(-0.1, 0.1, (2, 100))
     listener, speaker = np.where(sounds, 0.1, chew[0]), np.where(sounds, chew[1], 0.1)
-    tracks = join([[face(120, 60, listener[n]), face(420, 40, speaker[n])] for n in range(100)])
-    heard = loudness(voiced(samples), 100, FPS)
+    tracks = build_tracks([[face(120, 60, listener[n]), face(420, 40, speaker[n])] for n in range(100)])
+    heard = loudness_per_frame(voiced(samples), 100, FPS)
 
-    assert round(choose(tracks, heard, SHOT, FPS, True).track.unit_px) == 40
+    assert round(choose_face(tracks, heard, SHOT, FPS, True).track.unit_px) == 40
 
 
 def test_real_mouths_go_with_their_own_voices(media_folder, engine_ready) -> None:
@@ -90,10 +90,10 @@ def test_real_mouths_go_with_their_own_voices(media_folder, engine_ready) -> Non
         for number, frame in enumerate(container.decode(video=0)):
             picture = frame.to_ndarray(format="rgb24")
             for points in finder.find(picture)[:1]:
-                seen: Glance = glance(picture, FaceFrame(points))
+                seen: FaceTexels = sample_face(picture, FaceFrame(points))
                 track.add(number, points, seen)
     count = track.last_frame + 1
-    heard = loudness(sound_of(place), count, FPS)
+    heard = loudness_per_frame(read_clip_audio(place), count, FPS)
 
-    assert score(track, heard, (0, count), FPS) > 0.5
-    assert score(track, np.roll(heard, 37), (0, count), FPS) < 0.35
+    assert speech_score(track, heard, (0, count), FPS) > 0.5
+    assert speech_score(track, np.roll(heard, 37), (0, count), FPS) < 0.35

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 from phones import say
 
-from react1.pipeline.engine.voice.speech import correlation, speech
+from react1.pipeline.engine.voice.speech import analyze_speech, correlation
 
 FPS = Fraction(25)
 RATE = 48_000
@@ -23,7 +23,7 @@ def test_mouth_opens_with_the_sound_and_shuts_after_it() -> None:
     voice = np.zeros(3 * RATE)
     voice[RATE : 2 * RATE] = said[:RATE]
 
-    opened = speech(voice, RATE, 75, FPS).open
+    opened = analyze_speech(voice, RATE, 75, FPS).open
 
     assert opened[:22].max() < 0.08
     assert opened[27:49].min() > 0.7
@@ -34,7 +34,7 @@ def test_loudness_is_relative_to_the_voice() -> None:
     """A voice 20 dB softer moves the mouth alike."""
     voice = np.concatenate([tone(500, 0.5), np.zeros(RATE // 2), tone(900, 0.5)])
 
-    loud, soft = (speech(voice * level, RATE, 37, FPS).open for level in (1.0, 0.1))
+    loud, soft = (analyze_speech(voice * level, RATE, 37, FPS).open for level in (1.0, 0.1))
 
     assert np.abs(loud - soft).max() < 0.01
 
@@ -44,7 +44,7 @@ def test_silence_keeps_the_mouth_shut() -> None:
     noise = np.random.default_rng(1).normal(0, 1e-5, RATE)
 
     for voice in (np.zeros(RATE), noise):
-        heard = speech(voice, RATE, 25, FPS)
+        heard = analyze_speech(voice, RATE, 25, FPS)
         assert heard.open.max() == 0
         assert heard.spread.max() == 0
 
@@ -54,7 +54,7 @@ def test_rumble_and_hiss_are_not_speech() -> None:
     voice = tone(60, 2)
     voice[: RATE // 2] += tone(800, 0.5)
 
-    opened = speech(voice, RATE, 50, FPS).open
+    opened = analyze_speech(voice, RATE, 50, FPS).open
 
     assert opened[5:11].min() > 0.5
     assert opened[30:].max() < 0.15
@@ -62,7 +62,7 @@ def test_rumble_and_hiss_are_not_speech() -> None:
 
 def test_a_voice_shorter_than_the_picture_ends_in_rest() -> None:
     """One second of voice under two seconds of frames."""
-    assert speech(tone(700, 1), RATE, 50, FPS).open[40:].max() < 0.05
+    assert analyze_speech(tone(700, 1), RATE, 50, FPS).open[40:].max() < 0.05
 
 
 def test_a_mouth_that_follows_is_told_from_one_that_does_not() -> None:

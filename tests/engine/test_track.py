@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.detect.smooth import resting_shapes, smooth_track
-from react1.pipeline.engine.detect.track import bridge, follow, join
+from react1.pipeline.engine.detect.track import build_tracks, extend_track, fill_gaps
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-from react1.pipeline.engine.occlusion.occlusion import Glance
+from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_two_faces_make_two_tracks_even_when_one_blinks_out(face) -> None:
             pair = pair[1:]
         sightings.append(pair[::-1] if number % 3 else pair)
 
-    tracks = join(sightings)
+    tracks = build_tracks(sightings)
 
     assert sorted(len(track.points) for track in tracks) == [26, 30]
     assert sorted(round(track.unit_px) for track in tracks) == [40, 60]
@@ -41,7 +41,7 @@ def test_two_faces_make_two_tracks_even_when_one_blinks_out(face) -> None:
 
 def test_a_face_found_twice_is_one(face) -> None:
     """A second find on the same place is dropped."""
-    (track,) = join([[face(100), face(104, unit_px=55)] for _ in range(5)])
+    (track,) = build_tracks([[face(100), face(104, unit_px=55)] for _ in range(5)])
 
     assert round(track.unit_px) == 60
 
@@ -55,7 +55,7 @@ def test_faces_that_cross_keep_their_tracks(face, hidden: bool) -> None:
         near = abs(left[:, 0].mean() - right[:, 0].mean()) < 110
         sightings.append([left] if near and hidden else [right, left])
 
-    tracks = join(sightings)
+    tracks = build_tracks(sightings)
 
     assert len(tracks) == 2
     for track in tracks:
@@ -68,22 +68,22 @@ def test_a_face_that_looks_otherwise_is_not_found_again(face) -> None:
     for level, expected in ((120, 20), (60, 10)):
         sightings = [[face(100)]] * 10 + [[]] * 40 + [[face(100)]] * 10
         glances = [
-            [Glance(np.full((1329, 4), 120 if number < 10 else level, np.uint8))] * len(faces)
+            [FaceTexels(np.full((1329, 4), 120 if number < 10 else level, np.uint8))] * len(faces)
             for number, faces in enumerate(sightings)
         ]
-        tracks = join(sightings, glances)
+        tracks = build_tracks(sightings, glances)
 
-        assert len(follow(tracks[0], tracks).points) == expected
+        assert len(extend_track(tracks[0], tracks).points) == expected
 
 
 def test_a_face_found_again_is_followed_and_another_person_is_not(face) -> None:
     """After a long loss: near its old place it is the same face; across the picture it is somebody else."""
     for x, expected in ((150, 20), (450, 10)):
         sightings = [[face(100)]] * 10 + [[]] * 40 + [[face(x)]] * 10
-        tracks = join(sightings)
+        tracks = build_tracks(sightings)
         chosen = tracks[0]
 
-        whole = follow(chosen, tracks)
+        whole = extend_track(chosen, tracks)
 
         assert len(tracks) == 2
         assert len(whole.points) == expected
@@ -93,7 +93,7 @@ def test_short_gaps_are_bridged_and_long_ones_are_not(face) -> None:
     """Two frames without the face are filled by even motion; ten stay open; so does a jump."""
     line = [face(100), None, None, face(106)] + [None] * 10 + [face(120), None, face(300)]
 
-    bridged = bridge(line, 25.0)
+    bridged = fill_gaps(line, 25.0)
 
     assert np.allclose(bridged[1], face(102))
     assert np.allclose(bridged[2], face(104))

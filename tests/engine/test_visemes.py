@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from phones import VOICES, Said, say
 
-from react1.pipeline.engine.voice.speech import Speech, speech
+from react1.pipeline.engine.voice.speech import Speech, analyze_speech
 from react1.pipeline.engine.voice.visemes import Viseme
 
 TEXT = "_ a m a m a b ae _ f a f a v e v o _ s a s e sh a _ e d e d e a p a p o p e t- t a t- t e _ o a o a o _"
@@ -19,7 +19,7 @@ FPS = Fraction(50)
 @cache
 def heard(voice: str, fps: Fraction = FPS, level: float = 1.0) -> tuple[Said, Speech]:
     said = say(TEXT, voice)
-    return said, speech(level * said.samples, said.rate, int(said.seconds * fps), fps)
+    return said, analyze_speech(level * said.samples, said.rate, int(said.seconds * fps), fps)
 
 
 def inside(curve: np.ndarray, span: tuple[float, float], fps: Fraction = FPS) -> np.ndarray:
@@ -102,7 +102,7 @@ def test_a_shape_is_reached_for_before_its_sound() -> None:
     into = {}
     for vowel in ("o", "a"):
         said = say(f"_ a d {vowel} {vowel} d a _")
-        spoken = speech(said.samples, said.rate, int(said.seconds * 100), Fraction(100))
+        spoken = analyze_speech(said.samples, said.rate, int(said.seconds * 100), Fraction(100))
         into[vowel] = float(inside(spoken.spread, said.spans_of("d")[0], Fraction(100)).mean())
 
     assert into["o"] < into["a"] - 0.15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.detect.confirm import witnessed
+from react1.pipeline.engine.detect.confirm import confirmed_tracks
 from react1.pipeline.engine.detect.track import Track
 
 
@@ -17,7 +17,7 @@ def test_a_track_that_the_detector_saw_once_is_kept_whole():
     """The first frames of a face that turns in are not lost."""
     track = _track(range(10))
 
-    assert witnessed([track], {0: (), 3: (), 6: ((40, 40, 60, 60),), 9: ()}) == [track]
+    assert confirmed_tracks([track], {0: (), 3: (), 6: ((40, 40, 60, 60),), 9: ()}) == [track]
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_a_track_that_the_detector_saw_once_is_kept_whole():
 )
 def test_a_track_that_the_detector_never_saw_is_no_face(boxes):
     """Nothing there, or something elsewhere."""
-    assert witnessed([_track(range(6))], boxes) == []
+    assert confirmed_tracks([_track(range(6))], boxes) == []
 
 
 def test_the_dial_of_a_watch_is_no_face(media_folder, tmp_path):
@@ -41,7 +41,7 @@ def test_the_dial_of_a_watch_is_no_face(media_folder, tmp_path):
     with FaceFinder() as finder:
         pictures = [image for _, image in images(place, media.video, 40, 44)]
         meshes = [finder.find(image) for image in pictures]
-        boxes = [finder.boxes(image) for image in pictures]
+        boxes = [finder.detect_boxes(image) for image in pictures]
 
     assert any(meshes)
     assert not any(boxes)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from rooms import FolderRoom
+from react1.testing import FolderContext
 
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.edit import Edit
@@ -62,7 +62,7 @@ def scenes(tmp_path_factory):
 @pytest.fixture
 def places(scenes, tmp_path):
     """Return a function that finds places in the film; `cues` is a text and a suffix."""
-    context = FolderRoom(tmp_path / "room")
+    context = FolderContext(tmp_path / "context")
 
     copy = tmp_path / scenes.name
     copy.write_bytes(scenes.read_bytes())

@@ -12,8 +12,8 @@ import pytest
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs import ledger as book
-from react1.pipeline.jobs.ledger import Ledger, Taken, read_entry, settle_accepted, settle_anew
-from react1.pipeline.jobs.ledger_entry import Accepted, Call, Done, Failed, Intended, Unknown, Void
+from react1.pipeline.jobs.ledger import AttemptExists, Ledger, read_entry, settle_accepted, settle_resubmit
+from react1.pipeline.jobs.ledger_entry import Accepted, Call, Done, Failed, Intended, NeverMade, Unknown
 from react1.pipeline.store import atomic
 
 NOW = "2026-11-25T10:00:00+00:00"
@@ -33,7 +33,7 @@ def ledger(tmp_path):
 
 def test_a_call_goes_from_the_intention_to_the_take(ledger):
     """Every state is a file of its own; the entry can be read from the disk at each."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
     assert (entry.state, entry.open, entry.request_id) == ("intended", True, "")
 
     entry = ledger.add(entry, "accepted", Accepted(at=NOW, request_id="r1"))
@@ -66,7 +66,7 @@ def test_an_intention_is_on_the_disk_when_intend_comes_back(ledger, monkeypatch)
     monkeypatch.setattr(atomic, "sync_folder", lambda path: (done.append("folder"), real_folder(path)))
     monkeypatch.setattr(os, "link", lambda *names: (done.append("name"), real_link(*names)))
 
-    ledger.intend(intention())
+    ledger.record_intent(intention())
 
     assert done == ["file", "name", "folder"]
 
@@ -79,8 +79,8 @@ def test_of_many_that_want_the_same_call_one_begins_it(ledger):
     def want():
         start.wait()
         try:
-            begun.append(ledger.intend(intention()))
-        except Taken:
+            begun.append(ledger.record_intent(intention()))
+        except AttemptExists:
             lost.append(1)
 
     threads = [threading.Thread(target=want) for _ in range(8)]
@@ -107,7 +107,7 @@ def test_a_call_is_held_by_one_process_at_a_time(ledger):
 @pytest.mark.parametrize("torn", [b"", b"{", b'{"at": "2026"}', b"\x00" * 200, b"null"])
 def test_a_torn_last_write_loses_that_state_and_no_other(ledger, torn):
     """The next state gets the next number; nothing is overwritten."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
     (entry.folder / "01-accepted.json").write_bytes(torn)
 
     assert ledger.latest(CALL).state == "intended"
@@ -120,7 +120,7 @@ def test_a_torn_last_write_loses_that_state_and_no_other(ledger, torn):
 @pytest.mark.parametrize("torn", [b"", b"{}", b"\xff\xfe"])
 def test_an_intention_that_cannot_be_read_is_not_as_if_there_were_none(ledger, torn):
     """The call counts as unknown: nobody sends it again."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
     (entry.folder / "00-intended.json").write_bytes(torn)
 
     found = ledger.latest(CALL)
@@ -136,7 +136,7 @@ def test_a_full_disk_stops_the_call_before_it_leaves(ledger, monkeypatch):
 
     monkeypatch.setattr(os, "link", full)
     with pytest.raises(StorageFailed, match="is full"):
-        ledger.intend(intention())
+        ledger.record_intent(intention())
     monkeypatch.undo()
 
     assert ledger.latest(CALL) is None
@@ -145,7 +145,7 @@ def test_a_full_disk_stops_the_call_before_it_leaves(ledger, monkeypatch):
 
 def test_room_for_the_answer_is_taken_with_the_intention(ledger):
     """So that the host's word can be written down on a disk that has filled up since."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
     reserve = entry.folder / "reserve"
 
     assert reserve.stat().st_blocks * 512 >= book._RESERVE_BYTES
@@ -160,7 +160,7 @@ def test_a_file_system_without_links_serves_too(ledger, monkeypatch):
         raise PermissionError(1, "no links here")
 
     monkeypatch.setattr(os, "link", none)
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
 
     assert read_entry(entry.folder).state == "intended"
     with pytest.raises(FileExistsError):
@@ -169,7 +169,7 @@ def test_a_file_system_without_links_serves_too(ledger, monkeypatch):
 
 def test_entries_are_the_users_alone(ledger):
     """Addresses in them may carry signatures."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
 
     assert stat.S_IMODE((entry.folder / "00-intended.json").stat().st_mode) == 0o600
     assert "f.example" not in repr(entry)
@@ -177,7 +177,7 @@ def test_entries_are_the_users_alone(ledger):
 
 def test_a_newer_versions_words_are_passed_over(ledger):
     """States and fields that this version does not know."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
     text = (entry.folder / "00-intended.json").read_text().replace('"nonce"', '"new_field": 1, "nonce"')
     (entry.folder / "00-intended.json").write_text(text)
     (entry.folder / "01-pondered.json").write_text("{}")
@@ -188,9 +188,9 @@ def test_a_newer_versions_words_are_passed_over(ledger):
 
 def test_a_failed_call_may_be_made_anew_as_another_attempt(ledger):
     """The first one stays as it was."""
-    first = ledger.add(ledger.intend(intention()), "failed", Failed(at=NOW, error="no face", billed=False))
+    first = ledger.add(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=False))
 
-    second = ledger.intend(intention())
+    second = ledger.record_intent(intention())
 
     assert (first.attempt, second.attempt, ledger.latest(CALL)) == (1, 2, second)
     assert [entry.state for entry in ledger.attempts(CALL.key)] == ["failed", "intended"]
@@ -199,8 +199,8 @@ def test_a_failed_call_may_be_made_anew_as_another_attempt(ledger):
 
 def test_a_job_is_found_by_the_beginning_of_its_id(ledger):
     """Ambiguous or missing ones are told."""
-    first = ledger.intend(intention())
-    other = ledger.intend(intention(CALL.model_copy(update={"video": "x" * 64})))
+    first = ledger.record_intent(intention())
+    other = ledger.record_intent(intention(CALL.model_copy(update={"video": "x" * 64})))
 
     assert ledger.find(first.id[:6]).id == first.id
     assert ledger.find(other.id).id == other.id
@@ -212,7 +212,7 @@ def test_a_job_is_found_by_the_beginning_of_its_id(ledger):
 
 def test_a_person_may_say_that_the_host_has_it(ledger):
     """Under an id; for a call that is done there is nothing to say."""
-    entry = ledger.add(ledger.intend(intention()), "unknown", Unknown(at=NOW, why="cut"))
+    entry = ledger.add(ledger.record_intent(intention()), "unknown", Unknown(at=NOW, why="cut"))
 
     settled = settle_accepted(ledger, entry.id, "r5")
 
@@ -224,24 +224,24 @@ def test_a_person_may_say_that_the_host_has_it(ledger):
 
 def test_a_person_may_say_that_it_counts_as_never_made(ledger):
     """Once; and not for an attempt that has a later one, nor while a process follows it."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
     held = ledger.hold(CALL.key)
     with pytest.raises(PresetError, match="a process that is running follows job"):
-        settle_anew(ledger, entry.id)
+        settle_resubmit(ledger, entry.id)
     held.close()
 
-    assert settle_anew(ledger, entry.id).state == "void"
-    assert ledger.is_void(entry.id)
+    assert settle_resubmit(ledger, entry.id).state == "void"
+    assert ledger.is_never_made(entry.id)
     with pytest.raises(PresetError, match="already"):
-        settle_anew(ledger, entry.id)
-    ledger.intend(intention())
+        settle_resubmit(ledger, entry.id)
+    ledger.record_intent(intention())
     with pytest.raises(PresetError, match="made anew since"):
-        settle_anew(ledger, entry.id)
+        settle_resubmit(ledger, entry.id)
 
 
 def test_a_state_that_cannot_be_read_back_is_told(ledger):
     """And not written again and again."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
 
     with pytest.raises(StorageFailed, match="cannot be read back"):
         ledger.add(entry, "done", Done(at=NOW, file=TAKE, cost_usd=float("inf"), cost_known=True))
@@ -251,16 +251,16 @@ def test_attempts_are_numbered_from_the_highest(ledger):
     """Though somebody has removed the first one."""
     import shutil
 
-    first = ledger.intend(intention())
-    ledger.intend(intention())
+    first = ledger.record_intent(intention())
+    ledger.record_intent(intention())
     shutil.rmtree(first.folder)
 
-    assert ledger.intend(intention()).attempt == 3
+    assert ledger.record_intent(intention()).attempt == 3
 
 
 def test_a_disk_that_has_become_read_only_is_told_as_such(ledger, monkeypatch):
     """The room that was taken cannot even be given back."""
-    entry = ledger.intend(intention())
+    entry = ledger.record_intent(intention())
 
     def refuse(*_, **__):
         raise OSError(30, "Read-only file system")
@@ -273,9 +273,9 @@ def test_a_disk_that_has_become_read_only_is_told_as_such(ledger, monkeypatch):
 
 def test_strange_names_are_never_void(ledger):
     """A stored take of another origin has none."""
-    ledger.add(ledger.intend(intention()), "void", Void(at=NOW, why="x"))
+    ledger.add(ledger.record_intent(intention()), "void", NeverMade(at=NOW, why="x"))
 
-    assert [ledger.is_void(name) for name in ("", ".", "*.1", "a.b", "../x.1")] == [False] * 5
+    assert [ledger.is_never_made(name) for name in ("", ".", "*.1", "a.b", "../x.1")] == [False] * 5
 
 
 def test_the_time_of_an_entry_is_spelled_so_that_it_can_be_read_back():

@@ -8,10 +8,10 @@ import pytest
 from clocks import FakeClock
 
 from react1.pipeline.core.errors import ProviderError
-from react1.pipeline.jobs.poll import follow
-from react1.pipeline.providers.contract import Done, Failed, Latency, NotNow, Waiting
+from react1.pipeline.jobs.poll import poll_until_done
+from react1.pipeline.providers.contract import Done, Failed, Latency, TemporarilyUnavailable, Waiting
 
-HOST = Latency(first_s=60, usual_s=300, every_s=8)
+HOST = Latency(first_s=60, typical_s=300, interval_s=8)
 DONE = Done("r1", "https://o.example/t.mp4")
 
 
@@ -30,15 +30,15 @@ class Polled:
         return answer
 
 
-def followed(client, fake, *, gone_s=0.0, deadline_s=1800.0, shares=None):
+def followed(client, fake, *, elapsed_s=0.0, deadline_s=1800.0, shares=None):
     clock = fake.clock()
-    accepted = clock.stamp()
+    accepted = clock.timestamp()
 
     async def run():
-        if gone_s:
-            await fake.sleep(gone_s)
-            fake.waited.clear()
-        return await follow(
+        if elapsed_s:
+            await fake.sleep(elapsed_s)
+            fake.sleeps_s.clear()
+        return await poll_until_done(
             client,
             "r1",
             accepted,
@@ -57,8 +57,8 @@ def test_a_job_is_waited_for_gently():
     client = Polled(Waiting("QUEUED"), Waiting("PROCESSING"), DONE)
 
     assert followed(client, fake, shares=shares) == DONE
-    assert fake.waited[0] >= 45
-    assert len(fake.waited) == client.looks == 3
+    assert fake.sleeps_s[0] >= 45
+    assert len(fake.sleeps_s) == client.looks == 3
     assert shares == sorted(shares)
     assert max(shares) < 1
 
@@ -71,11 +71,11 @@ def test_a_failed_job_is_an_answer():
 def test_a_host_that_is_down_for_ten_minutes_loses_nothing():
     """Looks that fail are made again, ever more slowly."""
     fake = FakeClock()
-    client = Polled(*[NotNow("502")] * 14, DONE)
+    client = Polled(*[TemporarilyUnavailable("502")] * 14, DONE)
 
     assert followed(client, fake) == DONE
-    assert 400 < fake.gone_s < 1200
-    assert max(fake.waited) <= 75
+    assert 400 < fake.elapsed_s < 1200
+    assert max(fake.sleeps_s) <= 75
 
 
 def test_a_job_that_does_not_end_stays_in_the_ledger():
@@ -87,9 +87,9 @@ def test_a_job_that_does_not_end_stays_in_the_ledger():
     ) as caught:
         followed(Polled(Waiting("PROCESSING")), fake)
     assert caught.value.request_id == "r1"
-    assert 1790 < fake.gone_s < 1900
+    assert 1790 < fake.elapsed_s < 1900
     with pytest.raises(ProviderError, match="the last answer: 504"):
-        followed(Polled(NotNow("504")), FakeClock())
+        followed(Polled(TemporarilyUnavailable("504")), FakeClock())
 
 
 def test_nobody_waits_longer_than_results_are_kept():
@@ -99,15 +99,15 @@ def test_nobody_waits_longer_than_results_are_kept():
     with pytest.raises(ProviderError):
         followed(Polled(Waiting("PROCESSING")), fake, deadline_s=86_400)
 
-    assert 3590 < fake.gone_s < 3700
+    assert 3590 < fake.elapsed_s < 3700
 
 
 def test_a_job_that_is_taken_up_late_is_looked_at_at_once():
     """After a reboot its result may be about to expire; and past its deadline it still gets its looks."""
     fake = FakeClock()
 
-    assert followed(Polled(DONE), fake, gone_s=3000) == DONE
-    assert fake.waited == [0.0]
+    assert followed(Polled(DONE), fake, elapsed_s=3000) == DONE
+    assert fake.sleeps_s == [0.0]
 
 
 def test_an_answer_that_cannot_get_better_ends_the_run_and_not_the_job():

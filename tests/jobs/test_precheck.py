@@ -9,7 +9,7 @@ import pytest
 from asks import Counter
 
 from react1.pipeline.core.values import Timestamps
-from react1.pipeline.jobs.precheck import look
+from react1.pipeline.jobs.precheck import check_request
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def looked(counter, voice=True, **changes):
     clip = segment.media.model_copy(update={"video": video})
     placed = segment.model_copy(update={"media": clip, "voice": segment.voice if voice else None})
     upload = ask.upload.model_copy(update={"segment": placed})
-    return look(replace(ask, upload=upload), counter.store)[1]
+    return check_request(replace(ask, upload=upload), counter.store)[1]
 
 
 @pytest.mark.parametrize(

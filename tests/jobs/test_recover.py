@@ -11,8 +11,8 @@ from clocks import FakeClock
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
-from react1.pipeline.jobs.recover import Unsettled, order_of, settle
-from react1.pipeline.providers.contract import Done, NotNow, Ticket
+from react1.pipeline.jobs.recover import Unsettled, recover_lost_submit, submission_of
+from react1.pipeline.providers.contract import Done, TemporarilyUnavailable, Ticket
 
 PARAMETERS = {"sync_mode": "bounce", "model_mode": "face", "prompt": "sad", "temperature": 0.5}
 CALL = Call(provider="segmind", host="https://h.example", parameters=PARAMETERS, video="v" * 64, audio="")
@@ -40,7 +40,7 @@ def fake():
 @pytest.fixture
 def entry(tmp_path, fake):
     note = Intended(
-        at=fake.clock().stamp(),
+        at=fake.clock().timestamp(),
         call=CALL,
         nonce="n1",
         video_name="n1.mp4",
@@ -49,11 +49,11 @@ def entry(tmp_path, fake):
         audio_name="n2.wav",
         estimate_usd=1.0,
     )
-    return Ledger(tmp_path).intend(note)
+    return Ledger(tmp_path).record_intent(note)
 
 
 def settled(history, entry, fake, after_s=900.0):
-    return asyncio.run(settle(history, entry, {"r0"}, after_s, fake.clock()))
+    return asyncio.run(recover_lost_submit(history, entry, {"r0"}, after_s, fake.clock()))
 
 
 def test_a_call_that_the_history_lists_is_taken_up(entry, fake):
@@ -62,18 +62,18 @@ def test_a_call_that_the_history_lists_is_taken_up(entry, fake):
 
     assert settled(history, entry, fake) == Ticket("r1")
     ((order, known),) = history.orders
-    assert (order, known) == (order_of(entry), {"r0"})
+    assert (order, known) == (submission_of(entry), {"r0"})
     assert order.request.video_url == "https://f.example/n1.mp4?signature=s"
     assert order.request.audio_url == "https://f.example/n2.wav"
-    assert fake.waited == []
+    assert fake.sleeps_s == []
 
 
 def test_a_history_that_lags_is_asked_again(entry, fake):
     """For two minutes."""
     done = Done("r1", "https://o.example/t.mp4")
 
-    assert settled(History(None, None, NotNow("502"), done), entry, fake) == done
-    assert 0 < fake.gone_s < 120
+    assert settled(History(None, None, TemporarilyUnavailable("502"), done), entry, fake) == done
+    assert 0 < fake.elapsed_s < 120
 
 
 def test_silence_proves_nothing_while_the_intention_is_young(entry, fake):
@@ -84,7 +84,7 @@ def test_silence_proves_nothing_while_the_intention_is_young(entry, fake):
     told = str(caught.value)
     assert "nothing is sent again" in told
     assert "Run again after 10:15 UTC" in told
-    assert fake.gone_s == pytest.approx(120, abs=0.1)
+    assert fake.elapsed_s == pytest.approx(120, abs=0.1)
     assert f"react1 jobs settle {entry.id} --accepted REQUEST_ID" in told
     assert "--resubmit" in told
     assert caught.value.exit_status == 4
@@ -102,7 +102,7 @@ def test_silence_proves_it_when_the_intention_is_old(entry, fake):
 def test_a_short_time_to_the_proof_is_waited_for(entry, fake):
     """Such as with a server on this machine."""
     assert settled(History(None), entry, fake, after_s=10.0) is None
-    assert fake.gone_s == pytest.approx(10, abs=0.1)
+    assert fake.elapsed_s == pytest.approx(10, abs=0.1)
 
 
 def test_silence_that_was_not_heard_proves_nothing_however_old(entry, fake):
@@ -110,7 +110,7 @@ def test_silence_that_was_not_heard_proves_nothing_however_old(entry, fake):
     asyncio.run(fake.sleep(5000))
 
     with pytest.raises(Unsettled, match="502"):
-        settled(History(NotNow("502")), entry, fake)
+        settled(History(TemporarilyUnavailable("502")), entry, fake)
     with pytest.raises(Unsettled, match="another shape"):
         settled(History(ProviderError("another shape")), entry, fake)
 
@@ -126,7 +126,7 @@ def test_a_clock_that_is_set_forward_proves_nothing(entry, fake):
 def test_an_answer_that_was_lost_just_now_is_young_however_old_the_intention_is(entry, fake):
     """A call may have waited for its turn for long."""
     asyncio.run(fake.sleep(5000))
-    lost = Unknown(at=fake.clock().stamp(), why="cut")
+    lost = Unknown(at=fake.clock().timestamp(), why="cut")
     noted = Ledger(entry.folder.parents[3]).add(entry, "unknown", lost)
 
     with pytest.raises(Unsettled, match="does not list it yet"):

@@ -9,10 +9,10 @@ from asks import KEY, Counter, no_look
 from sync_host import sync_host
 
 from react1.pipeline.core.errors import OverBudget, ProviderError
-from react1.pipeline.jobs.budget import Terms
+from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.jobs.manager import Desk
-from react1.pipeline.jobs.request import Ask
+from react1.pipeline.jobs.manager import JobManager
+from react1.pipeline.jobs.request import JobRequest
 from react1.pipeline.providers.provider_settings import sync
 
 pytestmark = pytest.mark.usefixtures("no_look")
@@ -23,7 +23,7 @@ class SyncCounter(Counter):
     def ask(self, **choices):
         told = super().ask(**choices)
         environ = {**self.environ, "REACT1_SYNC_URL": self.environ["REACT1_SEGMIND_URL"], "SYNC_API_KEY": KEY}
-        return Ask(told.upload, told.choices, sync(environ), deadline_s=60)
+        return JobRequest(told.upload, told.choices, sync(environ), deadline_s=60)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def states(counter):
 
 def test_a_take_comes_from_sync(host, counter):
     """Assets by presigned PUT without the key; the estimate stands where the host tells no cost."""
-    (made,) = counter.make(counter.ask(prompt="sad"))
+    (made,) = counter.run(counter.ask(prompt="sad"))
 
     told = host[0].generations["g1"]["body"]
     assert (made.take.provider, made.take.request_id) == ("sync", "g1")
@@ -60,7 +60,7 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(host, counter):
     """Three creates, one generation."""
     host[0].lose = 2
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     assert (host[0].creates, list(host[0].generations)) == (3, ["g1"])
     assert made.take.request_id == "g1"
@@ -73,9 +73,9 @@ def test_the_hosts_own_estimate_counts_before_the_table(host, counter, quote):
     host[0].quote = quote
 
     with pytest.raises(OverBudget, match=r"\$0\.42 is more than the budget of \$0\.30"):
-        counter.make(counter.ask(), terms=Terms(0.3, agreed=True))
+        counter.run(counter.ask(), terms=SpendingPolicy(0.3, approved=True))
     assert host[0].creates == 0
-    (made,) = counter.make(counter.ask(), terms=Terms(0.5, agreed=True))
+    (made,) = counter.run(counter.ask(), terms=SpendingPolicy(0.5, approved=True))
     assert made.take.cost_usd == 0.42
 
 
@@ -86,9 +86,9 @@ def test_calls_under_way_count_for_the_budget_too(host, counter):
     asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy")]
 
     async def both():
-        async with Desk(counter.store, Terms(0.5, agreed=True)) as desk:
-            await desk.admit(asks, stop=True)
-            return await asyncio.gather(*[desk.make(ask) for ask in asks], return_exceptions=True)
+        async with JobManager(counter.store, SpendingPolicy(0.5, approved=True)) as desk:
+            await desk.check_all(asks, stop=True)
+            return await asyncio.gather(*[desk.run(ask) for ask in asks], return_exceptions=True)
 
     ended = asyncio.run(both())
 
@@ -101,7 +101,7 @@ def test_an_estimate_that_cannot_be_read_is_none(host, counter, quote):
     """The table's stands."""
     host[0].quote = quote
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     assert made.take.cost_usd == pytest.approx(25 * 0.00667)
 
@@ -110,7 +110,7 @@ def test_a_plan_that_is_full_is_waited_for(host, counter):
     """As long as the host says."""
     host[0].refuse = [(429, {"errorCode": "concurrency_limit_reached", "retryAfterSeconds": 1})]
 
-    (made,) = counter.make(counter.ask())
+    (made,) = counter.run(counter.ask())
 
     assert made.take.request_id == "g1"
     assert states(counter) == [["intended", "void"], ["intended", "accepted", "done"]]
@@ -121,7 +121,7 @@ def test_a_rejected_generation_ends(host, counter):
     host[0].end = {"status": "REJECTED", "errorCode": "moderation", "error": "not allowed"}
 
     with pytest.raises(ProviderError, match="rejected: moderation: not allowed; not billed"):
-        counter.make(counter.ask())
+        counter.run(counter.ask())
     assert states(counter) == [["intended", "accepted", "failed"]]
 
 
@@ -140,9 +140,9 @@ def test_one_generation_at_a_time(host, counter):
     asks = [counter.ask(prompt=prompt) for prompt in ("sad", "happy", "angry")]
 
     async def all_at_once():
-        async with Desk(counter.store, Terms(agreed=True)) as desk:
-            await desk.admit(asks, stop=True)
-            await asyncio.gather(*[desk.make(ask) for ask in asks])
+        async with JobManager(counter.store, SpendingPolicy(approved=True)) as desk:
+            await desk.check_all(asks, stop=True)
+            await asyncio.gather(*[desk.run(ask) for ask in asks])
 
     asyncio.run(all_at_once())
 

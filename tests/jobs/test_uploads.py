@@ -20,7 +20,7 @@ from clocks import FakeClock
 from react1.pipeline.core.errors import PresetError, ProviderError
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs.uploads import Uploads
-from react1.pipeline.storage.upload_storage import Stored
+from react1.pipeline.storage.upload_storage import StoredUpload
 
 
 class Shed:
@@ -29,7 +29,7 @@ class Shed:
     name = "shed"
 
     def __init__(self, clock, lasts_s=7200, place=True) -> None:
-        self.clock, self.lasts_s, self.place = clock, lasts_s, place
+        self.clock, self.duration_s, self.key = clock, lasts_s, place
         self.sent: list[str] = []
         self.there: list[str] = []
         self.locked = False
@@ -44,13 +44,13 @@ class Shed:
         self.sent.append(name)
         self.there.append(name)
         progress(1.0)
-        until = None if self.lasts_s is None else self.clock.now() + timedelta(seconds=self.lasts_s)
-        return Stored(f"https://shed.example/{name}?sig=s1gn", name, until, name if self.place else "")
+        until = None if self.duration_s is None else self.clock.now() + timedelta(seconds=self.duration_s)
+        return StoredUpload(f"https://shed.example/{name}?sig=s1gn", name, until, name if self.key else "")
 
     async def delete(self, stored):
         if self.locked:
             raise ProviderError(f"{stored.name} is locked")
-        self.there.remove(stored.place)
+        self.there.remove(stored.key)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_same_bytes_are_sent_once(run, shed, tmp_path):
     (again,) = send(run(), FILM, path=tmp_path)
 
     assert one == two == again
-    assert (voice.name.endswith(".wav"), voice.address) != (True, one.address)
+    assert (voice.name.endswith(".wav"), voice.url) != (True, one.url)
     assert len(shed.sent) == 2
 
 
@@ -126,7 +126,7 @@ def test_an_address_that_expires_too_soon_is_renewed(run, shed, clock, tmp_path)
 
 def test_an_address_that_tells_no_expiry_is_believed_for_a_day(run, shed, clock, tmp_path):
     """Less the margin."""
-    shed.lasts_s = None
+    shed.duration_s = None
     send(run(), FILM, path=tmp_path)
     clock.at += timedelta(days=1, seconds=-601)
     send(run(), FILM, path=tmp_path)
@@ -283,7 +283,7 @@ def test_what_cannot_be_removed_is_told_and_tried_by_the_next_run(run, shed, tmp
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
 def test_a_note_of_a_day_beyond_all_days_counts_as_none(run, shed, tmp_path, moment):
     """The file is sent again."""
-    shed.lasts_s = None
+    shed.duration_s = None
     send(run(), FILM, path=tmp_path)
     change_note(tmp_path, sent_at=moment)
 
@@ -319,7 +319,7 @@ def test_on_a_disk_that_takes_nothing_any_more_what_is_left_is_told(run, shed, t
         lines = clear(uploads)
 
     assert len(lines) == 2
-    assert all("cannot be written to (Read-only file system)" in line and "\n" not in line for line in lines)
+    assert all("is not writable (Read-only file system)" in line and "\n" not in line for line in lines)
     assert sorted(shed.there) == (sorted([film.name, voice.name]) if step == "replace" else [])
     assert len(notes(tmp_path)) == 2
 
@@ -339,7 +339,7 @@ def test_where_the_storage_cannot_be_used_any_more_that_is_told(run, shed, tmp_p
 
 def test_where_nothing_can_be_removed_nothing_is_tried(run, shed, tmp_path):
     """The note serves the next run."""
-    shed.place = False
+    shed.key = False
     uploads = run()
     (film,) = send(uploads, FILM, path=tmp_path)
 
@@ -401,9 +401,9 @@ def test_a_bucket_gets_a_film_once_and_is_empty_in_the_end(tmp_path, clock):
 
         assert one == two
         assert bucket.times("PUT") == 1
-        assert httpx.get(two.address, trust_env=False).content == b"film"
+        assert httpx.get(two.url, trust_env=False).content == b"film"
         assert clear(first) == []
-        assert bucket.names() == [one.place]
+        assert bucket.names() == [one.key]
         assert clear(second) == []
         assert bucket.names() == []
         assert notes(tmp_path / "home") == []

@@ -7,13 +7,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from made import frame_number
-from takes import BOX, edited_take, film, segment
+from takes import EDITED_BOX, edited_take, film, segment
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.core.errors import ProviderError
-from react1.pipeline.splicing.pictures.frames import decoded
-from react1.pipeline.splicing.pictures.planes import planes
+from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.splicing.pictures.planes import frame_planes
 
 COUNT = 24
 
@@ -29,13 +29,13 @@ def conformed(context, take):
 
 
 def pictures(context, media):
-    return [planes(frame) for frame in decoded(context.path(media.file), media.video.index)]
+    return [frame_planes(frame) for frame in decode_frames(context.path(media.file), media.video.index)]
 
 
 def box_and_rim(luma):
     """The middle of the changed box, and all that lies well outside it."""
     height, width = luma.shape
-    low, high = BOX
+    low, high = EDITED_BOX
     rows, columns = (
         slice(int(height * low) + 6, int(height * high) - 6),
         slice(int(width * low) + 6, int(width * high) - 6),

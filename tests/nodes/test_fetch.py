@@ -6,7 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from rooms import FolderRoom
+from react1.testing import FolderContext
 from web import give, open_web, status
 
 from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
@@ -56,7 +56,7 @@ def clip(tmp_path_factory) -> bytes:
     return film(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
-def greys(context: FolderRoom, media) -> list[int]:
+def greys(context: FolderContext, media) -> list[int]:
     """Read the frame numbers off the picture."""
     with av.open(context.path(media.file)) as opened:
         return [round(int(frame.to_ndarray()[0, 0]) / 10) for frame in opened.decode(video=0)]
@@ -277,7 +277,7 @@ def test_yt_dlp_writes_nothing_to_the_terminal(context, web, clip, capfd):
 
 def test_a_folder_is_not_expanded_by_yt_dlp(web, clip, tmp_path):
     """A dollar, a percent sign or a brace in the folder's name are just that."""
-    context = FolderRoom(tmp_path / "a $HOME %(id)s 100% ~'\"ü")
+    context = FolderContext(tmp_path / "a $HOME %(id)s 100% ~'\"ü")
     web.serve("/film.mp4", clip)
 
     media = fetch(

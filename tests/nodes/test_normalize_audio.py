@@ -16,7 +16,7 @@ from react1.pipeline.media.probe import probe
 
 
 def segment(context, span=("30f", "80f"), audio=None, handles="5f", **recipe):
-    file = context.adopt(make_clip(context.temp_path("film.mov"), **({"frames": 100, "level": 0.1} | recipe)))
+    file = context.add_external(make_clip(context.temp_path("film.mov"), **({"frames": 100, "level": 0.1} | recipe)))
     edit = {"in": span[0], "out": span[1]} | ({"audio": audio} if audio else {})
     return Trim().run(context, TrimParams(edits=[edit], handles=handles), probe(context.path(file), file))[0]
 
@@ -91,7 +91,7 @@ def test_the_track_is_chosen_by_its_place(context):
 
 def test_a_track_that_is_not_there_is_refused(context):
     """How many there are is told."""
-    with pytest.raises(InputMediaError, match=r"has 1 sound track\(s\), numbered from 0; track 2 was asked for"):
+    with pytest.raises(InputMediaError, match=r"has 1 sound track\(s\), numbered from 0; there is no track 2"):
         voiced(context, segment(context), track=2)
 
 
@@ -137,7 +137,7 @@ def test_a_new_line_on_a_silent_film_has_silent_handles(context):
 
 def test_a_line_without_sound_is_refused(context):
     """A picture is no line of dialogue."""
-    silent = context.adopt(make_clip(context.temp_path("line.mov"), frames=5, tracks=0))
+    silent = context.add_external(make_clip(context.temp_path("line.mov"), frames=5, tracks=0))
 
     with pytest.raises(InputMediaError, match="the audio of segment s01 holds no sound"):
         voiced(context, segment(context, audio=silent))

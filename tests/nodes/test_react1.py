@@ -47,7 +47,7 @@ def test_what_the_api_does_not_document_is_refused(name, value):
 @pytest.fixture
 def upload(context, talking_clip):
     """Frames 10 to 30 of the talking clip, with handles of 5."""
-    file = context.adopt(talking_clip)
+    file = context.add_external(talking_clip)
     edits = [Edit(in_="10f", out="30f", prompt="surprised", temperature=1.0)]
     (segment,) = Trim().run(context, TrimParams(edits=edits, handles="5f"), probe(context.path(file), file))
     return UploadSegment().run(context, UploadParams(), segment)

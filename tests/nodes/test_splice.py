@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from made import frame_number
-from takes import OTHER, film, numbered_take, segment, shown
+from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import PresetError
@@ -37,7 +37,7 @@ def test_a_take_that_kept_its_original_changes_nothing(context):
     none = Splice().run(context, UNCHECKED, media, [failed])
 
     numbers = [frame_number(luma) for _, luma in shown(context.path(made.file))]
-    assert numbers == [n + OTHER if n in (5, 6) else n for n in range(20)]
+    assert numbers == [n + TAKE_OFFSET if n in (5, 6) else n for n in range(20)]
     assert none.file == media.file and none.metrics["splice"]["way"] == "untouched"
 
 

@@ -12,7 +12,7 @@ from react1.pipeline.media.probe import probe
 
 
 def segment(context, span=("20f", "40f"), **recipe):
-    file = context.adopt(make_clip(context.temp_path("film.mov"), **({"frames": 60} | recipe)))
+    file = context.add_external(make_clip(context.temp_path("film.mov"), **({"frames": 60} | recipe)))
     edits = [{"in": span[0], "out": span[1]}]
     return Trim().run(context, TrimParams(edits=edits), probe(context.path(file), file))[0]
 

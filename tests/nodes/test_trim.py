@@ -11,11 +11,11 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Segment
 from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.trim import argv
+from react1.pipeline.media.trim import build_command
 
 
 def film(context, suffix=".mov", **recipe):
-    file = context.adopt(make_clip(context.temp_path(f"film{suffix}"), **({"frames": 100} | recipe)))
+    file = context.add_external(make_clip(context.temp_path(f"film{suffix}"), **({"frames": 100} | recipe)))
     return probe(context.path(file), file)
 
 
@@ -29,7 +29,7 @@ def numbers(context, media):
 
 
 def planes(context, media, start=0, end=None):
-    return [frame.to_ndarray() for _, frame in decode.frames(context.path(media.file), media.video, start, end)]
+    return [frame.to_ndarray() for _, frame in decode.exact_frames(context.path(media.file), media.video, start, end)]
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001)])
@@ -143,7 +143,7 @@ def test_a_seek_that_misses_is_done_again_from_the_start(context, monkeypatch):
 
     media = film(context, tracks=0)
     answers = iter([False, True])
-    monkeypatch.setattr(trim, "_holds", lambda *_: next(answers))
+    monkeypatch.setattr(trim, "_is_exact", lambda *_: next(answers))
 
     trimmed(context, media, ("90f", "95f"))
 
@@ -152,15 +152,15 @@ def test_a_seek_that_misses_is_done_again_from_the_start(context, monkeypatch):
 
 def test_the_check_sees_a_shift_by_one(context):
     """A file of the right length whose frames are one too late is refused."""
-    from react1.pipeline.media.trim import _holds
+    from react1.pipeline.media.trim import _is_exact
 
     media = film(context, tracks=0)
     path, made = context.path(media.file), context.temp_path("shifted.mov")
-    context.run_tool(argv(path, media, (21, 31), [], made, seek=True))
+    context.run_tool(build_command(path, media, (21, 31), [], made, seek=True))
 
-    assert _holds(made, path, media.video, 21, 31)
-    assert not _holds(made, path, media.video, 20, 30)
-    assert not _holds(made, path, media.video, 21, 32)
+    assert _is_exact(made, path, media.video, 21, 31)
+    assert not _is_exact(made, path, media.video, 20, 30)
+    assert not _is_exact(made, path, media.video, 21, 32)
 
 
 def test_the_call_is_spelled_with_middles_of_frames():
@@ -187,7 +187,7 @@ def test_the_call_is_spelled_with_middles_of_frames():
         video=video,
     )
 
-    call = argv("/a/b.mp4", media, (250, 300), [], "/a/c.mov", seek=True)
+    call = build_command("/a/b.mp4", media, (250, 300), [], "/a/c.mov", seek=True)
 
     graph = call[call.index("-filter_complex") + 1]
     assert graph.startswith("[0:3]trim=end=11.980000:start=9.980000")
@@ -197,7 +197,7 @@ def test_the_call_is_spelled_with_middles_of_frames():
 
 def test_a_damaged_frame_in_the_span_is_named(context, media_folder):
     """Outside the span it does not matter."""
-    file = context.adopt(media_folder / "damaged" / "decord_corrupted.mp4")
+    file = context.add_external(media_folder / "damaged" / "decord_corrupted.mp4")
     media = probe(context.path(file), file)
 
     with pytest.raises(InputMediaError, match="frame 30 of the film"):
@@ -218,7 +218,7 @@ def test_a_damaged_frame_in_the_span_is_named(context, media_folder):
 )
 def test_real_footage_is_cut_bit_for_bit(context, media_folder, name):
     """Ten-bit, uneven, late, edited by an edit list: the frames are the source's."""
-    file = context.adopt(media_folder / name)
+    file = context.add_external(media_folder / name)
     media = probe(context.path(file), file)
     start = media.video.frame_count * 2 // 5
 

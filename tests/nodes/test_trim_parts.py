@@ -14,7 +14,7 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Segment
 from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.trim import tick_s
+from react1.pipeline.media.trim import container_time_s
 
 LONGEST_S = 15
 PAUSES_S = ((4.0, 4.3), (10.8, 11.6), (18.0, 18.4))
@@ -38,7 +38,7 @@ def handles(parts):
 
 
 def length_s(part):
-    return tick_s(part.source.video, part.last_frame) - tick_s(part.source.video, part.first_frame)
+    return container_time_s(part.source.video, part.last_frame) - container_time_s(part.source.video, part.first_frame)
 
 
 def test_a_long_span_is_parted_in_its_best_pause(context):

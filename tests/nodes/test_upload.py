@@ -10,7 +10,7 @@ from react1.pipeline.media.probe import probe
 
 @pytest.fixture
 def segment(context):
-    file = context.adopt(make_clip(context.temp_path("film.mov"), frames=10, tracks=0, size=(64, 48)))
+    file = context.add_external(make_clip(context.temp_path("film.mov"), frames=10, tracks=0, size=(64, 48)))
     edits = [{"in": "2f", "out": "5f"}]
     return Trim().run(context, TrimParams(edits=edits), probe(context.path(file), file))[0]
 

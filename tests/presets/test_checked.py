@@ -1,4 +1,4 @@
-"""A job that says how seams are made and what they may show, from its file to the film."""
+"""A job that sets seams and checks, from its file to the finished film."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def frames(path):
         return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(int)
 
 
-def test_a_film_whose_seams_show_keeps_the_original_where_the_job_says_so(talking_clip, tmp_path):
-    """With no step of colour allowed at all the take is left out: the film is the source, and the run says why."""
+def test_a_failed_seam_check_keeps_the_original_footage(talking_clip, tmp_path):
+    """With a limit of zero the take is dropped: the film equals the source, and a note says why."""
     result = run(job(tmp_path, talking_clip, "{seam_delta_e: 0}", "keep-original"), home=tmp_path / "home")
 
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [segment.status for segment in result.segments] == ["original"]
-    assert any("s01: the finished film failed a check with this take: seam_delta_e is" in said for said in result.notes)
+    assert any("s01: the finished film failed a check with this take: seam_delta_e is" in note for note in result.notes)
     assert np.array_equal(frames(tmp_path / "film.mp4"), frames(talking_clip))
 
 
-def test_the_same_job_stops_or_passes_as_it_says(talking_clip, tmp_path):
-    """Without `on_failure` it fails and leaves no film; with the check off the take is in, its figure told."""
+def test_the_job_decides_whether_a_failed_check_stops_the_run(talking_clip, tmp_path):
+    """With `stop` it fails and leaves no film; without the check the take is used and measured."""
     with pytest.raises(CheckFailed, match=r"^splice: .*s01: seam_delta_e is"):
         run(job(tmp_path, talking_clip, "{seam_delta_e: 0}", "stop"), home=tmp_path / "home")
     assert not (tmp_path / "film.mp4").exists()
@@ -47,12 +47,12 @@ def test_the_same_job_stops_or_passes_as_it_says(talking_clip, tmp_path):
     assert np.abs(frames(tmp_path / "film.mp4") - frames(talking_clip)).max() > 40
 
 
-def test_a_job_asks_for_a_film_that_is_edited_in_place(talking_clip, tmp_path):
-    """What a splice can do, a shipped preset can be told."""
+def test_a_shipped_preset_can_edit_in_place(talking_clip, tmp_path):
+    """The input `in_place` reaches the splice."""
     film = tmp_path / "film.mp4"
-    message = {"in_place": True, "out": film, "home": tmp_path / "home"}
+    options = {"in_place": True, "out": film, "home": tmp_path / "home"}
 
-    result = run("lips-only", source=talking_clip, edits=["0.6-1.2:surprised"], **message)
+    result = run("lips-only", source=talking_clip, edits=["0.6-1.2:surprised"], **options)
 
     assert (result.checks["way"], result.checks["in_place"]) == ("exact", True)
     assert np.abs(frames(film) - frames(talking_clip)).max() > 40

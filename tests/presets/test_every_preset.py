@@ -1,4 +1,4 @@
-"""Every shipped preset runs as it stands, on a small talking clip, with the local engine."""
+"""Every shipped preset runs on a small talking clip with the local engine."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def _packets(path, kind):
 
 
 def _changed(before, after):
-    """Say which frames differ by more than what coding does."""
+    """Return the frames that differ by more than re-encoding explains."""
     return [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if np.abs(a - b).max() > 40]
 
 
 def test_every_shipped_preset_has_a_test_here():
-    """A preset that is added must be added here too."""
+    """A new preset must be added here."""
     assert set(shipped_names()) == COVERED
 
 
 @pytest.mark.parametrize("preset", ["emotion-edit", "preview", "lips-only"])
 def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, tmp_path):
-    """Same frames, same sound packets; the face moves inside the span only."""
+    """Frame count and audio packets stay the same, and the face changes only in the span."""
     out = tmp_path / "film.mp4"
 
     result = run(preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=tmp_path / "home")
@@ -60,7 +60,7 @@ def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, tmp_pa
 
 
 def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, tmp_path):
-    """The film's sound is the new line inside the span, and the source's outside."""
+    """The film's audio is the new line in the span, and the source's outside of it."""
     line = _tone(tmp_path / "line.wav")
     out = tmp_path / "film.mp4"
     edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
@@ -75,8 +75,8 @@ def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, tmp_path):
     assert len(_frames(out)) == len(_frames(talking_clip))
 
 
-def test_turnover_hands_over_a_clip_and_timelines(talking_clip, tmp_path):
-    """The clip shows the finished film's frames; every timeline names it and the film by a relative path."""
+def test_turnover_writes_a_clip_and_timelines(talking_clip, tmp_path):
+    """The clip has the frames of the finished film, and the timelines have relative paths."""
     pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
     out, folder = tmp_path / "film.mp4", tmp_path / "turnover"
 
@@ -95,8 +95,8 @@ def test_turnover_hands_over_a_clip_and_timelines(talking_clip, tmp_path):
     assert "line3_react1_v001.mov" in otio.read_text() and str(tmp_path) not in otio.read_text()
 
 
-def test_prepare_leaves_clip_and_voice_and_sends_nothing(talking_clip, tmp_path):
-    """One picture and one voice per segment, with handles, in the folder."""
+def test_prepare_writes_video_and_audio_and_sends_nothing(talking_clip, tmp_path):
+    """The folder has one video and one audio file per segment, with handles."""
     out = tmp_path / "segments"
 
     result = run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=out, home=tmp_path / "home")
@@ -107,8 +107,8 @@ def test_prepare_leaves_clip_and_voice_and_sends_nothing(talking_clip, tmp_path)
     assert result.output == out
 
 
-def test_from_web_reads_an_address(talking_clip, tmp_path):
-    """A film behind an http address is fetched whole and edited here."""
+def test_from_web_downloads_a_url(talking_clip, tmp_path):
+    """A film behind an HTTP URL is downloaded completely and edited locally."""
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(talking_clip.parent))
     handler.log_message = lambda *_: None
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -124,10 +124,10 @@ def test_from_web_reads_an_address(talking_clip, tmp_path):
     assert changed[-1] < LAST
 
 
-def _edit(message):
+def _edit(fields):
     from react1 import Edit
 
-    return Edit.model_validate(message)
+    return Edit.model_validate(fields)
 
 
 def _tone(path):
@@ -148,7 +148,7 @@ def _sound(path):
 
 
 def _tone_share(samples):
-    """Give the share of the power that lies at 1 kHz."""
+    """Return the share of the power at 1 kHz."""
     power = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
     near = round(1000 * len(samples) / 48000)
     return power[near - 5 : near + 6].sum() / power.sum()

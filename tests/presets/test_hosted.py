@@ -1,4 +1,4 @@
-"""The shipped presets run unchanged with `--provider segmind`, against the local server with the real engine."""
+"""The shipped presets run unchanged with `--provider segmind` against the local server with the local engine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = "SG_secret0123456789abcdef"
 SPAN = "0.6-1.4"
 FIRST, LAST = 15, 35
 RAMP = 3
-"""Frames of the handles over which a take comes and goes."""
+"""The frames of a dissolve in each handle."""
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +42,28 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def rehearsed(server, monkeypatch):
-    """The environment of a rehearsal."""
+def local_server(server, monkeypatch):
+    """Set the environment for the local server."""
     monkeypatch.setenv("REACT1_SEGMIND_URL", server.url)
     monkeypatch.setenv("SEGMIND_API_KEY", KEY)
     return server
 
 
 @pytest.fixture
-def copying(tmp_path, monkeypatch):
-    """A rehearsal without an engine, with faults."""
+def copying_server(tmp_path, monkeypatch):
+    """Start local servers that copy what they receive, with faults."""
     import contextlib
 
     with contextlib.ExitStack() as stack:
 
-        def begin(*faults):
+        def start(*faults):
             plan = {"engine": "copy", "faults": list(faults)}
             client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=copy_source, key=KEY))
             monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
             monkeypatch.setenv("SEGMIND_API_KEY", KEY)
             return client
 
-        yield begin
+        yield start
 
 
 def _frames(path):
@@ -80,9 +80,9 @@ def _jobs(folder):
 
 
 @pytest.mark.parametrize("preset", ["emotion-edit", "lips-only"])
-def test_a_preset_changes_the_span_by_the_host(preset, rehearsed, talking_clip, tmp_path):
-    """Same frames, same sound; the request stands at the server; the cost in the result is the host's."""
-    out, before = tmp_path / "film.mp4", len(_jobs(rehearsed.folder))
+def test_a_preset_changes_the_span_through_the_provider(preset, local_server, talking_clip, tmp_path):
+    """Frames and audio stay the same, the server has the request, and the result has the provider's cost."""
+    out, before = tmp_path / "film.mp4", len(_jobs(local_server.folder))
 
     result = run(
         preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=tmp_path / "home",
@@ -90,7 +90,7 @@ def test_a_preset_changes_the_span_by_the_host(preset, rehearsed, talking_clip, 
     )  # fmt: skip
 
     changed = _changed(_frames(talking_clip), _frames(out))
-    (job,) = _jobs(rehearsed.folder)[before:]
+    (job,) = _jobs(local_server.folder)[before:]
     (segment,) = result.segments
     assert (segment.provider, segment.request_id, segment.status) == ("segmind", job.id, "done")
     assert result.cost_usd == segment.cost_usd == job.cost_usd > 0
@@ -102,8 +102,8 @@ def test_a_preset_changes_the_span_by_the_host(preset, rehearsed, talking_clip, 
     assert "not React-1" in " ".join(result.notes)
 
 
-def test_adr_replace_sends_the_new_line(rehearsed, talking_clip, tmp_path):
-    """The host hears it; the film plays it."""
+def test_adr_replace_sends_the_new_line(local_server, talking_clip, tmp_path):
+    """The provider gets the new line, and the film has it."""
     line, out = tmp_path / "line.wav", tmp_path / "film.mp4"
     samples = (np.sin(2 * np.pi * 1000 * np.arange(int(0.8 * 48000)) / 48000) * 12000).astype("<i2")
     with wave.open(str(line), "wb") as sound:
@@ -113,20 +113,20 @@ def test_adr_replace_sends_the_new_line(rehearsed, talking_clip, tmp_path):
 
     run("adr-replace", source=talking_clip, edits=[edit], out=out, home=tmp_path / "home", provider="segmind", yes=True)
 
-    sent = _jobs(rehearsed.folder)[-1].sent
+    sent = _jobs(local_server.folder)[-1].sent
     assert sent["sync_mode"] == "silence"
-    voice = rehearsed.get(sent["audio_url"]).content
+    voice = local_server.get(sent["audio_url"]).content
     (tmp_path / "heard.wav").write_bytes(voice)
     with wave.open(str(tmp_path / "heard.wav")) as heard:
-        message = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
-    middle = message[len(message) // 2 - 4800 : len(message) // 2 + 4800].astype(float)
+        samples = np.frombuffer(heard.readframes(heard.getnframes()), "<i2").reshape(-1, heard.getnchannels())[:, 0]
+    middle = samples[len(samples) // 2 - 4800 : len(samples) // 2 + 4800].astype(float)
     power = np.abs(np.fft.rfft(middle * np.hanning(len(middle)))) ** 2
     assert power[195:206].sum() / power.sum() > 0.8
     assert len(_frames(out)) == len(_frames(talking_clip))
 
 
-def test_from_web_reads_an_address_and_sends_the_segment_alone(rehearsed, talking_clip, tmp_path):
-    """The host never hears where the film is."""
+def test_from_web_downloads_a_url_and_sends_only_the_segment(local_server, talking_clip, tmp_path):
+    """The provider never gets the film's URL."""
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(talking_clip.parent))
     handler.log_message = lambda *_: None
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
@@ -139,62 +139,62 @@ def test_from_web_reads_an_address_and_sends_the_segment_alone(rehearsed, talkin
         )  # fmt: skip
         web.shutdown()
 
-    sent = _jobs(rehearsed.folder)[-1].sent
+    sent = _jobs(local_server.folder)[-1].sent
     assert str(web.server_port) not in json.dumps(sent)
     assert _changed(_frames(talking_clip), _frames(out))
 
 
-def test_preview_is_always_local(rehearsed, talking_clip, tmp_path):
-    """Whatever keys are set; asking it for a host is refused before anything runs."""
-    message = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
-    before = len(_jobs(rehearsed.folder))
+def test_preview_is_always_local(local_server, talking_clip, tmp_path):
+    """It ignores keys, and another provider is refused before anything runs."""
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    before = len(_jobs(local_server.folder))
 
-    result = run("preview", **message)
+    result = run("preview", **options)
     with pytest.raises(PresetError, match="always uses 'local'"):
-        run("preview", provider="segmind", yes=True, **message)
+        run("preview", provider="segmind", yes=True, **options)
 
     assert [segment.provider for segment in result.segments] == ["local"]
-    assert len(_jobs(rehearsed.folder)) == before
+    assert len(_jobs(local_server.folder)) == before
 
 
-def test_prepare_sends_nothing(rehearsed, talking_clip, tmp_path):
-    """Whatever provider is named, it has no step that pays."""
-    before = len(_jobs(rehearsed.folder))
+def test_prepare_sends_nothing(local_server, talking_clip, tmp_path):
+    """It has no paid step."""
+    before = len(_jobs(local_server.folder))
 
     run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "segments", home=tmp_path / "home")
 
-    assert len(_jobs(rehearsed.folder)) == before
+    assert len(_jobs(local_server.folder)) == before
 
 
-def test_a_take_stands_for_its_own_host_only(copying, talking_clip, tmp_path, monkeypatch):
-    """A local take or a rehearsal is never taken for the model's."""
-    copying()
-    message = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
-    run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **message)
-    first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **message)
+def test_a_take_is_reused_for_its_own_provider_only(copying_server, talking_clip, tmp_path, monkeypatch):
+    """A local take, or one of another server, is not reused for the model."""
+    copying_server()
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
+    run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **options)
+    first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **options)
     with open_server(tmp_path / "other", {"engine": "copy"}, renderer=copy_source) as other:
         monkeypatch.setenv("REACT1_SEGMIND_URL", other.url)
-        second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **message)
+        second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **options)
 
     assert (first.segments[0].reused, second.segments[0].reused) == (False, False)
     assert first.segments[0].request_id != second.segments[0].request_id
-    assert len(list(Ledger(tmp_path / "home").all())) == 2
+    assert len(list(Ledger(tmp_path / "home").entries())) == 2
 
 
-def test_a_segment_over_15_s_goes_in_parts_and_comes_back_as_one(copying, talking_clip, tmp_path):
-    """Each part within the limit; every frame of the film once, in its place."""
-    copying()
+def test_a_segment_over_15_s_is_sent_in_parts(copying_server, talking_clip, tmp_path):
+    """Each part is within the limit, and every frame of the film is there once."""
+    copying_server()
     clip, out = tmp_path / "long.mp4", tmp_path / "film.mp4"
     again = ["-vf", "loop=7:50,setpts=N/25/TB,scale=320:180", "-af", "aloop=7:96000,atrim=end=16", "-frames:v", "400"]
     coding = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "50"]
     subprocess.run([ffmpeg_path(), "-v", "error", "-i", str(talking_clip), *again, *coding, str(clip)], check=True)
 
-    message = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
+    options = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
 
-    result = run("emotion-edit", provider="segmind", yes=True, **message)
+    result = run("emotion-edit", provider="segmind", yes=True, **options)
 
     parts = result.segments
-    lasts_s = [entry.intended.seconds for entry in Ledger(tmp_path / "home").all()]
+    lasts_s = [entry.intended.seconds for entry in Ledger(tmp_path / "home").entries()]
     assert [part.name for part in parts] == ["s01-1", "s01-2"]
     assert (parts[0].start_frame, parts[0].end_frame, parts[1].end_frame) == (5, parts[1].start_frame, 395)
     assert max(lasts_s) <= 15
@@ -206,9 +206,9 @@ def test_a_segment_over_15_s_goes_in_parts_and_comes_back_as_one(copying, talkin
     assert result.checks["timestamps_equal"] is True
 
 
-def test_a_segment_that_fails_keeps_its_footage_where_the_job_says_so(copying, talking_clip, tmp_path):
-    """Exit 6; the other segment is changed; both the page and the object mark it."""
-    copying(
+def test_a_failed_segment_keeps_its_footage_with_keep_original(copying_server, talking_clip, tmp_path):
+    """The exit status is 6, and the report and the result show the error."""
+    copying_server(
         {"route": "submit", "do": "fail", "error": "content blocked", "call": [1]},
         {"route": "submit", "do": "take", "take": {"colour_shift": 0}},
     )
@@ -228,21 +228,21 @@ def test_a_segment_that_fails_keeps_its_footage_where_the_job_says_so(copying, t
     assert "content blocked" in " ".join(result.notes)
 
 
-def test_nothing_is_sent_where_the_plan_of_a_run_is_wrong(copying, talking_clip, tmp_path, monkeypatch):
-    """No key, a wrong version, a storage that sends nothing: before anything runs."""
-    client = copying()
-    message = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+def test_nothing_is_sent_if_a_run_is_refused(copying_server, talking_clip, tmp_path, monkeypatch):
+    """It is refused without approval, over budget, with a storage that sends nothing, and without a key."""
+    client = copying_server()
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
     with pytest.raises(OverBudget, match="--yes"):
-        run("emotion-edit", provider="segmind", **message)
+        run("emotion-edit", provider="segmind", **options)
     with pytest.raises(OverBudget, match="budget"):
-        run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **message)
+        run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **options)
     silent = tmp_path / "silent.yaml"
     silent.write_text(_with_upload("upload: {storage: none}"))
     with pytest.raises(PresetError, match="storage none sends nothing"):
-        run(silent, provider="segmind", yes=True, **message)
+        run(silent, provider="segmind", yes=True, **options)
     monkeypatch.delenv("SEGMIND_API_KEY")
     with pytest.raises(PresetError, match="SEGMIND_API_KEY"):
-        run("emotion-edit", provider="segmind", yes=True, **message)
+        run("emotion-edit", provider="segmind", yes=True, **options)
 
     assert _jobs(tmp_path / "srv") == []
     assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
@@ -258,12 +258,12 @@ def _with_upload(upload):
     )
 
 
-def test_a_face_is_looked_for_before_anything_is_paid(copying, tmp_path):
-    """A span without one is refused, and nothing reaches the host."""
+def test_faces_are_checked_before_anything_is_paid(copying_server, tmp_path):
+    """A span without a face is refused, and nothing reaches the provider."""
     from made import make_clip
 
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
-    copying()
+    copying_server()
     clip = make_clip(tmp_path / "clip.mp4", frames=25, size=(320, 240))
 
     with pytest.raises(InputMediaError, match="no face"):
@@ -274,9 +274,9 @@ def test_a_face_is_looked_for_before_anything_is_paid(copying, tmp_path):
     assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
 
 
-def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
-    """Not in a file, a log at debug level, a page or a message; whole run, failed run, plan, jobs, doctor."""
-    client = copying(
+def test_the_key_appears_nowhere(copying_server, talking_clip, tmp_path):
+    """It is in no file, debug log, report or message of a run, a failed run, a plan, jobs or doctor."""
+    client = copying_server(
         {"route": "status", "do": "status", "status": 500, "error": f"bad key {KEY}", "call": 1},
         {"route": "submit", "do": "status", "status": 403, "error": f"no rights for {KEY}", "call": 2},
         {"route": "upload", "do": "status", "status": 500, "error": f"key {KEY}", "call": 1},
@@ -293,14 +293,14 @@ def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
         "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
         "sys.argv = ['react1', *sys.argv[2:]]\nsys.exit(main())\n"
     )
-    said = []
+    outputs = []
 
     def react1(*words):
         ran = subprocess.run(
             [sys.executable, str(script), str(tmp_path / "debug.log"), *words],
             capture_output=True, text=True, env={**os.environ, "REACT1_HOME": str(home), "REACT1_DEBUG": "1"},
         )  # fmt: skip
-        said.append(ran.stdout + ran.stderr)
+        outputs.append(ran.stdout + ran.stderr)
         return ran
 
     job = ["emotion-edit", "--set", f"source={talking_clip}", "--out", str(film), "--provider", "segmind"]
@@ -316,7 +316,7 @@ def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
     logged = (tmp_path / "debug.log").read_text(errors="replace")
     assert "send_request_headers" in logged, "the log holds nothing of the wire, so it proves nothing"
     assert KEY not in logged
-    assert not any(KEY in text for text in said)
+    assert not any(KEY in text for text in outputs)
     with_key = [
         path
         for root in (home, tmp_path)
@@ -327,26 +327,26 @@ def test_the_key_appears_nowhere(copying, talking_clip, tmp_path):
     assert client.url
 
 
-def test_takes_are_fetched_without_the_key(copying, talking_clip, tmp_path, monkeypatch):
-    """What a host hands out is public; only its own calls carry the key."""
-    seen = []
+def test_takes_are_downloaded_without_the_key(copying_server, talking_clip, tmp_path, monkeypatch):
+    """Output URLs are public; only API calls have the key."""
+    requests = []
     from react1.pipeline.server.fault_middleware import FaultMiddleware
 
-    real = FaultMiddleware.__call__
+    original = FaultMiddleware.__call__
 
-    async def listening(self, scope, receive, send):
+    async def record_and_call(self, scope, receive, send):
         if scope["type"] == "http":
             headers = dict(scope["headers"])
-            seen.append((scope["method"], scope["path"].split("/")[1], headers.get(b"x-api-key", b"").decode()))
-        await real(self, scope, receive, send)
+            requests.append((scope["method"], scope["path"].split("/")[1], headers.get(b"x-api-key", b"").decode()))
+        await original(self, scope, receive, send)
 
-    monkeypatch.setattr(FaultMiddleware, "__call__", listening)
-    copying()
+    monkeypatch.setattr(FaultMiddleware, "__call__", record_and_call)
+    copying_server()
     run(
         "emotion-edit", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",
         provider="segmind", yes=True,
     )  # fmt: skip
 
-    assert {key for _, place, key in seen if place == "outputs"} == {""}
-    assert {key for method, place, key in seen if place == "v2" or method == "PUT"} == {KEY}
+    assert {key for _, place, key in requests if place == "outputs"} == {""}
+    assert {key for method, place, key in requests if place == "v2" or method == "PUT"} == {KEY}
     assert logging.getLogger("httpcore").level >= logging.WARNING

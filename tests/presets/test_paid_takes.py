@@ -1,4 +1,4 @@
-"""Takes of a matrix that cost money: the budget holds for all of them, each is paid for once, and so is the choice."""
+"""Paid takes of a matrix: the budget covers all of them, and each is paid for once."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ KEY = "SG_secret0123456789abcdef"
 
 
 @pytest.fixture
-def hosted(tmp_path, monkeypatch):
-    """A job with a matrix, and a rehearsal that copies what it is sent; its second call fails."""
+def matrix_job(tmp_path, monkeypatch):
+    """Write a job with a matrix, and start a local server that copies; its second call fails."""
     clip = make_clip(tmp_path / "film.mp4", frames=30, size=(160, 90), audio_codec="aac")
     job, folder = tmp_path / "job.yaml", tmp_path / "srv"
 
-    def begin(prompts, pick=""):
+    def start(prompts, pick=""):
         job.write_text(
             f"preset: emotion-edit\nsource: {clip}\nout: {tmp_path / 'out.mp4'}\nedits:\n"
             f"  - {{in: 10f, out: 20f, takes: {{prompt: {prompts}{pick}}}}}  # which?\n"
@@ -39,40 +39,46 @@ def hosted(tmp_path, monkeypatch):
 
     faults = [{"route": "submit", "do": "fail", "error": "content blocked", "call": [2]}]
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(open_server(folder, {"engine": "copy", "faults": faults}, renderer=copy_source, key=KEY))
+        client = stack.enter_context(
+            open_server(folder, {"engine": "copy", "faults": faults}, renderer=copy_source, key=KEY)
+        )
         monkeypatch.setattr(
             precheck, "check_segment", lambda segment, store, limits: (("a cut",), None)
         )  # a made clip has no face
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)
         monkeypatch.setenv("REACT1_POLL_S", "0.05")
-        begin.job, begin.home, begin.film = job, tmp_path / "home", tmp_path / "out.mp4"
-        begin.sent = lambda: [one.sent["prompt"] for one in sorted(JobStore(folder).jobs(), key=lambda one: one.created_s)]
-        begin.uploaded = lambda: len(list((folder / "server" / "assets").iterdir()))
-        yield begin
+        start.job, start.home, start.film = job, tmp_path / "home", tmp_path / "out.mp4"
+        start.sent = lambda: [
+            job.sent["prompt"] for job in sorted(JobStore(folder).jobs(), key=lambda job: job.created_s)
+        ]
+        start.uploaded = lambda: len(list((folder / "server" / "assets").iterdir()))
+        yield start
 
 
-def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
-    """Too little: nothing is sent. A failure: what is made stays. A choice, and a longer list: only what is new."""
+def test_takes_are_paid_once_each_and_within_the_budget(matrix_job, capsys):
+    """Over budget nothing is sent; after a failure, a longer list or a choice, only missing takes are made."""
 
     def planned():
         capsys.readouterr()
-        run_command(["plan", str(hosted.job), "--provider", "segmind", "--home", str(hosted.home), "--yes", "--json"])
-        message = json.loads(capsys.readouterr().out)
-        rows = [row for row in message["steps"] if row["step"] == "react1"]
-        return message["cost_usd"], [(row["take"], row["remarks"], row["cost_usd"]) for row in rows]
+        run_command(
+            ["plan", str(matrix_job.job), "--provider", "segmind", "--home", str(matrix_job.home), "--yes", "--json"]
+        )
+        plan = json.loads(capsys.readouterr().out)
+        rows = [row for row in plan["steps"] if row["step"] == "react1"]
+        return plan["cost_usd"], [(row["take"], row["remarks"], row["cost_usd"]) for row in rows]
 
     with pytest.raises(OverBudget, match=r"about \$0\.\d\d is more than the budget of \$0.20") as stopped:
-        hosted("[sad, angry]")(max_cost=0.2)
-    before, plan = (hosted.sent(), hosted.uploaded()), planned()
+        matrix_job("[sad, angry]")(max_cost=0.2)
+    before, plan = (matrix_job.sent(), matrix_job.uploaded()), planned()
     with pytest.raises(ProviderError, match="content blocked"):
-        hosted("[sad, angry]")()
-    first = hosted("[sad, angry]")()
-    waiting = hosted.film.exists()
-    longer = hosted("[sad, angry, neutral]")()
-    status = run_command(["pick", longer.run, "s01", "angry", "--home", str(hosted.home)])
+        matrix_job("[sad, angry]")()
+    first = matrix_job("[sad, angry]")()
+    waiting = matrix_job.film.exists()
+    longer = matrix_job("[sad, angry, neutral]")()
+    status = run_command(["pick", longer.run, "s01", "angry", "--home", str(matrix_job.home)])
     plan_of_choice = planned()
-    chosen = run(hosted.job, home=hosted.home, provider="segmind", yes=True, max_cost=0)
+    chosen = run(matrix_job.job, home=matrix_job.home, provider="segmind", yes=True, max_cost=0)
 
     assert stopped.value.exit_status == 5
     assert before == ([], 0)
@@ -80,14 +86,14 @@ def test_takes_are_paid_for_once_each_and_within_the_budget(hosted, capsys):
     assert plan[0] == pytest.approx(sum(row[2] for row in plan[1]))
     assert min(row[2] for row in plan[1]) > 0.1
     assert plan_of_choice == (0, [("angry", [], 0)])
-    assert sorted(hosted.sent()) in (["angry", "angry", "neutral", "sad"], ["angry", "neutral", "sad", "sad"])
+    assert sorted(matrix_job.sent()) in (["angry", "angry", "neutral", "sad"], ["angry", "neutral", "sad", "sad"])
     assert (first.status, first.output, waiting) == ("choose", None, False)
     assert [take.name for take in longer.segments[0].takes if not take.reused] == ["neutral"]
     assert longer.cost_usd == longer.segments[0].takes[2].cost_usd > 0
     assert status == 0
-    assert (chosen.status, chosen.cost_usd, chosen.output) == ("done", 0, hosted.film)
+    assert (chosen.status, chosen.cost_usd, chosen.output) == ("done", 0, matrix_job.film)
     assert chosen.segments[0].request_id == longer.segments[0].takes[1].request_id
-    assert len([one for one in Ledger(hosted.home).all() if one.state == "done"]) == 3
-    with av.open(str(hosted.film)) as film:
+    assert len([job for job in Ledger(matrix_job.home).entries() if job.state == "done"]) == 3
+    with av.open(str(matrix_job.film)) as film:
         assert sum(1 for _ in film.decode(video=0)) == 30
     assert json.loads(chosen.report.with_name("report.json").read_text())["segments"][0]["status"] == "done"

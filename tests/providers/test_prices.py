@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.providers.prices import price
+from react1.pipeline.providers.prices import current_price
 from react1.pipeline.providers.provider_settings import segmind, sync
 
 DAY = date(2026, 11, 25)
@@ -14,8 +14,8 @@ DAY = date(2026, 11, 25)
 
 def test_the_published_prices():
     """$0.00667 a frame at sync.so; 8 s at 25 frames/s are $1.33 there, and $1.34 assumed at Segmind."""
-    assert price("sync", DAY, {}).of(Fraction(8), 200) == pytest.approx(1.334)
-    assert price("segmind", DAY, {}).of(Fraction(8), 200) == pytest.approx(1.336)
+    assert current_price("sync", DAY, {}).cost_usd(Fraction(8), 200) == pytest.approx(1.334)
+    assert current_price("segmind", DAY, {}).cost_usd(Fraction(8), 200) == pytest.approx(1.336)
 
 
 def test_a_table_of_ones_own_counts_from_its_dates(tmp_path):
@@ -29,10 +29,10 @@ def test_a_table_of_ones_own_counts_from_its_dates(tmp_path):
     )
     told = {"REACT1_PRICES": str(table)}
 
-    assert price("segmind", DAY, told).of(Fraction(10), 250) == 3.0
-    assert price("segmind", date(2026, 6, 1), told).of(Fraction(1), 25) == 1.0
+    assert current_price("segmind", DAY, told).cost_usd(Fraction(10), 250) == 3.0
+    assert current_price("segmind", date(2026, 6, 1), told).cost_usd(Fraction(1), 25) == 1.0
     with pytest.raises(PresetError, match="has no price of sync"):
-        price("sync", DAY, told)
+        current_price("sync", DAY, told)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_table_that_is_wrong_is_told_with_its_line(tmp_path, text, says):
     table.write_text(text)
 
     with pytest.raises(PresetError, match=says):
-        price("segmind", DAY, {"REACT1_PRICES": str(table)})
+        current_price("segmind", DAY, {"REACT1_PRICES": str(table)})
 
 
 @pytest.mark.parametrize("host", [segmind, sync])

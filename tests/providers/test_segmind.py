@@ -8,10 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from script import Script, page, sent, told
+from scripted_replies import Script, html_reply, json_body, json_reply
 
 from react1.pipeline.core.errors import ProviderError
-from react1.pipeline.providers.contract import AnswerLost, Done, Failed, NoJob, NotNow, Order, Ticket, Waiting
+from react1.pipeline.providers.contract import (
+    Done,
+    Failed,
+    NoJob,
+    ResponseLost,
+    Submission,
+    TemporarilyUnavailable,
+    Ticket,
+    Waiting,
+)
 from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.providers.provider_settings import segmind
 
@@ -23,7 +32,7 @@ NOW = datetime.now(UTC)
 def order(**choices):
     addresses = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
     request = React1Request.model_validate(addresses | choices)
-    return Order(request, "nonce", NOW)
+    return Submission(request, "nonce", NOW)
 
 
 def call(replies, what, version="v2", **environ):
@@ -46,13 +55,13 @@ def submitted(reply, tmp_path, version="v2"):
 
 def test_a_submit_sends_all_eight_parameters_to_the_documented_address(tmp_path):
     """`sync_mode` is sent although nobody chose it; the key is in its header."""
-    ticket, script = submitted(told(request_id="r1", status="QUEUED"), tmp_path)
+    ticket, script = submitted(json_reply(request_id="r1", status="QUEUED"), tmp_path)
 
-    (request,) = script.asked
+    (request,) = script.requests
     assert ticket == Ticket("r1")
     assert (request.method, str(request.url)) == ("POST", "https://api.segmind.com/v2/sync.so-react-1")
     assert request.headers["x-api-key"] == KEY
-    assert sent(request) == {
+    assert json_body(request) == {
         "video_url": f"https://files.example/{NAME}",
         "audio_url": "https://files.example/a.wav",
         "sync_mode": "bounce",
@@ -65,16 +74,16 @@ def test_a_submit_sends_all_eight_parameters_to_the_documented_address(tmp_path)
 
 
 NO_JOB = [
-    (told(400, error="prompt: not allowed"), "400: the parameters were refused (prompt: not allowed)"),
-    (told(401, error=f"bad key {KEY}"), "401: the API key was not accepted (bad key …); check SEGMIND_API_KEY"),
-    (told(403, error="no"), "403: this key may not use the model"),
-    (told(404, error="no model"), "404: the host does not know this model"),
-    (page(405), "405: the endpoint does not take this request (405 Oops)"),
-    (told(406, error="Insufficient credits"), "406: the account has not enough credits"),
-    (told(406, error="Content-Type must be application/json"), "406: the host did not take the Content-Type"),
-    (told(406, error="temperature is odd"), "406: the host rejected a value; correct it (temperature is odd)"),
-    (told(410, error="gone"), "410: the host has retired this model"),
-    (told(422, error=[{"msg": "field required"}]), "422: the parameters were refused (field required)"),
+    (json_reply(400, error="prompt: not allowed"), "400: the parameters were refused (prompt: not allowed)"),
+    (json_reply(401, error=f"bad key {KEY}"), "401: the API key was not accepted (bad key …); check SEGMIND_API_KEY"),
+    (json_reply(403, error="no"), "403: this key may not use the model"),
+    (json_reply(404, error="no model"), "404: the host does not know this model"),
+    (html_reply(405), "405: the endpoint does not take this request (405 Oops)"),
+    (json_reply(406, error="Insufficient credits"), "406: the account has not enough credits"),
+    (json_reply(406, error="Content-Type must be application/json"), "406: the host did not take the Content-Type"),
+    (json_reply(406, error="temperature is odd"), "406: the host rejected a value; correct it (temperature is odd)"),
+    (json_reply(410, error="gone"), "410: the host has retired this model"),
+    (json_reply(422, error=[{"msg": "field required"}]), "422: the parameters were refused (field required)"),
     (httpx.Response(413), "413: the request is too large"),
     (httpx.Response(302, headers={"location": "https://evil.example/"}), "302: a redirect"),
 ]
@@ -90,7 +99,7 @@ def test_an_answer_that_proves_that_there_is_no_job(reply, says, tmp_path):
     assert "not billed" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value)
-    assert (caught.value.billed, caught.value.wait_s) == (False, None)
+    assert (caught.value.billed, caught.value.retry_after_s) == (False, None)
 
 
 def test_429_may_be_sent_again_when_the_host_says(tmp_path):
@@ -98,22 +107,22 @@ def test_429_may_be_sent_again_when_the_host_says(tmp_path):
     later = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 40, UTC).isoformat()
 
     with pytest.raises(NoJob) as caught:
-        submitted(told(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
+        submitted(json_reply(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
 
-    assert 38 < caught.value.wait_s <= 40
+    assert 38 < caught.value.retry_after_s <= 40
 
 
 @pytest.mark.parametrize(
     "reply",
     [
-        told(500, error="boom"),
-        page(502),
+        json_reply(500, error="boom"),
+        html_reply(502),
         httpx.Response(504),
         httpx.Response(503),
         httpx.Response(408),
         httpx.Response(200),
-        told(200, status="QUEUED"),
-        page(200),
+        json_reply(200, status="QUEUED"),
+        html_reply(200),
         httpx.Response(200, json=["r1"]),
         httpx.ReadTimeout("slow"),
         httpx.ReadError("reset"),
@@ -124,7 +133,7 @@ def test_429_may_be_sent_again_when_the_host_says(tmp_path):
 )
 def test_an_answer_that_proves_nothing_is_lost(reply, tmp_path):
     """5xx, silence, and a success without an id: the host may have made a job."""
-    with pytest.raises(AnswerLost) as caught:
+    with pytest.raises(ResponseLost) as caught:
         submitted(reply, tmp_path)
 
     assert caught.value.billed is None
@@ -136,7 +145,7 @@ def test_what_never_left_made_no_job(error, tmp_path):
     with pytest.raises(NoJob, match="nothing was sent") as caught:
         submitted(error, tmp_path)
 
-    assert caught.value.wait_s is not None
+    assert caught.value.retry_after_s is not None
 
 
 def polled(*replies):
@@ -145,10 +154,10 @@ def polled(*replies):
 
 def test_a_job_is_asked_for_at_our_host_only():
     """Whatever addresses the submit's answer named, the key goes to the host that it belongs to."""
-    found, script = polled(told(status="PROCESSING", response_url="https://evil.example/v2/requests/r1"))
+    found, script = polled(json_reply(status="PROCESSING", response_url="https://evil.example/v2/requests/r1"))
 
     assert found == Waiting("PROCESSING")
-    assert [str(request.url) for request in script.asked] == ["https://api.segmind.com/v2/requests/r1/status"]
+    assert [str(request.url) for request in script.requests] == ["https://api.segmind.com/v2/requests/r1/status"]
 
 
 def test_a_finished_job_gives_its_output_and_what_it_cost():
@@ -156,9 +165,9 @@ def test_a_finished_job_gives_its_output_and_what_it_cost():
     metrics = {"cost": 1.98, "remaining_credits": 3.5, "inference_time": 300.1}
 
     found, _ = polled(
-        told(status="COMPLETED"), told(status="COMPLETED", output="https://o.example/t.mp4", metrics=metrics)
+        json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output="https://o.example/t.mp4", metrics=metrics)
     )
-    bare, _ = polled(told(status="COMPLETED"), told(status="COMPLETED", video={"url": "https://o.example/v.mp4"}))
+    bare, _ = polled(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", video={"url": "https://o.example/v.mp4"}))
 
     assert (found.output, found.cost_usd, found.details["inference_time"]) == ("https://o.example/t.mp4", 1.98, 300.1)
     assert (bare.output, bare.cost_usd) == ("https://o.example/v.mp4", None)
@@ -167,7 +176,7 @@ def test_a_finished_job_gives_its_output_and_what_it_cost():
 @pytest.mark.parametrize("output", [["https://o.example/t.mp4"], {"url": "https://o.example/t.mp4"}])
 def test_an_output_of_another_shape_is_read_too(output):
     """A list, or an object."""
-    found, _ = polled(told(status="COMPLETED"), told(status="COMPLETED", output=output))
+    found, _ = polled(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output=output))
 
     assert found.output == "https://o.example/t.mp4"
 
@@ -177,54 +186,54 @@ def test_a_failed_job_is_422_and_keeps_its_detail():
     blocked = {"status": "FAILED", "error": {"code": "content_block", "message": "blocked by the safety filter"}}
 
     at_status, _ = polled(httpx.Response(422, json=blocked))
-    at_result, _ = polled(told(status="COMPLETED"), httpx.Response(422, json=blocked))
+    at_result, _ = polled(json_reply(status="COMPLETED"), httpx.Response(422, json=blocked))
 
     assert at_status == at_result == Failed("r1", "blocked by the safety filter", billed=False)
 
 
-NOT_NOW = [told(500), page(502), httpx.Response(504), told(429), httpx.Response(200), page(200), told(status="ODD")]
-NOT_NOW += [told(state="QUEUED"), httpx.ReadError("reset"), httpx.ConnectError("refused"), httpx.Response(200, json=3)]
+NOT_NOW = [json_reply(500), html_reply(502), httpx.Response(504), json_reply(429), httpx.Response(200), html_reply(200), json_reply(status="ODD")]
+NOT_NOW += [json_reply(state="QUEUED"), httpx.ReadError("reset"), httpx.ConnectError("refused"), httpx.Response(200, json=3)]
 
 
 @pytest.mark.parametrize("reply", NOT_NOW, ids=repr)
 def test_a_look_that_fails_may_be_made_again(reply):
     """It loses nothing."""
-    with pytest.raises(NotNow):
+    with pytest.raises(TemporarilyUnavailable):
         polled(reply)
 
 
 def test_completed_without_an_output_is_asked_for_again():
     """It is paid for, so it is not given up at the first look."""
-    with pytest.raises(NotNow, match="gives no output"):
-        polled(told(status="COMPLETED"), told(status="COMPLETED", output=None))
+    with pytest.raises(TemporarilyUnavailable, match="gives no output"):
+        polled(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output=None))
 
 
 @pytest.mark.parametrize("status", [401, 403, 405])
 def test_a_key_that_is_not_taken_any_more_does_not_lose_the_job(status):
     """The message says so."""
     with pytest.raises(ProviderError, match="the job is not lost") as caught:
-        polled(told(status, error="no"))
+        polled(json_reply(status, error="no"))
 
-    assert not isinstance(caught.value, NotNow)
+    assert not isinstance(caught.value, TemporarilyUnavailable)
 
 
 def test_an_expired_job_is_found_in_the_history():
     """Its output lasts longer than the request does."""
     row = {"request_id": "r1", "model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4"}
 
-    found, script = polled(told(404, error="expired"), told(**row, credits_deduction=1.5))
-    listed, _ = polled(told(404), told(**row | {"generation_url": ["https://o.example/t.mp4"]}))
+    found, script = polled(json_reply(404, error="expired"), json_reply(**row, credits_deduction=1.5))
+    listed, _ = polled(json_reply(404), json_reply(**row | {"generation_url": ["https://o.example/t.mp4"]}))
 
     assert found == Done("r1", "https://o.example/t.mp4", cost_usd=1.5)
     assert listed.output == "https://o.example/t.mp4"
-    assert script.asked[1].url.host == "api.spotprod.segmind.com"
+    assert script.requests[1].url.host == "api.spotprod.segmind.com"
 
 
-@pytest.mark.parametrize("reply", [told(404), told(503), page(200), told(data=[]), told(request_id="other")], ids=repr)
+@pytest.mark.parametrize("reply", [json_reply(404), json_reply(503), html_reply(200), json_reply(data=[]), json_reply(request_id="other")], ids=repr)
 def test_a_job_that_nobody_knows_at_the_moment_is_asked_for_again(reply):
     """One bad moment of the history must not end what is paid for."""
-    with pytest.raises(NotNow):
-        polled(told(404), reply)
+    with pytest.raises(TemporarilyUnavailable):
+        polled(json_reply(404), reply)
 
 
 @pytest.mark.parametrize("cost", ["1e999", "1" + "0" * 400, '"NaN"', "-1", '"much"', "[1]"])
@@ -232,7 +241,7 @@ def test_a_cost_that_is_none_is_passed_over(cost):
     """The take counts, and the estimate stands."""
     body = f'{{"status": "COMPLETED", "output": "https://o.example/t.mp4", "metrics": {{"cost": {cost}}}}}'
 
-    found, _ = polled(told(status="COMPLETED"), httpx.Response(200, content=body))
+    found, _ = polled(json_reply(status="COMPLETED"), httpx.Response(200, content=body))
 
     assert (found.output, found.cost_usd) == ("https://o.example/t.mp4", None)
 
@@ -242,7 +251,7 @@ def test_a_request_id_that_cannot_be_written_down_is_none(name, tmp_path):
     """The answer counts as lost."""
     body = json.dumps({"request_id": name}).encode()
 
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         submitted(httpx.Response(200, content=body), tmp_path)
 
 
@@ -260,11 +269,11 @@ def test_a_lost_submit_is_found_by_its_names_and_its_choices():
     """Another emotion of the same clip is another call, and so is one that belongs to another entry."""
     rows = [row("other", prompt="sad"), row("elsewhere", video_url="https://files.example/x.mp4"), row("taken"), row()]
 
-    found, script = recovered(told(data=rows), known={"taken"})
+    found, script = recovered(json_reply(data=rows), known={"taken"})
 
     assert found == Ticket("r9")
-    assert dict(script.asked[0].url.params)["from_date"] == f"{NOW - timedelta(days=1):%Y-%m-%d}"
-    assert dict(script.asked[0].url.params)["per_page"] == "100"
+    assert dict(script.requests[0].url.params)["from_date"] == f"{NOW - timedelta(days=1):%Y-%m-%d}"
+    assert dict(script.requests[0].url.params)["per_page"] == "100"
 
 
 def test_a_lost_submit_may_have_ended_already():
@@ -272,19 +281,19 @@ def test_a_lost_submit_may_have_ended_already():
     done = row() | {"model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4", "credits_deduction": 2.0}
     failed = row() | {"model_status": "FAILED", "error": "no face", "credits_deduction": 0}
 
-    assert recovered(told(data=[done]))[0] == Done("r9", "https://o.example/t.mp4", cost_usd=2.0)
-    assert recovered(told(data=[failed]))[0] == Failed("r9", "no face", billed=False)
+    assert recovered(json_reply(data=[done]))[0] == Done("r9", "https://o.example/t.mp4", cost_usd=2.0)
+    assert recovered(json_reply(data=[failed]))[0] == Failed("r9", "no face", billed=False)
 
 
 def test_a_history_of_several_pages_is_read_to_its_end():
     """And an empty one says that it lists nothing."""
     few = [row(f"o{number}", prompt="sad") for number in range(20)]
 
-    assert recovered(told(data=few), told(data=[row()]))[0] == Ticket("r9")
-    assert recovered(told(data=few), told(data=[]))[0] is None
-    assert recovered(told(data=few), told(data=few))[0] is None
-    assert recovered(told(data=few, total_pages=1))[0] is None
-    assert recovered(told(requests=[]))[0] is None
+    assert recovered(json_reply(data=few), json_reply(data=[row()]))[0] == Ticket("r9")
+    assert recovered(json_reply(data=few), json_reply(data=[]))[0] is None
+    assert recovered(json_reply(data=few), json_reply(data=few))[0] is None
+    assert recovered(json_reply(data=few, total_pages=1))[0] is None
+    assert recovered(json_reply(requests=[]))[0] is None
     assert recovered(httpx.Response(200, json=[]))[0] is None
 
 
@@ -299,15 +308,15 @@ OURS = [
 @pytest.mark.parametrize("one", OURS)
 def test_a_row_of_another_spelling_is_ours_all_the_same(one):
     """JSON as text, numbers as text, another signature."""
-    assert recovered(told(data=[one]))[0] == Ticket("r9")
-    assert recovered(told(data=[one | {"request_id": 17}]))[0] == Ticket("17")
+    assert recovered(json_reply(data=[one]))[0] == Ticket("r9")
+    assert recovered(json_reply(data=[one | {"request_id": 17}]))[0] == Ticket("17")
 
 
 def test_a_file_of_the_same_name_in_another_place_is_not_ours():
     """A storage that names files itself may call each of them `input.mp4`."""
     elsewhere = row(video_url=f"https://files.example/other/{NAME}")
 
-    assert recovered(told(data=[elsewhere]), told(data=[]))[0] is None
+    assert recovered(json_reply(data=[elsewhere]), json_reply(data=[]))[0] is None
 
 
 UNCLEAR = [
@@ -323,12 +332,12 @@ UNCLEAR = [
 def test_a_row_that_may_be_ours_is_never_taken_for_silence(one):
     """Only a person can tell then."""
     with pytest.raises(ProviderError, match="cannot be told for certain"):
-        recovered(told(data=[one]), told(data=[]))
+        recovered(json_reply(data=[one]), json_reply(data=[]))
 
 
 def test_a_history_that_does_not_reach_back_so_far_proves_nothing():
     """Its window is 31 days."""
-    old = Order(order().request, "nonce", NOW - timedelta(days=40))
+    old = Submission(order().request, "nonce", NOW - timedelta(days=40))
 
     with pytest.raises(ProviderError, match="does not reach back"):
         call([], lambda client: client.recover(old, ()))
@@ -338,15 +347,15 @@ def test_a_key_in_an_error_of_the_history_is_taken_out():
     """It would go into the ledger."""
     failed = row() | {"model_status": "FAILED", "error": f"bad key {KEY}"}
 
-    assert recovered(told(data=[failed]))[0].error == "bad key …"
+    assert recovered(json_reply(data=[failed]))[0].error == "bad key …"
 
 
 def test_a_history_that_cannot_be_read_proves_nothing():
     """Another shape, a page, an error."""
     with pytest.raises(ProviderError, match="another shape"):
-        recovered(told(rows_of_what="x"))
-    for reply in (page(200), told(500), httpx.ReadError("cut"), httpx.Response(200, content=b"[" * 200_000)):
-        with pytest.raises(NotNow):
+        recovered(json_reply(rows_of_what="x"))
+    for reply in (html_reply(200), json_reply(500), httpx.ReadError("cut"), httpx.Response(200, content=b"[" * 200_000)):
+        with pytest.raises(TemporarilyUnavailable):
             recovered(reply)
 
 
@@ -358,16 +367,16 @@ def test_v1_gives_the_take_itself(tmp_path):
 
     assert done.file.read_bytes() == b"take" * 1000
     assert (done.request_id, done.cost_usd, done.details["remaining_credits"]) == ("r3", 1.2, 8.0)
-    assert script.asked[0].url.path == "/v1/sync.so-react-1"
+    assert script.requests[0].url.path == "/v1/sync.so-react-1"
 
 
 def test_v1_may_answer_with_json(tmp_path):
     """By Content-Type."""
-    done, _ = submitted(told(output="https://o.example/t.mp4", metrics={"cost": 2}), tmp_path, "v1")
+    done, _ = submitted(json_reply(output="https://o.example/t.mp4", metrics={"cost": 2}), tmp_path, "v1")
 
     assert (done.output, done.cost_usd, done.file) == ("https://o.example/t.mp4", 2.0, None)
-    with pytest.raises(AnswerLost, match="no video"):
-        submitted(told(status="COMPLETED"), tmp_path, "v1")
+    with pytest.raises(ResponseLost, match="no video"):
+        submitted(json_reply(status="COMPLETED"), tmp_path, "v1")
 
 
 def test_a_redirect_within_the_host_is_followed_and_one_elsewhere_is_not():
@@ -375,18 +384,18 @@ def test_a_redirect_within_the_host_is_followed_and_one_elsewhere_is_not():
     inside = httpx.Response(307, headers={"location": "/v2/requests/r1/status?again=1"})
     outside = httpx.Response(302, headers={"location": "https://evil.example/v2/requests/r1/status"})
 
-    found, script = polled(inside, told(status="QUEUED"))
+    found, script = polled(inside, json_reply(status="QUEUED"))
     with pytest.raises(ProviderError, match="the key was not sent there"):
         polled(outside)
 
     assert found == Waiting("QUEUED")
-    assert {request.url.host for request in script.asked} == {"api.segmind.com"}
+    assert {request.url.host for request in script.requests} == {"api.segmind.com"}
 
 
 def test_another_base_address_takes_uploads_and_history_along():
     """So that a rehearsal sends nothing to the real hosts."""
     settings = segmind({"SEGMIND_API_KEY": KEY, "REACT1_SEGMIND_URL": "http://127.0.0.1:8791/"}).settings
 
-    assert (settings.base, settings.upload, settings.history) == ("http://127.0.0.1:8791",) * 3
-    assert settings.rehearsal
+    assert (settings.base_url, settings.upload_url, settings.history_url) == ("http://127.0.0.1:8791",) * 3
+    assert settings.is_local_server
     assert KEY not in repr(settings)

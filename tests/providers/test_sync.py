@@ -8,16 +8,25 @@ from pathlib import Path
 
 import httpx
 import pytest
-from script import Script, page, sent, told
+from scripted_replies import Script, html_reply, json_body, json_reply
 
 from react1.pipeline.core.errors import PresetError, ProviderError
-from react1.pipeline.providers.contract import AnswerLost, Done, Failed, NoJob, NotNow, Order, Ticket, Waiting
+from react1.pipeline.providers.contract import (
+    Done,
+    Failed,
+    NoJob,
+    ResponseLost,
+    Submission,
+    TemporarilyUnavailable,
+    Ticket,
+    Waiting,
+)
 from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.providers.provider_settings import sync
 
 KEY = "sk-secret0123456789"
 REQUEST = React1Request(video_url="https://f.example/v.mp4", audio_url="https://f.example/a.wav", prompt="sad")
-ORDER = Order(REQUEST, "nonce-1", datetime.now(UTC))
+ORDER = Submission(REQUEST, "nonce-1", datetime.now(UTC))
 
 
 def call(replies, what):
@@ -47,13 +56,13 @@ def recovered(reply):
 
 def test_a_call_is_spelled_as_the_host_documents_it():
     """Two inputs, options, and the key of the intention."""
-    ticket, script = submitted(told(201, id="g1", status="PENDING"))
+    ticket, script = submitted(json_reply(201, id="g1", status="PENDING"))
 
-    (request,) = script.asked
+    (request,) = script.requests
     assert ticket == Ticket("g1")
     assert (str(request.url), request.headers["idempotency-key"]) == ("https://api.sync.so/v2/generate", "nonce-1")
     assert request.headers["x-api-key"] == KEY
-    assert sent(request) == {
+    assert json_body(request) == {
         "model": "react-1",
         "input": [
             {"type": "video", "url": "https://f.example/v.mp4"},
@@ -74,13 +83,13 @@ def test_a_call_is_spelled_as_the_host_documents_it():
 @pytest.mark.parametrize(
     ("reply", "says", "wait_s"),
     [
-        (told(400, message="bad input"), "the parameters were refused (bad input)", None),
-        (told(401, message=f"no {KEY}"), "check SYNC_API_KEY", None),
-        (told(402, message="unpaid"), "look at its plan and invoices", None),
-        (told(404), "check REACT1_SYNC_URL", None),
-        (told(429, errorCode="concurrency_limit_reached", retryAfterSeconds=7), "all generations of the plan", 7),
-        (told(429, errorCode="concurrency_limit_reached"), "all generations of the plan", 30),
-        (told(429, errorCode="rate_limit_exceeded"), "asked too often", 15),
+        (json_reply(400, message="bad input"), "the parameters were refused (bad input)", None),
+        (json_reply(401, message=f"no {KEY}"), "check SYNC_API_KEY", None),
+        (json_reply(402, message="unpaid"), "look at its plan and invoices", None),
+        (json_reply(404), "check REACT1_SYNC_URL", None),
+        (json_reply(429, errorCode="concurrency_limit_reached", retryAfterSeconds=7), "all generations of the plan", 7),
+        (json_reply(429, errorCode="concurrency_limit_reached"), "all generations of the plan", 30),
+        (json_reply(429, errorCode="rate_limit_exceeded"), "asked too often", 15),
     ],
 )
 def test_an_answer_that_proves_that_there_is_no_job(reply, says, wait_s):
@@ -90,19 +99,19 @@ def test_an_answer_that_proves_that_there_is_no_job(reply, says, wait_s):
 
     assert says in str(caught.value)
     assert KEY not in str(caught.value)
-    assert caught.value.wait_s == wait_s
+    assert caught.value.retry_after_s == wait_s
 
 
-@pytest.mark.parametrize("reply", [told(500), page(502), told(201), told(409), httpx.ReadTimeout("slow")], ids=repr)
+@pytest.mark.parametrize("reply", [json_reply(500), html_reply(502), json_reply(201), json_reply(409), httpx.ReadTimeout("slow")], ids=repr)
 def test_an_answer_that_proves_nothing_is_lost(reply):
     """Only the same create under the same key may be sent again."""
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         submitted(reply)
 
 
 def test_an_idempotency_error_that_names_the_generation_gives_it():
     """So that it can be followed."""
-    ticket, _ = submitted(told(409, errorCode="IDEMPOTENCY_OUTCOME_UNKNOWN", generationId="g7"))
+    ticket, _ = submitted(json_reply(409, errorCode="IDEMPOTENCY_OUTCOME_UNKNOWN", generationId="g7"))
 
     assert ticket == Ticket("g7")
 
@@ -110,17 +119,17 @@ def test_an_idempotency_error_that_names_the_generation_gives_it():
 @pytest.mark.parametrize("status", ["PENDING", "PROCESSING"])
 def test_a_generation_is_waited_for(status):
     """By a long poll."""
-    found, script = polled(told(id="g1", status=status))
+    found, script = polled(json_reply(id="g1", status=status))
 
     assert found == Waiting(status)
-    assert dict(script.asked[0].url.params) == {"wait": "true", "timeout": "55"}
+    assert dict(script.requests[0].url.params) == {"wait": "true", "timeout": "55"}
 
 
 def test_the_three_ends_of_a_generation():
     """REJECTED is one; the code is told with the error."""
-    done, _ = polled(told(status="COMPLETED", outputUrl="https://o.example/t.mp4", outputDuration=2.5))
-    failed, _ = polled(told(status="FAILED", errorCode="generation_input_face_not_found", error="no face"))
-    rejected, _ = polled(told(status="REJECTED", error="moderation"))
+    done, _ = polled(json_reply(status="COMPLETED", outputUrl="https://o.example/t.mp4", outputDuration=2.5))
+    failed, _ = polled(json_reply(status="FAILED", errorCode="generation_input_face_not_found", error="no face"))
+    rejected, _ = polled(json_reply(status="REJECTED", error="moderation"))
 
     assert done == Done("g1", "https://o.example/t.mp4", details={"output_s": 2.5})
     assert failed == Failed("g1", "failed: generation_input_face_not_found: no face", billed=False)
@@ -129,53 +138,53 @@ def test_the_three_ends_of_a_generation():
 
 @pytest.mark.parametrize(
     "reply",
-    [told(500), told(429), page(404), httpx.Response(200), told(status="COMPLETED"), httpx.ReadError("cut")],
+    [json_reply(500), json_reply(429), html_reply(404), httpx.Response(200), json_reply(status="COMPLETED"), httpx.ReadError("cut")],
     ids=repr,
 )
 def test_a_look_that_fails_may_be_made_again(reply):
     """It loses nothing."""
-    with pytest.raises(NotNow):
+    with pytest.raises(TemporarilyUnavailable):
         polled(reply)
 
 
 def test_a_key_that_is_not_taken_any_more_does_not_lose_the_job():
     """The message says so."""
     with pytest.raises(ProviderError, match="the job is not lost"):
-        polled(told(401))
+        polled(json_reply(401))
 
 
 def test_a_lost_create_is_sent_again_under_the_same_key():
     """The host answers with the generation that the first one made."""
-    found, script = recovered(told(201, id="g1"))
+    found, script = recovered(json_reply(201, id="g1"))
 
     assert found == Ticket("g1")
-    assert script.asked[0].headers["idempotency-key"] == "nonce-1"
+    assert script.requests[0].headers["idempotency-key"] == "nonce-1"
 
 
 @pytest.mark.parametrize("code", [400, 401, 402, 422])
 def test_a_refusal_proves_nothing_of_the_first_create(code):
     """Its addresses may have expired since, its key may have been changed: a person has to look."""
     with pytest.raises(ProviderError) as caught:
-        recovered(told(code, message="bad"))
+        recovered(json_reply(code, message="bad"))
 
-    assert not isinstance(caught.value, (NoJob, NotNow))
-    for reply in (told(429), told(500), httpx.ReadError("cut"), httpx.ConnectError("down")):
-        with pytest.raises(NotNow):
+    assert not isinstance(caught.value, (NoJob, TemporarilyUnavailable))
+    for reply in (json_reply(429), json_reply(500), httpx.ReadError("cut"), httpx.ConnectError("down")):
+        with pytest.raises(TemporarilyUnavailable):
             recovered(reply)
 
 
 @pytest.mark.parametrize("code", [400, 409, 422])
 def test_a_word_about_keys_proves_nothing(code):
     """The first create may be under way."""
-    with pytest.raises(AnswerLost):
-        submitted(told(code, errorCode="IDEMPOTENCY_KEY_IN_USE"))
-    with pytest.raises(NotNow):
-        recovered(told(code, errorCode="idempotency_key_in_use"))
+    with pytest.raises(ResponseLost):
+        submitted(json_reply(code, errorCode="IDEMPOTENCY_KEY_IN_USE"))
+    with pytest.raises(TemporarilyUnavailable):
+        recovered(json_reply(code, errorCode="idempotency_key_in_use"))
 
 
 def test_a_create_is_not_sent_again_when_its_key_may_be_forgotten():
     """After 20 hours: it would be another job."""
-    old = Order(ORDER.request, "nonce-1", datetime.now(UTC) - timedelta(hours=21))
+    old = Submission(ORDER.request, "nonce-1", datetime.now(UTC) - timedelta(hours=21))
 
     with pytest.raises(ProviderError, match="may have forgotten a key"):
         call([], lambda client: client.recover(old, ()))
@@ -183,7 +192,7 @@ def test_a_create_is_not_sent_again_when_its_key_may_be_forgotten():
 
 def test_one_generation_at_a_time_unless_the_plan_allows_more():
     """REACT1_CONCURRENCY says so; a wrong value is refused."""
-    assert sync({}).limits.at_once == 1
-    assert sync({"REACT1_CONCURRENCY": "6"}).limits.at_once == 6
+    assert sync({}).limits.max_jobs == 1
+    assert sync({"REACT1_CONCURRENCY": "6"}).limits.max_jobs == 6
     with pytest.raises(PresetError, match="REACT1_CONCURRENCY 'six'"):
         sync({"REACT1_CONCURRENCY": "six"})

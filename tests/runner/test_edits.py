@@ -12,7 +12,7 @@ from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment
 from react1.pipeline.runner.events import StepEnded
-from react1.pipeline.runner.read_back import neutral, with_edits_of_now
+from react1.pipeline.runner.expression_blind import with_current_edits, without_expression
 
 MEDIA = Media(
     file=File(digest="a" * 64, suffix=".mp4", size_bytes=1),
@@ -45,8 +45,8 @@ def _segment(edit, name="s01"):
 )
 def test_what_expression_is_asked_for_does_not_count(asked):
     """In parameters and in segments, however deep."""
-    assert neutral(TrimParams(edits=[_edit(**asked)])) == neutral(TrimParams(edits=[_edit()]))
-    assert neutral([_segment(_edit(**asked))]) == neutral([_segment(_edit())])
+    assert without_expression(TrimParams(edits=[_edit(**asked)])) == without_expression(TrimParams(edits=[_edit()]))
+    assert without_expression([_segment(_edit(**asked))]) == without_expression([_segment(_edit())])
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_what_expression_is_asked_for_does_not_count(asked):
 )
 def test_what_is_cut_and_heard_does(asked):
     """Place, name and sound decide what the clips are."""
-    assert neutral(_edit(**asked)) != neutral(_edit())
-    assert neutral(_edit(2)) != neutral(_edit(1))
+    assert without_expression(_edit(**asked)) != without_expression(_edit())
+    assert without_expression(_edit(2)) != without_expression(_edit(1))
 
 
 def test_stored_segments_come_back_under_the_edits_of_now():
@@ -63,7 +63,7 @@ def test_stored_segments_come_back_under_the_edits_of_now():
     stored = [_segment(_edit(1, prompt="sad"), "a"), _segment(_edit(2, prompt="sad"), "b"), _segment(_edit(7), "c")]
     now = TrimParams(edits=[_edit(2, prompt="angry", temperature=1.0), _edit(1, prompt="happy")])
 
-    told = [(segment.name, segment.edit.prompt) for segment in with_edits_of_now(stored, now, {})]
+    told = [(segment.name, segment.edit.prompt) for segment in with_current_edits(stored, now, {})]
 
     assert told == [("a", "happy"), ("b", "angry"), ("c", None)]
 

@@ -20,10 +20,10 @@ from react1.pipeline.core.errors import (
     StorageFailed,
 )
 from react1.pipeline.core.values import Media, Take
-from react1.pipeline.runner.events import RunStarted, Said, StepEnded, StepMoved, StepStarted
+from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.execute import Options, execute
-from react1.pipeline.runner.fallback import without
 from react1.pipeline.runner.run_folder import all_runs, find_run
+from react1.pipeline.runner.scheduler import drop_failed
 
 
 class Listener:
@@ -43,7 +43,7 @@ def _main_task():
 
 @pytest.fixture(autouse=True)
 def fresh():
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
 
 
 @pytest.fixture
@@ -100,11 +100,11 @@ def test_the_json_object_has_the_keys_of_the_contract(source, out, home):
 def test_a_second_run_of_an_unchanged_job_does_no_work(source, out, home):
     """Every result comes from the store, nothing is paid, and the film is not replaced."""
     _run(toys.toy_job(source, out), home)
-    before, stamp = dict(toys.RAN), out.stat().st_mtime_ns
+    before, stamp = dict(toys.RUN_COUNTS), out.stat().st_mtime_ns
 
     result = _run(toys.toy_job(source, out), home)
 
-    assert dict(toys.RAN) == before
+    assert dict(toys.RUN_COUNTS) == before
     assert out.stat().st_mtime_ns == stamp
     assert all(segment.reused for segment in result.segments)
     assert result.cost_usd == 0
@@ -113,36 +113,36 @@ def test_a_second_run_of_an_unchanged_job_does_no_work(source, out, home):
 def test_only_what_a_change_reaches_runs_again(source, out, home):
     """Another tone: the film is opened and cut from the store."""
     _run(toys.toy_job(source, out), home)
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
 
     _run(toys.toy_job(source, out, tone="cold"), home)
 
-    assert dict(toys.RAN) == {"shade a": 1, "shade b": 1, "join": 1, "tell": 1}
+    assert dict(toys.RUN_COUNTS) == {"shade a": 1, "shade b": 1, "join": 1, "summary": 1}
     assert out.read_text().endswith("film:b:cold")
 
 
 def test_a_changed_source_runs_everything_again(source, out, home):
     """The key tells content, not the name."""
     _run(toys.toy_job(source, out), home)
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
     source.write_text("another film")
 
     _run(toys.toy_job(source, out), home)
 
-    assert toys.RAN["cut"] == 1
+    assert toys.RUN_COUNTS["cut"] == 1
     assert out.read_text().startswith("another film")
 
 
 def test_a_film_that_the_user_removed_is_made_again(source, out, home):
     """What lived outside and is gone is a miss, not a failure."""
     _run(toys.toy_job(source, out), home)
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
     out.unlink()
 
     _run(toys.toy_job(source, out), home)
 
     assert out.read_text().startswith("film\n")
-    assert toys.RAN["shade a"] == 0
+    assert toys.RUN_COUNTS["shade a"] == 0
 
 
 def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
@@ -153,7 +153,7 @@ def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
     with pytest.raises(PresetError, match="exists; give --yes"):
         _run(toys.toy_job(source, out), home)
 
-    assert (out.read_text(), dict(toys.RAN), home.exists()) == ("precious", {}, False)
+    assert (out.read_text(), dict(toys.RUN_COUNTS), home.exists()) == ("precious", {}, False)
     _run(toys.toy_job(source, out), home, replace=True)
     assert out.read_text().startswith("film\n")
 
@@ -179,7 +179,7 @@ def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(sourc
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [segment.status for segment in result.segments] == ["original", "done"]
     assert "a: no face here" in result.notes
-    assert Said("shade [a]: no face here; the original footage is kept") in listener.events
+    assert Message("shade [a]: no face here; the original footage is kept") in listener.events
 
 
 def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_not_fit(source, out, home):
@@ -190,10 +190,10 @@ def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_no
     result = _run(job, home, listener)
 
     assert out.read_text() == "film\noriginal film:a:warm\ndone film:b:warm\noriginal film:c:warm"
-    assert (result.status, result.exit_status, toys.RAN["join"]) == ("kept-original", 6, 3)
+    assert (result.status, result.exit_status, toys.RUN_COUNTS["join"]) == ("kept-original", 6, 3)
     assert [segment.status for segment in result.segments] == ["original", "done", "original"]
     assert {"a: it does not fit", "c: it does not fit"} <= set(result.notes)
-    assert Said("join: the joint shows; the original footage of c is kept") in listener.events
+    assert Message("join: the joint shows; the original footage of c is kept") in listener.events
     assert _run(job, home).exit_status == 6
 
 
@@ -210,7 +210,7 @@ def test_what_is_not_in_the_film_cannot_be_left_out():
     """A segment that is not in the film, or kept its original already: nothing is left to be changed."""
     given = {"takes": [], "source": None}
 
-    assert without(given, {"x": "why"}) == (given, {})
+    assert drop_failed(given, {"x": "why"}) == (given, {})
 
 
 def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out, home):
@@ -219,11 +219,11 @@ def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out,
         _run(toys.toy_job(source, out), home, Listener(stop_at="join"))
     assert not out.exists()
     assert find_run(home, None).state() == "interrupted"
-    shaded = toys.RAN["shade a"]
+    shaded = toys.RUN_COUNTS["shade a"]
 
     _run(toys.toy_job(source, out), home)
 
-    assert (shaded, toys.RAN["shade a"], toys.RAN["cut"]) == (1, 1, 1)
+    assert (shaded, toys.RUN_COUNTS["shade a"], toys.RUN_COUNTS["cut"]) == (1, 1, 1)
     assert out.exists()
 
 
@@ -256,7 +256,7 @@ def test_a_film_keeps_the_container_of_its_source(source, tmp_path, home):
     with pytest.raises(PresetError, match=r"does not end with \.txt"):
         _run(toys.toy_job(source, tmp_path / "film.mkv"), home)
 
-    assert dict(toys.RAN) == {}
+    assert dict(toys.RUN_COUNTS) == {}
 
 
 def test_a_run_that_is_alive_is_not_resumed(source, out, home):
@@ -322,7 +322,7 @@ def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkey
 def test_a_stored_result_that_was_tampered_with_is_made_anew(source, out, home):
     """Valid JSON that is no value is a miss, not a fault."""
     _run(toys.toy_job(source, out), home)
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
     for place in (home / "results").rglob("*.json"):
         told = json.loads(place.read_text())
         if told["parts"]["node"] == "shade":
@@ -330,7 +330,7 @@ def test_a_stored_result_that_was_tampered_with_is_made_anew(source, out, home):
 
     _run(toys.toy_job(source, out), home)
 
-    assert (toys.RAN["shade a"], toys.RAN["cut"]) == (1, 0)
+    assert (toys.RUN_COUNTS["shade a"], toys.RUN_COUNTS["cut"]) == (1, 0)
 
 
 def test_the_signal_handlers_of_the_caller_come_back(source, out, home):
@@ -353,10 +353,10 @@ def test_events_tell_every_step_with_its_segment(source, out, home):
 
     started = {(e.step, e.segment) for e in listener.events if isinstance(e, StepStarted)}
     ended = {(e.step, e.segment) for e in listener.events if isinstance(e, StepEnded)}
-    assert started == ended == {("open", ""), ("cut", ""), ("shade", "a"), ("shade", "b"), ("join", ""), ("tell", "")}
+    assert started == ended == {("open", ""), ("cut", ""), ("shade", "a"), ("shade", "b"), ("join", ""), ("summary", "")}
     assert StepMoved("shade", "a", 0.5) in listener.events
     assert isinstance(listener.events[0], RunStarted)
-    assert [e.text for e in listener.events if isinstance(e, Said)].count("a: a preview") == 1
+    assert [e.text for e in listener.events if isinstance(e, Message)].count("a: a preview") == 1
 
 
 def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(source, out, home):
@@ -382,4 +382,4 @@ def test_a_script_that_is_not_allowed_is_told_before_anything_runs(source, out, 
     with pytest.raises(PresetError, match="a preset cannot bring its own code"):
         _run(replace(job, steps=(*job.steps, step)), home)
 
-    assert dict(toys.RAN) == {}
+    assert dict(toys.RUN_COUNTS) == {}

@@ -12,7 +12,7 @@ import pytest
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
 from react1.pipeline.core.node import Params
 from react1.pipeline.core.values import Media
-from react1.pipeline.executors.base import Call, Need, Watch, execute_call, from_json
+from react1.pipeline.executors.base import Call, CallMonitor, Resources, execute_call, from_json
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.store.store import Store
 
@@ -53,7 +53,7 @@ def store(tmp_path):
 
 def _call(key="aa" * 32, cpu_slots=1, **params):
     args = {"params": params, "inputs": {}, "parts": {"node": "write"}}
-    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Need(cpu_slots=cpu_slots))
+    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Resources(cpu_slots=cpu_slots))
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +106,7 @@ def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path
     """What was made of other content than the key tells must not be found under that key."""
     film = tmp_path / "film.txt"
     film.write_text("film")
-    file = store.adopt(film)
+    file = store.add_external(film)
 
     def run(self, context, params: WriteParams) -> Media:
         text = context.path(file).read_text()
@@ -125,7 +125,7 @@ def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path
 
 def test_a_stopped_call_raises_at_its_next_breath(store):
     """Stopping is a matter of one progress report."""
-    watch = Watch()
+    watch = CallMonitor()
     watch.stopped = True
 
     with pytest.raises(Interrupted):

@@ -15,7 +15,7 @@ from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.plan import plan_job
 from react1.pipeline.runner.run_folder import all_runs
 from react1.pipeline.runner.single_node import run_single
-from react1.pipeline.runner.take_matrix import owner_of
+from react1.pipeline.runner.take_matrix import job_owner
 from react1.pipeline.store.store import Store
 
 NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]
@@ -34,7 +34,7 @@ class Listener:
 def made(tmp_path):
     """Run a toy job whose segment `a` has a matrix and whose segment `b` has none."""
     (tmp_path / "film.txt").write_text("film")
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
 
     def job(pick=None, temperature=(0.4, 0.8), **changes):
         matrix = {"prompt": ["happy", "sad"], "temperature": list(temperature), "pick": pick}
@@ -55,7 +55,7 @@ def test_every_combination_is_made_and_nothing_is_spliced(made):
 
     assert (result.status, result.exit_status, result.output, result.checks) == ("choose", 0, None, {})
     assert not made.out.exists()
-    assert toys.RAN["join"] == 0
+    assert toys.RUN_COUNTS["join"] == 0
     assert [(s.name, s.status, s.cost_usd) for s in result.segments] == [("a", "choose", 2.0), ("b", "done", 0.5)]
     assert [(take.number, take.name) for take in result.segments[0].takes] == list(enumerate(NAMES, 1))
     assert result.report.read_text() == "b " + " ".join(f"a?{name}" for name in NAMES)
@@ -77,15 +77,15 @@ def test_the_object_tells_the_takes_only_where_there_is_a_choice(made):
 def test_exactly_the_chosen_take_is_spliced_and_none_is_made_again(made):
     """The take comes from the store: it is the same call before and after it is chosen."""
     made()
-    before = dict(toys.RAN)
+    before = dict(toys.RUN_COUNTS)
 
     result = made("sad-0.4")
 
     assert made.out.read_text() == "film\ndone film:a:warm sad 0.4\ndone film:b:warm"
-    assert {name: count - before.get(name, 0) for name, count in toys.RAN.items()} | {
+    assert {name: count - before.get(name, 0) for name, count in toys.RUN_COUNTS.items()} | {
         "join": 0,
-        "tell": 0,
-    } == dict.fromkeys(toys.RAN, 0)
+        "summary": 0,
+    } == dict.fromkeys(toys.RUN_COUNTS, 0)
     assert (result.status, result.cost_usd) == ("done", 0)
     assert [(s.status, s.reused, s.takes) for s in result.segments] == [("done", True, ()), ("done", True, ())]
 
@@ -94,21 +94,21 @@ def test_a_choice_that_is_there_at_once_makes_only_that_take(made):
     """By its values as well as by its name."""
     made({"prompt": "sad", "temperature": 0.8})
 
-    assert {name for name in toys.RAN if name.startswith("shade a")} == {"shade a sad 0.8"}
+    assert {name for name in toys.RUN_COUNTS if name.startswith("shade a")} == {"shade a sad 0.8"}
     assert "warm sad 0.8" in made.out.read_text()
 
 
 def test_a_second_run_and_a_longer_list_make_only_what_is_new(made):
     """Takes are kept by what they are, not by their place in the matrix."""
     made()
-    toys.RAN.clear()
+    toys.RUN_COUNTS.clear()
 
     again = made()
     longer = made(temperature=(0.1, 0.4, 0.8))
 
     assert again.segments[0].reused
     assert again.cost_usd == 0
-    assert {name for name in toys.RAN if name.startswith("shade")} == {"shade a happy 0.1", "shade a sad 0.1"}
+    assert {name for name in toys.RUN_COUNTS if name.startswith("shade")} == {"shade a happy 0.1", "shade a sad 0.1"}
     assert longer.segments[0].cost_usd == 1.0
     assert [take.reused for take in longer.segments[0].takes] == [False, True, True, False, True, True]
 
@@ -171,7 +171,7 @@ def test_a_plan_has_a_row_for_every_take_and_none_that_is_not_wanted(made):
     made()
 
     waiting = {(row.step, row.segment, row.take): row for row in plan_job(made.job(), store)}
-    assert waiting["tell", "", ""].stored
+    assert waiting["summary", "", ""].stored
     chosen = [(row.step, row.take, row.stored) for row in plan_job(made.job("happy-0.8"), store) if row.segment == "a"]
 
     assert [place[2] for place in waiting if place[:2] == ("shade", "a")] == NAMES
@@ -186,9 +186,9 @@ def test_a_choice_may_be_changed_without_asking():
     def document(**takes):
         return {"steps": [{"params": {"edits": [{"in": 1, "takes": takes}], "pick": "kept"}}]}
 
-    assert owner_of(document(prompt=["sad"], pick="sad")) == owner_of(document(prompt=["sad"]))
-    assert owner_of(document(prompt=["sad"])) != owner_of(document(prompt=["happy"]))
-    assert owner_of({"pick": "kept"}) != owner_of({})
+    assert job_owner(document(prompt=["sad"], pick="sad")) == job_owner(document(prompt=["sad"]))
+    assert job_owner(document(prompt=["sad"])) != job_owner(document(prompt=["happy"]))
+    assert job_owner({"pick": "kept"}) != job_owner({})
 
 
 def test_a_node_by_itself_makes_the_chosen_take(made):

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from takes import a_line, edited_take, film, numbered_take, segment
+from takes import dialogue_line, edited_take, film, numbered_take, segment
 
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.conform.conform import conform
@@ -56,7 +56,7 @@ def test_two_splices_of_the_same_takes_are_the_same_file(context, name):
 def test_a_new_line_is_coded_alike_too(context, suffix, codec):
     """Packet by packet, exact PCM, and a whole track."""
     media = film(context, suffix, frames=30, gop=6, size=(96, 64), audio_codec=codec)
-    take = numbered_take(context, segment(media, 5, 15, audio=a_line(context)))
+    take = numbered_take(context, segment(media, 5, 15, audio=dialogue_line(context)))
 
     assert len(digests(2, lambda: splicing.splice(context, ffmpeg_path(), media, [take]))) == 1
 

@@ -14,14 +14,14 @@ from invariants import check
 from made import frame_number, make_clip
 from own_span import own_take
 from seen import look, strict_decode
-from takes import OTHER, numbered_take, segment, shown
+from takes import TAKE_OFFSET, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError, React1Error, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.not_applicable import Unsuited
-from react1.pipeline.splicing.programs import programs
+from react1.pipeline.splicing.not_applicable import NotApplicable
+from react1.pipeline.splicing.programs import read_programs
 
 X265 = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:open-gop=0"}}
 SHORT = {**X265, "options": {**X265["options"], "x265-params": "log-level=none:bframes=0"}}
@@ -117,7 +117,7 @@ RIGHT = {
 
 
 def _splice(context, path, span=(8, 12), *, own=False):
-    file = context.adopt(path)
+    file = context.add_external(path)
     media = probe(context.path(file), file)
     take = (own_take if own else numbered_take)(context, segment(media, *span)) if media.video else None
     return media, splicing.splice(context, ffmpeg_path(), media, [take] if take else [])
@@ -174,7 +174,7 @@ def test_what_cannot_be_spliced_is_refused_in_one_line(context, tmp_path, name):
 
 
 def _refuse(_job):
-    raise Unsuited("because")
+    raise NotApplicable("because")
 
 
 def test_the_name_of_a_service_is_kept_whatever_is_in_it(context, tmp_path):
@@ -184,8 +184,8 @@ def test_the_name_of_a_service_is_kept_whatever_is_in_it(context, tmp_path):
 
     _, made = _splice(context, path)
 
-    assert programs(context, ffmpeg_path(), made.path) == programs(context, ffmpeg_path(), path)
-    (one,) = programs(context, ffmpeg_path(), made.path)
+    assert read_programs(context, ffmpeg_path(), made.path) == read_programs(context, ffmpeg_path(), path)
+    (one,) = read_programs(context, ffmpeg_path(), made.path)
     assert (one.name, one.provider, one.streams) == (name, "AB:C", (0, 1))
 
 
@@ -220,7 +220,7 @@ def test_an_edit_list_of_two_pieces_comes_out_as_it_is_shown(context, tmp_path, 
 
     numbers = [[frame_number(luma) for _, luma in shown(one)] for one in (path, made.path)]
     assert made.metrics["way"] == "reencoded-picture" and len(numbers[0]) == media.video.frame_count == 20
-    assert numbers[1] == [OTHER + n if 8 <= n < 12 else own for n, own in enumerate(numbers[0])]
+    assert numbers[1] == [TAKE_OFFSET + n if 8 <= n < 12 else own for n, own in enumerate(numbers[0])]
     assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(path)]
 
 

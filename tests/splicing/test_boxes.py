@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.codecs import h264
+from react1.pipeline.splicing.codecs import h264_headers
 from react1.pipeline.splicing.mp4 import sample_tables
-from react1.pipeline.splicing.mp4.boxes import parse, read_moov
+from react1.pipeline.splicing.mp4.boxes import parse_boxes, read_moov
 from react1.pipeline.splicing.mp4.rewrite import track_of
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.not_applicable import NotApplicable
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
@@ -27,7 +27,7 @@ def test_the_tables_lead_to_every_packet(context):
     """Offset, size and times of each sample are those that a demuxer gives."""
     media = film(context, frames=20, audio_codec="aac")
     path = context.path(media.file)
-    found = sample_tables.samples(track_of(read_moov(path)[1], b"vide"))
+    found = sample_tables.read_sample_table(track_of(read_moov(path)[1], b"vide"))
     data = path.read_bytes()
 
     listed = packets(path)
@@ -40,8 +40,8 @@ def test_the_tables_lead_to_every_packet(context):
 @pytest.mark.parametrize("data", [b"\0\0\0\7free", b"\0\0\0\x20moov\0\0\0\0", b"\0\0\1\0free1234"])
 def test_a_box_that_does_not_fit_is_a_reason_for_another_way(data):
     """Broken sizes are told, not followed."""
-    with pytest.raises(Unsuited):
-        parse(data)
+    with pytest.raises(NotApplicable):
+        parse_boxes(data)
 
 
 def test_a_file_that_is_no_mp4_is_unsuited(tmp_path):
@@ -49,7 +49,7 @@ def test_a_file_that_is_no_mp4_is_unsuited(tmp_path):
     path = tmp_path / "text.mp4"
     path.write_text("this is not a film, but it is long enough to be read")
 
-    with pytest.raises(Unsuited):
+    with pytest.raises(NotApplicable):
         read_moov(path)
 
 
@@ -57,14 +57,14 @@ def test_an_avcc_is_written_back_and_takes_a_second_set(context):
     """The head, the sets and the High profile's tail keep their bytes; a second set stands after the first."""
     media = film(context, frames=3, tracks=0)
     stsd = sample_tables.stbl(track_of(read_moov(context.path(media.file))[1], b"vide")).at(b"stsd").body
-    body = next(box.body for box in parse(stsd[8 + 86 :]) if box.kind == b"avcC")
+    body = next(box.body for box in parse_boxes(stsd[8 + 86 :]) if box.kind == b"avcC")
 
-    config = h264.read_config(body)
+    config = h264_headers.parse_avcc(body)
     both = config.with_sets((b"\x67new",), (b"\x68new",))
 
     assert config.write() == body
-    assert h264.used_ids(config) == {0}
-    assert h264.read_config(both.write()) == both
+    assert h264_headers.used_ids(config) == {0}
+    assert h264_headers.parse_avcc(both.write()) == both
     assert both.sps == (*config.sps, b"\x67new")
 
 
@@ -73,6 +73,6 @@ def test_the_encoder_s_note_is_read(context):
     media = film(context, frames=3, tracks=0)
     first = packets(context.path(media.file))[0][2]
 
-    assert h264.x264_options(first)["rc"] == "crf"
-    assert h264.picture_kind(first) == h264.IDR
-    assert h264.x264_options(b"nothing of the kind") == {}
+    assert h264_headers.parse_x264_note(first)["rc"] == "crf"
+    assert h264_headers.first_slice_type(first) == h264_headers.IDR
+    assert h264_headers.parse_x264_note(b"nothing of the kind") == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from browser import find_browser, watch
 from seen import strict_decode
-from takes import OTHER, film, numbered_take, segment
+from takes import TAKE_OFFSET, film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
@@ -61,13 +61,13 @@ def test_a_browser_shows_every_frame_beside_and_inside_an_edit(context, browser,
     assert told.seeks == [shown(number) for number in SEAMS]
     assert told.ended and told.size == (192, 128)
     assert abs(told.duration_s - FRAMES / 25) < 0.1
-    played = {number % OTHER for _, number in told.played}
-    assert [number % OTHER for _, number in told.played] == sorted(number % OTHER for _, number in told.played)
+    played = {number % TAKE_OFFSET for _, number in told.played}
+    assert [number % TAKE_OFFSET for _, number in told.played] == sorted(number % TAKE_OFFSET for _, number in told.played)
     assert played & set(range(*EDIT)) and max(played) >= GROUP * 2
-    assert all(number == shown(number % OTHER) for _, number in told.played)
-    assert all(abs(at * 25 - number % OTHER) <= 1.01 for at, number in told.played)
+    assert all(number == shown(number % TAKE_OFFSET) for _, number in told.played)
+    assert all(abs(at * 25 - number % TAKE_OFFSET) <= 1.01 for at, number in told.played)
 
 
 def shown(number: int) -> int:
     """Give the number that film frame `number` shows."""
-    return number + OTHER if EDIT[0] <= number < EDIT[1] else number
+    return number + TAKE_OFFSET if EDIT[0] <= number < EDIT[1] else number

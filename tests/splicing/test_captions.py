@@ -13,7 +13,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import encoders
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.not_applicable import NotApplicable
 
 
 def caption_message(number: int) -> bytes:
@@ -49,7 +49,7 @@ def captions(path):
 
 
 def refuse(_job):
-    raise Unsuited("because")
+    raise NotApplicable("because")
 
 
 @pytest.mark.parametrize(("suffix", "way"), [(".mp4", "exact"), (".mov", "boxed"), (".mkv", "remuxed")])
@@ -70,13 +70,13 @@ def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
 def test_captions_that_the_encoder_cannot_write_are_said(context, monkeypatch):
     """Planted: the film is coded by one that knows no captions."""
     media = captioned_film(context, ".mkv", frames=24, gop=6)
-    real = encoders.choose
+    real = encoders.choose_encoder
 
     def without(*given, **named):
         choice = real(*given, **named)
         return replace(choice, options={**choice.options, "a53cc": "0"})
 
-    monkeypatch.setattr(encoders, "choose", without)
+    monkeypatch.setattr(encoders, "choose_encoder", without)
     monkeypatch.setattr(splicing, "exact_way", refuse)
 
     made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])

@@ -10,7 +10,7 @@ from takes import drawn_take, moving_film, numbered_take, segment
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import CheckFailed, ProviderError
 from react1.pipeline.splicing.verification.seam_check import count_still, delta_e, of_rgb
-from react1.pipeline.splicing.verification.thresholds import OFF, Thresholds, judge
+from react1.pipeline.splicing.verification.thresholds import OFF, Thresholds, require_within_thresholds
 
 START, END = 12, 30
 
@@ -122,11 +122,11 @@ def test_sound_is_judged_by_its_own_figures():
     ]
 
     with pytest.raises(CheckFailed, match=r"c: click_db is 40\.0, at most 6\.0 is allowed \(1 more") as failed:
-        judge(rows, Thresholds())
+        require_within_thresholds(rows, Thresholds())
 
     assert set(failed.value.segments) == {"b", "c"}
-    judge(rows, OFF)
-    judge(rows, Thresholds(click_db=40, loudness_step_lu=9))
+    require_within_thresholds(rows, OFF)
+    require_within_thresholds(rows, Thresholds(click_db=40, loudness_step_lu=9))
 
 
 def test_still_frames_are_counted_in_runs():

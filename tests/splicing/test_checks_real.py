@@ -19,7 +19,7 @@ FILMS = {
 
 
 def placed(context, media_folder, name):
-    file = context.adopt(media_folder / name)
+    file = context.add_external(media_folder / name)
     return segment(probe(context.path(file), file), START, END, head=4, tail=4)
 
 

@@ -8,11 +8,11 @@ import av
 import pytest
 from takes import film, packets
 
-from react1.pipeline.splicing.codecs import closed_gop, h264, hevc, x264
-from react1.pipeline.splicing.codecs.family import Resume
-from react1.pipeline.splicing.codecs.known_codecs import family_of
-from react1.pipeline.splicing.codecs.nal import Bits, behind_codes, joined, units
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.codecs import closed_gop, h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs.family import RandomAccess
+from react1.pipeline.splicing.codecs.known_codecs import codec_family
+from react1.pipeline.splicing.codecs.nal import BitReader, join_units, split_start_codes, split_units
+from react1.pipeline.splicing.not_applicable import NotApplicable
 
 
 def opened(context, suffix=".mp4", **changes):
@@ -29,13 +29,13 @@ def test_units_behind_lengths_and_behind_codes_are_the_same_units():
     found = [b"\x67\x01\x02", b"\x65\x00\x00\x03\x01", b"\x41\x80"]
 
     for annexb in (True, False):
-        assert list(units(joined(found, annexb=annexb), annexb=annexb)) == found
-    assert behind_codes(b"\x00\x00\x01\x09\xf0\x00\x00\x00\x01\x65\x88") == [b"\x09\xf0", b"\x65\x88"]
+        assert list(split_units(join_units(found, annexb=annexb), annexb=annexb)) == found
+    assert split_start_codes(b"\x00\x00\x01\x09\xf0\x00\x00\x00\x01\x65\x88") == [b"\x09\xf0", b"\x65\x88"]
 
 
 def test_bits_are_read_without_the_mark_of_their_end():
     """The last 1 closes the unit; the bytes that keep start codes out are no bits."""
-    bits = Bits(b"\x67\x00\x00\x03\x01\x5c", 1)
+    bits = BitReader(b"\x67\x00\x00\x03\x01\x5c", 1)
 
     assert (bits.u(16), bits.u(8), bits.ue(), bits.se(), bits.u(4)) == (0, 1, 1, 0, 8)
 
@@ -62,22 +62,22 @@ X264 = {
 def test_a_twin_is_found_from_the_parameter_sets_alone(context, shape, noted):
     """With x264's own note and without it, the encoder writes the film's sets byte for byte."""
     video, config, data = opened(context, **X264[shape])
-    own = h264.read_config(config)
+    own = h264_headers.parse_avcc(config)
 
-    choice = x264.twin(video, own, h264.x264_options(data[0]) if noted else {}, 2)
+    choice = h264.matching_encoder(video, own, h264_headers.parse_x264_note(data[0]) if noted else {}, 2)
 
     assert choice is not None
-    assert x264.parameter_sets(video, choice) == (own.sps, own.pps)
+    assert h264.parameter_sets(video, choice) == (own.sps, own.pps)
 
 
 def test_what_no_x264_writes_has_no_twin(context):
     """A set that says another level is not matched by what is nearly the same."""
     video, config, _ = opened(context)
-    own = h264.read_config(config)
+    own = h264_headers.parse_avcc(config)
     sps = bytearray(own.sps[0])
     sps[2] ^= 0x04
 
-    assert x264.twin(video, h264.Config(own.head, (bytes(sps),), own.pps), {}, 2) is None
+    assert h264.matching_encoder(video, h264_headers.AvcConfig(own.head, (bytes(sps),), own.pps), {}, 2) is None
 
 
 X265 = {
@@ -100,7 +100,7 @@ def test_a_twin_of_x265_is_found(context, shape):
     stored = hevc._stored_sets(config)
     own = tuple(unit for unit in stored if unit[0] >> 1 & 63 in (32, 33, 34))
 
-    choice = hevc.twin(video, own, hevc._noted(data[0] + config))
+    choice = hevc.matching_encoder(video, own, hevc._noted(data[0] + config))
 
     assert choice is not None
     assert set(hevc.parameter_sets(video, choice)) == set(own)
@@ -112,10 +112,10 @@ def test_a_decoder_resumes_at_idr_pictures_and_at_marked_cra_pictures(context):
     _, _, avc = opened(context, gop=4, frames=20, options=params)
     _, _, hev = opened(context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"})
 
-    found = [family_of("h264").resumes(data, annexb=False) for data in avc]
-    assert found[0] is Resume.PLAIN and set(found[1:]) == {Resume.NO}
-    kinds = [family_of("hevc").resumes(data, annexb=False) for data in hev]
-    assert kinds[0] is Resume.PLAIN and Resume.BROKEN_LINK in kinds[1:]
+    found = [codec_family("h264").resumes(data, annexb=False) for data in avc]
+    assert found[0] is RandomAccess.PLAIN and set(found[1:]) == {RandomAccess.NO}
+    kinds = [codec_family("hevc").resumes(data, annexb=False) for data in hev]
+    assert kinds[0] is RandomAccess.PLAIN and RandomAccess.BROKEN_LINK in kinds[1:]
 
 
 def test_a_cra_becomes_a_broken_link_in_one_byte(context):
@@ -123,14 +123,14 @@ def test_a_cra_becomes_a_broken_link_in_one_byte(context):
     _, _, data = opened(
         context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"}
     )
-    family = family_of("hevc")
-    cra = next(one for one in data if family.resumes(one, annexb=False) is Resume.BROKEN_LINK)
+    family = codec_family("hevc")
+    cra = next(one for one in data if family.resumes(one, annexb=False) is RandomAccess.BROKEN_LINK)
 
     made = hevc._Resumer(annexb=False)(cra)
 
     assert len(made) == len(cra)
     assert sum(one != other for one, other in zip(made, cra, strict=True)) == 1
-    assert family.resumes(made, annexb=False) is Resume.PLAIN
+    assert family.resumes(made, annexb=False) is RandomAccess.PLAIN
 
 
 def test_av1_units_are_told_apart_and_delimiters_dropped():
@@ -138,12 +138,12 @@ def test_av1_units_are_told_apart_and_delimiters_dropped():
     delimiter, header, frame = b"\x12\x00", b"\x0a\x02\x11\x22", b"\x32\x03\x01\x02\x03"
     packet = delimiter + header + frame
 
-    assert [kind for kind, _ in closed_gop.units(packet)] == [2, 1, 6]
+    assert [kind for kind, _ in closed_gop.split_obus(packet)] == [2, 1, 6]
     assert closed_gop.sequence_header(packet) == header
-    assert closed_gop.without_delimiters(packet, True) == header + frame
+    assert closed_gop.strip_temporal_delimiters(packet, True) == header + frame
 
 
 def test_codecs_without_a_family_say_so():
     """The reason reaches the user as why the picture was coded anew."""
-    with pytest.raises(Unsuited, match="mpeg2video is not spliced packet by packet"):
-        family_of("mpeg2video")
+    with pytest.raises(NotApplicable, match="mpeg2video is not spliced packet by packet"):
+        codec_family("mpeg2video")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from takes import moving_film, segment, texture, written
+from takes import moving_film, segment, texture, write_pictures
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.conform.changed_region import labelled, tracked
+from react1.pipeline.conform.changed_region import label_regions, track_largest_change
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.core.values import Take
-from react1.pipeline.splicing.pictures.frames import decoded
-from react1.pipeline.splicing.pictures.planes import planes
+from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.splicing.pictures.planes import frame_planes
 
 COUNT, SIZE = 20, (240, 136)
 FACE, PERSON, CORNER = (slice(48, 100), slice(50, 100)), (slice(56, 80), slice(180, 204)), (slice(0, 20), slice(0, 20))
@@ -25,10 +25,10 @@ def sent(context, **changes):
 
 def taken(context, placed, draw):
     """Make a take as a host does: 8 bits, coded; `draw(luma, frame number)` changes what was sent."""
-    own = [planes(frame) for frame in decoded(context.path(placed.media.file), placed.media.video.index)]
+    own = [frame_planes(frame) for frame in decode_frames(context.path(placed.media.file), placed.media.video.index)]
     pictures = [[draw(parts[0].astype(int), number), *parts[1:]] for number, parts in enumerate(own)]
     pictures = [[np.clip(parts[0], 0, 255).astype(np.uint8), *parts[1:]] for parts in pictures]
-    return Take(segment=placed, media=written(context, pictures), provider="local", request={})
+    return Take(segment=placed, media=write_pictures(context, pictures), provider="local", request={})
 
 
 def conformed(context, take, composite):
@@ -38,7 +38,7 @@ def conformed(context, take, composite):
 
 
 def pictures(context, media):
-    return [planes(frame) for frame in decoded(context.path(media.file), media.video.index)]
+    return [frame_planes(frame) for frame in decode_frames(context.path(media.file), media.video.index)]
 
 
 def two_people(luma, number):
@@ -153,19 +153,19 @@ def test_regions_are_numbered_by_what_touches():
     """Corners count; nothing is region 0."""
     cells = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]], bool)
 
-    found = labelled(cells)
+    found = label_regions(cells)
 
     assert len(np.unique(found[cells])) == 3 and found[0, 0] == found[1, 1] and not found[~cells].any()
-    assert (labelled(np.ones((3, 3), bool)) == 1).all() and not labelled(np.zeros((3, 3), bool)).any()
+    assert (label_regions(np.ones((3, 3), bool)) == 1).all() and not label_regions(np.zeros((3, 3), bool)).any()
 
 
 def test_no_change_is_no_face():
     """Nothing to follow, and no other place."""
     small = np.stack([np.stack([part[:54, :96] for part in [texture((192, 108), 0)[0]] * 3])] * 5)
 
-    found = tracked(small, small)
+    found = track_largest_change(small, small)
 
-    assert not found.where.any() and found.others == 0
+    assert not found.mask.any() and found.other_count == 0
 
 
 def test_a_black_take_is_refused_even_as_a_whole_frame(context):

@@ -14,7 +14,7 @@ from react1.nodes.splice import Splice, SpliceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.media.probe import probe
-from react1.pipeline.splicing.container import suffix_of
+from react1.pipeline.splicing.container import container_suffix
 from react1.pipeline.splicing.verification.thresholds import OFF
 
 WEB = {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
@@ -66,4 +66,4 @@ def test_a_suffix_stays_where_it_fits_the_container(context, suffix, kept):
     media = film(context, ".mp4", frames=2, tracks=0)
     renamed = media.model_copy(update={"file": media.file.model_copy(update={"suffix": suffix.lower()})})
 
-    assert suffix_of(renamed) == kept
+    assert container_suffix(renamed) == kept

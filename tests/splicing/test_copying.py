@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from react1.pipeline.media import copying
+from react1.pipeline.media import file_copy
 
 DATA = bytes(range(256)) * 5000
 """More than one block."""
@@ -30,7 +30,7 @@ def refuse(number):
 def copied(source, made, offset, size_bytes):
     with source.open("rb", buffering=0) as given, made.open("wb", buffering=0) as out:
         out.write(b"head")
-        return copying.copy_span(given, out, offset, size_bytes)
+        return file_copy.copy_range(given, out, offset, size_bytes)
 
 
 @pytest.mark.parametrize("absent", [(), ("copy_file_range",), ("copy_file_range", "sendfile")])
@@ -38,7 +38,7 @@ def copied(source, made, offset, size_bytes):
 def test_a_span_is_copied_whatever_the_system_lacks(source, tmp_path, monkeypatch, absent, number):
     """In the file system, in the kernel, by hand: one after the other is tried."""
     for name in absent:
-        monkeypatch.setattr(copying.os, name, refuse(number))
+        monkeypatch.setattr(file_copy.os, name, refuse(number))
 
     done = copied(source, tmp_path / "made", 300, 1_200_000)
 
@@ -56,7 +56,7 @@ def test_a_way_that_breaks_off_is_taken_up_by_the_next(source, tmp_path, monkeyp
             raise OSError(errno.EXDEV, "across")
         return real(given[0], given[1], 1000, **named)
 
-    monkeypatch.setattr(copying.os, "copy_file_range", once)
+    monkeypatch.setattr(file_copy.os, "copy_file_range", once)
 
     assert copied(source, tmp_path / "made", 0, 5000) == 5000
     assert (tmp_path / "made").read_bytes() == b"head" + DATA[:5000]
@@ -64,7 +64,7 @@ def test_a_way_that_breaks_off_is_taken_up_by_the_next(source, tmp_path, monkeyp
 
 def test_a_full_disk_is_no_reason_to_try_another_way(source, tmp_path, monkeypatch):
     """The error is the user's to read."""
-    monkeypatch.setattr(copying.os, "copy_file_range", refuse(errno.ENOSPC))
+    monkeypatch.setattr(file_copy.os, "copy_file_range", refuse(errno.ENOSPC))
 
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
         copied(source, tmp_path / "made", 0, 10)
@@ -77,9 +77,9 @@ def test_a_span_beyond_the_end_is_told_as_shorter(source, tmp_path):
 
 def test_a_copy_tells_how_it_was_made_and_may_be_written_to(source, tmp_path, monkeypatch):
     """Shared blocks or bytes; the source stays as it is."""
-    assert copying.copy_file(source, tmp_path / "one") in ("reflink", "bytes")
-    monkeypatch.setattr(copying, "share_blocks", lambda *_: False)
-    assert copying.copy_file(source, tmp_path / "two") == "bytes"
+    assert file_copy.copy_file(source, tmp_path / "one") in ("reflink", "bytes")
+    monkeypatch.setattr(file_copy, "reflink", lambda *_: False)
+    assert file_copy.copy_file(source, tmp_path / "two") == "bytes"
 
     for made in (tmp_path / "one", tmp_path / "two"):
         assert made.read_bytes() == DATA
@@ -92,10 +92,10 @@ def test_a_copy_tells_how_it_was_made_and_may_be_written_to(source, tmp_path, mo
 def test_a_cleared_span_is_zeros_and_nothing_beside_it_changes(source, monkeypatch, punches):
     """With holes or without; not aligned to blocks; the file stays as long as it was."""
     if not punches:
-        monkeypatch.setattr(copying, "_punch", lambda *_: False)
+        monkeypatch.setattr(file_copy, "_punch_hole", lambda *_: False)
     with source.open("r+b", buffering=0) as out:
-        copying.clear_span(out, 4097, 1_100_000)
-        copying.clear_span(out, 100, 0)
+        file_copy.zero_range(out, 4097, 1_100_000)
+        file_copy.zero_range(out, 100, 0)
 
     assert source.read_bytes() == DATA[:4097] + bytes(1_100_000) + DATA[4097 + 1_100_000 :]
 
@@ -105,8 +105,8 @@ def test_cleared_blocks_are_given_back(source):
     with source.open("r+b", buffering=0) as out:
         os.fsync(out.fileno())
         before = source.stat().st_blocks
-        if not copying._punch(out.fileno(), 0, 1):
+        if not file_copy._punch_hole(out.fileno(), 0, 1):
             pytest.skip("this file system has no holes")
-        copying.clear_span(out, 0, 1 << 20)
+        file_copy.zero_range(out, 0, 1 << 20)
 
     assert source.stat().st_blocks * 512 <= before * 512 - (1 << 20)

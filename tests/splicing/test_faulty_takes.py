@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from takes import segment, texture, written
+from takes import segment, texture, write_pictures
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.core.values import Take
-from react1.pipeline.splicing.pictures.frames import decoded
-from react1.pipeline.splicing.pictures.planes import frame_of, planes
+from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
 COUNT, SIZE = 24, (192, 120)
 FACE = (slice(40, 80), slice(60, 120))
@@ -40,8 +40,8 @@ def cropped(parts, left, top, width, height):
     """Show a window of a picture at full size, as a host that crops does."""
     window = [parts[0][top : top + height, left : left + width]]
     window += [part[top // 2 : (top + height) // 2, left // 2 : (left + width) // 2] for part in parts[1:]]
-    frame = frame_of([np.ascontiguousarray(part) for part in window], "yuv420p")
-    return planes(frame.reformat(*SIZE, interpolation="BICUBIC"))
+    frame = frame_from_planes([np.ascontiguousarray(part) for part in window], "yuv420p")
+    return frame_planes(frame.reformat(*SIZE, interpolation="BICUBIC"))
 
 
 def moved(parts, across, down):
@@ -94,9 +94,9 @@ CORRECTED = {
 
 def taken(context, fault):
     """Make a film, its segment, and a take of it with a face that is lighter; coded as hosts do."""
-    media = written(context, [beating(number) for number in range(COUNT)])
+    media = write_pictures(context, [beating(number) for number in range(COUNT)])
     placed = Transcode().run(context, TranscodeParams(), segment(media, 0, COUNT))
-    own = [planes(frame) for frame in decoded(context.path(placed.media.file), placed.media.video.index)]
+    own = [frame_planes(frame) for frame in decode_frames(context.path(placed.media.file), placed.media.video.index)]
     return given(context, placed, [drawn(own[number], fault) for number in fault.order])
 
 
@@ -112,7 +112,7 @@ def drawn(parts, fault):
             for part, share in zip(parts, (1, 2, 2), strict=True)
         ]
     elif fault.size != SIZE:
-        parts = planes(frame_of(parts, "yuv420p").reformat(*fault.size, interpolation="BICUBIC"))
+        parts = frame_planes(frame_from_planes(parts, "yuv420p").reformat(*fault.size, interpolation="BICUBIC"))
     return parts
 
 
@@ -130,7 +130,7 @@ def beating(number):
 
 
 def given(context, placed, pictures):
-    return Take(segment=placed, media=written(context, pictures), provider="local", request={})
+    return Take(segment=placed, media=write_pictures(context, pictures), provider="local", request={})
 
 
 def conformed(context, take, **params):
@@ -138,7 +138,7 @@ def conformed(context, take, **params):
 
 
 def lumas(context, media):
-    return [planes(frame)[0] for frame in decoded(context.path(media.file), media.video.index)]
+    return [frame_planes(frame)[0] for frame in decode_frames(context.path(media.file), media.video.index)]
 
 
 @pytest.mark.parametrize("fault", CORRECTED)
@@ -195,7 +195,7 @@ def test_a_frozen_face_before_a_still_room_is_refused(context):
         parts[0][30:90, 60:120] = texture(SIZE, number * 4)[0][30:90, 60:120]
         return parts
 
-    media = written(context, [picture(number) for number in range(count)])
+    media = write_pictures(context, [picture(number) for number in range(count)])
     placed = Transcode().run(context, TranscodeParams(), segment(media, 0, count))
 
     with pytest.raises(ProviderError, match=r"is frozen: it stands still in \d+ of \d+ frames"):

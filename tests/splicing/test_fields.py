@@ -6,12 +6,12 @@ import odd
 import pytest
 from takes import film, numbered_take, segment
 
+from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.pictures.fields import fields
-from react1.pipeline.splicing.pictures.frames import decoded
-from react1.pipeline.splicing.verification.picture_diff import likeness
+from react1.pipeline.splicing.pictures.fields import field_order
+from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
 CODERS = {
     "h264": (".mp4", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),
@@ -41,12 +41,12 @@ def spliced(context, media):
 def test_the_first_field_stays_the_first(context, coder, order):
     """On every frame, the edited ones included, and it stands in the report."""
     media = woven(context, coder, order)
-    assert {fields(frame) for frame in decoded(context.path(media.file))} == {order}
+    assert {field_order(frame) for frame in decode_frames(context.path(media.file))} == {order}
 
     made = spliced(context, media)
 
-    assert {fields(frame) for frame in decoded(made.path)} == {order}
-    assert made.metrics["field_order_equal"] and len(list(decoded(made.path))) == 20
+    assert {field_order(frame) for frame in decode_frames(made.path)} == {order}
+    assert made.metrics["field_order_equal"] and len(list(decode_frames(made.path))) == 20
     assert made.metrics["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
     assert coder == "mpeg2" or made.metrics["twin"]
 
@@ -56,23 +56,23 @@ def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(context):
     bottom, top = (context.path(woven(context, "h264", order).file) for order in ("bottom first", "top first"))
     plain = context.path(film(context, frames=20, tracks=0, size=(320, 192)).file)
 
-    assert "is shown top first, in the source bottom first" in likeness(bottom, top, 0, ()).fault
-    assert likeness(bottom, plain, 0, ()).lost == ("the mark of interlaced pictures",)
-    assert likeness(bottom, bottom, 0, ()).lost == () and likeness(plain, bottom, 0, ()).fault == ""
+    assert "is shown top first, in the source bottom first" in compare_pictures(bottom, top, 0, ()).fault
+    assert compare_pictures(bottom, plain, 0, ()).lost == ("the mark of interlaced pictures",)
+    assert compare_pictures(bottom, bottom, 0, ()).lost == () and compare_pictures(plain, bottom, 0, ()).fault == ""
 
 
 def test_a_progressive_film_has_no_figure_of_it(context):
     """Its frames have no fields."""
     media = film(context, ".mkv", frames=20, tracks=0)
 
-    assert fields(next(decoded(context.path(media.file)))) == "progressive"
+    assert field_order(next(decode_frames(context.path(media.file)))) == "progressive"
     assert "field_order_equal" not in spliced(context, media).metrics
 
 
 def test_a_pull_down_that_is_lost_is_said(context, tmp_path):
     """Of a film that has none nothing is said."""
     path = odd.pulled_down(tmp_path)
-    file = context.adopt(path)
+    file = context.add_external(path)
     told = "what fields are shown twice (2:3 pulldown) could not be carried over"
 
     assert told in spliced(context, probe(context.path(file), file)).notes

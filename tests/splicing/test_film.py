@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 from made import frame_number, make_clip, read_sound
-from takes import OTHER, a_line, film, numbered_take, packets, segment, shown
+from takes import TAKE_OFFSET, dialogue_line, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -28,7 +28,7 @@ def numbers(path):
 
 def expected(count, *spans):
     inside = {n for start, end in spans for n in range(start, end)}
-    return [n + OTHER if n in inside else n for n in range(count)]
+    return [n + TAKE_OFFSET if n in inside else n for n in range(count)]
 
 
 def times(listed):
@@ -146,7 +146,7 @@ def test_frames_that_an_edit_list_hides_do_not_shift_the_edit(context, codec):
 
     made, source = spliced(context, media, (9, 13))
 
-    inside = {n + first: n + OTHER for n in range(9, 13)}
+    inside = {n + first: n + TAKE_OFFSET for n in range(9, 13)}
     assert numbers(made.path) == [inside.get(n, n) for n in range(first, 30)]
     assert times(packets(made.path)) == times(packets(source))
     assert made.metrics["way"] == "exact", made.metrics["reason"]
@@ -185,7 +185,7 @@ def test_a_new_line_changes_only_its_own_packets(context):
     """AAC: samples outside the span and its margin are the source's, the second track is untouched."""
     media = film(context, audio_codec="aac", tracks=2, frames=75)
 
-    made, source = spliced(context, media, (25, 35), audio=a_line(context))
+    made, source = spliced(context, media, (25, 35), audio=dialogue_line(context))
 
     assert made.metrics["sound_way"] == "packets"
     was, rate = read_sound(source)
@@ -200,7 +200,7 @@ def test_a_new_line_in_pcm_is_exact_to_the_sample(context):
     """PCM: not one sample outside the span differs, and inside the line stands at the in point."""
     media = film(context, ".mov", audio_codec="pcm_s16le", frames=50)
 
-    made, source = spliced(context, media, (25, 30), audio=a_line(context))
+    made, source = spliced(context, media, (25, 30), audio=dialogue_line(context))
 
     was, came = read_sound(source)[0], read_sound(made.path)[0]
     assert was.shape == came.shape

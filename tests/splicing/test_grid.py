@@ -107,7 +107,7 @@ def shapes(tmp_path_factory):
 def test_a_cell_of_the_grid(context, shapes, codec, suffix, groups, rate, place, way):
     """Frames, times, packets, pictures, samples, clicks and all that the film says of itself."""
     source = shaped(shapes, codec, suffix, groups, rate)
-    file = context.adopt(source)
+    file = context.add_external(source)
     media = probe(context.path(file), file)
     index, spans = media.video.index, PLACES[place]
     was = look_once(source, index)

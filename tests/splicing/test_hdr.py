@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from types import SimpleNamespace
 
-from react1.pipeline.splicing.encoders import Choice
-from react1.pipeline.splicing.pictures.hdr import lost_with, mastering, with_static
+from react1.pipeline.splicing.codecs.hdr import lost_hdr, mastering_display, with_static_hdr
+from react1.pipeline.splicing.encoders import EncoderSettings
 
 P3 = [34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450]
 
@@ -25,7 +25,7 @@ def side(name, data=b""):
 
 def test_a_mastering_display_is_spelt_for_x265():
     """Green, blue, red and white in 1/50000, the greatest luminance before the least."""
-    assert mastering(display()) == "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    assert mastering_display(display()) == "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 
 
 def test_the_encoder_is_told_what_the_frame_carries():
@@ -37,17 +37,17 @@ def test_the_encoder_is_told_what_the_frame_carries():
         ]
     )
 
-    told = with_static(Choice("libx265", "yuv420p10le", {"x265-params": "open-gop=0"}), frame)
+    told = with_static_hdr(EncoderSettings("libx265", "yuv420p10le", {"x265-params": "open-gop=0"}), frame)
 
     assert told.options["x265-params"].startswith("open-gop=0:master-display=G(13250")
     assert told.options["x265-params"].endswith(":max-cll=1000,200")
-    assert with_static(Choice("libx264", "yuv420p"), frame) == Choice("libx264", "yuv420p")
+    assert with_static_hdr(EncoderSettings("libx264", "yuv420p"), frame) == EncoderSettings("libx264", "yuv420p")
 
 
 def test_what_no_encoder_writes_is_named():
     """Dynamic metadata is lost, and the user hears of it."""
-    assert lost_with(
-        Choice("libx265", "yuv420p10le"), SimpleNamespace(side_data=[side("DOVI_RPU_BUFFER"), side("DISPLAYMATRIX")])
+    assert lost_hdr(
+        EncoderSettings("libx265", "yuv420p10le"), SimpleNamespace(side_data=[side("DOVI_RPU_BUFFER"), side("DISPLAYMATRIX")])
     ) == ("Dolby Vision metadata",)
 
 
@@ -55,5 +55,5 @@ def test_a_static_description_is_named_where_the_encoder_is_not_told():
     """Only x265 is; what another one leaves out is heard of."""
     frame = SimpleNamespace(side_data=[side("CONTENT_LIGHT_LEVEL")])
 
-    assert lost_with(Choice("libx265", "yuv420p10le"), frame) == ()
-    assert lost_with(Choice("libx264", "yuv420p10le"), frame) == ("the static HDR description inside the pictures",)
+    assert lost_hdr(EncoderSettings("libx265", "yuv420p10le"), frame) == ()
+    assert lost_hdr(EncoderSettings("libx264", "yuv420p10le"), frame) == ("the static HDR description inside the pictures",)

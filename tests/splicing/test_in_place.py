@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from takes import film, numbered_take, packets, segment, shown
 
-from react1.pipeline.media import copying
+from react1.pipeline.media import file_copy
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.process import run_tool
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.mp4 import byte_ranges, in_place, sample_tables
 from react1.pipeline.splicing.mp4 import rewrite as surgery
 from react1.pipeline.splicing.mp4.boxes import read_moov
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification import verify
 
 START, END = 8, 11
@@ -37,9 +37,9 @@ class Edit:
 
     source: Path
     new: list[surgery.NewSamples]
-    made: splicing.Film
+    made: splicing.SplicedFilm
 
-    def on(self, copy: Path) -> in_place.InPlace:
+    def on(self, copy: Path) -> in_place.InPlaceResult:
         """Edit another copy in the same way."""
         return in_place.edit_in_place(copy, self.new)
 
@@ -95,7 +95,7 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
     before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
     tops, moov = read_moov(edit.source)
     index = next(top for top in tops if top.kind == b"moov")
-    old = sample_tables.samples(surgery.track_of(moov, b"vide"))
+    old = sample_tables.read_sample_table(surgery.track_of(moov, b"vide"))
     may = np.zeros(len(before), bool)
     may[index.offset : index.offset + 8] = True
     for one in edit.new:
@@ -111,7 +111,7 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
 
 def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
     """Their bytes are zeros, and none of them is found anywhere else."""
-    old = sample_tables.samples(surgery.track_of(read_moov(edit.source)[1], b"vide"))
+    old = sample_tables.read_sample_table(surgery.track_of(read_moov(edit.source)[1], b"vide"))
     before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
     gone = [at for one in edit.new for at in range(one.first, one.end)]
     assert len(gone) >= END - START
@@ -135,7 +135,7 @@ def _killed_at(patch, step: int, share: float) -> None:
         left[0] -= 1
         return None if left[0] else int(size_bytes * share) * (size_bytes > 16)
 
-    write, copy, clear = byte_ranges.write_all, byte_ranges.copy_run, copying.clear_span
+    write, copy, clear = byte_ranges.write_all, byte_ranges.copy_range, file_copy.zero_range
 
     def write_some(out, data):
         some = part(len(data))
@@ -156,7 +156,7 @@ def _killed_at(patch, step: int, share: float) -> None:
             raise _Killed
 
     patch.setattr(in_place, "write_all", write_some)
-    patch.setattr(byte_ranges, "copy_run", copy_some)
+    patch.setattr(byte_ranges, "copy_range", copy_some)
     patch.setattr(in_place, "clear_span", clear_some)
 
 
@@ -194,8 +194,8 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
         return lambda *given: steps.append(name) or real(*given)
 
     monkeypatch.setattr(in_place, "write_all", noting("write", byte_ranges.write_all))
-    monkeypatch.setattr(byte_ranges, "copy_run", noting("write", byte_ranges.copy_run))
-    monkeypatch.setattr(in_place, "clear_span", noting("clear", copying.clear_span))
+    monkeypatch.setattr(byte_ranges, "copy_range", noting("write", byte_ranges.copy_range))
+    monkeypatch.setattr(in_place, "clear_span", noting("clear", file_copy.zero_range))
     monkeypatch.setattr(in_place.os, "fsync", noting("sync", in_place.os.fsync))
     copy = tmp_path / edit.made.path.name
     shutil.copyfile(edit.source, copy)
@@ -244,7 +244,7 @@ def test_a_film_beyond_four_gibibytes_gets_wide_offsets(context, monkeypatch, fr
         out.seek(0, 2)
         out.write(struct.pack(">I4sQ", 1, b"free", 5 << 30))
         out.truncate(source.stat().st_size + (5 << 30))
-    old = sample_tables.samples(surgery.track_of(read_moov(source)[1], b"vide"))
+    old = sample_tables.read_sample_table(surgery.track_of(read_moov(source)[1], b"vide"))
     entry = sample_tables.stbl(surgery.track_of(read_moov(source)[1], b"vide")).at(b"stsd").body
     span = slice(6, 12)
     new = surgery.NewSamples(
@@ -255,7 +255,7 @@ def test_a_film_beyond_four_gibibytes_gets_wide_offsets(context, monkeypatch, fr
 
     track = surgery.track_of(read_moov(big)[1], b"vide")
     assert (
-        int(sample_tables.samples(track).offsets[6]) > 5 << 30 and sample_tables.stbl(track).find(b"co64") is not None
+        int(sample_tables.read_sample_table(track).offsets[6]) > 5 << 30 and sample_tables.stbl(track).find(b"co64") is not None
     )
     assert held(big) == held(source)
     assert len(shown(big)) == 24
@@ -270,11 +270,11 @@ def test_an_index_without_a_size_of_its_own_is_refused_before_anything_is_writte
     data[top.offset : top.offset + 4] = bytes(4)
     copy.write_bytes(data)
 
-    with pytest.raises(Unsuited, match="no size of its own"):
+    with pytest.raises(NotApplicable, match="no size of its own"):
         edit.on(copy)
     assert copy.read_bytes() == bytes(data)
 
-    figures = surgery.carry(copy, tmp_path / "made.mp4", edit.new, in_place=True)
+    figures = surgery.write_film(copy, tmp_path / "made.mp4", edit.new, in_place=True)
     assert figures == {"in_place": False, "in_place_reason": "the film's index has no size of its own"}
     assert held(tmp_path / "made.mp4") == held(edit.made.path)
 

@@ -10,22 +10,23 @@ import av
 import pytest
 from av.video.frame import VideoFrame
 from made import frame_number, make_clip
-from takes import OTHER, film, numbered_take, segment, shown
+from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import ToolFailed
+from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
-from react1.pipeline.splicing.not_applicable import Unsuited
-from react1.pipeline.splicing.pictures.frames import Insert, decoded
-from react1.pipeline.splicing.pictures.planes import frame_of, planes
+from react1.pipeline.splicing.not_applicable import NotApplicable
+from react1.pipeline.splicing.pictures.frames import Insert
+from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 from react1.pipeline.splicing.verification import picture_diff as alike
-from react1.pipeline.splicing.verification.picture_diff import likeness
+from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
 
 def refuse(_job):
-    raise Unsuited("because")
+    raise NotApplicable("because")
 
 
 def spliced(context, media):
@@ -56,7 +57,7 @@ def test_the_likeness_is_a_figure_of_a_film_coded_anew(context, monkeypatch, suf
     made = spliced(context, film(context, suffix, frames=30, tracks=0))
 
     assert made.metrics["pictures_alike"] and made.metrics["least_psnr_db"] > 44
-    assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + OTHER for n in range(9, 13)]
+    assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + TAKE_OFFSET for n in range(9, 13)]
 
 
 @pytest.mark.parametrize("enough", ["6", "none"])
@@ -69,7 +70,7 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(context, monkeypa
         return real(frames, made, video, choice, *more)
 
     def judged(*given):
-        return likeness(*given) if crfs[-1] == enough else alike.Likeness(20.0, "frame 1 shows another picture")
+        return compare_pictures(*given) if crfs[-1] == enough else alike.PictureDiff(20.0, "frame 1 shows another picture")
 
     for owner, name, planted in (
         (splicing, "exact_way", refuse),
@@ -93,24 +94,24 @@ def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(context):
     source, take = context.path(media.file), numbered_take(context, segment(media, 5, 9))
     insert = Insert(5, 9, context.path(take.media.file))
 
-    assert likeness(source, source, 0, ()).fault == "" and likeness(source, source, 0, ()).least_db == 99
-    assert "frame 5" in likeness(source, source, 0, (insert,)).fault
-    assert "number of frames" in likeness(source, context.path(short.file), 0, ()).fault
+    assert compare_pictures(source, source, 0, ()).fault == "" and compare_pictures(source, source, 0, ()).least_db == 99
+    assert "frame 5" in compare_pictures(source, source, 0, (insert,)).fault
+    assert "number of frames" in compare_pictures(source, context.path(short.file), 0, ()).fault
 
 
 def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
     """A patch of 16 by 16, moved by 20 levels, leaves 50 dB over the frame."""
     one = make_clip(context.temp_path("one.mp4"), frames=1, tracks=0, size=(640, 360))
-    luma, *rest = planes(next(decoded(one)))
+    luma, *rest = frame_planes(next(decode_frames(one)))
     luma[160:176, 320:336] += 20
     patched = context.temp_path("patched.mkv")
     with av.open(str(patched), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        out.mux(stream.encode(frame_of([luma, *rest], "yuv420p")))
+        out.mux(stream.encode(frame_from_planes([luma, *rest], "yuv420p")))
         out.mux(stream.encode(None))
 
-    found = likeness(one, patched, 0, ())
+    found = compare_pictures(one, patched, 0, ())
 
     assert found.least_db > 44 and "levels off" in found.fault
 
@@ -123,7 +124,7 @@ def test_grain_that_an_encoder_smooths_is_said_and_no_fault(context):
         [ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", "noise=c0s=30:c0f=t", "-c:v", "ffv1", str(grainy)]
     )
 
-    found = likeness(grainy, plain, 0, ())
+    found = compare_pictures(grainy, plain, 0, ())
 
     assert found.least_db < 38 and found.fault == ""
     assert found.lost == (f"fine grain (the worst frame comes to {found.least_db:.1f} dB)",)
@@ -165,7 +166,7 @@ def test_frames_that_were_compared_are_let_go(context, monkeypatch):
 
     monkeypatch.setattr(alike, "_compared", counting)
     times = media.video.timestamps.array
-    found = alike.around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
+    found = alike.compare_around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
 
     assert found.fault == "" and len(held) == 120
     assert max(held) - held[0] < 12

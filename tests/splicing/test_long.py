@@ -21,11 +21,11 @@ MOST_BYTES = 48 << 20
 @pytest.fixture(scope="module")
 def long_film(tmp_path_factory):
     """Every sample lies in a chunk of its own, as muxers leave them, and holds its own place in the file."""
-    from rooms import FolderRoom
+    from react1.testing import FolderContext
 
     folder = tmp_path_factory.mktemp("long")
-    media = film(FolderRoom(folder), frames=5, size=(64, 64), tracks=3, audio_codec="aac")
-    tops, moov = read_moov(FolderRoom(folder).path(media.file))
+    media = film(FolderContext(folder), frames=5, size=(64, 64), tracks=3, audio_codec="aac")
+    tops, moov = read_moov(FolderContext(folder).path(media.file))
     head = next(top for top in tops if top.kind == b"ftyp").size_bytes
     when = np.concatenate([np.arange(count) / count for count in COUNTS])
     place = np.empty(len(when), np.int64)
@@ -33,15 +33,15 @@ def long_film(tmp_path_factory):
     offsets = np.split(head + 16 + place * SAMPLE_BYTES, np.cumsum(COUNTS)[:-1])
     for track, own in zip(moov.all(b"trak"), offsets, strict=True):
         table = sample_tables.stbl(track)
-        sample_tables.put_sizes(table, np.full(len(own), SAMPLE_BYTES, np.int64))
-        sample_tables.put_chunks(table, sample_tables.Chunks(own, *np.ones((2, len(own)), np.int32)))
-        sample_tables.put_composition(table, np.zeros(len(own), np.int64))
-        sample_tables.put_sync(table, np.arange(len(own)) % 50 == 0)
+        sample_tables.write_sizes(table, np.full(len(own), SAMPLE_BYTES, np.int64))
+        sample_tables.write_chunks(table, sample_tables.Chunks(own, *np.ones((2, len(own)), np.int32)))
+        sample_tables.write_composition(table, np.zeros(len(own), np.int64))
+        sample_tables.write_sync(table, np.arange(len(own)) % 50 == 0)
         table.put(b"stts", struct.pack(">IIII", 0, 1, len(own), 512))
     path = folder / "long.mp4"
     body = np.stack([np.arange(len(when)), ~np.arange(len(when))], 1).astype(">i8").tobytes()
     with path.open("wb") as out:
-        out.write(FolderRoom(folder).path(media.file).read_bytes()[:head])
+        out.write(FolderContext(folder).path(media.file).read_bytes()[:head])
         out.write(struct.pack(">I4sQ", 1, b"mdat", len(body) + 16) + body + moov.write())
     return path
 
@@ -51,7 +51,7 @@ def told(path):
     data = path.read_bytes()
     found = []
     for track in read_moov(path)[1].all(b"trak"):
-        held = sample_tables.samples(track)
+        held = sample_tables.read_sample_table(track)
         rows = np.frombuffer(data, np.uint8)[held.offsets[:, None] + np.arange(8)]
         found.append((rows.copy().view(">i8").ravel().astype(np.int64), held))
     return found
@@ -62,7 +62,7 @@ def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp
     """686 250 samples: what is worked out of them stays below 48 MB, and each is found again."""
     _, moov = read_moov(long_film)
     track = rewrite.track_of(moov, b"vide")
-    coded, made, old = tmp_path / "coded", tmp_path / "made.mp4", sample_tables.samples(track)
+    coded, made, old = tmp_path / "coded", tmp_path / "made.mp4", sample_tables.read_sample_table(track)
     fresh = -np.arange(1, END - FIRST + 1)
     coded.write_bytes(np.stack([fresh, fresh], 1).astype(">i8").tobytes())
     sizes = np.full(len(fresh), SAMPLE_BYTES, np.int64)
@@ -73,7 +73,7 @@ def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp
     )
     tracemalloc.start()
 
-    rewrite.carry(long_film, made, [new], in_place=way == "in place")
+    rewrite.write_film(long_film, made, [new], in_place=way == "in place")
 
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -10,10 +10,10 @@ from takes import film, packets
 
 from react1.pipeline.splicing.mp4 import sample_tables
 from react1.pipeline.splicing.mp4.boxes import read_moov
-from react1.pipeline.splicing.mp4.replace_samples import track_of
+from react1.pipeline.splicing.mp4.replace_samples import find_track
 from react1.pipeline.splicing.verification import packet_comparison as reading
 from react1.pipeline.splicing.verification import verify
-from react1.pipeline.splicing.verification.packet_comparison import Packer
+from react1.pipeline.splicing.verification.packet_comparison import ColumnPacker
 
 STREAMS = {(b"vide", 0): "untouched_identical", (b"soun", 0): "sound_identical", (b"soun", 1): "sound_identical"}
 """The check that a difference in each stream breaks; a data track that is not as it was is said instead."""
@@ -43,7 +43,7 @@ def put_times(track, dts, shifts):
     steps = np.append(np.diff(dts), 1)
     rows = np.stack([np.ones(len(steps), np.int64), steps], 1).astype(">u4")
     sample_tables.stbl(track).put(b"stts", struct.pack(">II", 0, len(rows)) + rows.tobytes())
-    sample_tables.put_composition(sample_tables.stbl(track), shifts)
+    sample_tables.write_composition(sample_tables.stbl(track), shifts)
 
 
 def verdict(source, made, untouched=lambda pts: True):
@@ -56,7 +56,7 @@ def verdict(source, made, untouched=lambda pts: True):
 def test_one_damaged_byte_is_seen_in_every_stream(source, tmp_path, stream, place):
     """The last byte of the first packet, and of the last one."""
     made = copy_of(source, tmp_path)
-    found = sample_tables.samples(track_of(read_moov(made)[1], *stream))
+    found = sample_tables.read_sample_table(find_track(read_moov(made)[1], *stream))
     data = bytearray(made.read_bytes())
     data[int(found.offsets[place] + found.sizes[place]) - 1] ^= 1
     made.write_bytes(data)
@@ -76,13 +76,13 @@ def test_a_lost_packet_is_seen_in_every_stream(source, tmp_path, stream):
     """The last packet of a track is not told of any more."""
 
     def shorten(moov):
-        track = track_of(moov, *stream)
-        table, held = sample_tables.stbl(track), sample_tables.chunks(track)
+        track = find_track(moov, *stream)
+        table, held = sample_tables.stbl(track), sample_tables.read_chunks(track)
         held.samples[-1] -= 1
-        kept = sample_tables.samples(track)
-        sample_tables.put_sizes(table, kept.sizes[:-1])
-        sample_tables.put_chunks(table, held)
-        sample_tables.put_sync(table, kept.sync[:-1])
+        kept = sample_tables.read_sample_table(track)
+        sample_tables.write_sizes(table, kept.sizes[:-1])
+        sample_tables.write_chunks(table, held)
+        sample_tables.write_sync(table, kept.sync[:-1])
         if kept.count > 1:
             put_times(track, kept.dts[:-1], kept.composition[:-1])
 
@@ -99,8 +99,8 @@ def test_a_packet_that_is_decoded_a_tick_later_is_seen_in_every_stream(source, t
     """One decode time moves by one tick; the picture is still shown when it was."""
 
     def shift(moov):
-        track = track_of(moov, *stream)
-        held = sample_tables.samples(track)
+        track = find_track(moov, *stream)
+        held = sample_tables.read_sample_table(track)
         dts, shifts = held.dts.copy(), held.composition.copy()
         dts[5] += 1
         shifts[5] -= stream[0] == b"vide"
@@ -117,8 +117,8 @@ def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
     """New pictures keep the slots of the old ones."""
 
     def shift(moov):
-        track = track_of(moov, b"vide")
-        held = sample_tables.samples(track)
+        track = find_track(moov, b"vide")
+        held = sample_tables.read_sample_table(track)
         held.dts[5] += 1
         held.composition[5] -= 1
         put_times(track, held.dts, held.composition)
@@ -131,7 +131,7 @@ def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
 def test_only_the_edit_may_differ(source, tmp_path):
     """The same damage inside the edit is none, and beside it is one."""
     made = copy_of(source, tmp_path)
-    found = sample_tables.samples(track_of(read_moov(made)[1], b"vide"))
+    found = sample_tables.read_sample_table(find_track(read_moov(made)[1], b"vide"))
     data = bytearray(made.read_bytes())
     data[int(found.offsets[7]) + 9] ^= 1
     made.write_bytes(data)
@@ -144,7 +144,7 @@ def test_only_the_edit_may_differ(source, tmp_path):
 def test_films_are_read_by_blocks_wherever_their_packets_lie(source, tmp_path, monkeypatch):
     """Whatever a block is long, the same packet is found to differ, and it alone."""
     made = copy_of(source, tmp_path)
-    held = sample_tables.samples(track_of(read_moov(made)[1], b"vide"))
+    held = sample_tables.read_sample_table(find_track(read_moov(made)[1], b"vide"))
     data = bytearray(made.read_bytes())
     data[int(held.offsets[11])] ^= 1
     made.write_bytes(data)
@@ -168,11 +168,11 @@ def test_packets_that_lie_in_one_film_and_are_told_by_digest_in_the_other_are_co
     assert same.tolist() == [at != 4 for at in range(10)]
 
 
-@pytest.mark.parametrize("wild", [[], [2**31], [0, 2**40], [reading.UNTIMED, 7, reading.UNTIMED, 2**62]])
+@pytest.mark.parametrize("wild", [[], [2**31], [0, 2**40], [reading.NO_TIME, 7, reading.NO_TIME, 2**62]])
 def test_a_column_gives_back_every_number_and_is_small_where_it_may_be(wild):
     """In blocks, with numbers that do not fit 32 bits, and with packets that have no time."""
     rising = np.arange(10**10, 10**10 + 5000 * 3600, 3600)
-    packer = Packer()
+    packer = ColumnPacker()
     for block in (rising[:700], np.array(wild, np.int64), rising[700:]):
         packer.add(block)
 

@@ -113,7 +113,7 @@ def test_each_part_hears_its_own_stretch_of_the_line(context, sent):
     due = np.concatenate([OWN[0, : SPAN[0] * 1920], padded, OWN[0, SPAN[1] * 1920 :]])
 
     for part in parts:
-        samples, _ = voice.voice_of(context, part, 0)
+        samples, _ = voice.segment_voice(context, part, 0)
 
         assert samples.shape[1] == (part.last_frame - part.first_frame) * 1920
         expected = due[part.first_frame * 1920 : part.last_frame * 1920]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import PYRAMID, check, most_coded
 from made import make_clip
-from rooms import FolderRoom
+from react1.testing import FolderContext
 from seen import look_once
 from takes import numbered_take, segment
 
@@ -93,8 +93,8 @@ def test_any_edits_of_any_film_keep_all_else(folder, asked):
     name, wanted = asked
     path = shape(folder, name)
     with TemporaryDirectory() as place:
-        context = FolderRoom(Path(place))
-        file = context.adopt(path)
+        context = FolderContext(Path(place))
+        file = context.add_external(path)
         media = probe(context.path(file), file)
         was = look_once(path, media.video.index)
         count = len(was.frames)

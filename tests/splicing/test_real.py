@@ -64,7 +64,7 @@ coded alone in a film that is coded anew as a whole: the rate control has a past
 
 
 def _spliced(context, path):
-    file = context.adopt(path)
+    file = context.add_external(path)
     return context.path(file), probe(context.path(file), file)
 
 

@@ -15,7 +15,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import remux, strategies
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification import verify
 
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
@@ -42,7 +42,7 @@ def description(path):
 
 
 def refuse(_job):
-    raise Unsuited("because")
+    raise NotApplicable("because")
 
 
 @pytest.fixture(params=["exact", "anew"])

@@ -6,28 +6,29 @@ import numpy as np
 import pytest
 from made import frame_number
 from pydantic import ValidationError
-from takes import OTHER, film, numbered_take, packets, segment, source_take
+from takes import TAKE_OFFSET, film, numbered_take, packets, segment, source_take
 
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
+from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.pictures import morph
-from react1.pipeline.splicing.pictures.frames import decoded, held, merged
-from react1.pipeline.splicing.pictures.planes import planes
+from react1.pipeline.splicing.pictures.frames import take_frames, with_inserts
+from react1.pipeline.splicing.pictures.planes import frame_planes
 from react1.pipeline.splicing.pictures.seam_style import CUT, Seam
-from react1.pipeline.splicing.pictures.seams import inserts, ramps
+from react1.pipeline.splicing.pictures.seams import plan_inserts, plan_ramps
 
 COUNT = 30
 
 
 def meant(context, media, takes, seam):
     """Give the planes of every frame as the film should show it."""
-    placed = inserts(context, media, takes, seam)
-    return placed, [planes(frame) for _, frame in merged(decoded(context.path(media.file)), placed)]
+    placed = plan_inserts(context, media, takes, seam)
+    return placed, [frame_planes(frame) for _, frame in with_inserts(decode_frames(context.path(media.file)), placed)]
 
 
 def own(context, file):
-    return [planes(frame) for frame in decoded(context.path(file))]
+    return [frame_planes(frame) for frame in decode_frames(context.path(file))]
 
 
 def blend(below, above, share, of):
@@ -106,7 +107,7 @@ def test_a_cut_touches_the_edit_alone(context):
 
     assert (placed.start, placed.end) == (10, 14)
     numbers = [frame_number(parts[0]) for parts in after]
-    assert numbers == [n + OTHER if 10 <= n < 14 else n for n in range(COUNT)]
+    assert numbers == [n + TAKE_OFFSET if 10 <= n < 14 else n for n in range(COUNT)]
 
 
 def test_frames_of_a_ramp_that_would_not_change_are_not_touched(context):
@@ -137,7 +138,7 @@ def test_packets_outside_the_ramps_are_the_source_s(context):
     same = {pts for (pts, *_, one), (_, _, other) in zip(before, after, strict=True) if one == other}
     times = media.video.timestamps.array.tolist()
     assert {times[n] for n in (*range(12), *range(24, 40))} <= same
-    was, came = own(context, media.file), [planes(frame) for frame in decoded(made.path)]
+    was, came = own(context, media.file), [frame_planes(frame) for frame in decode_frames(made.path)]
     above = own(context, take.media.file)
     for number, share in ((13, 1), (14, 2), (15, 3), (16, 4), (20, 3), (21, 2), (22, 1)):
         wanted = blend(was[number][0], above[number - 12][0], share, 4)
@@ -155,7 +156,7 @@ def test_parts_of_one_edit_dissolve_into_each_other(context):
 
     for number, share in ((11, 1), (12, 2), (13, 3)):
         assert np.array_equal(after[number][0], blend(one[number - 5][0], two[number - 10][0], share, 4))
-    assert frame_number(after[10][0]) == 10 + OTHER
+    assert frame_number(after[10][0]) == 10 + TAKE_OFFSET
     assert np.array_equal(after[14][0], two[4][0]) and np.array_equal(after[19][0], two[9][0])
 
 
@@ -168,7 +169,7 @@ def test_a_ramp_stays_out_of_a_neighbour_s_span(context):
 
     assert [(one.start, one.end) for one in placed] == [(3, 11), (10, 18)]
     inside = [*range(6, 10), *range(11, 15)]
-    assert [frame_number(after[number][0]) for number in inside] == [number + OTHER for number in inside]
+    assert [frame_number(after[number][0]) for number in inside] == [number + TAKE_OFFSET for number in inside]
 
 
 def test_ramps_end_at_neighbours_and_handles():
@@ -178,7 +179,7 @@ def test_ramps_end_at_neighbours_and_handles():
         def __init__(self, start, end, head=9, tail=9):
             self.start_frame, self.end_frame, self.head_frames, self.tail_frames = start, end, head, tail
 
-    found = ramps([Span(10, 20), Span(22, 24), Span(24, 30, tail=1)], Seam(frames=5))
+    found = plan_ramps([Span(10, 20), Span(22, 24), Span(24, 30, tail=1)], Seam(frames=5))
 
     assert [(one.rise, one.fall) for one in found] == [(5, 2), (2, 0), (2, 1)]
 
@@ -191,7 +192,7 @@ def test_a_morph_moves_what_a_dissolve_would_show_twice(context, pix_fmt):
     deep = 4 if "10" in pix_fmt else 1
     below, above = textured(0, deep), textured(6, deep)
 
-    made = morph.morphed(below, above, 1, 2, 10 if deep > 1 else 8)
+    made = morph.morph(below, above, 1, 2, 10 if deep > 1 else 8)
 
     wanted, plain = textured(3, deep), (below[0].astype(float) + above[0]) / 2
     assert made[0].dtype == below[0].dtype and made[1].shape == below[1].shape
@@ -218,7 +219,7 @@ def test_a_morph_without_opencv_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "cv2", None)
 
     with pytest.raises(MissingExtra, match=r"react1-nodes\[local\]"):
-        morph.require()
+        morph.require_opencv()
 
 
 def test_a_take_that_is_too_short_for_its_handle_is_refused(context):
@@ -228,7 +229,7 @@ def test_a_take_that_is_too_short_for_its_handle_is_refused(context):
     longer = take.model_copy(update={"segment": segment(media, 10, 14, head=3, tail=4)})
 
     with pytest.raises(InputMediaError, match="too few frames"):
-        inserts(context, media, [longer], Seam())
+        plan_inserts(context, media, [longer], Seam())
 
 
 @pytest.mark.parametrize("changes", [{"gop": 10, "bframes": 2}, {"codec": "ffv1", "suffix": ".mkv"}, {"gop": 100}])
@@ -237,6 +238,6 @@ def test_a_take_is_read_from_any_of_its_frames(context, changes, skip):
     """Of many frames before it none is decoded that need not be."""
     media = film(context, **{"suffix": ".mov", "frames": 60, "size": (192, 108), "tracks": 0, **changes})
 
-    shown = [frame_number(frame.to_ndarray(format="gray")) for frame in held(context.path(media.file), skip)]
+    shown = [frame_number(frame.to_ndarray(format="gray")) for frame in take_frames(context.path(media.file), skip)]
 
     assert shown == list(range(skip, 60))

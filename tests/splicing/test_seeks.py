@@ -9,9 +9,9 @@ from takes import film, numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.feasibility import indexed
-from react1.pipeline.splicing.reencode_ranges import Window
-from react1.pipeline.splicing.verification.strict_decode import stretches
+from react1.pipeline.splicing.feasibility import index_film
+from react1.pipeline.splicing.reencode_ranges import ReencodeRange
+from react1.pipeline.splicing.verification.strict_decode import ranges_to_decode
 
 OPEN = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
 
@@ -49,8 +49,8 @@ def test_every_seek_shows_the_same_pictures(context, suffix, changes, span):
 def test_a_strict_decode_covers_the_window_and_a_group_on_either_side(context):
     """From the keyframe before the window to the one after the next."""
     media = film(context, frames=40, gop=8, size=(96, 64), tracks=0)
-    index = indexed(context.path(media.file), media)
+    index = index_film(context.path(media.file), media)
 
-    assert stretches(index.grid, [Window(18, 24, ())]) == (range(16, 32),)
-    assert stretches(index.grid, [Window(0, 8, ()), Window(33, 40, ())]) == (range(16), range(32, 40))
-    assert stretches(index.grid, [Window(16, 24, ())]) == (range(8, 32),)
+    assert ranges_to_decode(index.grid, [ReencodeRange(18, 24, ())]) == (range(16, 32),)
+    assert ranges_to_decode(index.grid, [ReencodeRange(0, 8, ()), ReencodeRange(33, 40, ())]) == (range(16), range(32, 40))
+    assert ranges_to_decode(index.grid, [ReencodeRange(16, 24, ())]) == (range(8, 32),)

@@ -9,15 +9,15 @@ import av
 import numpy as np
 import pytest
 from made import make_clip, read_sound
-from takes import a_line, film, numbered_take, packets, segment
+from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio import dialogue
-from react1.pipeline.splicing.audio.coder import dialogue_level
 from react1.pipeline.splicing.audio.lines import Line, joined, lay, read_line
+from react1.pipeline.splicing.audio.packet_encoder import dialogue_level
 from react1.pipeline.splicing.audio.params import SoundParams
 
 AS_GIVEN = SoundParams(match="off")
@@ -25,7 +25,7 @@ AS_GIVEN = SoundParams(match="off")
 
 def replaced(context, media, start, end, **edit):
     """Splice a take with a new line, a tone of 1 kHz at its own level; give the film and the source's path."""
-    take = numbered_take(context, segment(media, start, end, audio=a_line(context), **edit))
+    take = numbered_take(context, segment(media, start, end, audio=dialogue_line(context), **edit))
     return splicing.splice(context, ffmpeg_path(), media, [take], sound=AS_GIVEN), context.path(media.file)
 
 
@@ -252,11 +252,11 @@ def test_a_line_in_matroska_runs_on_without_jumps(context):
 def test_a_new_line_and_its_pictures_are_written_in_one_go(context, suffix, codec, in_place):
     """Only one file of the film's length is made, whatever the edit changes."""
     media = film(context, suffix, frames=75, gop=12, audio_codec=codec)
-    take = numbered_take(context, segment(media, 25, 35, audio=a_line(context)))
+    take = numbered_take(context, segment(media, 25, 35, audio=dialogue_line(context)))
 
     made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=in_place)
 
     assert made.metrics["sound_way"] == "packets" and made.metrics["way"] == "exact"
-    assert list((context.folder / "new").rglob(f"film*{suffix}")) == [made.path]
+    assert list((context.folder / "temp").rglob(f"film*{suffix}")) == [made.path]
     was, came = read_sound(context.path(media.file))[0], read_sound(made.path)[0]
     assert was.shape == came.shape and np.abs(was - came)[:, 48500:66000].max() > 0.05

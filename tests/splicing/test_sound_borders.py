@@ -12,7 +12,7 @@ from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.audio.borders import click_db
+from react1.pipeline.splicing.audio.border_checks import click_db
 from react1.pipeline.splicing.audio.params import SoundParams
 
 LEAST_CLICK_DB = 6.0
@@ -42,7 +42,7 @@ def test_a_hard_cut_clicks_and_a_fade_does_not(context, coded, fade_ms, clicks):
 @pytest.mark.parametrize(("fade_ms", "clicks"), [(0, True), (20, False)])
 def test_a_real_voice_is_heard_to_be_cut(context, media_folder, fade_ms, clicks):
     """Six spans of a film of somebody who talks, each with another stretch of the same voice."""
-    file = context.adopt(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")
+    file = context.add_external(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")
     media = probe(context.path(file), file)
     voice, rate_hz = read_sound(context.path(file))
     pieces = [voice[:, at : at + rate_hz] for at in range(rate_hz, 4 * rate_hz, rate_hz // 2)]

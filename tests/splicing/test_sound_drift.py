@@ -16,8 +16,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.lines import Line
 from react1.pipeline.splicing.audio.params import SoundParams
-from react1.pipeline.splicing.audio.streamed_audio import replace_packets, require_same
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.audio.stream_packets import replace_packets, require_same
+from react1.pipeline.splicing.not_applicable import NotApplicable
 
 STEP = {"aac": 1024, "ac3": 1536, "eac3": 1536}
 UNEVEN = tuple(np.cumsum([0, *[512, 300, 900, 512, 77, 1000, 512, 512, 640, 155] * 10])[:75].tolist())
@@ -169,7 +169,7 @@ def test_a_muxer_that_changes_packets_is_found_out(context):
 
     require_same(one, one)
     for wrong in (other, later):
-        with pytest.raises(Unsuited, match="did not keep the sound's packets"):
+        with pytest.raises(NotApplicable, match="did not keep the sound's packets"):
             require_same(one, wrong)
 
 
@@ -186,5 +186,5 @@ def test_a_gap_in_the_sound_is_no_grid(context):
     file = context.store(torn)
     media = probe(context.path(file), file)
 
-    with pytest.raises(Unsuited, match="not on a grid of 1024 samples"):
+    with pytest.raises(NotApplicable, match="not on a grid of 1024 samples"):
         replace_packets(context.path(file), context.temp_path("track.mka"), media, [Line(70000, 80000, whole)])

@@ -143,7 +143,7 @@ def test_a_file_without_sound_is_no_line(context):
     silent = speaking_film(context, 5, None)
     take = numbered_take(context, segment(media, 10, 20, audio=silent.file))
 
-    with pytest.raises(InputMediaError, match="the audio of segment s10 holds no sound track"):
+    with pytest.raises(InputMediaError, match="the audio of segment s10 has no sound track"):
         splicing.splice(context, ffmpeg_path(), media, [take])
 
 

@@ -10,7 +10,7 @@ from takes import film, numbered_take, packets, segment
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.feasibility import survey, touched_frames
+from react1.pipeline.splicing.feasibility import check_feasibility, touched_frames
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_what_is_told_is_what_is_done(context, suffix, changes):
     """As many pictures are coded as the plan said, by the encoder that it named."""
     media = film(context, suffix, frames=36, size=(192, 108), tracks=0, **changes)
 
-    told = survey(context.path(media.file), media, [(10, 14)])
+    told = check_feasibility(context.path(media.file), media, [(10, 14)])
     made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
     assert told.way == made.metrics["way"] == "exact"
@@ -39,7 +39,7 @@ def test_a_film_that_cannot_be_exact_is_told_with_its_reason(context):
     """The same reason that the splice gives afterwards."""
     media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
 
-    told = survey(context.path(media.file), media, [(5, 9)])
+    told = check_feasibility(context.path(media.file), media, [(5, 9)])
     made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
 
     assert told.way == made.metrics["way"] == "reencoded-picture"

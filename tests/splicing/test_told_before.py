@@ -7,15 +7,15 @@ from fractions import Fraction
 import av
 import pytest
 from made import frame_number, make_clip
-from takes import OTHER, film, numbered_take, packets, segment, shown
+from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError, MissingExtra, ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.feasibility import survey
+from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.mp4 import sample_tables
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.not_applicable import NotApplicable
 
 DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 
@@ -47,7 +47,7 @@ def test_a_transport_stream_by_any_of_its_names_is_spliced(context, changes):
     made = spliced(context, media, (14, 20), (30, 31))
 
     assert made.metrics["way"] == "exact", made.metrics["reason"]
-    assert [frame_number(luma) >= OTHER for _, luma in shown(made.path)] == [14 <= n < 20 or n == 30 for n in range(36)]
+    assert [frame_number(luma) >= TAKE_OFFSET for _, luma in shown(made.path)] == [14 <= n < 20 or n == 30 for n in range(36)]
 
 
 def test_a_film_whose_sound_comes_first_is_looked_at_by_its_picture(context):
@@ -76,7 +76,7 @@ def test_a_trimmed_film_may_be_edited_at_its_beginning(context, span):
 
     assert made.metrics["way"] == "exact", made.metrics["reason"]
     numbers = [frame_number(luma) for _, luma in shown(made.path)]
-    assert numbers == [n + OTHER if n < span[1] else n + first for n in range(media.video.frame_count)]
+    assert numbers == [n + TAKE_OFFSET if n < span[1] else n + first for n in range(media.video.frame_count)]
 
 
 def test_a_fragmented_film_of_hevc_keeps_its_tag(context):
@@ -118,7 +118,7 @@ def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(context):
     file = context.store(path)
     media = probe(context.path(file), file)
 
-    told = survey(context.path(file), media, [(5, 9)])
+    told = check_feasibility(context.path(file), media, [(5, 9)])
 
     assert told.way == "reencoded-picture" and "does not have" in told.reason
 
@@ -126,7 +126,7 @@ def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(context):
 @pytest.mark.parametrize("body", [b"", b"\x00" * 6, b"\x00" * 7 + b"\x09" + b"\x00" * 8])
 def test_tables_that_are_cut_short_are_a_reason(body):
     """Never an error of the library that reads them."""
-    with pytest.raises(Unsuited, match="cut short"):
+    with pytest.raises(NotApplicable, match="cut short"):
         sample_tables._plain(body, ">u4")
 
 
@@ -139,7 +139,7 @@ def test_a_morph_without_its_library_is_refused_before_anything_is_paid(monkeypa
     def missing():
         raise MissingExtra("a morph needs OpenCV")
 
-    monkeypatch.setattr(morph, "require", missing)
+    monkeypatch.setattr(morph, "require_opencv", missing)
     with pytest.raises(MissingExtra):
         forecast._require_morph(SpliceParams.model_validate({"seam": "morph"}))
     forecast._require_morph(SpliceParams.model_validate({"seam": "cut"}))
@@ -153,7 +153,7 @@ def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(conte
     media = film(context, ".avi", **{**changes, "codec": codec, "bframes": 2 if codec == "libx264" else 0})
 
     with pytest.raises(InputMediaError, match=r"put the film into \.mkv or \.mov first"):
-        survey(context.path(media.file), media, [(5, 9)])
+        check_feasibility(context.path(media.file), media, [(5, 9)])
     with pytest.raises(ToolFailed, match=r"put the film into \.mkv"):
         spliced(context, media, (5, 9))
     assert spliced(context, lone, (5, 9)).metrics["way"] == "exact"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import av
 import pytest
 from made import frame_number
-from takes import OTHER, film, numbered_take, packets, segment, shown
+from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.codecs import avc, h264, hevc
-from react1.pipeline.splicing.codecs.nal import behind_codes, escaped, plain, units
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.codecs import h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs.nal import escape, split_start_codes, split_units, unescape
+from react1.pipeline.splicing.not_applicable import NotApplicable
 
 X265 = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
 
@@ -20,8 +20,8 @@ X265 = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "l
 @pytest.fixture(autouse=True)
 def no_twin(monkeypatch):
     """Phones and cards are no x264 or x265."""
-    monkeypatch.setattr(avc, "twin", lambda *_: None)
-    monkeypatch.setattr(hevc, "twin", lambda *_: None)
+    monkeypatch.setattr(h264, "matching_encoder", lambda *_: None)
+    monkeypatch.setattr(hevc, "matching_encoder", lambda *_: None)
 
 
 def config(path):
@@ -42,7 +42,7 @@ def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, chan
     source = context.path(media.file)
     assert made.metrics["way"] == "exact" and made.metrics["twin"] is False
     numbers = [frame_number(luma) for _, luma in shown(made.path)]
-    assert numbers == [n + OTHER if 10 <= n < 14 else n for n in range(36)]
+    assert numbers == [n + TAKE_OFFSET if 10 <= n < 14 else n for n in range(36)]
     before, after = packets(source), packets(made.path)
     same = sum(one == other for one, other in zip(before, after, strict=True))
     patched = 1 if changes else 0
@@ -61,7 +61,7 @@ def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(context):
     assert came_tag == tag
     assert set(old) < set(new) and len(new) == 2 * len(old)
     assert sorted(hevc._number(unit) for unit in new) == [0, 0, 0, 14, 15, 15]
-    in_packets = [unit[0] >> 1 & 63 for _, _, data in packets(made.path) for unit in units(data, annexb=False)]
+    in_packets = [unit[0] >> 1 & 63 for _, _, data in packets(made.path) for unit in split_units(data, annexb=False)]
     assert not {32, 33, 34} & set(in_packets)
 
 
@@ -77,7 +77,7 @@ def test_a_film_that_was_spliced_before_is_spliced_again(context, changes):
 
     assert made.metrics["way"] == "exact", made.metrics["reason"]
     numbers = [frame_number(luma) for _, luma in shown(made.path)]
-    assert [n for n in range(36) if numbers[n] >= OTHER] == [10, 11, 12, 13, 26, 27]
+    assert [n for n in range(36) if numbers[n] >= TAKE_OFFSET] == [10, 11, 12, 13, 26, 27]
 
 
 def test_numbers_that_the_film_uses_for_others_are_refused():
@@ -85,9 +85,9 @@ def test_numbers_that_the_film_uses_for_others_are_refused():
     ours = b"\x44\x01" + bytes([0b11000001])
     taken = hevc._renumbered(ours) + b"\x01"
 
-    assert hevc.renumbered_sets((ours,), (hevc._renumbered(ours),)) == (hevc._renumbered(ours),)
-    with pytest.raises(Unsuited, match="uses the numbers"):
-        hevc.renumbered_sets((ours,), (taken,))
+    assert hevc.renumber_sets((ours,), (hevc._renumbered(ours),)) == (hevc._renumbered(ours),)
+    with pytest.raises(NotApplicable, match="uses the numbers"):
+        hevc.renumber_sets((ours,), (taken,))
 
 
 def test_h264_keeps_both_sets_in_its_avcc(context):
@@ -97,14 +97,14 @@ def test_h264_keeps_both_sets_in_its_avcc(context):
     made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
     (_, was), (_, came) = config(context.path(media.file)), config(made.path)
-    old, new = h264.read_config(was), h264.read_config(came)
+    old, new = h264_headers.parse_avcc(was), h264_headers.parse_avcc(came)
     assert new.sps[:1] == old.sps and len(new.sps) == 2
     assert new.pps[:1] == old.pps and len(new.pps) == 2
-    assert h264.used_ids(new) == {0, 1}
+    assert h264_headers.used_ids(new) == {0, 1}
 
 
 @pytest.mark.parametrize("data", [b"\x42\x01\x00\x00\x00\x01", b"\x42\x01\x00\x00\x03\x00\x00\x02", b"\x02\x01\x80"])
 def test_what_keeps_start_codes_out_is_put_back(data):
     """Two zeros are never followed by 0 to 3."""
-    assert plain(escaped(data)) == data
-    assert behind_codes(b"\x00\x00\x01" + escaped(data)) == [escaped(data)]
+    assert unescape(escape(data)) == data
+    assert split_start_codes(b"\x00\x00\x01" + escape(data)) == [escape(data)]

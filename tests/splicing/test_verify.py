@@ -14,9 +14,9 @@ from react1.pipeline.core.errors import ToolFailed
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
-from react1.pipeline.splicing.not_applicable import Unsuited
+from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification.packet_comparison import Column, Packets
-from react1.pipeline.splicing.verification.picture_diff import Likeness
+from react1.pipeline.splicing.verification.picture_diff import PictureDiff
 from react1.pipeline.splicing.verification.verify import Contents, Track, compare
 
 
@@ -102,7 +102,7 @@ def test_a_film_that_fails_its_check_gives_way_to_the_next_way(context, monkeypa
     media = film(context, frames=20, gop=4, tracks=0)
     take = numbered_take(context, segment(media, 5, 7))
     monkeypatch.setattr(
-        strategies, "around", lambda *_: Likeness(20.0, "the untouched frame 9 decodes to another picture")
+        strategies, "around", lambda *_: PictureDiff(20.0, "the untouched frame 9 decodes to another picture")
     )
 
     made = splicing.splice(context, ffmpeg_path(), media, [take])
@@ -118,7 +118,7 @@ def test_no_film_is_kept_when_every_way_fails(context, monkeypatch):
     take = numbered_take(context, segment(media, 5, 7))
 
     def refuse(job):
-        raise Unsuited("because")
+        raise NotApplicable("because")
 
     for way in ("exact_way", "boxed_way", "remuxed_way"):
         monkeypatch.setattr(splicing, way, refuse)

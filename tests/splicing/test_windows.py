@@ -7,9 +7,9 @@ import pytest
 
 from react1.pipeline.splicing.mp4.boxes import Box
 from react1.pipeline.splicing.mp4.sample_tables import Samples
-from react1.pipeline.splicing.mp4.sample_times import Grid
+from react1.pipeline.splicing.mp4.sample_times import FrameGrid
 from react1.pipeline.splicing.pictures.frames import Insert
-from react1.pipeline.splicing.reencode_ranges import Resumption, clean_starts, leading, windows
+from react1.pipeline.splicing.reencode_ranges import RandomAccessPoint, closed_prefixes, count_leading, plan_ranges
 
 
 def grid(pts, hidden=0):
@@ -22,13 +22,13 @@ def grid(pts, hidden=0):
         composition=times - np.arange(count) + 2,
         sync=np.zeros(count, bool),
     )
-    return Grid(samples, np.sort(times), hidden, Box(b"trak"), 0, 0, 0)
+    return FrameGrid(samples, np.sort(times), hidden, Box(b"trak"), 0, 0, 0)
 
 
 def planned(pts, spans, resumable, hidden=0):
     inserts = [Insert(start, end, None) for start, end in spans]
-    points = [one if isinstance(one, Resumption) else Resumption(one) for one in resumable]
-    return [(w.first, w.end) for w in windows(grid(pts, hidden), inserts, points)]
+    points = [one if isinstance(one, RandomAccessPoint) else RandomAccessPoint(one) for one in resumable]
+    return [(w.first, w.end) for w in plan_ranges(grid(pts, hidden), inserts, points)]
 
 
 IN_ORDER = list(range(12))
@@ -37,7 +37,7 @@ REORDERED = [0, 3, 1, 2, 6, 4, 5, 7, 10, 8, 9, 11]
 
 def test_a_clean_start_has_all_earlier_pictures_before_it():
     """In a reordered group there is none between a picture and those shown before it."""
-    assert clean_starts(np.array(REORDERED)).tolist() == [0, 1, 4, 7, 8, 11]
+    assert closed_prefixes(np.array(REORDERED)).tolist() == [0, 1, 4, 7, 8, 11]
 
 
 def test_a_window_begins_at_the_edit_where_nothing_is_reordered():
@@ -72,7 +72,7 @@ def test_reordering_is_read_off_the_slots():
     on_time = Samples(
         tight.samples.sizes, tight.samples.offsets, np.arange(12), np.zeros(12, np.int64), tight.samples.sync
     )
-    assert Grid(on_time, tight.shown, 0, Box(b"trak"), 0, 0, 0).reorder == 0
+    assert FrameGrid(on_time, tight.shown, 0, Box(b"trak"), 0, 0, 0).reorder == 0
 
 
 OPEN = [0, 3, 1, 2, 7, 5, 4, 6, 10, 8, 9, 11]
@@ -81,19 +81,19 @@ OPEN = [0, 3, 1, 2, 7, 5, 4, 6, 10, 8, 9, 11]
 
 def test_pictures_that_lean_over_a_broken_link_are_coded_anew_and_it_moves_behind_them():
     """The window covers what is shown before the link; its slot is the one after them."""
-    point = Resumption(4, leading(np.array(OPEN), 4), patched=True)
+    point = RandomAccessPoint(4, count_leading(np.array(OPEN), 4), patched=True)
 
-    (window,) = windows(grid(OPEN), [Insert(1, 2, None)], [point])
+    (window,) = plan_ranges(grid(OPEN), [Insert(1, 2, None)], [point])
 
     assert (window.first, window.end, window.stored_end, window.patched) == (1, 7, 8, 4)
 
 
 def test_an_edit_of_the_picture_at_a_broken_link_goes_on_to_the_next_place():
     """What is stored there is changed already, and cannot end a window before it."""
-    point = Resumption(4, 3, patched=True)
+    point = RandomAccessPoint(4, 3, patched=True)
 
     spans = [
-        (w.first, w.end, w.patched) for w in windows(grid(OPEN), [Insert(1, 2, None), Insert(7, 8, None)], [point])
+        (w.first, w.end, w.patched) for w in plan_ranges(grid(OPEN), [Insert(1, 2, None), Insert(7, 8, None)], [point])
     ]
 
     assert spans == [(1, 12, None)]
@@ -104,4 +104,4 @@ def test_an_edit_of_the_picture_at_a_broken_link_goes_on_to_the_next_place():
 )
 def test_leading_pictures_are_counted_where_they_follow_at_once(pts, count):
     """Where others come between them, the place cannot be used."""
-    assert leading(np.array(pts), 0) == count
+    assert count_leading(np.array(pts), 0) == count

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 import server_client
-from memory import Growth, sparse
-from script import Script, page, sent, told
+from memory import MemoryGrowth, write_sparse
+from scripted_replies import Script, html_reply, json_body, json_reply
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.net.api_client import ApiClient
@@ -34,9 +34,9 @@ BASES = {
     "local": "http://127.0.0.1:8791",
 }
 GIVEN = {
-    "segmind": lambda: told(file_urls=["https://f.example/a/b-c.mp4"]),
-    "sync": lambda: told(201, uploadUrl="https://bucket.example/k?X-Amz-Signature=s1gn", url="https://a.example/n.mp4"),
-    "local": lambda: told(201, url=f"http://127.0.0.1:8791/assets/{NONCE}.mp4"),
+    "segmind": lambda: json_reply(file_urls=["https://f.example/a/b-c.mp4"]),
+    "sync": lambda: json_reply(201, uploadUrl="https://bucket.example/k?X-Amz-Signature=s1gn", url="https://a.example/n.mp4"),
+    "local": lambda: json_reply(201, url=f"http://127.0.0.1:8791/assets/{NONCE}.mp4"),
 }
 
 
@@ -94,10 +94,10 @@ def test_segmind_gets_one_data_url_that_holds_every_byte(tmp_path, suffix, kind,
     path = tmp_path / f"a{suffix}"
     path.write_bytes(bytes(range(256)) * 9216 + b"x" * rest)  # three pieces
 
-    stored, script = put("segmind", [told(file_urls=["https://f.example/up/b-c.mp4?v=1"])], path)
+    stored, script = put("segmind", [json_reply(file_urls=["https://f.example/up/b-c.mp4?v=1"])], path)
 
-    (request,) = script.asked
-    head, _, data = sent(request)["data_urls"][0].partition(",")
+    (request,) = script.requests
+    head, _, data = json_body(request)["data_urls"][0].partition(",")
     assert head == f"data:{kind};base64"
     assert base64.b64decode(data, validate=True) == path.read_bytes()
     assert int(request.headers["content-length"]) == len(request.content)
@@ -108,20 +108,20 @@ def test_segmind_gets_one_data_url_that_holds_every_byte(tmp_path, suffix, kind,
 
 def test_segmind_answers_in_either_of_two_shapes(film):
     """`file_urls` or `urls`."""
-    assert put("segmind", [told(urls=["https://f.example/x.mp4"])], film)[0].name == "x.mp4"
+    assert put("segmind", [json_reply(urls=["https://f.example/x.mp4"])], film)[0].name == "x.mp4"
 
 
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (told(links=["https://f.example/x.mp4"]), "neither file_urls nor urls, but links"),
-        (told(file_urls=[]), "neither file_urls nor urls, but file_urls"),
-        (told(file_urls=["/tmp/x.mp4"]), "answered with '/tmp/x.mp4' where an address is wanted"),
-        (told(file_urls=[None]), "answered with nothing where an address is wanted"),
-        (told(file_urls=["http://f.example/x.mp4"]), "gave http://f.example/x.mp4, which is not https"),
-        (told(file_urls=["https://f.example/"]), "names no file"),
+        (json_reply(links=["https://f.example/x.mp4"]), "neither file_urls nor urls, but links"),
+        (json_reply(file_urls=[]), "neither file_urls nor urls, but file_urls"),
+        (json_reply(file_urls=["/tmp/x.mp4"]), "answered with '/tmp/x.mp4' where an address is wanted"),
+        (json_reply(file_urls=[None]), "answered with nothing where an address is wanted"),
+        (json_reply(file_urls=["http://f.example/x.mp4"]), "gave http://f.example/x.mp4, which is not https"),
+        (json_reply(file_urls=["https://f.example/"]), "names no file"),
         (httpx.Response(200, json=["https://f.example/x.mp4"]), "no JSON object"),
-        (page(200, "<html>fine</html>"), "no JSON object"),
+        (html_reply(200, "<html>fine</html>"), "no JSON object"),
         (httpx.Response(204), "no JSON object"),
     ],
     ids=lambda value: "" if isinstance(value, httpx.Response) else value,
@@ -139,9 +139,9 @@ def test_sync_gets_the_bytes_without_the_key(film):
     """It is asked for a place with the key; the place itself is signed, and another origin."""
     stored, script = put("sync", replies("sync"), film)
 
-    ask, send = script.asked
+    ask, send = script.requests
     assert (str(ask.url), ask.headers["x-api-key"]) == (f"{BASES['sync']}/v2/assets/upload", KEY)
-    assert sent(ask) == {"fileName": f"{NONCE}.mp4", "contentType": "video/mp4", "size": film.stat().st_size}
+    assert json_body(ask) == {"fileName": f"{NONCE}.mp4", "contentType": "video/mp4", "size": film.stat().st_size}
     assert (send.method, str(send.url)) == ("PUT", "https://bucket.example/k?X-Amz-Signature=s1gn")
     assert "x-api-key" not in send.headers
     assert KEY not in str(send.headers.raw)
@@ -163,7 +163,7 @@ def test_sync_gets_the_bytes_without_the_key(film):
 )
 def test_an_expiry_is_heeded_where_sync_tells_one(film, more, until):
     """As a moment or in seconds."""
-    given = told(201, uploadUrl="https://bucket.example/k", url="https://a.example/n.mp4", **more)
+    given = json_reply(201, uploadUrl="https://bucket.example/k", url="https://a.example/n.mp4", **more)
 
     assert put("sync", [given, httpx.Response(200)], film)[0].expires_at == until
 
@@ -174,16 +174,16 @@ def test_an_expiry_is_heeded_where_sync_tells_one(film, more, until):
 def test_a_place_that_films_may_not_be_sent_to_is_not_used(film, given):
     """Nothing is sent in the clear, and nothing to nowhere."""
     with pytest.raises(ProviderError, match=r"where an address is wanted|which is not https"):
-        put("sync", [told(201, **given)], film)
+        put("sync", [json_reply(201, **given)], film)
 
 
 @pytest.mark.parametrize("kind", list(BASES))
 @pytest.mark.parametrize(
     "wrong",
     [
-        page(500),
-        told(502),
-        told(429),
+        html_reply(500),
+        json_reply(502),
+        json_reply(429),
         httpx.ConnectError("no route"),
         httpx.ReadError("reset"),
         httpx.ReadTimeout("slow"),
@@ -198,15 +198,15 @@ def test_a_failure_that_may_pass_is_tried_again(film, kind, wrong):
 
     assert waits.s == [1.0]
     assert stored.url
-    assert film.read_bytes() in (script.asked[-1].content, base64.b64decode(_data(script.asked[-1])))
+    assert film.read_bytes() in (script.requests[-1].content, base64.b64decode(_data(script.requests[-1])))
 
 
 def test_the_bytes_alone_are_sent_again_where_sync_has_given_a_place(film):
     """One place, two tries."""
-    script = put("sync", [GIVEN["sync"](), page(503), httpx.Response(200)], film)[1]
+    script = put("sync", [GIVEN["sync"](), html_reply(503), httpx.Response(200)], film)[1]
 
-    assert [request.method for request in script.asked] == ["POST", "PUT", "PUT"]
-    assert script.asked[1].content == script.asked[2].content == film.read_bytes()
+    assert [request.method for request in script.requests] == ["POST", "PUT", "PUT"]
+    assert script.requests[1].content == script.requests[2].content == film.read_bytes()
 
 
 @pytest.mark.parametrize("kind", list(BASES))
@@ -216,7 +216,7 @@ def test_after_four_tries_it_is_given_up(film, kind):
     words = f"no {KEY} at https://u:p@h.example/x?X-Amz-Signature=s1gn"
 
     with pytest.raises(ProviderError) as caught:
-        put(kind, [told(500, error=words)] * 4, film, waits=waits)
+        put(kind, [json_reply(500, error=words)] * 4, film, waits=waits)
 
     assert waits.s == [1.0, 2.0, 4.0]
     assert str(caught.value).startswith(f"the upload to {kind} failed 4 times: 500: no … at https://h.example/x?")
@@ -229,10 +229,10 @@ def test_after_four_tries_it_is_given_up(film, kind):
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (told(401, error=f"bad {KEY}"), "refused: 401: bad …; check the key"),
-        (told(400, error={"message": "a\nb"}), "refused: 400: a b"),
-        (told(413), "refused: 413; choose another storage, such as s3"),
-        (page(403), "refused: 403: 403 Oops; the key does not allow it"),
+        (json_reply(401, error=f"bad {KEY}"), "refused: 401: bad …; check the key"),
+        (json_reply(400, error={"message": "a\nb"}), "refused: 400: a b"),
+        (json_reply(413), "refused: 413; choose another storage, such as s3"),
+        (html_reply(403), "refused: 403: 403 Oops; the key does not allow it"),
         (httpx.Response(404), "refused: 404"),
         (httpx.Response(307, headers={"location": "https://other.example/"}), "refused: 307"),
     ],
@@ -251,7 +251,7 @@ def test_a_refusal_is_told_at_once(film, kind, reply, says):
 
 
 @pytest.mark.parametrize("before", range(170, 205))
-@pytest.mark.parametrize("reply", [lambda words: told(400, error=words), lambda words: page(400, f"<p>{words}</p>")])
+@pytest.mark.parametrize("reply", [lambda words: json_reply(400, error=words), lambda words: html_reply(400, f"<p>{words}</p>")])
 def test_a_key_that_lies_where_the_words_are_cut_is_hidden_whole(film, reply, before):
     """Half of it is a secret too."""
     with pytest.raises(ProviderError) as caught:
@@ -263,7 +263,7 @@ def test_a_key_that_lies_where_the_words_are_cut_is_hidden_whole(film, reply, be
 def test_a_key_that_lies_where_a_page_is_cut_is_hidden_whole(film):
     """Blanks before it take no place in the line."""
     with pytest.raises(ProviderError) as caught:
-        put("segmind", [page(400, " " * 3990 + KEY)], film)
+        put("segmind", [html_reply(400, " " * 3990 + KEY)], film)
 
     assert KEY[:4] not in str(caught.value)
 
@@ -273,7 +273,7 @@ def test_the_words_of_a_host_that_never_ends_are_told_at_once(film):
     begun = time.perf_counter()
 
     with pytest.raises(ProviderError, match="refused: 400: aaa"):
-        put("segmind", [told(400, error="a" * 3_000_000)], film)
+        put("segmind", [json_reply(400, error="a" * 3_000_000)], film)
 
     assert time.perf_counter() - begun < 3
 
@@ -326,7 +326,7 @@ def test_a_file_beyond_the_limit_is_refused_before_anything_is_sent(film, kind):
 def test_the_local_server_takes_half_a_gigabyte(tmp_path):
     """As its own limit says."""
     with pytest.raises(InputMediaError, match=r"storage local, whose limit is 536\.871 MB"):
-        put("local", [], sparse(tmp_path / "large.mp4", (512 << 20) + 1))
+        put("local", [], write_sparse(tmp_path / "large.mp4", (512 << 20) + 1))
 
 
 def test_a_file_that_goes_away_or_shrinks_is_told(film):
@@ -345,7 +345,7 @@ def test_a_file_that_goes_away_or_shrinks_is_told(film):
 @pytest.mark.parametrize("kind", list(BASES))
 def test_a_large_film_needs_little_memory(tmp_path, kind):
     """A few pieces of 300 MB."""
-    film, growth = sparse(tmp_path / "large.mp4", 300 << 20), Growth()
+    film, growth = write_sparse(tmp_path / "large.mp4", 300 << 20), MemoryGrowth()
     sizes: list[int] = []
 
     async def swallow(request: httpx.Request) -> httpx.Response:
@@ -359,7 +359,7 @@ def test_a_large_film_needs_little_memory(tmp_path, kind):
     asyncio.run(run())
 
     assert sizes[-1] >= 300 << 20
-    assert growth.looks == 400
+    assert growth.samples == 400
     assert growth.most_bytes < 40 << 20
 
 

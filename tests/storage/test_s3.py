@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import sink
-from memory import Growth, sparse
+from memory import MemoryGrowth, write_sparse
 
 from react1.pipeline.core.errors import Interrupted, MissingExtra, PresetError, ProviderError
 from react1.pipeline.storage.s3 import S3Storage
@@ -54,11 +54,11 @@ def test_a_film_is_sent_in_parts_and_read_by_its_signed_address(bucket, film):
     """Every byte, under a name that holds the nonce, as what it is."""
     stored = put(bucket, film)
 
-    got = httpx.get(stored.address, trust_env=False)
+    got = httpx.get(stored.url, trust_env=False)
     assert got.content == film.read_bytes()
     assert got.headers["content-type"] == "video/mp4"
     assert stored.name == f"{NONCE}.mp4"
-    assert bucket.names() == [stored.place] == [f"for/react1/{NONCE}.mp4"]
+    assert bucket.names() == [stored.key] == [f"for/react1/{NONCE}.mp4"]
     assert sum("partNumber" in place for _, place in bucket.asked) == 3
 
 
@@ -70,14 +70,14 @@ def test_a_small_file_is_sent_in_one_request(bucket, tmp_path):
     stored = put(bucket, voice)
 
     assert bucket.times("PUT") == len(bucket.asked) == 1
-    assert httpx.get(stored.address, trust_env=False).content == voice.read_bytes()
+    assert httpx.get(stored.url, trust_env=False).content == voice.read_bytes()
 
 
 def test_the_address_outlives_what_was_asked_for(bucket, film):
     """It is signed for longer than it is said to last."""
     stored = put(bucket, film)
 
-    signed_for_s = int(parse_qs(urlsplit(stored.address).query)["X-Amz-Expires"][0])
+    signed_for_s = int(parse_qs(urlsplit(stored.url).query)["X-Amz-Expires"][0])
     assert stored.expires_at == NOW + timedelta(seconds=7200)
     assert signed_for_s > 7200
     assert "Signature" not in repr(stored)
@@ -92,7 +92,7 @@ def test_what_is_deleted_is_gone(bucket, film):
     asyncio.run(there.delete(stored))
 
     assert bucket.names() == []
-    assert httpx.get(stored.address, trust_env=False).status_code == 404
+    assert httpx.get(stored.url, trust_env=False).status_code == 404
 
 
 def test_progress_goes_up_to_one_and_what_it_raises_stops_the_upload(bucket, film):
@@ -126,7 +126,7 @@ def test_a_failure_that_may_pass_is_tried_again(bucket, film):
 
     bucket.asked.clear()
     bucket.fail = {("PUT", 2): "500 Internal Server Error"}
-    assert httpx.get(put(bucket, film).address, trust_env=False).content == film.read_bytes()
+    assert httpx.get(put(bucket, film).url, trust_env=False).content == film.read_bytes()
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "400 Bad Request"])
@@ -167,14 +167,14 @@ def test_what_cannot_be_removed_is_told(bucket, film):
 
 def test_a_large_film_needs_little_memory(tmp_path):
     """Only the parts that are under way, of 300 MB over a slow line."""
-    film = sparse(tmp_path / "large.mp4", 300 << 20)
+    film = write_sparse(tmp_path / "large.mp4", 300 << 20)
     with sink.opened(part_s=0.05) as (address, sizes):
         there = storage(Bucket(address))
-        growth = Growth()
+        growth = MemoryGrowth()
         asyncio.run(there.put(film, NONCE, ".mp4", growth))
 
     assert sum(sizes) == 300 << 20
-    assert growth.looks > 300
+    assert growth.samples > 300
     assert growth.most_bytes < 40 << 20
 
 

@@ -1,4 +1,4 @@
-"""One real face for tests: the portrait that scikit-image ships, as a still and as a moving clip, and a made voice."""
+"""A real face for tests: the portrait that scikit-image ships, as a still and as a clip, and a synthetic voice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 48_000
 
 
 def still(width: int = FORMAT.width, height: int = FORMAT.height, shift: float = 0.0) -> np.ndarray:
-    """Cut the face out of the portrait, `shift` pixels to the side, as (height, width, 3) RGB."""
+    """Crop the face from the portrait, shifted to the side by `shift` px, as (height, width, 3) RGB."""
     import cv2
     from skimage import data
 
@@ -27,7 +27,7 @@ def still(width: int = FORMAT.width, height: int = FORMAT.height, shift: float =
 
 
 def planes(rgb: np.ndarray) -> Picture:
-    """Turn an RGB picture into planes by BT.709, limited range; by numpy alone, apart from the code under test."""
+    """Convert an RGB picture to BT.709 planes, limited range; in numpy, independent of the code under test."""
     red, green, blue = np.moveaxis(rgb.astype(np.float64) / 255, -1, 0)
     luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     cb, cr = (blue - luma) / 1.8556, (red - luma) / 1.5748
@@ -37,7 +37,7 @@ def planes(rgb: np.ndarray) -> Picture:
 
 
 def write_clip(path: Path, frames: int = FRAMES, faceless: range = range(0)) -> Path:
-    """Write the face as a clip that drifts slowly to the side; grey frames where `faceless`."""
+    """Write the face as a clip that drifts slowly to the side; the frames `faceless` are grey."""
     grey = Picture(*(np.full(shape, 118, np.uint8) for shape in ((288, 384), (144, 192), (144, 192))))
     with TakeWriter(path, FORMAT, None) as writer:
         for number in range(frames):
@@ -46,7 +46,7 @@ def write_clip(path: Path, frames: int = FRAMES, faceless: range = range(0)) -> 
 
 
 def syllables(seconds: float, per_second: float = 3.0) -> np.ndarray:
-    """Make a voice: a buzz that swells and fades to silence, 3 times a second; (count,) in -1..1."""
+    """Synthesize a voice: a buzz that swells and fades to silence, 3 times a second; (count,) in -1..1."""
     time_s = np.arange(round(seconds * RATE)) / RATE
     buzz = sum(np.sin(2 * np.pi * 140 * harmonic * time_s) / harmonic for harmonic in range(1, 20))
     swell = np.clip(np.sin(2 * np.pi * per_second * time_s - np.pi / 2), 0, 1)
@@ -63,10 +63,10 @@ def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
     return path
 
 
-def moved_up(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: float) -> float:
-    """Measure on pixels alone how far the skin at a place went up, in units: template matching, no landmarks.
+def rise_units(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: float) -> float:
+    """Measure how far the skin at a place rises, in units, by template matching without landmarks.
 
-    Between rows the place of the best match is that of a parabola through it and its neighbours.
+    The match is refined between rows by a parabola through the best score and its neighbours.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""A clock that only moves when somebody waits."""
+"""A clock that moves only when it is slept on."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from react1.pipeline.jobs.request import Clock
 
 
 class FakeClock:
-    """Holds the time; `waited` has every wait, in seconds."""
+    """The time; `sleeps_s` has every sleep, in seconds."""
 
     def __init__(self) -> None:
         self.at = datetime(2026, 11, 25, 10, tzinfo=UTC)
-        self.waited: list[float] = []
+        self.sleeps_s: list[float] = []
         self.run_s = 0.0
 
     def now(self) -> datetime:
         return self.at
 
     async def sleep(self, seconds: float) -> None:
-        self.waited.append(seconds)
+        self.sleeps_s.append(seconds)
         self.run_s += seconds
         self.at += timedelta(seconds=seconds)
         await asyncio.sleep(0)
@@ -29,5 +29,5 @@ class FakeClock:
         return Clock(self.now, self.sleep, lambda: self.run_s)
 
     @property
-    def gone_s(self) -> float:
-        return sum(self.waited)
+    def elapsed_s(self) -> float:
+        return sum(self.sleeps_s)

@@ -28,7 +28,7 @@ from unittest import mock
 
 import takes
 from paying import POINTS, Order
-from rooms import FolderRoom
+from react1.testing import FolderContext
 from server_client import open_server
 
 from react1.pipeline.core.file import File
@@ -220,7 +220,7 @@ class Lab:
         """Open the servers, make the clip, and start the hands."""
         self.server = self._opened("server", MISHAPS)
         self.losing = self._opened("losing", ANSWERS_LOST)
-        context = FolderRoom(self._folder / "clip")
+        context = FolderContext(self._folder / "clip")
         clip = takes.film(context, frames=25, size=(160, 120), tracks=0)
         voice = takes.a_line(context, seconds=1)
         self.files = [str(context.path(one)) for one in (clip.file, voice)]

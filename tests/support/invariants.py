@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from made import click_times_s, frame_number, picture
 from seen import Seen, look, psnr, strict_decode
-from takes import OTHER
+from takes import TAKE_OFFSET
 
 PYRAMID = 4
 """How many pictures before an edit its reordering may draw in: no film here has more B frames in a row."""
@@ -123,10 +123,10 @@ def _pictures(was: Seen, came: Seen, spans: list[tuple[int, int]], identical: se
 
 def _shows_take(luma: np.ndarray, number: int, came: Seen) -> None:
     shown = luma >> (came.depth - 8)
-    wanted = picture(number + OTHER, shown.shape[::-1])
+    wanted = picture(number + TAKE_OFFSET, shown.shape[::-1])
     if came.full_range:
         wanted = (wanted.astype(float) - 16) * 255 / 219
-    assert frame_number(shown) == number + OTHER
+    assert frame_number(shown) == number + TAKE_OFFSET
     assert psnr([wanted], [shown]) >= TAKE_DB, f"frame {number}"
 
 

@@ -1,4 +1,4 @@
-"""How much memory this process holds, seen while something runs."""
+"""Measure the memory of this process while something runs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 STATM, PAGE_BYTES = Path("/proc/self/statm"), 4096
 
 
-class Growth:
-    """Called as often as one likes; `most_bytes` is by how much the process has grown at most since the start."""
+class MemoryGrowth:
+    """A progress callback that samples the memory; `most_bytes` is the largest growth since the start."""
 
     def __init__(self) -> None:
         if not STATM.exists():
-            pytest.skip("the system does not tell how much memory a process holds")
+            pytest.skip("the system does not report the memory of a process")
         gc.collect()
-        self._before, self.most_bytes, self.looks = self._now(), 0, 0
+        self._before, self.most_bytes, self.samples = self._now(), 0, 0
 
     def __call__(self, _share: float = 0.0) -> None:
-        self.looks += 1
+        self.samples += 1
         self.most_bytes = max(self.most_bytes, self._now() - self._before)
 
     @staticmethod
@@ -28,8 +28,8 @@ class Growth:
         return int(STATM.read_text().split()[1]) * PAGE_BYTES
 
 
-def sparse(path: Path, size_bytes: int) -> Path:
-    """A file that is long and takes no place."""
+def write_sparse(path: Path, size_bytes: int) -> Path:
+    """Write a sparse file of this size."""
     with path.open("wb") as stream:
         stream.truncate(size_bytes)
     return path

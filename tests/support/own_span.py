@@ -14,8 +14,8 @@ from seen import planes
 from react1.pipeline.core.values import Segment, Take
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import reencode
-from react1.pipeline.splicing.codecs import coding
-from react1.pipeline.splicing.encoders import Choice
+from react1.pipeline.splicing.codecs import packet_encoder
+from react1.pipeline.splicing.encoders import EncoderSettings
 
 _COLOUR = ("color_range", "color_primaries", "color_trc", "colorspace")
 _ENCODE = reencode.encode
@@ -54,18 +54,18 @@ def own_take(context: Any, placed: Segment) -> Take:
     return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
-def note_choices(monkeypatch: Any) -> list[Choice]:
+def note_choices(monkeypatch: Any) -> list[EncoderSettings]:
     """Note each encoder choice by which a splice codes pictures from now on."""
-    noted: list[Choice] = []
+    noted: list[EncoderSettings] = []
 
     def noting(real: Any) -> Any:
         def noted_first(*given: Any, **named: Any) -> Any:
-            noted.extend(one for one in given if isinstance(one, Choice))
+            noted.extend(one for one in given if isinstance(one, EncoderSettings))
             return real(*given, **named)
 
         return noted_first
 
-    for name, real in (("encode", reencode.encode), ("code", coding.code)):
+    for name, real in (("encode", reencode.encode), ("code", packet_encoder.encode_packets)):
         for place, module in list(sys.modules.items()):
             if place.startswith("react1.pipeline.splicing") and getattr(module, name, None) is real:
                 monkeypatch.setattr(module, name, noting(real))

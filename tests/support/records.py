@@ -11,7 +11,7 @@ from react1.pipeline.media.probe import probe
 
 def adopted(context, path: Path) -> Media:
     """Put a clip into a room and probe it there."""
-    file = context.adopt(path)
+    file = context.add_external(path)
     return probe(context.path(file), file)
 
 

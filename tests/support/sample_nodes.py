@@ -1,4 +1,4 @@
-"""Small nodes with the wires of the real ones; none of them runs."""
+"""Nodes with the inputs and outputs of the real ones; none of them runs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SpliceParams(Params):
 
 
 class Fetch(Sample):
-    """Bring a film in."""
+    """Fetch a film."""
 
     name = "fetch"
 
@@ -83,7 +83,7 @@ class Trim(Sample):
 
 
 class Transcode(Sample):
-    """Change the envelope."""
+    """Change codec and size."""
 
     name = "transcode"
 
@@ -91,7 +91,7 @@ class Transcode(Sample):
 
 
 class NormalizeAudio(Sample):
-    """Level the voice."""
+    """Normalize the voice."""
 
     name = "normalize_audio"
 
@@ -99,7 +99,7 @@ class NormalizeAudio(Sample):
 
 
 class UploadNode(Sample):
-    """Give addresses."""
+    """Upload a segment."""
 
     name = "upload"
 
@@ -115,7 +115,7 @@ class React1(Sample):
 
 
 class Conform(Sample):
-    """Bring back to the grid."""
+    """Match the source's frames."""
 
     name = "conform"
 
@@ -123,7 +123,7 @@ class Conform(Sample):
 
 
 class Splice(Sample):
-    """Put back."""
+    """Splice the takes."""
 
     name = "splice"
 
@@ -131,7 +131,7 @@ class Splice(Sample):
 
 
 class Compare(Sample):
-    """Show both."""
+    """Compare two films."""
 
     name = "compare"
 
@@ -139,7 +139,7 @@ class Compare(Sample):
 
 
 class ReportNode(Sample):
-    """Tell."""
+    """Write the report."""
 
     name = "report"
 
@@ -147,7 +147,7 @@ class ReportNode(Sample):
 
 
 class Split(Sample):
-    """Make a list of one item of a list."""
+    """Make a list of each segment of a list."""
 
     name = "split"
 

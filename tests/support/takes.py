@@ -1,4 +1,4 @@
-"""Films in a room, and takes of them whose every frame can be told from the film's own."""
+"""Films in a node context, and takes whose frames differ from the film's frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from made import make_clip, picture
+from edited import make_clip, picture
 
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.values import Media, Segment, Take
@@ -16,37 +16,37 @@ from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
-OTHER = 1000
-"""A take's frame for film frame n shows the number n + OTHER."""
+TAKE_OFFSET = 1000
+"""A take's frame for film frame n shows the number n + TAKE_OFFSET."""
 
 
 def film(context, suffix=".mp4", **changes) -> Media:
-    """Make a clip and put it into the room."""
+    """Make a clip and store it in the context."""
     path = make_clip(context.temp_path(f"film{suffix}"), **changes)
     file = context.store(path)
     return probe(context.path(file), file)
 
 
 def segment(media: Media, start: int, end: int, head: int = 0, tail: int = 0, **edit) -> Segment:
-    """Place a segment on a film; its own file is the film's."""
-    asked = Edit.model_validate({"in": f"{start}f", "out": f"{end}f", **edit})
-    held = tuple(range(start - head, end + tail))
+    """Return a segment of a film; its file is the film's."""
+    edit_model = Edit.model_validate({"in": f"{start}f", "out": f"{end}f", **edit})
+    source_frames = tuple(range(start - head, end + tail))
     return Segment(
         name=f"s{start}",
         source=media,
-        edit=asked,
+        edit=edit_model,
         start_frame=start,
         end_frame=end,
         head_frames=head,
         tail_frames=tail,
         media=media,
-        frames=held,
+        frames=source_frames,
     )
 
 
-def numbered_take(context, placed: Segment) -> Take:
-    """Make a conformed take that shows the numbers of its frames, plus OTHER."""
-    video = placed.source.video
+def numbered_take(context, target: Segment) -> Take:
+    """Make a conformed take that shows the numbers of its frames, plus TAKE_OFFSET."""
+    video = target.source.video
     path = context.temp_path("take.mkv")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
@@ -55,26 +55,26 @@ def numbered_take(context, placed: Segment) -> Take:
             video.height_px,
             video.pix_fmt.replace("yuvj", "yuv"),
         )
-        for at, number in enumerate(placed.frames):
-            out.mux(stream.encode(_frame(number + OTHER, video, at)))
+        for at, number in enumerate(target.frames):
+            out.mux(stream.encode(_frame(number + TAKE_OFFSET, video, at)))
         out.mux(stream.encode(None))
     file = context.store(path)
-    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
+    return Take(segment=target, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
 def _frame(number: int, video, at: int) -> av.VideoFrame:
-    deep = video.bit_depth > 8
+    is_deep = video.bit_depth > 8
     frame = av.VideoFrame(video.width_px, video.height_px, video.pix_fmt.replace("yuvj", "yuv"))
     luma = picture(number, (video.width_px, video.height_px))
     for plane, level in zip(frame.planes, (luma, 128, 128), strict=True):
-        rows = np.zeros((plane.height, plane.line_size // (2 if deep else 1)), np.uint16 if deep else np.uint8)
+        rows = np.zeros((plane.height, plane.line_size // (2 if is_deep else 1)), np.uint16 if is_deep else np.uint8)
         rows[:, : plane.width] = level
         plane.update((rows << (video.bit_depth - 8)).tobytes())
     frame.pts = at
     return frame
 
 
-def a_line(context, hz=1000, seconds=0.2):
+def dialogue_line(context, hz=1000, seconds=0.2):
     """Make a tone, mono WAV at 48 kHz."""
     path = context.temp_path("line.wav")
     tone = np.sin(np.arange(int(48000 * seconds)) / 48000 * 2 * np.pi * hz) * 12000
@@ -100,27 +100,27 @@ def shown(path: Path, place: int = 0) -> list[tuple[int, np.ndarray]]:
         return [(frame.pts, frame.to_ndarray(format="gray")) for frame in frames]
 
 
-BOX = (0.4, 0.6)
-"""The part of each side, in the middle, that an edited take changes."""
+EDITED_BOX = (0.4, 0.6)
+"""The middle part of each side that an edited take changes."""
 
 
 def edited_take(
-    context, placed: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0)
+    context, target: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0)
 ) -> Take:
-    """Make a take as a provider gives it: what was sent, with a flat box in the middle, coded at crf 10.
+    """Make a take as a provider returns it: the sent frames with a flat box in the middle, coded at crf 10.
 
-    `order` are the frames sent that the take shows, `levels` the gain and offset of its luma.
+    `order` lists the sent frames that the take shows, `levels` is the gain and offset of its luma.
     """
-    video = placed.media.video
+    video = target.media.video
     path = context.temp_path("given.mp4")
-    sent = [frame.to_ndarray() for frame in decode_frames(context.path(placed.media.file), video.index)]
+    sent_frames = [frame.to_ndarray() for frame in decode_frames(context.path(target.media.file), video.index)]
     width, height = size or (video.width_px, video.height_px)
     with av.open(str(path), "w") as out:
         options = {"crf": "10", "preset": "fast", "x264-params": "mbtree=0:ipratio=1:pbratio=1"}
         stream = out.add_stream("libx264", rate=rate or video.rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height + extra_lines, "yuv420p"
-        for at, number in enumerate(order if order is not None else range(len(sent))):
-            frame = av.VideoFrame.from_ndarray(_edited(sent[number], video, levels), format="yuv420p")
+        for at, number in enumerate(order if order is not None else range(len(sent_frames))):
+            frame = av.VideoFrame.from_ndarray(_edited(sent_frames[number], video, levels), format="yuv420p")
             frame = frame.reformat(width, height)
             if extra_lines:
                 frame = frame_from_planes([_longer(part, height) for part in frame_planes(frame)], "yuv420p")
@@ -128,49 +128,49 @@ def edited_take(
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     file = context.store(path)
-    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={})
+    return Take(segment=target, media=probe(context.path(file), file), provider="local", request={})
 
 
 def _edited(sheet: np.ndarray, video, levels) -> np.ndarray:
-    low, high = BOX
-    made = sheet.copy()
+    low, high = EDITED_BOX
+    edited = sheet.copy()
     rows = slice(int(video.height_px * low), int(video.height_px * high))
     columns = slice(int(video.width_px * low), int(video.width_px * high))
-    made[rows, columns] = 160
-    luma = made[: video.height_px].astype(float) * levels[0] + levels[1]
-    made[: video.height_px] = np.clip(luma.round(), 0, 255)
-    return made
+    edited[rows, columns] = 160
+    luma = edited[: video.height_px].astype(float) * levels[0] + levels[1]
+    edited[: video.height_px] = np.clip(luma.round(), 0, 255)
+    return edited
 
 
 def _longer(part: np.ndarray, height: int) -> np.ndarray:
     return np.pad(part, ((0, 8 if part.shape[0] == height else 4), (0, 0)), mode="edge")
 
 
-def source_take(context, placed: Segment, *, changed, level=200) -> Take:
-    """Make a conformed take that shows the film itself, but for a flat box in the middle of the frames `changed`."""
-    video = placed.source.video
+def source_take(context, target: Segment, *, changed, level=200) -> Take:
+    """Make a conformed take that shows the film, with a flat box in the middle of the frames `changed`."""
+    video = target.source.video
     path = context.temp_path("take.mkv")
-    low, high = BOX
+    low, high = EDITED_BOX
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
-        for number, frame in enumerate(decode_frames(context.path(placed.source.file), video.index)):
-            if number not in placed.frames:
+        for number, frame in enumerate(decode_frames(context.path(target.source.file), video.index)):
+            if number not in target.frames:
                 continue
             parts = frame_planes(frame)
             if number in changed:
                 rows, columns = (slice(int(side * low), int(side * high)) for side in parts[0].shape)
                 parts[0][rows, columns] = level
-            made = frame_from_planes(parts, video.pix_fmt)
-            made.pts = number - placed.frames[0]
-            out.mux(stream.encode(made))
+            edited = frame_from_planes(parts, video.pix_fmt)
+            edited.pts = number - target.frames[0]
+            out.mux(stream.encode(edited))
         out.mux(stream.encode(None))
     file = context.store(path)
-    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
+    return Take(segment=target, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
 def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Media:
-    """Make a film of soft texture that moves to the right, without sound; every pixel of it tells of motion."""
+    """Make a film of soft texture that moves to the right, without audio; every pixel changes with motion."""
     path = context.temp_path("moving.mp4")
     options = {"crf": "8", "preset": "fast", "x264-params": "mbtree=0"} | changes.get("options", {})
     with av.open(str(path), "w") as out:
@@ -178,9 +178,9 @@ def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Me
         stream.width, stream.height = size
         stream.pix_fmt = changes.get("pix_fmt", "yuv420p")
         stream.codec_context.gop_size = 10
-        deep = 4 if "10" in stream.pix_fmt else 1
+        scale = 4 if "10" in stream.pix_fmt else 1
         for number in range(frames):
-            frame = frame_from_planes([part * deep for part in texture(size, number * speed, deep)], stream.pix_fmt)
+            frame = frame_from_planes([part * scale for part in texture(size, number * speed, scale)], stream.pix_fmt)
             frame.pts = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -188,42 +188,42 @@ def moving_film(context, *, frames=40, size=(128, 96), speed=3, **changes) -> Me
     return probe(context.path(file), file)
 
 
-def texture(size, shift: float, deep: int = 1) -> list[np.ndarray]:
-    """Draw waves of several lengths and directions, moved to the right by `shift` pixels: luma, flat chroma."""
+def texture(size, shift: float, scale: int = 1) -> list[np.ndarray]:
+    """Draw waves of several lengths and directions, shifted right by `shift` pixels: luma and flat chroma."""
     width, height = size
     rows, columns = np.mgrid[:height, :width].astype(np.float64)
     along = columns - shift
     luma = 120 + 25 * np.sin(along * 0.21 + rows * 0.05) + 20 * np.cos(rows * 0.17 - along * 0.08)
     luma += 18 * np.sin(along * 0.043 + 1) + 12 * np.sin((along * 0.9 + rows) * 0.11)
-    kind = np.uint16 if deep > 1 else np.uint8
+    kind = np.uint16 if scale > 1 else np.uint8
     flat = np.full((height // 2, width // 2), 128, kind)
     return [luma.round().astype(kind), flat, flat.copy()]
 
 
-def drawn_take(context, placed: Segment, draw, *, of=lambda number: number) -> Take:
+def drawn_take(context, target: Segment, draw, *, of=lambda number: number) -> Take:
     """Make a conformed take: for source frame n, `draw(planes of source frame of(n), of(n))`."""
-    video = placed.source.video
-    wanted = max(map(of, placed.frames)) + 1
-    own = [
-        frame_planes(frame) for frame in islice(decode_frames(context.path(placed.source.file), video.index), wanted)
+    video = target.source.video
+    wanted = max(map(of, target.frames)) + 1
+    source_planes = [
+        frame_planes(frame) for frame in islice(decode_frames(context.path(target.source.file), video.index), wanted)
     ]
     path = context.temp_path("take.mkv")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
-        for at, number in enumerate(placed.frames):
-            shows = min(of(number), len(own) - 1)
-            frame = frame_from_planes([part.astype(own[0][0].dtype) for part in draw([p.copy() for p in own[shows]], shows)],
-                             video.pix_fmt)  # fmt: skip
+        for at, number in enumerate(target.frames):
+            shows = min(of(number), len(source_planes) - 1)
+            drawn = draw([part.copy() for part in source_planes[shows]], shows)
+            frame = frame_from_planes([part.astype(source_planes[0][0].dtype) for part in drawn], video.pix_fmt)
             frame.pts = at
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     file = context.store(path)
-    return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
+    return Take(segment=target, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
-def written(context, pictures) -> Media:
-    """Write pictures, each a list of 8-bit planes, to a file, nearly lossless."""
+def write_pictures(context, pictures) -> Media:
+    """Write pictures, each a list of 8-bit planes, to a nearly lossless file."""
     path = context.temp_path("written.mp4")
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25, options={"crf": "8", "preset": "fast", "x264-params": "mbtree=0"})

@@ -1,4 +1,4 @@
-"""Toy nodes for tests of the loop: they write text files, and count how often they ran."""
+"""Toy nodes for tests of the runner: they write text files and count their runs."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from react1.pipeline.core.node import NodeContext, Params
 from react1.pipeline.core.registry import NodeInfo, Registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
-RAN: Counter[str] = Counter()
-"""How often each toy did its work, by `name` or `name segment`."""
+RUN_COUNTS: Counter[str] = Counter()
+"""How often each toy ran, by `name` or `name segment`."""
 
 
-def text_media(context: NodeContext, text: str) -> Media:
-    path = context.temp_path("made.txt")
+def write_text_media(context: NodeContext, text: str) -> Media:
+    path = context.temp_path("text.txt")
     path.write_text(text)
     return Media(file=context.store(path), container="text", start_s=Fraction(0), duration_s=Fraction(1))
 
 
-def text_of(context: NodeContext, media: Media) -> str:
+def read_text(context: NodeContext, media: Media) -> str:
     return context.path(media.file).read_text()
 
 
@@ -33,7 +33,7 @@ class OpenParams(Params):
 
 
 class Open:
-    """Give a text file."""
+    """Return a text file as media."""
 
     name: ClassVar[str] = "open"
     version: ClassVar[int] = 1
@@ -41,7 +41,7 @@ class Open:
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: OpenParams) -> Media:
-        RAN["open"] += 1
+        RUN_COUNTS["open"] += 1
         assert isinstance(params.uri, File)
         return Media(file=params.uri, container="text", start_s=Fraction(0), duration_s=Fraction(1))
 
@@ -49,11 +49,11 @@ class Open:
 class CutParams(Params):
     names: list[str]
     edits: tuple[Edit, ...] = ()
-    """One for each name, or none."""
+    """One per name, or empty."""
 
 
 class Cut:
-    """Give one segment per name."""
+    """Make one segment per name."""
 
     name: ClassVar[str] = "cut"
     version: ClassVar[int] = 1
@@ -61,22 +61,22 @@ class Cut:
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: CutParams, source: Media) -> list[Segment]:
-        RAN["cut"] += 1
-        edits = params.edits or [Edit(in_=place, out=place + 1) for place in range(len(params.names))]
+        RUN_COUNTS["cut"] += 1
+        edits = params.edits or [Edit(in_=index, out=index + 1) for index in range(len(params.names))]
         named = zip(params.names, edits, strict=True)
-        return [self._segment(context, source, name, place, edit) for place, (name, edit) in enumerate(named)]
+        return [self._segment(context, source, name, index, edit) for index, (name, edit) in enumerate(named)]
 
-    def _segment(self, context: NodeContext, source: Media, name: str, place: int, edit: Edit) -> Segment:
+    def _segment(self, context: NodeContext, source: Media, name: str, index: int, edit: Edit) -> Segment:
         return Segment(
             name=name,
             source=source,
             edit=edit,
-            start_frame=place,
-            end_frame=place + 1,
+            start_frame=index,
+            end_frame=index + 1,
             head_frames=0,
             tail_frames=0,
-            media=text_media(context, f"{text_of(context, source)}:{name}"),
-            frames=(place,),
+            media=write_text_media(context, f"{read_text(context, source)}:{name}"),
+            frames=(index,),
         )
 
 
@@ -87,7 +87,7 @@ class ShadeParams(Params):
 
 
 class Shade:
-    """Add a word to each segment; the one called `fail_on` is bad input."""
+    """Add a word to each segment; fail on the segment named `fail_on`."""
 
     name: ClassVar[str] = "shade"
     version: ClassVar[int] = 1
@@ -95,14 +95,14 @@ class Shade:
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: ShadeParams, segment: Segment) -> Take:
-        asked = f" {segment.edit.prompt} {segment.edit.temperature}" if segment.edit.prompt else ""
-        RAN[f"shade {segment.name}{asked}"] += 1
+        expression = f" {segment.edit.prompt} {segment.edit.temperature}" if segment.edit.prompt else ""
+        RUN_COUNTS[f"shade {segment.name}{expression}"] += 1
         context.progress(0.5)
         if params.fail_on in (segment.name, segment.edit.prompt):
             raise InputMediaError("no face here")
-        media = text_media(context, f"{text_of(context, segment.media)}:{params.tone}{asked}")
-        said = ("a preview",)
-        return Take(segment=segment, media=media, provider="toy", request={}, cost_usd=0.5, notes=said)
+        media = write_text_media(context, f"{read_text(context, segment.media)}:{params.tone}{expression}")
+        notes = ("a preview",)
+        return Take(segment=segment, media=media, provider="toy", request={}, cost_usd=0.5, notes=notes)
 
 
 class JoinParams(Params):
@@ -111,7 +111,7 @@ class JoinParams(Params):
 
 
 class Join:
-    """Put all takes behind the source; one whose segment is to be rejected makes it fail, one by one."""
+    """Append all takes to the source; fail on the first take whose segment is in `reject`."""
 
     name: ClassVar[str] = "join"
     version: ClassVar[int] = 1
@@ -119,29 +119,29 @@ class Join:
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: JoinParams, source: Media, takes: list[Take]) -> Media:
-        RAN["join"] += 1
+        RUN_COUNTS["join"] += 1
         for take in takes:
             if take.status == "done" and take.segment.name in params.reject:
                 raise CheckFailed("the joint shows", findings={take.segment.name: "it does not fit"})
-        texts = [f"{take.status} {text_of(context, take.media)}" for take in takes]
-        media = text_media(context, "\n".join([text_of(context, source), *texts]))
+        texts = [f"{take.status} {read_text(context, take.media)}" for take in takes]
+        media = write_text_media(context, "\n".join([read_text(context, source), *texts]))
         return media.model_copy(update={"metrics": {"splice": {"frames_equal": True}}})
 
 
-class TellParams(Params):
+class SummarizeParams(Params):
     pass
 
 
-class Tell:
-    """Write down what the run came to."""
+class Summarize:
+    """Write a summary of the run."""
 
-    name: ClassVar[str] = "tell"
+    name: ClassVar[str] = "summary"
     version: ClassVar[int] = 1
     workload: ClassVar[str] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, context: NodeContext, params: TellParams, record: Record) -> Report:
-        RAN["tell"] += 1
+    def run(self, context: NodeContext, params: SummarizeParams, record: Record) -> Report:
+        RUN_COUNTS["summary"] += 1
         names = ",".join(take.segment.name for take in record.takes)
         names += "".join(f" {take.segment.name}?{take.name}" for take in record.offered)
         page = context.temp_path("report.html")
@@ -151,11 +151,11 @@ class Tell:
         return Report(page=context.store(page), data=context.store(data))
 
 
-REGISTRY = Registry.of(Open, Cut, Shade, Join, Tell)
+REGISTRY = Registry.of(Open, Cut, Shade, Join, Summarize)
 
 
 def toy_job(source, out, *, names=("a", "b"), edits=(), takes=None, on_failure="stop", reject=(), **shade) -> Job:
-    """Make the job open → cut → shade → join → tell by hand; `takes` is a folder for what shade gives."""
+    """Build the job open → cut → shade → join → summary; `takes` is the folder for the takes."""
 
     def step(name: str, params: Params, wires: dict[str, tuple[str, ...]], fanned: bool = False) -> Step:
         info: NodeInfo = REGISTRY.get(name)
@@ -166,7 +166,7 @@ def toy_job(source, out, *, names=("a", "b"), edits=(), takes=None, on_failure="
         step("cut", CutParams(names=list(names), edits=tuple(edits)), {"source": ("open",)}),
         step("shade", ShadeParams(out=takes, **shade), {"segment": ("cut",)}, fanned=True),
         step("join", JoinParams(out=str(out), reject=reject), {"source": ("open",), "takes": ("shade",)}),
-        step("tell", TellParams(), {"record": ()}),
+        step("summary", SummarizeParams(), {"record": ()}),
     )
     document = {"source": str(source), "out": str(out), "names": list(names)}
     return Job(name="toy", about="", steps=steps, inputs={}, document=document, on_failure=on_failure)

@@ -1,4 +1,4 @@
-"""`react1 demo`: make a talking clip, re-express one segment of it, and show the page."""
+"""`react1 demo`: generate a talking clip, re-express one segment, and write the report."""
 
 from __future__ import annotations
 
@@ -11,36 +11,42 @@ from ..messages import err, open_home, out
 from ..options import AsJson, Home, Quiet
 
 NAME = "demo"
+EXAMPLES = (
+    "react1 demo",
+    "react1 demo --edit 2-4.4:sad:1",
+)
 EDIT = "2-4.4:happy:0.8"
 
 
 def command(
-    folder: Annotated[Path, typer.Option("--into", metavar="DIR", help="Where the clip and the film go.")] = Path(
+    folder: Annotated[Path, typer.Option("--into", metavar="DIR", help="The folder for the clip and the film.")] = Path(
         "react1-demo"
     ),
-    edit: Annotated[str, typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="What to change.")] = EDIT,
+    edit: Annotated[
+        str, typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="The segment to re-express.")
+    ] = EDIT,
     as_json: AsJson = False,
     quiet: Quiet = False,
     home: Home = None,
 ) -> None:
-    """Run the preset `emotion-edit` on a clip made here: no key, no network, nothing to pay."""
+    """Run the preset `emotion-edit` on a generated clip: no key, no network, no cost."""
     import shutil
 
     from ...demo.demo_clip import make_demo_clip
     from ...store.atomic import storage_errors
-    from ..job import load_from_options
+    from ..options import load_from_options
     from .run import exit_with_status, run_job
 
-    with open_home(home, as_json) as place:
+    with open_home(home, as_json) as home_path:
         clip, film = folder.absolute() / "talking.mp4", folder.absolute() / "talking.react1.mp4"
         with storage_errors(folder):
             clip.parent.mkdir(parents=True, exist_ok=True)
         if not clip.exists():
             if not (quiet or as_json):
-                err(f"making a talking clip of 6 s: {clip}")
+                err(f"generating a talking clip of 6 s: {clip}")
             make_demo_clip(clip, progress=lambda _: None)
         job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", film)
-        result = run_job(job, place, replace=True, as_json=as_json, quiet=quiet)
+        result = run_job(job, home_path, replace=True, as_json=as_json, quiet=quiet)
         if result.report:
             for name in ("report.html", "report.json"):
                 shutil.copyfile(result.report.with_name(name), folder / name)

@@ -1,4 +1,4 @@
-"""`react1 doctor`: what this machine has, what it lacks, and what to do about it."""
+"""`react1 doctor`: check this machine and the settings, and say how to fix problems."""
 
 from __future__ import annotations
 
@@ -20,127 +20,140 @@ if TYPE_CHECKING:
     from ...providers.provider_settings import HostedProvider
 
 NAME = "doctor"
+EXAMPLES = ("react1 doctor",)
 Check = tuple[str, bool, str]
-"""What was looked at, whether it is well, and what there is to say."""
+"""The name of a check, whether it passes, and the details."""
 
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
-    """Look at Python, ffmpeg, the local engine, the store's folder and the keys."""
+    """Check Python, ffmpeg, the local engine, the home folder and the keys."""
     with report_failures(as_json):
-        checks = [*_python(), _ffmpeg(), *_encoders(), _engine(), *_extras(), _folder(home), *_keys()]
-        healthy = all(well for name, well, _ in checks if name in ("python", "ffmpeg", "home"))
+        checks = [
+            *_python_checks(),
+            _ffmpeg_check(),
+            *_codec_checks(),
+            _engine_check(),
+            *_extra_checks(),
+            _home_folder_check(home),
+            *_key_checks(),
+        ]
+        healthy = all(ok for name, ok, _ in checks if name in ("python", "ffmpeg", "home"))
         if as_json:
-            rows = [{"check": name, "ok": well, "about": about} for name, well, about in checks]
+            rows = [{"check": name, "ok": ok, "about": about} for name, ok, about in checks]
             out_json({"ok": healthy, "checks": rows})
         else:
-            for name, well, about in checks:
-                out(f"{'ok  ' if well else 'lack'}  {name:<14} {about}")
+            for name, ok, about in checks:
+                out(f"{'ok  ' if ok else 'FAIL'}  {name:<14} {about}")
     if not healthy:
         raise typer.Exit(1)
 
 
-def _python() -> list[Check]:
+def _python_checks() -> list[Check]:
     from ...core.version import version_text
 
-    told = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return [("react1", True, version_text()), ("python", sys.version_info >= (3, 11), told)]
+    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return [("react1", True, version_text()), ("python", sys.version_info >= (3, 11), text)]
 
 
-def _ffmpeg() -> Check:
+def _ffmpeg_check() -> Check:
     from ...media.ffmpeg import ffmpeg_path, tool_version
 
-    def look() -> str:
-        asked = " (REACT1_FFMPEG)" if os.environ.get("REACT1_FFMPEG") else ""
-        return f"{tool_version('ffmpeg')}{asked}, {ffmpeg_path()}"
+    def detail() -> str:
+        override = " (REACT1_FFMPEG)" if os.environ.get("REACT1_FFMPEG") else ""
+        return f"{tool_version('ffmpeg')}{override}, {ffmpeg_path()}"
 
-    return _tried("ffmpeg", look)
+    return _run_check("ffmpeg", detail)
 
 
-def _encoders() -> list[Check]:
-    def look() -> str:
+def _codec_checks() -> list[Check]:
+    def detail() -> str:
         import av
 
-        lacking = [name for name in ("libx264", "libx265", "aac", "ffv1") if name not in av.codecs_available]
-        if lacking:
-            raise LookupError(f"PyAV {av.__version__} lacks {', '.join(lacking)}; install the wheel from PyPI")
+        missing = [name for name in ("libx264", "libx265", "aac", "ffv1") if name not in av.codecs_available]
+        if missing:
+            raise LookupError(f"PyAV {av.__version__} has no {', '.join(missing)}; install the wheel from PyPI")
         return f"PyAV {av.__version__} with libx264, libx265, aac, ffv1"
 
-    return [_tried("codecs", look)]
+    return [_run_check("codecs", detail)]
 
 
-def _engine() -> Check:
+def _engine_check() -> Check:
     from ...engine.available import problem
-    from ...engine.detect.faces import identity
+    from ...engine.detect.faces import backend_identity
 
-    wrong = problem()
-    return ("local engine", wrong is None, wrong or f"ready: a preview, not React-1; faces by {identity()}")
+    message = problem()
+    return ("local engine", message is None, message or f"ready: a preview, not React-1; faces by {backend_identity()}")
 
 
-def _extras() -> list[Check]:
+def _extra_checks() -> list[Check]:
     checks: list[Check] = []
     for name in ("scikit-image", "moviepy", "yt-dlp"):
         try:
             checks.append((name, True, metadata.version(name)))
         except metadata.PackageNotFoundError:
-            needs = "pip install 'react1-nodes[demo]'" if name == "scikit-image" else "reinstall react1-nodes"
-            checks.append((name, False, f"not installed; {needs}"))
-    return [*checks, _timelines()]
+            fix = "pip install 'react1-nodes[demo]'" if name == "scikit-image" else "reinstall react1-nodes"
+            checks.append((name, False, f"not installed; {fix}"))
+    return [*checks, _timeline_check()]
 
 
-def _timelines() -> Check:
-    """Tell of the extra `timeline`: lists and subtitles are read by its libraries, and turnovers written."""
-    found: list[str] = []
-    lacking: list[str] = []
+def _timeline_check() -> Check:
+    """Check the libraries of the extra `timeline`, which read lists and subtitles and write turnovers."""
+    installed: list[str] = []
+    missing: list[str] = []
     for name in ("opentimelineio", "srt", "webvtt-py", "defusedxml"):
         try:
-            found.append(f"{name} {metadata.version(name)}")
+            installed.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            lacking.append(name)
-    if lacking:
-        return "timelines", False, f"{', '.join(lacking)} not installed; pip install 'react1-nodes[timeline]'"
-    return "timelines", True, ", ".join(found)
+            missing.append(name)
+    if missing:
+        return "timelines", False, f"{', '.join(missing)} not installed; pip install 'react1-nodes[timeline]'"
+    return "timelines", True, ", ".join(installed)
 
 
-def _folder(asked: str | None) -> Check:
+def _home_folder_check(override: str | None) -> Check:
     from ...core.settings import home_folder, require_folder
 
-    def look() -> str:
-        home = folder = require_folder(home_folder(asked))
+    def detail() -> str:
+        home = folder = require_folder(home_folder(override))
         while not folder.exists():
             folder = folder.parent
         if not os.access(folder, os.W_OK | os.X_OK):
-            raise LookupError(f"{home} cannot be written to; set --home or REACT1_HOME")
+            raise LookupError(f"{home} is not writable; set --home or REACT1_HOME")
         return f"{home}, {shutil.disk_usage(folder).free / 1e9:.0f} GB free"
 
-    return _tried("home", look)
+    return _run_check("home", detail)
 
 
-def _keys() -> list[Check]:
+def _key_checks() -> list[Check]:
     from ...providers.choose_provider import resolve_provider_name
 
-    told = {True: "set", False: "not set; the local engine needs none"}
-    checks = [(key, True, told[bool(os.environ.get(key))]) for key in ("SEGMIND_API_KEY", "SYNC_API_KEY")]
-    return [*checks, ("provider auto", True, f"means {resolve_provider_name('auto')}"), *_hosts()]
+    text = {True: "set", False: "not set (the local engine needs no key)"}
+    checks = [(key, True, text[bool(os.environ.get(key))]) for key in ("SEGMIND_API_KEY", "SYNC_API_KEY")]
+    return [*checks, ("provider auto", True, f"uses {resolve_provider_name('auto')}"), *_provider_hosts()]
 
 
-def _hosts() -> list[Check]:
-    """Tell where calls go, for each host that has a key."""
+def _provider_hosts() -> list[Check]:
+    """Check the URL of each provider that has a key."""
     from ...providers.provider_settings import segmind, sync
 
-    def look(host: Callable[[], HostedProvider]) -> str:
-        provider = host()
+    def detail(load_settings: Callable[[], HostedProvider]) -> str:
+        provider = load_settings()
         provider.require()
-        return f"{provider.host}{', a server on this machine' if provider.settings.is_local_server else ''}"
+        return f"{provider.base_url}{', a server on this machine' if provider.settings.is_local_server else ''}"
 
     hosts: list[tuple[str, str, Callable[[], HostedProvider]]] = [
         ("segmind", "SEGMIND_API_KEY", segmind),
         ("sync", "SYNC_API_KEY", sync),
     ]
-    return [_tried(f"host {name}", partial(look, host)) for name, key, host in hosts if os.environ.get(key)]
+    return [
+        _run_check(f"host {name}", partial(detail, load_settings))
+        for name, key, load_settings in hosts
+        if os.environ.get(key)
+    ]
 
 
-def _tried(name: str, look: Callable[[], str]) -> Check:
+def _run_check(name: str, detail: Callable[[], str]) -> Check:
     try:
-        return (name, True, look())
-    except Exception as error:  # a check must not end the others
+        return (name, True, detail())
+    except Exception as error:  # the other checks must still run
         return (name, False, str(error))

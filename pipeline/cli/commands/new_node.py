@@ -10,6 +10,7 @@ import typer
 from ..messages import out, report_failures
 
 NAME = "new-node"
+EXAMPLES = ("react1 new-node add_grain my-nodes",)
 
 
 def command(

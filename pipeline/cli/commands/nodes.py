@@ -1,4 +1,4 @@
-"""`react1 nodes`: the nodes that presets may use, and where they come from."""
+"""`react1 nodes`: list the nodes for presets, and the packages that they come from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ..messages import out, out_json, report_failures
 from ..options import AsJson
 
 NAME = "nodes"
+EXAMPLES = ("react1 nodes",)
 
 
 def command(as_json: AsJson = False) -> None:
-    """List the nodes with their wires and their origin; broken plug-ins are listed too."""
+    """List nodes with inputs, output, parameters and origin; broken plug-ins too."""
     from ...core.registry import load_registry
 
     with report_failures(as_json):
@@ -34,8 +35,8 @@ def command(as_json: AsJson = False) -> None:
             out_json({"nodes": rows, "broken": broken})
             return
         for row in rows:
-            takes = ", ".join(row["takes"].values()) or "—"
-            out(f"{row['name']:<16} {takes} → {row['gives']}   [{row['origin']}]")
+            inputs = ", ".join(row["takes"].values()) or "—"
+            out(f"{row['name']:<16} {inputs} → {row['gives']}   [{row['origin']}]")
             out(f"{'':<16} {row['about']}")
             for name, about in row["params"].items():
                 out(f"{'':<18}{name}: {about}")

@@ -1,4 +1,4 @@
-"""`react1 plan`: what would run, what is stored already and why not, what it would cost."""
+"""`react1 plan`: show what would run and why, what is already stored, and the cost."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ...runner.plan import PlannedStep
 
 NAME = "plan"
+EXAMPLES = ("react1 plan job.yaml --provider segmind",)
 
 
 def command(
@@ -43,11 +44,11 @@ def command(
     start_tc: StartTc = None,
     online: Online = None,
 ) -> None:
-    """Say what a run would do; nothing is written and nothing is spent."""
+    """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ...core.settings import home_folder, max_cost_usd, require_folder
     from ...runner.plan import plan_job
     from ...store.store import Store
-    from ..job import load_from_options
+    from ..options import load_from_options
 
     with report_failures(as_json):
         budget = max_cost_usd(max_cost)
@@ -66,7 +67,7 @@ def command(
                 out(f"  note: {remark}")
         out(f"cost ${cost:.2f}")
         if budget is not None and cost > budget:
-            out(f"that is more than the budget of ${budget:.2f}: a run would stop before it sends anything")
+            out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
 
 
 def _state(row: PlannedStep) -> str:

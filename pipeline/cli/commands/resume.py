@@ -1,4 +1,4 @@
-"""`react1 resume`: carry on after a crash, a Ctrl-C, a power cut."""
+"""`react1 resume`: continue a run after a crash, Ctrl-C or a power cut."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ from ..messages import open_home
 from ..options import AsJson, Home, MaxCost, Quiet, Scripts, Yes
 
 NAME = "resume"
+EXAMPLES = (
+    "react1 resume",
+    "react1 resume 20260101-120000 --yes",
+)
 
 
 def command(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="The run; default: the newest unfinished.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run (default: the newest unfinished one).")
+    ] = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -21,25 +27,32 @@ def command(
     home: Home = None,
     script: Scripts = None,
 ) -> None:
-    """Carry on with a run from its last finished step."""
+    """Continue a run from its last finished step."""
     from ...config.load import job_from_document
     from ...core.errors import PresetError
     from ...core.registry import load_registry
     from ...runner.run_folder import find_run
-    from ..job import allow_scripts
+    from ..options import allow_scripts
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as folder:
         allow_scripts(script)
-        found = find_run(folder, run)
-        told = found.read()
-        if "document" not in told:
-            raise PresetError(f"run {found.name} was stopped before it began; start it anew with `react1 run`")
-        job = job_from_document(told["document"], load_registry())
-        replace = yes or bool(told.get("replace"))
-        agreed = yes or bool(told.get("agreed"))
+        run_folder = find_run(folder, run)
+        record = run_folder.read()
+        if "document" not in record:
+            raise PresetError(f"run {run_folder.name} stopped before its first step; start a new one with `react1 run`")
+        job = job_from_document(record["document"], load_registry())
+        replace = yes or bool(record.get("replace"))
+        agreed = yes or bool(record.get("agreed"))
         exit_with_status(
             run_job(
-                job, folder, replace=replace, agreed=agreed, max_cost=max_cost, as_json=as_json, quiet=quiet, run=found
+                job,
+                folder,
+                replace=replace,
+                agreed=agreed,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+                run=run_folder,
             )
         )

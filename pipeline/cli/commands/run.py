@@ -1,4 +1,4 @@
-"""`react1 run`: do a job."""
+"""`react1 run`: run a preset or a job."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from ...runner.run_folder import RunFolder
 
 NAME = "run"
+EXAMPLES = (
+    "react1 run emotion-edit --set source=film.mp4 --edit 12.4-15.8:happy:0.7",
+    "react1 run job.yaml --provider segmind --max-cost 5",
+)
 
 
 def command(
@@ -56,7 +60,7 @@ def command(
     online: Online = None,
 ) -> None:
     """Run a preset or a job."""
-    from ..job import load_from_options
+    from ..options import load_from_options
 
     with open_home(home, as_json) as folder:
         job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
@@ -74,7 +78,7 @@ def run_job(
     quiet: bool = False,
     run: RunFolder | None = None,
 ) -> RunResult:
-    """Run a job with its progress on standard error, and print what came of it."""
+    """Run a job with progress on standard error, and print the results."""
     import asyncio
 
     from ...core.settings import home_folder, max_cost_usd
@@ -96,57 +100,62 @@ def run_job(
 
 
 def confirmation(watcher: Watcher) -> Callable[[Estimate], bool] | None:
-    """Give what shows a bill on the terminal and asks; None where nobody is at one."""
+    """Return a function that shows an estimate and asks for approval; None without a terminal."""
     import contextlib
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
-    def ask(bill: Estimate) -> bool:
-        with getattr(watcher, "aside", contextlib.nullcontext)():
-            for line in bill.lines():
+    def ask(estimate: Estimate) -> bool:
+        with getattr(watcher, "paused", contextlib.nullcontext)():
+            for line in estimate.lines():
                 err(line)
-            print(f"This costs about ${bill.new_usd:.2f}. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+            prompt = f"This costs about ${estimate.new_cost_usd:.2f}. Continue? [y/N] "
+            print(prompt, end="", file=sys.stderr, flush=True)
             return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     return ask
 
 
 def exit_with_status(result: RunResult) -> None:
-    """End the command as the run ended.
+    """Exit with the run's status.
 
     Raises:
-        typer.Exit: with 6 when some segments kept their original footage.
+        typer.Exit: with 6 if some segments kept their original footage.
     """
     if result.exit_status:
         raise typer.Exit(result.exit_status)
 
 
 def summary(result: RunResult, home: Path | None = None) -> list[str]:
-    """Say in a few lines what came of a run; `home` where it was named and the next command needs it too."""
+    """Return a summary of a run; `home` is set if the next command needs `--home` too."""
     lines = []
     for segment in result.segments:
-        how = "original footage kept" if segment.status == "original" else (segment.provider or "prepared")
+        outcome = "original footage kept" if segment.status == "original" else (segment.provider or "prepared")
         if segment.takes:
-            how = f"{len(segment.takes)} takes to choose from, {how}"
+            outcome = f"{len(segment.takes)} takes to choose from, {outcome}"
         reused = ", from the store" if segment.reused else ""
         span = f"frames {segment.start_frame}-{segment.end_frame}"
-        lines.append(f"{segment.name}: {span}, {how}{reused}, ${segment.cost_usd:.2f}")
+        lines.append(f"{segment.name}: {span}, {outcome}{reused}, ${segment.cost_usd:.2f}")
         lines += pick_commands(result.run, segment, home)
     if result.output:
         lines.append(f"output  {result.output}")
     if result.report:
         lines.append(f"report  {result.report}")
     if result.status == "choose":
-        lines.append("nothing was spliced: look at the report, choose a take of each segment, and run the job again")
+        lines.append("nothing is spliced yet: open the report, choose a take for each segment, and run the job again")
     return [*lines, f"run     {result.run}"]
 
 
 def pick_commands(run: str, segment: SegmentResult, home: Path | None) -> list[str]:
-    """Give for each take of a segment the command that chooses it."""
-    at = f" --home {shlex.quote(str(home))}" if home else ""
+    """Return for each take of a segment the command that chooses it."""
+    home_option = f" --home {shlex.quote(str(home))}" if home else ""
     return [
         f"{take.number:>4}  "
-        + (f"react1 pick {run} {segment.name} {take.name}{at}" if take.status == "done" else f"{take.name} failed")
+        + (
+            f"react1 pick {run} {segment.name} {take.name}{home_option}"
+            if take.status == "done"
+            else f"{take.name} failed"
+        )
         for take in segment.takes
     ]

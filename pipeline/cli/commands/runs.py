@@ -1,4 +1,4 @@
-"""`react1 runs`: what ran."""
+"""`react1 runs`: list the runs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from ...runner.run_folder import RunFolder
 
 NAME = "runs"
+EXAMPLES = ("react1 runs",)
 
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
-    """List the runs, the newest first."""
+    """List runs, newest first."""
     from ...runner.run_folder import all_runs
 
     with open_home(home, as_json) as folder:
@@ -29,19 +30,19 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
 
 
 def _row(run: RunFolder) -> dict[str, Any]:
-    """Tell of one run; one that cannot be read must not hide the others."""
+    """Return a run as a row; an unreadable one is listed as such."""
     from ...core.errors import PresetError
 
     try:
-        told, status = run.read(), run.state()
+        record, status = run.read(), run.state()
     except PresetError:
-        told, status = {}, "unreadable"
-    result = told.get("result") or {}
+        record, status = {}, "unreadable"
+    result = record.get("result") or {}
     return {
         "run": run.name,
         "status": status,
-        "preset": told.get("what", ""),
-        "created": told.get("created", ""),
+        "preset": record.get("what", ""),
+        "created": record.get("created", ""),
         "output": result.get("output"),
-        "cost_usd": result.get("cost_usd", told.get("cost_usd", 0.0)),
+        "cost_usd": result.get("cost_usd", record.get("cost_usd", 0.0)),
     }

@@ -1,4 +1,4 @@
-"""`react1 schema`: JSON Schema that editors use for presets and jobs."""
+"""`react1 schema`: print the JSON Schema of presets and jobs, for editors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ import typer
 from ..messages import err, out_json, report_failures
 
 NAME = "schema"
+EXAMPLES = (
+    "react1 schema job > job.schema.json",
+    "react1 schema --into presets",
+)
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="[preset|job]", help="Which of the two to print.")] = "preset",
-    into: Annotated[Path | None, typer.Option("--into", metavar="DIR", help="Write both files into a folder.")] = None,
+    kind: Annotated[str, typer.Argument(metavar="[preset|job]", help="The schema to print.")] = "preset",
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Write both schemas into a folder.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of presets or jobs, or write both into a folder."""
     import json
@@ -26,14 +32,14 @@ def command(
     from ...store.atomic import write_text
 
     with report_failures():
-        makers = {"preset": preset_schema, "job": job_schema}
-        if what not in makers:
-            raise PresetError(f"schema: {not_one_of(what, makers)}")
+        builders = {"preset": preset_schema, "job": job_schema}
+        if kind not in builders:
+            raise PresetError(f"schema: {not_one_of(kind, builders)}")
         registry = load_registry()
         if into is None:
-            out_json(makers[what](registry))
+            out_json(builders[kind](registry))
             return
-        for name, make in makers.items():
-            place = into / f"{name}.schema.json"
-            write_text(place, json.dumps(make(registry), indent=2, ensure_ascii=False) + "\n")
-            err(f"wrote {place}")
+        for name, build in builders.items():
+            path = into / f"{name}.schema.json"
+            write_text(path, json.dumps(build(registry), indent=2, ensure_ascii=False) + "\n")
+            err(f"wrote {path}")

@@ -1,4 +1,4 @@
-"""`react1 serve`: React-1's hosted contract in front of the local engine, to rehearse against."""
+"""`react1 serve`: a local server with Segmind's API and the local engine, for rehearsals."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from ..messages import err, open_home, out
 from ..options import Home
 
 NAME = "serve"
+EXAMPLES = (
+    "react1 serve",
+    "react1 serve --port 0 --faults faults.yaml",
+)
 
 
 def command(
-    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one.")] = 8791,
-    key: Annotated[str, typer.Option("--key", metavar="KEY", help="The only key to accept (else any).")] = "",
+    host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 for any free one.")] = 8791,
+    key: Annotated[str, typer.Option("--key", metavar="KEY", help="Accept only this key (default: any).")] = "",
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Fetch from private and link-local addresses too.")
+        bool, typer.Option("--allow-private", help="Also download from private and link-local addresses.")
     ] = False,
     faults: Annotated[
-        Path | None, typer.Option("--faults", metavar="FILE.yaml", help="What is to go wrong, see docs/server.md.")
+        Path | None, typer.Option("--faults", metavar="FILE.yaml", help="Inject these faults; see docs/server.md.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, max=256, help="Takes made at once (else half the cores).")
+        int | None, typer.Option("--workers", min=1, max=256, help="Takes rendered at once (default: half the cores).")
     ] = None,
-    queue: Annotated[int, typer.Option("--queue", min=1, help="Requests that may wait; beyond it is 429.")] = 100,
+    queue: Annotated[int, typer.Option("--queue", min=1, help="Requests that may wait; more get status 429.")] = 100,
     home: Home = None,
 ) -> None:
-    """Serve the Segmind contract on this machine; free, and not React-1."""
+    """Serve Segmind's API on this machine with the local engine: free, but not React-1."""
     from ...server.faults import read_faults
     from ...server.serve import LocalServer
     from ...server.server_options import ServerOptions, default_workers, require_server
@@ -44,12 +48,12 @@ def command(
 
 
 def _require_engine() -> None:
-    """Refuse to start without the engine; it is looked for and not loaded, since only workers need it."""
+    """Raise an error if the engine is not installed; do not import it, since only workers need it."""
     from importlib.util import find_spec
 
     from ...core.errors import MissingExtra
     from ...engine.available import NEEDED
-    from ...engine.landmarks.backend import INSTALL
+    from ...engine.landmarks.backend import INSTALL_HINT
 
     if any(find_spec(name) is None for name in NEEDED):
-        raise MissingExtra(f"{INSTALL}; or rehearse without it: --faults FILE.yaml with `engine: copy`")
+        raise MissingExtra(f"{INSTALL_HINT}; or rehearse without it: --faults FILE.yaml with `engine: copy`")

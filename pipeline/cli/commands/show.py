@@ -1,4 +1,4 @@
-"""`react1 show`: one run whole."""
+"""`react1 show`: show one run."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from ..messages import open_home, out, out_json
 from ..options import AsJson, Home
 
 NAME = "show"
+EXAMPLES = ("react1 show 20260101-120000",)
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run, or the beginning of its name.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, or its first characters.")],
     as_json: AsJson = False,
     home: Home = None,
 ) -> None:
-    """Show one run: what was asked, what came of it, and its checks."""
+    """Show a run: its status, its results and its checks."""
     from ...runner.run_folder import find_run
 
     with open_home(home, as_json) as folder:
-        found = find_run(folder, run)
-        told = {**found.read()}
-        told["status"] = found.state()
+        run_folder = find_run(folder, run)
+        record = {**run_folder.read()}
+        record["status"] = run_folder.state()
         if as_json:
-            out_json(told)
+            out_json(record)
             return
-        out(f"run      {found.name}")
-        out(f"status   {told['status']}{': ' + told['error'] if told.get('error') else ''}")
-        out(f"preset   {told.get('what', '')}")
-        out(f"created  {told.get('created', '')}")
-        result = told.get("result") or {}
+        out(f"run      {run_folder.name}")
+        out(f"status   {record['status']}{': ' + record['error'] if record.get('error') else ''}")
+        out(f"preset   {record.get('what', '')}")
+        out(f"created  {record.get('created', '')}")
+        result = record.get("result") or {}
         for name in ("output", "report"):
             if result.get(name):
                 out(f"{name:<8} {result[name]}")
@@ -41,9 +42,9 @@ def command(
                 out(f"    {take['number']:>2}  {take['name']}  {take['status']}")
         for name, value in result.get("checks", {}).items():
             out(f"  {name}: {value}")
-        for line in told.get("said", []):
+        for line in record.get("said", []):
             out(f"  note: {line}")
-        if told["status"] in ("interrupted", "failed", "running"):
-            out(f"carry on with: react1 resume {found.name}")
-        if told["status"] == "choose":
-            out(f"choose with: react1 pick {found.name} SEGMENT TAKE")
+        if record["status"] in ("interrupted", "failed", "running"):
+            out(f"resume with: react1 resume {run_folder.name}")
+        if record["status"] == "choose":
+            out(f"choose a take with: react1 pick {run_folder.name} SEGMENT TAKE")

@@ -1,4 +1,4 @@
-"""Frames by number, forwards and backwards, and a writer whose sound ends on the sample."""
+"""Reading frames by number, and writing takes whose sound ends on the sample."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from react1.pipeline.engine.frames import clip_frames as frames_module
 from react1.pipeline.engine.frames import take_encoder
 from react1.pipeline.engine.frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from react1.pipeline.engine.frames.take_encoder import TakeWriter
-from react1.pipeline.engine.voice.voice_samples import Sound, read_sound
+from react1.pipeline.engine.voice.voice_samples import VoiceAudio, read_audio
 
 RATE = 48_000
 SIZE = (48, 64)
 
 
 def numbered(count: int) -> list[Picture]:
-    """Pictures whose brightness is their number."""
+    """Return pictures whose brightness encodes their number."""
     half = (SIZE[0] // 2, SIZE[1] // 2)
     return [
         Picture(np.full(SIZE, 16 + 2 * number, np.uint8), np.full(half, 128, np.uint8), np.full(half, 128, np.uint8))
@@ -28,7 +28,9 @@ def numbered(count: int) -> list[Picture]:
     ]
 
 
-def write(path: Path, count: int, fps: Fraction = Fraction(25), sound: Sound | None = None, tags=(1, 1, 1, 1)) -> Path:
+def write(
+    path: Path, count: int, fps: Fraction = Fraction(25), sound: VoiceAudio | None = None, tags=(1, 1, 1, 1)
+) -> Path:
     with TakeWriter(path, VideoFormat(SIZE[1], SIZE[0], fps, *tags), sound) as writer:
         for picture in numbered(count):
             writer.write(picture)
@@ -39,8 +41,8 @@ def number_of(picture: Picture) -> int:
     return round((float(picture.luma.mean()) - 16) / 2)
 
 
-def test_any_order_gives_the_right_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forwards, a bounce, a loop and jumps, with room for seven frames: every frame is the one asked for."""
+def test_frames_can_be_read_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forward, bouncing, looping and jumping reads give the right frames, with a cache of seven."""
     monkeypatch.setattr(frames_module, "CACHE_BYTES", 7 * SIZE[0] * SIZE[1] * 3 // 2)
     path = write(tmp_path / "n.mp4", 60)
     order = [*range(60), *range(59, -1, -1), *range(5), 50, 3, 3, 59, 0]
@@ -48,14 +50,14 @@ def test_any_order_gives_the_right_frames(tmp_path: Path, monkeypatch: pytest.Mo
     with ClipFrames(path) as clip:
         assert sum(1 for _ in clip.decode_all()) == clip.expected_count == 60
         shown = [number_of(clip.picture(number)) for number in order]
-        kept = len(clip._cached)
+        cached = len(clip._cached)
 
     assert shown == order
-    assert kept <= 7
+    assert cached <= 7
 
 
-def test_a_run_backwards_decodes_few_frames_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixty keyframes backwards with room for twenty: at most four starts of the decoder."""
+def test_backward_reads_seldom_restart_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty keyframes backwards with a cache of twenty start the decoder at most four times."""
     monkeypatch.setitem(take_encoder.X264, "g", "1")
     monkeypatch.setattr(frames_module, "CACHE_BYTES", 20 * SIZE[0] * SIZE[1] * 3 // 2)
     path = write(tmp_path / "n.mp4", 60)
@@ -71,8 +73,8 @@ def test_a_run_backwards_decodes_few_frames_twice(tmp_path: Path, monkeypatch: p
     assert len(starts) <= 4
 
 
-def test_planes_are_the_decoders_own(tmp_path: Path) -> None:
-    """What `picture` gives is what PyAV's decoder gave, byte for byte, at a width with padding."""
+def test_planes_equal_the_decoded_ones(tmp_path: Path) -> None:
+    """Planes equal PyAV's, byte for byte, at a width with padding."""
     path = tmp_path / "w.mp4"
     video_format = VideoFormat(50, 38, Fraction(25), 1, 1, 1, 1)
     source = np.random.default_rng(1).integers(16, 235, (38, 50), np.uint8)
@@ -83,17 +85,17 @@ def test_planes_are_the_decoders_own(tmp_path: Path) -> None:
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
         rows = np.frombuffer(frame.planes[0], np.uint8).reshape(38, frame.planes[0].line_size)[:, :50]
-        mine = planes_of(frame)
+        planes = planes_of(frame)
 
-    assert np.array_equal(mine.luma, rows)
-    assert mine.blue.shape == mine.red.shape == (19, 25)
+    assert np.array_equal(planes.luma, rows)
+    assert planes.blue.shape == planes.red.shape == (19, 25)
 
 
 @pytest.mark.parametrize(
     "fps", [Fraction(24), Fraction(25), Fraction(30), Fraction(24000, 1001), Fraction(30000, 1001)]
 )
-def test_a_take_keeps_rate_and_times(tmp_path: Path, fps: Fraction) -> None:
-    """The rate and every frame's time are exact."""
+def test_a_take_keeps_rate_and_pts(tmp_path: Path, fps: Fraction) -> None:
+    """The rate and the pts of every frame are exact."""
     path = write(tmp_path / "r.mp4", 12, fps)
 
     with av.open(str(path)) as container:
@@ -104,7 +106,7 @@ def test_a_take_keeps_rate_and_times(tmp_path: Path, fps: Fraction) -> None:
 
 @pytest.mark.parametrize("tags", [(1, 1, 1, 1), (6, 6, 6, 1), (2, 2, 2, 0), (5, 5, 6, 2)])
 def test_colour_tags_are_those_of_the_input(tmp_path: Path, tags) -> None:
-    """Matrix, primaries, transfer and range: written as given, and read again alike."""
+    """Matrix, primaries, transfer and range are written and read back unchanged."""
     with ClipFrames(write(tmp_path / "c.mp4", 3, tags=tags)) as clip:
         video_format = clip.video_format
 
@@ -114,9 +116,9 @@ def test_colour_tags_are_those_of_the_input(tmp_path: Path, tags) -> None:
 @pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 24_000, 57_607])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sound_lasts_to_the_sample(tmp_path: Path, count: int, channels: int) -> None:
-    """Whatever the length: the stream's duration and its last packet end on the sample, and it starts at 0."""
+    """For any length, the stream starts at 0, and its duration and last packet end on the sample."""
     samples = np.random.default_rng(4).normal(0, 0.1, (channels, count)).astype(np.float32)
-    path = write(tmp_path / "s.mp4", 30, sound=Sound(samples, RATE))
+    path = write(tmp_path / "s.mp4", 30, sound=VoiceAudio(samples, RATE))
 
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
@@ -125,31 +127,31 @@ def test_sound_lasts_to_the_sample(tmp_path: Path, count: int, channels: int) ->
         assert stream.codec_context.channels == channels
 
 
-def test_sound_is_where_it_was(tmp_path: Path) -> None:
-    """Clicks come back at their own samples."""
+def test_sound_is_in_sync(tmp_path: Path) -> None:
+    """Clicks are read back at their own samples."""
     clicks = [5000, 30_000, 55_000]
     samples = np.zeros((1, 57_600), np.float32)
     samples[0, clicks] = 0.9
 
-    heard = read_sound(write(tmp_path / "k.mp4", 30, sound=Sound(samples, RATE)))
+    heard = read_audio(write(tmp_path / "k.mp4", 30, sound=VoiceAudio(samples, RATE)))
 
     loud = np.flatnonzero(np.abs(heard.samples[0]) > 0.4)
     assert loud.tolist() == clicks
 
 
 def test_sound_is_fitted_by_cut_and_silence() -> None:
-    """Shorter is cut, longer is padded with nothing, both channels alike."""
-    sound = Sound(np.ones((2, 10), np.float32), RATE)
+    """Fitting cuts or pads with zeros, in both channels."""
+    sound = VoiceAudio(np.ones((2, 10), np.float32), RATE)
 
-    assert sound.fitted(4).samples.tolist() == [[1] * 4] * 2
-    assert sound.fitted(12).samples.tolist() == [[1] * 10 + [0] * 2] * 2
+    assert sound.fit_length(4).samples.tolist() == [[1] * 4] * 2
+    assert sound.fit_length(12).samples.tolist() == [[1] * 10 + [0] * 2] * 2
 
 
 def test_surround_becomes_stereo_and_mono_stays(tmp_path: Path) -> None:
-    """A wav of six channels is read as two."""
+    """A wav of six channels is read as two; one and two stay."""
     import wave
 
-    for channels, kept in ((1, 1), (2, 2), (6, 2)):
+    for channels, expected in ((1, 1), (2, 2), (6, 2)):
         path = tmp_path / f"{channels}.wav"
         with wave.open(str(path), "wb") as file:
             file.setnchannels(channels)
@@ -157,4 +159,4 @@ def test_surround_becomes_stereo_and_mono_stays(tmp_path: Path) -> None:
             file.setframerate(RATE)
             file.writeframes(np.full(channels * 480, 1000, "<i2").tobytes())
 
-        assert read_sound(path).samples.shape == (kept, 480)
+        assert read_audio(path).samples.shape == (expected, 480)

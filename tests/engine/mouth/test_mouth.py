@@ -1,4 +1,4 @@
-"""What speech does to the lips, and what is seen between them; measured on pixels of a mouth brought to rest."""
+"""What speech does to the lips, and what is visible between them; measured on pixels of a resting mouth."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth, resting_lip
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.render.retouch import retouch
-from react1.pipeline.engine.voice.speech import Moment
+from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.engine.warp.landmark_moves import landmark_moves
 from react1.pipeline.engine.warp.warp import warp
 
 CORNERS, LOWER_LIP_BODY, FRONT_TEETH = (61, 291), 16, 13
-REST, AA, OO, EE = Moment(0.0), Moment(0.95), Moment(0.3, spread=-1.0), Moment(0.3, spread=1.0)
-PRESS, BITE = Moment(0.0, press=1.0), Moment(0.03, bite=1.0)
+REST, AA, OO, EE = SpeechFrame(0.0), SpeechFrame(0.95), SpeechFrame(0.3, spread=-1.0), SpeechFrame(0.3, spread=1.0)
+PRESS, BITE = SpeechFrame(0.0, press=1.0), SpeechFrame(0.03, bite=1.0)
 
 
-def pose(face: FaceFrame, moment: Moment):
+def pose(face: FaceFrame, moment: SpeechFrame):
     shape = MouthShape.of(face)
     return pose_for(React1Choices(prompt="neutral", temperature=0.3), shape, shape, 1.0, moment=moment)
 
@@ -36,18 +36,18 @@ class Still:
     picture: np.ndarray
     face: FaceFrame
 
-    def says(self, moment: Moment) -> np.ndarray:
+    def speak(self, moment: SpeechFrame) -> np.ndarray:
         return retouch(self.picture, self.face, pose(self.face, moment))
 
-    def contour(self, moment: Moment) -> np.ndarray:
-        """The opening after the move, px."""
+    def contour(self, moment: SpeechFrame) -> np.ndarray:
+        """Return the contour of the opening after the displacement, px."""
         moved = self.face.to_image_px(landmark_moves(self.face, pose(self.face, moment)))
         return self.face.points_px[INNER_LIPS, :2] + moved[INNER_LIPS]
 
 
 @pytest.fixture(scope="module")
 def still(portrait) -> Still:
-    """The portrait with its smile taken away and its lips shut, and its face found anew."""
+    """The portrait with its smile removed and its lips shut, and its face detected again."""
     from react1.pipeline.engine.detect.faces import FaceFinder
 
     picture = retouch(portrait.picture, portrait.face, pose(portrait.face, REST))
@@ -56,8 +56,10 @@ def still(portrait) -> Still:
     return Still(picture, FaceFrame(points))
 
 
-def moved(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: float, patch: float = 0.12) -> tuple:
-    """How far what lies at a place went, (right, up) in units, by template matching."""
+def displacement(
+    before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: float, patch: float = 0.12
+) -> tuple:
+    """Return how far the patch at a place moved, (right, up) in units, by template matching."""
     import cv2
 
     half, reach = int(patch * unit_px), int(0.28 * unit_px)
@@ -71,42 +73,44 @@ def moved(before: np.ndarray, after: np.ndarray, place_px: np.ndarray, unit_px: 
 
 
 def inside(picture: np.ndarray, contour: np.ndarray, within: float = 0.95) -> np.ndarray:
-    """The pixels inside a contour, (count, 3)."""
+    """Return the pixels inside a contour, (count, 3)."""
     box = (0, 0, picture.shape[1], picture.shape[0])
     return picture[soft_mask(contour, box, 0) > within].astype(float)
 
 
-def width_change(still: Still, moment: Moment) -> float:
-    after = still.says(moment)
-    left, right = (moved(still.picture, after, still.face.points_px[at], still.face.unit_px)[0] for at in CORNERS)
+def width_change(still: Still, moment: SpeechFrame) -> float:
+    after = still.speak(moment)
+    left, right = (
+        displacement(still.picture, after, still.face.points_px[at], still.face.unit_px)[0] for at in CORNERS
+    )
     return right - left
 
 
 def test_rounding_narrows_the_mouth_and_spreading_widens_it(still: Still) -> None:
-    """Against a mouth that is as open: by more than a tenth of a unit for oo, and by more than 0.03 for ee."""
-    usual = width_change(still, Moment(0.3))
+    """Compared to an equally open mouth: narrower by more than 0.1 units for oo, wider by more than 0.03 for ee."""
+    usual = width_change(still, SpeechFrame(0.3))
 
     assert width_change(still, OO) < usual - 0.10
     assert width_change(still, EE) > usual + 0.03
 
 
-def test_the_lower_lip_goes_up_to_the_teeth_for_f_and_down_with_the_jaw_for_a(still: Still) -> None:
-    """By template matching; the bite shows a slit of teeth, far brighter than the hollow of an `a`."""
+def test_the_lower_lip_rises_to_the_teeth_for_f_and_falls_with_the_jaw_for_a(still: Still) -> None:
+    """The lower lip moves as expected by template matching; a bite shows a slit of teeth, an `a` a dark cavity."""
     at, unit = still.face.points_px[LOWER_LIP_BODY], still.face.unit_px
 
-    assert moved(still.picture, still.says(AA), at, unit)[1] < -0.12
-    assert abs(moved(still.picture, still.says(BITE), at, unit)[1]) < 0.04
+    assert displacement(still.picture, still.speak(AA), at, unit)[1] < -0.12
+    assert abs(displacement(still.picture, still.speak(BITE), at, unit)[1]) < 0.04
     contour = still.contour(BITE)
     assert (contour[15] - contour[5])[1] > 0.02 * unit
-    slit = inside(still.says(BITE), contour, 0.5) @ LUMA
-    hollow = inside(still.says(AA), still.contour(AA)) @ LUMA
+    slit = inside(still.speak(BITE), contour, 0.5) @ LUMA
+    hollow = inside(still.speak(AA), still.contour(AA)) @ LUMA
     assert np.percentile(slit, 70) > 2 * np.percentile(hollow, 10)
 
 
 def test_pressed_lips_are_thinner_than_resting_ones(still: Still) -> None:
-    """The red of the lips covers less of the picture."""
+    """Pressed lips are less than 0.85 as high as resting lips; rounded lips are higher."""
 
-    def red(moment: Moment) -> float:
+    def red(moment: SpeechFrame) -> float:
         shape = landmark_moves(still.face, pose(still.face, moment))[LIPS, 1] + still.face.local[LIPS, 1]
         return float(np.ptp(shape))
 
@@ -114,22 +118,22 @@ def test_pressed_lips_are_thinner_than_resting_ones(still: Still) -> None:
     assert red(OO) > red(REST)
 
 
-def test_teeth_stay_with_the_skull_while_lips_move(still: Still) -> None:
-    """From half to wide open the lower lip goes far, and the front teeth's edge stays within a hundredth of a unit."""
-    half, wide = still.says(Moment(0.55)), still.says(AA)
+def test_teeth_stay_fixed_to_the_skull_while_lips_move(still: Still) -> None:
+    """From half to wide open the lower lip moves far, and the edge of the front teeth by at most a pixel."""
+    half, wide = still.speak(SpeechFrame(0.55)), still.speak(AA)
     unit = still.face.unit_px
     edge = still.face.points_px[FRONT_TEETH, :2] + still.face.plane_px[1] * EDGE_BELOW_LIP
 
-    across, up = moved(half, wide, edge, unit, 0.035)
+    across, up = displacement(half, wide, edge, unit, 0.035)
 
     assert abs(up) <= 1.01 / unit
     assert abs(across) <= 1.01 / unit
-    lower = still.contour(Moment(0.55))[15]
-    assert moved(half, wide, lower + still.face.plane_px[1] * 0.06, unit, 0.06)[1] < -0.06
+    lower = still.contour(SpeechFrame(0.55))[15]
+    assert displacement(half, wide, lower + still.face.plane_px[1] * 0.06, unit, 0.06)[1] < -0.06
 
 
-def test_teeth_turn_with_the_head(still: Still) -> None:
-    """In the head's frame the row is the same for a head that is tilted, scaled and shifted."""
+def test_teeth_rotate_with_the_head(still: Still) -> None:
+    """In the head's frame the teeth are equal for a head that is rotated, scaled and shifted."""
     face, edge = still.face, resting_lip(still.face) + EDGE_BELOW_LIP
     corner = face.points_px[[61, 291], :2].mean(0)
     grid = corner + np.stack(np.meshgrid(np.linspace(-30, 30, 61), np.linspace(-12, 12, 25)), -1)
@@ -137,21 +141,21 @@ def test_teeth_turn_with_the_head(still: Still) -> None:
     turn = 1.6 * np.array([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]])
     turned = FaceFrame(face.points_px @ turn.T + np.array([50.0, 9.0, 0.0]))
 
-    here = draw_teeth(UPPER, face, edge, grid)
-    there = draw_teeth(UPPER, turned, edge, grid @ turn[:2, :2].T + np.array([50.0, 9.0]))
+    reference = draw_teeth(UPPER, face, edge, grid)
+    rotated = draw_teeth(UPPER, turned, edge, grid @ turn[:2, :2].T + np.array([50.0, 9.0]))
 
-    assert 0.2 < here.cover.mean() < 0.9
-    assert np.abs(here.cover - there.cover).mean() < 0.03
+    assert 0.2 < reference.cover.mean() < 0.9
+    assert np.abs(reference.cover - rotated.cover).mean() < 0.03
     shifted = draw_teeth(UPPER, face, edge, grid + face.plane_px[1] * 0.05)
-    assert np.abs(here.cover - shifted.cover).mean() > 0.1
+    assert np.abs(reference.cover - shifted.cover).mean() > 0.1
 
 
-def test_drawn_teeth_are_lit_as_the_face_is(still: Still) -> None:
-    """A shot at a third of the light has teeth at about a third; a warm one has warmer teeth."""
+def test_drawn_teeth_have_the_light_of_the_face(still: Still) -> None:
+    """A shot at a third of the light has teeth at about a third; a warm shot has warmer teeth."""
 
     def teeth(gains: tuple[float, float, float]) -> np.ndarray:
         lit = np.clip(still.picture * np.array(gains), 0, 255).astype(np.uint8)
-        drawn = inside(Still(lit, still.face).says(AA), still.contour(AA))
+        drawn = inside(Still(lit, still.face).speak(AA), still.contour(AA))
         return drawn[drawn @ LUMA >= np.percentile(drawn @ LUMA, 90)].mean(0)
 
     bright, dark, warm = teeth((0.9, 0.9, 0.9)), teeth((0.3, 0.3, 0.3)), teeth((0.9, 0.75, 0.5))
@@ -164,7 +168,7 @@ def test_drawn_teeth_are_lit_as_the_face_is(still: Still) -> None:
 
 def test_an_open_mouth_has_teeth_above_dark_above_tongue(still: Still) -> None:
     """Down the middle of an `a`: bright, then less than half of it, then redder."""
-    picture, contour = still.says(AA), still.contour(AA)
+    picture, contour = still.speak(AA), still.contour(AA)
     top, bottom = contour[5], contour[15]
     places = [np.round(top + (bottom - top) * share).astype(int) for share in np.linspace(0.1, 0.9, 17)]
     column = [picture[row, at].astype(float) for at, row in places]
@@ -177,14 +181,14 @@ def test_an_open_mouth_has_teeth_above_dark_above_tongue(still: Still) -> None:
 
 
 def test_nothing_is_painted_outside_the_lips(still: Still) -> None:
-    """Filling an open mouth changes no pixel more than 0.05 units outside the opening."""
+    """Filling an open mouth changes no pixel further than 0.05 units outside the opening."""
     import cv2
 
-    asked = pose(still.face, AA)
-    warped = warp(still.picture, still.face, landmark_moves(still.face, asked), asked)
+    take_pose = pose(still.face, AA)
+    warped = warp(still.picture, still.face, landmark_moves(still.face, take_pose), take_pose)
     before = warped.picture.copy()
 
-    fill_mouth(still.picture, warped, still.face, asked)
+    fill_mouth(still.picture, warped, still.face, take_pose)
 
     opening = np.zeros(before.shape[:2], np.uint8)
     cv2.fillPoly(opening, [np.round(warped.places_px[INNER_LIPS]).astype(np.int32)], 1)
@@ -194,8 +198,8 @@ def test_nothing_is_painted_outside_the_lips(still: Still) -> None:
     assert away[touched].max() <= 0.05 * still.face.unit_px + 1
 
 
-def test_lips_that_shut_hide_what_was_between_them(portrait) -> None:
-    """A toothy smile made to press: along the line of the lips no pixel stands out from the next."""
+def test_closing_lips_hide_the_interior(portrait) -> None:
+    """A toothy smile is pressed shut: along the line of the lips no pixel differs much from the next."""
     pressed = retouch(portrait.picture, portrait.face, pose(portrait.face, PRESS))
     face = portrait.face
     moves = face.points_px[:, :2] + face.to_image_px(landmark_moves(face, pose(face, PRESS)))
@@ -205,35 +209,35 @@ def test_lips_that_shut_hide_what_was_between_them(portrait) -> None:
     pixels = zip(spots, rows, strict=True)
     columns = np.stack([pressed[row - 3 : row + 4, at].astype(float) @ LUMA for at, row in pixels])
     assert np.abs(np.diff(columns, axis=1)).max() < 65
-    assert hide_interior(portrait.picture, face, pose(face, Moment(0.6))) is portrait.picture
+    assert hide_interior(portrait.picture, face, pose(face, SpeechFrame(0.6))) is portrait.picture
 
 
-def test_blur_and_grain_of_the_shot_are_measured_and_put_on_what_is_drawn(still: Still) -> None:
-    """A soft shot gets a soft interior, a noisy one a noisy interior."""
+def test_drawn_interiors_have_the_blur_and_grain_of_the_shot(still: Still) -> None:
+    """A soft shot gets a soft interior, a noisy shot a noisy interior."""
     import cv2
 
     soft = Still(cv2.GaussianBlur(still.picture, (0, 0), 2.5), still.face)
     noisy = still.picture + np.random.default_rng(5).normal(0, 6, still.picture.shape[:2])[..., None]
     rough = Still(np.clip(noisy, 0, 255).astype(np.uint8), still.face)
 
-    def detail(one: Still) -> float:
-        """The second difference from pixel to pixel inside the mouth."""
-        grey = one.says(AA).astype(float) @ LUMA
+    def detail(shot: Still) -> float:
+        """Return the second difference from pixel to pixel inside the mouth."""
+        grey = shot.speak(AA).astype(float) @ LUMA
         roughness = np.abs(np.diff(grey, 2, axis=0, prepend=0, append=0))
-        return float(roughness[soft_mask(one.contour(AA), (0, 0, grey.shape[1], grey.shape[0]), 0) > 0.95].mean())
+        return float(roughness[soft_mask(shot.contour(AA), (0, 0, grey.shape[1], grey.shape[0]), 0) > 0.95].mean())
 
-    lights = [measure_light(one.picture, one.face) for one in (still, soft, rough)]
+    lights = [measure_light(shot.picture, shot.face) for shot in (still, soft, rough)]
 
     assert lights[1].blur_px > 1.7 * lights[0].blur_px
     assert lights[0].grain < 1.5 < 4.0 < lights[2].grain < 8.0
     assert detail(soft) < 0.7 * detail(still) < detail(still) < 0.7 * detail(rough)
 
 
-def test_an_interior_comes_and_goes_without_a_jump(still: Still) -> None:
-    """Opening in steps of a three-hundredth of a unit, the mouth's mean brightness changes a little at each."""
-    region = still.contour(Moment(0.3))
+def test_an_interior_fades_in_without_a_jump(still: Still) -> None:
+    """While the mouth opens in steps of 1/260 unit its mean brightness changes by less than 16 at each step."""
+    region = still.contour(SpeechFrame(0.3))
 
-    means = [float((inside(still.says(Moment(step / 78)), region) @ LUMA).mean()) for step in range(25)]
+    means = [float((inside(still.speak(SpeechFrame(step / 78)), region) @ LUMA).mean()) for step in range(25)]
 
     steps = np.abs(np.diff(means))
     assert steps.max() < 16

@@ -1,4 +1,4 @@
-"""What is decided between the passes: who in each shot, how strongly in each frame, and what is said of it."""
+"""The plan of a take: the face of each shot, the weight of each frame, and the notes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.choices import React1Choices
-from react1.pipeline.engine.detect.detect import Scouted, Sighting
+from react1.pipeline.engine.detect.detect import Detections, FrameDetections
 from react1.pipeline.engine.frames.clip_frames import VideoFormat
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
-from react1.pipeline.engine.occlusion.occlusion import Glance
+from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 from react1.pipeline.engine.planning.take_plan import NoFace, TakePlan, plan_take
 from react1.pipeline.engine.render.draw import retouch_picture
-from react1.pipeline.engine.voice.voice_samples import Sound
+from react1.pipeline.engine.voice.voice_samples import VoiceAudio
 
 FORMAT = VideoFormat(640, 360, Fraction(25), 1, 1, 1, 1)
 EVERYWHERE = ((0.0, 0.0, 640.0, 360.0),)
@@ -25,7 +25,7 @@ NORMAL, STRANGE = (np.full((1329, 4), level, np.uint8) for level in (120, 20))
 
 @pytest.fixture
 def face(portrait):
-    """Give the portrait's landmarks around a place, at a size, turned by so much, with the lips apart (in units)."""
+    """Return a function that places the portrait's landmarks at x, with a size, yaw, pitch and gap of the lips."""
 
     def make(x: float, unit_px: float = 50.0, yaw: float = 0.0, pitch: float = 0.0, gap: float = 0.0) -> np.ndarray:
         local = portrait.face.local.copy()
@@ -39,25 +39,27 @@ def face(portrait):
     return make
 
 
-def seen(*faces: np.ndarray, small: np.ndarray = STAGE, looks: tuple = ()) -> Sighting:
-    glances = looks or tuple(Glance(NORMAL) for _ in faces)
-    return Sighting(tuple(faces), glances, EVERYWHERE, small)
+def detections_of(*faces: np.ndarray, thumbnail: np.ndarray = STAGE, texels: tuple = ()) -> FrameDetections:
+    texels = texels or tuple(FaceTexels(NORMAL) for _ in faces)
+    return FrameDetections(tuple(faces), texels, EVERYWHERE, thumbnail)
 
 
-def plan_for(sightings: list[Sighting], span=None, voice: Sound | None = None, clip_sound=None, **wanted) -> TakePlan:
-    asked = React1Choices(prompt="happy", temperature=0.7, model_mode="face", **wanted)
-    return plan_take(Scouted(tuple(sightings)), FORMAT, voice, asked, span, None, "film.mp4", clip_sound=clip_sound)
+def plan_for(
+    frames: list[FrameDetections], span=None, voice: VoiceAudio | None = None, clip_sound=None, **overrides
+) -> TakePlan:
+    choices = React1Choices(prompt="happy", temperature=0.7, model_mode="face", **overrides)
+    return plan_take(Detections(tuple(frames)), FORMAT, voice, choices, span, None, "film.mp4", clip_sound=clip_sound)
 
 
 def weights(plan: TakePlan) -> np.ndarray:
     return np.array([0.0 if pose is None else pose.weight for pose in plan.poses])
 
 
-def test_after_a_cut_the_expression_is_on(face) -> None:
-    """Two shots with a face each: ramps at the span's ends only, and nothing between the last and the first frame."""
-    sightings = [seen(face(200))] * 20 + [seen(face(420), small=HALL)] * 20
+def test_there_is_no_ramp_at_a_cut(face) -> None:
+    """Two shots with a face each have ramps at the ends of the span only, and full weight on both sides of the cut."""
+    frames = [detections_of(face(200))] * 20 + [detections_of(face(420), thumbnail=HALL)] * 20
 
-    plan = plan_for(sightings, span=(3, 37))
+    plan = plan_for(frames, span=(3, 37))
 
     weight = weights(plan)
     assert (weight[:3] == 0).all()
@@ -67,23 +69,27 @@ def test_after_a_cut_the_expression_is_on(face) -> None:
     assert plan.notes[0].startswith("2 shots")
 
 
-def test_nothing_is_smoothed_or_bridged_over_a_cut(face) -> None:
-    """A face that is at another place and size after a cut is there from the first frame on, to the pixel."""
-    sightings = [seen(face(200))] * 15 + [seen(small=STAGE)] + [seen(face(232, 60), small=HALL)] * 15
+def test_faces_are_not_smoothed_or_interpolated_across_a_cut(face) -> None:
+    """A face with another place and size after a cut is there from the first frame on, to the pixel."""
+    frames = (
+        [detections_of(face(200))] * 15
+        + [detections_of(thumbnail=STAGE)]
+        + [detections_of(face(232, 60), thumbnail=HALL)] * 15
+    )
 
-    line = plan_for(sightings).faces
+    line = plan_for(frames).faces
 
     assert line[15] is None
     assert np.allclose(line[14], face(200))
     assert np.allclose(line[16], face(232, 60))
 
 
-def test_every_shot_has_its_own_face(face) -> None:
-    """The largest of two in the first shot, the only one in the second, and none in the third, which is said."""
-    sightings = [seen(face(150, 40), face(450, 60))] * 12
-    sightings += [seen(face(150, 40), small=HALL)] * 12 + [seen(small=255 - STAGE)] * 12
+def test_a_face_is_selected_per_shot(face) -> None:
+    """The larger of two in the first shot, the only one in the second, none in the third; the note lists them."""
+    frames = [detections_of(face(150, 40), face(450, 60))] * 12
+    frames += [detections_of(face(150, 40), thumbnail=HALL)] * 12 + [detections_of(thumbnail=255 - STAGE)] * 12
 
-    plan = plan_for(sightings)
+    plan = plan_for(frames)
 
     assert [round(FaceFrame(plan.faces[number]).unit_px) for number in (6, 18)] == [60, 40]
     assert plan.faces[24:] == (None,) * 12
@@ -94,33 +100,35 @@ def test_every_shot_has_its_own_face(face) -> None:
     assert "shot 2, frames 12 to 23: its only face; shot 3, frames 24 to 35: no face" in plan.notes[0]
 
 
-def test_the_speaker_is_chosen_shot_by_shot(face) -> None:
-    """Left speaks in the first shot and right in the second; the clip's own sound decides, not the new line."""
+def test_the_speaker_is_selected_per_shot(face) -> None:
+    """Left speaks in the first shot and right in the second; the clip's own sound decides, not the new voice."""
     noise = np.random.default_rng(5)
     sounds = (np.arange(100) // 10) % 2 == 0
     samples = 0.06 * noise.normal(0, 1, 4 * astronaut.RATE) * np.repeat(sounds, astronaut.RATE // 25)
     chew = 0.1 + noise.uniform(-0.1, 0.1, 100)
     talks, chews = np.where(sounds, chew, 0.1), np.where(sounds, 0.1, chew)
-    own, new = (Sound(part[None].astype(np.float32), astronaut.RATE) for part in (samples, np.roll(samples, 19200)))
-    sightings = []
+    own, new = (
+        VoiceAudio(part[None].astype(np.float32), astronaut.RATE) for part in (samples, np.roll(samples, 19200))
+    )
+    frames = []
     for number in range(100):
         left, right = (talks, chews) if number < 50 else (chews, talks)
         shot = STAGE if number < 50 else HALL
         gaps = left[number], right[number]
-        looks = tuple(Glance(np.full((1329, 4), round(90 + 150 * gap), np.uint8)) for gap in gaps)
-        sightings.append(seen(face(150, gap=gaps[0]), face(450, 60, gap=gaps[1]), small=shot, looks=looks))
+        looks = tuple(FaceTexels(np.full((1329, 4), round(90 + 150 * gap), np.uint8)) for gap in gaps)
+        frames.append(detections_of(face(150, gap=gaps[0]), face(450, 60, gap=gaps[1]), thumbnail=shot, texels=looks))
 
-    plan = plan_for(sightings, voice=new, clip_sound=own, auto_active_speaker_detection=True)
+    plan = plan_for(frames, voice=new, clip_sound=own, auto_active_speaker_detection=True)
 
     assert [round(plan.faces[number][:, 0].mean()) for number in (25, 75)] == [150, 450]
     assert plan.notes[0].count("moves with the voice") == 2
 
 
-def test_a_lost_face_is_ramped_to_inside_a_shot(face) -> None:
-    """Ten frames without it: weights fall to the loss step by step and rise after it, and it is said."""
-    sightings = [seen(face(200))] * 30 + [seen()] * 10 + [seen(face(205))] * 30
+def test_weights_ramp_around_a_lost_face(face) -> None:
+    """Around ten frames without a face the weights fall and rise step by step; a note reports the frames."""
+    frames = [detections_of(face(200))] * 30 + [detections_of()] * 10 + [detections_of(face(205))] * 30
 
-    plan = plan_for(sightings)
+    plan = plan_for(frames)
 
     weight = weights(plan)
     assert (weight[30:40] == 0).all()
@@ -132,80 +140,88 @@ def test_a_lost_face_is_ramped_to_inside_a_shot(face) -> None:
 
 
 @pytest.mark.parametrize(("yaw", "pitch", "expected"), [(36, 0, 1), (54, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)])
-def test_a_head_turned_or_tilted_away_is_left_alone(face, yaw: float, pitch: float, expected: float) -> None:
-    """Full strength to 38 degrees of yaw and some 30 of pitch, nothing from 50 and 44 on."""
-    sightings = [seen(face(300, yaw=yaw, pitch=pitch))] * 20
+def test_a_head_turned_or_tilted_away_is_unchanged(face, yaw: float, pitch: float, expected: float) -> None:
+    """The weight is 1 up to 38 degrees of yaw and about 30 of pitch, 0 from 50 and 44 degrees on."""
+    frames = [detections_of(face(300, yaw=yaw, pitch=pitch))] * 20
 
-    plan = plan_for(sightings)
+    plan = plan_for(frames)
 
     assert weights(plan)[10] == expected
     assert ("turned away" in " ".join(plan.notes)) == (expected == 0)
 
 
-def test_smeared_frames_fade(face) -> None:
-    """Six frames without a sharp edge among thirty: weight 0 there, and no pop on the way."""
+def test_blurred_frames_fade(face) -> None:
+    """Six frames without a sharp edge get weight 0, without a jump before and after them."""
     looks = [NORMAL.copy() for _ in range(40)]
     for number in range(17, 23):
         looks[number][:, 3] = 30
-    sightings = [seen(face(300), looks=(Glance(video_format),)) for video_format in looks]
+    frames = [detections_of(face(300), texels=(FaceTexels(video_format),)) for video_format in looks]
 
-    weight = weights(plan_for(sightings))
+    weight = weights(plan_for(frames))
 
     assert (weight[18:22] == 0).all()
     assert weight[10] == weight[30] == 1
     assert np.abs(np.diff(weight[8:32])).max() < 0.3
 
 
-@pytest.mark.parametrize("looked_for", [True, False])
-def test_a_face_that_is_wholly_covered_is_left_alone(face, looked_for: bool) -> None:
-    """Also where occlusion is not looked for: every texel another thing for a second, and back."""
+@pytest.mark.parametrize("occlusion", [True, False])
+def test_a_fully_covered_face_is_unchanged(face, occlusion: bool) -> None:
+    """Frames in which every texel shows something else keep their expression, also without occlusion detection."""
     rng = np.random.default_rng(4)
     usual = rng.integers(90, 170, (1329, 4)).astype(np.uint8)
     usual[:, 3] = 5
     other = usual.copy()
     other[:, :3] = rng.permutation(255 - usual[:, :3]) // np.array([1, 2, 4], np.uint8)
     looks = [other if 20 <= number < 40 else usual for number in range(70)]
-    sightings = [seen(face(300), looks=(Glance(video_format),)) for video_format in looks]
+    frames = [detections_of(face(300), texels=(FaceTexels(video_format),)) for video_format in looks]
 
-    plan = plan_for(sightings, occlusion_detection_enabled=looked_for)
+    plan = plan_for(frames, occlusion_detection_enabled=occlusion)
 
     weight = weights(plan)
     assert (weight[21:39] == 0).all()
     assert weight[10] == weight[55] == 1
-    assert "covers the face" in " ".join(plan.notes)
+    assert "the face is covered in" in " ".join(plan.notes)
 
 
 @pytest.mark.parametrize(
-    ("sighting", "words"),
+    ("detections", "words"),
     [
-        (Sighting((), (), (), STAGE), r"frames 2 to 8 of the clip; choose a span"),
-        (Sighting((), (), EVERYWHERE, STAGE), r"in 7 of them something like a face is too small, too dark or turned"),
+        (FrameDetections((), (), (), STAGE), r"frames 2 to 8 of the clip; choose a span"),
+        (FrameDetections((), (), EVERYWHERE, STAGE), r"in 7 of them a possible face is too small, too dark or turned"),
     ],
 )
-def test_no_face_is_one_clear_line(sighting: Sighting, words: str) -> None:
-    """What was looked at, what was seen there, and what to do."""
-    with pytest.raises(NoFace, match=words) as told:
-        plan_for([sighting] * 10, span=(2, 9))
+def test_no_face_is_reported_in_one_line(detections: FrameDetections, words: str) -> None:
+    """The message names the frames, what was detected there, and what to do."""
+    with pytest.raises(NoFace, match=words) as caught:
+        plan_for([detections] * 10, span=(2, 9))
 
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
-def test_a_glimpse_is_no_face(face) -> None:
-    """Three frames of a face in a shot of twenty: refused as if there were none."""
+def test_a_face_in_too_few_frames_is_ignored(face) -> None:
+    """Three frames of a face in a shot of twenty are refused as no face; four frames are enough."""
     with pytest.raises(NoFace):
-        plan_for([seen(face(200))] * 3 + [seen()] * 17)
+        plan_for([detections_of(face(200))] * 3 + [detections_of()] * 17)
 
-    assert weights(plan_for([seen(face(200))] * 4 + [seen()] * 16)).max() > 0
+    assert weights(plan_for([detections_of(face(200))] * 4 + [detections_of()] * 16)).max() > 0
 
 
-def test_the_other_face_keeps_its_bytes(portrait) -> None:
-    """Two portraits side by side: of the one that is not chosen no sample changes before encoding."""
+def test_the_unselected_face_keeps_its_bytes(portrait) -> None:
+    """Of two portraits side by side, no sample of the unselected one changes before encoding."""
     both = np.hstack([portrait.picture, portrait.picture])
     picture = astronaut.planes(both)
     video_format = VideoFormat(1280, 480, Fraction(25), 1, 1, 1, 1)
-    sightings = [Sighting((portrait.face.points_px, portrait.face.shifted(-640, 0).points_px), (), None, STAGE)] * 20
+    frames = [
+        FrameDetections((portrait.face.points_px, portrait.face.shifted(-640, 0).points_px), (), None, STAGE)
+    ] * 20
     plan = plan_take(
-        Scouted(tuple(sightings)), video_format, None, React1Choices(prompt="happy", temperature=1.0), None, None, "two.mp4"
+        Detections(tuple(frames)),
+        video_format,
+        None,
+        React1Choices(prompt="happy", temperature=1.0),
+        None,
+        None,
+        "two.mp4",
     )
 
     changed = retouch_picture(picture, video_format, FaceFrame(plan.faces[10]), plan.poses[10])
@@ -219,16 +235,16 @@ def test_the_other_face_keeps_its_bytes(portrait) -> None:
     assert (changed.luma != picture.luma).mean() > 0.01
 
 
-def test_what_is_covered_keeps_its_bytes_in_a_frame(portrait) -> None:
-    """With the left half of the face hidden its samples are the decoder's own, luma and chroma; the other moves."""
+def test_the_covered_part_of_a_frame_keeps_its_bytes(portrait) -> None:
+    """With the left half of the face masked, its luma and chroma stay as decoded; the right half changes."""
     from react1.pipeline.engine.occlusion import texels
 
     picture, video_format = astronaut.planes(portrait.picture), VideoFormat(640, 480, Fraction(25), 1, 1, 1, 1)
     points, middle = portrait.face.points_px, portrait.face.origin_px[0]
-    plan = plan_for([seen(points)] * 20)
-    hidden = texels.spread(points)[:, 0] < middle
+    plan = plan_for([detections_of(points)] * 20)
+    mask = texels.positions(points)[:, 0] < middle
 
-    changed = retouch_picture(picture, video_format, FaceFrame(points), plan.poses[10], hidden)
+    changed = retouch_picture(picture, video_format, FaceFrame(points), plan.poses[10], mask)
 
     x = int(middle - 0.1 * portrait.face.unit_px) // 2 * 2
     assert (changed.luma[:, :x] == picture.luma[:, :x]).all()
@@ -236,40 +252,40 @@ def test_what_is_covered_keeps_its_bytes_in_a_frame(portrait) -> None:
     assert (changed.luma[:, x:] != picture.luma[:, x:]).mean() > 0.01
 
 
-def test_a_flash_is_left_alone_and_nothing_fades_around_it(face) -> None:
-    """Of two frames without a find, one is white and keeps its picture, one is followed through; others stay strong."""
-    sightings = [seen(face(200)) for _ in range(30)]
-    sightings[12], sightings[18] = seen(small=np.full((36, 64), 250, np.uint8)), seen()
+def test_a_flash_is_unchanged_and_has_no_ramps(face) -> None:
+    """Of two frames without a face, the white one is unchanged and the other interpolated; the rest has full weight."""
+    frames = [detections_of(face(200)) for _ in range(30)]
+    frames[12], frames[18] = detections_of(thumbnail=np.full((36, 64), 250, np.uint8)), detections_of()
 
-    plan = plan_for(sightings)
+    plan = plan_for(frames)
 
     weight = weights(plan)
     assert [number for number in range(8, 23) if weight[number] != 1] == [12]
     assert plan.poses[12] is None
-    assert plan.notes == ("no face in 1 of 30 frames; those keep their expression",)
+    assert plan.notes == ("no face in 1 of 30 frames; these frames keep their expression",)
 
 
 @pytest.mark.parametrize(
-    ("span", "told"),
+    ("span", "notes"),
     [
-        ((4, 5), ("in 1 frame the expression comes to 7% of its strength; give it 13 or more",)),
-        ((4, 10), ("in 6 frames the expression comes to 50% of its strength; give it 13 or more",)),
+        ((4, 5), ("in 1 frame the expression reaches 7% of its strength; use 13 frames or more",)),
+        ((4, 10), ("in 6 frames the expression reaches 50% of its strength; use 13 frames or more",)),
         ((4, 17), ()),
     ],
 )
-def test_a_span_that_is_over_before_the_expression_has_come_is_told(face, span, told) -> None:
-    """With what it comes to, which is what the frames show, and how long it takes."""
-    plan = plan_for([seen(face(200))] * 20, span=span)
+def test_a_span_too_short_for_the_full_expression_is_reported(face, span, notes) -> None:
+    """The note gives the strength that is reached, equal to the highest weight, and the required length."""
+    plan = plan_for([detections_of(face(200))] * 20, span=span)
 
-    assert plan.notes == told
-    assert f"{weights(plan).max():.0%}" in (*told, "100%")[0]
+    assert plan.notes == notes
+    assert f"{weights(plan).max():.0%}" in (*notes, "100%")[0]
 
 
-def test_a_voice_that_ends_before_the_span_is_told(face) -> None:
-    """Nothing can change then, and that is not left to be found out."""
-    voice = Sound(np.zeros((1, 4 * astronaut.RATE // 25), np.float32), astronaut.RATE)
+def test_a_voice_that_ends_before_the_span_is_reported(face) -> None:
+    """No frame changes, and a note says so."""
+    voice = VoiceAudio(np.zeros((1, 4 * astronaut.RATE // 25), np.float32), astronaut.RATE)
 
-    plan = plan_for([seen(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
+    plan = plan_for([detections_of(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
 
     assert weights(plan).tolist() == [0] * 4
     assert "nothing is changed; choose another sync mode" in plan.notes[-1]

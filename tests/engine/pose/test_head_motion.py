@@ -1,4 +1,4 @@
-"""A head that speaks along: where it nods, how smoothly, and that it begins and ends at rest."""
+"""Head motion with a voice: where the head nods, how smoothly, and that it begins and ends at rest."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from react1.pipeline.engine.pose.head_motion import head_motion, stressed_syllab
 
 FPS = Fraction(25)
 LOUD = (30, 52, 88, 120, 141)
-"""Frames of the stressed syllables of a made voice; between them it murmurs."""
+"""Frames of the stressed syllables of a synthetic voice; between them it murmurs."""
 
 
 def voice(count: int = 175) -> np.ndarray:
-    """Make the opening of a mouth: five syllables that stand out of a quick murmur."""
+    """Return the opening of a mouth per frame: five stressed syllables in a quick murmur."""
     frames = np.arange(count)
     murmur = 0.12 + 0.10 * np.sin(2 * np.pi * frames / 5)
     return murmur + sum(0.75 * np.exp(-0.5 * ((frames - frame) / 2.0) ** 2) for frame in LOUD)
 
 
 def curves(moves: list) -> np.ndarray:
-    """Give roll, right, down, growth, pitch and yaw for each frame."""
+    """Return roll, right, down, growth, pitch and yaw for each frame."""
     return np.array([astuple(move) for move in moves])
 
 
 def test_stressed_syllables_are_found_and_the_murmur_is_not() -> None:
-    """Each within a frame, in order."""
-    found = [frame for frame, _ in stressed_syllables(voice(), FPS)]
+    """The five syllables are found, each within a frame, and nothing else."""
+    frames = [frame for frame, _ in stressed_syllables(voice(), FPS)]
 
-    assert len(found) == len(LOUD)
-    assert np.abs(np.subtract(found, LOUD)).max() <= 1
+    assert len(frames) == len(LOUD)
+    assert np.abs(np.subtract(frames, LOUD)).max() <= 1
 
 
 def test_the_head_nods_with_the_stress() -> None:
-    """The pitch is lowest within 3 frames of each stressed syllable, by a degree, and between them it comes back."""
+    """A nod of at least a degree peaks within 3 frames of each stressed syllable; between them the head returns."""
     moves = head_motion(voice(), np.ones(175), React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), FPS)
     pitch = curves(moves)[:, 4]
 
@@ -51,7 +51,7 @@ def test_the_head_nods_with_the_stress() -> None:
 
 @pytest.mark.parametrize("prompt", list(RECIPES))
 def test_the_motion_is_band_limited_and_eased(prompt: str) -> None:
-    """Beyond 4 Hz lies under a thousandth of its energy; it begins and ends at rest, and so do untouched frames."""
+    """Less than a thousandth of the energy is above 4 Hz; the motion starts and ends at rest."""
     weights = np.concatenate([np.zeros(10), np.ones(155), np.zeros(10)])
 
     motion = curves(
@@ -65,9 +65,9 @@ def test_the_motion_is_band_limited_and_eased(prompt: str) -> None:
     assert power[fast].sum() < 1e-3 * power.sum()
 
 
-def test_the_head_turns_and_leans_within_a_natural_reach() -> None:
-    """A few degrees, to both sides, and a hotter temperature goes further; the same voice gives the same motion."""
-    hot, cool = (
+def test_the_head_turns_and_tilts_within_natural_limits() -> None:
+    """Turns are a few degrees to both sides, larger at a higher temperature, and equal for equal voices."""
+    high, low = (
         curves(
             head_motion(
                 voice(), np.ones(175), React1Choices(prompt="angry", temperature=temperature, model_mode="head"), FPS
@@ -79,14 +79,14 @@ def test_the_head_turns_and_leans_within_a_natural_reach() -> None:
         head_motion(voice(), np.ones(175), React1Choices(prompt="angry", temperature=1.0, model_mode="head"), FPS)
     )
 
-    assert hot[:, 5].min() < -0.3 and hot[:, 5].max() > 0.3
-    assert np.abs(hot[:, [0, 4, 5]]).max() < 6
-    assert np.abs(cool).max() < 0.6 * np.abs(hot).max()
-    assert np.array_equal(hot, again)
+    assert high[:, 5].min() < -0.3 and high[:, 5].max() > 0.3
+    assert np.abs(high[:, [0, 4, 5]]).max() < 6
+    assert np.abs(low).max() < 0.6 * np.abs(high).max()
+    assert np.array_equal(high, again)
 
 
 def test_without_a_voice_the_head_breathes() -> None:
-    """Slowly, by less than a degree; a voice that is silent counts as none."""
+    """The head moves slowly by less than a degree; a silent voice counts as none."""
     none, silent = (
         curves(
             head_motion(opened, np.ones(175), React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), FPS)
@@ -99,34 +99,35 @@ def test_without_a_voice_the_head_breathes() -> None:
     assert np.abs(np.diff(none[:, 4])).max() < 0.05
 
 
-def test_the_head_follows_the_voice_through_the_whole_performance(portrait) -> None:
-    """It nods with what is said; without a voice it only breathes."""
+def test_poses_contain_the_head_motion_of_the_voice(portrait) -> None:
+    """Animated poses nod with the speech; without a voice they only breathe."""
     from react1.pipeline.engine.planning.animate import animate
     from react1.pipeline.engine.voice.speech import Speech
     from react1.pipeline.media.sync_modes import plan_output
 
     still = np.zeros(175)
-    said = Speech(voice(), still, still, still, still, np.zeros((175, 1)))
+    heard_speech = Speech(voice(), still, still, still, still, np.zeros((175, 1)))
     layout, line = plan_output("bounce", 175, None, 0, FPS), [portrait.face.points_px] * 175
 
-    wanted, weights = React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), np.ones(175)
+    choices, weights = React1Choices(prompt="neutral", temperature=1.0, model_mode="head"), np.ones(175)
 
-    spoken, silent = (
-        [pose.head.pitch_deg for pose in animate(line, layout, weights, heard, wanted, FPS)] for heard in (said, None)
+    nods, breathing = (
+        [pose.head.pitch_deg for pose in animate(line, layout, weights, heard, choices, FPS)]
+        for heard in (heard_speech, None)
     )
 
-    assert max(spoken[frame + 2] for frame in LOUD) > 1.0 > max(silent)
+    assert max(nods[frame + 2] for frame in LOUD) > 1.0 > max(breathing)
 
 
 @pytest.mark.parametrize("frames", [8, 14, 25])
-def test_a_short_segment_moves_less_and_turns_without_a_jerk(frames: int) -> None:
-    """The quickest change of speed is about that of a long segment at most."""
+def test_a_short_segment_moves_less_and_without_a_jerk(frames: int) -> None:
+    """The highest acceleration is at most 1.5 times that of a long segment."""
 
-    def quickest(count: int) -> float:
+    def highest_acceleration(count: int) -> float:
         weights = np.concatenate([np.zeros(10), np.ones(count), np.zeros(10)])
         moves = curves(
             head_motion(None, weights, React1Choices(prompt="disgusted", temperature=1.0, model_mode="head"), FPS)
         )
         return float(np.abs(np.diff(moves[:, 0], 2)).max())
 
-    assert quickest(frames) < 1.5 * quickest(120)
+    assert highest_acceleration(frames) < 1.5 * highest_acceleration(120)

@@ -1,4 +1,4 @@
-"""Each emotion in pixels: the patches of skin that tell it from the others go where they should, found by templates."""
+"""Each emotion in pixels: characteristic patches of skin move as expected, measured by template matching."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ SIGNATURES = {
     "surprised": {"inner brow": 0.045, "outer brow": 0.060, "chin": -0.070},
     "disgusted": {"inner brow": -0.030, "nostril": 0.025},
 }
-"""At temperature 0.5, in units, up is positive: at least so far."""
+"""Least displacement at temperature 0.5, in units; up is positive."""
 
 
 @pytest.fixture(scope="module")
-def gone_up(at_rest):
-    """Tell how far a place of the calm portrait goes up, for an emotion at each temperature."""
+def measure_rise(at_rest):
+    """Return a function that measures how far a place of the calm portrait rises, for each temperature."""
 
     def measure(prompt: str, place: str, temperatures: tuple[float, ...]) -> list[float]:
         shape = MouthShape.of(at_rest.face)
@@ -48,7 +48,9 @@ def gone_up(at_rest):
             spots = at_rest.face.points_px[list(PLACES[place]), :2]
             ups.append(
                 float(
-                    np.mean([astronaut.moved_up(at_rest.picture, after, spot, at_rest.face.unit_px) for spot in spots])
+                    np.mean(
+                        [astronaut.rise_units(at_rest.picture, after, spot, at_rest.face.unit_px) for spot in spots]
+                    )
                 )
             )
         return ups
@@ -60,26 +62,26 @@ def gone_up(at_rest):
     ("prompt", "place", "least"),
     [(prompt, place, least) for prompt, places in SIGNATURES.items() for place, least in places.items()],
 )
-def test_pixels_go_where_the_emotion_says(gone_up, prompt: str, place: str, least: float) -> None:
-    """As far as its signature at 0.5, hardly at 0, and further from each quarter of the temperature to the next."""
-    amounts = [np.sign(least) * up for up in gone_up(prompt, place, (0.0, 0.25, 0.5, 0.75, 1.0))]
+def test_patches_move_as_the_emotion_demands(measure_rise, prompt: str, place: str, least: float) -> None:
+    """The displacement reaches the signature at 0.5, is small at 0, and rises with each quarter of the temperature."""
+    amounts = [np.sign(least) * up for up in measure_rise(prompt, place, (0.0, 0.25, 0.5, 0.75, 1.0))]
 
     assert amounts[2] >= abs(least)
     assert amounts[0] < 0.4 * amounts[2]
     assert all(b > a for a, b in itertools.pairwise(amounts))
 
 
-def test_no_emotion_has_anothers_signature(gone_up) -> None:
-    """At 0.5 each pair of emotions differs somewhere by 0.04 units at least."""
-    faces = {prompt: [gone_up(prompt, place, (0.5,))[0] for place in PLACES] for prompt in RECIPES}
+def test_emotions_differ_from_each_other(measure_rise) -> None:
+    """At 0.5 each pair of emotions differs at some place by at least 0.04 units."""
+    faces = {prompt: [measure_rise(prompt, place, (0.5,))[0] for place in PLACES] for prompt in RECIPES}
 
-    for one, other in itertools.combinations(faces.values(), 2):
-        assert np.abs(np.subtract(one, other)).max() > 0.04
+    for first, second in itertools.combinations(faces.values(), 2):
+        assert np.abs(np.subtract(first, second)).max() > 0.04
 
 
 @pytest.fixture(scope="module")
 def drifting():
-    """Twelve frames of the portrait, drifting, with grain; and the face as it is found and steadied in each."""
+    """Twelve frames of the portrait, drifting, with grain; and the detected, smoothed face in each."""
     from react1.pipeline.engine.detect.faces import FaceFinder
 
     grain = np.random.default_rng(5)
@@ -88,13 +90,13 @@ def drifting():
         still = astronaut.still(shift=0.7 * number).astype(np.float32)
         pictures.append(np.clip(still + grain.normal(0, 2.5, still.shape[:2])[..., None], 0, 255).astype(np.uint8))
     with FaceFinder() as finder:
-        found = [finder.find(picture)[0] for picture in pictures]
-    return pictures, smooth_track(found, 25.0)
+        faces = [finder.find(picture)[0] for picture in pictures]
+    return pictures, smooth_track(faces, 25.0)
 
 
 @pytest.mark.parametrize("prompt", list(RECIPES))
 def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: str) -> None:
-    """The second difference in time rises by 5 % at most, and the Laplacian's variance stays at 0.9 at least."""
+    """The second difference in time rises by at most 5 %; the Laplacian's variance stays at 0.9 or more."""
     from fractions import Fraction
 
     pictures, line = drifting
@@ -103,10 +105,10 @@ def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: st
         line, layout, np.ones(len(pictures)), None, React1Choices(prompt=prompt, temperature=1.0), Fraction(25)
     )
 
-    after = [_retouched(*given) for given in zip(pictures, line, poses, strict=True)]
+    after = [_retouched(*frame) for frame in zip(pictures, line, poses, strict=True)]
 
     before_grey, after_grey = (
-        [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY).astype(np.float32) for one in film] for film in (pictures, after)
+        [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in film] for film in (pictures, after)
     )
     face = _face_mask(line[6], before_grey[6].shape)
     assert _flicker(after_grey, face) <= 1.05 * _flicker(before_grey, face)

@@ -1,4 +1,4 @@
-"""A whole take: decoded, re-expressed, encoded, and measured from its file."""
+"""Complete takes: decoded, re-expressed, encoded, and measured in the file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from react1.pipeline.engine.render.render import render
 
 
 def pictures(path: Path) -> list[np.ndarray]:
-    """The luma of every frame."""
+    """Return the luma of every frame."""
     with av.open(str(path)) as container:
         return [np.asarray(frame.to_ndarray()[: frame.height], np.int16) for frame in container.decode(video=0)]
 
 
 def sound_samples(path: Path) -> int:
-    """Samples by the packets' own times: what a player plays."""
+    """Return the number of samples by the packets' pts: what a player plays."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         ends = [packet.pts + packet.duration for packet in container.demux(stream) if packet.pts is not None]
@@ -35,16 +35,16 @@ def sound_samples(path: Path) -> int:
         return ends[-1]
 
 
-def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, scouted=None, shares=None, **wanted):
-    said = [] if shares is None else shares
-    return render(clip, voice, out, React1Choices(**wanted), span=span, scouted=scouted, progress=said.append)
+def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, scouted=None, shares=None, **choices):
+    progress = [] if shares is None else shares
+    return render(clip, voice, out, React1Choices(**choices), span=span, scouted=scouted, progress=progress.append)
 
 
 def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Path) -> None:
-    """Every frame once, the tags of the input, no sound, figures that are JSON, and progress that rises to 1."""
+    """Every frame appears once, with the input's tags and no sound; metrics are JSON; progress rises to 1."""
     shares: list[float] = []
 
-    figures = take(clip, tmp_path / "take.mp4", shares=shares, prompt="angry", temperature=0.8)
+    metrics = take(clip, tmp_path / "take.mp4", shares=shares, prompt="angry", temperature=0.8)
 
     with av.open(str(tmp_path / "take.mp4")) as container:
         stream, context = container.streams.video[0], container.streams.video[0].codec_context
@@ -54,15 +54,15 @@ def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Pat
         assert [frame.pts * stream.time_base for frame in container.decode(stream)] == [
             Fraction(k, 25) for k in range(30)
         ]
-    assert (figures.frames, figures.frames_with_face, figures.audio_samples, figures.duration_s) == (30, 30, 0, "6/5")
-    assert json.loads(json.dumps(dataclasses.asdict(figures)))["span"] == [0, 30]
+    assert (metrics.frames, metrics.frames_with_face, metrics.audio_samples, metrics.duration_s) == (30, 30, 0, "6/5")
+    assert json.loads(json.dumps(dataclasses.asdict(metrics)))["span"] == [0, 30]
     assert shares == sorted(shares)
     assert len(shares) == 60
     assert shares[-1] == pytest.approx(1)
 
 
 def test_frames_outside_the_span_are_passed_through(clip: Path, clip_faces, tmp_path: Path) -> None:
-    """Handles differ by the encoder's rounding only; inside, the change ramps up from the seam and down to it."""
+    """Handles differ only by encoding; inside, the change ramps up from the seam and down to it."""
     take(clip, tmp_path / "take.mp4", prompt="surprised", temperature=1.0, span=(8, 24), scouted=clip_faces)
 
     before, after = pictures(clip), pictures(tmp_path / "take.mp4")
@@ -87,15 +87,15 @@ def test_frames_outside_the_span_are_passed_through(clip: Path, clip_faces, tmp_
     ],
 )
 def test_each_sync_mode_is_exact(clip: Path, clip_faces, tmp_path: Path, mode: str, frames: int, shown: int) -> None:
-    """A voice of 40 frames and 7 samples over 30 frames: counts of frames and samples, and which frame is last."""
+    """For a voice of 40 frames and 7 samples over 30 frames, the counts and the last frame are exact."""
     samples = 40 * 1920 + 7
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(2)[:samples])
     last = {"bounce": 20, "loop": 9, "cut_off": 29, "silence": 29, "remap": 29}[mode]
 
-    figures = take(clip, tmp_path / "take.mp4", voice, span=(0, 12), scouted=clip_faces, sync_mode=mode)
+    metrics = take(clip, tmp_path / "take.mp4", voice, span=(0, 12), scouted=clip_faces, sync_mode=mode)
 
     expected = 30 * 1920 if mode == "cut_off" else samples
-    assert (figures.frames, figures.audio_samples) == (frames, expected)
+    assert (metrics.frames, metrics.audio_samples) == (frames, expected)
     assert sound_samples(tmp_path / "take.mp4") == expected
     after, before = pictures(tmp_path / "take.mp4"), pictures(clip)
     assert len(after) == frames
@@ -104,8 +104,8 @@ def test_each_sync_mode_is_exact(clip: Path, clip_faces, tmp_path: Path, mode: s
     assert int(np.argmin(apart)) == last
 
 
-def test_a_shorter_voice_is_padded_or_cuts(clip: Path, clip_faces, tmp_path: Path) -> None:
-    """20 frames of voice: `silence` keeps 30 frames with padded sound, `cut_off` keeps 20."""
+def test_a_shorter_voice_is_padded_or_cuts_the_take(clip: Path, clip_faces, tmp_path: Path) -> None:
+    """With 20 frames of voice `silence` keeps 30 frames and pads the sound; `cut_off` keeps 20."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.8))
 
     silence = take(clip, tmp_path / "s.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="silence")
@@ -116,7 +116,7 @@ def test_a_shorter_voice_is_padded_or_cuts(clip: Path, clip_faces, tmp_path: Pat
 
 
 def test_the_same_request_gives_the_same_bytes(clip: Path, tmp_path: Path) -> None:
-    """Twice, with a voice and the head moving."""
+    """Two takes with a voice and head motion have equal bytes."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(1.2))
     sums = []
     for name in ("one.mp4", "two.mp4"):
@@ -127,10 +127,10 @@ def test_the_same_request_gives_the_same_bytes(clip: Path, tmp_path: Path) -> No
 
 
 def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path: Path) -> None:
-    """Mouths found anew in the take open with the syllables: correlation above 0.8."""
+    """Mouths detected in the take open with the syllables, with a correlation above 0.8."""
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
-    from react1.pipeline.engine.voice.speech import speech
+    from react1.pipeline.engine.voice.speech import analyze_speech
 
     samples = astronaut.syllables(1.2)
     voice = astronaut.write_wav(tmp_path / "v.wav", samples)
@@ -140,27 +140,27 @@ def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path
     with av.open(str(tmp_path / "take.mp4")) as container, FaceFinder() as finder:
         faces = [finder.find(frame.to_ndarray(format="rgb24"))[0] for frame in container.decode(video=0)]
     gaps = np.array([MouthShape.of(FaceFrame(points)).gap for points in faces])
-    opened = speech(samples, astronaut.RATE, 30, Fraction(25)).open
+    opened = analyze_speech(samples, astronaut.RATE, 30, Fraction(25)).open
     assert np.corrcoef(gaps[6:-6], opened[6:-6])[0, 1] > 0.8
 
 
-def test_frames_without_a_face_are_left_and_ramped_to(engine_ready: None, tmp_path: Path) -> None:
-    """Grey frames in the middle stay grey, are counted and told, and the change fades before and after them."""
+def test_frames_without_a_face_are_unchanged_with_ramps_around_them(engine_ready: None, tmp_path: Path) -> None:
+    """Grey frames in the middle stay grey and are reported; the change fades before and after them."""
     clip = astronaut.write_clip(tmp_path / "clip.mp4", faceless=range(14, 20))
 
-    figures = take(clip, tmp_path / "take.mp4", prompt="sad", temperature=1.0)
+    metrics = take(clip, tmp_path / "take.mp4", prompt="sad", temperature=1.0)
 
     before, after = pictures(clip), pictures(tmp_path / "take.mp4")
     mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
-    assert figures.frames_with_face == 24
-    assert any("6 of 30 frames" in sentence for sentence in figures.notes)
+    assert metrics.frames_with_face == 24
+    assert any("6 of 30 frames" in sentence for sentence in metrics.notes)
     assert max(mean[14:20]) < 0.5
     assert mean[13] < mean[11]
     assert mean[20] < mean[22]
 
 
-def test_no_face_is_a_clear_refusal(engine_ready: None, tmp_path: Path) -> None:
-    """A span of grey frames: BadInput that names the frames."""
+def test_a_span_without_a_face_is_refused(engine_ready: None, tmp_path: Path) -> None:
+    """A span of grey frames raises an error that names the frames."""
     clip = astronaut.write_clip(tmp_path / "grey.mp4", frames=6, faceless=range(6))
 
     with pytest.raises(InputMediaError, match=r"no face found in frames 1 to 4 of the clip; .*span"):
@@ -168,8 +168,8 @@ def test_no_face_is_a_clear_refusal(engine_ready: None, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [3, 40])
-def test_an_interruption_passes_through(clip: Path, tmp_path: Path, after: int) -> None:
-    """What `progress` raises in either pass comes out, and the files are closed."""
+def test_an_interruption_propagates(clip: Path, tmp_path: Path, after: int) -> None:
+    """Exceptions of `progress` propagate from both passes."""
     calls: list[float] = []
 
     def stop(share: float) -> None:
@@ -183,8 +183,8 @@ def test_an_interruption_passes_through(clip: Path, tmp_path: Path, after: int) 
     assert len(calls) == after
 
 
-def test_what_cannot_be_read_is_bad_input(clip: Path, clip_faces, tmp_path: Path) -> None:
-    """No video, no sound, not media, a span outside the clip."""
+def test_unreadable_input_is_refused(clip: Path, clip_faces, tmp_path: Path) -> None:
+    """Refused are: no media file, no video, no sound, a span outside the clip."""
     (tmp_path / "text.mp4").write_text("not media")
     wav = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.2))
 
@@ -194,12 +194,12 @@ def test_what_cannot_be_read_is_bad_input(clip: Path, clip_faces, tmp_path: Path
         take(wav, tmp_path / "take.mp4")
     with pytest.raises(InputMediaError, match=r"talk\.mp4 has no sound"):
         take(clip, tmp_path / "take.mp4", clip)
-    with pytest.raises(InputMediaError, match="span 5 to 31 does not lie in the 30 frames"):
+    with pytest.raises(InputMediaError, match="span 5 to 31 is outside the 30 frames"):
         take(clip, tmp_path / "take.mp4", span=(5, 31), scouted=clip_faces)
 
 
-def test_a_made_clip_costs_no_words_on_standard_error(clip: Path, tmp_path: Path, capfd) -> None:
-    """The libraries load and run without a line."""
+def test_nothing_is_printed_to_stderr(clip: Path, tmp_path: Path, capfd) -> None:
+    """The native libraries load and run without output."""
     take(clip, tmp_path / "take.mp4", span=(0, 2))
 
     assert capfd.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""Several takes of one clip, and takes of faces that were found before: always the bytes of a take by itself."""
+"""Several takes of one clip, and takes with cached faces: always the bytes of a take rendered alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import astronaut
 import numpy as np
 import pytest
-from rooms import FolderRoom
 
 from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
@@ -22,6 +21,7 @@ from react1.pipeline.providers.local_faces import detect_faces_cached
 from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.server.worker import render_take
 from react1.pipeline.server.worker_protocol import WorkerRequest
+from react1.testing import FolderContext
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +31,31 @@ def short(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(short: Path) -> detect.Scouted:
+def detections(short: Path) -> detect.Detections:
     return find_faces(short, lambda _: None)
 
 
 @pytest.fixture(scope="module")
-def alone(short: Path, found: detect.Scouted, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A take by itself, whose faces were looked for."""
+def alone(short: Path, detections: detect.Detections, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A take rendered alone, with its own face detection."""
     return take(short, tmp_path_factory.mktemp("alone"))
 
 
-def take(clip: Path, folder: Path, **how) -> bytes:
+def take(clip: Path, folder: Path, **options) -> bytes:
     render(
-        clip, None, folder / "take.mp4", React1Choices(prompt="happy", temperature=0.8), progress=lambda _: None, **how
+        clip,
+        None,
+        folder / "take.mp4",
+        React1Choices(prompt="happy", temperature=0.8),
+        progress=lambda _: None,
+        **options,
     )
     return (folder / "take.mp4").read_bytes()
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How often a face finder was opened."""
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record every opening of a face finder."""
     times: list[int] = []
     finder = detect.FaceFinder
     monkeypatch.setattr(detect, "FaceFinder", lambda: (times.append(1), finder())[1])
@@ -58,76 +63,78 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_number_of_threads_does_not_show(
+def test_the_number_of_threads_does_not_change_the_bytes(
     short: Path, alone: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    """One worker and three give the bytes that the usual number gives."""
-    monkeypatch.setattr(draw, "workers", lambda: threads)
+    """One and three workers give the same bytes as the default number."""
+    monkeypatch.setattr(draw, "worker_count", lambda: threads)
 
     assert take(short, tmp_path) == alone
 
 
-def test_takes_made_together_are_those_made_alone(short: Path, alone: bytes, tmp_path: Path) -> None:
-    """Three expressions, one of them twice as long by its voice: each file has the bytes of its own run."""
+def test_takes_rendered_together_equal_takes_rendered_alone(short: Path, alone: bytes, tmp_path: Path) -> None:
+    """Of three expressions, one twice as long by its voice, each file has the bytes of its own run."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.96))
-    wanted = [
+    requests = [
         (React1Choices(prompt="happy", temperature=0.8), None),
         (React1Choices(prompt="sad", temperature=0.6, model_mode="lips"), None),
         (React1Choices(prompt="angry", temperature=0.7, sync_mode="bounce"), voice),
     ]
-    jobs = [TakeJob(tmp_path / f"{number}.mp4", one, sound) for number, (one, sound) in enumerate(wanted)]
+    jobs = [TakeJob(tmp_path / f"{number}.mp4", choices, sound) for number, (choices, sound) in enumerate(requests)]
 
     shares: list[float] = []
     together = render_takes(short, jobs, progress=shares.append)
 
     assert jobs[0].out.read_bytes() == alone
-    for job, figures in zip(jobs[1:], together[1:], strict=True):
+    for job, metrics in zip(jobs[1:], together[1:], strict=True):
         single = render(short, job.voice, tmp_path / "single.mp4", job.choices, progress=lambda _: None)
         assert job.out.read_bytes() == (tmp_path / "single.mp4").read_bytes()
-        assert figures == single
-    assert [figures.frames for figures in together] == [12, 12, 24]
+        assert metrics == single
+    assert [metrics.frames for metrics in together] == [12, 12, 24]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
 
 
-def test_no_take_is_begun_where_one_of_them_cannot_be(short: Path, found: detect.Scouted, tmp_path: Path) -> None:
-    """A span without a face in the second job: nothing is written for the first."""
+def test_no_take_is_written_if_one_of_them_is_refused(
+    short: Path, detections: detect.Detections, tmp_path: Path
+) -> None:
+    """If the span of the second job has no face, nothing is written for the first."""
     jobs = [TakeJob(tmp_path / "a.mp4"), TakeJob(tmp_path / "b.mp4", span=(9, 11))]
 
-    with pytest.raises(InputMediaError, match="no face found in frames 9 to 10"):
-        render_takes(short, jobs, scouted=found, progress=lambda _: None)
+    with pytest.raises(InputMediaError, match="no face detections in frames 9 to 10"):
+        render_takes(short, jobs, scouted=detections, progress=lambda _: None)
 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_more_takes_than_are_written_at_a_time(
-    short: Path, found: detect.Scouted, alone: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_more_takes_than_are_written_at_once(
+    short: Path, detections: detect.Detections, alone: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two at a time, three wanted: all are the take by itself."""
-    monkeypatch.setattr(draw, "TOGETHER", 2)
+    """Three takes, two at once, all equal the take rendered alone."""
+    monkeypatch.setattr(draw, "TAKES_AT_ONCE", 2)
     jobs = [TakeJob(tmp_path / f"{number}.mp4", React1Choices(prompt="happy", temperature=0.8)) for number in range(3)]
 
-    render_takes(short, jobs, scouted=found, progress=lambda _: None)
+    render_takes(short, jobs, scouted=detections, progress=lambda _: None)
 
     assert all(job.out.read_bytes() == alone for job in jobs)
 
 
-def test_findings_are_kept_as_they_were(found: detect.Scouted, tmp_path: Path) -> None:
-    """Every number of every frame, also where there is no face; and the same findings give the same bytes."""
+def test_cached_detections_are_lossless(detections: detect.Detections, tmp_path: Path) -> None:
+    """Every value of every frame is restored, also without a face; equal detections give equal bytes."""
     for name in ("one.npz", "two.npz"):
-        detection_cache.write_scouted(tmp_path / name, found)
+        detection_cache.write_detections(tmp_path / name, detections)
 
-    again = detection_cache.read_scouted(tmp_path / "one.npz")
+    again = detection_cache.read_detections(tmp_path / "one.npz")
 
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     assert again is not None
-    assert again.times == found.times
-    assert [len(one.faces) for one in again.sightings] == [1] * 9 + [0] * 2 + [1]
-    assert [plain(one) for one in again.sightings] == [plain(one) for one in found.sightings]
+    assert again.times == detections.times
+    assert [len(frame.faces) for frame in again.frames] == [1] * 9 + [0] * 2 + [1]
+    assert [plain(frame) for frame in again.frames] == [plain(frame) for frame in detections.frames]
 
 
 def plain(value):
-    """Any finding as plain values, with every field that it has."""
+    """Convert any detection to plain values, with all its fields."""
     if dataclasses.is_dataclass(value):
         return [(field.name, plain(getattr(value, field.name))) for field in dataclasses.fields(value)]
     if isinstance(value, tuple):
@@ -136,26 +143,26 @@ def plain(value):
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "damage",
     [
-        lambda whole: whole[: len(whole) // 2],
-        lambda whole: whole[:3000] + bytes([whole[3000] ^ 0x40]) + whole[3001:],
-        lambda whole: b"",
-        lambda whole: b"not a file of arrays",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:3000] + bytes([content[3000] ^ 0x40]) + content[3001:],
+        lambda content: b"",
+        lambda content: b"not a file of arrays",
     ],
     ids=["cut", "one bit", "empty", "text"],
 )
-def test_a_damaged_file_is_no_file(found: detect.Scouted, tmp_path: Path, harm) -> None:
-    """Cut off, a bit turned, empty, another kind: None, without an error."""
-    detection_cache.write_scouted(tmp_path / "f.npz", found)
-    (tmp_path / "f.npz").write_bytes(harm((tmp_path / "f.npz").read_bytes()))
+def test_a_damaged_cache_file_is_ignored(detections: detect.Detections, tmp_path: Path, damage) -> None:
+    """A truncated, corrupted, empty or foreign file gives None, without an error."""
+    detection_cache.write_detections(tmp_path / "f.npz", detections)
+    (tmp_path / "f.npz").write_bytes(damage((tmp_path / "f.npz").read_bytes()))
 
-    assert detection_cache.read_scouted(tmp_path / "f.npz") is None
+    assert detection_cache.read_detections(tmp_path / "f.npz") is None
 
 
-def test_a_file_of_other_arrays_is_no_file(found: detect.Scouted, tmp_path: Path) -> None:
-    """One array missing; arrays of different lengths; objects, which are not even looked at."""
-    detection_cache.write_scouted(tmp_path / "f.npz", found)
+def test_a_cache_file_with_wrong_arrays_is_ignored(detections: detect.Detections, tmp_path: Path) -> None:
+    """A missing array, arrays of different lengths, and pickled objects, which are not loaded, give None."""
+    detection_cache.write_detections(tmp_path / "f.npz", detections)
     arrays = dict(np.load(tmp_path / "f.npz"))
     others = [
         {name: array for name, array in arrays.items() if name != "asked"},
@@ -167,36 +174,36 @@ def test_a_file_of_other_arrays_is_no_file(found: detect.Scouted, tmp_path: Path
 
     for number, other in enumerate(others):
         np.savez(tmp_path / f"{number}.npz", **other)
-        assert detection_cache.read_scouted(tmp_path / f"{number}.npz") is None
+        assert detection_cache.read_detections(tmp_path / f"{number}.npz") is None
 
 
-def test_a_second_take_does_not_look_for_faces(
-    short: Path, alone: bytes, tmp_path: Path, opened: list[int], monkeypatch: pytest.MonkeyPatch
+def test_a_second_take_uses_the_cached_faces(
+    short: Path, alone: bytes, tmp_path: Path, openings: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first asks the finder; the second has its bytes without; damaged or of another version, it asks again."""
-    context = FolderRoom(tmp_path)
+    """The first take runs the finder; the second does not, with equal bytes; a damaged or outdated cache is renewed."""
+    context = FolderContext(tmp_path)
     clip = context.add_external(short)
 
     first = detect_faces_cached(context, clip, context.progress)
     second = detect_faces_cached(context, clip, context.progress)
 
-    assert len(opened) == 1
+    assert len(openings) == 1
     assert take(context.path(clip), tmp_path, scouted=first) == alone
     assert take(context.path(clip), tmp_path, scouted=second) == alone
-    (stored,) = (tmp_path / "remembered").iterdir()
+    (stored,) = (tmp_path / "cache").iterdir()
     stored.write_bytes(stored.read_bytes()[:100])
     detect_faces_cached(context, clip, context.progress)
-    assert len(opened) == 2
+    assert len(openings) == 2
     monkeypatch.setattr(detection_cache, "VERSION", detection_cache.VERSION + 1)
     detect_faces_cached(context, clip, context.progress)
-    assert len(opened) == 3
-    assert len(opened) == len({path.name for path in (tmp_path / "remembered").iterdir()}) + 1
+    assert len(openings) == 3
+    assert len(openings) == len({path.name for path in (tmp_path / "cache").iterdir()}) + 1
 
 
-def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Path, opened: list[int]) -> None:
-    """Two requests for the same clip, each in a folder of its own: the second makes a take without the finder."""
+def test_the_server_detects_the_faces_of_a_clip_once(short: Path, tmp_path: Path, openings: list[int]) -> None:
+    """Of two requests for the same clip, each in its own folder, the second makes its take without the finder."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.48))
-    told = []
+    results = []
     for prompt in ("happy", "sad"):
         folder = tmp_path / prompt
         folder.mkdir()
@@ -211,49 +218,54 @@ def test_the_server_looks_for_the_faces_of_a_clip_once(short: Path, tmp_path: Pa
             perturbations=(),
             home=str(tmp_path / "home"),
         )
-        told.append(render_take(order, folder))
+        results.append(render_take(order, folder))
 
-    assert len(opened) == 1
-    assert [one.output_s for one in told] == [0.48, 0.48]
+    assert len(openings) == 1
+    assert [result.output_s for result in results] == [0.48, 0.48]
 
 
-def test_calls_at_once_look_for_faces_once(short: Path, tmp_path: Path, opened: list[int]) -> None:
-    """Two threads want the faces of the same clip: one looks, both have them."""
-    context = FolderRoom(tmp_path)
-    clip, given = context.add_external(short), []
-    both = [threading.Thread(target=lambda: given.append(detect_faces_cached(context, clip, lambda _: None))) for _ in range(2)]
+def test_concurrent_calls_detect_faces_once(short: Path, tmp_path: Path, openings: list[int]) -> None:
+    """If two threads request the faces of the same clip, one detects and both get them."""
+    context = FolderContext(tmp_path)
+    clip, results = context.add_external(short), []
+    both = [
+        threading.Thread(target=lambda: results.append(detect_faces_cached(context, clip, lambda _: None)))
+        for _ in range(2)
+    ]
 
     for thread in both:
         thread.start()
     for thread in both:
         thread.join()
 
-    assert len(opened) == 1
-    assert [one.times for one in given] == [given[0].times] * 2
+    assert len(openings) == 1
+    assert [result.times for result in results] == [results[0].times] * 2
 
 
-def test_a_stopped_wait_for_another_call_ends(short: Path, tmp_path: Path) -> None:
-    """Who waits for the finder of another call still asks whether to go on."""
-    context = FolderRoom(tmp_path)
+def test_waiting_for_another_call_can_be_stopped(short: Path, tmp_path: Path) -> None:
+    """A call that wait for the finder of another call still checks its own progress callback."""
+    context = FolderContext(tmp_path)
     clip = context.add_external(short)
     stopped: list[str] = []
 
     def stop(_share: float) -> None:
         raise Interrupted("stopped")
 
-    def waits(share: float) -> None:
+    def wait(share: float) -> None:
         if not stopped:
-            other = threading.Thread(target=lambda: stopped.extend(_says(detect_faces_cached, context, clip, stop)))
+            other = threading.Thread(
+                target=lambda: stopped.extend(_interruption(detect_faces_cached, context, clip, stop))
+            )
             other.start()
             other.join()
         assert share >= 0
 
-    detect_faces_cached(context, clip, waits)
+    detect_faces_cached(context, clip, wait)
 
     assert stopped == ["stopped"]
 
 
-def _says(function, *arguments) -> list[str]:
+def _interruption(function, *arguments) -> list[str]:
     try:
         function(*arguments)
     except Interrupted as error:
@@ -263,7 +275,7 @@ def _says(function, *arguments) -> list[str]:
 
 @pytest.mark.parametrize("after", [3, 15])
 def test_a_stopped_take_leaves_no_thread_and_no_open_file(short: Path, tmp_path: Path, after: int) -> None:
-    """Stopped in the first pass and in the second: no thread of the engine runs, and neither file is open."""
+    """After a stop in either pass no thread of the engine runs, and neither file is open."""
     calls: list[float] = []
 
     def stop(share: float) -> None:

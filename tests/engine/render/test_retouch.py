@@ -1,4 +1,4 @@
-"""The face in pixels: where it changes, where it does not, and that it can be seen; measured without landmarks."""
+"""The re-expressed face in pixels: where it changes and where it does not, measured without landmarks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from react1.pipeline.engine.render.retouch import retouch
 
 @pytest.fixture(scope="module")
 def changed(portrait):
-    """Give the portrait with an expression; each made once."""
+    """Return a function that gives the portrait with an expression, cached."""
 
     @cache
     def make(prompt: str, temperature: float, mode: str = "face") -> np.ndarray:
@@ -40,7 +40,7 @@ def changed(portrait):
 @pytest.mark.parametrize("prompt", list(RECIPES))
 @pytest.mark.parametrize("mode", ["lips", "face", "head"])
 def test_every_prompt_in_every_region_changes_more_with_temperature(portrait, changed, prompt: str, mode: str) -> None:
-    """The mean change of the picture rises with the temperature, and is there at 0.2."""
+    """The mean change of the picture rises with the temperature, and exceeds 0.01 at 0.2."""
     amounts = [
         float(np.abs(changed(prompt, temperature, mode).astype(int) - portrait.picture).mean())
         for temperature in (0.2, 0.6, 1.0)
@@ -50,7 +50,7 @@ def test_every_prompt_in_every_region_changes_more_with_temperature(portrait, ch
 
 
 @pytest.mark.parametrize("prompt", list(RECIPES))
-def test_face_leaves_everything_around_the_face_alone(portrait, changed, prompt: str) -> None:
+def test_the_region_face_changes_nothing_around_the_face(portrait, changed, prompt: str) -> None:
     """No pixel outside the ring around the face differs, and in `lips` none above the base of the nose."""
     import cv2
 
@@ -71,7 +71,7 @@ def test_face_leaves_everything_around_the_face_alone(portrait, changed, prompt:
 
 
 @pytest.mark.parametrize("prompt", list(RECIPES))
-def test_lips_reach_no_further_than_the_mouths_surroundings(portrait, changed, prompt: str) -> None:
+def test_the_region_lips_changes_only_the_surroundings_of_the_mouth(portrait, changed, prompt: str) -> None:
     """Beside the mouth nothing further than 0.6 units differs, nor anything below the chin by more than 0.5."""
     unit_px, places = portrait.face.unit_px, portrait.face.points_px
 
@@ -82,8 +82,8 @@ def test_lips_reach_no_further_than_the_mouths_surroundings(portrait, changed, p
     assert rows.max() < places[152, 1] + 0.5 * unit_px
 
 
-def test_a_moving_head_leaves_the_rest_of_the_picture_alone(portrait) -> None:
-    """Outside of the ring at 2.6 times the face no pixel differs, though within it the head nods, turns and leans."""
+def test_the_region_head_changes_nothing_outside_its_ring(portrait) -> None:
+    """Outside the ring at 2.6 times the face no pixel differs, although the head nods, turns and leans inside it."""
     import cv2
 
     shape = MouthShape.of(portrait.face)
@@ -102,7 +102,7 @@ def test_a_moving_head_leaves_the_rest_of_the_picture_alone(portrait) -> None:
 
 
 def test_the_same_request_gives_the_same_pixels(portrait, changed) -> None:
-    """Twice the same, byte for byte; the input is not touched."""
+    """The result is equal byte for byte, and the input is unchanged."""
     before = portrait.picture.copy()
     shape = MouthShape.of(portrait.face)
 
@@ -114,8 +114,8 @@ def test_the_same_request_gives_the_same_pixels(portrait, changed) -> None:
     assert np.array_equal(portrait.picture, before)
 
 
-def test_planes_outside_of_the_change_keep_their_bytes(portrait) -> None:
-    """In luma and both chromas every sample that the RGB change does not reach is the decoder's own."""
+def test_samples_outside_the_change_keep_their_bytes(portrait) -> None:
+    """Every sample of luma and chroma that the RGB change does not reach stays as decoded."""
     video_format = astronaut.FORMAT.__class__(640, 480, astronaut.FORMAT.fps, 1, 1, 1, 1)
     picture, shape = astronaut.planes(portrait.picture), MouthShape.of(portrait.face)
     pose = pose_for(React1Choices(prompt="happy", temperature=1.0), shape, shape, 1.0)
@@ -137,8 +137,8 @@ def test_planes_outside_of_the_change_keep_their_bytes(portrait) -> None:
 
 @pytest.mark.parametrize("matrix", [1, 6, 9, 2])
 @pytest.mark.parametrize("span", [0, 1, 2])
-def test_colours_survive_the_way_there_and_back(matrix: int, span: int) -> None:
-    """Two flat colours side by side go to RGB and back within one step, by every matrix and range."""
+def test_colours_survive_the_round_trip(matrix: int, span: int) -> None:
+    """Two flat colours side by side return from RGB within one step, by every matrix and range."""
     video_format = VideoFormat(16, 16, Fraction(25), matrix, 2, 2, span)
     beside = (100, 121, 137)
     for colour in ((80, 110, 150), (180, 128, 128), (120, 140, 120)):
@@ -158,8 +158,8 @@ def test_colours_survive_the_way_there_and_back(matrix: int, span: int) -> None:
 
 
 @pytest.mark.parametrize(("samples", "colour"), [((63, 102, 240), (255, 0, 0)), ((32, 240, 118), (0, 0, 255))])
-def test_colours_of_bt709_are_what_the_norm_has(samples: tuple[int, ...], colour: tuple[int, ...]) -> None:
-    """Limited range: red and blue at their fullest, to RGB and, beside grey, back."""
+def test_bt709_colours_follow_the_standard(samples: tuple[int, ...], colour: tuple[int, ...]) -> None:
+    """In limited range, full red and blue convert to RGB, and back beside grey."""
     video_format = VideoFormat(4, 2, Fraction(25), 1, 1, 1, 1)
     planes = [np.array([[level, level, 126, 126]] * 2, np.uint8)[: 2 - n, :: 1 + n] for n, level in
               zip((0, 1, 1), samples, strict=True)]  # fmt: skip
@@ -172,14 +172,14 @@ def test_colours_of_bt709_are_what_the_norm_has(samples: tuple[int, ...], colour
     assert [int(plane[0, 0]) for plane in (back.luma, back.blue, back.red)] == list(samples)
 
 
-def test_a_picture_of_one_colour_keeps_it() -> None:
-    """A red square drawn into a grey or sepia picture, with a coder's noise, changes its brightness and no chroma."""
+def test_a_picture_of_a_single_colour_keeps_its_chroma() -> None:
+    """A red square drawn into a noisy grey or sepia picture changes only its luma."""
     video_format = VideoFormat(32, 32, Fraction(25), 1, 1, 1, 1)
     noise = np.random.default_rng(1).integers(0, 2, (2, 16, 16))
     luma = np.random.default_rng(2).integers(60, 200, (32, 32)).astype(np.uint8)
 
     for tint in ((128, 128), (110, 140)):
-        blue, red = (np.asarray(level + one, np.uint8) for level, one in zip(tint, noise, strict=True))
+        blue, red = (np.asarray(level + steps, np.uint8) for level, steps in zip(tint, noise, strict=True))
         picture = Picture(luma, blue, red)
         before = to_rgb(picture, (0, 0, 32, 32), video_format)
         after = before.copy()

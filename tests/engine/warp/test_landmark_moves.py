@@ -1,4 +1,4 @@
-"""The face moves as its action units say: landmarks and geometry, no pixels."""
+"""Displacement of the landmarks by action units and speech: geometry only, no pixels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from react1.pipeline.engine.geometry.landmark_indices import CHIN, LOWER_LIP, NO
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
 from react1.pipeline.engine.pose.emotions import HEAD_MOVES, RECIPES, gain
-from react1.pipeline.engine.voice.speech import Moment
+from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.engine.warp.landmark_moves import landmark_moves
 
 INNER_BROW, OUTER_BROW, CORNER = [107, 336], [70, 300], [61, 291]
@@ -23,19 +23,19 @@ TEMPERATURES = (0.0, 0.2, 0.5, 0.8, 1.0)
 
 
 def up(portrait, points: list[int], prompt: str, temperature: float, mode: str = "face") -> float:
-    """How far points go up in units."""
+    """Return how distances points go up, in units."""
     shape = MouthShape.of(portrait.face)
     pose = pose_for(React1Choices(prompt=prompt, temperature=temperature, model_mode=mode), shape, shape, 1.0)
     return -float(landmark_moves(portrait.face, pose)[points, 1].mean())
 
 
 def test_every_prompt_has_a_recipe_and_a_head_move() -> None:
-    """All six of the API."""
+    """The tables cover all six prompts of the API."""
     assert set(RECIPES) == set(HEAD_MOVES) == set(get_args(Prompt))
 
 
 def test_every_unit_of_a_recipe_moves_something(portrait) -> None:
-    """Each unit alone, at amplitude 1, moves a landmark by 0.01 units at least."""
+    """Each unit alone, at amplitude 1, moves a landmark by at least 0.01 units."""
     from dataclasses import replace
 
     shape = MouthShape.of(portrait.face)
@@ -43,13 +43,13 @@ def test_every_unit_of_a_recipe_moves_something(portrait) -> None:
     still = replace(still, calm=0.0, gap=shape.gap)
     names = set(ACTION_UNITS)
 
-    for name in names - {"AU25", "AU26"}:  # these two act through the gap that is wanted
+    for name in names - {"AU25", "AU26"}:  # these two act through the target gap
         moves = landmark_moves(portrait.face, replace(still, units={name: 1.0}))
         assert np.abs(moves).max() > 0.01, name
 
 
 def test_gain_rises_with_the_temperature() -> None:
-    """Strictly, from 0.12 to 1, and it stays there outside of 0 to 1."""
+    """The gain rises strictly from 0.12 to 1, and is clipped outside of 0 to 1."""
     gains = [gain(step / 20) for step in range(21)]
 
     assert all(b > a for a, b in itertools.pairwise(gains))
@@ -70,8 +70,8 @@ def test_gain_rises_with_the_temperature() -> None:
         ("surprised", [CHIN], -1),
     ],
 )
-def test_landmarks_go_further_the_higher_the_temperature(portrait, prompt: str, points: list[int], sign: int) -> None:
-    """Each emotion's own sign, strictly rising from temperature to temperature."""
+def test_landmarks_move_further_at_higher_temperatures(portrait, prompt: str, points: list[int], sign: int) -> None:
+    """The displacement has the emotion's sign and rises strictly with the temperature."""
     amounts = [sign * up(portrait, points, prompt, temperature) for temperature in TEMPERATURES]
 
     assert amounts[0] > 0
@@ -80,7 +80,7 @@ def test_landmarks_go_further_the_higher_the_temperature(portrait, prompt: str, 
 
 @pytest.mark.parametrize("prompt", get_args(Prompt))
 def test_lips_move_nothing_above_the_nose(portrait, prompt: str) -> None:
-    """In the region `lips` no landmark above the base of the nose moves, and none far beside the mouth."""
+    """In the region `lips` no landmark above the base of the nose moves, and none distances beside the mouth."""
     shape = MouthShape.of(portrait.face)
     local = portrait.face.local
 
@@ -95,18 +95,18 @@ def test_lips_move_nothing_above_the_nose(portrait, prompt: str) -> None:
     assert np.abs(moves).max() > 0.02
 
 
-def test_lips_play_only_the_mouths_units(portrait) -> None:
-    """Brows and lids stay for every prompt."""
+def test_the_region_lips_uses_only_units_of_the_mouth(portrait) -> None:
+    """In the region `lips` the brows stay still for every prompt."""
     for prompt in RECIPES:
         assert up(portrait, INNER_BROW, prompt, 1.0, "lips") == 0
     assert {"AU12", "AU15", "AU26"} <= MOUTH_UNITS
 
 
-def test_a_voice_opens_the_mouth_by_what_it_says(portrait) -> None:
-    """The gap after the moves is the gap that was asked for, open or shut, within 0.02 units."""
+def test_a_voice_opens_the_mouth_to_the_target_gap(portrait) -> None:
+    """The gap after the displacement is the target gap, open or shut, within 0.02 units."""
     shape = MouthShape.of(portrait.face)
     for opened in (0.0, 0.3, 0.7, 1.0):
-        pose = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0, moment=Moment(opened))
+        pose = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0, moment=SpeechFrame(opened))
 
         moves = landmark_moves(portrait.face, pose)
 
@@ -115,19 +115,19 @@ def test_a_voice_opens_the_mouth_by_what_it_says(portrait) -> None:
         assert gap == pytest.approx(0.30 * opened, abs=0.02)
 
 
-def test_weight_nought_is_nothing_and_more_weight_is_more(portrait) -> None:
-    """The ramp scales the moves."""
+def test_displacements_rise_with_the_weight(portrait) -> None:
+    """A higher weight of the ramp gives larger displacements."""
     shape = MouthShape.of(portrait.face)
-    far = []
+    distances = []
     for weight in (0.1, 0.4, 0.7, 1.0):
         pose = pose_for(React1Choices(prompt="happy", temperature=0.8), shape, shape, weight)
-        far.append(float(np.abs(landmark_moves(portrait.face, pose)).max()))
+        distances.append(float(np.abs(landmark_moves(portrait.face, pose)).max()))
 
-    assert all(b > a for a, b in itertools.pairwise(far))
+    assert all(b > a for a, b in itertools.pairwise(distances))
 
 
-def test_the_frame_turns_with_the_head(portrait) -> None:
-    """Landmarks in the head's frame are the same for a picture that is turned, scaled and shifted."""
+def test_the_head_frame_is_invariant_to_similarity_transforms(portrait) -> None:
+    """Landmarks in the head's frame are equal for a picture that is rotated, scaled and shifted."""
     angle = math.radians(25)
     turn = 1.7 * np.array([[math.cos(angle), -math.sin(angle), 0], [math.sin(angle), math.cos(angle), 0], [0, 0, 1]])
     turned = FaceFrame(portrait.face.points_px @ turn.T + np.array([120.0, -40.0, 0.0]))

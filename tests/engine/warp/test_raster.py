@@ -1,4 +1,4 @@
-"""Triangles become a field."""
+"""Rasterizing a mesh into a field."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from react1.pipeline.engine.warp.raster import paint_mesh, signed_areas
 
 
 def test_a_linear_field_is_painted_exactly() -> None:
-    """Values that are linear in the place come back linear inside two triangles, and zero outside."""
+    """Values that are linear in the place stay linear inside two triangles, and are zero outside."""
     places = np.array([[2.0, 2.0], [22.0, 2.0], [22.0, 14.0], [2.0, 14.0]])
     triangles = np.array([[0, 1, 2], [0, 2, 3]])
     values = places @ np.array([[0.5, 0.0], [0.25, -1.0]])
@@ -24,8 +24,8 @@ def test_a_linear_field_is_painted_exactly() -> None:
     assert (field[~covered] == 0).all()
 
 
-def test_the_last_triangle_is_seen() -> None:
-    """Where two triangles lie over one another, the later one wins."""
+def test_the_last_triangle_wins() -> None:
+    """Where two triangles overlap, the later one is painted."""
     places = np.array([[0.0, 0.0], [20.0, 0.0], [0.0, 20.0]] * 2)
     values = np.array([[1.0, 0.0]] * 3 + [[2.0, 0.0]] * 3)
 
@@ -34,8 +34,8 @@ def test_the_last_triangle_is_seen() -> None:
     assert field[4, 4, 0] == 2
 
 
-def test_a_flat_triangle_gives_no_wild_values() -> None:
-    """Three points on one another, or on a line: what is painted stays between the corners' values."""
+def test_a_degenerate_triangle_gives_no_wild_values() -> None:
+    """For coincident or collinear corners the painted values stay between the corners' values."""
     places = np.array([[5.0, 5.0], [5.0, 5.0], [5.0, 5.0], [1.0, 9.0], [9.0, 9.0], [5.0, 9.0]])
     values = np.full((6, 2), 3.0)
 
@@ -45,8 +45,8 @@ def test_a_flat_triangle_gives_no_wild_values() -> None:
     assert field.max() <= 3.0 + 1e-6
 
 
-def test_a_turned_triangle_changes_its_sign() -> None:
-    """Areas: 1 for half a unit square and its negative for the mirror."""
+def test_a_mirrored_triangle_has_a_negative_area() -> None:
+    """The double area is 1 for half a unit square and -1 for its mirror image."""
     places = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
 
     assert signed_areas(np.array([[0, 1, 2], [0, 2, 1]]), places).tolist() == [1, -1]

@@ -1,0 +1,55 @@
+"""A provider with scripted replies, one per request in order; an unused reply fails the test."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import httpx
+
+from react1.pipeline.net.http_pool import HttpPool
+
+
+@dataclass
+class Script:
+    """Replies in order; `requests` has the received requests."""
+
+    replies: list[object]
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.requests.append(request)
+        assert self.replies, f"unexpected request {request.method} {request.url}"
+        reply = self.replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        if callable(reply):
+            return reply(request)
+        assert isinstance(reply, httpx.Response)
+        return reply
+
+    def pool(self) -> HttpPool:
+        async def handle(request: httpx.Request) -> httpx.Response:
+            await request.aread()
+            return self(request)
+
+        return HttpPool(httpx.MockTransport(handle))
+
+    def done(self) -> None:
+        assert not self.replies, f"{len(self.replies)} replies are unused"
+
+
+def json_reply(code: int = 200, headers: dict[str, str] | None = None, /, **body: object) -> httpx.Response:
+    """Return a JSON reply."""
+    return httpx.Response(code, json=body, headers=headers)
+
+
+def html_reply(status: int, text: str = "") -> httpx.Response:
+    """Return an HTML reply, as gateways send."""
+    return httpx.Response(status, html=text or f"<html><head><title>{status} Oops</title></head><h1>no</h1></html>")
+
+
+def json_body(request: httpx.Request) -> dict[str, object]:
+    """Return the JSON body of a request."""
+    return json.loads(request.content)
