@@ -1,26 +1,20 @@
-"""Check edits against each other: spans that end before they begin, overlapping spans, duplicate names."""
+"""Check edits against each other: overlapping spans, duplicate names."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from ..core.times import Frames, Moment, Timecode, parse_time
+from ..core.times import Instant, Moment, order_key, parse_time
 from ..located_yaml.located import Located, Problems
-
-Instant = tuple[int | Fraction, ...]
 
 
 def check_edits(edits: Located, problems: Problems) -> None:
-    """Report invalid spans, overlaps and duplicate names; spans in different units are compared later, by the rate."""
+    """Report overlaps and duplicate names; spans in different units are compared later, by the rate."""
     spans: dict[type, list[tuple[Instant, Instant, Located]]] = {}
     for edit in edits.entries:
         start, end = _moment(edit, "in"), _moment(edit, "out")
         if start is None or end is None or type(start) is not type(end):
             continue
-        if _instant(end) <= _instant(start):
-            problems.add(edit.members["out"], f"out {end} is not after in {start}")
-        else:
-            spans.setdefault(type(start), []).append((_instant(start), _instant(end), edit))
+        if order_key(start) < order_key(end):  # the edit itself refuses other spans
+            spans.setdefault(type(start), []).append((order_key(start), order_key(end), edit))
     for same_unit in spans.values():
         _report_overlaps(same_unit, problems)
     _report_repeated_names(edits, problems)
@@ -32,13 +26,6 @@ def _moment(edit: Located, key: str) -> Moment | None:
         return parse_time(child.value) if child is not None else None
     except ValueError:
         return None
-
-
-def _instant(moment: Moment) -> Instant:
-    """Return a key that orders moments of one unit; timecode labels rise with their frames."""
-    if isinstance(moment, Timecode):
-        return (moment.hours, moment.minutes, moment.seconds, moment.frames)
-    return (moment.count,) if isinstance(moment, Frames) else (moment.value,)
 
 
 def _report_overlaps(spans: list[tuple[Instant, Instant, Located]], problems: Problems) -> None:

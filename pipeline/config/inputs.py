@@ -108,6 +108,12 @@ def _check(spec: Input, tree: Located, problems: Problems) -> None:
         if tree.value == () and not problems.covers(tree):
             problems.add(tree, "there are no edits; write one such as {in: 12.4, out: 15.8, prompt: happy}")
         check_edits(tree, problems)
+        for edit in tree.entries:
+            for key in spec.requires:
+                if key not in edit.members or edit.members[key].value is None:
+                    problems.add_at(
+                        edit.location, (*edit.path, key), f"is missing; every edit of this preset needs `{key}`"
+                    )
 
 
 def _out_path(

@@ -116,6 +116,7 @@ def _input_schema() -> Schema:
             "about": {"type": "string"},
             "default": {"description": "the value if a job sets none; null makes the input optional"},
             "choices": {"type": "array", "minItems": 1},
+            "requires": {"type": "array", "minItems": 1, "items": {"type": "string"}},
         },
         "required": ["kind"],
         "additionalProperties": False,

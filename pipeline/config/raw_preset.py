@@ -14,7 +14,8 @@ from ..located_yaml.located import Located, Problems, describe
 from .graph import Source
 
 PRESET_KEYS = ("name", "about", "inputs", "steps")
-INPUT_KEYS = ("kind", "about", "default", "choices")
+INPUT_KEYS = ("kind", "about", "default", "choices", "requires")
+EDIT_KEYS = tuple(field.alias or name for name, field in Edit.model_fields.items())
 RESERVED = ("preset", "on_failure", "name", "about", "inputs", "steps")
 
 
@@ -29,6 +30,8 @@ class Input:
     default: Located | None = None
     """None if a value is required; a default of `null` makes it optional."""
     choices: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    """For edits: the keys that each of them must have, such as `audio`."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,15 @@ def _parse_input(name: str, spec: Located, inputs: Located, problems: Problems) 
     choice_names = tuple(_choice_text(choice) for choice in choices.entries) if choices else ()
     if kind is not None and kind.value == "choice" and not choice_names:
         problems.add(choices or spec, "an input of kind choice needs `choices`, the list of its values")
+    requires = spec.members.get("requires")
+    required_keys = tuple(str(entry.plain) for entry in requires.entries) if requires else ()
+    if requires is not None and (kind is None or kind.value != "edits"):
+        problems.add(requires, "only an input of kind edits may have `requires`")
+    elif requires is not None and (not required_keys or set(required_keys) - set(EDIT_KEYS)):
+        problems.add(requires, f"expected a list of keys of an edit: {', '.join(EDIT_KEYS)}")
     valid_kind = str(kind.value) if kind is not None and kind.value in INPUT_KINDS else ""
     about = _text_member(spec, "about", problems)
-    return Input(name, valid_kind, about, spec, spec.members.get("default"), choice_names)
+    return Input(name, valid_kind, about, spec, spec.members.get("default"), choice_names, required_keys)
 
 
 def _choice_text(tree: Located) -> str:

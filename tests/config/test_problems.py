@@ -48,11 +48,11 @@ def test_problems_of_job_and_preset_are_reported_together(job_folder):
     ("edit", "message"),
     [
         ("{in: 1}", "4:5: edits.0.out: is missing (the frame after the last one of the segment)"),
-        ("{in: 3, out: 2}", "4:18: edits.0.out: out 00:00:02.000 is not after in 00:00:03.000"),
-        ("{in: 2f, out: 2f}", "4:19: edits.0.out: out 2f is not after in 2f"),
+        ("{in: 3, out: 2}", "4:18: edits.0.out: 00:00:02.000 is not after 00:00:03.000, the in point"),
+        ("{in: 2f, out: 2f}", "4:19: edits.0.out: 2f is not after 2f, the in point"),
         (
             '{in: "01:00:00:00", out: "00:59:59:24"}',
-            "4:30: edits.0.out: out 00:59:59:24 is not after in 01:00:00:00",
+            "4:30: edits.0.out: 00:59:59:24 is not after 01:00:00:00, the in point",
         ),
         ("{in: 1, out: 2, temperature: 1.4}", "4:34: edits.0.temperature: expected at most 1, not 1.4"),
         ("{in: 1, out: 2, temperature: warm}", "4:34: edits.0.temperature: expected a number, not 'warm'"),
@@ -222,7 +222,8 @@ def test_a_problem_of_the_command_line_names_its_option(job_folder):
 
     assert messages[0] == "--set edits: expected ',' or '}', but got '<stream end>' (while parsing a flow mapping)"
     assert messages[1].startswith(
-        "--edit 1-x:happy: expected IN-OUT:PROMPT[:TEMPERATURE], such as 12.4-15.8:happy:0.7; a time is"
+        "--edit 1-x:happy: expected IN-OUT:PROMPT[:TEMPERATURE][:KEY=VALUE…], such as 12.4-15.8:happy:0.7"
+        " or 3-5:sad:audio=line.wav; a time is"
     )
     assert "--set on_failure: 'go' is not one of stop, keep-original" in messages
     assert (
@@ -230,7 +231,7 @@ def test_a_problem_of_the_command_line_names_its_option(job_folder):
         in messages
     )
     assert "source: missing input (the film): set it in a job as `source: …`, or with --set source=…" in messages
-    assert "--edit 3-2:sad: out: out 00:00:02.000 is not after in 00:00:03.000" in messages
+    assert "--edit 3-2:sad: out: 00:00:02.000 is not after 00:00:03.000, the in point" in messages
     assert any(text.startswith("--edit 5-6:hapy:0.5: prompt: 'hapy' is not one of") for text in messages)
     assert "--edit 5.5-7:sad:hot: temperature: expected a number, not 'hot'" in messages
     assert "--set loud: expected a number, not 'very'" in messages

@@ -49,8 +49,10 @@ def test_these_presets_ship():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_preset_loads(name, tmp_path):
-    """A film and an edit are enough."""
-    job = load_job(name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
+    """A film and an edit with a new line are enough."""
+    job = load_job(
+        name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad:audio=line.wav"], base=tmp_path
+    )
 
     assert job.name == name
     assert job.inputs["out"].startswith(f"{tmp_path}/a.")
@@ -68,7 +70,9 @@ def test_a_shipped_preset_documents_its_needs_and_costs(name):
 def test_the_presets_do_what_their_names_promise(tmp_path):
     """`preview` is local, and `prepare` sends nothing."""
     load = {
-        name: load_job(name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
+        name: load_job(
+            name, registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad:audio=line.wav"], base=tmp_path
+        )
         for name in NAMES
     }
     params = {name: {step.id: step.params for step in job.steps} for name, job in load.items()}
