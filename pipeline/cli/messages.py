@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,11 @@ def report_failures(as_json: bool = False) -> Iterator[None]:
         for line in error_lines(reported):
             err(line)
         status = "interrupted" if isinstance(reported, Interrupted) else "failed"
-        print_failed_object(as_json, status, reported.run or None, reported.cost_usd)
+        print_failed_object(as_json, reported, status)
         raise typer.Exit(reported.exit_status) from None
     except (Exception, SystemExit) as error:  # the outermost level: an internal error must not print a traceback
         err(internal_error_line(error))
-        print_failed_object(as_json)
+        print_failed_object(as_json, error)
         raise typer.Exit(1) from None
 
 
@@ -97,17 +98,32 @@ def error_lines(error: React1Error) -> list[str]:
     return lines
 
 
-def failed_object(status: str, run: str | None = None, cost_usd: float = 0.0) -> dict[str, Any]:
+def failed_object(error: BaseException | None = None, status: str = "failed") -> dict[str, Any]:
     """Return the `--json` object of a failed run; it may have cost something nevertheless."""
+    run, cost_usd = (error.run or None, error.cost_usd) if isinstance(error, React1Error) else (None, 0.0)
     empty_result: dict[str, Any] = {"output": None, "report": None, "cost_usd": cost_usd, "segments": [], "checks": {}}
-    return {"run": run, "status": status, **empty_result}
+    return {"run": run, "status": status, **empty_result, "error": _error_object(error)}
 
 
-def print_failed_object(as_json: bool, status: str = "failed", run: str | None = None, cost_usd: float = 0.0) -> None:
+def _error_object(error: BaseException | None) -> dict[str, Any]:
+    """Return what failed: the kind of the error, its message, what to do, and the problems of a preset one by one."""
+    if error is None:
+        return {"kind": "UsageError", "message": "the command line is wrong", "hint": "see --help", "problems": []}
+    text = str(error) if isinstance(error, React1Error) else " ".join(f"{type(error).__name__}: {error}".split())
+    message, _, hint = text.partition("; ")
+    problems: list[dict[str, Any]] = []
+    if isinstance(error, PresetError):
+        problems = [asdict(problem) for problem in error.problems]
+        message, _, hint = error.problems[0].message.partition("; ") if error.problems else (message, "", hint)
+    kind = type(error).__name__ if isinstance(error, React1Error) else "InternalError"
+    return {"kind": kind, "message": message, "hint": hint, "problems": problems}
+
+
+def print_failed_object(as_json: bool, error: BaseException | None = None, status: str = "failed") -> None:
     """Print the object of a failed run if JSON is wanted and nothing is printed yet."""
     if as_json and not results.used:
         with suppress(StorageFailed):  # the failure itself is already reported
-            out_json(failed_object(status, run, cost_usd))
+            out_json(failed_object(error, status))
 
 
 def _save_traceback(home: Path, error: BaseException) -> None:

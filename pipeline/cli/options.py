@@ -39,12 +39,20 @@ What = Annotated[
         autocompletion=complete_presets,
     ),
 ]
+Film = Annotated[
+    str | None,
+    typer.Argument(metavar="[FILM]", help="The film, for a preset with an input `source`.", show_default=False),
+]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set an input of the preset; repeatable.")
 ]
 Edits = Annotated[
     list[str] | None,
-    typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="A segment to re-express; repeatable."),
+    typer.Option(
+        "--edit",
+        metavar="IN-OUT:PROMPT[:TEMPERATURE][:KEY=VALUE…]",
+        help="A segment to re-express; repeatable.",
+    ),
 ]
 EditsFile = Annotated[
     Path | None,
@@ -74,7 +82,9 @@ Home = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Replace existing files and pay without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="The same as --pay --replace.")]
+Pay = Annotated[bool, typer.Option("--pay", help="Make calls that cost money without asking.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace existing files that this job did not write.")]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before the run costs more than this.")
 ]
@@ -100,6 +110,7 @@ def load_from_options(
     edits_file: Path | None = None,
     online: Path | None = None,
     start_tc: str | None = None,
+    film: str | None = None,
 ) -> Job:
     """Load the job that the options describe, and print its notes.
 
@@ -116,7 +127,7 @@ def load_from_options(
     job = load_job(
         what,
         registry=load_registry(),
-        sets={**_parse_sets(sets or []), **({"start_tc": start_tc} if start_tc else {})},
+        sets=_all_sets(sets or [], start_tc, film),
         edits=edits or [],
         edits_file=str(edits_file) if edits_file else None,
         provider=provider,
@@ -124,6 +135,8 @@ def load_from_options(
         online=str(online) if online else None,
         base=base,
     )
+    if scripts and not any(step.id.startswith("script") or step.info.name.startswith("script") for step in job.steps):
+        err(f"note: --script has no effect: {job.name} has no step `script` or `script_take`")
     for line in job.notes:
         err(line)
     return job
@@ -142,6 +155,13 @@ def _current_folder() -> Path:
         return Path.cwd()
     except OSError as error:
         raise PresetError("the current folder does not exist any more; change to another one") from error
+
+
+def _all_sets(sets: list[str], start_tc: str | None, film: str | None) -> dict[str, str]:
+    values = _parse_sets(sets)
+    if film is not None and "source" in values:
+        raise PresetError(f"the film is given twice, as {film!r} and by --set source; keep one of them")
+    return values | ({"start_tc": start_tc} if start_tc else {}) | ({"source": film} if film is not None else {})
 
 
 def _parse_sets(sets: list[str]) -> dict[str, str]:

@@ -37,7 +37,7 @@ def check_destination(
     try:
         _check_file_type(store, path, sources, folder)
         if path.exists() and not replace and not is_own_export(store, path, job):
-            raise PresetError(f"out {path} exists; give --yes to replace it, or another --out")
+            raise PresetError(f"out {path} exists; give --replace to replace it, or another --out")
         parent = path if folder else path.parent
         while not parent.exists():
             parent = parent.parent

@@ -156,3 +156,42 @@ def test_nodes_presets_and_schema_list_what_is_available(react1):
     assert {"emotion-edit", "preview", "adr-replace", "lips-only", "from-web", "prepare"} <= presets
     assert json.loads(react1("schema", "job").out)["$schema"].endswith("2020-12/schema")
     assert "react1: preset" not in react1("presets", "emotion-edit").out
+
+
+def test_a_failure_in_json_names_its_kind_message_hint_and_problems(react1, tmp_path):
+    """A script need not parse standard error."""
+    (tmp_path / "a.mp4").write_bytes(b"no film")
+
+    wrong = react1("run", "emotion-edit", str(tmp_path / "a.mp4"), "--edit", "1-2:hapy", "--json").json["error"]
+    broken = react1("run", "emotion-edit", str(tmp_path / "a.mp4"), "--edit", "1-2:happy", "--json").json["error"]
+
+    assert wrong["kind"] == "PresetError"
+    assert wrong["hint"] == "did you mean 'happy'?"
+    (problem,) = wrong["problems"]
+    assert problem["file"] == "--edit 1-2:hapy"
+    assert problem["message"].startswith("'hapy' is not one of happy, sad")
+    assert broken["kind"] == "InputMediaError"
+    assert "a.mp4" in broken["message"]
+    assert broken["problems"] == []
+
+
+def test_the_film_may_be_an_argument(react1, tmp_path):
+    """It is the input `source`; both at once are refused."""
+    film = str(tmp_path / "film.mp4")
+
+    both = react1("plan", "preview", film, "--set", f"source={film}", "--edit", "1-2:sad")
+    alone = react1("plan", "preview", film, "--edit", "1-2:sad")
+
+    assert (both.status, alone.status) == (2, 2)
+    assert "the film is given twice" in both.err
+    assert "film.mp4" in alone.err
+    assert "missing input" not in alone.err
+
+
+def test_a_script_that_no_step_uses_is_a_remark(react1, tmp_path):
+    """Not an error, and not silence."""
+    (tmp_path / "grade.py").write_text("")
+
+    result = react1("plan", "preview", "x.mp4", "--edit", "1-2:sad", "--script", str(tmp_path / "grade.py"))
+
+    assert "note: --script has no effect: preview has no step `script` or `script_take`" in result.err

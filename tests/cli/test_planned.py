@@ -45,16 +45,18 @@ def test_a_plan_of_another_span_shows_what_runs_and_what_depends_on_it(react1, p
     assert cells[-1] == ["cost", "$0.00"]
 
 
-def test_a_plan_refuses_what_a_run_would_and_writes_nothing(react1, prepared):
-    """The output folder has the clips of another job; `--yes` replaces them."""
-    before = {place: place.stat().st_mtime_ns for place in Path("..").rglob("*")}
+def test_a_plan_names_a_file_in_the_way_and_writes_nothing(react1, prepared):
+    """The output folder has a file of somebody else; `--replace` replaces it."""
     arguments = ("plan", *prepared, "--edit", "0.4-0.8:sad")
+    assert "exists" not in react1(*arguments).out
+    Path("clips/notes.txt").write_text("mine")
+    before = {place: place.stat().st_mtime_ns for place in Path("..").rglob("*")}
 
     result = react1(*arguments)
 
-    assert result.status == 2
-    assert "exists; give --yes" in result.err
-    assert react1(*arguments, "--yes").status == 0
+    assert result.status == 0
+    assert "exists and is not of this job; the run needs --replace" in result.out
+    assert "exists" not in react1(*arguments, "--replace").out
     assert {place: place.stat().st_mtime_ns for place in Path("..").rglob("*")} == before
 
 

@@ -116,7 +116,7 @@ def test_a_changed_film_does_not_count_as_exported(store, film, tmp_path):
     path.write_bytes(b"graded by hand")
 
     assert not is_exported(store, film, path)
-    with pytest.raises(PresetError, match="exists; give --yes"):
+    with pytest.raises(PresetError, match="exists; give --replace"):
         _check(store, path)
 
 
@@ -125,7 +125,7 @@ def test_another_file_is_replaced_only_with_yes(store, tmp_path):
     path = tmp_path / "film.mp4"
     path.write_bytes(b"precious")
 
-    with pytest.raises(PresetError, match="exists; give --yes"):
+    with pytest.raises(PresetError, match="exists; give --replace"):
         _check(store, path)
     _check(store, path, replace=True)
     assert path.read_bytes() == b"precious"
@@ -137,7 +137,7 @@ def test_the_same_job_may_replace_its_own_film_but_another_may_not(store, film, 
     export(store, film, path, "job")
 
     _check(store, path, job="job")
-    with pytest.raises(PresetError, match="exists; give --yes"):
+    with pytest.raises(PresetError, match="exists; give --replace"):
         _check(store, path, job="another")
 
 
@@ -233,7 +233,7 @@ def test_an_object_that_another_process_moves_meanwhile_is_found_again(store, fi
 
 
 def test_the_last_four_exports_to_a_path_are_recorded(store, tmp_path):
-    """A job that exported there five exports ago needs --yes."""
+    """A job that exported there five exports ago needs --replace."""
     path = tmp_path / "film.mp4"
     for number in range(6):
         film = store.scratch_folder() / "film.mp4"
@@ -247,14 +247,14 @@ def test_the_last_four_exports_to_a_path_are_recorded(store, tmp_path):
 
 @pytest.mark.parametrize("content", ["{", "{}", '[1, {"digest": "x"}]'])
 def test_a_damaged_record_of_exports_counts_as_none(store, film, tmp_path, content):
-    """The file is then another's, and needs --yes."""
+    """The file is then another's, and needs --replace."""
     path = tmp_path / "film.mp4"
     export(store, film, path, "job")
     (records,) = (store.root / "exports").rglob("*.json")
     records.write_text(content)
 
     assert not is_exported(store, film, path)
-    with pytest.raises(PresetError, match="exists; give --yes"):
+    with pytest.raises(PresetError, match="exists; give --replace"):
         _check(store, path)
 
 
@@ -271,14 +271,14 @@ def test_the_umask_decides_the_mode_of_an_export(store, film, tmp_path, mask, mo
 
 
 def test_a_folder_is_our_own_only_if_every_file_in_it_is(store, film, tmp_path):
-    """A foreign file in the folder of clips needs --yes."""
+    """A foreign file in the folder of clips needs --replace."""
     folder = tmp_path / "clips"
     export(store, film, folder / "a.mp4", "job")
     _check(store, folder, job="job", folder=True)
 
     (folder / "notes.txt").write_text("precious")
 
-    with pytest.raises(PresetError, match="exists; give --yes"):
+    with pytest.raises(PresetError, match="exists; give --replace"):
         _check(store, folder, job="job", folder=True)
 
 

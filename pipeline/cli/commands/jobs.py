@@ -30,7 +30,9 @@ def command(context: typer.Context, as_json: AsJson = False, home: Home = None) 
     from ...jobs.ledger import Ledger
 
     with open_home(home, as_json) as folder:
-        rows = sorted((job_row(entry) for entry in Ledger(folder).entries()), key=lambda row: row["created"], reverse=True)
+        rows = sorted(
+            (job_row(entry) for entry in Ledger(folder).entries()), key=lambda row: row["created"], reverse=True
+        )
         total = round(sum(row["cost_usd"] for row in rows), 6)
         if as_json:
             out_json({"jobs": rows, "cost_usd": total})

@@ -10,11 +10,13 @@ from ..options import (
     AsJson,
     Edits,
     EditsFile,
+    Film,
     Home,
     MaxCost,
     Online,
     Out,
     ProviderOption,
+    Replace,
     Scripts,
     Sets,
     StartTc,
@@ -23,6 +25,8 @@ from ..options import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...runner.plan import PlannedStep
 
 NAME = "plan"
@@ -31,12 +35,14 @@ EXAMPLES = ("react1 plan job.yaml --provider segmind",)
 
 def command(
     what: What,
+    film: Film = None,
     sets: Sets = None,
     edit: Edits = None,
     provider: ProviderOption = None,
     out_file: Out = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
+    replace: Replace = False,
     as_json: AsJson = False,
     home: Home = None,
     script: Scripts = None,
@@ -46,18 +52,29 @@ def command(
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ...core.settings import home_folder, max_cost_usd, require_folder
+    from ...runner.deliveries import existing_outputs
     from ...runner.plan import plan_job
+    from ...runner.take_matrix import job_owner
     from ...store.store import Store
     from ..options import load_from_options
 
     with report_failures(as_json):
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
-        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
-        rows = plan_job(job, store, replace_existing=yes)
+        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film)
+        rows = plan_job(job, store)
+        existing = [] if yes or replace else existing_outputs(job, store, job_owner(job.document))
         cost = sum(row.cost_usd for row in rows)
         if as_json:
-            out_json({"preset": job.name, "cost_usd": round(cost, 6), "steps": [asdict(row) for row in rows]})
+            steps = [asdict(row) for row in rows]
+            out_json(
+                {
+                    "preset": job.name,
+                    "cost_usd": round(cost, 6),
+                    "steps": steps,
+                    "notes": [*job.notes, *map(_existing_note, existing)],
+                }
+            )
             return
         for row in rows:
             label = " ".join(filter(None, (row.step, row.segment, row.take)))
@@ -65,9 +82,15 @@ def command(
             out(f"{label:<26} {_state(row):<7} {row.why}{price}".rstrip())
             for remark in row.remarks:
                 out(f"  note: {remark}")
+        for path in existing:
+            out(f"note: {_existing_note(path)}")
         out(f"cost ${cost:.2f}")
         if budget is not None and cost > budget:
             out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
+
+
+def _existing_note(path: Path) -> str:
+    return f"{path} exists and is not of this job; the run needs --replace, or another --out"
 
 
 def _state(row: PlannedStep) -> str:

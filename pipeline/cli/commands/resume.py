@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ..messages import open_home
-from ..options import AsJson, Home, MaxCost, Quiet, Scripts, Yes
+from ..options import AsJson, Home, MaxCost, Pay, Quiet, Replace, Scripts, Yes
 
 NAME = "resume"
 EXAMPLES = (
@@ -22,6 +22,8 @@ def command(
     ] = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
+    pay: Pay = False,
+    replace: Replace = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     home: Home = None,
@@ -42,8 +44,8 @@ def command(
         if "document" not in record:
             raise PresetError(f"run {run_folder.name} stopped before its first step; start a new one with `react1 run`")
         job = job_from_document(record["document"], load_registry())
-        replace = yes or bool(record.get("replace"))
-        agreed = yes or bool(record.get("agreed"))
+        replace = yes or replace or bool(record.get("replace"))
+        agreed = yes or pay or bool(record.get("agreed"))
         exit_with_status(
             run_job(
                 job,

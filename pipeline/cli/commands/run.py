@@ -13,12 +13,15 @@ from ..options import (
     AsJson,
     Edits,
     EditsFile,
+    Film,
     Home,
     MaxCost,
     Online,
     Out,
+    Pay,
     ProviderOption,
     Quiet,
+    Replace,
     Scripts,
     Sets,
     StartTc,
@@ -38,19 +41,22 @@ if TYPE_CHECKING:
 
 NAME = "run"
 EXAMPLES = (
-    "react1 run emotion-edit --set source=film.mp4 --edit 12.4-15.8:happy:0.7",
+    "react1 run emotion-edit film.mp4 --edit 12.4-15.8:happy:0.7",
     "react1 run job.yaml --provider segmind --max-cost 5",
 )
 
 
 def command(
     what: What,
+    film: Film = None,
     sets: Sets = None,
     edit: Edits = None,
     provider: ProviderOption = None,
     out_file: Out = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
+    pay: Pay = False,
+    replace: Replace = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     home: Home = None,
@@ -63,8 +69,18 @@ def command(
     from ..options import load_from_options
 
     with open_home(home, as_json) as folder:
-        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc)
-        exit_with_status(run_job(job, folder, replace=yes, agreed=yes, max_cost=max_cost, as_json=as_json, quiet=quiet))
+        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film)
+        exit_with_status(
+            run_job(
+                job,
+                folder,
+                replace=yes or replace,
+                agreed=yes or pay,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+            )
+        )
 
 
 def run_job(
