@@ -1,0 +1,57 @@
+"""The help groups the commands and shows examples, and the shell completes commands and values."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from react1.pipeline.cli.app import PANELS, app
+
+COMMANDS = [command for panel in PANELS.values() for command in panel]
+
+
+def test_the_help_lists_every_command_in_its_panel(react1):
+    """The panels are in order, and `jobs` is among them."""
+    text = react1("--help").out
+
+    places = [text.index(f" {panel} ") for panel in PANELS]
+    assert places == sorted(places)
+    assert all(f" {command.NAME} " in text for command in COMMANDS)
+    assert " jobs " in text
+    assert len(app.registered_commands) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("name", [command.NAME for command in COMMANDS])
+def test_the_help_of_a_command_has_an_example(react1, name):
+    """The example is the command itself."""
+    examples = react1(name, "--help").out.partition("Examples:")[2]
+
+    assert f"react1 {name}" in examples
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="bash completion is POSIX")
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("react1 conf", ["conform-check"]),
+        ("react1 run emo", ["emotion-edit"]),
+        ("react1 run job.yaml --provider s", ["segmind", "sync"]),
+        ("react1 run job.ya", []),
+    ],
+)
+def test_the_shell_completes_commands_presets_and_providers(words, completions):
+    """Without a match the shell completes file names."""
+    environ = {
+        **os.environ,
+        "_REACT1_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    code = "import sys; sys.argv = ['react1']; from react1.pipeline.cli import main; main()"
+
+    result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
+
+    assert (result.returncode, result.stdout.split()) == (0, completions)
