@@ -1,8 +1,8 @@
-"""Draw the run: one HTML page with pictures, and the same facts as JSON.
+"""Write the report of a run: one HTML page with pictures, and the same facts as JSON.
 
-Takes   the record of the run so far; before is the source's own frame, after is the film's of the same number.
-Gives   `report.html`, self-contained, and `report.json`; a contact sheet for each segment whose take is to be chosen.
-Raises  BadInput when a frame that the page shows cannot be decoded.
+Takes   the record of the run so far; the page compares frames of the source and the film with the same number.
+Gives   `report.html`, self-contained, and `report.json`; a contact sheet for each segment whose take is not chosen yet.
+Raises  InputMediaError if a frame for the page cannot be decoded.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ..pipeline.core.values import Record, Report
 
 
 class ReportParams(Params):
-    """Where the page is wanted, and what it is called."""
+    """The output and the title."""
 
-    out: OutPath | None = Field(default=None, description="where the page is wanted; the JSON goes beside it")
-    title: str = Field(default="", max_length=300, description="the page's heading (default: the film's name)")
+    out: OutPath | None = Field(default=None, description="folder for the page and the JSON")
+    title: str = Field(default="", max_length=300, description="heading of the page (default: name of the film)")
 
 
 class ReportNode:
-    """Show what changed, what was measured, what it cost, and the takes that wait for a choice."""
+    """Report the changes, the measurements, the cost, and the takes to choose from."""
 
     name: ClassVar[str] = "report"
     version: ClassVar[int] = 2
@@ -34,16 +34,16 @@ class ReportNode:
 
     def run(self, context: NodeContext, params: ReportParams, record: Record) -> Report:
         """Write the page and the JSON."""
-        from ..pipeline.report.data import describe
         from ..pipeline.report.page import render_page
+        from ..pipeline.report.report_json import describe
         from ..pipeline.report.take_board import boards_of
 
-        told = describe(record, params.title or record.title or record.preset)
+        report = describe(record, params.title or record.title or record.preset)
         segments = {segment.name: segment for segment in record.segments}
         boards = boards_of(segments, record.offered, context.path)
         page, data = context.temp_path("report.html"), context.temp_path("report.json")
-        page.write_text(render_page(record, told, boards, context.path, context.progress), "utf-8")
-        data.write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        page.write_text(render_page(record, report, boards, context.path, context.progress), "utf-8")
+        data.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
         sheets = {}
         for name, board in boards.items():
             sheet = context.temp_path(f"takes-{name}.jpg")

@@ -1,4 +1,4 @@
-"""Before and after of a segment: which file shows which source frame, the stills, the two clips."""
+"""Before and after of a segment: which frames of which file are shown, the stills, and the two clips."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from ..core.file import File
 from ..core.values import Media, Record, Segment, Take
+from ..media.clock import frame_time_s
 from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
-from .report_json import frame_time_s
 from .stills import data_url, jpeg_data_url, preview_size, small_pictures
 
-Find = Callable[[File], Path]
+FindPath = Callable[[File], Path]
 
 
 @dataclass(frozen=True)
 class Side:
-    """A file, and which of its frames stands for which frame of the source."""
+    """A file, and which of its frames corresponds to which frame of the source."""
 
     label: str
     media: Media
     frame_of: dict[int, int]
-    """Source frame to frame of the file; both rise together."""
+    """Source frame to frame of the file; both ascend."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Still:
     label: str
     frame: int
     before: str
-    """A `data:` address; so is `after`, or empty where there is no such frame."""
+    """A `data:` URL; so is `after`. Empty if there is no such frame."""
     after: str
 
 
@@ -48,14 +48,14 @@ class SegmentPreview:
     before_clip: str
     after_clip: str
     times_s: tuple[float, ...]
-    """When each frame of the clips is shown."""
+    """When each frame of the clips is shown; at last the end."""
     first_frame: int
-    """The source frame that the clips begin with."""
+    """The source frame at which the clips start."""
     has_sound: bool
 
 
 def preview_span(record: Record, segment: Segment) -> tuple[int, int]:
-    """Give the source frames [start, end) to show: the handles, and in a film a frame beyond each seam at least."""
+    """Return the source frames [start, end) to show: the handles and, in a film, at least one frame past each seam."""
     start, end = segment.first_frame, segment.last_frame
     if record.film is None or record.film.video is None or segment.source.video is None:
         return start, end
@@ -64,7 +64,7 @@ def preview_span(record: Record, segment: Segment) -> tuple[int, int]:
 
 
 def furthest_result(record: Record, segment: Segment, take: Take | None) -> Side | None:
-    """Give the furthest that a segment came: in the film, as a conformed take, or prepared."""
+    """Return the segment in the film, or else its conformed take, or else its prepared file."""
     start, end = preview_span(record, segment)
     if record.film is not None and record.film.video is not None:
         return Side("After", record.film, {frame: frame for frame in range(start, end)})
@@ -73,44 +73,46 @@ def furthest_result(record: Record, segment: Segment, take: Take | None) -> Side
         return Side("Take", take.media, {frame: frame - start for frame in range(start, last)})
     if segment.media.video is None:
         return None
-    first: dict[int, int] = {}
+    first_index: dict[int, int] = {}
     for index, frame in enumerate(segment.frames[: segment.media.video.frame_count]):
-        first.setdefault(frame, index)
-    return Side("Prepared", segment.media, first)
+        first_index.setdefault(frame, index)
+    return Side("Prepared", segment.media, first_index)
 
 
 def still_frames(segment: Segment, start: int, end: int) -> list[tuple[str, int]]:
-    """Name the frames within [start, end) that are worth a look: both sides of each seam, and the middle."""
-    named = [
+    """Return the labelled frames within [start, end) to show as stills: both sides of each seam, and the middle."""
+    labelled = [
         ("before the in seam", segment.start_frame - 1),
         ("first edited", segment.start_frame),
         ("middle", (segment.start_frame + segment.end_frame - 1) // 2),
         ("last edited", segment.end_frame - 1),
         ("after the out seam", segment.end_frame),
     ]
-    return [(label, frame) for label, frame in named if start <= frame < end]
+    return [(label, frame) for label, frame in labelled if start <= frame < end]
 
 
-def preview_segment(record: Record, segment: Segment, take: Take | None, find: Find) -> SegmentPreview | None:
-    """Make the stills and the clips of a segment; None where its source has no picture."""
+def preview_segment(record: Record, segment: Segment, take: Take | None, find_path: FindPath) -> SegmentPreview | None:
+    """Render the stills and the clips of a segment; return None if its source has no video."""
     source = segment.source
     if source.video is None:
         return None
     start, end = preview_span(record, segment)
     size = preview_size(source.video)
     seconds = {frame: frame_time_s(source, frame) - frame_time_s(source, start) for frame in range(start, end + 1)}
-    named = still_frames(segment, start, end)
+    labelled = still_frames(segment, start, end)
     before = Side("Before", source, {frame: frame for frame in range(start, end)})
     after = furthest_result(record, segment, take)
-    plan = _Plan(size, seconds, frozenset(frame for _, frame in named))
-    old_stills, old_clip = _draw_side(before, plan, find)
-    new_stills, new_clip = _draw_side(after, plan, find) if after else ({}, b"")
+    plan = _Plan(size, seconds, frozenset(frame for _, frame in labelled))
+    before_stills, before_clip = _render_side(before, plan, find_path)
+    after_stills, after_clip = _render_side(after, plan, find_path) if after else ({}, b"")
     return SegmentPreview(
         size_px=size,
         after_label=after.label if after else "",
-        stills=tuple(Still(label, f, old_stills.get(f, ""), new_stills.get(f, "")) for label, f in named),
-        before_clip=data_url("video/mp4", old_clip),
-        after_clip=data_url("video/mp4", new_clip) if new_clip else "",
+        stills=tuple(
+            Still(label, frame, before_stills.get(frame, ""), after_stills.get(frame, "")) for label, frame in labelled
+        ),
+        before_clip=data_url("video/mp4", before_clip),
+        after_clip=data_url("video/mp4", after_clip) if after_clip else "",
         times_s=tuple(clip_times_s(list(seconds.values()))),
         first_frame=start,
         has_sound=bool(source.audio),
@@ -121,29 +123,29 @@ def preview_segment(record: Record, segment: Segment, take: Take | None, find: F
 class _Plan:
     size: tuple[int, int]
     seconds: dict[int, Fraction]
-    """When each source frame is shown, from the first one shown."""
-    wanted: frozenset[int]
+    """When each source frame is shown, from the first frame of the clips."""
+    still_frames: frozenset[int]
 
 
-def _draw_side(side: Side, plan: _Plan, find: Find) -> tuple[dict[int, str], bytes]:
-    """Give the stills by source frame, and the clip."""
-    shown_at = {index: frame for frame, index in side.frame_of.items() if frame in plan.seconds}
-    if side.media.video is None or not shown_at:
+def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> tuple[dict[int, str], bytes]:
+    """Return the stills by source frame, and the clip."""
+    source_frame = {index: frame for frame, index in side.frame_of.items() if frame in plan.seconds}
+    if side.media.video is None or not source_frame:
         return {}, b""
-    path = find(side.media.file)
-    first, end = min(shown_at), max(shown_at) + 1
-    starts_s, ends_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
-    sound = span_audio(path, side.media, starts_s, ends_s)
-    made = io.BytesIO()
-    clip = PreviewWriter(made, plan.size, side.media.video.rate, crf=26, has_sound=sound is not None)
+    path = find_path(side.media.file)
+    first, end = min(source_frame), max(source_frame) + 1
+    start_s, end_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
+    sound = span_audio(path, side.media, start_s, end_s)
+    content = io.BytesIO()
+    clip = PreviewWriter(content, plan.size, side.media.video.rate, crf=26, has_sound=sound is not None)
     stills: dict[int, str] = {}
     for index, picture in small_pictures(path, side.media.video, first, end, plan.size):
-        if (frame := shown_at.get(index)) is None:
+        if (frame := source_frame.get(index)) is None:
             continue
         clip.add(picture, plan.seconds[frame])
-        if frame in plan.wanted:
+        if frame in plan.still_frames:
             stills[frame] = jpeg_data_url(picture)
     if sound is not None:
         clip.add_sound(frames_of_samples(sound))
     clip.finish()
-    return stills, made.getvalue()
+    return stills, content.getvalue()

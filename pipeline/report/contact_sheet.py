@@ -1,9 +1,6 @@
-"""How the takes of a matrix stand: the first list that varies makes the rows, the others the columns.
+"""The contact sheet of a segment's takes: the source at the head of each row, then its takes, all at one moment.
 
-The contact sheet of a matrix: the source at the head of each row, then its takes, all at one moment.
-
-Takes   pictures of one size, and the grid that they stand in.
-Gives   a JPEG.
+The first axis that varies gives the rows, the others the columns.
 """
 
 from __future__ import annotations
@@ -18,6 +15,9 @@ from typing import Any
 from ..core.takes import Choice, Combination, Matrix, take_name, value_text
 from .stills import Picture
 
+_PAPER, _INK, _GREY = (251, 250, 248), (28, 27, 26), (104, 100, 95)
+_GAP_PX, _LABEL_PX, _SIDE_PX = 8, 22, 96
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -27,11 +27,11 @@ class Grid:
     columns: tuple[str, ...]
     takes: tuple[tuple[Combination, ...], ...]
     same: str
-    """What all takes have in common, such as `model_mode face`; empty where there is nothing."""
+    """What all takes have in common, such as `model_mode face`; may be empty."""
 
 
 def grid_of(matrix: Matrix) -> Grid:
-    """Lay out a matrix; one list that varies makes a single row."""
+    """Arrange a matrix in rows and columns; if only one axis varies, there is a single row."""
     axes = matrix.axes
     varying = [name for name, values in axes.items() if len(values) > 1]
     across = varying[1:] if len(varying) > 1 else varying
@@ -40,61 +40,64 @@ def grid_of(matrix: Matrix) -> Grid:
     columns = [dict(zip(across, values, strict=True)) for values in product(*(axes[name] for name in across))]
     rows = [dict(zip(down, values, strict=True)) for values in product(*(axes[name] for name in down))]
     ranked = sorted(matrix.takes, key=lambda take: [axes[name].index(take.choices[name]) for name in order])
-    wide = prod(len(axes[name]) for name in across)
+    width = prod(len(axes[name]) for name in across)
     return Grid(
-        tuple(map(_label, rows)),
-        tuple(map(_label, columns)),
-        tuple(tuple(ranked[place : place + wide]) for place in range(0, len(ranked), wide)),
+        tuple(map(_axis_label, rows)),
+        tuple(map(_axis_label, columns)),
+        tuple(tuple(ranked[start : start + width]) for start in range(0, len(ranked), width)),
         ", ".join(f"{name} {value_text(values[0])}" for name, values in axes.items() if len(values) == 1),
     )
 
 
-def _label(choices: Mapping[str, Choice]) -> str:
-    """Spell the values of a row or a column as the names of takes do."""
+def _axis_label(choices: Mapping[str, Choice]) -> str:
+    """Format the values of a row or a column as in the names of takes."""
     words = [
         take_name({name: value}) if isinstance(value, bool) else value_text(value) for name, value in choices.items()
     ]
     return " · ".join(words)
 
 
-_PAPER, _INK, _SOFT = (251, 250, 248), (28, 27, 26), (104, 100, 95)
-_GAP_PX, _LABEL_PX, _SIDE_PX = 8, 22, 96
+def contact_sheet(source: Picture, takes: Mapping[str, Picture], grid: Grid, title: str) -> bytes:
+    """Draw the sheet as a JPEG; a take without a picture is shown as failed.
 
-
-def sheet(source: Picture, takes: Mapping[str, Picture], grid: Grid, title: str) -> bytes:
-    """Draw it; a take that has no picture leaves its place empty."""
+    Args:
+        source: the source's picture.
+        takes: pictures of the same size, by the names of the takes.
+        grid: labels and positions.
+        title: the heading.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
-    high, wide = source.shape[:2]
-    step_x, step_y = wide + _GAP_PX, high + _LABEL_PX + _GAP_PX
+    height, width = source.shape[:2]
+    step_x, step_y = width + _GAP_PX, height + _LABEL_PX + _GAP_PX
     side = _SIDE_PX if any(grid.rows) else _GAP_PX
     columns, rows = len(grid.columns) + 1, len(grid.takes)
     size = (side + columns * step_x, 2 * _LABEL_PX + _GAP_PX + rows * step_y)
     page = Image.new("RGB", size, _PAPER)
-    draw, font, small = ImageDraw.Draw(page), ImageFont.load_default(15), ImageFont.load_default(12)
+    draw, font, small_font = ImageDraw.Draw(page), ImageFont.load_default(15), ImageFont.load_default(12)
     draw.text((_GAP_PX, 4), title, _INK, font)
     for column, label in enumerate(("source", *grid.columns)):
         draw.text((side + column * step_x, _LABEL_PX + 4), label, _INK, font)
-    for row, line in enumerate(grid.takes):
+    for row, row_takes in enumerate(grid.takes):
         top = 2 * _LABEL_PX + row * step_y
-        _write(draw, (_GAP_PX, top + high // 2 - 8), grid.rows[row], font, side)
+        _draw_label(draw, (_GAP_PX, top + height // 2 - 8), grid.rows[row], font, side)
         page.paste(Image.fromarray(source), (side, top))
-        for column, take in enumerate(line, 1):
+        for column, take in enumerate(row_takes, 1):
             left = side + column * step_x
             picture = takes.get(take.name)
             if picture is None:
-                draw.rectangle((left, top, left + wide - 1, top + high - 1), outline=_SOFT)
-                draw.text((left + 6, top + 6), "failed", _SOFT, small)
+                draw.rectangle((left, top, left + width - 1, top + height - 1), outline=_GREY)
+                draw.text((left + 6, top + 6), "failed", _GREY, small_font)
             else:
                 page.paste(Image.fromarray(picture), (left, top))
-            _write(draw, (left, top + high + 3), f"{take.number}  {take.name}", small, wide)
-    made = io.BytesIO()
-    page.save(made, "JPEG", quality=88, optimize=True)
-    return made.getvalue()
+            _draw_label(draw, (left, top + height + 3), f"{take.number}  {take.name}", small_font, width)
+    content = io.BytesIO()
+    page.save(content, "JPEG", quality=88, optimize=True)
+    return content.getvalue()
 
 
-def _write(draw: Any, place: tuple[int, int], text: str, font: Any, room_px: int) -> None:
-    """Write a label, shortened to the room that it has."""
-    while text and draw.textlength(text, font) > room_px - 4:
+def _draw_label(draw: Any, position: tuple[int, int], text: str, font: Any, max_width_px: int) -> None:
+    """Draw a label, shortened to the available width."""
+    while text and draw.textlength(text, font) > max_width_px - 4:
         text = text[:-2].rstrip("…") + "…" if len(text) > 2 else ""
-    draw.text(place, text, _INK, font)
+    draw.text(position, text, _INK, font)

@@ -1,7 +1,7 @@
-"""The page: one HTML file with everything in it, and no way to the network.
+"""The report page: one self-contained HTML file that loads nothing from the network.
 
-What a user or a host named goes through jinja2's autoescape; the policy in the page's head lets only the page's own
-script run, known by its digest.
+Names of users and providers are escaped by jinja2's autoescape; the page's content security policy allows only its own
+script, by its digest.
 """
 
 from __future__ import annotations
@@ -16,99 +16,109 @@ from typing import Any
 
 from ..core.times import clock_text
 from ..core.values import Record
-from .data import Json, moment, seconds_at
-from .sides import Find, Showing, show
+from ..media.clock import frame_time_s
+from .before_after import FindPath, SegmentPreview, preview_segment
+from .report_json import Json, frame_position
 from .take_board import Board
 
-_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
-_MOST_TICKS = 10
+_TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+_MAX_TICKS = 10
 _LAST_TICK = Fraction(95, 100)
-"""Share of the length after which a tick has no room for its label."""
+"""Share of the length after which the label of a tick does not fit."""
 
 
 def render_page(
-    record: Record, told: Json, boards: Mapping[str, Board], find: Find, progress: Callable[[float], None]
+    record: Record, report: Json, boards: Mapping[str, Board], find_path: FindPath, progress: Callable[[float], None]
 ) -> str:
-    """Give the page of a record; `told` is what `describe` gave, `find` turns a `File` into a path."""
+    """Render the page of a record.
+
+    Args:
+        record: the run.
+        report: the content of report.json.
+        boards: the boards of segments whose take is to be chosen, by segment.
+        find_path: returns the path of a `File`.
+        progress: gets the share done, 0 to 1.
+    """
     import jinja2
 
-    loader = jinja2.FunctionLoader(_own_file)
-    make = partial(jinja2.Environment, loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment = make(trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"leaves": leaves, "figure": spell_figure}
-    environment.filters |= {"bytes": spell_bytes, "seconds": spell_seconds, "rate": spell_rate}
-    script, style = _own_file("player.js"), _own_file("page.css")
+    loader = jinja2.FunctionLoader(_template_file)
+    new_environment = partial(jinja2.Environment, loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = new_environment(trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"leaves": leaves, "metric": metric_text}
+    environment.filters |= {"bytes": bytes_text, "seconds": seconds_text, "rate": rate_text}
+    script, style = _template_file("player.js"), _template_file("page.css")
     return environment.get_template("template.html").render(
-        told=told,
-        segments=_segments(record, told, boards, find, progress),
-        bar=timeline(record, told),
+        report=report,
+        segments=_segments(record, report, boards, find_path, progress),
+        bar=timeline_bar(record, report),
         script=script,
         style=style,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 
-def _own_file(name: str) -> str:
+def _template_file(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
 
 
 def _segments(
-    record: Record, told: Json, boards: Mapping[str, Board], find: Find, progress: Callable[[float], None]
+    record: Record, report: Json, boards: Mapping[str, Board], find_path: FindPath, progress: Callable[[float], None]
 ) -> list[Json]:
     takes = {take.segment.name: take for take in record.takes}
-    known = {segment.name: segment for segment in record.segments}
-    known |= {name: take.segment for name, take in takes.items()}
-    made: list[Json] = []
-    for number, facts in enumerate(told["segments"], 1):
-        segment, board = known[facts["name"]], boards.get(facts["name"])
-        showing: Showing | None = None if board else show(record, segment, takes.get(facts["name"]), find)
-        stills = _stills(record, showing)
-        made.append({"number": number, "facts": facts, "showing": showing, "stills": stills, "board": board})
-        progress(number / len(told["segments"]))
-    return made
+    by_name = {segment.name: segment for segment in record.segments}
+    by_name |= {name: take.segment for name, take in takes.items()}
+    items: list[Json] = []
+    for number, facts in enumerate(report["segments"], 1):
+        segment, board = by_name[facts["name"]], boards.get(facts["name"])
+        preview = None if board else preview_segment(record, segment, takes.get(facts["name"]), find_path)
+        stills = _stills(record, preview)
+        items.append({"number": number, "facts": facts, "preview": preview, "stills": stills, "board": board})
+        progress(number / len(report["segments"]))
+    return items
 
 
-def _stills(record: Record, showing: Showing | None) -> list[Json]:
-    if showing is None or record.source is None:
+def _stills(record: Record, preview: SegmentPreview | None) -> list[Json]:
+    if preview is None or record.source is None:
         return []
-    return [{"still": still, "at": moment(record.source, still.frame)} for still in showing.stills]
+    return [{"still": still, "at": frame_position(record.source, still.frame)} for still in preview.stills]
 
 
-def timeline(record: Record, told: Json) -> Json | None:
-    """Give the film's bar: each edit and its handles in percent of the length, and the ruler."""
+def timeline_bar(record: Record, report: Json) -> Json | None:
+    """Return the film's bar: each edit and its handles in percent of the length, and the ruler."""
     source = record.source
     if source is None or source.video is None:
         return None
     count = source.video.frame_count
-    length = seconds_at(source, count)
+    length_s = frame_time_s(source, count)
 
     def percent(frame: int) -> float:
-        return round(float(100 * seconds_at(source, max(0, min(frame, count))) / length), 4) if length else 0.0
+        time_s = frame_time_s(source, max(0, min(frame, count)))
+        return round(float(100 * time_s / length_s), 4) if length_s else 0.0
 
     spans = []
-    for facts in told["segments"]:
-        first, last = facts["start_frame"] - facts["head_frames"], facts["end_frame"] + facts["tail_frames"]
+    for facts in report["segments"]:
         left, right = percent(facts["start_frame"]), percent(facts["end_frame"])
-        around = percent(first), percent(last)
+        handle_left = percent(facts["start_frame"] - facts["head_frames"])
+        handle_right = percent(facts["end_frame"] + facts["tail_frames"])
         spans.append(
             {
                 "facts": facts,
                 "left": left,
                 "width": max(0.15, right - left),
-                "handle_left": around[0],
-                "handle_width": around[1] - around[0],
+                "handle_left": handle_left,
+                "handle_width": handle_right - handle_left,
             }
         )
-    return {"spans": spans, "ticks": _ticks(length), "frames": count, "length": clock_text(length)}
+    return {"spans": spans, "ticks": _ticks(length_s), "frames": count, "length": clock_text(length_s)}
 
 
-def _ticks(length: Fraction) -> list[Json]:
-    step = next((step for step in _TICKS if length / step <= _MOST_TICKS), max(1, round(length / _MOST_TICKS)))
-    marks = range(0, int(length) + 1, step)
+def _ticks(length_s: Fraction) -> list[Json]:
+    steps = (step for step in _TICK_STEPS_S if length_s / step <= _MAX_TICKS)
+    step = next(steps, max(1, round(length_s / _MAX_TICKS)))
     return [
-        {"left": round(float(100 * at / length), 4), "text": _short_clock(at)}
-        for at in marks
-        if at < length * _LAST_TICK
+        {"left": round(float(100 * at_s / length_s), 4), "text": _short_clock(at_s)}
+        for at_s in range(0, int(length_s) + 1, step)
+        if at_s < length_s * _LAST_TICK
     ]
 
 
@@ -117,45 +127,45 @@ def _short_clock(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
 
 
-def leaves(figures: Json, path: str = "") -> list[tuple[str, Any]]:
-    """Flatten nested figures to (dotted name, value); lists stay whole."""
+def leaves(metrics: Json, prefix: str = "") -> list[tuple[str, Any]]:
+    """Flatten nested metrics to (dotted name, value); lists are not flattened."""
     rows: list[tuple[str, Any]] = []
-    for name, value in figures.items():
-        place = f"{path}.{name}" if path else str(name)
-        rows += leaves(value, place) if isinstance(value, dict) else [(place, value)]
+    for key, value in metrics.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        rows += leaves(value, name) if isinstance(value, dict) else [(name, value)]
     return rows
 
 
-def spell_bytes(count: int) -> str:
-    """Spell a size as a reader says it."""
+def bytes_text(count: int) -> str:
+    """Format a size for readers, such as `2.5 MB`."""
     size, unit = float(count), "bytes"
-    for larger in ("kB", "MB", "GB"):
+    for larger_unit in ("kB", "MB", "GB"):
         if size < 1000:
             break
-        size, unit = size / 1000, larger
+        size, unit = size / 1000, larger_unit
     return f"{count} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
 
 
-def spell_seconds(seconds: float) -> str:
-    """Spell a length of time as a reader says it."""
+def seconds_text(seconds: float) -> str:
+    """Format a duration for readers, such as `2 min 5 s`."""
     if seconds < 60:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
 
 
-def spell_rate(rate: str) -> str:
-    """Spell an exact rate such as 30000/1001 as a reader says it, 29.97."""
+def rate_text(rate: str) -> str:
+    """Format an exact rate such as 30000/1001 for readers, 29.97."""
     return f"{float(Fraction(rate)):.3f}".rstrip("0").rstrip(".")
 
 
-def spell_figure(value: Any) -> str:
-    """Spell a measured value: four digits are enough to judge it; report.json has them all."""
+def metric_text(value: Any) -> str:
+    """Format a measured value with four digits; report.json has all of them."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list):
-        shown = ", ".join(spell_figure(item) for item in value[:8])
-        return f"{shown} … ({len(value)})" if len(value) > 8 else shown
+        text = ", ".join(metric_text(item) for item in value[:8])
+        return f"{text} … ({len(value)})" if len(value) > 8 else text
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "–" if value is None else str(value)

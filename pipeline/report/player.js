@@ -1,5 +1,5 @@
 "use strict";
-/* Clips with one clock: `times` says when each frame is shown, so a step is always exactly one frame. */
+/* Plays clips in sync. `times` has when each frame is shown, so a step is always exactly one frame. */
 for (const player of document.querySelectorAll(".player")) {
   const find = (name) => player.querySelector(name);
   const stage = find(".stage"), scrub = find(".scrub"), wipe = find(".wipe"), sound = find(".sound");
@@ -10,22 +10,22 @@ for (const player of document.querySelectorAll(".player")) {
   let shown = 0, playing = false;
 
   const middle = (frame) => (times[frame] + times[frame + 1]) / 2;
-  const tell = () => {
-    const film = first + shown, edited = film >= start && film < end;
+  const showPosition = () => {
+    const filmFrame = first + shown, edited = filmFrame >= start && filmFrame < end;
     scrub.value = shown;
-    scrub.setAttribute("aria-valuetext", `frame ${film}`);
-    find(".where").textContent = `frame ${film} · ${times[shown].toFixed(3)} s${edited ? " · edited" : " · handle"}`;
+    scrub.setAttribute("aria-valuetext", `frame ${filmFrame}`);
+    find(".where").textContent = `frame ${filmFrame} · ${times[shown].toFixed(3)} s${edited ? " · edited" : " · handle"}`;
   };
   const go = (frame) => {
     shown = Math.min(count - 1, Math.max(0, frame));
     for (const clip of clips) clip.currentTime = middle(shown);
-    tell();
+    showPosition();
   };
   const frameAt = (seconds) => {
     let low = 0, high = count - 1;
     while (low < high) {
-      const half = (low + high + 1) >> 1;
-      if (times[half] <= seconds + 1e-6) low = half; else high = half - 1;
+      const mid = (low + high + 1) >> 1;
+      if (times[mid] <= seconds + 1e-6) low = mid; else high = mid - 1;
     }
     return low;
   };
@@ -36,7 +36,7 @@ for (const player of document.querySelectorAll(".player")) {
     find(".play").setAttribute("aria-label", "Play");
     go(frameAt(lead.currentTime));
   };
-  const follow = () => {
+  const keepInSync = () => {
     if (!playing) return;
     if (lead.ended || lead.currentTime >= times[count] - 1e-3) {
       go(0);
@@ -46,19 +46,19 @@ for (const player of document.querySelectorAll(".player")) {
     const frame = times[1] - times[0];
     for (const clip of clips) {
       if (clip === lead) continue;
-      const apart = clip.currentTime - lead.currentTime;
-      if (Math.abs(apart) > 0.3 && !clip.seeking) clip.currentTime = lead.currentTime;
-      clip.playbackRate = Math.abs(apart) > 0.5 * frame ? 1 - 0.15 * Math.sign(apart) : 1;
+      const drift = clip.currentTime - lead.currentTime;
+      if (Math.abs(drift) > 0.3 && !clip.seeking) clip.currentTime = lead.currentTime;
+      clip.playbackRate = Math.abs(drift) > 0.5 * frame ? 1 - 0.15 * Math.sign(drift) : 1;
     }
     shown = frameAt(lead.currentTime);
-    tell();
-    requestAnimationFrame(follow);
+    showPosition();
+    requestAnimationFrame(keepInSync);
   };
   const play = () => {
     playing = true;
     find(".play").textContent = "Pause";
     find(".play").setAttribute("aria-label", "Pause");
-    Promise.all(clips.map((clip) => clip.play())).then(() => requestAnimationFrame(follow), stop);
+    Promise.all(clips.map((clip) => clip.play())).then(() => requestAnimationFrame(keepInSync), stop);
   };
   const toggle = () => (playing ? stop() : (shown >= count - 1 && go(0), play()));
   const step = (by) => {
@@ -70,7 +70,7 @@ for (const player of document.querySelectorAll(".player")) {
     wipe.value = Math.min(100, Math.max(0, percent));
     stage.style.setProperty("--wipe", `${wipe.value}%`);
   };
-  const hear = () => {
+  const selectSound = () => {
     for (const clip of clips) clip.muted = !sound || sound.value !== clip.dataset.sound;
   };
   const choose = (number) => {
@@ -80,19 +80,19 @@ for (const player of document.querySelectorAll(".player")) {
       take.classList.toggle("chosen", take === chosen);
       take.querySelector(".choose").setAttribute("aria-pressed", String(take === chosen));
     }
-    find(".say").textContent = chosen.dataset.say;
+    find(".command").textContent = chosen.dataset.command;
   };
 
   find(".play").addEventListener("click", toggle);
   find(".back").addEventListener("click", () => step(-1));
-  find(".on").addEventListener("click", () => step(1));
+  find(".forward").addEventListener("click", () => step(1));
   scrub.addEventListener("input", () => {
     const frame = Number(scrub.value);
     if (playing) stop();
     go(frame);
   });
   if (wipe) wipe.addEventListener("input", () => setWipe(wipe.value));
-  if (sound) sound.addEventListener("change", hear);
+  if (sound) sound.addEventListener("change", selectSound);
   for (const take of takes) take.addEventListener("click", () => choose(Number(take.dataset.number)));
   if (wipe) stage.addEventListener("pointerdown", (event) => {
     stage.setPointerCapture(event.pointerId);
@@ -119,6 +119,6 @@ for (const player of document.querySelectorAll(".player")) {
     event.preventDefault();
     keys[event.key]();
   });
-  hear();
+  selectSound();
   go(Math.floor((start + end) / 2) - first);
 }

@@ -10,7 +10,7 @@ from records import adopted
 
 from react1.nodes.compare import Compare, CompareParams
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.report.compare import picture_size, sweep
+from react1.pipeline.report.compare import picture_size, wipe_position
 
 
 def pictures(context, media):
@@ -68,8 +68,8 @@ def test_the_wipe_sweeps_from_after_to_before_and_back(context, films):
 
     assert made.video.shown_size_px == (320, 180)
     assert len(shown) == 50
-    assert sweep(0) == 1
-    assert sweep(1) == pytest.approx(0.5)
+    assert wipe_position(0) == 1
+    assert wipe_position(1) == pytest.approx(0.5)
     assert middle[60:170, 170:310, 2].mean() > middle[60:170, 10:150, 2].mean() + 20
 
 
@@ -99,7 +99,7 @@ def test_films_of_other_lengths_do_not_compare(context, films, tmp_path):
     """And both lengths are told."""
     short = adopted(context, make_clip(tmp_path / "short.mp4", frames=49))
 
-    with pytest.raises(InputMediaError, match="50 frames and after 49"):
+    with pytest.raises(InputMediaError, match="50 frames, after has 49"):
         Compare().run(context, CompareParams(), films[0], short)
 
 

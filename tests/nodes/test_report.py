@@ -144,7 +144,7 @@ def test_a_run_without_segments_has_a_page(context, source):
     """It says so."""
     page, told, _ = drawn(context, record_of(source, None))
 
-    assert "No segment has been made" in page.text
+    assert "This run has no segments" in page.text
     assert told["segments"] == []
 
 

@@ -1,4 +1,4 @@
-"""The takes of a segment side by side: which frames clips and sheet show, where they stand, how large it gets."""
+"""The board of takes: which frames its clips and its contact sheet show, their positions, and its size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from records import adopted, record_of, segment_of, take_of
 from react1.nodes.report import ReportNode, ReportParams
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.takes import Matrix
+from react1.pipeline.report.changed_region import Region, changed_region
 from react1.pipeline.report.contact_sheet import grid_of
-from react1.pipeline.report.region import Region, region_of
 from react1.pipeline.report.take_board import board_of
 
 START, END, FIRST, LAST = 10, 20, 6, 24
@@ -27,36 +27,38 @@ SIZE = (160, 90)
 
 @pytest.fixture
 def offered(context, tmp_path):
-    """A segment with four takes, each in its own colour; the last one has failed."""
+    """A segment with four takes of different colours; the last one has failed."""
     source = adopted(context, make_clip(tmp_path / "film.mp4", frames=40, size=SIZE, audio_codec="aac"))
-    takes = {"prompt": ["happy", "sad"], "temperature": [0.4, 0.8], "model_mode": ["face"]}
-    edit = Edit.model_validate({"in": f"{START}f", "out": f"{END}f", "takes": takes})
+    axes = {"prompt": ["happy", "sad"], "temperature": [0.4, 0.8], "model_mode": ["face"]}
+    edit = Edit.model_validate({"in": f"{START}f", "out": f"{END}f", "takes": axes})
     segment = segment_of(source, START, END, edit=edit, frames=tuple(range(FIRST, LAST)))
-    made = []
-    for number, one in enumerate(edit.takes.takes):
-        place = tmp_path / f"{one.name}.mp4"
+    takes = []
+    for number, combination in enumerate(edit.takes.takes):
+        path = tmp_path / f"{combination.name}.mp4"
         media = adopted(
-            context, make_clip(place, frames=LAST - FIRST, size=SIZE, chroma=(90 + 25 * number, 140), tracks=0)
+            context, make_clip(path, frames=LAST - FIRST, size=SIZE, chroma=(90 + 25 * number, 140), tracks=0)
         )
-        plain = segment.model_copy(update={"edit": edit.model_copy(update={**one.choices, "takes": None})})
-        made.append(take_of(plain, media, name=one.name, cost_usd=0.25))
-    made[3] = made[3].model_copy(update={"status": "original", "notes": ("no <face> here",)})
-    return segment, made
+        single = segment.model_copy(update={"edit": edit.model_copy(update={**combination.choices, "takes": None})})
+        takes.append(take_of(single, media, name=combination.name, cost_usd=0.25))
+    takes[3] = takes[3].model_copy(update={"status": "original", "notes": ("no <face> here",)})
+    return segment, takes
 
 
-def _numbers(address):
-    kind, _, body = address.partition(",")
-    assert kind == "data:video/mp4;base64"
+def _numbers(url):
+    """Decode a clip; return (time, frame number) of each picture, and the types of its streams."""
+    head, _, body = url.partition(",")
+    assert head == "data:video/mp4;base64"
     with av.open(io.BytesIO(base64.b64decode(body))) as clip:
         video = clip.streams.video[0]
-        shown = [
-            (float(f.pts * video.time_base), frame_number(f.to_ndarray(format="rgb24"))) for f in clip.decode(video)
+        pictures = [
+            (float(frame.pts * video.time_base), frame_number(frame.to_ndarray(format="rgb24")))
+            for frame in clip.decode(video)
         ]
-        return shown, [stream.type for stream in clip.streams]
+        return pictures, [stream.type for stream in clip.streams]
 
 
 def test_every_clip_shows_its_frame_at_the_time_of_the_source(context, offered):
-    """The source by the film's own numbers, the takes by theirs, which begin with the handle; the source is heard."""
+    """The source by the film's frame numbers, the takes by theirs, from the handle on; the source has audio."""
     segment, takes = offered
 
     board = board_of(segment, takes, context.path, 1_000_000)
@@ -71,8 +73,8 @@ def test_every_clip_shows_its_frame_at_the_time_of_the_source(context, offered):
     assert (board.first_frame, board.cropped, board.has_sound, board.line_name) == (FIRST, False, True, "")
 
 
-def test_the_sheet_shows_one_moment_of_the_source_and_of_each_take_in_their_places(context, offered):
-    """The middle of the edit; the source begins each row; a take that failed has an empty place."""
+def test_the_contact_sheet_shows_one_moment_of_the_source_and_of_each_take(context, offered):
+    """The middle of the edit; the source is first in each row; the cell of a failed take is empty."""
     segment, takes = offered
 
     board = board_of(segment, takes, context.path, 1_000_000)
@@ -88,11 +90,11 @@ def test_the_sheet_shows_one_moment_of_the_source_and_of_each_take_in_their_plac
     assert [frame_number(picture) for picture in (*seen[0][1:], seen[1][1])] == [middle - FIRST] * 3
     with pytest.raises(ValueError, match="picture"):
         frame_number(seen[1][2])
-    assert base64.b64decode(board.sheet_address.partition(",")[2]) == board.sheet
+    assert base64.b64decode(board.sheet_url.partition(",")[2]) == board.sheet
 
 
-def test_a_new_line_is_heard_from_one_take(context, offered, tmp_path):
-    """It is the same for all of them, so one clip carries it."""
+def test_a_new_line_of_dialogue_is_in_the_clip_of_one_take(context, offered, tmp_path):
+    """It is the same for all takes, so one clip has it."""
     segment, takes = offered
     line = adopted(context, make_clip(tmp_path / "line.mp4", frames=LAST - FIRST, size=SIZE, audio_codec="aac")).file
     spoken = segment.model_copy(update={"voice": line, "edit": segment.edit.model_copy(update={"audio": line})})
@@ -104,48 +106,48 @@ def test_a_new_line_is_heard_from_one_take(context, offered, tmp_path):
     assert (first, second) == (["video", "audio"], ["video"])
 
 
-def test_the_clips_keep_within_their_bytes(context, tmp_path):
-    """Pictures that hardly compress, at a bound far below what they would take."""
+def test_the_clips_keep_within_the_size_limit(context, tmp_path):
+    """Noise, at a limit far below what it would take, is compressed further."""
     noise = np.random.default_rng(1).integers(0, 255, (50, 90, 160, 3), np.uint8)
-    place = tmp_path / "noise.mp4"
-    with av.open(str(place), "w") as film:
+    path = tmp_path / "noise.mp4"
+    with av.open(str(path), "w") as film:
         stream = film.add_stream("libx264", rate=25, width=160, height=90, pix_fmt="yuv420p", options={"crf": "18"})
         for picture in noise:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         film.mux(stream.encode(None))
-    source = adopted(context, place)
+    source = adopted(context, path)
     edit = Edit.model_validate({"in": "4f", "out": "46f", "takes": {"prompt": ["sad", "happy"]}})
     segment = segment_of(source, 4, 46, edit=edit)
     takes = [take_of(segment, source, name=name) for name in ("sad", "happy")]
 
-    sizes = {most: _bytes_of(board_of(segment, takes, context.path, most)) for most in (60_000, 9_000_000)}
+    sizes = {limit: _bytes_of(board_of(segment, takes, context.path, limit)) for limit in (60_000, 9_000_000)}
 
     assert sizes[60_000] < 1.5 * 60_000 < 300_000 < sizes[9_000_000]
 
 
 def _bytes_of(board):
-    addresses = [board.source_clip, *(cell.clip for row in board.cells for cell in row)]
-    return sum(len(base64.b64decode(address.partition(",")[2])) for address in addresses)
+    urls = [board.source_clip, *(cell.clip for row in board.cells for cell in row)]
+    return sum(len(base64.b64decode(url.partition(",")[2])) for url in urls)
 
 
-def test_the_page_and_the_object_tell_every_take(context, offered):
-    """Its number, name, price, why one failed, and the words that choose it; nothing that a host says can run."""
+def test_the_page_and_the_json_have_every_take(context, offered):
+    """Number, name, cost, why one failed, and the command that chooses it; text of a provider cannot run."""
     segment, takes = offered
     record = record_of(segment.source, None, [segment], []).model_copy(update={"offered": tuple(takes)})
 
     report = ReportNode().run(context, ReportParams(), record)
 
     text = context.path(report.page).read_text("utf-8")
-    told = json.loads(context.path(report.data).read_text("utf-8"))
-    (facts,) = told["segments"]
-    assert (facts["status"], facts["cost_usd"], told["cost_usd"]) == ("choose", 1.0, 1.0)
-    assert [(one["number"], one["name"], one["status"]) for one in facts["takes"]] == [
+    content = json.loads(context.path(report.data).read_text("utf-8"))
+    (facts,) = content["segments"]
+    assert (facts["status"], facts["cost_usd"], content["cost_usd"]) == ("choose", 1.0, 1.0)
+    assert [(take["number"], take["name"], take["status"]) for take in facts["takes"]] == [
         (1, "happy-0.4-face", "done"),
         (2, "happy-0.8-face", "done"),
         (3, "sad-0.4-face", "done"),
         (4, "sad-0.8-face", "original"),
     ]
-    assert 'data-say="react1 pick run-1 line sad-0.4-face"' in text
+    assert 'data-command="react1 pick run-1 line sad-0.4-face"' in text
     assert "failed: no &lt;face&gt; here" in text
     assert "<face>" not in text
     assert text.count("<video") == 4
@@ -154,43 +156,43 @@ def test_the_page_and_the_object_tell_every_take(context, offered):
     ]
 
 
-LOOK = """async () => {
-  const board = document.querySelector(".board"), clips = [...board.querySelectorAll("video")], told = [];
+PROBE = """async () => {
+  const board = document.querySelector(".board"), clips = [...board.querySelectorAll("video")], times = [];
   const ready = (name) => Promise.all(clips.map((clip) => new Promise((done) => {
     if (name === "seeked" ? !clip.seeking : clip.readyState > 2) done();
     else clip.addEventListener(name, done, {once: true});
   })));
-  const look = async (key) => {
+  const read = async (key) => {
     if (key) board.dispatchEvent(new KeyboardEvent("keydown", {key}));
     await ready("canplay");
     await ready("seeked");
-    told.push(clips.map((clip) => clip.currentTime));
+    times.push(clips.map((clip) => clip.currentTime));
   };
-  for (const key of ["", "ArrowRight", "Home", "2", "4"]) await look(key);
+  for (const key of ["", "ArrowRight", "Home", "2", "4"]) await read(key);
   const played = clips.map((clip) => new Promise((done) => clip.addEventListener("playing", done, {once: true})));
   board.dispatchEvent(new KeyboardEvent("keydown", {key: " "}));
   await Promise.all(played);
-  return {told, muted: clips.map((clip) => clip.muted), say: document.querySelector(".say").textContent};
+  return {times, muted: clips.map((clip) => clip.muted), command: document.querySelector(".command").textContent};
 }"""
 
 
 def test_one_key_moves_and_plays_every_clip(context, offered, tmp_path):
-    """In a browser: a step is the same frame in all of them, one is heard, and a digit chooses a take that is there."""
-    found = find_browser()
-    if found is None:
-        pytest.skip("no chromium or chrome on the PATH: the players of takes were not looked at")
+    """In a browser: a step is the same frame in all clips, one is audible, and a digit chooses a take that exists."""
+    browser = find_browser()
+    if browser is None:
+        pytest.skip("no chromium or chrome on the PATH: the players of takes were not tested")
     segment, takes = offered
     record = record_of(segment.source, None, [segment], []).model_copy(update={"offered": tuple(takes)})
     page = context.path(ReportNode().run(context, ReportParams(), record).page).read_text("utf-8")
 
-    seen = ask(found, page, LOOK, tmp_path / "profile")
+    state = ask(browser, page, PROBE, tmp_path / "profile")
 
-    middle, step, home, *_ = seen["told"]
-    assert [len(set(times)) for times in seen["told"]] == [1] * 5
+    middle, step, home, *_ = state["times"]
+    assert [len(set(times)) for times in state["times"]] == [1] * 5
     assert step[0] - middle[0] == pytest.approx(0.04)
     assert home[0] == pytest.approx((START - FIRST + 0.5) * 0.04)
-    assert seen["muted"] == [False, True, True, True]
-    assert seen["say"] == "react1 pick run-1 line happy-0.8-face"
+    assert state["muted"] == [False, True, True, True]
+    assert state["command"] == "react1 pick run-1 line happy-0.8-face"
 
 
 @pytest.mark.parametrize(
@@ -209,26 +211,28 @@ def test_one_key_moves_and_plays_every_clip(context, offered, tmp_path):
         ({"prompt": ["sad"]}, ("",), ("",), ["sad"], "prompt sad"),
     ],
 )  # fmt: skip
-def test_the_first_list_that_varies_makes_the_rows(axes, rows, columns, first_row, same):
-    """The others the columns; what does not vary is told once."""
+def test_the_first_axis_that_varies_gives_the_rows(axes, rows, columns, first_row, same):
+    """The others give the columns; what does not vary is named once."""
     grid = grid_of(Matrix.model_validate(axes))
 
     assert (grid.rows, grid.columns, grid.same) == (rows, columns, same)
-    assert [one.name for one in grid.takes[0]] == first_row
+    assert [take.name for take in grid.takes[0]] == first_row
 
 
-def test_what_changes_is_shown_with_room_around_it():
-    """A face in a corner; a change of everything, or of nothing, shows the whole picture."""
+def test_the_changed_region_has_a_margin():
+    """A face in a corner; if everything or nothing changes, the region is the full picture."""
     before = [np.full((180, 320, 3), 90, np.uint8)] * 2
     faint = before[0] + np.uint8(3)
-    face, most = faint.copy(), faint.copy()
+    face, large = faint.copy(), faint.copy()
     face[40:80, 200:240] += 30
-    most[40:120, 90:230] += 30
+    large[40:120, 90:230] += 30
 
-    found = region_of(before, [[before[0], face], before])
-    whole = region_of(before, [[most, faint]])
-    nothing = region_of(before, [[faint, faint]])
+    region = changed_region(before, [[before[0], face], before])
+    full = changed_region(before, [[large, faint]])
+    unchanged = changed_region(before, [[faint, faint]])
 
-    assert (found.left, found.top, found.right, found.bottom) == pytest.approx((0.569, 0.122, 0.806, 0.544), abs=0.01)
-    assert found.cut(face).shape == (76, 76, 3)
-    assert whole == nothing == Region()
+    assert (region.left, region.top, region.right, region.bottom) == pytest.approx(
+        (0.569, 0.122, 0.806, 0.544), abs=0.01
+    )
+    assert region.cut(face).shape == (76, 76, 3)
+    assert full == unchanged == Region()

@@ -1,20 +1,20 @@
-"""HDR on a plain screen: whites stay white, greys grey, and brighter is brighter."""
+"""HDR on an SDR screen: white stays white, grey stays grey, and brighter stays brighter."""
 
 import numpy as np
 import pytest
 
-from react1.pipeline.report.tone import to_sdr
+from react1.pipeline.report.stills import to_sdr
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_greys_stay_grey_and_in_order(transfer):
-    """From black to the brightest, no step goes down and none has a colour cast over two steps."""
+    """From black to the peak the ramp never falls, and no step has a colour cast of more than two levels."""
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    shown = to_sdr(ramp, transfer).astype(int)[0]
+    screen = to_sdr(ramp, transfer).astype(int)[0]
 
-    assert (np.diff(shown[:, 1]) >= 0).all()
-    assert np.abs(shown - shown[:, 1:2]).max() <= 2
-    assert shown[0].max() == 0
+    assert (np.diff(screen[:, 1]) >= 0).all()
+    assert np.abs(screen - screen[:, 1:2]).max() <= 2
+    assert screen[0].max() == 0
 
 
 @pytest.mark.parametrize(("transfer", "code"), [("smpte2084", 148), ("arib-std-b67", 191)])
