@@ -1,8 +1,8 @@
-"""Run a MoviePy function of the user's over a segment, before it is sent.
+"""Apply the user's own MoviePy function to a segment before it is sent.
 
-Takes   a segment, and `module:function` of a file that the user allowed: `f(clip, segment: dict) -> clip`.
-Gives   the segment with its pictures as the function made them, lossless; its sound and its frames' times stay.
-Raises  PresetError when the function is not allowed; ToolFailed when it fails; BadInput when it changes the length,
+Takes   a segment, and `module:function` in a file that the user allows: `f(clip, segment: dict) -> clip`.
+Gives   the segment with the pictures that the function returns, lossless; audio and frame times stay.
+Raises  PresetError if the function is not allowed; ToolFailed if it fails; InputMediaError if it changes the length,
         the rate or the size.
 """
 
@@ -19,13 +19,13 @@ FUNCTION = r"^[A-Za-z_][A-Za-z0-9_]*:[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class ScriptParams(Params):
-    """Which function; its file is named with `--script FILE` or in REACT1_SCRIPT, never here."""
+    """The function; `--script FILE` or REACT1_SCRIPT allows its file, a preset cannot."""
 
-    function: str = Field(pattern=FUNCTION, description="module:function of an allowed file")
+    function: str = Field(pattern=FUNCTION, description="module:function in an allowed file")
 
 
 class Script:
-    """Let the user's own code at the pictures."""
+    """Run user code on the pictures of a segment."""
 
     name: ClassVar[str] = "script"
     version: ClassVar[int] = 1
@@ -34,14 +34,14 @@ class Script:
 
     @classmethod
     def cache_salt(cls, params: ScriptParams) -> str:
-        """Give the digest of the function's file, for the step's key."""
-        from ..pipeline.scripting.allowed import script_digest
+        """Return the digest of the function's file."""
+        from ..pipeline.scripting.allowlist import script_digest
 
         return script_digest(params.function)
 
     def run(self, context: NodeContext, params: ScriptParams, segment: Segment) -> Segment:
-        """Write the segment's file anew."""
+        """Return the segment with the new pictures."""
         from ..pipeline.scripting.apply import apply_script
 
-        media, said = apply_script(context, params.function, segment, segment.media)
-        return segment.model_copy(update={"media": media, "notes": (*segment.notes, *said)})
+        media, notes = apply_script(context, params.function, segment, segment.media)
+        return segment.model_copy(update={"media": media, "notes": (*segment.notes, *notes)})

@@ -1,1 +1,1 @@
-"""Users' MoviePy functions as steps, and from which files they may come."""
+"""Steps that run the user's MoviePy functions, and the list of files that may be run."""

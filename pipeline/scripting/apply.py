@@ -1,10 +1,7 @@
-"""Run a user's MoviePy function over the picture of a file, frame for frame.
+"""Apply a user's MoviePy function to the video of a file, frame by frame.
 
-Takes   a file, and the function of a file that the user allowed.
-Gives   a lossless file with the same frames, times, size, pixel format and colour description; sound is copied. Frames
-        that the function leaves as they were keep their very samples; the others went through 8-bit RGB.
-Raises  PresetError when the function is not allowed; ToolFailed when it fails; BadInput when it gives back another
-        length, rate or size.
+The output is a lossless file with the same frames, times, size, pixel format and color description; audio is copied.
+Frames that the function returns unchanged keep their exact samples; the others are converted by 8-bit RGB.
 """
 
 from __future__ import annotations
@@ -27,25 +24,31 @@ from .moviepy_reader import Reader, picture_at
 
 
 def apply_script(context: NodeContext, function: str, segment: Segment, media: Media) -> tuple[Media, tuple[str, ...]]:
-    """Give the new file of `media`, and what the user should hear of it."""
+    """Apply a function to `media` and return the new media and the notes.
+
+    Raises:
+        PresetError: the function is not allowed.
+        ToolFailed: it raises.
+        InputMediaError: it returns another length, rate or size.
+    """
     script = load_script(function)
     video = require_video(media)
     path = context.path(media.file)
     reader = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video))
-    made = context.temp_path(file_name(video))
+    output = context.temp_path(file_name(video))
     clip = _call_script(function, lambda: _run_script(script, reader, segment))
     try:
         require_same_frames(function, clip, video, reader.at(0).shape)
-        changed = _write(context, function, clip, path, media, made)
+        changed = _write(context, function, clip, path, media, output)
     finally:
         clip.close()
-    said = f"script {function} changed {changed} of {video.frame_count} frames, worked out in 8-bit RGB"
-    file = context.store(made)
-    return _with_source_facts(probe(context.path(file), file), media), (said,)
+    note = f"script {function} changed {changed} of {video.frame_count} frames; they were converted by 8-bit RGB"
+    file = context.store(output)
+    return _with_source_facts(probe(context.path(file), file), media), (note,)
 
 
 def segment_facts(segment: Segment) -> dict[str, Any]:
-    """Give what a script is told of its segment; plain values."""
+    """Return the description of a segment that a script gets; plain values."""
     video = require_video(segment.source)
     return {
         "name": segment.name,
@@ -60,19 +63,25 @@ def segment_facts(segment: Segment) -> dict[str, Any]:
 
 
 def require_same_frames(function: str, clip: Any, video: VideoStream, shape: tuple[int, ...]) -> None:
-    """Raise BadInput where a clip differs from the file it stands for, saying in what."""
+    """Check that a clip has the length, rate and size of the video that it replaces.
+
+    Raises:
+        InputMediaError: it differs; the message says in what.
+    """
     rate = float(video.rate)
-    size, wanted = tuple(getattr(clip, "size", None) or ()), (shape[1], shape[0])
+    size, video_size = tuple(getattr(clip, "size", None) or ()), (shape[1], shape[0])
     count = None if getattr(clip, "duration", None) is None else round(clip.duration * rate)
-    found = []
+    differences = []
     if count != video.frame_count:
-        found.append(f"{'no length' if count is None else f'{count} frames'} instead of {video.frame_count} frames")
+        length = "no length" if count is None else f"{count} frames"
+        differences.append(f"{length} instead of {video.frame_count} frames")
     if (fps := getattr(clip, "fps", None)) is not None and abs(fps - rate) > 1e-3 * rate:
-        found.append(f"{fps:g} frames/s instead of {rate:g}")
-    if size != wanted:
-        found.append(f"{'x'.join(map(str, size)) or 'no size'} pixels instead of {wanted[0]}x{wanted[1]}")
-    if found:
-        raise InputMediaError(f"script {function} gave back {' and '.join(found)}; a segment must keep its frames")
+        differences.append(f"{fps:g} frames/s instead of {rate:g}")
+    if size != video_size:
+        text = "x".join(map(str, size)) or "no size"
+        differences.append(f"{text} pixels instead of {video_size[0]}x{video_size[1]}")
+    if differences:
+        raise InputMediaError(f"script {function} returned {' and '.join(differences)}; a segment must keep its frames")
 
 
 def _run_script(script: Script, reader: Reader, segment: Segment) -> Any:
@@ -80,51 +89,53 @@ def _run_script(script: Script, reader: Reader, segment: Segment) -> Any:
 
     clip = script(reader.clip(), segment_facts(segment))
     if not isinstance(clip, VideoClip):
-        raise TypeError(f"it gave back {type(clip).__name__}, not a moviepy VideoClip")
+        raise TypeError(f"it returned {type(clip).__name__}, not a moviepy VideoClip")
     return clip
 
 
-def _call_script(function: str, act: Callable[[], Any]) -> Any:
-    """Run the user's code; what it raises is told in one line."""
+def _call_script(function: str, call: Callable[[], Any]) -> Any:
+    """Run the user's code, converting its exceptions to ToolFailed."""
     try:
-        return act()
+        return call()
     except React1Error:
         raise
     except Exception as error:
         raise ToolFailed(f"script {function} failed: {type(error).__name__}: {error}") from error
 
 
-def _write(context: NodeContext, function: str, clip: Any, path: Path, media: Media, made: Path) -> int:
+def _write(context: NodeContext, function: str, clip: Any, path: Path, media: Media, output: Path) -> int:
     video = require_video(media)
     changed = 0
-    with LosslessWriter(made, path, media) as writer:
+    with LosslessWriter(output, path, media) as writer:
         for index, frame in exact_frames(path, video):
-            given = turn_upright(rgb(frame, video), video)
-            new = _call_script(function, partial(picture_at, clip, index, video.rate))
-            if new.shape != given.shape:
-                raise InputMediaError(f"script {function} gave back frame {index} as {new.shape}, not {given.shape}")
-            if np.array_equal(new, given):
+            original = turn_upright(rgb(frame, video), video)
+            picture = _call_script(function, partial(picture_at, clip, index, video.rate))
+            if picture.shape != original.shape:
+                raise InputMediaError(
+                    f"script {function} returned frame {index} as {picture.shape}, not {original.shape}"
+                )
+            if np.array_equal(picture, original):
                 writer.add(frame)
             else:
-                writer.add_picture(turn_coded(new, video), frame.pts)
+                writer.add_picture(turn_coded(picture, video), frame.pts)
                 changed += 1
             context.progress((index + 1) / video.frame_count)
     return changed
 
 
-def _with_source_facts(made: Media, like: Media) -> Media:
-    """Carry over what a container loses: turn, colour, exact rate."""
-    video, given = require_video(made), require_video(like)
-    kept = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")
-    colours = ("color_range", "color_primaries", "color_transfer", "color_space")
-    known = {name: getattr(given, name) for name in (*kept, *colours)}
-    return made.model_copy(
+def _with_source_facts(media: Media, source: Media) -> Media:
+    """Return the new media with the properties that a container loses: rotation, color, exact rate."""
+    video, source_video = require_video(media), require_video(source)
+    names = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")
+    colors = ("color_range", "color_primaries", "color_transfer", "color_space")
+    properties = {name: getattr(source_video, name) for name in (*names, *colors)}
+    return media.model_copy(
         update={
-            "video": video.model_copy(update=known),
-            "start_s": like.start_s,
-            "duration_s": like.duration_s,
-            "start_timecode": like.start_timecode,
-            "metrics": like.metrics,
-            "notes": like.notes,
+            "video": video.model_copy(update=properties),
+            "start_s": source.start_s,
+            "duration_s": source.duration_s,
+            "start_timecode": source.start_timecode,
+            "metrics": source.metrics,
+            "notes": source.notes,
         }
     )

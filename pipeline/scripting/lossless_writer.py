@@ -1,4 +1,4 @@
-"""Write frames losslessly at the times of the file that they come from, its sound copied."""
+"""Write frames losslessly, with the times and the copied audio of the file that they come from."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _FINEST_TIMESCALE = 1_000_000
 
 
 def file_name(video: VideoStream) -> str:
-    """Name a file that can hold these pictures losslessly on their own time base: x264 in QuickTime, FFV1 in NUT."""
+    """Name a file that stores this video losslessly on its own time base: x264 in QuickTime, or FFV1 in NUT."""
     return "scripted.mov" if video.pix_fmt in _X264_FORMATS else "scripted.nut"
 
 
 class LosslessWriter:
-    """Writes one file, in a `with` block; frames are added in order."""
+    """Writes one file in a `with` block; frames are added in order."""
 
     def __init__(self, target: Path, path: Path, like: Media) -> None:
-        """Begin `target`, named by `file_name`, as `like`, whose content is at `path`."""
+        """Start `target`, named by `file_name`, with the properties and the audio of `like`, whose file is `path`."""
         self._video = require_video(like)
         self._color = full_color(self._video)
         ticks = self._video.time_base.denominator
@@ -55,13 +55,13 @@ class LosslessWriter:
             self._writer.close()
 
     def add(self, frame: Any) -> None:
-        """Add a frame as it was decoded."""
+        """Add a decoded frame unchanged."""
         frame.pict_type = 0
         frame.time_base = self._video.time_base
         self._writer.write_frame(frame)
 
     def add_picture(self, picture: NDArray[np.uint8], ticks: int) -> None:
-        """Add `(height, width, 3) uint8 RGB`, as coded, shown at `ticks` of the file's time base."""
+        """Add `(height, width, 3) uint8 RGB` in coded orientation, shown at `ticks` of the file's time base."""
         matrix = _code(SPACES, self._color.space)
         matrix = BT709 if matrix is None else matrix
         frame = rgb_frame(picture, self._video.pix_fmt, matrix=matrix, range_=self._range)
@@ -74,14 +74,14 @@ class LosslessWriter:
 
     def _settings(self) -> VideoSettings:
         video = self._video
-        by_x264 = video.pix_fmt in _X264_FORMATS  # 8 and 10 bits; its `qp 0` is lossless at both
+        x264 = video.pix_fmt in _X264_FORMATS  # 8 and 10 bits; its `qp 0` is lossless at both
         return VideoSettings(
-            "libx264" if by_x264 else "ffv1",
+            "libx264" if x264 else "ffv1",
             (video.width_px, video.height_px),
             video.rate,
             video.pix_fmt,
             time_base=video.time_base,
-            options={"preset": "ultrafast", "qp": "0", "bf": "0"} if by_x264 else {"level": "3", "g": "1"},
+            options={"preset": "ultrafast", "qp": "0", "bf": "0"} if x264 else {"level": "3", "g": "1"},
             color=ColorTags(
                 _code(PRIMARIES, video.color_primaries),
                 _code(TRANSFERS, video.color_transfer),

@@ -1,6 +1,6 @@
-"""Which functions may run: only those of files that the user named, on the command line or in the environment.
+"""Scripts that may run: only files that the user named, on the command line or in the environment.
 
-A preset can come from anywhere, so it names a function of such a file and never a path.
+A preset can come from anywhere, so it names a function of such a file, never a path.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ Script = Callable[[Any, dict[str, Any]], Any]
 
 
 def script_file(function: str) -> Path:
-    """Find the file that `module:function` belongs to.
+    """Return the file that `module:function` belongs to.
 
     Raises:
-        PresetError: the user has named no such file, or it is not there.
+        PresetError: the user has not named such a file, or it does not exist.
     """
     module = function.partition(":")[0]
-    # Unlike Path.expanduser, this leaves the name of a user who does not exist as it is.
-    named = [
+    # Unlike Path.expanduser, this does not raise for a user who does not exist.
+    paths = [
         Path(os.path.expanduser(part))  # noqa: PTH111
         for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep)
         if part
     ]
-    for path in named:
+    for path in paths:
         if path.stem == module and path.suffix == ".py":
             if not path.is_file():
-                raise PresetError(f"script {path} is not there; {ENVIRONMENT} or --script names it")
+                raise PresetError(f"script {path}, named by {ENVIRONMENT} or --script, does not exist; check the path")
             return path
-    allowed = f"allowed now: {', '.join(path.name for path in named)}" if named else "no script is allowed now"
+    allowed = f"allowed: {', '.join(path.name for path in paths)}" if paths else "no script is allowed"
     raise PresetError(
         f"script {function!r} is not allowed: a preset cannot bring its own code ({allowed}); "
         f"if you trust {module}.py, give --script /path/to/{module}.py or set {ENVIRONMENT}"
@@ -46,22 +46,22 @@ def script_file(function: str) -> Path:
 
 
 def script_digest(function: str) -> str:
-    """Give the SHA-256 of the file that a function is taken from, in hex: it is part of the step's key."""
+    """Return the SHA-256 of a function's file, in hex: it is part of the step's key."""
     return hashlib.sha256(script_file(function).read_bytes()).hexdigest()
 
 
 def load_script(function: str) -> Script:
-    """Give the function; its file runs now.
+    """Run a function's file and return the function.
 
     Raises:
-        PresetError: the file is not allowed, does not run, or has no such function.
+        PresetError: the file is not allowed, raises, or has no such function.
     """
     path = script_file(function)
     name = function.partition(":")[2]
-    found = getattr(_run_file(path), name, None)
-    if not callable(found):
+    function_object = getattr(_run_file(path), name, None)
+    if not callable(function_object):
         raise PresetError(f"script {path.name} has no function {name!r}")
-    script: Script = found
+    script: Script = function_object
     return script
 
 
@@ -73,5 +73,5 @@ def _run_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise PresetError(f"script {path.name} does not run: {type(error).__name__}: {error}") from error
+        raise PresetError(f"script {path.name} cannot be run: {type(error).__name__}: {error}") from error
     return module
