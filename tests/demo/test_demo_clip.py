@@ -1,4 +1,4 @@
-"""The demo's clip: a face that speaks, in a moving picture."""
+"""The demo clip: a face that speaks, filmed by a moving camera."""
 
 import hashlib
 import sys
@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.errors import MissingExtra
-from react1.pipeline.demo.demo_clip import make_demo_clip
-from react1.pipeline.demo.plate import camera, plate, shoot
+from react1.pipeline.demo.demo_clip import camera, camera_frame, make_demo_clip, plate
 
 pytest.importorskip("skimage", reason="the extra `demo` is not installed")
 
@@ -18,16 +17,16 @@ pytest.importorskip("skimage", reason="the extra `demo` is not installed")
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     pytest.importorskip("mediapipe", reason="the extra `local` is not installed")
-    made = tmp_path_factory.mktemp("demo") / "demo.mp4"
+    path = tmp_path_factory.mktemp("demo") / "demo.mp4"
     shares = []
-    make_demo_clip(made, seconds=1, size=(640, 360), rate=25, progress=shares.append)
-    return made, shares
+    make_demo_clip(path, seconds=1, size=(640, 360), rate=25, progress=shares.append)
+    return path, shares
 
 
-def test_it_is_the_clip_that_was_asked_for(clip):
-    """Frames, size, rate, codecs, colour, and the index in front of the pictures."""
-    made, shares = clip
-    with av.open(str(made)) as container:
+def test_the_clip_has_the_requested_format(clip):
+    """Frames, size, rate, codecs, color, and the index in front of the video."""
+    path, shares = clip
+    with av.open(str(path)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         times = [frame.pts * video.time_base for frame in container.decode(video)]
         context = video.codec_context
@@ -35,20 +34,20 @@ def test_it_is_the_clip_that_was_asked_for(clip):
         assert (context.width, context.height) == (640, 360)
         assert (context.colorspace, context.color_range) == (1, 1)
         assert (audio.codec_context.name, audio.rate, audio.channels) == ("aac", 48000, 1)
-    content = made.read_bytes()
+    content = path.read_bytes()
 
-    assert times == [Fraction(k, 25) for k in range(25)]
+    assert times == [Fraction(index, 25) for index in range(25)]
     assert content.index(b"moov") < content.index(b"mdat")
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
 
 
-def test_it_has_the_same_bytes_every_time(clip, tmp_path):
-    """A second make of it, in another folder."""
-    again = tmp_path / "again.mp4"
-    make_demo_clip(again, seconds=1, size=(640, 360), rate=25, progress=lambda share: None)
+def test_the_clip_has_the_same_bytes_every_time(clip, tmp_path):
+    """A second clip, in another folder, is identical."""
+    second = tmp_path / "second.mp4"
+    make_demo_clip(second, seconds=1, size=(640, 360), rate=25, progress=lambda share: None)
 
-    assert digest(again) == digest(clip[0])
+    assert digest(second) == digest(clip[0])
 
 
 def digest(path):
@@ -56,14 +55,14 @@ def digest(path):
 
 
 def test_the_mouth_moves_and_the_photograph_behind_it_does_not(clip):
-    """With the camera's movement undone, the mouth changes from frame to frame far more than the background."""
+    """Without the camera's movement the mouth changes from frame to frame far more than the background."""
     cv2 = pytest.importorskip("cv2")
     with av.open(str(clip[0])) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     steady = []
     for index, frame in enumerate(frames):
-        back = cv2.invertAffineTransform(camera(index / (len(frames) - 1), (640, 360)))
-        steady.append(cv2.warpAffine(frame, back, (1440, 810)).mean(axis=2))
+        to_plate = cv2.invertAffineTransform(camera(index / (len(frames) - 1), (640, 360)))
+        steady.append(cv2.warpAffine(frame, to_plate, (1440, 810)).mean(axis=2))
     spread = np.std(steady, axis=0)
 
     mouth, background = spread[470:570, 640:790].mean(), spread[150:350, 950:1100].mean()
@@ -71,21 +70,21 @@ def test_the_mouth_moves_and_the_photograph_behind_it_does_not(clip):
 
 
 def test_the_camera_stays_on_the_photograph():
-    """No corner of any frame lies outside the plate."""
+    """No corner of any frame is outside the plate."""
     corners = np.array([[0, 0], [1280, 0], [0, 720], [1280, 720]], float)
     for share in np.linspace(0, 1, 40):
-        turn = camera(float(share), (1280, 720))
-        back = (corners - turn[:, 2]) @ np.linalg.inv(turn[:, :2]).T
-        assert (back >= 0).all()
-        assert (back <= [1440, 810]).all()
+        to_frame = camera(float(share), (1280, 720))
+        on_plate = (corners - to_frame[:, 2]) @ np.linalg.inv(to_frame[:, :2]).T
+        assert (on_plate >= 0).all()
+        assert (on_plate <= [1440, 810]).all()
 
 
-def test_a_frame_has_the_size_that_was_asked_for():
-    """Of any size."""
-    assert shoot(plate(), 0.5, (320, 180)).shape == (180, 320, 3)
+def test_a_frame_has_the_requested_size():
+    """The size is a parameter."""
+    assert camera_frame(plate(), 0.5, (320, 180)).shape == (180, 320, 3)
 
 
-def test_a_missing_extra_is_one_line_that_says_what_to_install(monkeypatch):
+def test_a_missing_extra_names_what_to_install(monkeypatch):
     """Without scikit-image there is no photograph."""
     monkeypatch.setitem(sys.modules, "skimage", None)
 
@@ -94,16 +93,16 @@ def test_a_missing_extra_is_one_line_that_says_what_to_install(monkeypatch):
 
 
 def test_the_smile_of_the_photograph_is_gone_from_the_first_frame_on(clip):
-    """The engine's fade into the relaxed mouth is cut off: the mouth differs from the photograph's at once."""
+    """The engine's fade is cut off: the mouth differs from the photograph's in the first frame already."""
     cv2 = pytest.importorskip("cv2")
     with av.open(str(clip[0])) as container:
         first = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(float)
-    smiling = shoot(plate(), 0, (640, 360)).astype(float)
+    smiling = camera_frame(plate(), 0, (640, 360)).astype(float)
     to_frame = camera(0, (640, 360))
     left, top, right, bottom = (
         *cv2.transform(np.array([[[640.0, 470.0]]]), to_frame)[0, 0].astype(int),
         *cv2.transform(np.array([[[790.0, 570.0]]]), to_frame)[0, 0].astype(int),
     )
-    apart = np.abs(first - smiling).mean(axis=2)
+    difference = np.abs(first - smiling).mean(axis=2)
 
-    assert apart[top:bottom, left:right].mean() > 3 * apart[:, 400:500].mean() + 3
+    assert difference[top:bottom, left:right].mean() > 3 * difference[:, 400:500].mean() + 3
