@@ -38,7 +38,7 @@ test: check
 	$(WORKERS); $(PYTEST) --cov --cov-report=
 
 docs: .venv/.docs
-	$(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site
 	@echo 'The documentation is in build/site/index.html'
 
 check: lint types

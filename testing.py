@@ -375,7 +375,7 @@ class NodeTests:
         declared = ports(self.node)
 
         assert isinstance(result, list) is declared.fans_out
-        assert all(isinstance(value, declared.gives) for value in _values(result))
+        assert all(isinstance(value, declared.output) for value in _values(result))
 
     def test_the_same_inputs_give_the_same_result(self, tmp_path: Path) -> None:
         """Results are found by their key, so they must not depend on the time or on chance."""

@@ -42,7 +42,7 @@ def nodes_page() -> str:
         if info.origin != "react1":
             continue
         inputs = ", ".join(f"`{port.name}: {port}`" for port in info.ports.inputs) or "none"
-        output = info.ports.gives.__name__
+        output = info.ports.output.__name__
         page += [f"## {name}\n", f"{info.about}\n", f"Inputs: {inputs}. "]
         page += [f"Output: `{f'list[{output}]' if info.ports.fans_out else output}`. Workload: {info.cls.workload}.\n"]
         fields = info.ports.params.model_fields
@@ -88,9 +88,9 @@ def _command(command: Any, name: str, parent: Any) -> list[str]:
     for option in command.params:
         if getattr(option, "hidden", False):
             continue
-        names = ", ".join(f"`{text}`" for text in getattr(option, "opts", [])) or f"`{option.human_readable_name}`"
+        names = ", ".join(f"`{text}`" for text in option.opts)
         if option.param_type_name == "argument":
-            names = f"`{option.human_readable_name}`"
+            names = f"`{(option.metavar or option.name or '').upper()}`"
         rows.append(f"| {names} | {(getattr(option, 'help', '') or '').replace('|', '/')} |")
     if rows:
         page += ["| argument or option | meaning |", "|---|---|", *rows, ""]

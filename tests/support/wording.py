@@ -35,7 +35,7 @@ BANNED_PHRASES = tuple(
         "made good",
         "a fault of ours",
         "has it not",
-        "is none(?: of)?",
+        "is none of",
         "spel[lt](?:s|ed)?",
         "looks? for naught",
         "as a whole",
