@@ -1,6 +1,6 @@
-"""The faces that benchmarks/engine.py looks at: the demo's made clip, and real people where their films are present.
+"""The faces for benchmarks/engine.py: the synthetic demo clip, and real people if their films are present.
 
-A film is cut to some frames around one face and written as the engine is given it: constant rate, 8 bit, 4:2:0.
+A film is cropped to some frames around one face and written in the engine's input format: constant rate, 8 bit, 4:2:0.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ Rgb = NDArray[np.uint8]
 FOLDER = Path(os.environ.get("REACT1_MEDIA", Path(__file__).resolve().parent.parent.parent / "shared" / "media"))
 COUNT = 25
 REACH_UNITS = 3.2
-"""Half the side of what is cut out, in eye distances."""
+"""Half the side of the crop, in eye distances."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """A face in a film, and the frame from which on it is looked at."""
+    """A face in a film, and the first frame of its clip."""
 
     name: str
     film: str
     first: int
 
 
-MADE = "made clip"
+SYNTHETIC = "made clip"
 PEOPLE = (
     Person("man, talking", "faces/talk_h264_700x700_vfr_6s.mp4", 40),
     Person("woman, talking", "faces/talk_hevc_1080x1920_25p_10s_one_keyframe.mp4", 100),
@@ -49,16 +49,16 @@ PEOPLE = (
 
 
 def clips(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Give each person's name and clip; says which real films are not there."""
-    made = folder / "made.mp4"
-    make_demo_clip(made, seconds=2, size=(640, 360), progress=lambda _: None)
-    yield MADE, _cut(made, 5, folder / "0.mp4")
+    """Yield each person's name and clip; print which real films are missing."""
+    demo = folder / "made.mp4"
+    make_demo_clip(demo, seconds=2, size=(640, 360), progress=lambda _: None)
+    yield SYNTHETIC, _crop(demo, 5, folder / "0.mp4")
     for number, person in enumerate(PEOPLE, 1):
         film = FOLDER / person.film
         if film.is_file():
-            yield person.name, _cut(film, person.first, folder / f"{number}.mp4")
+            yield person.name, _crop(film, person.first, folder / f"{number}.mp4")
         else:
-            print(f"{person.name}: {person.film} is not in {FOLDER.name}, left out")
+            print(f"{person.name}: {person.film} is missing in {FOLDER.name}, skipped")
 
 
 def pictures(clip: Path) -> list[Rgb]:
@@ -68,15 +68,15 @@ def pictures(clip: Path) -> list[Rgb]:
 
 
 def landmarks(picture: Rgb) -> NDArray[np.float64]:
-    """Give the largest face of a picture: where its patches lie, (478, 2) px; how far they move is not asked of it."""
+    """Return the landmarks of the largest face of a picture, (478, 2) px; they only place the patches."""
     with FaceFinder() as finder:
-        faces = finder.find(picture) or finder.find_small(picture)
+        faces = finder.find(picture) or finder.find_small_faces(picture)
     if not faces:
-        raise SystemExit("no face in a picture that is to be measured")
+        raise SystemExit("no face in a picture to measure")
     return max(faces, key=lambda points: FaceFrame(points).unit_px)[:, :2]
 
 
-def _cut(film: Path, first: int, out: Path) -> Path:
+def _crop(film: Path, first: int, out: Path) -> Path:
     with av.open(str(film)) as container:
         frames = list(islice(container.decode(video=0), first, first + COUNT))
     points = landmarks(frames[0].to_ndarray(format="rgb24"))
@@ -85,12 +85,14 @@ def _cut(film: Path, first: int, out: Path) -> Path:
     low = np.maximum(0, (middle - REACH_UNITS * unit) // 2 * 2).astype(int)
     high = np.minimum([frames[0].width, frames[0].height], middle + REACH_UNITS * unit).astype(int) // 2 * 2
     with ClipFrames(film) as opened:
-        seen = opened.video_format
-    video_format = VideoFormat(*(high - low).tolist(), seen.fps, seen.matrix, seen.primaries, seen.transfer, seen.range)
+        source = opened.video_format
+    video_format = VideoFormat(
+        *(high - low).tolist(), source.fps, source.matrix, source.primaries, source.transfer, source.range
+    )
     with TakeWriter(out, video_format, None) as writer:
         for frame in frames:
-            whole = planes_of(frame)
+            planes = planes_of(frame)
             half = slice(low[1] // 2, high[1] // 2), slice(low[0] // 2, high[0] // 2)
-            luma = whole.luma[low[1] : high[1], low[0] : high[0]]
-            writer.write(type(whole)(luma, whole.blue[half], whole.red[half]))
+            luma = planes.luma[low[1] : high[1], low[0] : high[0]]
+            writer.write(type(planes)(luma, planes.blue[half], planes.red[half]))
     return out

@@ -1,12 +1,11 @@
-"""Time the local engine: frames a second at 720p and 1080p, where the CPU time goes, and memory at its peak.
+"""Time the local engine: frames per second at 720p and 1080p, CPU time by stage, and peak memory.
 
     .venv/bin/python benchmarks/engine_speed.py [--clip FILE] [--seconds 4] [--only 720 1080]
 
-One run, region `face`, decoding and encoding included; every case is a process of its own, which has made a small take
-before the clock starts, so that loading the networks does not count. `frames/s` is by the clock, and tells little where
-others use the machine. `cores/CPU` is what these cores would give if each was busy all the time with nothing else: a
-bound from above. Stages are CPU time by thread, per frame of the take; what they hold of each other is counted in both.
-The rest, which no stage names, is the work of the codecs' and the networks' own threads.
+One run, region `face`, decoding and encoding included. Every case is a process of its own that renders a small take
+before the clock starts, so that loading the networks does not count. `frames/s` is wall clock and says little on a busy
+machine. `cores/CPU` is the upper bound if these cores did nothing else. Stages are CPU time by thread, per frame of the
+take; nested stages are counted twice. The rest is the work of the codecs' and the networks' own threads.
 """
 
 from __future__ import annotations
@@ -28,17 +27,10 @@ from measuring import measure
 from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
-from react1.pipeline.engine.render.render import (
-    TakeJob,
-    clip_frames,
-    draw,
-    find_faces,
-    render,
-    render_takes,
-    retouch,
-    take_encoder,
-    threads,
-)
+from react1.pipeline.engine.frames import clip_frames, take_encoder
+from react1.pipeline.engine.frames.threads import worker_count
+from react1.pipeline.engine.render import draw, render, retouch
+from react1.pipeline.engine.take_job import TakeJob
 
 SIZES = {"720": (1280, 720), "1080": (1920, 1080)}
 PROMPTS = ("happy", "sad", "angry", "surprised")
@@ -47,14 +39,14 @@ CASES = ("first take", "second take", "matrix of 4", "stages")
 STAGES: tuple[tuple[str, Any, str], ...] = (
     ("1  shrink, to RGB", detect, "small_rgb"),
     ("1  landmarks", faces.FaceFinder, "find"),
-    ("1  second network", faces.FaceFinder, "boxes"),
-    ("1  texels", detect, "glance"),
-    ("   choose, smooth, pose", render, "direct"),
-    ("2  decode", clip_frames.Frames, "picture"),
+    ("1  second network", faces.FaceFinder, "detect_boxes"),
+    ("1  texels", detect, "sample_face"),
+    ("   select, smooth, pose", render, "plan_take"),
+    ("2  decode", clip_frames.ClipFrames, "picture"),
     ("2  to RGB", draw, "to_rgb"),
     ("2  moves of the landmarks", retouch, "landmark_moves"),
     ("2  bend", retouch, "warp"),
-    ("2  eyeballs", retouch, "keep_eyeballs"),
+    ("2  eyeballs", retouch, "restore_eyeballs"),
     ("2  mouth", retouch, "fill_mouth"),
     ("2  folds", retouch, "shade_folds"),
     ("2  back into the planes", draw, "write_back"),
@@ -63,22 +55,22 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
 
 
 def jobs(folder: Path, count: int) -> list[TakeJob]:
-    """Give so many takes, each another emotion."""
+    """Return takes of different emotions."""
     return [
         TakeJob(folder / f"{prompt}.mp4", React1Choices(prompt=prompt, temperature=0.8, model_mode="face"))
         for prompt in PROMPTS[:count]
     ]
 
 
-def spied(spent: dict[str, float]) -> None:
-    """Count the CPU time of every stage, by the thread that it runs in."""
+def instrument(spent: dict[str, float]) -> None:
+    """Wrap every stage to add its CPU time, by thread, to `spent`."""
     lock = threading.Lock()
 
     def wrap(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def timed(*given: Any, **named: Any) -> Any:
+        def timed(*args: Any, **kwargs: Any) -> Any:
             began = time.thread_time()
             try:
-                return call(*given, **named)
+                return call(*args, **kwargs)
             finally:
                 with lock:
                     spent[name] += time.thread_time() - began
@@ -90,61 +82,61 @@ def spied(spent: dict[str, float]) -> None:
 
 
 def child(case: str, clip: Path, warm: Path) -> None:
-    """Do one case in this process, and print its figures as JSON."""
+    """Run one case in this process and print its metrics as JSON."""
     spent: dict[str, float] = defaultdict(float)
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        render_takes(warm, jobs(folder, 1), progress=lambda _: None)
-        found = find_faces(clip, lambda _: None) if case == "second take" else None
+    with tempfile.TemporaryDirectory() as temp:
+        folder = Path(temp)
+        render.render_takes(warm, jobs(folder, 1), progress=lambda _: None)
+        detections = render.find_faces(clip, lambda _: None) if case == "second take" else None
         if case == "stages":
-            spied(spent)
+            instrument(spent)
         cpu, wall = time.process_time(), time.perf_counter()
-        figures = render_takes(
-            clip, jobs(folder, 4 if case == "matrix of 4" else 1), scouted=found, progress=lambda _: None
+        takes = render.render_takes(
+            clip, jobs(folder, 4 if case == "matrix of 4" else 1), scouted=detections, progress=lambda _: None
         )
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    count = sum(one.frames for one in figures)
+    count = sum(take.frames for take in takes)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     stages = {name: 1000 * spent[name] / count for name, _, _ in STAGES if name in spent}
     print(json.dumps({"frames": count, "cpu_s": cpu, "wall_s": wall, "peak_mb": peak_mb, "stages": stages}))
 
 
 def report(name: str, clip: Path, warm: Path) -> None:
-    """Run and print every case of one clip."""
+    """Run every case of one clip and print it."""
     print(f"\n{name}: {clip.name}\n{'':14}{'frames':>8}{'frames/s':>10}{'cores/CPU':>11}{'CPU ms':>9}{'peak MB':>9}")
     per_frame_ms = {}
     for case in CASES:
-        told = json.loads(measure([sys.executable, __file__, "--child", case, str(clip), str(warm)]).notes)
-        ms = per_frame_ms[case] = 1000 * told["cpu_s"] / told["frames"]
+        result = json.loads(measure([sys.executable, __file__, "--child", case, str(clip), str(warm)]).output)
+        ms = per_frame_ms[case] = 1000 * result["cpu_s"] / result["frames"]
         if case != "stages":
-            speed, bound = told["frames"] / told["wall_s"], 1000 * threads.workers() / ms
-            print(f"{case:14}{told['frames']:8}{speed:10.1f}{bound:11.1f}{ms:9.1f}{told['peak_mb']:9.0f}")
+            speed, bound = result["frames"] / result["wall_s"], 1000 * worker_count() / ms
+            print(f"{case:14}{result['frames']:8}{speed:10.1f}{bound:11.1f}{ms:9.1f}{result['peak_mb']:9.0f}")
     print(f"CPU of a second take: {100 * per_frame_ms['second take'] / per_frame_ms['first take']:.0f} % of the first")
-    for stage, spent_ms in told["stages"].items():
+    for stage, spent_ms in result["stages"].items():
         print(f"  {stage:28}{spent_ms:7.2f} ms")
     print(f"  {'all, with threads of codecs':28}{per_frame_ms['stages']:7.2f} ms")
 
 
 def main() -> None:
-    """Make or take the clips, and print the tables."""
+    """Make or open the clips, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--clip", type=Path, help="a clip that the engine takes, instead of the made ones")
+    parser.add_argument("--clip", type=Path, help="a clip for the engine, instead of the generated ones")
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        child(asked.child[0], Path(asked.child[1]), Path(asked.child[2]))
+    args = parser.parse_args()
+    if args.child:
+        child(args.child[0], Path(args.child[1]), Path(args.child[2]))
         return
-    with tempfile.TemporaryDirectory() as made:
-        warm = Path(made) / "warm.mp4"
+    with tempfile.TemporaryDirectory() as temp:
+        warm = Path(temp) / "warm.mp4"
         make_demo_clip(warm, seconds=1, size=(320, 180), rate=WARM_FRAMES, progress=lambda _: None)
-        if asked.clip:
-            report("given", asked.clip, warm)
+        if args.clip:
+            report("clip", args.clip, warm)
             return
-        for name in asked.only:
-            clip = Path(made) / f"demo{name}.mp4"
-            make_demo_clip(clip, seconds=asked.seconds, size=SIZES[name], progress=lambda _: None)
+        for name in args.only:
+            clip = Path(temp) / f"demo{name}.mp4"
+            make_demo_clip(clip, seconds=args.seconds, size=SIZES[name], progress=lambda _: None)
             report(f"{name}p", clip, warm)
 
 

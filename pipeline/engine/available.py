@@ -6,7 +6,7 @@ import importlib
 from functools import lru_cache
 
 from ..core.errors import MissingExtra
-from .landmarks.backend import INSTALL, Backend, backend
+from .landmarks.backend import INSTALL_HINT, Backend, select_backend
 from .landmarks.model_file import HOW_TO_GET, VARIABLE
 from .quiet import quiet_import
 
@@ -30,7 +30,7 @@ def require() -> None:
 def problem() -> str | None:
     """Return one line on what keeps the local engine from running, or None."""
     try:
-        selected = backend()
+        selected = select_backend()
     except MissingExtra as error:
         return error.message
     return _import_problem() or (_model_problem(selected) if selected.by_file else None)
@@ -41,7 +41,9 @@ def _import_problem() -> str | None:
         try:
             _load(name)
         except ModuleNotFoundError as error:
-            return INSTALL if error.name in NEEDED else f"the local engine cannot load {name}: {error}; {INSTALL}"
+            if error.name in NEEDED:
+                return INSTALL_HINT
+            return f"the local engine cannot load {name}: {error}; {INSTALL_HINT}"
         except ImportError as error:
             return NO_LIBGL if "libGL.so" in str(error) else f"the local engine cannot load {name}: {error}"
     return None

@@ -1,20 +1,11 @@
-"""Look at a span before it is uploaded or paid for, and tell all that speaks against it.
+"""Check a span of a film before it is uploaded or paid for.
 
-Takes   a film, a span of its frames, and what a host takes.
-Gives   findings, each one line; a fatal one means that a paid call would be refused, or would be for nothing.
-Raises  BadInput when a frame of the span is damaged.
+The checks only read. A fatal finding means that the provider would refuse the call, or that it would be useless. A span
+is checked without its handles, because those are shortened to what the provider accepts.
 
-It only reads. A span is told without its handles, because these are shortened to what a host takes.
-
-A few frames of a span, looked at for a face.
-
-Takes   a film and a half-open span of its frames.
-Gives   how far apart the eyes of the largest face are, in the frames that show one.
-Raises  BadInput when a frame cannot be decoded.
-
-As in the local engine, a face counts where two networks see it: FaceMesh, and the detector as its witness
-(engine/witness.py). Frames are read one at a time, the middle of the span before its ends, and three with a face are
-enough, so that little is decoded of a film that is as it should be.
+A face counts if two networks see it, as in the local engine: FaceMesh, and the detector as its witness
+(engine/detect/confirm.py). A few frames are sampled, the middle of the span before its ends, and three with a face are
+enough, so that little is decoded of a film without problems.
 """
 
 from __future__ import annotations
@@ -29,28 +20,35 @@ from typing import TYPE_CHECKING, Literal
 from ..core.values import Media, VideoStream
 from ..engine import available
 from ..engine.arrays import Image
-from ..engine.detect.confirm import witnessed
+from ..engine.detect.confirm import confirmed_tracks
 from ..engine.detect.track import Track
 from ..engine.geometry.head_frame import FaceFrame
 from ..engine.planning.take_plan import FACE_HINT
 from ..media import decode, shots
 from ..media.audio import samples
 from ..media.audio.pauses import is_near_silence
-from ..media.clock import frame_s, place_text
+from ..media.clock import describe_frame, frame_time_s
 from ..media.probe import require_video
-from ..media.trim import tick_s
+from ..media.trim import container_time_s
+
+if TYPE_CHECKING:
+    from ..engine.detect.faces import FaceFinder
 
 Code = Literal[
     "too_long", "no_face", "small_face", "face_unknown", "cut_inside", "too_large", "no_voice", "silent_voice"
 ]
 MIN_FACE_PX = 30
-"""Between the eyes; below this there is too little of a face to change."""
-_TOLD_CUTS = 4
+"""Between the eyes; a smaller face is too small to change."""
+SAMPLES = 8
+"""Frames that are searched for a face."""
+ENOUGH_FACES = 3
+_SAMPLE_ORDER = (4, 1, 6, 2, 5, 0, 7, 3)
+_MAX_LISTED_CUTS = 4
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that speaks against sending a span."""
+    """One reason against sending a span."""
 
     segment: str
     code: Code
@@ -69,11 +67,11 @@ class _Span:
     start: int
     end: int
 
-    def finding(self, code: Code, told: str, *, fatal: bool = False) -> Finding:
-        """Say something of the span, with its place."""
-        first, last = place_text(self.source, self.start), place_text(self.source, self.end)
+    def finding(self, code: Code, reason: str, *, fatal: bool = False) -> Finding:
+        """Return a finding with the span's place in the film."""
+        first, last = describe_frame(self.source, self.start), describe_frame(self.source, self.end)
         where = f"frames {self.start} to {self.end - 1} ({first} to {last})"
-        return Finding(self.name, code, f"segment {self.name}, {where}: {told}", fatal)
+        return Finding(self.name, code, f"segment {self.name}, {where}: {reason}", fatal)
 
 
 def check_span(
@@ -83,119 +81,119 @@ def check_span(
     start_frame: int,
     end_frame: int,
     *,
-    longest_s: Fraction | None,
-    largest_px: tuple[int, int] | None,
-    has_new_line: bool,
+    max_s: Fraction | None,
+    max_size_px: tuple[int, int] | None,
+    has_own_audio: bool,
 ) -> list[Finding]:
-    """Tell what speaks against sending the frames [start_frame, end_frame) of a film.
+    """Return the reasons against sending the frames [start_frame, end_frame) of a film.
 
     Args:
-        path: where the film is; it is only read.
-        source: the film as it was probed.
-        name: the segment's.
+        path: the film.
+        source: its probed streams.
+        name: the segment's name.
         start_frame: the first frame of the span.
         end_frame: the frame after its last one.
-        longest_s: the most that a host takes, in seconds; None where it takes any length.
-        largest_px: the most that a host takes, as (long side, short side); None where it takes any size.
-        has_new_line: whether the edit brings its own `audio`.
+        max_s: longest clip that the provider accepts, in seconds; None if there is no limit.
+        max_size_px: largest picture that the provider accepts, (long side, short side); None if there is no limit.
+        has_own_audio: whether the edit has its own `audio`.
+
+    Raises:
+        InputMediaError: a frame of the span is damaged.
     """
     span = _Span(path, source, name, start_frame, end_frame)
-    found = [*_length(span, longest_s), *_size(span, largest_px), *([] if has_new_line else _voice(span))]
-    if any(one.code == "too_long" for one in found):
-        return found  # its pictures are not looked at: there is no bound to how many they are
-    return [*found, *_cuts(span), *_face(span)]
+    findings = [*_check_length(span, max_s), *_check_size(span, max_size_px)]
+    if not has_own_audio:
+        findings += _check_voice(span)
+    if any(finding.code == "too_long" for finding in findings):
+        return findings  # no frame is decoded: their number has no limit
+    return [*findings, *_check_cuts(span), *_check_face(span)]
 
 
-def _length(span: _Span, longest_s: Fraction | None) -> Iterator[Finding]:
-    length_s = frame_s(span.source, span.end) - frame_s(span.source, span.start)
-    if longest_s is not None and length_s > longest_s:
-        told = f"it lasts {float(length_s):.3f} s, and the host takes {float(longest_s):g} s; make shorter edits of it"
-        yield span.finding("too_long", told, fatal=True)
+def _check_length(span: _Span, max_s: Fraction | None) -> Iterator[Finding]:
+    length_s = frame_time_s(span.source, span.end) - frame_time_s(span.source, span.start)
+    if max_s is not None and length_s > max_s:
+        reason = f"it lasts {float(length_s):.3f} s, and the provider accepts {float(max_s):g} s; use shorter edits"
+        yield span.finding("too_long", reason, fatal=True)
 
 
-def _size(span: _Span, largest_px: tuple[int, int] | None) -> Iterator[Finding]:
+def _check_size(span: _Span, max_size_px: tuple[int, int] | None) -> Iterator[Finding]:
     width, height = require_video(span.source).shown_size_px
-    if largest_px is not None and (max(width, height) > max(largest_px) or min(width, height) > min(largest_px)):
-        told = f"the picture is {width}x{height}, and the host takes {largest_px[0]}x{largest_px[1]}: it is scaled down"
-        yield span.finding("too_large", f"{told}, and only what changes comes back enlarged")
+    if max_size_px is not None and (max(width, height) > max(max_size_px) or min(width, height) > min(max_size_px)):
+        limit = f"{max_size_px[0]}x{max_size_px[1]}"
+        yield span.finding(
+            "too_large",
+            f"the picture is {width}x{height}, and the provider accepts {limit}: "
+            "it is scaled down, and only the changed part is scaled up again",
+        )
 
 
-def _voice(span: _Span) -> Iterator[Finding]:
+def _check_voice(span: _Span) -> Iterator[Finding]:
     if not span.source.audio:
         yield span.finding(
-            "no_voice", "the film has no sound, and the host needs a voice; give the edit an `audio`", fatal=True
+            "no_voice", "the film has no audio, and the provider needs a voice; add an `audio` to the edit", fatal=True
         )
         return
     video = require_video(span.source)
-    start_s, end_s = tick_s(video, span.start), tick_s(video, span.end)
+    start_s, end_s = container_time_s(video, span.start), container_time_s(video, span.end)
     if is_near_silence(*samples.read_span(span.path, span.source.audio[0].index, start_s, end_s)):
-        told = "nobody speaks in the film's first sound track; check the span, or give the edit an `audio`"
-        yield span.finding("silent_voice", told)
+        reason = "the film's first audio track has no speech here; check the span, or add an `audio` to the edit"
+        yield span.finding("silent_voice", reason)
 
 
-def _cuts(span: _Span) -> Iterator[Finding]:
-    found = shots.cuts_between(span.path, span.source, span.start, span.end)
-    if found:
-        told = ", ".join(f"{cut} ({place_text(span.source, cut)})" for cut in found[:_TOLD_CUTS])
-        more = f" and {len(found) - _TOLD_CUTS} more" if len(found) > _TOLD_CUTS else ""
-        yield span.finding(
-            "cut_inside", f"a new shot begins at frame {told}{more}, and the model wants one shot; make an edit of each"
-        )
+def _check_cuts(span: _Span) -> Iterator[Finding]:
+    cuts = shots.cuts_between(span.path, span.source, span.start, span.end)
+    if cuts:
+        frames = ", ".join(f"{cut} ({describe_frame(span.source, cut)})" for cut in cuts[:_MAX_LISTED_CUTS])
+        more = f" and {len(cuts) - _MAX_LISTED_CUTS} more" if len(cuts) > _MAX_LISTED_CUTS else ""
+        reason = f"a new shot begins at frame {frames}{more}, and the model needs a single shot; make one edit per shot"
+        yield span.finding("cut_inside", reason)
 
 
-def _face(span: _Span) -> Iterator[Finding]:
+def _check_face(span: _Span) -> Iterator[Finding]:
     missing = available.problem()
     if missing:
-        yield span.finding("face_unknown", f"no face was looked for: {missing}")
+        yield span.finding("face_unknown", f"faces were not checked: {missing}")
         return
-    eyes_px = eye_distances_px(span.path, require_video(span.source), span.start, span.end)
-    if not eyes_px:
-        looks = len(sampled_frames(span.start, span.end))
-        yield span.finding("no_face", f"no face found in {looks} frames looked at; {FACE_HINT}", fatal=True)
-    elif median(eyes_px) < MIN_FACE_PX:
-        told = f"its face has {median(eyes_px):.0f} px between the eyes, and needs {MIN_FACE_PX}; {FACE_HINT}"
-        yield span.finding("small_face", told)
-
-
-if TYPE_CHECKING:
-    from ..engine.detect.faces import FaceFinder
-
-SAMPLES = 8
-ENOUGH_FACES = 3
-_ORDER = (4, 1, 6, 2, 5, 0, 7, 3)
+    distances_px = eye_distances_px(span.path, require_video(span.source), span.start, span.end)
+    if not distances_px:
+        count = len(sampled_frames(span.start, span.end))
+        yield span.finding("no_face", f"no face found in {count} sampled frames; {FACE_HINT}", fatal=True)
+    elif median(distances_px) < MIN_FACE_PX:
+        reason = f"the face has {median(distances_px):.0f} px between the eyes, and needs {MIN_FACE_PX}; {FACE_HINT}"
+        yield span.finding("small_face", reason)
 
 
 def eye_distances_px(path: Path, video: VideoStream, start: int, end: int) -> list[float]:
-    """Give the distance between the eyes of the largest face, in px of the shown picture, per frame with a face."""
+    """Return the distance between the eyes of the largest face per frame with a face, in px of the displayed picture."""
     from ..engine.detect.faces import FaceFinder
 
-    found: list[float] = []
+    distances_px: list[float] = []
     with FaceFinder() as finder:
         for frame in sampled_frames(start, end):
             ((_, picture),) = decode.images(path, video, frame, frame + 1)
-            found += _largest_px(finder, picture)
-            if len(found) == ENOUGH_FACES:
+            distances_px += _largest_face_px(finder, picture)
+            if len(distances_px) == ENOUGH_FACES:
                 break
-    return found
+    return distances_px
 
 
 def sampled_frames(start: int, end: int) -> list[int]:
-    """Spread eight looks over the frames [start, end), fewer where it holds fewer, and order them from the middle."""
-    places = [start + (2 * look + 1) * (end - start) // (2 * SAMPLES) for look in _ORDER]
-    return list(dict.fromkeys(places))
+    """Return eight frames spread over [start, end), fewer if it has fewer, beginning in the middle."""
+    frames = [start + (2 * sample + 1) * (end - start) // (2 * SAMPLES) for sample in _SAMPLE_ORDER]
+    return list(dict.fromkeys(frames))
 
 
-def _largest_px(finder: FaceFinder, picture: Image) -> list[float]:
-    from ..engine.detect.detect import shrunk
+def _largest_face_px(finder: FaceFinder, picture: Image) -> list[float]:
+    from ..engine.detect.detect import shrink_for_detection
 
-    small, scale = shrunk(picture)
-    found = [Track({0: face * scale}) for face in finder.find(small)]
-    found = found or [Track({0: face}) for face in finder.find_small(picture)]
-    if finder.can_witness:
+    small, scale = shrink_for_detection(picture)
+    tracks = [Track({0: face * scale}) for face in finder.find(small)]
+    tracks = tracks or [Track({0: face}) for face in finder.find_small_faces(picture)]
+    if finder.has_detector:
         boxes = [
             (left * scale, top * scale, right * scale, bottom * scale)
-            for left, top, right, bottom in finder.boxes(small)
+            for left, top, right, bottom in finder.detect_boxes(small)
         ]
-        found = witnessed(found, {0: boxes})
-    sizes = [FaceFrame(track.points[0]).unit_px for track in found]
-    return [max(sizes)] if sizes else []
+        tracks = confirmed_tracks(tracks, {0: boxes})
+    sizes_px = [FaceFrame(track.points[0]).unit_px for track in tracks]
+    return [max(sizes_px)] if sizes_px else []

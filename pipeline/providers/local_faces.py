@@ -1,9 +1,4 @@
-"""The faces of a clip, looked for once: the next take of the same clip reads what the first one found.
-
-Takes   a clip by its content.
-Gives   where its faces are, from what is remembered, or found and then remembered.
-Raises  MissingExtra without the extra `local`, BadInput where the clip cannot be read.
-"""
+"""Detect the faces of a clip once: further takes of the same clip read them from the cache."""
 
 from __future__ import annotations
 
@@ -17,47 +12,51 @@ from ..core.file import File
 from ..core.node import NodeContext
 
 if TYPE_CHECKING:
-    from ..engine.detect.detect import Scouted
+    from ..engine.detect.detect import Detections
 
-_LOOKS_UP_S = 0.2
-"""How often a call that waits for another one asks whether to go on."""
+_CHECK_INTERVAL_S = 0.2
+"""How often a call that waits for another one checks whether to stop."""
 _guard = threading.Lock()
-_turns: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+_locks: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
 
 
-def faces_of(context: NodeContext, clip: File, progress: Callable[[float], None]) -> Scouted:
-    """Give the faces of a clip.
+def detect_faces_cached(context: NodeContext, clip: File, progress: Callable[[float], None]) -> Detections:
+    """Return the faces of a clip, from the cache or detected now.
 
-    Calls of this process that want the same clip at once wait for the first of them.
+    Concurrent calls of this process for the same clip wait for the first of them.
 
     Args:
-        context: where the clip lies, and where findings are remembered.
-        clip: an mp4 that the engine takes.
-        progress: gets 0 to 1 while faces are looked for, not at all where they are remembered; also while it waits,
-            with 0. What it raises passes through.
+        context: has the clip and the cache.
+        clip: an mp4 that the engine can read.
+        progress: gets 0 to 1 during detection, 0 while waiting for another call, and nothing if the faces are cached.
+            What it raises is passed on.
+
+    Raises:
+        MissingExtra: the extra `local` is not installed.
+        InputMediaError: the clip cannot be read.
     """
-    from ..engine.detect.detection_cache import SUFFIX, found_by, read_scouted, write_scouted
+    from ..engine.detect.detection_cache import SUFFIX, cache_key_parts, read_detections, write_detections
     from ..engine.render.render import find_faces
 
-    parts: dict[str, Any] = {"what": "faces", "clip": clip.digest, "by": found_by()}
-    with _alone(clip.digest, lambda: progress(0)):
-        kept = context.cache_get(parts)
-        scouted = read_scouted(kept) if kept is not None else None
-        if scouted is None:
-            scouted = find_faces(context.path(clip), progress)
-            made = context.temp_path(f"faces{SUFFIX}")
-            write_scouted(made, scouted)
-            context.cache_put(parts, made)
-    return scouted
+    parts: dict[str, Any] = {"what": "faces", "clip": clip.digest, "by": cache_key_parts()}
+    with _exclusive(clip.digest, lambda: progress(0)):
+        cached = context.cache_get(parts)
+        detections = read_detections(cached) if cached is not None else None
+        if detections is None:
+            detections = find_faces(context.path(clip), progress)
+            path = context.temp_path(f"faces{SUFFIX}")
+            write_detections(path, detections)
+            context.cache_put(parts, path)
+    return detections
 
 
 @contextmanager
-def _alone(name: str, check: Callable[[], None]) -> Iterator[None]:
+def _exclusive(name: str, check: Callable[[], None]) -> Iterator[None]:
     with _guard:
-        turn = _turns.setdefault(name, threading.Lock())
-    while not turn.acquire(timeout=_LOOKS_UP_S):
+        lock = _locks.setdefault(name, threading.Lock())
+    while not lock.acquire(timeout=_CHECK_INTERVAL_S):
         check()
     try:
         yield
     finally:
-        turn.release()
+        lock.release()

@@ -48,7 +48,7 @@ def clip(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def clip_faces(clip: Path) -> object:
-    """What the first pass finds in that clip, a Scouted: for takes in which finding is not what is tested."""
+    """The detections of that clip, for tests of later stages."""
     from react1.pipeline.engine.render.render import find_faces
 
     return find_faces(clip, lambda share: None)

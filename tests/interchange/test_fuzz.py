@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from lists import film
+from edit_list_samples import film
 from mutate import mutated
 
 from react1.pipeline.cli.commands.edits import _find_problems, _table_lines, _to_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from lists import classify_text, film, summarize
+from edit_list_samples import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.times import Seconds

@@ -7,7 +7,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from react1.testing import FolderContext
 
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.edit import Edit
@@ -19,6 +18,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.process import run_tool
 from react1.pipeline.media.shots import cuts_between
+from react1.testing import FolderContext
 
 SRT = """1
 00:00:00,400 --> 00:00:01,200

@@ -1,4 +1,4 @@
-"""Takes that are a film's own decoded pictures, so that a splice of them can be measured against the film."""
+"""Takes with the film's own decoded pictures, so that a splice can be compared with the film."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FFV1: tuple[str, dict[str, str]] = ("ffv1", {})
 
 
 def frames_of(path: Path, index: int, start: int, end: int) -> Iterator[av.VideoFrame]:
-    """Decode shown frames [start, end) of a stream, from its beginning: no seek is trusted."""
+    """Decode the shown frames [start, end) of a stream from its beginning, without seeking."""
     with av.open(str(path)) as container:
         stream = container.streams[index]
         stream.thread_type = "AUTO"
@@ -35,62 +35,62 @@ def frames_of(path: Path, index: int, start: int, end: int) -> Iterator[av.Video
 
 
 def own_take(context: Any, placed: Segment) -> Take:
-    """Make a conformed take of the film's own pictures, without loss."""
+    """Return a lossless conformed take of the film's own pictures."""
     video = placed.source.video
     path = context.temp_path("own.mkv")
     first, after = placed.frames[0], placed.frames[-1] + 1
-    # FFV1 has no name for full range in the pixel format, which PyAV would then squeeze.
+    # FFV1 has no full-range pixel format, so PyAV would convert the range.
     coder, options = ("libx264", {"qp": "0", "preset": "ultrafast"}) if video.pix_fmt.startswith("yuvj") else _FFV1
     with av.open(str(path), "w") as out:
         stream = out.add_stream(coder, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = video.width_px, video.height_px, video.pix_fmt
-        for at, frame in enumerate(frames_of(context.path(placed.source.file), video.index, first, after)):
-            for key in _COLOUR if at == 0 else ():
+        for number, frame in enumerate(frames_of(context.path(placed.source.file), video.index, first, after)):
+            for key in _COLOUR if number == 0 else ():
                 setattr(stream.codec_context, key, getattr(frame, key))
-            frame.pts, frame.time_base, frame.pict_type = at, 1 / stream.codec_context.framerate, 0
+            frame.pts, frame.time_base, frame.pict_type = number, 1 / stream.codec_context.framerate, 0
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     file = context.store(path)
     return Take(segment=placed, media=probe(context.path(file), file), provider="local", request={}, conformed=True)
 
 
-def note_choices(monkeypatch: Any) -> list[EncoderSettings]:
-    """Note each encoder choice by which a splice codes pictures from now on."""
-    noted: list[EncoderSettings] = []
+def record_encoder_choices(monkeypatch: Any) -> list[EncoderSettings]:
+    """Record each encoder choice with which a splice encodes pictures from now on."""
+    choices: list[EncoderSettings] = []
 
-    def noting(real: Any) -> Any:
-        def noted_first(*given: Any, **named: Any) -> Any:
-            noted.extend(one for one in given if isinstance(one, EncoderSettings))
-            return real(*given, **named)
+    def recording(real: Any) -> Any:
+        def record_and_call(*args: Any, **kwargs: Any) -> Any:
+            choices.extend(arg for arg in args if isinstance(arg, EncoderSettings))
+            return real(*args, **kwargs)
 
-        return noted_first
+        return record_and_call
 
-    for name, real in (("encode", reencode.encode), ("code", packet_encoder.encode_packets)):
-        for place, module in list(sys.modules.items()):
-            if place.startswith("react1.pipeline.splicing") and getattr(module, name, None) is real:
-                monkeypatch.setattr(module, name, noting(real))
-    return noted
+    for real in (reencode.encode, packet_encoder.encode_packets):
+        for module_name, module in list(sys.modules.items()):
+            if module_name.startswith("react1.pipeline.splicing") and getattr(module, real.__name__, None) is real:
+                monkeypatch.setattr(module, real.__name__, recording(real))
+    return choices
 
 
 def mean_db(pairs: Iterable[tuple[av.VideoFrame, av.VideoFrame]]) -> float:
-    """Give the PSNR over all planes of all pairs of frames, in dB."""
+    """Return the PSNR over all planes of all pairs of frames, in dB."""
     error = size = 0.0
     peak = 255.0
-    for one, other in pairs:
-        peak = 2.0 ** one.format.components[0].bits - 1
-        for a, b in zip(planes(one), planes(other), strict=True):
+    for first, second in pairs:
+        peak = 2.0 ** first.format.components[0].bits - 1
+        for a, b in zip(planes(first), planes(second), strict=True):
             error += float(np.square(a.astype(np.float32) - b).sum(dtype=np.float64))
             size += a.size
     return float("inf") if not error else float(10 * np.log10(peak**2 / (error / size)))
 
 
 def alone_db(context: Any, take: Take, choice: Any) -> float:
-    """Encode a take's own pictures alone with an encoder choice; give their PSNR."""
+    """Encode a take's own pictures with an encoder choice; return their PSNR."""
     media, segment = take.media, take.segment
-    coded = context.temp_path("alone.mkv")
-    own = context.path(media.file)
+    encoded = context.temp_path("alone.mkv")
+    path = context.path(media.file)
     first = segment.head_frames
     last = first + segment.end_frame - segment.start_frame
-    numbered = ((frame, at) for at, frame in enumerate(frames_of(own, 0, first, last)))
-    _ENCODE(numbered, coded, segment.source.video, choice, lambda _: None)
-    return mean_db(zip(frames_of(own, 0, first, last), frames_of(coded, 0, 0, last - first), strict=True))
+    numbered = ((frame, number) for number, frame in enumerate(frames_of(path, 0, first, last)))
+    _ENCODE(numbered, encoded, segment.source.video, choice, lambda _: None)
+    return mean_db(zip(frames_of(path, 0, first, last), frames_of(encoded, 0, 0, last - first), strict=True))

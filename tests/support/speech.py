@@ -1,6 +1,6 @@
-"""Longer films that carry their truth: tone bursts with pauses for a voice, and pictures that change little.
+"""Longer films for tests: a voice of tone bursts with pauses, and pictures that change little.
 
-The numbers of made clips flip half the picture at times, which looks like a shot cut. So they stand in the left third
+The frame numbers of test clips sometimes invert half the picture, which looks like a cut. So they are in the left third
 of a wide frame here, at half the contrast, and the rest is flat.
 """
 
@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from film_cache import cached_film
 from made import make_clip
-from shelf import kept
 
 from react1.pipeline.core.values import Media
 from react1.pipeline.media.audio.samples import write_wav
@@ -24,7 +24,7 @@ NARROW_PX, WIDE_PX, HIGH_PX = 96, 288, 64
 
 
 def bursts(length_s: float, *pauses_s: tuple[float, float]) -> np.ndarray:
-    """Make a voice, `(1, samples) float32`: no sample is like another, and nothing sounds in the pauses."""
+    """Return a voice, `(1, samples) float32`: a sweep that never repeats, silent in the pauses."""
     count = round(length_s * RATE_HZ)
     clock = np.arange(count) / RATE_HZ
     wave = 0.2 * np.sin(2 * np.pi * (300 * clock + 10 * clock**2)).astype(np.float32)
@@ -47,36 +47,36 @@ def speaking_film(
     flashes=(),
     coded=("-c:a", "pcm_s16le"),
 ) -> Media:
-    """Make a film of 25 frames/s with this voice; the level changes at each cut for good, in each flash for a while."""
+    """Write a film of 25 frames/s with this voice; brightness changes permanently at cuts, temporarily in flashes."""
     sound = wave_of(context, voice) if voice is not None else None
-    made_of = (frames, cuts, flashes, coded, sound and hashlib.sha256(sound.read_bytes()).hexdigest())
-    made = kept(
+    cache_key = (frames, cuts, flashes, coded, sound and hashlib.sha256(sound.read_bytes()).hexdigest())
+    path = cached_film(
         context.temp_path("film.mov"),
-        made_of,
-        lambda place: _speaking(context, place, frames, sound, cuts, flashes, coded),
+        cache_key,
+        lambda target: _write_film(context, target, frames, sound, cuts, flashes, coded),
     )
-    file = context.store(made)
+    file = context.store(path)
     return probe(context.path(file), file)
 
 
-def _speaking(context, made: Path, frames: int, sound: Path | None, cuts, flashes, coded) -> None:
+def _write_film(context, path: Path, frames: int, sound: Path | None, cuts, flashes, coded) -> None:
     plain = make_clip(context.temp_path("plain.mov"), frames=frames, size=(NARROW_PX, HIGH_PX), tracks=0, gop=50)
-    levels = "".join(f"+{60 * (-1) ** place}*gte(N,{cut})" for place, cut in enumerate(cuts))
+    levels = "".join(f"+{60 * (-1) ** index}*gte(N,{cut})" for index, cut in enumerate(cuts))
     levels += "".join(f"+60*between(N,{first},{last})" for first, last in flashes)
-    # Half contrast around the grey of the rest; the frame's number is geq's N.
+    # Half contrast around the grey of the rest; N is geq's frame number.
     shade = f"geq=lum='(lum(X,Y)+90)/2{levels}':cb=128:cr=128"
     filters = f"pad={WIDE_PX}:{HIGH_PX}:0:0:color=0x6E6E6E,{shade}"
     sounds = ["-i", str(sound), "-map", "0:v", "-map", "1:a", *coded] if sound is not None else []
     picture = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", "-g", "50", "-bf", "2"]
-    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(made)])
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *sounds, "-vf", filters, *picture, str(path)])
 
 
 def narrow(image: np.ndarray) -> np.ndarray:
-    """Give the part of a picture that shows the number."""
+    """Return the part of a picture that shows the frame number."""
     return image[:, :NARROW_PX]
 
 
 def abut(spans: list[tuple[int, int]], start: int, end: int) -> bool:
-    """Tell whether spans follow each other from `start` to `end` without a gap or an overlap."""
+    """Check whether spans cover `start` to `end` without a gap or an overlap."""
     edges = [frame for span in spans for frame in span]
-    return edges[0] == start and edges[-1] == end and all(one[1] == other[0] for one, other in pairwise(spans))
+    return edges[0] == start and edges[-1] == end and all(before[1] == after[0] for before, after in pairwise(spans))

@@ -1,1 +1,1 @@
-"""Faces: found, confirmed, tracked through shots, and chosen."""
+"""Detect faces, confirm them, track them through shots, and select one per shot."""

@@ -1,7 +1,8 @@
-"""A second opinion on every face: FaceMesh also fits its mesh to a watch or a mask of light.
+"""Confirm faces with a second detector, because FaceMesh also fits its mesh to a watch or a patch of light.
 
-The full-range detector is another network. On the films looked at it scored 0.69 to 0.91 on faces and gave nothing for
-the dial of a watch, on which FaceMesh and the short-range detector agreed. A track that it never sees is no face.
+The full-range detector is another network. On the examined films it scored 0.69 to 0.91 on faces and detected nothing
+on the dial of a watch, on which FaceMesh and the short-range detector agreed. A track that it never detects is not a
+face.
 """
 
 from __future__ import annotations
@@ -15,24 +16,28 @@ from ..landmarks.landmarker import Box
 from .track import Track
 
 EVERY_FRAMES = 3
-"""How often the detector is asked: some 5 ms each time."""
+"""The detector runs on every third frame; a run takes about 5 ms."""
 
 
-def witnessed(tracks: Iterable[Track], boxes: Mapping[int, Sequence[Box]]) -> list[Track]:
-    """Keep the tracks that the detector saw, at least once, where they were.
+def confirmed_tracks(tracks: Iterable[Track], boxes: Mapping[int, Sequence[Box]]) -> list[Track]:
+    """Return the tracks that the detector saw at their position at least once.
 
     Args:
-        tracks: as FaceMesh found them.
-        boxes: frame → what the detector saw, for the frames in which it was asked.
+        tracks: the tracks of FaceMesh.
+        boxes: frame → the detector's boxes, for the frames in which it ran.
     """
-    return [track for track in tracks if any(_seen(points, boxes.get(near, ())) for near, points in _asked(track))]
+    return [
+        track
+        for track in tracks
+        if any(_is_inside(points, boxes.get(frame, ())) for frame, points in _detector_frames(track))
+    ]
 
 
-def _asked(track: Track) -> Iterable[tuple[int, Points]]:
-    """Pair each sighting with the frame at or before it in which the detector was asked."""
+def _detector_frames(track: Track) -> Iterable[tuple[int, Points]]:
+    """Pair each detection with the last frame up to it in which the detector ran."""
     return ((number - number % EVERY_FRAMES, points) for number, points in track.points.items())
 
 
-def _seen(points: Points, boxes: Sequence[Box]) -> bool:
+def _is_inside(points: Points, boxes: Sequence[Box]) -> bool:
     x, y = np.median(points[:, :2], axis=0)
     return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in boxes)

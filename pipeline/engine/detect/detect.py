@@ -1,4 +1,4 @@
-"""The first pass: every frame is looked at once, small, and only landmarks are kept."""
+"""Detect faces in every frame of a clip, on reduced pictures; only landmarks and texels are kept."""
 
 from __future__ import annotations
 
@@ -15,98 +15,101 @@ from ..frames.frame_color import small_rgb, to_rgb
 from ..frames.threads import read_ahead, single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..landmarks.landmarker import Box
-from ..occlusion.occlusion import Glance, glance
+from ..occlusion.occlusion import FaceTexels, sample_face
 from .confirm import EVERY_FRAMES
 from .faces import FaceFinder
 
 LONG_SIDE_PX = 1280
-"""Faces are looked for in pictures of at most this size; a small face gets a second look at full size."""
+"""Faces are detected in pictures of at most this size; small faces in the full picture."""
 _READ_AHEAD = 3
-"""Frames that are decoded while a face is looked for."""
+"""Frames that are decoded ahead of detection."""
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """The faces of one frame, and how each one's skin looked."""
+class FrameDetections:
+    """The faces of one frame and their texels."""
 
     faces: tuple[Points, ...]
-    """(478, 3) px of the full frame each; each number is one that 32 bits hold."""
-    glances: tuple[Glance, ...] = ()
+    """(478, 3) px of the full frame each; values are rounded to float32."""
+    texels: tuple[FaceTexels, ...] = ()
     boxes: tuple[Box, ...] | None = None
-    """What the detector saw, px of the full frame; None where it was not asked."""
+    """The detector's boxes, px of the full frame; None if it did not run."""
     thumbnail: Thumbnail | None = None
-    """The whole picture, (36, 64) grey: cuts are found in it."""
+    """The picture as (36, 64) grey, to find cuts."""
 
 
 @dataclass(frozen=True)
-class Scouted:
-    """What the first pass found, one sighting per frame of the input."""
+class Detections:
+    """The detections of each frame of the input."""
 
-    sightings: tuple[Sighting, ...]
+    frames: tuple[FrameDetections, ...]
     times: tuple[int, ...] = ()
-    """When each frame is shown, in the stream's own ticks."""
+    """Timestamps of the frames, in the stream's time base."""
 
 
-def scout(frames: ClipFrames, video_format: VideoFormat, progress: Callable[[float], None]) -> Scouted:
-    """Look for faces in every frame."""
-    sightings: list[Sighting] = []
-    expected = max(1, frames.expected_count)
+def detect_faces(clip_frames: ClipFrames, video_format: VideoFormat, progress: Callable[[float], None]) -> Detections:
+    """Detect faces in every frame."""
+    detections: list[FrameDetections] = []
+    expected = max(1, clip_frames.expected_count)
     with (
         single_threaded_opencv(),
         FaceFinder() as finder,
-        closing(read_ahead(_pictures(frames, video_format), _READ_AHEAD)) as pictures,
+        closing(read_ahead(_pictures(clip_frames, video_format), _READ_AHEAD)) as pictures,
     ):
         for picture, small, thumb in pictures:
-            ask = len(sightings) % EVERY_FRAMES == 0
-            sightings.append(replace(_sight(finder, picture, small, video_format, ask), thumbnail=thumb))
-            progress(min(1.0, len(sightings) / expected))
-    return Scouted(tuple(sightings), frames.times)
+            run_detector = len(detections) % EVERY_FRAMES == 0
+            frame = _detect_in_frame(finder, picture, small, video_format, run_detector)
+            detections.append(replace(frame, thumbnail=thumb))
+            progress(min(1.0, len(detections) / expected))
+    return Detections(tuple(detections), clip_frames.times)
 
 
 def _pictures(frames: ClipFrames, video_format: VideoFormat) -> Iterator[tuple[Picture, Image, Thumbnail]]:
-    size, _ = small_size(video_format.width, video_format.height)
+    size, _ = detection_size(video_format.width, video_format.height)
     for frame in frames.decode_all():
         picture = planes_of(frame)
         yield picture, small_rgb(picture, size, video_format), thumbnail(frame)
 
 
-def _sight(finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, ask: bool) -> Sighting:
-    _, scale = small_size(video_format.width, video_format.height)
-    seen_in, found = small, finder.find(small)
-    if not found:
-        seen_in, scale = to_rgb(picture, (0, 0, video_format.width, video_format.height), video_format), 1.0
-        found = finder.find_small(seen_in)
-    glances = tuple(glance(seen_in, FaceFrame(face)) for face in found)
-    boxes = _boxes(finder, small, video_format) if ask and finder.can_witness else None
-    if boxes is not None and found and seen_in is not small:
-        boxes += _boxed(finder.seen_small, 1.0)
-    return Sighting(tuple(_rounded(face * scale) for face in found), glances, boxes)
+def _detect_in_frame(
+    finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, run_detector: bool
+) -> FrameDetections:
+    _, scale = detection_size(video_format.width, video_format.height)
+    detected_in, faces = small, finder.find(small)
+    if not faces:
+        detected_in, scale = to_rgb(picture, (0, 0, video_format.width, video_format.height), video_format), 1.0
+        faces = finder.find_small_faces(detected_in)
+    texels = tuple(sample_face(detected_in, FaceFrame(face)) for face in faces)
+    boxes = _detect_boxes(finder, small, video_format) if run_detector and finder.has_detector else None
+    if boxes is not None and faces and detected_in is not small:
+        boxes += _scale_boxes(finder.small_boxes, 1.0)
+    return FrameDetections(tuple(_to_float32(face * scale) for face in faces), texels, boxes)
 
 
-def _boxes(finder: FaceFinder, small: Image, video_format: VideoFormat) -> tuple[Box, ...]:
-    _, scale = small_size(video_format.width, video_format.height)
-    return _boxed(finder.boxes(small), scale)
+def _detect_boxes(finder: FaceFinder, small: Image, video_format: VideoFormat) -> tuple[Box, ...]:
+    _, scale = detection_size(video_format.width, video_format.height)
+    return _scale_boxes(finder.detect_boxes(small), scale)
 
 
-def _boxed(boxes: Sequence[Box], scale: float) -> tuple[Box, ...]:
-    rounded = [_rounded(np.array(box) * scale).tolist() for box in boxes]
+def _scale_boxes(boxes: Sequence[Box], scale: float) -> tuple[Box, ...]:
+    rounded = [_to_float32(np.array(box) * scale).tolist() for box in boxes]
     return tuple((left, top, right, bottom) for left, top, right, bottom in rounded)
 
 
-def _rounded(numbers: Points) -> Points:
-    """Round to what 32 bits hold, so that what is kept and read again is the very same."""
+def _to_float32(numbers: Points) -> Points:
+    """Round to float32, so that cached values are read back unchanged."""
     return numbers.astype(np.float32).astype(np.float64)
 
 
-def small_size(width: int, height: int) -> tuple[tuple[int, int], float]:
-    """Give the (width, height) in which faces are looked for, and by what places in it are to be multiplied."""
+def detection_size(width: int, height: int) -> tuple[tuple[int, int], float]:
+    """Return the (width, height) for detection, and the factor from its positions to those of the full picture."""
     scale = max(1.0, max(width, height) / LONG_SIDE_PX)
     return (round(width / scale), round(height / scale)), scale
 
 
-def shrunk(picture: Image) -> tuple[Image, float]:
-    """Give a picture in the size in which faces are looked for, and by what its pixels are to be multiplied."""
+def shrink_for_detection(picture: Image) -> tuple[Image, float]:
+    """Return a picture at the detection size, and the factor from its positions to those of the full picture."""
     import cv2
 
-    size, scale = small_size(picture.shape[1], picture.shape[0])
+    size, scale = detection_size(picture.shape[1], picture.shape[0])
     return (picture, 1.0) if scale == 1 else (cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale)

@@ -1,9 +1,7 @@
-"""What the first pass found, as one small file, so that the next take of the same clip need not look again.
+"""Store the detections of a clip in a small file, so that the next take of the clip need not detect faces again.
 
-Takes   what `scout` gave, or a file.
-Gives   a file of plain arrays (npz, nothing that can run), the same bytes for the same findings; or what it holds.
-
-A file that is damaged, or of another kind or version, is no file: the faces are then found anew.
+The file holds plain arrays (npz without pickle) and has the same bytes for the same detections. A file that is damaged
+or has another format or version is ignored, and the faces are detected again.
 """
 
 from __future__ import annotations
@@ -23,27 +21,27 @@ from ...media.shots import THUMBNAIL_PX
 from ..arrays import Points
 from ..geometry.landmark_indices import COUNT
 from ..landmarks.landmarker import Box
-from ..occlusion.occlusion import Glance
-from .detect import Scouted, Sighting
-from .faces import identity
+from ..occlusion.occlusion import FaceTexels
+from .detect import Detections, FrameDetections
+from .faces import backend_identity
 
-VERSION = 3
-"""Raise it when the same clip would be seen otherwise, or written otherwise."""
+VERSION = 4
+"""Raise it when detection results or the file format change."""
 SUFFIX = ".npz"
-_NOT_ASKED = -1
-_GLANCE = tuple(field.name for field in dataclasses.fields(Glance))
+_DID_NOT_RUN = -1
+_TEXEL_FIELDS = tuple(field.name for field in dataclasses.fields(FaceTexels))
 
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def found_by() -> dict[str, str]:
-    """Tell what decides the findings in a clip besides the clip itself, for a key.
+def cache_key_parts() -> dict[str, str]:
+    """Return what the detections of a clip depend on besides the clip, for a cache key.
 
     Raises:
-        MissingExtra: no network that finds landmarks is installed.
+        MissingExtra: no landmark back end is installed.
     """
     versions = {name: importlib.metadata.version(name) for name in ("av", "numpy")}
-    return {"scout": str(VERSION), "faces": identity(), "opencv": _opencv(), **versions}
+    return {"detection": str(VERSION), "faces": backend_identity(), "opencv": _opencv(), **versions}
 
 
 def _opencv() -> str:
@@ -52,72 +50,71 @@ def _opencv() -> str:
     return str(cv2.__version__)
 
 
-def write_scouted(path: Path, scouted: Scouted) -> None:
-    """Write what was found in a clip; the name ends with `SUFFIX`."""
-    faces = [face for one in scouted.sightings for face in one.faces]
-    glances = [glance for one in scouted.sightings for glance in one.glances]
-    boxes = [box for one in scouted.sightings for box in one.boxes or ()]
-    looks: dict[str, Any] = {
-        f"glance_{name}": np.array([getattr(glance, name) for glance in glances]) for name in _GLANCE
+def write_detections(path: Path, detections: Detections) -> None:
+    """Write the detections of a clip; the file name must end with `SUFFIX`."""
+    faces = [face for frame in detections.frames for face in frame.faces]
+    texels = [face_texels for frame in detections.frames for face_texels in frame.texels]
+    boxes = [box for frame in detections.frames for box in frame.boxes or ()]
+    texel_arrays: dict[str, Any] = {
+        f"texels_{name}": np.array([getattr(face_texels, name) for face_texels in texels]) for name in _TEXEL_FIELDS
     }
     with path.open("wb") as stream:
         np.savez_compressed(
             stream,
-            times=np.array(scouted.times, np.int64),
-            faces=np.array([len(one.faces) for one in scouted.sightings], np.int32),
+            times=np.array(detections.times, np.int64),
+            faces=np.array([len(frame.faces) for frame in detections.frames], np.int32),
             points=np.array(faces, np.float32).reshape(-1, COUNT, 3),
-            asked=np.array([_asked(one) for one in scouted.sightings], np.int32),
+            box_counts=np.array([_box_count(frame) for frame in detections.frames], np.int32),
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
-            small=np.array([one.thumbnail for one in scouted.sightings], np.uint8).reshape(-1, *THUMBNAIL_PX[::-1]),
-            **looks,
+            thumbnails=np.array([frame.thumbnail for frame in detections.frames], np.uint8).reshape(
+                -1, *THUMBNAIL_PX[::-1]
+            ),
+            **texel_arrays,
         )
 
 
-def _asked(one: Sighting) -> int:
-    return _NOT_ASKED if one.boxes is None else len(one.boxes)
+def _box_count(frame: FrameDetections) -> int:
+    return _DID_NOT_RUN if frame.boxes is None else len(frame.boxes)
 
 
-def read_scouted(path: Path) -> Scouted | None:
-    """Read what was found in a clip; None where the file is not whole, or not one that `write_scouted` wrote."""
+def read_detections(path: Path) -> Detections | None:
+    """Read the detections of a clip; return None if the file is damaged or not written by `write_detections`."""
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-            return _scouted(arrays)
+            return _from_arrays(arrays)
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
         return None
 
 
-def _scouted(arrays: Arrays) -> Scouted:
-    points, counts, asked = arrays["points"].astype(np.float64), arrays["faces"], arrays["asked"]
-    small, times = arrays["small"], arrays["times"]
-    glances = [Glance(*row) for row in zip(*(arrays[f"glance_{name}"] for name in _GLANCE), strict=True)]
-    if len({len(each) for each in (counts, asked, small, times)}) > 1 or not counts.sum() == len(points) == len(
-        glances
-    ):
-        raise ValueError("its parts are of different lengths")
+def _from_arrays(arrays: Arrays) -> Detections:
+    points, counts, box_counts = arrays["points"].astype(np.float64), arrays["faces"], arrays["box_counts"]
+    thumbnails, times = arrays["thumbnails"], arrays["times"]
+    texels = [FaceTexels(*row) for row in zip(*(arrays[f"texels_{name}"] for name in _TEXEL_FIELDS), strict=True)]
+    lengths = {len(array) for array in (counts, box_counts, thumbnails, times)}
+    if len(lengths) > 1 or not counts.sum() == len(points) == len(texels):
+        raise ValueError("its arrays have different lengths")
     if (
         points.shape[1:] != (COUNT, 3)
-        or small.shape[2:0:-1] != THUMBNAIL_PX
-        or asked.clip(0).sum() != len(arrays["boxes"])
+        or thumbnails.shape[2:0:-1] != THUMBNAIL_PX
+        or box_counts.clip(0).sum() != len(arrays["boxes"])
     ):
-        raise ValueError("its parts are of other shapes")
-    each_faces, each_glances = _parted(list(points), counts), _parted(glances, counts)
-    each_boxes = _parted([_box(row) for row in arrays["boxes"]], asked.clip(0))
-    return Scouted(
-        tuple(
-            Sighting(faces, seen, boxes if number != _NOT_ASKED else None, plane)
-            for faces, seen, boxes, number, plane in zip(
-                each_faces, each_glances, each_boxes, asked, small, strict=True
-            )
-        ),
-        tuple(times.tolist()),
+        raise ValueError("its arrays have other shapes")
+    frame_faces, frame_texels = _split(list(points), counts), _split(texels, counts)
+    frame_boxes = _split([_box(row) for row in arrays["boxes"]], box_counts.clip(0))
+    frames = tuple(
+        FrameDetections(faces, face_texels, boxes if box_count != _DID_NOT_RUN else None, thumbnail)
+        for faces, face_texels, boxes, box_count, thumbnail in zip(
+            frame_faces, frame_texels, frame_boxes, box_counts, thumbnails, strict=True
+        )
     )
+    return Detections(frames, tuple(times.tolist()))
 
 
-def _parted(items: list[Any], counts: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
-    """Give the first count of the items, then the next count of them, and so on."""
-    rest = iter(items)
-    return (tuple(itertools.islice(rest, int(count))) for count in counts)
+def _split(items: list[Any], counts: NDArray[Any]) -> Iterator[tuple[Any, ...]]:
+    """Split items into consecutive groups of the given sizes."""
+    remaining = iter(items)
+    return (tuple(itertools.islice(remaining, int(count))) for count in counts)
 
 
 def _box(row: Points) -> Box:

@@ -1,6 +1,6 @@
-"""Who is re-expressed: one face for each shot, followed through it, and nothing carried over a cut.
+"""Select the face that is re-expressed in each shot, and weight its frames by visibility.
 
-Frames in which a face is seen badly: turned or tilted away, or smeared by motion. There the expression fades.
+Nothing is carried over a cut. The expression fades where the face is turned or tilted away, or blurred by motion.
 """
 
 from __future__ import annotations
@@ -15,133 +15,145 @@ import numpy as np
 from ...media.shots import Shot, hidden_by_flash, split_at_cuts
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame
-from ..occlusion.occlusion import Cover, Glance, cover
+from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion
 from ..ramp import smoothstep
-from .confirm import witnessed
-from .detect import Scouted, Sighting
+from .confirm import confirmed_tracks
+from .detect import Detections, FrameDetections
 from .smooth import smooth_track
-from .speaker import Chosen, choose
-from .track import Track, bridge, follow, join
+from .speaker import ChosenFace, choose_face
+from .track import Track, build_tracks, extend_track, fill_gaps
 
-FEWEST_FRAMES = 4
-"""What is seen for less, in a shot that is longer, is a glimpse: an expression cannot come and go in it."""
+MIN_TRACK_FRAMES = 4
+"""In a longer shot shorter tracks are ignored: an expression cannot fade in and out in them."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class ShotFace:
     """One shot of the clip and the face that is re-expressed in it."""
 
     shot: Shot
-    chosen: Chosen | None
-    """None where the shot shows no face within the span."""
-    line: tuple[Points | None, ...]
-    """The face in each frame of the shot, smoothed."""
-    seen: tuple[int, ...]
-    """Frames of the clip in which it was found."""
-    cover: Cover
-    """What covers it, for each frame of the shot."""
-    weights: Curve
-    """How well it is seen in each frame of the shot, 0 to 1."""
+    chosen: ChosenFace | None
+    """None if the shot has no face within the span."""
+    landmarks: tuple[Points | None, ...]
+    """Smoothed landmarks of the face in each frame of the shot."""
+    detected_frames: tuple[int, ...]
+    """Frames of the clip in which the face was detected."""
+    occlusion: Occlusion
+    """Occlusion of the face in each frame of the shot."""
+    visibility: Curve
+    """How well the face is visible in each frame of the shot, 0 to 1."""
     flashes: frozenset[int] = frozenset()
-    """Frames of the shot in which a flash hides all: they stay as they are, and nothing is ramped around them."""
+    """Frames of the shot that a flash hides: they stay unchanged, and nothing fades around them."""
 
 
-def cast(scouted: Scouted, span: Shot, heard: Curve | None, fps: Fraction, detect: bool) -> list[Part]:
-    """Find the face of each shot that the span [first, last) touches.
+def select_faces(
+    detections: Detections, span: Shot, loudness: Curve | None, fps: Fraction, detect_speaker: bool
+) -> list[ShotFace]:
+    """Select a face in each shot that overlaps the span [first, last).
 
     Args:
-        scouted: what the first pass found.
+        detections: the result of the first pass.
         span: the frames that may change.
-        heard: the voice's loudness at each frame, to tell the speaker by; None without one.
+        loudness: the voice's loudness at each frame, to find the speaker; None without a voice.
         fps: frames per second.
-        detect: whether the speaker is wanted rather than the largest face.
+        detect_speaker: whether to prefer the speaker to the largest face.
     """
-    thumbnails = [sighting.thumbnail for sighting in scouted.sightings]
+    thumbnails = [frame.thumbnail for frame in detections.frames]
     known = [thumbnail for thumbnail in thumbnails if thumbnail is not None]
-    found = split_at_cuts(known) if len(known) == len(thumbnails) else [(0, len(thumbnails))]
-    touched = [shot for shot in found if shot[0] < span[1] and span[0] < shot[1]]
-    return [_part(scouted.sightings, shot, span, heard, fps, detect) for shot in touched]
+    all_shots = split_at_cuts(known) if len(known) == len(thumbnails) else [(0, len(thumbnails))]
+    in_span = [shot for shot in all_shots if shot[0] < span[1] and span[0] < shot[1]]
+    return [_select_face(detections.frames, shot, span, loudness, fps, detect_speaker) for shot in in_span]
 
 
-def _part(
-    sightings: Sequence[Sighting], shot: Shot, span: Shot, heard: Curve | None, fps: Fraction, detect: bool
-) -> Part:
+def _select_face(
+    frames: Sequence[FrameDetections],
+    shot: Shot,
+    span: Shot,
+    loudness: Curve | None,
+    fps: Fraction,
+    detect_speaker: bool,
+) -> ShotFace:
     first, last = shot
     tracks = [
         track
-        for track in _faces(sightings, shot)
-        if len(track.points) >= min(FEWEST_FRAMES, last - first)
-        and any(max(first, span[0]) <= number < min(last, span[1]) for number in track.points)
+        for track in _confirmed_tracks(frames, shot)
+        if len(track.points) >= min(MIN_TRACK_FRAMES, last - first)
+        and any(max(first, span[0]) <= frame < min(last, span[1]) for frame in track.points)
     ]
     if not tracks:
-        nobody = (None,) * (last - first)
-        none = np.zeros(last - first)
-        return Part(shot, None, nobody, (), Cover(none, none, nobody), none)
-    chosen = choose(tracks, heard, shot, fps, detect)
-    whole = follow(chosen.track, tracks)
-    faces = [whole.points.get(number) for number in range(first, last)]
-    bridged = smooth_track(bridge(faces, float(fps)), float(fps))
-    small = [one.thumbnail for one in sightings[first:last] if one.thumbnail is not None]
-    lit = hidden_by_flash(small, [face is not None for face in faces]) if len(small) == len(faces) else frozenset()
-    lit = frozenset(number for number in lit if bridged[number] is not None)
-    line = [None if number in lit else points for number, points in enumerate(bridged)]
-    looks = {number - first: glance for number, glance in whole.looks.items()}
-    return Part(
+        no_points = (None,) * (last - first)
+        zeros = np.zeros(last - first)
+        return ShotFace(shot, None, no_points, (), Occlusion(zeros, zeros, no_points), zeros)
+    chosen = choose_face(tracks, loudness, shot, fps, detect_speaker)
+    track = extend_track(chosen.track, tracks)
+    faces = [track.points.get(number) for number in range(first, last)]
+    smoothed = smooth_track(fill_gaps(faces, float(fps)), float(fps))
+    thumbnails = [frame.thumbnail for frame in frames[first:last] if frame.thumbnail is not None]
+    has_thumbnails = len(thumbnails) == len(faces)
+    hidden = hidden_by_flash(thumbnails, [face is not None for face in faces]) if has_thumbnails else frozenset()
+    flashes = frozenset(frame for frame in hidden if smoothed[frame] is not None)
+    landmarks = [None if frame in flashes else points for frame, points in enumerate(smoothed)]
+    texels = {frame - first: face_texels for frame, face_texels in track.texels.items()}
+    return ShotFace(
         shot,
         chosen,
-        tuple(line),
-        tuple(sorted(whole.points)),
-        cover([looks.get(number) for number in range(last - first)], faces, fps),
-        frontal(line) * sharp(looks, last - first),
-        lit,
+        tuple(landmarks),
+        tuple(sorted(track.points)),
+        find_occlusion([texels.get(frame) for frame in range(last - first)], faces, fps),
+        frontal_weights(landmarks) * sharpness_weights(texels, last - first),
+        flashes,
     )
 
 
-def _faces(sightings: Sequence[Sighting], shot: Shot) -> list[Track]:
+def _confirmed_tracks(frames: Sequence[FrameDetections], shot: Shot) -> list[Track]:
     first, last = shot
-    inside = sightings[first:last]
-    glances = [one.glances for one in inside] if all(len(one.glances) == len(one.faces) for one in inside) else None
-    tracks = join((one.faces for one in inside), glances, first)
-    boxes = {number: one.boxes for number, one in enumerate(sightings) if one.boxes is not None}
-    return witnessed(tracks, boxes) if boxes else tracks
+    in_shot = frames[first:last]
+    has_texels = all(len(frame.texels) == len(frame.faces) for frame in in_shot)
+    texels = [frame.texels for frame in in_shot] if has_texels else None
+    tracks = build_tracks((frame.faces for frame in in_shot), texels, first)
+    boxes = {number: frame.boxes for number, frame in enumerate(frames) if frame.boxes is not None}
+    return confirmed_tracks(tracks, boxes) if boxes else tracks
 
 
 TURNED_DEG, TILTED_DEG = (38.0, 50.0), (32.0, 44.0)
-"""Between these angles of yaw and of pitch the edit fades out: the far side of the face is guessed."""
-SMEARED = (0.55, 0.35)
-"""Between these shares of its usual sharpness a face fades: its landmarks are guessed too."""
-STRONGEST = 200
-"""Of so many texels, those with the strongest edges, sharpness is taken."""
+"""The edit fades out between these angles of yaw and pitch, because the far side of the face is estimated."""
+BLURRED = (0.55, 0.35)
+"""The edit fades out between these fractions of the usual sharpness, because landmarks are inaccurate."""
+SHARPEST_TEXELS = 200
+"""Sharpness is the mean edge strength of this many texels with the strongest edges."""
 SHARPNESS_FRAMES, EASE_FRAMES = 8, 3
 
 
-def frontal(line: Sequence[Points | None]) -> Curve:
-    """Give a weight for each frame: 1 seen from the front, 0 turned or tilted away; a frame without a face has 1."""
-    weights = np.ones(len(line))
-    for number, points in enumerate(line):
+def frontal_weights(landmarks: Sequence[Points | None]) -> Curve:
+    """Return a weight per frame: 1 from the front, 0 turned or tilted away, 1 without a face."""
+    weights = np.ones(len(landmarks))
+    for frame, points in enumerate(landmarks):
         if points is not None:
             axes = FaceFrame(points).axes
             for row, (full, none) in ((0, TURNED_DEG), (1, TILTED_DEG)):
                 angle = abs(math.degrees(math.asin(float(np.clip(axes[row, 2], -1, 1)))))
-                weights[number] *= 1 - float(smoothstep(np.array((angle - full) / (none - full))))
+                weights[frame] *= 1 - float(smoothstep(np.array((angle - full) / (none - full))))
     return weights
 
 
-def sharp(looks: Mapping[int, Glance], frames: int) -> Curve:
-    """Give a weight for each frame: 1 as sharp as this face usually is in its shot, 0 smeared."""
+def sharpness_weights(texels: Mapping[int, FaceTexels], frames: int) -> Curve:
+    """Return a weight per frame: 1 as sharp as the face usually is in its shot, 0 blurred."""
     weights = np.ones(frames)
-    if len(looks) < SHARPNESS_FRAMES:
+    if len(texels) < SHARPNESS_FRAMES:
         return weights
-    numbers = sorted(looks)
-    edges = [float(np.partition(looks[number].texels[:, 3], -STRONGEST)[-STRONGEST:].mean()) for number in numbers]
+    numbers = sorted(texels)
+    edges = [
+        float(np.partition(texels[number].values[:, 3], -SHARPEST_TEXELS)[-SHARPEST_TEXELS:].mean())
+        for number in numbers
+    ]
     share = np.array(edges) / max(1e-6, float(np.median(edges)))
-    weights[numbers] = 1 - smoothstep((SMEARED[0] - share) / (SMEARED[0] - SMEARED[1]))
-    return _eased(weights)
+    weights[numbers] = 1 - smoothstep((BLURRED[0] - share) / (BLURRED[0] - BLURRED[1]))
+    return _widen_fades(weights)
 
 
-def _eased(weights: Curve) -> Curve:
-    """Begin a fade some frames before it is due, and end it later, so that none pops."""
+def _widen_fades(weights: Curve) -> Curve:
+    """Start each fade some frames earlier and end it later, so that it is not abrupt."""
     padded = np.pad(weights, 2 * EASE_FRAMES, mode="edge")
-    least = np.lib.stride_tricks.sliding_window_view(padded, 2 * EASE_FRAMES + 1).min(1)
-    eased: Curve = np.lib.stride_tricks.sliding_window_view(least, 2 * EASE_FRAMES + 1).mean(1)
-    return eased
+    minimum = np.lib.stride_tricks.sliding_window_view(padded, 2 * EASE_FRAMES + 1).min(1)
+    widened: Curve = np.lib.stride_tricks.sliding_window_view(minimum, 2 * EASE_FRAMES + 1).mean(1)
+    return widened

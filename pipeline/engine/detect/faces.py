@@ -1,10 +1,8 @@
-"""Find faces in a picture: FaceMesh, and for small faces a full-range detector first and the mesh on its crop.
+"""Find faces in a picture with FaceMesh; for small faces with a full-range detector and the mesh on its crops.
 
-FaceMesh follows faces from call to call, so pictures are given in order. FaceMesh alone finds faces with eyes some 5 %
-of the picture's width apart; the detector reaches down to about 30 px between the eyes, in a large picture by asking
-for parts of it. Which networks answer is known to landmarks/ alone.
-
-Parts of a picture in which a detector is asked by itself, so that faces which are small in the whole are found.
+FaceMesh tracks faces from call to call, so pictures must come in order. FaceMesh alone finds faces with an eye distance
+of about 5 % of the picture's width. The detector finds faces down to about 30 px between the eyes; a large picture is
+split into tiles for it. The networks are chosen in landmarks/.
 """
 
 from __future__ import annotations
@@ -15,33 +13,33 @@ from types import TracebackType
 import numpy as np
 
 from ..arrays import Image, Points
-from ..landmarks.backend import backend
-from ..landmarks.landmarker import CROP_PX, MOST_FACES, Box
+from ..landmarks.backend import select_backend
+from ..landmarks.landmarker import CROP_PX, MAX_FACES, Box
 
 CROP_SHARE = 1.5
-"""Half the crop's side around a small face, as a multiple of the detected width."""
+"""Half the side of the crop around a small face, as a multiple of the detected width."""
 
-ASK_AGAIN = 6
-"""How often the detector is asked while small faces are followed: others may have come."""
+REDETECT_EVERY = 6
+"""The detector runs on every sixth picture while small faces are tracked, to find new ones."""
 
 
-def identity() -> str:
-    """Name the back end that finds faces here, its version and its model, for the keys of what is found.
+def backend_identity() -> str:
+    """Return the back end, its version and its model as a text for cache keys.
 
     Raises:
-        MissingExtra: there is none.
+        MissingExtra: no back end is available.
     """
-    return backend().identity
+    return select_backend().identity
 
 
 class FaceFinder:
-    """Finds the faces of a clip, picture by picture; use it in a `with` block."""
+    """Find the faces of a clip, picture by picture; use it in a `with` block."""
 
     def __init__(self) -> None:
-        self._landmarker = backend().open()
+        self._landmarker = select_backend().open()
         self._small_calls = 0
-        self.seen_small: tuple[Box, ...] = ()
-        """Where the detector saw what `find_small` found last; a face takes its box along."""
+        self.small_boxes: tuple[Box, ...] = ()
+        """Boxes of the faces that `find_small_faces` found last; a box moves with its face."""
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -52,31 +50,31 @@ class FaceFinder:
         self._landmarker.close()
 
     @property
-    def can_witness(self) -> bool:
-        """Say whether `boxes` has a second network to ask; without it small faces are not found either."""
+    def has_detector(self) -> bool:
+        """Return whether there is a full-range detector; without one no boxes and no small faces are found."""
         return self._landmarker.has_detector
 
     def find(self, picture: Image) -> list[Points]:
-        """Give the landmarks of each face, (478, 3) in pixels of this picture; z in pixels too."""
-        return self._landmarker.follow(picture)
+        """Return the landmarks of each face, (478, 3) in pixels of this picture; z in pixels too."""
+        return self._landmarker.track_faces(picture)
 
-    def find_small(self, picture: Image) -> list[Points]:
-        """Do the same for faces that are too small for `find`; give the picture at its full size.
+    def find_small_faces(self, picture: Image) -> list[Points]:
+        """Return the landmarks of faces that are too small for `find`; the picture must have its full size.
 
-        They are looked for where they were the time before; the detector is asked where one is lost, and now and then.
+        Faces are searched at their last positions; the detector runs if one is lost, and on every sixth call.
         """
         self._small_calls += 1
         faces: list[Points] = []
-        if self.seen_small and self._small_calls % ASK_AGAIN:
-            faces = self._faces_in(picture, self.seen_small)
-        if not faces or len(faces) < len(self.seen_small):
-            seen = list(self.boxes(picture)) or self._in_tiles(picture)
-            self.seen_small = tuple(seen[:MOST_FACES])
-            faces = self._faces_in(picture, self.seen_small)
+        if self.small_boxes and self._small_calls % REDETECT_EVERY:
+            faces = self._faces_in(picture, self.small_boxes)
+        if not faces or len(faces) < len(self.small_boxes):
+            boxes = list(self.detect_boxes(picture)) or self._detect_in_tiles(picture)
+            self.small_boxes = tuple(boxes[:MAX_FACES])
+            faces = self._faces_in(picture, self.small_boxes)
         return faces
 
     def _faces_in(self, picture: Image, boxes: Sequence[Box]) -> list[Points]:
-        faces, places = [], []
+        faces, face_boxes = [], []
         for left, top, right, bottom in boxes:
             half_px = max(8.0, (right - left) * CROP_SHARE)
             face = self._mesh_of_crop(picture, ((left + right) / 2, (top + bottom) / 2), half_px)
@@ -84,20 +82,20 @@ class FaceFinder:
                 x, y = face[:, :2].mean(0)
                 width, height = right - left, bottom - top
                 faces.append(face)
-                places.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-        self.seen_small = tuple(places)
+                face_boxes.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
+        self.small_boxes = tuple(face_boxes)
         return faces
 
-    def _in_tiles(self, picture: Image) -> list[Box]:
-        found: list[Box] = []
-        for left, top, right, bottom in tiles(picture.shape[1], picture.shape[0]):
-            part = np.ascontiguousarray(picture[top:bottom, left:right])
-            found += [(a + left, b + top, c + left, d + top) for a, b, c, d in self.boxes(part)]
-        return merged(found)
+    def _detect_in_tiles(self, picture: Image) -> list[Box]:
+        boxes: list[Box] = []
+        for left, top, right, bottom in detection_tiles(picture.shape[1], picture.shape[0]):
+            tile = np.ascontiguousarray(picture[top:bottom, left:right])
+            boxes += [(a + left, b + top, c + left, d + top) for a, b, c, d in self.detect_boxes(tile)]
+        return merge_boxes(boxes)
 
-    def boxes(self, picture: Image) -> Sequence[Box]:
-        """Give what the full-range detector sees: left, top, right, bottom in pixels of this picture."""
-        return self._landmarker.detect(picture)
+    def detect_boxes(self, picture: Image) -> Sequence[Box]:
+        """Return the full-range detector's boxes: left, top, right, bottom in pixels of this picture."""
+        return self._landmarker.detect_boxes(picture)
 
     def _mesh_of_crop(self, picture: Image, centre: tuple[float, float], half_px: float) -> Points | None:
         import cv2
@@ -109,21 +107,21 @@ class FaceFinder:
         scale = CROP_PX / max(crop.shape[:2])
         size = (max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale)))
         enlarged = cv2.resize(crop, size, interpolation=cv2.INTER_CUBIC)
-        face = self._landmarker.look(enlarged)
+        face = self._landmarker.find_face(enlarged)
         if face is None:
             return None
-        across, down = crop.shape[1] / size[0], crop.shape[0] / size[1]
-        placed: Points = face * np.array([across, down, across]) + np.array([left, top, 0.0])
-        return placed
+        scale_x, scale_y = crop.shape[1] / size[0], crop.shape[0] / size[1]
+        points: Points = face * np.array([scale_x, scale_y, scale_x]) + np.array([left, top, 0.0])
+        return points
 
 
-SIDE_PX = 960
-"""A tile is at least so large, and at least half of the picture's long side, so that there are never many."""
+MIN_TILE_PX = 960
+"""A tile is at least this large and at least half of the picture's long side, to limit the number of tiles."""
 
 
-def tiles(width: int, height: int) -> list[tuple[int, int, int, int]]:
-    """Give the tiles of a picture, left, top, right, bottom, each overlapping the next by half; none of a small one."""
-    side = max(SIDE_PX, max(width, height) // 2)
+def detection_tiles(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """Return the tiles of a picture as left, top, right, bottom, overlapping by half; none for a small picture."""
+    side = max(MIN_TILE_PX, max(width, height) // 2)
     if max(width, height) < 1.25 * side:
         return []
     return [
@@ -140,11 +138,11 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(step * (length - side) / steps) for step in range(steps + 1)]
 
 
-def merged(boxes: list[Box]) -> list[Box]:
-    """Drop boxes whose middle lies in one that was named before."""
+def merge_boxes(boxes: list[Box]) -> list[Box]:
+    """Drop boxes whose center lies in an earlier box."""
     kept: list[Box] = []
     for left, top, right, bottom in boxes:
         x, y = (left + right) / 2, (top + bottom) / 2
-        if not any(one[0] < x < one[2] and one[1] < y < one[3] for one in kept):
+        if not any(box[0] < x < box[2] and box[1] < y < box[3] for box in kept):
             kept.append((left, top, right, bottom))
     return kept

@@ -1,7 +1,7 @@
-"""Quiet the landmarks' jitter without making them late.
+"""Reduce landmark jitter without adding lag.
 
-Source  Casiez, Roussel & Vogel, "1€ Filter: a simple speed-based low-pass filter", CHI 2012. The whole clip is known,
-        so it is run forwards and backwards and the two are averaged: what one delays, the other advances.
+The filter is by Casiez, Roussel & Vogel, "1€ Filter: a simple speed-based low-pass filter", CHI 2012. The complete clip
+is known, so it runs forwards and backwards, and the average cancels the lag.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ..arrays import Points
 from ..geometry.head_frame import FaceFrame, MouthShape
 
 EASED_S = 0.25
-"""Deviation of the Gaussian that eases what was found around a frame."""
+"""Standard deviation of the Gaussian that smooths values over time."""
 MIN_CUTOFF_HZ, SPEED_FACTOR, SPEED_CUTOFF_HZ = 2.5, 6.0, 1.0
-"""At rest a point is smoothed with the first; each unit per second of speed adds the second to it."""
+"""Cutoff at rest in Hz, cutoff added per unit/s of speed, and cutoff of the speed itself."""
 
 
 def smooth_track(track: Sequence[Points | None], fps: float) -> list[Points | None]:
-    """Smooth a face's landmarks, (478, 3) px each; every run between frames without the face by itself."""
+    """Smooth a face's landmarks, (478, 3) px each; runs between frames without the face are smoothed separately."""
     smoothed: list[Points | None] = list(track)
     start = 0
     while start < len(track):
@@ -38,41 +38,41 @@ def smooth_track(track: Sequence[Points | None], fps: float) -> list[Points | No
 
 
 def _one_euro(run: Sequence[Points], fps: float) -> list[Points]:
-    def share(cutoff_hz: Points) -> Points:
+    def gain(cutoff_hz: Points) -> Points:
         return 1 / (1 + fps / (2 * math.pi * cutoff_hz))
 
-    place, speed = run[0], np.zeros_like(run[0])
-    out = [place]
+    position, speed = run[0], np.zeros_like(run[0])
+    filtered = [position]
     for points in run[1:]:
         unit_px = FaceFrame(points).unit_px
-        now = (points - place) * fps / unit_px
-        speed = speed + share(np.full_like(now, SPEED_CUTOFF_HZ)) * (now - speed)
-        place = place + share(MIN_CUTOFF_HZ + SPEED_FACTOR * np.abs(speed)) * (points - place)
-        out.append(place)
-    return out
+        now = (points - position) * fps / unit_px
+        speed = speed + gain(np.full_like(now, SPEED_CUTOFF_HZ)) * (now - speed)
+        position = position + gain(MIN_CUTOFF_HZ + SPEED_FACTOR * np.abs(speed)) * (points - position)
+        filtered.append(position)
+    return filtered
 
 
 def resting_shapes(shapes: Sequence[MouthShape | None], fps: float) -> list[MouthShape | None]:
-    """Give the mouth without its speech around each frame: mean lift and width of 1.2 s, and the least of the gaps.
+    """Return the mouth shape without speech per frame: mean lift and width, and the 20th percentile gap, over 1.2 s.
 
-    The gap is the 20th percentile: a mouth that talks shuts often, a grin does not. A percentile steps where a frame
-    comes in or drops out, so all three are eased.
+    A talking mouth closes often and a grin does not, so the low percentile separates them. A percentile steps when a
+    frame enters or leaves the window, so all three are smoothed.
     """
     half = max(1, round(0.6 * fps))
     resting: list[tuple[float, ...] | None] = []
     for number, shape in enumerate(shapes):
-        near = [other for other in shapes[max(0, number - half) : number + half + 1] if other is not None]
-        if shape is None or not near:
+        window = [other for other in shapes[max(0, number - half) : number + half + 1] if other is not None]
+        if shape is None or not window:
             resting.append(None)
             continue
-        table = np.array([(other.lift, other.width, other.gap) for other in near])
+        table = np.array([(other.lift, other.width, other.gap) for other in window])
         lift, width = table[:, :2].mean(0)
         resting.append((float(lift), float(width), float(np.percentile(table[:, 2], 20))))
-    return [None if row is None else MouthShape(*row) for row in eased(resting, fps)]
+    return [None if row is None else MouthShape(*row) for row in ease(resting, fps)]
 
 
-def eased(rows: Sequence[tuple[float, ...] | None], fps: float) -> list[tuple[float, ...] | None]:
-    """Smooth numbers in time by a Gaussian; frames without any stay so, and count for nothing."""
+def ease(rows: Sequence[tuple[float, ...] | None], fps: float) -> list[tuple[float, ...] | None]:
+    """Smooth values over time with a Gaussian; frames without values stay empty and have no weight."""
     present = np.array([row is not None for row in rows], np.float64)
     if not present.any():
         return list(rows)

@@ -1,4 +1,4 @@
-"""Who is who: join the faces of the frames of one shot into tracks."""
+"""Join the faces of the frames of one shot into tracks."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import numpy as np
 
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame
-from ..occlusion.occlusion import Glance
+from ..occlusion.occlusion import FaceTexels
 
 SAME_FACE_UNITS, SAME_SIZE = 1.5, 1.6
-"""A face that jumps further between two sightings, or grows or shrinks by more, is another one."""
-LOOK_UNITS = 0.03
-"""So far apart count two faces for each grey level by which their looks differ: strangers differ by some 20."""
-LOOK_SHARE, LOOK_EVERY = 0.1, 7
-"""How quickly a track's look follows its face, and of how many texels one is compared."""
-STEADY_FRAMES, COAST_FRAMES = 4, 6
-"""Over so many frames a track's speed is taken, and so many it is thought to go on when the face is hidden."""
-FORGOTTEN_FRAMES = 25
-"""After so many frames without it a face is not looked for where it was."""
-LONGEST_GAP_S = 0.12
-"""A face that is lost for less is taken to have moved evenly."""
-STAND_IN_FREE, FOUND_AGAIN_UNITS, FOUND_AGAIN_LEVELS = 0.8, 2.5, 25.0
-"""A lost face is found again where a track is seen at other times for this share of it, this near and this alike."""
-TWICE_UNITS = 0.5
-"""Two faces of one frame that are this near to each other are one, found twice."""
+"""A face that moves further between two detections, or changes its size by a larger factor, is another face."""
+UNITS_PER_LEVEL = 0.03
+"""Distance added per grey level of difference in appearance; different people differ by about 20 levels."""
+APPEARANCE_GAIN, TEXEL_STRIDE = 0.1, 7
+"""Update rate of a track's appearance, and the stride of the compared texels."""
+SPEED_FRAMES, COAST_FRAMES = 4, 6
+"""Frames over which a track's speed is measured, and frames for which it is extrapolated."""
+MAX_LOST_FRAMES = 25
+"""After this many frames without a detection a track ends."""
+MAX_GAP_S = 0.12
+"""Shorter gaps are filled by linear motion."""
+REJOIN_FREE, REJOIN_UNITS, REJOIN_LEVELS = 0.8, 2.5, 25.0
+"""A track continues another one if this share of its frames is free there, within this distance and difference."""
+DUPLICATE_UNITS = 0.5
+"""Two faces of one frame within this distance are one face."""
 
 
 @dataclass(eq=False)
@@ -36,146 +36,150 @@ class Track:
 
     points: dict[int, Points] = field(default_factory=dict)
     """Frame → (478, 3) px."""
-    looks: dict[int, Glance] = field(default_factory=dict)
-    """Frame → its texels, where they were taken."""
-    look: Curve | None = None
-    """Its usual colours, at a few texels."""
+    texels: dict[int, FaceTexels] = field(default_factory=dict)
+    """Frame → its texels, if they were sampled."""
+    appearance: Curve | None = None
+    """Running mean of its colours at a few texels."""
     last_frame: int = -1
 
     @property
     def size(self) -> float:
-        """Give its weight in the shot: its area in the picture, summed over the frames."""
+        """Return the area of the face in the picture, summed over its frames."""
         return sum(FaceFrame(points).unit_px ** 2 for points in self.points.values())
 
     @property
     def unit_px(self) -> float:
-        """Give the median distance between its eyes."""
+        """Return the median eye distance in pixels."""
         return float(np.median([FaceFrame(points).unit_px for points in self.points.values()]))
 
-    def add(self, number: int, points: Points, glance: Glance | None) -> None:
+    def add(self, frame: int, points: Points, texels: FaceTexels | None) -> None:
         """Add the face of a later frame."""
-        self.points[number] = points
-        self.last_frame = number
-        if glance is not None:
-            self.looks[number] = glance
-            now = _colours(glance)
-            self.look = now if self.look is None else self.look + LOOK_SHARE * (now - self.look)
+        self.points[frame] = points
+        self.last_frame = frame
+        if texels is not None:
+            self.texels[frame] = texels
+            colours = _colours(texels)
+            if self.appearance is None:
+                self.appearance = colours
+            else:
+                self.appearance = self.appearance + APPEARANCE_GAIN * (colours - self.appearance)
 
-    def expected(self, number: int) -> Points:
-        """Tell where its middle should be in a frame, (2,) px, going on as it went."""
+    def predict(self, frame: int) -> Points:
+        """Extrapolate the center of the face to a frame, (2,) px."""
         last = self.last_frame
-        now = _middle(self.points[last])
-        steady = [one for one in range(last - STEADY_FRAMES, last) if one in self.points]
-        if not steady:
-            return now
-        speed = (now - _middle(self.points[steady[0]])) / (last - steady[0])
-        expected: Points = now + speed * min(number - last, COAST_FRAMES)
-        return expected
+        center = _center(self.points[last])
+        recent = [number for number in range(last - SPEED_FRAMES, last) if number in self.points]
+        if not recent:
+            return center
+        speed = (center - _center(self.points[recent[0]])) / (last - recent[0])
+        predicted: Points = center + speed * min(frame - last, COAST_FRAMES)
+        return predicted
 
 
-def join(
-    sightings: Iterable[Sequence[Points]], glances: Sequence[Sequence[Glance]] | None = None, first: int = 0
+def build_tracks(
+    frames: Iterable[Sequence[Points]], frame_texels: Sequence[Sequence[FaceTexels]] | None = None, first: int = 0
 ) -> list[Track]:
-    """Join the faces of each frame to the tracks that they fit best, by place, size and look.
+    """Join the faces of each frame to the best tracks by position, size and appearance.
 
     Args:
-        sightings: the faces of each frame, (478, 3) px each.
-        glances: their texels, likewise; None joins by place and size alone.
+        frames: the faces of each frame, (478, 3) px each.
+        frame_texels: the texels of the same faces; None joins by position and size only.
         first: the number of the first frame.
     """
     tracks: list[Track] = []
-    for place, faces in enumerate(sightings):
-        looks: Sequence[Glance | None] = glances[place] if glances is not None else [None] * len(faces)
-        seen = [(faces[index], looks[index]) for index in _distinct(faces)]
-        homes: dict[int, int] = {}
-        for _, face, track in sorted(_pairs(tracks, first + place, seen)):
-            if face not in homes and track not in homes.values():
-                homes[face] = track
-        for face, (points, glance) in enumerate(seen):
-            if face not in homes:
+    for offset, faces in enumerate(frames):
+        texels: Sequence[FaceTexels | None] = frame_texels[offset] if frame_texels is not None else [None] * len(faces)
+        distinct = [(faces[index], texels[index]) for index in _distinct(faces)]
+        assigned: dict[int, int] = {}
+        for _, face, track in sorted(_distances(tracks, first + offset, distinct)):
+            if face not in assigned and track not in assigned.values():
+                assigned[face] = track
+        for face, (points, face_texels) in enumerate(distinct):
+            if face not in assigned:
                 tracks.append(Track())
-            tracks[homes.get(face, -1)].add(first + place, points, glance)
+            tracks[assigned.get(face, -1)].add(first + offset, points, face_texels)
     return tracks
 
 
 def _distinct(faces: Sequence[Points]) -> list[int]:
-    """Drop second finds of one face, and give the places of the rest from the largest down."""
+    """Return the indices of the faces without duplicates, largest first."""
     kept: list[int] = []
-    for index in sorted(range(len(faces)), key=lambda one: -FaceFrame(faces[one]).unit_px):
-        centre, reach = _middle(faces[index]), TWICE_UNITS * FaceFrame(faces[index]).unit_px
-        if all(np.linalg.norm(_middle(faces[other]) - centre) > reach for other in kept):
+    for index in sorted(range(len(faces)), key=lambda number: -FaceFrame(faces[number]).unit_px):
+        center, reach = _center(faces[index]), DUPLICATE_UNITS * FaceFrame(faces[index]).unit_px
+        if all(np.linalg.norm(_center(faces[other]) - center) > reach for other in kept):
             kept.append(index)
     return kept
 
 
-def _pairs(
-    tracks: Sequence[Track], number: int, faces: Sequence[tuple[Points, Glance | None]]
+def _distances(
+    tracks: Sequence[Track], frame: int, faces: Sequence[tuple[Points, FaceTexels | None]]
 ) -> Iterable[tuple[float, int, int]]:
-    """Give each face and track that may belong together, with how far they are apart, in units."""
+    """Yield (distance in units, face, track) for each face and track that may belong together."""
     for index, track in enumerate(tracks):
-        if number - track.last_frame > FORGOTTEN_FRAMES:
+        if frame - track.last_frame > MAX_LOST_FRAMES:
             continue
-        expected, before_px = track.expected(number), FaceFrame(track.points[track.last_frame]).unit_px
-        for face, (points, glance) in enumerate(faces):
+        predicted, last_px = track.predict(frame), FaceFrame(track.points[track.last_frame]).unit_px
+        for face, (points, texels) in enumerate(faces):
             unit_px = FaceFrame(points).unit_px
-            apart = float(np.linalg.norm(expected - _middle(points))) / unit_px
-            if apart < SAME_FACE_UNITS and 1 / SAME_SIZE < unit_px / before_px < SAME_SIZE:
+            distance = float(np.linalg.norm(predicted - _center(points))) / unit_px
+            if distance < SAME_FACE_UNITS and 1 / SAME_SIZE < unit_px / last_px < SAME_SIZE:
                 yield (
-                    apart + LOOK_UNITS * _unlike(track.look, None if glance is None else _colours(glance)),
+                    distance
+                    + UNITS_PER_LEVEL * _difference(track.appearance, None if texels is None else _colours(texels)),
                     face,
                     index,
                 )
 
 
-def _unlike(one: Curve | None, other: Curve | None) -> float:
-    """Tell how many grey levels two looks are apart; 0 where one is not known."""
-    return 0.0 if one is None or other is None else float(np.abs(one - other).mean())
+def _difference(first: Curve | None, second: Curve | None) -> float:
+    """Return the difference of two appearances in grey levels; 0 if one is unknown."""
+    return 0.0 if first is None or second is None else float(np.abs(first - second).mean())
 
 
-def _colours(glance: Glance) -> Curve:
-    return glance.texels[::LOOK_EVERY, :3].astype(np.float64)
+def _colours(texels: FaceTexels) -> Curve:
+    return texels.values[::TEXEL_STRIDE, :3].astype(np.float64)
 
 
-def _middle(points: Points) -> Points:
-    middle: Points = points[:, :2].mean(0)
-    return middle
+def _center(points: Points) -> Points:
+    center: Points = points[:, :2].mean(0)
+    return center
 
 
-def follow(chosen: Track, others: Sequence[Track]) -> Track:
-    """Give the chosen face with what was found of it again as another track, after it had been lost.
+def extend_track(chosen: Track, others: Sequence[Track]) -> Track:
+    """Return the chosen track extended by other tracks of the same face, after it was lost.
 
-    The same face is of about the same size, near to where the chosen one was seen last or next, and looks alike. What
-    is seen at another place is another person, for all that can be told, and is left alone.
+    The same face has about the same size and appearance, and is near to where the chosen one was seen last or next. A
+    face at another position is treated as another person.
     """
-    whole = Track(dict(chosen.points), dict(chosen.looks), chosen.look, chosen.last_frame)
+    extended = Track(dict(chosen.points), dict(chosen.texels), chosen.appearance, chosen.last_frame)
     for track in sorted(others, key=lambda other: -other.size):
-        free = [number for number in track.points if number not in whole.points]
-        if track is not chosen and len(free) >= STAND_IN_FREE * len(track.points) and _same_face(whole, track):
-            whole.points.update({number: track.points[number] for number in free})
-            whole.looks.update({number: track.looks[number] for number in free if number in track.looks})
-    return whole
+        free = [frame for frame in track.points if frame not in extended.points]
+        if track is not chosen and len(free) >= REJOIN_FREE * len(track.points) and _same_face(extended, track):
+            extended.points.update({frame: track.points[frame] for frame in free})
+            extended.texels.update({frame: track.texels[frame] for frame in free if frame in track.texels})
+    return extended
 
 
-def _same_face(one: Track, other: Track) -> bool:
+def _same_face(track: Track, other: Track) -> bool:
     ends = (min(other.points), other.last_frame)
-    _, mine, theirs = min((abs(mine - theirs), mine, theirs) for mine in one.points for theirs in ends)
-    unit_px, other_px = (FaceFrame(points).unit_px for points in (one.points[mine], other.points[theirs]))
-    apart = float(np.linalg.norm(_middle(one.points[mine]) - _middle(other.points[theirs])))
-    alike = _unlike(one.look, other.look) < FOUND_AGAIN_LEVELS
-    return alike and apart < FOUND_AGAIN_UNITS * unit_px and 1 / SAME_SIZE < other_px / unit_px < SAME_SIZE
+    _, frame, end = min((abs(frame - end), frame, end) for frame in track.points for end in ends)
+    unit_px, other_px = (FaceFrame(points).unit_px for points in (track.points[frame], other.points[end]))
+    distance_px = float(np.linalg.norm(_center(track.points[frame]) - _center(other.points[end])))
+    looks_alike = _difference(track.appearance, other.appearance) < REJOIN_LEVELS
+    return looks_alike and distance_px < REJOIN_UNITS * unit_px and 1 / SAME_SIZE < other_px / unit_px < SAME_SIZE
 
 
-def bridge(line: Sequence[Points | None], fps: float) -> list[Points | None]:
-    """Fill short gaps of a face's landmarks by even motion; a jump across the gap is left open."""
-    bridged = list(line)
-    seen = [number for number, points in enumerate(line) if points is not None]
-    for before, after in pairwise(seen):
-        first, last = line[before], line[after]
-        if first is None or last is None or not 1 < after - before <= max(2, LONGEST_GAP_S * fps + 1):
+def fill_gaps(landmarks: Sequence[Points | None], fps: float) -> list[Points | None]:
+    """Fill short gaps in a face's landmarks by linear motion; a gap with a jump stays open."""
+    filled = list(landmarks)
+    detected = [frame for frame, points in enumerate(landmarks) if points is not None]
+    for before, after in pairwise(detected):
+        first, last = landmarks[before], landmarks[after]
+        if first is None or last is None or not 1 < after - before <= max(2, MAX_GAP_S * fps + 1):
             continue
         if np.linalg.norm((last - first)[:, :2].mean(0)) > FaceFrame(first).unit_px:
             continue
-        for number in range(before + 1, after):
-            share = (number - before) / (after - before)
-            bridged[number] = first * (1 - share) + last * share
-    return bridged
+        for frame in range(before + 1, after):
+            weight = (frame - before) / (after - before)
+            filled[frame] = first * (1 - weight) + last * weight
+    return filled

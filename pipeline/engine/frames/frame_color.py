@@ -111,13 +111,13 @@ def luma_weights(video_format: VideoFormat) -> tuple[float, float]:
 
 
 def _from_rgb_matrix(video_format: VideoFormat) -> NDArray[np.float64]:
-    floor, luma_swing, chroma_swing = _scales(video_format)
+    black, luma_swing, chroma_swing = _scales(video_format)
     red, blue = luma_weights(video_format)
     luma = np.array([red, 1 - red - blue, blue])
     cb = (np.array([0, 0, 1]) - luma) / (2 * (1 - blue))
     cr = (np.array([1, 0, 0]) - luma) / (2 * (1 - red))
     rows = np.stack([luma * luma_swing, cb * chroma_swing, cr * chroma_swing]) / 255
-    return np.column_stack([rows, [floor, 128, 128]])
+    return np.column_stack([rows, [black, 128, 128]])
 
 
 def _to_rgb_matrix(video_format: VideoFormat) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ...media.clip_writer import ClipWriter, ColorTags, VideoSettings
-from ..voice.voice_samples import Sound
+from ..voice.voice_samples import VoiceAudio
 from .clip_frames import Picture, VideoFormat
 
 # mbtree reads uninitialized memory, so its bytes differ from run to run. At this crf `superfast` gives the same PSNR as
@@ -28,7 +28,7 @@ _BLOCK = 1024
 class TakeWriter:
     """Write frames into an mp4; use it in a `with` block, which finishes the file."""
 
-    def __init__(self, path: Path, video_format: VideoFormat, sound: Sound | None) -> None:
+    def __init__(self, path: Path, video_format: VideoFormat, sound: VoiceAudio | None) -> None:
         self._format, self._sound, self._frames, self._samples = video_format, sound, 0, 0
         # Edit lists count in the movie timescale: only the sample rate lets the sound end on the sample.
         ticks = sound.rate if sound is not None else 48_000

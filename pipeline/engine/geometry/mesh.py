@@ -1,8 +1,8 @@
 """The triangle mesh of the face.
 
-FaceMesh lists edges, not triangles: the triangles are the triples of points that are joined pairwise, except two triples
-beside the nostrils that enclose other triangles. The eyes get a fan around the iris, so that the eyeball moves as one.
-The opening of the mouth stays a hole, and a fixed ring around the face ties it to the picture.
+FaceMesh lists edges, not triangles: the triangles are the triples of points that are joined pairwise, except two
+triples beside the nostrils that enclose other triangles. The eyes get a fan around the iris, so that the eyeball moves
+as one. The opening of the mouth stays a hole, and a fixed ring around the face ties it to the picture.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Back ends that find landmarks, and the choice among them."""
+"""Landmark back ends, and the selection of one."""

@@ -1,12 +1,13 @@
-"""Give the attention mesh the one output that the Tasks API reads.
+"""Convert the attention mesh model to the single output that the Tasks API reads.
 
-The landmark model in mediapipe's older wheels gives a coarse mesh and, apart from it, the lips, eyes and irises that
-its attention found anew; FaceMesh puts them together after the model. The Tasks API expects the 478 points in one
-tensor. So the same putting together is written into the model itself, as TensorFlow Lite's own operators: x and y of a
-refined point replace the mesh's, z stays the mesh's, and an iris is as deep as the rim of its eye on average.
+The landmark model in mediapipe's older wheels outputs a coarse mesh and, separately, the lips, eyes and irises refined
+by its attention; FaceMesh merges them after the model. The Tasks API expects the 478 points in one tensor. So the merge
+is added to the model as TensorFlow Lite operators: x and y of a refined point replace the mesh's, z stays the mesh's,
+and an iris has the mean depth of the rim of its eye.
 
-Source  mediapipe/modules/face_landmark/tensors_to_face_landmarks_with_attention.pbtxt: the order of the points in each
-output; mediapipe/tasks/cc/vision/face_landmarker/tensors_to_face_landmarks_graph.cc: what the Tasks API reads.
+The order of the points in each output is that of
+mediapipe/modules/face_landmark/tensors_to_face_landmarks_with_attention.pbtxt; the expected output is that of
+mediapipe/tasks/cc/vision/face_landmarker/tensors_to_face_landmarks_graph.cc.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from ..arrays import Ids
 from ..geometry.landmark_indices import COUNT, LOWER_LIP, SKIN_COUNT, UPPER_LIP
 
 LIP_ORDER: Ids = np.concatenate([np.r_[LOWER_LIP[ring], UPPER_LIP[ring][1:-1]] for ring in (0, 3, 1, 2)])
-"""(80,) landmarks, in the order in which the model gives the lips."""
+"""(80,) landmarks in the order of the model's lip output."""
 RIM_COUNT = 16
-"""The first points of an eye are its rim, along the lids."""
+"""The first points of an eye are its rim along the lids."""
 # fmt: off
 LEFT_EYE_ORDER: Ids = np.array([
     33, 7, 163, 144, 145, 153, 154, 155, 133, 246, 161, 160, 159, 158, 157, 173,
@@ -30,7 +31,7 @@ LEFT_EYE_ORDER: Ids = np.array([
     226, 31, 228, 229, 230, 231, 232, 233, 244, 113, 225, 224, 223, 222, 221, 189,
     35, 124, 46, 53, 52, 65, 143, 111, 117, 118, 119, 120, 121, 128, 245, 156, 70, 63, 105, 66, 107, 55, 193,
 ])
-"""(71,) landmarks of the eye at the image's left; its rings of skin follow the rim, the brow comes last."""
+"""(71,) landmarks of the eye at the image's left: the rim, the rings of skin, then the brow."""
 RIGHT_EYE_ORDER: Ids = np.array([
     263, 249, 390, 373, 374, 380, 381, 382, 362, 466, 388, 387, 386, 385, 384, 398,
     359, 255, 339, 254, 253, 252, 256, 341, 463, 467, 260, 259, 257, 258, 286, 414,
@@ -46,23 +47,23 @@ _ORDERS: tuple[Ids, ...] = (
     np.arange(SKIN_COUNT + 5, COUNT),
 )
 _SIZES = (3 * SKIN_COUNT, *(2 * len(order) for order in _ORDERS))
-"""How many numbers the model's outputs hold, without the last one, which tells whether there is a face."""
+"""Sizes of the model's outputs, without the last one, which is the face flag."""
 
 
-def sources() -> Ids:
-    """Give where each of the 3 × 478 numbers is found in the outputs laid end to end, then two depths of irises."""
-    found = np.empty((COUNT, 3), int)
-    found[:SKIN_COUNT] = np.arange(3 * SKIN_COUNT).reshape(-1, 3)
+def gather_indices() -> Ids:
+    """Return the index of each of the 3 × 478 values in the concatenated outputs and the two iris depths."""
+    indices = np.empty((COUNT, 3), int)
+    indices[:SKIN_COUNT] = np.arange(3 * SKIN_COUNT).reshape(-1, 3)
     start = 3 * SKIN_COUNT
     for order in _ORDERS:
-        found[order, :2] = start + np.arange(2 * len(order)).reshape(-1, 2)
+        indices[order, :2] = start + np.arange(2 * len(order)).reshape(-1, 2)
         start += 2 * len(order)
-    found[SKIN_COUNT : SKIN_COUNT + 5, 2], found[SKIN_COUNT + 5 :, 2] = start, start + 1
-    return found.ravel()
+    indices[SKIN_COUNT : SKIN_COUNT + 5, 2], indices[SKIN_COUNT + 5 :, 2] = start, start + 1
+    return indices.ravel()
 
 
-def joined(model: bytes) -> bytes:
-    """Give the attention mesh, a .tflite, as one whose outputs are (1, 1, 1, 1434) and the face flag.
+def join_outputs(model: bytes) -> bytes:
+    """Return the attention mesh (.tflite) with the outputs (1, 1, 1, 1434) and the face flag.
 
     Raises:
         ValueError: it is another model.
@@ -74,10 +75,12 @@ def joined(model: bytes) -> bytes:
     graph = tree.subgraphs[0]
     *parts, flag = graph.outputs
     if tuple(int(graph.tensors[part].shape[-1]) for part in parts) != _SIZES:
-        raise ValueError("the landmark model has other outputs than FaceMesh's with attention")
+        raise ValueError("the outputs of the landmark model are not those of FaceMesh with attention")
     adds = _Additions(schema, tree, graph)
-    depths = [adds.mean(adds.pick(parts[0], 3 * order[:RIM_COUNT] + 2)) for order in (LEFT_EYE_ORDER, RIGHT_EYE_ORDER)]
-    graph.outputs = np.array([adds.pick(adds.join([*parts, *depths]), sources()), flag], np.int32)
+    depths = [
+        adds.mean(adds.gather(parts[0], 3 * order[:RIM_COUNT] + 2)) for order in (LEFT_EYE_ORDER, RIGHT_EYE_ORDER)
+    ]
+    graph.outputs = np.array([adds.gather(adds.concatenate([*parts, *depths]), gather_indices()), flag], np.int32)
     builder = flatbuffers.Builder(len(model))
     builder.Finish(tree.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -85,18 +88,18 @@ def joined(model: bytes) -> bytes:
 
 @dataclass
 class _Additions:
-    """Operators at the end of a model; tensors are numbers, of shape (1, 1, 1, count)."""
+    """Append operators to a model; tensors are given by index and have the shape (1, 1, 1, count)."""
 
     schema: Any
     tree: Any
     graph: Any
 
-    def pick(self, tensor: int, places: Ids) -> int:
+    def gather(self, tensor: int, indices: Ids) -> int:
         options = self.schema.GatherOptionsT()
         options.axis = 3
-        return self._add("GATHER", [tensor, self._constant(places)], len(places), options)
+        return self._add("GATHER", [tensor, self._constant(indices)], len(indices), options)
 
-    def join(self, tensors: list[int]) -> int:
+    def concatenate(self, tensors: list[int]) -> int:
         options = self.schema.ConcatenationOptionsT()
         options.axis = 3
         count = sum(int(self.graph.tensors[tensor].shape[-1]) for tensor in tensors)
@@ -108,14 +111,14 @@ class _Additions:
         return self._add("MEAN", [tensor, self._constant(np.array([3]))], 1, options)
 
     def _constant(self, values: Ids) -> int:
-        stored = self.schema.BufferT()
-        stored.data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
-        self.tree.buffers.append(stored)
+        buffer = self.schema.BufferT()
+        buffer.data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
+        self.tree.buffers.append(buffer)
         return self._tensor([len(values)], self.schema.TensorType.INT32, len(self.tree.buffers) - 1)
 
-    def _tensor(self, shape: list[int], kind: int, buffer: int) -> int:
+    def _tensor(self, shape: list[int], type_: int, buffer: int) -> int:
         tensor = self.schema.TensorT()
-        tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), kind, buffer
+        tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), type_, buffer
         tensor.name = f"joined_{len(self.graph.tensors)}".encode()
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
@@ -124,12 +127,12 @@ class _Additions:
         operator = self.schema.OperatorT()
         operator.opcodeIndex = self._code(getattr(self.schema.BuiltinOperator, name))
         operator.inputs = np.array(tensors, np.int32)
-        made = self._tensor([1, 1, 1, count], self.schema.TensorType.FLOAT32, 0)
-        operator.outputs = np.array([made], np.int32)
+        output = self._tensor([1, 1, 1, count], self.schema.TensorType.FLOAT32, 0)
+        operator.outputs = np.array([output], np.int32)
         operator.builtinOptionsType = getattr(self.schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
         operator.builtinOptions = options
         self.graph.operators.append(operator)
-        return made
+        return output
 
     def _code(self, number: int) -> int:
         code = self.schema.OperatorCodeT()

@@ -1,9 +1,9 @@
-"""Which back end finds landmarks on this machine: by the mediapipe that is installed, and REACT1_FACE_MODEL.
+"""Select the landmark back end by the installed mediapipe version and REACT1_FACE_MODEL.
 
-mediapipe up to 0.10.21 carries its models, and has no wheel for Python 3.13. From 0.10.30 on it carries none, and needs
-a file. From 0.10.35 on it reports how it is used to Google, so it is not used: what runs here stays here. (There is no
-0.10.34.) The releases between cannot run the detector of small faces, but for the last one.
-Source  the wheels on PyPI; https://github.com/google-ai-edge/mediapipe/issues/6291, and the privacy notice of 1.x.
+mediapipe up to 0.10.21 contains its models and has no wheel for Python 3.13. From 0.10.30 on it contains none and needs
+a model file. From 0.10.35 on it reports its use to Google, so it is refused. (There is no 0.10.34.) Of 0.10.30 to
+0.10.33 only the last one can run the detector of small faces. Sources: the wheels on PyPI,
+https://github.com/google-ai-edge/mediapipe/issues/6291, and the privacy notice of 1.x.
 """
 
 from __future__ import annotations
@@ -19,95 +19,99 @@ from pathlib import Path
 from ...core.errors import MissingExtra
 from ...core.settings import face_model_path
 from .landmarker import Landmarker
-from .model_file import HOW_TO_GET, VARIABLE, FaceModel, face_model, fingerprint
+from .model_file import HOW_TO_GET, VARIABLE, FaceModel, file_digest, read_face_model
 
 WITHOUT_MODELS = (0, 10, 30)
 REPORTS_USE = (0, 10, 34)
-SUITED = "0.10.33"
+SUPPORTED = "0.10.33"
 FIRST_PYTHON_WITHOUT = (3, 13)
-ELSE = "use Python 3.11 or 3.12, or a hosted provider (--provider segmind or sync)"
-INSTALL = "the local engine needs the extra 'local': pip install 'react1-nodes[local]'"
-NO_WHEEL = f"the local engine cannot run on Python {{}}.{{}} on {{}}: mediapipe {SUITED} has no wheel for it; {ELSE}"
-NO_MODEL = f"the local engine needs a face model on Python {{}}.{{}}: {HOW_TO_GET}; set {VARIABLE} to it, or {ELSE}"
-NO_MODEL_IN = f"mediapipe {{}} carries no face models: install 0.10.14, or set {VARIABLE} to a file; {HOW_TO_GET}"
-REPORTS = f"mediapipe {{}} reports its use to Google, so it is not used: pip install mediapipe=={SUITED}"
-UNSUITED = f"mediapipe {{}} cannot run the detector of small faces: pip install mediapipe=={SUITED}"
+ALTERNATIVE = "use Python 3.11 or 3.12, or a hosted provider (--provider segmind or sync)"
+INSTALL_HINT = "the local engine needs the extra 'local': pip install 'react1-nodes[local]'"
+NO_WHEEL = (
+    f"the local engine cannot run on Python {{}}.{{}} on {{}}: mediapipe {SUPPORTED} has no wheel for it; {ALTERNATIVE}"
+)
+NO_MODEL = (
+    f"the local engine needs a face model on Python {{}}.{{}}: {HOW_TO_GET}; set {VARIABLE} to it, or {ALTERNATIVE}"
+)
+NO_MODEL_IN = f"mediapipe {{}} contains no face models: install 0.10.14, or set {VARIABLE} to a file; {HOW_TO_GET}"
+REPORTS = f"mediapipe {{}} reports its use to Google, so it is not used: pip install mediapipe=={SUPPORTED}"
+UNSUPPORTED = f"mediapipe {{}} cannot run the detector of small faces: pip install mediapipe=={SUPPORTED}"
 
 
 @dataclass(frozen=True)
 class Backend:
-    """What finds landmarks here."""
+    """The selected back end."""
 
     identity: str
-    """Names the networks and what runs them: other networks, another text."""
+    """Text that identifies the networks and their runtime, for cache keys."""
     open: Callable[[], Landmarker]
     by_file: bool = False
-    """Whether the networks are those of a file that the user names."""
+    """Whether the networks come from the user's file."""
 
 
-def backend() -> Backend:
-    """Choose, without loading any library.
+def select_backend() -> Backend:
+    """Select the back end without loading any library.
 
     Raises:
-        MissingExtra: there is none, or REACT1_FACE_MODEL names no face model; the message says what to do.
+        MissingExtra: no back end is available, or REACT1_FACE_MODEL is not a face model; the message gives the fix.
     """
-    path, version = face_model_path(), installed()
+    path, version = face_model_path(), installed_version()
     if version is None:
         raise MissingExtra(_not_installed())
     if _numbers(version) >= REPORTS_USE:
         raise MissingExtra(REPORTS.format(version))
-    if _numbers(version) >= WITHOUT_MODELS and version != SUITED:
-        raise MissingExtra(UNSUITED.format(version))
+    if _numbers(version) >= WITHOUT_MODELS and version != SUPPORTED:
+        raise MissingExtra(UNSUPPORTED.format(version))
     if path is not None:
         return _by_file(path, version)
     if _numbers(version) < WITHOUT_MODELS:
         return Backend(f"mediapipe {version}, its own models", _bundled)
-    if python() >= FIRST_PYTHON_WITHOUT:
-        raise MissingExtra(NO_MODEL.format(*python()))
+    if python_version() >= FIRST_PYTHON_WITHOUT:
+        raise MissingExtra(NO_MODEL.format(*python_version()))
     raise MissingExtra(NO_MODEL_IN.format(version))
 
 
-def installed() -> str | None:
-    """Give the version of mediapipe; None where it is not installed."""
+def installed_version() -> str | None:
+    """Return the version of mediapipe; None if it is not installed."""
     try:
         return metadata.version("mediapipe")
     except metadata.PackageNotFoundError:
         return None
 
 
-def python() -> tuple[int, int]:
-    """Give the version of Python."""
+def python_version() -> tuple[int, int]:
+    """Return the version of Python."""
     return sys.version_info[:2]
 
 
 def _by_file(path: Path, version: str) -> Backend:
-    model = face_model(path)
-    newer = version == SUITED
-    if not newer:
-        # The Tasks API before it decodes every detector as if it were the short-range one.
+    model = read_face_model(path)
+    is_supported = version == SUPPORTED
+    if not is_supported:
+        # Older versions of the Tasks API decode every detector as if it were the short-range one.
         model = replace(model, full_range=None)
     identity = f"mediapipe {version}, {model.name}, sha256 {model.digest[:16]}"
-    return Backend(identity, partial(_tasks, model, newer), by_file=True)
+    return Backend(identity, partial(_tasks, model, is_supported), by_file=True)
 
 
-def _tasks(model: FaceModel, newer: bool) -> Landmarker:
-    from .tasks import Tasks
+def _tasks(model: FaceModel, scale_depth: bool) -> Landmarker:
+    from .tasks import TasksLandmarker
 
-    return Tasks(model, depth_leans=newer)
+    return TasksLandmarker(model, scale_depth=scale_depth)
 
 
 def _bundled() -> Landmarker:
-    from .bundled import Bundled
+    from .bundled import BundledLandmarker
 
-    return Bundled()
+    return BundledLandmarker()
 
 
 def _not_installed() -> str:
     machine = platform.machine().lower()
-    served = ("arm64",) if sys.platform == "darwin" else ("x86_64", "amd64")
-    if python() < FIRST_PYTHON_WITHOUT or machine in served:
-        return INSTALL
-    return NO_WHEEL.format(*python(), f"{platform.system()} {machine}")
+    supported = ("arm64",) if sys.platform == "darwin" else ("x86_64", "amd64")
+    if python_version() < FIRST_PYTHON_WITHOUT or machine in supported:
+        return INSTALL_HINT
+    return NO_WHEEL.format(*python_version(), f"{platform.system()} {machine}")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -115,6 +119,6 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def salt() -> str:
-    """Give what a key must hold beside mediapipe's version: the digest of the model file, empty where none is set."""
-    return fingerprint(face_model_path())
+def model_salt() -> str:
+    """Return the digest of the model file for cache keys; empty if none is set."""
+    return file_digest(face_model_path())

@@ -1,4 +1,4 @@
-"""What a landmark back end does; the rest of the engine knows no other."""
+"""The interface of a landmark back end; the rest of the engine uses only this."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..arrays import Image, Points
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels."""
-MOST_FACES = 4
+MAX_FACES = 4
 CONFIDENCE = 0.5
-"""What a network must be sure of to report a face, and to go on following one."""
+"""The least confidence to report a face and to continue tracking it."""
 CROP_PX = 320
-"""The long side of the crops in which a small face is looked at."""
+"""The long side of the crops for small faces."""
 
 
 class Landmarker(Protocol):
@@ -21,21 +21,21 @@ class Landmarker(Protocol):
 
     @property
     def has_detector(self) -> bool:
-        """Say whether there is a full-range detector."""
+        """Return whether there is a full-range detector."""
         ...
 
-    def follow(self, picture: Image) -> list[Points]:
-        """Give the landmarks of each face, (478, 3) in pixels, z too; faces are followed from call to call."""
+    def track_faces(self, picture: Image) -> list[Points]:
+        """Return the landmarks of each face, (478, 3) in pixels, z too; faces are tracked from call to call."""
         ...
 
-    def look(self, picture: Image) -> Points | None:
-        """Give the landmarks of the one face of a picture that has nothing to do with the one before."""
+    def find_face(self, picture: Image) -> Points | None:
+        """Return the landmarks of the single face of an unrelated picture; None if there is no face."""
         ...
 
-    def detect(self, picture: Image) -> Sequence[Box]:
-        """Give the boxes that the full-range detector sees, a network that `follow` does not use; none without it."""
+    def detect_boxes(self, picture: Image) -> Sequence[Box]:
+        """Return the boxes of the full-range detector, which `track_faces` does not use; empty without a detector."""
         ...
 
     def close(self) -> None:
-        """Let go of the networks."""
+        """Release the networks."""
         ...

@@ -1,10 +1,8 @@
-"""The face model that a user names: a file for the Tasks API, or the older mediapipe wheel that carries its models.
+"""Read the user's face model: Google's face_landmarker.task, or mediapipe-0.10.14-….whl from PyPI. Both are zip files.
 
-Takes   a path: Google's face_landmarker.task, or mediapipe-0.10.14-….whl as it comes from PyPI. Both are zip files.
-Gives   what the Tasks API loads, and where the file holds one, a full-range detector as well.
-Raises  MissingExtra when it is neither, in one line that says where to get it.
-Source  https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker: the bundle, its address;
-        https://github.com/google-ai-edge/mediapipe-samples/issues/407: its licence, Apache-2.0, as is the wheel's.
+The result is a bundle for the Tasks API and, if the file contains one, a full-range detector. The bundle's URL is from
+https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker; its licence is Apache-2.0, as is the wheel's
+(https://github.com/google-ai-edge/mediapipe-samples/issues/407).
 """
 
 from __future__ import annotations
@@ -27,10 +25,10 @@ DOWNLOAD = (
 BUNDLE_URL = (
     "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task"
 )
-HOW_TO_GET = f"'{DOWNLOAD}' fetches a file that will do, as does {BUNDLE_URL} (both Apache-2.0)"
+HOW_TO_GET = f"'{DOWNLOAD}' downloads a suitable file, as does {BUNDLE_URL} (both Apache-2.0)"
 
 DETECTOR, LANDMARKS = "face_detector.tflite", "face_landmarks_detector.tflite"
-"""The names that the Tasks API asks a bundle for."""
+"""The file names that the Tasks API expects in a bundle."""
 _MODULES = "mediapipe/modules/"
 _SHORT_RANGE = _MODULES + "face_detection/face_detection_short_range.tflite"
 _FULL_RANGE = _MODULES + "face_detection/face_detection_full_range_sparse.tflite"
@@ -45,27 +43,27 @@ class FaceModel:
 
     name: str
     bundle: bytes
-    """A zip of a short-range detector and the landmarks' network, as the Tasks API reads it."""
+    """A zip of a short-range detector and the landmark network, as the Tasks API reads it."""
     short_range: bytes
-    """The detector in the bundle, apart."""
+    """The detector of the bundle, separately."""
     full_range: bytes | None
-    """The detector that finds small faces and is the witness of large ones; None where the file has none."""
+    """The detector that finds small faces and confirms large ones; None if the file has none."""
     digest: str
     """SHA-256 of the file, in hex."""
 
 
-def face_model(path: Path) -> FaceModel:
-    """Read a model file, once per state of it.
+def read_face_model(path: Path) -> FaceModel:
+    """Read a model file; the result is cached until the file changes.
 
     Raises:
-        MissingExtra: it cannot be read, or is no face model.
+        MissingExtra: it cannot be read, or is not a face model; the message says where to get one.
     """
     state = _state(path)
     return _read(path, *state)
 
 
-def fingerprint(path: Path | None) -> str:
-    """Give the SHA-256 of a model file for keys, in hex; empty where there is none that can be read."""
+def file_digest(path: Path | None) -> str:
+    """Return the SHA-256 of a model file in hex for cache keys; empty if it is missing or unreadable."""
     if path is None:
         return ""
     try:
@@ -77,13 +75,13 @@ def fingerprint(path: Path | None) -> str:
 def _state(path: Path) -> tuple[int, int]:
     try:
         if path.is_dir():
-            raise _unfit(path, "is a folder")
-        found = path.stat()
+            raise _unusable(path, "is a folder")
+        status = path.stat()
     except FileNotFoundError as error:
-        raise _unfit(path, "does not exist") from error
+        raise _unusable(path, "does not exist") from error
     except (OSError, ValueError) as error:
-        raise _unfit(path, f"cannot be looked at ({error})") from error
-    return found.st_size, found.st_mtime_ns
+        raise _unusable(path, f"cannot be accessed ({error})") from error
+    return status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=4)
@@ -98,40 +96,40 @@ def _read(path: Path, size_bytes: int, changed_ns: int) -> FaceModel:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             if {DETECTOR, LANDMARKS} <= names:
-                return _of_bundle(path, archive, _digest(path, size_bytes, changed_ns))
+                return _from_bundle(path, archive, _digest(path, size_bytes, changed_ns))
             if {_SHORT_RANGE, _FULL_RANGE, _ATTENTION} <= names:
-                return _of_wheel(path, archive, _digest(path, size_bytes, changed_ns))
+                return _from_wheel(path, archive, _digest(path, size_bytes, changed_ns))
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-        raise _unfit(path, f"is not a whole zip file ({error})") from error
+        raise _unusable(path, f"is not a complete zip file ({error})") from error
     except OSError as error:
-        raise _unfit(path, f"cannot be read ({error})") from error
-    raise _unfit(path, f"holds neither {LANDMARKS} nor mediapipe's own face models")
+        raise _unusable(path, f"cannot be read ({error})") from error
+    raise _unusable(path, f"contains neither {LANDMARKS} nor mediapipe's own face models")
 
 
-def _of_bundle(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
+def _from_bundle(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
     short_range, _ = (_model(path, archive, name) for name in (DETECTOR, LANDMARKS))
     return FaceModel(path.name, path.read_bytes(), short_range, None, digest)
 
 
-def _of_wheel(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
+def _from_wheel(path: Path, archive: zipfile.ZipFile, digest: str) -> FaceModel:
     short_range, full_range, mesh = (_model(path, archive, name) for name in (_SHORT_RANGE, _FULL_RANGE, _ATTENTION))
     try:
-        landmarks = attention.joined(mesh)
+        landmarks = attention.join_outputs(mesh)
     except ValueError as error:
-        raise _unfit(path, f"carries other models than mediapipe 0.10.14 ({error})") from error
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as bundle:
+        raise _unusable(path, f"contains other models than mediapipe 0.10.14 ({error})") from error
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as bundle:
         bundle.writestr(DETECTOR, short_range)
         bundle.writestr(LANDMARKS, landmarks)
-    return FaceModel(path.name, made.getvalue(), short_range, full_range, digest)
+    return FaceModel(path.name, buffer.getvalue(), short_range, full_range, digest)
 
 
 def _model(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
     model = archive.read(name)
     if model[4:8] != _MAGIC:
-        raise _unfit(path, f"is no face model: its {name} is not a TensorFlow Lite model")
+        raise _unusable(path, f"is not a face model: its {name} is not a TensorFlow Lite model")
     return model
 
 
-def _unfit(path: Path, why: str) -> MissingExtra:
-    return MissingExtra(f"{VARIABLE}: {path} {why}; {HOW_TO_GET}")
+def _unusable(path: Path, reason: str) -> MissingExtra:
+    return MissingExtra(f"{VARIABLE}: {path} {reason}; {HOW_TO_GET}")

@@ -95,8 +95,8 @@ def draw_teeth(arch: Arch, frame: FaceFrame, edge: float, grid: Points) -> Teeth
     on_arch = np.clip((sum(arch.widths) - np.abs(along)) / 0.05, 0, 1)
     tooth = np.clip(up / soft + 0.5, 0, 1) * on_arch
     gum = np.clip(root / soft + 0.5, 0, 1) * on_arch
-    beside = (1 - np.abs(place)) * widths / 2
-    gaps = 1 - GAP_SHADE * min(1.0, 0.010 / soft) * np.exp(-((beside / (0.006 + 0.4 * soft)) ** 2))
+    border_distance = (1 - np.abs(place)) * widths / 2
+    gaps = 1 - GAP_SHADE * min(1.0, 0.010 / soft) * np.exp(-((border_distance / (0.006 + 0.4 * soft)) ** 2))
     high = np.clip(up / heights, 0, 1)
     rounded = (0.93 + 0.07 * np.sqrt(np.clip(1 - place**2, 0, 1))) * (0.95 + 0.26 * high - 0.30 * high**2)
     shade = gaps * rounded * (0.30 + 0.70 * np.clip(facing, 0, 1) ** 1.4)

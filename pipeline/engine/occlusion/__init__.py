@@ -1,1 +1,1 @@
-"""What covers a face."""
+"""Detect what covers a face, and keep it unchanged."""

@@ -1,11 +1,12 @@
-"""How a face usually looks, and which of its texels look like something else.
+"""Model the model appearance of a face, and score texels that look different.
 
-A texel is the face's own where it looks as it did in one of a few exemplars, the frames that are most alike, or as it
-did a moment ago while it was the face's own: so light that wanders, a head that turns and a beard are learnt, and a
-hand that comes in from the side is not, because only what was taken for face is learnt from.
-Source  the sample consensus of Barnich & Van Droogenbroeck, "ViBe: A Universal Background Subtraction Algorithm for
-        Video Sequences", IEEE TIP 20(6), 2011, without its chance; the light is levelled by a plane fitted to the
-        logarithms of the ratios of the better part of the texels.
+A texel belongs to the face if it frames like one of a few exemplars (the most similar frames), or like its own recent
+past while it belonged to the face. So changing light, a turning head and a beard are learnt; a hand from the side is
+not, because only texels classified as face update the model.
+
+The sample consensus is that of Barnich & Van Droogenbroeck, "ViBe: A Universal Background Subtraction Algorithm for
+Video Sequences", IEEE TIP 20(6), 2011, without its randomness. Light is normalized by a plane fitted to the logarithms
+of the ratios of the better part of the texels.
 """
 
 from __future__ import annotations
@@ -20,116 +21,130 @@ from numpy.typing import NDArray
 from . import texels
 
 Texels = NDArray[np.float32]
-"""One number, or a few, for each texel: (texels,) or (texels, 3)."""
+"""One or three values per texel: (texels,) or (texels, 3)."""
 
-_Kind = TypeVar("_Kind", np.float32, np.bool_)
+_Scalar = TypeVar("_Scalar", np.float32, np.bool_)
 
-SAMPLE, ALIKE_SHARE, ROUNDS, EXEMPLARS = 60, 0.3, 4, 8
-"""Frames that are compared for the exemplars, the share that is most alike, how often, and how many are kept."""
-LIGHT_OFF, CHROMA_OFF = 13.0, 7.0
-LIPS_LIGHT_OFF, LIPS_CHROMA_OFF = 22.0, 13.0
-"""CIELAB distances beyond which a texel is another thing; lips wet, stretch and part."""
-EDGE_ROOM, EDGE_OFF = 5.0, 12.0
-"""An edge may grow by the first, in grey levels a texel, before it counts, and counts fully at the second more."""
-LIPS_APART, LIPS_GONE, LIPS_GONE_SCORE = 7.0, 0.5, 1.2
-"""Lips that differ from the skin by the first in chroma are covered where less than this share of it is left."""
-LEARNT_BELOW, LEARN_SHARE, EDGE_KEPT = 0.55, 0.5, 0.97
-_FLOOR, _MOST_LIGHT = 8.0, 0.7
+SAMPLED_FRAMES, SIMILAR_SHARE, ROUNDS, EXEMPLARS = 60, 0.3, 4, 8
+"""Frames that are compared, the most similar fraction of them, iterations, and the number of exemplars."""
+LIGHTNESS_LIMIT, CHROMA_LIMIT = 13.0, 7.0
+LIPS_LIGHTNESS_LIMIT, LIPS_CHROMA_LIMIT = 22.0, 13.0
+"""CIELAB distances beyond which a texel is not the face; lips vary more because they get wet, stretch and open."""
+EDGE_TOLERANCE, EDGE_LIMIT = 5.0, 12.0
+"""Edge growth in grey levels per texel that is ignored, and the growth above it that scores 1."""
+LIPS_MIN_CHROMA, LIPS_LOST_SHARE, LIPS_LOST_SCORE = 7.0, 0.5, 1.2
+"""Lips that differ from skin by at least this chroma are covered if less than this fraction of it is left."""
+UPDATE_BELOW, UPDATE_RATE, EDGE_DECAY = 0.55, 0.5, 0.97
+"""Texels below this score update the model; the update rate; the decay of an edge per frame."""
+_FLOOR, _MAX_LOG_GAIN = 8.0, 0.7
 
 
 @dataclass(frozen=True, eq=False)
-class Usual:
-    """The face as it usually looks."""
+class AppearanceModel:
+    """The model appearance of a face."""
 
     rgb: Texels
     lab: Texels
-    """The exemplars, (few, texels, 3)."""
+    """The exemplars, (exemplars, texels, 3)."""
     edges: Texels
     start: int
-    """The place of the frame that looks most usual."""
+    """Index of the most typical frame."""
     skin: NDArray[np.bool_]
-    """Which texels are looked at."""
+    """Texels that are evaluated."""
     plane: Texels
-    """1, x and y of each texel, for the light."""
+    """1, x and y of each texel, to fit the light."""
 
 
-def learn(looks: Sequence[NDArray[np.uint8]], local: NDArray[np.float64]) -> Usual:
-    """Find the frames that are most alike, at most 60 of them compared.
+def fit(frames: Sequence[NDArray[np.uint8]], local: NDArray[np.float64]) -> AppearanceModel:
+    """Fit the model to the most similar frames; at most 60 frames are compared.
 
     Args:
-        looks: texels of each frame with the face, (texels, 4).
-        local: the face's landmarks in its own frame, (478, 3) units, typical of the frames.
+        frames: texels of each frame with the face, (texels, 4).
+        local: typical landmarks of the face in its own frame, (478, 3) units.
     """
-    chosen = np.unique(np.linspace(0, len(looks) - 1, min(len(looks), SAMPLE)).round().astype(int))
-    some = np.stack([looks[number] for number in chosen]).astype(np.float32)
-    skin = texels.skin(local)
-    places = texels.spread(local)
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SAMPLED_FRAMES)).round().astype(int))
+    sampled = np.stack([frames[index] for index in chosen]).astype(np.float32)
+    skin = texels.skin_texels(local)
+    places = texels.positions(local)
     plane = np.column_stack([np.ones(len(places)), places]).astype(np.float32)
-    alike = np.arange(len(some))
+    similar = np.arange(len(sampled))
     for _ in range(ROUNDS):
-        rgb = np.median(some[alike, :, :3], axis=0)
-        lab = np.stack([lab_of(_levelled(one[:, :3], rgb, skin, plane)) for one in some])
-        off = np.abs(lab - np.median(lab[alike], axis=0))
-        worse = np.maximum(off[..., 0] / LIGHT_OFF, np.hypot(off[..., 1], off[..., 2]) / CHROMA_OFF)
-        own = np.clip(worse, 0, 2)[:, skin].mean(1)
-        alike = np.sort(np.argsort(own, kind="stable")[: max(min(3, len(own)), int(len(own) * ALIKE_SHARE))])
-    kept = alike[np.unique(np.linspace(0, len(alike) - 1, min(len(alike), EXEMPLARS)).round().astype(int))]
-    return Usual(rgb, lab[kept], some[kept, :, 3].max(0), int(chosen[np.argmin(own)]), skin, plane)
+        rgb = np.median(sampled[similar, :, :3], axis=0)
+        lab = np.stack([to_lab(_normalize_light(frame[:, :3], rgb, skin, plane)) for frame in sampled])
+        distance = np.abs(lab - np.median(lab[similar], axis=0))
+        score = np.maximum(
+            distance[..., 0] / LIGHTNESS_LIMIT, np.hypot(distance[..., 1], distance[..., 2]) / CHROMA_LIMIT
+        )
+        frame_scores = np.clip(score, 0, 2)[:, skin].mean(1)
+        similar = np.sort(
+            np.argsort(frame_scores, kind="stable")[: max(min(3, len(sampled)), int(len(sampled) * SIMILAR_SHARE))]
+        )
+    exemplars = similar[np.unique(np.linspace(0, len(similar) - 1, min(len(similar), EXEMPLARS)).round().astype(int))]
+    return AppearanceModel(
+        rgb, lab[exemplars], sampled[exemplars, :, 3].max(0), int(chosen[np.argmin(frame_scores)]), skin, plane
+    )
 
 
-def strange(looks: Sequence[NDArray[np.uint8]], usual: Usual) -> NDArray[np.float32]:
-    """Tell for each frame how strange each texel is: 0 the face's own, from 1 on another thing; (frames, texels)."""
-    scores = np.zeros((len(looks), len(usual.rgb)), np.float32)
-    for order in (range(usual.start, len(looks)), range(usual.start, -1, -1)):
-        _walk(looks, usual, order, scores)
+def outlier_score(frames: Sequence[NDArray[np.uint8]], model: AppearanceModel) -> NDArray[np.float32]:
+    """Return the outlier score of each texel in each frame, 0 the face, from 1 on something else; (frames, texels)."""
+    scores = np.zeros((len(frames), len(model.rgb)), np.float32)
+    for order in (range(model.start, len(frames)), range(model.start, -1, -1)):
+        _score_in_order(frames, model, order, scores)
     return scores
 
 
-def _walk(looks: Sequence[NDArray[np.uint8]], usual: Usual, order: Iterable[int], scores: NDArray[np.float32]) -> None:
-    lips = texels.on_lips()
-    tone = np.median(usual.lab[:, usual.skin & ~lips].reshape(-1, 3), axis=0)
-    recent, edges = usual.lab.mean(0), usual.edges
-    light_off = np.where(lips, LIPS_LIGHT_OFF, LIGHT_OFF)
-    chroma_off = np.where(lips, LIPS_CHROMA_OFF, CHROMA_OFF)
+def _score_in_order(
+    frames: Sequence[NDArray[np.uint8]], model: AppearanceModel, order: Iterable[int], scores: NDArray[np.float32]
+) -> None:
+    lips = texels.lip_texels()
+    skin_tone = np.median(model.lab[:, model.skin & ~lips].reshape(-1, 3), axis=0)
+    recent, edges = model.lab.mean(0), model.edges
+    lightness_limit = np.where(lips, LIPS_LIGHTNESS_LIMIT, LIGHTNESS_LIMIT)
+    chroma_limit = np.where(lips, LIPS_CHROMA_LIMIT, CHROMA_LIMIT)
     for number in order:
-        look = looks[number].astype(np.float32)
-        lab = lab_of(_levelled(look[:, :3], usual.rgb, usual.skin, usual.plane))
-        off = np.abs(np.concatenate([usual.lab, recent[None]]) - lab)
-        score = np.maximum(off[..., 0] / light_off, np.hypot(off[..., 1], off[..., 2]) / chroma_off).min(0)
-        grown = (look[:, 3] - widest(widest(edges)) - EDGE_ROOM) / EDGE_OFF
-        score = np.where(lips, np.maximum(score, _gone(lab, usual, tone)), np.maximum(score, np.clip(grown, 0, 1.5)))
-        score = evened(evened(np.where(usual.skin, np.clip(score, 0, 2), 0)))
+        frame = frames[number].astype(np.float32)
+        lab = to_lab(_normalize_light(frame[:, :3], model.rgb, model.skin, model.plane))
+        distance = np.abs(np.concatenate([model.lab, recent[None]]) - lab)
+        chroma = np.hypot(distance[..., 1], distance[..., 2])
+        score = np.maximum(distance[..., 0] / lightness_limit, chroma / chroma_limit).min(0)
+        edge_growth = (frame[:, 3] - max_of_neighbors(max_of_neighbors(edges)) - EDGE_TOLERANCE) / EDGE_LIMIT
+        score = np.where(
+            lips, np.maximum(score, _lost_lips(lab, model, skin_tone)), np.maximum(score, np.clip(edge_growth, 0, 1.5))
+        )
+        score = mean_of_neighbors(mean_of_neighbors(np.where(model.skin, np.clip(score, 0, 2), 0)))
         scores[number] = score
-        own = widest(score) < LEARNT_BELOW
-        recent = np.where(own[:, None], recent + LEARN_SHARE * (lab - recent), recent)
-        edges = np.where(own, np.maximum(EDGE_KEPT * edges, look[:, 3]), edges)
+        is_face = max_of_neighbors(score) < UPDATE_BELOW
+        recent = np.where(is_face[:, None], recent + UPDATE_RATE * (lab - recent), recent)
+        edges = np.where(is_face, np.maximum(EDGE_DECAY * edges, frame[:, 3]), edges)
 
 
-def _gone(lab: Texels, usual: Usual, tone: Texels) -> Texels:
-    """Find lips that have turned as pale as skin, as under a hand of the face's own colour."""
-    usually = np.hypot(*(usual.lab.mean(0) - tone)[:, 1:].T)
-    now = np.hypot(*(lab - tone)[:, 1:].T)
-    gone: Texels = np.where((usually > LIPS_APART) & (now < LIPS_GONE * usually), LIPS_GONE_SCORE, 0)
-    return gone
+def _lost_lips(lab: Texels, model: AppearanceModel, skin_tone: Texels) -> Texels:
+    """Score lips that have become as pale as skin, as under a hand of the face's own colour."""
+    usual = np.hypot(*(model.lab.mean(0) - skin_tone)[:, 1:].T)
+    current = np.hypot(*(lab - skin_tone)[:, 1:].T)
+    scores: Texels = np.where((usual > LIPS_MIN_CHROMA) & (current < LIPS_LOST_SHARE * usual), LIPS_LOST_SCORE, 0)
+    return scores
 
 
-def _levelled(rgb: Texels, usual: Texels, skin: NDArray[np.bool_], plane: Texels) -> Texels:
-    """Take the light of a frame out: a plane for each channel, fitted to those texels that go along with one."""
-    ratio = np.log((usual[skin][::3] + _FLOOR) / (rgb[skin][::3] + _FLOOR)).astype(np.float64)
+def _normalize_light(rgb: Texels, reference: Texels, skin: NDArray[np.bool_], plane: Texels) -> Texels:
+    """Match the light of a frame to a reference: a plane per channel, fitted to the texels that follow one."""
+    ratio = np.log((reference[skin][::3] + _FLOOR) / (rgb[skin][::3] + _FLOOR)).astype(np.float64)
     places = plane[skin][::3].astype(np.float64)
     used = np.ones(len(ratio), bool)
     for _ in range(3):
         rows = places[used]
         slopes = np.linalg.solve(rows.T @ rows + 1e-6 * np.eye(3), rows.T @ ratio[used])
-        off = np.abs(ratio - places @ slopes).max(1)
-        used = off <= np.partition(off, int(0.6 * len(off)))[int(0.6 * len(off))]
+        residual = np.abs(ratio - places @ slopes).max(1)
+        used = residual <= np.partition(residual, int(0.6 * len(residual)))[int(0.6 * len(residual))]
     light = plane @ slopes
-    levelled: Texels = ((rgb + _FLOOR) * np.exp(np.clip(light, -_MOST_LIGHT, _MOST_LIGHT)) - _FLOOR).astype(np.float32)
-    return levelled
+    normalized: Texels = ((rgb + _FLOOR) * np.exp(np.clip(light, -_MAX_LOG_GAIN, _MAX_LOG_GAIN)) - _FLOOR).astype(
+        np.float32
+    )
+    return normalized
 
 
-def lab_of(rgb: Texels) -> Texels:
-    """Turn red, green and blue of 0..255, (texels, 3), into CIELAB."""
+def to_lab(rgb: Texels) -> Texels:
+    """Convert RGB of 0..255, (texels, 3), to CIELAB."""
     import cv2
 
     scaled = np.clip(rgb, 0, 255).astype(np.float32)[None] / 255
@@ -137,13 +152,13 @@ def lab_of(rgb: Texels) -> Texels:
     return lab
 
 
-def evened(values: Texels) -> Texels:
-    """Give each texel the mean of itself and its neighbours on the mesh."""
-    mean: Texels = values[texels.near()].mean(1)
+def mean_of_neighbors(values: Texels) -> Texels:
+    """Return the mean of each texel and its neighbours on the mesh."""
+    mean: Texels = values[texels.neighbors()].mean(1)
     return mean
 
 
-def widest(values: NDArray[_Kind]) -> NDArray[_Kind]:
-    """Give each texel the greatest of itself and its neighbours."""
-    most: NDArray[_Kind] = values[texels.near()].max(1)
-    return most
+def max_of_neighbors(values: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Return the maximum of each texel and its neighbours."""
+    maximum: NDArray[_Scalar] = values[texels.neighbors()].max(1)
+    return maximum

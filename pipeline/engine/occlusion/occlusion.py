@@ -1,7 +1,8 @@
-"""What lies in front of a face: hands, microphones, cups. Which part of it is covered, in every frame.
+"""Find which part of a face is covered by hands, microphones or cups, in every frame.
 
-The landmarks do not tell: they are found on an occluder as well. So the look of every texel is compared with the usual
-look of this face in this shot. What is always there, like glasses, a beard or a fringe, is usual.
+Landmarks do not show it, because they are also placed on an occluder. So the appearance of every texel is compared with
+the usual appearance of the face in the shot. What is always there, like glasses, a beard or a fringe, is not an
+occluder.
 """
 
 from __future__ import annotations
@@ -17,121 +18,129 @@ from ..arrays import Curve, Image, Points
 from ..geometry.head_frame import FaceFrame
 from ..geometry.landmark_indices import SKIN_COUNT
 from . import texels
-from .appearance import Texels, learn, strange, widest
+from .appearance import Texels, fit, max_of_neighbors, outlier_score
 
 Mask = NDArray[np.bool_]
-"""One truth for each texel."""
-FEWEST_FRAMES, FEWEST_TEXELS = 8, 60
-"""With fewer frames of a face, or with less of it in sight, nothing is usual."""
+"""One boolean per texel."""
+MIN_FRAMES, MIN_TEXELS = 8, 60
+"""With fewer frames or visible texels of a face no occlusion is detected."""
 COVERED_AT = 0.5
-"""From this score on a texel is covered."""
-SURE = (1.1, 1.3)
-"""Between these scores, of the quarter that differs most, what covers goes from nearly skin to something else."""
-LEAST = 0.012
-"""A smaller share of the face is a nostril, a spot of light."""
+"""A texel above this score is covered."""
+CERTAIN = (1.1, 1.3)
+"""Between these upper quartile scores an occluder changes from nearly like skin to clearly different."""
+MIN_SHARE = 0.012
+"""A smaller share of the face is a nostril or a spot of light."""
 STEADY_S = Fraction(4, 25)
-"""What covers a texel for less than half of this is a flicker."""
+"""Occlusion of a texel for less than half of this is ignored as flicker."""
 LOWER_FROM, MOUTH = 0.35, (0.55, 0.82, 1.42)
-"""Where the lower face begins below the eyes, and half the width, the top and the bottom of the mouth's room; units."""
+"""Start of the lower face below the eyes; half the width, the top and the bottom of the mouth region; in units."""
 
 
 @dataclass(frozen=True, eq=False)
-class Glance:
-    """A face's texels in one frame: red, green, blue and edge, (texels, 4) uint8."""
+class FaceTexels:
+    """The texels of a face in one frame: red, green, blue and edge, (texels, 4) uint8."""
 
-    texels: NDArray[np.uint8]
+    values: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Cover:
-    """What covers a face through a shot."""
+class Occlusion:
+    """The occlusion of a face in a shot."""
 
-    shares: Curve
-    """For each frame, which share of the lower face, or of the mouth if that is more, is covered; 0 without a face."""
-    unsure: Curve
-    """Which share of it may be a part of something larger: what covers there looks nearly like skin, as a hand does."""
+    covered: Curve
+    """Per frame, the covered share of the lower face or of the mouth, whichever is larger; 0 without a face."""
+    uncertain: Curve
+    """Per frame, the covered share that looks nearly like skin, as a hand does; the occluder may be larger."""
     masks: tuple[Mask | None, ...]
-    """For each frame with something covered, which texels are, (texels,)."""
+    """Per frame the covered texels, (texels,); None if there are none."""
 
 
-def glance(picture: Image, face: FaceFrame) -> Glance:
-    """Look at a face in a picture that both are given in."""
-    return Glance(texels.sample(picture, face))
+def sample_face(picture: Image, face: FaceFrame) -> FaceTexels:
+    """Sample the texels of a face in a picture."""
+    return FaceTexels(texels.sample(picture, face))
 
 
-def cover(glances: Sequence[Glance | None], faces: Sequence[Points | None], fps: Fraction) -> Cover:
-    """Find what covers a face.
+def find_occlusion(
+    texels_per_frame: Sequence[FaceTexels | None], faces: Sequence[Points | None], fps: Fraction
+) -> Occlusion:
+    """Find what covers a face in a shot.
 
     Args:
-        glances: of the face, for each frame of one shot; None where it was not seen.
-        faces: its landmarks, (478, 3) px, likewise.
+        texels_per_frame: the texels of the face in each frame; None if it was not detected.
+        faces: its landmarks, (478, 3) px; None if it was not detected.
         fps: frames per second.
     """
     pairs = {
-        number: (one.texels, face)
-        for number, (one, face) in enumerate(zip(glances, faces, strict=True))
-        if one is not None and face is not None
+        frame: (face_texels.values, face)
+        for frame, (face_texels, face) in enumerate(zip(texels_per_frame, faces, strict=True))
+        if face_texels is not None and face is not None
     }
-    shares, unsure, masks = np.zeros(len(glances)), np.zeros(len(glances)), list[Mask | None]([None] * len(glances))
-    if len(pairs) < FEWEST_FRAMES:
-        return Cover(shares, unsure, tuple(masks))
-    local = _typical([face for _, face in pairs.values()])
-    if texels.skin(local).sum() < FEWEST_TEXELS:
-        return Cover(shares, unsure, tuple(masks))
-    looks = [look for look, _ in pairs.values()]
-    usual = learn(looks, local)
-    steady = _steady(strange(looks, usual), fps)
-    whole, lower, mouth = _zones(local)
-    looked_at = _nearest_looked_at(usual.skin, local)
-    for number, scores in zip(pairs, steady, strict=True):
+    covered, uncertain, masks = (
+        np.zeros(len(texels_per_frame)),
+        np.zeros(len(texels_per_frame)),
+        list[Mask | None]([None] * len(texels_per_frame)),
+    )
+    if len(pairs) < MIN_FRAMES:
+        return Occlusion(covered, uncertain, tuple(masks))
+    local = _typical_landmarks([face for _, face in pairs.values()])
+    if texels.skin_texels(local).sum() < MIN_TEXELS:
+        return Occlusion(covered, uncertain, tuple(masks))
+    samples = [values for values, _ in pairs.values()]
+    model = fit(samples, local)
+    steady = _median_filter(outlier_score(samples, model), fps)
+    full, lower, mouth = _zones(local)
+    nearest_skin = _nearest_skin(model.skin, local)
+    for frame, scores in zip(pairs, steady, strict=True):
         hidden = _closed(scores > COVERED_AT)
-        if whole @ hidden > LEAST:
-            shares[number] = max(float(lower @ hidden), float(mouth @ hidden))
-            apart = float(np.quantile(scores[hidden & usual.skin], 0.75))
-            unsure[number] = shares[number] * float(np.clip((SURE[1] - apart) / (SURE[1] - SURE[0]), 0, 1))
-            masks[number] = hidden[looked_at]
-    return Cover(shares, unsure, tuple(masks))
+        if full @ hidden > MIN_SHARE:
+            covered[frame] = max(float(lower @ hidden), float(mouth @ hidden))
+            quartile = float(np.quantile(scores[hidden & model.skin], 0.75))
+            uncertain[frame] = covered[frame] * float(
+                np.clip((CERTAIN[1] - quartile) / (CERTAIN[1] - CERTAIN[0]), 0, 1)
+            )
+            masks[frame] = hidden[nearest_skin]
+    return Occlusion(covered, uncertain, tuple(masks))
 
 
-def _typical(faces: Sequence[Points]) -> Points:
+def _typical_landmarks(faces: Sequence[Points]) -> Points:
     chosen = np.unique(np.linspace(0, len(faces) - 1, min(len(faces), 25)).round().astype(int))
     typical: Points = np.median(np.stack([FaceFrame(faces[number]).local for number in chosen]), axis=0)
     return typical
 
 
-def _steady(scores: Texels, fps: Fraction) -> Texels:
-    """Take the median of each texel over a short while, so that a mask neither flickers nor hurries ahead."""
+def _median_filter(scores: Texels, fps: Fraction) -> Texels:
+    """Return the median of each texel over `STEADY_S`, so that a mask neither flickers nor runs ahead."""
     half = max(1, round(STEADY_S * fps / 2))
     padded = np.pad(scores, ((half, half), (0, 0)), mode="edge")
-    steady = [np.median(padded[number : number + 2 * half + 1], axis=0) for number in range(len(scores))]
-    return np.stack(steady).astype(np.float32)
+    medians = [np.median(padded[number : number + 2 * half + 1], axis=0) for number in range(len(scores))]
+    return np.stack(medians).astype(np.float32)
 
 
 def _closed(hidden: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill what lies between covered texels, such as the flat of a finger between its edges."""
-    grown = widest(widest(hidden))
-    closed: NDArray[np.bool_] = ~widest(widest(~grown))
+    """Fill the area between covered texels, such as the flat of a finger between its edges."""
+    grown = max_of_neighbors(max_of_neighbors(hidden))
+    closed: NDArray[np.bool_] = ~max_of_neighbors(max_of_neighbors(~grown))
     return closed
 
 
-def _nearest_looked_at(skin: NDArray[np.bool_], local: Points) -> NDArray[np.int64]:
-    """Give for each texel the nearest one that is looked at: what covers it covers its neighbour too."""
-    places, own = texels.spread(local), np.flatnonzero(skin)
-    apart = ((places[:, None] - places[own][None]) ** 2).sum(-1)
-    return np.where(skin, np.arange(len(places)), own[np.argmin(apart, axis=1)])
+def _nearest_skin(skin: NDArray[np.bool_], local: Points) -> NDArray[np.int64]:
+    """Return for each texel the nearest evaluated one, whose occlusion it takes over."""
+    positions, evaluated = texels.positions(local), np.flatnonzero(skin)
+    distances = ((positions[:, None] - positions[evaluated][None]) ** 2).sum(-1)
+    return np.where(skin, np.arange(len(positions)), evaluated[np.argmin(distances, axis=1)])
 
 
 def _zones(local: Points) -> list[Curve]:
-    """Give the weights of the texels of the face, of its lower part, and of the mouth's room; each sums to 1."""
-    places, rows = texels.spread(local), texels.triangles()
+    """Return the texel weights of the face, of its lower part and of the mouth region; each sums to 1."""
+    positions, rows = texels.positions(local), texels.triangles()
     a, b, c = (local[rows[:, corner], :2] for corner in range(3))
     areas = np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
-    weights = np.zeros(len(places))
+    weights = np.zeros(len(positions))
     np.add.at(weights, rows.ravel(), np.repeat(areas / 6, 3))
     weights[SKIN_COUNT : SKIN_COUNT + len(rows)] = areas / 2
-    weights *= texels.skin(local)
+    weights *= texels.skin_texels(local)
     half, top, bottom = MOUTH
-    across, along = places.T
-    mouth = (np.abs(across) < half) & (along > top) & (along < bottom)
-    zones = [weights * zone for zone in (np.ones(len(places)), along > LOWER_FROM, mouth)]
+    x, y = positions.T
+    mouth = (np.abs(x) < half) & (y > top) & (y < bottom)
+    zones = [weights * zone for zone in (np.ones(len(positions)), y > LOWER_FROM, mouth)]
     return [zone / max(1e-9, float(zone.sum())) for zone in zones]

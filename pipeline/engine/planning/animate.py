@@ -18,8 +18,8 @@ from ..pose.au_headroom import headroom_per_frame
 from ..pose.emotions import HEAD_MOVES, RECIPES, HeadMove, calm_share, gain
 from ..pose.head_motion import head_motion
 from ..pose.pose import Pose, Spoken
-from ..voice.speech import Moment, Speech, correlation, speech
-from ..voice.voice_samples import Sound
+from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
+from ..voice.voice_samples import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening
 
 LIPS_APART, JAW_STILL, JAW_TALKING, JAW_SPEECH = 0.045, 0.32, 0.16, 0.30
@@ -34,7 +34,7 @@ TALKING_UNITS = 0.02
 
 
 def driving_speech(
-    sound: Sound,
+    sound: VoiceAudio,
     layout: SyncPlan,
     faces: Sequence[Points | None],
     fps: Fraction,
@@ -47,7 +47,7 @@ def driving_speech(
     the voice is the clip's own, or says nothing and the mouth follows it closely; and only if the frames run in their
     original order and the mouth moves. A note is appended to `notes` then.
     """
-    heard = speech(sound.mono(), sound.rate, len(layout.frames), fps)
+    heard = analyze_speech(sound.mono(), sound.rate, len(layout.frames), fps)
     original_order = layout.frames == tuple(range(min(len(faces), len(layout.frames))))
     if not original_order or own_voice is False:
         return heard
@@ -116,7 +116,7 @@ def _resting_upper_lip(faces: Sequence[Points | None]) -> float | None:
     return float(np.median(lips)) if lips else None
 
 
-def _spoken(moment: Moment, weight: float) -> Spoken:
+def _spoken(moment: SpeechFrame, weight: float) -> Spoken:
     return Spoken(
         press=weight * moment.press,
         bite=weight * moment.bite,
@@ -132,7 +132,7 @@ def pose_for(
     rest: MouthShape,
     weight: float,
     *,
-    moment: Moment | None = None,
+    moment: SpeechFrame | None = None,
     talks: bool = False,
     headroom: Mapping[str, float] | None = None,
 ) -> Pose:

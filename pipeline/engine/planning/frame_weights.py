@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Curve
-from ..detect.face_selection import Part
+from ..detect.face_selection import ShotFace
 from ..ramp import ramp_weights
 
 COVERED = 0.85
@@ -37,7 +37,7 @@ class WeakFrames:
 
 
 def frame_weights(
-    shots: Sequence[Part],
+    shots: Sequence[ShotFace],
     shown: Sequence[int],
     take_span: tuple[int, int],
     span: tuple[int, int],
@@ -62,10 +62,10 @@ def frame_weights(
     for number, shot in enumerate(shots):
         in_shot = slice(*shot.shot)
         shot_of[in_shot] = number
-        has_face[in_shot] = [points is not None or frame in shot.flashes for frame, points in enumerate(shot.line)]
+        has_face[in_shot] = [points is not None or frame in shot.flashes for frame, points in enumerate(shot.landmarks)]
         covered[in_shot] = covered_frames(shot, use_masks=use_masks)
-        has_mask[in_shot] = [mask is not None for mask in shot.cover.masks]
-        quality[in_shot] = shot.weights
+        has_mask[in_shot] = [mask is not None for mask in shot.occlusion.masks]
+        quality[in_shot] = shot.visibility
     order = np.asarray(shown)
     numbers = np.arange(len(order))
     weights = ramp_weights((numbers >= take_span[0]) & (numbers < take_span[1]), fps) * quality[order]
@@ -82,10 +82,12 @@ def frame_weights(
     return weights, weak
 
 
-def covered_frames(shot: Part, *, use_masks: bool) -> NDArray[np.bool_]:
+def covered_frames(shot: ShotFace, *, use_masks: bool) -> NDArray[np.bool_]:
     """Return in which frames of a shot the face is covered so far that the frame is left unchanged."""
-    covered = shot.cover.shares > COVERED
+    covered = shot.occlusion.covered > COVERED
     if not use_masks:
         return covered
-    partly: NDArray[np.bool_] = covered | (shot.cover.shares > PARTLY_COVERED) | (shot.cover.unsure > UNSURE_COVERED)
+    partly: NDArray[np.bool_] = (
+        covered | (shot.occlusion.covered > PARTLY_COVERED) | (shot.occlusion.uncertain > UNSURE_COVERED)
+    )
     return partly

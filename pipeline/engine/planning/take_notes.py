@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from ..detect.detect import Scouted
-from ..detect.face_selection import Part
+from ..detect.detect import Detections
+from ..detect.face_selection import ShotFace
 from ..ramp import RAMP_S, peak_weight
 from .frame_weights import WeakFrames
 
@@ -17,7 +17,7 @@ _FULL_STRENGTH = 0.9
 """An expression that stays below this share of its strength is reported."""
 
 
-def take_notes(scouted: Scouted, shots: Sequence[Part], span: tuple[int, int], weak: WeakFrames) -> list[str]:
+def take_notes(scouted: Detections, shots: Sequence[ShotFace], span: tuple[int, int], weak: WeakFrames) -> list[str]:
     """Return the notes for the frames [first, last) of the clip that may change."""
     notes = _detector_notes(scouted)
     notes += _shot_notes(shots, span) if len(shots) > 1 else _selection_notes(shots[0])
@@ -46,9 +46,9 @@ def short_span_notes(span: tuple[int, int], fps: Fraction) -> list[str]:
     return [f"in {_frames(frames)} the expression reaches {share:.0%} of its strength; use {enough} frames or more"]
 
 
-def no_face_details(scouted: Scouted, span: tuple[int, int]) -> str:
+def no_face_details(scouted: Detections, span: tuple[int, int]) -> str:
     """Return what was detected in a span without a usable face, as a suffix for the message that names its frames."""
-    in_span = scouted.sightings[slice(*span)]
+    in_span = scouted.frames[slice(*span)]
     unconfirmed = sum(bool(sighting.faces) for sighting in in_span)
     unusable = sum(bool(sighting.boxes) and not sighting.faces for sighting in in_span)
     if unusable:
@@ -58,26 +58,26 @@ def no_face_details(scouted: Scouted, span: tuple[int, int]) -> str:
     return ""
 
 
-def _frames_without_face(shot: Part) -> list[int]:
+def _frames_without_face(shot: ShotFace) -> list[int]:
     """Return the frames of the clip without a face; a face that is lost for a moment is interpolated."""
-    return [shot.shot[0] + offset for offset, points in enumerate(shot.line) if points is None]
+    return [shot.shot[0] + offset for offset, points in enumerate(shot.landmarks) if points is None]
 
 
-def _detector_notes(scouted: Scouted) -> list[str]:
-    if any(sighting.boxes is not None for sighting in scouted.sightings):
+def _detector_notes(scouted: Detections) -> list[str]:
+    if any(sighting.boxes is not None for sighting in scouted.frames):
         return []
     return ["the face model has no second detector, so detected faces are not confirmed"]
 
 
-def _selection_notes(shot: Part) -> list[str]:
-    return [f"re-expressed face: {shot.chosen.why}"] if shot.chosen is not None and shot.chosen.why else []
+def _selection_notes(shot: ShotFace) -> list[str]:
+    return [f"re-expressed face: {shot.chosen.reason}"] if shot.chosen is not None and shot.chosen.reason else []
 
 
-def _shot_notes(shots: Sequence[Part], span: tuple[int, int]) -> list[str]:
+def _shot_notes(shots: Sequence[ShotFace], span: tuple[int, int]) -> list[str]:
     lines = []
     for number, shot in enumerate(shots[:_MOST_SHOTS], 1):
         first, last = max(shot.shot[0], span[0]), min(shot.shot[1], span[1])
-        face = "no face" if shot.chosen is None else shot.chosen.why or "its only face"
+        face = "no face" if shot.chosen is None else shot.chosen.reason or "its only face"
         lines.append(f"shot {number}, frames {first} to {last - 1}: {face}")
     more = shots[_MOST_SHOTS:]
     if more:

@@ -10,15 +10,15 @@ import numpy as np
 
 from ...core.choices import React1Choices
 from ...core.errors import InputMediaError
-from ...media.sync_modes import SyncPlan, plan_output, output_span
+from ...media.sync_modes import SyncPlan, output_span, plan_output
 from ..arrays import Curve, Points
-from ..detect.detect import Scouted
-from ..detect.face_selection import Part, cast
-from ..detect.speaker import loudness
+from ..detect.detect import Detections
+from ..detect.face_selection import ShotFace, select_faces
+from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
 from ..occlusion.occlusion import Mask
 from ..pose.pose import Pose
-from ..voice.voice_samples import Sound
+from ..voice.voice_samples import VoiceAudio
 from .animate import animate, driving_speech
 from .frame_weights import frame_weights
 from .take_notes import no_face_details, short_span_notes, take_notes
@@ -57,15 +57,15 @@ class NoFace(InputMediaError):
 
 
 def plan_take(
-    scouted: Scouted,
+    scouted: Detections,
     video_format: VideoFormat,
-    sound: Sound | None,
+    sound: VoiceAudio | None,
     choices: React1Choices,
     span: tuple[int, int] | None,
     own_voice: bool | None,
     name: str,
     *,
-    clip_sound: Sound | None = None,
+    clip_sound: VoiceAudio | None = None,
 ) -> TakePlan:
     """Decide everything about a take except its pixels.
 
@@ -83,31 +83,31 @@ def plan_take(
         NoFace: no face is found in the span.
         InputMediaError: the clip has no frames, or the span lies outside them.
     """
-    count, fps = len(scouted.sightings), video_format.fps
+    count, fps = len(scouted.frames), video_format.fps
     first, last = _checked_span(span, count, name)
     layout = plan_output(choices.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
     detect_speaker = choices.auto_active_speaker_detection
-    heard = loudness(clip_sound or sound, count, fps) if detect_speaker else None
-    shots = cast(scouted, (first, last), heard, fps, detect_speaker)
+    heard = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
+    shots = select_faces(scouted, (first, last), heard, fps, detect_speaker)
     if all(shot.chosen is None for shot in shots):
         raise NoFace(f"frames {first} to {last - 1} of the clip", no_face_details(scouted, (first, last)))
     use_masks = choices.occlusion_detection_enabled
     weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
     notes = take_notes(scouted, shots, (first, last), weak) + short_span_notes(take_span, fps)
-    faces = _per_clip_frame([shot.line for shot in shots], shots, count)
+    faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
     speech = driving_speech(sound, layout, faces, fps, own_voice, notes) if sound is not None else None
 
     def animate_shot(shot_faces: Sequence[Points | None], shot_weights: Curve) -> list[Pose | None]:
         return animate(shot_faces, layout, shot_weights, speech, choices, fps)
 
-    masks = _per_clip_frame([shot.cover.masks for shot in shots], shots, count) if use_masks else [None] * count
+    masks = _per_clip_frame([shot.occlusion.masks for shot in shots], shots, count) if use_masks else [None] * count
     return TakePlan(
         layout,
         tuple(_poses(shots, layout, weights, animate_shot, count)),
         tuple(faces),
         take_span,
-        sum(first <= number < last for shot in shots for number in shot.seen),
+        sum(first <= number < last for shot in shots for number in shot.detected_frames),
         tuple(notes),
         tuple(masks),
     )
@@ -124,7 +124,9 @@ def _checked_span(span: tuple[int, int] | None, count: int, name: str) -> tuple[
     return first, last
 
 
-def _per_clip_frame(rows: Sequence[Sequence[_Item | None]], shots: Sequence[Part], count: int) -> list[_Item | None]:
+def _per_clip_frame(
+    rows: Sequence[Sequence[_Item | None]], shots: Sequence[ShotFace], count: int
+) -> list[_Item | None]:
     """Map values per frame of each shot to the frames of the clip; None outside the shots."""
     per_frame: list[_Item | None] = [None] * count
     for row, shot in zip(rows, shots, strict=True):
@@ -133,7 +135,7 @@ def _per_clip_frame(rows: Sequence[Sequence[_Item | None]], shots: Sequence[Part
 
 
 def _poses(
-    shots: Sequence[Part], layout: SyncPlan, weights: Curve, animate_shot: _Animate, count: int
+    shots: Sequence[ShotFace], layout: SyncPlan, weights: Curve, animate_shot: _Animate, count: int
 ) -> list[Pose | None]:
     """Animate each shot by itself: the resting shape of the mouth and the head motion end at a cut."""
     poses: list[Pose | None] = [None] * len(layout.frames)
@@ -141,6 +143,6 @@ def _poses(
         if shot.chosen is None:
             continue
         in_shot = np.array([shot.shot[0] <= shown < shot.shot[1] for shown in layout.frames])
-        shot_poses = animate_shot(_per_clip_frame([shot.line], [shot], count), np.where(in_shot, weights, 0.0))
+        shot_poses = animate_shot(_per_clip_frame([shot.landmarks], [shot], count), np.where(in_shot, weights, 0.0))
         poses = [new or pose for new, pose in zip(shot_poses, poses, strict=True)]
     return poses

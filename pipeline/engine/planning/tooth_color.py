@@ -35,7 +35,7 @@ PLAUSIBLE = (0.6, 1.3)
 
 
 def with_tooth_color(frames: ClipFrames, plan: TakePlan) -> TakePlan:
-    """Return the plan with the clip's own tooth colour in its poses; unchanged if none needs it or no frame shows it."""
+    """Return the plan with the clip's tooth colour in its poses; unchanged if none needs it or no frame shows it."""
     if not any(_needs_teeth(plan, number) for number in range(len(plan.poses))):
         return plan
     samples = [_measure_frame(frames, plan, number) for number in _candidates(plan)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Points
-from ..detect.smooth import eased
+from ..detect.smooth import ease
 from ..geometry.head_frame import FaceFrame
 from ..geometry.landmark_indices import ANCHORS, EYES, SIDES
 
@@ -71,7 +71,7 @@ def headroom_per_frame(faces: Sequence[Points | None], fps: float) -> list[Mappi
         eyes = float(np.percentile([other.eyes for other in near], 80))
         inner, outer = (float(np.mean([getattr(other, name) for other in near])) for name in ("inner", "outer"))
         usual.append((inner, outer, eyes))
-    return [{} if row is None else au_headroom(UpperFace(*row)) for row in eased(usual, fps)]
+    return [{} if row is None else au_headroom(UpperFace(*row)) for row in ease(usual, fps)]
 
 
 def _share(remaining: float, usual: float, least: float, most: float) -> float:

@@ -21,12 +21,12 @@ from ..frames.take_encoder import TakeWriter
 from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
 from ..geometry.head_frame import FaceFrame
 from ..geometry.landmark_indices import OVAL
-from ..occlusion.cover import keep_covered
+from ..occlusion.occluder_mask import restore_occluder
 from ..occlusion.occlusion import Mask
 from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
 from ..take_job import RenderMetrics
-from ..voice.voice_samples import Sound
+from ..voice.voice_samples import VoiceAudio
 from ..warp.warp import FACE_RING, OUTER_RING
 from .retouch import retouch
 
@@ -44,7 +44,7 @@ class PlannedTake:
 
     out: Path
     plan: TakePlan
-    sound: Sound | None
+    sound: VoiceAudio | None
 
     @property
     def order(self) -> tuple[int, ...]:
@@ -117,7 +117,7 @@ def _draw_group(frames: ClipFrames, group: Sequence[PlannedTake]) -> Iterator[No
 
 
 def _writer(take: PlannedTake, video_format: VideoFormat) -> TakeWriter:
-    fitted = take.sound.fitted(take.plan.layout.samples) if take.sound is not None else None
+    fitted = take.sound.fit_length(take.plan.layout.samples) if take.sound is not None else None
     return TakeWriter(take.out, video_format, fitted)
 
 
@@ -133,7 +133,7 @@ def retouch_picture(
     face_in_box = face.shifted(box[0], box[1])
     after = retouch(before, face_in_box, pose)
     if mask is not None and after is not before:
-        after = keep_covered(before, after, face_in_box, mask)
+        after = restore_occluder(before, after, face_in_box, mask)
     return picture if after is before else write_back(picture, box, before, after, video_format)
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from ...core.choices import React1Choices
 from .. import available
-from ..detect.detect import Scouted, scout
+from ..detect.detect import Detections, detect_faces
 from ..frames.clip_frames import ClipFrames
 from ..planning.take_plan import plan_take
 from ..planning.tooth_color import with_tooth_color
 from ..take_job import RenderMetrics, TakeJob
-from ..voice.voice_samples import read_sound, sound_of
+from ..voice.voice_samples import read_audio, read_clip_audio
 from .draw import PlannedTake, draw_takes
 
 DETECT_SHARE = 0.3
@@ -36,7 +36,7 @@ def render(
     *,
     span: tuple[int, int] | None = None,
     own_voice: bool | None = None,
-    scouted: Scouted | None = None,
+    scouted: Detections | None = None,
     progress: Callable[[float], None],
 ) -> RenderMetrics:
     """Write a take of a clip with another expression: `render_takes` for one take.
@@ -59,7 +59,7 @@ def render(
     return render_takes(video, [job], scouted=scouted, progress=progress)[0]
 
 
-def find_faces(video: Path, progress: Callable[[float], None]) -> Scouted:
+def find_faces(video: Path, progress: Callable[[float], None]) -> Detections:
     """Run the first pass; its result serves every take of the same clip.
 
     Raises:
@@ -68,11 +68,11 @@ def find_faces(video: Path, progress: Callable[[float], None]) -> Scouted:
     """
     available.require()
     with ClipFrames(video) as frames:
-        return scout(frames, frames.video_format, progress)
+        return detect_faces(frames, frames.video_format, progress)
 
 
 def render_takes(
-    video: Path, jobs: Sequence[TakeJob], *, scouted: Scouted | None = None, progress: Callable[[float], None]
+    video: Path, jobs: Sequence[TakeJob], *, scouted: Detections | None = None, progress: Callable[[float], None]
 ) -> list[RenderMetrics]:
     """Write several takes of a clip, whose faces are found once; each has the same bytes as if rendered alone.
 
@@ -87,12 +87,12 @@ def render_takes(
         InputMediaError: a file cannot be read, or no face is found in the span of a take; nothing is written then.
     """
     available.require()
-    sounds = [read_sound(job.voice) if job.voice is not None else None for job in jobs]
-    clip_sound = sound_of(video) if any(job.choices.auto_active_speaker_detection for job in jobs) else None
+    sounds = [read_audio(job.voice) if job.voice is not None else None for job in jobs]
+    clip_sound = read_clip_audio(video) if any(job.choices.auto_active_speaker_detection for job in jobs) else None
     share = 0.0 if scouted is not None else DETECT_SHARE / (DETECT_SHARE + (1 - DETECT_SHARE) * len(jobs))
     with ClipFrames(video) as frames:
         if scouted is None:
-            scouted = scout(frames, frames.video_format, lambda done: progress(share * done))
+            scouted = detect_faces(frames, frames.video_format, lambda done: progress(share * done))
         else:
             frames.set_times(scouted.times)
         takes = []

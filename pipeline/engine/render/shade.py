@@ -76,9 +76,9 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
         return
     left, top, right, bottom = box
     depth = cv2.resize(_depth_map(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    kept = cv2.merge([1 - WARM * depth, 1 - depth, 1 - depth])
+    gains = cv2.merge([1 - WARM * depth, 1 - depth, 1 - depth])
     part = warped.picture[top:bottom, left:right]
-    shaded = np.clip(np.round(part * kept), 0, 255).astype(np.uint8)
+    shaded = np.clip(np.round(part * gains), 0, 255).astype(np.uint8)
     warped.picture[top:bottom, left:right] = np.where(np.abs(depth[..., None]) > UNSEEN, shaded, part)
 
 

@@ -1,1 +1,1 @@
-"""From a voice to mouth shapes."""
+"""Analyze a voice: acoustic features, visemes and lip motion."""

@@ -1,10 +1,11 @@
-"""From classes of sounds to moving lips: each shape is reached for before its sound and left after it.
+"""Convert viseme weights to lip motion with coarticulation: each shape starts before its sound and ends after it.
 
-Every class pulls at the jaw and at the corners of the mouth with its own strength and reach, and what is seen is the
-mean of all pulls: so an "oo" rounds the lips while the consonant before it is still heard. A closure is no mean: lips
-that only nearly meet make no p.
-Source  dominance functions: Cohen & Massaro, "Modeling coarticulation in synthetic visual speech", in Models and
-        Techniques in Computer Animation (1993). Shapes and reaches were set by eye and against known phones.
+Every viseme pulls the jaw and the corners of the mouth with its own strength and reach, and the result is the weighted
+mean: so an "oo" rounds the lips while the consonant before it still sounds. A closure is not averaged, because lips
+that nearly meet do not make a p.
+
+Dominance functions: Cohen & Massaro, "Modeling coarticulation in synthetic visual speech", in Models and Techniques in
+Computer Animation (1993). Shapes and reaches were set by eye and against known phones.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import Curve, Points
-from .listening import HOP_S
 from .visemes import Viseme
+from .voice_features import HOP_S
 
 
 @dataclass(frozen=True)
 class Target:
-    """A shape, and how it pulls: its strength, and how long before and after its sound it is felt, in seconds."""
+    """A mouth shape, its strength, and its reach before and after its sound in seconds."""
 
     jaw: float
-    """0 shut to 1 as wide as speech goes."""
+    """0 closed to 1 as wide as in speech."""
     spread: float
     """-1 rounded to 1 spread."""
     strength: float
@@ -43,20 +44,20 @@ TARGETS = {
     Viseme.TONGUE: Target(0.22, 0.1, 0.5, 0.030, 0.030),
 }
 SPREAD_REACH = 1.6
-"""Corners move more slowly than the jaw: their reaches are longer by this."""
+"""Factor of the reach for the corners, which move more slowly than the jaw."""
 QUIET_JAW = 0.5
-"""What is left of a vowel's opening where it is 20 dB below the loud level."""
-CLOSES_S = 0.03
-"""How long before and after its sound a closure is held."""
-EASES_S = 0.09
-"""How long lips take to it."""
+"""Factor of a vowel's opening at 20 dB below the loud level."""
+CLOSURE_HOLD_S = 0.03
+"""Time for which a closure is held before and after its sound."""
+CLOSURE_EASE_S = 0.09
+"""Length of the window that smooths a closure."""
 CERTAIN = (0.25, 0.60)
-"""Between these weights of its class a closure, or a bite, comes to be made fully."""
+"""Between these weights a closure, or a bite, changes from none to full."""
 
 
 @dataclass(frozen=True, eq=False)
-class Lips:
-    """What lips do, at each moment of a voice; fields as in `Speech`."""
+class LipMotion:
+    """Lip motion at each moment of a voice; fields as in `Speech`."""
 
     jaw: Curve
     spread: Curve
@@ -65,17 +66,17 @@ class Lips:
     bared: Curve
 
 
-def articulate(weights: Points, loudness: Curve) -> Lips:
-    """Move lips by the classes' weights, (moments, classes), and by loudness, 0 to 1 for the last 20 dB."""
+def articulate(weights: Points, loudness: Curve) -> LipMotion:
+    """Return the lip motion for viseme weights, (moments, classes), and loudness, 0 to 1 over the upper 20 dB."""
     effort = QUIET_JAW + (1 - QUIET_JAW) * loudness
-    jaws = np.stack([np.full(len(weights), TARGETS[one].jaw) for one in Viseme], 1)
+    jaws = np.stack([np.full(len(weights), TARGETS[viseme].jaw) for viseme in Viseme], 1)
     jaws[:, list(_VOWELS)] *= effort[:, None]
-    spreads = np.array([TARGETS[one].spread for one in Viseme])
-    return Lips(
-        jaw=_mean_pull(weights, jaws, 1.0),
-        spread=_mean_pull(weights, np.broadcast_to(spreads, weights.shape), SPREAD_REACH),
-        press=_made_fully(weights[:, Viseme.CLOSED]),
-        bite=_made_fully(weights[:, Viseme.BITE]),
+    spreads = np.array([TARGETS[viseme].spread for viseme in Viseme])
+    return LipMotion(
+        jaw=_weighted_mean(weights, jaws, 1.0),
+        spread=_weighted_mean(weights, np.broadcast_to(spreads, weights.shape), SPREAD_REACH),
+        press=_full_closure(weights[:, Viseme.CLOSED]),
+        bite=_full_closure(weights[:, Viseme.BITE]),
         bared=np.convolve(weights[:, Viseme.HISS], _hann(0.07), "same"),
     )
 
@@ -83,40 +84,40 @@ def articulate(weights: Points, loudness: Curve) -> Lips:
 _VOWELS = (Viseme.OPEN, Viseme.WIDE, Viseme.ROUND, Viseme.NEUTRAL)
 
 
-def _mean_pull(weights: Points, targets: Points, reach: float) -> Curve:
-    """Give the mean of the classes' targets at each moment, weighted by how each is felt there."""
-    total, pulls = np.zeros(len(weights)), np.full(len(weights), 1e-9)
-    for one in Viseme:
-        target = TARGETS[one]
-        kernel = _felt(target.before_s * reach, target.after_s * reach)
-        felt = target.strength * weights[:, one]
-        pulls += _spread_out(felt, kernel)
-        total += _spread_out(felt * targets[:, one], kernel)
-    mean: Curve = total / pulls
+def _weighted_mean(weights: Points, targets: Points, reach: float) -> Curve:
+    """Return the mean of the visemes' targets at each moment, weighted by their dominance."""
+    total, dominance = np.zeros(len(weights)), np.full(len(weights), 1e-9)
+    for viseme in Viseme:
+        target = TARGETS[viseme]
+        kernel = _dominance_kernel(target.before_s * reach, target.after_s * reach)
+        strength = target.strength * weights[:, viseme]
+        dominance += _convolve(strength, kernel)
+        total += _convolve(strength * targets[:, viseme], kernel)
+    mean: Curve = total / dominance
     return mean
 
 
-def _felt(before_s: float, after_s: float) -> Curve:
-    """Give how strongly a sound is felt around it: an exponential to either side, of unit sum, odd length."""
+def _dominance_kernel(before_s: float, after_s: float) -> Curve:
+    """Return the dominance around a sound: an exponential to either side, of unit sum and odd length."""
     half = max(1, round(5 * max(before_s, after_s) / HOP_S))
     steps = np.arange(-half, half + 1) * HOP_S
-    felt = np.exp(-np.abs(steps) / np.where(steps < 0, before_s, after_s))
-    kernel: Curve = felt / felt.sum()
+    decay = np.exp(-np.abs(steps) / np.where(steps < 0, before_s, after_s))
+    kernel: Curve = decay / decay.sum()
     return kernel
 
 
-def _spread_out(curve: Curve, kernel: Curve) -> Curve:
+def _convolve(curve: Curve, kernel: Curve) -> Curve:
     half = len(kernel) // 2
     return np.convolve(np.pad(curve, half, mode="edge"), kernel, "valid")
 
 
-def _made_fully(weight: Curve) -> Curve:
-    """Turn the weight of a closure into the closure: all the way where it is likely, held, and eased in and out."""
-    sure = np.clip((weight - CERTAIN[0]) / (CERTAIN[1] - CERTAIN[0]), 0, 1)
-    reach = round(CLOSES_S / HOP_S)
-    padded = np.pad(sure, reach)
-    held = np.stack([padded[step : step + len(sure)] for step in range(2 * reach + 1)]).max(0)
-    return np.clip(1.05 * np.convolve(held, _hann(EASES_S), "same"), 0, 1)
+def _full_closure(weight: Curve) -> Curve:
+    """Convert the weight of a closure to the closure: full if it is likely, held, and smoothed."""
+    certainty = np.clip((weight - CERTAIN[0]) / (CERTAIN[1] - CERTAIN[0]), 0, 1)
+    reach = round(CLOSURE_HOLD_S / HOP_S)
+    padded = np.pad(certainty, reach)
+    held = np.stack([padded[step : step + len(certainty)] for step in range(2 * reach + 1)]).max(0)
+    return np.clip(1.05 * np.convolve(held, _hann(CLOSURE_EASE_S), "same"), 0, 1)
 
 
 def _hann(length_s: float) -> Curve:

@@ -1,8 +1,8 @@
-"""From a voice to a mouth: what jaw and lips do in each frame of the output.
+"""Convert a voice to the motion of jaw and lips in each frame of the output.
 
-The voice is heard a hundred times a second (listening.py), told apart into shapes of the mouth (visemes.py), and
-turned into movement (coarticulation.py); here that is laid onto the picture's frames. A frame shows the mean of its
-time, but a closure as far as it got, so that no p falls between two frames.
+The voice is analyzed a hundred times a second (voice_features.py), classified into visemes (visemes.py), and converted
+to motion (coarticulation.py); here the motion is resampled to video frames. A frame shows the mean over its duration,
+but the maximum of a closure, so that no p is lost between two frames.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 
 from ..arrays import Curve, Points
 from .coarticulation import articulate
-from .listening import HOP_S, listen
-from .visemes import SILENT_DB, loud_level_db, visemes
+from .visemes import SILENT_DB, classify_visemes, loud_level_db
+from .voice_features import HOP_S, analyze_voice
 
 LEAD_S = 0.02
-"""Lips are on their way before the sound is heard; reaches alone would put them on it."""
+"""Lips move this much before the sound; the reaches alone would place them on it."""
 BITE_OPENS = 0.30
-"""So much of the jaw's opening is left while the lower lip is on the teeth."""
+"""Factor of the jaw's opening while the lower lip is on the teeth."""
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What a voice does to the lips in one frame; fields as in `Speech`."""
+class SpeechFrame:
+    """Lip motion in one frame; fields as in `Speech`."""
 
     open: float
     spread: float = 0.0
@@ -37,10 +37,10 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """What a voice does to the lips, one number per frame."""
+    """Lip motion of a voice, one value per frame."""
 
     open: Curve
-    """0 shut to 1 wide."""
+    """0 closed to 1 wide open."""
     spread: Curve
     """-1 rounded to 1 spread."""
     press: Curve
@@ -48,35 +48,37 @@ class Speech:
     bite: Curve
     """0 to 1: the lower lip on the upper teeth, as for f, v."""
     bared: Curve
-    """0 to 1: teeth together and seen, as for s, sh."""
+    """0 to 1: teeth together and visible, as for s, sh."""
     classes: Points
-    """(frames, classes): the weight of each class of `Viseme` in the middle of the frame."""
+    """(frames, classes): the weight of each `Viseme` in the middle of the frame."""
 
-    def at(self, frame: int) -> Moment:
-        """Give what one frame shows."""
+    def at(self, frame: int) -> SpeechFrame:
+        """Return the lip motion of one frame."""
         curves = (self.open, self.spread, self.press, self.bite, self.bared)
-        return Moment(*(float(curve[frame]) for curve in curves))
+        return SpeechFrame(*(float(curve[frame]) for curve in curves))
 
 
-def speech(samples: NDArray[np.float64], rate: int, frames: int, fps: Fraction) -> Speech:
-    """Listen to a voice, (count,) mono in -1..1, for a number of frames."""
-    heard = listen(samples, rate, float(frames / fps))
-    weights, loud_db = visemes(heard), loud_level_db(heard)
+def analyze_speech(samples: NDArray[np.float64], rate: int, frames: int, fps: Fraction) -> Speech:
+    """Return the lip motion of a voice, (count,) mono in -1..1, for a number of frames."""
+    features = analyze_voice(samples, rate, float(frames / fps))
+    weights, loud_db = classify_visemes(features), loud_level_db(features)
     if loud_db < SILENT_DB:
         still = np.zeros(frames)
-        return Speech(still, still, still, still, still, _on_frames(weights, frames, fps))
-    lips = articulate(weights, np.clip((heard.level_db - loud_db + 20) / 20, 0, 1))
-    press, bite = (_furthest(one, frames, fps) for one in (lips.press, lips.bite))
+        return Speech(still, still, still, still, still, _frame_weights(weights, frames, fps))
+    lips = articulate(weights, np.clip((features.level_db - loud_db + 20) / 20, 0, 1))
+    press, bite = (_frame_max(curve, frames, fps) for curve in (lips.press, lips.bite))
     bite = bite * (1 - press)
-    opened = _mean(lips.jaw, frames, fps) * (1 - press) * (1 - (1 - BITE_OPENS) * bite)
-    spread = _mean(lips.spread, frames, fps)
-    return Speech(opened, spread, press, bite, _mean(lips.bared, frames, fps), _on_frames(weights, frames, fps))
+    opened = _frame_mean(lips.jaw, frames, fps) * (1 - press) * (1 - (1 - BITE_OPENS) * bite)
+    spread = _frame_mean(lips.spread, frames, fps)
+    return Speech(
+        opened, spread, press, bite, _frame_mean(lips.bared, frames, fps), _frame_weights(weights, frames, fps)
+    )
 
 
 def correlation(mouth: Curve, opened: Curve, fps: Fraction, lag_frames: int = 3) -> float:
-    """Tell how well a mouth's gap follows a voice: the best correlation within a few frames, slow drift taken out.
+    """Return how well a mouth's gap follows a voice: the best correlation within a few frames, without slow drift.
 
-    A mouth that hardly moves (below 0.004 units) follows nothing: 0.
+    It is 0 if the mouth hardly moves (below 0.004 units).
     """
     half = max(2, round(fps / 2))
     count = len(mouth)
@@ -94,28 +96,28 @@ def correlation(mouth: Curve, opened: Curve, fps: Fraction, lag_frames: int = 3)
     return best
 
 
-def _bounds(frames: int, fps: Fraction, moments: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Give the moments [first, last) that each frame shows; at least one, at any rate."""
+def _moments_of_frames(frames: int, fps: Fraction, moments: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the moments [first, last) of each frame, at least one at any frame rate."""
     starts = np.array([(float(number / fps) + LEAD_S) / HOP_S for number in range(frames + 1)])
     first = np.clip(np.floor(starts[:-1] + 0.5).astype(int), 0, moments - 1)
     last = np.clip(np.floor(starts[1:] + 0.5).astype(int), first + 1, moments)
     return first, last
 
 
-def _mean(curve: Curve, frames: int, fps: Fraction) -> Curve:
-    first, last = _bounds(frames, fps, len(curve))
+def _frame_mean(curve: Curve, frames: int, fps: Fraction) -> Curve:
+    first, last = _moments_of_frames(frames, fps, len(curve))
     total = np.concatenate([[0.0], np.cumsum(curve)])
     mean: Curve = (total[last] - total[first]) / (last - first)
     return mean
 
 
-def _furthest(curve: Curve, frames: int, fps: Fraction) -> Curve:
-    first, last = _bounds(frames, fps, len(curve))
+def _frame_max(curve: Curve, frames: int, fps: Fraction) -> Curve:
+    first, last = _moments_of_frames(frames, fps, len(curve))
     return np.array([curve[start:end].max() for start, end in zip(first, last, strict=True)])
 
 
-def _on_frames(weights: Points, frames: int, fps: Fraction) -> Points:
-    first, last = _bounds(frames, fps, len(weights))
+def _frame_weights(weights: Points, frames: int, fps: Fraction) -> Points:
+    first, last = _moments_of_frames(frames, fps, len(weights))
     return np.asarray(weights[(first + last - 1) // 2])
 
 

@@ -61,10 +61,10 @@ def _skin_follows(frame: FaceFrame, lips: LipMoves) -> Points:
     middle, half = (columns[0] + columns[-1]) / 2, (columns[-1] - columns[0]) / 2
     upper_edge = np.interp(across, columns, local[UPPER_LIP[0], 1])
     lower_edge = np.interp(across, columns, local[LOWER_LIP[0], 1])
-    beside = (np.maximum(0, np.abs(across - middle) - half) / 0.20) ** 2
+    lateral = (np.maximum(0, np.abs(across - middle) - half) / 0.20) ** 2
     is_upper = along <= (upper_edge + lower_edge) / 2
-    near_upper = is_upper * np.exp(-((np.maximum(0, upper_edge - along) / 0.22) ** 2) - beside)
-    near_lower = ~is_upper * np.exp(-((np.maximum(0, along - lower_edge) / 0.28) ** 2) - beside)
+    near_upper = is_upper * np.exp(-((np.maximum(0, upper_edge - along) / 0.22) ** 2) - lateral)
+    near_lower = ~is_upper * np.exp(-((np.maximum(0, along - lower_edge) / 0.28) ** 2) - lateral)
     moves = (
         _interpolated(across, columns, lips.upper) * near_upper[:, None]
         + _interpolated(across, columns, lips.lower) * near_lower[:, None]
@@ -85,9 +85,9 @@ def _interpolated(across: Curve, columns: Curve, values: Points) -> Points:
 def _mouth_region(frame: FaceFrame) -> Curve:
     local = frame.local
     left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
-    beside = np.maximum(0, np.abs(local[:, 0] - (left + right) / 2) - (right - left) / 2) / 0.30
+    lateral = np.maximum(0, np.abs(local[:, 0] - (left + right) / 2) - (right - left) / 2) / 0.30
     above = np.maximum(0, local[NOSE_BASE, 1] + 0.08 - local[:, 1]) / 0.08
-    region: Curve = np.clip(1.25 - np.hypot(beside, above), 0, 1)
+    region: Curve = np.clip(1.25 - np.hypot(lateral, above), 0, 1)
     return region
 
 

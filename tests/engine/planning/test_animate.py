@@ -7,7 +7,7 @@ from fractions import Fraction
 import astronaut
 import numpy as np
 import pytest
-from phones import say
+from phones import synthesize
 
 from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import MouthShape
@@ -18,7 +18,7 @@ from react1.pipeline.media.sync_modes import plan_output
 
 FPS = Fraction(25)
 FRAMES = 60
-SAMPLES = say("_ a m a s o p e _ d ae b a t- t o m e _ a f a _ _ _").samples[: FRAMES * astronaut.RATE // 25]
+SAMPLES = synthesize("_ a m a s o p e _ d ae b a t- t o m e _ a f a _ _ _").samples[: FRAMES * astronaut.RATE // 25]
 VOICE = VoiceAudio(SAMPLES[None].astype(np.float32), astronaut.RATE)
 HEARD = analyze_speech(SAMPLES, astronaut.RATE, FRAMES, FPS).open
 SAME = plan_output("bounce", FRAMES, VOICE.count, astronaut.RATE, FPS)

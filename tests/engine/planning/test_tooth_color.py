@@ -51,7 +51,7 @@ def opening_plan(portrait, faces: list[np.ndarray], opened: float) -> TakePlan:
 
 
 def test_teeth_differ_from_lips_and_their_colour_is_independent_of_the_light(portrait) -> None:
-    """A toothy smile has nearly white teeth; stained ones are yellower; lips do not count; warm light matters little."""
+    """A toothy smile has nearly white teeth; stained ones are yellower; lips do not count; warm light hardly does."""
     mouth = soft_mask(portrait.face.points_px[INNER_LIPS, :2], (0, 0, 640, 480), 0)[..., None]
     stained = (portrait.picture * (1 - mouth * (0, 0, 0.22))).astype(np.uint8)
     painted = (portrait.picture * (1 - mouth) + mouth * (235, 150, 150)).astype(np.uint8)

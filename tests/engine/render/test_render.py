@@ -100,8 +100,8 @@ def test_each_sync_mode_is_exact(clip: Path, clip_faces, tmp_path: Path, mode: s
     after, before = pictures(tmp_path / "take.mp4"), pictures(clip)
     assert len(after) == frames
     corner = (slice(0, 60), slice(300, 384))  # hair and background, which drift with the frame and are not edited
-    apart = [float(np.abs(after[-1][corner] - picture[corner]).mean()) for picture in before]
-    assert int(np.argmin(apart)) == last
+    differences = [float(np.abs(after[-1][corner] - picture[corner]).mean()) for picture in before]
+    assert int(np.argmin(differences)) == last
 
 
 def test_a_shorter_voice_is_padded_or_cuts_the_take(clip: Path, clip_faces, tmp_path: Path) -> None:

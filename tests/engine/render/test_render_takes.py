@@ -101,7 +101,7 @@ def test_no_take_is_written_if_one_of_them_is_refused(
     """If the span of the second job has no face, nothing is written for the first."""
     jobs = [TakeJob(tmp_path / "a.mp4"), TakeJob(tmp_path / "b.mp4", span=(9, 11))]
 
-    with pytest.raises(InputMediaError, match="no face detections in frames 9 to 10"):
+    with pytest.raises(InputMediaError, match="no face found in frames 9 to 10"):
         render_takes(short, jobs, scouted=detections, progress=lambda _: None)
 
     assert list(tmp_path.iterdir()) == []
@@ -165,10 +165,10 @@ def test_a_cache_file_with_wrong_arrays_is_ignored(detections: detect.Detections
     detection_cache.write_detections(tmp_path / "f.npz", detections)
     arrays = dict(np.load(tmp_path / "f.npz"))
     others = [
-        {name: array for name, array in arrays.items() if name != "asked"},
+        {name: array for name, array in arrays.items() if name != "box_counts"},
         {**arrays, "points": arrays["points"][:-1]},
         {**arrays, "times": arrays["times"][:-1]},
-        {**arrays, "small": arrays["small"][:, 1:]},
+        {**arrays, "thumbnails": arrays["thumbnails"][:, 1:]},
         {**arrays, "times": np.array([{}], object)},
     ]
 

@@ -140,10 +140,10 @@ def test_samples_outside_the_change_keep_their_bytes(portrait) -> None:
 def test_colours_survive_the_round_trip(matrix: int, span: int) -> None:
     """Two flat colours side by side return from RGB within one step, by every matrix and range."""
     video_format = VideoFormat(16, 16, Fraction(25), matrix, 2, 2, span)
-    beside = (100, 121, 137)
+    other_color = (100, 121, 137)
     for colour in ((80, 110, 150), (180, 128, 128), (120, 140, 120)):
         planes = [np.full((side, side), level, np.uint8) for side, level in zip((16, 8, 8), colour, strict=True)]
-        for plane, level in zip(planes, beside, strict=True):
+        for plane, level in zip(planes, other_color, strict=True):
             plane[:, len(plane) // 2 :] = level
         picture = Picture(*planes)
         rgb = to_rgb(picture, (0, 0, 16, 16), video_format)

@@ -90,8 +90,8 @@ def test_lips_move_nothing_above_the_nose(portrait, prompt: str) -> None:
 
     left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
     above = local[:, 1] < local[NOSE_BASE, 1] - 0.03
-    beside = (local[:, 0] < left - 0.38) | (local[:, 0] > right + 0.38)
-    assert np.abs(moves[above | beside]).max() == 0
+    lateral = (local[:, 0] < left - 0.38) | (local[:, 0] > right + 0.38)
+    assert np.abs(moves[above | lateral]).max() == 0
     assert np.abs(moves).max() > 0.02
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lists import classify_text, film, summarize
+from edit_list_samples import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
 

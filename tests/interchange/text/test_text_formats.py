@@ -6,7 +6,7 @@ import json
 from fractions import Fraction
 
 import pytest
-from lists import classify_text, film, summarize
+from edit_list_samples import classify_text, film, summarize
 
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.interchange.limits import decode_text

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sheets import sample_layout
+from layout_samples import sample_layout
 from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams

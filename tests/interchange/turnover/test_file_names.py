@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from sheets import sample_layout
+from layout_samples import sample_layout
 from takes import film, numbered_take, segment
 
 from react1.nodes.timeline import Timeline, TimelineParams
@@ -57,7 +57,7 @@ def test_existing_paths_are_kept(context, tmp_path):
 
 def test_undecodable_name_is_refused_before_the_run():
     """A name with an undecodable byte is refused with what to do."""
-    with pytest.raises(ValueError, match="no text, which no timeline can name; rename the file"):
+    with pytest.raises(ValueError, match="not text, so timelines cannot name it; rename the file"):
         TimelineParams(source="bad\udcff.mp4")
 
 

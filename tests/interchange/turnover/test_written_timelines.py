@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sheets import FILM, SPANS, sample_layout
+from layout_samples import FILM, SPANS, sample_layout
 from takes import film
 
 from react1.pipeline.core.values import Turnover

@@ -1,4 +1,4 @@
-"""Faces are found, large and small, alike each time, and without a word."""
+"""Large and small faces are detected reproducibly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from react1.pipeline.engine.geometry.head_frame import FaceFrame
 
 
 def small_face(unit_px: float) -> tuple[np.ndarray, float]:
-    """The portrait on grey in 1280x720, the eyes about so far apart."""
+    """Return the portrait on grey in 1280x720 with this eye distance, and its scale."""
     import cv2
 
     still = astronaut.still(640, 480)[:, 100:540]
@@ -23,8 +23,8 @@ def small_face(unit_px: float) -> tuple[np.ndarray, float]:
 
 
 @pytest.mark.parametrize("unit_px", [36, 50])
-def test_a_small_face_is_found_by_the_second_look(portrait, unit_px: float) -> None:
-    """Eyes 36 and 50 px apart in a picture 1280 px wide: where they are, to a tenth of their distance."""
+def test_small_face_is_found_at_full_size(portrait, unit_px: float) -> None:
+    """With an eye distance of 36 and 50 px in 1280 px landmarks are accurate to a tenth of it."""
     picture, scale = small_face(unit_px)
 
     with FaceFinder() as finder:
@@ -33,22 +33,22 @@ def test_a_small_face_is_found_by_the_second_look(portrait, unit_px: float) -> N
         faces = finder.find(picture) or finder.find_small_faces(picture)
 
     (points,) = faces
-    where = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [800, 300]
-    assert np.abs(points[:, :2] - where).mean() < 0.1 * unit_px
+    expected = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [800, 300]
+    assert np.abs(points[:, :2] - expected).mean() < 0.1 * unit_px
 
 
-def test_a_small_face_in_a_large_picture_is_followed(portrait) -> None:
-    """18 px between the eyes at 1920x1080, moving: in all of five frames, and the detector asked in the first alone."""
+def test_small_face_in_a_large_picture_is_tracked(portrait) -> None:
+    """A moving face with 18 px eye distance at 1920x1080 is found in five frames; the detector runs in the first."""
     picture, scale = small_face(18)
-    asked, asked_first = 0, 0
+    calls, calls_in_first = 0, 0
     with FaceFinder() as finder:
         if not finder.has_detector:
             pytest.skip("this face model has no second detector, which finds small faces")
         detect = finder.detect_boxes
 
         def counted(part: np.ndarray):
-            nonlocal asked
-            asked += 1
+            nonlocal calls
+            calls += 1
             return detect(part)
 
         finder.detect_boxes = counted
@@ -56,32 +56,32 @@ def test_a_small_face_in_a_large_picture_is_followed(portrait) -> None:
             large = np.full((1080, 1920, 3), 120, np.uint8)
             large[200:920, 300 + 3 * number : 1580 + 3 * number] = picture
             (points,) = finder.find(large) or finder.find_small_faces(large)
-            where = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [1100 + 3 * number, 500]
-            assert np.abs(points[:, :2] - where).mean() < 3
-            asked_first = asked_first or asked
+            expected = (portrait.face.points_px[:, :2] - [100, 0]) * scale + [1100 + 3 * number, 500]
+            assert np.abs(points[:, :2] - expected).mean() < 3
+            calls_in_first = calls_in_first or calls
 
-    assert asked == asked_first > 1
+    assert calls == calls_in_first > 1
 
 
 def test_tiles_cover_a_picture_and_overlap_by_half() -> None:
-    """Every place lies in one, a face on a border lies whole in another, and a small picture needs none."""
+    """Every area of 200 px lies completely in a tile, and a small picture has no tiles."""
     assert detection_tiles(1280, 720) == [(0, 0, 960, 720), (320, 0, 1280, 720)]
     assert detection_tiles(1024, 768) == []
     for width, height in ((1920, 1080), (3840, 2160), (1080, 1920)):
-        parts = detection_tiles(width, height)
-        assert 4 <= len(parts) <= 9
+        tiles = detection_tiles(width, height)
+        assert 4 <= len(tiles) <= 9
         for x in range(0, width - 200, 100):
             for y in range(0, height - 200, 100):
-                assert any(a <= x and b <= y and x + 200 <= c and y + 200 <= d for a, b, c, d in parts)
+                assert any(a <= x and b <= y and x + 200 <= c and y + 200 <= d for a, b, c, d in tiles)
 
 
-def test_a_face_seen_in_two_tiles_is_one() -> None:
-    """The second box whose middle lies in the first is dropped."""
+def test_face_in_two_tiles_is_one_face() -> None:
+    """The second box with its center in the first is dropped."""
     assert merge_boxes([(0, 0, 10, 10), (1, 1, 11, 11), (20, 0, 30, 10)]) == [(0, 0, 10, 10), (20, 0, 30, 10)]
 
 
-def test_no_face_is_no_face(engine_ready: None) -> None:
-    """Grey, and noise, have none."""
+def test_pictures_without_a_face(engine_ready: None) -> None:
+    """No face is found in grey or noise."""
     noise = np.random.default_rng(3).integers(0, 255, (240, 320, 3), np.uint8)
     with FaceFinder() as finder:
         for picture in (np.full((240, 320, 3), 120, np.uint8), noise):
@@ -90,7 +90,7 @@ def test_no_face_is_no_face(engine_ready: None) -> None:
 
 
 def test_the_same_pictures_give_the_same_landmarks(portrait) -> None:
-    """Two finders over three pictures: equal to the last bit, and one face each."""
+    """Two finders give bit-identical landmarks for three pictures with one face each."""
     pictures = [astronaut.still(640, 480, shift) for shift in (0, 3, 6)]
     runs = []
     for _ in range(2):

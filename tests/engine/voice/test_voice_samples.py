@@ -1,4 +1,4 @@
-"""Voices as they come: of any rate, of one to six channels, and damaged ones refused."""
+"""Voices of any rate and of one to six channels are read; damaged ones are refused."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def write_floats(path: Path, samples: np.ndarray) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("rate", "count", "kept"), [(48_000, 9_600, 48_000), (8_000, 1_600, 8_000), (192_000, 38_400, 48_000)]
+    ("rate", "count", "expected"), [(48_000, 9_600, 48_000), (8_000, 1_600, 8_000), (192_000, 38_400, 48_000)]
 )
-def test_a_voice_of_any_rate_can_be_written(tmp_path: Path, rate: int, count: int, kept: int) -> None:
-    """A rate that AAC carries is kept, another one becomes 48 kHz; 0.2 s stay 0.2 s."""
+def test_voice_of_any_rate_is_written(tmp_path: Path, rate: int, count: int, expected: int) -> None:
+    """AAC rates are kept, others become 48 kHz; the duration stays 0.2 s."""
     sound = read_audio(astronaut.write_wav(tmp_path / "v.wav", np.zeros(count), rate))
 
     with TakeWriter(tmp_path / "take.mp4", astronaut.FORMAT, sound) as writer:
         for _ in range(5):
             writer.write(astronaut.planes(np.zeros((288, 384, 3), np.uint8)))
 
-    with av.open(str(tmp_path / "take.mp4")) as made:
-        stream = made.streams.audio[0]
-        assert (sound.rate, stream.rate) == (kept, kept)
+    with av.open(str(tmp_path / "take.mp4")) as take:
+        stream = take.streams.audio[0]
+        assert (sound.rate, stream.rate) == (expected, expected)
         assert stream.duration * stream.time_base == Fraction(1, 5)
 
 
-def test_more_channels_than_two_become_two(tmp_path: Path) -> None:
-    """A voice in the middle of six channels is heard in both of two."""
+def test_six_channels_become_stereo(tmp_path: Path) -> None:
+    """A voice in the center of six channels is in both channels of the stereo mix."""
     with wave.open(str(tmp_path / "v.wav"), "wb") as file:
         file.setnchannels(6)
         file.setsampwidth(2)
@@ -57,11 +57,11 @@ def test_more_channels_than_two_become_two(tmp_path: Path) -> None:
     assert sound.samples[:, 2_400].min() > 0.05
 
 
-@pytest.mark.parametrize(("wrong", "told"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e30, "1e\\+30")])
-def test_numbers_that_are_no_sound_are_refused(tmp_path: Path, wrong: float, told: str) -> None:
-    """One bad sample among good ones: the message says where and what."""
+@pytest.mark.parametrize(("sample", "message"), [(np.nan, "nan"), (-np.inf, "-inf"), (1e30, "1e\\+30")])
+def test_invalid_samples_are_refused(tmp_path: Path, sample: float, message: str) -> None:
+    """The message gives the time and value of one invalid sample."""
     samples = np.full(9_600, 1.5)
-    samples[4_800] = wrong
+    samples[4_800] = sample
 
-    with pytest.raises(InputMediaError, match=rf"v\.wav holds numbers that are no sound, {told} at 0\.100 s"):
+    with pytest.raises(InputMediaError, match=rf"v\.wav has invalid samples, {message} at 0\.100 s"):
         read_audio(write_floats(tmp_path / "v.wav", samples))

@@ -1,4 +1,4 @@
-"""A face counts only where a second network saw it too."""
+"""A face counts only if the second detector sees it, too."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ def _track(numbers, x=50.0):
     return Track({number: np.full((478, 3), x) for number in numbers})
 
 
-def test_a_track_that_the_detector_saw_once_is_kept_whole():
-    """The first frames of a face that turns in are not lost."""
+def test_track_confirmed_once_is_kept_completely():
+    """The first frames of a face that turns to the camera are not lost."""
     track = _track(range(10))
 
     assert confirmed_tracks([track], {0: (), 3: (), 6: ((40, 40, 60, 60),), 9: ()}) == [track]
 
 
 @pytest.mark.parametrize(
-    "boxes", [{}, {0: (), 3: ()}, {3: ((60, 60, 80, 80),)}], ids=["unasked", "nothing", "elsewhere"]
+    "boxes", [{}, {0: (), 3: ()}, {3: ((60, 60, 80, 80),)}], ids=["not run", "nothing", "elsewhere"]
 )
-def test_a_track_that_the_detector_never_saw_is_no_face(boxes):
-    """Nothing there, or something elsewhere."""
+def test_unconfirmed_track_is_dropped(boxes):
+    """The detector did not run, saw nothing, or saw something elsewhere."""
     assert confirmed_tracks([_track(range(6))], boxes) == []
 
 
-def test_the_dial_of_a_watch_is_no_face(media_folder, tmp_path):
-    """FaceMesh fits a mesh to it; the film is refused instead of being bent."""
+def test_watch_dial_is_not_a_face(media_folder, tmp_path):
+    """FaceMesh fits a mesh to it; the second detector sees nothing."""
     pytest.importorskip("mediapipe")
     from react1.pipeline.core.file import File
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.media.decode import images
     from react1.pipeline.media.probe import probe
 
-    place = media_folder / "timing" / "trim_optimization_failure.mp4"
-    media = probe(place, File(digest="0" * 64, suffix=".mp4", size_bytes=place.stat().st_size))
+    path = media_folder / "timing" / "trim_optimization_failure.mp4"
+    media = probe(path, File(digest="0" * 64, suffix=".mp4", size_bytes=path.stat().st_size))
     with FaceFinder() as finder:
-        pictures = [image for _, image in images(place, media.video, 40, 44)]
+        pictures = [image for _, image in images(path, media.video, 40, 44)]
         meshes = [finder.find(image) for image in pictures]
         boxes = [finder.detect_boxes(image) for image in pictures]
 

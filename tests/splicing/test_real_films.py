@@ -1,0 +1,161 @@
+"""Real footage: each film gets its own decoded pictures back as a take, so that whatever differs is a loss.
+
+Late pictures, uneven rates, hidden VP8 frames, edit lists, rotation, HDR, coarse and damaged films.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from invariants import same_tail
+from own_span import alone_db, frames_of, mean_db, own_take, record_encoder_choices
+from seen import planes, psnr, strict_decode
+from takes import packets, segment
+
+from react1.pipeline.core.errors import InputMediaError, React1Error
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+
+
+@dataclass(frozen=True)
+class Film:
+    """How a film is spliced: exactly, or why not."""
+
+    reason: str = ""
+    """Why the whole picture is coded anew; empty where only the edit and its groups are."""
+    place: tuple[float, float] = (0.45, 0.55)
+    """The edit, as shares of the film; of a long one at most 24 frames."""
+    looked_at: int = 400
+    """How many frames are decoded and compared."""
+    within_db: float = 0.5
+    """How far the edit may lie below its pictures coded alone; x265 spends more on a film that begins with them."""
+
+
+FILES = {
+    "damaged/moviepy_failing_audio.mp4": Film(),
+    "faces/cuts_crowd_handmic_video_starts_late_10s.mp4": Film(),
+    "faces/face_vp8_400x300_31s_no_audio.webm": Film(),
+    "faces/hand_over_face_23976_silent.mp4": Film(),
+    "faces/talk_h264_700x700_vfr_6s.mp4": Film(),
+    "faces/talk_hevc_1080x1920_25p_10s_one_keyframe.mp4": Film(place=(0.95, 1), within_db=0.75),
+    "faces/talk_mpeg1_360x288_3s.mpg": Film("mpeg1video cannot be spliced packet by packet"),
+    "streams/chapters.mp4": Film(),
+    "streams/hdr10_pq_hevc_1080p.mp4": Film(),
+    "streams/pcm_1080p.mov": Film(),
+    "streams/srt.mkv": Film(),
+    "streams/timecode_track_drop_frame.mp4": Film(),
+    "streams/two_video_two_audio_two_subtitle_2997.mp4": Film(),
+    "timing/audio_delayed_3.9s.mov": Film(),
+    "timing/cursed_vfr.mp4": Film(),
+    "timing/edit_list_hlg10_hevc_rot90.mp4": Film(within_db=1.5),
+    "timing/long_6min_1080p.mp4": Film(place=(0.01, 0.015), looked_at=300),
+    "timing/rotate_and_reflect.mp4": Film(),
+    "timing/rotated180_2997_people.mp4": Film(),
+    "timing/trim_optimization_failure.mp4": Film(),
+}
+MOST_FRAMES = 24
+DAMAGED = ("damaged/androidx_invalid_nalu.mp4", "damaged/decord_corrupted.mp4")
+PLATE_DB, EDIT_DB, ENOUGH_DB = 44.0, 40.0, 50.0
+"""What a frame outside the edit keeps, what the edit keeps, and from where on it is not compared with its pictures
+coded alone in a film that is coded anew as a whole: the rate control has a past then."""
+
+
+def _spliced(context, path):
+    file = context.add_external(path)
+    return context.path(file), probe(context.path(file), file)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_real_film_gets_its_own_pictures_back(context, media_folder, monkeypatch, name):
+    """Packets outside the windows to the bit, sound to the bit, and inside no loss but the encoder's own."""
+    film = FILES[name]
+    path, media = _spliced(context, media_folder / name)
+    count, index = media.video.frame_count, media.video.index
+    start = int(count * film.place[0])
+    end = min(max(int(count * film.place[1]), start + 1), start + MOST_FRAMES)
+    take, choices = own_take(context, segment(media, start, end, head=1)), record_encoder_choices(monkeypatch)
+    if film.reason:
+        with pytest.raises(React1Error, match=film.reason):
+            splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
+
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
+
+    is_exact = made.metrics["way"] == "exact"
+    assert is_exact == (not film.reason) and film.reason in made.metrics["reason"], made.metrics["reason"]
+    copied = _same_packets(made, path, media, dts=is_exact)
+    inside = _inside_db(path, made.path, index, range(start, end), copied, min(count, film.looked_at))
+    alone = alone_db(context, take, choices[-1])
+    least = alone - film.within_db if is_exact else min(alone - film.within_db, ENOUGH_DB)
+    assert inside >= least, f"{inside} dB, alone {alone} dB"
+    assert inside >= EDIT_DB
+    said = strict_decode(made.path)
+    assert not said or set(said.splitlines()) <= set(strict_decode(path).splitlines())
+
+
+def _steps(listed):
+    """Give the decode times from the first one on; Matroska keeps none, and a reader does not make all of them up."""
+    told = [dts for _, dts, _ in listed]
+    return [dts - told[0] for dts in told] if None not in told else []
+
+
+def _same_packets(made, path, media, *, dts):
+    """Give the times of the picture packets that are the source's own; hold them and the sound to account."""
+    place = sum(other.kind == "video" and other.index < media.video.index for other in media.others)
+    was, came = (packets(one, "video", place) for one in (path, made.path))
+    assert sorted(pts for pts, _, _ in came) == sorted(pts for pts, _, _ in was)
+    if dts:
+        # Readers move all of them together by what they make of the least composition offset.
+        assert _steps(came) == _steps(was)
+    placed = {pts: data for pts, _, data in came}
+    copied = {pts for pts, _, data in was if placed[pts] == data}
+    if dts and media.video.codec == "hevc":
+        patched = {pts for pts, _, data in was if pts not in copied and same_tail(data, placed[pts])}
+        assert len(patched) <= made.metrics["windows"]
+        copied |= patched
+    assert len(copied) >= made.metrics["copied_packets"]
+    assert (made.metrics["copied_packets"] > 0) == dts
+    for track in range(len(media.audio)):
+        one, other = (packets(each, "audio", track) for each in (path, made.path))
+        assert [packet[2] for packet in other] == [packet[2] for packet in one]
+    return copied
+
+
+def _inside_db(path, made, index, edit, copied, count):
+    """Compare all decoded frames outside the edit, to the bit where the packet was copied; give the PSNR inside."""
+    inside = []
+    for number, (one, other) in enumerate(
+        zip(*(frames_of(film, index, 0, count) for film in (path, made)), strict=True)
+    ):
+        assert other.pts == one.pts
+        if number in edit:
+            inside.append((one, other))
+            continue
+        was, came = planes(one), planes(other)
+        if one.pts in copied:
+            assert all(np.array_equal(a, b) for a, b in zip(was, came, strict=True)), f"frame {number}"
+        else:
+            assert psnr(was, came, one.format.components[0].bits) >= PLATE_DB, f"frame {number}"
+    return mean_db(inside)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_a_damaged_film_is_refused_in_one_line(context, media_folder, name):
+    """It cannot be decoded to its end, so nobody can tell whether the result is right."""
+    _, media = _spliced(context, media_folder / name)
+    placed = segment(media, 0, 1)
+
+    with pytest.raises(InputMediaError, match="the picture is damaged and cannot be decoded to its end") as told:
+        splicing.splice(context, ffmpeg_path(), media, [own_take(context, placed)])
+
+    assert "\n" not in str(told.value)
+
+
+def test_every_film_at_hand_is_looked_at(media_folder):
+    """A film that is added to the folder is added here too."""
+    found = {str(path.relative_to(media_folder)) for path in media_folder.rglob("*")}
+    films = {name for name in found if name.endswith((".mp4", ".mov", ".mkv", ".webm", ".mpg"))}
+
+    assert films <= set(FILES) | set(DAMAGED)
