@@ -1,10 +1,10 @@
-"""Kill processes that pay, at every step of a call and at random times, and count what came of it.
+"""Kill paying processes at every step of a call and at random times, and count the results.
 
     .venv/bin/python benchmarks/crash.py [--kills 200] [--seed 7]
 
-The host is the local server, with faults on (`MISHAPS` in tests/support/crash.py); each call has a take of its own, so
-that one that is lost, torn or mixed up is seen. Doubles and losses must be 0, and no point may be missed; the exit
-status says so.
+The provider is the local server, with faults (`FAULTS` in tests/support/crash.py). Each call has a take of its own,
+so that one that is lost, truncated or swapped is noticed. The exit status is 1 if a job is duplicated, a take is
+lost, or a point is missed.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from crash import STAGES, Lab, Row
 
 RIVALS = 20
 """Kills of one of two processes that want the same call."""
-HEAD = ("kills", "runs", "submits", "calls", "jobs", "doubles", "lost")
+COLUMNS = ("kills", "runs", "submits", "calls", "jobs", "doubles", "lost")
 
 
-def killed(lab: Lab, most: int) -> list[Row]:
-    """Kill at every point in turn, then one of two processes, and at random times until it is enough."""
-    rows = [_shown(lab.stage(stage)) for stage in STAGES]
+def kill_all(lab: Lab, count: int) -> list[Row]:
+    """Kill at every point, then one of two processes, and at random times until there are `count` kills."""
+    rows = [_print_row(lab.stage(stage)) for stage in STAGES]
     length_s = lab.length_s()
-    print(f"{'(a run that nobody kills takes':<16} {length_s:.2f} s)", flush=True)
-    rows.append(_shown(lab.two_at_once(RIVALS, length_s)))
+    print(f"{'(a run without a kill takes':<16} {length_s:.2f} s)", flush=True)
+    rows.append(_print_row(lab.two_at_once(RIVALS, length_s)))
     at_random = Row("at random")
-    while sum(row.kills for row in rows) + at_random.kills < most:
+    while sum(row.kills for row in rows) + at_random.kills < count:
         at_random.add(lab.at_random(20, length_s))
-    rows.append(_shown(at_random))
+    rows.append(_print_row(at_random))
     return rows
 
 
@@ -42,21 +42,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
-    asked = parser.parse_args()
-    print(f"{'killed at':<16}" + "".join(f"{name:>9}" for name in HEAD))
-    began, total = time.monotonic(), Row("in all")
-    with tempfile.TemporaryDirectory() as folder, Lab(Path(folder), asked.seed) as lab:
-        for row in killed(lab, asked.kills):
+    args = parser.parse_args()
+    print(f"{'killed at':<16}" + "".join(f"{name:>9}" for name in COLUMNS))
+    started_s, total = time.monotonic(), Row("total")
+    with tempfile.TemporaryDirectory() as folder, Lab(Path(folder), args.seed) as lab:
+        for row in kill_all(lab, args.kills):
             total.add(row)
-    _shown(total)
-    print(f"{time.monotonic() - began:.0f} s; seed {asked.seed}")
-    for line in [*total.told, *(f"never came by: {point}" for point in total.missed)]:
+    _print_row(total)
+    print(f"{time.monotonic() - started_s:.0f} s; seed {args.seed}")
+    for line in [*total.errors, *(f"never passed: {point}" for point in total.missed)]:
         print(line)
-    return 1 if total.doubles or total.lost or total.told or total.missed else 0
+    return 1 if total.doubles or total.lost or total.errors or total.missed else 0
 
 
-def _shown(row: Row) -> Row:
-    print(f"{row.stage:<16}" + "".join(f"{getattr(row, name):>9}" for name in HEAD), flush=True)
+def _print_row(row: Row) -> Row:
+    print(f"{row.stage:<16}" + "".join(f"{getattr(row, name):>9}" for name in COLUMNS), flush=True)
     return row
 
 

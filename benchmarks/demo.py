@@ -1,8 +1,8 @@
-"""Time each step of the demo job: once from nothing, once with everything stored.
+"""Time each step of the demo job: once with an empty store, once with everything cached.
 
     .venv/bin/python benchmarks/demo.py
 
-Seconds are wall clock on this machine, so compare shares and the ratio of the two runs, not machines.
+Seconds are wall clock on this machine: compare shares and the ratio of the two runs, not machines.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from react1.pipeline.runner.events import Event, StepEnded
 EDITS = ["2-4.4:happy:0.8"]
 
 
-class Times:
-    """Collects what every step took."""
+class StepTimes:
+    """Collects the durations of the steps."""
 
     def __init__(self) -> None:
         self.rows: list[StepEnded] = []
@@ -29,9 +29,9 @@ class Times:
             self.rows.append(event)
 
 
-def timed(clip: Path, home: Path, out: Path) -> tuple[float, Times]:
-    """Run the demo's job and give its wall seconds and those of its steps."""
-    times, began = Times(), time.perf_counter()
+def timed(clip: Path, home: Path, out: Path) -> tuple[float, StepTimes]:
+    """Run the demo job; return its wall seconds and those of its steps."""
+    times, began = StepTimes(), time.perf_counter()
     run("emotion-edit", source=clip, edits=EDITS, provider="local", out=out, home=home, yes=True, watcher=times)
     return time.perf_counter() - began, times
 
@@ -39,17 +39,17 @@ def timed(clip: Path, home: Path, out: Path) -> tuple[float, Times]:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+        root = Path(folder)
         began = time.perf_counter()
-        make_demo_clip(place / "talking.mp4", progress=lambda _: None)
+        make_demo_clip(root / "talking.mp4", progress=lambda _: None)
         print(f"{'make the clip':<22}{time.perf_counter() - began:8.2f} s")
-        first, times = timed(place / "talking.mp4", place / "home", place / "film.mp4")
-        second, again = timed(place / "talking.mp4", place / "home", place / "film.mp4")
+        first, times = timed(root / "talking.mp4", root / "home", root / "film.mp4")
+        second, second_times = timed(root / "talking.mp4", root / "home", root / "film.mp4")
     for row in times.rows:
         print(f"{row.step + ' ' + row.segment:<22}{row.seconds:8.2f} s {100 * row.seconds / first:6.1f} %")
     print(f"{'first run':<22}{first:8.2f} s")
     print(f"{'second run':<22}{second:8.2f} s {100 * second / first:6.1f} %")
-    print(f"steps reused in the second run: {sum(row.reused for row in again.rows)} of {len(again.rows)}")
+    print(f"steps reused in the second run: {sum(row.reused for row in second_times.rows)} of {len(second_times.rows)}")
 
 
 if __name__ == "__main__":

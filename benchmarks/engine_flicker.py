@@ -1,9 +1,9 @@
-"""Where the second difference in time of a take comes from: the engine, or any bend of a face that moves.
+"""Find the cause of a take's second difference in time: the engine, or any warp of a moving face.
 
     .venv/bin/python benchmarks/engine_flicker.py
 
-Each take is made twice: as it is, and with the moves of the landmarks held as they are in one frame, so that only the
-head carries them. A mouth that is wider covers more pixels that move: that much no steadiness can take away.
+Each take is rendered twice: normally, and with the landmarks' displacements frozen at one frame, so that they only move
+with the head. A wider mouth covers more moving pixels: that part of the flicker is unavoidable.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from react1.pipeline.engine.render import retouch
 from react1.pipeline.engine.render.render import render_takes
 from react1.pipeline.engine.take_job import TakeJob
 
-ASKED = (("happy", 0.5), ("happy", 1.0), ("surprised", 1.0), ("sad", 1.0))
+TAKES = (("happy", 0.5), ("happy", 1.0), ("surprised", 1.0), ("sad", 1.0))
 
 
-def ratio(clip: Path, emotion: str, temperature: float, *, held: bool) -> float:
-    """Give the second difference of a take's face by that of the source's, in the frames of full strength."""
-    out, kept = clip.with_name("take.mp4"), {}
+def ratio(clip: Path, emotion: str, temperature: float, *, frozen: bool) -> float:
+    """Return the second difference of the take's face relative to the source's, in the frames of full strength."""
+    out, cache = clip.with_name("take.mp4"), {}
 
-    def holding(frame: FaceFrame, pose: Pose) -> Points:
+    def freeze(frame: FaceFrame, pose: Pose) -> Points:
         moves = real(frame, pose)
-        return kept.setdefault("moves", moves) if pose.weight >= 1 else moves
+        return cache.setdefault("moves", moves) if pose.weight >= 1 else moves
 
     real = retouch.landmark_moves
-    with mock.patch.object(retouch, "landmark_moves", holding if held else real):
+    with mock.patch.object(retouch, "landmark_moves", freeze if frozen else real):
         render_takes(
             clip,
             [TakeJob(out, React1Choices(prompt=emotion, temperature=temperature, model_mode="face"))],
@@ -51,11 +51,9 @@ def main() -> None:
     """Print a line for each face and take."""
     with tempfile.TemporaryDirectory() as folder:
         for person, clip in clips(Path(folder)):
-            for emotion, temperature in ASKED:
-                both = [ratio(clip, emotion, temperature, held=held) for held in (False, True)]
-                print(
-                    f"{person:15}{emotion:10}{temperature:<4} take {both[0]:.3f}, moves held {both[1]:.3f}", flush=True
-                )
+            for emotion, temperature in TAKES:
+                both = [ratio(clip, emotion, temperature, frozen=frozen) for frozen in (False, True)]
+                print(f"{person:15}{emotion:10}{temperature:<4} take {both[0]:.3f}, frozen {both[1]:.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured on a take's pixels, by other means than those that moved them: patches, flow, sharpness, flicker."""
+"""Measurements on a take's pixels, independent of the engine's own methods: patches, flow, sharpness, flicker."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ PATCHES = {
     "upper lip": (37, 267),
     "chin": (152,),
 }
-"""Where skin is looked for again, by landmarks of the source: left and right are averaged."""
+"""Patches of skin to find again, by landmarks of the source; left and right are averaged."""
 FINER = 3
 PATCH_UNITS, REACH_UNITS = 0.20, 0.34
 SAME_FLOW_PX = 0.5
 NOSE_BASE, LIPS, MOUTH_UNITS = 2, [61, 291, 0, 17], 0.15
 FLOW_REACHES_UNITS = 0.12
-"""How far optical flow carries what moves into what does not."""
+"""How far optical flow smears moving into still parts."""
 
 
 def luma(picture: Rgb) -> Luma:
-    """Give the brightness of a picture, 0 to 255."""
+    """Return the luma of a picture, 0 to 255."""
     weighed: Luma = (picture @ np.array([0.2126, 0.7152, 0.0722])).astype(np.float32)
     return weighed
 
 
 @dataclass(frozen=True)
 class Face:
-    """Where a face lies in a source picture."""
+    """The place of a face in a source picture."""
 
     points: NDArray[np.float64]
     """(478, 2) px."""
 
     @property
     def unit(self) -> float:
-        """Give the distance between the eyes, px."""
+        """The distance between the eyes, px."""
         return float(np.linalg.norm(self._eyes[1] - self._eyes[0]))
 
     @property
@@ -50,41 +50,43 @@ class Face:
 
     @property
     def up(self) -> NDArray[np.float64]:
-        """Give the direction of the forehead."""
+        """The direction of the forehead."""
         right = (self._eyes[1] - self._eyes[0]) / self.unit
         return np.array([right[1], -right[0]])
 
     def around(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
-        """Give the part of a picture of this shape that shows the head and little else."""
+        """Return the part of a picture of this shape that shows the head and little else."""
         middle = (self.points.min(0) + self.points.max(0)) / 2 + 0.15 * self.unit * self.up
         low = np.maximum(0, middle - 1.75 * self.unit).astype(int)
         high = np.minimum([shape[1], shape[0]], middle + 1.75 * self.unit).astype(int)
         return slice(low[1], high[1]), slice(low[0], high[0])
 
     def box(self) -> tuple[slice, slice]:
-        """Give the part of the picture that the face fills."""
+        """Return the part of the picture that the face fills."""
         low, high = self.points.min(0).astype(int), self.points.max(0).astype(int)
         return slice(max(0, low[1]), high[1]), slice(max(0, low[0]), high[0])
 
 
-def moved(before: Luma, after: Luma, face: Face, patch: str) -> float:
-    """Tell how far skin went up, in eye distances: a patch of the source is looked for in the take.
+def rise(before: Luma, after: Luma, face: Face, patch: str) -> float:
+    """Return how far skin rose, in eye distances: a patch of the source is located in the take.
 
-    Source  normalised cross-correlation (J. P. Lewis, "Fast Normalized Cross-Correlation", 1995), a third of a pixel.
+    Source: normalised cross-correlation (J. P. Lewis, "Fast Normalized Cross-Correlation", 1995), a third of a pixel.
     """
-    return float(np.mean([_found(before, after, face, face.points[index]) @ face.up for index in PATCHES[patch]]))
+    return float(
+        np.mean([_displacement(before, after, face, face.points[index]) @ face.up for index in PATCHES[patch]])
+    )
 
 
-def _found(before: Luma, after: Luma, face: Face, at: NDArray[np.float64]) -> NDArray[np.float64]:
+def _displacement(before: Luma, after: Luma, face: Face, at: NDArray[np.float64]) -> NDArray[np.float64]:
     import cv2
 
     half, reach = (max(3, round(units * face.unit)) for units in (PATCH_UNITS, REACH_UNITS))
     column, row = np.round(at).astype(int)
     wide = cv2.copyMakeBorder(before, *[half + reach] * 4, cv2.BORDER_REPLICATE)
-    there = cv2.copyMakeBorder(after, *[half + reach] * 4, cv2.BORDER_REPLICATE)
+    wide_after = cv2.copyMakeBorder(after, *[half + reach] * 4, cv2.BORDER_REPLICATE)
     row, column = row + half + reach, column + half + reach
     patch = wide[row - half : row + half + 1, column - half : column + half + 1]
-    around = there[row - half - reach : row + half + reach + 1, column - half - reach : column + half + reach + 1]
+    around = wide_after[row - half - reach : row + half + reach + 1, column - half - reach : column + half + reach + 1]
     patch, around = (
         cv2.resize(part, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC) for part in (patch, around)
     )
@@ -93,10 +95,10 @@ def _found(before: Luma, after: Luma, face: Face, at: NDArray[np.float64]) -> ND
     return (np.array([best[1], best[0]]) / FINER - reach) / face.unit
 
 
-def strayed(before: Luma, after: Luma, face: Face, mode: str) -> float:
-    """Tell which share of the pixels that a region must leave alone moves by half a pixel or more, by optical flow.
+def stray_share(before: Luma, after: Luma, face: Face, mode: str) -> float:
+    """Return the share of pixels outside a region that move by half a pixel or more, by optical flow.
 
-    Source  Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as OpenCV has it.
+    Source: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016, as OpenCV has it.
     """
     import cv2
 
@@ -119,7 +121,7 @@ def _outside(shape: tuple[int, ...], face: Face, mode: str) -> NDArray[np.bool_]
 
 
 def sharpness(picture: Luma, face: Face) -> float:
-    """Give the variance of the Laplacian in the face, its mouth left out."""
+    """Return the variance of the Laplacian in the face without its mouth."""
     import cv2
 
     edges = cv2.Laplacian(np.ascontiguousarray(picture), cv2.CV_32F)
@@ -131,6 +133,6 @@ def sharpness(picture: Luma, face: Face) -> float:
 
 
 def flicker(pictures: list[Luma], face: Face) -> float:
-    """Give the mean second difference in time in the face, in steps of 255."""
+    """Return the mean second difference in time in the face, in steps of 255."""
     stack = np.stack([picture[face.box()] for picture in pictures])
     return float(np.abs(stack[:-2] - 2 * stack[1:-1] + stack[2:]).mean())

@@ -1,10 +1,10 @@
-"""Whether a mouth follows a new voice: the gap between the lips in a take, frame by frame, against the voice's level.
+"""Measure how well a mouth follows a new voice: the gap between the lips in a take, frame by frame.
 
-The gap is found in the finished take by the face mesh without its attention part, which is another network than the
-one that drives the engine. What it should do is known from the phones that are spoken: a vowel's first formant tells
-how far the jaw is open, and a consonant is nearly shut. Loudness is given as well: it knows no closed vowels.
+The gap is measured in the finished take by the face mesh without its attention part, a different network from the
+engine's. The expected opening follows from the spoken phones: a vowel's first formant gives the opening of the jaw, and
+a consonant is nearly shut. The correlation with loudness is printed as well, although it knows no closed vowels.
 
-Source  first formant and jaw: Lindblom and Sundberg, "Acoustical consequences of lip, tongue, jaw, and larynx
+Source: first formant and jaw: Lindblom and Sundberg, "Acoustical consequences of lip, tongue, jaw, and larynx
         movement", JASA 50 (1971).
 """
 
@@ -29,11 +29,11 @@ LAGS = range(-3, 4)
 Curve = NDArray[np.float64]
 
 
-def follows(person: str, clip: Path) -> str:
-    """Give a new voice to a face, and say how well the lips go with it, and at which lag."""
-    told = [PHONES[name] for text, _, _ in SENTENCES for name in f"_ {text} _".split() if name in PHONES]
-    seconds = sum(phone.length_s for phone in told)
-    samples = utter(told, [PITCH_HZ] * len(told), 1.0, seconds)
+def speech_line(person: str, clip: Path) -> str:
+    """Render a face with a new voice; return how well the lips follow it, and at which lag."""
+    phones = [PHONES[name] for text, _, _ in SENTENCES for name in f"_ {text} _".split() if name in PHONES]
+    seconds = sum(phone.length_s for phone in phones)
+    samples = utter(phones, [PITCH_HZ] * len(phones), 1.0, seconds)
     voice, out = clip.with_name("voice.wav"), clip.with_name("spoken.mp4")
     with wave.open(str(voice), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
@@ -49,24 +49,24 @@ def follows(person: str, clip: Path) -> str:
     with ClipFrames(clip) as frames:
         fps = float(frames.video_format.fps)
     opened = gaps(pictures(out))
-    spoken, level = _spoken(told, len(opened), fps), _level(samples, len(opened), fps)
-    seen = np.flatnonzero(np.isfinite(opened))
-    scores = {lag: _correlation(opened, spoken, seen, lag) for lag in LAGS}
+    spoken, level = _spoken(phones, len(opened), fps), _level(samples, len(opened), fps)
+    valid = np.flatnonzero(np.isfinite(opened))
+    scores = {lag: _correlation(opened, spoken, valid, lag) for lag in LAGS}
     best = max(scores, key=lambda lag: scores[lag])
-    loud = _correlation(opened, level, seen, 0)
+    loud = _correlation(opened, level, valid, 0)
     return (
         f"{person:15}speaks    lips against the vowels' openness: {scores[0]:.2f} at once, best {scores[best]:.2f} "
         f"at {best:+d} frames; against loudness {loud:.2f}"
     )
 
 
-def _spoken(told: list[Phone], frames: int, fps: float) -> Curve:
-    """Give how far a mouth that says these phones is open in each frame, 0 to 1."""
-    ends = np.cumsum([phone.length_s for phone in told])
-    wide = [(phone.formants_hz[0] - SHUT_HZ) / (WIDE_HZ - SHUT_HZ) for phone in told]
-    opens = [max(0.0, share) * (phone.voice > VOWEL_VOICE) for share, phone in zip(wide, told, strict=True)]
+def _spoken(phones: list[Phone], frames: int, fps: float) -> Curve:
+    """Return the expected opening of a mouth that speaks these phones, per frame, 0 to 1."""
+    ends = np.cumsum([phone.length_s for phone in phones])
+    wide = [(phone.formants_hz[0] - SHUT_HZ) / (WIDE_HZ - SHUT_HZ) for phone in phones]
+    opens = [max(0.0, share) * (phone.voice > VOWEL_VOICE) for share, phone in zip(wide, phones, strict=True)]
     fine = np.array(
-        [opens[min(len(told) - 1, int(np.searchsorted(ends, at / 1000)))] for at in range(int(ends[-1] * 1000))]
+        [opens[min(len(phones) - 1, int(np.searchsorted(ends, at / 1000)))] for at in range(int(ends[-1] * 1000))]
     )
     smooth = np.convolve(fine, np.hanning(100) / np.hanning(100).sum(), "same")
     middles = ((np.arange(frames) + 0.5) / fps * 1000).astype(int)
@@ -74,17 +74,17 @@ def _spoken(told: list[Phone], frames: int, fps: float) -> Curve:
 
 
 def gaps(takes: list[Rgb]) -> Curve:
-    """Give the gap between the lips in every picture, in eye distances; NaN where no face is found."""
+    """Return the gap between the lips in every picture, in eye distances; NaN without a face."""
     with quiet_import():
         from mediapipe.python import solutions
 
         mesh = solutions.face_mesh.FaceMesh(static_image_mode=False, max_num_faces=1, refine_landmarks=False)
-    found = []
+    openings = []
     with mesh:
         for picture in takes:
             faces = mesh.process(picture).multi_face_landmarks
-            found.append(_gap(faces[0], picture.shape) if faces else np.nan)
-    return np.array(found)
+            openings.append(_gap(faces[0], picture.shape) if faces else np.nan)
+    return np.array(openings)
 
 
 def _gap(face: object, shape: tuple[int, ...]) -> float:
@@ -93,8 +93,8 @@ def _gap(face: object, shape: tuple[int, ...]) -> float:
     return float(np.linalg.norm(points[13] - points[14]) / eyes)
 
 
-def _correlation(opened: Curve, level: Curve, seen: NDArray[np.int64], lag: int) -> float:
-    inner = seen[(seen >= max(LAGS) * 3) & (seen < len(level) - max(LAGS) * 3)]
+def _correlation(opened: Curve, level: Curve, valid: NDArray[np.int64], lag: int) -> float:
+    inner = valid[(valid >= max(LAGS) * 3) & (valid < len(level) - max(LAGS) * 3)]
     return float(np.corrcoef(opened[inner], level[inner - lag])[0, 1])
 
 

@@ -1,4 +1,4 @@
-"""Run a command and say what it cost: CPU seconds with all its children, seconds on the clock, memory at its peak."""
+"""Measure a command: CPU seconds with all its children, wall seconds, peak memory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cost:
-    """What one job cost."""
+    """The cost of one job."""
 
     cpu_s: float
     wall_s: float
     peak_mb: float
-    notes: str = ""
+    output: str = ""
     """Its standard output."""
 
     def __add__(self, other: Cost) -> Cost:
-        """Give the cost of both, one after the other."""
+        """Return the cost of both, run one after the other."""
         return Cost(self.cpu_s + other.cpu_s, self.wall_s + other.wall_s, max(self.peak_mb, other.peak_mb))
 
 
@@ -29,21 +29,21 @@ def measure(argv: Sequence[str]) -> Cost:
     """Run a command to its end.
 
     Raises:
-        SystemExit: it failed; its own words stand on standard error.
+        SystemExit: it failed; its own message is on standard error.
     """
     began = time.monotonic()
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-        said = process.stdout.read() if process.stdout else ""
+        output = process.stdout.read() if process.stdout else ""
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        sys.exit(f"{' '.join(argv[:4])} … ended with {process.returncode}")
+        sys.exit(f"{' '.join(argv[:4])} … exited with {process.returncode}")
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Cost(used.ru_utime + used.ru_stime, time.monotonic() - began, used.ru_maxrss / unit, said)
+    return Cost(used.ru_utime + used.ru_stime, time.monotonic() - began, used.ru_maxrss / unit, output)
 
 
 def row(name: str, cost: Cost, note: str = "", *, scaled: float = 1) -> str:
-    """Spell one line of a table; a figure that was not measured but scaled has a `~`."""
+    """Return one line of a table; scaled values, which were not measured, have a `~`."""
     mark = "~" if scaled != 1 else " "
     times = f"{mark}{cost.cpu_s * scaled:8.2f} {mark}{cost.wall_s * scaled:8.2f} {cost.peak_mb:9.0f}"
     return f"  {name:<44}{times}   {note}"

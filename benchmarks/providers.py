@@ -1,10 +1,10 @@
-"""What hundreds of paid jobs at once cost: one process, its memory, its requests, and how soon a finished take is here.
+"""Measure hundreds of concurrent paid jobs in one process: memory, requests, and the delay of finished takes.
 
     python benchmarks/providers.py [JOBS]        500 by default
 
-A local server in a process of its own gives each sent clip back after a while (no engine), so that all jobs are under
-way together. Another process submits, polls, fetches, verifies and stores, as a run does. Printed are the largest
-memory of that process, its requests in a second, and the time from COMPLETED on the server to the take on the disk.
+A local server in its own process returns each clip after a delay, without the engine, so that all jobs run at the same
+time. Another process submits, polls, downloads, verifies and stores, as a run does. Printed are the peak memory of that
+process, its requests per second, and the time from COMPLETED on the server to the take on disk.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KEY = "rehearsal"
 
 
 def main(count: int) -> None:
-    """Run the server and the client, and print what was measured."""
+    """Run the server and the client, and print the measurements."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         faults = home / "faults.yaml"
@@ -41,15 +41,15 @@ def main(count: int) -> None:
             environ = {**os.environ, "REACT1_SEGMIND_URL": address, "SEGMIND_API_KEY": KEY}
             clip = _clip(home)
             argv = [sys.executable, __file__, "--client", str(home), str(clip), str(count)]
-            told = json.loads(subprocess.run(argv, env=environ, check=True, capture_output=True, text=True).stdout)
-            _print(told, home / "server" / "server" / "jobs")
+            result = json.loads(subprocess.run(argv, env=environ, check=True, capture_output=True, text=True).stdout)
+            _print(result, home / "server" / "server" / "jobs")
         finally:
             server.terminate()
             server.wait(20)
 
 
 def _clip(home: Path) -> Path:
-    """Make a clip of 1 s with a voice."""
+    """Write a clip of 1 s with a voice."""
     import imageio_ffmpeg
 
     clip = home / "clip.mp4"
@@ -62,7 +62,7 @@ def _clip(home: Path) -> Path:
 
 
 def client(home: Path, clip: Path, count: int) -> None:
-    """Make all calls from this process, and tell what it took."""
+    """Run all jobs from this process, and print the measurements as JSON."""
     from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.core.edit import Edit
     from react1.pipeline.core.values import Segment, Upload
@@ -75,15 +75,15 @@ def client(home: Path, clip: Path, count: int) -> None:
     from react1.pipeline.providers.provider_settings import segmind
     from react1.pipeline.store.store import Store
 
-    manager.look = lambda ask, store: ((), None)  # a test picture has no face
-    asked = [0]
-    real = http_pool.HttpPool.ask
+    manager.check_request = lambda request, store: ((), None)  # a test picture has no face
+    request_count = [0]
+    real = http_pool.HttpPool.request
 
-    async def counted(self: http_pool.HttpPool, *args: object, **named: object) -> http_pool.HttpResponse:
-        asked[0] += 1
-        return await real(self, *args, **named)  # type: ignore[arg-type]
+    async def counted(self: http_pool.HttpPool, *args: object, **kwargs: object) -> http_pool.HttpResponse:
+        request_count[0] += 1
+        return await real(self, *args, **kwargs)  # type: ignore[arg-type]
 
-    http_pool.HttpPool.ask = counted  # type: ignore[assignment,method-assign]
+    http_pool.HttpPool.request = counted  # type: ignore[assignment,method-assign]
     store = Store(home / "client")
     file = store.add_external(clip)
     media = probe(clip, file)
@@ -93,13 +93,13 @@ def client(home: Path, clip: Path, count: int) -> None:
         media=media, frames=tuple(range(25)), voice=file,
     )  # fmt: skip
     upload = Upload(segment=segment, video_url="store:", audio_url="store:")
-    asks = [JobRequest(upload, React1Choices(temperature=round(n / 1000, 6)), segmind()) for n in range(count)]
+    requests = [JobRequest(upload, React1Choices(temperature=round(n / 1000, 6)), segmind()) for n in range(count)]
 
     async def run() -> int:
         most = 0
-        async with manager.JobManager(store, SpendingPolicy(approved=True)) as open_desk:
-            await open_desk.check_all(asks, stop=True)
-            jobs = [asyncio.create_task(open_desk.run(ask)) for ask in asks]
+        async with manager.JobManager(store, SpendingPolicy(approved=True)) as jobs_manager:
+            await jobs_manager.check_all(requests, fail_fast=True)
+            jobs = [asyncio.create_task(jobs_manager.run(request)) for request in requests]
             while not all(job.done() for job in jobs):
                 await asyncio.sleep(1)
                 names = [path.name[3:] for path in store.root.glob("ledger/??/*/*/*.json")]
@@ -110,32 +110,32 @@ def client(home: Path, clip: Path, count: int) -> None:
     began = time.monotonic()
     most = asyncio.run(run())
     wall_s = time.monotonic() - began
-    done = {one.request_id: one.done.at for one in Ledger(store.root).all() if one.done}
+    done = {entry.request_id: entry.done.at for entry in Ledger(store.root).entries() if entry.done}
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(
         json.dumps(
             {
-                "jobs": count, "done": done, "requests": asked[0], "wall_s": wall_s, "most_at_once": most,
+                "jobs": count, "done": done, "requests": request_count[0], "wall_s": wall_s, "most_at_once": most,
                 "memory_mb": usage.ru_maxrss / 1024, "cpu_s": usage.ru_utime + usage.ru_stime,
             }
         )
     )  # fmt: skip
 
 
-def _print(told: dict[str, object], jobs: Path) -> None:
-    done: dict[str, str] = told["done"]  # type: ignore[assignment]
+def _print(result: dict[str, object], jobs: Path) -> None:
+    done: dict[str, str] = result["done"]  # type: ignore[assignment]
     ended = {path.stem: json.loads(path.read_text())["ended_s"] for path in jobs.glob("*.json")}
     late = sorted(datetime.fromisoformat(at).timestamp() - ended[name] for name, at in done.items())
     rows = {
-        "jobs": told["jobs"],
+        "jobs": result["jobs"],
         "jobs on the server": len(ended),
-        "takes on the disk": len(done),
-        "most at the host at once": told["most_at_once"],
-        "largest memory, MB": f"{told['memory_mb']:.0f}",
-        "requests": told["requests"],
-        "requests a second": f"{float(str(told['requests'])) / float(str(told['wall_s'])):.0f}",
-        "CPU seconds of the client": f"{told['cpu_s']:.1f}",
-        "wall seconds": f"{told['wall_s']:.1f}",
+        "takes on disk": len(done),
+        "most jobs at once": result["most_at_once"],
+        "peak memory, MB": f"{result['memory_mb']:.0f}",
+        "requests": result["requests"],
+        "requests per second": f"{float(str(result['requests'])) / float(str(result['wall_s'])):.0f}",
+        "CPU seconds of the client": f"{result['cpu_s']:.1f}",
+        "wall seconds": f"{result['wall_s']:.1f}",
         "COMPLETED to disk, median s": f"{statistics.median(late):.2f}",
         "COMPLETED to disk, 99 % s": f"{late[min(len(late) - 1, int(len(late) * 0.99))]:.2f}",
     }

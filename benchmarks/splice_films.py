@@ -1,4 +1,4 @@
-"""The films of the splice's benchmark: a coded clip of ten seconds, repeated without coding it again, and a take."""
+"""The films of the splice benchmark: an encoded clip of ten seconds, repeated by stream copy, and a take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 
 RATE, CLIP_S, EDIT_FRAMES = 30, 10, 240
 CODING = ["-c:v", "libx264", "-preset", "medium", "-crf", "20", "-g", "60", "-pix_fmt", "yuv420p"]
-"""The film's own coding, and that of everything that codes pictures here anew."""
+"""The encoder options of the film, and of everything that re-encodes pictures here."""
 LOSSLESS = ["-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-bf", "0", "-pix_fmt", "yuv420p"]
 
 
@@ -20,12 +20,12 @@ class Film:
 
     path: Path
     take: Path
-    """What the edit shows: the span upside down, lossless."""
+    """The content of the edit: the span upside down, lossless."""
     minutes: int
 
     @property
     def frames(self) -> int:
-        """How many there are."""
+        """The number of frames."""
         return self.minutes * 60 * RATE
 
     @property
@@ -35,17 +35,17 @@ class Film:
 
     @property
     def end(self) -> int:
-        """The first frame after it."""
+        """The first frame after the edit."""
         return self.start + EDIT_FRAMES
 
 
 def ffmpeg(*argv: str) -> list[str]:
-    """Spell a call of ffmpeg that is silent and overwrites."""
+    """Return a command line of ffmpeg that is silent and overwrites."""
     return [ffmpeg_path(), "-nostdin", "-v", "error", "-y", *argv]
 
 
 def make_clip(folder: Path) -> Path:
-    """Code ten seconds of a moving test picture with grain, and a tone."""
+    """Encode ten seconds of a moving test picture with grain, and a tone."""
     clip = folder / "clip.mp4"
     picture = f"testsrc2=size=1920x1080:rate={RATE}:duration={CLIP_S},noise=alls=2:allf=t"
     sound = f"sine=frequency=440:sample_rate=48000:duration={CLIP_S}"
@@ -55,11 +55,11 @@ def make_clip(folder: Path) -> Path:
 
 
 def make_film(folder: Path, clip: Path, minutes: int) -> Film:
-    """Repeat the clip to its length, and make the take."""
+    """Repeat the clip to the length of the film, and encode the take."""
     film = Film(folder / f"film{minutes}.mp4", folder / f"take{minutes}.mov", minutes)
     repeats = str(minutes * 60 // CLIP_S - 1)
     subprocess.run(ffmpeg("-stream_loop", repeats, "-i", str(clip), "-c", "copy", str(film.path)), check=True)
-    # The clip's sound is a little longer than its picture: where it repeats, a frame is shown 5 ms longer.
+    # The clip's sound is a little longer than its picture: at each repetition a frame lasts 5 ms longer.
     seek = ["-ss", f"{max(film.start / RATE - 5, 0):.6f}"]
     cut = f"trim=start_frame=0:end_frame={EDIT_FRAMES},setpts=PTS-STARTPTS,vflip"
     subprocess.run(ffmpeg(*seek, "-i", str(film.path), "-an", "-vf", cut, *LOSSLESS, str(film.take)), check=True)

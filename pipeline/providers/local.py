@@ -1,8 +1,6 @@
-"""The local engine as a host: free, in this process, and honest that it is a preview.
+"""The local engine as a provider: free, in this process, and marked as a preview.
 
-Takes   an upload whose addresses name content in the store, and the eight parameters.
-Gives   a take on the frames of what was sent; its length follows the sync mode.
-Raises  MissingExtra without the extra `local`, BadInput where no face is found.
+The take has the frames of the clip that was sent; its length follows the sync mode.
 """
 
 from __future__ import annotations
@@ -28,43 +26,51 @@ PREVIEW = "made by the local preview engine, which is not React-1"
 
 
 class LocalProvider:
-    """Renders here; nothing leaves the machine and nothing is paid."""
+    """Render in this process; nothing leaves the machine and nothing is paid."""
 
     name = "local"
     paid = False
     limits = Limits()
 
     def cost_usd(self, output_s: Fraction, frames: int) -> float:
-        """Cost nothing."""
+        """Return 0: rendering is free."""
         return 0.0
 
     def require(self) -> None:
-        """Find out whether the engine's parts are installed."""
+        """Check that the engine's dependencies are installed.
+
+        Raises:
+            MissingExtra: they are not.
+        """
         from ..engine.available import require
 
         require()
 
 
 def render_take(context: NodeContext, upload: Upload, choices: React1Choices) -> Take:
-    """Re-express the picture of an upload with the local engine.
+    """Re-express the video of an upload with the local engine.
 
-    The handles are passed through: only the span itself changes, and the expression grows from its first frame on.
+    The handles stay unchanged: only the span itself changes, and the expression grows from its first frame on.
+
+    Raises:
+        MissingExtra: the extra `local` is not installed.
+        InputMediaError: no face is found.
     """
     from ..media.probe import probe
 
     segment, out = upload.segment, context.temp_path("take.mp4")
     request = React1Request.build(choices, video_url=upload.video_url, audio_url=upload.audio_url or "none:")
-    began = time.monotonic()
-    figures = _render(context, segment, choices, out)
+    started_s = time.monotonic()
+    render_metrics = _render(context, segment, choices, out)
     file = context.store(out)
     return Take(
         segment=segment,
         media=probe(context.path(file), file),
         provider="local",
         request=request.model_dump(),
-        seconds=round(time.monotonic() - began, 3),
-        metrics={"local": asdict(figures)},
-        notes=(PREVIEW, *figures.notes),
+        seconds=round(time.monotonic() - started_s, 3),
+        metrics={"local": asdict(render_metrics)},
+        notes=(PREVIEW, *render_metrics.notes),
     )
 
 
@@ -90,10 +96,10 @@ def _render(context: NodeContext, segment: Segment, choices: React1Choices, out:
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:
-    """Give the frames [first, last) of the sent clip that show the span without its handles."""
-    inside = [index for index, frame in enumerate(segment.frames) if segment.start_frame <= frame < segment.end_frame]
-    if not inside:
+    """Return the frames [first, last) of the sent clip that show the span without its handles."""
+    indexes = [index for index, frame in enumerate(segment.frames) if segment.start_frame <= frame < segment.end_frame]
+    if not indexes:
         raise InputMediaError(
             f"segment {segment.name} is shorter than one frame of the clip that is sent; make it longer"
         )
-    return inside[0], inside[-1] + 1
+    return indexes[0], indexes[-1] + 1

@@ -140,9 +140,9 @@ def _starts(length: int, side: int) -> list[int]:
 
 def merge_boxes(boxes: list[Box]) -> list[Box]:
     """Drop boxes whose center lies in an earlier box."""
-    kept: list[Box] = []
+    distinct: list[Box] = []
     for left, top, right, bottom in boxes:
         x, y = (left + right) / 2, (top + bottom) / 2
-        if not any(box[0] < x < box[2] and box[1] < y < box[3] for box in kept):
-            kept.append((left, top, right, bottom))
-    return kept
+        if not any(box[0] < x < box[2] and box[1] < y < box[3] for box in distinct):
+            distinct.append((left, top, right, bottom))
+    return distinct

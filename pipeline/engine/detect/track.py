@@ -103,12 +103,12 @@ def build_tracks(
 
 def _distinct(faces: Sequence[Points]) -> list[int]:
     """Return the indices of the faces without duplicates, largest first."""
-    kept: list[int] = []
+    distinct: list[int] = []
     for index in sorted(range(len(faces)), key=lambda number: -FaceFrame(faces[number]).unit_px):
         center, reach = _center(faces[index]), DUPLICATE_UNITS * FaceFrame(faces[index]).unit_px
-        if all(np.linalg.norm(_center(faces[other]) - center) > reach for other in kept):
-            kept.append(index)
-    return kept
+        if all(np.linalg.norm(_center(faces[other]) - center) > reach for other in distinct):
+            distinct.append(index)
+    return distinct
 
 
 def _distances(

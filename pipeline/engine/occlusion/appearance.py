@@ -65,8 +65,8 @@ def fit(frames: Sequence[NDArray[np.uint8]], local: NDArray[np.float64]) -> Appe
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), SAMPLED_FRAMES)).round().astype(int))
     sampled = np.stack([frames[index] for index in chosen]).astype(np.float32)
     skin = texels.skin_texels(local)
-    places = texels.positions(local)
-    plane = np.column_stack([np.ones(len(places)), places]).astype(np.float32)
+    positions = texels.positions(local)
+    plane = np.column_stack([np.ones(len(positions)), positions]).astype(np.float32)
     similar = np.arange(len(sampled))
     for _ in range(ROUNDS):
         rgb = np.median(sampled[similar, :, :3], axis=0)
@@ -129,12 +129,12 @@ def _lost_lips(lab: Texels, model: AppearanceModel, skin_tone: Texels) -> Texels
 def _normalize_light(rgb: Texels, reference: Texels, skin: NDArray[np.bool_], plane: Texels) -> Texels:
     """Match the light of a frame to a reference: a plane per channel, fitted to the texels that follow one."""
     ratio = np.log((reference[skin][::3] + _FLOOR) / (rgb[skin][::3] + _FLOOR)).astype(np.float64)
-    places = plane[skin][::3].astype(np.float64)
+    positions = plane[skin][::3].astype(np.float64)
     used = np.ones(len(ratio), bool)
     for _ in range(3):
-        rows = places[used]
+        rows = positions[used]
         slopes = np.linalg.solve(rows.T @ rows + 1e-6 * np.eye(3), rows.T @ ratio[used])
-        residual = np.abs(ratio - places @ slopes).max(1)
+        residual = np.abs(ratio - positions @ slopes).max(1)
         used = residual <= np.partition(residual, int(0.6 * len(residual)))[int(0.6 * len(residual))]
     light = plane @ slopes
     normalized: Texels = ((rgb + _FLOOR) * np.exp(np.clip(light, -_MAX_LOG_GAIN, _MAX_LOG_GAIN)) - _FLOOR).astype(

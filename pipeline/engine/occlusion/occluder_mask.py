@@ -68,8 +68,8 @@ def _coarse_mask(
     """Spread the texels over a grid, (rows, columns)."""
     import cv2
 
-    places = (texels.positions(face.points_px) + 0.5) * np.array(size) / np.array(picture_size)
-    columns, rows = np.floor(places).astype(int).T
+    positions = (texels.positions(face.points_px) + 0.5) * np.array(size) / np.array(picture_size)
+    columns, rows = np.floor(positions).astype(int).T
     inside = (columns >= 0) & (columns < size[0]) & (rows >= 0) & (rows < size[1])
     layers = np.zeros((size[1], size[0], 2), np.float32)
     np.add.at(layers[..., 0], (rows[inside], columns[inside]), hidden[inside].astype(np.float32))

@@ -116,8 +116,8 @@ def _full_closure(weight: Curve) -> Curve:
     certainty = np.clip((weight - CERTAIN[0]) / (CERTAIN[1] - CERTAIN[0]), 0, 1)
     reach = round(CLOSURE_HOLD_S / HOP_S)
     padded = np.pad(certainty, reach)
-    held = np.stack([padded[step : step + len(certainty)] for step in range(2 * reach + 1)]).max(0)
-    return np.clip(1.05 * np.convolve(held, _hann(CLOSURE_EASE_S), "same"), 0, 1)
+    sustained = np.stack([padded[step : step + len(certainty)] for step in range(2 * reach + 1)]).max(0)
+    return np.clip(1.05 * np.convolve(sustained, _hann(CLOSURE_EASE_S), "same"), 0, 1)
 
 
 def _hann(length_s: float) -> Curve:

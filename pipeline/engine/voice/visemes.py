@@ -126,8 +126,8 @@ def _vowel_range(
     ranges = []
     for hz, (least, most) in zip((features.f1_hz, features.f2_hz), USUAL_HZ, strict=True):
         prior = np.log([least, np.sqrt(least * most), most])
-        own = np.log(np.percentile(hz[is_vowel], [10, 50, 90])) if is_vowel.any() else prior
-        low, middle, high = np.exp(share * own + (1 - share) * prior)
+        voice_range = np.log(np.percentile(hz[is_vowel], [10, 50, 90])) if is_vowel.any() else prior
+        low, middle, high = np.exp(share * voice_range + (1 - share) * prior)
         ranges.append((float(low), float(middle), float(max(high, 1.4 * low))))
     return ranges[0], ranges[1]
 

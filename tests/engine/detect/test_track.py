@@ -52,8 +52,8 @@ def test_faces_that_cross_keep_their_tracks(face, hidden: bool) -> None:
     frames = []
     for number in range(60):
         left, right = face(100 + 6 * number), face(460 - 6 * number, y=215)
-        near = abs(left[:, 0].mean() - right[:, 0].mean()) < 110
-        frames.append([left] if near and hidden else [right, left])
+        window = abs(left[:, 0].mean() - right[:, 0].mean()) < 110
+        frames.append([left] if window and hidden else [right, left])
 
     tracks = build_tracks(frames)
 

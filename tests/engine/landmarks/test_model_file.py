@@ -235,9 +235,9 @@ def test_model_file_gives_the_same_landmarks(portrait, wheel: Path, monkeypatch,
         (face,) = finder.find(portrait.picture)
         single = finder._landmarker.find_face(portrait.picture)
 
-    apart = np.abs([face, single] - portrait.face.points_px) / portrait.face.unit_px
-    assert apart.mean((0, 1)).max() < 0.001
-    assert apart.max() < 0.01
+    difference = np.abs([face, single] - portrait.face.points_px) / portrait.face.unit_px
+    assert difference.mean((0, 1)).max() < 0.001
+    assert difference.max() < 0.01
     assert wheel.name in backend_identity()
     assert capfd.readouterr().err == ""
 
@@ -267,8 +267,8 @@ def test_tracking_matches_the_bundled_models(engine_ready, bundle: Path, capfd) 
         expected, faces = bundled.track_faces(picture), tasks.track_faces(picture)
         assert len(faces) == len(expected) == (2 if step in (4, 5) else 1)
         for face in expected:
-            apart = min(np.abs(other - face).mean() for other in faces)
-            assert apart < (0.001 if step < 4 else 0.01) * np.linalg.norm(face[33] - face[263])
+            difference = min(np.abs(other - face).mean() for other in faces)
+            assert difference < (0.001 if step < 4 else 0.01) * np.linalg.norm(face[33] - face[263])
     bundled.close()
     tasks.close()
     assert capfd.readouterr().err == ""
