@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import film_cache
 import pytest
-import shelf
-from react1.testing import FolderContext
 from web import open_web
+
+from react1.testing import FolderContext
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
-def made_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Made films are shared by all tests of a run, whichever worker they run in."""
+def generated_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Share generated films between all workers of a run."""
     base = tmp_path_factory.getbasetemp()
-    shelf.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-films"
-    shelf.folder.mkdir(exist_ok=True)
+    film_cache.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "generated-films"
+    film_cache.folder.mkdir(exist_ok=True)
     yield
-    shelf.folder = None
+    film_cache.folder = None
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def context(tmp_path: Path) -> FolderContext:
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """A web server on loopback, reached without any proxy."""
+    """A web server on loopback, used without a proxy."""
     monkeypatch.setenv("NO_PROXY", "*")
     with open_web() as server:
         yield server
@@ -43,7 +44,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 
 @pytest.fixture(scope="session")
 def media_folder() -> Path:
-    """Real footage that nobody here made; a test that needs it skips where it is not."""
+    """The folder of real footage; tests that need it are skipped if it does not exist."""
     folder = Path(os.environ.get("REACT1_MEDIA", ROOT.parent / "shared" / "media"))
     if not folder.is_dir():
         pytest.skip(f"no real footage at {folder}; set REACT1_MEDIA to a folder that has it")
@@ -51,27 +52,26 @@ def media_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def talking_clip(made_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo's talking clip, small: 2 s of 480x270 at 25 frames/s with a voice."""
+def talking_clip(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small demo clip: 2 s of 480x270 at 25 frames/s with a voice."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
     from react1.pipeline.demo.demo_clip import make_demo_clip
 
-    place = tmp_path_factory.mktemp("talking") / "talking.mp4"
-    made_of = ("talking", 2, 480, 270)
-    make = partial(make_demo_clip, seconds=2, size=(480, 270), progress=lambda _share: None)
-    return shelf.kept(place, made_of, make)
+    path = tmp_path_factory.mktemp("talking") / "talking.mp4"
+    generate = partial(make_demo_clip, seconds=2, size=(480, 270), progress=lambda _share: None)
+    return film_cache.cached_film(path, ("talking", 2, 480, 270), generate)
 
 
 @pytest.fixture(scope="session")
-def interview(made_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the examples name: a talking film, a new line, subtitles and an EDL."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
     from react1.pipeline.demo.demo_clip import make_demo_clip
     from react1.pipeline.media.ffmpeg import ffmpeg_path
 
     folder = tmp_path_factory.mktemp("interview")
-    make = partial(make_demo_clip, seconds=6, size=(480, 270), progress=lambda _share: None)
-    shelf.kept(folder / "interview.mp4", ("interview", 6, 480, 270), make)
+    generate = partial(make_demo_clip, seconds=6, size=(480, 270), progress=lambda _share: None)
+    film_cache.cached_film(folder / "interview.mp4", ("interview", 6, 480, 270), generate)
     (folder / "adr").mkdir()
     tone = ["-f", "lavfi", "-i", "sine=frequency=220:duration=1.2:sample_rate=48000"]
     subprocess.run([ffmpeg_path(), "-v", "error", *tone, str(folder / "adr" / "line3.wav")], check=True)

@@ -163,15 +163,15 @@ def test_real_timelines_match_opentimelineio(media_folder):
             entry for entry in parse_listing(text, f".{name.rsplit('.')[-1]}", name).entries if entry.kind == "clip"
         ]
 
-        theirs = list(otio.adapters.read_from_string(text, adapter).find_clips())
+        clips = list(otio.adapters.read_from_string(text, adapter).find_clips())
 
         spans = {(entry.clip.name, _s(entry.source.start), _s(entry.source.end)) for entry in ours if entry.source}
-        for clip in theirs:
-            taken, zero = clip.trimmed_range(), clip.media_reference.available_range
-            first = taken.start_time - (zero.start_time if zero else at(0, 30))
+        for clip in clips:
+            trimmed, zero = clip.trimmed_range(), clip.media_reference.available_range
+            first = trimmed.start_time - (zero.start_time if zero else at(0, 30))
             # The library's reader rounds FCPXML to whole frames.
-            near = {span for span in spans if span[0] == clip.name and abs(span[1] - first.to_seconds()) < 1 / 30}
-            assert any(abs(end - start - taken.duration.to_seconds()) < 1 / 30 for _, start, end in near), clip
+            candidates = {span for span in spans if span[0] == clip.name and abs(span[1] - first.to_seconds()) < 1 / 30}
+            assert any(abs(end - start - trimmed.duration.to_seconds()) < 1 / 30 for _, start, end in candidates), clip
     dissolved = parse_listing((media_folder / "timelines/otio_transition.otio").read_text(), ".otio", "t").entries
     assert [bool(entry.unusable) for entry in dissolved] == [False, True, True, False]
 

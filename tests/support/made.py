@@ -13,7 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from shelf import kept
+from film_cache import cached_film
 
 COLUMNS, ROWS = 6, 4
 BLACK, GREY, WHITE = 40, 120, 200
@@ -91,7 +91,7 @@ def make_clip(path: Path, recipe: Recipe | None = None, **changes) -> Path:
     """Write a clip; the suffix says in which container."""
     recipe = recipe or Recipe(**changes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return kept(path, recipe, lambda place: _make(place, recipe))
+    return cached_film(path, recipe, lambda place: _make(place, recipe))
 
 
 def _make(path: Path, recipe: Recipe) -> None:

@@ -154,12 +154,12 @@ def test_spans_match_opentimelineio(media_folder):
     compared = 0
     for name, rate in (("25fps", 25), ("premiere_example", 24), ("speed_effects_small", 24)):
         text = (media_folder / "timelines" / f"otio_cmx_{name}.edl").read_text()
-        ours = [row.entry for row in classify_text(text, ".edl", film("x", "", 10**6, rate), clock="record").entries]
+        entries = [row.entry for row in classify_text(text, ".edl", film("x", "", 10**6, rate), clock="record").entries]
 
-        theirs = list(otio.adapters.read_from_string(text, "cmx_3600", rate=rate).find_clips())
+        clips = list(otio.adapters.read_from_string(text, "cmx_3600", rate=rate).find_clips())
 
-        assert len(ours) == len(theirs)
-        for entry, clip in zip(ours, theirs, strict=True):
+        assert len(entries) == len(clips)
+        for entry, clip in zip(entries, clips, strict=True):
             assert otio.opentime.to_timecode(clip.source_range.start_time, rate) == str(entry.source.start)
             if not entry.unusable:  # the library gives a retimed event its record length
                 assert otio.opentime.to_timecode(clip.source_range.end_time_exclusive(), rate) == str(entry.source.end)
