@@ -70,11 +70,11 @@ def test_a_file_that_is_not_a_film_exits_with_3_and_one_line(react1, name, conte
 
 
 def test_a_failure_prints_one_json_object(react1):
-    """The keys are the same as for success."""
+    """The keys are those of a success, and `error`."""
     result = react1("run", "emotion-edit", "--set", "source=gone.mp4", *EDIT, "--json")
 
     assert result.status == 3
-    assert list(result.json) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
+    assert list(result.json) == ["run", "status", "output", "report", "cost_usd", "segments", "checks", "error"]
     assert result.json["status"] == "failed"
     assert len(_lines(result.err)) == 1
 
@@ -182,7 +182,7 @@ def test_the_film_may_be_an_argument(react1, tmp_path):
     both = react1("plan", "preview", film, "--set", f"source={film}", "--edit", "1-2:sad")
     alone = react1("plan", "preview", film, "--edit", "1-2:sad")
 
-    assert (both.status, alone.status) == (2, 2)
+    assert (both.status, alone.status) == (2, 3)
     assert "the film is given twice" in both.err
     assert "film.mp4" in alone.err
     assert "missing input" not in alone.err

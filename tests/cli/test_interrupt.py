@@ -46,7 +46,7 @@ def test_an_interrupted_run_resumes_after_its_last_finished_step(talking_clip, t
     assert child.returncode == status
     assert "Traceback" not in output
     if signal_number != signal.SIGKILL:
-        assert "carry on with: react1 resume 2" in output
+        assert "resume with: react1 resume 2" in output
     assert not film.exists()
     resumed = _react1(environ, "resume", "--json")
     out, err = resumed.communicate()

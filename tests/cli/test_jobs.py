@@ -129,7 +129,7 @@ def test_a_run_without_approval_exits_with_5(react1, server, talking_clip, tmp_p
     assert result.returncode == 5
     assert json.loads(result.stdout)["status"] == "failed"
     (line,) = result.stderr.splitlines()
-    assert "nobody has agreed: give --yes" in line
+    assert "are not approved; pass --yes" in line
     assert react1("run", *job, "--yes", "--max-cost", "0.01").returncode == 5
     react1.environ["REACT1_MAX_COST"] = "0.01"
     assert react1("run", *job, "--yes").returncode == 5
@@ -191,12 +191,12 @@ def test_a_failed_run_reports_its_cost(react1, server, talking_clip, tmp_path):
 
     result = react1("run", *run_arguments(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad"), "--yes", "--json")
 
-    result = json.loads(result.stdout)
-    assert (result.returncode, result["status"]) == (4, "failed")
+    failure = json.loads(result.stdout)
+    assert (result.returncode, failure["status"]) == (4, "failed")
     jobs = json.loads(react1("jobs", "--json").stdout)
     assert sorted(row["state"] for row in jobs["jobs"]) == ["done", "void"]
-    assert result["cost_usd"] == jobs["cost_usd"] > 0
-    assert json.loads(react1("runs", "--json").stdout)["runs"][0]["cost_usd"] == result["cost_usd"]
+    assert failure["cost_usd"] == jobs["cost_usd"] > 0
+    assert json.loads(react1("runs", "--json").stdout)["runs"][0]["cost_usd"] == failure["cost_usd"]
 
 
 def test_doctor_shows_the_providers_url(react1, server):

@@ -99,12 +99,12 @@ def test_a_plan_shows_the_splicing_strategy_and_refuses_an_inexact_splice(react1
 
     if suffix == ".mpg":
         assert result.status == 3
-        assert "splice: the film cannot be spliced packet by packet" in result.err
-        assert "mpeg2video is not spliced packet by packet" in result.err
+        assert "splice: the film cannot be smart-rendered" in result.err
+        assert "mpeg2video cannot be spliced packet by packet" in result.err
         return
     # Two edited frames, and a ramp of three frames on each side.
-    assert "note: splice: packet by packet; 8 edited frame(s) and " in result.out
-    assert "are coded by libx264, nothing changes for a decoder" in result.out
+    assert "note: splice: smart rendering; 8 edited frame(s) and " in result.out
+    assert "are re-encoded with libx264, with the film's own parameter sets" in result.out
     row = next(row for row in react1("plan", *arguments, "--json").json["steps"] if row["step"] == "splice")
     assert row["splice"]["way"] == "exact" and row["splice"]["edited_frames"] == 8
 
@@ -122,5 +122,5 @@ def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_exactly(react1, monke
     )
 
     assert result.status == 3, result.err
-    assert "splice: the film cannot be spliced packet by packet" in result.err
+    assert "splice: the film cannot be smart-rendered" in result.err
     assert result.json["cost_usd"] == 0
