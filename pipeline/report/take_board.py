@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..core.values import Media, Segment, Take
 from ..media.clock import frame_time_s
 from .before_after import FindPath
-from .changed_region import Region, changed_region
 from .contact_sheet import Grid, contact_sheet, grid_of
+from .crop_region import Region, changed_region
 from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
 from .stills import Picture, data_url, preview_size, small_pictures
 

@@ -48,7 +48,7 @@ class IncomingUpload:
         self.size_bytes += len(data)
 
     def commit(self) -> bool:
-        """Give the file its final name; return False if that name has other content, which stays."""
+        """Rename the file to its final name; return False if that name has other content, which stays."""
         with storage_errors(self._path):
             self._stream.close()
             if self._path.exists():

@@ -12,8 +12,8 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.values import Media
-from ..media.probe import probe, probe_outside, require_video
-from ..media.transcode import length_s
+from ..media.probe import probe, probe_path, require_video
+from ..media.transcode import video_duration_s
 from ..net.url import redact_url
 from ..providers.parameters import MAX_CALL_S
 from ..store.store import Store
@@ -99,7 +99,7 @@ def check_video(media: Media) -> None:
     Raises:
         InputMediaError: it has no video stream, or is longer than 15 s.
     """
-    _require_duration("video_url", length_s(require_video(media, "video_url")))
+    _require_duration("video_url", video_duration_s(require_video(media, "video_url")))
 
 
 def check_audio(media: Media) -> None:
@@ -115,7 +115,7 @@ def check_audio(media: Media) -> None:
 
 def probe_file(path: Path, name: str) -> Media:
     """Probe a file without hashing it."""
-    return probe_outside(path, name)
+    return probe_path(path, name)
 
 
 def _require_duration(name: str, duration_s: Fraction) -> None:

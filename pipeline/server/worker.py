@@ -17,10 +17,10 @@ import ffmpeg
 
 from ..core.errors import InputMediaError, React1Error
 from ..core.values import Media, VideoStream
-from ..media.clock import label_rate
+from ..media.clock import timecode_rate
 from ..media.frame_rate import nearest_rate
 from ..media.probe import require_video
-from ..media.transcode import ENVELOPES, length_s
+from ..media.transcode import LIMITS, video_duration_s
 from ..providers.local import PREVIEW
 from ..providers.local_faces import detect_faces_cached
 from .faults import Perturbation
@@ -74,7 +74,7 @@ def render_take(request: WorkerRequest, folder: Path) -> WorkerResult:
     take = context.temp_path("take.mp4")
     faces = detect_faces_cached(context, video.file, lambda _: None)
     rendering = render(
-        context.path(video.file), voice, take, request.parameters, scouted=faces, progress=lambda _: None
+        context.path(video.file), voice, take, request.parameters, detections=faces, progress=lambda _: None
     )
     return _perturbed_result(context, request, take, (PREVIEW, *rendering.notes))
 
@@ -96,7 +96,7 @@ def engine_accepts(media: Media) -> bool:
             "mp4" in media.container,
             video.codec == "h264",
             video.pix_fmt == "yuv420p",
-            video.constant_rate and video.rate == nearest_rate(label_rate(video)),
+            video.constant_rate and video.rate == nearest_rate(timecode_rate(video)),
             int(video.timestamps.array[0]) == 0,
             _fits_envelope(video),
             not video.interlaced,
@@ -106,7 +106,7 @@ def engine_accepts(media: Media) -> bool:
 
 
 def _fits_envelope(video: VideoStream) -> bool:
-    envelope, sides = ENVELOPES["react1"], sorted((video.width_px, video.height_px))
+    envelope, sides = LIMITS["react1"], sorted((video.width_px, video.height_px))
     in_size = sides[0] <= envelope.short_side_px and sides[1] <= envelope.long_side_px
     upright = video.rotation_deg == 0 and not video.mirrored and video.sample_aspect == Fraction(1)
     return upright and in_size and not (video.width_px % 2 or video.height_px % 2)
@@ -122,7 +122,7 @@ def _perturbed_result(
         video = require_video(probe_file(take, "the take"))
         context.run_tool(perturb_argv(ffmpeg_path(), perturbation, video, take, output))
         take = output
-    duration_s = length_s(require_video(probe_file(take, "the take")))
+    duration_s = video_duration_s(require_video(probe_file(take, "the take")))
     return WorkerResult(file=take.name, output_s=round(float(duration_s), 6), notes=notes)
 
 

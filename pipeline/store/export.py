@@ -136,7 +136,7 @@ def _link(store: Store, stored: Path, part: Path) -> bool:
 
 
 def _rename(part: Path, path: Path, replace: bool) -> None:
-    """Give the finished file its name; without `replace` never over another file."""
+    """Rename the finished file; without `replace` never over another file."""
     if replace:
         part.replace(path)
         return

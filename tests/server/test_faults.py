@@ -7,8 +7,8 @@ from react1.pipeline.core.errors import PresetError
 from react1.pipeline.server.faults import FaultInjector, FaultPlan, read_faults
 
 
-def plan_of(**fault):
-    return {"faults": [fault]}
+def plan_of(**rule):
+    return {"faults": [rule]}
 
 
 def test_a_fault_file_is_read(tmp_path):
@@ -60,10 +60,10 @@ def test_a_missing_fault_file_is_reported(tmp_path):
 
 def test_the_same_seed_gives_the_same_faults_whatever_other_routes_get():
     """The n-th request of a route has its own draw; another seed gives other draws."""
-    fault = {"route": "status", "do": "slow", "seconds": 0, "probability": 0.3}
+    rule = {"route": "status", "do": "slow", "seconds": 0, "probability": 0.3}
 
     def hits(seed, other_routes):
-        faults = FaultInjector(FaultPlan.model_validate({"seed": seed, "faults": [fault]}))
+        faults = FaultInjector(FaultPlan.model_validate({"seed": seed, "faults": [rule]}))
         results = []
         for number in range(200):
             if other_routes and number % 3 == 0:

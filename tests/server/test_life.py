@@ -85,8 +85,8 @@ def test_a_killed_worker_fails_only_its_own_request(serve):
     with open_web() as web, serve(renderer=render_in_process, workers=1) as server:
         web.routes["/slow.mp4"] = lambda _: (fetching.set(), released.wait(10))
         web.serve("/not.mp4", b"no video at all")
-        killed = server.submit(video_url=f"{web.address}/slow.mp4").json()["request_id"]
-        following = server.submit(video_url=f"{web.address}/not.mp4").json()["request_id"]
+        killed = server.submit(video_url=f"{web.url}/slow.mp4").json()["request_id"]
+        following = server.submit(video_url=f"{web.url}/not.mp4").json()["request_id"]
         assert fetching.wait(20)
 
         os.kill(_worker_of(killed), signal.SIGKILL)
@@ -106,7 +106,7 @@ def test_no_worker_outlives_its_server(serve):
     with open_web() as web:
         web.routes["/slow.mp4"] = lambda _: (fetching.set(), released.wait(10))
         with serve(renderer=render_in_process) as server:
-            job = server.submit(video_url=f"{web.address}/slow.mp4").json()["request_id"]
+            job = server.submit(video_url=f"{web.url}/slow.mp4").json()["request_id"]
             assert fetching.wait(20)
         released.set()
 
