@@ -1,15 +1,7 @@
-"""Find how a take lies against what was sent: rate, lag, missing, surplus and doubled frames.
+"""Align a take with what was sent in time: rate, lag, missing, surplus and doubled frames.
 
-Takes   small grey pictures of both, `(frames, height, width) uint8`.
-Gives   `Alignment`: for each frame sent, the frame of the take that shows it.
-Raises  HostFailed where no alignment explains the take.
-
-Frames that a take dropped or showed twice in its middle: from there on it lies at another place in time.
-
-Takes   small grey pictures of what was sent and of the take, `(frames, height, width) uint8`, and the place in the take
-        at which each frame is looked for.
-Gives   the place at which each frame is found.
-Source  The path of least cost through a few offsets per frame (Viterbi, 1967).
+It compares thumbnails of both, `(frames, height, width) uint8`, grey. Frames that a take dropped or showed twice in its
+middle are followed by the cheapest path through a few offsets per frame (Viterbi, 1967).
 """
 
 from __future__ import annotations
@@ -23,240 +15,251 @@ from numpy.typing import NDArray
 from ..core.errors import ProviderError
 
 SEARCH_FRAMES = 15
-MOST_MISSING = Fraction(1, 4)
-LEAST_LIKENESS = 0.7
+MAX_MISSING_SHARE = Fraction(1, 4)
+MIN_SIMILARITY = 0.7
 _MOVING_SHARE = 0.25
-_MOVES = 0.15
-"""Levels of 255 that a small picture moves by in the mean where anything moves."""
-MOST_STILL, MOST_STILL_SHARE = 3, 0.3
+_MIN_MOTION = 0.15
+"""Mean change of a thumbnail, in levels of 255, above which something moves."""
+MAX_STILL, MAX_STILL_SHARE = 3, 0.3
 _QUIET_SHARE = 0.6
-"""Of the pixels, those that differ least: they lie outside what the take was to change."""
-_LEAST_SPREAD = 12.0
+"""Share of the pixels that differ least: they lie outside what the take was asked to change."""
+_MIN_SPREAD = 12.0
 
-Small = NDArray[np.uint8]
+Thumbnails = NDArray[np.uint8]
+Positions = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Alignment:
     """Which frame of the take shows each frame that was sent."""
 
-    take_of: tuple[int, ...]
-    stands_for: tuple[int, ...]
-    """The frame sent that this frame of the take really shows: another one only where frames are missing."""
+    take_index: tuple[int, ...]
+    """For each frame sent, the frame of the take to use."""
+    matched_index: tuple[int, ...]
+    """For each frame sent, the sent frame that its take frame shows: another one only where frames are missing."""
     lag_frames: int
     """How many frames too late the take is."""
     missing: int
     surplus: int
     doubled: int
     resampled: bool
-    """Whether the take came at another rate over the same time."""
-    likeness: float
-    """How well the pictures that belong together agree, at most 1."""
+    """Whether the take has another rate over the same duration."""
+    similarity: float
+    """How well the matched pictures agree, at most 1."""
     still: int
-    """Frames that stand still where what was sent moves, of the `moves` in which it does."""
+    """Frames in which the take stands still while what was sent moves, of `moves` such frames."""
     moves: int
 
 
-def align(sent: Small, taken: Small, sent_rate: Fraction, taken_rate: Fraction, name: str) -> Alignment:
-    """Align a take with what was sent; `accept` tells whether that may be used."""
-    expected, given = len(sent), len(taken)
-    if not given:
+def align(sent: Thumbnails, taken: Thumbnails, sent_rate: Fraction, taken_rate: Fraction, name: str) -> Alignment:
+    """Align a take with what was sent; `require_usable` checks the result.
+
+    Raises:
+        ProviderError: no frame of the take belongs to what was sent.
+    """
+    expected, count = len(sent), len(taken)
+    if not count:
         raise ProviderError(f"the take of {name} has no frames")
-    resampled = _resampled(expected, given, sent_rate, taken_rate)
+    resampled = _is_resampled(expected, count, sent_rate, taken_rate)
     ratio = taken_rate / sent_rate if resampled else Fraction(1)
-    wanted = [round(i * ratio) for i in range(expected)]
-    lag, moving = _lag(sent, taken, wanted), _moving(sent)
-    places, skipped = np.array(wanted) + lag, 0
-    inside = np.flatnonzero((places >= 0) & (places < given))
-    if not resampled and len(inside):
-        places = slipped(sent, taken, moving, places)
-        owned, skipped = owners(places, given, costs_at(sent, taken, moving, places))
-        inside = np.flatnonzero(owned)
-    if not len(inside):
-        raise ProviderError(f"the take of {name} has {given} frames, none of which belongs to the {expected} sent")
-    stands_for = _nearest(inside, expected)
-    take_of = places[stands_for]
-    still, moves = _still(sent[inside], taken[places[inside]])
+    nominal = [round(i * ratio) for i in range(expected)]
+    lag, moving = _find_lag(sent, taken, nominal), _moving_pixels(sent)
+    positions, skipped = np.array(nominal) + lag, 0
+    matched = np.flatnonzero((positions >= 0) & (positions < count))
+    if not resampled and len(matched):
+        positions = follow_dropped_frames(sent, taken, moving, positions)
+        costs = costs_at_positions(sent, taken, moving, positions)
+        claimed, skipped = claim_frames(positions, count, costs)
+        matched = np.flatnonzero(claimed)
+    if not len(matched):
+        raise ProviderError(f"the take of {name} has {count} frames, none of which matches the {expected} sent")
+    matched_index = _nearest_matched(matched, expected)
+    take_index = positions[matched_index]
+    still, moves = _count_still(sent[matched], taken[positions[matched]])
     return Alignment(
-        take_of=tuple(take_of.tolist()),
-        stands_for=tuple(stands_for.tolist()),
+        take_index=tuple(take_index.tolist()),
+        matched_index=tuple(matched_index.tolist()),
         lag_frames=lag,
-        missing=expected - len(inside),
-        surplus=max(0, given - 1 - int(places[inside].max())) + max(0, int(places[inside].min())),
+        missing=expected - len(matched),
+        surplus=max(0, count - 1 - int(positions[matched].max())) + max(0, int(positions[matched].min())),
         doubled=still + skipped,
         resampled=resampled,
-        likeness=_likeness(sent[stands_for], taken[take_of]),
+        similarity=_similarity(sent[matched_index], taken[take_index]),
         still=still,
         moves=moves,
     )
 
 
-def accept(found: Alignment, given: int, name: str) -> None:
-    """Refuse a take that is not what was sent, with more missing than can be repaired, or that stands still.
+def require_usable(alignment: Alignment, count: int, name: str) -> None:
+    """Check a take of `count` frames.
 
     Raises:
-        HostFailed: why, in one line.
+        ProviderError: it does not show what was sent, misses more frames than can be repaired, or stands still.
     """
-    expected = len(found.take_of)
-    if found.likeness < LEAST_LIKENESS:
+    expected = len(alignment.take_index)
+    if alignment.similarity < MIN_SIMILARITY:
         raise ProviderError(
-            f"the take of {name} does not show what was sent: likeness {found.likeness:.2f}, at least "
-            f"{LEAST_LIKENESS} is needed"
+            f"the take of {name} does not show what was sent: similarity {alignment.similarity:.2f}, at least "
+            f"{MIN_SIMILARITY} is required"
         )
-    if found.missing > max(3, int(expected * MOST_MISSING)):
+    if alignment.missing > max(3, int(expected * MAX_MISSING_SHARE)):
         raise ProviderError(
-            f"the take of {name} has {given} frames, {expected} were sent: {found.missing} have no counterpart, "
-            "which is too many to repair"
+            f"the take of {name} has {count} frames, {expected} were sent: {alignment.missing} have no counterpart, "
+            "too many to repair"
         )
-    if found.still > max(MOST_STILL, found.moves * MOST_STILL_SHARE):
+    if alignment.still > max(MAX_STILL, alignment.moves * MAX_STILL_SHARE):
         raise ProviderError(
-            f"the take of {name} is frozen: it stands still in {found.still} of {found.moves} frames in which what "
-            "was sent moves"
+            f"the take of {name} is frozen: it stands still in {alignment.still} of {alignment.moves} frames in which "
+            "what was sent moves"
         )
 
 
-def _nearest(inside: NDArray[np.int64], expected: int) -> NDArray[np.int64]:
-    """For each frame, the nearest one that has its own; the earlier of two."""
-    wanted = np.arange(expected)
-    right = np.clip(np.searchsorted(inside, wanted), 0, len(inside) - 1)
+def _nearest_matched(matched: NDArray[np.int64], expected: int) -> NDArray[np.int64]:
+    """Return for each frame the nearest matched one, the earlier of two."""
+    frames = np.arange(expected)
+    right = np.clip(np.searchsorted(matched, frames), 0, len(matched) - 1)
     left = np.clip(right - 1, 0, None)
-    closer = np.abs(inside[right] - wanted) < np.abs(inside[left] - wanted)
-    return np.where(closer, inside[right], inside[left])
+    closer = np.abs(matched[right] - frames) < np.abs(matched[left] - frames)
+    return np.where(closer, matched[right], matched[left])
 
 
-def _resampled(expected: int, given: int, sent_rate: Fraction, taken_rate: Fraction) -> bool:
-    """Tell whether the count follows from the rate; else the rate is only a wrong label."""
+def _is_resampled(expected: int, count: int, sent_rate: Fraction, taken_rate: Fraction) -> bool:
+    """Check whether the frame count follows from the rate; if not, the rate is only a wrong tag."""
     if taken_rate <= 0 or abs(taken_rate / sent_rate - 1) < Fraction(1, 200):
         return False
-    return abs(given - expected * taken_rate / sent_rate) < abs(given - expected)
+    return abs(count - expected * taken_rate / sent_rate) < abs(count - expected)
 
 
-def _lag(sent: Small, taken: Small, wanted: list[int]) -> int:
-    """Search the shift at which the moving pixels agree best; zero unless another is clearly better."""
-    moving = _moving(sent)
+def _find_lag(sent: Thumbnails, taken: Thumbnails, nominal: list[int]) -> int:
+    """Return the shift at which the moving pixels agree best; 0 unless another is clearly better."""
+    moving = _moving_pixels(sent)
     before, after = sent.reshape(len(sent), -1)[:, moving], taken.reshape(len(taken), -1)[:, moving]
     lags = range(-SEARCH_FRAMES, SEARCH_FRAMES + 1)
-    costs = {lag: _cost(before, after, np.array(wanted) + lag) for lag in lags}
+    costs = {lag: _cost(before, after, np.array(nominal) + lag) for lag in lags}
     best = min(costs, key=lambda lag: (costs[lag], abs(lag)))
-    clearly = costs[best] < 0.8 * costs[0] and costs[0] - costs[best] > 0.02
-    return best if clearly else 0
+    is_clear = costs[best] < 0.8 * costs[0] and costs[0] - costs[best] > 0.02
+    return best if is_clear else 0
 
 
-def _moving(sent: Small) -> NDArray[np.int64]:
-    """Give the places of the pixels that move most: still ones tell nothing of time."""
+def _moving_pixels(sent: Thumbnails) -> NDArray[np.int64]:
+    """Return the indices of the pixels that move most."""
     motion = np.abs(np.diff(sent.astype(np.int16), axis=0)).mean(0).ravel() if len(sent) > 1 else np.zeros(sent[0].size)
     count = max(1, int(motion.size * _MOVING_SHARE))
     return np.argsort(motion)[-count:]
 
 
-def _cost(before: NDArray[np.uint8], after: NDArray[np.uint8], places: NDArray[np.int64]) -> float:
-    """Give how far the pixels are apart over time; the median, so that those which the take changed do not count."""
-    inside = np.flatnonzero((places >= 0) & (places < len(after)))
+def _cost(before: NDArray[np.uint8], after: NDArray[np.uint8], positions: Positions) -> float:
+    """Return the difference of the pixels over time; the median, so that those which the take changed do not count."""
+    inside = np.flatnonzero((positions >= 0) & (positions < len(after)))
     if len(inside) < max(1, min(len(before), len(after)) // 2):
         return float("inf")
     inside = inside[:: max(1, len(inside) // 240)]
-    difference = after[places[inside]].astype(np.float32) - before[inside]
+    difference = after[positions[inside]].astype(np.float32) - before[inside]
     return float(np.median(np.abs(difference - difference.mean(0)).mean(0)))
 
 
-def _likeness(sent: Small, taken: Small) -> float:
-    """Give how well the pictures agree where they differ least: 1 less their distance, in spreads of the picture."""
+def _similarity(sent: Thumbnails, taken: Thumbnails) -> float:
+    """Return how well the pictures agree where they differ least: 1 minus their distance, in spreads of the picture."""
     step = max(1, len(sent) // 60)
-    found = []
-    for one, other in zip(sent[::step], taken[::step], strict=True):
-        difference = other.astype(np.float32) - one
+    values = []
+    for before, after in zip(sent[::step], taken[::step], strict=True):
+        difference = after.astype(np.float32) - before
         distance = np.abs(difference - np.median(difference)).ravel()
         quiet = int(distance.size * _QUIET_SHARE)
-        spread = max(float(one.std()), _LEAST_SPREAD)
-        same = 1 - float(np.partition(distance, quiet)[:quiet].mean()) / spread
-        found.append(min(same, 1 + _correlation(one, other)))
-    return float(np.median(found)) if found else 0.0
+        spread = max(float(before.std()), _MIN_SPREAD)
+        agreement = 1 - float(np.partition(distance, quiet)[:quiet].mean()) / spread
+        values.append(min(agreement, 1 + _correlation(before, after)))
+    return float(np.median(values)) if values else 0.0
 
 
-def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    a, b = one - one.mean(), other - other.mean()
+def _correlation(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    a, b = first - first.mean(), second - second.mean()
     power = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / power if power > 1e-6 else 0.0
 
 
-def _still(sent: Small, taken: Small) -> tuple[int, int]:
-    """Count the frames of the take that stand still where what was sent moves, and those where it moves."""
+def _count_still(sent: Thumbnails, taken: Thumbnails) -> tuple[int, int]:
+    """Return in how many frames the take stands still while what was sent moves, and in how many that moves."""
     if len(sent) < 2:
         return 0, 0
     moves = np.abs(np.diff(sent.astype(np.int16), axis=0)).mean((1, 2))
     still = np.abs(np.diff(taken.astype(np.int16), axis=0)).mean((1, 2))
-    return int(((moves > _MOVES) & (still < 0.1 * moves)).sum()), int((moves > _MOVES).sum())
+    return int(((moves > _MIN_MOTION) & (still < 0.1 * moves)).sum()), int((moves > _MIN_MOTION).sum())
 
-
-Places = NDArray[np.int64]
 
 REACH_FRAMES = 4
 """How many frames may be dropped, or shown twice, in all."""
-_LEAST_FRAMES = 8
-_MOST_LEVELS = 20.0
-"""A pixel that the take changed counts no more than this."""
-_PRICE = 2.0
-"""Mean levels, over all frames of one stretch, that a slip must win."""
+_MIN_FRAMES = 8
+_MAX_LEVELS = 20.0
+"""The most that one pixel counts, so that those which the take changed do not dominate."""
+_SLIP_COST = 2.0
+"""Mean levels per frame, over `_STRETCH_FRAMES`, that a change of offset must gain."""
 _STRETCH_FRAMES = 3
 
 
-def slipped(sent: Small, taken: Small, moving: NDArray[np.int64], places: Places) -> Places:
-    """Follow the take through slips; the places as they were where it has none that is clear."""
-    if len(sent) < _LEAST_FRAMES:
-        return places
-    costs = _costs(sent, taken, moving, places)
-    offsets = _path(costs, _PRICE * _STRETCH_FRAMES)
-    return places + offsets - REACH_FRAMES
+def follow_dropped_frames(
+    sent: Thumbnails, taken: Thumbnails, moving: NDArray[np.int64], positions: Positions
+) -> Positions:
+    """Return the positions corrected for frames that the take dropped or doubled; unchanged if that is not clear."""
+    if len(sent) < _MIN_FRAMES:
+        return positions
+    costs = _offset_costs(sent, taken, moving, positions)
+    offsets = _cheapest_path(costs, _SLIP_COST * _STRETCH_FRAMES)
+    return positions + offsets - REACH_FRAMES
 
 
-def _costs(sent: Small, taken: Small, moving: NDArray[np.int64], places: Places) -> NDArray[np.float64]:
-    """Give how far each frame is from the take at each offset, `(frames, 2 * REACH_FRAMES + 1)`."""
+def _offset_costs(
+    sent: Thumbnails, taken: Thumbnails, moving: NDArray[np.int64], positions: Positions
+) -> NDArray[np.float64]:
+    """Return the difference of each frame to the take at each offset, `(frames, 2 * REACH_FRAMES + 1)`."""
     before = sent.reshape(len(sent), -1)[:, moving].astype(np.float32)
     after = taken.reshape(len(taken), -1)[:, moving].astype(np.float32)
-    near = np.clip(places, 0, len(after) - 1)
-    always = np.median(after[near] - before, axis=0)
-    costs = np.full((len(before), 2 * REACH_FRAMES + 1), _MOST_LEVELS)
+    near = np.clip(positions, 0, len(after) - 1)
+    constant = np.median(after[near] - before, axis=0)
+    costs = np.full((len(before), 2 * REACH_FRAMES + 1), _MAX_LEVELS)
     for number, offset in enumerate(range(-REACH_FRAMES, REACH_FRAMES + 1)):
-        at = places + offset
+        at = positions + offset
         inside = (at >= 0) & (at < len(after))
-        apart = np.abs(after[at[inside]] - before[inside] - always)
-        costs[inside, number] = np.minimum(apart, _MOST_LEVELS).mean(1)
+        difference = np.abs(after[at[inside]] - before[inside] - constant)
+        costs[inside, number] = np.minimum(difference, _MAX_LEVELS).mean(1)
     return costs
 
 
-def _path(costs: NDArray[np.float64], price: float) -> NDArray[np.int64]:
-    """Choose an offset per frame; each step from one to another costs, and time never runs backwards."""
+def _cheapest_path(costs: NDArray[np.float64], change_cost: float) -> NDArray[np.int64]:
+    """Choose an offset per frame; each change of offset costs, and time never runs backwards."""
     count, states = costs.shape
-    start = np.abs(np.arange(states) - REACH_FRAMES) * price
-    total, came = costs[0] + start, np.zeros((count, states), np.int64)
-    step = np.abs(np.arange(states)[:, None] - np.arange(states)[None]) * price
-    # From offset a to a smaller b the place would fall behind by more than the frame itself moves on.
+    start = np.abs(np.arange(states) - REACH_FRAMES) * change_cost
+    total, origin = costs[0] + start, np.zeros((count, states), np.int64)
+    step = np.abs(np.arange(states)[:, None] - np.arange(states)[None]) * change_cost
+    # Time would run backwards.
     step[np.arange(states)[:, None] > np.arange(states)[None] + 1] = np.inf
     for frame in range(1, count):
-        ways = total[:, None] + step
-        came[frame] = ways.argmin(0)
-        total = ways.min(0) + costs[frame]
+        options = total[:, None] + step
+        origin[frame] = options.argmin(0)
+        total = options.min(0) + costs[frame]
     path = np.zeros(count, np.int64)
     path[-1] = int(total.argmin())
     for frame in range(count - 1, 0, -1):
-        path[frame - 1] = came[frame, path[frame]]
+        path[frame - 1] = origin[frame, path[frame]]
     return path
 
 
-def owners(places: Places, given: int, costs: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int]:
-    """Tell which frames have a frame of the take for themselves, and how many of the take's, between them, have none.
+def claim_frames(positions: Positions, count: int, costs: NDArray[np.float64]) -> tuple[NDArray[np.bool_], int]:
+    """Return which frames have a take frame of their own, and how many take frames between those have none.
 
-    Of frames that share one, the one that it shows best has it; `costs` are per frame.
+    If frames share a take frame, the one with the lowest cost has it.
     """
-    owned = (places >= 0) & (places < given)
-    order = np.lexsort((costs, places))
-    shared = places[order][1:] == places[order][:-1]
-    owned[order[1:][shared]] = False
-    used = np.unique(places[owned])
+    claimed = (positions >= 0) & (positions < count)
+    order = np.lexsort((costs, positions))
+    shared = positions[order][1:] == positions[order][:-1]
+    claimed[order[1:][shared]] = False
+    used = np.unique(positions[claimed])
     skipped = int(used[-1] - used[0] + 1 - len(used)) if len(used) else 0
-    return owned, skipped
+    return claimed, skipped
 
 
-def costs_at(sent: Small, taken: Small, moving: NDArray[np.int64], places: Places) -> NDArray[np.float64]:
-    """Give how far each frame is from the take's at its place."""
-    return _costs(sent, taken, moving, places)[:, REACH_FRAMES]
+def costs_at_positions(
+    sent: Thumbnails, taken: Thumbnails, moving: NDArray[np.int64], positions: Positions
+) -> NDArray[np.float64]:
+    """Return the difference of each frame to the take at its position."""
+    return _offset_costs(sent, taken, moving, positions)[:, REACH_FRAMES]

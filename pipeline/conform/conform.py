@@ -1,11 +1,7 @@
-"""Bring a take back to the source's exact frames: measure it, correct it, and put its changes into the plate.
+"""Conform a take to the source's exact frames: measure it, correct it, and composite its changes onto the plate.
 
-Takes   a take as a provider gave it: any size, rate and count.
-Gives   a file with one frame per source frame of the span and its handles, in the source's coded size, pixel format
-        and colour, losslessly coded; and the figures of what was measured.
-Raises  HostFailed where the take cannot be explained by what was sent.
-
-What the user hears of a take that had to be corrected.
+A take may have any size, rate and frame count. The result has one frame per source frame of the span and its handles,
+in the source's coded size, pixel format and colors, losslessly encoded.
 """
 
 from __future__ import annotations
@@ -33,19 +29,19 @@ from ..splicing.pictures.planes import (
 )
 from ..splicing.reencode import encode
 from .align import Alignment
-from .changed_region import Tracked, tracked
-from .composite import Mask, Steady, composite, difference_mask
-from .composite_mode import Composite
-from .corrections import NOTHING, Corrections, measured
-from .frame_pairs import Both, Walk, nearest, padded, small
-from .levels import Transfer
+from .changed_region import TrackedRegion, track_largest_change
+from .composite import Mask, MaskSmoother, composite, difference_mask
+from .composite_mode import CompositeMode
+from .corrections import NO_CORRECTIONS, Corrections, measure_corrections
+from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions, shrink_frames
+from .levels import LevelTransfer
 
 _REFIT_FRAMES = 25
 
 
 @dataclass(frozen=True)
-class Conformed:
-    """The conformed pictures, not yet kept, and what was measured."""
+class ConformResult:
+    """The conformed pictures, not yet stored, the measurements, and notes for the user."""
 
     path: Path
     metrics: dict[str, Any]
@@ -53,132 +49,144 @@ class Conformed:
 
 
 @dataclass
-class _Touched:
+class _ChangedShare:
+    """The mean share of a frame that the take changed."""
+
     total: float = 0.0
     frames: int = 0
-    whole: int = 0
+    full_frames: int = 0
 
     def add(self, share: float) -> None:
         self.total, self.frames = self.total + share, self.frames + 1
-        self.whole += share > 0.99
+        self.full_frames += share > 0.99
 
     @property
-    def share(self) -> float:
+    def mean_share(self) -> float:
         return round(self.total / max(self.frames, 1), 4)
 
 
 @dataclass
-class _Work:
-    """All that the passes over a take share."""
+class _ConformJob:
+    """What the passes over a take share."""
 
     segment: Segment
     source: VideoStream
     source_path: Path
-    both: Both
-    mode: Composite
+    films: SentAndTake
+    mode: CompositeMode
     pix_fmt: str
-    undone: Corrections = NOTHING
-    face: Tracked | None = None
-    touched: _Touched = field(default_factory=_Touched)
-    steady: Steady = field(default_factory=Steady)
+    corrections: Corrections = NO_CORRECTIONS
+    face: TrackedRegion | None = None
+    changed: _ChangedShare = field(default_factory=_ChangedShare)
+    smoother: MaskSmoother = field(default_factory=MaskSmoother)
 
 
-def conform(context: NodeContext, take: Take, mode: Composite = "auto") -> Conformed:
-    """Conform a take; nothing of it is kept yet."""
-    work = _opened(context, take, mode)
-    given = take.media.video
-    assert given is not None
-    sent_small, take_small = small(work.both.sent()), small(work.both.taken())
-    found, work.undone = measured(work.both, sent_small, take_small, given.rate)
+def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> ConformResult:
+    """Conform a take.
+
+    Raises:
+        ProviderError: the take does not show what was sent, or has no counterpart for too many frames.
+    """
+    job = _open_job(context, take, mode)
+    take_video = take.media.video
+    assert take_video is not None
+    sent_small, take_small = shrink_frames(job.films.sent()), shrink_frames(job.films.taken())
+    alignment, job.corrections = measure_corrections(job.films, sent_small, take_small, take_video.rate)
     if mode == "face":
-        pairs = work.undone.small(work.both, sent_small, take_small, found)
-        work.face = tracked(*pairs, work.both.cell_aspect)
-    choice = _lossless(work.pix_fmt)
-    made = context.temp_path("conformed" + (".mov" if choice.encoder == "libx264" else ".mkv"))
-    shown_as = work.source.model_copy(update={"pix_fmt": work.pix_fmt})
-    first, last = work.segment.first_frame, work.segment.last_frame
-    times = work.source.timestamps.array[first:last]
+        pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
+        job.face = track_largest_change(*pairs, job.films.cell_aspect)
+    settings = _lossless_settings(job.pix_fmt)
+    target = context.temp_path("conformed" + (".mov" if settings.encoder == "libx264" else ".mkv"))
+    coded_as = job.source.model_copy(update={"pix_fmt": job.pix_fmt})
+    first, last = job.segment.first_frame, job.segment.last_frame
+    times = job.source.timestamps.array[first:last]
 
-    def each(count: int) -> None:
+    def report(count: int) -> None:
         context.progress(min(1.0, count / max(1, last - first)))
 
-    encode(_composited(work, found), made, shown_as, choice, each, times - times[0])
-    said = remarks(
-        work.segment,
-        found,
-        shifted=not all(line.trivial for line in work.undone.lines),
-        moved=not work.undone.placement.trivial,
-        whole_frames=work.touched.whole if mode != "frame" else 0,
-        others=work.face.others if work.face else 0,
+    encode(_composite_frames(job, alignment), target, coded_as, settings, report, times - times[0])
+    notes = describe_corrections(
+        job.segment,
+        alignment,
+        shifted=not all(line.is_trivial for line in job.corrections.lines),
+        moved=not job.corrections.placement.is_trivial,
+        full_frames=job.changed.full_frames if mode != "frame" else 0,
+        other_count=job.face.other_count if job.face else 0,
     )
-    return Conformed(made, _figures(work, take, found, len(take_small)), said)
+    return ConformResult(target, _metrics(job, take, alignment, len(take_small)), notes)
 
 
-def _opened(context: NodeContext, take: Take, mode: Composite) -> _Work:
+def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> _ConformJob:
     segment, name = take.segment, take.segment.name
-    source, sent, given = segment.source.video, segment.media.video, take.media.video
+    source, sent, take_video = segment.source.video, segment.media.video, take.media.video
     assert source is not None and sent is not None
-    if given is None:
+    if take_video is None:
         raise ProviderError(f"the take of {name} has no picture")
-    cut = padded(given, sent, name)
-    return _Work(
+    padded = is_padded(take_video, sent, name)
+    return _ConformJob(
         segment=segment,
         source=source,
         source_path=context.path(segment.source.file),
-        both=Both(name, context.path(segment.media.file), sent, context.path(take.media.file), cut),
+        films=SentAndTake(name, context.path(segment.media.file), sent, context.path(take.media.file), padded),
         mode=mode,
         pix_fmt=working_format(source.pix_fmt),
     )
 
 
-def _composited(work: _Work, found: Alignment) -> Iterator[tuple[VideoFrame, int]]:
-    """Give the finished frames, numbered from the first of the span and its handles."""
-    segment = work.segment
-    pairs = _pairs(work, found)
-    transfer = Transfer(work.source, work.pix_fmt)
-    for index, plate in exact_frames(work.source_path, work.source, segment.first_frame, segment.last_frame):
-        place, sent, taken = next(pairs)
+def _composite_frames(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[VideoFrame, int]]:
+    """Yield the finished frames, numbered from the first of the span and its handles."""
+    segment = job.segment
+    pairs = _frame_pairs(job, alignment)
+    transfer = LevelTransfer(job.source, job.pix_fmt)
+    for index, plate in exact_frames(job.source_path, job.source, segment.first_frame, segment.last_frame):
+        position, sent, taken = next(pairs)
         number = index - segment.first_frame
-        base = plate if plate.format.name == work.pix_fmt else plate.reformat(format=work.pix_fmt)
-        after = work.undone.undo(frame_planes(sent), frame_planes(taken))
-        made = _frame(work, transfer, frame_planes(base), sent, after, number, place)
-        yield frame_from_planes(made, work.pix_fmt), number
+        base = plate if plate.format.name == job.pix_fmt else plate.reformat(format=job.pix_fmt)
+        corrected = job.corrections.undo(frame_planes(sent), frame_planes(taken))
+        parts = _composite_frame(job, transfer, frame_planes(base), sent, corrected, number, position)
+        yield frame_from_planes(parts, job.pix_fmt), number
 
 
-def _frame(
-    work: _Work, transfer: Transfer, own: list[Plane], sent: VideoFrame, after: list[Plane], number: int, place: int
+def _composite_frame(
+    job: _ConformJob,
+    transfer: LevelTransfer,
+    plate: list[Plane],
+    sent: VideoFrame,
+    corrected: list[Plane],
+    number: int,
+    position: int,
 ) -> list[Plane]:
-    mask = _mask(work, frame_planes(sent), after, place)
-    work.touched.add(float((mask > 0.02).mean()))
+    mask = _frame_mask(job, frame_planes(sent), corrected, position)
+    job.changed.add(float((mask > 0.02).mean()))
     if not mask.any():
-        return own
-    came = to_coded_planes(frame_from_planes(after, "yuv420p"), work.source, work.pix_fmt)
-    if work.mode == "frame" and not work.source.is_hdr:
-        return came
-    was = to_coded_planes(sent, work.source, work.pix_fmt)
+        return plate
+    take_coded = to_coded_planes(frame_from_planes(corrected, "yuv420p"), job.source, job.pix_fmt)
+    if job.mode == "frame" and not job.source.is_hdr:
+        return take_coded
+    sent_coded = to_coded_planes(sent, job.source, job.pix_fmt)
     if number % _REFIT_FRAMES == 0 or not transfer.ready:
-        transfer.fit(own, was)
-    return composite(own, was, came, turn_coded(mask, work.source), transfer)
+        transfer.fit(plate, sent_coded)
+    return composite(plate, sent_coded, take_coded, turn_coded(mask, job.source), transfer)
 
 
-def _mask(work: _Work, before: list[Plane], after: list[Plane], place: int) -> Mask:
-    """Give which part of a frame is taken."""
-    if work.mode == "frame":
+def _frame_mask(job: _ConformJob, sent: list[Plane], corrected: list[Plane], position: int) -> Mask:
+    """Return which part of a frame is used of the take, 0 to 1."""
+    if job.mode == "frame":
         return np.ones((2, 2), np.float32)
-    mask = difference_mask(before, after, whole=work.face is None)
-    if work.face is not None:
-        mask = mask * resize_mask(work.face.where[place], (mask.shape[0], mask.shape[1]))
-    return work.steady.over(mask)
+    mask = difference_mask(sent, corrected, allow_full=job.face is None)
+    if job.face is not None:
+        mask = mask * resize_mask(job.face.mask[position], (mask.shape[0], mask.shape[1]))
+    return job.smoother.smooth(mask)
 
 
-def _pairs(work: _Work, found: Alignment) -> Iterator[tuple[int, VideoFrame, VideoFrame]]:
-    """Give, for each source frame in order, its place among those sent, that frame and the take's frame for it."""
-    sent, taken = Walk(work.both.sent()), Walk(work.both.taken())
-    for place in nearest(work.segment.frames, work.segment.first_frame, work.segment.last_frame):
-        yield place, sent.at(found.stands_for[place]), taken.at(found.take_of[place])
+def _frame_pairs(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[int, VideoFrame, VideoFrame]]:
+    """Yield for each source frame: its position among those sent, that frame, and the take's frame for it."""
+    sent, taken = ForwardReader(job.films.sent()), ForwardReader(job.films.taken())
+    for position in nearest_positions(job.segment.frames, job.segment.first_frame, job.segment.last_frame):
+        yield position, sent.at(alignment.matched_index[position]), taken.at(alignment.take_index[position])
 
 
-def _lossless(pix_fmt: str) -> EncoderSettings:
+def _lossless_settings(pix_fmt: str) -> EncoderSettings:
     if pix_fmt in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p") and pix_fmt in pixel_formats("libx264"):
         params = "bframes=0:keyint=50"
         return EncoderSettings("libx264", pix_fmt, {"preset": "ultrafast", "qp": "0", "x264-params": params})
@@ -186,55 +194,61 @@ def _lossless(pix_fmt: str) -> EncoderSettings:
     return EncoderSettings("ffv1", plain, {"level": "3", "slices": "4", "g": "1"})
 
 
-def _figures(work: _Work, take: Take, found: Alignment, given: int) -> dict[str, Any]:
+def _metrics(job: _ConformJob, take: Take, alignment: Alignment, take_frames: int) -> dict[str, Any]:
     video = take.media.video
     assert video is not None
-    expected, place = len(work.segment.frames), work.undone.placement
-    unseen = set(range(work.segment.first_frame, work.segment.last_frame)) - set(work.segment.frames)
+    placement = job.corrections.placement
+    unseen = set(range(job.segment.first_frame, job.segment.last_frame)) - set(job.segment.frames)
     return {
-        "frames_given": given,
-        "frames_expected": expected,
-        "lag_frames": found.lag_frames,
-        "missing": found.missing,
-        "surplus": found.surplus,
-        "doubled": found.doubled,
-        "resampled": found.resampled,
+        "frames_given": take_frames,
+        "frames_expected": len(job.segment.frames),
+        "lag_frames": alignment.lag_frames,
+        "missing": alignment.missing,
+        "surplus": alignment.surplus,
+        "doubled": alignment.doubled,
+        "resampled": alignment.resampled,
         "rate_given": str(video.rate),
         "size_given": f"{video.width_px}x{video.height_px}",
-        "size_sent": f"{work.both.sent_video.width_px}x{work.both.sent_video.height_px}",
-        "placement": [[round(line.gain, 4), round(line.offset, 2)] for line in (place.x, place.y)],
-        "composite": work.mode,
-        "other_places": work.face.others if work.face else None,
-        "color_shift": [[round(line.gain, 4), round(line.offset, 2)] for line in work.undone.lines],
-        "likeness": round(found.likeness, 4),
-        "touched_share": work.touched.share,
-        "whole_frames": work.touched.whole,
+        "size_sent": f"{job.films.sent_video.width_px}x{job.films.sent_video.height_px}",
+        "placement": [[round(line.gain, 4), round(line.offset, 2)] for line in (placement.x, placement.y)],
+        "composite": job.mode,
+        "other_places": job.face.other_count if job.face else None,
+        "color_shift": [[round(line.gain, 4), round(line.offset, 2)] for line in job.corrections.lines],
+        "likeness": round(alignment.similarity, 4),
+        "touched_share": job.changed.mean_share,
+        "whole_frames": job.changed.full_frames,
         "unseen_frames": len(unseen),
-        "frames": work.segment.last_frame - work.segment.first_frame,
+        "frames": job.segment.last_frame - job.segment.first_frame,
     }
 
 
-def remarks(
-    segment: Segment, found: Alignment, *, shifted: bool, moved: bool = False, whole_frames: int = 0, others: int = 0
+def describe_corrections(
+    segment: Segment,
+    alignment: Alignment,
+    *,
+    shifted: bool,
+    moved: bool = False,
+    full_frames: int = 0,
+    other_count: int = 0,
 ) -> tuple[str, ...]:
-    """Say in plain words what was wrong with a take and what was done."""
-    places = f"{others} other place" + ("s" if others > 1 else "")
-    unseen = segment.last_frame - segment.first_frame - len(set(segment.frames))
-    told = (
-        (found.lag_frames, f"was {found.lag_frames} frame(s) late: shifted back"),
-        (found.missing, f"lacked {found.missing} frame(s): its nearest frame was repeated there"),
-        (found.surplus, f"had {found.surplus} frame(s) too many: dropped"),
-        (found.doubled, f"showed {found.doubled} frame(s) twice: left out where it had too many"),
-        (found.resampled, "came at another rate: each frame was taken from the nearest one in time"),
-        (shifted, "had another level or colour: corrected by what should not have changed"),
-        (moved, "shows the picture moved, cropped or scaled: brought back to its place"),
-        (others, f"changed {places} too: left as in the source, since only the face is taken"),
-        (whole_frames, f"differs everywhere in {whole_frames} frame(s): whole frames were taken"),
+    """Return notes for the user on what was wrong with a take and what was done about it."""
+    places = f"{other_count} other place" + ("s" if other_count > 1 else "")
+    unsent = segment.last_frame - segment.first_frame - len(set(segment.frames))
+    descriptions = (
+        (alignment.lag_frames, f"was {alignment.lag_frames} frame(s) late: shifted back"),
+        (alignment.missing, f"lacked {alignment.missing} frame(s): the nearest frame was repeated"),
+        (alignment.surplus, f"had {alignment.surplus} frame(s) too many: dropped"),
+        (alignment.doubled, f"showed {alignment.doubled} frame(s) twice: left out where it had too many"),
+        (alignment.resampled, "came at another rate: the nearest frame in time was used"),
+        (shifted, "had other levels or colors: corrected by what should not have changed"),
+        (moved, "was moved, cropped or scaled: moved back"),
+        (other_count, f"changed {places} too: left as in the source, since only the face is used"),
+        (full_frames, f"differs everywhere in {full_frames} frame(s): full frames were used"),
     )
-    said = [f"the take of {segment.name} {what}" for applies, what in told if applies]
-    if unseen > 0:
-        said.append(
-            f"{unseen} source frame(s) of {segment.name} were not sent, because the provider takes fewer per second: "
-            "they carry the nearest frame's expression"
+    notes = [f"the take of {segment.name} {text}" for applies, text in descriptions if applies]
+    if unsent > 0:
+        notes.append(
+            f"{unsent} source frame(s) of {segment.name} were not sent, because the provider takes fewer per second: "
+            "they get the nearest frame's expression"
         )
-    return tuple(said)
+    return tuple(notes)

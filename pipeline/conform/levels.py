@@ -1,8 +1,6 @@
-"""Colour and level shifts: of a take against what was sent, and of what was sent against the source.
+"""Fit levels: of a take against what was sent, and of what was sent against the source.
 
-All measured on what should be the same: robust straight lines per plane, and for high dynamic range a curve.
-
-How levels of what was sent become levels of the source: for SDR nearly one to one, for HDR a curve.
+They are measured on what should be the same: robust straight lines per plane, and for high dynamic range a curve.
 """
 
 from __future__ import annotations
@@ -16,98 +14,98 @@ from numpy.typing import NDArray
 from ..core.values import VideoStream
 from ..splicing.pictures.planes import Plane
 
-_POINTS = 4000
+_MAX_POINTS = 4000
 _TRIES = 200
-_FAR = 12
-"""Levels that two points must lie apart to tell a gain."""
+_MIN_DISTANCE = 12
+"""Levels between two points below which they determine an offset only."""
 _TOLERANCE = 1.5
-_SAMPLE = 20_000
+_SAMPLE_COUNT = 20_000
 
 
 @dataclass(frozen=True)
-class Line:
+class LinearMap:
     """`y = gain * x + offset`."""
 
     gain: float = 1.0
     offset: float = 0.0
 
     @property
-    def trivial(self) -> bool:
-        """Whether it changes nothing that is seen: less than half a level of 255."""
+    def is_trivial(self) -> bool:
+        """Whether it changes nothing visible: less than half a level of 255."""
         return abs(self.gain - 1) < 0.004 and abs(self.offset) < 0.5
 
     def undo(self, plane: Plane) -> Plane:
-        """Bring 8-bit values `y` back to `x`."""
-        if self == Line():
+        """Map 8-bit values `y` back to `x`."""
+        if self == LinearMap():
             return plane
         table = np.clip(np.rint((np.arange(256) - self.offset) / self.gain), 0, 255).astype(np.uint8)
         return np.asarray(table[plane])
 
 
-def fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> Line:
-    """Fit the line on which most points agree (to within 1.5 levels); what a take changed lies elsewhere.
+def fit_linear(x: NDArray[np.float64], y: NDArray[np.float64]) -> LinearMap:
+    """Fit the line on which most points agree within 1.5 levels; what a take changed are outliers.
 
     Source: RANSAC (Fischler and Bolles, 1981), with pairs drawn by a fixed seed.
     """
     if len(x) < 2:
-        return Line()
-    dice = np.random.default_rng(0)
-    some = dice.integers(0, len(x), min(len(x), _POINTS))
-    px, py = x[some], y[some]
-    pairs = dice.integers(0, len(px), (_TRIES, 2))
-    best, agree = Line(), _agreeing(Line(), px, py)
-    enough = float(agree.sum()) * 1.02 + 1
+        return LinearMap()
+    random = np.random.default_rng(0)
+    chosen = random.integers(0, len(x), min(len(x), _MAX_POINTS))
+    px, py = x[chosen], y[chosen]
+    pairs = random.integers(0, len(px), (_TRIES, 2))
+    best, inliers = LinearMap(), _inliers(LinearMap(), px, py)
+    threshold = float(inliers.sum()) * 1.02 + 1
     for a, b in pairs.tolist():
         line = _through(px[a], py[a], px[b], py[b])
-        near = _agreeing(line, px, py)
-        if near.sum() > enough:
-            best, agree, enough = line, near, float(near.sum())
-    gain, offset = _straight(px[agree], py[agree]) if agree.any() else (best.gain, best.offset)
-    return Line(gain, offset)
+        agreeing = _inliers(line, px, py)
+        if agreeing.sum() > threshold:
+            best, inliers, threshold = line, agreeing, float(agreeing.sum())
+    gain, offset = _least_squares(px[inliers], py[inliers]) if inliers.any() else (best.gain, best.offset)
+    return LinearMap(gain, offset)
 
 
-def _through(x0: float, y0: float, x1: float, y1: float) -> Line:
-    """Give the line through two points; points of one level tell an offset only."""
-    if abs(x1 - x0) < _FAR:
-        return Line(1.0, ((y0 - x0) + (y1 - x1)) / 2)
+def _through(x0: float, y0: float, x1: float, y1: float) -> LinearMap:
+    """Return the line through two points; an offset only if their levels are nearly the same."""
+    if abs(x1 - x0) < _MIN_DISTANCE:
+        return LinearMap(1.0, ((y0 - x0) + (y1 - x1)) / 2)
     gain = min(max((y1 - y0) / (x1 - x0), 0.25), 4.0)
-    return Line(gain, y0 - gain * x0)
+    return LinearMap(gain, y0 - gain * x0)
 
 
-def _agreeing(line: Line, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _inliers(line: LinearMap, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.abs(line.gain * x + line.offset - y) <= _TOLERANCE
 
 
-def _straight(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
     spread = float(x.var())
     if spread < 4:
-        # A flat picture says nothing of a gain.
+        # A flat picture does not determine a gain.
         return 1.0, float(np.mean(y - x)) if len(x) else 0.0
     gain = float(((x - x.mean()) * (y - y.mean())).mean()) / spread
     gain = min(max(gain, 0.25), 4.0)
     return gain, float(y.mean() - gain * x.mean())
 
 
-def sampled(plane: Plane) -> NDArray[np.float64]:
-    """Give evenly spread pixels of a plane, at most about 20,000, as floats."""
-    step = max(1, int(np.sqrt(plane.size / _SAMPLE)))
+def sample_pixels(plane: Plane) -> NDArray[np.float64]:
+    """Return evenly spaced pixels of a plane, at most about 20,000, as floats."""
+    step = max(1, int(np.sqrt(plane.size / _SAMPLE_COUNT)))
     return plane[step // 2 :: step, step // 2 :: step].ravel().astype(np.float64)
 
 
-def curve(x: NDArray[np.float64], y: NDArray[np.float64], top: int) -> NDArray[np.float32]:
-    """Give a rising table from x to y, `(top + 1,)`: medians of 48 bins, joined by straight lines."""
+def fit_curve(x: NDArray[np.float64], y: NDArray[np.float64], top: int) -> NDArray[np.float32]:
+    """Return a monotonic table from x to y, `(top + 1,)`: medians of 48 bins, joined by straight lines."""
     edges = np.linspace(x.min(), x.max() + 1e-6, 49)
-    places = np.digitize(x, edges) - 1
-    points = [(float(np.median(x[places == b])), float(np.median(y[places == b]))) for b in np.unique(places)]
+    bins = np.digitize(x, edges) - 1
+    points = [(float(np.median(x[bins == b])), float(np.median(y[bins == b]))) for b in np.unique(bins)]
     xs, ys = np.array(points).T
     return np.interp(np.arange(top + 1), xs, np.maximum.accumulate(ys)).astype(np.float32)
 
 
-_NEARLY_ONE = 0.03
+_MIN_GAIN_CHANGE = 0.03
 
 
-class Transfer:
-    """Measured on pairs of pictures that show the same."""
+class LevelTransfer:
+    """Maps levels of what was sent to levels of the source: for SDR nearly one to one, for HDR by a curve."""
 
     def __init__(self, source: VideoStream, pix_fmt: str) -> None:
         self.top = (1 << source.bit_depth) - 1 if "p1" in pix_fmt or source.bit_depth > 8 else 255
@@ -116,23 +114,23 @@ class Transfer:
         self._curve: Any = None
         self.ready = False
 
-    def fit(self, own: list[Plane], was: list[Plane]) -> None:
-        """Measure on one pair of pictures that show the same."""
+    def fit(self, plate: list[Plane], sent: list[Plane]) -> None:
+        """Measure on a pair of pictures that show the same."""
         self.ready = True
-        for i, (plate, copy) in enumerate(zip(own, was, strict=True)):
-            y, x = sampled(plate), sampled(copy)
+        for i, (source, copy) in enumerate(zip(plate, sent, strict=True)):
+            y, x = sample_pixels(source), sample_pixels(copy)
             if i == 0 and self._hdr:
-                self._curve = curve(x, y, self.top)
+                self._curve = fit_curve(x, y, self.top)
                 continue
-            gain = fit(x, y).gain
-            self._gains[i] = gain if abs(gain - 1) > _NEARLY_ONE else 1.0
+            gain = fit_linear(x, y).gain
+            self._gains[i] = gain if abs(gain - 1) > _MIN_GAIN_CHANGE else 1.0
 
-    def to_source(self, parts: list[Plane]) -> list[Plane]:
-        """Bring planes to the source's levels; only differences between two results mean anything."""
-        made: list[Plane] = []
-        for i, part in enumerate(parts):
+    def to_source(self, planes: list[Plane]) -> list[Plane]:
+        """Map planes to the source's levels; only differences between two results are meaningful."""
+        mapped: list[Plane] = []
+        for i, plane in enumerate(planes):
             if i == 0 and self._curve is not None:
-                made.append(self._curve[np.minimum(part, self.top)])
+                mapped.append(self._curve[np.minimum(plane, self.top)])
             else:
-                made.append(part.astype(np.float32) * self._gains[i])
-        return made
+                mapped.append(plane.astype(np.float32) * self._gains[i])
+        return mapped

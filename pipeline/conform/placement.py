@@ -1,8 +1,7 @@
-"""Where a take's picture lies in what was sent: moved, cropped or scaled by a few pixels, and how to undo it.
+"""Find where a take's picture lies in what was sent, if it was moved, cropped or scaled by a few pixels, and undo it.
 
-Takes   pairs of 8-bit lumas of one size that should show the same but for the face.
-Gives   `Placement`: straight lines from columns and rows of what was sent to those of the take.
-Source  Phase correlation (Kuglin and Hines, 1975) of the whole and of windows; lines by RANSAC (levels.py).
+It compares pairs of 8-bit lumas of one size that should show the same but for the face. Source: phase correlation
+(Kuglin and Hines, 1975) of the picture and of windows; lines through their shifts by RANSAC (levels.py).
 """
 
 from __future__ import annotations
@@ -16,68 +15,68 @@ from numpy.typing import NDArray
 
 from ..splicing.pictures.planes import Plane
 from . import levels
-from .levels import Line
+from .levels import LinearMap
 
-Shifts = list[tuple[float, float, float, float]]
+WindowShifts = list[tuple[float, float, float, float]]
 
 _WINDOW_PX = 64
 _WINDOWS = 8
 _QUIET_SHARE = 0.6
-NOTICED = 1.0
-"""Levels of 255 that quiet parts may differ in the mean before their place is looked at."""
-MOST_APART = 4.0
-"""Levels that they may differ at most when all is corrected; of other pictures and other places it is more."""
-_BETTER = 0.7
-_LEAST_PEAK = 0.08
-_LEAST_PX = 0.25
+MIN_DIFFERENCE = 1.0
+"""Mean difference of the quiet parts, in levels of 255, above which a placement is looked for."""
+MAX_DIFFERENCE = 4.0
+"""The largest difference allowed after all corrections; other pictures and placements differ more."""
+_MIN_IMPROVEMENT = 0.7
+_MIN_PEAK = 0.08
+_MIN_SUBPIXEL_PX = 0.25
 _CELL_PX = 4
 
 
-SAME = Line()
+IDENTITY = LinearMap()
 
 
 @dataclass(frozen=True)
 class Placement:
     """Column x (row y) of what was sent lies at `gain * x + offset` of the take."""
 
-    x: Line = SAME
-    y: Line = SAME
+    x: LinearMap = IDENTITY
+    y: LinearMap = IDENTITY
 
     @property
-    def trivial(self) -> bool:
-        """Whether nothing is to be undone."""
-        return self.x == self.y == SAME
+    def is_trivial(self) -> bool:
+        """Whether there is nothing to undo."""
+        return self.x == self.y == IDENTITY
 
-    def undo(self, plane: Plane, sent: Plane, share: float = 1.0) -> Plane:
-        """Bring an 8-bit plane back; `share` is its size beside the luma's. What it does not show is as it was sent."""
-        if self.trivial:
+    def undo(self, plane: Plane, sent: Plane, scale: float = 1.0) -> Plane:
+        """Move an 8-bit plane back; `scale` is its size relative to the luma. What it does not show is as sent."""
+        if self.is_trivial:
             return plane
-        made, shown = plane.astype(np.float32), np.ones(plane.shape, bool)
+        moved, shown = plane.astype(np.float32), np.ones(plane.shape, bool)
         for axis, line in ((0, self.y), (1, self.x)):
-            at = line.gain * np.arange(plane.shape[axis]) + line.offset * share
-            made = _read(made, at, axis)
+            at = line.gain * np.arange(plane.shape[axis]) + line.offset * scale
+            moved = _interpolate(moved, at, axis)
             inside = (at >= 0) & (at <= plane.shape[axis] - 1)
             shown &= inside[:, None] if axis == 0 else inside[None]
-        back: Plane = np.where(shown, np.clip(np.rint(made), 0, 255), sent).astype(plane.dtype)
-        return back
+        result: Plane = np.where(shown, np.clip(np.rint(moved), 0, 255), sent).astype(plane.dtype)
+        return result
 
     def scaled(self, across: float, down: float) -> Placement:
-        """Give the same placement for pictures of another size; the arguments are shares of this one's."""
-        return Placement(Line(self.x.gain, self.x.offset * across), Line(self.y.gain, self.y.offset * down))
+        """Return the placement for pictures of another size; the arguments are ratios to this one's."""
+        return Placement(LinearMap(self.x.gain, self.x.offset * across), LinearMap(self.y.gain, self.y.offset * down))
 
     def after(self, first: Placement) -> Placement:
-        """Join two placements: this one was measured on what the first one gave."""
-        return Placement(*(_joined(one, other) for one, other in ((first.x, self.x), (first.y, self.y))))
+        """Compose two placements: this one was measured after `first` was undone."""
+        return Placement(*(_compose(outer, inner) for outer, inner in ((first.x, self.x), (first.y, self.y))))
 
 
-def _joined(outer: Line, inner: Line) -> Line:
-    return Line(outer.gain * inner.gain, outer.gain * inner.offset + outer.offset)
+def _compose(outer: LinearMap, inner: LinearMap) -> LinearMap:
+    return LinearMap(outer.gain * inner.gain, outer.gain * inner.offset + outer.offset)
 
 
-def _read(part: NDArray[np.float32], at: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
+def _interpolate(part: NDArray[np.float32], at: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
     """Interpolate along an axis by cubic convolution (Keys, 1981, a = -1/2); edges repeat."""
-    whole = np.floor(at).astype(np.int64)
-    t = (at - whole).astype(np.float32)
+    floor = np.floor(at).astype(np.int64)
+    t = (at - floor).astype(np.float32)
     weights = (
         ((-0.5 * t + 1) * t - 0.5) * t,
         (1.5 * t - 2.5) * t * t + 1,
@@ -85,35 +84,35 @@ def _read(part: NDArray[np.float32], at: NDArray[np.floating[Any]], axis: int) -
         (0.5 * t - 0.5) * t * t,
     )
     shape = (-1, 1) if axis == 0 else (1, -1)
-    made = np.zeros_like(part)
+    result = np.zeros_like(part)
     for tap, weight in enumerate(weights):
         if weight.any():
-            places = np.clip(whole + tap - 1, 0, part.shape[axis] - 1)
-            made += np.take(part, places, axis) * weight.reshape(shape)
-    return made
+            indices = np.clip(floor + tap - 1, 0, part.shape[axis] - 1)
+            result += np.take(part, indices, axis) * weight.reshape(shape)
+    return result
 
 
-def placed(pairs: Sequence[tuple[Plane, Plane]]) -> Placement:
-    """Find the placement that makes the quiet parts of the pairs (sent, taken) agree clearly better; else none."""
-    before = apart(pairs)
-    if before <= NOTICED:
+def find_placement(pairs: Sequence[tuple[Plane, Plane]]) -> Placement:
+    """Return the placement that makes the quiet parts of (sent, taken) agree clearly better; else the identity."""
+    before = quiet_difference(pairs)
+    if before <= MIN_DIFFERENCE:
         return Placement()
-    best, least = Placement(), before * _BETTER
-    rough = _scaled(pairs)
-    for found in (_moved(pairs), rough, _scaled(_undone(pairs, rough)).after(rough)):
-        distance = apart(_undone(pairs, found))
+    best, least = Placement(), before * _MIN_IMPROVEMENT
+    rough = _find_scale(pairs)
+    for candidate in (_find_shift(pairs), rough, _find_scale(_undo_all(pairs, rough)).after(rough)):
+        distance = quiet_difference(_undo_all(pairs, candidate))
         if distance < least:
-            best, least = found, distance * 0.9
+            best, least = candidate, distance * 0.9
     return best
 
 
-def _undone(pairs: Sequence[tuple[Plane, Plane]], found: Placement) -> list[tuple[Plane, Plane]]:
-    return [(sent, found.undo(taken, sent)) for sent, taken in pairs]
+def _undo_all(pairs: Sequence[tuple[Plane, Plane]], placement: Placement) -> list[tuple[Plane, Plane]]:
+    return [(sent, placement.undo(taken, sent)) for sent, taken in pairs]
 
 
-def apart(pairs: Sequence[tuple[Plane, Plane]]) -> float:
-    """Give how far pictures are apart in their quiet parts: cells of 4x4 pixels, without the picture's own shift."""
-    found = []
+def quiet_difference(pairs: Sequence[tuple[Plane, Plane]]) -> float:
+    """Return the difference of pictures in their quiet parts: cells of 4x4 pixels, less the picture's median shift."""
+    differences = []
     for sent, taken in pairs:
         rows, columns = (side // _CELL_PX * _CELL_PX for side in sent.shape)
         change = (taken[:rows, :columns].astype(np.float32) - sent[:rows, :columns]).reshape(
@@ -121,65 +120,65 @@ def apart(pairs: Sequence[tuple[Plane, Plane]]) -> float:
         )
         cells = change.mean((1, 3)).ravel()
         distance = np.sort(np.abs(cells - np.median(cells)))
-        found.append(float(distance[: max(1, int(len(distance) * _QUIET_SHARE))].mean()))
-    return float(np.median(found))
+        differences.append(float(distance[: max(1, int(len(distance) * _QUIET_SHARE))].mean()))
+    return float(np.median(differences))
 
 
-def _moved(pairs: Sequence[tuple[Plane, Plane]]) -> Placement:
+def _find_shift(pairs: Sequence[tuple[Plane, Plane]]) -> Placement:
     shifts = [shift for sent, taken in pairs if (shift := _shift(sent, taken))]
     if not shifts:
         return Placement()
     across, down = (float(np.median([shift[i] for shift in shifts])) for i in (0, 1))
-    return Placement(Line(1.0, _told(across)), Line(1.0, _told(down)))
+    return Placement(LinearMap(1.0, _snap_to_pixel(across)), LinearMap(1.0, _snap_to_pixel(down)))
 
 
-def _told(offset: float) -> float:
-    """Take what is nearly a whole number as one: such a shift is undone without a filter."""
-    near = round(offset)
-    return float(near) if abs(offset - near) < _LEAST_PX else offset
+def _snap_to_pixel(offset: float) -> float:
+    """Round an offset that is nearly an integer: an integer shift is undone without a filter."""
+    rounded = round(offset)
+    return float(rounded) if abs(offset - rounded) < _MIN_SUBPIXEL_PX else offset
 
 
-def _scaled(pairs: Sequence[tuple[Plane, Plane]]) -> Placement:
-    """Fit lines to the shifts of windows over the picture."""
+def _find_scale(pairs: Sequence[tuple[Plane, Plane]]) -> Placement:
+    """Fit lines to the shifts of windows across the picture."""
     height, width = pairs[0][0].shape
     side = min(_WINDOW_PX, height // 2, width // 2)
     if side < 16:
         return Placement()
-    found: Shifts = []
+    shifts: WindowShifts = []
     for sent, taken in pairs:
         for y in np.linspace(0, height - side, _WINDOWS).astype(int).tolist():
             for x in np.linspace(0, width - side, _WINDOWS).astype(int).tolist():
                 shift = _shift(sent[y : y + side, x : x + side], taken[y : y + side, x : x + side])
                 if shift:
-                    found.append((x + side / 2, y + side / 2, *shift))
-    if len(found) < _WINDOWS:
+                    shifts.append((x + side / 2, y + side / 2, *shift))
+    if len(shifts) < _WINDOWS:
         return Placement()
-    x, y, across, down = np.array(found).T
-    return Placement(levels.fit(x, x + across), levels.fit(y, y + down))
+    x, y, across, down = np.array(shifts).T
+    return Placement(levels.fit_linear(x, x + across), levels.fit_linear(y, y + down))
 
 
 def _shift(sent: Plane, taken: Plane) -> tuple[float, float] | None:
-    """Give (across, down) by which a take's picture lies further right and below; None where nothing tells it."""
+    """Return (right, down) by which the take's picture is shifted; None if there is no clear peak."""
     window = np.outer(np.hanning(sent.shape[0]), np.hanning(sent.shape[1]))
-    one, other = ((part - part.mean()) * window for part in (sent.astype(np.float64), taken.astype(np.float64)))
-    if min(one.std(), other.std()) < 1:
+    before, after = ((part - part.mean()) * window for part in (sent.astype(np.float64), taken.astype(np.float64)))
+    if min(before.std(), after.std()) < 1:
         return None
-    cross = np.fft.rfft2(other) * np.conj(np.fft.rfft2(one))
+    cross = np.fft.rfft2(after) * np.conj(np.fft.rfft2(before))
     surface = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=sent.shape)
-    place = np.unravel_index(int(surface.argmax()), surface.shape)
-    if surface[place] < _LEAST_PEAK:
+    peak = np.unravel_index(int(surface.argmax()), surface.shape)
+    if surface[peak] < _MIN_PEAK:
         return None
-    down, across = (_fine(surface, place, axis) for axis in (0, 1))
+    down, across = (_subpixel_peak(surface, peak, axis) for axis in (0, 1))
     return across, down
 
 
-def _fine(surface: NDArray[np.float64], place: tuple[np.intp, ...], axis: int) -> float:
-    """Read a peak's place to a fraction of a pixel, from its neighbours' heights; past the middle it is negative."""
+def _subpixel_peak(surface: NDArray[np.float64], peak: tuple[np.intp, ...], axis: int) -> float:
+    """Return a peak's position to a fraction of a pixel, from its neighbours; past the middle it is negative."""
     size = surface.shape[axis]
-    at = list(place)
+    at = list(peak)
     heights = []
     for step in (-1, 0, 1):
-        at[axis] = np.intp((int(place[axis]) + step) % size)
+        at[axis] = np.intp((int(peak[axis]) + step) % size)
         heights.append(max(float(surface[tuple(at)]), 0.0))
-    whole = int(place[axis]) - (size if int(place[axis]) > size // 2 else 0)
-    return whole + (heights[2] - heights[0]) / max(sum(heights), 1e-9)
+    position = int(peak[axis]) - (size if int(peak[axis]) > size // 2 else 0)
+    return position + (heights[2] - heights[0]) / max(sum(heights), 1e-9)

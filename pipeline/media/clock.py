@@ -1,9 +1,7 @@
-"""From what a user writes to a frame, on the film's own clock.
+"""Convert between timecodes, seconds and frame indices on a film's own clock.
 
-Takes   a `Media` and a moment: timecode, seconds or frames.
-Gives   the index of the frame that is shown then; the end of the film gives the frame count.
-Raises  BadInput for a moment outside the film, or a timecode that its clock does not have.
-Source  SMPTE ST 12-1 for drop-frame; QuickTime's tmcd track labels the first frame of the picture.
+Timecodes are SMPTE ST 12-1, drop-frame or not; a QuickTime tmcd track labels the first frame of the picture. The end
+of the film counts as the frame after the last one, `frame_count`.
 """
 
 from __future__ import annotations
@@ -25,162 +23,159 @@ from ..core.times import (
     timecode_to_frames,
 )
 from ..core.values import Media, VideoStream
-from .frame_rate import COMMON
+from .frame_rate import COMMON_RATES
 from .probe import require_video
 
-TOLERANCE_S = Fraction(1, 2000)
-"""Half a millisecond: clock times are written rounded to milliseconds. Half a tick comes on top, for containers
-whose own times are rounded."""
-_SOUND_TAIL_S = 1
-"""Sound often lasts a little longer than the picture, and players show its end: it may be written as an out point."""
-_LABEL = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
+ROUNDING_TOLERANCE_S = Fraction(1, 2000)
+"""Half a millisecond: clock times are written rounded to milliseconds. Half a tick is added for containers that round
+their own times."""
+_AUDIO_TAIL_S = 1
+"""Audio often lasts a little longer than the picture and players show its end, so it is accepted as an out point."""
+_TIMECODE = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
 
 
 def frame_at(media: Media, moment: Moment) -> int:
-    """Give the index of the frame shown at a moment, 0 to `frame_count`, which stands for the end.
+    """Return the index of the frame shown at a moment, 0 to `frame_count`, which stands for the end.
 
-    Seconds count from what a player calls zero; before a picture that starts late, its first frame is meant.
+    Seconds count from what a player calls zero. A moment before a picture that starts late gives its first frame.
 
     Raises:
-        BadInput: the moment lies outside the film, or is no timecode of its clock.
+        InputMediaError: the moment lies outside the film, or its clock does not have that timecode.
     """
     video = require_video(media)
     if isinstance(moment, Frames):
         if moment.count > video.frame_count:
-            raise _outside(media, moment)
+            raise _outside_error(media, moment)
         return moment.count
-    at_s = moment.value if isinstance(moment, Seconds) else _label_s(media, video, moment)
-    return _shown_at(media, video, at_s, moment)
+    at_s = moment.value if isinstance(moment, Seconds) else _timecode_time_s(media, video, moment)
+    return _frame_shown_at(media, video, at_s, moment)
 
 
-def frame_s(media: Media, frame: int) -> Fraction:
-    """Give the time at which a frame begins to be shown, in seconds from what a player calls zero.
-
-    The frame count itself gives the end of the picture.
-    """
+def frame_time_s(media: Media, frame: int) -> Fraction:
+    """Return when a frame begins to be shown, in seconds from what a player calls zero; `frame_count` gives the end."""
     video = require_video(media)
     stamps = video.timestamps
     tick = stamps.end if frame >= stamps.count else int(stamps.array[frame])
     return tick * video.time_base - media.start_s
 
 
-def range_text(media: Media) -> str:
-    """Say from when to when the film runs, on each clock that it has."""
+def describe_range(media: Media) -> str:
+    """Return the film's range as text, on each clock that it has."""
     video = require_video(media)
-    first_s = max(frame_s(media, 0), Fraction(0))
-    text = f"{clock_text(first_s)} to {clock_text(frame_s(media, video.frame_count))}, {video.frame_count} frames"
-    start = _start_label(media)
+    first_s = max(frame_time_s(media, 0), Fraction(0))
+    text = f"{clock_text(first_s)} to {clock_text(frame_time_s(media, video.frame_count))}, {video.frame_count} frames"
+    start = _start_timecode(media)
     if start is None:
         return text
-    rate = _counting_rate(video, start.drop)
+    rate = _count_rate(video, start.drop)
     first = timecode_to_frames(start, rate)
     last = frames_to_timecode(first + video.frame_count, rate, drop=start.drop)
     return f"{text}, timecode {start} to {last}"
 
 
-def place_text(media: Media, frame: int) -> str:
-    """Say to the millisecond when a frame begins, on each clock that the film has; the frame count gives the end."""
-    text = clock_text(Fraction(round(max(frame_s(media, frame), Fraction(0)) * 1000), 1000))
-    start = _start_label(media)
+def describe_frame(media: Media, frame: int) -> str:
+    """Return when a frame begins as text, in ms, on each clock that the film has; `frame_count` gives the end."""
+    text = clock_text(Fraction(round(max(frame_time_s(media, frame), Fraction(0)) * 1000), 1000))
+    start = _start_timecode(media)
     if start is None:
         return text
-    rate = _counting_rate(require_video(media), start.drop)
-    label = frames_to_timecode(timecode_to_frames(start, rate) + frame, rate, drop=start.drop)
-    return f"{text}, timecode {label}"
+    rate = _count_rate(require_video(media), start.drop)
+    timecode = frames_to_timecode(timecode_to_frames(start, rate) + frame, rate, drop=start.drop)
+    return f"{text}, timecode {timecode}"
 
 
-def label_rate(video: VideoStream) -> Fraction:
-    """Give the rate that timecodes count by: the frame rate, or the most frequent one where it varies."""
+def timecode_rate(video: VideoStream) -> Fraction:
+    """Return the rate that timecodes count by: the frame rate, or the most frequent one if it varies."""
     if video.constant_rate or video.frame_count < 2:
         return video.rate
     steps, counts = np.unique(np.diff(video.timestamps.array), return_counts=True)
-    usual = 1 / (int(steps[counts.argmax()]) * video.time_base)
-    return min(COMMON, key=lambda common: abs(common - usual))
+    most_frequent = 1 / (int(steps[counts.argmax()]) * video.time_base)
+    return min(COMMON_RATES, key=lambda common: abs(common - most_frequent))
 
 
-def label_clock(media: Media) -> tuple[Fraction, bool, int]:
-    """Give how the film's labels count: frames per second, whether drop-frame, and the count of its first frame.
+def timecode_clock(media: Media) -> tuple[Fraction, bool, int]:
+    """Return (frames per second, whether drop-frame, frame number of the start timecode).
 
-    A film without a timecode starts at 00:00:00:00, which is never drop-frame.
+    A film without a timecode starts at 00:00:00:00, non-drop.
     """
-    video, start = require_video(media), _start_label(media)
+    video, start = require_video(media), _start_timecode(media)
     if start is None:
-        return label_rate(video), False, 0
-    rate = _counting_rate(video, start.drop)
+        return timecode_rate(video), False, 0
+    rate = _count_rate(video, start.drop)
     return rate, start.drop, timecode_to_frames(start, rate)
 
 
-def require_label(media: Media, label: Timecode) -> None:
-    """Refuse a label that a film's rate does not have.
+def require_timecode(media: Media, timecode: Timecode) -> None:
+    """Check that a film's rate has a timecode.
 
     Raises:
-        BadInput: the message names the labels beside it.
+        InputMediaError: it does not; the message names the timecodes beside it.
     """
     try:
-        timecode_to_frames(label, _counting_rate(require_video(media), label.drop))
+        timecode_to_frames(timecode, _count_rate(require_video(media), timecode.drop))
     except ValueError as error:
         raise InputMediaError(f"start_tc: {error}") from error
 
 
-def _shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
-    ends_s = frame_s(media, video.frame_count)
-    if at_s > max(ends_s, min(media.duration_s, ends_s + _SOUND_TAIL_S)) + TOLERANCE_S:
-        raise _outside(media, moment)
-    if at_s >= ends_s - TOLERANCE_S:
+def _frame_shown_at(media: Media, video: VideoStream, at_s: Fraction, moment: Moment) -> int:
+    ends_s = frame_time_s(media, video.frame_count)
+    if at_s > max(ends_s, min(media.duration_s, ends_s + _AUDIO_TAIL_S)) + ROUNDING_TOLERANCE_S:
+        raise _outside_error(media, moment)
+    if at_s >= ends_s - ROUNDING_TOLERANCE_S:
         return video.frame_count
-    reached_s = at_s + TOLERANCE_S + video.time_base / 2
+    reached_s = at_s + ROUNDING_TOLERANCE_S + video.time_base / 2
     tick = (reached_s + media.start_s) / video.time_base
     reached = int(np.searchsorted(video.timestamps.array, tick.numerator // tick.denominator, side="right"))
     return max(reached - 1, 0)
 
 
-def _label_s(media: Media, video: VideoStream, label: Timecode) -> Fraction:
-    """Give the clock time of a label, in seconds from what a player calls zero."""
-    start = _start_label(media)
-    if label.drop and start is not None and not start.drop:
-        raise InputMediaError(f"timecode {label} is drop-frame, but the film's clock is not: it starts at {start}")
-    drop = start.drop if start is not None else label.drop
-    rate = _counting_rate(video, drop)
+def _timecode_time_s(media: Media, video: VideoStream, timecode: Timecode) -> Fraction:
+    """Return the time of a timecode, in seconds from what a player calls zero."""
+    start = _start_timecode(media)
+    if timecode.drop and start is not None and not start.drop:
+        raise InputMediaError(f"timecode {timecode} is drop-frame, but the film's clock is not: it starts at {start}")
+    drop = start.drop if start is not None else timecode.drop
+    rate = _count_rate(video, drop)
     try:
-        count = timecode_to_frames(_flavoured(label, drop), rate)
+        count = timecode_to_frames(_with_drop(timecode, drop), rate)
         if start is None:
-            return count / label_rate(video)
+            return count / timecode_rate(video)
         count -= timecode_to_frames(start, rate)
     except ValueError as error:
         raise InputMediaError(str(error)) from error
-    if count < 0:  # a film may run over midnight
-        count += timecode_to_frames(_flavoured(Timecode(24, 0, 0, 0), drop), rate)
+    if count < 0:  # the film runs over midnight
+        count += timecode_to_frames(_with_drop(Timecode(24, 0, 0, 0), drop), rate)
         if count > video.frame_count:
-            raise _outside(media, label)
+            raise _outside_error(media, timecode)
     if video.constant_rate:
         if count > video.frame_count:
-            raise _outside(media, label)
-        return frame_s(media, count)
-    return frame_s(media, 0) + count / label_rate(video)
+            raise _outside_error(media, timecode)
+        return frame_time_s(media, count)
+    return frame_time_s(media, 0) + count / timecode_rate(video)
 
 
-def _flavoured(label: Timecode, drop: bool) -> Timecode:
-    return Timecode(label.hours, label.minutes, label.seconds, label.frames, drop=drop)
+def _with_drop(timecode: Timecode, drop: bool) -> Timecode:
+    return Timecode(timecode.hours, timecode.minutes, timecode.seconds, timecode.frames, drop=drop)
 
 
-def _counting_rate(video: VideoStream, drop: bool) -> Fraction:
-    """Give the rate to count labels by; a drop-frame clock counts as at 29.97 or 59.94 even on a film at 30 or 60."""
-    return counting_rate(label_rate(video), drop)
+def _count_rate(video: VideoStream, drop: bool) -> Fraction:
+    """Return the rate to count timecodes by; drop-frame counts as at 29.97 or 59.94 even on a film at 30 or 60."""
+    return counting_rate(timecode_rate(video), drop)
 
 
-def _start_label(media: Media) -> Timecode | None:
-    """Read the film's start timecode; None where it has none that can be read."""
-    match = _LABEL.fullmatch(media.start_timecode.strip())
+def _start_timecode(media: Media) -> Timecode | None:
+    """Parse the film's start timecode; None if it has none that can be parsed."""
+    match = _TIMECODE.fullmatch(media.start_timecode.strip())
     if match is None or media.video is None:
         return None
-    hours, minutes, seconds, mark, frames = match.groups()
-    label = Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=mark in ";.,")
+    hours, minutes, seconds, separator, frames = match.groups()
+    timecode = Timecode(int(hours), int(minutes), int(seconds), int(frames), drop=separator in ";.,")
     try:
-        timecode_to_frames(label, _counting_rate(media.video, label.drop))
+        timecode_to_frames(timecode, _count_rate(media.video, timecode.drop))
     except ValueError:
         return None
-    return label
+    return timecode
 
 
-def _outside(media: Media, moment: Moment) -> InputMediaError:
-    return InputMediaError(f"{moment} is outside the film, which runs from {range_text(media)}")
+def _outside_error(media: Media, moment: Moment) -> InputMediaError:
+    return InputMediaError(f"{moment} is outside the film, which runs from {describe_range(media)}")

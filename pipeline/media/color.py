@@ -1,7 +1,7 @@
-"""Colour descriptions: the code points of ITU-T H.273 by ffmpeg's names, and what an untagged picture means.
+"""Color descriptions: the code points of ITU-T H.273 under ffmpeg's names, and defaults for untagged pictures.
 
-Source  ITU-T H.273 tables 2 to 4; the names are those of libavutil/pixdesc.c.
-        The guess for untagged pictures is mpv's (video/out, `mp_csp_guess_colorspace`): HD is bt709, SD is bt601.
+Source: ITU-T H.273 tables 2 to 4; names of libavutil/pixdesc.c. The defaults for untagged pictures are mpv's
+(`mp_csp_guess_colorspace`): HD is bt709, SD is bt601.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ SPACES = {
 
 
 @dataclass(frozen=True)
-class Colour:
-    """A colour description without gaps, in ffmpeg's names."""
+class ColorDescription:
+    """A complete color description, in ffmpeg's names."""
 
     range: str
     primaries: str
@@ -69,18 +69,18 @@ class Colour:
     space: str
 
 
-def full_color(video: VideoStream) -> Colour:
-    """Fill the gaps of a stream's colour description as players do."""
-    high = video.width_px >= 1280 or video.height_px > 576
-    fallback = "bt709" if high else "smpte170m"
-    rgb = video.pix_fmt.startswith(("rgb", "bgr", "gbr", "pal", "argb", "abgr", "0rgb", "0bgr"))
-    full = rgb or video.pix_fmt.startswith("yuvj")
+def full_color(video: VideoStream) -> ColorDescription:
+    """Return a stream's color description, with what is missing filled in as players do."""
+    is_hd = video.width_px >= 1280 or video.height_px > 576
+    fallback = "bt709" if is_hd else "smpte170m"
+    is_rgb = video.pix_fmt.startswith(("rgb", "bgr", "gbr", "pal", "argb", "abgr", "0rgb", "0bgr"))
+    is_full_range = is_rgb or video.pix_fmt.startswith("yuvj")
     space = video.color_space if video.color_space not in ("", "gbr") else fallback
-    return Colour(
-        range=video.color_range or ("pc" if full else "tv"),
+    return ColorDescription(
+        range=video.color_range or ("pc" if is_full_range else "tv"),
         primaries=video.color_primaries or _primaries_of(space),
         transfer=video.color_transfer or "bt709",
-        space="gbr" if rgb else space,
+        space="gbr" if is_rgb else space,
     )
 
 

@@ -1,8 +1,8 @@
 """Open media files and decode their pictures. The one frame reader, except for code that needs packets.
 
 `open_media` opens a file or raises in one line why it cannot be used. `decode_frames` reads a stream in showing order,
-from its start or from a keyframe. `exact_frames` and `images` give frames by their index, exactly, or raise.
-Frames come one at a time, so memory stays at a few frames.
+from its start or from a keyframe. `exact_frames` and `images` give frames by their index, exactly, or raise. Frames
+come one at a time, so memory stays at a few frames.
 """
 
 from __future__ import annotations

@@ -1,17 +1,10 @@
-"""Which frames each edit means, and how far its handles may reach.
+"""Resolve edits to spans of frames with handles, and split spans that are longer than one clip may be.
 
-Takes   a film, its edits, and the length of the handles that are wanted.
-Gives   spans in the order of the film, each with its own name.
-Raises  BadInput that names all edits that are empty, overlap, lie outside, or share a name.
+Spans come in the order of the film, each with its own name. A handle is context for the model and is never spliced. It
+ends at the film's ends, at other edits, and at shot cuts.
 
-Keep every clip within what a host takes: shorten handles, and part what is still too long at a safe place.
-
-Takes   a film, the spans of its edits, and the most that one clip may last, handles included.
-Gives   the same spans, long ones as parts that abut exactly; no handle crosses a shot cut.
-Raises  BadInput when a span is too long and holds no shot cut and no pause in the voice to part it at.
-
-At a pause the parts overlap, because each one's handle shows the other's frames; at a cut they do not. A handle is
-context for the model and is never spliced, so nothing is doubled.
+A span is split at shot cuts and at pauses of the voice. Its parts abut exactly. At a pause each part's handle shows the
+other's frames; at a cut it does not.
 """
 
 from __future__ import annotations
@@ -20,7 +13,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
@@ -34,11 +26,11 @@ from . import shots
 from .audio import pauses
 from .audio import samples as sound
 from .audio.pauses import Pause
-from .clock import frame_at, frame_s, label_rate, place_text
-from .frame_rate import OFFERED, new_count
+from .clock import describe_frame, frame_at, frame_time_s, timecode_rate
+from .frame_rate import PROVIDER_RATES, frame_count_at
 from .probe import require_video
-from .split_points import NoPlace, Place, Ruler, joints, with_handles
-from .trim import tick_s
+from .split_points import ClipLimit, NoSplitPoint, SplitPoint, choose_split_points, fit_handles
+from .trim import container_time_s
 
 
 @dataclass(frozen=True)
@@ -51,10 +43,10 @@ class ResolvedSpan:
     end_frame: int
     head_frames: int = 0
     tail_frames: int = 0
-    whole: tuple[int, int] | None = None
-    """The frames [start, end) of the whole edit, where this is one part of it."""
+    edit_frames: tuple[int, int] | None = None
+    """The frames [start, end) of the complete edit, if this is a part of it."""
     notes: tuple[str, ...] = ()
-    """What the user should hear, such as that a point was moved."""
+    """For the user, such as that a point was moved."""
 
     @property
     def first_frame(self) -> int:
@@ -67,84 +59,86 @@ class ResolvedSpan:
         return self.end_frame + self.tail_frames
 
 
-Find = Callable[[Edit], tuple[int, int, tuple[str, ...]]]
-"""From an edit to its frames [start, end), and what to tell of it."""
+FindFrames = Callable[[Edit], tuple[int, int, tuple[str, ...]]]
+"""From an edit to its frames [start, end), and notes for the user."""
 
 
-def frames_of(media: Media, edit: Edit) -> tuple[int, int]:
-    """Give the frames [start, end) that an edit's in and out mean.
+def frames_of_edit(media: Media, edit: Edit) -> tuple[int, int]:
+    """Return the frames [start, end) of an edit's in and out.
 
     Raises:
-        BadInput: it has none, or they lie outside the film.
+        InputMediaError: it has none, or they lie outside the film.
     """
     if edit.in_ is None or edit.out is None:
         raise InputMediaError("it has no in and out")
     return frame_at(media, edit.in_), frame_at(media, edit.out)
 
 
-def resolve(media: Media, edits: Sequence[Edit], handle: Moment, find: Find | None = None) -> list[ResolvedSpan]:
-    """Turn edits into spans of frames, sorted by place.
+def resolve_spans(
+    media: Media, edits: Sequence[Edit], handle: Moment, find: FindFrames | None = None
+) -> list[ResolvedSpan]:
+    """Return the span of each edit, in the order of the film.
 
-    A handle is shortened at the ends of the film and where another edit is nearer, so that no handle shows
-    a frame that another edit changes.
+    A handle is shortened at the ends of the film and at other edits, so that no handle shows a frame that another edit
+    changes.
 
     Raises:
-        BadInput: an edit is empty, lies outside the film, overlaps another or has another's name; all are named.
+        InputMediaError: edits are empty, outside the film, overlapping or of one name; the message names all of them.
     """
-    placed, problems = _placed(edits, find or (lambda edit: (*frames_of(media, edit), ())))
-    placed.sort(key=lambda item: (item[0], item[1]))
-    problems += _overlaps(placed) + _shared_names(edits)
+    found, problems = _find_frames(edits, find or (lambda edit: (*frames_of_edit(media, edit), ())))
+    found.sort(key=lambda item: (item[0], item[1]))
+    problems += _overlap_problems(found) + _name_problems(edits)
     if problems:
         raise InputMediaError("; ".join(problems))
-    wanted = handle_frames(media, handle)
-    names = _names([edit for _, _, edit, _ in placed])
+    length = handle_frames(media, handle)
+    names = _segment_names([edit for _, _, edit, _ in found])
     count = require_video(media).frame_count
-    befores = [0, *(end for _, end, _, _ in placed)]
-    afters = [*(start for start, _, _, _ in placed[1:]), count]
+    befores = [0, *(end for _, end, _, _ in found)]
+    afters = [*(start for start, _, _, _ in found[1:]), count]
     return [
-        ResolvedSpan(name, edit, start, end, min(wanted, start - before), min(wanted, after - end), None, said)
-        for name, (start, end, edit, said), before, after in zip(names, placed, befores, afters, strict=False)
+        ResolvedSpan(name, edit, start, end, min(length, start - before), min(length, after - end), None, notes)
+        for name, (start, end, edit, notes), before, after in zip(names, found, befores, afters, strict=False)
     ]
 
 
-_Placed = tuple[int, int, Edit, tuple[str, ...]]
+_Found = tuple[int, int, Edit, tuple[str, ...]]
 
 
-def _placed(edits: Sequence[Edit], find: Find) -> tuple[list[_Placed], list[str]]:
-    placed: list[_Placed] = []
+def _find_frames(edits: Sequence[Edit], find: FindFrames) -> tuple[list[_Found], list[str]]:
+    found: list[_Found] = []
     problems: list[str] = []
     for edit in edits:
         try:
-            start, end, said = find(edit)
+            start, end, notes = find(edit)
         except InputMediaError as error:
-            problems.append(f"edit {_told(edit)}: {error.message}")
+            problems.append(f"edit {_edit_label(edit)}: {error.message}")
             continue
         if start >= end:
-            problems.append(f"edit {_told(edit)} holds no frame: it starts at frame {start} and ends before {end}")
+            problems.append(f"edit {_edit_label(edit)} has no frames: it starts at frame {start} and ends before {end}")
         else:
-            placed.append((start, end, edit, said))
-    return placed, problems
+            found.append((start, end, edit, notes))
+    return found, problems
 
 
-def _overlaps(placed: list[_Placed]) -> list[str]:
+def _overlap_problems(found: list[_Found]) -> list[str]:
     problems = []
-    for (_, end, edit, _), (next_start, next_end, following, _) in itertools.combinations(placed, 2):
+    for (_, end, edit, _), (next_start, next_end, next_edit, _) in itertools.combinations(found, 2):
         if next_start < end:
             shared = f"frames {next_start} to {min(end, next_end)}"
-            problems.append(f"edits {_told(edit)} and {_told(following)} overlap by {shared} of the film")
+            problems.append(f"edits {_edit_label(edit)} and {_edit_label(next_edit)} overlap by {shared} of the film")
     return problems
 
 
-def _shared_names(edits: Sequence[Edit]) -> list[str]:
+def _name_problems(edits: Sequence[Edit]) -> list[str]:
     names = [edit.name for edit in edits if edit.name]
     return [f"two edits are named {name!r}" for name in sorted({n for n in names if names.count(n) > 1})]
 
 
-def _names(edits: list[Edit]) -> list[str]:
+def _segment_names(edits: list[Edit]) -> list[str]:
     taken = {edit.name for edit in edits if edit.name}
     names: list[str] = []
-    for place, edit in enumerate(edits, 1):
-        name = edit.name or f"s{place:02}"
+    for number, edit in enumerate(edits, 1):
+        name = edit.name or f"s{number:02}"
         while not edit.name and name in taken:
             name += "x"
         taken.add(name)
@@ -153,12 +147,12 @@ def _names(edits: list[Edit]) -> list[str]:
 
 
 def handle_frames(media: Media, handle: Moment) -> int:
-    """Give how many frames a handle has where nothing shortens it.
+    """Return how many frames a handle has if nothing shortens it.
 
     Raises:
-        BadInput: it is a timecode that the film's rate does not have.
+        InputMediaError: it is a timecode that the film's rate does not have.
     """
-    rate = label_rate(require_video(media))
+    rate = timecode_rate(require_video(media))
     if isinstance(handle, Frames):
         return handle.count
     if isinstance(handle, Seconds):
@@ -169,36 +163,45 @@ def handle_frames(media: Media, handle: Moment) -> int:
         raise InputMediaError(f"handles: {error}") from error
 
 
-def _told(edit: Edit) -> str:
+def _edit_label(edit: Edit) -> str:
     return f"{edit.name!r} ({edit.place})" if edit.name else edit.place
 
 
-SLACK_S = 1 / min(OFFERED)
+RATE_SLACK_S = 1 / min(PROVIDER_RATES)
 """A clip is sent at 24, 25 or 30 frames/s, which may make it longer by half a frame."""
-_LINE_RATE_HZ = 48_000
-_LONGEST_NAME = 64
+_NEW_LINE_RATE_HZ = 48_000
+_MAX_NAME_LENGTH = 64
 
 
-def spans_of(
+def spans_to_cut(
     context: NodeContext,
     source: Media,
     edits: Sequence[Edit],
     handles: Moment,
     longest_s: float | None,
-    find: Find | None = None,
+    find: FindFrames | None = None,
 ) -> list[ResolvedSpan]:
-    """Give the spans that are cut for these edits, parted where one clip may not be so long; nothing is written.
+    """Return the spans to cut for these edits, split where a clip may not be that long; nothing is written.
 
-    `find` tells where an edit lies; by default its in and out do.
+    Args:
+        context: gives access to the film and to the cached cuts.
+        source: the film.
+        edits: its edits.
+        handles: the length of a handle if nothing shortens it.
+        longest_s: the most that a clip may last, handles included; None: any length.
+        find: returns the frames of an edit; by default those of its in and out.
+
+    Raises:
+        InputMediaError: as `resolve_spans`, or a span cannot be split.
     """
-    spans = resolve(source, edits, handles, find)
+    spans = resolve_spans(source, edits, handles, find)
     if longest_s is None:
         return spans
-    return within(context, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
+    return split_long_spans(context, source, spans, handle_frames(source, handles), Fraction(str(longest_s)))
 
 
-def placed(source: Media, span: ResolvedSpan, media: Media) -> Segment:
-    """Give the segment of a span; `media` is the file that stands for it."""
+def segment_of_span(source: Media, span: ResolvedSpan, media: Media) -> Segment:
+    """Return the segment of a span; `media` is the file that holds it."""
     return Segment(
         name=span.name,
         source=source,
@@ -209,109 +212,114 @@ def placed(source: Media, span: ResolvedSpan, media: Media) -> Segment:
         tail_frames=span.tail_frames,
         media=media,
         frames=tuple(range(span.first_frame, span.last_frame)),
-        edit_start_frame=span.whole[0] if span.whole else None,
-        edit_end_frame=span.whole[1] if span.whole else None,
+        edit_start_frame=span.edit_frames[0] if span.edit_frames else None,
+        edit_end_frame=span.edit_frames[1] if span.edit_frames else None,
         notes=span.notes,
     )
 
 
-def within(
+def split_long_spans(
     context: NodeContext, source: Media, spans: Sequence[ResolvedSpan], handle_frames: int, longest_s: Fraction
 ) -> list[ResolvedSpan]:
-    """Give spans whose clips last at most `longest_s` each; `handle_frames` is what a handle has where it can."""
+    """Return spans whose clips last at most `longest_s` each; `handle_frames` is a handle's full length."""
     video, path = require_video(source), context.path(source.file)
     begins = np.append(video.timestamps.array, video.timestamps.end)
-    ruler = Ruler(begins, int((longest_s - SLACK_S) / video.time_base), float(1 / video.time_base))
+    limit = ClipLimit(begins, int((longest_s - RATE_SLACK_S) / video.time_base), float(1 / video.time_base))
     taken = {span.name for span in spans}
-    made: list[ResolvedSpan] = []
+    parts: list[ResolvedSpan] = []
     for span in spans:
         cuts = shots.cuts_between(path, source, span.first_frame, span.last_frame, context)
-        whole = _sent_s(source, span) <= longest_s
-        at = [] if whole else _parted_at(context, source, span, cuts, ruler, longest_s)
-        made += _parts(span, ruler, at, handle_frames, cuts, taken)
-    return made
+        is_short = _longest_sent_s(source, span) <= longest_s
+        splits = [] if is_short else _split_frames(context, source, span, cuts, limit, longest_s)
+        parts += _split_span(span, limit, splits, handle_frames, cuts, taken)
+    return parts
 
 
-def _sent_s(source: Media, span: ResolvedSpan) -> Fraction:
-    """Give the most that a span lasts, without handles, at any rate at which it may be sent."""
+def _longest_sent_s(source: Media, span: ResolvedSpan) -> Fraction:
+    """Return the longest duration of a span, without handles, at any rate at which it may be sent."""
     video = require_video(source)
-    length_s = tick_s(video, span.end_frame) - tick_s(video, span.start_frame)
-    return max(new_count(length_s, rate) / rate for rate in OFFERED)
+    length_s = container_time_s(video, span.end_frame) - container_time_s(video, span.start_frame)
+    return max(frame_count_at(length_s, rate) / rate for rate in PROVIDER_RATES)
 
 
-def _parted_at(
-    context: NodeContext, source: Media, span: ResolvedSpan, cuts: Sequence[int], ruler: Ruler, longest_s: Fraction
+def _split_frames(
+    context: NodeContext, source: Media, span: ResolvedSpan, cuts: Sequence[int], limit: ClipLimit, longest_s: Fraction
 ) -> list[int]:
-    """Choose where to part a span that is too long."""
-    places = [Place(cut, is_cut=True) for cut in cuts]
+    """Choose the frames at which to split a span that is too long."""
+    points = [SplitPoint(cut, is_cut=True) for cut in cuts] + _pause_points(context, source, span)
     try:
-        return joints(ruler, span.start_frame, span.end_frame, places + _in_pauses(context, source, span))
-    except NoPlace as none:
-        raise InputMediaError(_told_parts(source, span, longest_s, none)) from none
+        return choose_split_points(limit, span.start_frame, span.end_frame, points)
+    except NoSplitPoint as error:
+        raise InputMediaError(_describe_no_point(source, span, longest_s, error)) from error
 
 
-def _parts(
-    span: ResolvedSpan, ruler: Ruler, at: Sequence[int], handle_frames: int, cuts: Sequence[int], taken: set[str]
+def _split_span(
+    span: ResolvedSpan,
+    limit: ClipLimit,
+    splits: Sequence[int],
+    handle_frames: int,
+    cuts: Sequence[int],
+    taken: set[str],
 ) -> list[ResolvedSpan]:
-    """Spell a span as its parts, each with its handles."""
-    names = _names_parts(span.name, len(at) + 1, taken) if at else [span.name]
-    held, whole = (span.first_frame, span.last_frame), (span.start_frame, span.end_frame) if at else None
-    made = []
-    for name, (start, end) in zip(names, pairwise([span.start_frame, *at, span.end_frame]), strict=True):
-        head, tail = with_handles(ruler, (start, end), handle_frames, held, cuts)
-        made.append(
-            ResolvedSpan(
-                name, span.edit, start, end, head, tail, whole, span.notes if start == span.start_frame else ()
-            )
-        )
-    return made
+    """Split a span at these frames; each part gets its handles."""
+    names = _part_names(span.name, len(splits) + 1, taken) if splits else [span.name]
+    edit_frames = (span.start_frame, span.end_frame) if splits else None
+    parts = []
+    for name, (start, end) in zip(names, itertools.pairwise([span.start_frame, *splits, span.end_frame]), strict=True):
+        head, tail = fit_handles(limit, (start, end), handle_frames, (span.first_frame, span.last_frame), cuts)
+        notes = span.notes if start == span.start_frame else ()
+        parts.append(ResolvedSpan(name, span.edit, start, end, head, tail, edit_frames, notes))
+    return parts
 
 
-def _names_parts(name: str, count: int, taken: set[str]) -> list[str]:
-    """Name the parts `name-1`, `name-2`…, as no other segment is called; the names are taken then."""
-    longest = _LONGEST_NAME - len(f"-{count}")
-    stem, marks = name[:longest], ""
-    while any(f"{stem}{marks}-{number}" in taken for number in range(1, count + 1)):
-        marks += "x"
-        stem = name[: longest - len(marks)]
-    names = [f"{stem}{marks}-{number}" for number in range(1, count + 1)]
+def _part_names(name: str, count: int, taken: set[str]) -> list[str]:
+    """Return `name-1`, `name-2`…, changed so that no other segment has them, and add them to `taken`."""
+    longest = _MAX_NAME_LENGTH - len(f"-{count}")
+    stem, suffix = name[:longest], ""
+    while any(f"{stem}{suffix}-{number}" in taken for number in range(1, count + 1)):
+        suffix += "x"
+        stem = name[: longest - len(suffix)]
+    names = [f"{stem}{suffix}-{number}" for number in range(1, count + 1)]
     taken.update(names)
     return names
 
 
-def _in_pauses(context: NodeContext, source: Media, span: ResolvedSpan) -> list[Place]:
-    """Give the places where the voice of a span rests: the new line where there is one, else the film's own."""
+def _pause_points(context: NodeContext, source: Media, span: ResolvedSpan) -> list[SplitPoint]:
+    """Return the frames of a span at which the voice rests: the new line if there is one, else the film's own."""
     video = require_video(source)
-    start_s, end_s = tick_s(video, span.start_frame), tick_s(video, span.end_frame)
-    found, rate_hz = _rests(context, source, span, start_s, end_s)
+    start_s, end_s = container_time_s(video, span.start_frame), container_time_s(video, span.end_frame)
+    quiet, rate_hz = _find_pauses(context, source, span, start_s, end_s)
     frames = range(span.start_frame, span.end_frame)
-    begins = np.array([round((tick_s(video, frame) - start_s) * rate_hz) for frame in frames], np.int64)
-    return pauses.places(found, rate_hz, span.start_frame, begins)
+    begins = np.array([round((container_time_s(video, frame) - start_s) * rate_hz) for frame in frames], np.int64)
+    return pauses.split_points_in(quiet, rate_hz, span.start_frame, begins)
 
 
-def _rests(
+def _find_pauses(
     context: NodeContext, source: Media, span: ResolvedSpan, start_s: Fraction, end_s: Fraction
 ) -> tuple[list[Pause], int]:
-    """Give the pauses from the in point on, in samples, and how many of these make a second."""
+    """Return the pauses from the in point on, in samples, and the sample rate."""
     line = span.edit.audio
     if isinstance(line, File):
-        count = round((end_s - start_s) * _LINE_RATE_HZ)
-        samples, rate_hz = sound.fit(sound.read_all(context.path(line), _LINE_RATE_HZ), count), _LINE_RATE_HZ
+        count = round((end_s - start_s) * _NEW_LINE_RATE_HZ)
+        samples, rate_hz = (
+            sound.fit_length(sound.read_all(context.path(line), _NEW_LINE_RATE_HZ), count),
+            _NEW_LINE_RATE_HZ,
+        )
     elif source.audio:
         samples, rate_hz = sound.read_span(context.path(source.file), source.audio[0].index, start_s, end_s)
     else:
-        rate_hz = _LINE_RATE_HZ
+        rate_hz = _NEW_LINE_RATE_HZ
         return [Pause(0, round((end_s - start_s) * rate_hz))], rate_hz
-    return pauses.pauses(samples, rate_hz), rate_hz
+    return pauses.find_pauses(samples, rate_hz), rate_hz
 
 
-def _told_parts(source: Media, span: ResolvedSpan, longest_s: Fraction, none: NoPlace) -> str:
-    """Say which edit cannot be parted, where a place was looked for, and what to do."""
-    length_s = frame_s(source, span.end_frame) - frame_s(source, span.start_frame)
-    low, high = place_text(source, none.low_frame), place_text(source, none.high_frame)
+def _describe_no_point(source: Media, span: ResolvedSpan, longest_s: Fraction, error: NoSplitPoint) -> str:
+    """Return which edit cannot be split, where a split is needed, and what to do."""
+    length_s = frame_time_s(source, span.end_frame) - frame_time_s(source, span.start_frame)
+    low, high = describe_frame(source, error.low_frame), describe_frame(source, error.high_frame)
     return (
-        f"edit {span.name} ({span.edit.place}) lasts {float(length_s):.3f} s, and one clip may last "
-        f"{float(longest_s):g} s: between frames {none.low_frame} ({low}) and {none.high_frame} ({high}) there is no "
-        f"shot cut and no pause of {pauses.SHORTEST_S * 1000:.0f} ms in the voice to part it at; make two edits of it, "
-        "or give a shorter one"
+        f"edit {span.name} ({span.edit.place}) lasts {float(length_s):.3f} s, longer than the "
+        f"{float(longest_s):g} s of one clip, and cannot be split: between frames {error.low_frame} ({low}) and "
+        f"{error.high_frame} ({high}) there is no shot cut and no pause of {pauses.MIN_PAUSE_S * 1000:.0f} ms in the "
+        "voice; make two edits of it, or a shorter one"
     )

@@ -1,9 +1,7 @@
-"""Which ffmpeg does the work.
+"""Which ffmpeg runs, and the versions of tools for cache keys.
 
-The binary comes with the wheel imageio-ffmpeg, so that no system package is needed and everyone has the same one;
-`REACT1_FFMPEG` names another.
-
-Which versions do the work, for the keys of steps; asked for once.
+The binary comes with the wheel imageio-ffmpeg, so no system package is needed and everyone has the same one;
+`REACT1_FFMPEG` names another. Versions are read once per process.
 """
 
 from __future__ import annotations
@@ -20,19 +18,19 @@ from .process import run_tool
 
 
 def ffmpeg_path() -> str:
-    """Give the path of the ffmpeg to call.
+    """Return the path of the ffmpeg to run: that of `REACT1_FFMPEG`, else the bundled one.
 
     Raises:
-        PresetError: `REACT1_FFMPEG` names nothing that can be run.
+        PresetError: `REACT1_FFMPEG` is not a program.
         MissingExtra: imageio-ffmpeg has no binary for this machine.
     """
-    wanted = os.environ.get("REACT1_FFMPEG", "")
-    if not wanted:
+    configured = os.environ.get("REACT1_FFMPEG", "")
+    if not configured:
         return _bundled()
-    found = shutil.which(wanted)
-    if found is None:
-        raise PresetError(f"REACT1_FFMPEG={wanted!r} is not a program that can be run; correct or unset it")
-    return found
+    path = shutil.which(configured)
+    if path is None:
+        raise PresetError(f"REACT1_FFMPEG={configured!r} is not an executable program; correct or unset it")
+    return path
 
 
 @cache
@@ -43,7 +41,7 @@ def _bundled() -> str:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
         raise MissingExtra(
-            "imageio-ffmpeg brings no ffmpeg for this machine: install ffmpeg and set REACT1_FFMPEG to its path"
+            "imageio-ffmpeg has no ffmpeg for this machine; install ffmpeg and set REACT1_FFMPEG to its path"
         ) from error
 
 
@@ -56,12 +54,12 @@ _PACKAGES = {
 
 
 def tool_version(name: str) -> str:
-    """Give the version of a tool or a Python package; empty where it is not installed."""
+    """Return the version of a tool or a Python package; '' if it is not installed."""
     return _ffmpeg_version(ffmpeg_path()) if name == "ffmpeg" else _package_version(name)
 
 
 def has_filter(name: str) -> bool:
-    """Say whether our ffmpeg was built with a filter."""
+    """Check whether ffmpeg was built with a filter."""
     return name in _filters(ffmpeg_path())
 
 
@@ -74,17 +72,17 @@ def _package_version(name: str) -> str:
 
 @cache
 def _ffmpeg_version(path: str) -> str:
-    said = _listing(path, "-version")
-    return said[0].removeprefix("ffmpeg version ").split(" ")[0] if said else ""
+    lines = _listing(path, "-version")
+    return lines[0].removeprefix("ffmpeg version ").split(" ")[0] if lines else ""
 
 
 @cache
 def _filters(path: str) -> frozenset[str]:
-    lines = [re.match(r"\s*[TSC.]+\s+(\w+)\s", line) for line in _listing(path, "-filters")]
-    return frozenset(match[1] for match in lines if match)
+    matches = [re.match(r"\s*[TSC.]+\s+(\w+)\s", line) for line in _listing(path, "-filters")]
+    return frozenset(match[1] for match in matches if match)
 
 
-def _listing(path: str, what: str) -> list[str]:
+def _listing(path: str, option: str) -> list[str]:
     lines: list[str] = []
-    run_tool([path, "-hide_banner", what], timeout_s=60, on_line=lines.append)
+    run_tool([path, "-hide_banner", option], timeout_s=60, on_line=lines.append)
     return lines

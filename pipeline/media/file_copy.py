@@ -1,9 +1,7 @@
-"""Move bytes between files the cheapest way that the system has, and take bytes out of a file.
+"""Copy files and byte ranges in the cheapest way that the system has, and zero byte ranges.
 
-Takes   paths, or files that were opened without a buffer (`buffering=0`).
-Gives   copies; which way it was done is told, since one costs nothing and the other a film's worth of writing.
-Raises  OSError where the disk will not have it.
-Source  ioctl_ficlone(2), copy_file_range(2), sendfile(2), fallocate(2) of Linux.
+Files are paths, or opened unbuffered (`buffering=0`). Raises OSError if the disk is full or fails.
+Source: ioctl_ficlone(2), copy_file_range(2), sendfile(2), fallocate(2) of Linux.
 """
 
 from __future__ import annotations
@@ -18,51 +16,51 @@ from pathlib import Path
 from typing import Literal
 
 _FICLONE = 0x40049409
-_HOLE = 0x03
-"""FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE: the bytes read as zeros, and their blocks are given back."""
-_RUN_BYTES = 64 << 20
-"""How much the kernel is asked to copy at once: an interrupt is heard between two runs."""
+_PUNCH_HOLE = 0x03
+"""FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE: the bytes read as zeros, and their blocks are freed."""
+_CHUNK_BYTES = 64 << 20
+"""Copied per system call; interrupts are handled between two calls."""
 _BLOCK_BYTES = 1 << 20
-_NOT_HERE = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF})
+_UNSUPPORTED = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF})
 
-Move = Callable[[int, int, int, int], int]
+CopyCall = Callable[[int, int, int, int], int]
 
 
-def share_blocks(source: Path, made: Path) -> bool:
-    """Make `made` a copy of `source` that shares its blocks until either is written to; tell whether that was had.
+def reflink(source: Path, target: Path) -> bool:
+    """Make `target` a copy of `source` that shares its blocks until either is written to; return whether it worked.
 
-    Where it was not, `made` may stand there, empty.
+    If it did not, `target` may exist and be empty.
     """
     if sys.platform != "linux":
         return False
     import fcntl
 
-    with source.open("rb") as given, made.open("wb") as target:
+    with source.open("rb") as reader, target.open("wb") as writer:
         try:
-            fcntl.ioctl(target.fileno(), _FICLONE, given.fileno())
+            fcntl.ioctl(writer.fileno(), _FICLONE, reader.fileno())
         except OSError:
             return False
     return True
 
 
-def copy_file(source: Path, made: Path) -> Literal["reflink", "bytes"]:
-    """Write `made` as a copy that may be edited; give how it was made."""
-    if share_blocks(source, made):
+def copy_file(source: Path, target: Path) -> Literal["reflink", "bytes"]:
+    """Copy a file so that the copy can be edited; return how."""
+    if reflink(source, target):
         return "reflink"
-    with source.open("rb", buffering=0) as given, made.open("wb", buffering=0) as target:
-        copy_span(given, target, 0, os.fstat(given.fileno()).st_size)
+    with source.open("rb", buffering=0) as reader, target.open("wb", buffering=0) as writer:
+        copy_range(reader, writer, 0, os.fstat(reader.fileno()).st_size)
     return "bytes"
 
 
-def copy_span(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> int:
-    """Append `size_bytes` from `offset` of `source` at the place of `out`; give how many there were to copy."""
+def copy_range(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> int:
+    """Append `size_bytes` from `offset` of `source` at the position of `out`; return how many there were to copy."""
     done = 0
-    for move in (_within_files, _within_kernel, _by_hand):
+    for move in (_copy_file_range, _sendfile, _read_write):
         while done < size_bytes:
             try:
-                moved = move(source.fileno(), out.fileno(), offset + done, min(size_bytes - done, _RUN_BYTES))
+                moved = move(source.fileno(), out.fileno(), offset + done, min(size_bytes - done, _CHUNK_BYTES))
             except OSError as error:
-                if move is _by_hand or error.errno not in _NOT_HERE:
+                if move is _read_write or error.errno not in _UNSUPPORTED:
                     raise
                 break
             if not moved:
@@ -71,21 +69,21 @@ def copy_span(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> int:
     return done
 
 
-def _within_files(source: int, out: int, offset: int, size_bytes: int) -> int:
-    """Let the file system copy; it may share the blocks."""
+def _copy_file_range(source: int, out: int, offset: int, size_bytes: int) -> int:
+    """Let the file system copy, which may share the blocks."""
     if sys.platform != "linux":
         return 0
     return os.copy_file_range(source, out, size_bytes, offset_src=offset)
 
 
-def _within_kernel(source: int, out: int, offset: int, size_bytes: int) -> int:
+def _sendfile(source: int, out: int, offset: int, size_bytes: int) -> int:
     """Copy between two file systems without bringing the bytes into this process."""
     if sys.platform != "linux":
         return 0
     return os.sendfile(out, source, offset, size_bytes)
 
 
-def _by_hand(source: int, out: int, offset: int, size_bytes: int) -> int:
+def _read_write(source: int, out: int, offset: int, size_bytes: int) -> int:
     os.lseek(source, offset, os.SEEK_SET)
     block = memoryview(os.read(source, min(size_bytes, _BLOCK_BYTES)))
     done = 0
@@ -94,9 +92,9 @@ def _by_hand(source: int, out: int, offset: int, size_bytes: int) -> int:
     return done
 
 
-def clear_span(out: FileIO, offset: int, size_bytes: int) -> None:
-    """Turn a span of a file into zeros; its blocks are given back where the file system can do that."""
-    if size_bytes <= 0 or _punch(out.fileno(), offset, size_bytes):
+def zero_range(out: FileIO, offset: int, size_bytes: int) -> None:
+    """Zero a range of a file; its blocks are freed if the file system can do that."""
+    if size_bytes <= 0 or _punch_hole(out.fileno(), offset, size_bytes):
         return
     out.seek(offset)
     left, zeros = size_bytes, memoryview(bytes(min(size_bytes, _BLOCK_BYTES)))
@@ -104,9 +102,9 @@ def clear_span(out: FileIO, offset: int, size_bytes: int) -> None:
         left -= out.write(zeros[:left])
 
 
-def _punch(handle: int, offset: int, size_bytes: int) -> bool:
+def _punch_hole(handle: int, offset: int, size_bytes: int) -> bool:
     if sys.platform != "linux" or ctypes.sizeof(ctypes.c_long) < 8:
         return False
     punch = ctypes.CDLL(None).fallocate
     punch.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long)
-    return int(punch(handle, _HOLE, offset, size_bytes)) == 0
+    return int(punch(handle, _PUNCH_HOLE, offset, size_bytes)) == 0

@@ -1,10 +1,7 @@
-"""Put a film of any timing on an even grid, and know which frame each new one shows.
+"""Frame rates: detect a rate from timestamps, choose a provider's rate, and map frames onto an even grid.
 
-Source  the midpoint rule: a new frame shows what the film shows in the middle of the new frame's time, so that
-        timestamps that sit just beside the grid (29.97 on 30) do not stutter. ffmpeg's `fps` filter does the same
-        with `round=near`.
-
-Read a frame rate off timestamps.
+Frames are mapped by the midpoint rule: a new frame shows what the film shows in the middle of the new frame's time, so
+that timestamps just beside the grid (29.97 on 30) do not stutter, as in ffmpeg's `fps` filter with `round=near`.
 """
 
 from __future__ import annotations
@@ -14,44 +11,44 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-OFFERED = (Fraction(24), Fraction(25), Fraction(30))
+PROVIDER_RATES = (Fraction(24), Fraction(25), Fraction(30))
 """The constant rates that providers take."""
 
 
 def nearest_rate(rate: Fraction) -> Fraction:
-    """Choose 24, 25 or 30: the one that a film at `rate` meets with the fewest uneven steps.
+    """Return 24, 25 or 30: the rate to which a film at `rate` converts with the fewest uneven steps.
 
-    A film at a multiple goes to its divisor (50 to 25, 59.94 to 30), one at a fraction to its multiple (12.5 to 25).
+    A multiple goes to its divisor (50 to 25, 59.94 to 30), a fraction to its multiple (12.5 to 25).
     """
 
     def cost(offered: Fraction) -> tuple[float, int, Fraction]:
         ratio = max(rate / offered, offered / rate)
-        whole = max(1, round(ratio))
-        return round(abs(float(ratio / whole) - 1), 2), whole, -offered
+        multiple = max(1, round(ratio))
+        return round(abs(float(ratio / multiple) - 1), 2), multiple, -offered
 
-    return min(OFFERED, key=cost)
+    return min(PROVIDER_RATES, key=cost)
 
 
-def new_count(duration_s: Fraction, rate: Fraction) -> int:
-    """Give how many frames at `rate` are nearest to a duration; at least one."""
+def frame_count_at(duration_s: Fraction, rate: Fraction) -> int:
+    """Return the number of frames at `rate` that is nearest to a duration; at least one."""
     return max(1, (2 * duration_s * rate + 1).__floor__() // 2)
 
 
-def shown_frames(times: NDArray[np.int64], time_base: Fraction, rate: Fraction, count: int) -> list[int]:
-    """Give, for each of `count` frames at `rate`, the index of the frame that it shows.
+def frames_on_grid(times: NDArray[np.int64], time_base: Fraction, rate: Fraction, count: int) -> list[int]:
+    """Return, for each of `count` frames at `rate`, the index of the frame that it shows.
 
     Args:
         times: presentation times in ticks, rising from 0.
         time_base: seconds per tick.
         rate: frames per second of the grid.
-        count: how many new frames.
+        count: number of new frames.
     """
     per_tick = rate * time_base
     rounded = (2 * times * per_tick.numerator + per_tick.denominator) // (2 * per_tick.denominator)
     return [max(0, int(place) - 1) for place in np.searchsorted(rounded, np.arange(count), side="right")]
 
 
-COMMON = tuple(
+COMMON_RATES = tuple(
     Fraction(*pair)
     for pair in (
         (24, 1), (25, 1), (30, 1), (24000, 1001), (30000, 1001), (48, 1), (50, 1), (60, 1), (60000, 1001),
@@ -62,14 +59,14 @@ COMMON = tuple(
 """Rates that cameras and editors use."""
 
 
-def common_rate(told: Fraction) -> Fraction:
-    """Give the rate in common use that a rounded one means, such as 30000/1001 for 29.97 frames/s; else the same."""
-    near = min(COMMON, key=lambda common: abs(common - told))
-    return near if abs(near / told - 1) < Fraction(1, 2000) else told
+def common_rate(rate: Fraction) -> Fraction:
+    """Return the common rate that a rounded one means, such as 30000/1001 for 29.97 frames/s; else the same rate."""
+    nearest = min(COMMON_RATES, key=lambda common: abs(common - rate))
+    return nearest if abs(nearest / rate - 1) < Fraction(1, 2000) else rate
 
 
-def read_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: int) -> tuple[Fraction, bool]:
-    """Give the frame rate, and whether it is constant.
+def detect_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: int) -> tuple[Fraction, bool]:
+    """Return the frame rate, and whether it is constant.
 
     Constant means that every frame is within one tick of an even grid: Matroska rounds to milliseconds, phones
     to 1/600 s. A rate in common use that fits is preferred, because rounded ticks fit more than one.
@@ -84,7 +81,7 @@ def read_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: int)
     if len(times) < 2 or span <= 0:
         return (1 / (last_duration * time_base) if last_duration > 0 else Fraction(25)), True
     mean = Fraction(len(times) - 1) / (span * time_base)
-    for rate in sorted(COMMON, key=lambda common: abs(common - mean)):
+    for rate in sorted(COMMON_RATES, key=lambda common: abs(common - mean)):
         if abs(rate / mean - 1) > Fraction(1, 20):
             break
         if fits_grid(times, time_base, rate):
@@ -95,9 +92,9 @@ def read_rate(times: NDArray[np.int64], time_base: Fraction, last_duration: int)
 
 
 def fits_grid(times: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:
-    """Say whether each time is within one tick of an even grid at `rate` from the first."""
+    """Check whether each time is within one tick of an even grid at `rate` from the first."""
     ticks = 1 / (rate * time_base)
     steps = np.arange(len(times), dtype=np.int64)
-    whole = steps * ticks.numerator // ticks.denominator
-    off = (times - times[0]) - whole
+    expected = steps * ticks.numerator // ticks.denominator
+    off = (times - times[0]) - expected
     return bool(off.min() >= -1 and off.max() <= 1)

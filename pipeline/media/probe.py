@@ -1,19 +1,11 @@
-"""Read what a file holds, exactly: every packet of the picture is looked at, nothing is estimated.
+"""Read what a media file holds, exactly: every packet of the picture is read, nothing is estimated.
 
-Takes   a path, and the `File` under which its content is known.
-Gives   `Media`; the times of all frames that a decoder shows, in order.
-Raises  BadInput with one line: not media, empty, cut short, a folder, not readable, no picture and no sound.
-Source  ISO/IEC 14496-12 for the display matrix; RFC 6386, 9.1 for the frames that VP8 hides.
+The start timecode, the label of the first shown frame, is read from the picture's or a timecode track's tags, or from
+the first frame. Transport and program streams have it in the pictures only. MPEG-2 encoders that know no timecode write
+00:00:00:00, so a picture's timecode counts only if it is another.
 
-The start timecode of a film: the label of its first shown frame.
-
-Takes   an open container, its picture, and the first frame that was decoded.
-Gives   a label such as `01:00:00;00`, or nothing.
-Source  QuickTime's tmcd track and MXF's material package, as ffmpeg tells them; ISO/IEC 13818-2, 6.3.8, for the
-        time code of an MPEG-2 group of pictures; SMPTE ST 12-1 binary groups, as H.264 and HEVC carry them in an SEI.
-
-Transport and program streams have no field for it: there it is in the pictures. MPEG-2 encoders that know no time
-code write 00:00:00:00, so that a picture's label counts only where it is another.
+Source: ISO/IEC 14496-12 for the display matrix; RFC 6386, 9.1 for hidden VP8 frames; ISO/IEC 13818-2, 6.3.8 for the
+timecode of an MPEG-2 group of pictures; SMPTE ST 12-1 binary groups, as H.264 and HEVC carry them in an SEI.
 """
 
 from __future__ import annotations
@@ -34,7 +26,7 @@ from ..core.times import Timecode
 from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
 from . import color
 from .decode import main_video_stream, open_media, require_complete
-from .frame_rate import read_rate
+from .frame_rate import detect_rate
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:
@@ -42,21 +34,24 @@ def probe(path: Path, file: File, name: str = "") -> Media:
 
     Args:
         path: where the content is.
-        file: the content's name in the store; it goes into the result.
+        file: the content's name in the store, for the result.
         name: what to call it in errors; the path's own name by default.
+
+    Raises:
+        InputMediaError: it is not media, is empty, cut short or a folder, cannot be read, or has no picture or audio.
     """
-    called = name or path.name
-    with open_media(path, called) as container:
+    name = name or path.name
+    with open_media(path, name) as container:
         main = main_video_stream(container)
-        sounds = [stream for stream in container.streams.audio if stream.codec_context is not None]
-        if main is None and not sounds:
-            raise InputMediaError(f"{called} holds neither picture nor sound")
-        require_complete(path, [s for s in (main, *sounds) if s is not None], called)
+        audio_streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+        if main is None and not audio_streams:
+            raise InputMediaError(f"{name} has neither picture nor sound")
+        require_complete(path, [s for s in (main, *audio_streams) if s is not None], name)
         video, first = None, None
         if main is not None:
-            shown = _shown(container, main, called)
+            shown = _frame_times(container, main, name)
             first = _first_frame(container, main)
-            video = _video(main, first, shown, called)
+            video = _video_stream(main, first, shown, name)
         start_s = Fraction(container.start_time or 0, av.time_base)
         return Media(
             file=file,
@@ -64,37 +59,37 @@ def probe(path: Path, file: File, name: str = "") -> Media:
             start_s=start_s,
             duration_s=_duration_s(container, video, start_s),
             video=video,
-            audio=tuple(_audio(stream) for stream in sounds),
-            others=tuple(_other(s) for s in container.streams if s not in sounds and s is not main),
+            audio=tuple(_audio_stream(stream) for stream in audio_streams),
+            others=tuple(_other_stream(s) for s in container.streams if s not in audio_streams and s is not main),
             start_timecode=start_timecode(container, main, first),
         )
 
 
-def probe_outside(path: Path, name: str = "") -> Media:
-    """Read a file that is not in the store, as `probe` does; its content has no name, and is not hashed."""
+def probe_path(path: Path, name: str = "") -> Media:
+    """Probe a file that is not in the store; its digest in the result is all zeros."""
     return probe(path, File(digest="0" * 64, suffix=path.suffix.lower(), size_bytes=path.stat().st_size), name)
 
 
 def require_video(media: Media, name: str = "") -> VideoStream:
-    """Give the picture.
+    """Return the video stream.
 
     Raises:
-        BadInput: there is none.
+        InputMediaError: there is none.
     """
     if media.video is None:
         raise InputMediaError(f"{name or 'the source'} has no video: only {len(media.audio)} sound track(s)")
     return media.video
 
 
-def _video(stream: Any, frame: Any, shown: tuple[Any, int], called: str) -> VideoStream:
+def _video_stream(stream: Any, frame: Any, shown: tuple[Any, int], name: str) -> VideoStream:
     times, last_duration = shown
     context = stream.codec_context
     time_base = Fraction(stream.time_base)
-    rate, constant = read_rate(times, time_base, last_duration)
+    rate, constant = detect_rate(times, time_base, last_duration)
     pix_fmt = frame.format.name if frame is not None else context.pix_fmt
     if pix_fmt is None:
-        raise InputMediaError(f"{called}: no frame of its {context.name} picture can be decoded")
-    turn, mirrored = _orientation(frame)
+        raise InputMediaError(f"{name}: no frame of its {context.name} picture can be decoded")
+    rotation_deg, mirrored = _orientation(frame)
     return VideoStream(
         index=stream.index,
         codec=context.codec.canonical_name,
@@ -108,50 +103,50 @@ def _video(stream: Any, frame: Any, shown: tuple[Any, int], called: str) -> Vide
         constant_rate=constant,
         timestamps=Timestamps.of(times, last_duration),
         sample_aspect=Fraction(stream.sample_aspect_ratio or 0) or Fraction(1),
-        rotation_deg=turn,
+        rotation_deg=rotation_deg,
         mirrored=mirrored,
-        color_range=_named(color.RANGES, context.color_range, frame, "color_range"),
-        color_primaries=_named(color.PRIMARIES, context.color_primaries, frame, "color_primaries"),
-        color_transfer=_named(color.TRANSFERS, context.color_trc, frame, "color_trc"),
-        color_space=_space(context, frame, pix_fmt),
+        color_range=_tag_name(color.RANGES, context.color_range, frame, "color_range"),
+        color_primaries=_tag_name(color.PRIMARIES, context.color_primaries, frame, "color_primaries"),
+        color_transfer=_tag_name(color.TRANSFERS, context.color_trc, frame, "color_trc"),
+        color_space=_matrix_name(context, frame, pix_fmt),
         interlaced=bool(frame is not None and frame.interlaced_frame),
         bit_rate=context.bit_rate or 0,
     )
 
 
-def _named(names: dict[int, str], of_stream: int, frame: Any, field: str) -> str:
+def _tag_name(names: dict[int, str], of_stream: int, frame: Any, field: str) -> str:
     of_frame = int(getattr(frame, field, 0) or 0)
     return names.get(int(of_stream)) or names.get(of_frame, "")
 
 
-def _space(context: Any, frame: Any, pix_fmt: str) -> str:
-    name = _named(color.SPACES, context.colorspace, frame, "colorspace")
+def _matrix_name(context: Any, frame: Any, pix_fmt: str) -> str:
+    name = _tag_name(color.SPACES, context.colorspace, frame, "colorspace")
     return "" if name == "gbr" and pix_fmt.startswith(("yuv", "nv", "p0", "gray")) else name
 
 
-def _shown(container: Any, stream: Any, called: str) -> tuple[Any, int]:
-    """Give the times of all frames that are shown, rising, and how long the last one is shown, in ticks."""
+def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int]:
+    """Return the times of all frames that are shown, ascending, and how long the last one is shown, in ticks."""
     times: list[int] = []
     last, last_duration = None, 0
-    with contextlib.suppress(av.FFmpegError):  # a broken end: what can be read counts
+    with contextlib.suppress(av.FFmpegError):  # a damaged end: what can be read counts
         for packet in container.demux(stream):
-            if packet.pts is None or packet.is_discard or _hidden(stream, packet):
+            if packet.pts is None or packet.is_discard or _is_hidden(stream, packet):
                 continue
             if not times and packet.has_sidedata("encryption_info"):
-                raise InputMediaError(f"{called} is encrypted; remove its protection before it is edited")
+                raise InputMediaError(f"{name} is encrypted; remove its protection before it is edited")
             times.append(packet.pts)
             if last is None or packet.pts > last:
                 last, last_duration = packet.pts, packet.duration or 0
     if not times:
-        raise InputMediaError(f"{called} has a {stream.codec_context.name} picture stream without a single frame")
+        raise InputMediaError(f"{name} has a {stream.codec_context.name} picture stream without a single frame")
     array = np.unique(np.array(times, np.int64))
-    usual = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
-    believable = last_duration * 2 > usual  # Matroska files are met that say 1 ms
-    return array, last_duration if believable else usual
+    typical = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
+    is_plausible = last_duration * 2 > typical  # some Matroska files say 1 ms
+    return array, last_duration if is_plausible else typical
 
 
-def _hidden(stream: Any, packet: Any) -> bool:
-    """Whether VP8 marks this frame as one to decode and not to show."""
+def _is_hidden(stream: Any, packet: Any) -> bool:
+    """Check whether VP8 marks this frame as decoded and not shown."""
     return stream.codec_context.name == "vp8" and packet.size > 0 and not bytes(packet)[0] >> 4 & 1
 
 
@@ -161,7 +156,7 @@ def _nominal_ticks(stream: Any) -> int:
 
 
 def _first_frame(container: Any, stream: Any) -> Any:
-    """Decode one frame, for what only frames tell; None where none of the first packets can be decoded."""
+    """Decode one frame, for what only frames carry; None if none of the first packets can be decoded."""
     with contextlib.suppress(av.FFmpegError):
         container.seek(0, backward=True, any_frame=False)
     for count, packet in enumerate(container.demux(stream)):
@@ -174,7 +169,7 @@ def _first_frame(container: Any, stream: Any) -> Any:
 
 
 def _orientation(frame: Any) -> tuple[int, bool]:
-    """Read (clockwise turn in degrees, mirrored before the turn) off a frame's display matrix."""
+    """Return (clockwise rotation in degrees, whether mirrored before) from a frame's display matrix."""
     if frame is None:
         return 0, False
     side = next((data for data in frame.side_data if data.type.name == "DISPLAYMATRIX"), None)
@@ -187,7 +182,7 @@ def _orientation(frame: Any) -> tuple[int, bool]:
     return round(turn / 90) * 90 % 360, mirrored
 
 
-def _audio(stream: Any) -> AudioStream:
+def _audio_stream(stream: Any) -> AudioStream:
     base = Fraction(stream.time_base)
     context = stream.codec_context
     return AudioStream(
@@ -209,7 +204,7 @@ def _language(stream: Any) -> str:
     return "" if language == "und" else language
 
 
-def _other(stream: Any) -> OtherStream:
+def _other_stream(stream: Any) -> OtherStream:
     context = stream.codec_context
     codec = context.name if context is not None else ""
     return OtherStream(index=stream.index, kind=str(stream.type), codec=codec, language=_language(stream))
@@ -225,42 +220,44 @@ def _duration_s(container: Any, video: VideoStream | None, start_s: Fraction) ->
 
 
 def start_timecode(container: Any, main: Any, frame: Any) -> str:
-    """Find the label of the first frame: on the picture, on a timecode track, on the file, or in the first frame."""
-    holders = [*([main] if main is not None else []), *container.streams, container]
-    tagged = (value for holder in holders for key, value in holder.metadata.items() if key.lower() == "timecode")
-    return next((str(value) for value in tagged if value), "") or _of_frame(frame, main)
+    """Return the timecode of the first frame: of the picture, a timecode track, the file or the frame itself; or ''."""
+    sources = [*([main] if main is not None else []), *container.streams, container]
+    tagged = (value for source in sources for key, value in source.metadata.items() if key.lower() == "timecode")
+    return next((str(value) for value in tagged if value), "") or _timecode_of_frame(frame, main)
 
 
-def _of_frame(frame: Any, main: Any) -> str:
+def _timecode_of_frame(frame: Any, main: Any) -> str:
     if frame is None:
         return ""
-    sides = {side.type.name: bytes(side) for side in frame.side_data}
+    side_data = {side.type.name: bytes(side) for side in frame.side_data}
     rate = Fraction(main.guessed_rate or main.average_rate or 25)
-    if len(binary := sides.get("S12M_TIMECODE", b"")) >= 8 and struct.unpack("=I", binary[:4])[0]:
-        return _unless_zero(of_binary(struct.unpack("=I", binary[4:8])[0], rate))
-    if len(binary := sides.get("GOP_TIMECODE", b"")) >= 8:
-        return _unless_zero(of_group(struct.unpack("=q", binary[:8])[0]))
+    if len(binary := side_data.get("S12M_TIMECODE", b"")) >= 8 and struct.unpack("=I", binary[:4])[0]:
+        return _nonzero_timecode(parse_s12m_timecode(struct.unpack("=I", binary[4:8])[0], rate))
+    if len(binary := side_data.get("GOP_TIMECODE", b"")) >= 8:
+        return _nonzero_timecode(parse_gop_timecode(struct.unpack("=q", binary[:8])[0]))
     return ""
 
 
-def of_group(code: int) -> Timecode:
-    """Read the 25 bits of an MPEG-2 group of pictures."""
+def parse_gop_timecode(code: int) -> Timecode:
+    """Parse the 25 bits of an MPEG-2 group of pictures."""
     drop = bool(code >> 24 & 1)
     return Timecode(code >> 19 & 0x1F, code >> 13 & 0x3F, code >> 6 & 0x3F, code & 0x3F, drop=drop)
 
 
-def of_binary(code: int, rate: Fraction) -> Timecode:
-    """Read the 32 bits of SMPTE ST 12-1; above 30 frames/s they count pairs, and a field bit tells which of the two."""
-    frames = _decimal(code >> 24 & 0x3F)
+def parse_s12m_timecode(code: int, rate: Fraction) -> Timecode:
+    """Parse the 32 bits of SMPTE ST 12-1; above 30 frames/s they count pairs of frames, and a field bit selects one."""
+    frames = _bcd(code >> 24 & 0x3F)
     if rate >= 50:
         frames = 2 * frames + (code >> (7 if rate == 50 else 23) & 1)
-    hours, minutes, seconds = _decimal(code & 0x3F), _decimal(code >> 8 & 0x7F), _decimal(code >> 16 & 0x7F)
+    hours, minutes, seconds = _bcd(code & 0x3F), _bcd(code >> 8 & 0x7F), _bcd(code >> 16 & 0x7F)
     return Timecode(hours, minutes, seconds, frames, drop=bool(code >> 30 & 1))
 
 
-def _decimal(coded: int) -> int:
+def _bcd(coded: int) -> int:
     return (coded >> 4) * 10 + (coded & 0xF)
 
 
-def _unless_zero(label: Timecode) -> str:
-    return str(label) if (label.hours, label.minutes, label.seconds, label.frames) != (0, 0, 0, 0) else ""
+def _nonzero_timecode(timecode: Timecode) -> str:
+    return (
+        str(timecode) if (timecode.hours, timecode.minutes, timecode.seconds, timecode.frames) != (0, 0, 0, 0) else ""
+    )

@@ -1,6 +1,6 @@
-"""The one place where a child process is started.
+"""Run tools as child processes. The one place where a child process is started.
 
-A child dies with us (Linux), has a wall-clock limit, and is asked every tenth of a second whether it may go on.
+A child is killed with its parent (Linux) and at a wall-clock limit; the caller can cancel it every tenth of a second.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def run_tool(
     on_line: Callable[[str], None] | None = None,
     check: Callable[[], None] | None = None,
 ) -> str:
-    """Run a tool to its end and give its standard error.
+    """Run a tool to its end and return its standard error.
 
     Args:
         argv: the command; no shell is involved.
         timeout_s: wall-clock seconds after which the tool is killed.
-        on_line: gets each line of its standard output.
-        check: called every 0.1 s; whatever it raises kills the tool and is raised on.
+        on_line: called with each line of its standard output.
+        check: called every 0.1 s; what it raises kills the tool and propagates.
 
     Raises:
         ToolFailed: the tool could not be started, failed, or took too long.
@@ -70,17 +70,17 @@ def run_tool(
             child.wait()
             for reader in readers:
                 reader.join()
-    said = "\n".join(tail)
+    output = "\n".join(tail)
     if child.returncode:
-        raise _failure(argv, child.returncode, said, timeout_s)
-    return said
+        raise _tool_failure(argv, child.returncode, output, timeout_s)
+    return output
 
 
-def _reader(stream: IO[str] | None, each: Callable[[str], object]) -> threading.Thread:
+def _reader(stream: IO[str] | None, on_line: Callable[[str], object]) -> threading.Thread:
     def read() -> None:
         if stream is not None:
             for line in stream:
-                each(line.rstrip("\n"))
+                on_line(line.rstrip("\n"))
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
@@ -97,11 +97,11 @@ def _wait(child: subprocess.Popen[str], timeout_s: float, check: Callable[[], No
             check()
 
 
-def _failure(argv: Sequence[str], code: int, said: str, timeout_s: float) -> ToolFailed:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _tool_failure(argv: Sequence[str], code: int, output: str, timeout_s: float) -> ToolFailed:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     name = argv[0].replace("\\", "/").rsplit("/", 1)[-1]
     if code == -signal.SIGKILL:
         message = f"{name} was killed (limit {timeout_s:g} s, or out of memory)"
     else:
-        message = f"{name} failed with exit code {code}: {lines[-1] if lines else 'it said nothing'}"
+        message = f"{name} failed with exit code {code}: {lines[-1] if lines else 'no output'}"
     return ToolFailed(message, argv=argv, code=code, tail="\n".join(lines[-20:]))

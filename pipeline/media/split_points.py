@@ -1,9 +1,4 @@
-"""Part a span that is longer than one clip may be, and give each part its handles; pure.
-
-Takes   frames, the ticks at which they begin, and the places where a span may be parted.
-Gives   the frames at which to part it, and handles that make no clip too long and cross no shot cut.
-Raises  NoPlace where no choice of the places makes every part short enough.
-"""
+"""Choose where to split a span that is longer than one clip may be, and the handles of each part. Pure."""
 
 from __future__ import annotations
 
@@ -16,132 +11,135 @@ from numpy.typing import NDArray
 from ..core.errors import InputMediaError
 
 Ticks = NDArray[np.int64]
-CUT_WORTH = 1.0
-SHORTEST_PART_S = 1
-"""A part that is shorter gives the model little to go by; it is made only where the span cannot be parted otherwise."""
-_PER_PART, _PER_SHORT_PART, _PER_PAUSE = 1e6, 1e4, 1e2
+CUT_QUALITY = 1.0
+MIN_PART_S = 1
+"""A shorter part gives the model little to go by; it is chosen only if there is no other way to split the span."""
+_PART_COST, _SHORT_PART_COST, _PAUSE_COST = 1e6, 1e4, 1e2
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a span may be parted: before `frame`."""
+class SplitPoint:
+    """A span may be split before `frame`."""
 
     frame: int
-    worth: float = CUT_WORTH
-    """0 to 1: how long and how quiet the pause around it is; a shot cut is worth more than any pause."""
+    quality: float = CUT_QUALITY
+    """0 to 1: how long and how quiet the pause around it is; any shot cut is preferred to any pause."""
     is_cut: bool = False
 
 
 @dataclass(frozen=True)
-class Ruler:
-    """A film's clock in whole ticks, and the most that a clip may last."""
+class ClipLimit:
+    """The longest clip allowed, on a film's clock in ticks."""
 
-    begins: Ticks
-    """When each frame begins, `(frames + 1,) int64`; the last is when the picture ends."""
-    longest: int
+    frame_ticks: Ticks
+    """When each frame ticks, `(frames + 1,) int64`; the last item is the end of the picture."""
+    max_ticks: int
     """Ticks, handles included."""
-    second: float
+    ticks_per_s: float
     """Ticks per second."""
 
     def fits(self, first: int, last: int) -> bool:
-        """Tell whether the frames [first, last) make a clip that is short enough."""
-        return int(self.begins[last] - self.begins[first]) <= self.longest
+        """Check whether the frames [first, last) make a clip that is short enough."""
+        return int(self.frame_ticks[last] - self.frame_ticks[first]) <= self.max_ticks
 
 
-class NoPlace(InputMediaError):
-    """Nothing between two frames lets a span be parted there."""
+class NoSplitPoint(InputMediaError):
+    """A span cannot be split between two frames."""
 
     def __init__(self, low_frame: int, high_frame: int) -> None:
-        super().__init__(f"no place to part the span between frames {low_frame} and {high_frame}")
+        super().__init__(f"the span cannot be split between frames {low_frame} and {high_frame}")
         self.low_frame, self.high_frame = low_frame, high_frame
-        """The first and the last frame at which a place would help."""
+        """The first and the last frame at which a split would help."""
 
 
-def joints(ruler: Ruler, start: int, end: int, places: Iterable[Place]) -> list[int]:
-    """Choose the frames at which to part [start, end) so that each part fits, as few as can be.
+def choose_split_points(limit: ClipLimit, start: int, end: int, points: Iterable[SplitPoint]) -> list[int]:
+    """Choose the frames at which to split [start, end) into the fewest parts that fit.
 
-    Of all choices with the fewest parts the one is taken with no part under a second, then with the most shot cuts,
-    then with the best pauses and the most even parts.
+    Among choices with equally few parts, prefers those without a part under a second, then those with the most shot
+    cuts, then those with the best pauses and the most even parts.
+
+    Raises:
+        NoSplitPoint: no choice makes every part short enough.
     """
-    known = _known(start, end, places)
-    nodes = np.array([start, *sorted(known), end], np.int64)
-    at = ruler.begins[nodes]
-    even = (at[-1] - at[0]) / _fewest(ruler, nodes)
-    price = np.array([0.0, *(_price(known[frame]) for frame in sorted(known)), 0.0])
+    points_by_frame = _best_points(start, end, points)
+    nodes = np.array([start, *sorted(points_by_frame), end], np.int64)
+    ticks = limit.frame_ticks[nodes]
+    even = (ticks[-1] - ticks[0]) / _min_part_count(limit, nodes)
+    price = np.array([0.0, *(_point_cost(points_by_frame[frame]) for frame in sorted(points_by_frame)), 0.0])
     best, before = np.full(len(nodes), np.inf), np.zeros(len(nodes), np.int64)
     best[0] = 0.0
     for node in range(1, len(nodes)):
-        near = int(np.searchsorted(at, at[node] - ruler.longest))
-        if near == node:
+        first = int(np.searchsorted(ticks, ticks[node] - limit.max_ticks))
+        if first == node:
             continue
-        lengths = at[node] - at[near:node]
-        cost = best[near:node] + ((lengths - even) / even) ** 2
-        cost += _PER_SHORT_PART * (lengths < SHORTEST_PART_S * ruler.second)
-        before[node] = near + int(np.argmin(cost))
-        best[node] = cost[before[node] - near] + price[node] + _PER_PART
-    return _walked(nodes, before)
+        lengths = ticks[node] - ticks[first:node]
+        cost = best[first:node] + ((lengths - even) / even) ** 2
+        cost += _SHORT_PART_COST * (lengths < MIN_PART_S * limit.ticks_per_s)
+        before[node] = first + int(np.argmin(cost))
+        best[node] = cost[before[node] - first] + price[node] + _PART_COST
+    return _trace_back(nodes, before)
 
 
-def with_handles(
-    ruler: Ruler, span: tuple[int, int], wanted: int, held: tuple[int, int], cuts: Sequence[int]
+def fit_handles(
+    limit: ClipLimit, span: tuple[int, int], length: int, allowed: tuple[int, int], cuts: Sequence[int]
 ) -> tuple[int, int]:
-    """Give how many frames of handle [start, end) has before and after it.
+    """Return how many frames the handles before and after a part have.
 
     Args:
-        ruler: the film's clock, and the most that a clip may last.
-        span: the part's own frames.
-        wanted: the length of a handle where nothing is in its way.
-        held: the frames [first, last) that a handle may show.
+        limit: the longest clip allowed.
+        span: the part's own frames [start, end).
+        length: frames of a handle if nothing shortens it.
+        allowed: the frames [first, last) that a handle may show.
         cuts: frames that begin a new shot; a handle ends there.
     """
     start, end = span
-    lowest = max([held[0], *(cut for cut in cuts if cut <= start)])
-    highest = min([held[1], *(cut for cut in cuts if cut >= end)])
-    head, tail = min(wanted, start - lowest), min(wanted, highest - end)
+    lowest = max([allowed[0], *(cut for cut in cuts if cut <= start)])
+    highest = min([allowed[1], *(cut for cut in cuts if cut >= end)])
+    head, tail = min(length, start - lowest), min(length, highest - end)
     for reach in range(max(head, tail), 0, -1):
-        near = min(head, reach), min(tail, reach)
-        if ruler.fits(start - near[0], end + near[1]):
-            return near
+        handles = min(head, reach), min(tail, reach)
+        if limit.fits(start - handles[0], end + handles[1]):
+            return handles
     return 0, 0
 
 
-def _known(start: int, end: int, places: Iterable[Place]) -> dict[int, Place]:
-    """Give the best place of each frame inside the span."""
-    known: dict[int, Place] = {}
-    for place in places:
-        held = known.get(place.frame)
-        if start < place.frame < end and (held is None or _price(place) < _price(held)):
-            known[place.frame] = place
-    return known
+def _best_points(start: int, end: int, points: Iterable[SplitPoint]) -> dict[int, SplitPoint]:
+    """Return the best point at each frame inside the span."""
+    best: dict[int, SplitPoint] = {}
+    for point in points:
+        known = best.get(point.frame)
+        if start < point.frame < end and (known is None or _point_cost(point) < _point_cost(known)):
+            best[point.frame] = point
+    return best
 
 
-def _price(place: Place) -> float:
-    return 0.0 if place.is_cut else _PER_PAUSE + 1 - place.worth
+def _point_cost(point: SplitPoint) -> float:
+    return 0.0 if point.is_cut else _PAUSE_COST + 1 - point.quality
 
 
-def _fewest(ruler: Ruler, nodes: Ticks) -> int:
-    """Count the parts when each one reaches as far as it can, which is the fewest there can be."""
-    at, node, parts = ruler.begins[nodes], 0, 0
+def _min_part_count(limit: ClipLimit, nodes: Ticks) -> int:
+    """Return the smallest possible number of parts: each one reaches as far as it can."""
+    ticks, node, parts = limit.frame_ticks[nodes], 0, 0
     while node < len(nodes) - 1:
-        far = int(np.searchsorted(at, at[node] + ruler.longest, side="right")) - 1
-        if far == node:
-            raise _stuck(ruler, int(nodes[node]), int(nodes[-1]))
-        node, parts = far, parts + 1
+        last = int(np.searchsorted(ticks, ticks[node] + limit.max_ticks, side="right")) - 1
+        if last == node:
+            raise _no_split_point(limit, int(nodes[node]), int(nodes[-1]))
+        node, parts = last, parts + 1
     return parts
 
 
-def _stuck(ruler: Ruler, reached: int, end: int) -> NoPlace:
-    """Tell where a place was looked for: where it would leave as few parts as the length allows."""
-    begins, longest = ruler.begins, max(1, ruler.longest)
-    parts = -(-int(begins[end] - begins[reached]) // longest)
-    low = int(np.searchsorted(begins, begins[end] - (parts - 1) * longest))
-    high = int(np.searchsorted(begins, begins[reached] + longest, side="right")) - 1
-    return NoPlace(max(low, reached), high)
+def _no_split_point(limit: ClipLimit, reached: int, end: int) -> NoSplitPoint:
+    """Build the error with the frames between which a split would give as few parts as the length allows."""
+    ticks, longest = limit.frame_ticks, max(1, limit.max_ticks)
+    parts = -(-int(ticks[end] - ticks[reached]) // longest)
+    low = int(np.searchsorted(ticks, ticks[end] - (parts - 1) * longest))
+    high = int(np.searchsorted(ticks, ticks[reached] + longest, side="right")) - 1
+    return NoSplitPoint(max(low, reached), high)
 
 
-def _walked(nodes: Ticks, before: Ticks) -> list[int]:
-    found, node = [], int(before[-1])
+def _trace_back(nodes: Ticks, before: Ticks) -> list[int]:
+    frames, node = [], int(before[-1])
     while node:
-        found.append(int(nodes[node]))
+        frames.append(int(nodes[node]))
         node = int(before[node])
-    return found[::-1]
+    return frames[::-1]

@@ -7,7 +7,7 @@ from made import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Seconds, parse_time
-from react1.pipeline.media.clock import frame_at, frame_s, label_rate, range_text
+from react1.pipeline.media.clock import describe_range, frame_at, frame_time_s, timecode_rate
 
 NTSC = Fraction(30000, 1001)
 
@@ -22,7 +22,7 @@ def film(tmp_path, probed):
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(24000, 1001), NTSC, Fraction(60000, 1001)])
 @pytest.mark.parametrize("suffix", [".mov", ".mkv"])
-def test_a_clock_time_rounded_to_milliseconds_names_its_frame(film, rate, suffix):
+def test_a_time_rounded_to_milliseconds_gives_its_frame(film, rate, suffix):
     """Every frame is found by its own time as a player shows it, in exact and in coarse time bases."""
     media = film(suffix, rate=rate, tracks=0)
 
@@ -31,14 +31,14 @@ def test_a_clock_time_rounded_to_milliseconds_names_its_frame(film, rate, suffix
     assert found == list(range(50))
 
 
-def test_a_time_within_a_frame_names_that_frame(film):
+def test_a_time_within_a_frame_gives_that_frame(film):
     """At 25 frames/s, 0.079 s still shows frame 1, and 0.080 s frame 2."""
     media = film(tracks=0)
 
     assert [frame_at(media, parse_time(text)) for text in ("0.041", "0.079", "0.080")] == [1, 1, 2]
 
 
-def test_frames_are_themselves_and_the_count_is_the_end(film):
+def test_a_frame_number_gives_that_frame_and_the_count_gives_the_end(film):
     """`50f` of a film of 50 frames is its end; `51f` is outside."""
     media = film(tracks=0)
 
@@ -70,14 +70,14 @@ def test_a_timecode_counts_from_the_start_timecode(film):
         frame_at(media, parse_time("09:59:59:24"))
 
 
-def test_a_film_over_midnight_goes_on(film):
+def test_a_timecode_may_run_over_midnight(film):
     """23:59:59:00 and a second is 00:00:00:00."""
     media = film(tracks=0, timecode="23:59:59:00")
 
     assert frame_at(media, parse_time("00:00:00:00")) == 25
 
 
-def test_drop_frame_labels_skip_numbers_and_not_frames(film):
+def test_drop_frame_timecodes_skip_numbers_and_not_frames(film):
     """After 00:00:59;29 comes 00:01:00;02; the labels between do not exist."""
     media = film(tracks=0, rate=NTSC, timecode="00:00:59;20")
 
@@ -88,7 +88,7 @@ def test_drop_frame_labels_skip_numbers_and_not_frames(film):
         frame_at(media, parse_time("00:01:00;00"))
 
 
-def test_a_drop_frame_value_on_another_clock_is_an_error(film):
+def test_a_drop_frame_timecode_on_a_non_drop_clock_is_an_error(film):
     """It would name another frame than the one that the user sees."""
     media = film(tracks=0, rate=NTSC, timecode="00:00:00:00")
 
@@ -96,7 +96,7 @@ def test_a_drop_frame_value_on_another_clock_is_an_error(film):
         frame_at(media, parse_time("00:00:01;00"))
 
 
-def test_without_a_start_timecode_labels_count_from_zero(film):
+def test_without_a_start_timecode_timecodes_count_from_zero(film):
     """Then the user's own mark tells the flavour, where the rate has one."""
     media = film(tracks=0)
 
@@ -113,17 +113,17 @@ def test_a_drop_frame_film_at_thirty_is_read(media_folder, probed):
     assert frame_at(media, parse_time("04:26:00;02")) == 300
 
 
-def test_before_a_late_picture_its_first_frame_is_meant(film):
+def test_a_time_before_a_late_picture_gives_its_first_frame(film):
     """The sound starts at zero, the picture at 0.8 s."""
     media = film(start_s=Fraction(4, 5))
 
     found = [frame_at(media, parse_time(text)) for text in ("0", "0.79", "0.8", "0.84", "1.0", "0f")]
 
     assert found == [0, 0, 0, 1, 5, 0]
-    assert frame_s(media, 5) == 1
+    assert frame_time_s(media, 5) == 1
 
 
-def test_uneven_films_go_by_their_times(film):
+def test_films_of_varying_rate_use_their_timestamps(film):
     """Half a second in is the frame shown then, however many came before; labels count by the usual rate."""
     pts = (0, 40, 80, 120, 400, 440, 480, 900)
     media = film(frames=8, tracks=0, time_base=Fraction(1, 1000), pts=pts)
@@ -131,11 +131,11 @@ def test_uneven_films_go_by_their_times(film):
     found = [frame_at(media, parse_time(text)) for text in ("0.120", "0.399", "0.400", "0.5", "0.9", "00:00:00:12")]
 
     assert found == [3, 3, 4, 6, 7, 6]
-    assert label_rate(media.video) == 25
-    assert "8 frames" in range_text(media)
+    assert timecode_rate(media.video) == 25
+    assert "8 frames" in describe_range(media)
 
 
-def test_sound_that_lasts_longer_than_the_picture_is_still_the_film(film):
+def test_an_out_point_may_lie_in_the_audio_after_the_picture(film):
     """The length that a player shows may be written as the out point."""
     media = film().model_copy(update={"duration_s": Fraction(203, 100)})
 
@@ -144,10 +144,12 @@ def test_sound_that_lasts_longer_than_the_picture_is_still_the_film(film):
         frame_at(media.model_copy(update={"duration_s": Fraction(30)}), parse_time("20"))
 
 
-def test_the_millisecond_of_a_frame_on_a_phone_clip_names_that_frame(media_folder, probed):
+def test_the_time_of_a_frame_of_a_phone_clip_gives_that_frame(media_folder, probed):
     """Its times lie up to a tick off an even grid; the frame's own time counts, not the grid's."""
     media = probed(media_folder / "timing" / "edit_list_hlg10_hevc_rot90.mp4")
 
-    labels = [Seconds(Fraction(round(frame_s(media, frame) * 1000), 1000)) for frame in range(media.video.frame_count)]
+    labels = [
+        Seconds(Fraction(round(frame_time_s(media, frame) * 1000), 1000)) for frame in range(media.video.frame_count)
+    ]
 
     assert [frame_at(media, label) for label in labels] == list(range(media.video.frame_count))

@@ -23,7 +23,7 @@ def test_a_range_gives_exactly_its_frames(tmp_path, probed, suffix, start, end):
     assert read == [(index, index) for index in range(start, end)]
 
 
-def test_an_open_gop_gives_its_leading_frames(tmp_path, probed):
+def test_leading_frames_of_an_open_gop_are_decoded(tmp_path, probed):
     """Frames that are shown before their keyframe are decoded from the keyframe before it."""
     path = make_clip(tmp_path / "a.mov", tracks=0, options={"x264-params": "open-gop=1:bframes=3:keyint=10"})
     video = probed(path).video
@@ -68,7 +68,7 @@ def test_a_damaged_frame_is_named(media_folder, probed):
         list(exact_frames(path, probed(path).video))
 
 
-def test_frames_behind_a_damaged_one_are_given(media_folder, probed):
+def test_frames_after_a_damaged_one_are_decoded(media_folder, probed):
     """One lost frame does not take the good ones after it along."""
     path = media_folder / "damaged" / "androidx_invalid_nalu.mp4"
 
@@ -83,7 +83,7 @@ def test_a_range_outside_the_film_is_refused(tmp_path, probed):
         list(exact_frames(path, probed(path).video, 2, 6))
 
 
-def test_times_before_zero_do_not_confuse(tmp_path, probed):
+def test_a_late_first_frame_is_frame_0(tmp_path, probed):
     """A film whose first frame is late is counted from that frame."""
     path = make_clip(tmp_path / "a.mov", frames=30, start_s=Fraction(3, 2))
 

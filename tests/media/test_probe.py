@@ -9,7 +9,7 @@ from made import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.probe import of_binary, of_group, require_video
+from react1.pipeline.media.probe import parse_gop_timecode, parse_s12m_timecode, require_video
 from react1.pipeline.media.process import run_tool
 
 FILMS = (
@@ -49,7 +49,7 @@ def test_frame_times_are_those_of_a_full_decode(media_folder, probed, name):
     assert video.timestamps.array.tolist() == shown
 
 
-def test_a_made_clip_is_told_whole(tmp_path, probed):
+def test_all_properties_of_a_clip_are_read(tmp_path, probed):
     """Rate, size, shape, sound and timecode come back as they were written."""
     path = make_clip(
         tmp_path / "a.mov",
@@ -76,7 +76,7 @@ def test_a_made_clip_is_told_whole(tmp_path, probed):
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-def test_each_way_to_lie_is_read(tmp_path, probed, turn, mirrored):
+def test_rotation_and_mirroring_are_read(tmp_path, probed, turn, mirrored):
     """Four turns, mirrored or not."""
     path = make_clip(tmp_path / "a.mov", frames=2, tracks=0, rotation_deg=turn, mirrored=mirrored)
 
@@ -85,14 +85,14 @@ def test_each_way_to_lie_is_read(tmp_path, probed, turn, mirrored):
     assert (video.rotation_deg, video.mirrored) == (turn, mirrored)
 
 
-def test_ten_bits_are_told(tmp_path, probed):
+def test_a_depth_of_ten_bits_is_read(tmp_path, probed):
     """The depth is that of the samples, not of their storage."""
     video = probed(make_clip(tmp_path / "a.mov", frames=2, tracks=0, pix_fmt="yuv420p10le")).video
 
     assert (video.pix_fmt, video.bit_depth) == ("yuv420p10le", 10)
 
 
-def test_uneven_times_are_kept_and_called_uneven(tmp_path, probed):
+def test_a_varying_rate_is_detected_and_keeps_its_times(tmp_path, probed):
     """Each time is kept; the rate is the average."""
     path = make_clip(tmp_path / "a.mov", frames=5, tracks=0, time_base=Fraction(1, 1000), pts=(0, 40, 100, 120, 200))
 
@@ -111,12 +111,12 @@ def test_matroska_milliseconds_are_still_a_constant_rate(tmp_path, probed):
     assert video.timestamps.last_duration in (33, 34)
 
 
-def test_a_last_frame_of_one_millisecond_is_not_believed(media_folder, probed):
+def test_an_implausible_duration_of_the_last_frame_is_ignored(media_folder, probed):
     """A real Matroska file says so; the frame is shown as long as the others."""
     assert probed(media_folder / "streams" / "srt.mkv").video.timestamps.last_duration == 33
 
 
-def test_a_picture_that_starts_late_keeps_its_place(tmp_path, probed):
+def test_a_picture_that_starts_late_keeps_its_times(tmp_path, probed):
     """The clock starts with the sound; the first frame comes when it comes."""
     media = probed(make_clip(tmp_path / "a.mov", frames=5, start_s=Fraction(4, 5)))
 
@@ -124,7 +124,7 @@ def test_a_picture_that_starts_late_keeps_its_place(tmp_path, probed):
     assert int(media.video.timestamps.array[0]) * media.video.time_base == Fraction(4, 5)
 
 
-def test_sound_alone_is_media_without_video(tmp_path, probed):
+def test_a_file_with_audio_only_has_no_video(tmp_path, probed):
     """It probes; only who needs a picture refuses it."""
     media = probed(sound_file(tmp_path / "a.wav"))
 
@@ -185,7 +185,7 @@ def folder(path: Path) -> Path:
         (lambda path: path, "does not exist"),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_its_name(tmp_path, make, reason):
+def test_an_unusable_file_is_refused_by_name(tmp_path, make, reason):
     """One line that names the file and the reason."""
     from react1.pipeline.core.file import File
     from react1.pipeline.media.probe import probe
@@ -210,7 +210,7 @@ def test_a_playlist_is_not_followed(tmp_path, probed):
     ("suffix", "codec"),
     [(".mov", "libx264"), (".mp4", "libx264"), (".mkv", "libx264"), (".mxf", "mpeg2video"), (".ts", "mpeg2video")],
 )
-def test_the_start_timecode_is_found_wherever_a_container_has_it(tmp_path, probed, suffix, codec):
+def test_the_start_timecode_is_read_from_every_container(tmp_path, probed, suffix, codec):
     """A tmcd track, a tag in capitals, MXF's package, and the pictures of MPEG-2 where the container has no field."""
     path = tmp_path / f"a{suffix}"
     spelled = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=30000/1001:d=0.3", "-pix_fmt", "yuv420p", "-c:v", codec]
@@ -221,9 +221,9 @@ def test_the_start_timecode_is_found_wherever_a_container_has_it(tmp_path, probe
     assert media.start_timecode == "10:00:00;05"
 
 
-def test_the_bits_of_a_picture_s_timecode_are_read():
+def test_the_timecode_bits_of_a_picture_are_parsed():
     """SMPTE ST 12-1 as decimal digits, drop-frame by a flag; above 30 frames/s a field bit tells the two of a pair."""
-    assert str(of_binary(0x05_59_34_12, Fraction(25))) == "12:34:59:05"
-    assert str(of_binary(0x40_00_00_01 | 0x29 << 24, Fraction(30000, 1001))) == "01:00:00;29"
-    assert str(of_binary(0x12_00_00_01 | 1 << 7, Fraction(50))) == "01:00:00:25"
-    assert str(of_group(1 << 24 | 10 << 19 | 5)) == "10:00:00;05"
+    assert str(parse_s12m_timecode(0x05_59_34_12, Fraction(25))) == "12:34:59:05"
+    assert str(parse_s12m_timecode(0x40_00_00_01 | 0x29 << 24, Fraction(30000, 1001))) == "01:00:00;29"
+    assert str(parse_s12m_timecode(0x12_00_00_01 | 1 << 7, Fraction(50))) == "01:00:00:25"
+    assert str(parse_gop_timecode(1 << 24 | 10 << 19 | 5)) == "10:00:00;05"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from speech import speaking_film
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
-from react1.pipeline.core.times import Frames, Seconds
+from react1.pipeline.core.times import Frames
 from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
 from react1.pipeline.media import decode, edit_spans, shots
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -59,7 +60,7 @@ def test_fades_and_pans_are_no_cuts() -> None:
     assert find_cuts(pan) == []
 
 
-def test_frames_hidden_by_a_flash_are_told_from_frames_without_a_detection() -> None:
+def test_frames_hidden_by_a_flash_differ_from_missed_detections() -> None:
     """Of two frames in which a face is not found one is white, and the other looks as those around it do."""
     frames = [small(STREET)] * 12
     frames[4], frames[8] = WHITE, small(STREET + 3)
@@ -128,7 +129,7 @@ def test_shots_are_counted_from_1(context):
     assert [shots.nth_shot(context, media, number) for number in (1, 2, 3, 4)] == [(0, 30), (30, 90), (90, 120), 3]
 
 
-def test_the_cuts_of_a_real_film_are_its_cuts(media_folder):
+def test_the_cuts_of_a_real_film_are_found(media_folder):
     """Three dark shots; the picture starts late, so numbers and times differ."""
     path = media_folder / "faces" / "cuts_crowd_handmic_video_starts_late_10s.mp4"
     media = probed(path)
@@ -149,7 +150,7 @@ def test_one_shot_has_no_cut(media_folder, name):
 def test_a_damaged_frame_is_named(media_folder, context):
     """As `trim` does it; frames that are damaged outside the span do not matter."""
     path = media_folder / "damaged" / "decord_corrupted.mp4"
-    media = probe(path, context.adopt(path))
+    media = probe(path, context.add_external(path))
 
     for room in (None, context):
         with pytest.raises(InputMediaError, match="frame 30 of the film"):
@@ -195,16 +196,18 @@ def test_every_part_of_the_package_finds_the_same_shots(context, reel):
 
     assert shots.cuts_between(path, reel, 0, count, context) == [20, 60]
 
-    span = edit_spans.spans_of(context, reel, [Edit.model_validate({"in": "22f", "out": "58f"})], Frames(10), 30.0)[0]
+    span = edit_spans.spans_to_cut(context, reel, [Edit.model_validate({"in": "22f", "out": "58f"})], Frames(10), 30.0)[
+        0
+    ]
     assert (span.first_frame, span.last_frame) == (20, 60)
 
-    options = {"longest_s": None, "largest_px": None, "has_new_line": True}
+    options = {"max_s": None, "max_size_px": None, "has_own_audio": True}
     (warning,) = (item for item in check_span(path, reel, "s01", 0, count, **options) if item.code == "cut_inside")
     assert [f"frame {cut}" in warning.message or f", {cut} (" in warning.message for cut in (20, 60)] == [True, True]
 
     find = PlaceFinder(context, reel, PlaceOptions())
     assert [find(Edit.model_validate({"at": {"shot": n}}))[:2] for n in (1, 2, 3)] == [(0, 20), (20, 60), (60, 120)]
-    snap = PlaceFinder(context, reel, PlaceOptions(snap="shot", within_s=Seconds("0.2").value))
+    snap = PlaceFinder(context, reel, PlaceOptions(snap="shot", within_s=Fraction(1, 5)))
     assert snap(Edit.model_validate({"in": "18f", "out": "63f"}))[:2] == (20, 60)
     assert snap(Edit.model_validate({"in": "41f", "out": "86f"}))[:2] == (41, 86)
 
@@ -212,12 +215,12 @@ def test_every_part_of_the_package_finds_the_same_shots(context, reel):
 def test_the_engine_finds_the_same_shots(context, reel):
     """From the thumbnails of the frames that it decodes itself."""
     pytest.importorskip("cv2")
-    from react1.pipeline.engine.detect.detect import Scouted, Sighting
-    from react1.pipeline.engine.detect.face_selection import cast
-    from react1.pipeline.engine.frames.clip_frames import ClipFrames as ClipFrames
+    from react1.pipeline.engine.detect.detect import Detections, FrameDetections
+    from react1.pipeline.engine.detect.face_selection import select_faces
+    from react1.pipeline.engine.frames.clip_frames import ClipFrames
 
     with ClipFrames(context.path(reel.file)) as frames:
-        sightings = tuple(Sighting((), thumbnail=thumbnail(frame)) for frame in frames.all())
-        edit_spans = cast(Scouted(sightings, frames.times), (0, 120), None, frames.look.fps, False)
+        frame_detections = tuple(FrameDetections((), thumbnail=thumbnail(frame)) for frame in frames.decode_all())
+        shot_faces = select_faces(Detections(frame_detections, frames.times), (0, 120), None, frames.video_format.fps, False)
 
-    assert [part.shot for part in edit_spans] == [(0, 20), (20, 60), (60, 120)]
+    assert [part.shot for part in shot_faces] == [(0, 20), (20, 60), (60, 120)]

@@ -90,7 +90,7 @@ def test_the_level_shift_is_measured(context):
 
     (gain, offset), *_ = made.metrics["conform"]["color_shift"]
     assert abs(gain - 0.95) < 0.01 and abs(offset - 8) < 1.5
-    assert any("level or colour" in said for said in made.notes)
+    assert any("levels or colors" in said for said in made.notes)
 
 
 def test_a_take_without_changes_gives_the_source_back(context):

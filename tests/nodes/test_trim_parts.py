@@ -130,9 +130,9 @@ def test_no_safe_place_is_an_error_that_says_where_it_was_looked_for(context):
         parts_of(context, media, ("25f", "575f", ("name", "speech")))
 
     assert caught.value.message == (
-        "edit speech (25f–575f) lasts 22.000 s, and one clip may last 15 s: between frames 202 "
-        "(00:00:08.080) and 477 (00:00:19.080) there is no shot cut and no pause of 200 ms in the voice to part it at; "
-        "make two edits of it, or give a shorter one"
+        "edit speech (25f–575f) lasts 22.000 s, longer than the 15 s of one clip, and cannot be split: between frames 202 "
+        "(00:00:08.080) and 477 (00:00:19.080) there is no shot cut and no pause of 200 ms in the voice; "
+        "make two edits of it, or a shorter one"
     )
 
 

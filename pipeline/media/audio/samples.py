@@ -1,8 +1,7 @@
-"""Samples of a sound track by the film's clock, exact to the sample.
+"""Read, resample and write audio samples, positioned by the film's clock, exact to the sample.
 
-Takes   a file, a track, and a span in seconds of the container's own clock.
-Gives   `(channels, samples) float32`, full scale 1.0; what the track does not hold is silence.
-Raises  BadInput when the track cannot be read at all.
+Samples are `(channels, samples) float32`, full scale 1.0; what a track does not hold is silence. Spans are in seconds
+of the container's own clock.
 """
 
 from __future__ import annotations
@@ -22,64 +21,68 @@ from ..decode import open_media
 Samples = NDArray[np.float32]
 _PREROLL_S = Fraction(1, 2)
 """Lossy decoders need a few packets to settle after a seek."""
-_SLIP_S = Fraction(1, 20)
-"""Timestamps that are further off than this are a gap; less is rounding by the container."""
+_GAP_S = Fraction(1, 20)
+"""Timestamps further off than this are a gap; less is rounding by the container."""
 
 
 def read_span(path: Path, stream_index: int, start_s: Fraction, end_s: Fraction) -> tuple[Samples, int]:
-    """Read the samples of [start_s, end_s) of one track, and their rate in Hz."""
+    """Return the samples [start_s, end_s) of one track, and their rate in Hz.
+
+    Raises:
+        InputMediaError: the file cannot be read.
+    """
     with open_media(path) as container:
         stream = container.streams[stream_index]
         rate = int(stream.rate)
         first, last = round(start_s * rate), round(end_s * rate)
         span = np.zeros((stream.channels, last - first), np.float32)
         _seek_before(container, stream, start_s - _PREROLL_S)
-        for at, samples in _placed(container, stream, rate):
+        for at, samples in _positioned(container, stream, rate):
             if at >= last:
                 break
-            _put(span, samples, at - first)
+            _copy_into(span, samples, at - first)
     return span, rate
 
 
 def read_all(path: Path, rate_hz: int, channels: int | None = None) -> Samples:
-    """Read a whole file's first sound track at another rate; more than two channels become stereo.
+    """Read a file's first audio track at another rate; more than two channels become stereo.
 
     `channels` asks for 1 or 2; by default the track's own number.
     """
     with open_media(path) as container:
         stream = container.streams.audio[0]
-        wanted = channels or min(int(stream.channels), 2)
-        layout = "mono" if wanted == 1 else "stereo"
+        count = channels or min(int(stream.channels), 2)
+        layout = "mono" if count == 1 else "stereo"
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate_hz)
-        parts = [made for frame in _decoded(container, stream) for made in _through(resampler, frame)]
-        parts += _through(resampler, None)
-    return np.concatenate(parts, axis=1) if parts else np.zeros((wanted, 0), np.float32)
+        parts = [part for frame in _decode_tolerant(container, stream) for part in _resampled(resampler, frame)]
+        parts += _resampled(resampler, None)
+    return np.concatenate(parts, axis=1) if parts else np.zeros((count, 0), np.float32)
 
 
-def remix(samples: Samples, rate_hz: int, to_rate_hz: int, layout: str = "") -> Samples:
-    """Change rate, and more than two channels to stereo (by `layout`, such as `5.1`); one and two stay."""
+def resample(samples: Samples, rate_hz: int, to_rate_hz: int, layout: str = "") -> Samples:
+    """Change the rate, and more than two channels (of a `layout` such as `5.1`) to stereo."""
     channels = samples.shape[0]
     if rate_hz == to_rate_hz and channels <= 2:
         return samples
-    known = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(channels, f"{channels}c")
+    name = layout or {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(channels, f"{channels}c")
     resampler = av.AudioResampler(format="fltp", layout="mono" if channels == 1 else "stereo", rate=to_rate_hz)
     parts: list[Samples] = []
     for at in range(0, samples.shape[1], rate_hz):
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, at : at + rate_hz]), "fltp", known)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, at : at + rate_hz]), "fltp", name)
         frame.sample_rate, frame.pts, frame.time_base = rate_hz, at, Fraction(1, rate_hz)
-        parts += _through(resampler, frame)
-    parts += _through(resampler, None)
+        parts += _resampled(resampler, frame)
+    parts += _resampled(resampler, None)
     return np.concatenate(parts, axis=1) if parts else samples[:, :0]
 
 
-def fit(samples: Samples, count: int) -> Samples:
+def fit_length(samples: Samples, count: int) -> Samples:
     """Cut, or pad with silence, to exactly `count` samples per channel."""
     short = max(count - samples.shape[1], 0)
     return np.pad(samples[:, :count], ((0, 0), (0, short)))
 
 
 def write_wav(path: Path, samples: Samples, rate_hz: int) -> Path:
-    """Write `(channels, samples) float32` as a WAV of 32-bit floats; the same samples give the same bytes."""
+    """Write a WAV of 32-bit floats; the same samples give the same bytes."""
     channels, count = samples.shape
     data = np.ascontiguousarray(samples.T, "<f4").tobytes()
     block = channels * 4
@@ -102,7 +105,7 @@ def _u32(*values: int) -> bytes:
 
 
 def _seek_before(container: Any, stream: Any, at_s: Fraction) -> None:
-    """Move to a packet that plays before `at_s`; to the start of the file where that fails."""
+    """Seek to a packet that plays before `at_s`, or to the start of the file."""
     begins_s = (stream.start_time or 0) * stream.time_base
     if at_s <= begins_s:
         return
@@ -116,30 +119,30 @@ def _seek_before(container: Any, stream: Any, at_s: Fraction) -> None:
     container.seek(container.start_time or 0, backward=True)
 
 
-def _placed(container: Any, stream: Any, rate: int) -> Iterator[tuple[int, Samples]]:
-    """Give (sample number of the film's clock, samples); timestamps that only jitter do not tear the sound."""
-    running: int | None = None
+def _positioned(container: Any, stream: Any, rate: int) -> Iterator[tuple[int, Samples]]:
+    """Yield (sample number on the film's clock, samples); jitter of the timestamps leaves no gaps."""
+    position: int | None = None
     resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-    for frame in _decoded(container, stream):
-        told = round(frame.pts * frame.time_base * rate) if frame.pts is not None else None
-        if told is not None and (running is None or abs(told - running) > _SLIP_S * rate):
-            running = told
-        for samples in _through(resampler, frame):
-            yield running or 0, samples
-            running = (running or 0) + samples.shape[1]
+    for frame in _decode_tolerant(container, stream):
+        stamp = round(frame.pts * frame.time_base * rate) if frame.pts is not None else None
+        if stamp is not None and (position is None or abs(stamp - position) > _GAP_S * rate):
+            position = stamp
+        for samples in _resampled(resampler, frame):
+            yield position or 0, samples
+            position = (position or 0) + samples.shape[1]
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
+def _decode_tolerant(container: Any, stream: Any) -> Iterator[Any]:
     for packet in container.demux(stream):
         with contextlib.suppress(av.FFmpegError):  # a damaged packet is silence
             yield from packet.decode()
 
 
-def _through(resampler: Any, frame: Any) -> Sequence[Samples]:
-    return [made.to_ndarray() for made in resampler.resample(frame)]
+def _resampled(resampler: Any, frame: Any) -> Sequence[Samples]:
+    return [part.to_ndarray() for part in resampler.resample(frame)]
 
 
-def _put(span: Samples, samples: Samples, at: int) -> None:
+def _copy_into(span: Samples, samples: Samples, at: int) -> None:
     begin, end = max(at, 0), min(at + samples.shape[1], span.shape[1])
     if begin < end:
         span[:, begin:end] = samples[:, begin - at : end - at]

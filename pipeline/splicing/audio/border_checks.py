@@ -1,15 +1,11 @@
-"""Listen to a finished film where its new lines begin and end: for clicks, and for steps of loudness.
+"""Check a finished film at the borders of its new lines: for clicks, and for steps of loudness.
 
-Takes   the film and its source, with the lines that were laid, in samples of the shown clock.
-Gives   flat figures for the whole film, and the same for each line.
-Raises  BadInput where a track cannot be read; ToolFailed when ffmpeg does.
+A click is how much sharper the wave is at a joint than in the sounds that were joined. Samples are `(channels, samples)
+float32`, full scale 1.0.
 
-How much sharper a wave is at a joint than the sounds that were joined.
-
-Shapes: `(channels, samples) float32`, full scale 1.0.
-Source  Godsill and Rayner, Digital Audio Restoration, chapter 5: a click stands out in what linear prediction leaves
-        over. The filter is fitted to both sounds at once and is linear, so a slow fade between them leaves over at most
-        what both do together, whatever they are.
+Source: Godsill and Rayner, Digital Audio Restoration, chapter 5: a click stands out in the residual of linear
+prediction. The filter is fitted to both sounds at once and is linear, so the residual of a slow fade between them is at
+most the sum of both residuals.
 """
 
 from __future__ import annotations
@@ -27,33 +23,39 @@ from ...core.values import AudioStream, Media
 from ...media.audio.samples import read_span
 from ...media.decode import open_media
 from .headroom import db
-from .lines import Line, Sound
-from .loudness_match import AROUND_S, dialogue_channels, is_silent, lufs
+from .lines import DialogueLine, Sound
+from .loudness_match import AROUND_S, dialogue_channels, is_silent, measure_lufs
 
-_NEAR_S, _BESIDE_S = 0.08, 0.1
-"""What is looked at on either side of a border, margin packets included, and what it is held against."""
-LONGEST_S = 60
-"""A line is measured over its first minute, so that memory has a bound."""
+_BORDER_S, _REFERENCE_S = 0.08, 0.1
+"""What is measured on either side of a border, margin packets included, and what it is compared with."""
+MAX_MEASURED_S = 60
+"""A line is measured over its first minute, to bound memory."""
 
 
-def sound_checks(context: NodeContext, film: Path, source: Path, media: Media, lines: Sequence[Line]) -> dict[str, Any]:
+def check_borders(
+    context: NodeContext, film: Path, source: Path, media: Media, lines: Sequence[DialogueLine]
+) -> dict[str, Any]:
     """Measure a film's dialogue track at the borders of its lines.
 
-    `click_db` tells by how much the wave near a border is sharper than the film's own sound and the line are there
-    (0 and below: nothing is added). `loudness_step_lu` tells how much louder a line is than what is heard on either
-    side of it; it is absent where one of them is near-silent. Of several lines the worst counts; `sound_lines` has all.
+    `click_db` is by how much the wave near a border is sharper than the film's own sound and the line there (0 and
+    below: no click). `loudness_step_lu` is how much louder a line is than what is heard on either side of it; absent if
+    one of them is near-silent. The worst of several lines counts; `sound_lines` has all of them.
+
+    Raises:
+        InputMediaError: a track cannot be read.
+        ToolFailed: ffmpeg failed.
     """
-    track = _Tracks(film, source, media.audio[0])
-    rows = [_row(context, track, line) for line in lines]
+    track = _DialogueTracks(film, source, media.audio[0])
+    rows = [_line_metrics(context, track, line) for line in lines]
     worst: dict[str, Any] = {}
-    for name, far in (("click_db", lambda value: value), ("loudness_step_lu", abs)):
-        told = [row[name] for row in rows if name in row]
-        worst |= {name: max(told, key=far)} if told else {}
+    for name, size in (("click_db", lambda value: value), ("loudness_step_lu", abs)):
+        values = [row[name] for row in rows if name in row]
+        worst |= {name: max(values, key=size)} if values else {}
     return {**worst, "sound_lines": rows}
 
 
-class _Tracks:
-    """The dialogue track of the film and of its source, read by the sample."""
+class _DialogueTracks:
+    """The dialogue tracks of the film and of its source."""
 
     def __init__(self, film: Path, source: Path, audio: AudioStream) -> None:
         self.source, self.film, self.audio = source, film, audio
@@ -61,102 +63,105 @@ class _Tracks:
         with open_media(film) as container:
             self._index = int(container.streams.audio[0].index)
 
-    def own(self, low: int, high: int) -> Sound:
+    def source_samples(self, low: int, high: int) -> Sound:
         """Read the source's samples [low, high)."""
         return read_samples(self.source, self.audio.index, self.rate_hz, low, high)
 
-    def made(self, low: int, high: int) -> Sound:
+    def film_samples(self, low: int, high: int) -> Sound:
         """Read the film's samples [low, high)."""
         return read_samples(self.film, self._index, self.rate_hz, low, high)
 
 
 def read_samples(path: Path, index: int, rate_hz: int, low: int, high: int) -> Sound:
-    """Read the samples [low, high) of a track by the shown clock; silence where it holds none."""
+    """Read the samples [low, high) of a track on the shown clock; silence where it has none."""
     return read_span(path, index, Fraction(low, rate_hz), Fraction(high, rate_hz))[0]
 
 
-def _row(context: NodeContext, track: _Tracks, line: Line) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": line.name, "over": line.over}
+def _line_metrics(context: NodeContext, track: _DialogueTracks, line: DialogueLine) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": line.name, "over": line.is_mixed}
     row["click_db"] = round(max(_click_db(track, *border) for border in _borders(line, track)), 1)
     step = _step_lu(context, track, line)
     return row if step is None else {**row, "loudness_step_lu": round(step, 2)}
 
 
-def _borders(line: Line, track: _Tracks) -> Iterator[tuple[int, list[Sound]]]:
-    """Give each border's sample, and what is heard of lines beside it."""
-    length, reach = line.end - line.start, round(_BESIDE_S * track.rate_hz)
+def _borders(line: DialogueLine, track: _DialogueTracks) -> Iterator[tuple[int, list[Sound]]]:
+    """Yield each border's sample, and what is heard of the lines beside it."""
+    length, reach = line.end - line.start, round(_REFERENCE_S * track.rate_hz)
 
-    def heard(one: Line, low: int, high: int) -> Sound:
-        return one.heard(track.rate_hz, track.layout, max(low, 0), high)
+    def render(of: DialogueLine, low: int, high: int) -> Sound:
+        return of.render(track.rate_hz, track.layout, max(low, 0), high)
 
-    begin = [heard(line, 0, min(reach, length))]
-    if line.before is not None:
-        laid = line.before.end - line.before.start
-        begin.append(heard(line.before, laid - reach, laid + line.before.fade_samples(track.rate_hz)))
-    yield line.start, begin
-    if not line.met:  # where lines meet, the second one's border is looked at
-        yield line.end, [heard(line, length - reach, length)]
-
-
-def _click_db(track: _Tracks, border: int, beside: Sequence[Sound]) -> float:
-    near, reach = round(_NEAR_S * track.rate_hz), round(_BESIDE_S * track.rate_hz)
-    return click_db(track.made(border - near, border + near), [track.own(border - reach, border + reach), *beside])
+    at_start = [render(line, 0, min(reach, length))]
+    if line.previous is not None:
+        end = line.previous.end - line.previous.start
+        at_start.append(render(line.previous, end - reach, end + line.previous.fade_samples(track.rate_hz)))
+    yield line.start, at_start
+    if not line.has_next:  # where lines meet, the border of the second is measured
+        yield line.end, [render(line, length - reach, length)]
 
 
-def _step_lu(context: NodeContext, track: _Tracks, line: Line) -> float | None:
-    """Give how much louder a line is than what is heard on either side; None where there is nothing to compare."""
-    around, fade = AROUND_S * track.rate_hz, line.fade_samples(track.rate_hz)
-    # Under its fades the film's own sound is heard, which would stand for a line that is silent.
-    start, end = (line.start + fade, line.end - fade) if line.end - line.start > 4 * fade else (line.start, line.end)
-    end = min(end, start + LONGEST_S * track.rate_hz)
-    heard = track.made(start, end)
-    if line.over:
-        heard -= track.own(start, end)
-    beside = np.concatenate(
-        [track.made(line.start - around, line.start), track.made(line.end, line.end + around)], axis=1
+def _click_db(track: _DialogueTracks, border: int, beside: Sequence[Sound]) -> float:
+    near, reach = round(_BORDER_S * track.rate_hz), round(_REFERENCE_S * track.rate_hz)
+    return click_db(
+        track.film_samples(border - near, border + near),
+        [track.source_samples(border - reach, border + reach), *beside],
     )
-    kept = dialogue_channels(line.heard(track.rate_hz, track.layout, 0, end - start), track.layout)
-    levels = [lufs(context, samples[kept], track.rate_hz) for samples in (heard, beside)]
+
+
+def _step_lu(context: NodeContext, track: _DialogueTracks, line: DialogueLine) -> float | None:
+    """Return how much louder a line is than what is heard on either side; None if there is nothing to compare."""
+    around, fade = AROUND_S * track.rate_hz, line.fade_samples(track.rate_hz)
+    # The fades are left out: there the film's own sound is heard, also if the line is silent.
+    start, end = (line.start + fade, line.end - fade) if line.end - line.start > 4 * fade else (line.start, line.end)
+    end = min(end, start + MAX_MEASURED_S * track.rate_hz)
+    line_samples = track.film_samples(start, end)
+    if line.is_mixed:
+        line_samples -= track.source_samples(start, end)
+    beside = np.concatenate(
+        [track.film_samples(line.start - around, line.start), track.film_samples(line.end, line.end + around)], axis=1
+    )
+    channels = dialogue_channels(line.render(track.rate_hz, track.layout, 0, end - start), track.layout)
+    levels = [measure_lufs(context, samples[channels], track.rate_hz) for samples in (line_samples, beside)]
     return None if any(is_silent(level) for level in levels) else levels[0] - levels[1]
 
 
-_ORDER = 32
-_WHITE = 1e-6
-"""60 dB below the sounds the filter trusts nothing: there the noise of a lossy track begins."""
+_FILTER_ORDER = 32
+_WHITE_NOISE = 1e-6
+"""White noise added 60 dB below the sounds, where the noise of a lossy track begins."""
 _FLOOR = 1e-3
-"""60 dB below full scale: next to a pure tone, which tells all its samples, the bend of a fade itself would show."""
+"""60 dB below full scale: next to a pure tone, which is predicted completely, the bend of a fade itself would count."""
 
 
 def click_db(joint: Sound, sounds: Sequence[Sound]) -> float:
-    """Give by how much the sharpest place of a joint exceeds the sharpest ones of the joined sounds, in dB.
+    """Return by how much the largest residual of a joint exceeds those of the joined sounds, in dB.
 
-    0 and below: nothing is added. A hard cut through a voice mostly gives 5 to 30.
+    0 and below: no click. A hard cut through a voice mostly gives 5 to 30.
     """
-    taps = _whitening(sounds)
-    usual = sum(_peak(sound, taps) for sound in sounds)
-    return db((_peak(joint, taps) + _FLOOR) / (usual + _FLOOR))
+    taps = _whitening_filter(sounds)
+    expected = sum(_peak(sound, taps) for sound in sounds)
+    return db((_peak(joint, taps) + _FLOOR) / (expected + _FLOOR))
 
 
-def _whitening(sounds: Sequence[Sound]) -> NDArray[np.float64]:
-    """Give the taps of the filter that leaves of the sounds only what their last samples do not tell."""
-    total = np.zeros(_ORDER + 1)
+def _whitening_filter(sounds: Sequence[Sound]) -> NDArray[np.float64]:
+    """Return the taps of the filter whose output is the residual of linear prediction of the sounds."""
+    total = np.zeros(_FILTER_ORDER + 1)
     for sound in sounds:
-        found = _correlation(sound)
-        total += found / found[0] if found[0] > 0 else 0
+        correlation = _correlation(sound)
+        total += correlation / correlation[0] if correlation[0] > 0 else 0
     if total[0] <= 0:
         return np.array([1.0, -1.0])
-    total[0] *= 1 + _WHITE
-    apart = np.abs(np.subtract.outer(np.arange(_ORDER), np.arange(_ORDER)))
-    return np.concatenate([[1.0], -np.linalg.solve(total[apart], total[1:])])
+    total[0] *= 1 + _WHITE_NOISE
+    lags = np.abs(np.subtract.outer(np.arange(_FILTER_ORDER), np.arange(_FILTER_ORDER)))
+    return np.concatenate([[1.0], -np.linalg.solve(total[lags], total[1:])])
 
 
 def _correlation(sound: Sound) -> NDArray[np.float64]:
-    """Give how a sound correlates with itself up to 32 samples later, over all channels."""
+    """Return the autocorrelation of a sound for lags up to 32, over all channels."""
     count = sound.shape[1]
-    size = 1 << (count + _ORDER).bit_length()
+    size = 1 << (count + _FILTER_ORDER).bit_length()
     spectrum = np.abs(np.fft.rfft(sound.astype(np.float64) * np.hanning(count), size)) ** 2
-    made: NDArray[np.float64] = np.fft.irfft(spectrum.sum(axis=0))[: _ORDER + 1]
-    return made
+    correlation: NDArray[np.float64] = np.fft.irfft(spectrum.sum(axis=0))[: _FILTER_ORDER + 1]
+    return correlation
 
 
 def _peak(sound: Sound, taps: NDArray[np.float64]) -> float:

@@ -1,9 +1,8 @@
-"""Code the packets of new lines for the dialogue track of an MP4 or MOV; surgery.py puts them among the film's own.
+"""Encode the packets of new lines for the dialogue track of an MP4 or MOV; mp4/rewrite.py inserts them.
 
-AAC, AC-3 and E-AC-3: only the packets of the lines and one before them are coded anew, every other one is copied. PCM
-is written over in place (pcm.py), Matroska and transport streams have streamed.py, and for anything else that one
-track is coded anew as a whole (whole_track.py).
-Raises  Unsuited where the packets cannot be matched; the whole-track way is then taken.
+AAC, AC-3 and E-AC-3: only the packets of the lines and one before them are encoded, all others are copied. PCM is
+overwritten in place (pcm_in_place.py); stream_packets.py handles Matroska and transport streams; for anything else the
+track is re-encoded as a whole (reencode_track.py).
 """
 
 from __future__ import annotations
@@ -20,41 +19,45 @@ from ...core.values import AudioStream, Media
 from ..mp4 import sample_tables
 from ..mp4.boxes import read_moov
 from ..mp4.replace_samples import NewSamples, find_track
+from ..mp4.sample_times import IGNORE_EDIT_LIST
 from ..not_applicable import NotApplicable
-from ..pictures.frames import IGNORE_EDIT_LIST
-from .lines import Line, Sound, lay
-from .packet_encoder import FRAMES, encoded
-from .reencode_track import decoded
+from .lines import DialogueLine, Sound, mix_into
+from .packet_encoder import SAMPLES_PER_PACKET, encode
+from .reencode_track import decode_audio
 
-_MARGIN = 1
-"""A packet is heard over its own samples and the next one's: so one before a line is new, and none behind it."""
-WARM_UP = 4
+_MARGIN_PACKETS = 1
+"""A packet is heard over its own samples and the next one's, so one before a line is new and none after it."""
+WARM_UP_PACKETS = 4
 
 
-def new_packets(film: Path, media: Media, lines: Sequence[Line], scratch: Path) -> list[NewSamples]:
-    """Code new packets for the lines (in samples of the shown clock) into `scratch`."""
+def encode_packets(film: Path, media: Media, lines: Sequence[DialogueLine], scratch: Path) -> list[NewSamples]:
+    """Encode new packets for the lines (in samples of the shown clock) into `scratch`.
+
+    Raises:
+        NotApplicable: the packets cannot be replaced one by one.
+    """
     audio = media.audio[0]
-    step = FRAMES.get(audio.codec)
+    step = SAMPLES_PER_PACKET.get(audio.codec)
     if step is None:
         raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
     _, moov = read_moov(film)
     track = find_track(moov, b"soun", 0)
     found = sample_tables.read_sample_table(track)
-    scale = int.from_bytes(_timescale(track.at(b"mdia", b"mdhd").body), "big")
+    scale = int.from_bytes(_timescale(track.require(b"mdia", b"mdhd").body), "big")
     if scale != audio.sample_rate_hz or bool((np.diff(found.dts) != step).any()):
         raise NotApplicable(f"the sound's packets are not on a grid of {step} samples")
-    shift = _shift(film, audio, found)
-    stored = [line.moved(shift) for line in lines]
+    shift = _edit_list_offset(film, audio, found)
+    stored = [line.shifted(shift) for line in lines]
     with scratch.open("wb") as out:
-        return [_coded(film, audio, found, group, scratch, out) for group in groups(stored, step)]
+        return [_encode_group(film, audio, found, group, scratch, out) for group in group_lines(stored, step)]
 
 
 def _timescale(mdhd: bytes) -> bytes:
     return mdhd[20:24] if mdhd[0] == 1 else mdhd[12:16]
 
 
-def _shift(film: Path, audio: AudioStream, found: sample_tables.Samples) -> int:
-    """Give what the edit list adds to the track's own clock, in samples."""
+def _edit_list_offset(film: Path, audio: AudioStream, found: sample_tables.Samples) -> int:
+    """Return the offset of the edit list to the track's own clock, in samples."""
     with av.open(f"file:{film}") as container:
         for packet in container.demux(container.streams[audio.index]):
             places = np.flatnonzero(found.offsets == (-1 if packet.pos is None else packet.pos))
@@ -63,11 +66,11 @@ def _shift(film: Path, audio: AudioStream, found: sample_tables.Samples) -> int:
     raise NotApplicable("the sound's packets cannot be matched to the file")
 
 
-def groups(lines: Sequence[Line], step: int) -> list[list[Line]]:
-    """Put lines together whose packets, margins included, would touch."""
-    reach = (2 * _MARGIN + 2) * step
-    groups: list[list[Line]] = []
-    for line in sorted(lines, key=lambda one: one.start):
+def group_lines(lines: Sequence[DialogueLine], step: int) -> list[list[DialogueLine]]:
+    """Group lines whose packets, margins included, would touch."""
+    reach = (2 * _MARGIN_PACKETS + 2) * step
+    groups: list[list[DialogueLine]] = []
+    for line in sorted(lines, key=lambda line: line.start):
         if groups and line.start - groups[-1][-1].end < reach:
             groups[-1].append(line)
         else:
@@ -75,25 +78,30 @@ def groups(lines: Sequence[Line], step: int) -> list[list[Line]]:
     return groups
 
 
-def window(starts: NDArray[np.int64], group: Sequence[Line]) -> tuple[int, int, int, int]:
-    """Give which packets are decoded and coded again, `[low, high)`, and which of them are new, `[first, end)`.
+def packet_window(starts: NDArray[np.int64], group: Sequence[DialogueLine]) -> tuple[int, int, int, int]:
+    """Return (low, first, end, high): packets [low, high) are decoded and encoded, and [first, end) of them are used.
 
-    `starts` tells at which sample each packet is heard, on the clock of the lines.
+    `starts` is the sample at which each packet is heard, on the clock of the lines.
     """
-    first = max(int(np.searchsorted(starts, group[0].start, side="right")) - 1 - _MARGIN, 0)
+    first = max(int(np.searchsorted(starts, group[0].start, side="right")) - 1 - _MARGIN_PACKETS, 0)
     end = min(int(np.searchsorted(starts, group[-1].end)), len(starts))
-    return max(first - WARM_UP, 0), first, end, min(end + WARM_UP, len(starts))
+    return max(first - WARM_UP_PACKETS, 0), first, end, min(end + WARM_UP_PACKETS, len(starts))
 
 
-def _coded(
-    film: Path, audio: AudioStream, found: sample_tables.Samples, group: list[Line], scratch: Path, out: BinaryIO
+def _encode_group(
+    film: Path,
+    audio: AudioStream,
+    found: sample_tables.Samples,
+    group: list[DialogueLine],
+    scratch: Path,
+    out: BinaryIO,
 ) -> NewSamples:
-    low, first, end, high = window(found.dts, group)
-    begin, step = int(found.dts[low]), FRAMES[audio.codec]
-    stretch = _stretch(film, audio, begin, int(found.dts[high - 1]) + step)
+    low, first, end, high = packet_window(found.dts, group)
+    begin, step = int(found.dts[low]), SAMPLES_PER_PACKET[audio.codec]
+    stretch = _decode_stretch(film, audio, begin, int(found.dts[high - 1]) + step)
     for line in group:
-        lay(stretch, begin, line, audio.sample_rate_hz, audio.layout)
-    fresh = encoded(film, audio, stretch, begin)
+        mix_into(stretch, begin, line, audio.sample_rate_hz, audio.layout)
+    fresh = encode(film, audio, stretch, begin)
     sizes, offsets = [], []
     for place in range(first, end):
         data = fresh.get(int(found.dts[place]))
@@ -106,20 +114,20 @@ def _coded(
     return NewSamples(
         first=first,
         end=end,
-        place=0,
+        track_number=0,
         file=scratch,
         offsets=np.array(offsets, np.int64),
         sizes=np.array(sizes, np.int64),
         composition=np.zeros(count, np.int64),
         sync=np.ones(count, bool),
-        kind=b"soun",
+        handler=b"soun",
     )
 
 
-def _stretch(film: Path, audio: AudioStream, begin: int, end: int) -> Sound:
+def _decode_stretch(film: Path, audio: AudioStream, begin: int, end: int) -> Sound:
     """Decode the samples [begin, end) of the track's own clock."""
     stretch = np.zeros((audio.channels, end - begin), np.float32)
-    for at, part in decoded(film, audio, begin, IGNORE_EDIT_LIST):
+    for at, part in decode_audio(film, audio, begin, IGNORE_EDIT_LIST):
         if at >= end:
             break
         low, high = max(at, begin), min(at + part.shape[1], end)

@@ -1,7 +1,4 @@
-"""Encode a stretch of sound into packets that can stand among a film's own.
-
-Raises  Unsuited where the encoder here gives packets of another kind than the film's.
-"""
+"""Encode a stretch of sound into packets that can replace some of a film's own."""
 
 from __future__ import annotations
 
@@ -16,19 +13,23 @@ from ...core.values import AudioStream
 from ..not_applicable import NotApplicable
 from .lines import Sound
 
-FRAMES = {"aac": 1024, "ac3": 1536, "eac3": 1536}
-"""Samples per packet of the codecs whose packets lean on no other than the one before."""
-_LEADS = {"ac3": 256, "eac3": 256}
-"""By how much an encoder's packets begin before its input, beyond whole packets."""
-_CHANNEL_BITS_PER_S = 128_000
-"""At least this for the few new packets: at a thin source's own rate the line is heard before its in point."""
+SAMPLES_PER_PACKET = {"aac": 1024, "ac3": 1536, "eac3": 1536}
+"""Samples per packet, of the codecs whose packets depend on no other but the one before."""
+_LEAD_SAMPLES = {"ac3": 256, "eac3": 256}
+"""By how much an encoder's packets begin before its input, beyond complete packets."""
+_MIN_CHANNEL_BITS_PER_S = 128_000
+"""The lowest rate of the few new packets: at a lower one the line is heard before its in point."""
 
 
-def encoded(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[int, bytes]:
-    """Encode a stretch; give the packets by the sample at which a decoder puts them."""
-    encoder, step = _encoder(film, audio), FRAMES[audio.codec]
+def encode(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[int, bytes]:
+    """Encode a stretch; return the packets by the sample at which a decoder places them.
+
+    Raises:
+        NotApplicable: the encoder writes packets of another kind than the film's.
+    """
+    encoder, step = _encoder(film, audio), SAMPLES_PER_PACKET[audio.codec]
     packets: dict[int, bytes] = {}
-    for at in [*range(_LEADS.get(audio.codec, 0), stretch.shape[1], step), None]:
+    for at in [*range(_LEAD_SAMPLES.get(audio.codec, 0), stretch.shape[1], step), None]:
         frame = None
         if at is not None:
             part = stretch[:, at : at + step]
@@ -41,33 +42,33 @@ def encoded(film: Path, audio: AudioStream, stretch: Sound, begin: int) -> dict[
 
 
 def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
-    """Open an encoder whose packets can stand among the film's own."""
+    """Open an encoder whose packets can be mixed with the film's own."""
     with av.open(f"file:{film}") as container:
         stream = container.streams[audio.index]
         context, first = stream.codec_context, bytes(next(container.demux(stream)))
-        rate, header = context.bit_rate or 128_000, bytes(context.extradata or b"") or _config(first)
+        rate, header = context.bit_rate or 128_000, bytes(context.extradata or b"") or _audio_specific_config(first)
     encoder = CodecContext.create(audio.codec, "w")
     assert isinstance(encoder, av.AudioCodecContext)
     encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, "fltp"
     encoder.flags |= Flags.global_header
     if audio.codec == "aac":
-        encoder.bit_rate = max(rate, _CHANNEL_BITS_PER_S * audio.channels)
-        # Noise substitution carries a random state from packet to packet: what follows the line would differ.
+        encoder.bit_rate = max(rate, _MIN_CHANNEL_BITS_PER_S * audio.channels)
+        # Noise substitution has a random state that carries over from packet to packet: what follows would differ.
         encoder.options = {"aac_pns": "0"}
     else:
-        # The rate stands in every packet and in the film's description of them.
+        # The rate is written in every packet and in the film's description of them.
         encoder.bit_rate = rate
-        encoder.options = {"dialnorm": str(-dialogue_level(audio.codec, first))}
+        encoder.options = {"dialnorm": str(-read_dialnorm(audio.codec, first))}
     encoder.open()
     if audio.codec == "aac" and bytes(encoder.extradata or b"")[:2] != header[:2]:
         raise NotApplicable("the sound's AAC is of another profile than the encoder's")
     return encoder
 
 
-def adts(old: bytes, data: bytes) -> bytes:
-    """Put the ADTS header of a film's AAC packet before new data; give the data alone where the film has none.
+def with_adts_header(old: bytes, data: bytes) -> bytes:
+    """Put the ADTS header of a film's AAC packet before new data; return the data alone if the film has none.
 
-    Source: ISO/IEC 13818-7, 6.2: the length, header included, stands in 13 bits from bit 30 on.
+    Source: ISO/IEC 13818-7, 6.2: the length, header included, is in 13 bits from bit 30 on.
     """
     if not _is_adts(old):
         return data
@@ -84,16 +85,16 @@ def _is_adts(packet: bytes) -> bool:
     return len(packet) > 7 and packet[0] == 0xFF and packet[1] & 0xF6 == 0xF0
 
 
-def _config(packet: bytes) -> bytes:
-    """Read what MPEG-4 calls AudioSpecificConfig off an ADTS header: profile, rate and channels, 2 bytes."""
+def _audio_specific_config(packet: bytes) -> bytes:
+    """Return the AudioSpecificConfig of MPEG-4 for an ADTS header: profile, rate and channels, 2 bytes."""
     if not _is_adts(packet):
         return b""
     profile, rate, channels = (packet[2] >> 6) + 1, packet[2] >> 2 & 15, (packet[2] & 1) << 2 | packet[3] >> 6
     return (profile << 11 | rate << 7 | channels << 3).to_bytes(2, "big")
 
 
-def dialogue_level(codec: str, packet: bytes) -> int:
-    """Read `dialnorm` (1 to 31, dB below full scale) of an AC-3 or E-AC-3 packet; receivers set the volume by it.
+def read_dialnorm(codec: str, packet: bytes) -> int:
+    """Return `dialnorm` (1 to 31, dB below full scale) of an AC-3 or E-AC-3 packet; receivers set the volume by it.
 
     Source: ETSI TS 102 366, 4.4.2 and annex E.1.2.2: the fields before it have these lengths.
     """

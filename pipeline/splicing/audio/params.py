@@ -1,4 +1,4 @@
-"""How new lines of dialogue meet the film's own sound: what the `sound` of a splice step may say."""
+"""The `sound` parameter of a splice step: how new lines of dialogue meet the film's own sound."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class SoundParams(BaseModel):
     )
 
 
-MATCHED = SoundParams()
-"""What a splice does where nothing else is said."""
+DEFAULT_PARAMS = SoundParams()
+"""The default."""

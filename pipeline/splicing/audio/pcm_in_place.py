@@ -1,8 +1,4 @@
-"""Write new lines over the PCM sound of an MP4 or MOV, in place: every other byte of the film stays.
-
-Takes   a film that may be written to, whose pictures are done, and lines in samples of the shown clock.
-Raises  Unsuited, before anything is written, where the samples cannot be found in the file.
-"""
+"""Write new lines over the PCM audio of an MP4 or MOV, in place: every other byte of the film stays."""
 
 from __future__ import annotations
 
@@ -19,26 +15,30 @@ from av.packet import Packet
 from ...core.values import AudioStream, Media
 from ..mp4.boxes import read_moov
 from ..not_applicable import NotApplicable
-from .lines import Line, lay
+from .lines import DialogueLine, mix_into
 
 
-def replace_samples(film: Path, media: Media, lines: Sequence[Line]) -> int:
-    """Write the lines into the film; give how many packets they touch."""
+def overwrite_samples(film: Path, media: Media, lines: Sequence[DialogueLine]) -> int:
+    """Write the lines, in samples of the shown clock, into a film; return how many packets they change.
+
+    Raises:
+        NotApplicable: before anything is written: the samples cannot be found in the file.
+    """
     read_moov(film)
     audio = media.audio[0]
     with film.open("r+b") as stream:
-        found = (
+        candidates = (
             _patch(stream, packet, at, line, audio) for line in lines for packet, at in _packets(film, audio, line)
         )
-        patches = [patch for patch in found if patch is not None]
+        patches = [patch for patch in candidates if patch is not None]
         for offset, data in patches:
             stream.seek(offset)
             stream.write(data)
     return len(patches)
 
 
-def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packet[av.AudioStream], int]]:
-    """Give the packets that a line touches, and at which sample of the shown clock each begins."""
+def _packets(film: Path, audio: AudioStream, line: DialogueLine) -> Iterator[tuple[Packet[av.AudioStream], int]]:
+    """Yield the packets that a line changes, and the sample of the shown clock at which each begins."""
     with av.open(f"file:{film}") as container:
         stream = container.streams[audio.index]
         assert isinstance(stream, av.AudioStream)
@@ -55,9 +55,9 @@ def _packets(film: Path, audio: AudioStream, line: Line) -> Iterator[tuple[Packe
 
 
 def _patch(
-    source: BinaryIO, packet: Packet[av.AudioStream], at: int, line: Line, audio: AudioStream
+    source: BinaryIO, packet: Packet[av.AudioStream], at: int, line: DialogueLine, audio: AudioStream
 ) -> tuple[int, bytes] | None:
-    """Give where in the file a line's part of a packet goes, and its bytes; None where it has none."""
+    """Return the file offset and bytes of a line's part of a packet; None if it has none."""
     frames = packet.decode()
     source.seek(packet.pos or 0)
     if len(frames) != 1 or source.read(packet.size) != bytes(packet) or packet.size % frames[0].samples:
@@ -66,23 +66,23 @@ def _patch(
     low, high = max(line.start - at, 0), min(line.end - at, frame.samples)
     if low >= high:
         return None
-    new = _coded(frame, at, line, audio)
+    new = _encode(frame, at, line, audio)
     if len(new) != packet.size:
-        raise NotApplicable(f"{audio.codec} sound comes out of another length")
+        raise NotApplicable(f"{audio.codec} sound is encoded to another length")
     width = packet.size // frame.samples
     return (packet.pos or 0) + low * width, new[low * width : high * width]
 
 
-def _coded(frame: av.AudioFrame, at: int, line: Line, audio: AudioStream) -> bytes:
-    """Lay a line onto one decoded packet and spell it as the track does."""
+def _encode(frame: av.AudioFrame, at: int, line: DialogueLine, audio: AudioStream) -> bytes:
+    """Mix a line into one decoded packet and encode it as the track is."""
     (floats,) = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz).resample(frame)
     part = floats.to_ndarray().astype(np.float32)
-    lay(part, at, line, audio.sample_rate_hz, audio.layout)
+    mix_into(part, at, line, audio.sample_rate_hz, audio.layout)
     encoder = CodecContext.create(audio.codec, "w")
     assert isinstance(encoder, av.AudioCodecContext)
     encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, frame.format
-    laid = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout=audio.layout)
-    laid.sample_rate = audio.sample_rate_hz
-    fitted = av.AudioResampler(format=frame.format.name, layout=audio.layout, rate=audio.sample_rate_hz).resample(laid)
-    packets = [packet for one in [*fitted, None] for packet in encoder.encode(one)]
+    mixed = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout=audio.layout)
+    mixed.sample_rate = audio.sample_rate_hz
+    fitted = av.AudioResampler(format=frame.format.name, layout=audio.layout, rate=audio.sample_rate_hz).resample(mixed)
+    packets = [packet for part in [*fitted, None] for packet in encoder.encode(part)]
     return b"".join(bytes(packet) for packet in packets)

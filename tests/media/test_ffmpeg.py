@@ -8,7 +8,7 @@ from react1.pipeline.core.errors import PresetError
 from react1.pipeline.media.ffmpeg import ffmpeg_path, tool_version
 
 
-def test_our_own_ffmpeg_is_used_unless_another_is_asked_for(monkeypatch):
+def test_the_bundled_ffmpeg_is_used_unless_another_is_configured(monkeypatch):
     """A system ffmpeg is never picked up by chance."""
     monkeypatch.delenv("REACT1_FFMPEG", raising=False)
     bundled = ffmpeg_path()
@@ -18,7 +18,7 @@ def test_our_own_ffmpeg_is_used_unless_another_is_asked_for(monkeypatch):
     assert ffmpeg_path() == sys.executable
 
 
-def test_an_ffmpeg_that_is_not_there_is_an_error_in_the_arguments(monkeypatch):
+def test_a_missing_ffmpeg_is_a_preset_error(monkeypatch):
     """The variable and its value are named."""
     monkeypatch.setenv("REACT1_FFMPEG", "/nowhere/ffmpeg")
 
@@ -26,7 +26,7 @@ def test_an_ffmpeg_that_is_not_there_is_an_error_in_the_arguments(monkeypatch):
         ffmpeg_path()
 
 
-def test_versions_are_told(monkeypatch):
+def test_versions_of_tools_are_read(monkeypatch):
     """Of ffmpeg by asking it, of packages by their metadata, and nothing for what is not there."""
     monkeypatch.delenv("REACT1_FFMPEG", raising=False)
 

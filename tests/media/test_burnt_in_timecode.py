@@ -39,7 +39,7 @@ def font(tmp_path_factory) -> Path:
         ("60", "00:00:59:54"),
     ],
 )
-def test_ffmpeg_burns_in_what_we_count(tmp_path, font, rate, start):
+def test_timecodes_equal_those_that_ffmpeg_burns_in(tmp_path, font, rate, start):
     """Twelve frames around a change, drawn by ffmpeg's own timecode and as the text of our labels."""
     first = timecode_to_frames(parse_time(start), Fraction(rate))
     day = timecode_to_frames(parse_time("23:59:59:" + str(round(Fraction(rate)) - 1)), Fraction(rate)) + 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from made import SAMPLE_RATE_HZ, Recipe, click_times_s, make_clip, read_sound, sound
 
-from react1.pipeline.media.audio.samples import fit, read_all, read_span, remix, write_wav
+from react1.pipeline.media.audio.samples import fit_length, read_all, read_span, resample, write_wav
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mkv"])
@@ -36,7 +36,7 @@ def test_lossy_sound_is_the_same_after_a_seek(tmp_path, probed):
     assert click_times_s(whole[0]) == pytest.approx([0, 1, 2, 3, 4, 5], abs=0.002)
 
 
-def test_what_a_track_does_not_hold_is_silence(tmp_path, probed):
+def test_gaps_of_a_track_are_silence(tmp_path, probed):
     """A track that starts half a second late leaves half a second of zeros, and its click stays at its time."""
     path = make_clip(tmp_path / "a.mov", audio_start_s=Fraction(1, 2))
 
@@ -48,7 +48,7 @@ def test_what_a_track_does_not_hold_is_silence(tmp_path, probed):
     assert click_times_s(samples[0]) == [1.0]
 
 
-def test_each_track_is_its_own(tmp_path, probed):
+def test_the_right_track_is_read(tmp_path, probed):
     """The second track clicks on the half second."""
     path = make_clip(tmp_path / "a.mov", tracks=2)
 
@@ -57,20 +57,20 @@ def test_each_track_is_its_own(tmp_path, probed):
     assert click_times_s(second[0]) == [0.5, 1.5]
 
 
-def test_remixing_keeps_time_and_makes_stereo_of_more(tmp_path):
+def test_resampling_keeps_time_and_mixes_surround_to_stereo(tmp_path):
     """44.1 kHz to 48 kHz moves no click; 5.1 becomes stereo, mono stays mono."""
     clock = np.arange(2 * 44100) / 44100
     click = (np.abs(clock - 1) < 0.002).astype(np.float32)
 
-    mono = remix(click[None], 44100, 48000)
-    surround = remix(np.repeat(click[None], 6, axis=0), 44100, 48000, "5.1")
+    mono = resample(click[None], 44100, 48000)
+    surround = resample(np.repeat(click[None], 6, axis=0), 44100, 48000, "5.1")
 
     assert (mono.shape[0], surround.shape[0]) == (1, 2)
     assert abs(mono.shape[1] - 96000) <= 1
     assert click_times_s(mono[0], threshold=0.5) == pytest.approx([0.998], abs=0.0005)
 
 
-def test_a_wav_is_read_back_as_it_was_written(tmp_path):
+def test_a_wav_is_read_back_unchanged(tmp_path):
     """Floats stay floats, and the bytes do not change from run to run."""
     samples = np.linspace(-1, 1, 2000, dtype=np.float32).reshape(2, 1000)
 
@@ -81,9 +81,9 @@ def test_a_wav_is_read_back_as_it_was_written(tmp_path):
     assert path.read_bytes() == write_wav(tmp_path / "b.wav", samples, 48000).read_bytes()
 
 
-def test_fitting_cuts_or_pads():
+def test_a_length_is_cut_or_padded():
     """The length is exact either way."""
     samples = np.ones((1, 10), np.float32)
 
-    assert fit(samples, 4).tolist() == [[1] * 4]
-    assert fit(samples, 12).tolist() == [[1] * 10 + [0] * 2]
+    assert fit_length(samples, 4).tolist() == [[1] * 4]
+    assert fit_length(samples, 12).tolist() == [[1] * 10 + [0] * 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.media.audio.pauses import Pause, pauses, places
+from react1.pipeline.media.audio.pauses import Pause, find_pauses, split_points_in
 
 RATE_HZ = 16000
 
@@ -19,8 +19,8 @@ def voice(*spans_s, length_s=6.0, floor=0.0):
     return (noise * level)[None]
 
 
-def found_s(samples):
-    return [(pause.start / RATE_HZ, pause.end / RATE_HZ) for pause in pauses(samples, RATE_HZ)]
+def pauses_s(samples):
+    return [(pause.start / RATE_HZ, pause.end / RATE_HZ) for pause in find_pauses(samples, RATE_HZ)]
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.001, 0.008])
@@ -28,27 +28,27 @@ def test_pauses_of_a_fifth_of_a_second_are_found(floor):
     """Over silence and over the noise of a room; a gap of 150 ms is none."""
     samples = voice((0.0, 1.0), (1.25, 3.0), (3.15, 4.0), (5.0, 6.0), floor=floor)
 
-    assert found_s(samples) == [pytest.approx(span, abs=0.02) for span in [(1.0, 1.25), (4.0, 5.0)]]
+    assert pauses_s(samples) == [pytest.approx(span, abs=0.02) for span in [(1.0, 1.25), (4.0, 5.0)]]
 
 
-def test_the_quieter_pause_is_told():
+def test_the_level_of_a_pause_is_measured():
     """Its level below the speech, in dB."""
     samples = voice((0.0, 1.0), (2.0, 3.0), (4.0, 6.0)) + voice(floor=0.001) * (np.arange(6 * RATE_HZ) > 3 * RATE_HZ)
 
-    silent, noisy = pauses(samples, RATE_HZ)
+    silent, noisy = find_pauses(samples, RATE_HZ)
 
     assert silent.below_db > 60 and noisy.below_db == pytest.approx(40, abs=3)
 
 
 def test_music_under_the_voice_leaves_no_pause():
     """12 dB below the speech is too loud to cut in."""
-    assert found_s(voice((0.0, 2.0), (3.0, 6.0), floor=0.025)) == []
+    assert pauses_s(voice((0.0, 2.0), (3.0, 6.0), floor=0.025)) == []
 
 
-def test_where_nobody_speaks_all_is_pause():
+def test_without_speech_everything_is_one_pause():
     """Silence, and the noise of an empty room."""
     for floor in (0.0, 0.001):
-        assert found_s(voice(floor=floor)) == [(0.0, 6.0)]
+        assert pauses_s(voice(floor=floor)) == [(0.0, 6.0)]
 
 
 def test_a_bang_does_not_hide_the_speech():
@@ -56,18 +56,18 @@ def test_a_bang_does_not_hide_the_speech():
     samples = voice((0.0, 6.0))
     samples[0, 2 * RATE_HZ : 2 * RATE_HZ + 1600] *= 30
 
-    assert found_s(samples) == []
+    assert pauses_s(samples) == []
 
 
-def test_the_middle_of_a_pause_is_worth_most():
+def test_the_middle_of_a_pause_has_the_best_quality():
     """Frames less than 100 ms from the voice are no places, but for the one nearest to the middle."""
     begins = np.arange(0, 5000, 40)  # the nearest to 1100 are 1080 and 1120: alike
 
-    short = places([Pause(1000, 1200, 30.0)], 1000, 100, begins)
-    long = places([Pause(1000, 1600, 30.0)], 1000, 100, begins)
+    short = split_points_in([Pause(1000, 1200, 30.0)], 1000, 100, begins)
+    long = split_points_in([Pause(1000, 1600, 30.0)], 1000, 100, begins)
 
     assert [place.frame for place in short] == [100 + 27]
     assert sorted(place.frame for place in long) == [100 + at for at in range(28, 38)]
-    assert max(long, key=lambda place: place.worth).frame in (100 + 32, 100 + 33)
-    assert max(place.worth for place in long) > short[0].worth
-    assert not places([Pause(1001, 1039)], 1000, 100, begins)
+    assert max(long, key=lambda place: place.quality).frame in (100 + 32, 100 + 33)
+    assert max(place.quality for place in long) > short[0].quality
+    assert not split_points_in([Pause(1001, 1039)], 1000, 100, begins)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.media.frame_rate import nearest_rate, new_count, shown_frames
+from react1.pipeline.media.frame_rate import frame_count_at, frames_on_grid, nearest_rate
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def test_the_nearest_rate_needs_the_fewest_uneven_steps(rate, nearest):
 
 def test_a_film_on_the_grid_keeps_its_frames():
     """One for one, in exact and in rounded times."""
-    exact = shown_frames(np.arange(100) * 512, Fraction(1, 12800), Fraction(25), 100)
-    rounded = shown_frames(np.round(np.arange(100) * 1000 / 24).astype(int), Fraction(1, 1000), Fraction(24), 100)
+    exact = frames_on_grid(np.arange(100) * 512, Fraction(1, 12800), Fraction(25), 100)
+    rounded = frames_on_grid(np.round(np.arange(100) * 1000 / 24).astype(int), Fraction(1, 1000), Fraction(24), 100)
 
     assert exact == rounded == list(range(100))
 
@@ -41,23 +41,23 @@ def test_a_film_on_the_grid_keeps_its_frames():
 def test_2997_on_30_repeats_one_frame_in_a_thousand():
     """Half way between two repeats, at 500, one frame is shown twice; no stutter before."""
     times = np.arange(1000) * 1001
-    count = new_count(1000 * Fraction(1001, 30000), Fraction(30))
+    count = frame_count_at(1000 * Fraction(1001, 30000), Fraction(30))
 
-    shown = shown_frames(times, Fraction(1, 30000), Fraction(30), count)
+    shown = frames_on_grid(times, Fraction(1, 30000), Fraction(30), count)
 
     assert count == 1001
     assert shown[:500] == list(range(500))
     assert [b - a for a, b in itertools.pairwise(shown)].count(0) == 1
 
 
-def test_a_held_frame_is_shown_as_long_as_it_was():
+def test_a_long_frame_keeps_its_duration():
     """Frame 1 is held for 0.4 s: ten frames of the new film."""
     times = np.array([0, 40, 440, 480])
 
-    assert shown_frames(times, Fraction(1, 1000), Fraction(25), 13) == [0] + [1] * 10 + [2, 3]
+    assert frames_on_grid(times, Fraction(1, 1000), Fraction(25), 13) == [0] + [1] * 10 + [2, 3]
 
 
 @pytest.mark.parametrize(("duration_s", "count"), [(Fraction(1, 100), 1), (Fraction(1), 25), (Fraction(31, 50), 16)])
-def test_the_length_is_kept_to_half_a_frame(duration_s, count):
+def test_the_duration_is_kept_to_half_a_frame(duration_s, count):
     """And there is always one frame."""
-    assert new_count(duration_s, Fraction(25)) == count
+    assert frame_count_at(duration_s, Fraction(25)) == count

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from react1.pipeline.media.audio.loudness import Loudness, apply_argv, gain_db, integrated_lufs, measure
+from react1.pipeline.media.audio.loudness import Loudness, build_gain_command, gain_db, measure, measure_integrated_lufs
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 
@@ -27,7 +27,7 @@ def ebur128(context, path):
     )
 
 
-def test_a_reference_tone_measures_what_the_standard_says(context):
+def test_a_reference_tone_has_the_loudness_of_the_standard(context):
     """997 Hz at 0 dBFS in one channel is -3.01 LUFS (ITU-R BS.1770-4); at -20 dB, -23.01."""
     found = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1), 48000), 3)
 
@@ -35,12 +35,12 @@ def test_a_reference_tone_measures_what_the_standard_says(context):
     assert found.true_peak_dbtp == pytest.approx(-20, abs=0.2)
 
 
-def test_the_target_is_met_and_seen_by_another_meter(context):
+def test_the_target_is_reached_and_confirmed_by_another_meter(context):
     """One gain, and the ebur128 filter agrees to 0.2 LU."""
     raw = write_wav(context.temp_path("a.wav"), tone(0.05, channels=2), 48000)
     gain = gain_db(measure(context, raw, 3), -16, -1.5)
     made = context.temp_path("b.wav")
-    context.run_tool(apply_argv(raw, gain, made))
+    context.run_tool(build_gain_command(raw, gain, made))
 
     lufs, peak = ebur128(context, made)
 
@@ -48,7 +48,7 @@ def test_the_target_is_met_and_seen_by_another_meter(context):
     assert peak < -1.4
 
 
-def test_the_ceiling_holds_the_gain_back():
+def test_the_ceiling_limits_the_gain():
     """Peaks at -6 dBTP leave 4.5 dB of the 14 that are wanted."""
     assert gain_db(Loudness(-30, -6, 3), -16, -1.5) == pytest.approx(4.5)
     assert gain_db(Loudness(-30, -20, 3), -16, -1.5) == pytest.approx(14)
@@ -56,7 +56,7 @@ def test_the_ceiling_holds_the_gain_back():
 
 
 @pytest.mark.parametrize("lufs", [-50.1, -70.0, -math.inf])
-def test_near_silence_is_left_alone(lufs):
+def test_near_silence_gets_no_gain(lufs):
     """Raising it would raise noise."""
     found = Loudness(lufs, -math.inf, 0)
 
@@ -64,7 +64,7 @@ def test_near_silence_is_left_alone(lufs):
     assert gain_db(found, -16, -1.5) == 0
 
 
-def test_a_voice_shorter_than_a_gate_is_measured_in_a_loop(context):
+def test_a_voice_shorter_than_a_gating_block_is_looped(context):
     """0.2 s have no gated loudness; repeated they have that of their sound."""
     found = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
 
@@ -72,32 +72,32 @@ def test_a_voice_shorter_than_a_gate_is_measured_in_a_loop(context):
 
 
 @pytest.mark.parametrize(("level", "seconds", "channels"), [(0.1, 3.0, 1), (0.02, 1.0, 6), (0.1, 0.2, 2)])
-def test_the_quick_measure_says_what_the_whole_one_says(context, level, seconds, channels):
+def test_both_measurements_agree(context, level, seconds, channels):
     """In mono, in 5.1 and of what is shorter than a gate; loudnorm counts in steps of 0.1 LU."""
     path = write_wav(context.temp_path("a.wav"), tone(level, seconds, channels), 48000)
 
-    assert integrated_lufs(context, path, seconds) == pytest.approx(
+    assert measure_integrated_lufs(context, path, seconds) == pytest.approx(
         measure(context, path, seconds).integrated_lufs, abs=0.1
     )
 
 
-def test_a_tone_is_not_taken_for_a_transport_stream(context):
+def test_a_wav_is_not_detected_as_a_transport_stream(context):
     """Its byte of synchronisation, 0x47, stands every 192 bytes here."""
     wave = tone(0.1, 1.0)
     wave[:, ::48] = np.frombuffer(b"\x47\x47\x47\x3d", "<f4")
     raw = write_wav(context.temp_path("a.wav"), wave, 48000)
 
-    context.run_tool(apply_argv(raw, 0, context.temp_path("b.wav")))
+    context.run_tool(build_gain_command(raw, 0, context.temp_path("b.wav")))
 
-    assert integrated_lufs(context, raw, 1) == pytest.approx(measure(context, raw, 1).integrated_lufs, abs=0.1)
+    assert measure_integrated_lufs(context, raw, 1) == pytest.approx(measure(context, raw, 1).integrated_lufs, abs=0.1)
 
 
-def test_what_is_below_the_gate_has_no_loudness(context):
+def test_audio_below_the_gate_has_no_loudness(context):
     """Digital silence, and a hiss at -80 LUFS."""
     for level in (0, 0.0001):
         path = write_wav(context.temp_path("a.wav"), tone(level), 48000)
 
-        assert integrated_lufs(context, path, 3) == -math.inf
+        assert measure_integrated_lufs(context, path, 3) == -math.inf
 
 
 def test_the_gain_is_linear(context):
@@ -105,9 +105,9 @@ def test_the_gain_is_linear(context):
     samples = tone(0.05) * np.linspace(0.1, 1, 144000, dtype=np.float32)
     raw = write_wav(context.temp_path("a.wav"), samples, 48000)
     made = context.temp_path("b.wav")
-    context.run_tool(apply_argv(raw, 12, made))
+    context.run_tool(build_gain_command(raw, 12, made))
     again = context.temp_path("c.wav")
-    context.run_tool(apply_argv(raw, 12, again))
+    context.run_tool(build_gain_command(raw, 12, again))
 
     from made import read_sound
 

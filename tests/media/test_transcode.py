@@ -9,7 +9,7 @@ from made import frame_number, make_clip
 from react1.pipeline.media.color import full_color
 from react1.pipeline.media.decode import exact_frames, images
 from react1.pipeline.media.ffmpeg import has_filter
-from react1.pipeline.media.transcode import ENVELOPES, argv, coded_size, pq_curve, transcode
+from react1.pipeline.media.transcode import LIMITS, build_command, coded_size, pq_curve, transcode
 
 BT601 = (0.299, 0.114)
 BT709 = (0.2126, 0.0722)
@@ -48,7 +48,7 @@ def test_matrix_and_range_become_bt709_tv(context, probed, pix_fmt, colour, kr_k
     """A skin tone keeps its R'G'B' to within two codes, from each description; untagged SD is bt601."""
     path = make_clip(context.temp_path("a.mov"), frames=5, tracks=0, pix_fmt=pix_fmt, colour=colour, chroma=(110, 150))
     media = probed(path)
-    made, _ = transcode(context, media.model_copy(update={"file": context.adopt(path)}), "react1")
+    made, _ = transcode(context, media.model_copy(update={"file": context.add_external(path)}), "react1")
     ((_, frame),) = exact_frames(context.path(made.file), made.video, 2, 3)
 
     found = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[5, 5] for plane in frame.planes]
@@ -59,7 +59,7 @@ def test_matrix_and_range_become_bt709_tv(context, probed, pix_fmt, colour, kr_k
 
 @pytest.mark.parametrize("transfer", [16, 18])
 @pytest.mark.parametrize("zscale", [True, False])
-def test_hdr_becomes_a_picture_that_reads(context, probed, transfer, zscale):
+def test_tone_mapped_hdr_is_readable(context, probed, transfer, zscale):
     """PQ and HLG, with zimg and without: 8 bits, numbers readable, white brighter than grey brighter than black."""
     path = make_clip(
         context.temp_path("a.mov"),
@@ -71,20 +71,20 @@ def test_hdr_becomes_a_picture_that_reads(context, probed, transfer, zscale):
     )
     video = probed(path).video
     made = context.temp_path("b.mp4")
-    context.run_tool(argv(path, video, ENVELOPES["react1"], Fraction(25), 3, made, zscale=zscale))
+    context.run_tool(build_command(path, video, LIMITS["react1"], Fraction(25), 3, made, zscale=zscale))
 
     assert video.is_hdr
     assert [frame_number(image) for _, image in images(made, probed(made).video)] == [0, 1, 2]
 
 
-def test_the_bundled_ffmpeg_tone_maps_in_light():
+def test_the_bundled_ffmpeg_has_the_filters_for_tone_mapping():
     """The simple curve is for others only."""
     assert has_filter("zscale")
     assert has_filter("tonemap")
     assert not has_filter("no_such_filter")
 
 
-def test_the_simple_curve_is_st_2084():
+def test_the_curve_without_zimg_is_st_2084():
     """Code 0.58 is 203 cd/m² (ITU-R BT.2408): one half of the Reinhard curve with its white at 4.9, then bt709."""
     value = eval(  # our own expression, with ffmpeg's functions spelled in Python
         pq_curve("0.5807"), {"pow": pow, "max": max, "clip": lambda x, low, high: min(max(x, low), high)}
@@ -94,7 +94,7 @@ def test_the_simple_curve_is_st_2084():
     assert value == pytest.approx(255 * (1.099 * middle**0.45 - 0.099), abs=1)
 
 
-def test_what_is_not_tagged_is_guessed_as_players_do(tmp_path, probed):
+def test_untagged_colors_get_the_defaults_of_players(tmp_path, probed):
     """SD is bt601, HD is bt709, and yuvj is full range."""
     small = probed(make_clip(tmp_path / "a.mov", frames=1, tracks=0)).video
     large = small.model_copy(update={"width_px": 1920, "height_px": 1080, "pix_fmt": "yuvj420p"})
@@ -116,11 +116,11 @@ def test_what_is_not_tagged_is_guessed_as_players_do(tmp_path, probed):
         ((320, 180), Fraction(1), "preview", (320, 180)),
     ],
 )
-def test_sizes_are_even_square_and_inside_the_envelope(tmp_path, size, aspect, profile, coded):
+def test_sizes_are_even_and_within_the_limits(tmp_path, size, aspect, profile, coded):
     """Shape is kept, nothing is enlarged."""
     video = _video(size, aspect)
 
-    assert coded_size(video, ENVELOPES[profile]) == coded
+    assert coded_size(video, LIMITS[profile]) == coded
 
 
 def _video(size, aspect):

@@ -1,0 +1,272 @@
+"""New lines in films of every container, as samples, packets and streams."""
+
+from __future__ import annotations
+
+import wave
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from made import make_clip, read_sound
+from takes import dialogue_line, film, numbered_take, packets, segment
+
+from react1.pipeline.core.errors import ToolFailed
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.audio import dialogue
+from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into
+from react1.pipeline.splicing.audio.packet_encoder import read_dialnorm
+from react1.pipeline.splicing.audio.params import SoundParams
+
+UNMATCHED = SoundParams(match="off")
+
+
+def splice_line(context, media, start, end, **edit):
+    """Splice a take with a new line, a tone of 1 kHz at its own level; give the film and the source's path."""
+    take = numbered_take(context, segment(media, start, end, audio=dialogue_line(context), **edit))
+    return splicing.splice(context, ffmpeg_path(), media, [take], sound=UNMATCHED), context.path(media.file)
+
+
+def mux_clip(context, suffix, *options, **changes):
+    """Make a clip of one sound channel and let ffmpeg write it anew."""
+    plain = make_clip(context.temp_path("plain.mov"), channels=1, level=0, **{"frames": 50, **changes})
+    path = context.temp_path("film" + suffix)
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *options, "-strict", "-2", str(path)])
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+def pictures_s(path):
+    """List when each picture is shown, in seconds."""
+    return sorted(pts for pts, _, _ in packets(path))
+
+
+def test_a_new_line_in_a_transport_stream_keeps_the_clock(context):
+    """The muxer of MPEG-TS moves all times unless it is told not to."""
+    media = film(context, ".ts", audio_codec="mp2", time_base=Fraction(1, 90000), tracks=2, frames=40)
+
+    made, source = splice_line(context, media, 20, 30)
+
+    assert made.metrics["sound_way"] == "whole-track"
+    assert pictures_s(made.path) == pictures_s(source)
+    assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
+
+
+def write_wave(context, samples):
+    """Write `(channels, samples) float` as 16-bit WAV at 48 kHz."""
+    path = context.temp_path("wave.wav")
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(len(samples))
+        out.setsampwidth(2)
+        out.setframerate(48000)
+        out.writeframes((samples.T * 32767).round().astype("<i2").tobytes())
+    return path
+
+
+CHAPTERS = ";FFMETADATA1\n" + "".join(
+    f"[CHAPTER]\nTIMEBASE=1/1\nSTART={at}\nEND={at + 1}\ntitle=part {at}\n" for at in (0, 1)
+)
+
+
+def with_chapters(context, suffix, *options, **changes):
+    """Make a film with chapters and a timecode track, as cutting programs give it."""
+    told = context.temp_path("chapters.txt")
+    told.write_text(CHAPTERS)
+    extra = ["-i", str(told), "-map_metadata", "1", "-timecode", "01:00:00:00", "-c:v", "copy"]
+    return mux_clip(context, suffix, *extra, *options, **changes)
+
+
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24be", "pcm_f32le"])
+def test_a_line_in_pcm_changes_no_byte_outside_it(context, codec):
+    """Timecode and chapters stay, which a muxer cannot write beside PCM, and so does every sample outside."""
+    media = with_chapters(context, ".mov", "-c:a", codec)
+
+    made, source = splice_line(context, media, 20, 25)
+
+    assert made.metrics["sound_way"] == "packets" and made.notes == ()
+    was, came = read_sound(source)[0][0], read_sound(made.path)[0][0]
+    changed = np.flatnonzero(was != came)
+    assert len(was) == len(came) and 38400 <= changed[0] < 38500
+    assert 47900 < changed[-1] < 48000
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert other.chapters() == one.chapters() and len(one.chapters()) == 2
+        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3"])
+def test_a_line_in_ac3_changes_only_its_own_packets(context, codec):
+    """Timecode and chapters stay, and the line stands at the in point."""
+    media = with_chapters(context, ".mp4", "-c:a", codec, "-b:a", "128k")
+
+    made, source = splice_line(context, media, 20, 25)
+
+    assert made.metrics["sound_way"] == "packets" and made.notes == ()
+    was, came = packets(source, "audio"), packets(made.path, "audio")
+    assert [one[:2] for one in was] == [one[:2] for one in came]
+    assert 0 < sum(one != other for one, other in zip(was, came, strict=True)) <= 9600 // 1536 + 7
+    heard = read_sound(made.path)[0][0]
+    tone = np.sin(np.arange(2400, 7200) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
+    assert np.abs(heard[40800:45600] - tone).max() < 0.002
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert other.chapters() == one.chapters() and len(one.chapters()) == 2
+        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+
+
+@pytest.mark.parametrize(("codec", "channels"), [("ac3", 1), ("ac3", 2), ("ac3", 6), ("eac3", 2)])
+def test_new_packets_keep_the_dialnorm_of_the_track(context, codec, channels):
+    """AC-3 tells in each packet how loud its dialogue is, and a receiver sets the volume by it."""
+    media = with_chapters(context, ".mp4", "-c:a", codec, "-ac", str(channels), "-dialnorm", "-20")
+
+    made, _ = splice_line(context, media, 20, 25)
+
+    assert made.metrics["sound_way"] == "packets"
+    assert {read_dialnorm(codec, data) for _, _, data in packets(made.path, "audio")} == {20}
+
+
+def test_a_re_encoded_track_keeps_timecode_and_chapters(context):
+    """A muxer refuses these tracks as packets beside MP3, but writes them itself from what they say."""
+    media = with_chapters(context, ".mp4", "-c:a", "libmp3lame")
+
+    made, source = splice_line(context, media, 20, 25)
+
+    assert made.metrics["sound_way"] == "whole-track"
+    assert len(made.notes) == 1 and "re-encoded" in made.notes[0]
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert [c["metadata"] for c in other.chapters()] == [c["metadata"] for c in one.chapters()]
+        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+        assert [s.metadata.get("timecode") for s in other.streams] == [s.metadata.get("timecode") for s in one.streams]
+
+
+def test_a_track_that_no_muxer_accepts_is_a_clear_error(context, monkeypatch):
+    """Whatever the tool says, the user reads what to do."""
+    media = with_chapters(context, ".mp4", "-c:a", "libmp3lame")
+    monkeypatch.setattr(
+        dialogue.reencode_track, "build_mux_command", lambda *args, **kwargs: [ffmpeg_path(), "-no-such-option"]
+    )
+
+    with pytest.raises(ToolFailed, match="cannot be put into the film's mp3 sound: convert that track"):
+        splice_line(context, media, 20, 25)
+
+
+@pytest.mark.parametrize(("suffix", "codecs"), [(".mkv", "copy"), (".webm", "libopus")])
+def test_the_replaced_track_keeps_its_disposition(context, suffix, codecs):
+    """Which track a player starts with, and which is a commentary, does not change with a line."""
+    picture = ["-c:v", "copy"] if suffix == ".mkv" else ["-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8"]
+    media = mux_clip(
+        context, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30, size=(96, 64)
+    )
+
+    made, source = splice_line(context, media, 10, 20)
+
+    with av.open(str(source)) as one, av.open(str(made.path)) as other:
+        assert other.streams.audio[0].disposition == one.streams.audio[0].disposition != 0
+        assert other.streams.video[0].disposition == one.streams.video[0].disposition
+
+
+def test_a_mono_line_keeps_its_level_in_every_layout(context):
+    """Left and right get it in full, a centre gets it alone; a resampler would take 3 dB away."""
+    path = write_wave(context, np.full((1, 9600), 0.5))
+
+    def render(layout):
+        return DialogueLine(0, 4800, path, fade_ms=0).render(48000, layout, 0, 4800)
+
+    assert np.allclose(render("stereo"), 0.5, atol=1e-4)
+    assert np.allclose(render("mono"), 0.5, atol=1e-4)
+    places = [channel.name for channel in av.AudioLayout("5.1").channels]
+    levels = dict(zip(places, render("5.1").mean(1), strict=True))
+    assert abs(levels.pop("FC") - 0.5) < 1e-4 and not any(levels.values())
+
+
+def test_between_two_lines_that_meet_the_films_own_sound_is_silent(context):
+    """The first line's recording goes on under the second's fade; the film's own sound returns at the ends only."""
+    left, right = write_wave(context, np.full((1, 9600), 0.25)), write_wave(context, np.full((1, 9600), 0.5))
+    track = np.full((1, 48000), -0.9, np.float32)
+
+    for line in link_lines([DialogueLine(20000, 28000, right), DialogueLine(12000, 20000, left)]):
+        mix_into(track, 0, line, 48000, "mono")
+
+    assert track[0, 12960:27040].min() > 0.24
+    assert np.abs(np.diff(track[0, 12960:27040])).max() < 0.01
+    assert (track[0, :12000] == np.float32(-0.9)).all() and (track[0, 28000:] == np.float32(-0.9)).all()
+
+
+def test_mixing_piece_by_piece_equals_mixing_at_once(context):
+    """A whole track is coded frame by frame, so a join must not depend on where a frame ends."""
+    noise = np.random.default_rng(4).uniform(-0.5, 0.5, (2, 1, 9600))
+    lines = link_lines(
+        [
+            DialogueLine(1000, 5000, write_wave(context, noise[0])),
+            DialogueLine(5000, 9000, write_wave(context, noise[1])),
+        ]
+    )
+    whole, parts = np.zeros((1, 10000), np.float32), np.zeros((1, 10000), np.float32)
+
+    for line in lines:
+        mix_into(whole, 0, line, 48000, "mono")
+    for at in range(0, 10000, 700):
+        for line in lines:
+            mix_into(parts[:, at : at + 700], at, line, 48000, "mono")
+
+    assert np.array_equal(whole, parts)
+
+
+def test_new_packets_of_a_low_rate_track_get_enough_bits(context):
+    """The few new packets get enough bits, so that quantising noise is not heard before the line."""
+    media = mux_clip(context, ".mp4", "-c:v", "copy", "-c:a", "aac", "-b:a", "32k")
+    noise = np.random.default_rng(1).uniform(-0.9, 0.9, (1, 76800))
+    take = numbered_take(context, segment(media, 0, 40, audio=context.store(write_wave(context, noise))))
+
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
+
+    inside = [len(data) for pts, _, data in packets(made.path, "audio") if 0 <= pts < 76800 - 1024]
+    assert np.mean(inside) * 8 * 48000 / 1024 > 110_000
+
+
+def test_a_line_for_a_silent_film_is_dropped_with_a_note(context):
+    """The film is made all the same, and the figures count what is not in it."""
+    media = film(context, tracks=0, frames=30)
+
+    made, _ = splice_line(context, media, 10, 20)
+
+    assert made.metrics["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in made.notes
+
+
+def test_a_line_in_matroska_loses_nothing_at_the_head(context):
+    """The encoder's priming packet is kept, or a player would drop the first real one in its place."""
+    media = mux_clip(context, ".mkv", "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
+
+    made, source = splice_line(context, media, 20, 25)
+
+    was, came = packets(source, "audio"), packets(made.path, "audio")
+    assert [pts for pts, _, _ in came[:3]] == [pts for pts, _, _ in was[:3]] and was[0][0] < 0
+    before, after = read_sound(source)[0][0], read_sound(made.path)[0][0]
+    assert np.abs(before[:1024] - after[:1024]).max() < 0.3 < 0.6 < np.abs(after[:1024]).max()
+
+
+def test_a_line_in_matroska_is_continuous(context):
+    """Times there are rounded to milliseconds, and a line that is laid packet by packet must not repeat samples."""
+    media = mux_clip(context, ".mkv", "-c:v", "copy", "-c:a", "flac", "-frame_size", "1000")
+
+    made, _ = splice_line(context, media, 20, 25)
+
+    heard = read_sound(made.path)[0][0]
+    tone = np.sin(np.arange(1200, 8400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
+    assert np.abs(heard[39600:46800] - tone).max() < 0.001
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mov", "pcm_s16le")])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_new_line_and_its_pictures_are_written_together(context, suffix, codec, in_place):
+    """Only one file of the film's length is made, whatever the edit changes."""
+    media = film(context, suffix, frames=75, gop=12, audio_codec=codec)
+    take = numbered_take(context, segment(media, 25, 35, audio=dialogue_line(context)))
+
+    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=in_place)
+
+    assert made.metrics["sound_way"] == "packets" and made.metrics["way"] == "exact"
+    assert list((context.folder / "temp").rglob(f"film*{suffix}")) == [made.path]
+    was, came = read_sound(context.path(media.file))[0], read_sound(made.path)[0]
+    assert was.shape == came.shape and np.abs(was - came)[:, 48500:66000].max() > 0.05
