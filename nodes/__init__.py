@@ -1,1 +1,1 @@
-"""One thin file per node; the registry reads them all."""
+"""The nodes that ship, one module each; the registry loads them all."""

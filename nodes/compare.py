@@ -1,8 +1,8 @@
-"""Put before and after into one clip, side by side, stacked, or with a moving wipe.
+"""Show the source and the finished film in one clip: side by side, stacked, or with a moving wipe.
 
-Takes   the source and the finished film, of one number of frames.
-Gives   an MP4 with a frame for each of theirs, and the finished film's sound.
-Raises  BadInput when one has no picture or they differ in length.
+Takes   the source and the finished film, with the same number of frames.
+Gives   an MP4 with one frame per frame of theirs, and the finished film's audio.
+Raises  InputMediaError if one has no video or they differ in length.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ..pipeline.core.values import Media
 
 
 class CompareParams(Params):
-    """How the two are laid out, and where the clip is wanted."""
+    """The layout and the output."""
 
     layout: Literal["side-by-side", "wipe", "stacked"] = Field(
-        default="side-by-side", description="beside each other, one wiped over the other, or one above the other"
+        default="side-by-side", description="beside each other, with a moving wipe, or one above the other"
     )
-    max_height_px: int = Field(default=540, ge=16, le=2160, description="the largest height of each of the two")
-    out: OutPath | None = Field(default=None, description="where the clip is wanted")
+    max_height_px: int = Field(default=540, ge=16, le=2160, description="maximum height of each picture")
+    out: OutPath | None = Field(default=None, description="path of the clip")
 
 
 class Compare:
-    """Show both at once."""
+    """Compare a film with its source."""
 
     name: ClassVar[str] = "compare"
     version: ClassVar[int] = 1

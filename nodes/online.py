@@ -1,8 +1,9 @@
-"""Hold takes that were made from a proxy against the camera original, so that `conform` lays them onto its pictures.
+"""Move a take that was rendered from a proxy to the camera original, so that `conform` composites it there.
 
-Takes   the original (from `relink`) and a take; what was sent stays what it was, so nothing is made or paid anew.
-Gives   the take, placed on the original's frames by its clock.
-Raises  BadInput when the original does not hold the take's span.
+Takes   the original (from `relink`) and a take. The clip that was sent does not change, so nothing is rendered or paid
+        again.
+Gives   the take with the frame numbers of the original.
+Raises  InputMediaError if the original does not contain the take's span.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from ..pipeline.core.values import Media, Take
 
 
 class OnlineParams(Params):
-    """Nothing is to be said."""
+    """No parameters."""
 
 
 class Online:
-    """Place a take on the original."""
+    """Move a take to the camera original."""
 
     name: ClassVar[str] = "online"
     version: ClassVar[int] = 1
@@ -26,7 +27,7 @@ class Online:
     tools: ClassVar[tuple[str, ...]] = ()
 
     def run(self, context: NodeContext, params: OnlineParams, film: Media, take: Take) -> Take:
-        """Give the take on the film's own frames; one that lies there already passes through."""
+        """Return the take on the film's frames; a take that is there already passes through."""
         from ..pipeline.interchange.turnover.originals import move_to_film
 
         return take if take.segment.source.file == film.file else move_to_film(film, take)

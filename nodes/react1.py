@@ -1,41 +1,43 @@
-"""Re-express a segment with React-1, by the host that the run has chosen.
+"""Re-express a segment with React-1, by the provider of the run.
 
-Takes   an upload: the picture and the voice of one segment, with addresses.
-Gives   a take: what the host gave back, not yet brought onto the source's grid.
-Raises  PresetError when the host cannot be used; BadInput when no face is found; HostFailed when the host fails.
-Source  parameters, ranges and defaults: https://www.segmind.com/models/sync.so-react-1/api
+Takes   an upload: the picture and the voice of one segment.
+Gives   a take as the provider returned it, not conformed.
+Raises  PresetError if the provider cannot be used; InputMediaError if there is no face; ProviderError if it fails.
+
+Parameters, ranges and defaults: https://www.segmind.com/models/sync.so-react-1/api
 """
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from ..pipeline.core.choices import React1Overrides, resolve_choices
 from ..pipeline.core.errors import PresetError
-from ..pipeline.core.node import NodeContext, Params, Workload
-from ..pipeline.core.values import Take, Upload
-from ..pipeline.providers.choose_provider import ApiVersion, ProviderName, hosted_provider
+from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.values import Take, Upload, segment_of
+from ..pipeline.providers.choose_provider import ApiVersion, ProviderName, hosted_provider, resolve_provider_name
 from ..pipeline.providers.local import render_take
 
 
 class _ProviderParams(Params):
-    """Who renders the take, and how long it may take."""
+    """The provider and its deadline."""
 
-    provider: ProviderName = Field(
-        default="auto", description="the host; auto: segmind or sync where a key is set, else local"
+    provider: ProviderName = Field(default="auto", description="auto: segmind or sync if a key is set, else local")
+    api: ApiVersion = Field(
+        default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call"
     )
-    api: ApiVersion = Field(default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call")
-    deadline_min: float = Field(default=30, ge=1, le=60, description="minutes that a host's job may take")
+    deadline_min: float = Field(default=30, ge=1, le=60, description="time limit of a job in minutes")
 
 
 class React1Params(React1Overrides, _ProviderParams):
-    """The host, and what applies to every edit that does not say otherwise."""
+    """The provider, and defaults for edits that do not set their own."""
 
 
 class React1:
-    """The model call."""
+    """Render takes with React-1."""
 
     name: ClassVar[str] = "react1"
     version: ClassVar[int] = 1
@@ -44,20 +46,31 @@ class React1:
 
     @classmethod
     def cache_salt(cls, params: React1Params) -> str:
-        """Give the host's address: what a rehearsal server made is never taken for the model's.
+        """Return the provider's URL, so that takes of a test server are never reused as takes of the model.
 
-        Of the local engine, its own version, and the digest of the face model that REACT1_FACE_MODEL names.
+        For the local engine: its version, and the digest of the face model in REACT1_FACE_MODEL.
         """
         if params.provider == "local":
-            from ..pipeline.engine.landmarks.backend import salt
+            from ..pipeline.engine.landmarks.backend import model_salt
             from ..pipeline.engine.take_job import ENGINE_VERSION
 
-            return f"engine {ENGINE_VERSION} {salt()}".rstrip()
-        host = None if params.provider == "auto" else hosted_provider(params.provider, params.api)
-        return host.host if host else ""
+            return f"engine {ENGINE_VERSION} {model_salt()}".rstrip()
+        provider = None if params.provider == "auto" else hosted_provider(params.provider, params.api)
+        return provider.base_url if provider else ""
+
+    @classmethod
+    def forecast(cls, context: NodeContext, params: React1Params, inputs: Mapping[str, Any]) -> Forecast:
+        """Estimate the cost of a paid provider, and check the clip as the run will before it pays."""
+        segment = segment_of(inputs["upload"])
+        provider = hosted_provider(resolve_provider_name(params.provider), params.api)
+        if segment is None or provider is None:
+            return Forecast()
+        from ..pipeline.jobs.precheck import forecast_job
+
+        return forecast_job(context, segment, provider)
 
     def run(self, context: NodeContext, params: React1Params, upload: Upload) -> Take:
-        """Render here, with the local engine; a host that takes money is called by the coordinator, never here."""
+        """Render with the local engine; the runner calls paid providers itself."""
         if params.provider != "local":
-            raise PresetError(f"provider {params.provider!r} is called by a run, which writes every paid call down")
+            raise PresetError(f"provider {params.provider!r} needs a run, which records every paid job")
         return render_take(context, upload, resolve_choices(upload.segment.edit, params))

@@ -1,8 +1,8 @@
-"""Go from a proxy to the camera original that it was made from, before takes are conformed and spliced.
+"""Replace a proxy by its camera original, before takes are conformed and spliced.
 
 Takes   the proxy, and the original, which `--online FOLDER` finds by reel, timecode, rate and length.
-Gives   the original; a film that is not its proxy's is refused, by its clock and by its pictures.
-Raises  BadInput when the two do not belong together; the message says what does not agree.
+Gives   the original, after a comparison of timecode and pictures with the proxy.
+Raises  InputMediaError if the two do not match; the message names the difference.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ..pipeline.core.values import Media
 
 
 class RelinkParams(Params):
-    """Which film the takes go into."""
+    """The camera original."""
 
-    original: FileOrUrl = Field(description="the camera original of the film that the steps before this one worked on")
+    original: FileOrUrl = Field(description="camera original of the film that the earlier steps used")
 
 
 class Relink:
-    """Let the steps after this one work on the original."""
+    """Continue with the camera original."""
 
     name: ClassVar[str] = "relink"
     version: ClassVar[int] = 2
@@ -32,13 +32,13 @@ class Relink:
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
     def run(self, context: NodeContext, params: RelinkParams, proxy: Media) -> Media:
-        """Give the original."""
+        """Return the original."""
         from ..pipeline.interchange.turnover.originals import frame_offset
         from ..pipeline.interchange.turnover.same_pictures import check_same_pictures
         from ..pipeline.media.probe import probe
 
         if not isinstance(params.original, File):
-            raise InputMediaError("the original must be a file here, not an address; fetch it first")
+            raise InputMediaError("the original must be a local file, not a URL; download it first")
         path = context.path(params.original)
         original = probe(path, params.original)
         shift = frame_offset(proxy, original)

@@ -1,51 +1,56 @@
-"""Put the takes back into the source timeline; what was not edited is not touched.
+"""Splice takes into the source film; everything that was not edited stays as it is.
 
-Takes   the source and its conformed takes; a take that kept its original footage changes nothing.
-Gives   a film of the same container, frame count and times, checked against the source before it is kept.
-Raises  ToolFailed when no way gives a film that is whole; CheckFailed, with the segments, when one looks or sounds
-        wrong at their seams; BadInput when the source has no picture; MissingExtra for a morph without OpenCV.
+Takes   the source and its conformed takes; a take with the original footage changes nothing.
+Gives   a film with the same container, frame count and frame times, verified against the source.
+Raises  ToolFailed if no strategy gives a valid film; CheckFailed, with the segments, if a seam fails its checks;
+        InputMediaError if the source has no video; MissingExtra for a morph without OpenCV.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.core.errors import PresetError
+from ..pipeline.core.errors import InputMediaError, PresetError
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import NodeContext, Params, Workload
-from ..pipeline.core.values import Media, Take
-from ..pipeline.splicing.audio.params import MATCHED, SoundParams
+from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.values import Media, Segment, Take, segment_of
+from ..pipeline.splicing.audio.params import DEFAULT_PARAMS, SoundParams
 from ..pipeline.splicing.pictures.seam_style import Seam
 from ..pipeline.splicing.verification.thresholds import Thresholds
 
+if TYPE_CHECKING:
+    from ..pipeline.splicing.feasibility import Feasibility
+
 
 class SpliceParams(Params):
-    """Where the film goes; its container is the source's."""
+    """The output, and how takes are joined with the film."""
 
-    out: OutPath | None = Field(default=None, description="where the film is wanted (default: beside the source)")
+    out: OutPath | None = Field(default=None, description="path of the film (default: beside the source)")
     exact: Literal["prefer", "require"] = Field(
         default="prefer",
-        description="`require` refuses a film that cannot be spliced packet by packet; `prefer` codes its picture anew",
+        description="require: refuse a film that cannot be smart-rendered; prefer: re-encode its picture instead",
     )
     in_place: bool = Field(
         default=False,
-        description="edit a copy of the film (MP4, MOV; shared blocks where the disk can) rather than write it anew",
+        description="edit a copy of the film instead of rewriting it (MP4, MOV; shares disk blocks if possible)",
     )
-    sound: SoundParams = Field(default=MATCHED, description="how new lines of dialogue meet the film's own sound")
-
+    sound: SoundParams = Field(
+        default=DEFAULT_PARAMS, description="how new lines of dialogue are mixed with the film's audio"
+    )
     seam: Seam = Field(
-        default=Seam(), description="how takes come and go: cut, dissolve or morph, over how many frames"
+        default=Seam(), description="transition into and out of takes: cut, dissolve or morph, and its length in frames"
     )
     checks: Thresholds = Field(
         default=Thresholds(),
-        description="the most that the figures of the finished film's seams may be; null: no check",
+        description="limits for the metrics of the finished film's seams; null: no check",
     )
 
 
 class Splice:
-    """Replace the spans of all takes in one pass."""
+    """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
     version: ClassVar[int] = 4
@@ -53,24 +58,22 @@ class Splice:
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
     def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
-        """Give the film; how it was made stands in `figures["splice"]`, and in `said` where it matters."""
+        """Return the film; `metrics["splice"]` and `notes` say how it was spliced."""
         from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe
         from ..pipeline.splicing.pictures import morph
         from ..pipeline.splicing.splice import splice
-        from ..pipeline.splicing.verification.seam_check import held_to
+        from ..pipeline.splicing.verification.seam_check import check_seams
 
         used = [take for take in takes if take.status == "done"]
-        loose = [take.segment.name for take in used if not take.conformed]
-        if loose:
-            raise PresetError(
-                f"splice got takes that are not on the source's grid ({loose[0]}): put a conform step before it"
-            )
+        not_conformed = [take.segment.name for take in used if not take.conformed]
+        if not_conformed:
+            raise PresetError(f"the take of {not_conformed[0]} is not conformed; add the step conform before splice")
         if not used:
-            said = (*source.notes, "no take changed anything: the film is the source")
-            return source.model_copy(update={"notes": said, "metrics": {**source.metrics, "splice": UNTOUCHED}})
+            notes = (*source.notes, "no take changes anything: the film is the source")
+            return source.model_copy(update={"notes": notes, "metrics": {**source.metrics, "splice": UNTOUCHED}})
         if params.seam.video == "morph":
-            morph.require()
+            morph.require_opencv()
         film = splice(
             context,
             ffmpeg_path(),
@@ -81,16 +84,61 @@ class Splice:
             require_exact=params.exact == "require",
             in_place=params.in_place,
         )
-        figures = held_to(context, source, film.path, film.metrics, used, params.seam, params.checks)
+        metrics = check_seams(context, source, film.path, film.metrics, used, params.seam, params.checks)
         file = context.store(film.path)
-        made = probe(context.path(file), file)
-        return made.model_copy(
+        return probe(context.path(file), file).model_copy(
             update={
-                "metrics": {**source.metrics, "splice": figures},
+                "metrics": {**source.metrics, "splice": metrics},
                 "notes": (*source.notes, *film.notes),
                 "start_timecode": source.start_timecode,
             }
         )
 
+    @classmethod
+    def forecast(cls, context: NodeContext, params: SpliceParams, inputs: Mapping[str, Any]) -> Forecast:
+        """Return whether the film will be smart-rendered, and how many frames will be re-encoded.
+
+        Raises:
+            InputMediaError: no strategy is left, or `exact: require` excludes the remaining one.
+        """
+        segments = [segment for item in inputs["takes"] if not _is_original(item) and (segment := segment_of(item))]
+        if not segments or segments[0].source.video is None:
+            return Forecast()
+        cls._require_morph(params)
+        feasibility = _check_feasibility(context, params, segments)
+        return Forecast(lines=(feasibility.summary(),), splice=feasibility.metrics())
+
+    @classmethod
+    def check_before_paying(cls, context: NodeContext, params: SpliceParams, inputs: Mapping[str, Any]) -> None:
+        """Refuse segments that cannot be spliced as the parameters require."""
+        cls._require_morph(params)
+        cls.forecast(context, params, inputs)
+
+    @staticmethod
+    def _require_morph(params: SpliceParams) -> None:
+        from ..pipeline.splicing.pictures import morph
+
+        if params.seam.video == "morph":
+            morph.require_opencv()
+
 
 UNTOUCHED = {"way": "untouched", "reason": "no take changed anything"}
+
+
+def _is_original(item: Any) -> bool:
+    return isinstance(item, Take) and item.status == "original"
+
+
+def _check_feasibility(context: NodeContext, params: SpliceParams, segments: list[Segment]) -> Feasibility:
+    from ..pipeline.splicing.feasibility import check_feasibility
+    from ..pipeline.splicing.pictures.seams import plan_ramps
+    from ..pipeline.splicing.splice import NOT_EXACT, PREFER_HINT
+
+    segments = sorted(segments, key=lambda segment: segment.start_frame)
+    ramps = zip(segments, plan_ramps(segments, params.seam), strict=True)
+    spans = [(segment.start_frame - ramp.fade_in, segment.end_frame + ramp.fade_out) for segment, ramp in ramps]
+    source = segments[0].source
+    feasibility = check_feasibility(context.path(source.file), source, spans)
+    if params.exact == "require" and feasibility.way != "exact":
+        raise InputMediaError(f"{NOT_EXACT}: {feasibility.reason}; {PREFER_HINT}")
+    return feasibility

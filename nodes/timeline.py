@@ -1,63 +1,66 @@
-"""Give the result back to an editing system: a versioned clip per edit, and timelines on which they lie over the film.
+"""Write a turnover for an editing system: a versioned clip per edit, and timelines with the clips over the film.
 
-Takes   the finished film and its conformed takes; a take that kept its original footage gets no clip.
-Gives   a turnover: the clips, and what its OTIO, FCPXML and EDL say; with `out` they are delivered into that folder.
-Raises  BadInput when the film's frame rate varies, which no timecode can count; MissingExtra without the extra
+Takes   the finished film and its conformed takes; a take with the original footage gets no clip.
+Gives   a turnover: the clips, and the contents of its OTIO, FCPXML and EDL files; `out` is the folder for them.
+Raises  InputMediaError if the film has a variable frame rate, which has no timecode; MissingExtra without the extra
         `timeline`.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from ..pipeline.core.file import OutPath
+from ..pipeline.core.file import NamesSource, OutPath
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
-from ..pipeline.core.values import Media, Take, Turnover
+from ..pipeline.core.values import Media, Take, Turnover, segment_of
 
 Dialect = Literal["avid", "final-cut", "premiere", "resolve"]
-EVERY = "all"
+ALL_DIALECTS = "all"
 
 
 class TimelineParams(Params):
-    """What the clips are, and for whom the timelines are written."""
+    """The clips, and the editing systems that the timelines are for."""
 
-    source: str = Field(default="", description="where the film lies that stands on the first track")
-    out: OutPath | None = Field(default=None, description="the folder for clips and timelines")
+    source: Annotated[str, NamesSource()] = Field(default="", description="path of the film on the first track")
+    out: OutPath | None = Field(default=None, description="folder for clips and timelines")
     codec: Literal["prores", "source"] = Field(
-        default="prores", description="the clips' codec: ProRes 422 HQ (4444 for 4:4:4) in MOV, or the film's own"
+        default="prores", description="codec of the clips: ProRes 422 HQ (4444 for 4:4:4) in MOV, or that of the film"
     )
     handles: Time = Field(
-        default=Frames(12), description="film kept before and after each clip; shortened at the ends of the film"
+        default=Frames(12), description="handles before and after each clip; shortened at the ends of the film"
     )
     dialects: list[Dialect] = Field(
         default=["avid", "final-cut", "premiere", "resolve"],
         min_length=1,
-        description="editing systems that timelines are written for: a list, one of them, or all",
+        description="editing systems to write timelines for: a list, one of them, or all",
     )
-    reel: str = Field(default="", max_length=64, description="the film's reel (default: what the film says)")
+    reel: str = Field(default="", max_length=64, description="reel name of the film (default: from the film)")
 
     @field_validator("dialects", mode="before")
     @classmethod
-    def one_or_all(cls, value: object) -> object:
-        """Take one system, or the word for all of them, for a list."""
-        if value == EVERY:
+    def expand_dialects(cls, value: object) -> object:
+        """Accept one system, or `all`, instead of a list."""
+        if value == ALL_DIALECTS:
             return list(get_args(Dialect))
         return [value] if isinstance(value, str) else value
 
     @field_validator("source")
     @classmethod
-    def is_text(cls, value: str) -> str:
-        """Refuse a name that no timeline can spell, before anything is made."""
+    def require_text(cls, value: str) -> str:
+        """Refuse a file name that is not valid text."""
         if not value.isascii() and value != value.encode("utf-8", "replace").decode():
-            raise ValueError(f"{value!r} holds bytes that are no text, which no timeline can name; rename the file")
+            raise ValueError(
+                f"{value!r} contains bytes that are not text, so timelines cannot name it; rename the file"
+            )
         return value
 
 
 class Timeline:
-    """Hand the changed segments over as clips and timelines."""
+    """Write the changed segments as clips and timelines."""
 
     name: ClassVar[str] = "timeline"
     version: ClassVar[int] = 2
@@ -65,7 +68,7 @@ class Timeline:
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
     def run(self, context: NodeContext, params: TimelineParams, film: Media, takes: list[Take]) -> Turnover:
-        """Cut a clip for every edit out of the finished film."""
+        """Cut a clip for every edit from the finished film."""
         from ..pipeline.interchange.turnover.build import build_turnover
 
         return build_turnover(
@@ -78,3 +81,15 @@ class Timeline:
             dialects=tuple(params.dialects),
             reel=params.reel,
         )
+
+    @classmethod
+    def check_before_paying(cls, context: NodeContext, params: TimelineParams, inputs: Mapping[str, Any]) -> None:
+        """Refuse a film without timecode, or a missing extra `timeline`."""
+        from ..pipeline.interchange.otio.write import require_opentimelineio
+        from ..pipeline.interchange.turnover.build import check_countable
+
+        require_opentimelineio()
+        for item in inputs["takes"]:
+            segment = segment_of(item)
+            if segment is not None:
+                check_countable(segment.source)

@@ -1,9 +1,9 @@
-"""Bring a segment's picture into the form that a provider takes.
+"""Convert a segment's picture into the format that a provider accepts.
 
-Takes   a segment; its file may have any rate, size, depth, colour and turn.
-Gives   the segment with an H.264 MP4 at 24, 25 or 30 frames/s, upright, SDR, without sound; `frames` tells which frame
-        of the source each new frame shows.
-Raises  ToolFailed when ffmpeg does.
+Takes   a segment; its file may have any rate, size, bit depth, colour and rotation.
+Gives   the segment with an H.264 MP4 at 24, 25 or 30 frames/s, upright, SDR, without audio; `frames` maps each frame to
+        a frame of the source.
+Raises  ToolFailed if ffmpeg fails.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from ..pipeline.core.values import Media, Segment
 
 
 class TranscodeParams(Params):
-    """How large and how fine."""
+    """The size and quality."""
 
     profile: Literal["react1", "preview"] = Field(
         default="react1",
-        description="react1: near-lossless, at most 4096x2160; preview: small and quick, at most 640 px",
+        description="react1: near-lossless, at most 4096x2160; preview: small and fast, at most 640 px",
     )
 
 
 class Transcode:
-    """Re-time, turn, scale and convert the picture in one pass."""
+    """Change rate, rotation, size and colour of the picture in one pass."""
 
     name: ClassVar[str] = "transcode"
     version: ClassVar[int] = 1
@@ -34,26 +34,26 @@ class Transcode:
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg",)
     expression_blind: ClassVar[bool] = True
 
-    def run(self, context: NodeContext, params: TranscodeParams, given: Segment) -> Segment:
-        """Write the segment's picture anew, and keep the map from its frames to the source's."""
+    def run(self, context: NodeContext, params: TranscodeParams, segment: Segment) -> Segment:
+        """Transcode the segment's picture and map its frames to those of the source."""
         from ..pipeline.media.transcode import transcode
 
-        media, shown = transcode(context, given.media, params.profile)
-        return given.model_copy(
+        media, shown = transcode(context, segment.media, params.profile)
+        return segment.model_copy(
             update={
                 "media": media,
-                "frames": tuple(given.frames[index] for index in shown),
-                "metrics": given.metrics | {"transcode": figures(given.media, media, shown)},
-                "notes": given.notes + remarks(given.media),
+                "frames": tuple(segment.frames[index] for index in shown),
+                "metrics": segment.metrics | {"transcode": compare(segment.media, media, shown)},
+                "notes": segment.notes + hdr_notes(segment.media),
             }
         )
 
 
-def figures(before: Media, after: Media, shown: list[int]) -> dict[str, object]:
-    """Put down what changed, JSON only."""
+def compare(before: Media, after: Media, shown: list[int]) -> dict[str, object]:
+    """Return what changed, as JSON; `shown` is the old frame that each new frame shows."""
     return {
-        "before": _described(before),
-        "after": _described(after),
+        "before": _describe(before),
+        "after": _describe(after),
         "frames_before": before.video.frame_count if before.video else 0,
         "frames_after": len(shown),
         "frames_repeated": len(shown) - len(set(shown)),
@@ -61,14 +61,14 @@ def figures(before: Media, after: Media, shown: list[int]) -> dict[str, object]:
     }
 
 
-def remarks(before: Media) -> tuple[str, ...]:
-    """Say what the user should know: a tone-mapped picture is not the film's."""
+def hdr_notes(before: Media) -> tuple[str, ...]:
+    """Return a note for an HDR film, which is tone-mapped."""
     if before.video is None or not before.video.is_hdr:
         return ()
     return (f"the film is HDR ({before.video.color_transfer}); the model sees a tone-mapped SDR picture",)
 
 
-def _described(media: Media) -> dict[str, object]:
+def _describe(media: Media) -> dict[str, object]:
     video = media.video
     if video is None:
         return {}

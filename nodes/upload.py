@@ -1,9 +1,9 @@
-"""Say where a segment's picture and voice are to lie, so that the model's host can read them.
+"""Choose the storage from which the provider will read a segment's picture and voice.
 
 Takes   a segment.
-Gives   an upload whose addresses name content in the store. The files are sent by the `react1` step, and only where its
-        take is not there already: after the budget was looked at, once per lifetime of an address.
-Raises  nothing of its own.
+Gives   an upload whose URLs name content in the store. The `react1` step sends the files, and only if it has to render
+        the take: after the budget check, and once per lifetime of a URL.
+Raises  nothing.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ from ..pipeline.core.values import Segment, Upload
 
 
 class UploadParams(Params):
-    """Where to."""
+    """The storage."""
 
     storage: Literal["auto", "none", "segmind", "sync", "s3", "local"] = Field(
         default="auto",
-        description="auto: the provider's own; s3: a bucket of yours (REACT1_S3_URL); local: the local server; "
+        description="auto: the storage of the provider; s3: your bucket (REACT1_S3_URL); local: the local server; "
         "none: nothing leaves this machine",
     )
-    keep: bool = Field(default=False, description="leave the files there after the run, where they could be removed")
+    keep: bool = Field(default=False, description="keep the files after the run instead of deleting them")
 
 
 class UploadSegment:
-    """Pass a segment on by reference, with the place it is to be sent to."""
+    """Refer to a segment's files by content, with the storage for them."""
 
     name: ClassVar[str] = "upload"
     version: ClassVar[int] = 2
     workload: ClassVar[Workload] = "io"
     tools: ClassVar[tuple[str, ...]] = ()
 
-    def run(self, context: NodeContext, params: UploadParams, given: Segment) -> Upload:
-        """Name the picture and the voice by their content."""
+    def run(self, context: NodeContext, params: UploadParams, segment: Segment) -> Upload:
+        """Return the upload; nothing is sent yet."""
         del context
         return Upload(
-            segment=given,
-            video_url=address(given.media.file),
-            audio_url=address(given.voice) if given.voice is not None else "",
+            segment=segment,
+            video_url=store_url(segment.media.file),
+            audio_url=store_url(segment.voice) if segment.voice is not None else "",
             storage=params.storage,
             keep=params.keep,
         )
 
 
-def address(file: File) -> str:
-    """Spell the address of content in the store."""
+def store_url(file: File) -> str:
+    """Return the URL of content in the store."""
     return f"store:{file.digest}"

@@ -87,7 +87,7 @@ def run(
     options = Options(
         home_folder(home),
         replace=yes,
-        agreed=yes,
+        approved=yes,
         max_cost_usd=max_cost_usd(max_cost),
         watcher=watcher or SilentWatcher(),
     )

@@ -1,7 +1,4 @@
-"""Which results go where: the `out` of a step, checked before anything runs and served when the step is done.
-
-Where the files of a turnover go: the clips from the store, the timelines written for the folder that they lie in.
-"""
+"""Deliver results to the `out` of a step: check the paths before anything runs, and write the files when it is done."""
 
 from __future__ import annotations
 
@@ -10,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..config.checked_job import Job, Step
+from ..core import node
 from ..core.errors import PresetError
 from ..core.file import Deliver, File, is_marked
+from ..core.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..interchange.turnover.package_files import clip_targets, format_timelines, next_version
 from ..store.export import check_destination, export, is_exported, is_own_export, record_export
@@ -22,128 +21,133 @@ _CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg",
 
 
 def output_path(step: Step) -> Path | None:
-    """Give where a step's result is wanted, or None."""
+    """Return where a step's result is to be delivered, or None."""
     for name, field in type(step.params).model_fields.items():
         if is_marked(field, Deliver):
-            place = getattr(step.params, name)
-            return Path(place) if place else None
+            path = getattr(step.params, name)
+            return Path(path) if path else None
     return None
 
 
+def delivery(step: Step) -> Delivery:
+    """Return how a step's result is delivered; a film per segment goes into a folder."""
+    how = node.delivery(step.info.cls, step.info.ports)
+    return "folder" if step.fanned and how in ("film", "file") else how
+
+
 def check_outputs(job: Job, store: Store, owner: str, *, replace: bool) -> None:
-    """Refuse, before anything runs, places that would lose something.
+    """Refuse output paths that would overwrite something, before anything runs.
 
     Raises:
-        PresetError: a place is a source, is taken twice, exists, or cannot be written to.
+        PresetError: a path is a source, is used twice, exists, or is not writable.
     """
     sources = source_paths(job)
-    taken: dict[Path, str] = {}
+    used_by: dict[Path, str] = {}
     for step in job.steps:
-        place = output_path(step)
-        if place is None:
+        path = output_path(step)
+        if path is None:
             continue
-        real = place.resolve()
-        if real in taken:
-            raise PresetError(f"steps {taken[real]} and {step.id} both want {place}; give one another `out`")
-        taken[real] = step.id
-        folder = not _gives_film(step)
-        if not folder:
-            _check_suffix(job, step, place)
-        # A turnover only ever adds files of a new version to its folder.
-        adds = step.info.ports.output is Turnover
-        check_destination(store, place, owner, replace=replace or adds, sources=sources, folder=folder)
+        resolved = path.resolve()
+        if resolved in used_by:
+            raise PresetError(f"steps {used_by[resolved]} and {step.id} both write {path}; change one `out`")
+        used_by[resolved] = step.id
+        how = delivery(step)
+        if how == "film":
+            _check_suffix(job, step, path)
+        adds_files = how == "package"  # each run writes files of a new version
+        is_folder = how not in ("film", "file")
+        check_destination(store, path, owner, replace=replace or adds_files, sources=sources, folder=is_folder)
 
 
-def _gives_film(step: Step) -> bool:
-    return step.info.ports.output is Media and not step.info.ports.fans_out and not step.fanned
+def existing_outputs(job: Job, store: Store, owner: str) -> list[Path]:
+    """Return the files that a run would refuse to replace, because this job did not write them."""
+    paths = [path for step in job.steps if (path := output_path(step)) and delivery(step) != "package"]
+    return [path for path in paths if path.exists() and not is_own_export(store, path, owner)]
 
 
-def _check_suffix(job: Job, step: Step, place: Path) -> None:
-    """Refuse a name that would lie about the container: a film stays in its source's."""
-    if not any(port.value_type is Take for port in step.info.ports.inputs):
-        return
+def _check_suffix(job: Job, step: Step, path: Path) -> None:
+    """Refuse a file name with another suffix than the source: a film keeps the container of its source."""
     before = job.steps[: job.steps.index(step)]
-    opened = [path for each in before if each.info.ports.output is Media for path in local_files(each)]
+    opened = [file for earlier in before if earlier.info.ports.output is Media for file in local_files(earlier)]
     source = opened[-1] if opened else None
-    if source is not None and source.suffix and source.suffix.lower() != place.suffix.lower():
-        raise PresetError(
-            f"out {place} does not end with {source.suffix}, the container that the film stays in; rename it"
-        )
+    if source is not None and source.suffix and source.suffix.lower() != path.suffix.lower():
+        raise PresetError(f"out {path} does not end with {source.suffix}; the film keeps the container of its source")
 
 
 def source_paths(job: Job) -> list[Path]:
-    """Find the files of the user's that a job reads."""
+    """Return the user's files that a job reads."""
     return [path for step in job.steps for path in local_files(step)]
 
 
 def deliver_result(
-    step: Step, made: Value | list[Value], store: Store, sources: list[Path], owner: str, *, replace: bool
+    step: Step, result: Value | list[Value], store: Store, sources: list[Path], owner: str, *, replace: bool
 ) -> Path | None:
-    """Bring the files of a step's result to where they are wanted; give the place.
+    """Write the files of a step's result to its output path; return that path, or None if it has none.
 
     Raises:
-        PresetError: that would replace a source.
-        StorageFailed: the disk will not have it, or a file of somebody else's has appeared there.
+        PresetError: that would overwrite a source.
+        StorageFailed: the disk is full, or another program's file has appeared there.
     """
-    place = output_path(step)
-    if place is None:
+    path = output_path(step)
+    if path is None:
         return None
-    wanted = list(turnover_targets(store, made, place) if isinstance(made, Turnover) else file_targets(made, place))
-    for _, target in wanted:
+    files = list(turnover_targets(store, result, path) if isinstance(result, Turnover) else file_targets(result, path))
+    for _, target in files:
         if target.exists() and any(source.exists() and target.samefile(source) for source in sources):
-            raise PresetError(f"{target} is a source, which is never written to; choose another --out")
-    for file, target in wanted:
+            raise PresetError(f"{target} is a source, which is never overwritten; choose another --out")
+    for file, target in files:
         if is_exported(store, file, target):
             record_export(store, file, target, owner)
         else:
             export(store, file, target, owner, replace=replace or is_own_export(store, target, owner))
         store.drop_object(file)
-    return place if place.is_dir() or not wanted else wanted[0][1]
+    return path if path.is_dir() or not files else files[0][1]
 
 
-def file_targets(made: Value | list[Value], place: Path) -> Iterable[tuple[File, Path]]:
-    """Pair every file of a result with its place: one film goes to `place` itself, more go into the folder."""
-    if isinstance(made, Media):
-        yield made.file, _with_suffix(place, made.file.suffix)
+def file_targets(result: Value | list[Value], path: Path) -> Iterable[tuple[File, Path]]:
+    """Pair every file of a result with its target: a single film is `path` itself, other files go into that folder."""
+    if isinstance(result, Media):
+        yield result.file, _with_suffix(path, result.file.suffix)
         return
-    if isinstance(made, Report):
-        yield made.page, place / "report.html"
-        yield made.data, place / "report.json"
-        for name, sheet in made.sheets.items():
-            yield sheet, place / name
+    if isinstance(result, Report):
+        yield result.page, path / "report.html"
+        yield result.data, path / "report.json"
+        for name, sheet in result.sheets.items():
+            yield sheet, path / name
         return
-    for value in made if isinstance(made, list) else [made]:
+    for value in result if isinstance(result, list) else [result]:
         if isinstance(value, Segment):
-            yield value.media.file, place / f"{value.name}{value.media.file.suffix}"
+            yield value.media.file, path / f"{value.name}{value.media.file.suffix}"
             if value.voice:
-                yield value.voice, place / f"{value.name}.voice{value.voice.suffix}"
+                yield value.voice, path / f"{value.name}.voice{value.voice.suffix}"
         elif isinstance(value, Take):
-            yield value.media.file, place / f"{value.segment.name}.take{value.media.file.suffix}"
+            yield value.media.file, path / f"{value.segment.name}.take{value.media.file.suffix}"
 
 
-def _with_suffix(place: Path, suffix: str) -> Path:
-    """Give a film from an address, or one without a suffix, the suffix of what it is."""
-    if place.suffix.lower() == suffix or not suffix:
-        return place
-    return place.with_suffix(suffix) if place.suffix.lower() in _CONTAINERS else place.with_name(place.name + suffix)
+def _with_suffix(path: Path, suffix: str) -> Path:
+    """Return the path with the film's suffix, if it has none or that of another container."""
+    if path.suffix.lower() == suffix or not suffix:
+        return path
+    return path.with_suffix(suffix) if path.suffix.lower() in _CONTAINERS else path.with_name(path.name + suffix)
 
 
 def turnover_targets(store: Store, turnover: Turnover, folder: Path) -> Iterator[tuple[File, Path]]:
-    """Pair every file of a turnover with its place, under the first version that is free."""
+    """Pair every file of a turnover with its target, under the first unused version."""
     version = next_version(turnover, folder, _has_content)
     yield from clip_targets(turnover, folder, version)
-    context = store.scratch_folder()
+    scratch = store.scratch_folder()
     try:
         for name, text in format_timelines(turnover, folder, version).items():
-            written = context / name
-            written.write_bytes(text.encode())
-            yield store.add_file(written), folder / name
+            path = scratch / name
+            path.write_bytes(text.encode())
+            yield store.add_file(path), folder / name
     finally:
-        shutil.rmtree(context, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _has_content(file: File, place: Path) -> bool:
+def _has_content(file: File, path: Path) -> bool:
+    """Return whether a path has exactly this content; an unreadable file has not."""
     try:
-        return place.is_file() and place.stat().st_size == file.size_bytes and file_digest(place) == file.digest
-    except OSError:  # what cannot be read is somebody else's
+        return path.is_file() and path.stat().st_size == file.size_bytes and file_digest(path) == file.digest
+    except OSError:
         return False

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on; the command line draws it, a script may ignore it."""
+"""Events of a run: the command line draws them, a script may ignore them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A step begins its work for one segment, or for the film (`segment` empty)."""
+    """A step starts to work on one segment, or on the film (`segment` is empty)."""
 
     step: str
     segment: str
@@ -23,7 +23,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepMoved:
-    """A step has done this share, 0 to 1."""
+    """A step has completed this share, 0 to 1."""
 
     step: str
     segment: str
@@ -32,7 +32,7 @@ class StepMoved:
 
 @dataclass(frozen=True)
 class StepEnded:
-    """A step is done; `reused` when its result was in the store already."""
+    """A step is done; `reused` if its result was already stored."""
 
     step: str
     segment: str
@@ -42,7 +42,7 @@ class StepEnded:
 
 @dataclass(frozen=True)
 class Message:
-    """Something that the user should hear."""
+    """A message for the user."""
 
     text: str
 
@@ -51,14 +51,14 @@ Event = RunStarted | StepStarted | StepMoved | StepEnded | Message
 
 
 class Watcher(Protocol):
-    """Gets every event, from the thread of the event loop or a worker's."""
+    """Receive every event, from the event loop's thread or a worker thread."""
 
     def on(self, event: Event) -> None:
-        """Take one event; must not block."""
+        """Handle one event; must not block."""
 
 
 class SilentWatcher:
-    """Takes every event and says nothing."""
+    """Ignore every event."""
 
     def on(self, event: Event) -> None:
-        """Say nothing."""
+        """Do nothing."""

@@ -1,11 +1,4 @@
-"""What a job calls beside itself, hosts and users' scripts, settled before anything is keyed or run.
-
-Parameters that name files become content before anything is keyed by them.
-
-Takes   a step whose parameters hold paths or addresses where a node wants a `File`.
-Gives   the same step with the content's digest in their place; addresses stay for the nodes that fetch.
-Raises  BadInput where a file is not there or cannot be read.
-"""
+"""Resolve what a job needs from outside, before any key is computed: files, providers and user scripts."""
 
 from __future__ import annotations
 
@@ -19,26 +12,31 @@ from pydantic import BaseModel
 from ..config.checked_job import Job, Step
 from ..core.errors import PresetError
 from ..core.file import File, Ingest, is_marked
+from ..located_yaml.model_walk import is_url
 from ..providers.choose_provider import get_provider, hosted_provider, resolve_provider_name, storage_owner
 from ..store.store import Store
 
 if TYPE_CHECKING:
     from ..providers.provider_settings import HostedProvider
 
+ReplaceFile = Callable[[str], File | str]
+
 
 def resolve_providers(job: Job) -> Job:
-    """Put the host that `auto` means into every step that has one, and what it takes into the steps that cut for it."""
+    """Replace the provider `auto` in every step, and limit the clips to what the providers accept."""
     steps = [resolve_provider(step) for step in job.steps]
-    longest = [
-        host.limits.video_s for step in steps if (host := paid_provider(step)) and host.limits.video_s is not None
+    limits_s = [
+        provider.limits.video_s
+        for step in steps
+        if (provider := paid_provider(step)) and provider.limits.video_s is not None
     ]
-    if longest:
-        steps = [_limit_clip_length(step, float(min(longest))) for step in steps]
+    if limits_s:
+        steps = [_limit_clip_length(step, float(min(limits_s))) for step in steps]
     return replace(job, steps=tuple(steps))
 
 
 def require_providers(job: Job) -> None:
-    """Find out that every host and every script of a job can be used.
+    """Check that every provider, storage and script of a job can be used.
 
     Raises:
         PresetError: one cannot; the message says what to install, to set or to allow.
@@ -55,19 +53,24 @@ def require_providers(job: Job) -> None:
 
 
 def resolve_provider(step: Step) -> Step:
-    """Put the host that `auto` means into a step that has one."""
-    asked = _provider_param(step)
-    if asked is None:
+    """Replace the provider `auto` of a step by a provider's name."""
+    name = _provider_param(step)
+    if name is None:
         return step
-    return replace(step, params=step.params.model_copy(update={"provider": resolve_provider_name(asked)}))
+    return replace(step, params=step.params.model_copy(update={"provider": resolve_provider_name(name)}))
 
 
 def paid_provider(step: Step) -> HostedProvider | None:
-    """Give the host that takes money for a step; None where nobody does."""
+    """Return the provider that charges money for a step, or None."""
     name = _provider_param(step)
     if name is None or step.info.cls.workload != "paid":
         return None
     return hosted_provider(resolve_provider_name(name), getattr(step.params, "api", "v2"))
+
+
+def bills_itself(step: Step) -> bool:
+    """Return whether a step spends money by its own means: it is `paid` and has no parameter `provider`."""
+    return step.info.cls.workload == "paid" and _provider_param(step) is None
 
 
 def _provider_param(step: Step) -> str | None:
@@ -81,12 +84,12 @@ def _limit_clip_length(step: Step, longest_s: float) -> Step:
 
 
 def _require_storage(job: Job) -> None:
-    """Refuse, before anything runs, an upload that no host can read."""
+    """Refuse uploads that the provider cannot read."""
     for step in job.steps:
         storage = getattr(step.params, "storage", "auto")
         if storage == "none":
             raise PresetError(
-                f"step {step.id}: storage none sends nothing, but the host must read the files; choose auto or s3"
+                f"step {step.id}: storage none uploads nothing, but the provider must read the files; choose auto or s3"
             )
         owner = storage_owner(storage)
         if owner is not None:
@@ -97,50 +100,50 @@ def _require_storage(job: Job) -> None:
             S3Storage(lifetime_s=3600).require()
 
 
-Adopt = Callable[[str], File | str]
-
-
-def is_address(text: str) -> bool:
-    """Tell an address (`https://…`) from a path; one letter before the colon is a drive, not a scheme."""
-    scheme, colon, _ = text.partition("://")
-    return bool(colon) and len(scheme) > 1 and scheme.replace("+", "").replace("-", "").isalnum()
-
-
 def ingest(step: Step, store: Store, progress: Callable[[float], None] = lambda _: None) -> Step:
-    """Put every local file that a step's parameters name into the store; `progress` may raise to stop it."""
+    """Replace local paths in a step's parameters by content; URLs stay for the nodes that fetch them.
 
-    def adopt(text: str) -> File | str:
-        return text if is_address(text) else store.adopt(Path(text), progress)
+    Args:
+        step: a step whose parameters name files.
+        store: gets a reference to each file.
+        progress: is called with the hashed share of a file, 0 to 1, and may raise to stop.
 
-    params = _walk(step.params, adopt)
+    Raises:
+        InputMediaError: a file does not exist or cannot be read.
+    """
+
+    def add(text: str) -> File | str:
+        return text if is_url(text) else store.add_external(Path(text), progress)
+
+    params = _replace_files(step.params, add)
     return step if params is step.params else replace(step, params=params)
 
 
 def local_files(step: Step) -> list[Path]:
-    """Find the local files that a step's parameters name."""
-    found: list[Path] = []
+    """Return the local files that a step's parameters name."""
+    paths: list[Path] = []
 
-    def note(text: str) -> str:
-        if not is_address(text):
-            found.append(Path(text))
+    def collect(text: str) -> str:
+        if not is_url(text):
+            paths.append(Path(text))
         return text
 
-    _walk(step.params, note)
-    return found
+    _replace_files(step.params, collect)
+    return paths
 
 
-def _walk(value: Any, adopt: Adopt) -> Any:
+def _replace_files(value: Any, replace_file: ReplaceFile) -> Any:
     if isinstance(value, BaseModel) and not isinstance(value, File):
         changed = {}
         for name, field in type(value).model_fields.items():
             old = getattr(value, name)
-            marked = is_marked(field, Ingest)
-            new = adopt(old) if marked and isinstance(old, str) else _walk(old, adopt)
+            is_path = is_marked(field, Ingest) and isinstance(old, str)
+            new = replace_file(old) if is_path else _replace_files(old, replace_file)
             if new is not old:
                 changed[name] = new
         return value.model_copy(update=changed) if changed else value
     if isinstance(value, (list, tuple)):
-        items = [_walk(item, adopt) for item in value]
+        items = [_replace_files(item, replace_file) for item in value]
         same = all(new is old for new, old in zip(items, value, strict=True))
         return value if same else type(value)(items)
     return value

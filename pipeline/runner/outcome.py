@@ -1,4 +1,4 @@
-"""What came of a run: the same values in Python, in `--json` and in the run's folder."""
+"""The result of a run: the same values in Python, in `--json` and in the run's folder."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from typing import Any
 from ..core.values import Record, Segment, StepRecord, Take
 
 ReusedTakes = Mapping[tuple[str, str], bool]
-"""Whether the take of a segment was in the store already, by the names of both."""
+"""Whether a take was already stored, by the names of its segment and of the take."""
 
 
 @dataclass(frozen=True)
 class TakeResult:
-    """One take of which somebody is to choose."""
+    """One take that the user can choose."""
 
     number: int
     """From 1, as on the contact sheet."""
     name: str
-    """What `react1 pick` and `pick:` call it."""
+    """The name for `react1 pick` and `pick:`."""
     provider: str
     request_id: str | None
     status: str
-    """`done`, or `original` where it failed."""
+    """`done`, or `original` if it failed."""
     cost_usd: float
     reused: bool
 
 
 @dataclass(frozen=True)
 class SegmentResult:
-    """What came of one segment."""
+    """The result for one segment."""
 
     name: str
     start_frame: int
     end_frame: int
     provider: str | None
-    """None where the preset sends nothing."""
+    """None if the preset sends nothing."""
     request_id: str | None
     status: str
-    """`done`, `original` where the original footage was kept, or `choose` where one of its takes is to be chosen."""
+    """`done`, `original` if the original footage was kept, or `choose` if the user has to choose a take."""
     cost_usd: float
     reused: bool
-    """Whether its take, or its prepared clip, was in the store already; of several takes, whether all were."""
+    """Whether its take, or its prepared clip, was already stored; for several takes, whether all were."""
     takes: tuple[TakeResult, ...] = ()
-    """What there is to choose from; empty where nothing is."""
+    """The takes to choose from; empty if there is no choice to make."""
 
     def to_json(self) -> dict[str, Any]:
-        """Give its part of what `--json` prints; `takes` only where there is something to choose."""
-        told = asdict(self)
-        return told if self.takes else {name: value for name, value in told.items() if name != "takes"}
+        """Return its part of the `--json` output; `takes` only if there is a choice to make."""
+        fields = asdict(self)
+        return fields if self.takes else {name: value for name, value in fields.items() if name != "takes"}
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run."""
+    """The result of a run."""
 
     run: str
     status: str
-    """`done`, `kept-original`, `failed`, `interrupted`, or `choose` where takes wait for a choice."""
+    """`done`, `kept-original`, `failed`, `interrupted`, or `choose` if takes wait for a choice."""
     output: Path | None
     """The film, or the folder of prepared clips."""
     report: Path | None
-    """The page; report.json lies beside it."""
+    """The page; report.json is in the same folder."""
     cost_usd: float
     segments: tuple[SegmentResult, ...] = ()
     checks: dict[str, Any] = field(default_factory=dict)
@@ -71,11 +71,11 @@ class RunResult:
 
     @property
     def exit_status(self) -> int:
-        """0 when all is done, 6 when some segments kept their original footage."""
+        """0 if all is done, 6 if some segments kept their original footage."""
         return 6 if self.status == "kept-original" else 0
 
     def to_json(self) -> dict[str, Any]:
-        """Give the object that `--json` prints."""
+        """Return the object that `--json` prints."""
         return {
             "run": self.run,
             "status": self.status,
@@ -87,23 +87,32 @@ class RunResult:
         }
 
 
-def segment_results(told: Record, steps: Sequence[StepRecord], paid_step: str | None) -> tuple[SegmentResult, ...]:
-    """Tell of every segment by its take where there is one, else by its prepared clip."""
-    by_name = {take.segment.name: take for take in told.takes}
+def segment_results(record: Record, steps: Sequence[StepRecord], takes_step: str | None) -> tuple[SegmentResult, ...]:
+    """Return the result of every segment: by its take if there is one, else by its prepared clip.
+
+    `takes_step` is the id of the step that renders takes; None if no step does.
+    """
+    by_name = {take.segment.name: take for take in record.takes}
     offered: dict[str, list[Take]] = {}
-    for take in told.offered:
+    for take in record.offered:
         offered.setdefault(take.segment.name, []).append(take)
-    shown = {take.segment.name: take.segment for take in (*told.takes, *told.offered)}
-    ordered = {one.name: shown.get(one.name, one) for one in told.segments if not shown or one.name in shown}
-    reused = {(one.segment, one.take): one.reused for one in steps if paid_step in (None, one.step)}
+    with_take = {take.segment.name: take.segment for take in (*record.takes, *record.offered)}
+    ordered = {
+        segment.name: with_take.get(segment.name, segment)
+        for segment in record.segments
+        if not with_take or segment.name in with_take
+    }
+    reused = {(step.segment, step.take): step.reused for step in steps if takes_step in (None, step.step)}
     return tuple(
-        _segment_to_choose(segment, offered[name], reused) if name in offered else _segment_result(segment, by_name.get(name), reused)
-        for name, segment in (ordered | shown).items()
+        _segment_to_choose(segment, offered[name], reused)
+        if name in offered
+        else _segment_result(segment, by_name.get(name), reused)
+        for name, segment in (ordered | with_take).items()
     )
 
 
-def _segment_result(segment: Segment, take: Take | None, reuse: ReusedTakes) -> SegmentResult:
-    reused = reuse.get((segment.name, take.name if take else ""), False)
+def _segment_result(segment: Segment, take: Take | None, reused_takes: ReusedTakes) -> SegmentResult:
+    reused = reused_takes.get((segment.name, take.name if take else ""), False)
     return SegmentResult(
         name=segment.name,
         start_frame=segment.start_frame,
@@ -116,9 +125,10 @@ def _segment_result(segment: Segment, take: Take | None, reuse: ReusedTakes) -> 
     )
 
 
-def _segment_to_choose(segment: Segment, takes: Sequence[Take], reuse: ReusedTakes) -> SegmentResult:
-    made = tuple(
-        _take_result(number, take, reuse.get((segment.name, take.name), False)) for number, take in enumerate(takes, 1)
+def _segment_to_choose(segment: Segment, takes: Sequence[Take], reused_takes: ReusedTakes) -> SegmentResult:
+    results = tuple(
+        _take_result(number, take, reused_takes.get((segment.name, take.name), False))
+        for number, take in enumerate(takes, 1)
     )
     return SegmentResult(
         name=segment.name,
@@ -127,9 +137,9 @@ def _segment_to_choose(segment: Segment, takes: Sequence[Take], reuse: ReusedTak
         provider=takes[0].provider,
         request_id=None,
         status="choose",
-        cost_usd=round(sum(take.cost_usd for take in made), 6),
-        reused=all(take.reused for take in made),
-        takes=made,
+        cost_usd=round(sum(take.cost_usd for take in results), 6),
+        reused=all(take.reused for take in results),
+        takes=results,
     )
 
 
@@ -146,16 +156,16 @@ def _take_result(number: int, take: Take, reused: bool) -> TakeResult:
 
 
 def run_status(segments: Sequence[SegmentResult]) -> str:
-    """Tell how a run ended whose segments came so far."""
-    found = {segment.status for segment in segments}
-    return "choose" if "choose" in found else "kept-original" if "original" in found else "done"
+    """Return the status of a run with these segments."""
+    statuses = {segment.status for segment in segments}
+    return "choose" if "choose" in statuses else "kept-original" if "original" in statuses else "done"
 
 
-def collect_notes(told: Record) -> tuple[str, ...]:
-    """Collect what the user should hear, once each, with the segment that it is about."""
-    takes = (*told.takes, *told.offered)
-    lines = [(take.segment.name, line) for take in takes for line in (*take.segment.notes, *take.notes)]
+def collect_notes(record: Record) -> tuple[str, ...]:
+    """Return all notes for the user, once each, with the segment's name; then those of the film."""
+    takes = (*record.takes, *record.offered)
+    notes = [(take.segment.name, note) for take in takes for note in (*take.segment.notes, *take.notes)]
     if not takes:
-        lines = [(segment.name, line) for segment in told.segments for line in segment.notes]
-    heard = list(dict.fromkeys(f"{name}: {line}" for name, line in lines))
-    return (*heard, *(told.film.notes if told.film else ()))
+        notes = [(segment.name, note) for segment in record.segments for note in segment.notes]
+    unique = list(dict.fromkeys(f"{name}: {note}" for name, note in notes))
+    return (*unique, *(record.film.notes if record.film else ()))

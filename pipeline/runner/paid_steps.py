@@ -1,88 +1,145 @@
-"""Steps that call a host which takes money: from a step and its inputs to an ask of the desk, and back.
+"""Steps that cost money: check them, get their cost approved, and run the jobs of React-1 providers.
 
-The desk is opened for a run that has such a step, and only then: without one nothing of it is imported.
+A step with a paid provider becomes jobs, which the ledger records. A plug-in that bills by itself runs like any other
+node, after its forecast was approved; the ledger does not know its calls.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config.checked_job import Job, Step
 from ..core.choices import resolve_choices
-from ..core.values import Upload
+from ..core.errors import React1Error
+from ..core.values import Segment, Upload, segment_of
 from ..executors.base import Result, to_json
-from ..jobs.budget import SpendingPolicy
+from ..jobs.budget import EstimateItem, SpendingPolicy
 from ..jobs.ledger import Ledger
+from ..jobs.ledger_entry import JOB_METRICS
 from ..store.store import Store
 from .events import Message, Watcher
-from .external_inputs import paid_provider
+from .external_inputs import bills_itself, paid_provider
+from .forecast import check_before_paying, forecast
 
 if TYPE_CHECKING:
     from ..jobs.manager import JobManager
     from ..jobs.request import JobRequest
 
+Calls = Mapping[str, Mapping[str, Any]]
+"""The inputs of each call of a step, by key."""
+
 
 class PaidSteps:
     """The paid steps of one run."""
 
-    def __init__(self, desk: JobManager, run: str) -> None:
-        self._desk, self._run = desk, run
+    def __init__(self, manager: JobManager, store: Store, run: str) -> None:
+        self._manager, self._store, self._run = manager, store, run
+        self._rejected: dict[str, React1Error] = {}
 
-    def does(self, step: Step) -> bool:
-        """Tell whether a step is one of them."""
-        return paid_provider(step) is not None
+    async def check_all(self, step: Step, calls: Calls, *, fail_fast: bool) -> None:
+        """Check everything that a step will pay for, and its cost, before anything is sent.
 
-    async def admit(self, step: Step, asked: Sequence[Mapping[str, Any]], *, stop: bool) -> None:
-        """Look at all that a step wants, and at what it costs, before anything is sent."""
-        await self._desk.check_all([self._ask(step, given) for given in asked], stop=stop)
+        Raises:
+            InputMediaError: a segment cannot be used.
+            OverBudget: it costs more than is allowed, or nobody has approved.
+        """
+        if bills_itself(step):
+            await self._approve_forecast(step, calls, fail_fast=fail_fast)
+        else:
+            requests = [job_request(step, inputs, self._run) for inputs in calls.values()]
+            await self._manager.check_all(requests, fail_fast=fail_fast)
 
-    async def run(self, step: Step, given: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
-        """Give what the host makes of a segment."""
-        made = await self._desk.run(self._ask(step, given), progress)
-        return Result(to_json(made.take), made.take.seconds, reused=not made.new)
+    async def _approve_forecast(self, step: Step, calls: Calls, *, fail_fast: bool) -> None:
+        items, costs_usd = [], {}
+        for key, inputs in calls.items():
+            try:
+                await asyncio.to_thread(check_before_paying, step, inputs, self._store)
+                found = await asyncio.to_thread(forecast, step, inputs, self._store)
+            except React1Error as error:
+                if fail_fast:
+                    raise
+                self._rejected[key] = error
+                continue
+            segment = find_segment(inputs.values())
+            label, seconds = (segment.name, float(segment.media.duration_s)) if segment else (step.id, 0.0)
+            items.append(EstimateItem(label, step.info.name, seconds, found.cost_usd, notes=found.lines))
+            costs_usd[key] = found.cost_usd
+        if any(costs_usd.values()):
+            await self._manager.approve(items)
+        for key, usd in costs_usd.items():
+            self._manager.commit(key, usd)
 
-    def _ask(self, step: Step, given: Mapping[str, Any]) -> JobRequest:
-        return job_request(step, given, self._run)
+    def raise_if_rejected(self, key: str) -> None:
+        """Raise why `check_all` has rejected a call."""
+        if key in self._rejected:
+            raise self._rejected[key]
+
+    async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
+        """Return the take that a provider renders of a segment."""
+        result = await self._manager.run(job_request(step, inputs, self._run), progress)
+        return Result(to_json(result.take), result.take.seconds, reused=not result.new)
+
+
+def costs_money(step: Step) -> bool:
+    """Return whether a step may spend money."""
+    return paid_provider(step) is not None or bills_itself(step)
+
+
+def find_segment(values: Any) -> Segment | None:
+    """Return the first segment that some values belong to; lists are skipped."""
+    return next((segment for value in values if (segment := segment_of(value))), None)
+
+
+def is_paid_for(step: Step, inputs: Mapping[str, Any], store: Store) -> bool:
+    """Return whether the ledger has the job of a step for these inputs, done or accepted by the provider."""
+    if paid_provider(step) is None or not any(isinstance(value, Upload) for value in inputs.values()):
+        return False
+    entry = Ledger(store.root).latest(job_request(step, inputs).call)
+    return entry is not None and (entry.state == "done" or (entry.open and bool(entry.request_id)))
 
 
 def is_voided(ledger: Ledger, value: Any) -> bool:
-    """Tell whether somebody has said that the job of a stored take counts as never made."""
-    figures = value.get("metrics") if isinstance(value, dict) else None
-    told = figures.get("react1") if isinstance(figures, dict) else None
-    return isinstance(told, dict) and ledger.is_never_made(str(told.get("job", "")))
+    """Return whether the user has declared that the job of a stored take was never made."""
+    metrics = value.get("metrics") if isinstance(value, dict) else None
+    job = metrics.get(JOB_METRICS) if isinstance(metrics, dict) else None
+    return isinstance(job, dict) and ledger.is_never_made(str(job.get("job", "")))
 
 
-def job_request(step: Step, given: Mapping[str, Any], run: str = "") -> JobRequest:
-    """Spell what a paid step wants for one segment.
+def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequest:
+    """Build the job of a step with a paid provider.
 
     Raises:
-        TypeError: the step does not take an upload.
+        TypeError: the step has no input of `Upload`.
     """
     from ..jobs.request import JobRequest
 
-    upload, host = next((value for value in given.values() if isinstance(value, Upload)), None), paid_provider(step)
-    if upload is None or host is None:
-        raise TypeError(f"{step.info.name} calls a host that takes money, but takes no Upload")
+    upload = next((value for value in inputs.values() if isinstance(value, Upload)), None)
+    provider = paid_provider(step)
+    if upload is None or provider is None:
+        raise TypeError(f"{step.info.name} has a paid provider, but no input of Upload")
     deadline_s = 60.0 * getattr(step.params, "deadline_min", 30)
-    return JobRequest(upload, resolve_choices(upload.segment.edit, step.params), host, deadline_s, run)
+    return JobRequest(upload, resolve_choices(upload.segment.edit, step.params), provider, deadline_s, run)
 
 
 def spent_usd(home: Path, run: str) -> float:
-    """Give what a run has spent by the ledger, in USD, however it ended."""
-    done = [one.done for one in Ledger(home).all() if one.done and one.intended and one.intended.run == run]
-    return round(sum(note.cost_usd for note in done), 6)
+    """Return what the ledger says that a run has spent, in USD, however it ended."""
+    entries = [entry for entry in Ledger(home).entries() if entry.intended and entry.intended.run == run]
+    return round(sum(entry.done.cost_usd for entry in entries if entry.done), 6)
 
 
 @asynccontextmanager
-async def open_paid_steps(job: Job, store: Store, terms: SpendingPolicy, run: str, watcher: Watcher) -> AsyncIterator[PaidSteps | None]:
-    """Open the desk for a job that has a paid step; give None for one that has none."""
-    if not any(paid_provider(step) for step in job.steps):
+async def open_paid_steps(
+    job: Job, store: Store, policy: SpendingPolicy, run: str, watcher: Watcher
+) -> AsyncIterator[PaidSteps | None]:
+    """Open the job manager for a job with a paid step; give None for any other job, and import nothing for it."""
+    if not any(costs_money(step) for step in job.steps):
         yield None
         return
     from ..jobs.manager import JobManager
 
-    async with JobManager(store, terms, run=run, notify=lambda text: watcher.on(Message(text))) as desk:
-        yield PaidSteps(desk, run)
+    async with JobManager(store, policy, run=run, notify=lambda text: watcher.on(Message(text))) as manager:
+        yield PaidSteps(manager, store, run)

@@ -1,9 +1,4 @@
-"""Choose a take of a run: the choice goes into the job file, and the next run splices it.
-
-Takes   a run, a segment of it, and a take by its name or its number on the contact sheet.
-Gives   the file that says it now; the parts of a long edit have one choice.
-Raises  PresetError: there is no such segment or take, or no file that asks for it; StorageFailed.
-"""
+"""Choose a take of a run: write the choice into the job file, so that the next run splices it."""
 
 from __future__ import annotations
 
@@ -31,27 +26,37 @@ _BOM = "\ufeff"
 
 @dataclass(frozen=True)
 class PickResult:
-    """A choice as it stands in a file."""
+    """A choice as written in a file."""
 
     segment: str
     take: str
     file: Path
     line: int
-    """Where the takes of the edit stand, from 1."""
+    """The line of the edit's takes, from 1."""
     changed: bool
-    """Whether the file said something else before."""
+    """Whether the file was changed."""
     waiting: tuple[str, ...]
-    """Other segments of the run of which no take has been chosen yet."""
+    """Other segments of the run without a choice."""
     provider: str
-    """Who made the takes of the run, as it was asked: another one would make them anew."""
+    """The provider requested for the run; another provider would render new takes."""
 
 
 def pick(run: RunFolder, segment: str, take: str) -> PickResult:
-    """Write a choice into the file that the run's job was read from."""
-    told = run.read()
-    offer = _offer(run, told, segment)
-    name = _take_name(told, offer, take)
-    for file in _files(told):
+    """Write a choice into the file that contains the edit; all parts of a long edit share one choice.
+
+    Args:
+        run: a run that offers takes.
+        segment: the name of a segment, or of its edit.
+        take: the name of a take, or its number on the contact sheet.
+
+    Raises:
+        PresetError: there is no such segment or take, or no file that contains the edit.
+        StorageFailed: the file cannot be written.
+    """
+    record = run.read()
+    offer = _offer(run, record, segment)
+    name = _take_name(record, offer, take)
+    for file in _files(record):
         if not file.exists():
             continue
         text = _read(file)
@@ -62,47 +67,49 @@ def pick(run: RunFolder, segment: str, take: str) -> PickResult:
             changed = set_pick(body, path, name, str(file))
             if changed != body:
                 _write(file, mark + changed)
-            spot = find_span(body, path)
-            waiting = _waiting_segments(told, offer, _edits_with_takes(parse_plain(changed, str(file))))
-            line = spot.line + 1 if spot else 1
-            return PickResult(offer["segment"], name, file, line, changed != body, waiting, _provider(told))
-    raise PresetError(_not_found_message(told, offer["segment"], name))
+            span = find_span(body, path)
+            waiting = _waiting_segments(record, offer, _edits_with_takes(parse_plain(changed, str(file))))
+            line = span.line + 1 if span else 1
+            return PickResult(offer["segment"], name, file, line, changed != body, waiting, _provider(record))
+    raise PresetError(_not_found_message(record, offer["segment"], name))
 
 
-def _offer(run: RunFolder, told: Mapping[str, Any], segment: str) -> dict[str, Any]:
-    """Find what a run offers for a segment, which may also be called by its edit's name."""
-    offers: list[dict[str, Any]] = told.get("choices") or []
+def _offer(run: RunFolder, record: Mapping[str, Any], segment: str) -> dict[str, Any]:
+    """Return what a run offers for a segment, by the segment's or the edit's name."""
+    offers: list[dict[str, Any]] = record.get("choices") or []
     if not offers:
-        raise PresetError(f"run {run.name} has no takes to choose from; an edit asks for some with `takes: …`")
+        raise PresetError(f"run {run.name} has no takes to choose from; request some with `takes: …` in an edit")
     for offer in offers:
         if segment in (offer["segment"], offer["edit"].get("name")):
             return offer
     raise PresetError(f"run {run.name}: segment {not_one_of(segment, [offer['segment'] for offer in offers])}")
 
 
-def _take_name(told: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
-    """Give the name of a take that was made."""
+def _take_name(record: Mapping[str, Any], offer: Mapping[str, Any], take: str) -> str:
+    """Return the name of a rendered take, given its name or number."""
     names: list[str] = offer["takes"]
     if take.isdecimal():
         if not 1 <= int(take) <= len(names):
-            raise PresetError(f"segment {offer['segment']} has takes 1 to {len(names)}, and no {take}")
+            raise PresetError(f"segment {offer['segment']} has takes 1 to {len(names)}, not {take}")
         take = names[int(take) - 1]
     if take not in names:
         raise PresetError(f"segment {offer['segment']}: take {not_one_of(take, names)}")
-    made = [one for one in (told.get("result") or {}).get("segments", []) if one["name"] == offer["segment"]]
-    for one in made[0].get("takes", []) if made else []:
-        if one["name"] == take and one["status"] != "done":
-            raise PresetError(f"take {take} of {offer['segment']} failed in this run; choose another, or run it again")
+    segments = (record.get("result") or {}).get("segments", [])
+    takes: list[dict[str, Any]] = next(
+        (item.get("takes", []) for item in segments if item["name"] == offer["segment"]), []
+    )
+    if any(item["name"] == take and item["status"] != "done" for item in takes):
+        raise PresetError(f"take {take} of {offer['segment']} failed in this run; choose another, or run it again")
     return take
 
 
-def _provider(told: Mapping[str, Any]) -> str:
-    steps: list[dict[str, Any]] = (told.get("document") or {}).get("steps", [])
+def _provider(record: Mapping[str, Any]) -> str:
+    steps: list[dict[str, Any]] = (record.get("document") or {}).get("steps", [])
     return next((name for step in steps if (name := (step.get("params") or {}).get("provider"))), "auto")
 
 
-def _files(told: Mapping[str, Any]) -> list[Path]:
-    return [Path(name) for name in (told.get("document") or {}).get("files", [])]
+def _files(record: Mapping[str, Any]) -> list[Path]:
+    return [Path(name) for name in (record.get("document") or {}).get("files", [])]
 
 
 def _read(file: Path) -> str:
@@ -111,29 +118,29 @@ def _read(file: Path) -> str:
     except OSError as error:
         raise PresetError(f"{file} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise PresetError(f"{file} is not UTF-8 text any more; run the job again") from error
+        raise PresetError(f"{file} is no longer UTF-8 text; run the job again") from error
 
 
-def _matching_paths(plain: Any, wanted: Edit) -> Iterator[list[PathPart]]:
-    """Find the takes of the edits that stand for the same span."""
-    for path, edit in _edits_with_takes(plain):
-        if _span_fields(edit) == _span_fields(wanted):
+def _matching_paths(plain: Any, edit: Edit) -> Iterator[list[PathPart]]:
+    """Yield the YAML paths of the takes of every edit with the same span."""
+    for path, candidate in _edits_with_takes(plain):
+        if _span_fields(candidate) == _span_fields(edit):
             yield [*path, "takes"]
 
 
 def _edits_with_takes(value: Any, path: Sequence[PathPart] = ()) -> list[tuple[list[PathPart], Edit]]:
-    """Find every edit with a matrix in a file, wherever it stands."""
-    found: list[tuple[list[PathPart], Edit]] = []
+    """Return every edit with a matrix in a file, and its YAML path."""
+    edits: list[tuple[list[PathPart], Edit]] = []
     if isinstance(value, dict):
         if isinstance(value.get("takes"), dict):
             with suppress(ValidationError):
-                found.append((list(path), Edit.model_validate(value)))
-        items: list[tuple[PathPart, Any]] = list(value.items())
+                edits.append((list(path), Edit.model_validate(value)))
+        children: list[tuple[PathPart, Any]] = list(value.items())
     else:
-        items = list(enumerate(value)) if isinstance(value, list) else []
-    for part, child in items:
-        found += _edits_with_takes(child, [*path, part])
-    return found
+        children = list(enumerate(value)) if isinstance(value, list) else []
+    for part, child in children:
+        edits += _edits_with_takes(child, [*path, part])
+    return edits
 
 
 def _span_fields(edit: Edit) -> dict[str, Any]:
@@ -141,38 +148,38 @@ def _span_fields(edit: Edit) -> dict[str, Any]:
 
 
 def _require_take(plain: Any, path: Sequence[PathPart], name: str, file: Path) -> None:
-    edit = next(edit for place, edit in _edits_with_takes(plain) if [*place, "takes"] == list(path))
-    names = [one.name for one in edit.takes.takes] if edit.takes else []
+    edit = next(edit for edit_path, edit in _edits_with_takes(plain) if [*edit_path, "takes"] == list(path))
+    names = [take.name for take in edit.takes.takes] if edit.takes else []
     if name not in names:
-        raise PresetError(f"{file} has other takes now, so run the job again: {not_one_of(name, names)}")
+        raise PresetError(f"{file} has other takes now; run the job again: {not_one_of(name, names)}")
 
 
 def _waiting_segments(
-    told: Mapping[str, Any], chosen: Mapping[str, Any], now: Sequence[tuple[Sequence[PathPart], Edit]]
+    record: Mapping[str, Any], picked: Mapping[str, Any], edits: Sequence[tuple[Sequence[PathPart], Edit]]
 ) -> tuple[str, ...]:
-    """Give the segments of other edits that have no choice, by what the file says now."""
-    open_places = [_span_fields(edit) for _, edit in now if edit.takes and edit.takes.pick is None]
-    mine = _span_fields(Edit.model_validate(chosen["edit"]))
+    """Return the segments of other edits without a choice, according to the file."""
+    without_pick = [_span_fields(edit) for _, edit in edits if edit.takes and edit.takes.pick is None]
+    picked_span = _span_fields(Edit.model_validate(picked["edit"]))
     return tuple(
         offer["segment"]
-        for offer in told["choices"]
-        if (place := _span_fields(Edit.model_validate(offer["edit"]))) != mine and place in open_places
+        for offer in record["choices"]
+        if (span := _span_fields(Edit.model_validate(offer["edit"]))) != picked_span and span in without_pick
     )
 
 
-def _not_found_message(told: Mapping[str, Any], segment: str, name: str) -> str:
-    there = [file for file in _files(told) if file.is_file()]
-    gone = [file for file in _files(told) if not file.exists()]
-    written = [file for file in there if _edits_with_takes(parse_plain(_read(file).lstrip(_BOM), str(file)))]
-    if gone and not written:
-        return f"{gone[0]} is not there any more; write pick: {name} in the takes of {segment} where they stand now"
-    if not written:
-        return f"the edit of {segment} stands in no job file; say it where it stands, in its takes: pick: {name}"
-    return f"{written[0]} has no edit of this span any more; run the job again, or write pick: {name} in it"
+def _not_found_message(record: Mapping[str, Any], segment: str, name: str) -> str:
+    existing = [file for file in _files(record) if file.is_file()]
+    missing = [file for file in _files(record) if not file.exists()]
+    with_edits = [file for file in existing if _edits_with_takes(parse_plain(_read(file).lstrip(_BOM), str(file)))]
+    if missing and not with_edits:
+        return f"{missing[0]} does not exist any more; write pick: {name} into the takes of {segment} in its new file"
+    if not with_edits:
+        return f"the edit of {segment} is not in a job file; write pick: {name} into its takes where it is defined"
+    return f"{with_edits[0]} has no edit of this span any more; run the job again, or write pick: {name} into it"
 
 
 def _write(file: Path, text: str) -> None:
-    """Replace a file by its new text, whole or not at all; its mode stays, and a link stays a link."""
+    """Replace the content of a file atomically; keep its mode, and follow a link."""
     file = file.resolve()
     part = temporary_path(file)
     with storage_errors(file.parent):

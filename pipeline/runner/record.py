@@ -1,4 +1,4 @@
-"""What a run has come to, told as a value: for the page, for a plan, and for what the user gets."""
+"""Collect what a run has produced as a value: for the report, for a plan, and for the user's result."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 from ..config.checked_job import Job, Step
-from ..core.values import Media, Record, Segment, StepRecord, Take, Upload, Value
+from ..core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
 
-One = TypeVar("One")
+Item = TypeVar("Item")
 
 
 def make_record(
@@ -19,15 +19,15 @@ def make_record(
     records: list[StepRecord],
     waiting: Collection[str] = (),
 ) -> Record:
-    """Tell what a run has come to: the source, the latest of every segment and take, and the film.
+    """Collect the source, the latest version of every segment and take, and the film.
 
-    The takes of segments that are `waiting` for a choice, by name, are told of apart from those that count.
+    Takes of segments that are `waiting` for a choice, by name, become `offered` and are not part of the film.
     """
-    flat = [(step, value) for step in steps for value in as_list(results[step.id])]
-    segments = {value.name: value for _, value in flat if isinstance(value, Segment)}
-    takes = {(value.segment.name, value.name): value for _, value in flat if isinstance(value, Take)}
-    media = [(step, value) for step, value in flat if isinstance(value, Media)]
-    films = [value for step, value in media if any(port.value_type is Take for port in step.info.ports.inputs)]
+    values = [(step, value) for step in steps for value in as_list(results[step.id])]
+    segments = {value.name: value for _, value in values if isinstance(value, Segment)}
+    takes = {(value.segment.name, value.name): value for _, value in values if isinstance(value, Take)}
+    media = [(step, value) for step, value in values if isinstance(value, Media)]
+    films = [value for step, value in media if joins_takes(step)]
     return Record(
         run=run,
         preset=job.name,
@@ -41,30 +41,28 @@ def make_record(
     )
 
 
+def joins_takes(step: Step) -> bool:
+    """Return whether a step makes a film from takes."""
+    return step.info.ports.output is Media and any(port.value_type is Take for port in step.info.ports.inputs)
+
+
 def film_name(job: Job) -> str:
-    """Give the name of the film: the last part of the path or the address that fills the input `source`."""
+    """Return the last part of the path or URL in the job's input `source`."""
     source = str(job.inputs.get("source", ""))
     return source.split("?", maxsplit=1)[0].rstrip("/").replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def segment_of(value: Value | None) -> Segment | None:
-    """Give the segment that a value is about; None where it is about the film."""
-    if isinstance(value, (Upload, Take)):
-        return value.segment
-    return value if isinstance(value, Segment) else None
-
-
 def segment_name(value: Value) -> str:
-    """Give the name of the segment that a value belongs to; empty where it belongs to the film."""
+    """Return the name of the segment that a value belongs to, or "" if it belongs to the film."""
     segment = segment_of(value)
     return segment.name if segment is not None else ""
 
 
 def take_name(value: Value) -> str:
-    """Give the name of the combination that a value belongs to; empty where there is no matrix."""
+    """Return the name of a take's combination, or "" if there is no matrix."""
     return value.name if isinstance(value, Take) else ""
 
 
-def as_list(value: One | list[One]) -> list[One]:
-    """Give one result as a list, and a list as it is."""
+def as_list(value: Item | list[Item]) -> list[Item]:
+    """Return a list as it is, and anything else as a list of one."""
     return value if isinstance(value, list) else [value]

@@ -1,11 +1,8 @@
-"""The folder of a run: what was asked, how it went, and where its page lies.
+"""The folder of a run: what was requested, how the run went, and its report.
 
-    runs/20261123-101502-a1b2/run.json      what was asked and how it ended
-    runs/20261123-101502-a1b2/report.html   the page
-    runs/20261123-101502-a1b2/report.json   the same for machines
-
-Takes   a home folder; the clock is an argument.
-Raises  PresetError for a run that does not exist; StorageFailed when the disk will not have it.
+runs/20261123-101502-a1b2/run.json      the request and the outcome
+runs/20261123-101502-a1b2/report.html   the page
+runs/20261123-101502-a1b2/report.json   the same for machines
 """
 
 from __future__ import annotations
@@ -34,49 +31,55 @@ class RunFolder:
     folder: Path
 
     def read(self) -> dict[str, Any]:
-        """Give what run.json says: {"run", "status", "created", "what", "document", "options", "result"}."""
+        """Return run.json: {"run", "status", "created", "what", "document", "options", "result"}."""
         try:
-            told: Any = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
+            data: Any = json.loads((self.folder / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise PresetError(f"run {self.name} cannot be read: {error}; start it anew with `react1 run`") from error
-        if not isinstance(told, dict):
-            raise PresetError(f"run {self.name} cannot be read: run.json is no object; start it anew with `react1 run`")
-        return told
+            raise PresetError(f"run {self.name} cannot be read: {error}; start a new run with `react1 run`") from error
+        if not isinstance(data, dict):
+            raise PresetError(
+                f"run {self.name} cannot be read: run.json is not an object; start a new run with `react1 run`"
+            )
+        return data
 
     def state(self) -> str:
-        """Give how it stands: one of STATES; `running` only while a process that is alive works on it."""
+        """Return one of STATES; `running` only while a live process works on the run."""
         state = str(self.read().get("status"))
         if state != "running":
             return state if state in STATES else "failed"
         return state if is_locked(self.folder / "lock") else "interrupted"
 
-    def hold(self) -> FileLock:
-        """Take the run for this process.
+    def lock(self) -> FileLock:
+        """Lock the run for this process.
 
         Raises:
             PresetError: another process works on it.
         """
-        held = try_acquire(self.folder / "lock")
-        if held is None:
+        lock = try_acquire(self.folder / "lock")
+        if lock is None:
             raise PresetError(f"run {self.name} is still running in another process; wait for it, or stop it first")
-        return held
+        return lock
 
-    def begin(self, now: datetime, **asked: Any) -> None:
-        """Write down what was asked; a run that is carried on keeps the time when it was first asked for."""
-        place = self.folder / "run.json"
-        created = self.read().get("created") if place.exists() else None
-        stamp = created or now.isoformat(timespec="seconds")
-        self.write(run=self.name, status="running", created=stamp, **asked)
+    def begin(self, now: datetime, **request: Any) -> None:
+        """Write the request to run.json; a resumed run keeps its time of creation."""
+        path = self.folder / "run.json"
+        created = self.read().get("created") if path.exists() else None
+        timestamp = created or now.isoformat(timespec="seconds")
+        self.write(run=self.name, status="running", created=timestamp, **request)
 
     def write(self, **changes: Any) -> None:
         """Change run.json, atomically."""
-        place = self.folder / "run.json"
-        told = self.read() if place.exists() else {}
-        write_text(place, json.dumps({**told, **changes}, indent=1))
+        path = self.folder / "run.json"
+        data = self.read() if path.exists() else {}
+        write_text(path, json.dumps({**data, **changes}, indent=1))
 
 
 def new_run(home: Path, now: datetime) -> RunFolder:
-    """Make the folder of a new run; its name is the time and four random digits."""
+    """Create the folder of a new run, named by the time and four random hexadecimal digits.
+
+    Raises:
+        StorageFailed: the disk is full, or the folder cannot be created.
+    """
     name = f"{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     folder = home / "runs" / name
     with storage_errors(home):
@@ -85,13 +88,13 @@ def new_run(home: Path, now: datetime) -> RunFolder:
 
 
 def all_runs(home: Path) -> list[RunFolder]:
-    """Give every run, the newest first."""
-    folders = sorted((home / "runs").glob("*/run.json"), key=lambda place: place.parent.name, reverse=True)
-    return [RunFolder(place.parent.name, place.parent) for place in folders]
+    """Return every run, newest first."""
+    paths = sorted((home / "runs").glob("*/run.json"), key=lambda path: path.parent.name, reverse=True)
+    return [RunFolder(path.parent.name, path.parent) for path in paths]
 
 
 def find_run(home: Path, name: str | None) -> RunFolder:
-    """Give the run of this name, or of the only name that begins so; without a name the newest that is not done.
+    """Return the run with this name or unique prefix; without a name, the newest that is not done.
 
     Raises:
         PresetError: there is none, or more than one.
@@ -103,11 +106,12 @@ def find_run(home: Path, name: str | None) -> RunFolder:
                 if run.state() in ("failed", "interrupted"):
                     return run
         raise PresetError("there is no unfinished run to resume; `react1 runs` lists all")
-    found = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise PresetError(f"run {name!r} is not one run: {', '.join(run.name for run in found[:5])}; write more of it")
+    matches = [run for run in runs if run.name == name] or [run for run in runs if run.name.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        names = ", ".join(run.name for run in matches[:5])
+        raise PresetError(f"run {name!r} is ambiguous: {names}; write more of the name")
     near = difflib.get_close_matches(name, [run.name for run in runs], 1, 0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "; `react1 runs` lists all"
     raise PresetError(f"there is no run {name!r}{hint}")

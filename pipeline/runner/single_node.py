@@ -1,9 +1,4 @@
-"""One node by itself, through the same seam and the same store as a whole job.
-
-Takes   a node, its parameters as a user wrote them, and its inputs.
-Gives   what the node gives.
-Raises  PresetError for parameters that it refuses; what the node raises.
-"""
+"""Run one node without a job, with the same store and executor calls as a run."""
 
 from __future__ import annotations
 
@@ -24,8 +19,8 @@ from ..store.keys import digest, params_json
 from ..store.store import Store
 from .deliveries import deliver_result
 from .events import SilentWatcher
-from .external_inputs import ingest, paid_provider, require_providers, resolve_provider
-from .paid_steps import is_voided, open_paid_steps
+from .external_inputs import bills_itself, ingest, require_providers, resolve_provider
+from .paid_steps import costs_money, is_voided, open_paid_steps
 from .step import inputs_json, key_parts
 from .take_matrix import makes_takes, picked_inputs
 
@@ -35,9 +30,14 @@ def run_single(
     params: Mapping[str, Any],
     inputs: Mapping[str, Value | list[Value] | None],
     store: Store,
-    terms: SpendingPolicy | None = None,
+    policy: SpendingPolicy | None = None,
 ) -> Value | list[Value]:
-    """Run one node; stored results are given without work, and a paid call needs `terms` that allow it."""
+    """Return the result of one node, from the store if it is there; a paid call needs a `policy` that allows it.
+
+    Raises:
+        PresetError: the node refuses the parameters.
+        React1Error: what the node raises.
+    """
     try:
         checked = info.ports.params.model_validate(dict(params))
     except ValidationError as error:
@@ -52,23 +52,24 @@ def run_single(
     stored = store.result(key)
     if stored is not None and is_voided(Ledger(store.root), stored["value"]):
         store.drop_result(key)
-    if paid_provider(step) is not None and store.result(key) is None:
-        result = asyncio.run(_paid(step, inputs, store, terms or SpendingPolicy()))
-        store.put_result(key, result.value, parts, result.seconds)
+    if costs_money(step) and store.result(key) is None:
+        result = asyncio.run(_pay(step, key, inputs, store, policy or SpendingPolicy()))
+        if result is not None:
+            store.put_result(key, result.value, parts, result.seconds)
     args = {"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts}
-    made: Value | list[Value] = from_json(
+    value: Value | list[Value] = from_json(
         info.ports.output, execute_call(Call(fn=info.fn, args=args, key=key), store).value
     )
-    sources = [store.path(value.file) for value in inputs.values() if isinstance(value, Media)]
-    deliver_result(step, made, store, sources, owner=info.name, replace=True)
-    return made
+    sources = [store.path(item.file) for item in inputs.values() if isinstance(item, Media)]
+    deliver_result(step, value, store, sources, owner=info.name, replace=True)
+    return value
 
 
-async def _paid(step: Step, inputs: Mapping[str, Any], store: Store, terms: SpendingPolicy) -> Result:
-    """Call a host that takes money, by the same desk as a run."""
+async def _pay(step: Step, key: str, inputs: Mapping[str, Any], store: Store, policy: SpendingPolicy) -> Result | None:
+    """Get the cost of a call approved; run the job of a provider, and return None for a node that bills by itself."""
     job = Job(step.id, "", (step,), {}, {})
     require_providers(job)
-    async with open_paid_steps(job, store, terms, "", SilentWatcher()) as paying:
-        assert paying is not None
-        await paying.admit(step, [inputs], stop=True)
-        return await paying.run(step, inputs, lambda _: None)
+    async with open_paid_steps(job, store, policy, "", SilentWatcher()) as paid_steps:
+        assert paid_steps is not None
+        await paid_steps.check_all(step, {key: inputs}, fail_fast=True)
+        return None if bills_itself(step) else await paid_steps.run_job(step, inputs, lambda _: None)

@@ -1,4 +1,4 @@
-"""One step for one segment: its key, the store, the executor or the desk of paid calls, and who failed where."""
+"""Run one step for one segment: its key, the stored result, or a call of the executor or the job manager."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from ..config.checked_job import Step
 from ..core.errors import InternalError, React1Error, StorageFailed
 from ..core.values import Segment, StepRecord, Value
-from ..executors.base import Call, Executor, Resources, Result, from_json
+from ..executors.base import Call, Executor, Need, Result, from_json
+from ..executors.local_executor import LocalExecutor
 from ..jobs.ledger import Ledger
 from ..media.ffmpeg import tool_version
 from ..store.atomic import disk_full_message, is_disk_full
@@ -17,73 +18,71 @@ from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
 from .events import Message, StepEnded, StepMoved, StepStarted, Watcher
 from .expression_blind import is_expression_blind, with_current_edits, without_expression
-from .paid_steps import PaidSteps, is_voided
+from .external_inputs import bills_itself
+from .paid_steps import PaidSteps, costs_money, is_voided
 from .record import as_list
+from .take_matrix import makes_takes
 
 
 class StepRunner:
-    """Runs steps through the executor, stored results first."""
+    """Run steps through the executor; stored results come first."""
 
     executor: Executor
+    local_executor: LocalExecutor
+    """Runs the calls of nodes that bill by themselves: never twice."""
 
-    def __init__(self, store: Store, watcher: Watcher, job: str, paying: PaidSteps | None = None) -> None:
+    def __init__(self, store: Store, watcher: Watcher, job: str, paid_steps: PaidSteps | None = None) -> None:
         self.store, self.watcher = store, watcher
-        self._job, self._paying = job, paying
+        self._job, self._paid_steps = job, paid_steps
         self._running: dict[str, tuple[str, str]] = {}
-        self._told: set[str] = set()
+        self._sent_messages: set[str] = set()
 
-    def pays(self, step: Step) -> bool:
-        """Tell whether a step calls a host that takes money."""
-        return self._paying is not None and self._paying.does(step)
-
-    async def admit(self, step: Step, asked: Sequence[Mapping[str, Any]], *, stop: bool) -> None:
-        """Look at everything that a paid step wants, before any of it is uploaded or paid.
+    async def check_all(self, step: Step, calls: Sequence[Mapping[str, Any]], *, fail_fast: bool) -> None:
+        """Check everything that a paid step will do before any of it is uploaded or paid.
 
         Raises:
-            BadInput: a segment cannot be used.
-            OverBudget: it may not be spent.
+            InputMediaError: a segment cannot be used.
+            OverBudget: it costs more than is allowed, or nobody has approved.
         """
-        assert self._paying is not None
-        missing = []
-        for given in asked:
-            stored = await asyncio.to_thread(
-                self._stored, step, digest(await asyncio.to_thread(key_parts, step, given))
-            )
-            if stored is None:
-                missing.append(given)
+        assert self._paid_steps is not None
+        missing = {}
+        for inputs in calls:
+            key = digest(await asyncio.to_thread(key_parts, step, inputs))
+            if await asyncio.to_thread(self._stored, step, key) is None:
+                missing[key] = inputs
         try:
-            await self._paying.admit(step, missing, stop=stop)
+            await self._paid_steps.check_all(step, missing, fail_fast=fail_fast)
         except React1Error as error:
             error.where = error.where or step.id
             raise
 
     async def run(
-        self, step: Step, segment: str, given: Mapping[str, Any], take: str = ""
+        self, step: Step, segment: str, inputs: Mapping[str, Any], take: str = ""
     ) -> tuple[Value | list[Value], StepRecord]:
-        """Give what a step makes of its inputs, and the record of it; `take` names one of a matrix.
+        """Return the result of a step and its record; `take` is the name of a combination in a matrix.
 
         Raises:
             React1Error: what the node raised, with the step and the segment added.
         """
-        parts = await asyncio.to_thread(key_parts, step, given)
+        parts = await asyncio.to_thread(key_parts, step, inputs)
         key = digest(parts)
         label = f"{segment} {take}".strip()
         self._running[key] = (step.id, label)
         self.watcher.on(StepStarted(step.id, label))
         where = f"{step.id} [{label}]" if label else step.id
         try:
-            result = await self._result(step, key, parts, given)
-            made = load_result(step, given, result.value)
+            result = await self._result(step, key, parts, inputs)
+            value = load_result(step, inputs, result.value)
         except React1Error as error:
             error.where = error.where or where
             raise
-        except Exception as error:  # whatever a node raises is told with its name
-            told = self._as_told(step, error)
-            told.where = where
-            raise told from error
+        except Exception as error:  # a node may raise anything
+            converted = self._convert_error(step, error)
+            converted.where = where
+            raise converted from error
         self.store.put_latest(latest_name(self._job, step, label), parts)
         self.watcher.on(StepEnded(step.id, label, result.reused, result.seconds))
-        self._say(segment, made)
+        self._send_notes(segment, value)
         record = StepRecord(
             step=step.id,
             node=step.info.name,
@@ -92,37 +91,40 @@ class StepRunner:
             key=key,
             reused=result.reused,
             seconds=result.seconds,
+            makes_takes=makes_takes(step),
         )
-        return made, record
+        return value, record
 
-    def _as_told(self, step: Step, error: Exception) -> React1Error:
-        """Give the error of ours that stands for another one; a full disk is nobody's fault."""
+    def _convert_error(self, step: Step, error: Exception) -> React1Error:
+        """Convert any exception into a React1Error: ENOSPC into StorageFailed, others into InternalError."""
         if is_disk_full(error):
             return StorageFailed(disk_full_message(self.store.root))
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        return InternalError(f"a fault of the node {step.info.name} ({step.info.origin}): {told}")
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        return InternalError(f"the node {step.info.name} ({step.info.origin}) failed: {message}")
 
-    def moved(self, key: str, share: float) -> None:
-        """Pass on how far the call with this key is."""
+    def report_progress(self, key: str, share: float) -> None:
+        """Report the completed share of the call with this key."""
         if key in self._running:
             self.watcher.on(StepMoved(*self._running[key], share))
 
-    async def _result(self, step: Step, key: str, parts: Parts, given: Mapping[str, Any]) -> Result:
+    async def _result(self, step: Step, key: str, parts: Parts, inputs: Mapping[str, Any]) -> Result:
         stored = await asyncio.to_thread(self._stored, step, key)
         if stored is not None:
             return stored
         self.store.drop_result(key)
-        if self._paying is not None and self._paying.does(step):
-            result = await self._paying.run(step, given, lambda share: self.moved(key, share))
-            await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
-            return result
+        if self._paid_steps is not None and costs_money(step):
+            self._paid_steps.raise_if_rejected(key)
+            if not bills_itself(step):
+                result = await self._paid_steps.run_job(step, inputs, lambda share: self.report_progress(key, share))
+                await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
+                return result
         call = Call(
             fn=step.info.fn,
-            args={"params": params_json(step.params), "inputs": inputs_json(given), "parts": parts},
+            args={"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts},
             key=key,
-            need=Resources(cpu_slots=0 if step.info.cls.workload == "io" else 1),
+            need=Need(cpu_slots=0 if step.info.cls.workload == "io" or bills_itself(step) else 1),
         )
-        return await self.executor.run(call)
+        return await (self.local_executor if bills_itself(step) else self.executor).run(call)
 
     def _stored(self, step: Step, key: str) -> Result | None:
         stored = self.store.result(key)
@@ -132,19 +134,19 @@ class StepRunner:
             return None
         return Result(stored["value"], stored["seconds"], reused=True)
 
-    def _say(self, segment: str, made: Value | list[Value]) -> None:
-        for value in as_list(made):
-            for line in getattr(value, "notes", ()):
-                # A step that makes segments says of each what the steps after it would say again.
+    def _send_notes(self, segment: str, result: Value | list[Value]) -> None:
+        """Send every note of a result once; later steps of the same segment repeat it."""
+        for value in as_list(result):
+            for note in getattr(value, "notes", ()):
                 name = segment or (value.name if isinstance(value, Segment) else "")
-                text = f"{name}: {line}" if name else str(line)
-                if text not in self._told:
-                    self._told.add(text)
+                text = f"{name}: {note}" if name else str(note)
+                if text not in self._sent_messages:
+                    self._sent_messages.add(text)
                     self.watcher.on(Message(text))
 
 
 def _is_readable(step: Step, value: Any) -> bool:
-    """Tell whether a stored result can be read back; one that was tampered with is made anew."""
+    """Return whether a stored result can be loaded; the step runs again if it cannot."""
     try:
         from_json(step.info.ports.output, value)
     except ValueError:
@@ -152,31 +154,31 @@ def _is_readable(step: Step, value: Any) -> bool:
     return True
 
 
-def key_parts(step: Step, given: Mapping[str, Any]) -> Parts:
-    """Give the parts of a step's key for these inputs."""
+def key_parts(step: Step, inputs: Mapping[str, Any]) -> Parts:
+    """Return the parts of a step's key for these inputs."""
     tools = {name: tool_version(name) for name in step.info.cls.tools}
     params = step.params
     if is_expression_blind(step.info.cls):
-        params, given = without_expression(params), {name: without_expression(value) for name, value in given.items()}
-    return make_parts(step.info.cls, params, given, tools)
+        params, inputs = without_expression(params), {name: without_expression(item) for name, item in inputs.items()}
+    return make_parts(step.info.cls, params, inputs, tools)
 
 
-def load_result(step: Step, given: Mapping[str, Any], value: Any) -> Value | list[Value]:
-    """Turn the JSON of a result into values, under the edits that are asked for now."""
-    made: Value | list[Value] = from_json(step.info.ports.output, value)
+def load_result(step: Step, inputs: Mapping[str, Any], value: Any) -> Value | list[Value]:
+    """Build values from the JSON of a result, with the current edits."""
+    result: Value | list[Value] = from_json(step.info.ports.output, value)
     if is_expression_blind(step.info.cls):
-        made = with_current_edits(made, step.params, given)
-    return made
+        result = with_current_edits(result, step.params, inputs)
+    return result
 
 
 def latest_name(job: str, step: Step, segment: str) -> str:
-    """Name the place of a step in a job, under which its latest key is noted."""
+    """Return the name under which the store keeps the latest key of a step in a job."""
     return f"{job}/{step.id}/{segment}"
 
 
-def inputs_json(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn the inputs of a call into JSON."""
-    return {name: _input_json(value) for name, value in given.items()}
+def inputs_json(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the inputs of a call as JSON."""
+    return {name: _input_json(value) for name, value in inputs.items()}
 
 
 def _input_json(value: Any) -> Any:

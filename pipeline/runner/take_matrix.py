@@ -1,7 +1,7 @@
-"""The takes of a matrix in a run: where takes are made, a segment becomes one call per combination.
+"""Expand a matrix of takes: where takes are rendered, a segment becomes one call per combination.
 
-A choice never reaches a node: it is taken out of the edits before anything is keyed, and says only which calls are
-made. So a take is the same call before and after it is chosen, and beside whatever other combinations there are.
+A node never sees the user's choice: it is removed from the edits before any key is computed, and only decides which
+calls are made. So a take is the same call before and after it is chosen, whatever other combinations exist.
 """
 
 from __future__ import annotations
@@ -11,96 +11,90 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config.checked_job import Job, Step
+from ..core import node
 from ..core.edit import Edit
 from ..core.errors import PresetError
 from ..core.takes import Combination
-from ..core.values import Segment, Take, Upload, Value
+from ..core.values import Segment, Value, segment_of
 from ..store.keys import digest
 from .expression_blind import find_edits, map_edits
-from .record import segment_of
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One segment, and the takes of its matrix."""
+    """One segment and the takes of its matrix."""
 
     segment: Segment
     takes: tuple[Combination, ...]
     picked: Combination | None
 
     def to_json(self) -> dict[str, Any]:
-        """Give what a later choice needs to know; the edit without its sound, which may be named in several ways."""
+        """Return what `react1 pick` needs; the edit without `audio`, which may be written in several ways."""
         edit = self.segment.edit.model_dump(mode="json", by_alias=True, exclude={"audio"}, exclude_none=True)
-        names = [one.name for one in self.takes]
         return {
             "segment": self.segment.name,
             "edit": edit,
-            "takes": names,
+            "takes": [take.name for take in self.takes],
             "pick": self.picked.name if self.picked else None,
         }
 
 
 @dataclass(frozen=True)
 class Picks:
-    """What was chosen, by edit; and whether there is anything to choose from at all."""
+    """The chosen takes by edit, and whether the job has a matrix at all."""
 
     by_edit: Mapping[str, Combination]
     any: bool
 
     def offer(self, values: Sequence[Value]) -> Offer | None:
-        """Give the matrix of the segment that some values belong to; None where it has none."""
-        segment = next((found for value in values if (found := segment_of(value))), None)
+        """Return the matrix of the segment that some values belong to, or None if it has none."""
+        segment = next((segment for value in values if (segment := segment_of(value))), None)
         if segment is None or segment.edit.takes is None:
             return None
         return Offer(segment, segment.edit.takes.takes, self.by_edit.get(_edit_key(segment.edit)))
 
 
 def extract_picks(job: Job) -> tuple[Job, Picks]:
-    """Take the choices out of the edits of a job."""
+    """Remove the choices from the edits of a job, and return both."""
     edits = find_edits([step.params for step in job.steps])
-    chosen = {_edit_key(edit): edit.takes.picked for edit in edits if edit.takes is not None}
+    picked = {_edit_key(edit): edit.takes.picked for edit in edits if edit.takes is not None}
     steps = tuple(replace(step, params=map_edits(step.params, _without_pick)) for step in job.steps)
-    picks = Picks({place: choice for place, choice in chosen.items() if choice is not None}, bool(chosen))
+    picks = Picks({key: choice for key, choice in picked.items() if choice is not None}, bool(picked))
     return replace(job, steps=steps), picks
 
 
 def job_owner(document: Any) -> str:
-    """Name a job for what it delivers: the same whichever take was chosen, so that a choice may be changed."""
-    return digest(_unpicked(document))
+    """Return a digest that identifies a job for what it exports: its files, its preset and its source.
 
-
-def _unpicked(value: Any) -> Any:
-    if isinstance(value, dict):
-        kept = {key: _unpicked(child) for key, child in value.items()}
-        if isinstance(kept.get("takes"), dict):
-            kept["takes"] = {key: child for key, child in kept["takes"].items() if key != "pick"}
-        return kept
-    return [_unpicked(child) for child in value] if isinstance(value, list) else value
+    It does not depend on the edits: a second try with another expression or another take may replace the film of the
+    first. Without a source it depends on everything.
+    """
+    inputs = document.get("inputs") if isinstance(document, dict) else None
+    source = inputs.get("source") if isinstance(inputs, dict) else None
+    return digest(document if source is None else [document.get("name"), document.get("files"), source])
 
 
 def makes_takes(step: Step) -> bool:
-    """Tell whether a step makes takes of segments."""
-    wires = step.info.ports
-    of_a_segment = any(port.value_type in (Segment, Upload) and not port.gathers for port in wires.inputs)
-    return wires.output is Take and of_a_segment and not any(port.value_type is Take for port in wires.inputs)
+    """Return whether a step renders takes of segments."""
+    return node.makes_takes(step.info.cls, step.info.ports)
 
 
 def with_combination(value: Any, choice: Combination) -> Any:
-    """Give a value under the plain edit that a combination stands for."""
-    plain = {**choice.choices, "takes": None}
-    return map_edits(value, lambda edit: edit.model_copy(update=plain))
+    """Return a value with the plain edit that a combination stands for."""
+    fields = {**choice.choices, "takes": None}
+    return map_edits(value, lambda edit: edit.model_copy(update=fields))
 
 
 def picked_inputs(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the inputs of a node that is run by itself, which makes the chosen take.
+    """Return the inputs of a single node with the chosen take's edit.
 
     Raises:
-        PresetError: there is a matrix, and no choice.
+        PresetError: there is a matrix without a choice.
     """
     for edit in find_edits(list(inputs.values())):
         if edit.takes is not None and edit.takes.picked is None:
-            names = ", ".join(one.name for one in edit.takes.takes)
-            raise PresetError(f"a node by itself makes one take, and `takes` has no pick; give it one of {names}")
+            names = ", ".join(take.name for take in edit.takes.takes)
+            raise PresetError(f"a single node renders one take, and `takes` has no pick; set it to one of {names}")
     return {name: map_edits(value, _with_picked) for name, value in inputs.items()}
 
 

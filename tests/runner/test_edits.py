@@ -1,4 +1,4 @@
-"""Another expression for the same span: nothing is cut or coded again, and the new edit is the one that counts."""
+"""A new expression for the same span reuses the cut and encoded clip, under the new edit."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ MEDIA = Media(
 )
 
 
-def _edit(place=1, **asked):
-    return Edit(in_=place, out=place + 1, **asked)
+def _edit(start=1, **fields):
+    return Edit(in_=start, out=start + 1, **fields)
 
 
 def _segment(edit, name="s01"):
@@ -41,31 +41,34 @@ def _segment(edit, name="s01"):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"prompt": "sad"}, {"temperature": 0.0}, {"model_mode": "lips"}, {"occlusion_detection_enabled": True}]
+    "expression",
+    [{"prompt": "sad"}, {"temperature": 0.0}, {"model_mode": "lips"}, {"occlusion_detection_enabled": True}],
 )
-def test_what_expression_is_asked_for_does_not_count(asked):
-    """In parameters and in segments, however deep."""
-    assert without_expression(TrimParams(edits=[_edit(**asked)])) == without_expression(TrimParams(edits=[_edit()]))
-    assert without_expression([_segment(_edit(**asked))]) == without_expression([_segment(_edit())])
+def test_the_expression_does_not_change_the_key(expression):
+    """It is removed from parameters and segments at any depth."""
+    assert without_expression(TrimParams(edits=[_edit(**expression)])) == without_expression(
+        TrimParams(edits=[_edit()])
+    )
+    assert without_expression([_segment(_edit(**expression))]) == without_expression([_segment(_edit())])
 
 
 @pytest.mark.parametrize(
-    "asked", [{"name": "other"}, {"audio": "line.wav"}, {"audio": "line.wav", "audio_mix": "keep"}], ids=str
+    "fields", [{"name": "other"}, {"audio": "line.wav"}, {"audio": "line.wav", "audio_mix": "keep"}], ids=str
 )
-def test_what_is_cut_and_heard_does(asked):
-    """Place, name and sound decide what the clips are."""
-    assert without_expression(_edit(**asked)) != without_expression(_edit())
+def test_span_name_and_audio_change_the_key(fields):
+    """They decide the content of the clips."""
+    assert without_expression(_edit(**fields)) != without_expression(_edit())
     assert without_expression(_edit(2)) != without_expression(_edit(1))
 
 
-def test_stored_segments_come_back_under_the_edits_of_now():
-    """Each by its place, in whatever order they are asked for; one that nobody asks for stays as it was."""
+def test_stored_segments_get_the_current_edits():
+    """Each by its span, in any order; a segment without a current edit does not change."""
     stored = [_segment(_edit(1, prompt="sad"), "a"), _segment(_edit(2, prompt="sad"), "b"), _segment(_edit(7), "c")]
-    now = TrimParams(edits=[_edit(2, prompt="angry", temperature=1.0), _edit(1, prompt="happy")])
+    params = TrimParams(edits=[_edit(2, prompt="angry", temperature=1.0), _edit(1, prompt="happy")])
 
-    told = [(segment.name, segment.edit.prompt) for segment in with_current_edits(stored, now, {})]
+    prompts = [(segment.name, segment.edit.prompt) for segment in with_current_edits(stored, params, {})]
 
-    assert told == [("a", "happy"), ("b", "angry"), ("c", None)]
+    assert prompts == [("a", "happy"), ("b", "angry"), ("c", None)]
 
 
 class Listener:
@@ -77,13 +80,13 @@ class Listener:
             self.reused[event.step] = event.reused
 
 
-def test_a_second_emotion_of_a_segment_is_not_cut_again(talking_clip, tmp_path):
-    """Only the model and what comes after it run; the report tells of the new emotion."""
+def test_a_second_emotion_reuses_the_cut_segment(talking_clip, tmp_path):
+    """Only the model and later steps run; the report shows the new emotion."""
     listener = Listener()
-    asked = {"source": talking_clip, "home": tmp_path / "home", "out": tmp_path / "film.mp4"}
-    run("preview", edits="0.6-1.2:sad:0.4", **asked)
+    inputs = {"source": talking_clip, "home": tmp_path / "home", "out": tmp_path / "film.mp4"}
+    run("preview", edits="0.6-1.2:sad:0.4", **inputs)
 
-    result = run("preview", edits="0.6-1.2:angry:0.9", watcher=listener, yes=True, **asked)
+    result = run("preview", edits="0.6-1.2:angry:0.9", watcher=listener, yes=True, **inputs)
 
     assert [step for step, reused in listener.reused.items() if reused] == [
         "fetch", "trim", "transcode", "normalize_audio",

@@ -1,4 +1,4 @@
-"""A job from its first check to its last file, with toys for nodes."""
+"""A job from its first check to its last file, with toy nodes."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def _run(job, home, listener=None, **options):
     return asyncio.run(play())
 
 
-def test_a_job_gives_the_film_the_page_and_what_came_of_each_segment(source, out, home):
-    """Segments go their way one by one, takes are gathered in order, the film lands where it is wanted."""
+def test_a_job_returns_the_film_the_page_and_a_result_per_segment(source, out, home):
+    """Segments run separately, takes are gathered in order, the film is written to its output path."""
     result = _run(toys.toy_job(source, out), home)
 
     assert out.read_text() == "film\ndone film:a:warm\ndone film:b:warm"
@@ -88,11 +88,11 @@ def test_a_job_gives_the_film_the_page_and_what_came_of_each_segment(source, out
 
 
 def test_the_json_object_has_the_keys_of_the_contract(source, out, home):
-    """Scripts rely on these names and no others."""
-    told = _run(toys.toy_job(source, out), home).to_json()
+    """Scripts rely on exactly these names."""
+    record = _run(toys.toy_job(source, out), home).to_json()
 
-    assert list(told) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
-    assert list(told["segments"][0]) == [
+    assert list(record) == ["run", "status", "output", "report", "cost_usd", "segments", "checks"]
+    assert list(record["segments"][0]) == [
         "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused",
     ]  # fmt: skip
 
@@ -110,8 +110,8 @@ def test_a_second_run_of_an_unchanged_job_does_no_work(source, out, home):
     assert result.cost_usd == 0
 
 
-def test_only_what_a_change_reaches_runs_again(source, out, home):
-    """Another tone: the film is opened and cut from the store."""
+def test_only_changed_steps_run_again(source, out, home):
+    """With another tone, opening and cutting come from the store."""
     _run(toys.toy_job(source, out), home)
     toys.RUN_COUNTS.clear()
 
@@ -122,7 +122,7 @@ def test_only_what_a_change_reaches_runs_again(source, out, home):
 
 
 def test_a_changed_source_runs_everything_again(source, out, home):
-    """The key tells content, not the name."""
+    """The key depends on content, not on the name."""
     _run(toys.toy_job(source, out), home)
     toys.RUN_COUNTS.clear()
     source.write_text("another film")
@@ -133,8 +133,8 @@ def test_a_changed_source_runs_everything_again(source, out, home):
     assert out.read_text().startswith("another film")
 
 
-def test_a_film_that_the_user_removed_is_made_again(source, out, home):
-    """What lived outside and is gone is a miss, not a failure."""
+def test_a_deleted_film_is_made_again(source, out, home):
+    """A missing external file is a cache miss, not a failure."""
     _run(toys.toy_job(source, out), home)
     toys.RUN_COUNTS.clear()
     out.unlink()
@@ -146,11 +146,11 @@ def test_a_film_that_the_user_removed_is_made_again(source, out, home):
 
 
 def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
-    """Nobody's file is lost, and no work is wasted."""
+    """No file is lost, and no work is done."""
     out.parent.mkdir()
     out.write_text("precious")
 
-    with pytest.raises(PresetError, match="exists; give --yes"):
+    with pytest.raises(PresetError, match="exists; give --replace"):
         _run(toys.toy_job(source, out), home)
 
     assert (out.read_text(), dict(toys.RUN_COUNTS), home.exists()) == ("precious", {}, False)
@@ -158,19 +158,19 @@ def test_an_existing_film_is_refused_before_anything_runs(source, out, home):
     assert out.read_text().startswith("film\n")
 
 
-def test_a_failure_names_step_and_segment_and_leaves_no_film(source, out, home):
-    """One line, the step, the segment; the run is marked and can be resumed."""
+def test_a_failure_names_step_and_segment(source, out, home):
+    """The message is one line, there is no film, and the run can be resumed."""
     with pytest.raises(InputMediaError, match=r"^shade \[b\]: no face here$"):
         _run(toys.toy_job(source, out, fail_on="b"), home)
 
     assert not out.exists()
-    told = find_run(home, None).read()
-    assert (told["status"], told["exit_status"]) == ("failed", 3)
-    assert told["error"] == "shade [b]: no face here"
+    record = find_run(home, None).read()
+    assert (record["status"], record["exit_status"]) == ("failed", 3)
+    assert record["error"] == "shade [b]: no face here"
 
 
-def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(source, out, home):
-    """The others are changed, the run ends with 6, and the segment says why."""
+def test_a_failed_segment_keeps_its_original_footage_if_the_job_says_so(source, out, home):
+    """The other segments change, the exit status is 6, and a note says why."""
     listener = Listener()
 
     result = _run(toys.toy_job(source, out, fail_on="a", on_failure="keep-original"), home, listener)
@@ -182,8 +182,8 @@ def test_a_failed_segment_keeps_its_original_footage_where_the_job_says_so(sourc
     assert Message("shade [a]: no face here; the original footage is kept") in listener.events
 
 
-def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_not_fit(source, out, home):
-    """One after the other is left out; the segments, the page and the run tell, and a second run does too."""
+def test_a_film_that_fails_its_checks_is_made_again_without_the_bad_takes(source, out, home):
+    """Bad takes are dropped one by one, and the result says so, also in a second run."""
     listener = Listener()
     job = toys.toy_job(source, out, names=("a", "b", "c"), reject=("a", "c"), on_failure="keep-original")
 
@@ -197,8 +197,8 @@ def test_a_film_that_fails_its_checks_is_made_again_without_the_takes_that_do_no
     assert _run(job, home).exit_status == 6
 
 
-def test_a_film_that_fails_its_checks_stops_the_run_unless_the_job_says_otherwise(source, out, home):
-    """No film, and the exit status of a bad take."""
+def test_a_film_that_fails_its_checks_stops_the_run_by_default(source, out, home):
+    """There is no film, and the exit status is that of a bad take."""
     with pytest.raises(CheckFailed, match="join: the joint shows"):
         _run(toys.toy_job(source, out, reject=("b",)), home)
 
@@ -206,15 +206,15 @@ def test_a_film_that_fails_its_checks_stops_the_run_unless_the_job_says_otherwis
     assert find_run(home, None).read()["exit_status"] == 4
 
 
-def test_what_is_not_in_the_film_cannot_be_left_out():
-    """A segment that is not in the film, or kept its original already: nothing is left to be changed."""
-    given = {"takes": [], "source": None}
+def test_only_takes_in_the_film_can_be_dropped():
+    """A segment without a take changes nothing."""
+    inputs = {"takes": [], "source": None}
 
-    assert drop_failed(given, {"x": "why"}) == (given, {})
+    assert drop_failed(inputs, {"x": "why"}) == (inputs, {})
 
 
-def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out, home):
-    """Stopped at join: what was finished is not done again."""
+def test_a_stopped_run_says_how_to_resume(source, out, home):
+    """After a stop at join, finished steps do not run again."""
     with pytest.raises(Interrupted, match="react1 resume"):
         _run(toys.toy_job(source, out), home, Listener(stop_at="join"))
     assert not out.exists()
@@ -227,58 +227,58 @@ def test_a_stopped_run_says_how_to_resume_and_carries_on_from_there(source, out,
     assert out.exists()
 
 
-def test_an_out_that_only_differs_by_its_spelling_is_taken_once(source, tmp_path, home):
-    """Two steps must not write one file."""
+def test_two_spellings_of_one_output_path_are_refused(source, tmp_path, home):
+    """Two steps must not write the same file."""
     job = toys.toy_job(source, tmp_path / "a.txt")
     shade = replace(job.steps[2], params=toys.ShadeParams(out=str(tmp_path / "x" / ".." / "a.txt")))
     job = replace(job, steps=(*job.steps[:2], shade, *job.steps[3:]))
 
-    with pytest.raises(PresetError, match="both want"):
+    with pytest.raises(PresetError, match="both write"):
         _run(job, home)
 
 
-def test_a_clip_that_would_replace_the_source_is_refused_even_with_yes(source, tmp_path, home):
-    """A folder of clips may lie around the source; a clip of its name may not."""
+def test_a_clip_never_replaces_the_source(source, tmp_path, home):
+    """A folder of clips may contain the source, but no clip may have its name, even with `replace`."""
     job = toys.toy_job(source, tmp_path / "film.react1.txt", names=("film",))
     shade = replace(job.steps[2], params=toys.ShadeParams(out=str(tmp_path)))
     source = source.rename(tmp_path / "film.take.txt")
     opened = replace(job.steps[0], params=toys.OpenParams(uri=str(source)))
     job = replace(job, steps=(opened, job.steps[1], shade, *job.steps[3:]))
 
-    with pytest.raises(PresetError, match="is a source, which is never written to"):
+    with pytest.raises(PresetError, match="is a source, which is never overwritten"):
         _run(job, home, replace=True)
 
     assert source.read_text() == "film"
 
 
 def test_a_film_keeps_the_container_of_its_source(source, tmp_path, home):
-    """A name that lies about its content is refused before anything runs."""
+    """Another suffix is refused before anything runs."""
     with pytest.raises(PresetError, match=r"does not end with \.txt"):
         _run(toys.toy_job(source, tmp_path / "film.mkv"), home)
 
     assert dict(toys.RUN_COUNTS) == {}
 
 
-def test_a_run_that_is_alive_is_not_resumed(source, out, home):
-    """Two processes in one folder would write over each other."""
+def test_a_running_run_is_not_resumed(source, out, home):
+    """Two processes must not write into one folder."""
     _run(toys.toy_job(source, out), home)
     run = all_runs(home)[0]
     run.write(status="running")
 
-    held = run.hold()
+    lock = run.lock()
     with pytest.raises(PresetError, match="no unfinished run"):
         find_run(home, None)
     with pytest.raises(PresetError, match="still running in another process"):
-        run.hold()
+        run.lock()
     assert run.state() == "running"
-    held.close()
+    lock.close()
 
     assert run.state() == "interrupted"
     assert find_run(home, None).name == run.name
 
 
 def test_one_unreadable_run_does_not_hide_the_others(source, out, home):
-    """A torn run.json is passed over."""
+    """An incomplete run.json is skipped."""
     _run(toys.toy_job(source, out), home)
     all_runs(home)[0].write(status="failed")
     (home / "runs" / "99990101-000000-aaaa").mkdir()
@@ -287,23 +287,23 @@ def test_one_unreadable_run_does_not_hide_the_others(source, out, home):
     assert find_run(home, None).read()["status"] == "failed"
 
 
-def test_what_a_node_breaks_is_told_with_its_name_and_kept(source, out, home, monkeypatch):
-    """One line for the user, the details in the run's folder."""
+def test_an_internal_error_of_a_node_has_its_name(source, out, home, monkeypatch):
+    """The user gets one line; the traceback is in the run's folder."""
 
     def run(self, context, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
         return None
 
     monkeypatch.setattr(toys.Join, "run", run)
 
-    with pytest.raises(InternalError, match=r"^join: a fault of the node join \(react1\): AttributeError"):
+    with pytest.raises(InternalError, match=r"^join: the node join \(react1\) failed: AttributeError"):
         _run(toys.toy_job(source, out), home)
 
     assert "Traceback" in (all_runs(home)[0].folder / "fault.txt").read_text()
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkeypatch, wrapped):
-    """Whatever a node was writing, and whatever it made of that: one line that says what to do, no traceback kept."""
+def test_a_full_disk_is_not_an_internal_error(source, out, home, monkeypatch, wrapped):
+    """The message is one line that says what to do, and no traceback is written, even if the node wraps the error."""
 
     def run(self, context, params: toys.JoinParams, source: Media, takes: list[Take]) -> Media:
         full = OSError(errno.ENOSPC, "No space left on device", "take.mp4")
@@ -319,48 +319,50 @@ def test_a_full_disk_is_not_called_a_fault_of_the_node(source, out, home, monkey
     assert not (all_runs(home)[0].folder / "fault.txt").exists()
 
 
-def test_a_stored_result_that_was_tampered_with_is_made_anew(source, out, home):
-    """Valid JSON that is no value is a miss, not a fault."""
+def test_an_invalid_stored_result_is_made_again(source, out, home):
+    """JSON that is not a value is a cache miss, not an error."""
     _run(toys.toy_job(source, out), home)
     toys.RUN_COUNTS.clear()
     for place in (home / "results").rglob("*.json"):
-        told = json.loads(place.read_text())
-        if told["parts"]["node"] == "shade":
-            place.write_text(json.dumps({**told, "value": {"odd": 1}}))
+        record = json.loads(place.read_text())
+        if record["parts"]["node"] == "shade":
+            place.write_text(json.dumps({**record, "value": {"odd": 1}}))
 
     _run(toys.toy_job(source, out), home)
 
     assert (toys.RUN_COUNTS["shade a"], toys.RUN_COUNTS["cut"]) == (1, 0)
 
 
-def test_the_signal_handlers_of_the_caller_come_back(source, out, home):
-    """A script that runs a job keeps its own way of stopping."""
-    seen = []
-    before = signal.signal(signal.SIGTERM, lambda *_: seen.append(1))
+def test_the_signal_handlers_of_the_caller_are_restored(source, out, home):
+    """A script that runs a job keeps its own handlers."""
+    signals = []
+    before = signal.signal(signal.SIGTERM, lambda *_: signals.append(1))
 
     _run(toys.toy_job(source, out), home)
 
     signal.raise_signal(signal.SIGTERM)
     signal.signal(signal.SIGTERM, before)
-    assert seen == [1]
+    assert signals == [1]
 
 
-def test_events_tell_every_step_with_its_segment(source, out, home):
-    """A bar can be drawn from them alone."""
+def test_every_step_sends_events_with_its_segment(source, out, home):
+    """They are enough to draw a progress bar."""
     listener = Listener()
 
     _run(toys.toy_job(source, out), home, listener)
 
     started = {(e.step, e.segment) for e in listener.events if isinstance(e, StepStarted)}
     ended = {(e.step, e.segment) for e in listener.events if isinstance(e, StepEnded)}
-    assert started == ended == {("open", ""), ("cut", ""), ("shade", "a"), ("shade", "b"), ("join", ""), ("summary", "")}
+    assert (
+        started == ended == {("open", ""), ("cut", ""), ("shade", "a"), ("shade", "b"), ("join", ""), ("summary", "")}
+    )
     assert StepMoved("shade", "a", 0.5) in listener.events
     assert isinstance(listener.events[0], RunStarted)
     assert [e.text for e in listener.events if isinstance(e, Message)].count("a: a preview") == 1
 
 
-def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(source, out, home):
-    """A name that fits none says what is near."""
+def test_runs_are_listed_newest_first_and_found_by_prefix(source, out, home):
+    """An unknown name is refused with a hint."""
     first = _run(toys.toy_job(source, out), home).run
     second = _run(toys.toy_job(source, out), home).run
 
@@ -370,8 +372,8 @@ def test_runs_are_listed_newest_first_and_found_by_the_beginning_of_their_name(s
         find_run(home, "nothing")
 
 
-def test_a_script_that_is_not_allowed_is_told_before_anything_runs(source, out, home):
-    """The preset brings a name; the file is the user's to name."""
+def test_a_script_that_is_not_allowed_is_refused_before_anything_runs(source, out, home):
+    """A preset names a function, but only the user can allow its file."""
     from react1.nodes.script_take import ScriptTake
 
     job = toys.toy_job(source, out)

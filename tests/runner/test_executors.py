@@ -1,4 +1,4 @@
-"""Calls run in threads: bounded by the cores, stored once, and stopped cleanly."""
+"""Calls run in threads: at most one per core, stored once, and stopped cleanly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
 from react1.pipeline.core.node import Params
 from react1.pipeline.core.values import Media
-from react1.pipeline.executors.base import Call, CallMonitor, Resources, execute_call, from_json
+from react1.pipeline.executors.base import Call, CallMonitor, Need, execute_call, from_json
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.store.store import Store
 
@@ -53,20 +53,20 @@ def store(tmp_path):
 
 def _call(key="aa" * 32, cpu_slots=1, **params):
     args = {"params": params, "inputs": {}, "parts": {"node": "write"}}
-    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Resources(cpu_slots=cpu_slots))
+    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Need(cpu_slots=cpu_slots))
 
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
-    """The call names a class by module, as on a worker."""
+    """Let a call import `Write` by its module, as on a worker."""
     import sys
 
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
     sys.modules[__name__].Write = Write
 
 
-def test_a_call_runs_once_and_is_given_from_the_store_after_that(store):
-    """The second call of a key does no work."""
+def test_a_call_runs_once_and_then_comes_from_the_store(store):
+    """The second call with the same key does no work."""
     first, second = execute_call(_call(text="one"), store), execute_call(_call(text="one"), store)
 
     assert (first.reused, second.reused) == (False, True)
@@ -75,7 +75,7 @@ def test_a_call_runs_once_and_is_given_from_the_store_after_that(store):
     assert store.path(from_json(Media, first.value).file).read_text() == "one"
 
 
-def test_nothing_is_left_of_a_call_that_fails(store):
+def test_a_failed_call_leaves_no_files(store):
     """No object, no result, no scratch."""
     with pytest.raises(InputMediaError, match="no good"):
         execute_call(_call(fail=True), store)
@@ -84,14 +84,14 @@ def test_nothing_is_left_of_a_call_that_fails(store):
 
 
 def test_a_call_over_its_time_limit_is_stopped(store):
-    """A step that hangs ends with a clear failure."""
+    """A step that hangs ends with a clear error."""
     call = _call(wait=True)
     with pytest.raises(ToolFailed, match="longer than its limit"):
         execute_call(Call(call.fn, call.args, call.key, timeout_s=0.05), store)
 
 
 def test_a_node_that_ends_the_process_ends_only_its_call(store, monkeypatch):
-    """What a plug-in does with sys.exit is a failure of that call."""
+    """A plug-in that calls sys.exit fails only its own call."""
 
     def run(self, context, params: WriteParams) -> Media:
         raise SystemExit(7)
@@ -102,8 +102,8 @@ def test_a_node_that_ends_the_process_ends_only_its_call(store, monkeypatch):
         execute_call(_call(), store)
 
 
-def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path, monkeypatch):
-    """What was made of other content than the key tells must not be found under that key."""
+def test_a_result_of_a_changed_file_is_not_published(store, tmp_path, monkeypatch):
+    """A result of other content than the key says must not be stored under that key."""
     film = tmp_path / "film.txt"
     film.write_text("film")
     file = store.add_external(film)
@@ -123,17 +123,17 @@ def test_a_result_read_from_a_file_that_changed_is_not_published(store, tmp_path
     assert store.result("aa" * 32) is None
 
 
-def test_a_stopped_call_raises_at_its_next_breath(store):
-    """Stopping is a matter of one progress report."""
-    watch = CallMonitor()
-    watch.stopped = True
+def test_a_stopped_call_raises_at_its_next_progress_report(store):
+    """`progress` raises Interrupted."""
+    monitor = CallMonitor()
+    monitor.stopped = True
 
     with pytest.raises(Interrupted):
-        execute_call(_call(wait=True), store, watch)
+        execute_call(_call(wait=True), store, monitor)
 
 
-def test_what_computes_waits_for_a_core_and_what_waits_does_not(store):
-    """With one core one computing call runs, and any number of waiting ones."""
+def test_only_computing_calls_wait_for_a_core(store):
+    """With one core, one computing call runs, and any number of waiting ones."""
 
     async def play():
         executor = LocalExecutor(store, cores=1)
@@ -155,8 +155,8 @@ def test_what_computes_waits_for_a_core_and_what_waits_does_not(store):
     assert sorted(SEEN) == ["a", "b", "io1", "io2"]
 
 
-def test_cancelling_stops_the_thread_before_it_comes_back(store):
-    """After a cancel nothing runs on, and the scratch is gone."""
+def test_cancelling_stops_the_thread_before_it_returns(store):
+    """After a cancel nothing runs any more, and the scratch folder is deleted."""
 
     async def play():
         executor = LocalExecutor(store)
@@ -173,8 +173,8 @@ def test_cancelling_stops_the_thread_before_it_comes_back(store):
     assert asyncio.run(play()) == []
 
 
-def test_progress_comes_with_the_key_of_the_call(store):
-    """The loop can tell which bar moves."""
+def test_progress_has_the_key_of_the_call(store):
+    """The runner can assign it to a progress bar."""
     moves = []
     GATE.set()
 

@@ -1,4 +1,4 @@
-"""A run may be killed at any moment: what has its final name is whole, and the next run carries on."""
+"""A run may be killed at any moment: files with their final name are complete, and the next run resumes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
 SUPPORT = Path(__file__).resolve().parent.parent / "support"
 KILLS = 8
-WHOLE = "film\n" + "\n".join(f"done film:{name}:warm" for name in "abcd")
+FILM = "film\n" + "\n".join(f"done film:{name}:warm" for name in "abcd")
 RUN = """
     import asyncio, sys
     from pathlib import Path
@@ -39,40 +39,40 @@ def _start(home: Path, source: Path, out: Path) -> subprocess.Popen[str]:
     return child
 
 
-def _assert_whole(home: Path) -> None:
-    for place in (home / "objects").rglob("*"):
-        if place.is_file() and place.suffix != ".part":
-            assert hashlib.sha256(place.read_bytes()).hexdigest() == place.stem
+def _assert_complete(home: Path) -> None:
+    for path in (home / "objects").rglob("*"):
+        if path.is_file() and path.suffix != ".part":
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
     for folder in ("results", "external", "latest", "seen", "exports", "runs"):
-        for place in (home / folder).rglob("*.json"):
-            json.loads(place.read_text())
+        for path in (home / folder).rglob("*.json"):
+            json.loads(path.read_text())
 
 
-def test_a_run_killed_at_any_moment_leaves_nothing_half_made(tmp_path):
-    """Killed again and again, at random moments over its whole length; then left alone, it ends with the whole film."""
+def test_a_run_killed_at_any_moment_leaves_no_incomplete_file(tmp_path):
+    """After kills at random moments, a last run finishes with the complete film."""
     source, out, home = tmp_path / "film.txt", tmp_path / "out" / "film.txt", tmp_path / "home"
     source.write_text("film")
-    chance, killed = random.Random(7), 0
-    child, began = _start(tmp_path / "other", source, tmp_path / "elsewhere.txt"), time.monotonic()
+    rng, kills = random.Random(7), 0
+    child, started_s = _start(tmp_path / "other", source, tmp_path / "elsewhere.txt"), time.monotonic()
     child.communicate()
-    length_s = time.monotonic() - began
+    length_s = time.monotonic() - started_s
 
-    while killed < KILLS:
+    while kills < KILLS:
         child = _start(home, source, out)
         try:
-            child.wait(chance.uniform(0, length_s))
+            child.wait(rng.uniform(0, length_s))
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
-            killed += 1
+            kills += 1
         child.communicate()
-        _assert_whole(home)
-        assert not out.exists() or out.read_text() == WHOLE
+        _assert_complete(home)
+        assert not out.exists() or out.read_text() == FILM
         if child.returncode == 0:
             out.unlink()
 
     child = _start(home, source, out)
     child.communicate()
     assert child.returncode == 0
-    assert out.read_text() == WHOLE
+    assert out.read_text() == FILM
     assert list((home / "scratch").glob("*")) == []
     assert [path.name for path in out.parent.iterdir()] == [out.name]

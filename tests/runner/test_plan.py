@@ -1,4 +1,4 @@
-"""A plan says what a run would do, writes nothing, and refuses what a run would refuse."""
+"""A plan lists what a run would do, writes nothing, and refuses what a run would refuse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 import toys
 
-from react1.pipeline.core.errors import InputMediaError, PresetError
+from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.runner.deliveries import existing_outputs
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.plan import plan_job
 from react1.pipeline.store.store import Store
@@ -43,17 +44,17 @@ def _plan(job, home, **options):
 
 
 def _forget(home, node, segment=""):
-    """Drop a stored result, as a hand that tidies up would."""
-    for place in (home / "results").rglob("*.json"):
-        told = json.loads(place.read_text())
-        value = told["value"]
-        named = value["segment"]["name"] if isinstance(value, dict) and "segment" in value else ""
-        if told["parts"]["node"] == node and named == segment:
-            place.unlink()
+    """Delete a stored result."""
+    for path in (home / "results").rglob("*.json"):
+        record = json.loads(path.read_text())
+        value = record["value"]
+        name = value["segment"]["name"] if isinstance(value, dict) and "segment" in value else ""
+        if record["parts"]["node"] == node and name == segment:
+            path.unlink()
 
 
-def test_before_the_first_run_everything_is_to_be_made(source, out, home):
-    """The source is looked at, so that the first cut is known to be new; nothing is written."""
+def test_before_the_first_run_nothing_is_stored(source, out, home):
+    """The source is probed, so the plan knows that the cut is new; nothing is written."""
     assert _plan(toys.toy_job(source, out), home) == {
         "open": "no stored result",
         "cut": "no stored result",
@@ -64,8 +65,8 @@ def test_before_the_first_run_everything_is_to_be_made(source, out, home):
     assert not home.exists()
 
 
-def test_after_a_run_everything_is_stored_the_page_too(source, out, home):
-    """A page tells of the same film whenever it was drawn."""
+def test_after_a_run_everything_is_stored(source, out, home):
+    """The report too, because the times of a run are not part of its key."""
     job = toys.toy_job(source, out)
     _run(job, home)
 
@@ -74,8 +75,8 @@ def test_after_a_run_everything_is_stored_the_page_too(source, out, home):
     assert not toys.RUN_COUNTS
 
 
-def test_a_changed_parameter_is_named_and_what_follows_comes_after_it(source, out, home):
-    """What is in front of the change is stored."""
+def test_a_changed_parameter_is_named(source, out, home):
+    """Steps before the change are stored, steps after it wait for it."""
     _run(toys.toy_job(source, out), home)
 
     assert _plan(toys.toy_job(source, out, tone="cold"), home) == {
@@ -88,8 +89,8 @@ def test_a_changed_parameter_is_named_and_what_follows_comes_after_it(source, ou
     }
 
 
-def test_each_segment_is_followed_by_itself(source, out, home):
-    """The take of b is gone: its row waits by its name, and a's go on from the store."""
+def test_each_segment_is_planned_separately(source, out, home):
+    """If the take of b is deleted, only the rows of b have to run."""
     job = _with_a_second_shade(toys.toy_job(source, out))
     _run(job, home)
     _forget(home, "shade", "b")
@@ -109,12 +110,12 @@ def test_each_segment_is_followed_by_itself(source, out, home):
 
 
 def _with_a_second_shade(job):
-    """Shade each take's clip once more."""
+    """Add a second step after shade."""
 
     class Again:
-        """Give the take on."""
+        """Return the take."""
 
-        name, version, kind, tools = "again", 1, "cpu", ()
+        name, version, workload, tools = "again", 1, "cpu", ()
 
         def run(self, context, params: toys.SummarizeParams, take: toys.Take) -> toys.Take:
             return take
@@ -128,55 +129,53 @@ def _with_a_second_shade(job):
     return replace(job, steps=(*job.steps[:3], again, join, job.steps[4]))
 
 
-def test_a_stored_result_that_cannot_be_read_back_is_to_be_made_again(source, out, home):
-    """As a run would do."""
+def test_an_unreadable_stored_result_is_made_again(source, out, home):
+    """The plan treats it as missing, as a run does."""
     job = toys.toy_job(source, out)
     _run(job, home)
-    for place in (home / "results").rglob("*.json"):
-        told = json.loads(place.read_text())
-        if told["parts"]["node"] == "join":
-            place.write_text(json.dumps({**told, "value": {"odd": 1}}))
+    for path in (home / "results").rglob("*.json"):
+        record = json.loads(path.read_text())
+        if record["parts"]["node"] == "join":
+            path.write_text(json.dumps({**record, "value": {"odd": 1}}))
 
     assert _plan(job, home)["join"] == "its stored result was removed"
 
 
-def test_what_a_run_would_refuse_a_plan_refuses(source, out, home):
-    """A file where the film goes; it may be looked past with --yes, and nothing is written."""
+def test_a_plan_goes_past_a_file_where_the_film_goes(source, out, home):
+    """A file where the film goes is no reason to refuse a plan: it is named, and nothing is written."""
     out.parent.mkdir()
     out.write_text("precious")
     job = toys.toy_job(source, out)
 
-    with pytest.raises(PresetError, match="exists; give --yes"):
-        _plan(job, home)
-
-    assert _plan(job, home, replace_existing=True)["cut"] == "no stored result"
+    assert _plan(job, home)["cut"] == "no stored result"
+    assert existing_outputs(job, Store(home, read_only=True), "another job") == [out]
     assert (out.read_text(), home.exists()) == ("precious", False)
 
 
-def test_the_film_of_the_last_run_does_not_stand_in_the_way_of_a_plan(source, out, home):
-    """It is the job's own."""
+def test_the_film_of_the_last_run_may_be_replaced(source, out, home):
+    """It belongs to the same job."""
     _run(toys.toy_job(source, out), home)
 
     assert _plan(toys.toy_job(source, out), home)["join"] == "stored"
 
 
-def test_media_that_cannot_be_used_are_told_by_the_plan(source, out, home, monkeypatch):
-    """With the step's name, as the run tells it."""
+def test_a_plan_refuses_an_unusable_source(source, out, home, monkeypatch):
+    """With the name of the step, as in a run."""
 
     def run(self, context, params: toys.OpenParams) -> toys.Media:
-        raise InputMediaError(f"{context.path(params.uri).name} is no film")
+        raise InputMediaError(f"{context.path(params.uri).name} is not a film")
 
     monkeypatch.setattr(toys.Open, "run", run)
 
-    with pytest.raises(InputMediaError, match=r"^open: film\.txt is no film$"):
+    with pytest.raises(InputMediaError, match=r"^open: film\.txt is not a film$"):
         _plan(toys.toy_job(source, out), home)
 
 
-def test_a_source_that_has_to_write_is_left_to_the_run(source, out, home, monkeypatch):
-    """A plan has no room for files."""
+def test_a_plan_stores_nothing_for_a_forecast(source, out, home, monkeypatch):
+    """A source that must store a file is unknown until the run."""
 
     def run(self, context, params: toys.OpenParams) -> toys.Media:
-        return toys.text_media(context, "copied")
+        return toys.write_text_media(context, "copied")
 
     monkeypatch.setattr(toys.Open, "run", run)
 

@@ -1,4 +1,4 @@
-"""A matrix of takes in a run: every combination is made, and nothing is spliced but the one that was chosen."""
+"""A matrix of takes: every combination is rendered, and only the chosen one is spliced."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]
 
 class Listener:
     def __init__(self):
-        self.told = []
+        self.lines = []
 
     def on(self, event):
         if isinstance(event, (StepStarted, StepEnded)):
-            self.told.append(f"{event.step} {event.segment} {'began' if isinstance(event, StepStarted) else 'ended'}")
+            self.lines.append(
+                f"{event.step} {event.segment} {'started' if isinstance(event, StepStarted) else 'ended'}"
+            )
 
 
 @pytest.fixture
-def made(tmp_path):
-    """Run a toy job whose segment `a` has a matrix and whose segment `b` has none."""
+def run_matrix(tmp_path):
+    """Return a function that runs a toy job whose segment `a` has a matrix and whose segment `b` has none."""
     (tmp_path / "film.txt").write_text("film")
     toys.RUN_COUNTS.clear()
 
@@ -49,24 +51,24 @@ def made(tmp_path):
     return run
 
 
-def test_every_combination_is_made_and_nothing_is_spliced(made):
-    """Four takes of `a` and one of `b`; no film is made or delivered, and the page has all of them."""
-    result = made()
+def test_every_combination_is_rendered_and_nothing_is_spliced(run_matrix):
+    """Four takes of `a` and one of `b`: the page shows all of them, and there is no film."""
+    result = run_matrix()
 
     assert (result.status, result.exit_status, result.output, result.checks) == ("choose", 0, None, {})
-    assert not made.out.exists()
+    assert not run_matrix.out.exists()
     assert toys.RUN_COUNTS["join"] == 0
     assert [(s.name, s.status, s.cost_usd) for s in result.segments] == [("a", "choose", 2.0), ("b", "done", 0.5)]
     assert [(take.number, take.name) for take in result.segments[0].takes] == list(enumerate(NAMES, 1))
     assert result.report.read_text() == "b " + " ".join(f"a?{name}" for name in NAMES)
-    assert all_runs(made.home)[0].state() == "choose"
+    assert all_runs(run_matrix.home)[0].state() == "choose"
 
 
-def test_the_object_tells_the_takes_only_where_there_is_a_choice(made):
-    """A segment without one has the keys of the contract and no others."""
-    told = json.loads(json.dumps(made().to_json()))
+def test_the_json_has_takes_only_if_there_is_a_choice(run_matrix):
+    """A segment without a choice has the keys of the contract and no others."""
+    result = json.loads(json.dumps(run_matrix().to_json()))
 
-    matrix, plain = told["segments"]
+    matrix, plain = result["segments"]
     assert list(plain) == [
         "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused",
     ]  # fmt: skip
@@ -74,14 +76,14 @@ def test_the_object_tells_the_takes_only_where_there_is_a_choice(made):
     assert matrix["takes"][2]["name"] == "sad-0.4"
 
 
-def test_exactly_the_chosen_take_is_spliced_and_none_is_made_again(made):
-    """The take comes from the store: it is the same call before and after it is chosen."""
-    made()
+def test_exactly_the_chosen_take_is_spliced_and_none_is_rendered_again(run_matrix):
+    """A take is the same call before and after it is chosen."""
+    run_matrix()
     before = dict(toys.RUN_COUNTS)
 
-    result = made("sad-0.4")
+    result = run_matrix("sad-0.4")
 
-    assert made.out.read_text() == "film\ndone film:a:warm sad 0.4\ndone film:b:warm"
+    assert run_matrix.out.read_text() == "film\ndone film:a:warm sad 0.4\ndone film:b:warm"
     assert {name: count - before.get(name, 0) for name, count in toys.RUN_COUNTS.items()} | {
         "join": 0,
         "summary": 0,
@@ -90,21 +92,21 @@ def test_exactly_the_chosen_take_is_spliced_and_none_is_made_again(made):
     assert [(s.status, s.reused, s.takes) for s in result.segments] == [("done", True, ()), ("done", True, ())]
 
 
-def test_a_choice_that_is_there_at_once_makes_only_that_take(made):
-    """By its values as well as by its name."""
-    made({"prompt": "sad", "temperature": 0.8})
+def test_a_pick_in_the_first_run_renders_only_that_take(run_matrix):
+    """A pick may be written as values or as a name."""
+    run_matrix({"prompt": "sad", "temperature": 0.8})
 
     assert {name for name in toys.RUN_COUNTS if name.startswith("shade a")} == {"shade a sad 0.8"}
-    assert "warm sad 0.8" in made.out.read_text()
+    assert "warm sad 0.8" in run_matrix.out.read_text()
 
 
-def test_a_second_run_and_a_longer_list_make_only_what_is_new(made):
-    """Takes are kept by what they are, not by their place in the matrix."""
-    made()
+def test_a_longer_list_renders_only_new_takes(run_matrix):
+    """Takes are stored by content, not by their position in the matrix."""
+    run_matrix()
     toys.RUN_COUNTS.clear()
 
-    again = made()
-    longer = made(temperature=(0.1, 0.4, 0.8))
+    again = run_matrix()
+    longer = run_matrix(temperature=(0.1, 0.4, 0.8))
 
     assert again.segments[0].reused
     assert again.cost_usd == 0
@@ -113,66 +115,68 @@ def test_a_second_run_and_a_longer_list_make_only_what_is_new(made):
     assert [take.reused for take in longer.segments[0].takes] == [False, True, True, False, True, True]
 
 
-def test_the_first_take_goes_ahead_of_the_others(made):
-    """What it learns of the clip is there for the others."""
+def test_the_first_take_runs_before_the_others(run_matrix):
+    """The others use what it caches about the clip."""
     listener = Listener()
 
-    made(listener=listener)
+    run_matrix(listener=listener)
 
-    takes = [line for line in listener.told if line.startswith("shade a")]
-    assert takes[:2] == ["shade a happy-0.4 began", "shade a happy-0.4 ended"]
-    assert sorted(takes) == sorted(f"shade a {name} {what}" for name in NAMES for what in ("began", "ended"))
+    takes = [line for line in listener.lines if line.startswith("shade a")]
+    assert takes[:2] == ["shade a happy-0.4 started", "shade a happy-0.4 ended"]
+    assert sorted(takes) == sorted(f"shade a {name} {what}" for name in NAMES for what in ("started", "ended"))
 
 
-def test_what_a_step_delivers_waits_for_the_choice_too(made):
-    """A folder of takes is only filled when each segment has one."""
-    folder = made.out.with_name("takes")
+def test_takes_are_delivered_after_the_choice(run_matrix):
+    """A folder of takes stays empty until each segment has one."""
+    folder = run_matrix.out.with_name("takes")
 
-    made(takes=str(folder))
+    run_matrix(takes=str(folder))
     waiting = folder.exists()
-    made("sad-0.4", takes=str(folder))
+    run_matrix("sad-0.4", takes=str(folder))
 
     assert not waiting
     assert sorted(path.name for path in folder.iterdir()) == ["a.take.txt", "b.take.txt"]
 
 
-def test_a_take_that_fails_is_told_and_the_others_are_offered(made):
-    """With keep-original; else the run stops with what the node said, and where."""
-    result = made(fail_on="sad", on_failure="keep-original")
+def test_a_failed_take_is_reported_and_the_others_are_offered(run_matrix):
+    """With keep-original; else the run stops with the node's error and the take's name."""
+    result = run_matrix(fail_on="sad", on_failure="keep-original")
     with pytest.raises(InputMediaError) as stopped:
-        made(fail_on="sad")
+        run_matrix(fail_on="sad")
 
     assert [take.status for take in result.segments[0].takes] == ["done", "done", "original", "original"]
     assert result.status == "choose"
     assert "a sad-0." in stopped.value.where
 
 
-def test_where_every_take_fails_there_is_nothing_to_choose(made):
-    """The original footage is kept once, as for any segment that fails."""
-    result = made(fail_on="a", on_failure="keep-original")
+def test_if_every_take_fails_there_is_no_choice(run_matrix):
+    """The original footage stays, as for any failed segment."""
+    result = run_matrix(fail_on="a", on_failure="keep-original")
 
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [(s.name, s.status, s.takes) for s in result.segments] == [("a", "original", ()), ("b", "done", ())]
-    assert made.out.read_text() == "film\noriginal film:a\ndone film:b:warm"
+    assert run_matrix.out.read_text() == "film\noriginal film:a\ndone film:b:warm"
 
 
-def test_the_run_remembers_what_there_is_to_choose(made):
-    """For `react1 pick`: by segment, the edit and the names."""
-    made("sad-0.4")
+def test_the_run_stores_the_choices(run_matrix):
+    """`react1 pick` needs the edit and the take names of each segment."""
+    run_matrix("sad-0.4")
 
-    (told,) = all_runs(made.home)[0].read()["choices"]
-    assert (told["segment"], told["takes"], told["pick"]) == ("a", NAMES, "sad-0.4")
-    assert told["edit"]["takes"] == {"prompt": ["happy", "sad"], "temperature": [0.4, 0.8]}
+    (choice,) = all_runs(run_matrix.home)[0].read()["choices"]
+    assert (choice["segment"], choice["takes"], choice["pick"]) == ("a", NAMES, "sad-0.4")
+    assert choice["edit"]["takes"] == {"prompt": ["happy", "sad"], "temperature": [0.4, 0.8]}
 
 
-def test_a_plan_has_a_row_for_every_take_and_none_that_is_not_wanted(made):
-    """What joins them waits for the choice; with a choice, the other takes are not looked at."""
-    store = Store(made.home, read_only=True)
-    made()
+def test_a_plan_has_a_row_for_every_requested_take(run_matrix):
+    """The join waits for the choice; with a choice, the other takes are not planned."""
+    store = Store(run_matrix.home, read_only=True)
+    run_matrix()
 
-    waiting = {(row.step, row.segment, row.take): row for row in plan_job(made.job(), store)}
+    waiting = {(row.step, row.segment, row.take): row for row in plan_job(run_matrix.job(), store)}
     assert waiting["summary", "", ""].stored
-    chosen = [(row.step, row.take, row.stored) for row in plan_job(made.job("happy-0.8"), store) if row.segment == "a"]
+    chosen = [
+        (row.step, row.take, row.stored) for row in plan_job(run_matrix.job("happy-0.8"), store) if row.segment == "a"
+    ]
 
     assert [place[2] for place in waiting if place[:2] == ("shade", "a")] == NAMES
     assert all(waiting["shade", "a", name].stored for name in NAMES)
@@ -180,22 +184,25 @@ def test_a_plan_has_a_row_for_every_take_and_none_that_is_not_wanted(made):
     assert chosen == [("shade", "happy-0.8", True)]
 
 
-def test_a_choice_may_be_changed_without_asking():
-    """Whichever take was chosen, it is the same job, and its film may be replaced; another list is another job."""
+def test_a_job_with_other_edits_may_replace_its_film():
+    """Another source, preset or job file is another job."""
 
-    def document(**takes):
-        return {"steps": [{"params": {"edits": [{"in": 1, "takes": takes}], "pick": "kept"}}]}
+    def document(prompt="sad", **changes):
+        inputs = {"source": "/a.mp4", "edits": [{"in": 1, "prompt": prompt}]}
+        return {"name": "preview", "files": ["/p.yaml"], "inputs": inputs, **changes}
 
-    assert job_owner(document(prompt=["sad"], pick="sad")) == job_owner(document(prompt=["sad"]))
-    assert job_owner(document(prompt=["sad"])) != job_owner(document(prompt=["happy"]))
-    assert job_owner({"pick": "kept"}) != job_owner({})
+    assert job_owner(document("happy")) == job_owner(document("sad"))
+    assert job_owner(document(inputs={"source": "/b.mp4"})) != job_owner(document())
+    assert job_owner(document(name="other")) != job_owner(document())
+    assert job_owner(document(files=["/job.yaml", "/p.yaml"])) != job_owner(document())
+    assert job_owner({"pick": "a"}) != job_owner({})
 
 
-def test_a_node_by_itself_makes_the_chosen_take(made):
-    """In a node editor nobody is shown a sheet: without a choice it says what to write."""
-    store, (film, cut, shade) = Store(made.home), (toys.REGISTRY.get(name) for name in ("open", "cut", "shade"))
-    source = run_single(film, {"uri": str(made.out.with_name("film.txt"))}, {}, store)
-    edit = made.job().steps[1].params.edits[0]
+def test_a_single_node_renders_the_chosen_take(run_matrix):
+    """Without a choice the error says what to write, since a node editor shows no contact sheet."""
+    store, (film, cut, shade) = Store(run_matrix.home), (toys.REGISTRY.get(name) for name in ("open", "cut", "shade"))
+    source = run_single(film, {"uri": str(run_matrix.out.with_name("film.txt"))}, {}, store)
+    edit = run_matrix.job().steps[1].params.edits[0]
     chosen = edit.model_copy(update={"takes": edit.takes.model_copy(update={"pick": "sad-0.8"})})
     plain, picked = (
         run_single(cut, {"names": ["a"], "edits": [one]}, {"source": source}, store)[0] for one in (edit, chosen)
@@ -204,5 +211,5 @@ def test_a_node_by_itself_makes_the_chosen_take(made):
     take = run_single(shade, {}, {"segment": picked}, store)
 
     assert store.path(take.media.file).read_text() == "film:a:warm sad 0.8"
-    with pytest.raises(PresetError, match=r"has no pick; give it one of happy-0\.4, happy-0\.8, sad"):
+    with pytest.raises(PresetError, match=r"has no pick; set it to one of happy-0\.4, happy-0\.8, sad"):
         run_single(shade, {}, {"segment": plain}, store)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from react1.pipeline.config.checked_job import Job, Step
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import CheckFailed, InputMediaError
 from react1.pipeline.core.file import File, FileOrUrl, OutPath
-from react1.pipeline.core.node import NodeContext, Params
+from react1.pipeline.core.node import Forecast, NodeContext, Params
 from react1.pipeline.core.registry import NodeInfo, Registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
@@ -44,6 +44,10 @@ class Open:
         RUN_COUNTS["open"] += 1
         assert isinstance(params.uri, File)
         return Media(file=params.uri, container="text", start_s=Fraction(0), duration_s=Fraction(1))
+
+    @classmethod
+    def forecast(cls, context: NodeContext, params: OpenParams, inputs: dict[str, Any]) -> Forecast:
+        return Forecast(result=cls().run(context, params))
 
 
 class CutParams(Params):
@@ -125,7 +129,7 @@ class Join:
                 raise CheckFailed("the joint shows", findings={take.segment.name: "it does not fit"})
         texts = [f"{take.status} {read_text(context, take.media)}" for take in takes]
         media = write_text_media(context, "\n".join([read_text(context, source), *texts]))
-        return media.model_copy(update={"metrics": {"splice": {"frames_equal": True}}})
+        return media.model_copy(update={"metrics": {"join": {"frames_equal": True}}})
 
 
 class SummarizeParams(Params):

@@ -45,13 +45,13 @@ def command(
             raise PresetError(f"run {run_folder.name} stopped before its first step; start a new one with `react1 run`")
         job = job_from_document(record["document"], load_registry())
         replace = yes or replace or bool(record.get("replace"))
-        agreed = yes or pay or bool(record.get("agreed"))
+        approved = yes or pay or bool(record.get("agreed"))
         exit_with_status(
             run_job(
                 job,
                 folder,
                 replace=replace,
-                agreed=agreed,
+                approved=approved,
                 max_cost=max_cost,
                 as_json=as_json,
                 quiet=quiet,

@@ -75,7 +75,7 @@ def command(
                 job,
                 folder,
                 replace=yes or replace,
-                agreed=yes or pay,
+                approved=yes or pay,
                 max_cost=max_cost,
                 as_json=as_json,
                 quiet=quiet,
@@ -88,7 +88,7 @@ def run_job(
     home: Path,
     *,
     replace: bool,
-    agreed: bool = False,
+    approved: bool = False,
     max_cost: float | None = None,
     as_json: bool = False,
     quiet: bool = False,
@@ -104,7 +104,7 @@ def run_job(
     budget = max_cost_usd(max_cost)
     with progress_for(quiet=quiet or as_json) as watcher:
         options = Options(
-            home, replace=replace, agreed=agreed, ask=confirmation(watcher), max_cost_usd=budget, watcher=watcher
+            home, replace=replace, approved=approved, confirm=confirmation(watcher), max_cost_usd=budget, watcher=watcher
         )
         result = asyncio.run(execute(job, options, run))
     if as_json:
