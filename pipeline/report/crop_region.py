@@ -1,4 +1,4 @@
-"""The region of the picture that takes change: the contact sheet shows it, so that a face in a wide shot is visible."""
+"""The region that the takes change: the contact sheet is cropped to it, so that a face in a wide shot is visible."""
 
 from __future__ import annotations
 
