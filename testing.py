@@ -66,6 +66,8 @@ _CELLS = [
 ]
 _CLICK_HZ = 3000
 _SAMPLE_RATE_HZ = 48000
+_REPRODUCIBLE = {"libx264": {"threads": "1", "x264-params": "mbtree=0"}}
+"""Options with which the encoder gives the same bytes each time; mbtree reads memory that was never written."""
 
 
 class FolderContext:
@@ -193,6 +195,8 @@ class ClipRecipe:
     """Frames from one keyframe to the next."""
     options: dict[str, str] = field(default_factory=dict)
     """Options of the video encoder."""
+    first_number: int = 0
+    """The number that the first frame shows."""
     sound: bool = True
     """Whether there is a track of 48 kHz PCM with a quiet tone and a click at each full second."""
 
@@ -207,7 +211,9 @@ def make_clip(path: Path, recipe: ClipRecipe | None = None, **changes: Any) -> P
     recipe = recipe or ClipRecipe(**changes)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
-        video: Any = container.add_stream(recipe.codec, rate=recipe.rate, options=dict(recipe.options))
+        video: Any = container.add_stream(
+            recipe.codec, rate=recipe.rate, options=_REPRODUCIBLE.get(recipe.codec, {}) | recipe.options
+        )
         video.width, video.height = recipe.size
         video.pix_fmt = recipe.pix_fmt
         video.codec_context.gop_size = recipe.gop
@@ -221,7 +227,7 @@ def make_clip(path: Path, recipe: ClipRecipe | None = None, **changes: Any) -> P
                 container.mux(audio.encode(sound))
             container.mux(audio.encode(None))
         for number in range(recipe.frames):
-            image = np.repeat(draw_frame(number, recipe.size)[..., None], 3, axis=2)
+            image = np.repeat(draw_frame(recipe.first_number + number, recipe.size)[..., None], 3, axis=2)
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = number, 1 / recipe.rate
             container.mux(video.encode(frame))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Generic, TypeVar
 
@@ -12,6 +12,9 @@ from ..core.errors import PresetError
 from ..core.node import VALUE_TYPES, Port, Ports
 from ..core.suggest import list_available
 from ..core.values import Record
+
+_RENAMED_INPUTS = {"given": "segment"}
+"""Old name of an input → its present one."""
 
 Mark = TypeVar("Mark")
 """The caller's reference to a place in the preset, for problems."""
@@ -68,11 +71,18 @@ def wire(steps: Sequence[Unwired[Mark]]) -> Wiring[Mark]:
     return wiring
 
 
+def current_input(name: str, ports: Ports) -> str:
+    """Return the present name of an input that a preset or a stored job may still call by its old one."""
+    current = _RENAMED_INPUTS.get(name, name)
+    return current if any(port.name == current for port in ports.inputs) else name
+
+
 def _explicit_wires(
     step: Unwired[Mark], steps: Sequence[Unwired[Mark]], index: int, problems: list[tuple[Mark, str]]
 ) -> dict[str, tuple[str, ...]]:
     wires: dict[str, tuple[str, ...]] = {}
     for source in step.sources:
+        source = replace(source, port=current_input(source.port, step.ports))  # noqa: PLW2901 - the same, renamed
         message = _source_error(step, source, steps, index)
         if message:
             problems.append((source.mark, message))

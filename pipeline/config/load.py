@@ -20,6 +20,7 @@ from ..located_yaml.located import Json, Located, Location, Problems, describe
 from . import command_line
 from .checked_job import Job, OnFailure, Step
 from .edit_lists import ReadLists
+from .graph import current_input
 from .inputs import fill_inputs
 from .raw_preset import RawPreset, parse_preset
 from .shipped import find_file, read_file, shipped_names
@@ -79,7 +80,8 @@ def load_job(
     )
     preset = document.preset
     if online:
-        preset, inputs = add_online_steps(preset, inputs, {*document.explicit, *overrides}, base / online, problems)
+        explicit = {*document.explicit, *overrides}
+        preset, inputs = add_online_steps(preset, inputs, explicit, base / online, registry, problems)
     steps, params = build_steps(preset, inputs, registry, provider, base, problems)
     problems.raise_if_any()
     values = {name: tree.plain for name, tree in inputs.items()}
@@ -219,7 +221,8 @@ def _step(stored: StoredStep, registry: Registry) -> Step:
     except ValidationError as error:
         message = f"step {stored.id!r} of the stored job: {_first_error(error)}; start a new run from its files"
         raise PresetError(message) from error
-    return Step(stored.id, info, params, stored.wires, stored.fanned)
+    wires = {current_input(name, info.ports): sources for name, sources in stored.wires.items()}
+    return Step(stored.id, info, params, wires, stored.fanned)
 
 
 def _first_error(error: ValidationError) -> str:

@@ -1,7 +1,7 @@
 """Build checked and connected steps from those of a preset: fill in inputs, validate parameters, connect.
 
-`--online FOLDER` adds two steps after the one that makes takes: `relink` replaces the proxy by the camera original,
-and `online` places each take on it. Takes are keyed by the proxy, so paid takes are reused.
+`--online FOLDER` adds `ONLINE_STEPS` after the step that renders takes. Takes are keyed by the proxy, so paid takes are
+reused.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from pathlib import Path
 
 from ..core.edit import Edit
 from ..core.errors import InputMediaError, PresetError
-from ..core.node import Params
+from ..core.file import NamesSource, is_marked
+from ..core.node import Params, makes_takes
 from ..core.registry import NodeInfo, Registry
 from ..core.suggest import list_available
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Json, Located, Location, Problems, from_plain
 from ..located_yaml.model_walk import is_url, make_paths_absolute, type_at
+from ..located_yaml.parse import parse_yaml
 from .checked_job import Step
 from .command_line import override_provider
 from .edit_checks import check_edits
 from .graph import Unwired, wire
-from .raw_preset import RawPreset, RawStep
+from .raw_preset import RawPreset, RawStep, parse_preset
 
 
 def build_steps(
@@ -114,21 +116,31 @@ def _resolve_reference(tree: Located, text: str, inputs: Mapping[str, Located], 
     return inputs[match[1]]
 
 
-MAKES_TAKES = "react1"
+ONLINE_STEPS = b"""
+steps:
+  - relink: {original: $original}
+  - online:
+"""
+"""Replace the proxy by the camera original, and move each take to it."""
 
 
 def add_online_steps(
-    preset: RawPreset, inputs: Mapping[str, Located], explicit: Collection[str], folder: Path, problems: Problems
+    preset: RawPreset,
+    inputs: Mapping[str, Located],
+    explicit: Collection[str],
+    folder: Path,
+    registry: Registry,
+    problems: Problems,
 ) -> tuple[RawPreset, Mapping[str, Located]]:
-    """Return the preset and the inputs with the two steps for the camera original of the input `source`.
+    """Return the preset and the inputs with the steps for the camera original of the input `source`.
 
     Unless `explicit` has `out`, the film gets the original's name and container.
     """
     location = Location("--online", folder.parent)
     source = inputs.get("source")
-    index = next((number for number, step in enumerate(preset.steps) if step.node == MAKES_TAKES), None)
+    index = next((number for number, step in enumerate(preset.steps) if _makes_takes(step, registry)), None)
     if index is None:
-        problems.add_at(location, (), f"{preset.name} has no step {MAKES_TAKES}, so it has no takes for the originals")
+        problems.add_at(location, (), f"{preset.name} has no step that renders takes for the originals")
         return preset, inputs
     if source is None or not isinstance(source.value, str) or is_url(source.value):
         problems.add_at(location, (), "the proxy must be a local file; download it first")
@@ -145,16 +157,27 @@ def add_online_steps(
     if "out" in inputs and "out" not in explicit:
         output_path = Path(source.value).with_name(f"{original.stem}.react1{original.suffix}")
         inputs = {**inputs, "out": inputs["out"].with_value(str(output_path))}
-    return replace(preset, steps=_insert_steps(preset.steps, index, original, location)), inputs
+    path = from_plain(str(original), location)
+    later_steps = [_with_source_path(step, path, registry) for step in preset.steps[index + 1 :]]
+    new_steps = _online_steps(path, folder, problems)
+    return replace(preset, steps=(*preset.steps[: index + 1], *new_steps, *later_steps)), inputs
 
 
-def _insert_steps(steps: tuple[RawStep, ...], index: int, original: Path, location: Location) -> tuple[RawStep, ...]:
-    params, no_params = from_plain({"original": str(original)}, location), from_plain({}, location)
-    new_steps = (RawStep("relink", "relink", params, params), RawStep("online", "online", no_params, no_params))
-    later_steps = []
-    for step in steps[index + 1 :]:
-        if step.node == "timeline":
-            members = {**step.params.members, "source": from_plain(str(original), location)}
-            step = replace(step, params=replace(step.params, value=members))  # noqa: PLW2901
-        later_steps.append(step)
-    return (*steps[: index + 1], *new_steps, *later_steps)
+def _makes_takes(step: RawStep, registry: Registry) -> bool:
+    info = registry.nodes.get(step.node)
+    return info is not None and makes_takes(info.cls, info.ports)
+
+
+def _online_steps(path: Located, folder: Path, problems: Problems) -> list[RawStep]:
+    tree = parse_yaml(ONLINE_STEPS, "--online", folder, problems)
+    steps = parse_preset(tree, "--online", problems).steps if tree is not None else ()
+    return [replace(step, params=substitute(step.params, {"original": path}, problems)) for step in steps]
+
+
+def _with_source_path(step: RawStep, path: Located, registry: Registry) -> RawStep:
+    """Return a step with the original's path in every parameter that holds the path of the source."""
+    info = registry.nodes.get(step.node)
+    fields = info.ports.params.model_fields if info is not None else {}
+    names = [name for name, field in fields.items() if is_marked(field, NamesSource)]
+    members = {**step.params.members, **dict.fromkeys(names, path)}
+    return replace(step, params=replace(step.params, value=members)) if names else step

@@ -12,6 +12,7 @@ from sample_nodes import REGISTRY
 from react1.pipeline.config.load import job_from_document, load_job
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import PresetError, StorageFailed
+from react1.pipeline.core.registry import load_registry
 from react1.pipeline.core.times import Frames, Seconds, Timecode
 
 JOB = """\
@@ -202,3 +203,19 @@ def test_an_unreadable_file_is_a_storage_error(job_folder, monkeypatch):
 
     with pytest.raises(StorageFailed, match=r"mine\.yaml: cannot be read: Permission denied"):
         load_job("mine.yaml", registry=REGISTRY, base=job_folder.folder)
+
+
+def test_an_old_name_of_an_input_still_works(job_folder, tmp_path):
+    """In a preset's `from`, and in the job of a run that is resumed."""
+    preset = tmp_path / "old.yaml"
+    preset.write_text(
+        "name: old\ninputs:\n  source: {kind: media}\n  edits: {kind: edits}\nsteps:\n  - fetch: {uri: $source}\n"
+        "  - trim: {edits: $edits}\n  - transcode: {from: {given: trim}}\n"
+    )
+    job = load_job(str(preset), registry=load_registry(), sets={"source": "a.mp4"}, edits=["1-2:sad"], base=tmp_path)
+    document = json.loads(json.dumps(job.document).replace('"segment"', '"given"'))
+
+    resumed = job_from_document(document, load_registry())
+
+    assert job.steps[2].wires == {"segment": ("trim",)}
+    assert resumed.steps[2].wires == {"segment": ("trim",)}
