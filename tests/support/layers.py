@@ -1,4 +1,4 @@
-"""The rules of the house, as functions of a file's place and its source; each gives what breaks it."""
+"""The rules of the architecture, as functions of a file's path and source; each yields its violations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
-FLOORS: tuple[tuple[str, ...], ...] = (
+LAYERS: tuple[tuple[str, ...], ...] = (
     ("core",),
     ("located_yaml", "media", "net"),
     ("engine", "scripting", "splicing", "storage"),
@@ -24,10 +24,25 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("server",),
     ("adapters", "cli"),
 )
-"""The rooms of `pipeline`, from the ground up; a room imports from floors below its own, and from itself."""
-FLOOR_OF = {context: number for number, floor in enumerate(FLOORS) for context in floor}
+"""The packages of `pipeline`, lowest first; a package imports from lower layers and from itself."""
+SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
+    ("container", "not_applicable", "programs"),
+    ("mp4", "pictures"),
+    ("encoders", "job"),
+    ("codecs", "reencode_ranges"),
+    ("packet_index",),
+    ("reencode", "remux", "smart_render"),
+    ("streamed_writer",),
+    ("audio",),
+    ("verification",),
+    ("feasibility", "strategies"),
+    ("splice",),
+)
+"""The modules and packages of `pipeline/splicing`, lowest first, under the same rule."""
+LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package in layer}
+SPLICING_LAYER_OF = {part: number for number, layer in enumerate(SPLICING_LAYERS) for part in layer}
 
-KEPT_IN: dict[str, tuple[str, ...]] = {
+CONFINED_TO: dict[str, tuple[str, ...]] = {
     "subprocess": ("pipeline/media/process.py",),
     "httpx": ("pipeline/net/", "pipeline/storage/", "pipeline/providers/"),
     "obstore": ("pipeline/storage/s3.py",),
@@ -67,92 +82,100 @@ class Import:
 
 
 def imports(path: str, tree: ast.Module) -> Iterator[Import]:
-    """Find all imports of a file, wherever in it they stand."""
+    """Find all imports of a file, at any depth."""
     folder = path.split("/")[:-1]
-    for found in ast.walk(tree):
-        if isinstance(found, ast.Import):
-            for each in found.names:
-                yield Import(found.lineno, each.name, outside=True)
-        elif isinstance(found, ast.ImportFrom) and not found.level:
-            yield Import(found.lineno, found.module or "", outside=True)
-        elif isinstance(found, ast.ImportFrom):
-            base = folder[: len(folder) - found.level + 1]
-            for each in [found.module] if found.module else [alias.name for alias in found.names]:
-                yield Import(found.lineno, ".".join([*base, each]), outside=False)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(node.lineno, alias.name, outside=True)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield Import(node.lineno, node.module or "", outside=True)
+        elif isinstance(node, ast.ImportFrom):
+            base = folder[: len(folder) - node.level + 1]
+            for name in [node.module] if node.module else [alias.name for alias in node.names]:
+                yield Import(node.lineno, ".".join([*base, name]), outside=False)
 
 
-def goes_up(path: str, tree: ast.Module) -> Iterator[str]:
-    """A room of `pipeline` imports from a floor that is not below its own."""
-    context = _room(path.removesuffix(".py").replace("/", "."))
-    if context is None:
+def imports_upward(path: str, tree: ast.Module) -> Iterator[str]:
+    """A package of `pipeline`, or a part of `splicing`, imports from a layer that is not below its own."""
+    yield from _upward(path, tree, 1, LAYER_OF)
+    if path.startswith("pipeline/splicing/"):
+        yield from _upward(path, tree, 2, SPLICING_LAYER_OF)
+
+
+def _upward(path: str, tree: ast.Module, depth: int, layer_of: dict[str, int]) -> Iterator[str]:
+    """Compare the parts at one depth of the paths of a file and of its imports."""
+    own = path.removesuffix(".py").split("/")
+    part = _part(own, depth)
+    if part is None:
         return
-    if context not in FLOOR_OF:
-        yield f"{path}: the room {context!r} has no floor; give it one in tests/support/house.py"
+    if part not in layer_of:
+        yield f"{path}: {part!r} is in no layer; add it in tests/support/layers.py"
         return
-    for each in imports(path, tree):
-        other = None if each.outside else _room(each.target)
-        if other not in (None, context) and FLOOR_OF.get(other, 99) >= FLOOR_OF[context]:
-            yield f"{path}:{each.line}: {context} imports {other}, which is not on a floor below"
+    for item in imports(path, tree):
+        target = item.target.split(".")
+        other = None if item.outside or target[:depth] != own[:depth] else _part(target, depth)
+        if other not in (None, part) and layer_of.get(other, 99) >= layer_of[part]:
+            yield f"{path}:{item.line}: {part} imports {other}, which is not in a lower layer"
 
 
-def _room(dotted: str) -> str | None:
-    parts = dotted.split(".")
-    return parts[1] if parts[0] == "pipeline" and len(parts) > 1 and parts[1] != "__init__" else None
+def _part(parts: list[str], depth: int) -> str | None:
+    return parts[depth] if parts[0] == "pipeline" and len(parts) > depth and parts[depth] != "__init__" else None
 
 
-def knows_nodes(path: str, tree: ast.Module) -> Iterator[str]:
+def imports_a_node(path: str, tree: ast.Module) -> Iterator[str]:
     """`pipeline` imports a node, or a node imports another one."""
-    for each in imports(path, tree):
-        if not each.outside and each.target.partition(".")[0] == "nodes":
-            yield f"{path}:{each.line}: imports {each.target}; nodes are known by the registry alone"
+    for item in imports(path, tree):
+        if not item.outside and item.target.partition(".")[0] == "nodes":
+            yield f"{path}:{item.line}: imports {item.target}; only the registry loads nodes"
 
 
-def names_the_package(path: str, tree: ast.Module) -> Iterator[str]:
+def imports_by_installed_name(path: str, tree: ast.Module) -> Iterator[str]:
     """A file of the package imports it by its installed name, which is another one inside ComfyUI."""
-    for each in imports(path, tree):
-        if each.outside and each.target.partition(".")[0] in ("react1", "nodes", "pipeline", "presets"):
-            yield f"{path}:{each.line}: imports {each.target}; inside the package imports are relative"
+    for item in imports(path, tree):
+        if item.outside and item.target.partition(".")[0] in ("react1", "nodes", "pipeline", "presets"):
+            yield f"{path}:{item.line}: imports {item.target}; inside the package imports are relative"
 
 
-def strays(path: str, tree: ast.Module) -> Iterator[str]:
-    """A library is imported outside of the rooms that it is kept in."""
-    for each in imports(path, tree):
-        rooms = KEPT_IN.get(each.target.partition(".")[0]) if each.outside else None
-        if rooms is not None and not path.startswith(rooms):
-            yield f"{path}:{each.line}: imports {each.target}, kept in {', '.join(rooms) or 'no room'}"
+def imports_a_confined_library(path: str, tree: ast.Module) -> Iterator[str]:
+    """A library is imported outside the files that it is confined to."""
+    for item in imports(path, tree):
+        folders = CONFINED_TO.get(item.target.partition(".")[0]) if item.outside else None
+        if folders is not None and not path.startswith(folders):
+            yield f"{path}:{item.line}: imports {item.target}, which only {', '.join(folders) or 'no file'} may import"
 
 
 _STARTERS = {"system", "popen", "fork", "create_subprocess_exec", "create_subprocess_shell"}
 
 
-def starts_processes(path: str, tree: ast.Module) -> Iterator[str]:
+def starts_a_process(path: str, tree: ast.Module) -> Iterator[str]:
     """A process is started in another way than by pipeline/media/process.py."""
-    for found in ast.walk(tree):
-        if isinstance(found, ast.Attribute) and isinstance(found.value, ast.Name):
-            name, owner = found.attr, found.value.id
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            name, owner = node.attr, node.value.id
             spawns = name.startswith(("spawn", "exec")) and owner == "os"
             if owner in ("os", "asyncio") and (name in _STARTERS or spawns):
-                yield f"{path}:{found.lineno}: {owner}.{name} starts a process; use Room.call"
+                yield f"{path}:{node.lineno}: {owner}.{name} starts a process; use NodeContext.run_tool"
 
 
-def prints(path: str, tree: ast.Module) -> Iterator[str]:
-    """Something is printed outside of the command line's room."""
+def prints_text(path: str, tree: ast.Module) -> Iterator[str]:
+    """Something is printed outside the command line."""
     if path.startswith("pipeline/cli/"):
         return
-    for found in ast.walk(tree):
-        if isinstance(found, ast.Call) and isinstance(found.func, ast.Name) and found.func.id == "print":
-            yield f"{path}:{found.lineno}: prints; only pipeline/cli does"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
+            yield f"{path}:{node.lineno}: prints; only pipeline/cli does"
 
 
-def catches_all(path: str, tree: ast.Module) -> Iterator[str]:
-    """Every exception is caught, away from the runner's edge and the loaders of foreign code."""
+def catches_every_exception(path: str, tree: ast.Module) -> Iterator[str]:
+    """Every exception is caught, outside the runner and the loaders of plug-ins and scripts."""
     if path.startswith(MAY_CATCH_ALL):
         return
-    for found in ast.walk(tree):
-        if isinstance(found, ast.ExceptHandler) and not _raises_on(found):
-            names = {each.id for each in ast.walk(found.type) if isinstance(each, ast.Name)} if found.type else {"all"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler) and not _raises_on(node):
+            names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"all"}
             if names & {"all", "Exception", "BaseException"}:
-                yield f"{path}:{found.lineno}: catches every exception; name the ones that are meant"
+                yield f"{path}:{node.lineno}: catches every exception; name the ones that are meant"
 
 
 def _raises_on(handler: ast.ExceptHandler) -> bool:
@@ -160,49 +183,49 @@ def _raises_on(handler: ast.ExceptHandler) -> bool:
     return isinstance(last, ast.Raise) and last.exc is None
 
 
-def is_silent(path: str, tree: ast.Module) -> Iterator[str]:
-    """A module does not say what it is for."""
+def lacks_a_docstring(path: str, tree: ast.Module) -> Iterator[str]:
+    """A module has no docstring."""
     if len((ast.get_docstring(tree) or "").split()) < 3:
         yield f"{path}:1: has no docstring that says what it is for"
 
 
 def is_too_long(path: str, tree: ast.Module, lines: int = 0) -> Iterator[str]:
-    """A file or a function is longer than a reader can hold."""
-    ends = [found.end_lineno or 0 for found in tree.body]
+    """A file or a function is too long to read."""
+    ends = [node.end_lineno or 0 for node in tree.body]
     length = lines or max(ends, default=0)
     if length > LONGEST_FILE_LINES and path != "testing.py":
-        yield f"{path}: has {length} lines, at most {LONGEST_FILE_LINES}: part it by purpose"
-    for found in ast.walk(tree):
-        if isinstance(found, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            size = (found.end_lineno or 0) - found.lineno + 1
+        yield f"{path}: has {length} lines, at most {LONGEST_FILE_LINES}: split it by purpose"
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            size = (node.end_lineno or 0) - node.lineno + 1
             if size > LONGEST_FUNCTION_LINES:
-                yield f"{path}:{found.lineno}: {found.name} has {size} lines, at most {LONGEST_FUNCTION_LINES}"
+                yield f"{path}:{node.lineno}: {node.name} has {size} lines, at most {LONGEST_FUNCTION_LINES}"
 
 
 RULES: tuple[Callable[[str, ast.Module], Iterator[str]], ...] = (
-    goes_up,
-    knows_nodes,
-    names_the_package,
-    strays,
-    starts_processes,
-    prints,
-    catches_all,
-    is_silent,
+    imports_upward,
+    imports_a_node,
+    imports_by_installed_name,
+    imports_a_confined_library,
+    starts_a_process,
+    prints_text,
+    catches_every_exception,
+    lacks_a_docstring,
     is_too_long,
 )
 
 
 def package_files() -> list[str]:
-    """Name every Python file of the package, from the root."""
-    found = [
+    """Return every Python file of the package, from the root."""
+    files = [
         *ROOT.glob("*.py"),
         *ROOT.glob("nodes/**/*.py"),
         *ROOT.glob("pipeline/**/*.py"),
         *ROOT.glob("presets/*.py"),
     ]
-    return sorted(file.relative_to(ROOT).as_posix() for file in found)
+    return sorted(file.relative_to(ROOT).as_posix() for file in files)
 
 
 def tree_of(path: str) -> ast.Module:
-    """Parse a file of the package."""
+    """Return the syntax tree of a file of the package."""
     return ast.parse((ROOT / path).read_text(encoding="utf-8"), path)
