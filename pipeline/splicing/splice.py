@@ -1,9 +1,4 @@
-"""Put takes back into a film: choose the way, take it, check the result, or take the next best way.
-
-Takes   a source and its conformed takes, perhaps with new lines of dialogue.
-Gives   `Film`: a checked file, its figures and what the user should hear.
-Raises  ToolFailed where no way gives a result that passes the checks; BadInput where the source has no frames.
-"""
+"""Put takes back into a film: try the strategies, best first, until one gives a film that passes all checks."""
 
 from __future__ import annotations
 
@@ -16,23 +11,25 @@ from typing import Any
 from ..core.errors import InputMediaError, ToolFailed
 from ..core.node import NodeContext
 from ..core.values import Media, Take
-from .audio.dialogue import plan, sounded, with_lines
-from .audio.params import MATCHED, SoundParams
-from .not_applicable import Unsuited
+from .audio.dialogue import add_lines, encode_lines_early, plan_lines
+from .audio.params import DEFAULT_PARAMS, SoundParams
+from .job import SpliceJob, UncheckedFilm
+from .not_applicable import NotApplicable
 from .pictures.seam_style import CUT, Seam
-from .pictures.seams import inserts
-from .strategies import Job, Made, boxed_way, exact_way, remuxed_way
-from .verification import verify
-from .verification.picture_diff import figures_of, likeness
-from .verification.strict_decode import strict_fault
+from .pictures.seams import plan_inserts
+from .strategies import reencode_and_remux, reencode_in_mp4, smart_render
+from .verification.picture_diff import compare_pictures, diff_metrics
+from .verification.stream_contents import FilmContents, read_contents
+from .verification.strict_decode import strict_decode_error
+from .verification.verify import Comparison, compare
 
-NOT_EXACT = "the film cannot be spliced packet by packet, and `exact: require` wants no other way"
-OTHERWISE = "with `exact: prefer` its whole picture stream is coded anew"
+NOT_EXACT = "the film cannot be smart-rendered, and `exact: require` forbids re-encoding it completely"
+PREFER_HINT = "with `exact: prefer` the complete picture stream is re-encoded"
 
 
 @dataclass(frozen=True)
-class Film:
-    """A finished film in the room's own folder, not yet kept."""
+class SplicedFilm:
+    """A finished film in the context's temporary folder, not yet in the store."""
 
     path: Path
     metrics: dict[str, Any]
@@ -45,86 +42,114 @@ def splice(
     media: Media,
     takes: Sequence[Take],
     seam: Seam = CUT,
-    sound: SoundParams = MATCHED,
+    sound: SoundParams = DEFAULT_PARAMS,
     *,
     require_exact: bool = False,
     in_place: bool = False,
-) -> Film:
-    """Replace the pictures of the takes' spans; every other stream is carried over.
+) -> SplicedFilm:
+    """Replace the pictures of the takes' spans, and the dialogue of edits with a new line; keep all other streams.
 
-    The takes (at least one) are conformed: each file holds one frame per source frame of its span and handles.
-    With `require_exact` only the packet-exact way is taken; with `in_place` a copy of an MP4 or MOV is edited.
+    Args:
+        context: of the node.
+        ffmpeg: the executable.
+        media: the source.
+        takes: at least one; conformed: each has one frame per source frame of its span and handles.
+        seam: how pictures are blended.
+        sound: how lines are mixed.
+        require_exact: only smart rendering is allowed.
+        in_place: edit a copy of an MP4 or MOV.
+
+    Raises:
+        ToolFailed: no strategy gives a film that passes the checks.
+        InputMediaError: the source has no frames, or `require_exact` cannot be met.
     """
     if media.video is None:
         raise InputMediaError("the source has no picture to splice into")
-    job = Job(
+    job = SpliceJob(
         context,
         ffmpeg,
         media,
         media.video,
         context.path(media.file),
-        inserts(context, media, takes, seam),
+        plan_inserts(context, media, takes, seam),
         tuple(takes),
         in_place,
     )
-    lines = plan(job, sound)
-    job = sounded(job, lines)
-    before: verify.Contents | None = None
+    lines = plan_lines(job, sound)
+    job = encode_lines_early(job, lines)
+    source_contents: FilmContents | None = None
     reasons: list[str] = []
-    left = deque((way, job) for way in ((exact_way,) if require_exact else (exact_way, boxed_way, remuxed_way)))
-    while left:
-        way, job = left.popleft()
+    strategies = (smart_render,) if require_exact else (smart_render, reencode_in_mp4, reencode_and_remux)
+    attempts = deque((strategy, job) for strategy in strategies)
+    while attempts:
+        strategy, job = attempts.popleft()
         try:
-            made = with_lines(job, way(job), lines)
-        except Unsuited as unsuited:
-            reasons.append(str(unsuited))
+            film = add_lines(job, strategy(job), lines)
+        except NotApplicable as reason:
+            reasons.append(str(reason))
             continue
-        # Not earlier: an index of the source is held while a film is written.
-        before = before or verify.read(job.source, media.video.index)
-        checked = verify.compare(
-            before, verify.read(made.path, media.video.index), new_sound=bool(made.lines), untouched=made.untouched
-        )
-        fault = checked.fault or made.fault or _strict(job, made)
-        if not fault and made.untouched is None:
-            made, fault = _with_likeness(job, made)
-            if fault and not job.finer:
-                left.append((way, replace(job, finer=True)))
-        if not fault:
-            return _finished(job, made, checked, reasons)
-        reasons.append(fault)
+        # Not earlier: while a film is written, memory is needed for the source's index.
+        source_contents = source_contents or read_contents(job.source, media.video.index)
+        comparison, film, failure, pictures_differ = _check(job, film, source_contents)
+        if pictures_differ and not job.finer:
+            attempts.append((strategy, replace(job, finer=True)))
+        if not failure:
+            return _spliced_film(job, film, comparison, reasons)
+        reasons.append(failure)
     if require_exact:
-        raise InputMediaError(f"{NOT_EXACT}: {reasons[0]}; {OTHERWISE}")
-    raise ToolFailed(f"no way of splicing gave a film that passed its checks: {'; '.join(reasons)}")
+        raise InputMediaError(f"{NOT_EXACT}: {reasons[0]}; {PREFER_HINT}")
+    raise ToolFailed(f"no splicing strategy gave a film that passes its checks: {'; '.join(reasons)}")
 
 
-def _finished(job: Job, made: Made, checked: verify.Checked, reasons: Sequence[str]) -> Film:
+def _check(
+    job: SpliceJob, film: UncheckedFilm, source_contents: FilmContents
+) -> tuple[Comparison, UncheckedFilm, str, bool]:
+    """Return the comparison with the source, the film, what is wrong with it, and whether only its pictures are."""
+    comparison = compare(
+        source_contents,
+        read_contents(film.path, job.video.index),
+        new_audio=bool(film.new_lines),
+        untouched=film.untouched,
+    )
+    failure = comparison.failure or film.failure or _strict_decode_error(job, film)
+    if failure or film.untouched is not None:
+        return comparison, film, failure, False
+    film, failure = _compare_all_pictures(job, film)
+    return comparison, film, failure, bool(failure)
+
+
+def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, reasons: Sequence[str]) -> SplicedFilm:
     reason = reasons[0] if reasons else ""
-    figures = {
-        "way": made.way,
+    relinked = film.metrics.get("relinked_packets", 0)
+    metrics = {
+        "way": film.way,
         "reason": reason,
-        "copied_packets": checked.metrics["packets"] - made.encoded - made.metrics.get("relinked_packets", 0),
-        "encoded_packets": made.encoded,
-        **made.metrics,
-        **checked.metrics,
+        "copied_packets": comparison.metrics["packets"] - film.encoded_packets - relinked,
+        "encoded_packets": film.encoded_packets,
+        **film.metrics,
+        **comparison.metrics,
         "frames": job.video.frame_count,
         "strict_decode": True,
     }
-    said = list(made.notes)
-    if made.way == "reencoded-picture":
-        said.insert(0, f"the whole picture stream was encoded again, visually lossless: {reason}")
-    if checked.lost:
-        said.append("could not be carried over: " + ", ".join(checked.lost))
-    return Film(made.path, figures, tuple(said))
+    notes = list(film.notes)
+    if film.way == "reencoded-picture":
+        notes.insert(0, f"the complete picture stream was re-encoded, visually lossless: {reason}")
+    if comparison.lost:
+        notes.append("could not be kept: " + ", ".join(comparison.lost))
+    return SplicedFilm(film.path, metrics, tuple(notes))
 
 
-def _with_likeness(job: Job, made: Made) -> tuple[Made, str]:
-    """Measure pictures that were all coded anew: their packets tell nothing of what they show."""
-    found = likeness(job.source, made.path, job.video.index, job.inserts)
-    told = figures_of([found], interlaced=job.video.interlaced)
-    figures = {**made.metrics, "pictures_alike": not found.fault, **told}
-    notes = [f"{name} could not be carried over" for name in found.lost]
-    return replace(made, metrics=figures, notes=(*made.notes, *notes)), found.fault
+def _compare_all_pictures(job: SpliceJob, film: UncheckedFilm) -> tuple[UncheckedFilm, str]:
+    """Compare pictures that were all re-encoded; their packets do not tell what they show."""
+    diff = compare_pictures(job.source, film.path, job.video.index, job.inserts)
+    metrics = {
+        **film.metrics,
+        "pictures_alike": not diff.failure,
+        **diff_metrics([diff], interlaced=job.video.interlaced),
+    }
+    notes = [f"{name} could not be kept" for name in diff.lost]
+    return replace(film, metrics=metrics, notes=(*film.notes, *notes)), diff.failure
 
 
-def _strict(job: Job, made: Made) -> str:
-    return strict_fault(job.context, job.ffmpeg, job.media, job.source, made.path, made.strict)
+def _strict_decode_error(job: SpliceJob, film: UncheckedFilm) -> str:
+    return strict_decode_error(job.context, job.ffmpeg, job.media, job.source, film.path, film.strict_ranges)
