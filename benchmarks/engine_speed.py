@@ -92,7 +92,7 @@ def child(case: str, clip: Path, warm: Path) -> None:
             instrument(spent)
         cpu, wall = time.process_time(), time.perf_counter()
         takes = render.render_takes(
-            clip, jobs(folder, 4 if case == "matrix of 4" else 1), scouted=detections, progress=lambda _: None
+            clip, jobs(folder, 4 if case == "matrix of 4" else 1), detections=detections, progress=lambda _: None
         )
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     count = sum(take.frames for take in takes)

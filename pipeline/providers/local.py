@@ -78,7 +78,7 @@ def _render(context: NodeContext, segment: Segment, choices: React1Choices, out:
     from ..engine.planning.take_plan import FACE_HINT, NoFace
     from ..engine.render.render import DETECT_SHARE, render
 
-    scouted = detect_faces_cached(context, segment.media.file, lambda done: context.progress(DETECT_SHARE * done))
+    detections = detect_faces_cached(context, segment.media.file, lambda done: context.progress(DETECT_SHARE * done))
     try:
         return render(
             context.path(segment.media.file),
@@ -87,7 +87,7 @@ def _render(context: NodeContext, segment: Segment, choices: React1Choices, out:
             choices,
             span=edited_frames(segment),
             own_voice=segment.edit.audio is None,
-            scouted=scouted,
+            detections=detections,
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:

@@ -17,9 +17,9 @@ _FULL_STRENGTH = 0.9
 """An expression that stays below this share of its strength is reported."""
 
 
-def take_notes(scouted: Detections, shots: Sequence[ShotFace], span: tuple[int, int], weak: WeakFrames) -> list[str]:
+def take_notes(detections: Detections, shots: Sequence[ShotFace], span: tuple[int, int], weak: WeakFrames) -> list[str]:
     """Return the notes for the frames [first, last) of the clip that may change."""
-    notes = _detector_notes(scouted)
+    notes = _detector_notes(detections)
     notes += _shot_notes(shots, span) if len(shots) > 1 else _selection_notes(shots[0])
     first, last = span
     missing = sum(first <= number < last for shot in shots for number in _frames_without_face(shot))
@@ -46,11 +46,11 @@ def short_span_notes(span: tuple[int, int], fps: Fraction) -> list[str]:
     return [f"in {_frames(frames)} the expression reaches {share:.0%} of its strength; use {enough} frames or more"]
 
 
-def no_face_details(scouted: Detections, span: tuple[int, int]) -> str:
+def no_face_details(detections: Detections, span: tuple[int, int]) -> str:
     """Return what was detected in a span without a usable face, as a suffix for the message that names its frames."""
-    in_span = scouted.frames[slice(*span)]
-    unconfirmed = sum(bool(sighting.faces) for sighting in in_span)
-    unusable = sum(bool(sighting.boxes) and not sighting.faces for sighting in in_span)
+    in_span = detections.frames[slice(*span)]
+    unconfirmed = sum(bool(frame.faces) for frame in in_span)
+    unusable = sum(bool(frame.boxes) and not frame.faces for frame in in_span)
     if unusable:
         return f" (in {unusable} of them a possible face is too small, too dark or turned too far)"
     if unconfirmed:
@@ -63,8 +63,8 @@ def _frames_without_face(shot: ShotFace) -> list[int]:
     return [shot.shot[0] + offset for offset, points in enumerate(shot.landmarks) if points is None]
 
 
-def _detector_notes(scouted: Detections) -> list[str]:
-    if any(sighting.boxes is not None for sighting in scouted.frames):
+def _detector_notes(detections: Detections) -> list[str]:
+    if any(frame.boxes is not None for frame in detections.frames):
         return []
     return ["the face model has no second detector, so detected faces are not confirmed"]
 

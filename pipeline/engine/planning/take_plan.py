@@ -57,7 +57,7 @@ class NoFace(InputMediaError):
 
 
 def plan_take(
-    scouted: Detections,
+    detections: Detections,
     video_format: VideoFormat,
     sound: VoiceAudio | None,
     choices: React1Choices,
@@ -70,7 +70,7 @@ def plan_take(
     """Decide everything about a take except its pixels.
 
     Args:
-        scouted: the result of the first pass.
+        detections: the result of the first pass.
         video_format: the format of the clip's pictures.
         sound: the voice of the take.
         choices: the emotion, its temperature, its region and the other parameters of the API.
@@ -83,18 +83,18 @@ def plan_take(
         NoFace: no face is found in the span.
         InputMediaError: the clip has no frames, or the span lies outside them.
     """
-    count, fps = len(scouted.frames), video_format.fps
+    count, fps = len(detections.frames), video_format.fps
     first, last = _checked_span(span, count, name)
     layout = plan_output(choices.sync_mode, count, sound.count if sound else None, sound.rate if sound else 0, fps)
     take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
     detect_speaker = choices.auto_active_speaker_detection
-    heard = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
-    shots = select_faces(scouted, (first, last), heard, fps, detect_speaker)
+    loudness = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
+    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker)
     if all(shot.chosen is None for shot in shots):
-        raise NoFace(f"frames {first} to {last - 1} of the clip", no_face_details(scouted, (first, last)))
+        raise NoFace(f"frames {first} to {last - 1} of the clip", no_face_details(detections, (first, last)))
     use_masks = choices.occlusion_detection_enabled
     weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
-    notes = take_notes(scouted, shots, (first, last), weak) + short_span_notes(take_span, fps)
+    notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps)
     faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
     speech = driving_speech(sound, layout, faces, fps, own_voice, notes) if sound is not None else None
 

@@ -36,7 +36,7 @@ def render(
     *,
     span: tuple[int, int] | None = None,
     own_voice: bool | None = None,
-    scouted: Detections | None = None,
+    detections: Detections | None = None,
     progress: Callable[[float], None],
 ) -> RenderMetrics:
     """Write a take of a clip with another expression: `render_takes` for one take.
@@ -48,7 +48,7 @@ def render(
         choices: the emotion, its temperature, its region and the other parameters of the API.
         span: frames [first, last) of the clip that may change; None for all.
         own_voice: whether the mouth in the clip already speaks `voice`; see `TakeJob`.
-        scouted: the result of `find_faces` for this clip; None finds the faces first.
+        detections: the result of `find_faces` for this clip; None finds the faces first.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
@@ -56,7 +56,7 @@ def render(
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
     job = TakeJob(out, choices, voice, span, own_voice)
-    return render_takes(video, [job], scouted=scouted, progress=progress)[0]
+    return render_takes(video, [job], detections=detections, progress=progress)[0]
 
 
 def find_faces(video: Path, progress: Callable[[float], None]) -> Detections:
@@ -72,14 +72,14 @@ def find_faces(video: Path, progress: Callable[[float], None]) -> Detections:
 
 
 def render_takes(
-    video: Path, jobs: Sequence[TakeJob], *, scouted: Detections | None = None, progress: Callable[[float], None]
+    video: Path, jobs: Sequence[TakeJob], *, detections: Detections | None = None, progress: Callable[[float], None]
 ) -> list[RenderMetrics]:
     """Write several takes of a clip, whose faces are found once; each has the same bytes as if rendered alone.
 
     Args:
         video: the clip; never written to.
         jobs: the takes; each file is complete only when this returns.
-        scouted: the result of `find_faces` for this clip; None finds the faces first.
+        detections: the result of `find_faces` for this clip; None finds the faces first.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
@@ -89,16 +89,16 @@ def render_takes(
     available.require()
     sounds = [read_audio(job.voice) if job.voice is not None else None for job in jobs]
     clip_sound = read_clip_audio(video) if any(job.choices.auto_active_speaker_detection for job in jobs) else None
-    share = 0.0 if scouted is not None else DETECT_SHARE / (DETECT_SHARE + (1 - DETECT_SHARE) * len(jobs))
+    share = 0.0 if detections is not None else DETECT_SHARE / (DETECT_SHARE + (1 - DETECT_SHARE) * len(jobs))
     with ClipFrames(video) as frames:
-        if scouted is None:
-            scouted = detect_faces(frames, frames.video_format, lambda done: progress(share * done))
+        if detections is None:
+            detections = detect_faces(frames, frames.video_format, lambda done: progress(share * done))
         else:
-            frames.set_times(scouted.times)
+            frames.set_times(detections.times)
         takes = []
         for job, sound in zip(jobs, sounds, strict=True):
             plan = plan_take(
-                scouted,
+                detections,
                 frames.video_format,
                 sound,
                 job.choices,

@@ -35,9 +35,9 @@ def sound_samples(path: Path) -> int:
         return ends[-1]
 
 
-def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, scouted=None, shares=None, **choices):
-    progress = [] if shares is None else shares
-    return render(clip, voice, out, React1Choices(**choices), span=span, scouted=scouted, progress=progress.append)
+def take(clip: Path, out: Path, voice: Path | None = None, *, span=None, detections=None, shares=None, **choices):
+    progress = ([] if shares is None else shares).append
+    return render(clip, voice, out, React1Choices(**choices), span=span, detections=detections, progress=progress)
 
 
 def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Pat
 
 def test_frames_outside_the_span_are_passed_through(clip: Path, clip_faces, tmp_path: Path) -> None:
     """Handles differ only by encoding; inside, the change ramps up from the seam and down to it."""
-    take(clip, tmp_path / "take.mp4", prompt="surprised", temperature=1.0, span=(8, 24), scouted=clip_faces)
+    take(clip, tmp_path / "take.mp4", prompt="surprised", temperature=1.0, span=(8, 24), detections=clip_faces)
 
     before, after = pictures(clip), pictures(tmp_path / "take.mp4")
     mean = [float(np.abs(b - a).mean()) for b, a in zip(before, after, strict=True)]
@@ -92,7 +92,7 @@ def test_each_sync_mode_is_exact(clip: Path, clip_faces, tmp_path: Path, mode: s
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(2)[:samples])
     last = {"bounce": 20, "loop": 9, "cut_off": 29, "silence": 29, "remap": 29}[mode]
 
-    metrics = take(clip, tmp_path / "take.mp4", voice, span=(0, 12), scouted=clip_faces, sync_mode=mode)
+    metrics = take(clip, tmp_path / "take.mp4", voice, span=(0, 12), detections=clip_faces, sync_mode=mode)
 
     expected = 30 * 1920 if mode == "cut_off" else samples
     assert (metrics.frames, metrics.audio_samples) == (frames, expected)
@@ -108,8 +108,8 @@ def test_a_shorter_voice_is_padded_or_cuts_the_take(clip: Path, clip_faces, tmp_
     """With 20 frames of voice `silence` keeps 30 frames and pads the sound; `cut_off` keeps 20."""
     voice = astronaut.write_wav(tmp_path / "v.wav", astronaut.syllables(0.8))
 
-    silence = take(clip, tmp_path / "s.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="silence")
-    cut_off = take(clip, tmp_path / "c.mp4", voice, span=(0, 8), scouted=clip_faces, sync_mode="cut_off")
+    silence = take(clip, tmp_path / "s.mp4", voice, span=(0, 8), detections=clip_faces, sync_mode="silence")
+    cut_off = take(clip, tmp_path / "c.mp4", voice, span=(0, 8), detections=clip_faces, sync_mode="cut_off")
 
     assert (silence.frames, sound_samples(tmp_path / "s.mp4")) == (30, 30 * 1920)
     assert (cut_off.frames, sound_samples(tmp_path / "c.mp4")) == (20, 20 * 1920)
@@ -135,7 +135,7 @@ def test_the_mouth_opens_in_time_with_the_voice(clip: Path, clip_faces, tmp_path
     samples = astronaut.syllables(1.2)
     voice = astronaut.write_wav(tmp_path / "v.wav", samples)
 
-    take(clip, tmp_path / "take.mp4", voice, scouted=clip_faces, prompt="neutral", temperature=0.5)
+    take(clip, tmp_path / "take.mp4", voice, detections=clip_faces, prompt="neutral", temperature=0.5)
 
     with av.open(str(tmp_path / "take.mp4")) as container, FaceFinder() as finder:
         faces = [finder.find(frame.to_ndarray(format="rgb24"))[0] for frame in container.decode(video=0)]
@@ -195,7 +195,7 @@ def test_unreadable_input_is_refused(clip: Path, clip_faces, tmp_path: Path) -> 
     with pytest.raises(InputMediaError, match=r"talk\.mp4 has no sound"):
         take(clip, tmp_path / "take.mp4", clip)
     with pytest.raises(InputMediaError, match="span 5 to 31 is outside the 30 frames"):
-        take(clip, tmp_path / "take.mp4", span=(5, 31), scouted=clip_faces)
+        take(clip, tmp_path / "take.mp4", span=(5, 31), detections=clip_faces)
 
 
 def test_nothing_is_printed_to_stderr(clip: Path, tmp_path: Path, capfd) -> None:

@@ -102,7 +102,7 @@ def test_no_take_is_written_if_one_of_them_is_refused(
     jobs = [TakeJob(tmp_path / "a.mp4"), TakeJob(tmp_path / "b.mp4", span=(9, 11))]
 
     with pytest.raises(InputMediaError, match="no face found in frames 9 to 10"):
-        render_takes(short, jobs, scouted=detections, progress=lambda _: None)
+        render_takes(short, jobs, detections=detections, progress=lambda _: None)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -114,7 +114,7 @@ def test_more_takes_than_are_written_at_once(
     monkeypatch.setattr(draw, "TAKES_AT_ONCE", 2)
     jobs = [TakeJob(tmp_path / f"{number}.mp4", React1Choices(prompt="happy", temperature=0.8)) for number in range(3)]
 
-    render_takes(short, jobs, scouted=detections, progress=lambda _: None)
+    render_takes(short, jobs, detections=detections, progress=lambda _: None)
 
     assert all(job.out.read_bytes() == alone for job in jobs)
 
@@ -188,8 +188,8 @@ def test_a_second_take_uses_the_cached_faces(
     second = detect_faces_cached(context, clip, context.progress)
 
     assert len(openings) == 1
-    assert take(context.path(clip), tmp_path, scouted=first) == alone
-    assert take(context.path(clip), tmp_path, scouted=second) == alone
+    assert take(context.path(clip), tmp_path, detections=first) == alone
+    assert take(context.path(clip), tmp_path, detections=second) == alone
     (stored,) = (tmp_path / "cache").iterdir()
     stored.write_bytes(stored.read_bytes()[:100])
     detect_faces_cached(context, clip, context.progress)
