@@ -21,8 +21,8 @@ from .pipeline.core.errors import (
     StorageFailed,
     ToolFailed,
 )
-from .pipeline.core.file import File
-from .pipeline.core.node import Node, NodeContext, Params, Workload
+from .pipeline.core.file import File, FileOrUrl, OutPath
+from .pipeline.core.node import Delivery, Forecast, Node, NodeContext, OptionalMembers, Params, Workload
 from .pipeline.core.values import (
     AudioStream,
     Exact,
@@ -36,6 +36,7 @@ from .pipeline.core.values import (
     Upload,
     Value,
     VideoStream,
+    segment_of,
 )
 from .pipeline.media.ffmpeg import ffmpeg_path
 from .pipeline.media.probe import probe
@@ -43,16 +44,21 @@ from .pipeline.media.probe import probe
 __all__ = [
     "AudioStream",
     "CheckFailed",
+    "Delivery",
     "Edit",
     "Exact",
     "File",
+    "FileOrUrl",
+    "Forecast",
     "InputMediaError",
     "Interrupted",
     "Media",
     "MissingExtra",
     "Node",
     "NodeContext",
+    "OptionalMembers",
     "OtherStream",
+    "OutPath",
     "OverBudget",
     "Params",
     "PresetError",
@@ -72,4 +78,5 @@ __all__ = [
     "Workload",
     "ffmpeg_path",
     "probe",
+    "segment_of",
 ]

@@ -103,7 +103,7 @@ def label_regions(cells: Cells) -> Labels:
 
 
 def _link_regions(regions: Labels) -> Labels:
-    """Give regions that overlap from frame to frame the same number in all frames."""
+    """Number regions through all frames: those that overlap from frame to frame get one number."""
     counts = regions.reshape(len(regions), -1).max(1)
     bases = np.concatenate([[0], np.cumsum(counts)[:-1]])
     numbers = np.where(regions > 0, regions + bases[:, None, None], 0).astype(np.int32)

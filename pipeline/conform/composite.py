@@ -39,8 +39,8 @@ def difference_mask(
         rows, columns = min(cells.shape[0], chroma.shape[0]), min(cells.shape[1], chroma.shape[1])
         cells[:rows, :columns] += chroma[:rows, :columns]
     level = box_blur(cells, 1)
-    floor = float(np.median(level))
-    changed = level > max(min_difference, 3 * floor + 1)
+    median_level = float(np.median(level))
+    changed = level > max(min_difference, 3 * median_level + 1)
     solid = _without_specks(changed)
     if not solid.any():
         return np.zeros_like(cells)

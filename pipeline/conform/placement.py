@@ -75,8 +75,8 @@ def _compose(outer: LinearMap, inner: LinearMap) -> LinearMap:
 
 def _interpolate(part: NDArray[np.float32], at: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
     """Interpolate along an axis by cubic convolution (Keys, 1981, a = -1/2); edges repeat."""
-    floor = np.floor(at).astype(np.int64)
-    t = (at - floor).astype(np.float32)
+    base = np.floor(at).astype(np.int64)
+    t = (at - base).astype(np.float32)
     weights = (
         ((-0.5 * t + 1) * t - 0.5) * t,
         (1.5 * t - 2.5) * t * t + 1,
@@ -87,7 +87,7 @@ def _interpolate(part: NDArray[np.float32], at: NDArray[np.floating[Any]], axis:
     result = np.zeros_like(part)
     for tap, weight in enumerate(weights):
         if weight.any():
-            indices = np.clip(floor + tap - 1, 0, part.shape[axis] - 1)
+            indices = np.clip(base + tap - 1, 0, part.shape[axis] - 1)
             result += np.take(part, indices, axis) * weight.reshape(shape)
     return result
 

@@ -206,12 +206,14 @@ def check_before_paying(node: type[Node], context: NodeContext, params: Params, 
         method(context, params, inputs)
 
 
-def check_optional_members(node: type[Node]) -> None:
-    """Check the types of a node's optional members.
+def check_optional_members(node: type[Node], wires: Ports) -> None:
+    """Check the types of a node's optional members, and that a paid node says what it costs.
 
     Raises:
         TypeError: one does not follow the contract; the message names it.
     """
+    if node.workload == "paid" and "provider" not in wires.params.model_fields and not hasattr(node, "forecast"):
+        raise TypeError(f"{node.__qualname__} is paid, so it needs a classmethod `forecast` that estimates its cost")
     for name in ("cache_salt", "forecast", "check_before_paying"):
         if hasattr(node, name) and not inspect.ismethod(getattr(node, name)):
             raise TypeError(f"{node.__qualname__}.{name} must be a classmethod")

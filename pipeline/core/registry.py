@@ -127,9 +127,10 @@ def describe(cls: type[Any], origin: str) -> NodeInfo:
         )
     if not _NODE_NAME.fullmatch(cls.name):
         raise TypeError(f"{cls.__qualname__}.name is {cls.name!r}; expected letters, digits, `_`, `-` and `.`")
-    check_optional_members(cls)
+    wires = ports(cls)
+    check_optional_members(cls, wires)
     about = printable((cls.__doc__ or "").strip().partition("\n")[0])
-    return NodeInfo(cls.name, cls, ports(cls), origin, about, f"{cls.__module__}:{cls.__qualname__}")
+    return NodeInfo(cls.name, cls, wires, origin, about, f"{cls.__module__}:{cls.__qualname__}")
 
 
 def _resolve_class(item: Any) -> type[Any]:

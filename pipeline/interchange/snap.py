@@ -13,7 +13,7 @@ from ..core.node import NodeContext
 from ..core.values import Media
 from ..media.audio import pauses
 from ..media.audio import samples as sound
-from ..media.clock import frame_time_s, timecode_rate, describe_frame
+from ..media.clock import describe_frame, frame_time_s, timecode_rate
 from ..media.probe import require_video
 from ..media.shots import cuts_between
 from ..media.trim import container_time_s
@@ -60,7 +60,9 @@ def _notes(media: Media, name: str, point: int, nearest: int | None, snap: str, 
         return [f"{name} stays at frame {point}: no {NAMES[snap]} within {float(within_s):g} s"]
     if nearest == point:
         return []
-    return [f"{name} moved from frame {point} to {nearest} ({describe_frame(media, nearest)}), the nearest {NAMES[snap]}"]
+    return [
+        f"{name} moved from frame {point} to {nearest} ({describe_frame(media, nearest)}), the nearest {NAMES[snap]}"
+    ]
 
 
 def _reach_frames(media: Media, within_s: Fraction) -> int:
@@ -88,7 +90,9 @@ def _pauses(path: Path, media: Media, point: int, within_s: Fraction) -> list[in
     low, high = max(point - reach, 0), min(point + reach, video.frame_count)
     start_s = container_time_s(video, low)
     samples, rate_hz = sound.read_span(path, media.audio[0].index, start_s, container_time_s(video, high))
-    begins = np.array([round((container_time_s(video, frame) - start_s) * rate_hz) for frame in range(low, high)], np.int64)
+    begins = np.array(
+        [round((container_time_s(video, frame) - start_s) * rate_hz) for frame in range(low, high)], np.int64
+    )
     quiet = pauses.find_pauses(samples, rate_hz)
     inside = [place.frame for place in pauses.split_points_in(quiet, rate_hz, low, begins)]
     return _within_reach(media, point, inside, within_s)

@@ -1,1 +1,1 @@
-"""Paid calls: the ledger, the budget, uploads, and each call from its submit to its take."""
+"""Paid jobs: the ledger, the budget, uploads, and each job from its submit to its take."""

@@ -1,13 +1,11 @@
-"""One call from its entry in the ledger to its take; whatever has happened to it before, it goes on from there.
+"""Take one call from its ledger entry to its take, continuing from whatever state it is in.
 
-    no entry, failed, void → upload → intended → POST → accepted → poll → fetch → done
-    intended, unknown      → the host's history → accepted … or void
+    no entry, failed, void → upload → intended → POST → accepted → poll → download → done
+    intended, unknown      → the provider's history → accepted … or void
     accepted               → poll …
     done                   → the stored take
 
-Takes   an ask, and the tools; the caller holds the call's lock.
-Gives   `Made`.
-Raises  HostFailed, BadInput, OverBudget, StorageFailed; the ledger is true at every moment.
+The caller holds the call's lock. The ledger is correct at every moment.
 """
 
 from __future__ import annotations
@@ -19,184 +17,202 @@ from pathlib import Path
 
 from ..core.errors import ProviderError
 from ..core.file import File
-from ..net.rate_limit import LONGEST_HOLD_S
-from ..providers.contract import Done, Failed, Found, NoJob
-from . import ledger_entry as notes
-from .context import Tools
+from ..net.rate_limit import MAX_PAUSE_S
+from ..providers.contract import Done, Failed, JobOutcome, NoJob
+from . import ledger_entry as records
+from .context import JobContext
 from .ledger_entry import Entry
-from .poll import follow
-from .received_take import Made, take_of
-from .recover import settle
-from .request import Ask
-from .submit import Sender
-from .take_download import checked, fetch, keep_brought
+from .poll import poll_until_done
+from .recover import recover_lost_submit
+from .request import JobRequest
+from .submit import Submitter
+from .take_download import JobResult, build_take, fetch_take, probe_take, store_response_file
 
-MOST_REFUSALS = 40
-"""Answers of «not now» to a submit, before it is given up."""
-MOST_SENT = 3
-"""Calls of one run that get no answer and that the host's history then does not list, before it is given up."""
+MAX_REFUSALS = 40
+"""Temporary refusals of a submit before the run gives up."""
+MAX_SUBMITS = 3
+"""Submits without a response that the history then does not list, before the run gives up."""
 
 
 class Attempt:
-    """A call on its way."""
+    """A call in progress."""
 
-    def __init__(self, ask: Ask, tools: Tools, progress: Callable[[float], None]) -> None:
-        self._ask, self._tools, self._progress = ask, tools, progress
-        self._made_call = False
+    def __init__(self, request: JobRequest, context: JobContext, progress: Callable[[float], None]) -> None:
+        self._request, self._context, self._progress = request, context, progress
+        self._submitted = False
 
-    async def made(self) -> Made:
-        """Go on from where the call is, until its take is there."""
+    async def run(self) -> JobResult:
+        """Continue from the current state until the take is stored.
+
+        Raises:
+            ProviderError: the job failed, or its outcome is unknown.
+            OverBudget: the submit does not fit the budget.
+            StorageFailed: the ledger or the store cannot be written.
+        """
         entry = await self._latest()
         new = entry is None or entry.state != "done"
         if entry is not None and entry.state == "done":
-            entry = await self._present(entry)
+            entry = await self._ensure_stored(entry)
         if entry is not None and entry.state == "failed" and entry.failed and entry.failed.billed is not False:
-            raise _failure(entry, entry.failed)  # nobody pays again, unasked, for what failed and was paid for
-        async with self._tools.line.turns.place(self._ask.call.key, has_one=entry is not None and entry.open):
-            entry = await self._ended(entry)
+            raise _failure(entry, entry.failed)  # a failure that may be billed is not paid for twice without consent
+        running = entry is not None and entry.open
+        async with self._context.connection.concurrency.slot(self._request.call.key, running=running):
+            entry = await self._run_to_end(entry)
         done = entry.done
         assert done is not None
-        media = await self._tools.in_room(lambda context: checked(context, done.file))
-        return take_of(self._ask, entry, done, media, new=new, sent=self._made_call)
+        media = await self._context.run_in_thread(lambda context: probe_take(context, done.file))
+        return build_take(self._request, entry, done, media, new=new, submitted=self._submitted)
 
-    async def _ended(self, entry: Entry | None) -> Entry:
-        sent = 0
+    async def _run_to_end(self, entry: Entry | None) -> Entry:
+        submits = 0
         while True:
             if entry is None or entry.state in ("failed", "void"):
-                if entry is not None and sent == MOST_SENT:
-                    raise _unheard(entry)
-                entry, sent = await self._sent(entry), sent + 1
+                if entry is not None and submits == MAX_SUBMITS:
+                    raise _no_response(entry)
+                entry, submits = await self._submit(entry), submits + 1
             if entry.state in ("intended", "unknown"):
-                entry = await self._settled(entry)
+                entry = await self._recover(entry)
             if entry.state == "accepted":
-                entry = await self._followed(entry)
+                entry = await self._poll(entry)
             if entry.state == "done":
                 return entry
             if entry.state == "failed" and entry.failed is not None:
                 raise _failure(entry, entry.failed)
 
-    async def _sent(self, entry: Entry | None) -> Entry:
-        """Send the call; again only where it is proven that no job was made, and where that may help."""
-        scratch = await asyncio.to_thread(self._tools.store.room_folder)
-        sender = Sender(self._ask, self._tools, self._progress, scratch / "take.mp4")
+    async def _submit(self, entry: Entry | None) -> Entry:
+        """Submit the call; again only if it is proven that no job was created, and if that may help.
+
+        A submit costs money, so this loop stays explicit: it is never left to a retry library.
+        """
+        scratch = await asyncio.to_thread(self._context.store.scratch_folder)
+        submitter = Submitter(self._request, self._context, self._progress, scratch / "take.mp4")
         refusals = 0
         try:
             while True:
                 try:
-                    sent, found = await sender.send(entry)
-                    self._made_call = True
-                    return sent if found is None else await self._took(sent, found)
+                    submitted, outcome = await submitter.submit(entry)
+                    self._submitted = True
+                    return submitted if outcome is None else await self._record_outcome(submitted, outcome)
                 except NoJob as error:
                     refusals += 1
-                    if error.wait_s is None or refusals > MOST_REFUSALS:
+                    if error.retry_after_s is None or refusals > MAX_REFUSALS:
                         raise
-                    await self._tools.clock.sleep(min(max(1.0, error.wait_s), LONGEST_HOLD_S))
+                    await self._context.clock.sleep(min(max(1.0, error.retry_after_s), MAX_PAUSE_S))
                     entry = await self._latest()
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    async def _settled(self, entry: Entry) -> Entry:
-        """Ask the host what became of a call."""
-        if self._ask.provider.settings.recovery_pays:
-            self._tools.may_spend(entry.intended.estimate_usd if entry.intended else self._ask.estimate_usd)
-        known = await asyncio.to_thread(self._claimed)
-        after_s = self._ask.provider.settle_after_s
-        found = await settle(self._tools.line.client, entry, known, after_s, self._tools.clock)
-        if found is None:
-            return await self._tools.void(entry, "the host's history does not list it", proven=False)
-        return await self._took(entry, found, how="history")
+    async def _recover(self, entry: Entry) -> Entry:
+        """Ask the provider what became of a call."""
+        if self._request.provider.settings.recovery_may_bill:
+            self._context.reserve_usd(entry.intended.estimate_usd if entry.intended else self._request.estimate_usd)
+        known = await asyncio.to_thread(self._known_request_ids)
+        outcome = await recover_lost_submit(
+            self._context.connection.client, entry, known, self._request.provider.settle_after_s, self._context.clock
+        )
+        if outcome is None:
+            why = "the provider's history does not list it"
+            return await self._context.record_never_made(entry, why, proven=False)
+        return await self._record_outcome(entry, outcome, how="history")
 
-    def _claimed(self) -> set[str]:
-        return {one.request_id for one in self._tools.ledger.all() if one.request_id}
+    def _known_request_ids(self) -> set[str]:
+        return {entry.request_id for entry in self._context.ledger.entries() if entry.request_id}
 
-    async def _took(self, entry: Entry, found: Found, how: str = "") -> Entry:
-        if isinstance(found, Failed):
-            return await self._failed(entry, found)
-        if found.request_id:
-            entry = await self._tools.accepted(entry, found.request_id, how)
-        return await self._finished(entry, found) if isinstance(found, Done) else entry
+    async def _record_outcome(self, entry: Entry, outcome: JobOutcome, how: str = "") -> Entry:
+        if isinstance(outcome, Failed):
+            return await self._record_failed(entry, outcome)
+        if outcome.request_id:
+            entry = await self._context.record_accepted(entry, outcome.request_id, how)
+        return await self._finish(entry, outcome) if isinstance(outcome, Done) else entry
 
-    async def _followed(self, entry: Entry) -> Entry:
+    async def _poll(self, entry: Entry) -> Entry:
         accepted = entry.accepted
         assert accepted is not None
-        found = await follow(
-            self._tools.line.client,
+        outcome = await poll_until_done(
+            self._context.connection.client,
             accepted.request_id,
             accepted.at,
-            latency=self._ask.provider.latency,
-            deadline_s=self._ask.deadline_s,
-            clock=self._tools.clock,
+            latency=self._request.provider.latency,
+            deadline_s=self._request.deadline_s,
+            clock=self._context.clock,
             progress=lambda share: self._progress(0.1 + 0.85 * share),
         )
-        if isinstance(found, Failed):
-            return await self._failed(entry, found)
-        return await self._finished(entry, found)
+        if isinstance(outcome, Failed):
+            return await self._record_failed(entry, outcome)
+        return await self._finish(entry, outcome)
 
-    async def _finished(self, entry: Entry, found: Done) -> Entry:
-        """Bring the take here, and only then call it done."""
+    async def _finish(self, entry: Entry, done: Done) -> Entry:
+        """Store the take, and only then record the job as done."""
         try:
-            file = await self._brought(found)
+            file = await self._fetch(done)
         except ProviderError as error:
-            if found.request_id:
+            if done.request_id:
                 raise
-            return await self._failed(entry, Failed("", error.message, billed=None))  # nobody could ask for it again
+            # Without a request id the take can never be requested again.
+            return await self._record_failed(entry, Failed("", error.message, billed=None))
         intended = entry.intended
-        estimate = intended.estimate_usd if intended else self._ask.estimate_usd
-        note = notes.Done(
-            at=self._tools.clock.stamp(),
+        estimate_usd = intended.estimate_usd if intended else self._request.estimate_usd
+        record = records.Done(
+            at=self._context.clock.timestamp(),
             file=file,
-            cost_usd=estimate if found.cost_usd is None else found.cost_usd,
-            cost_known=found.cost_usd is not None,
-            seconds=round(self._tools.clock.since_s(intended.at), 3) if intended else 0.0,
-            request_id=found.request_id,
-            details=found.details,
+            cost_usd=estimate_usd if done.cost_usd is None else done.cost_usd,
+            cost_known=done.cost_usd is not None,
+            seconds=round(self._context.clock.elapsed_since_s(intended.at), 3) if intended else 0.0,
+            request_id=done.request_id,
+            details=done.details,
         )
-        return await self._tools.add(entry, "done", note)
+        return await self._context.record(entry, "done", record)
 
-    async def _brought(self, found: Done) -> File:
-        client = self._tools.line.fetching
-        if found.file is not None:
-            brought: Path = found.file
-            return await self._tools.in_room(lambda context: keep_brought(context, brought, found.request_id))
-        return await self._tools.in_room(lambda context: fetch(context, found.output, client, found.request_id))
+    async def _fetch(self, done: Done) -> File:
+        client = self._context.connection.download_client
+        if done.file is not None:
+            path: Path = done.file
+            return await self._context.run_in_thread(
+                lambda context: store_response_file(context, path, done.request_id)
+            )
+        return await self._context.run_in_thread(
+            lambda context: fetch_take(context, done.output, client, done.request_id)
+        )
 
-    async def _present(self, entry: Entry) -> Entry:
-        """Make sure that a take that is paid for is still here; else fetch it once more."""
+    async def _ensure_stored(self, entry: Entry) -> Entry:
+        """Download a paid take again if it is missing from the store."""
         done = entry.done
         assert done is not None
-        if await asyncio.to_thread(self._tools.store.has, done.file):
+        if await asyncio.to_thread(self._context.store.has, done.file):
             return entry
-        found = await self._tools.line.client.poll(entry.request_id) if entry.request_id else None
-        if isinstance(found, Done):
-            return await self._finished(entry, found)
-        told = f"job {entry.id} was paid for on {done.at[:10]}, but its take is gone from {self._tools.store.root}"
-        told += f" and from the host; to pay for it anew: react1 jobs settle {entry.id} --resubmit"
-        raise ProviderError(told, request_id=entry.request_id, billed=True)
+        outcome = await self._context.connection.client.poll(entry.request_id) if entry.request_id else None
+        if isinstance(outcome, Done):
+            return await self._finish(entry, outcome)
+        raise ProviderError(
+            f"job {entry.id} was paid for on {done.at[:10]}, but its take is missing from {self._context.store.root} "
+            f"and from the provider; to pay again: react1 jobs settle {entry.id} --resubmit",
+            request_id=entry.request_id,
+            billed=True,
+        )
 
-    async def _failed(self, entry: Entry, found: Failed) -> Entry:
-        stamp = self._tools.clock.stamp()
-        note = notes.Failed(at=stamp, error=found.error, billed=found.billed, request_id=found.request_id)
-        return await self._tools.add(entry, "failed", note)
+    async def _record_failed(self, entry: Entry, failed: Failed) -> Entry:
+        timestamp = self._context.clock.timestamp()
+        record = records.Failed(at=timestamp, error=failed.error, billed=failed.billed, request_id=failed.request_id)
+        return await self._context.record(entry, "failed", record)
 
     async def _latest(self) -> Entry | None:
-        return await asyncio.to_thread(self._tools.ledger.latest, self._ask.call)
+        return await asyncio.to_thread(self._context.ledger.latest, self._request.call)
 
 
-def _unheard(entry: Entry) -> ProviderError:
+def _no_response(entry: Entry) -> ProviderError:
     return ProviderError(
-        f"job {entry.id}: the host has answered none of {MOST_SENT} calls, and its history lists none of them; "
-        "it is not sent again in this run: look at the host, then run again",
+        f"job {entry.id}: none of {MAX_SUBMITS} submits got a response, and the provider's history lists none of them; "
+        "this run does not resubmit it: check the provider, then run again",
         retryable=True,
         billed=False,
     )
 
 
-def _failure(entry: Entry, failed: notes.Failed) -> ProviderError:
-    told = "it was billed" if failed.billed else "not billed"
-    told = "nobody knows whether it was billed" if failed.billed is None else told
-    again = "" if failed.billed is False else f"; to pay for it anew: react1 jobs settle {entry.id} --resubmit"
+def _failure(entry: Entry, failed: records.Failed) -> ProviderError:
+    billed = {True: "billed", False: "not billed", None: "it is unknown whether it was billed"}[failed.billed]
+    again = "" if failed.billed is False else f"; to pay again: react1 jobs settle {entry.id} --resubmit"
     return ProviderError(
-        f"job {entry.id} failed at the host: {failed.error}; {told}{again}",
+        f"job {entry.id} failed at the provider: {failed.error}; {billed}{again}",
         request_id=failed.request_id,
         retryable=failed.billed is False,
         billed=failed.billed,

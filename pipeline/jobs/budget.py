@@ -1,9 +1,4 @@
-"""What a run would spend, and whether it may: the budget first, then the user's word, both before the first upload.
-
-Takes   the calls that a step wants, what the ledger knows of each, and what the user has allowed.
-Gives   a bill.
-Raises  OverBudget: more than is allowed, or nobody has agreed.
-"""
+"""Estimate what a run would spend, and require a budget and approval before the first upload."""
 
 from __future__ import annotations
 
@@ -14,8 +9,8 @@ from ..core.errors import OverBudget
 
 
 @dataclass(frozen=True)
-class Item:
-    """One segment on a bill."""
+class EstimateItem:
+    """One segment of an estimate."""
 
     segment: str
     provider: str
@@ -24,76 +19,77 @@ class Item:
     """By the price table."""
     new: bool = True
     """Whether it is still to be paid for."""
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Bill:
+class Estimate:
     """What would be spent now, and what is spent already."""
 
-    items: tuple[Item, ...]
+    items: tuple[EstimateItem, ...]
     spent_usd: float = 0.0
 
     @property
-    def new_usd(self) -> float:
-        """What the calls cost that are not paid for yet, in USD."""
+    def new_cost_usd(self) -> float:
+        """Cost in USD of the calls that are not paid for yet."""
         return round(sum(item.usd for item in self.items if item.new), 6)
 
     def lines(self) -> list[str]:
-        """Spell the bill for a terminal."""
-        rows = []
+        """Return the estimate as lines for a terminal."""
+        lines = []
         for item in self.items:
-            how = f"${item.usd:.2f}" if item.new else "paid for already"
-            rows.append(f"{item.segment}: {item.seconds:.2f} s at {item.provider}, {how}")
-            rows += [f"  {remark}" for remark in item.remarks]
-        return rows
+            cost = f"${item.usd:.2f}" if item.new else "already paid"
+            lines.append(f"{item.segment}: {item.seconds:.2f} s at {item.provider}, {cost}")
+            lines += [f"  {note}" for note in item.notes]
+        return lines
 
 
 @dataclass(frozen=True)
-class Terms:
-    """What the user has allowed."""
+class SpendingPolicy:
+    """What the user allows to be spent."""
 
     max_cost_usd: float | None = None
-    agreed: bool = False
+    approved: bool = False
     """`--yes`."""
-    ask: Callable[[Bill], bool] | None = None
-    """Shows a bill to somebody and gives the answer; None where nobody is there."""
+    confirm: Callable[[Estimate], bool] | None = None
+    """Shows an estimate to the user and returns the answer; None if there is nobody to ask."""
 
 
-def check(bill: Bill, terms: Terms) -> None:
-    """Stop a run that would spend too much, or that nobody has agreed to.
+def require_approval(estimate: Estimate, policy: SpendingPolicy) -> None:
+    """Stop a run that would exceed its budget or that nobody has approved.
 
     Raises:
-        OverBudget: nothing of the bill was spent.
+        OverBudget: nothing of the estimate was spent.
     """
-    if not any(item.new for item in bill.items):
+    if not any(item.new for item in estimate.items):
         return
-    within(bill.spent_usd, bill.new_usd, terms)
-    if terms.agreed:
+    require_within_budget(estimate.spent_usd, estimate.new_cost_usd, policy)
+    if policy.approved:
         return
-    if terms.ask is None:
+    if policy.confirm is None:
         raise OverBudget(
-            f"{_calls(bill)} would cost about ${bill.new_usd:.2f}, and nobody has agreed: "
-            "give --yes, and --max-cost USD for a limit"
+            f"{_calls(estimate)} would cost about ${estimate.new_cost_usd:.2f} and are not approved; "
+            "pass --yes, and --max-cost USD for a limit"
         )
-    if not terms.ask(bill):
-        raise OverBudget(f"{_calls(bill)} for about ${bill.new_usd:.2f} were declined; nothing was sent")
+    if not policy.confirm(estimate):
+        raise OverBudget(f"{_calls(estimate)} for about ${estimate.new_cost_usd:.2f} declined; nothing was sent")
 
 
-def within(spent_usd: float, more_usd: float, terms: Terms) -> None:
+def require_within_budget(spent_usd: float, more_usd: float, policy: SpendingPolicy) -> None:
     """Stop before more than the budget is spent.
 
     Raises:
-        OverBudget: the next calls would go over it.
+        OverBudget: the next calls would exceed it.
     """
-    if terms.max_cost_usd is not None and spent_usd + more_usd > terms.max_cost_usd + 1e-9:
-        spent = f" after ${spent_usd:.2f} that is spent or under way" if spent_usd else ""
+    if policy.max_cost_usd is not None and spent_usd + more_usd > policy.max_cost_usd + 1e-9:
+        spent = f", after ${spent_usd:.2f} spent or committed," if spent_usd else ""
         raise OverBudget(
-            f"about ${more_usd:.2f}{spent} is more than the budget of ${terms.max_cost_usd:.2f}; "
+            f"about ${more_usd:.2f}{spent} is more than the budget of ${policy.max_cost_usd:.2f}; "
             "raise --max-cost, or edit less"
         )
 
 
-def _calls(bill: Bill) -> str:
-    count = sum(item.new for item in bill.items)
-    return f"{count} call{'s' if count > 1 else ''} of {', '.join(sorted({item.provider for item in bill.items}))}"
+def _calls(estimate: Estimate) -> str:
+    count = sum(item.new for item in estimate.items)
+    providers = ", ".join(sorted({item.provider for item in estimate.items}))
+    return f"{count} call{'s' if count > 1 else ''} to {providers}"

@@ -1,83 +1,138 @@
-"""A line to one host: its client, its places for jobs, and where files for it are sent."""
+"""Connect to one provider: its client, its limit of concurrent jobs, its downloads, and its upload storage."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..net.api_client import Host
+from ..net.api_client import ApiClient
 from ..net.download import DownloadClient
-from ..net.http_pool import Pool
-from ..net.rate_limit import RateBudget
-from ..providers.choose_provider import owner_of
-from ..providers.contract import Client
-from ..providers.provider_settings import HostedProvider, HostSettings, check_base
-from ..storage.upload_storage import Storage, storage_name
-from .concurrency import Turns
+from ..net.http_pool import HttpPool
+from ..net.rate_limit import RateLimiter
+from ..providers.choose_provider import storage_owner
+from ..providers.contract import ProviderClient
+from ..providers.provider_settings import HostedProvider, ProviderSettings, check_base_url
+from ..storage.upload_storage import UploadStorage, resolve_storage_name
 from .ledger import Ledger
 from .request import Clock
-from .take_download import open_fetching
+from .take_download import open_download_client
 from .uploads import Uploads
 
-MARGIN_S = 600.0
-"""An address must outlive the longest deadline by so much."""
+URL_MARGIN_S = 600.0
+"""Uploaded URLs must stay valid this long after the job's deadline."""
+SLOT_CHECK_S = 2.0
+"""How often to check whether a job of another process has ended."""
+MAX_SLOT_AGE_S = 3600.0
+"""Open entries older than this no longer occupy a slot; entries dated in the future indicate clock skew."""
+
+
+class ConcurrencyLimit:
+    """Limit the concurrent jobs of a provider, counted from the ledger, so that other processes count too."""
+
+    def __init__(self, ledger: Ledger, provider: str, max_jobs: int | None, clock: Clock) -> None:
+        self._ledger, self._provider, self._max_jobs, self._clock = ledger, provider, max_jobs, clock
+        self._own: set[str] = set()
+        self._queue = asyncio.Lock()
+
+    @asynccontextmanager
+    async def slot(self, key: str, *, running: bool) -> AsyncIterator[None]:
+        """Hold a slot for a job; one that is already running at the provider does not wait for it."""
+        if running or self._max_jobs is None:
+            self._own.add(key)
+        else:
+            async with self._queue:
+                while len(self._own) + self._count_others() >= self._max_jobs:
+                    await self._clock.sleep(SLOT_CHECK_S)
+                self._own.add(key)
+        try:
+            yield
+        finally:
+            self._own.discard(key)
+
+    def _count_others(self) -> int:
+        """Count the unfinished jobs of other processes."""
+        return sum(
+            1
+            for entry in self._ledger.entries()
+            if entry.open
+            and entry.key not in self._own
+            and entry.intended is not None
+            and entry.intended.call.provider == self._provider
+            and 0 < self._clock.elapsed_since_s(entry.intended.at) < MAX_SLOT_AGE_S
+        )
 
 
 @dataclass(frozen=True)
-class Line:
-    """One host, connected."""
+class ProviderConnection:
+    """A connected provider."""
 
-    client: Client
-    turns: Turns
-    settings: HostSettings
-    fetching: DownloadClient
-    """For takes; it knows no key."""
+    client: ProviderClient
+    concurrency: ConcurrencyLimit
+    settings: ProviderSettings
+    download_client: DownloadClient
+    """For takes; it has no key."""
 
 
-def open_line(provider: HostedProvider, pool: Pool, ledger: Ledger, clock: Clock) -> Line:
-    """Connect to a host."""
-    turns = Turns(ledger, provider.name, provider.limits.at_once, clock)
-    return Line(provider.connect(pool), turns, provider.settings, open_fetching(provider.settings.reach))
+def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clock) -> ProviderConnection:
+    """Connect to a provider."""
+    settings = provider.settings
+    concurrency = ConcurrencyLimit(ledger, provider.name, provider.limits.max_jobs, clock)
+    download_client = open_download_client(settings.network_policy)
+    return ProviderConnection(provider.connect(pool), concurrency, settings, download_client)
 
 
 def open_uploads(
-    asked: str, settings: HostSettings, pool: Pool, home: Path, clock: Clock, *, lifetime_s: float, keep: bool
+    storage_name: str,
+    settings: ProviderSettings,
+    pool: HttpPool,
+    home: Path,
+    clock: Clock,
+    *,
+    lifetime_s: float,
+    keep: bool,
 ) -> Uploads:
-    """Give the place where files go that a host is to read."""
-    storage = open_storage(asked, settings, pool, lifetime_s)
+    """Return the uploads to a storage for a provider; URLs stay valid for `lifetime_s` and a margin.
+
+    Raises:
+        PresetError: the storage cannot be used.
+    """
+    storage = open_storage(storage_name, settings, pool, lifetime_s)
     bucket = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL", "REACT1_S3_URL")]
-    where = " ".join([settings.upload or settings.base, *bucket])
-    return Uploads(home, storage, where=where, now=clock.now, margin_s=lifetime_s + MARGIN_S, keep=keep)
+    where = " ".join([settings.upload_url or settings.base_url, *bucket])
+    return Uploads(home, storage, where=where, now=clock.now, margin_s=lifetime_s + URL_MARGIN_S, keep=keep)
 
 
-def open_storage(asked: str, settings: HostSettings, pool: Pool, lifetime_s: float) -> Storage:
-    """Give the storage of a name; `auto` is the host's own.
+def open_storage(storage_name: str, settings: ProviderSettings, pool: HttpPool, lifetime_s: float) -> UploadStorage:
+    """Return the storage of a name; `auto` is the provider's own.
 
     Raises:
         PresetError: it cannot be used.
     """
-    name = storage_name(asked, settings.name, settings.base)
-    owner = owner_of(name)
+    name = resolve_storage_name(storage_name, settings.name, settings.base_url)
+    owner = storage_owner(name)
     settings = owner.settings if owner is not None and owner.name != settings.name else settings
     if name == "s3":
         from ..storage.s3 import S3Storage
 
-        return S3Storage(lifetime_s=lifetime_s + 2 * MARGIN_S)
+        return S3Storage(lifetime_s=lifetime_s + 2 * URL_MARGIN_S)
     if name == "sync":
         from ..providers.sync.storage import SyncStorage
 
-        return SyncStorage(_host(settings, settings.base, pool), pool)
-    host = _host(settings, settings.upload or settings.base, pool)
+        return SyncStorage(_api_client(settings, settings.base_url, pool), pool)
+    api = _api_client(settings, settings.upload_url or settings.base_url, pool)
     if name == "local":
         from ..storage.local_server import LocalServerStorage
 
-        return LocalServerStorage(host)
+        return LocalServerStorage(api)
     from ..providers.segmind.storage import SegmindStorage
 
-    return SegmindStorage(host)
+    return SegmindStorage(api)
 
 
-def _host(settings: HostSettings, base: str, pool: Pool) -> Host:
-    check_base(base)
-    return Host(base, settings.key, pool, RateBudget(settings.per_minute))
+def _api_client(settings: ProviderSettings, base_url: str, pool: HttpPool) -> ApiClient:
+    check_base_url(base_url)
+    return ApiClient(base_url, settings.key, pool, RateLimiter(settings.requests_per_minute))

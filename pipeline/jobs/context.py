@@ -1,4 +1,4 @@
-"""All that an attempt at a call may touch, and the three things that it does again and again."""
+"""Everything that an attempt at a call may use, and the operations that it repeats."""
 
 from __future__ import annotations
 
@@ -11,68 +11,67 @@ from typing import TypeVar
 
 from ..core.errors import StorageFailed
 from ..core.node import NodeContext
-from ..executors.base import StoreContext, Watch
+from ..executors.base import CallMonitor, StoreContext
 from ..store.store import Store
-from . import ledger_entry as notes
-from .connection import Line
+from .connection import ProviderConnection
 from .ledger import Ledger
-from .ledger_entry import Entry
+from .ledger_entry import Accepted, Entry, NeverMade, State, StateRecord, Unknown
 from .request import Clock
 from .uploads import Uploads
 
-FETCH_S = 1800.0
-_Made = TypeVar("_Made")
+DOWNLOAD_TIMEOUT_S = 1800.0
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
-class Tools:
+class JobContext:
     """Where an attempt reads and writes."""
 
     store: Store
     ledger: Ledger
-    line: Line
+    connection: ProviderConnection
     uploads: Uploads
     clock: Clock
     run: str
-    may_spend: Callable[[float], None]
-    """Raises OverBudget where a call of so many USD does not fit."""
+    reserve_usd: Callable[[float], None]
+    """Commit the cost of the call in USD; raises OverBudget if it does not fit."""
     threads: Executor
-    """For what waits."""
+    """For blocking work."""
 
-    async def add(self, entry: Entry, state: notes.State, note: notes.Note) -> Entry:
-        """Write down the next state of an entry."""
-        return await asyncio.to_thread(self.ledger.add, entry, state, note)
+    async def record(self, entry: Entry, state: State, record: StateRecord) -> Entry:
+        """Record the next state of an entry."""
+        return await asyncio.to_thread(self.ledger.record, entry, state, record)
 
-    async def void(self, entry: Entry, why: str, *, proven: bool) -> Entry:
-        """Write down that the host has no such job."""
-        return await self.add(entry, "void", notes.Void(at=self.clock.stamp(), why=why, proven=proven))
+    async def record_never_made(self, entry: Entry, why: str, *, proven: bool) -> Entry:
+        """Record that the provider has no such job."""
+        return await self.record(entry, "void", NeverMade(at=self.clock.timestamp(), why=why, proven=proven))
 
-    async def unknown(self, entry: Entry, why: str) -> Entry:
-        """Write down that the answer was lost, and thereby since when."""
-        return await self.add(entry, "unknown", notes.Unknown(at=self.clock.stamp(), why=why))
+    async def record_unknown(self, entry: Entry, why: str) -> Entry:
+        """Record that the response was lost, and thereby when."""
+        return await self.record(entry, "unknown", Unknown(at=self.clock.timestamp(), why=why))
 
-    async def accepted(self, entry: Entry, request_id: str, how: str = "") -> Entry:
-        """Write down that the host has the job; where the disk will not have it, the message must."""
-        note = notes.Accepted(at=self.clock.stamp(), request_id=request_id, how=how)
+    async def record_accepted(self, entry: Entry, request_id: str, how: str = "") -> Entry:
+        """Record the accepted job. If the disk is full, put the request id in the error message."""
+        record = Accepted(at=self.clock.timestamp(), request_id=request_id, how=how)
         try:
-            return await self.add(entry, "accepted", note)
+            return await self.record(entry, "accepted", record)
         except StorageFailed as error:
-            told = f"{error.message} (the host has the call as {request_id}; nothing is sent again)"
-            raise StorageFailed(told) from error
+            message = f"{error.message} (the provider accepted the job as {request_id}; it is not resubmitted)"
+            raise StorageFailed(message) from error
 
-    async def in_room(self, work: Callable[[NodeContext], _Made]) -> _Made:
-        """Do something that waits for a disk or a network in a thread, and stop it when the run is stopped."""
-        watch = Watch()
+    async def run_in_thread(self, work: Callable[[NodeContext], _Result]) -> _Result:
+        """Run blocking work in a thread, and stop it when the run is cancelled."""
+        monitor = CallMonitor()
 
-        def inside() -> _Made:
-            context = StoreContext(self.store, watch, time.monotonic() + FETCH_S)
+        def call() -> _Result:
+            context = StoreContext(self.store, monitor, time.monotonic() + DOWNLOAD_TIMEOUT_S)
             try:
                 return work(context)
             finally:
                 context.close()
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.threads, inside)
+            return await asyncio.get_running_loop().run_in_executor(self.threads, call)
         except asyncio.CancelledError:
-            watch.stopped = True
+            monitor.stopped = True
             raise

@@ -1,21 +1,14 @@
 """The ledger on disk: one folder per call and attempt, one file per state, each created exclusively.
 
-    ledger/ab/<key>/lock                       held by the process that follows the call
+    ledger/ab/<key>/lock                       held by the process that works on the call
     ledger/ab/<key>/001/00-intended.json
     ledger/ab/<key>/001/01-accepted.json
     ledger/ab/<key>/001/02-done.json
-    ledger/ab/<key>/001/reserve                room on the disk for the states to come
+    ledger/ab/<key>/001/reserve                disk space for the states to come
 
-Takes   the home folder.
-Gives   entries; a file that is torn or unreadable counts as not written.
-Raises  StorageFailed when the disk will not have it, before anything is sent.
-
-No state is ever changed or removed, so the design works on an object store with conditional puts as well; there
-the lock, which only spares a second process from asking the host, would be a lease.
-
-What a person says of a call that nothing else can settle.
-
-Raises  PresetError where there is nothing to settle, or where a process follows the call.
+A file that is truncated or unreadable counts as not written. No state is ever changed or removed, so the design also
+works on an object store with conditional puts; there the lock, which only spares a second process from asking the
+provider, would be a lease.
 """
 
 from __future__ import annotations
@@ -30,176 +23,187 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ..core.errors import PresetError, StorageFailed
-from ..providers.response_values import request_id_of
+from ..providers.response_values import parse_request_id
 from ..store.atomic import storage_errors, write_new
-from ..store.locks import Held, hold
-from .ledger_entry import NOTES, Accepted, Call, Entry, Intended, Note, State, Void
+from ..store.locks import FileLock, try_acquire
+from .ledger_entry import RECORD_TYPES, Accepted, Call, Entry, Intended, NeverMade, State, StateRecord
 
+MANUAL = "by hand"
+"""How a state was settled by a person, as the ledger stores it."""
 _RESERVE_BYTES = 64 << 10
-_MOST_NOTES = 99
+_MAX_RECORDS = 99
 
 
-class Taken(Exception):
-    """Somebody else has begun this attempt."""
+class AttemptExists(Exception):
+    """Another process has started this attempt."""
 
 
 class Ledger:
-    """All calls of one home."""
+    """All calls of one home folder."""
 
     def __init__(self, home: Path) -> None:
         self.root = home / "ledger"
 
-    def hold(self, key: str) -> Held | None:
-        """Take a call for this process; None while another one follows it."""
-        place = self._folder(key)
-        with storage_errors(place):
-            place.mkdir(parents=True, exist_ok=True)
-            return hold(place / "lock")
-
-    def latest(self, call: Call) -> Entry | None:
-        """Give the newest attempt at a call."""
-        attempts = self._attempts(self._folder(call.key))
-        return read_entry(attempts[-1]) if attempts else None
-
-    def attempts(self, key: str) -> list[Entry]:
-        """Give every attempt at the call with this key, in order."""
-        return [read_entry(folder) for folder in self._attempts(self._folder(key))]
-
-    def all(self) -> Iterator[Entry]:
-        """Give every attempt at every call, in no order."""
-        for place in self.root.glob("??/*"):
-            for folder in self._attempts(place):
-                yield read_entry(folder)
-
-    def intend(self, note: Intended) -> Entry:
-        """Write down that a call is about to be made; its POST may leave when this has come back.
-
-        Raises:
-            Taken: another process has begun this attempt.
-            StorageFailed: it cannot be written, so nothing may be sent.
-        """
-        place = self._folder(note.call.key)
-        attempt = max((int(folder.name) for folder in self._attempts(place)), default=0) + 1
-        folder = place / f"{attempt:03}"
+    def lock(self, key: str) -> FileLock | None:
+        """Lock a call for this process; return None while another process holds it."""
+        folder = self._call_folder(key)
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            _reserve(folder / "reserve")
+            return try_acquire(folder / "lock")
+
+    def latest(self, call: Call) -> Entry | None:
+        """Return the newest attempt at a call."""
+        folders = self._attempt_folders(self._call_folder(call.key))
+        return read_entry(folders[-1]) if folders else None
+
+    def attempts(self, key: str) -> list[Entry]:
+        """Return every attempt at the call with this key, in order."""
+        return [read_entry(folder) for folder in self._attempt_folders(self._call_folder(key))]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every attempt at every call, in no order."""
+        for call_folder in self.root.glob("??/*"):
+            for folder in self._attempt_folders(call_folder):
+                yield read_entry(folder)
+
+    def record_intent(self, intended: Intended) -> Entry:
+        """Start an attempt. The POST may be sent once this has returned.
+
+        Raises:
+            AttemptExists: another process has started this attempt.
+            StorageFailed: it cannot be written, so nothing may be sent.
+        """
+        call_folder = self._call_folder(intended.call.key)
+        attempt = max((int(folder.name) for folder in self._attempt_folders(call_folder)), default=0) + 1
+        folder = call_folder / f"{attempt:03}"
+        with storage_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            _reserve_disk_space(folder / "reserve")
         try:
-            write_new(folder / "00-intended.json", note.model_dump_json(), private=True)
+            write_new(folder / "00-intended.json", intended.model_dump_json(), private=True)
         except FileExistsError:
-            raise Taken(f"{folder.parent.name[:12]}.{attempt}") from None
+            raise AttemptExists(f"{folder.parent.name[:12]}.{attempt}") from None
         return read_entry(folder)
 
-    def add(self, entry: Entry, state: State, note: Note) -> Entry:
-        """Write down the next state of an entry, and give the entry as it is now.
+    def record(self, entry: Entry, state: State, record: StateRecord) -> Entry:
+        """Write the next state of an entry, and return the entry as it is now.
 
         Raises:
             StorageFailed: it cannot be written.
         """
         with suppress(OSError):
             (entry.folder / "reserve").unlink(missing_ok=True)
-        for number in range(_MOST_NOTES):
+        for number in range(_MAX_RECORDS):
             if any(entry.folder.glob(f"{number:02}-*.json")):
                 continue
             try:
-                write_new(entry.folder / f"{number:02}-{state}.json", note.model_dump_json(), private=True)
+                write_new(entry.folder / f"{number:02}-{state}.json", record.model_dump_json(), private=True)
             except FileExistsError:
                 continue
-            now = read_entry(entry.folder)
-            if not now.notes or now.notes[-1] != (state, note):
+            written = read_entry(entry.folder)
+            if not written.records or written.records[-1] != (state, record):
                 raise StorageFailed(f"job {entry.id}: its state {state!r} cannot be read back from {entry.folder}")
-            return now
-        raise PresetError(f"job {entry.id} has {_MOST_NOTES} states, which no job has; look into {entry.folder}")
+            return written
+        raise PresetError(
+            f"job {entry.id} has {_MAX_RECORDS} states, more than any job should have; check {entry.folder}"
+        )
 
-    def find(self, name: str) -> Entry:
-        """Give the attempt with this id, or with the only id that begins so.
+    def find(self, job_id: str) -> Entry:
+        """Return the attempt with this id, or with the only id that begins with it.
 
         Raises:
             PresetError: there is none, or more than one.
         """
-        entries = list(self.all())
-        found = [one for one in entries if one.id == name] or [one for one in entries if one.id.startswith(name)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise PresetError(
-                f"job {name!r} is not one job: {', '.join(one.id for one in found[:5])}; write more of it"
-            )
-        raise PresetError(f"there is no job {name!r}; `react1 jobs` lists all")
+        entries = list(self.entries())
+        matches = [entry for entry in entries if entry.id == job_id]
+        matches = matches or [entry for entry in entries if entry.id.startswith(job_id)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            ids = ", ".join(entry.id for entry in matches[:5])
+            raise PresetError(f"job {job_id!r} is ambiguous: {ids}; write more of the id")
+        raise PresetError(f"there is no job {job_id!r}; `react1 jobs` lists all")
 
-    def is_void(self, name: str) -> bool:
-        """Tell whether the attempt with this id counts as never made; one that is not here does not."""
-        key, _, attempt = name.partition(".")
+    def is_never_made(self, job_id: str) -> bool:
+        """Return whether the attempt with this id counts as never made; False if it is not in this ledger."""
+        key, _, attempt = job_id.partition(".")
         if not (key.isalnum() and attempt.isdecimal()):
             return False
         folders = self.root.glob(f"{key[:2]}/{key}*/{int(attempt):03}")
         return any(read_entry(folder).state == "void" for folder in folders)
 
-    def _folder(self, key: str) -> Path:
+    def _call_folder(self, key: str) -> Path:
         return self.root / key[:2] / key
 
-    def _attempts(self, place: Path) -> list[Path]:
-        return sorted(folder for folder in place.glob("[0-9][0-9][0-9]") if any(folder.glob("00-*.json")))
+    def _attempt_folders(self, call_folder: Path) -> list[Path]:
+        return sorted(folder for folder in call_folder.glob("[0-9][0-9][0-9]") if any(folder.glob("00-*.json")))
 
 
 def read_entry(folder: Path) -> Entry:
-    """Read an attempt as it stands on the disk."""
-    notes: list[tuple[State, Note]] = []
+    """Read an attempt from the disk."""
+    records: list[tuple[State, StateRecord]] = []
     for path in sorted(folder.glob("[0-9][0-9]-*.json")):
-        state: State = path.stem[3:]  # type: ignore[assignment]  # NOTES knows what it may be
-        kind = NOTES.get(state)
-        if kind is None:
+        state: State = path.stem[3:]  # type: ignore[assignment]  # RECORD_TYPES has the valid ones
+        record_type = RECORD_TYPES.get(state)
+        if record_type is None:
             continue
         try:
-            notes.append((state, kind.model_validate_json(path.read_bytes())))
+            records.append((state, record_type.model_validate_json(path.read_bytes())))
         except (OSError, ValidationError):
             continue
-    return Entry(folder.parent.name, int(folder.name), folder, tuple(notes))
+    return Entry(folder.parent.name, int(folder.name), folder, tuple(records))
 
 
-def _reserve(place: Path) -> None:
-    """Take a little of the disk, so that what the host answers can be written down when the disk has filled up."""
-    with place.open("wb") as stream:
-        stream.write(b"\0" * _RESERVE_BYTES)
-        stream.flush()
-        os.fsync(stream.fileno())
+def settle_accepted(ledger: Ledger, job_id: str, request_id: str) -> Entry:
+    """Record a person's statement that the provider has a job, and under which request id.
 
-
-BY_HAND = "by hand"
-
-
-def settle_accepted(ledger: Ledger, name: str, request_id: str) -> Entry:
-    """Note that the host has a call, and under which id."""
-    with _held(ledger, name) as entry:
+    Raises:
+        PresetError: there is nothing to settle, or a process works on the call.
+    """
+    with _locked_latest(ledger, job_id) as entry:
         failed = entry.failed if entry.state == "failed" else None
         if not entry.open and (failed is None or failed.billed is False):
             raise PresetError(f"job {entry.id} is {entry.state}; there is nothing to settle")
-        if not request_id_of(request_id):
+        if not parse_request_id(request_id):
             raise PresetError(f"--accepted: {request_id[:40]!r} is not a request id")
         if entry.intended is None:
-            raise PresetError(f"job {entry.id}: its intention cannot be read, so its take has no place; use --resubmit")
-        return ledger.add(entry, "accepted", Accepted(at=_now(), request_id=request_id, how=BY_HAND))
+            raise PresetError(
+                f"job {entry.id}: its intention is unreadable, so its take cannot be used; use --resubmit"
+            )
+        return ledger.record(entry, "accepted", Accepted(at=_now(), request_id=request_id, how=MANUAL))
 
 
-def settle_anew(ledger: Ledger, name: str) -> Entry:
-    """Note that a call counts as never made, so that the next run makes it anew and pays for it."""
-    with _held(ledger, name) as entry:
+def settle_resubmit(ledger: Ledger, job_id: str) -> Entry:
+    """Record a person's statement that a job counts as never made, so that the next run submits and pays for it again.
+
+    Raises:
+        PresetError: there is nothing to settle, or a process works on the call.
+    """
+    with _locked_latest(ledger, job_id) as entry:
         if entry.state == "void":
-            raise PresetError(f"job {entry.id} counts as never made already; the next run makes it")
-        return ledger.add(entry, "void", Void(at=_now(), why=BY_HAND))
+            raise PresetError(f"job {entry.id} already counts as never made; the next run submits it")
+        return ledger.record(entry, "void", NeverMade(at=_now(), why=MANUAL))
 
 
 @contextlib.contextmanager
-def _held(ledger: Ledger, name: str) -> Iterator[Entry]:
-    entry = ledger.find(name)
-    held = ledger.hold(entry.key)
-    if held is None:
-        raise PresetError(f"a process that is running follows job {entry.id}; wait for it, or stop it first")
-    with contextlib.closing(held):
+def _locked_latest(ledger: Ledger, job_id: str) -> Iterator[Entry]:
+    entry = ledger.find(job_id)
+    lock = ledger.lock(entry.key)
+    if lock is None:
+        raise PresetError(f"job {entry.id} is in use by a running process; wait for it, or stop it first")
+    with contextlib.closing(lock):
         entry = read_entry(entry.folder)
-        if entry.attempt != max(one.attempt for one in ledger.attempts(entry.key)):
-            raise PresetError(f"job {entry.id} was made anew since; settle the latest attempt")
+        if entry.attempt != max(attempt.attempt for attempt in ledger.attempts(entry.key)):
+            raise PresetError(f"job {entry.id} has a later attempt; settle that one")
         yield entry
+
+
+def _reserve_disk_space(path: Path) -> None:
+    """Reserve a little disk space, so that the provider's response can be recorded even if the disk fills up."""
+    with path.open("wb") as stream:
+        stream.write(b"\0" * _RESERVE_BYTES)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _now() -> str:

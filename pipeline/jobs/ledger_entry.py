@@ -1,13 +1,13 @@
-"""What the ledger holds: a call, and the states that it went through.
+"""The ledger's data: a call, and the states of each attempt at it.
 
-intended   the POST may leave from now on
-accepted   the host has it, under a request id
-unknown    the answer was lost; only the host knows
+intended   the POST may be sent from now on
+accepted   the provider has the job, under a request id
+unknown    the response was lost; only the provider knows
 done       the take is in the store
-failed     the host says that it failed
-void       it is proven, or somebody has said, that the host never had it: it may be made again
+failed     the provider reported a failure
+void       it is proven, or a person has stated, that the job was never made: it may be submitted again
 
-An intention that nobody follows up (the process died) is unknown as well.
+An intention without a later state (the process died) is unknown too.
 """
 
 from __future__ import annotations
@@ -22,175 +22,177 @@ from ..core.file import File
 from ..store.keys import digest
 
 State = Literal["intended", "accepted", "unknown", "done", "failed", "void"]
-_SHOWN_DIGITS = 12
+JOB_METRICS = "react1"
+"""The key of the job in the `metrics` of its take."""
+_ID_DIGITS = 12
 
 
 class Call(BaseModel):
-    """What makes two calls the same one: host, parameters and content, and not where the content was uploaded to."""
+    """What identifies a call: provider, parameters and content, but not where the content was uploaded to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: str
     host: str
-    """The host's base address: what a rehearsal server gave is never taken for the model's."""
+    """The provider's base URL, so that a take of a local server is never taken for the model's."""
     parameters: dict[str, Any]
-    """The six choices, all of them."""
+    """All six choices."""
     video: str
-    """The digest of the picture that is sent."""
+    """Digest of the video that is sent."""
     audio: str
-    """The digest of the voice; empty where none is sent."""
+    """Digest of the voice; empty if none is sent."""
 
     @property
     def key(self) -> str:
-        """The name of the call in the ledger."""
+        """The call's name in the ledger."""
         return digest(self.model_dump(mode="json"))
 
 
-class Note(BaseModel):
-    """One state, as it is written down; what a newer version adds is passed over."""
+class StateRecord(BaseModel):
+    """One state as it is stored; fields of a newer version are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     at: str
-    """When, ISO 8601, UTC."""
+    """When: ISO 8601, UTC."""
 
 
-class Intended(Note):
-    """The request is about to leave."""
+class Intended(StateRecord):
+    """The request is about to be sent."""
 
     call: Call
     nonce: str
-    """The idempotency key, for a host that knows such a thing."""
+    """The idempotency key, for a provider that supports it."""
     video_name: str
-    """The uploaded file's own name, a nonce: by its address the host's history tells what became of this call."""
+    """The upload's unique name, by which the provider's history identifies this call."""
     audio_name: str = ""
     video_url: str = Field(repr=False)
-    """As it is sent: the same create must be spelled the same. May carry a signature that lasts for a while."""
+    """As it is sent, because a repeated create must be identical. May contain a temporary signature."""
     audio_url: str = Field(default="", repr=False)
     estimate_usd: float
     seconds: float = 0.0
-    """Of picture that is sent."""
+    """Duration of the video that is sent."""
     run: str = ""
     segment: str = ""
 
 
-class Accepted(Note):
-    """The host has the job."""
+class Accepted(StateRecord):
+    """The provider has the job."""
 
     request_id: str
     how: str = ""
-    """Empty for an ordinary answer; else `history`, or `by hand`."""
+    """Empty for an ordinary response; else `history`, or `by hand`."""
 
 
-class Unknown(Note):
-    """The answer was lost."""
+class Unknown(StateRecord):
+    """The response was lost."""
 
     why: str
 
 
-class Done(Note):
-    """The take is here."""
+class Done(StateRecord):
+    """The take is in the store."""
 
     file: File
     cost_usd: float
     cost_known: bool
-    """Whether the host said what it cost; else it is our estimate."""
+    """Whether the provider reported the cost; else it is the estimate."""
     seconds: float = 0.0
-    """How long the host took, from the intention to the result."""
+    """From the intention to the result."""
     request_id: str = ""
     details: dict[str, Any] = {}
-    """What the host told beside it."""
+    """What else the provider reported."""
 
 
-class Failed(Note):
-    """The host failed it."""
+class Failed(StateRecord):
+    """The provider reported a failure."""
 
     error: str
     billed: bool | None = None
-    """None where nobody knows."""
+    """None if it is unknown."""
     request_id: str = ""
 
 
-class Void(Note):
-    """There is no job at the host, or none that counts."""
+class NeverMade(StateRecord):
+    """There is no job at the provider, or none that counts."""
 
     why: str
     proven: bool = False
-    """Whether the host's own answer to the call says so; else its history does, or a person."""
+    """Whether the response to the submit proves it; else the provider's history or a person does."""
 
 
-NOTES: dict[State, type[Note]] = {
+RECORD_TYPES: dict[State, type[StateRecord]] = {
     "intended": Intended,
     "accepted": Accepted,
     "unknown": Unknown,
     "done": Done,
     "failed": Failed,
-    "void": Void,
+    "void": NeverMade,
 }
 
 
-_Kind = TypeVar("_Kind", bound=Note)
+_Record = TypeVar("_Record", bound=StateRecord)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One attempt at a call, as far as it has come."""
+    """One attempt at a call, with its states so far."""
 
     key: str
     attempt: int
     folder: Path
-    notes: tuple[tuple[State, Note], ...]
-    """In the order in which they were written; those that cannot be read are left out."""
+    records: tuple[tuple[State, StateRecord], ...]
+    """In the order in which they were written; unreadable ones are left out."""
 
     @property
     def id(self) -> str:
-        """Its name for users."""
-        return f"{self.key[:_SHOWN_DIGITS]}.{self.attempt}"
+        """The job ID."""
+        return f"{self.key[:_ID_DIGITS]}.{self.attempt}"
 
     @property
     def state(self) -> State:
-        """The latest state; an entry of which nothing can be read is unknown."""
-        return self.notes[-1][0] if self.notes else "unknown"
+        """The latest state; unknown if no record is readable."""
+        return self.records[-1][0] if self.records else "unknown"
 
     @property
     def open(self) -> bool:
-        """Whether the host may have it, and it has not ended."""
+        """Whether the provider may have an unfinished job."""
         return self.state in ("intended", "accepted", "unknown")
 
     @property
-    def proven_void(self) -> bool:
-        """Whether the host's own answer says that there is no job."""
-        last = self.notes[-1][1] if self.notes else None
-        return isinstance(last, Void) and last.proven
+    def proven_never_made(self) -> bool:
+        """Whether the response to the submit proves that there is no job."""
+        last = self.records[-1][1] if self.records else None
+        return isinstance(last, NeverMade) and last.proven
 
     @property
     def intended(self) -> Intended | None:
-        """What was about to be sent; None where it cannot be read."""
+        """What was about to be sent; None if it is unreadable."""
         return self._last(Intended)
 
     @property
     def request_id(self) -> str:
-        """The host's name for it; empty where it is not known."""
-        for _, note in reversed(self.notes):
-            found: str = getattr(note, "request_id", "")
-            if found:
-                return found
+        """The provider's id of the job; empty if it is unknown."""
+        for _, record in reversed(self.records):
+            request_id: str = getattr(record, "request_id", "")
+            if request_id:
+                return request_id
         return ""
 
     @property
     def accepted(self) -> Accepted | None:
-        """When and how the host took it."""
+        """When and how the provider accepted it."""
         return self._last(Accepted)
 
     @property
     def done(self) -> Done | None:
-        """What came of it."""
+        """The result."""
         return self._last(Done)
 
     @property
     def failed(self) -> Failed | None:
-        """Why it failed."""
+        """The failure."""
         return self._last(Failed)
 
-    def _last(self, kind: type[_Kind]) -> _Kind | None:
-        return next((note for _, note in reversed(self.notes) if isinstance(note, kind)), None)
+    def _last(self, record_type: type[_Record]) -> _Record | None:
+        return next((record for _, record in reversed(self.records) if isinstance(record, record_type)), None)

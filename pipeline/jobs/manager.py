@@ -1,16 +1,13 @@
-"""The desk where paid calls are made: each once, followed to its end, its take stored.
+"""Manage the paid jobs of a run: each is submitted once, polled to its end, and its take stored.
 
-Takes   asks of a step: first all of them (`admit`: what is looked at, the budget, the user's word), then each.
-Gives   takes, and whether each was here already.
-Raises  BadInput before anything is sent; OverBudget before anything is spent; HostFailed, whose entry in the ledger
-        tells how to go on; StorageFailed.
-
-The only code in the house that may send a call that costs money. What it does with one is in `attempt.py`.
+First `check_all` for all requests of a step (media, budget, approval), then `run` for each. This is the only code that
+may submit a call that costs money; how it does is in `attempt.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
@@ -18,176 +15,202 @@ from pathlib import Path
 from types import TracebackType
 
 from ..core.errors import InputMediaError, ProviderError, React1Error
-from ..net.http_pool import Pool
-from ..store.locks import Held
+from ..net.http_pool import HttpPool
+from ..store.locks import FileLock
 from ..store.store import Store
 from .attempt import Attempt
-from .budget import Bill, Item, Terms, check, within
-from .connection import Line, open_line, open_uploads
-from .context import Tools
-from .daemon_thread import apart
+from .budget import Estimate, EstimateItem, SpendingPolicy, require_approval, require_within_budget
+from .connection import ProviderConnection, connect, open_uploads
+from .context import JobContext
 from .ledger import Ledger
-from .precheck import look
-from .received_take import Made
-from .request import Ask, Clock
+from .precheck import Check, check_request
+from .request import Clock, JobRequest
+from .take_download import JobResult
 from .uploads import Uploads
 
-FETCHES = 6
-"""Takes that are fetched at the same time."""
-HELD_BY_OTHERS_S = 1.0
-"""How often to see whether another process has let go of a call."""
+MAX_DOWNLOADS = 6
+"""Takes that are downloaded at the same time."""
+LOCK_RETRY_S = 1.0
+"""How often to check whether another process has released a call."""
+LOST_RESPONSE_NOTE = "no response was received; it is resubmitted only if the provider has no record of it"
 
 
-class Desk:
-    """All paid calls of one run."""
+class JobManager:
+    """All paid jobs of one run."""
 
     def __init__(
         self,
         store: Store,
-        terms: Terms,
+        policy: SpendingPolicy,
         *,
         run: str = "",
-        say: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
-        pool: Pool | None = None,
+        pool: HttpPool | None = None,
     ) -> None:
-        self._store, self._terms, self._run, self._say = store, terms, run, say
-        self._clock = clock or Clock()
-        self._pool = pool or Pool()
-        self._ledger = Ledger(store.root)
-        self._lines: dict[str, Line] = {}
-        self._uploads: dict[tuple[str, str, bool], Uploads] = {}
-        self._alone: dict[str, asyncio.Lock] = {}
-        self._admitted: set[str] = set()
-        self._refused: dict[str, InputMediaError] = {}
-        self._committed_usd: dict[str, float] = {}
-        """What this run has spent, or is about to: by call, its estimate first and then what it really cost."""
-        self._stack = AsyncExitStack()
-        self._threads = ThreadPoolExecutor(FETCHES, thread_name_prefix="react1-fetch")
+        """Open nothing yet.
 
-    async def __aenter__(self) -> Desk:
-        """Open the pool."""
+        Args:
+            store: the store; its folder has the ledger too.
+            policy: what may be spent.
+            run: the run's name, for the ledger.
+            notify: gets messages for the user.
+            clock: the time.
+            pool: the connection pool; it is closed with the manager.
+        """
+        self._store, self._policy, self._run, self._notify = store, policy, run, notify
+        self._clock = clock or Clock()
+        self._pool = pool or HttpPool()
+        self._ledger = Ledger(store.root)
+        self._connections: dict[str, ProviderConnection] = {}
+        self._uploads: dict[tuple[str, str, bool], Uploads] = {}
+        self._call_locks: dict[str, asyncio.Lock] = {}
+        self._approved: set[str] = set()
+        self._rejected: dict[str, InputMediaError] = {}
+        self._committed_usd: dict[str, float] = {}
+        """Spent or committed by this run, per call: first the estimate, then the actual cost."""
+        self._stack = AsyncExitStack()
+        self._threads = ThreadPoolExecutor(MAX_DOWNLOADS, thread_name_prefix="react1-download")
+
+    async def __aenter__(self) -> JobManager:
+        """Open the connection pool."""
         await self._stack.enter_async_context(self._pool)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Remove what was uploaded and is not needed any more, and close the pool."""
+        """Remove uploads that no open job needs, and close the connection pool."""
         in_use = {
             name
-            for entry in await asyncio.to_thread(lambda: [one for one in self._ledger.all() if one.open])
+            for entry in await asyncio.to_thread(lambda: [entry for entry in self._ledger.entries() if entry.open])
             if entry.intended is not None
             for name in (entry.intended.video_name, entry.intended.audio_name)
         }
         for uploads in self._uploads.values():
             with suppress(React1Error):
-                for line in await uploads.clear(in_use.__contains__):
-                    self._say(line)
-        for connected in self._lines.values():
-            await asyncio.to_thread(connected.fetching.close)
+                for message in await uploads.remove_unused(in_use.__contains__):
+                    self._notify(message)
+        for connection in self._connections.values():
+            await asyncio.to_thread(connection.download_client.close)
         await self._stack.aclose()
         await asyncio.to_thread(self._threads.shutdown)
 
-    async def admit(self, asks: Sequence[Ask], *, stop: bool) -> None:
-        """Look at all that a step wants before any of it is uploaded or paid.
+    async def check_all(self, requests: Sequence[JobRequest], *, fail_fast: bool) -> None:
+        """Check all requests of a step, and their total cost, before anything is uploaded or paid.
 
         Args:
-            asks: every segment of the step that is not stored yet.
-            stop: whether one that cannot be used stops the run; else it is refused when it is its turn.
+            requests: every segment of the step that is not stored yet.
+            fail_fast: whether an unusable segment stops the run; else `run` rejects it.
 
         Raises:
-            BadInput: a segment cannot be used.
-            OverBudget: it costs more than is allowed, or nobody has agreed.
+            InputMediaError: a segment cannot be used.
+            OverBudget: it costs more than is allowed, or nobody has approved.
         """
         items = []
-        looks: dict[tuple[str, str], tuple[tuple[str, ...], InputMediaError | None]] = {}
-        for ask in asks:
-            clip = (ask.segment.name, ask.call.video)
-            first = clip not in looks  # the takes of a matrix are of one clip, which is looked at once
-            entry = await asyncio.to_thread(self._ledger.latest, ask.call)
+        checks: dict[tuple[str, str], Check] = {}
+        for request in requests:
+            clip = (request.segment.name, request.call.video)
+            first = clip not in checks  # the takes of a matrix share one clip, which is checked once
+            entry = await asyncio.to_thread(self._ledger.latest, request.call)
             new = entry is None or not (entry.open or entry.state == "done")
-            remarks: tuple[str, ...] = ()
+            notes: tuple[str, ...] = ()
             if entry is not None and entry.open and not entry.request_id:
-                new, remarks = True, ("its answer was lost: it is only made where the host has it not",)
+                new, notes = True, (LOST_RESPONSE_NOTE,)
             elif new:
                 if first:
-                    looks[clip] = await asyncio.to_thread(look, ask, self._store)
-                remarks, fault = looks[clip]
-                if fault is not None and stop:
-                    raise fault
-                if fault is not None:
-                    self._refused[ask.call.key] = fault
+                    checks[clip] = await asyncio.to_thread(check_request, request, self._store)
+                notes, error = checks[clip]
+                if error is not None and fail_fast:
+                    raise error
+                if error is not None:
+                    self._rejected[request.call.key] = error
                     continue
-                for remark in remarks if first else ():
-                    self._say(f"{ask.segment.name}: {remark}")
-            seconds, usd = float(ask.lasts_s), ask.estimate_usd
-            items.append(Item(_label(ask, asks), ask.provider.name, seconds, usd, new, remarks if first else ()))
-        bill = Bill(tuple(items), sum(self._committed_usd.values()))
-        await apart(lambda: check(bill, self._terms))
-        self._admitted |= {ask.call.key for ask in asks}
+                for note in notes if first else ():
+                    self._notify(f"{request.segment.name}: {note}")
+            seconds, usd, label = float(request.duration_s), request.estimate_usd, _label(request, requests)
+            items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes if first else ()))
+        await self.approve(items)
+        self._approved |= {request.call.key for request in requests}
 
-    async def make(self, ask: Ask, progress: Callable[[float], None] = lambda _: None) -> Made:
-        """Give the take of a segment: stored, taken up again, or made now.
+    async def approve(self, items: Sequence[EstimateItem]) -> None:
+        """Require that some calls fit into the budget and that somebody approves their cost.
 
         Raises:
-            HostFailed: the host failed it, or nobody knows what became of it.
-            OverBudget: the run has spent more than was foreseen, and this one does not fit any more.
+            OverBudget: they cost more than is allowed, or nobody has approved.
         """
-        call = ask.call
-        if call.key in self._refused:
-            raise self._refused[call.key]
-        async with self._alone.setdefault(call.key, asyncio.Lock()):
-            held = await self._held(ask)
+        estimate = Estimate(tuple(items), sum(self._committed_usd.values()))
+        await run_in_daemon_thread(lambda: require_approval(estimate, self._policy))
+
+    def commit(self, key: str, usd: float) -> None:
+        """Count the cost of a call outside the ledger towards the budget of the run."""
+        self._committed_usd[key] = usd
+
+    async def run(self, request: JobRequest, progress: Callable[[float], None] = lambda _: None) -> JobResult:
+        """Return the take of a segment: from the store, from a running job, or from a new one.
+
+        Raises:
+            InputMediaError: `check_all` found that the segment cannot be used.
+            ProviderError: the job failed, or its outcome is unknown; the ledger entry says how to go on.
+            OverBudget: the run has spent more than was estimated, and this job does not fit any more.
+            StorageFailed: the ledger or the store cannot be written.
+        """
+        key = request.call.key
+        if key in self._rejected:
+            raise self._rejected[key]
+        async with self._call_locks.setdefault(key, asyncio.Lock()):
+            lock = await self._lock_call(request)
             try:
-                made = await Attempt(ask, self._tools(ask), progress).made()
+                result = await Attempt(request, self._context(request), progress).run()
             except React1Error as error:
-                await asyncio.to_thread(self._count, ask, error)
+                await asyncio.to_thread(self._count_failed, request, error)
                 raise
             finally:
-                held.close()
-            if made.sent:
-                self._committed_usd[call.key] = made.take.cost_usd
-        return made
+                lock.close()
+            if result.submitted:
+                self._committed_usd[key] = result.take.cost_usd
+        return result
 
-    def _count(self, ask: Ask, error: React1Error) -> None:
-        """Count what a call that failed has really cost, where this run has made it."""
-        key, entry = ask.call.key, self._ledger.latest(ask.call)
+    def _count_failed(self, request: JobRequest, error: React1Error) -> None:
+        """Count the actual cost of a failed call if this run has submitted it."""
+        key, entry = request.call.key, self._ledger.latest(request.call)
         if key in self._committed_usd and entry is not None and entry.state == "done" and entry.done:
             self._committed_usd[key] = entry.done.cost_usd
         elif getattr(error, "billed", False) is False:
             self._committed_usd.pop(key, None)
 
-    def _tools(self, ask: Ask) -> Tools:
-        def may_spend(usd: float) -> None:
-            if ask.call.key not in self._admitted:
-                raise ProviderError(
-                    f"{ask.segment.name}: a fault of ours: the call was not admitted, so it is not made"
-                )
-            others_usd = sum(spent for key, spent in self._committed_usd.items() if key != ask.call.key)
-            within(others_usd, usd, self._terms)
-            self._committed_usd[ask.call.key] = usd
+    def _context(self, request: JobRequest) -> JobContext:
+        key = request.call.key
 
-        return Tools(
+        def reserve_usd(usd: float) -> None:
+            if key not in self._approved:
+                raise ProviderError(
+                    f"{request.segment.name}: internal error: the job did not pass the budget check; not submitted"
+                )
+            others_usd = sum(committed_usd for other, committed_usd in self._committed_usd.items() if other != key)
+            require_within_budget(others_usd, usd, self._policy)
+            self._committed_usd[key] = usd
+
+        return JobContext(
             store=self._store,
             ledger=self._ledger,
-            line=self._line(ask),
-            uploads=self._uploads_for(ask),
+            connection=self._connection(request),
+            uploads=self._uploads_for(request),
             clock=self._clock,
             run=self._run,
-            may_spend=may_spend,
+            reserve_usd=reserve_usd,
             threads=self._threads,
         )
 
-    def _line(self, ask: Ask) -> Line:
-        name = f"{ask.provider.name} {ask.provider.host}"
-        if name not in self._lines:
-            self._lines[name] = open_line(ask.provider, self._pool, self._ledger, self._clock)
-        return self._lines[name]
+    def _connection(self, request: JobRequest) -> ProviderConnection:
+        name = f"{request.provider.name} {request.provider.base_url}"
+        if name not in self._connections:
+            self._connections[name] = connect(request.provider, self._pool, self._ledger, self._clock)
+        return self._connections[name]
 
-    def _uploads_for(self, ask: Ask) -> Uploads:
-        upload, settings = ask.upload, ask.provider.settings
-        key = (ask.provider.name, upload.storage, upload.keep)
+    def _uploads_for(self, request: JobRequest) -> Uploads:
+        upload, settings = request.upload, request.provider.settings
+        key = (request.provider.name, upload.storage, upload.keep)
         if key not in self._uploads:
             self._uploads[key] = open_uploads(
                 upload.storage,
@@ -195,26 +218,59 @@ class Desk:
                 self._pool,
                 Path(self._store.root),
                 self._clock,
-                lifetime_s=ask.deadline_s,
+                lifetime_s=request.deadline_s,
                 keep=upload.keep,
             )
         return self._uploads[key]
 
-    async def _held(self, ask: Ask) -> Held:
-        """Take a call for this process; where another one follows it, wait for what comes of that."""
-        told = False
+    async def _lock_call(self, request: JobRequest) -> FileLock:
+        """Lock a call for this process; while another process works on it, wait."""
+        notified = False
         while True:
-            held = self._ledger.hold(ask.call.key)
-            if held is not None:
-                return held
-            if not told:
-                self._say(f"{ask.segment.name}: another process makes the very same call; its take will serve here too")
-                told = True
-            await self._clock.sleep(HELD_BY_OTHERS_S)
+            lock = self._ledger.lock(request.call.key)
+            if lock is not None:
+                return lock
+            if not notified:
+                self._notify(
+                    f"{request.segment.name}: another process is already running this job; waiting for its result"
+                )
+                notified = True
+            await self._clock.sleep(LOCK_RETRY_S)
 
 
-def _label(ask: Ask, asks: Sequence[Ask]) -> str:
-    """Name a call on a bill: by its segment, and by what tells it from other takes of that."""
-    alike = [one.parameters for one in asks if one.segment.name == ask.segment.name]
-    apart = [str(value) for name, value in ask.parameters.items() if any(other[name] != value for other in alike)]
-    return " ".join((ask.segment.name, *apart))
+def _label(request: JobRequest, requests: Sequence[JobRequest]) -> str:
+    """Return the segment's name and the parameters that differ between its takes."""
+    variants = [other.parameters for other in requests if other.segment.name == request.segment.name]
+    differing = [
+        str(value) for name, value in request.parameters.items() if any(other[name] != value for other in variants)
+    ]
+    return " ".join((request.segment.name, *differing))
+
+
+async def run_in_daemon_thread(work: Callable[[], None]) -> None:
+    """Run `work` in a daemon thread; on cancellation the thread is abandoned.
+
+    The event loop waits for its own threads when it closes, so an unanswered question would keep a cancelled run alive.
+    """
+    loop = asyncio.get_running_loop()
+    finished: asyncio.Future[None] = loop.create_future()
+
+    def finish(error: BaseException | None) -> None:
+        if finished.done():
+            return
+        if error is None:
+            finished.set_result(None)
+        else:
+            finished.set_exception(error)
+
+    def target() -> None:
+        raised: BaseException | None = None
+        try:
+            work()
+        except BaseException as error:  # handed to the event loop
+            raised = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(finish, raised)
+
+    threading.Thread(target=target, name="react1-confirm", daemon=True).start()
+    await finished

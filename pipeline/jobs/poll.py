@@ -1,25 +1,31 @@
-"""Follow a job that a host has, until it ends: gently, and never losing it.
+"""Poll a job until it has finished. The schedule is a pure function of time.
 
-Takes   a client, a request id, and when the host took it.
-Gives   Done or Failed.
-Raises  HostFailed when the host will not tell, or not in time; the job stays accepted, and a later run takes it up.
+Nothing is asked before a job can be finished, then every few seconds, more slowly for a job that takes long, with a
+jitter of its own so that many jobs do not poll at the same moment.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 from ..core.errors import ProviderError
-from ..providers.contract import Client, Done, Failed, Latency, NotNow
-from ..providers.polling import LONGEST_DEADLINE_S, after_trouble_s, next_look_s, share_done
+from ..providers.contract import Done, Failed, Latency, ProviderClient, TemporarilyUnavailable
 from .request import Clock
 
-LEAST_WAIT_S = 60.0
-"""A job that is taken up late is still looked at for so long."""
+MIN_WAIT_S = 60.0
+"""A job that is resumed after its deadline is still polled for this long."""
+MAX_DEADLINE_S = 3600.0
+"""Results are kept for an hour, so waiting longer is useless."""
+JITTER = 0.25
+"""Share by which a wait is shortened or lengthened at random."""
+MAX_SLOWDOWN = 4.0
+"""A job that takes very long is polled this much less often than one that is due."""
+MAX_BACKOFF_S = 60.0
 
 
-async def follow(
-    client: Client,
+async def poll_until_done(
+    client: ProviderClient,
     request_id: str,
     accepted_at: str,
     *,
@@ -28,37 +34,69 @@ async def follow(
     clock: Clock,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Done | Failed:
-    """Look at a job until it has ended."""
-    late, began_s = clock.since_s(accepted_at), clock.monotonic()
-    last_s = max(min(deadline_s, LONGEST_DEADLINE_S), late + LEAST_WAIT_S)
-    looks, failures, why = 0, 0, ""
+    """Poll a job until it has finished or failed.
+
+    Raises:
+        ProviderError: the provider does not answer, or the job has not finished in time. It stays accepted, and a
+            later run resumes it.
+    """
+    # Not stamina: the waits and the end depend on the job's age and the provider's latency, also across runs.
+    age_s, started_s = clock.elapsed_since_s(accepted_at), clock.monotonic()
+    limit_s = max(min(deadline_s, MAX_DEADLINE_S), age_s + MIN_WAIT_S)
+    polls, failures, last_error = 0, 0, ""
     while True:
-        elapsed_s = late + clock.monotonic() - began_s
-        if elapsed_s >= last_s:
-            raise ProviderError(_not_in_time(request_id, elapsed_s, why), request_id=request_id, retryable=True)
-        wait_s = (
-            after_trouble_s(failures, latency, request_id)
-            if failures
-            else 0.0
-            if late >= latency.first_s and not looks
-            else next_look_s(elapsed_s, looks, latency, request_id)
-        )
-        await clock.sleep(min(wait_s, max(0.0, last_s - elapsed_s)))
-        progress(share_done(late + clock.monotonic() - began_s, latency))
-        looks += 1
+        elapsed_s = age_s + clock.monotonic() - started_s
+        if elapsed_s >= limit_s:
+            raise ProviderError(_overdue(request_id, elapsed_s, last_error), request_id=request_id, retryable=True)
+        if failures:
+            wait_s = backoff_s(failures, latency, request_id)
+        elif not polls and age_s >= latency.first_s:
+            wait_s = 0.0
+        else:
+            wait_s = next_poll_s(elapsed_s, polls, latency, request_id)
+        await clock.sleep(min(wait_s, max(0.0, limit_s - elapsed_s)))
+        progress(estimated_progress(age_s + clock.monotonic() - started_s, latency))
+        polls += 1
         try:
-            found = await client.poll(request_id)
-        except NotNow as error:
-            failures, why = failures + 1, error.message
+            state = await client.poll(request_id)
+        except TemporarilyUnavailable as error:
+            failures, last_error = failures + 1, error.message
             continue
-        failures, why = 0, ""
-        if isinstance(found, (Done, Failed)):
-            return found
+        failures, last_error = 0, ""
+        if isinstance(state, (Done, Failed)):
+            return state
 
 
-def _not_in_time(request_id: str, elapsed_s: float, why: str) -> str:
-    last = f"; the last answer: {why}" if why else ""
+def _overdue(request_id: str, elapsed_s: float, last_error: str) -> str:
+    last = f"; the last response: {last_error}" if last_error else ""
     return (
-        f"job {request_id} has not ended after {elapsed_s / 60:.0f} min{last}; "
-        "it is not lost: carry on with `react1 resume`, or look with `react1 jobs`"
+        f"job {request_id} has not finished after {elapsed_s / 60:.0f} min{last}; "
+        "it is not lost: continue with `react1 resume`, or check `react1 jobs`"
     )
+
+
+def next_poll_s(elapsed_s: float, polls: int, latency: Latency, seed: str) -> float:
+    """Return in how many seconds to poll a job next; the same arguments give the same result.
+
+    Args:
+        elapsed_s: since the provider accepted the job, at least 0.
+        polls: polls since then.
+        latency: the provider's.
+        seed: the job's own, such as its request id.
+    """
+    jitter = 1 + JITTER * (2 * random.Random(f"{seed}/{polls}").random() - 1)
+    if elapsed_s < latency.first_s and not polls:
+        return (latency.first_s - elapsed_s) * jitter
+    slowdown = min(MAX_SLOWDOWN, max(1.0, elapsed_s / latency.typical_s)) if latency.typical_s else 1.0
+    return latency.interval_s * slowdown * jitter
+
+
+def backoff_s(failures: int, latency: Latency, seed: str) -> float:
+    """Return in how many seconds to poll again after this many consecutive failures."""
+    jitter = 1 + JITTER * (2 * random.Random(f"{seed}!{failures}").random() - 1)
+    return float(min(MAX_BACKOFF_S, latency.interval_s * 2 ** min(failures - 1, 6))) * jitter
+
+
+def estimated_progress(elapsed_s: float, latency: Latency) -> float:
+    """Estimate how far a job is, 0 to 0.95, for a progress bar; the providers do not say."""
+    return min(0.95, 0.8 * elapsed_s / latency.typical_s) if latency.typical_s else 0.5

@@ -1,4 +1,4 @@
-"""One call that a run wants, before anybody knows whether it has been made already."""
+"""One call that a run wants, whether or not it has been made already."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from typing import Any
 from ..core.choices import React1Choices
 from ..core.values import Segment, Upload
 from ..media.probe import require_video
-from ..media.transcode import length_s
+from ..media.transcode import video_duration_s
 from ..providers.provider_settings import HostedProvider
 from .ledger_entry import Call
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The time and how to wait for it; tests have one of their own."""
+    """The time and how to wait; tests replace it."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     monotonic: Callable[[], float] = time.monotonic
-    """Seconds that only rise, whatever becomes of the time of day."""
+    """Monotonic seconds."""
 
-    def stamp(self) -> str:
-        """Spell the time, ISO 8601, UTC."""
+    def timestamp(self) -> str:
+        """Return the time as ISO 8601, UTC, in milliseconds."""
         return self.now().astimezone(UTC).isoformat(timespec="milliseconds")
 
-    def since_s(self, stamp: str) -> float:
-        """Give the seconds since a spelled time; 0 where it cannot be read or lies ahead."""
+    def elapsed_since_s(self, timestamp: str) -> float:
+        """Return the seconds since a timestamp; 0 if it is invalid or in the future."""
         try:
-            at = datetime.fromisoformat(stamp)
+            at = datetime.fromisoformat(timestamp)
             return max(0.0, (self.now() - (at if at.tzinfo else at.replace(tzinfo=UTC))).total_seconds())
         except ValueError:
             return 0.0
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A segment that is to be re-expressed by a host."""
+class JobRequest:
+    """A segment to be re-expressed by a paid provider."""
 
     upload: Upload
     choices: React1Choices
@@ -58,27 +58,27 @@ class Ask:
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """All six choices; none is left to the host's own default."""
+        """All six choices; none is left to the provider's default."""
         return self.choices.model_dump(mode="json")
 
     @cached_property
     def call(self) -> Call:
-        """What makes it the same call as another one."""
+        """The call's identity: two requests with the same one are one call."""
         voice = self.segment.voice
         return Call(
             provider=self.provider.name,
-            host=self.provider.host,
+            host=self.provider.base_url,
             parameters=self.parameters,
             video=self.segment.media.file.digest,
             audio=voice.digest if voice else "",
         )
 
     @property
-    def lasts_s(self) -> Fraction:
-        """How long the picture is that is sent."""
-        return length_s(require_video(self.segment.media))
+    def duration_s(self) -> Fraction:
+        """Duration of the video that is sent."""
+        return video_duration_s(require_video(self.segment.media))
 
     @cached_property
     def estimate_usd(self) -> float:
-        """What it costs by the price table."""
-        return self.provider.cost_usd(self.lasts_s, len(self.segment.frames))
+        """Cost by the price table."""
+        return self.provider.cost_usd(self.duration_s, len(self.segment.frames))

@@ -1,9 +1,4 @@
-"""Send a call, once: upload, ask the host's price, write the intention down, POST, and write down the answer.
-
-Takes   an ask, and the attempt before it, if any.
-Gives   the entry, and what the host made of the call; None where the answer was lost (the entry is unknown then).
-Raises  NoJob: the host has made none (the entry is void); OverBudget, HostFailed, StorageFailed: nothing was sent.
-"""
+"""Submit a call once: upload, ask for a quote, record the intention, POST, and record the response."""
 
 from __future__ import annotations
 
@@ -14,99 +9,108 @@ from uuid import uuid4
 
 from ..core.errors import ProviderError
 from ..core.file import File
-from ..providers.contract import AnswerLost, Done, Found, NoJob, Ticket
-from ..storage.upload_storage import Stored
-from . import ledger_entry as notes
-from .context import Tools
-from .ledger import Taken
-from .ledger_entry import Entry
-from .recover import order_for, order_of
-from .request import Ask
+from ..providers.contract import Done, JobOutcome, NoJob, ResponseLost, Ticket
+from ..storage.upload_storage import StoredUpload
+from .context import JobContext
+from .ledger import AttemptExists
+from .ledger_entry import Entry, Intended
+from .recover import submission_from, submission_of
+from .request import JobRequest
 
-LAST_WORD_S = 15.0
-"""How long a submit that is under way is waited for when the run is stopped."""
+CANCEL_GRACE_S = 15.0
+"""How long to wait for the response to a submit in flight when the run is cancelled."""
 
 
-class Sender:
-    """The way of one call to its host."""
+class Submitter:
+    """Submit one call to its provider."""
 
-    def __init__(self, ask: Ask, tools: Tools, progress: Callable[[float], None], into: Path) -> None:
-        """Nothing is sent yet; `into` is a file for a take that an answer brings along."""
-        self._ask, self._tools, self._progress, self._into = ask, tools, progress, into
+    def __init__(
+        self, request: JobRequest, context: JobContext, progress: Callable[[float], None], take_path: Path
+    ) -> None:
+        """Send nothing yet; a take in the response is written to `take_path`."""
+        self._request, self._context, self._progress, self._take_path = request, context, progress, take_path
 
-    async def send(self, before: Entry | None) -> tuple[Entry, Found | None]:
-        """Upload, write the intention down, and send."""
-        self._tools.may_spend(self._ask.estimate_usd)
-        told = self._intention(*await self._uploaded(fresh=_might_be_there(before)))
-        quote = await self._tools.line.client.quote(order_for(told))
-        if quote is not None:
-            told = told.model_copy(update={"estimate_usd": quote})
-        self._tools.may_spend(told.estimate_usd)
-        entry = await asyncio.to_thread(self._begun, told)
-        submit = asyncio.create_task(self._tools.line.client.submit(order_of(entry), self._into))
+    async def submit(self, previous: Entry | None) -> tuple[Entry, JobOutcome | None]:
+        """Upload, record the intention, and POST.
+
+        Returns:
+            The entry, and the provider's response; None if the response was lost (the entry is unknown then).
+
+        Raises:
+            NoJob: the provider created no job (the entry is void).
+            OverBudget, ProviderError, StorageFailed: nothing was sent.
+        """
+        self._context.reserve_usd(self._request.estimate_usd)
+        intended = self._intention(*await self._upload_media(force=_may_exist(previous)))
+        quote_usd = await self._context.connection.client.quote(submission_from(intended))
+        if quote_usd is not None:
+            intended = intended.model_copy(update={"estimate_usd": quote_usd})
+        self._context.reserve_usd(intended.estimate_usd)
+        entry = await asyncio.to_thread(self._record_intent, intended)
+        submit = asyncio.create_task(self._context.connection.client.submit(submission_of(entry), self._take_path))
         try:
             return entry, await asyncio.shield(submit)
         except asyncio.CancelledError:
-            await self._last_word(submit, entry)
+            await self._await_response(submit, entry)
             raise
         except NoJob as error:
-            await self._tools.void(entry, error.message, proven=True)
+            await self._context.record_never_made(entry, error.message, proven=True)
             raise
-        except AnswerLost as error:
-            return await self._tools.unknown(entry, error.message), None
+        except ResponseLost as error:
+            return await self._context.record_unknown(entry, error.message), None
 
-    def _begun(self, told: notes.Intended) -> Entry:
+    def _record_intent(self, intended: Intended) -> Entry:
         try:
-            return self._tools.ledger.intend(told)
-        except Taken as error:
+            return self._context.ledger.record_intent(intended)
+        except AttemptExists as error:
             raise ProviderError(
-                f"job {error} was begun by another process just now; run again", retryable=True
+                f"job {error} was just started by another process; run again", retryable=True
             ) from error
 
-    async def _last_word(self, submit: asyncio.Task[Ticket | Done], entry: Entry) -> None:
-        """The run is stopped while the call is on the wire: hear the answer, so that nobody has to look for it."""
-        await asyncio.wait([submit], timeout=LAST_WORD_S)
+    async def _await_response(self, submit: asyncio.Task[Ticket | Done], entry: Entry) -> None:
+        """Record the response to a submit in flight although the run is cancelled, so that it need not be recovered."""
+        await asyncio.wait([submit], timeout=CANCEL_GRACE_S)
         if not submit.done():
             submit.cancel()
             return
         error = submit.exception()
         if isinstance(error, NoJob):
-            await self._tools.void(entry, error.message, proven=True)
+            await self._context.record_never_made(entry, error.message, proven=True)
         elif error is None and submit.result().request_id:
-            await self._tools.accepted(entry, submit.result().request_id)
+            await self._context.record_accepted(entry, submit.result().request_id)
 
-    async def _uploaded(self, *, fresh: bool) -> tuple[Stored, Stored]:
-        """Send picture and voice, where they are not there already."""
-        segment = self._ask.segment
+    async def _upload_media(self, *, force: bool) -> tuple[StoredUpload, StoredUpload]:
+        """Upload video and voice, unless they are uploaded already or `force` is set."""
+        segment = self._request.segment
         voice = segment.voice or segment.media.file
-        video = await self._file(segment.media.file, 0, fresh)
-        return video, video if voice == segment.media.file else await self._file(voice, 1, fresh)
+        video = await self._upload(segment.media.file, 0, force)
+        return video, video if voice == segment.media.file else await self._upload(voice, 1, force)
 
-    async def _file(self, file: File, number: int, fresh: bool) -> Stored:
-        path = await asyncio.to_thread(self._tools.store.path, file)
+    async def _upload(self, file: File, number: int, force: bool) -> StoredUpload:
+        path = await asyncio.to_thread(self._context.store.path, file)
 
-        def moved(share: float) -> None:
+        def report(share: float) -> None:
             self._progress(0.05 * (number + share))
 
-        return await self._tools.uploads.send(file, path, moved, fresh=fresh)
+        return await self._context.uploads.upload(file, path, report, force=force)
 
-    def _intention(self, video: Stored, audio: Stored) -> notes.Intended:
-        ask = self._ask
-        return notes.Intended(
-            at=self._tools.clock.stamp(),
-            call=ask.call,
+    def _intention(self, video: StoredUpload, audio: StoredUpload) -> Intended:
+        request = self._request
+        return Intended(
+            at=self._context.clock.timestamp(),
+            call=request.call,
             nonce=str(uuid4()),
             video_name=video.name,
             audio_name=audio.name,
-            video_url=video.address,
-            audio_url=audio.address,
-            estimate_usd=ask.estimate_usd,
-            seconds=float(ask.lasts_s),
-            run=self._tools.run,
-            segment=ask.segment.name,
+            video_url=video.url,
+            audio_url=audio.url,
+            estimate_usd=request.estimate_usd,
+            seconds=float(request.duration_s),
+            run=self._context.run,
+            segment=request.segment.name,
         )
 
 
-def _might_be_there(before: Entry | None) -> bool:
-    """Tell whether the host may know an earlier attempt, or could not read its files: then they are sent anew."""
-    return before is not None and not before.proven_void
+def _may_exist(previous: Entry | None) -> bool:
+    """Return whether the provider may know the previous attempt, or could not read its files: then upload again."""
+    return previous is not None and not previous.proven_never_made

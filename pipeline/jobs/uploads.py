@@ -1,11 +1,7 @@
-"""Files that a host is to read: the same bytes are sent once per lifetime of their address.
+"""Upload each file once per lifetime of its URL, and remove uploads that no job needs.
 
-Takes   content of the store.
-Gives   its address at the storage.
-Raises  HostFailed, BadInput, as the storage does; StorageFailed when a note cannot be written; `clear` raises nothing.
-
-The last run that uses a storage clears away what it and others have left there, but for what a job still needs and
-what somebody wants to keep.
+The last run that uses a storage removes what it and earlier runs have left there, except what an open job still needs
+and what a run is to keep.
 """
 
 from __future__ import annotations
@@ -18,110 +14,119 @@ from uuid import uuid4
 
 from ..core.errors import PresetError, ProviderError, StorageFailed
 from ..core.file import File
-from ..storage.upload_storage import Progress, Storage, Stored
+from ..storage.upload_storage import Progress, StoredUpload, UploadStorage
 from ..store.keys import digest
-from .upload_index import Addresses, Note, read
+from .upload_index import UploadIndex, UploadRecord, read_record
 
-BELIEVED = timedelta(days=1)
-"""How long an address is used whose storage does not say until when it lasts: none keeps uploads for ever."""
+ASSUMED_LIFETIME = timedelta(days=1)
+"""How long a URL is used whose storage gives no expiry; no storage keeps uploads forever."""
 
 
 class Uploads:
-    """What is sent to one storage."""
+    """The uploads of a run to one storage."""
 
     def __init__(
         self,
         home: Path,
-        storage: Storage,
+        storage: UploadStorage,
         *,
         where: str,
         now: Callable[[], datetime],
         margin_s: float,
         keep: bool = False,
     ) -> None:
-        """Look at nothing yet.
+        """Read nothing yet.
 
         Args:
             home: the home folder.
-            storage: where files go.
-            where: what tells this storage from another of the same name, such as its address.
+            storage: where files are uploaded to.
+            where: distinguishes storages of the same name, such as by their URL.
             now: the time, UTC.
-            margin_s: an address that expires sooner is not used any more.
-            keep: whether files stay there after the run.
+            margin_s: a URL that expires sooner is not used any more.
+            keep: whether uploads stay there after the run.
         """
-        self._addresses = Addresses(home / "uploads" / f"{storage.name}-{digest(where)[:12]}")
+        self._index = UploadIndex(home / "uploads" / f"{storage.name}-{digest(where)[:12]}")
         self._storage, self._now, self._margin, self._keep = storage, now, timedelta(seconds=margin_s), keep
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
 
-    async def send(self, file: File, path: Path, progress: Progress, *, fresh: bool = False) -> Stored:
-        """Give the address of a file, which is sent where it is not there, or `fresh` is asked for."""
+    async def upload(self, file: File, path: Path, progress: Progress, *, force: bool = False) -> StoredUpload:
+        """Return the upload of a file, sending it if there is none, or if `force` is set.
+
+        Raises:
+            ProviderError: the upload failed.
+            InputMediaError: the file is too large for the storage.
+            StorageFailed: the index cannot be written.
+        """
         if not self._keep:
-            self._addresses.enter()  # from now on no other run removes what this one finds
-        async with self._turns.setdefault(file.digest, asyncio.Lock()):
-            known = await asyncio.to_thread(self._known, file)
-            if known is not None and not fresh:
-                return known
+            self._index.acquire()  # from now on no other run removes what this one finds
+        async with self._locks.setdefault(file.digest, asyncio.Lock()):
+            existing = await asyncio.to_thread(self._find, file)
+            if existing is not None and not force:
+                return existing
             stored = await self._storage.put(path, str(uuid4()), file.suffix, progress)
-            await asyncio.to_thread(self._note, file, stored)
+            await asyncio.to_thread(self._record, file, stored)
             return stored
 
-    async def clear(self, in_use: Callable[[str], bool]) -> list[str]:
-        """Remove what lies there and no job needs any more; give a line for each file that could not be removed.
+    async def remove_unused(self, in_use: Callable[[str], bool]) -> list[str]:
+        """Remove uploads that no job needs, and return a message for each that could not be removed.
 
-        Nothing is removed while another run may be about to use it, nor by a run that keeps its files.
+        Nothing is removed while another run may be about to use it, nor by a run that keeps its uploads.
+
+        Args:
+            in_use: whether a job still needs the upload of this name.
         """
-        lines = []
+        messages = []
         try:
-            for path, note in [] if self._keep else await asyncio.to_thread(self._left):
-                if in_use(note.name):
+            for path, record in [] if self._keep else await asyncio.to_thread(self._removable):
+                if in_use(record.name):
                     continue
-                if await asyncio.to_thread(self._addresses.others):
+                if await asyncio.to_thread(self._index.in_use_by_others):
                     break
-                if await asyncio.to_thread(read, path) != note:
-                    continue  # somebody has renewed it, or keeps it now
-                lines += await self._removed(path, note)
+                if await asyncio.to_thread(read_record, path) != record:
+                    continue  # another run has renewed it, or keeps it now
+                messages += await self._remove(path, record)
         finally:
-            self._addresses.leave()
-        return lines
+            self._index.release()
+        return messages
 
-    async def _removed(self, path: Path, note: Note) -> list[str]:
-        """Remove one file and its note; give what hinders that, as a line."""
+    async def _remove(self, path: Path, record: UploadRecord) -> list[str]:
+        """Remove one upload and its record; return an error as a message."""
         try:
-            old = await asyncio.to_thread(self._addresses.retire, path, note)
-            await self._storage.delete(note.stored)
+            retired = await asyncio.to_thread(self._index.retire, path, record)
+            await self._storage.delete(record.stored)
         except (ProviderError, PresetError, StorageFailed) as error:
-            return [f"{error.message}; remove {note.place} there yourself, or let the next run do so"]
+            return [f"{error.message}; remove {record.key} there yourself, or let the next run do it"]
         try:
-            await asyncio.to_thread(self._addresses.forget, old)
+            await asyncio.to_thread(self._index.remove, retired)
         except StorageFailed as error:
             return [error.message]
         return []
 
-    def _left(self) -> list[tuple[Path, Note]]:
-        return [(path, note) for path, note in self._addresses.all() if note.place and not note.keep]
+    def _removable(self) -> list[tuple[Path, UploadRecord]]:
+        return [(path, record) for path, record in self._index.records() if record.key and not record.keep]
 
-    def _known(self, file: File) -> Stored | None:
-        """Find where a file lies for long enough."""
-        note = self._addresses.of(file)
-        if note is None or self._lasts(note) <= self._margin:
+    def _find(self, file: File) -> StoredUpload | None:
+        """Return the upload of a file if its URL is valid for long enough."""
+        record = self._index.get(file)
+        if record is None or self._remaining(record) <= self._margin:
             return None
-        if self._keep and not note.keep:
-            self._addresses.write(file, note.model_copy(update={"keep": True}))
-        return note.stored
+        if self._keep and not record.keep:
+            self._index.write(file, record.model_copy(update={"keep": True}))
+        return record.stored
 
-    def _lasts(self, note: Note) -> timedelta:
-        """Tell how long an address is believed from now; one of a day that has not come is not."""
-        if note.expires_at is not None:
-            return note.expires_at - self._now()
-        return BELIEVED - abs(self._now() - note.sent_at)
+    def _remaining(self, record: UploadRecord) -> timedelta:
+        """Return how long a URL is assumed to stay valid; a record dated in the future is not trusted."""
+        if record.expires_at is not None:
+            return record.expires_at - self._now()
+        return ASSUMED_LIFETIME - abs(self._now() - record.sent_at)
 
-    def _note(self, file: File, stored: Stored) -> None:
-        note = Note(
-            address=stored.address,
+    def _record(self, file: File, stored: StoredUpload) -> None:
+        record = UploadRecord(
+            url=stored.url,
             name=stored.name,
             expires_at=stored.expires_at,
-            place=stored.place,
+            key=stored.key,
             sent_at=self._now(),
             keep=self._keep,
         )
-        self._addresses.write(file, note)
+        self._index.write(file, record)

@@ -85,27 +85,27 @@ def resolve_spans(
     Raises:
         InputMediaError: edits are empty, outside the film, overlapping or of one name; the message names all of them.
     """
-    found, problems = _find_frames(edits, find or (lambda edit: (*frames_of_edit(media, edit), ())))
-    found.sort(key=lambda item: (item[0], item[1]))
-    problems += _overlap_problems(found) + _name_problems(edits)
+    spans_found, problems = _find_frames(edits, find or (lambda edit: (*frames_of_edit(media, edit), ())))
+    spans_found.sort(key=lambda item: (item[0], item[1]))
+    problems += _overlap_problems(spans_found) + _name_problems(edits)
     if problems:
         raise InputMediaError("; ".join(problems))
     length = handle_frames(media, handle)
-    names = _segment_names([edit for _, _, edit, _ in found])
+    names = _segment_names([edit for _, _, edit, _ in spans_found])
     count = require_video(media).frame_count
-    befores = [0, *(end for _, end, _, _ in found)]
-    afters = [*(start for start, _, _, _ in found[1:]), count]
+    befores = [0, *(end for _, end, _, _ in spans_found)]
+    afters = [*(start for start, _, _, _ in spans_found[1:]), count]
     return [
         ResolvedSpan(name, edit, start, end, min(length, start - before), min(length, after - end), None, notes)
-        for name, (start, end, edit, notes), before, after in zip(names, found, befores, afters, strict=False)
+        for name, (start, end, edit, notes), before, after in zip(names, spans_found, befores, afters, strict=False)
     ]
 
 
-_Found = tuple[int, int, Edit, tuple[str, ...]]
+_FoundEdit = tuple[int, int, Edit, tuple[str, ...]]
 
 
-def _find_frames(edits: Sequence[Edit], find: FindFrames) -> tuple[list[_Found], list[str]]:
-    found: list[_Found] = []
+def _find_frames(edits: Sequence[Edit], find: FindFrames) -> tuple[list[_FoundEdit], list[str]]:
+    spans_found: list[_FoundEdit] = []
     problems: list[str] = []
     for edit in edits:
         try:
@@ -116,13 +116,13 @@ def _find_frames(edits: Sequence[Edit], find: FindFrames) -> tuple[list[_Found],
         if start >= end:
             problems.append(f"edit {_edit_label(edit)} has no frames: it starts at frame {start} and ends before {end}")
         else:
-            found.append((start, end, edit, notes))
-    return found, problems
+            spans_found.append((start, end, edit, notes))
+    return spans_found, problems
 
 
-def _overlap_problems(found: list[_Found]) -> list[str]:
+def _overlap_problems(spans_found: list[_FoundEdit]) -> list[str]:
     problems = []
-    for (_, end, edit, _), (next_start, next_end, next_edit, _) in itertools.combinations(found, 2):
+    for (_, end, edit, _), (next_start, next_end, next_edit, _) in itertools.combinations(spans_found, 2):
         if next_start < end:
             shared = f"frames {next_start} to {min(end, next_end)}"
             problems.append(f"edits {_edit_label(edit)} and {_edit_label(next_edit)} overlap by {shared} of the film")

@@ -56,7 +56,7 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
 def build_command(
     path: Path, source: Media, span: tuple[int, int], tracks: list[Path], target: Path, *, seek: bool
 ) -> list[str]:
-    """Spell the ffmpeg call; the tracks are already cut, one WAV each."""
+    """Build the ffmpeg command; the tracks are already cut, one WAV each."""
     picture = select_frames(path, source, span, seek=seek)
     audio = [ffmpeg.input(f"file:{track}")["a:0"] for track in tracks]
     output = ffmpeg.output(picture, *audio, f"file:{target}", **_encoder_options(require_video(source)))
@@ -158,14 +158,14 @@ def _is_exact(target: Path, path: Path, video: VideoStream, start: int, end: int
 
 
 def _same_picture(target: Path, cut: VideoStream, index: int, path: Path, video: VideoStream, frame: int) -> bool:
-    ((_, ours),) = decode.exact_frames(target, cut, index, index + 1)
-    ((_, theirs),) = decode.exact_frames(path, video, frame, frame + 1)
-    if ours.format.name != theirs.format.name:
+    ((_, cut_frame),) = decode.exact_frames(target, cut, index, index + 1)
+    ((_, source_frame),) = decode.exact_frames(path, video, frame, frame + 1)
+    if cut_frame.format.name != source_frame.format.name:
         return False
     try:
-        return np.array_equal(ours.to_ndarray(), theirs.to_ndarray())
+        return np.array_equal(cut_frame.to_ndarray(), source_frame.to_ndarray())
     except ValueError:  # PyAV cannot convert this format to an array
-        as_16_bit = [frame.reformat(format="gbrp16le").to_ndarray() for frame in (ours, theirs)]
+        as_16_bit = [frame.reformat(format="gbrp16le").to_ndarray() for frame in (cut_frame, source_frame)]
         return np.array_equal(*as_16_bit)
 
 

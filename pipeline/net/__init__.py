@@ -1,1 +1,1 @@
-"""HTTP: the connection pool, guarded downloads, rate limits and error texts."""
+"""HTTP: the connection pool, SSRF-guarded downloads, rate limits and error texts."""

@@ -1,10 +1,4 @@
-"""A host that knows us by a key; the key goes to its own origin, and nowhere else.
-
-Takes   the host's base address and the key.
-Gives   replies; redirects within the host are followed for GET.
-Raises  HostFailed when an address lies elsewhere or cannot be read, before it is asked; NotSent and Unanswered as
-        `Pool` does.
-"""
+"""HTTP client for one API origin: adds the API key, limits the rate, and never sends the key to another origin."""
 
 from __future__ import annotations
 
@@ -17,104 +11,116 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..core.errors import ProviderError
-from .http_pool import Body, Pool, Reply
-from .rate_limit import RateBudget, reset_in_s
-from .url import shown
+from .http_pool import HttpPool, HttpResponse, RequestBody
+from .rate_limit import RateLimiter, seconds_until_reset
+from .url import redact_url
 
 MAX_REDIRECTS = 5
-USUAL_HOLD_S = 15.0
-"""How long a host that answers 429 without a time is left alone."""
+DEFAULT_PAUSE_S = 15.0
+"""Pause after a 429 that does not say for how long."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class Host:
-    """One origin, its key and its budget of requests."""
+class ApiClient:
+    """One API origin with its key and rate limit.
 
-    def __init__(self, base: str, key: str, pool: Pool, budget: RateBudget, header: str = "x-api-key") -> None:
-        self.base = base.rstrip("/")
-        self._key, self._pool, self._budget, self._header = key, pool, budget, header
+    Requests raise NotSent and Unanswered as HttpPool does, and ProviderError for a URL at another origin or an invalid
+    redirect, before anything is sent there.
+    """
+
+    def __init__(
+        self, base_url: str, key: str, pool: HttpPool, rate_limiter: RateLimiter, header: str = "x-api-key"
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._key, self._pool, self._rate_limiter, self._header = key, pool, rate_limiter, header
 
     def __repr__(self) -> str:
-        """Name the host without its key."""
-        return f"Host({shown(self.base)!r})"
+        """Return a form without the key."""
+        return f"ApiClient({redact_url(self.base_url)!r})"
 
-    def hidden(self, text: str) -> str:
-        """Give a text without the key, should the host repeat it."""
+    def redact(self, text: str) -> str:
+        """Return a text without the key, in case the server repeats it."""
         return text.replace(self._key, "…") if self._key else text
 
-    async def get(self, place: str, *, params: Mapping[str, str] | None = None, read_s: float = 60.0) -> Reply:
-        """Ask for a path of this host, or for one of its addresses."""
-        url = self._own(place)
+    async def get(self, path: str, *, params: Mapping[str, str] | None = None, timeout_s: float = 60.0) -> HttpResponse:
+        """Get a path or an absolute URL of this origin, following redirects within it."""
+        url = self._absolute(path)
         for _ in range(MAX_REDIRECTS):
-            reply = await self._ask("GET", url, params=params, read_s=read_s)
-            if reply.status not in _REDIRECTS:
-                return reply
-            url, params = self._own(_led_to(url, reply)), None
-        raise ProviderError(f"{shown(url)}: more than {MAX_REDIRECTS} redirects", retryable=True)
+            response = await self._request("GET", url, params=params, timeout_s=timeout_s)
+            if response.status not in _REDIRECTS:
+                return response
+            url, params = self._absolute(_redirect_target(url, response)), None
+        raise ProviderError(f"{redact_url(url)}: more than {MAX_REDIRECTS} redirects", retryable=True)
 
     async def post(
         self,
-        place: str,
-        told: Any = None,
+        path: str,
+        payload: Any = None,
         *,
-        body: Body | None = None,
+        body: RequestBody | None = None,
         headers: Mapping[str, str] | None = None,
-        read_s: float = 60.0,
-        into: Path | None = None,
+        timeout_s: float = 60.0,
+        to_file: Path | None = None,
         method: str = "POST",
-    ) -> Reply:
-        """Send `told` as JSON, or a body as it is; never sent twice, never redirected."""
-        kind = {"content-type": "application/json"} if body is None else {}
-        content = json.dumps(told).encode() if body is None else body
-        sent = {**kind, **(headers or {})}
-        return await self._ask(method, self._own(place), headers=sent, body=content, read_s=read_s, into=into)
+    ) -> HttpResponse:
+        """Send `payload` as JSON, or `body` unchanged. Never repeated, never redirected."""
+        content_type = {"content-type": "application/json"} if body is None else {}
+        content = json.dumps(payload).encode() if body is None else body
+        headers = {**content_type, **(headers or {})}
+        return await self._request(
+            method, self._absolute(path), headers=headers, body=content, timeout_s=timeout_s, to_file=to_file
+        )
 
-    async def _ask(self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> Reply:
-        await self._budget.turn()
-        reply = await self._pool.ask(method, url, headers={**(headers or {}), self._header: self._key}, **more)
-        if reply.status == 429:
-            self._budget.hold(told_to_wait_s(reply))
-        return reply
+    async def _request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> HttpResponse:
+        await self._rate_limiter.acquire()
+        headers = {**(headers or {}), self._header: self._key}
+        response = await self._pool.request(method, url, headers=headers, **options)
+        if response.status == 429:
+            self._rate_limiter.pause(retry_after_s(response))
+        return response
 
-    def _own(self, place: str) -> str:
-        """Give the whole address of a path or an address of this host.
+    def _absolute(self, path: str) -> str:
+        """Return the absolute URL of a path or URL of this origin.
 
         Raises:
-            HostFailed: it lies at another origin, which must not see the key.
+            ProviderError: the URL is at another origin, which must not receive the key.
         """
-        if "://" not in place:
-            return f"{self.base}/{place.lstrip('/')}"
-        if origin(place) != origin(self.base):
+        if "://" not in path:
+            return f"{self.base_url}/{path.lstrip('/')}"
+        if origin(path) != origin(self.base_url):
             raise ProviderError(
-                f"{shown(place)} is not at {shown(self.base)}: the key was not sent there; look at the host's settings",
+                f"{redact_url(path)} is not at {redact_url(self.base_url)}; the key was not sent there; "
+                "check the provider's settings",
                 retryable=False,
             )
-        return place
+        return path
 
 
-def told_to_wait_s(reply: Reply) -> float:
-    """Tell how long the host wants to be left alone: by its header, by its body, else a usual time."""
-    told_s = reset_in_s(reply.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))
-    if told_s is not None:
-        return told_s
-    in_body = reply.object().get("retryAfterSeconds")
-    if isinstance(in_body, bool) or not isinstance(in_body, (int, float)) or not 0 <= in_body < math.inf:
-        return USUAL_HOLD_S
-    return float(in_body)
+def retry_after_s(response: HttpResponse) -> float:
+    """Return how many seconds a 429 asks to wait: from its header, else from its body, else DEFAULT_PAUSE_S."""
+    reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))
+    if reset_s is not None:
+        return reset_s
+    body_s = response.json_object().get("retryAfterSeconds")
+    if isinstance(body_s, bool) or not isinstance(body_s, (int, float)) or not 0 <= body_s < math.inf:
+        return DEFAULT_PAUSE_S
+    return float(body_s)
 
 
-def _led_to(url: str, reply: Reply) -> str:
-    place: str = reply.headers.get("location", "")
+def _redirect_target(url: str, response: HttpResponse) -> str:
+    location: str = response.headers.get("location", "")
     try:
-        return urljoin(url, place)
+        return urljoin(url, location)
     except ValueError as error:
-        raise ProviderError(f"{shown(url)}: it leads to an address that cannot be read", retryable=True) from error
+        raise ProviderError(f"{redact_url(url)}: redirects to an invalid URL", retryable=True) from error
 
 
-def origin(address: str) -> tuple[str, str, int]:
-    """Give scheme, host and port of an address; the last is 0 where it cannot be read."""
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL, with default ports filled in; ("", "", 0) if it is invalid."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
         return parts.scheme.lower(), (parts.hostname or "").lower(), port
     except ValueError:

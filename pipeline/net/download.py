@@ -1,10 +1,6 @@
-"""Fetch a file by http(s): streamed to disk, resumed when broken off, and whole at the end.
+"""Download a file over http(s): streamed to disk, resumed after an interruption, and complete at the end.
 
-Takes   an address, a path to write, the most bytes that it may take.
-Gives   `Download`: what arrived, as long as the server said, with the digest that was asked for.
-Raises  PageInstead when the answer is a web page or a playlist; BadInput when it is too large or its digest is
-        another; HostFailed when the server refuses, is out of reach or breaks off; StorageFailed when the disk is full.
-Source  RFC 9110: 13.1.5 If-Range, 14.2 Range, 14.4 Content-Range.
+Source: RFC 9110, 13.1.5 If-Range, 14.2 Range, 14.4 Content-Range.
 """
 
 from __future__ import annotations
@@ -22,26 +18,25 @@ from typing import IO
 import httpx
 
 from ..core.errors import InputMediaError, ProviderError, StorageFailed
-from .download_response import Answer, PageInstead, check_head, read_answer, refused
-from .url import shown, web_address
+from .download_response import DownloadResponse, WebPageError, describe_status, parse_response, reject_web_page
+from .url import redact_url, require_web_url
 
-__all__ = ["Download", "PageInstead", "download", "open_client"]
+__all__ = ["Download", "WebPageError", "download", "open_client"]
 
 MAX_REDIRECTS = 10
 DownloadClient = httpx.Client
-"""An open client; it may be used by several threads."""
+"""An open client; several threads may share it."""
 TIMEOUT = httpx.Timeout(20.0, connect=15.0)
-"""Seconds; the read limit is for each piece, not for the whole."""
+"""Seconds; the read limit applies to each chunk, not to the complete file."""
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
-"""Waits before the tries that follow the first one."""
-LONGEST_WAIT_S = 60.0
-"""The most that a server's Retry-After is obeyed."""
-GAIN_BYTES = 1 << 20
-"""A try that brought this much starts the count of tries afresh."""
-_ASK = {"Accept-Encoding": "identity", "Accept": "*/*"}
+"""Waits before the second attempt, the third, and so on."""
+MAX_WAIT_S = 60.0
+"""Longest Retry-After that is obeyed."""
+PROGRESS_BYTES = 1 << 20
+"""An attempt that received this much resets the count of attempts."""
+_HEADERS = {"Accept-Encoding": "identity", "Accept": "*/*"}
 
-# These two log whole addresses, and an address may hold a key.
-for _name in ("httpx", "httpcore"):
+for _name in ("httpx", "httpcore"):  # these two log complete URLs, which may contain keys
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 _log = logging.getLogger(__name__)
@@ -49,20 +44,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Download:
-    """A finished file."""
+    """A finished download."""
 
     path: Path
     size_bytes: int
     content_type: str
     final_path: str
-    """The path part of the address after all redirects; its suffix tells the format."""
+    """The path part of the URL after all redirects; its suffix indicates the format."""
 
 
 @dataclass
-class _Work:
-    """One download in the making."""
+class _Transfer:
+    """A download in progress."""
 
-    address: str
+    url: str
     file: IO[bytes]
     max_bytes: int
     progress: Callable[[float], None]
@@ -70,29 +65,29 @@ class _Work:
     done_bytes: int = 0
     total_bytes: int | None = None
     validator: str = ""
-    """What If-Range can hold the server to; empty where it gave nothing of the kind."""
+    """For If-Range; "" if the server sent nothing usable."""
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def restart(self) -> None:
-        """Forget what has arrived."""
+        """Drop what was received."""
         self.file.seek(0)
         self.file.truncate()
         self.done_bytes, self.digest = 0, hashlib.sha256()
 
-    def tell(self) -> None:
-        """Tell the share that has arrived, 0 where the whole is unknown."""
+    def report(self) -> None:
+        """Report the received share; 0 if the total is unknown."""
         self.progress(min(1.0, self.done_bytes / self.total_bytes) if self.total_bytes else 0.0)
 
     def wait(self, seconds: float) -> None:
-        """Wait, and ask four times a second whether to go on."""
+        """Wait, calling `progress` four times a second so that it can stop the download."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.tell()
+            self.report()
             time.sleep(min(0.25, left))
 
 
-class _BrokenOff(Exception):
-    """The answer ended early, or never came; trying again may help."""
+class _Interrupted(Exception):
+    """The response ended early or never came; another attempt may help."""
 
     def __init__(self, message: str, wait_s: float = 0.0) -> None:
         super().__init__(message)
@@ -100,7 +95,7 @@ class _BrokenOff(Exception):
 
 
 def open_client(transport: httpx.BaseTransport | None = None, timeout: httpx.Timeout = TIMEOUT) -> httpx.Client:
-    """Open a client as all downloads want it."""
+    """Return a client with the settings of all downloads."""
     return httpx.Client(
         transport=transport,
         timeout=timeout,
@@ -111,7 +106,7 @@ def open_client(transport: httpx.BaseTransport | None = None, timeout: httpx.Tim
 
 
 def download(
-    address: str,
+    url: str,
     dest: Path,
     *,
     max_bytes: int,
@@ -121,128 +116,138 @@ def download(
     waits_s: tuple[float, ...] = WAITS_S,
     sleep: Callable[[float], None] | None = None,
 ) -> Download:
-    """Write what an address gives to `dest`, which is removed again if that fails.
+    """Download a URL to `dest`, which is removed again on failure.
 
     Args:
-        address: http or https.
-        dest: a path to write; the folder exists.
-        max_bytes: more than this is refused, by the announced length or by counting.
-        progress: gets the share that has arrived, 0 to 1 (0 where the length is unknown); what it raises is passed on.
+        url: http or https.
+        dest: where to write; the folder exists.
+        max_bytes: a larger file is refused, by its announced length or by counting.
+        progress: gets the received share, 0 to 1 (0 while the length is unknown); what it raises is passed on.
         client: an open client to use; it stays open.
-        sha256: the content's digest in hex, where it is known.
-        waits_s: seconds before the second try, the third, and so on; no more tries than that.
-        sleep: waits so many seconds, so that tests need not; else `progress` is asked meanwhile whether to go on.
+        sha256: the expected digest in hex, if known.
+        waits_s: seconds before the second attempt, the third, and so on; there are no more attempts than that.
+        sleep: replaces the wait, for tests; the default keeps calling `progress`.
+
+    Raises:
+        WebPageError: the response is a web page or a playlist.
+        InputMediaError: the file is empty, too large, or has another digest.
+        ProviderError: the server refuses, cannot be reached, or keeps closing the connection.
+        StorageFailed: the file cannot be written.
     """
-    web_address(address)
+    require_web_url(url)
     try:
         with contextlib.ExitStack() as stack:
             client = client or stack.enter_context(open_client())
             file = stack.enter_context(dest.open("wb"))
-            answer = _until_whole(client, _Work(address, file, max_bytes, progress, sha256), waits_s, sleep)
+            response = _until_complete(client, _Transfer(url, file, max_bytes, progress, sha256), waits_s, sleep)
     except OSError as error:
         dest.unlink(missing_ok=True)
         raise StorageFailed(f"{dest.name} could not be written: {error.strerror or error}") from error
     except BaseException:
         dest.unlink(missing_ok=True)
         raise
-    return Download(dest, dest.stat().st_size, answer.content_type, answer.path)
+    return Download(dest, dest.stat().st_size, response.content_type, response.path)
 
 
-def _until_whole(
-    client: httpx.Client, work: _Work, waits_s: tuple[float, ...], sleep: Callable[[float], None] | None
-) -> Answer:
-    tries = 0
+def _until_complete(
+    client: httpx.Client, transfer: _Transfer, waits_s: tuple[float, ...], sleep: Callable[[float], None] | None
+) -> DownloadResponse:
+    # Not stamina: an attempt continues the one before by Range, one that received enough resets the count, and
+    # `progress` may stop the wait. stamina repeats a call from its start and cannot express any of these.
+    failures = 0
     while True:
-        before = work.done_bytes
+        before_bytes = transfer.done_bytes
         try:
-            answer = _one_try(client, work)
-        except _BrokenOff as broken:
-            tries = 0 if work.done_bytes - before >= GAIN_BYTES else tries
-            if tries == len(waits_s):
-                told = f" after {work.done_bytes} of {work.total_bytes or 'unknown'} bytes" if work.done_bytes else ""
-                message = f"{shown(work.address)}: {broken}{told}, tried {tries + 1} times; try again later"
-                raise ProviderError(message, retryable=True) from broken
-            _log.info("download_broken_off address=%s bytes=%d", shown(work.address), work.done_bytes)
-            (sleep or work.wait)(max(waits_s[tries], min(broken.wait_s, LONGEST_WAIT_S)))
-            tries += 1
+            response = _attempt(client, transfer)
+        except _Interrupted as error:
+            failures = 0 if transfer.done_bytes - before_bytes >= PROGRESS_BYTES else failures
+            url, done_bytes = redact_url(transfer.url), transfer.done_bytes
+            if failures == len(waits_s):
+                after = f" after {done_bytes} of {transfer.total_bytes or 'unknown'} bytes" if done_bytes else ""
+                message = f"{url}: {error}{after}, tried {failures + 1} times; try again later"
+                raise ProviderError(message, retryable=True) from error
+            _log.info("download_interrupted url=%s bytes=%d", url, done_bytes)
+            (sleep or transfer.wait)(max(waits_s[failures], min(error.wait_s, MAX_WAIT_S)))
+            failures += 1
             continue
-        if work.sha256 and work.digest.hexdigest() != work.sha256.lower():
-            raise InputMediaError(f"{shown(work.address)}: its SHA-256 is {work.digest.hexdigest()}, not {work.sha256}")
-        return answer
+        digest = transfer.digest.hexdigest()
+        if transfer.sha256 and digest != transfer.sha256.lower():
+            raise InputMediaError(f"{redact_url(transfer.url)}: SHA-256 is {digest}, expected {transfer.sha256}")
+        return response
 
 
-def _one_try(client: httpx.Client, work: _Work) -> Answer:
-    headers = dict(_ASK)
-    if work.done_bytes and work.validator:
-        headers |= {"Range": f"bytes={work.done_bytes}-", "If-Range": work.validator}
-    with _plain_failures(work.address), client.stream("GET", work.address, headers=headers) as response:
-        answer = read_answer(response.status_code, response.headers, response.url.path)
-        if answer.status == 416 and work.done_bytes:
-            work.restart()
-            raise _BrokenOff("the server has no such part of the file")
-        if answer.retry:
-            raise _BrokenOff(refused(answer), answer.wait_s)
-        if answer.status not in (200, 206):
-            raise ProviderError(f"{shown(work.address)}: {refused(answer)}", retryable=False)
-        _place(work, answer)
-        _receive(work, answer, response.iter_bytes() if answer.encoded else response.iter_raw())
-    if work.total_bytes is not None and work.done_bytes != work.total_bytes:
-        raise _BrokenOff("the connection ended early")
-    return answer
+def _attempt(client: httpx.Client, transfer: _Transfer) -> DownloadResponse:
+    headers = dict(_HEADERS)
+    if transfer.done_bytes and transfer.validator:
+        headers |= {"Range": f"bytes={transfer.done_bytes}-", "If-Range": transfer.validator}
+    with _translate_errors(transfer.url), client.stream("GET", transfer.url, headers=headers) as stream:
+        response = parse_response(stream.status_code, stream.headers, stream.url.path)
+        if response.status == 416 and transfer.done_bytes:
+            transfer.restart()
+            raise _Interrupted("the server does not have the requested byte range")
+        if response.retryable:
+            raise _Interrupted(describe_status(response), response.retry_after_s)
+        if response.status not in (200, 206):
+            raise ProviderError(f"{redact_url(transfer.url)}: {describe_status(response)}", retryable=False)
+        _align(transfer, response)
+        _receive(transfer, response, stream.iter_bytes() if response.encoded else stream.iter_raw())
+    if transfer.total_bytes is not None and transfer.done_bytes != transfer.total_bytes:
+        raise _Interrupted("the connection was closed early")
+    return response
 
 
-def _place(work: _Work, answer: Answer) -> None:
-    """Agree with the answer on where its first byte belongs, and on the whole length."""
-    if answer.status == 206 and answer.offset != work.done_bytes:
-        work.restart()
-        raise _BrokenOff("the server gave another part than the one asked for")
-    if answer.status == 206 and work.done_bytes and answer.total_bytes not in (None, work.total_bytes):
-        work.restart()
-        raise _BrokenOff("the file has changed on the server")
-    if answer.status == 200 and work.done_bytes:
-        work.restart()
-    work.total_bytes = answer.total_bytes or (work.total_bytes if answer.status == 206 else None)
-    work.validator = answer.validator
-    _limit(work, work.total_bytes or 0)
+def _align(transfer: _Transfer, response: DownloadResponse) -> None:
+    """Check that the body continues what was received, restart if it does not, and update the total length."""
+    if response.status == 206 and response.offset != transfer.done_bytes:
+        transfer.restart()
+        raise _Interrupted("the server returned a different byte range than requested")
+    if response.status == 206 and transfer.done_bytes and response.total_bytes not in (None, transfer.total_bytes):
+        transfer.restart()
+        raise _Interrupted("the file has changed on the server")
+    if response.status == 200 and transfer.done_bytes:
+        transfer.restart()
+    transfer.total_bytes = response.total_bytes or (transfer.total_bytes if response.status == 206 else None)
+    transfer.validator = response.validator
+    _check_size(transfer, transfer.total_bytes or 0)
 
 
-def _receive(work: _Work, answer: Answer, pieces: Iterator[bytes]) -> None:
-    for piece in pieces:
-        if not work.done_bytes:
-            check_head(work.address, answer, piece)
-        _limit(work, work.done_bytes + len(piece))
-        work.file.write(piece)
-        work.digest.update(piece)
-        work.done_bytes += len(piece)
-        work.tell()
-    if not work.done_bytes:
-        raise InputMediaError(f"{shown(work.address)}: the server gave an empty file")
+def _receive(transfer: _Transfer, response: DownloadResponse, chunks: Iterator[bytes]) -> None:
+    for chunk in chunks:
+        if not transfer.done_bytes:
+            reject_web_page(transfer.url, response, chunk)
+        _check_size(transfer, transfer.done_bytes + len(chunk))
+        transfer.file.write(chunk)
+        transfer.digest.update(chunk)
+        transfer.done_bytes += len(chunk)
+        transfer.report()
+    if not transfer.done_bytes:
+        raise InputMediaError(f"{redact_url(transfer.url)}: the server returned an empty file")
 
 
-def _limit(work: _Work, size_bytes: int) -> None:
-    if size_bytes > work.max_bytes:
+def _check_size(transfer: _Transfer, size_bytes: int) -> None:
+    if size_bytes > transfer.max_bytes:
         raise InputMediaError(
-            f"{shown(work.address)}: {size_bytes / 1e6:.1f} MB is more than the limit of {work.max_bytes / 1e6:g} MB; "
-            "raise max_size_mb"
+            f"{redact_url(transfer.url)}: {size_bytes / 1e6:.1f} MB is more than the limit of "
+            f"{transfer.max_bytes / 1e6:g} MB; raise max_size_mb"
         )
 
 
 @contextlib.contextmanager
-def _plain_failures(address: str) -> Iterator[None]:
-    """Say in our words what went wrong between us and the server."""
+def _translate_errors(url: str) -> Iterator[None]:
+    """Translate httpx's errors: permanent ones to ProviderError, the others to _Interrupted."""
     try:
         yield
     except httpx.TooManyRedirects as error:
-        raise ProviderError(f"{shown(address)}: more than {MAX_REDIRECTS} redirects") from error
+        raise ProviderError(f"{redact_url(url)}: more than {MAX_REDIRECTS} redirects") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.DecodingError) as error:
-        raise ProviderError(f"{shown(address)}: the server's answer cannot be used: {type(error).__name__}") from error
+        raise ProviderError(f"{redact_url(url)}: unusable response: {type(error).__name__}") from error
     except UnicodeError as error:
-        raise ProviderError(f"{shown(address)}: no host can have such a name", retryable=False) from error
+        raise ProviderError(f"{redact_url(url)}: invalid host name", retryable=False) from error
     except httpx.ConnectError as error:
-        # A wrong host name is the likeliest cause: no waiting for that.
+        # Most likely the host name is wrong, so no attempt follows.
         reason = re.sub(r"^\[.*?\] *", "", str(error))
-        raise ProviderError(f"{shown(address)}: the host cannot be reached: {reason}", retryable=True) from error
+        raise ProviderError(f"{redact_url(url)}: the server cannot be reached: {reason}", retryable=True) from error
     except httpx.TimeoutException as error:
-        raise _BrokenOff("the server did not answer in time") from error
+        raise _Interrupted("the server did not respond in time") from error
     except httpx.TransportError as error:
-        raise _BrokenOff("the connection was broken off") from error
+        raise _Interrupted("the connection was lost") from error

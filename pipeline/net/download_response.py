@@ -1,4 +1,4 @@
-"""What a server's answer to a download means; pure."""
+"""Interpret the response to a download request; pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from ..core.errors import InputMediaError
-from .url import shown
+from .url import redact_url
 
-_MOST_DIGITS = 18
-"""A longer number tells nothing; one that Python or a clock cannot hold would break a download."""
-_RANGE = re.compile(rf"bytes (\d{{1,{_MOST_DIGITS}}})-\d+/(\d+|\*)")
-_RETRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_MAX_DIGITS = 18
+"""Longer numbers are ignored, because neither a file offset nor a clock can hold them."""
+_CONTENT_RANGE = re.compile(rf"bytes (\d{{1,{_MAX_DIGITS}}})-\d+/(\d+|\*)")
+_RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PAGES = ("text/html", "application/xhtml+xml")
 _PLAYLISTS = (
     "application/vnd.apple.mpegurl",
@@ -23,79 +23,80 @@ _PLAYLISTS = (
     "application/dash+xml",
 )
 _PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"#extm3u", b"<mpd")
+_STATUS_HINTS = {401: "; a login is required", 403: "; the URL may have expired", 404: "; check the URL"}
 
 
-class PageInstead(InputMediaError):
-    """The address gives a web page or a playlist, not a media file."""
+class WebPageError(InputMediaError):
+    """The URL returns a web page or a playlist, not a media file."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Status and headers, read."""
+class DownloadResponse:
+    """Parsed status and headers."""
 
     status: int
     content_type: str
     path: str
-    """The path of the address that answered, after redirects."""
+    """The path of the URL after redirects."""
     offset: int
-    """Where in the file the body begins; -1 where a part came without saying which."""
+    """File offset of the body; -1 for a partial response without a valid Content-Range."""
     total_bytes: int | None
-    """The length of the whole file; None where the server does not say."""
+    """Length of the complete file; None if the server does not say."""
     validator: str
-    """A strong ETag or a date, for If-Range."""
+    """A strong ETag or a date, for If-Range; "" if there is neither. RFC 9110 forbids weak ETags there."""
     encoded: bool
-    """Compressed for the way, though we asked for the bytes as they are."""
-    wait_s: float
-    """Retry-After in seconds; 0 where there is none."""
+    """Whether the body is compressed, although `identity` was requested."""
+    retry_after_s: float
+    """Retry-After in seconds; 0 without one."""
 
     @property
-    def retry(self) -> bool:
-        """Whether the same request may go well later."""
-        return self.status in _RETRY
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later."""
+        return self.status in _RETRYABLE
 
 
-def read_answer(status: int, headers: Mapping[str, str], path: str) -> Answer:
-    """Read the parts of an answer that a download needs; `headers` are looked up without regard to case."""
+def parse_response(status: int, headers: Mapping[str, str], path: str) -> DownloadResponse:
+    """Parse what a download needs; `headers` must look names up case-insensitively."""
     encoded = headers.get("content-encoding", "identity").lower() not in ("", "identity")
-    offset, total = 0, _number(headers.get("content-length"))
+    offset, total_bytes = 0, parse_number(headers.get("content-length"))
     if status == 206:
-        match = _RANGE.match(headers.get("content-range", ""))
-        offset, total = (int(match[1]), _number(match[2])) if match else (-1, None)
+        match = _CONTENT_RANGE.match(headers.get("content-range", ""))
+        offset, total_bytes = (int(match[1]), parse_number(match[2])) if match else (-1, None)
     etag = headers.get("etag", "")
-    return Answer(
+    strong_etag = "" if etag.startswith("W/") else etag
+    return DownloadResponse(
         status=status,
         content_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
         path=path,
         offset=offset,
-        total_bytes=None if encoded else total,
-        validator="" if encoded else (etag if etag and not etag.startswith("W/") else headers.get("last-modified", "")),
+        total_bytes=None if encoded else total_bytes,
+        validator="" if encoded else strong_etag or headers.get("last-modified", ""),
         encoded=encoded,
-        wait_s=float(_number(headers.get("retry-after")) or 0),
+        retry_after_s=float(parse_number(headers.get("retry-after")) or 0),
     )
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and len(text) <= _MOST_DIGITS and text.isascii() and text.isdecimal() else None
+def parse_number(text: str | None) -> int | None:
+    """Return a header's decimal number; None if it is missing, not a number, or absurdly long."""
+    return int(text) if text and len(text) <= _MAX_DIGITS and text.isascii() and text.isdecimal() else None
 
 
-def refused(answer: Answer) -> str:
-    """Say what a status that is not a success means."""
+def describe_status(response: DownloadResponse) -> str:
+    """Return what an unsuccessful status means and what to do."""
     try:
-        phrase = HTTPStatus(answer.status).phrase
+        phrase = HTTPStatus(response.status).phrase
     except ValueError:
         phrase = "unknown status"
-    meaning = {401: "; it wants a login", 403: "; the address may have expired", 404: "; check the address"}
-    return f"the server answered {answer.status} {phrase}{meaning.get(answer.status, '')}"
+    return f"the server returned {response.status} {phrase}{_STATUS_HINTS.get(response.status, '')}"
 
 
-def check_head(address: str, answer: Answer, first: bytes) -> None:
-    """Refuse what is not a media file, by its type and its first bytes.
+def reject_web_page(url: str, response: DownloadResponse, first_chunk: bytes) -> None:
+    """Refuse a web page or playlist, by its content type and first bytes.
 
     Raises:
-        PageInstead: it is a page or a playlist, which yt-dlp may know how to read.
+        WebPageError: it is one; yt-dlp may be able to read it.
     """
-    start = first[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if answer.content_type in (*_PAGES, *_PLAYLISTS) or start.startswith(_PAGE_STARTS):
-        raise PageInstead(
-            f"{shown(address)}: the server gave a page ({answer.content_type or 'no type'}), not a media file"
-        )
+    start = first_chunk[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if response.content_type in (*_PAGES, *_PLAYLISTS) or start.startswith(_PAGE_STARTS):
+        content_type = response.content_type or "no type"
+        raise WebPageError(f"{redact_url(url)}: the server returned a web page ({content_type}), not a media file")

@@ -1,7 +1,6 @@
-"""What a host said, as one line of ours: JSON of any shape, a page of HTML, XML of a store, nothing at all.
+"""Extract a one-line error message from a JSON, HTML, XML or empty response body.
 
-Takes   a reply, and what takes secrets out of a text.
-Gives   text without keys, without the signatures of addresses and without markup, short and printable.
+The line is short and printable, without keys, URL signatures and markup.
 """
 
 from __future__ import annotations
@@ -12,60 +11,62 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .http_pool import Reply
-from .url import masked
+from .http_pool import HttpResponse
+from .url import redact_urls
 
-LONGEST = 300
-_MOST_READ = 4000
-"""How much of a host's text is looked at."""
-_WHERE = ("error", "message", "detail", "title", "reason", "msg", "errors")
-_SAID = re.compile(r"<(title|message)[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
+MAX_LENGTH = 300
+_MAX_INPUT = 4000
+"""Characters of a response that are looked at."""
+_MESSAGE_KEYS = ("error", "message", "detail", "title", "reason", "msg", "errors")
+_MESSAGE_TAG = re.compile(r"<(title|message)[^>]*>(.*?)</\1>", re.IGNORECASE | re.DOTALL)
 _MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^>]+>", re.IGNORECASE | re.DOTALL)
-Hide = Callable[[str], str]
+Redact = Callable[[str], str]
 
 
-def as_it_is(text: str) -> str:
-    """Hide nothing in a text."""
+def no_redaction(text: str) -> str:
+    """Return the text unchanged."""
     return text
 
 
-def words_of(reply: Reply, hidden: Hide = as_it_is, most: int = LONGEST) -> str:
-    """Give what a reply says; empty where it says nothing.
+def error_text(response: HttpResponse, redact: Redact = no_redaction, max_length: int = MAX_LENGTH) -> str:
+    """Return the message in a response, or "" if it has none.
 
     Args:
-        reply: the answer.
-        hidden: takes secrets out; it sees the text before it is cut, for half a key would stay.
-        most: characters of the line.
+        response: the response.
+        redact: removes secrets; it gets the text before it is cut, since half a key is a secret too.
+        max_length: characters of the line.
     """
     try:
-        text = _found(json.loads(reply.body))
+        text = _find_message(json.loads(response.body))
     except (ValueError, RecursionError):
-        if reply.kind == "application/json":
+        if response.content_type == "application/json":
             return ""
-        return in_one_line(_plain(hidden(reply.body.decode("utf-8", "replace"))[:_MOST_READ]), most=most)
-    return in_one_line(text, hidden, most)
+        return one_line(
+            _strip_markup(redact(response.body.decode("utf-8", "replace"))[:_MAX_INPUT]), max_length=max_length
+        )
+    return one_line(text, redact, max_length)
 
 
-def in_one_line(text: str, hidden: Hide = as_it_is, most: int = LONGEST) -> str:
-    """Give foreign text as one safe, short line."""
-    text = hidden(text)
-    looked_at = text if len(text) <= _MOST_READ else text[:_MOST_READ].rsplit(None, 1)[0]
-    line = " ".join(masked("".join(c if c.isprintable() else " " for c in looked_at)).split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
+def one_line(text: str, redact: Redact = no_redaction, max_length: int = MAX_LENGTH) -> str:
+    """Return untrusted text as one safe, short line."""
+    text = redact(text)
+    start = text if len(text) <= _MAX_INPUT else text[:_MAX_INPUT].rsplit(None, 1)[0]
+    line = " ".join(redact_urls("".join(c if c.isprintable() else " " for c in start)).split())
+    return line if len(line) <= max_length else f"{line[: max_length - 1]}…"
 
 
-def _found(value: Any) -> str:
-    """Find the message in an error of whatever shape."""
+def _find_message(value: Any) -> str:
+    """Return the message in a JSON error of any shape."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "; ".join(filter(None, (_found(item) for item in value[:5])))
+        return "; ".join(filter(None, (_find_message(item) for item in value[:5])))
     if isinstance(value, dict):
-        return next((text for name in _WHERE if (text := _found(value.get(name)))), "")
+        return next((text for key in _MESSAGE_KEYS if (text := _find_message(value.get(key)))), "")
     return ""
 
 
-def _plain(text: str) -> str:
-    """Give the title of a page or the message of a store, or else its text."""
-    said = _SAID.search(text)
-    return html.unescape(said[2] if said else _MARKUP.sub(" ", text))
+def _strip_markup(text: str) -> str:
+    """Return the title of an HTML page or the message of an XML error, else the text without tags."""
+    message = _MESSAGE_TAG.search(text)
+    return html.unescape(message[2] if message else _MARKUP.sub(" ", text))

@@ -1,10 +1,6 @@
-"""The one pool of connections of a process, for hosts that are asked with a key and for what they hand out.
+"""The connection pool of a process: one request per call, response bodies bounded, no retries, no redirects.
 
-Takes   a request: method, address, headers, a body that is bytes or an iterable of them.
-Gives   a `Reply`, its body bounded; or, where a file is wanted, the body on disk, bounded too.
-Raises  NotSent where nothing can have reached the host; Unanswered where something may have.
-
-Hundreds of jobs wait at a gate, not in the pool: httpx's pool looks at every waiting request at every turn.
+Waiting requests queue at a semaphore, not in httpx's pool, which scans all waiting requests whenever one finishes.
 """
 
 from __future__ import annotations
@@ -21,14 +17,14 @@ from typing import Any
 
 import httpx
 
-MOST_BODY_BYTES = 4 << 20
-MOST_FILE_BYTES = 4 << 30
-AT_ONCE = 20
-"""Requests under way at the same time."""
-KEPT_S = 20.0
-"""How long an idle connection is kept: shorter than servers do, so that none closes as a request is sent."""
+MAX_BODY_BYTES = 4 << 20
+MAX_FILE_BYTES = 4 << 30
+MAX_REQUESTS = 20
+"""Requests in flight at the same time."""
+KEEPALIVE_S = 20.0
+"""Lifetime of an idle connection: shorter than servers', so that none closes while a request is being sent."""
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-_NEVER_LEFT = (
+_NOT_SENT_ERRORS = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -36,60 +32,62 @@ _NEVER_LEFT = (
     httpx.ProxyError,
     httpx.LocalProtocolError,
 )
-Body = bytes | AsyncIterator[bytes]
+RequestBody = bytes | AsyncIterator[bytes]
 
-for _name in ("httpx", "httpcore"):  # these two log whole addresses
+for _name in ("httpx", "httpcore"):  # these two log complete URLs, which may contain keys
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class NotSent(Exception):
-    """No connection could be made, so the host has seen nothing."""
+    """No connection was made, so the server has received nothing."""
 
 
 class Unanswered(Exception):
-    """The request may have reached the host; its answer was lost."""
+    """The request may have reached the server, but its response was lost."""
 
 
 @dataclass(frozen=True)
-class Reply:
-    """An answer."""
+class HttpResponse:
+    """A received response."""
 
     status: int
     headers: httpx.Headers
     body: bytes
-    """Empty where it went to a file."""
+    """Empty if it was written to a file."""
     file: Path | None = None
 
     @property
-    def kind(self) -> str:
-        """The content type, without parameters, in lower case."""
-        told: str = self.headers.get("content-type", "")
-        return told.partition(";")[0].strip().lower()
+    def content_type(self) -> str:
+        """The content type in lower case, without parameters."""
+        header: str = self.headers.get("content-type", "")
+        return header.partition(";")[0].strip().lower()
 
     @property
     def ok(self) -> bool:
-        """Whether the status is a success."""
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
-    def object(self) -> dict[str, Any]:
-        """Give the JSON object of the body; an empty one where the body is something else."""
+    def json_object(self) -> dict[str, Any]:
+        """Return the JSON object in the body, or {} if the body is anything else."""
         try:
-            found = json.loads(self.body)
+            value = json.loads(self.body)
         except (ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return value if isinstance(value, dict) else {}
 
 
-class Pool(AbstractAsyncContextManager["Pool"]):
-    """Connections to every host; proxies of the environment are used, but never for loopback."""
+class HttpPool(AbstractAsyncContextManager["HttpPool"]):
+    """Connections to all servers. The environment's proxies are used, except for loopback."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, at_once: int = AT_ONCE) -> None:
-        limits = httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once, keepalive_expiry=KEPT_S)
-        own = {name: httpx.AsyncHTTPTransport(limits=limits) for name in _LOOPBACK} if transport is None else None
-        self._client = httpx.AsyncClient(
-            transport=transport, limits=limits, mounts=own, headers={"User-Agent": "react1-nodes"}
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, max_requests: int = MAX_REQUESTS) -> None:
+        limits = httpx.Limits(
+            max_connections=max_requests, max_keepalive_connections=max_requests, keepalive_expiry=KEEPALIVE_S
         )
-        self._gate = asyncio.Semaphore(at_once)
+        mounts = {name: httpx.AsyncHTTPTransport(limits=limits) for name in _LOOPBACK} if transport is None else None
+        self._client = httpx.AsyncClient(
+            transport=transport, limits=limits, mounts=mounts, headers={"User-Agent": "react1-nodes"}
+        )
+        self._semaphore = asyncio.Semaphore(max_requests)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -97,98 +95,102 @@ class Pool(AbstractAsyncContextManager["Pool"]):
         """Close every connection."""
         await self._client.aclose()
 
-    async def ask(
+    async def request(
         self,
         method: str,
         url: str,
         *,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        body: Body | None = None,
-        read_s: float = 60.0,
-        into: Path | None = None,
-    ) -> Reply:
-        """Send one request and give its answer; redirects are not followed.
+        body: RequestBody | None = None,
+        timeout_s: float = 60.0,
+        to_file: Path | None = None,
+    ) -> HttpResponse:
+        """Send one request and return its response; redirects are not followed.
 
         Args:
             method: such as GET.
-            url: the whole address.
-            headers: beside the usual ones.
-            params: the query; None keeps what the address has.
-            body: bytes, or an iterator of them (then `headers` must carry the content-length).
-            read_s: how long the host may be silent.
-            into: a file for a body that is not JSON and not text; the folder exists.
+            url: the absolute URL.
+            headers: besides the default ones.
+            params: the query; None keeps the query of `url`.
+            body: bytes, or an iterator of them (then `headers` must have the content-length).
+            timeout_s: how long the server may be silent.
+            to_file: where to write a successful body that is neither JSON nor text; its folder exists.
+
+        Raises:
+            NotSent: the server has received nothing.
+            Unanswered: the server may have received it.
         """
-        timeout = httpx.Timeout(read_s, connect=15.0, pool=None)
+        timeout = httpx.Timeout(timeout_s, connect=15.0, pool=None)
         try:
-            async with self._gate:
-                with _spelling():
+            async with self._semaphore:
+                with _invalid_request():
                     request = self._client.build_request(
                         method, url, headers=headers, params=params, content=body, timeout=timeout
                     )
                     request.url.host.encode("idna")
                 response = await self._client.send(request, stream=True)
                 try:
-                    return await _received(response, into)
+                    return await _receive(response, to_file)
                 finally:
                     await response.aclose()
-        except _NEVER_LEFT as error:
-            raise NotSent(_plain(error)) from error
+        except _NOT_SENT_ERRORS as error:
+            raise NotSent(_describe(error)) from error
         except (httpx.TransportError, httpx.DecodingError, UnicodeError) as error:
-            raise Unanswered(_plain(error)) from error
+            raise Unanswered(_describe(error)) from error
 
 
 @contextmanager
-def _spelling() -> Iterator[None]:
-    """Refuse what has no bytes, or names no host, before anything is sent; later such a fault is the answer's."""
+def _invalid_request() -> Iterator[None]:
+    """Raise NotSent for a request that cannot be encoded. Once it is sent, the same errors concern the response."""
     try:
         yield
     except (httpx.InvalidURL, UnicodeError) as error:
-        raise NotSent(_unspeakable(error)) from error
+        raise NotSent(_describe_invalid(error)) from error
 
 
-async def _received(response: httpx.Response, into: Path | None) -> Reply:
-    kind = response.headers.get("content-type", "").lower()
-    if into is not None and response.is_success and not kind.startswith(("application/json", "text/")):
-        await _kept(response, into)
-        return Reply(response.status_code, response.headers, b"", into)
-    parts, size = [], 0
-    async for piece in response.aiter_bytes():
-        size += len(piece)
-        if size > MOST_BODY_BYTES:
-            raise Unanswered(f"the answer is longer than {MOST_BODY_BYTES} bytes")
-        parts.append(piece)
-    return Reply(response.status_code, response.headers, b"".join(parts))
+async def _receive(response: httpx.Response, to_file: Path | None) -> HttpResponse:
+    content_type = response.headers.get("content-type", "").lower()
+    if to_file is not None and response.is_success and not content_type.startswith(("application/json", "text/")):
+        await _write_body(response, to_file)
+        return HttpResponse(response.status_code, response.headers, b"", to_file)
+    chunks, size_bytes = [], 0
+    async for chunk in response.aiter_bytes():
+        size_bytes += len(chunk)
+        if size_bytes > MAX_BODY_BYTES:
+            raise Unanswered(f"the response is longer than {MAX_BODY_BYTES} bytes")
+        chunks.append(chunk)
+    return HttpResponse(response.status_code, response.headers, b"".join(chunks))
 
 
-async def _kept(response: httpx.Response, into: Path) -> None:
-    """Write a body to a file; where the disk will not have it, the host has worked and its answer is lost."""
-    size = 0
+async def _write_body(response: httpx.Response, path: Path) -> None:
+    """Stream a body to a file. A write error raises Unanswered: the request was executed."""
+    size_bytes = 0
     try:
-        with into.open("wb") as file:
-            async for piece in response.aiter_bytes():
-                size += len(piece)
-                if size > MOST_FILE_BYTES:
-                    raise Unanswered(f"the answer is longer than {MOST_FILE_BYTES} bytes")
-                file.write(piece)
+        with path.open("wb") as file:
+            async for chunk in response.aiter_bytes():
+                size_bytes += len(chunk)
+                if size_bytes > MAX_FILE_BYTES:
+                    raise Unanswered(f"the response is longer than {MAX_FILE_BYTES} bytes")
+                file.write(chunk)
     except OSError as error:
-        raise Unanswered(f"the answer could not be written to {into}: {error.strerror or error}") from error
+        raise Unanswered(f"the response could not be written to {path}: {error.strerror or error}") from error
 
 
-def _plain(error: Exception) -> str:
-    """Say in a few words what happened to a connection."""
+def _describe(error: Exception) -> str:
+    """Return in a few words what happened to a connection."""
     if isinstance(error, httpx.TimeoutException):
-        return "the host did not answer in time"
+        return "the server did not respond in time"
     if isinstance(error, httpx.ConnectError | httpx.ProxyError):
-        what = "host cannot be reached" if isinstance(error, httpx.ConnectError) else "proxy does not let us through"
+        what = "server cannot be reached" if isinstance(error, httpx.ConnectError) else "proxy refused the connection"
         return f"the {what}: {error}" if str(error) else f"the {what}"
     if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError):
-        return _unspeakable(error)
-    return "the connection was broken off"
+        return _describe_invalid(error)
+    return "the connection was lost"
 
 
-def _unspeakable(error: Exception) -> str:
-    """Say what cannot be sent, without its text: it may be the key."""
+def _describe_invalid(error: Exception) -> str:
+    """Return why a request cannot be sent, without the error's own text, which may contain the key."""
     if not isinstance(error, httpx.LocalProtocolError | UnicodeEncodeError):
-        return "the address cannot be read"
-    return "the request cannot be spelled; look for a stray character in the key"
+        return "the URL is invalid"
+    return "the request contains an invalid character; check the key"

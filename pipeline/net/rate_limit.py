@@ -1,6 +1,6 @@
-"""How often a host is asked: one budget of requests for all jobs of the process.
+"""Limit the rate of requests to a provider, for all jobs of the process together.
 
-Source  https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
+Source: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-LONGEST_HOLD_S = 120.0
-"""The most that a host's word of when to come back is obeyed."""
-_EPOCH_IN_MS = 1e11
+MAX_PAUSE_S = 120.0
+"""Longest pause that a server may ask for; longer ones are cut to it."""
+_MIN_EPOCH_MS = 1e11
+"""Numeric timestamps above this are milliseconds, not seconds."""
 
 
-class RateBudget:
-    """So many requests a minute, evenly spread, after a burst that is free."""
+class RateLimiter:
+    """Spread requests evenly at a rate per minute, after a burst that does not wait."""
 
     def __init__(
         self,
@@ -25,46 +26,46 @@ class RateBudget:
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        """Begin with the whole burst.
+        """Start with the full burst available.
 
         Args:
-            per_minute: requests a minute in the long run.
-            burst: requests that may come at once after a pause.
-            now: seconds of a clock that only rises.
-            sleep: waits so many seconds.
+            per_minute: requests per minute in the long run.
+            burst: requests that may be sent at once after a pause.
+            now: monotonic seconds.
+            sleep: wait for a number of seconds.
         """
-        self._every_s, self._burst = 60.0 / per_minute, burst
+        self._interval_s, self._burst = 60.0 / per_minute, burst
         self._now, self._sleep = now, sleep
         self._due_s = 0.0
-        self._held_until_s = 0.0
-        self._line = asyncio.Lock()
+        self._paused_until_s = 0.0
+        self._queue = asyncio.Lock()
 
-    async def turn(self) -> None:
-        """Wait until one more request may be sent; first come, first served, and after a hold no more at once."""
-        async with self._line:
-            while (wait_s := self._open_at_s() - self._now()) > 0:
+    async def acquire(self) -> None:
+        """Wait until one more request may be sent. First come, first served; after a pause the burst is not larger."""
+        async with self._queue:
+            while (wait_s := self._next_slot_s() - self._now()) > 0:
                 await self._sleep(wait_s)
-            self._due_s = max(self._due_s, self._now()) + self._every_s
+            self._due_s = max(self._due_s, self._now()) + self._interval_s
 
-    def _open_at_s(self) -> float:
-        return max(self._held_until_s, self._due_s - self._every_s * (self._burst - 1))
+    def _next_slot_s(self) -> float:
+        return max(self._paused_until_s, self._due_s - self._interval_s * (self._burst - 1))
 
-    def hold(self, seconds: float) -> None:
-        """Send nothing for so long: the host has said that it is too much."""
-        self._held_until_s = max(self._held_until_s, self._now() + min(seconds, LONGEST_HOLD_S))
+    def pause(self, seconds: float) -> None:
+        """Send nothing for a number of seconds (at most MAX_PAUSE_S), because the server asked for it."""
+        self._paused_until_s = max(self._paused_until_s, self._now() + min(seconds, MAX_PAUSE_S))
 
 
-def reset_in_s(text: str | None, now: datetime) -> float | None:
-    """Read `x-rate-limit-reset-at-utc`, ISO 8601 or seconds since 1970; None where it tells nothing."""
+def seconds_until_reset(text: str | None, now: datetime) -> float | None:
+    """Parse `x-rate-limit-reset-at-utc` (ISO 8601, or seconds or milliseconds since 1970); None if it is invalid."""
     if not text:
         return None
     try:
         number = float(text)
-        at = datetime.fromtimestamp(number / 1000 if number > _EPOCH_IN_MS else number, UTC)
+        reset_at = datetime.fromtimestamp(number / 1000 if number > _MIN_EPOCH_MS else number, UTC)
     except (ValueError, OverflowError, OSError):
         try:
-            at = datetime.fromisoformat(text)
+            reset_at = datetime.fromisoformat(text)
         except ValueError:
             return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - now).total_seconds())
+    reset_at = reset_at if reset_at.tzinfo else reset_at.replace(tzinfo=UTC)
+    return max(0.0, (reset_at - now).total_seconds())

@@ -1,10 +1,9 @@
-"""Downloads that reach only where they may: every connection is checked, after DNS, redirects included.
+"""Download client that refuses private networks, also after DNS resolution and redirects.
 
-Takes   a `Reach`: which networks may be asked.
-Gives   a client for `download`; it connects to the very address that was checked, so that a name that resolves to
-        something else a moment later gains nothing.
-Raises  BadInput when an address leads into a network that may not be asked.
-Source  IANA special-purpose address registries; RFC 6052 and RFC 3056 for IPv4 inside IPv6.
+It connects to the very IP address that was checked, so a name that resolves differently a moment later (DNS rebinding)
+gains nothing. Refused addresses raise InputMediaError.
+
+Sources: the IANA special-purpose address registries; RFC 6052 and RFC 3056 for IPv4 inside IPv6.
 """
 
 from __future__ import annotations
@@ -33,127 +32,123 @@ _NOT_GLOBAL = tuple(
         *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
         *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24"),
         *("203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-        # IANA IPv6 Special-Purpose Address Registry, as far as it lies inside 2000::/3
+        # IANA IPv6 Special-Purpose Address Registry, as far as it is inside 2000::/3
         *("2001::/23", "2001:db8::/32", "3fff::/20"),
     )
 )
-"""What `ipaddress` holds of the registries differs between Python versions, so they are listed here."""
+"""Listed here because `ipaddress` has different versions of the registries in different versions of Python."""
+_SERVER_HINT = "use a public URL, or start the server with --allow-private"
 
 
 @dataclass(frozen=True)
 class NetworkPolicy:
-    """Which addresses besides public ones may be asked."""
+    """Which networks may be reached besides the public internet."""
 
     allow_private: bool = False
-    """Everything: private, link-local, loopback."""
+    """Every address: private, link-local, loopback."""
     allow_loopback: bool = False
 
 
-def is_allowed(ip: str, reach: NetworkPolicy) -> bool:
-    """Tell whether an IP address may be connected to."""
-    found = _inner(ipaddress.ip_address(ip))
-    if reach.allow_private or (reach.allow_loopback and found.is_loopback):
+def is_allowed(ip: str, policy: NetworkPolicy) -> bool:
+    """Return whether the policy allows connecting to an IP address."""
+    address = _embedded_ipv4(ipaddress.ip_address(ip))
+    if policy.allow_private or (policy.allow_loopback and address.is_loopback):
         return True
-    if found.version == 6 and found not in _GLOBAL_IPV6:
+    if address.version == 6 and address not in _GLOBAL_IPV6:
         return False
-    return not any(found in block for block in _NOT_GLOBAL if block.version == found.version)
+    return not any(address in block for block in _NOT_GLOBAL if block.version == address.version)
 
 
-def _inner(found: IP) -> IP:
-    """Give the IPv4 address that an IPv6 address stands for, or the address itself."""
-    if isinstance(found, ipaddress.IPv6Address):
-        if found.ipv4_mapped or found.sixtofour:
-            return found.ipv4_mapped or found.sixtofour or found
-        if found in _NAT64:
-            return ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-    return found
+def _embedded_ipv4(address: IP) -> IP:
+    """Return the IPv4 address embedded in an IPv6 address, or the address itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped or address.sixtofour:
+            return address.ipv4_mapped or address.sixtofour or address
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
 
 
 def _is_loopback(ip: str) -> bool:
     return ipaddress.ip_address(ip).is_loopback
 
 
-def check_url(address: str, reach: NetworkPolicy) -> None:
-    """Refuse what can be told from the address alone: its scheme, a literal IP address, `localhost`.
+def check_url(url: str, policy: NetworkPolicy) -> None:
+    """Refuse a URL by its text alone: scheme, literal IP address, `localhost`. No name is resolved.
 
     Raises:
-        BadInput: it may not be fetched.
+        InputMediaError: the URL may not be downloaded.
     """
-    host = urlsplit(require_web_url(address)).hostname or ""
+    host = urlsplit(require_web_url(url)).hostname or ""
     literal = "127.0.0.1" if host.rstrip(".").lower().endswith("localhost") else host
     try:
-        free = is_allowed(literal, reach)
+        allowed = is_allowed(literal, policy)
     except ValueError:
         return
-    if not free:
-        raise InputMediaError(_refusal(address))
+    if not allowed:
+        raise InputMediaError(_refusal(url))
 
 
 def open_guarded_client(
-    reach: NetworkPolicy, resolve: Resolve | None = None, *, https_only: bool = False, hint: str = ""
+    policy: NetworkPolicy, resolve: Resolve | None = None, *, https_only: bool = False, hint: str = ""
 ) -> httpx.Client:
-    """Open a client whose connections all stay within `reach`; proxies of the environment are not used.
+    """Return a client whose connections all follow `policy`. It ignores the proxies of the environment.
 
     Args:
-        reach: which networks may be asked.
-        resolve: finds the IP addresses of a name.
-        https_only: whether plain http is refused, but on loopback.
-        hint: how messages end that refuse an address; by default they speak for the local server.
+        policy: which networks may be reached.
+        resolve: returns the IP addresses of a host name and port.
+        https_only: whether plain http is refused, except on loopback.
+        hint: how the message of a refusal ends; default: what to do at the local server.
     """
-    return open_client(_Guarded(reach, resolve or _resolved, https_only=https_only, hint=hint or _FOR_THE_SERVER))
+    return open_client(_GuardedTransport(policy, resolve or _resolve, https_only=https_only, hint=hint or _SERVER_HINT))
 
 
-_FOR_THE_SERVER = "give a public address, or start the server with --allow-private"
+def _refusal(url: str, hint: str = _SERVER_HINT) -> str:
+    return f"{redact_url(url)} is in a private, link-local or reserved network and is refused; {hint}"
 
 
-def _refusal(address: str, hint: str = _FOR_THE_SERVER) -> str:
-    return f"{redact_url(address)}: it lies in a private, link-local or reserved network, which is not asked; {hint}"
+def _resolve(host: str, port: int) -> list[str]:
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in infos))
 
 
-def _resolved(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+class _GuardedTransport(httpx.BaseTransport):
+    """Resolve a host, check every address, and connect to a checked one; each redirect passes through here too."""
 
-
-class _Guarded(httpx.BaseTransport):
-    """Resolves, checks, and connects to what was checked; each redirect comes through here again."""
-
-    def __init__(self, reach: NetworkPolicy, resolve: Resolve, *, https_only: bool, hint: str) -> None:
-        self._reach, self._resolve, self._https_only, self._hint = reach, resolve, https_only, hint
-        self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+    def __init__(self, policy: NetworkPolicy, resolve: Resolve, *, https_only: bool, hint: str) -> None:
+        self._policy, self._resolve, self._https_only, self._hint = policy, resolve, https_only, hint
+        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode("ascii")
         port = request.url.port or (443 if request.url.scheme == "https" else 80)
         try:
-            places = self._resolve(host.strip("[]"), port)
+            ips = self._resolve(host.strip("[]"), port)
         except OSError as error:
             raise httpx.ConnectError(f"{error.strerror or 'the name cannot be resolved'}", request=request) from error
-        if not places or not all(is_allowed(place, self._reach) for place in places):
+        if not ips or not all(is_allowed(ip, self._policy) for ip in ips):
             raise InputMediaError(_refusal(str(request.url), self._hint))
-        if self._https_only and request.url.scheme != "https" and not all(_is_loopback(place) for place in places):
-            raise InputMediaError(
-                f"{redact_url(str(request.url))}: it is not https, which is asked for here; nothing was fetched"
-            )
-        return self._first_that_answers(request, host, places)
+        if self._https_only and request.url.scheme != "https" and not all(_is_loopback(ip) for ip in ips):
+            raise InputMediaError(f"{redact_url(str(request.url))} is not https; nothing was downloaded")
+        return self._first_response(request, host, ips)
 
-    def _first_that_answers(self, request: httpx.Request, host: str, places: list[str]) -> httpx.Response:
-        for place in places[:-1]:
+    def _first_response(self, request: httpx.Request, host: str, ips: list[str]) -> httpx.Response:
+        for ip in ips[:-1]:
             try:
-                return self._inner.handle_request(_aimed(request, host, place))
+                return self._transport.handle_request(_pinned(request, host, ip))
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
-        return self._inner.handle_request(_aimed(request, host, places[-1]))
+        return self._transport.handle_request(_pinned(request, host, ips[-1]))
 
     def close(self) -> None:
-        self._inner.close()
+        self._transport.close()
 
 
-def _aimed(request: httpx.Request, host: str, place: str) -> httpx.Request:
-    """Send a request to one IP address; the Host header and the name that TLS checks stay the site's own."""
+def _pinned(request: httpx.Request, host: str, ip: str) -> httpx.Request:
+    """Return the request for one IP address, with the Host header and TLS server name of the site."""
     return httpx.Request(
         request.method,
-        request.url.copy_with(host=place),
+        request.url.copy_with(host=ip),
         headers=request.headers,
         stream=request.stream,
         extensions={**request.extensions, "sni_hostname": host},

@@ -1,1 +1,1 @@
-"""Hosts of React-1 and the local engine, behind one contract."""
+"""Providers of React-1 and the local engine, behind one contract."""

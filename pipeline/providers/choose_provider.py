@@ -1,4 +1,4 @@
-"""Which host a run uses."""
+"""Choose the provider of a run."""
 
 from __future__ import annotations
 
@@ -19,30 +19,36 @@ ApiVersion = Literal["v2", "v1"]
 _KEYS = {"segmind": "SEGMIND_API_KEY", "sync": "SYNC_API_KEY"}
 
 
-def resolve_provider_name(asked: str, environ: Mapping[str, str] | None = None) -> str:
-    """Resolve `auto`: segmind where its key is set, else sync where its key is set, else local."""
+def resolve_provider_name(name: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the provider that `auto` means: segmind if its key is set, else sync if its key is set, else local."""
     environ = os.environ if environ is None else environ
-    if asked != "auto":
-        return asked
-    return next((name for name, key in _KEYS.items() if environ.get(key)), "local")
+    if name != "auto":
+        return name
+    return next((provider for provider, key in _KEYS.items() if environ.get(key)), "local")
 
 
 def get_provider(name: str, api: str = "v2") -> Provider:
-    """Give the host of this name; `api` is Segmind's version.
+    """Return the provider of this name; `api` is Segmind's API version.
 
     Raises:
-        PresetError: there is no such host, or a setting of the environment is wrong.
+        PresetError: there is no such provider, or an environment variable is wrong.
     """
     return hosted_provider(name, api) or LocalProvider()
 
 
 def storage_owner(storage: str) -> HostedProvider | None:
-    """Give the host that a storage belongs to, whose key it takes; None for one that belongs to nobody's."""
-    return hosted_provider({"local": "segmind"}.get(storage, storage)) if storage in ("segmind", "sync", "local") else None
+    """Return the provider whose key a storage needs; None for a storage of nobody's."""
+    if storage not in ("segmind", "sync", "local"):
+        return None
+    return hosted_provider("segmind" if storage == "local" else storage)
 
 
 def hosted_provider(name: str, api: str = "v2") -> HostedProvider | None:
-    """Give the host of this name that takes money; None for the local engine."""
+    """Return the paid provider of this name; None for the local engine.
+
+    Raises:
+        PresetError: there is no such provider, or an environment variable is wrong.
+    """
     if name == "local":
         return None
     from .provider_settings import segmind, sync
@@ -51,6 +57,6 @@ def hosted_provider(name: str, api: str = "v2") -> HostedProvider | None:
         return segmind(version=api)
     if name == "sync":
         if api != "v2":
-            raise PresetError("api: v1 is Segmind's; sync.so has no such thing: leave it out")
+            raise PresetError("api: v1 exists at Segmind only; leave it out")
         return sync()
     raise PresetError(f"provider: {not_one_of(name, ('auto', 'local', *_KEYS))}")

@@ -1,12 +1,12 @@
-"""The one small contract of all hosts of React-1.
+"""The contract of all providers of React-1.
 
-A `Provider` says of itself what it takes and costs, before anything is sent. One that takes money gives a `Client`,
-which knows nothing of the ledger and retries nothing that costs: the coordinator (pipeline/jobs) decides.
+A `Provider` states its limits and prices before anything is sent. A paid one returns a `ProviderClient`, which knows
+nothing of the ledger and retries nothing that costs money: the job manager (pipeline/jobs) decides.
 
-    quote  → what a call would cost, where the host tells
-    submit → Ticket or Done     raises NoJob (proven: there is none) or AnswerLost (only the host knows)
-    poll   → Waiting | Done | Failed
-    recover → what the host's own history knows of an intention: Ticket | Done | Failed | None
+    quote   → what a call would cost, if the provider says
+    submit  → Ticket or Done; raises NoJob (proven: there is none) or ResponseLost (only the provider knows)
+    poll    → Waiting, Done or Failed
+    recover → what the provider's own history knows of a submission: Ticket, Done, Failed or None
 """
 
 from __future__ import annotations
@@ -21,109 +21,109 @@ from typing import Any, Protocol
 from ..core.errors import ProviderError
 from .parameters import React1Request
 
-UNPROVEN = frozenset({408, 409, 425, 499})
-"""4xx that a gateway gives for requests that may have been passed on."""
+AMBIGUOUS_STATUSES = frozenset({408, 409, 425, 499})
+"""4xx that a gateway may return for a request that it has passed on."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a host takes in one call; None means no limit."""
+    """What a provider accepts in one call; None means no limit."""
 
     video_s: Fraction | None = None
-    audio_s: Fraction | None = None
     size_px: tuple[int, int] | None = None
     """(long side, short side)."""
-    at_once: int | None = None
-    """Jobs that may be under way at the same time."""
+    max_jobs: int | None = None
+    """Concurrent jobs."""
 
 
 class NoJob(ProviderError):
-    """The host's answer to a submit proves that it made no job; nothing is billed."""
+    """The response to a submit proves that no job was created; nothing is billed."""
 
-    def __init__(self, message: str, *, wait_s: float | None = None) -> None:
-        super().__init__(message, retryable=wait_s is not None, billed=False)
-        self.wait_s = wait_s
-        """When the same call may be sent again; None where that would not help."""
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retryable=retry_after_s is not None, billed=False)
+        self.retry_after_s = retry_after_s
+        """When the same call may be sent again; None if that would not help."""
 
 
-class AnswerLost(ProviderError):
-    """A submit left, and what the host made of it is not known."""
+class ResponseLost(ProviderError):
+    """A submit was sent, and it is unknown whether it created a job."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False, billed=None)
 
 
-class NotNow(ProviderError):
-    """A question that costs nothing was not answered; it may be asked again."""
+class TemporarilyUnavailable(ProviderError):
+    """A free request failed; it may be repeated."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=True)
 
 
 @dataclass(frozen=True)
-class Order:
-    """One call, ready to be sent; its addresses may carry signatures."""
+class Submission:
+    """One call, ready to be sent; its URLs may contain signatures."""
 
     request: React1Request = field(repr=False)
-    nonce: str
-    """The idempotency key, where the host knows such a thing."""
+    idempotency_key: str
+    """Sent if the provider supports it."""
     intended_at: datetime
 
 
 @dataclass(frozen=True)
 class Ticket:
-    """A job that the host has."""
+    """A job that the provider has accepted."""
 
     request_id: str
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Not finished yet."""
+    """A job that has not finished."""
 
     state: str
 
 
 @dataclass(frozen=True)
 class Done:
-    """Finished: the take is at an address, or, where the answer brought it along, in a file."""
+    """A finished job; its take is at a URL, or in a file if the response contained it."""
 
     request_id: str
     output: str = field(default="", repr=False)
+    """The take's URL."""
     file: Path | None = None
     cost_usd: float | None = None
-    """None where the host does not say."""
+    """None if the provider does not say."""
     details: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Failed:
-    """Ended without a take."""
+    """A job that ended without a take."""
 
     request_id: str
     error: str
     billed: bool | None = False
 
 
-Found = Ticket | Done | Failed
+JobOutcome = Ticket | Done | Failed
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long a job usually takes, and how often it is looked at, in seconds."""
+    """How long a job takes and how often it is polled, in seconds."""
 
     first_s: float
-    """When the first look is worth while."""
-    usual_s: float
-    every_s: float
+    """When the first poll is worth while."""
+    typical_s: float
+    interval_s: float
 
 
 class Provider(Protocol):
-    """A host of the model."""
+    """A provider of the model."""
 
     @property
     def name(self) -> str:
-        """Its name on the command line."""
+        """Name on the command line."""
 
     @property
     def paid(self) -> bool:
@@ -131,47 +131,47 @@ class Provider(Protocol):
 
     @property
     def limits(self) -> Limits:
-        """What it takes in one call."""
+        """What it accepts in one call."""
 
     def cost_usd(self, output_s: Fraction, frames: int) -> float:
-        """Estimate what a call costs for so much output."""
+        """Estimate the cost of a call with this much output."""
 
     def require(self) -> None:
-        """Find out, before anything runs, whether it can be used.
+        """Check, before anything runs, that the provider can be used.
 
         Raises:
             PresetError: it cannot; the message says what to install or set.
         """
 
 
-class Client(Protocol):
-    """A host that takes money, connected."""
+class ProviderClient(Protocol):
+    """A connected paid provider."""
 
-    async def quote(self, order: Order) -> float | None:
-        """Ask what a call would cost, in USD, without making it; None where the host does not tell."""
+    async def quote(self, submission: Submission) -> float | None:
+        """Return what a call would cost in USD, without making it; None if the provider does not say."""
 
-    async def submit(self, order: Order, into: Path) -> Ticket | Done:
-        """Send a call, once; `into` is a file for a take that the answer brings along.
+    async def submit(self, submission: Submission, to_file: Path) -> Ticket | Done:
+        """Send a call, once; a take in the response is written to `to_file`.
 
         Raises:
-            NoJob: the host has made none.
-            AnswerLost: it may have.
+            NoJob: no job was created.
+            ResponseLost: a job may have been created.
         """
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
-        """Look at a job.
+        """Return the state of a job.
 
         Raises:
-            NotNow: the host did not answer; ask again.
-            HostFailed: it will not tell, whatever is asked; the job may still be there.
+            TemporarilyUnavailable: the provider did not answer; poll again.
+            ProviderError: polling again does not help; the job may still exist.
         """
 
-    async def recover(self, order: Order, known: Collection[str]) -> Found | None:
-        """Find a call in the host's own history; `known` are request ids that belong to other calls.
+    async def recover(self, submission: Submission, known: Collection[str]) -> JobOutcome | None:
+        """Look a submission up in the provider's own history; `known` are request ids of other calls.
 
-        None says that the history does not list it, which proves something once the intention is old enough.
+        None means that the history does not list it, which proves something once the submission is old enough.
 
         Raises:
-            NotNow: the history did not answer.
-            HostFailed: it cannot be read.
+            TemporarilyUnavailable: the history did not answer.
+            ProviderError: it cannot be read.
         """

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ..core.choices import React1Choices
 
-LONGEST_S = Fraction(15)
-"""The most of video and of audio that a call takes, as the hosts document it."""
+MAX_CALL_S = Fraction(15)
+"""The longest video or audio of one call, as the providers document it."""
 SEGMIND_MODEL = "sync.so-react-1"
 
 

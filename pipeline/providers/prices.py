@@ -1,15 +1,10 @@
-"""What a call costs: a table with dates, which a user may replace.
-
-REACT1_PRICES=FILE.yaml names a table of one's own:
+"""Prices per provider and date; REACT1_PRICES=FILE.yaml replaces the built-in table.
 
     prices:
       - {provider: segmind, since: 2026-01-01, usd_per_s: 0.167, source: my contract}
 
-Takes   nothing, or a YAML file.
-Gives   the price that holds on a day.
-Raises  PresetError with the line of every mistake.
-Source  sync.so's price list: $0.00667 per output frame, that is $0.167 a second at 25 frames/s. Segmind publishes only
-        the average of all requests ($1.98); the same rate is assumed there, and the answer's real cost is what counts.
+Sources: sync.so's price list: $0.00667 per output frame, that is $0.167 per second at 25 frames/s. Segmind publishes
+only the average of all requests ($1.98); the same rate is assumed there, and the cost in the response is what counts.
 """
 
 from __future__ import annotations
@@ -28,27 +23,28 @@ from ..located_yaml.explain import read_yaml
 
 
 class Price(BaseModel):
-    """What a host takes from a day on."""
+    """A provider's price from a date on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     provider: Literal["segmind", "sync"]
     since: date
     usd_per_s: float | None = Field(default=None, ge=0)
-    """For each second of output."""
+    """Per second of output."""
     usd_per_frame: float | None = Field(default=None, ge=0)
+    """Per frame of output."""
     least_usd: float = Field(default=0.0, ge=0)
-    """What every call costs at least."""
+    """Minimum cost of a call."""
     source: str = ""
 
     @model_validator(mode="after")
-    def _one_measure(self) -> Price:
+    def _exactly_one_rate(self) -> Price:
         if (self.usd_per_s is None) == (self.usd_per_frame is None):
-            raise ValueError("give usd_per_s or usd_per_frame")
+            raise ValueError("set either usd_per_s or usd_per_frame")
         return self
 
-    def of(self, output_s: Fraction, frames: int) -> float:
-        """Give what a call with so much output costs, in USD."""
+    def cost_usd(self, output_s: Fraction, frames: int) -> float:
+        """Return the cost in USD of a call with this much output."""
         cost = float(output_s) * self.usd_per_s if self.usd_per_s is not None else frames * (self.usd_per_frame or 0.0)
         return round(max(cost, self.least_usd), 6)
 
@@ -69,15 +65,15 @@ PRICES = PriceTable(
 )
 
 
-def price(provider: str, today: date, environ: Mapping[str, str] | None = None) -> Price:
-    """Give the price of a host that holds today.
+def current_price(provider: str, today: date, environ: Mapping[str, str] | None = None) -> Price:
+    """Return the latest price of a provider that is in force today.
 
     Raises:
-        PresetError: the table has none, or cannot be read.
+        PresetError: the table has none or cannot be read; the message has the line of every mistake.
     """
-    named = (os.environ if environ is None else environ).get("REACT1_PRICES", "").strip()
-    table = read_yaml(Path(named), PriceTable, "REACT1_PRICES") if named else PRICES
-    known = [one for one in table.prices if one.provider == provider and one.since <= today]
-    if not known:
-        raise PresetError(f"{named or 'the price table'} has no price of {provider} for {today}; add one")
-    return max(known, key=lambda one: one.since)
+    path = (os.environ if environ is None else environ).get("REACT1_PRICES", "").strip()
+    table = read_yaml(Path(path), PriceTable, "REACT1_PRICES") if path else PRICES
+    in_force = [price for price in table.prices if price.provider == provider and price.since <= today]
+    if not in_force:
+        raise PresetError(f"{path or 'the price table'} has no price of {provider} for {today}; add one")
+    return max(in_force, key=lambda price: price.since)

@@ -1,15 +1,15 @@
-"""The hosts that take money, as the environment sets them; read once, at the edge.
+"""The paid providers with their settings, read once from the environment.
 
-SEGMIND_API_KEY, SYNC_API_KEY         the keys; each goes to its own host and nowhere else
-REACT1_SEGMIND_URL                    another base address than https://api.segmind.com, such as a local server's;
+SEGMIND_API_KEY, SYNC_API_KEY         the keys; each is sent to its own provider only
+REACT1_SEGMIND_URL                    base URL instead of https://api.segmind.com, such as a local server's;
                                       uploads and history then go there too, unless the next two say otherwise
 REACT1_SEGMIND_UPLOAD_URL, REACT1_SEGMIND_HISTORY_URL
-REACT1_SYNC_URL                       another base address than https://api.sync.so
-REACT1_CONCURRENCY                    jobs under way at the same time (sync.so allows 1, 3, 6 or 15 by plan)
-REACT1_REQUESTS_PER_MINUTE            what a host is asked at most
-REACT1_POLL_S                         seconds between two looks at a job
-REACT1_ALLOW_PRIVATE                  1: takes may be fetched from private networks, for a host of one's own
-REACT1_SETTLE_AFTER_S                 how old an intention must be before a history that lacks it proves anything
+REACT1_SYNC_URL                       base URL instead of https://api.sync.so
+REACT1_CONCURRENCY                    concurrent jobs (sync.so allows 1, 3, 6 or 15 by plan)
+REACT1_REQUESTS_PER_MINUTE            limit of requests to a provider
+REACT1_POLL_S                         seconds between two polls of a job
+REACT1_ALLOW_PRIVATE                  1: takes may be downloaded from private networks, for a provider of your own
+REACT1_SETTLE_AFTER_S                 age of an intention after which its absence from the history proves something
 """
 
 from __future__ import annotations
@@ -22,66 +22,68 @@ from fractions import Fraction
 from urllib.parse import urlsplit
 
 from ..core.errors import PresetError
-from ..net.api_client import Host
-from ..net.http_pool import Pool
-from ..net.rate_limit import RateBudget
-from ..net.ssrf import Reach
-from ..storage.upload_storage import is_loopback
-from .contract import Client, Latency, Limits
-from .parameters import LONGEST_S
-from .prices import price
+from ..net.api_client import ApiClient
+from ..net.http_pool import HttpPool
+from ..net.rate_limit import RateLimiter
+from ..net.ssrf import NetworkPolicy
+from ..storage.upload_storage import is_loopback_url
+from .contract import Latency, Limits, ProviderClient
+from .parameters import MAX_CALL_S
+from .prices import current_price
 
-LARGEST_PX = (4096, 2160)
+MAX_SIZE_PX = (4096, 2160)
 
 
 @dataclass(frozen=True)
-class HostSettings:
-    """One host, its key and how it is used."""
+class ProviderSettings:
+    """The settings of one paid provider."""
 
     name: str
     key_name: str
+    """The environment variable of the key."""
     key: str = field(repr=False)
-    base: str = ""
-    upload: str = ""
-    history: str = ""
-    at_once: int | None = None
-    per_minute: float = 60.0
+    base_url: str = ""
+    upload_url: str = ""
+    history_url: str = ""
+    max_jobs: int | None = None
+    """Concurrent jobs; None means no limit."""
+    requests_per_minute: float = 60.0
     latency: Latency = field(default_factory=lambda: Latency(60.0, 330.0, 8.0))
     settle_after_s: float = 900.0
     allow_private: bool = False
-    """Whether takes may be fetched from private networks."""
-    recovery_pays: bool = False
-    """Whether to look for a lost call may make it: it is sent again, under its own key."""
+    """Whether takes may be downloaded from private networks."""
+    recovery_may_bill: bool = False
+    """Whether recovery resends the request (with its idempotency key) and may be billed."""
 
     @property
-    def rehearsal(self) -> bool:
-        """Whether the host is a server on this machine."""
-        return is_loopback(self.base)
+    def is_local_server(self) -> bool:
+        """Whether the base URL is a server on this machine."""
+        return is_loopback_url(self.base_url)
 
     @property
-    def reach(self) -> Reach:
-        """Where its takes may be fetched from."""
-        return Reach(private=self.allow_private, loopback=self.rehearsal)
+    def network_policy(self) -> NetworkPolicy:
+        """Where takes may be downloaded from."""
+        return NetworkPolicy(allow_private=self.allow_private, allow_loopback=self.is_local_server)
 
 
 @dataclass(frozen=True)
 class HostedProvider:
-    """A host of React-1 that takes money."""
+    """A paid provider of React-1."""
 
-    settings: HostSettings
-    client: Callable[[HostSettings, Pool], Client]
+    settings: ProviderSettings
+    client: Callable[[ProviderSettings, HttpPool], ProviderClient]
     today: Callable[[], date] = lambda: datetime.now(UTC).date()
     paid = True
 
     @property
     def name(self) -> str:
-        """Its name on the command line."""
+        """Name on the command line."""
         return self.settings.name
 
     @property
-    def host(self) -> str:
-        """Its base address."""
-        return self.settings.base
+    def base_url(self) -> str:
+        """The provider's base URL."""
+        return self.settings.base_url
 
     @property
     def latency(self) -> Latency:
@@ -90,20 +92,20 @@ class HostedProvider:
 
     @property
     def settle_after_s(self) -> float:
-        """After how long a history that does not know a call proves that there is none."""
+        """Seconds after which absence from the history proves that no job exists."""
         return self.settings.settle_after_s
 
     @property
     def limits(self) -> Limits:
-        """What the model takes in one call."""
-        return Limits(LONGEST_S, LONGEST_S, LARGEST_PX, self.settings.at_once)
+        """What the model accepts in one call."""
+        return Limits(MAX_CALL_S, MAX_SIZE_PX, self.settings.max_jobs)
 
     def cost_usd(self, output_s: Fraction, frames: int) -> float:
-        """Estimate what a call costs, by the price table."""
-        return price(self.name, self.today()).of(output_s, frames)
+        """Estimate the cost of a call, by the price table."""
+        return current_price(self.name, self.today()).cost_usd(output_s, frames)
 
     def require(self) -> None:
-        """Find out whether there is a key, and whether the addresses can be used."""
+        """Check that there is a valid key, a price, and that the URLs may receive the key."""
         settings = self.settings
         if not settings.key:
             raise PresetError(
@@ -111,95 +113,97 @@ class HostedProvider:
             )
         if not all("!" <= character <= "~" for character in settings.key):
             raise PresetError(
-                f"{settings.key_name} holds a character that no key has, such as a space or …; copy it anew"
+                f"{settings.key_name} contains a character that is not valid in a key, such as a space or …; "
+                "copy the key again"
             )
-        for address in filter(None, (settings.base, settings.upload, settings.history)):
-            check_base(address)
-        price(self.name, self.today())
+        for url in filter(None, (settings.base_url, settings.upload_url, settings.history_url)):
+            check_base_url(url)
+        current_price(self.name, self.today())
 
-    def connect(self, pool: Pool) -> Client:
-        """Give a client that shares the pool of the process."""
+    def connect(self, pool: HttpPool) -> ProviderClient:
+        """Return a client that shares the connection pool of the process."""
         return self.client(self.settings, pool)
 
 
 def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> HostedProvider:
-    """Give Segmind as the environment sets it."""
+    """Return Segmind with the settings of the environment; `version` is the API's: v2 or v1."""
     env = os.environ if environ is None else environ
-    base = env.get("REACT1_SEGMIND_URL", "").strip().rstrip("/")
-    given = bool(base)
-    settings = HostSettings(
+    base_url = env.get("REACT1_SEGMIND_URL", "").strip().rstrip("/")
+    settings = ProviderSettings(
         name="segmind",
         key_name="SEGMIND_API_KEY",
         key=env.get("SEGMIND_API_KEY", "").strip(),
-        base=base or "https://api.segmind.com",
-        upload=env.get("REACT1_SEGMIND_UPLOAD_URL", "") or (base if given else "https://workflows-api.segmind.com"),
-        history=env.get("REACT1_SEGMIND_HISTORY_URL", "") or (base if given else "https://api.spotprod.segmind.com"),
+        base_url=base_url or "https://api.segmind.com",
+        upload_url=env.get("REACT1_SEGMIND_UPLOAD_URL", "") or base_url or "https://workflows-api.segmind.com",
+        history_url=env.get("REACT1_SEGMIND_HISTORY_URL", "") or base_url or "https://api.spotprod.segmind.com",
     )
-    settings = _used(settings, env, 60.0)
+    settings = _with_common_settings(settings, env, 60.0)
 
-    def client(settings: HostSettings, pool: Pool) -> Client:
+    def client(settings: ProviderSettings, pool: HttpPool) -> ProviderClient:
         from .segmind.client import SegmindClient
 
-        api = Host(settings.base, settings.key, pool, RateBudget(settings.per_minute))
-        history = Host(settings.history, settings.key, pool, RateBudget(settings.per_minute))
+        api = ApiClient(settings.base_url, settings.key, pool, RateLimiter(settings.requests_per_minute))
+        history = ApiClient(settings.history_url, settings.key, pool, RateLimiter(settings.requests_per_minute))
         return SegmindClient(api, history, version)
 
     return HostedProvider(settings, client)
 
 
 def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
-    """Give sync.so as the environment sets it."""
+    """Return sync.so with the settings of the environment."""
     env = os.environ if environ is None else environ
-    base = env.get("REACT1_SYNC_URL", "").strip().rstrip("/")
-    settings = HostSettings(
+    base_url = env.get("REACT1_SYNC_URL", "").strip().rstrip("/")
+    settings = ProviderSettings(
         name="sync",
         key_name="SYNC_API_KEY",
         key=env.get("SYNC_API_KEY", "").strip(),
-        base=base or "https://api.sync.so",
-        at_once=1,
+        base_url=base_url or "https://api.sync.so",
+        max_jobs=1,
         latency=Latency(30.0, 330.0, 5.0),
-        recovery_pays=True,
+        recovery_may_bill=True,
     )
-    settings = _used(settings, env, 120.0)
+    settings = _with_common_settings(settings, env, 120.0)
 
-    def client(settings: HostSettings, pool: Pool) -> Client:
+    def client(settings: ProviderSettings, pool: HttpPool) -> ProviderClient:
         from .sync.client import SyncClient
 
-        return SyncClient(Host(settings.base, settings.key, pool, RateBudget(settings.per_minute)))
+        return SyncClient(ApiClient(settings.base_url, settings.key, pool, RateLimiter(settings.requests_per_minute)))
 
     return HostedProvider(settings, client)
 
 
-def check_base(address: str) -> None:
-    """Refuse an address that a key may not be sent to.
+def check_base_url(url: str) -> None:
+    """Refuse a URL that a key may not be sent to.
 
     Raises:
         PresetError: it is neither https nor on this machine.
     """
-    scheme = urlsplit(address).scheme
-    if scheme == "https" or (scheme == "http" and is_loopback(address)):
+    scheme = urlsplit(url).scheme
+    if scheme == "https" or (scheme == "http" and is_loopback_url(url)):
         return
-    raise PresetError(f"{address!r} cannot be a host: a key is sent by https only (http on this machine's loopback)")
+    raise PresetError(f"{url!r} is not a valid base URL: a key is sent over https only (http on loopback)")
 
 
-def _used(settings: HostSettings, env: Mapping[str, str], per_minute: float) -> HostSettings:
-    """Read how a host is used; one on this machine is quick and may be asked often."""
-    near, usual = settings.rehearsal, settings.latency
-    every_s = _number(env, "REACT1_POLL_S", 0.5 if near else usual.every_s)
+def _with_common_settings(
+    settings: ProviderSettings, env: Mapping[str, str], requests_per_minute: float
+) -> ProviderSettings:
+    """Read the settings that both providers have; a server on this machine is fast and may be polled often."""
+    local, latency = settings.is_local_server, settings.latency
+    interval_s = _number(env, "REACT1_POLL_S", 0.5 if local else latency.interval_s)
     return replace(
         settings,
-        at_once=int(_number(env, "REACT1_CONCURRENCY", 0)) or settings.at_once,
-        per_minute=_number(env, "REACT1_REQUESTS_PER_MINUTE", 12_000.0 if near else per_minute),
-        latency=Latency(every_s if near else usual.first_s, 10.0 if near else usual.usual_s, every_s),
+        max_jobs=int(_number(env, "REACT1_CONCURRENCY", 0)) or settings.max_jobs,
+        requests_per_minute=_number(env, "REACT1_REQUESTS_PER_MINUTE", 12_000.0 if local else requests_per_minute),
+        latency=Latency(interval_s if local else latency.first_s, 10.0 if local else latency.typical_s, interval_s),
         allow_private=env.get("REACT1_ALLOW_PRIVATE", "") == "1",
-        settle_after_s=_number(env, "REACT1_SETTLE_AFTER_S", 10.0 if near else settings.settle_after_s),
+        settle_after_s=_number(env, "REACT1_SETTLE_AFTER_S", 10.0 if local else settings.settle_after_s),
     )
 
 
-def _number(env: Mapping[str, str], name: str, usual: float) -> float:
+def _number(env: Mapping[str, str], name: str, default: float) -> float:
     text = env.get(name, "").strip()
     if not text:
-        return usual
+        return default
     try:
         value = float(text)
     except ValueError:

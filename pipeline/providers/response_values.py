@@ -1,23 +1,23 @@
-"""Values that a host tells, read as what they can be used for; what is none of them is no value."""
+"""Validate values from provider responses; invalid ones become "" or None."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-LONGEST_ID = 200
+MAX_ID_LENGTH = 200
 
 
-def request_id_of(value: Any) -> str:
-    """Give a request id that can be written down and asked for; empty where it is none."""
+def parse_request_id(value: Any) -> str:
+    """Return a request id that can be stored and used in a URL, or "" if the value is none."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text, str) or not 0 < len(text) <= LONGEST_ID or text in (".", ".."):
+    if not isinstance(text, str) or not 0 < len(text) <= MAX_ID_LENGTH or text in (".", ".."):
         return ""
     return text if text.isprintable() and text == text.strip() and text.isascii() else ""
 
 
-def amount(value: Any) -> float | None:
-    """Read a number from 0 up, such as USD or seconds; None where there is none."""
+def parse_amount(value: Any) -> float | None:
+    """Return a finite number >= 0, such as USD or seconds, or None if the value is none."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

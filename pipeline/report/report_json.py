@@ -108,7 +108,7 @@ def describe_segment(segment: Segment, take: Take | None, steps: tuple[StepRecor
         "request_id": take.request_id if take else "",
         "cost_usd": take.cost_usd if take else 0.0,
         "provider_seconds": take.seconds if take else 0.0,
-        "reused": any(step.reused for step in own_steps if step.node == "react1"),
+        "reused": any(step.reused for step in own_steps if step.makes_takes),
         "figures": metrics,
         "said": notes,
         "steps": [_step(step) for step in own_steps],
@@ -121,9 +121,7 @@ def _with_takes(segment: Json, record: Record) -> Json:
     offered = [take for take in record.offered if take.segment.name == segment["name"]]
     if not offered:
         return segment
-    reused = {
-        step.take: step.reused for step in record.steps if step.segment == segment["name"] and step.node == "react1"
-    }
+    reused = {step.take: step.reused for step in record.steps if step.segment == segment["name"] and step.makes_takes}
     takes = [
         {
             "number": number,

@@ -1,1 +1,1 @@
-"""Splice takes into a film: smart rendering where possible, re-encoding where not."""
+"""Put conformed takes back into a film; everything that is not edited is copied."""

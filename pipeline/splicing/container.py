@@ -1,6 +1,6 @@
-"""Which suffix a film's files get: its own where that fits its container, else the container's usual one.
+"""What a film's container decides: the suffix of its files, whether it is an MP4, and whether it can be remuxed.
 
-Tools choose a muxer by the suffix, and a file may have none, or a wrong one.
+Tools choose a muxer by the suffix, so a file with a wrong suffix, or without one, gets the usual one of its container.
 """
 
 from __future__ import annotations
@@ -24,27 +24,26 @@ _SUFFIXES = {
     "nut": (".nut",),
 }
 """By the first of ffmpeg's names of a format; the first suffix is the usual one."""
-_UNTIMED = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
+_INEXACT_TIMES = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
 """Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
-_NOT_TIMED = "{} files do not hold new pictures at their very times"
 _WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})
 _QUICKTIME_CODECS = frozenset({"prores", "mjpeg", "dnxhd", "cfhd", "qtrle", "rawvideo", "v210", "ffv1"})
 
 
-def suffix_of(media: Media) -> str:
-    """Give a suffix by which tools know the film's container, such as `.mp4`."""
-    own, known = media.file.suffix, _SUFFIXES.get(media.container.split(",")[0])
+def container_suffix(media: Media) -> str:
+    """Return a suffix by which tools recognise the film's container, such as `.mp4`."""
+    suffix, known = media.file.suffix, _SUFFIXES.get(media.container.split(",")[0])
     if known is None:
-        return own or ".mkv"
-    return own if own in known else _usual(media, known[0])
+        return suffix or ".mkv"
+    return suffix if suffix in known else _usual_suffix(media, known[0])
 
 
-def is_boxed(media: Media) -> bool:
-    """Tell whether the film is an MP4 or a MOV, whatever its name says."""
+def is_mp4(media: Media) -> bool:
+    """Return whether the film is an MP4 or a MOV, whatever its name."""
     return media.container.split(",")[0] == "mov"
 
 
-def _usual(media: Media, first: str) -> str:
+def _usual_suffix(media: Media, first: str) -> str:
     codecs = {track.codec for track in media.audio} | ({media.video.codec} if media.video is not None else set())
     if first == ".mkv" and codecs <= _WEB_CODECS:
         return ".webm"
@@ -53,32 +52,36 @@ def _usual(media: Media, first: str) -> str:
     return first
 
 
-def wraps(media: Media) -> bool:
-    """Tell whether a transport stream's clock of 33 bits begins anew in the film: readers call what is before negative.
+def clock_wraps(media: Media) -> bool:
+    """Return whether a transport stream's 33-bit clock restarts within the film.
 
-    No muxer here writes such times again.
+    Readers then give negative times before the restart, which no muxer here can write.
     """
     video = media.video
     return media.container.split(",")[0] == "mpegts" and video is not None and int(video.timestamps.array[0]) < 0
 
 
-def not_written_anew(media: Media) -> str:
-    """Say why new pictures cannot be put into a film's container at their times; empty where they can."""
-    suffix = suffix_of(media)
-    if suffix not in _UNTIMED and not wraps(media):
+def remux_refusal(media: Media) -> str:
+    """Return why new pictures cannot be muxed into the film's container at their times, or ""."""
+    suffix = container_suffix(media)
+    if suffix not in _INEXACT_TIMES and not clock_wraps(media):
         return ""
-    why = "a clock that wraps around is not written again" if wraps(media) else _NOT_TIMED.format(suffix)
-    return f"{why}; put the film into .mkv or .mov first, which copies its packets (ffmpeg -i film -c copy film.mkv)"
+    reason = (
+        "a transport stream clock that wraps around cannot be written"
+        if clock_wraps(media)
+        else f"{suffix} files cannot hold re-encoded pictures at their exact times"
+    )
+    return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -i film -c copy film.mkv)"
 
 
-def picture_place(media: Media) -> int:
-    """Give the picture's place among the film's picture tracks."""
+def video_track_number(media: Media) -> int:
+    """Return the number of video tracks before the film's picture."""
     assert media.video is not None
     return sum(other.kind == "video" and other.index < media.video.index for other in media.others)
 
 
-def same_picture(source: Path, index: int, made: Path) -> int:
-    """Give the index in `made` of the picture that has `index` in `source`; a muxer may order streams otherwise."""
-    with av.open(f"file:{source}") as one, av.open(f"file:{made}") as other:
-        place = [stream.index for stream in one.streams.video].index(index)
-        return other.streams.video[place].index
+def matching_video_index(source: Path, index: int, output: Path) -> int:
+    """Return the stream index in `output` of the picture that has `index` in `source`; muxers may reorder streams."""
+    with av.open(f"file:{source}") as source_file, av.open(f"file:{output}") as output_file:
+        number = [stream.index for stream in source_file.streams.video].index(index)
+        return output_file.streams.video[number].index

@@ -1,101 +1,86 @@
-"""Which way a film will be spliced, told from its packets before anything is coded or paid for.
+"""Predict how a film will be spliced, from its packets, before anything is encoded or paid for.
 
-Takes   a film and the spans of its frames that will change.
-Gives   `Survey`; ways.exact_way takes the same decisions when it splices, and may still fall back where a check fails.
+`strategies.smart_render` takes the same decisions when it splices, and may still be rejected by a check.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputMediaError
 from ..core.values import Media
-from . import encoders, smart_render
-from .container import is_boxed, not_written_anew, picture_place, suffix_of, wraps
-from .mp4.sample_tables import Ints
-from .mp4.sample_times import read_grid
-from .not_applicable import Unsuited, Untabled
-from .packet_index import Index, boxed_index, streamed_index
-from .pictures.frames import Insert
+from .container import container_suffix, remux_refusal
+from .encoders import choose_encoder
+from .not_applicable import NotApplicable
+from .packet_index import index_film
+from .pictures.frames import Insert, count_frames
+from .smart_render import plan_render
 
 
 @dataclass(frozen=True)
-class Survey:
+class Feasibility:
     """What a splice will do to the picture stream."""
 
     way: str
-    """`exact`, or `reencoded-picture`."""
+    """`exact` or `reencoded-picture`, as in the metrics."""
     reason: str = ""
-    """Why it is not exact; empty where it is."""
+    """Why it is not exact; empty if it is."""
     edited_frames: int = 0
-    coded_frames: int = 0
-    """All frames that are coded anew: the edited ones, and those up to where decoding can resume."""
-    twin: bool = False
+    encoded_frames: int = 0
+    """All frames that are re-encoded: the edited ones, and those up to where decoding can resume."""
+    same_config: bool = False
     encoder: str = ""
 
-    def line(self) -> str:
-        """Say it in one line."""
+    def summary(self) -> str:
+        """Return it as one line."""
         if self.way != "exact":
-            return f"splice: the whole picture stream is coded anew by {self.encoder}, visually lossless: {self.reason}"
-        beside = self.coded_frames - self.edited_frames
-        sets = "nothing changes for a decoder" if self.twin else "with parameter sets of their own"
+            return (
+                f"splice: the complete picture stream is re-encoded with {self.encoder}, visually lossless: "
+                f"{self.reason}"
+            )
+        extra = self.encoded_frames - self.edited_frames
+        sets = "the film's own parameter sets" if self.same_config else "parameter sets of their own"
         return (
-            f"splice: packet by packet; {self.edited_frames} edited frame(s) and {beside} beside them "
-            f"up to the next keyframe are coded by {self.encoder}, {sets}"
+            f"splice: smart rendering; {self.edited_frames} edited frame(s) and {extra} more up to the next keyframe "
+            f"are re-encoded with {self.encoder}, with {sets}"
         )
 
     def metrics(self) -> dict[str, Any]:
-        """Give the same as JSON."""
-        told = {"way": self.way, "reason": self.reason, "encoder": self.encoder}
+        """Return it as JSON."""
+        metrics = {"way": self.way, "reason": self.reason, "encoder": self.encoder}
         if self.way != "exact":
-            return told
-        return {**told, "edited_frames": self.edited_frames, "coded_frames": self.coded_frames, "twin": self.twin}
+            return metrics
+        return {
+            **metrics,
+            "edited_frames": self.edited_frames,
+            "coded_frames": self.encoded_frames,
+            "twin": self.same_config,
+        }
 
 
-def survey(source: Path, media: Media, spans: Sequence[tuple[int, int]]) -> Survey:
-    """Look at a film; `spans` are half-open and counted in its shown frames.
+def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int]]) -> Feasibility:
+    """Predict the splice of a film; `spans` are half-open, in shown frames.
 
     Raises:
-        BadInput: no way of splicing is left.
+        InputMediaError: no strategy applies.
     """
     assert media.video is not None
     inserts = [Insert(start, end, Path()) for start, end in spans]
     try:
-        index = indexed(source, media)
-        planned = smart_render.plan(source, media.video, index, inserts)
-    except Unsuited as unsuited:
-        refused = not_written_anew(media)
-        if refused:
-            raise InputMediaError(
-                f"the film cannot be spliced packet by packet ({unsuited}), and {refused}"
-            ) from unsuited
-        encoder = encoders.choose(media.video, 0, suffix_of(media)).encoder
-        return Survey("reencoded-picture", str(unsuited), encoder=encoder)
-    return Survey(
+        plan = plan_render(source, media.video, index_film(source, media), inserts)
+    except NotApplicable as reason:
+        refusal = remux_refusal(media)
+        if refusal:
+            raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
+        encoder = choose_encoder(media.video, 0, container_suffix(media)).encoder
+        return Feasibility("reencoded-picture", str(reason), encoder=encoder)
+    return Feasibility(
         "exact",
-        edited_frames=touched_frames(spans),
-        coded_frames=sum(one.end - one.first for one in planned.windows),
-        twin=planned.coder.twin,
-        encoder=planned.coder.choice.encoder,
+        edited_frames=count_frames(spans),
+        encoded_frames=plan.encoded_frames,
+        same_config=plan.encoder.same_config,
+        encoder=plan.encoder.settings.encoder,
     )
-
-
-def touched_frames(spans: Sequence[tuple[int, int]]) -> int:
-    """Count the frames of spans that may overlap."""
-    return len({frame for start, end in spans for frame in range(start, end)})
-
-
-def indexed(source: Path, media: Media) -> Index:
-    """Index a film by its sample tables where it has any, else by reading its packets."""
-    assert media.video is not None
-    if wraps(media):
-        raise Unsuited("its clock wraps around after it began")
-    if is_boxed(media):
-        with suppress(Untabled):
-            times: Ints = media.video.timestamps.array
-            return boxed_index(source, media.video, read_grid(source, times, picture_place(media)))
-    return streamed_index(source, media.video)

@@ -1,104 +1,126 @@
-"""The index of a film's picture packets: their grid, and what must be read of a few of them.
+"""The index of a film's picture packets: their times, and the first bytes of keyframes.
 
-MP4 and MOV are read by their sample tables, and only keyframes are opened; every other container is read through once.
-Gives   `Index`.
-Raises  Unsuited where the packets cannot be told apart by their times.
+MP4 and MOV are indexed by their sample tables, and only keyframes are read; all other films are read once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 
-from ..core.values import VideoStream
-from .codecs.family import Family, Resume
-from .codecs.known_codecs import family_of
-from .mp4.sample_tables import Samples
-from .mp4.sample_times import Grid
-from .not_applicable import Unsuited
-from .reencode_ranges import Resumption, leading
+from ..core.values import Media, VideoStream
+from .codecs.family import CodecFamily, RandomAccess
+from .codecs.known_codecs import codec_family
+from .container import clock_wraps, is_mp4, video_track_number
+from .mp4.sample_tables import Ints, Samples
+from .mp4.sample_times import FrameGrid, read_frame_grid
+from .not_applicable import NoSampleTable, NotApplicable
+from .reencode_ranges import RandomAccessPoint, count_leading
 
 _HEAD_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Index:
-    """What a splice knows of the film's picture packets."""
+class PacketIndex:
+    """What a splice needs to know of the film's picture packets."""
 
-    grid: Grid
+    grid: FrameGrid
     config: bytes
-    """What the container tells a decoder beforehand."""
-    head: Callable[[int], bytes]
-    """Gives the first bytes of a keyframe's packet."""
-    first: bytes
-    """The first packet, whole."""
+    """The container's decoder configuration."""
+    keyframe_head: Callable[[int], bytes]
+    """Returns the first bytes of a keyframe's packet."""
+    first_packet: bytes
 
     @property
     def annexb(self) -> bool:
-        """Whether NAL units stand behind start codes."""
+        """Whether NAL units follow start codes instead of lengths."""
         return self.config[:3] == b"\x00\x00\x01" or self.config[:4] == b"\x00\x00\x00\x01"
 
-    def resumptions(self, family: Family) -> list[Resumption]:
-        """List where decoding can resume."""
-        found = []
+    def access_points(self, family: CodecFamily) -> list[RandomAccessPoint]:
+        """List the pictures at which decoding can resume."""
+        points = []
         for sample in np.flatnonzero(self.grid.samples.sync).tolist():
-            head = self.head(sample) if family.looks_into else b""
-            how = family.resumes(head, annexb=self.annexb)
-            lost = leading(self.grid.samples.pts, sample) if how is Resume.BROKEN_LINK else 0
-            if how is not Resume.NO and lost is not None:
-                found.append(Resumption(sample, lost, how is Resume.BROKEN_LINK))
-        return found
+            head = self.keyframe_head(sample) if family.reads_keyframes else b""
+            access = family.random_access(head, annexb=self.annexb)
+            broken_link = access is RandomAccess.BROKEN_LINK
+            leading = count_leading(self.grid.samples.pts, sample) if broken_link else 0
+            if access is not RandomAccess.NONE and leading is not None:
+                points.append(RandomAccessPoint(sample, leading, broken_link))
+        return points
 
 
-def boxed_index(source: Path, video: VideoStream, grid: Grid) -> Index:
-    """Index an MP4 or MOV whose grid is read."""
+def index_film(source: Path, media: Media) -> PacketIndex:
+    """Index a film by its sample tables if it has any, else by reading its packets.
+
+    Raises:
+        NotApplicable: the packets cannot be told apart by their times.
+    """
+    assert media.video is not None
+    if clock_wraps(media):
+        raise NotApplicable("the transport stream clock wraps around")
+    if is_mp4(media):
+        with suppress(NoSampleTable):
+            times: Ints = media.video.timestamps.array
+            return index_mp4(source, media.video, read_frame_grid(source, times, video_track_number(media)))
+    return index_stream(source, media.video)
+
+
+def index_mp4(source: Path, video: VideoStream, grid: FrameGrid) -> PacketIndex:
+    """Index an MP4 or MOV whose grid is known."""
     offsets, sizes = grid.samples.offsets, grid.samples.sizes
 
-    def read(sample: int, most: int) -> bytes:
+    def read(sample: int, max_bytes: int) -> bytes:
         with source.open("rb") as stream:
             stream.seek(int(offsets[sample]))
-            return stream.read(min(int(sizes[sample]), most))
+            return stream.read(min(int(sizes[sample]), max_bytes))
 
     with av.open(f"file:{source}") as container:
         config = bytes(container.streams[video.index].codec_context.extradata or b"")
-    return Index(grid, config, lambda sample: read(sample, _HEAD_BYTES), read(0, int(sizes[0])))
+    return PacketIndex(grid, config, lambda sample: read(sample, _HEAD_BYTES), read(0, int(sizes[0])))
 
 
-def streamed_index(source: Path, video: VideoStream) -> Index:
+def index_stream(source: Path, video: VideoStream) -> PacketIndex:
     """Index any other film by reading its packets."""
-    looks_into, heads = family_of(video.codec).looks_into, dict[int, bytes]()
+    reads_keyframes, heads = codec_family(video.codec).reads_keyframes, dict[int, bytes]()
     rows: list[tuple[int, int | None, int, bool]] = []
-    first = b""
+    first_packet = b""
     with av.open(f"file:{source}") as container:
         stream = container.streams[video.index]
         config = bytes(stream.codec_context.extradata or b"")
         assert isinstance(stream, av.VideoStream)
         if container.format.name == "avi" and stream.codec_context.has_b_frames:
-            raise Unsuited("an AVI does not tell when pictures that are reordered are shown")
+            raise NotApplicable("AVI does not store the times of reordered pictures")
         for packet in container.demux(stream):
             if not packet.size:
                 continue
             if packet.pts is None:
-                raise Unsuited("some packets of the picture have no time")
-            if packet.is_keyframe and looks_into:
+                raise NotApplicable("some packets of the picture have no time")
+            if packet.is_keyframe and reads_keyframes:
                 heads[len(rows)] = bytes(packet)[:_HEAD_BYTES]
-            if not first and packet.has_sidedata("matroska_block_additional"):
-                raise Unsuited("the pictures have an alpha channel beside them, which no encoder here writes")
-            first = first or bytes(packet)
+            if not first_packet and packet.has_sidedata("matroska_block_additional"):
+                raise NotApplicable("the pictures have a separate alpha channel, which no encoder here writes")
+            first_packet = first_packet or bytes(packet)
             rows.append((packet.pts, packet.dts, packet.size, packet.is_keyframe))
     if not rows:
-        raise Unsuited("the picture has no packets")
+        raise NotApplicable("the picture has no packets")
+    grid = _stream_grid(rows, video)
+    return PacketIndex(grid, config, heads.__getitem__, first_packet)
+
+
+def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStream) -> FrameGrid:
+    """Build the grid from (pts, dts, size, keyframe) of each packet."""
     pts = np.array([row[0] for row in rows], np.int64)
     shown = np.sort(pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
-        raise Unsuited("two pictures share one time")
+        raise NotApplicable("two pictures have the same time")
     if len(shown) != video.frame_count:
-        raise Unsuited(f"{len(shown)} packets hold {video.frame_count} pictures")
-    dts = _slots(pts, shown, [row[1] for row in rows])
+        raise NotApplicable(f"{len(shown)} packets hold {video.frame_count} pictures")
+    dts = _decode_slots(pts, shown, [row[1] for row in rows])
     samples = Samples(
         sizes=np.array([row[2] for row in rows], np.int64),
         offsets=np.full(len(rows), -1, np.int64),
@@ -106,13 +128,13 @@ def streamed_index(source: Path, video: VideoStream) -> Index:
         composition=pts - dts,
         sync=np.array([row[3] for row in rows], bool),
     )
-    return Index(Grid(samples, shown, 0, None, 0, 0, 0), config, heads.__getitem__, first)
+    return FrameGrid(samples, shown, hidden=0, track=None, track_number=0, shift=0, stored_shift=0)
 
 
-def _slots(pts: np.ndarray, shown: np.ndarray, told: list[int | None]) -> np.ndarray:
-    """Give the decode times; where a container tells none, the shown times early enough for the reordering."""
-    if all(dts is not None for dts in told):
-        return np.array(told, np.int64)
+def _decode_slots(pts: np.ndarray, shown: np.ndarray, known: list[int | None]) -> np.ndarray:
+    """Return the decode times; if the container has none, the shown times, early enough for the reordering."""
+    if all(dts is not None for dts in known):
+        return np.array(known, np.int64)
     delay = int(np.max(np.arange(len(pts)) - np.searchsorted(shown, pts), initial=0))
     step = int(np.median(np.diff(shown))) if len(shown) > 1 else 1
     return np.concatenate([shown[0] - step * np.arange(delay, 0, -1), shown])[: len(pts)].astype(np.int64)

@@ -1,6 +1,6 @@
-"""The programs of a transport stream: their numbers and names, and which streams belong to each.
+"""The programs of a transport stream: their numbers, names, and streams.
 
-ffmpeg copies streams, and puts them all into one program of its own name unless it is told.
+When ffmpeg copies a transport stream it puts all streams into one program, unless the programs are given as options.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..core.node import NodeContext
 _PROGRAM = re.compile(r"^  Program (\d+)")
 _STREAM = re.compile(r"^  Stream #0:(\d+)")
 _TAG = re.compile(r"^      (service_name|service_provider)\s*: (.*)$")
-_LONE = re.compile(r"^  No Program|^Output #|^Stream mapping:")
+_END = re.compile(r"^  No Program|^Output #|^Stream mapping:")
 
 
 @dataclass(frozen=True)
@@ -28,47 +28,48 @@ class Program:
     streams: tuple[int, ...]
 
 
-def programs(context: NodeContext, ffmpeg: str, path: Path) -> list[Program]:
-    """Ask ffmpeg what programs a transport stream has; nothing is decoded."""
-    look = ["-v", "info", "-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-t", "0", "-f", "null", "-"]
-    return read(context.run_tool([ffmpeg, "-hide_banner", "-nostdin", *look]))
+def read_programs(context: NodeContext, ffmpeg: str, path: Path) -> list[Program]:
+    """List the programs of a transport stream with ffmpeg; nothing is decoded."""
+    options = ["-v", "info", "-i", f"file:{path}", "-map", "0:0", "-c", "copy", "-t", "0", "-f", "null", "-"]
+    return parse_programs(context.run_tool([ffmpeg, "-hide_banner", "-nostdin", *options]))
 
 
-def read(said: str) -> list[Program]:
-    """Read the programs off what ffmpeg says of a file; pure."""
-    found: list[Program] = []
+def parse_programs(log: str) -> list[Program]:
+    """Parse the programs from ffmpeg's log of an input file."""
+    programs: list[Program] = []
     number, tags, streams = None, dict[str, str](), list[int]()
-    for line in [*said.splitlines(), "Output #0"]:
-        begun, stream, tag = _PROGRAM.match(line), _STREAM.match(line), _TAG.match(line)
-        if (begun or _LONE.match(line)) and number is not None:
+    for line in [*log.splitlines(), "Output #0"]:
+        header, stream, tag = _PROGRAM.match(line), _STREAM.match(line), _TAG.match(line)
+        if (header or _END.match(line)) and number is not None:
             name, provider = tags.get("service_name", ""), tags.get("service_provider", "")
-            found.append(Program(number, name, provider, tuple(streams)))
+            programs.append(Program(number, name, provider, tuple(streams)))
             number = None
-        if begun:
-            number, tags, streams = int(begun[1]), {}, []
+        if header:
+            number, tags, streams = int(header[1]), {}, []
         elif number is not None and tag and not streams:
             tags[tag[1]] = tag[2].strip()
         elif number is not None and stream:
             streams.append(int(stream[1]))
-        elif _LONE.match(line) and found:
+        elif _END.match(line) and programs:
             break
-    return found
+    return programs
 
 
-def options(found: Sequence[Program], places: Mapping[int, int]) -> dict[str, str]:
-    """Name the programs to ffmpeg's muxer; `places` gives the place of each source stream in the new file.
+def program_options(programs: Sequence[Program], output_index: Mapping[int, int]) -> dict[str, str]:
+    """Return ffmpeg's muxer options for the programs; `output_index` maps source streams to output streams.
 
-    What follows the colon of `program` means nothing to ffmpeg, but keeps several apart, and in order.
+    ffmpeg ignores what follows the colon of `program`; it keeps several options apart, and in order.
     """
-    made = {}
-    for number, one in enumerate(found):
-        told = [f"title={_escaped(one.name)}"] if one.name else []
-        told += [f"program_num={one.number}", *(f"st={places[index]}" for index in one.streams if index in places)]
-        made[f"program:{number:04}"] = ":".join(told)
-        if one.provider:
-            made[f"metadata:p:{number}"] = f"service_provider={one.provider}"
-    return made
+    options = {}
+    for place, program in enumerate(programs):
+        fields = [f"title={_escape(program.name)}"] if program.name else []
+        streams = (f"st={output_index[index]}" for index in program.streams if index in output_index)
+        fields += [f"program_num={program.number}", *streams]
+        options[f"program:{place:04}"] = ":".join(fields)
+        if program.provider:
+            options[f"metadata:p:{place}"] = f"service_provider={program.provider}"
+    return options
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return re.sub(r"([\\':])", r"\\\1", text)

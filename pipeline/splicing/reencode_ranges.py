@@ -1,9 +1,9 @@
-"""Which stored pictures must be coded anew for a set of edits; everything else is copied.
+"""Which stored pictures are re-encoded for a set of edits; all others are copied.
 
-A window begins where the packets before it show exactly the first pictures of the film (nothing before needs
-anything after), at or before the edit, and ends at the first picture shown at or after its end at which a decoder can
-resume. Where pictures that are decoded after that one and shown before it lean on what was there, they are coded anew
-as well, and it moves behind them.
+A re-encode range begins at or before the edit, where the packets before it show exactly the first pictures of the film
+(a closed prefix: nothing in it depends on later packets). It ends at the first picture, shown at or after the edit's
+end, at which a decoder can resume. If leading pictures (decoded after it, shown before it) depend on earlier ones, they
+are re-encoded too, and the resume point moves behind them.
 """
 
 from __future__ import annotations
@@ -14,90 +14,92 @@ from dataclasses import dataclass
 import numpy as np
 
 from .mp4.sample_tables import Ints
-from .mp4.sample_times import Grid
+from .mp4.sample_times import FrameGrid
 from .pictures.frames import Insert
 
-_MOST_LEADING = 64
+_MAX_LEADING = 64
 """More than any codec here can hold back."""
 
 
 @dataclass(frozen=True)
-class Resumption:
+class RandomAccessPoint:
     """A stored picture at which a decoder can resume."""
 
     sample: int
     leading: int = 0
-    """How many pictures are decoded right after it, shown before it, and lean on what was there: they are lost."""
-    patched: bool = False
-    """Whether its packet is stored otherwise than in the source."""
+    """Number of leading pictures (RASL) that depend on earlier pictures and are lost."""
+    broken_link: bool = False
+    """Whether its packet must be marked as a broken link."""
 
 
 @dataclass(frozen=True)
-class Window:
-    """The stored pictures [first, end), the same in decoding and in showing order, that are coded anew."""
+class ReencodeRange:
+    """The stored pictures [first, end), the same in decoding and in presentation order, that are re-encoded."""
 
     first: int
     end: int
     inserts: tuple[Insert, ...]
-    patched: int | None = None
-    """The sample that goes to the slot `end`, stored otherwise than in the source; None where all is copied."""
+    relinked: int | None = None
+    """The sample that moves to slot `end` and is marked as a broken link; None if all others are copied unchanged."""
 
     @property
-    def stored_end(self) -> int:
-        """The first slot after the window whose packet is the source's own."""
-        return self.end + (self.patched is not None)
+    def copied_from(self) -> int:
+        """The first slot after the range whose packet is an unchanged copy."""
+        return self.end + (self.relinked is not None)
 
 
-def windows(grid: Grid, inserts: Sequence[Insert], resumable: Sequence[Resumption]) -> list[Window]:
-    """Plan the windows for edits given in shown frames."""
-    clean = clean_starts(grid.samples.pts)
-    resume = _clean_only(resumable, clean)
-    ends = np.array([one.sample + one.leading for one in resume], np.int64)
-    links = {int(end): one.sample for end, one in zip(ends, resume, strict=True) if one.patched}
-    found: list[Window] = []
-    for insert in sorted(inserts, key=lambda one: one.start):
+def plan_ranges(
+    grid: FrameGrid, inserts: Sequence[Insert], access_points: Sequence[RandomAccessPoint]
+) -> list[ReencodeRange]:
+    """Plan the re-encode ranges for edits that are given in shown frames."""
+    prefixes = closed_prefixes(grid.samples.pts)
+    points = _at_closed_prefixes(access_points, prefixes)
+    ends = np.array([point.sample + point.leading for point in points], np.int64)
+    links = {int(end): point.sample for end, point in zip(ends, points, strict=True) if point.broken_link}
+    ranges: list[ReencodeRange] = []
+    for insert in sorted(inserts, key=lambda insert: insert.start):
         start, end = insert.start + grid.hidden, insert.end + grid.hidden
-        first = _clear_of_links(int(clean[np.searchsorted(clean, start, side="right") - 1]), links)
-        if found and first < found[-1].stored_end:
-            before = found.pop()
-            first, own = before.first, (*before.inserts, insert)
-            end = max(end, before.end)
-        else:
-            own = (insert,)
-        later = int(np.searchsorted(ends, end))
-        if later == len(resume):
-            found.append(Window(first, grid.samples.count, own))
+        first = _before_links(int(prefixes[np.searchsorted(prefixes, start, side="right") - 1]), links)
+        covered: tuple[Insert, ...] = (insert,)
+        if ranges and first < ranges[-1].copied_from:
+            previous = ranges.pop()
+            first, covered = previous.first, (*previous.inserts, insert)
+            end = max(end, previous.end)
+        next_point = int(np.searchsorted(ends, end))
+        if next_point == len(points):
+            ranges.append(ReencodeRange(first, grid.samples.count, covered))
             continue
-        point = resume[later]
-        found.append(Window(first, int(ends[later]), own, point.sample if point.patched else None))
-    return found
+        point = points[next_point]
+        relinked = point.sample if point.broken_link else None
+        ranges.append(ReencodeRange(first, int(ends[next_point]), covered, relinked))
+    return ranges
 
 
-def _clear_of_links(first: int, links: Mapping[int, int]) -> int:
-    """Begin before a broken link that is shown right before a window, not after it.
+def _before_links(first: int, links: Mapping[int, int]) -> int:
+    """Move the start of a range before the broken links that are shown right before it.
 
-    A player that seeks to it would still hold stand-ins for what it leans on, and they may go by the first new
-    picture's number; `links` gives the sample of each by its place in showing order.
+    A player that seeks to a broken link holds stand-ins for the pictures it depends on, which may have the number of
+    the first new picture. `links` maps positions in presentation order to samples.
     """
     while first - 1 in links:
         first = links[first - 1]
     return first
 
 
-def _clean_only(resumable: Sequence[Resumption], clean: Ints) -> list[Resumption]:
-    known = np.isin([one.sample for one in resumable], clean)
-    return [one for one, is_clean in zip(resumable, known, strict=True) if is_clean]
+def _at_closed_prefixes(points: Sequence[RandomAccessPoint], prefixes: Ints) -> list[RandomAccessPoint]:
+    closed = np.isin([point.sample for point in points], prefixes)
+    return [point for point, is_closed in zip(points, closed, strict=True) if is_closed]
 
 
-def leading(pts: Ints, sample: int) -> int | None:
-    """Count the pictures right after a sample that are shown before it; None where such come later as well."""
-    before = pts[sample + 1 : sample + 1 + _MOST_LEADING] < pts[sample]
+def count_leading(pts: Ints, sample: int) -> int | None:
+    """Count the leading pictures directly after a sample; return None if more follow later."""
+    before = pts[sample + 1 : sample + 1 + _MAX_LEADING] < pts[sample]
     count = int(np.argmin(before)) if not before.all() else len(before)
     return None if before[count:].any() else count
 
 
-def clean_starts(pts: Ints) -> Ints:
-    """Give the samples before which exactly the earlier pictures are decoded; the first one is always clean."""
+def closed_prefixes(pts: Ints) -> Ints:
+    """Return the samples before which exactly the earlier pictures are decoded; always includes the first."""
     highest = np.maximum.accumulate(pts)
     lowest = np.minimum.accumulate(pts[::-1])[::-1]
     return np.concatenate([[0], np.flatnonzero(highest[:-1] < lowest[1:]) + 1]).astype(np.int64)

@@ -1,257 +1,199 @@
-"""The ways of putting takes into a film, the best first; film.py takes the first whose result passes its checks.
+"""The strategies for putting takes into a film, the best first; `splice` uses the first whose film passes the checks.
 
-Takes   a `Job`.
-Gives   `Made`: a film that is not checked yet, and what is to be said of it.
-Raises  Unsuited with the reason where a way cannot be taken; BadInput where the source cannot be decoded.
+Each takes a `SpliceJob`, returns an `UncheckedFilm`, and raises NotApplicable with the reason if it does not apply to
+the film, or InputMediaError if the source cannot be decoded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from av.video.frame import VideoFrame
 
 from ..core.errors import InputMediaError, ToolFailed
-from ..core.node import NodeContext
-from ..core.values import Media, Take, VideoStream
 from ..media.decode import decode_frames
-from . import encoders, smart_render, streamed_writer
-from .codecs import hdr
-from .container import container_suffix, is_mp4, remux_refusal, video_track_number
-from .feasibility import index_film, touched_frames
-from .mp4.rewrite import NewSamples, rewrite, write_film
-from .mp4.sample_times import FrameGrid, read_frame_grid
+from . import reencode
+from .codecs.hdr import lost_hdr, with_static_hdr
+from .container import is_mp4, remux_refusal
+from .encoders import EncoderSettings, choose_encoder
+from .job import SpliceJob, UncheckedFilm
+from .mp4.rewrite import rewrite, write_film
+from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .not_applicable import NotApplicable
-from .packet_index import PacketIndex
-from .pictures import frames
+from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
-from .pictures.frames import Insert
-from .programs import Program, read_programs
+from .pictures.frames import count_frames, with_inserts
 from .reencode import encode
-from .reencode import place_in_slots as samples_of
 from .remux import picture_options, remux_argv
-from .smart_render import place_in_slots
+from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render
+from .streamed_writer import write_packets
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
-from .verification.strict_decode import ALL_FRAMES, ranges_to_decode
+from .verification.strict_decode import ranges_to_decode
 
 ONLY_MP4_IN_PLACE = "only MP4 and MOV can be edited in place"
 
 
-@dataclass(frozen=True)
-class SpliceJob:
-    """What every way needs."""
-
-    context: NodeContext
-    ffmpeg: str
-    media: Media
-    video: VideoStream
-    source: Path
-    inserts: tuple[Insert, ...]
-    takes: tuple[Take, ...]
-    in_place: bool = False
-    """Whether a copy of the film is to be edited where it lies, rather than written anew."""
-    sound: tuple[NewSamples, ...] = ()
-    """New packets of the dialogue track that go in together with the pictures."""
-    finer: bool = False
-    """Whether a whole picture is coded finer than usual, since it did not look alike."""
-
-    @property
-    def place(self) -> int:
-        """The picture's place among the file's picture tracks."""
-        return video_track_number(self.media)
-
-    @property
-    def suffix(self) -> str:
-        """What the film's files are called at their end."""
-        return container_suffix(self.media)
-
-    @cached_property
-    def programs(self) -> list[Program]:
-        """Ask once which programs the film has: transport streams have them."""
-        transport = self.media.container.split(",")[0] == "mpegts"
-        return read_programs(self.context, self.ffmpeg, self.source) if transport else []
-
-
-@dataclass(frozen=True)
-class UncheckedFilm:
-    """What one way gave, before it is checked."""
-
-    path: Path
-    way: str
-    encoded: int
-    notes: tuple[str, ...] = ()
-    untouched: Callable[[int], bool] | None = None
-    fault: str = ""
-    lines: int = 0
-    """How many lines of dialogue are new."""
-    metrics: dict[str, Any] = field(default_factory=dict)
-    sounded: bool = False
-    """Whether the new packets of the dialogue track are in it."""
-    strict: tuple[range, ...] = ALL_FRAMES
-    """The shown frames that are to be decoded strictly."""
-
-
-def _grid(job: SpliceJob) -> FrameGrid:
-    if not is_mp4(job.media):
-        raise NotApplicable(f"{job.suffix} files have no sample tables")
-    return read_frame_grid(job.source, job.video.timestamps.array, job.place)
-
-
 def smart_render(job: SpliceJob) -> UncheckedFilm:
-    """Encode only the edits and their partial GOPs, and copy every other packet."""
+    """Re-encode only the edits and their partial GOPs, and copy every other packet."""
     index = index_film(job.source, job.media)
-    planned = smart_render.plan_render(job.source, job.video, index, job.inserts)
-    encoded = sum(one.end - one.first for one in planned.windows)
-    pieces = smart_render.encode_ranges(job.source, job.video, index, planned, job.context.temp_path, _share(job, encoded))
-    made = job.context.temp_path("film" + job.suffix)
+    plan = plan_render(job.source, job.video, index, job.inserts)
+    progress = _progress(job, plan.encoded_frames)
+    encoded = encode_ranges(job.source, job.video, index, plan, job.context.temp_path, progress)
+    output = job.context.temp_path("film" + job.suffix)
     if index.grid.track is not None:
-        pictures = place_in_slots(job.source, index, planned.coder, pieces)
-        figures = write_film(job.source, made, [*pictures, *job.sound], in_place=job.in_place)
+        pictures = place_in_slots(job.source, index, plan.encoder, encoded)
+        write_metrics = write_film(job.source, output, [*pictures, *job.audio_samples], in_place=job.in_place)
     else:
-        _streamed(job, made, index, planned, pieces)
-        figures = {"in_place": False, "in_place_reason": ONLY_MP4_IN_PLACE} if job.in_place else {}
-    return _checked(job, made, index, planned, encoded, figures)
+        _write_streamed(job, output, index, plan, encoded)
+        write_metrics = {"in_place": False, "in_place_reason": ONLY_MP4_IN_PLACE} if job.in_place else {}
+    return _check_ranges(job, output, index, plan, write_metrics)
 
 
-def _streamed(
-    job: SpliceJob, made: Path, index: PacketIndex, planned: smart_render.RenderPlan, pieces: Sequence[smart_render.EncodedRange]
+def _write_streamed(
+    job: SpliceJob, output: Path, index: PacketIndex, plan: RenderPlan, encoded: Sequence[EncodedRange]
 ) -> None:
     pictures = job.context.temp_path("pictures" + job.suffix)
     try:
-        streamed_writer.write_packets(job.source, pictures, job.video, index, planned.coder, pieces)
+        write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
     except NotApplicable:
         if pictures.suffix == ".mov":
             raise
-        # Not every codec that a container may hold can be written into it alone; a MOV takes nearly all.
+        # Some muxers do not take every codec of their container in a file of its own; MOV takes nearly all.
         pictures = job.context.temp_path("pictures.mov")
-        streamed_writer.write_packets(job.source, pictures, job.video, index, planned.coder, pieces)
-    _mux(job, pictures, made, same_codec=True)
+        write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
+    _remux(job, pictures, output, same_codec=True)
 
 
-def _mux(job: SpliceJob, pictures: Path, made: Path, *, same_codec: bool) -> None:
-    """Put pictures beside all the film's other streams."""
-    told = picture_options(job.source, job.video.index, tagged=same_codec)
+def _remux(job: SpliceJob, pictures: Path, output: Path, *, same_codec: bool) -> None:
+    """Mux pictures with all other streams of the film."""
+    options = picture_options(job.source, job.video.index, same_codec=same_codec)
     try:
-        job.context.run_tool(remux_argv(job.ffmpeg, job.source, pictures, made, job.media, told, job.programs))
+        job.context.run_tool(remux_argv(job.ffmpeg, job.source, pictures, output, job.media, options, job.programs))
     except ToolFailed as error:
-        raise NotApplicable(f"{job.suffix} files do not take the film's streams anew: {error.message}") from error
+        raise NotApplicable(f"the muxer for {job.suffix} refuses the film's streams: {error.message}") from error
 
 
-def _checked(
-    job: SpliceJob, made: Path, index: PacketIndex, planned: smart_render.RenderPlan, encoded: int, written: dict[str, Any]
+def _check_ranges(
+    job: SpliceJob, output: Path, index: PacketIndex, plan: RenderPlan, write_metrics: dict[str, Any]
 ) -> UncheckedFilm:
-    """Decode around every window, and say which packets are not the source's."""
-    grid, windows = index.grid, planned.windows
-    spans = [(int(grid.shown[one.first]) + grid.shift, int(grid.shown[one.end - 1]) + grid.shift) for one in windows]
-    patched = {int(grid.samples.pts[one.patched]) + grid.shift for one in windows if one.patched is not None}
+    """Compare the pictures around every re-encode range, and tell which packets are not the source's."""
+    grid, ranges = index.grid, plan.ranges
+    spans = [(int(grid.shown[item.first]) + grid.shift, int(grid.shown[item.end - 1]) + grid.shift) for item in ranges]
+    relinked = {int(grid.samples.pts[item.relinked]) + grid.shift for item in ranges if item.relinked is not None}
 
     def untouched(pts: int) -> bool:
-        return pts not in patched and not any(first <= pts <= last for first, last in spans)
+        return pts not in relinked and not any(first <= pts <= last for first, last in spans)
 
-    found = _around(job, made, [range(one.first - grid.hidden, one.end - grid.hidden) for one in windows])
-    edited = touched_frames([(insert.start, insert.end) for insert in job.inserts])
-    figures = {
-        "twin": planned.coder.twin,
-        "windows": len(windows),
-        "border_packets": encoded - edited,
-        "relinked_packets": len(patched),
-        **diff_metrics(found, interlaced=job.video.interlaced),
-        **written,
+    diffs = _compare_ranges(job, output, [range(item.first - grid.hidden, item.end - grid.hidden) for item in ranges])
+    edited = count_frames((insert.start, insert.end) for insert in job.inserts)
+    metrics = {
+        "twin": plan.encoder.same_config,
+        "windows": len(ranges),
+        "border_packets": plan.encoded_frames - edited,
+        "relinked_packets": len(relinked),
+        **diff_metrics(diffs, interlaced=job.video.interlaced),
+        **write_metrics,
     }
-    lost = sorted({*planned.lost, *(name for one in found for name in one.lost)})
-    fault = next((one.fault for one in found if one.fault), "")
-    notes = tuple(f"{name} could not be carried over in the edits" for name in lost)
-    if written.get("index_moved"):
-        notes = (
-            *notes,
-            "edited in place: the film's index is at its end now, and a player on the web asks for it first",
-        )
-    with_sound, strict = bool(job.sound) and grid.track is not None, ranges_to_decode(grid, windows)
-    return UncheckedFilm(made, "exact", encoded, notes, untouched, fault, metrics=figures, sounded=with_sound, strict=strict)
+    lost = sorted({*plan.lost, *(name for diff in diffs for name in diff.lost)})
+    notes = [f"{name} could not be kept in the edits" for name in lost]
+    if write_metrics.get("index_moved"):
+        notes.append("edited in place: the film's index is now at its end, so web players must fetch the end first")
+    return UncheckedFilm(
+        output,
+        "exact",
+        plan.encoded_frames,
+        tuple(notes),
+        untouched,
+        failure=next((diff.failure for diff in diffs if diff.failure), ""),
+        metrics=metrics,
+        has_new_audio=bool(job.audio_samples) and grid.track is not None,
+        strict_ranges=ranges_to_decode(grid, ranges),
+    )
 
 
-def _around(job: SpliceJob, made: Path, windows: Sequence[range]) -> list[PictureDiff]:
+def _compare_ranges(job: SpliceJob, output: Path, ranges: Sequence[range]) -> list[PictureDiff]:
     times = job.video.timestamps.array
     return [
-        compare_around(job.source, made, job.video.index, job.inserts, times, windows, place) for place in range(len(windows))
+        compare_around(job.source, output, job.video.index, job.inserts, times, ranges, number)
+        for number in range(len(ranges))
     ]
 
 
 def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
-    """Encode all stored pictures and put them into the source's own boxes (MP4 and MOV)."""
-    grid = _grid(job)
-    choice, lost = _choice(job, grid.reorder)
-    coded = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
-    count = encode(_stored(job, grid), coded, job.video, choice, _share(job, grid.samples.count))
+    """Re-encode all stored pictures, and write them into the source's own boxes (MP4 and MOV)."""
+    if not is_mp4(job.media):
+        raise NotApplicable(f"{job.suffix} files have no sample tables")
+    grid = read_frame_grid(job.source, job.video.timestamps.array, job.track_number)
+    settings, lost = _choose_encoder(job, grid.reorder)
+    pictures = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
+    progress = _progress(job, grid.samples.count)
+    count = encode(_stored_frames(job, grid), pictures, job.video, settings, progress)
     if count != grid.samples.count:
         raise NotApplicable(f"{grid.samples.count} pictures are stored, but {count} decode")
-    made = job.context.temp_path("film" + job.suffix)
-    rewrite(job.source, made, [samples_of(grid, coded), *job.sound])
-    notes = (*_codec_notes(job, choice), *lost)
-    return UncheckedFilm(made, "reencoded-picture", count, notes, sounded=bool(job.sound))
+    output = job.context.temp_path("film" + job.suffix)
+    rewrite(job.source, output, [reencode.place_in_slots(grid, pictures), *job.audio_samples])
+    notes = (*_codec_notes(job, settings), *lost)
+    return UncheckedFilm(output, "reencoded-picture", count, notes, has_new_audio=bool(job.audio_samples))
 
 
-def _stored(job: SpliceJob, grid: FrameGrid) -> Iterator[tuple[VideoFrame, int]]:
-    """Give every stored picture, the shown ones of the spans replaced, numbered in showing order."""
-    plates = decode_frames(job.source, job.video.index, options=frames.IGNORE_EDIT_LIST)
-    for shown, frame in frames.with_inserts(plates, job.inserts, -grid.hidden):
-        yield frame, shown + grid.hidden
+def _stored_frames(job: SpliceJob, grid: FrameGrid) -> Iterator[tuple[VideoFrame, int]]:
+    """Yield every stored picture, with the takes blended in, numbered in presentation order."""
+    frames = decode_frames(job.source, job.video.index, options=IGNORE_EDIT_LIST)
+    for index, frame in with_inserts(frames, job.inserts, -grid.hidden):
+        yield frame, index + grid.hidden
 
 
 def reencode_and_remux(job: SpliceJob) -> UncheckedFilm:
-    """Encode all shown pictures and mux them beside the other streams."""
-    refused = remux_refusal(job.media)
-    if refused:
-        raise NotApplicable(refused)
-    choice, lost = _choice(job, 0)
+    """Re-encode all shown pictures, and mux them with the other streams."""
+    refusal = remux_refusal(job.media)
+    if refusal:
+        raise NotApplicable(refusal)
+    settings, lost = _choose_encoder(job, 0)
     times = job.video.timestamps.array
-    coded = job.context.temp_path("pictures.nut")
+    pictures = job.context.temp_path("pictures.nut")
 
-    def shown() -> Iterator[tuple[VideoFrame, int]]:
-        for index, frame in frames.with_inserts(decode_frames(job.source, job.video.index), job.inserts):
+    def shown_frames() -> Iterator[tuple[VideoFrame, int]]:
+        for index, frame in with_inserts(decode_frames(job.source, job.video.index), job.inserts):
             if index >= len(times):
-                raise NotApplicable(f"{len(times)} frames are promised, but more decode")
+                raise NotApplicable(f"{len(times)} frames were expected, but more decode")
             yield frame, index
 
-    count = encode(shown(), coded, job.video, choice, _share(job, len(times)), times)
+    count = encode(shown_frames(), pictures, job.video, settings, _progress(job, len(times)), times)
     if count != len(times):
-        raise NotApplicable(f"{len(times)} frames are promised, but {count} decode")
-    made = job.context.temp_path("film" + job.suffix)
-    _mux(job, coded, made, same_codec=False)
-    return UncheckedFilm(made, "reencoded-picture", count, (*_codec_notes(job, choice), *lost))
+        raise NotApplicable(f"{len(times)} frames were expected, but {count} decode")
+    output = job.context.temp_path("film" + job.suffix)
+    _remux(job, pictures, output, same_codec=False)
+    return UncheckedFilm(output, "reencoded-picture", count, (*_codec_notes(job, settings), *lost))
 
 
-def _choice(job: SpliceJob, reorder: int) -> tuple[encoders.EncoderSettings, tuple[str, ...]]:
-    """Choose an encoder that carries the source's static HDR description; say what of it is lost."""
-    with closing(decode_frames(job.source, job.video.index)) as plates:
-        first = next(plates, None)
+def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tuple[str, ...]]:
+    """Choose an encoder that keeps the source's static HDR metadata; return notes on what it loses."""
+    with closing(decode_frames(job.source, job.video.index)) as frames:
+        first = next(frames, None)
     if first is None:
-        raise InputMediaError("the picture stream gives no frames")
-    choice = encoders.choose_encoder(job.video, reorder, job.suffix, field_order(first), finer=job.finer)
-    names = [*hdr.lost_hdr(choice, first)]
+        raise InputMediaError("the picture stream has no frames")
+    settings = choose_encoder(job.video, reorder, job.suffix, field_order(first), finer=job.finer)
+    lost = [*lost_hdr(settings, first)]
     if job.video.codec == "mpeg2video" and has_repeated_fields(job.source, job.video.index):
-        names.append("what fields are shown twice (2:3 pulldown)")
-    lost = tuple(f"{name} could not be carried over" for name in names)
-    return hdr.with_static_hdr(choice, first), lost
+        lost.append("repeated fields (2:3 pulldown)")
+    return with_static_hdr(settings, first), tuple(f"{name} could not be kept" for name in lost)
 
 
-def _codec_notes(job: SpliceJob, choice: encoders.EncoderSettings) -> tuple[str, ...]:
+def _codec_notes(job: SpliceJob, settings: EncoderSettings) -> tuple[str, ...]:
     notes = []
-    if not choice.same_codec:
-        notes.append(f"{job.video.codec} has no encoder here: the pictures are now {choice.encoder}")
-    if choice.pix_fmt != job.video.pix_fmt:
-        notes.append(f"the pixel format changed from {job.video.pix_fmt} to {choice.pix_fmt}")
+    if not settings.same_codec:
+        notes.append(f"{job.video.codec} has no encoder here: the pictures are now {settings.encoder}")
+    if settings.pix_fmt != job.video.pix_fmt:
+        notes.append(f"the pixel format changed from {job.video.pix_fmt} to {settings.pix_fmt}")
     return tuple(notes)
 
 
-def _share(job: SpliceJob, total: int) -> Any:
-    def each(count: int) -> None:
+def _progress(job: SpliceJob, total: int) -> Callable[[int], None]:
+    def report(count: int) -> None:
         if count % 8 == 0:
             job.context.progress(min(count / max(total, 1), 1) * 0.9)
 
-    return each
+    return report

@@ -1,6 +1,6 @@
-"""Write an exactly spliced film that has no sample tables: its picture packets, the new ones among them.
+"""Write the pictures of a smart-rendered film without sample tables: its own packets, with the new ones among them.
 
-Gives   a file of the pictures alone, in the film's own kind of container; remux.py puts it beside the other streams.
+The file has the pictures alone, in the film's own kind of container; `remux.py` adds the other streams.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import av
 from av.packet import Packet
 
 from ..core.values import VideoStream
-from .codecs.family import Coder
-from .not_applicable import Unsuited
-from .packet_index import Index
-from .reencode import said_of
-from .smart_render import Piece
+from .codecs.family import MatchedEncoder
+from .not_applicable import NotApplicable, library_error
+from .packet_index import PacketIndex
+from .smart_render import EncodedRange
 
 _BITEXACT = {"fflags": "+bitexact"}
 _FORMATS = {
@@ -31,86 +30,101 @@ _FORMATS = {
     ".nut": ("nut", {}),
     ".mxf": ("mxf", {}),
 }
-"""What the pictures alone are written as, by the film's suffix."""
-_SAME = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
+"""The muxer and its options, by the film's suffix."""
+_SAME_FORMAT = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
 
 
-def write(source: Path, made: Path, video: VideoStream, index: Index, coder: Coder, pieces: Sequence[Piece]) -> None:
-    """Write the pictures of the film into `made`."""
-    name, options = _format(made.suffix)
+def write_packets(
+    source: Path,
+    output: Path,
+    video: VideoStream,
+    index: PacketIndex,
+    encoder: MatchedEncoder,
+    encoded: Sequence[EncodedRange],
+) -> None:
+    """Write the pictures of the film into `output`.
+
+    Raises:
+        NotApplicable: the muxer does not take these packets.
+    """
+    name, options = _format(output.suffix)
     try:
         with (
-            av.open(f"file:{source}") as given,
-            av.open(str(made), "w", format=name, options={**_BITEXACT, **options}) as out,
+            av.open(f"file:{source}") as container,
+            av.open(str(output), "w", format=name, options={**_BITEXACT, **options}) as out,
         ):
-            stream = given.streams[video.index]
-            copy = _copied(out, stream, coder.config if coder.config != index.config else None)
-            lasts = _durations(index, video)
-            for packet in _packets(given, stream, index, coder, pieces):
-                packet.stream = copy
-                packet.duration = packet.duration or lasts[packet.pts]
+            stream = container.streams[video.index]
+            target = _add_stream(out, stream, encoder.config if encoder.config != index.config else None)
+            durations = _durations(index, video)
+            for packet in _packets(container, stream, index, encoder, encoded):
+                packet.stream = target
+                packet.duration = packet.duration or durations[packet.pts]
                 out.mux(packet)
     except (av.FFmpegError, ValueError) as error:
-        raise Unsuited(f"{name} does not take these pictures packet by packet: {said_of(error)}") from error
+        message = f"{name} does not take these pictures packet by packet: {library_error(error)}"
+        raise NotApplicable(message) from error
 
 
-def _copied(out: Any, stream: Any, config: bytes | None) -> Any:
-    # Only a stream that is opened as an encoder's lets its configuration be changed.
-    copy = out.add_stream_from_template(stream, opaque=config is None)
-    if config is not None:
-        copy.codec_context.extradata = config
-    copy.time_base = stream.time_base
-    return copy
+def _add_stream(out: Any, stream: Any, new_config: bytes | None) -> Any:
+    # The configuration can be changed only in a stream that is opened as an encoder's.
+    target = out.add_stream_from_template(stream, opaque=new_config is None)
+    if new_config is not None:
+        target.codec_context.extradata = new_config
+    target.time_base = stream.time_base
+    return target
 
 
-def _durations(index: Index, video: VideoStream) -> dict[int | None, int]:
-    """Tell by its time how long each picture is shown: a muxer may leave out a last one that is not told."""
+def _durations(index: PacketIndex, video: VideoStream) -> dict[int | None, int]:
+    """Map the time of each picture to its duration; a muxer may leave out a last picture without one."""
     shown = index.grid.shown.tolist()
     ends = [*shown[1:], shown[-1] + video.timestamps.last_duration]
     return {start: end - start for start, end in zip(shown, ends, strict=True)}
 
 
 def _format(suffix: str) -> tuple[str, dict[str, str]]:
-    known = _FORMATS.get(_SAME.get(suffix, suffix))
+    known = _FORMATS.get(_SAME_FORMAT.get(suffix, suffix))
     if known is None:
-        raise Unsuited(f"{suffix} files are not spliced packet by packet")
+        raise NotApplicable(f"{suffix} files cannot be spliced packet by packet")
     return known
 
 
-def _packets(given: Any, stream: Any, index: Index, coder: Coder, pieces: Sequence[Piece]) -> Iterator[Packet[Any]]:
-    left, slots, base = list(pieces), index.grid.samples.dts, stream.time_base
-    held: Packet[Any] | None = None
-    place = -1
-    for packet in given.demux(stream):
+def _packets(
+    container: Any, stream: Any, index: PacketIndex, encoder: MatchedEncoder, encoded: Sequence[EncodedRange]
+) -> Iterator[Packet[Any]]:
+    """Yield all packets in decoding order; those of the ranges are the new ones."""
+    remaining, slots, time_base = list(encoded), index.grid.samples.dts, stream.time_base
+    relinked: Packet[Any] | None = None
+    sample = -1
+    for packet in container.demux(stream):
         if not packet.size:
             continue
-        place += 1
-        if left and place == left[0].window.first:
-            yield from _new(left[0], slots, base)
-        if not left or place < left[0].window.first:
+        sample += 1
+        if remaining and sample == remaining[0].range.first:
+            yield from _new_packets(remaining[0], slots, time_base)
+        if not remaining or sample < remaining[0].range.first:
             yield packet
             continue
-        window = left[0].window
-        if place == window.patched:
-            held = _patched(packet, coder, int(slots[window.end]))
-        if place == window.stored_end - 1:
-            left.pop(0)
-            if held is not None:
-                yield held
-                held = None
+        item = remaining[0].range
+        if sample == item.relinked:
+            relinked = _relink(packet, encoder, int(slots[item.end]))
+        if sample == item.copied_from - 1:
+            remaining.pop(0)
+            if relinked is not None:
+                yield relinked
+                relinked = None
 
 
-def _new(piece: Piece, slots: Any, base: Any) -> Iterator[Packet[Any]]:
-    with piece.file.open("rb") as stream:
-        for at, size in enumerate(piece.sizes.tolist()):
+def _new_packets(encoded: EncodedRange, slots: Any, time_base: Any) -> Iterator[Packet[Any]]:
+    with encoded.file.open("rb") as stream:
+        for number, size in enumerate(encoded.sizes.tolist()):
             packet: Packet[Any] = Packet(stream.read(size))
-            packet.dts = int(slots[piece.window.first + at])
-            packet.pts = packet.dts + int(piece.composition[at])
-            packet.time_base, packet.is_keyframe = base, bool(piece.sync[at])
+            packet.dts = int(slots[encoded.range.first + number])
+            packet.pts = packet.dts + int(encoded.composition[number])
+            packet.time_base, packet.is_keyframe = time_base, bool(encoded.sync[number])
             yield packet
 
 
-def _patched(packet: Packet[Any], coder: Coder, slot: int) -> Packet[Any]:
-    made: Packet[Any] = Packet(coder.resume(bytes(packet)))
-    made.pts, made.dts, made.time_base, made.is_keyframe = packet.pts, slot, packet.time_base, True
-    return made
+def _relink(packet: Packet[Any], encoder: MatchedEncoder, slot: int) -> Packet[Any]:
+    relinked: Packet[Any] = Packet(encoder.relink_packet(bytes(packet)))
+    relinked.pts, relinked.dts, relinked.time_base, relinked.is_keyframe = packet.pts, slot, packet.time_base, True
+    return relinked

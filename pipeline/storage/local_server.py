@@ -1,54 +1,52 @@
-"""The local server's storage: a file as it is, under a name of ours.
-
-Takes   a file.
-Gives   its address at the server, whose last part is the nonce.
-Raises  HostFailed; BadInput when it is too large.
-"""
+"""Storage of the local server (`react1 serve`): the file unchanged, under a name that holds the nonce."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from ..core.errors import ProviderError
-from ..net.api_client import Host
-from ..net.http_pool import Reply
-from ..net.url import shown
-from .upload import Sleep, check_size, pieces, size_of, type_of, with_tries
-from .upload_errors import last_part, readable
-from .upload_storage import Progress, Stored
+from ..net.api_client import ApiClient
+from ..net.http_pool import HttpResponse
+from ..net.url import redact_url
+from .upload import check_size, content_type, file_size, read_chunks, send_with_retries
+from .upload_errors import file_name, require_readable_url
+from .upload_storage import Progress, StoredUpload
 
-READ_S = 120.0
-MOST_BYTES = 512 << 20
-"""What the server takes (pipeline/server/server_options.py)."""
+UPLOAD_TIMEOUT_S = 120.0
+MAX_BYTES = 512 << 20
+"""The server's own limit (pipeline/server/server_options.py)."""
 
 
 class LocalServerStorage:
-    """Uploads to `react1 serve`."""
+    """Upload to `react1 serve`."""
 
     name = "local"
 
-    def __init__(self, host: Host, sleep: Sleep = asyncio.sleep) -> None:
-        self._host, self._sleep = host, sleep
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
 
     def require(self) -> None:
-        """Nothing beside the server."""
+        """Need nothing besides the server."""
 
-    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
-        """Send a file, streamed."""
-        check_size(path, self.name, MOST_BYTES)
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> StoredUpload:
+        """Upload a file, streamed."""
+        check_size(path, self.name, MAX_BYTES)
         name = f"{nonce}{suffix}"
-        headers = {"content-type": type_of(suffix), "content-length": str(size_of(path))}
+        headers = {"content-type": content_type(suffix), "content-length": str(file_size(path))}
 
-        async def send() -> Reply:
-            body = pieces(path, progress)
-            return await self._host.post(f"assets/{name}", body=body, headers=headers, read_s=READ_S, method="PUT")
+        async def send() -> HttpResponse:
+            body = read_chunks(path, progress)
+            return await self._api.post(
+                f"assets/{name}", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, method="PUT"
+            )
 
-        reply = await with_tries(send, self.name, self._sleep, self._host.hidden)
-        address = readable(reply.object().get("url"), self.name)
-        if last_part(address) != name:
-            raise ProviderError(f"the upload to the local server was answered with {shown(address)}", billed=False)
-        return Stored(address, name)
+        response = await send_with_retries(send, self.name, self._api.redact)
+        url = require_readable_url(response.json_object().get("url"), self.name)
+        if file_name(url) != name:
+            raise ProviderError(
+                f"the upload to the local server returned the wrong URL {redact_url(url)}", billed=False
+            )
+        return StoredUpload(url, name)
 
-    async def delete(self, stored: Stored) -> None:
-        """The server removes uploads by itself after a week."""
+    async def delete(self, upload: StoredUpload) -> None:
+        """Do nothing: the server removes uploads after a week."""

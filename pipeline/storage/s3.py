@@ -1,41 +1,37 @@
-"""Any S3-compatible store: sent in parts, read by an address that is signed for a while, removed after the run.
+"""Any S3-compatible bucket: multipart upload, a presigned URL, and removal after the run.
 
 REACT1_S3_URL          s3://bucket/prefix
 AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION   as usual
-AWS_ENDPOINT_URL       a store that is not Amazon's; https, or http on this machine's loopback
+AWS_ENDPOINT_URL       a store other than Amazon's; https, or http on loopback
 
-Takes   a file.
-Gives   a signed address that outlives the longest deadline; its name is the nonce.
-Raises  PresetError and MissingExtra before anything runs; HostFailed; StorageFailed when the file cannot be read.
-Source  AWS Signature Version 4: an address is signed for at most 7 days. A multipart upload has at most 10,000 parts.
+Source: AWS Signature Version 4: a URL is signed for at most 7 days. A multipart upload has at most 10,000 parts.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.errors import MissingExtra, PresetError, ProviderError
-from ..net.error_text import in_one_line
-from ..net.url import shown
-from .upload import WAITS_S, Sleep, failed_for_good, pieces, size_of, type_of
-from .upload_errors import LONGEST_WORDS
-from .upload_storage import Progress, Stored, is_loopback
+from ..net.error_text import one_line
+from ..net.url import redact_url
+from .upload import RetryableUploadError, content_type, file_size, read_chunks, retry_upload
+from .upload_errors import MAX_ERROR_LENGTH
+from .upload_storage import Progress, StoredUpload, is_loopback_url
 
-INSTALL = "storage s3 needs the extra 's3': pip install 'react1-nodes[s3]'"
+INSTALL_HINT = "storage s3 needs the extra 's3': pip install 'react1-nodes[s3]'"
 PART_BYTES = 8 << 20
-PARTS_AT_ONCE = 3
-PART_S = 300
-"""How long one part may take: 8 MiB in that time is slower than any line that films are sent by."""
-LONGEST_S = 7 * 86400.0
-SPARE_S = 300.0
-"""An address is signed for so much longer than it is said to last: two clocks are never the same."""
+CONCURRENT_PARTS = 3
+PART_TIMEOUT_S = 300
+"""Timeout per 8 MiB part."""
+MAX_SIGNATURE_S = 7 * 86400.0
+CLOCK_SKEW_S = 300.0
+"""Extra signature lifetime, to allow for clock skew."""
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
@@ -43,7 +39,7 @@ _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
 
 
 class S3Storage:
-    """Uploads to a bucket of the user's."""
+    """Upload to the user's bucket."""
 
     name = "s3"
 
@@ -53,100 +49,100 @@ class S3Storage:
         lifetime_s: float,
         environ: Mapping[str, str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """Nothing is opened yet.
+        """Open nothing yet.
 
         Args:
-            lifetime_s: how long an address can be read.
-            environ: where the settings are; by default the environment.
+            lifetime_s: how long a URL can be read.
+            environ: the settings; default: the environment.
             now: the time, UTC.
-            sleep: waits so many seconds.
         """
-        self._lifetime_s, self._now, self._sleep = lifetime_s, now, sleep
+        self._lifetime_s, self._now = lifetime_s, now
         self._environ = os.environ if environ is None else environ
-        self._opened: Any = None
+        self._store: Any = None
 
     def require(self) -> None:
-        """Find out whether the bucket is named, the keys are there, and the library is."""
-        _library()
-        self._place()
-        self._client()
-        lacking = [name for name in _KEYS if not self._environ.get(name, "").strip()]
-        if lacking:
-            raise PresetError(f"storage s3 needs {' and '.join(lacking)}: set {'it' if len(lacking) == 1 else 'them'}")
-        if self._lifetime_s + SPARE_S > LONGEST_S:
-            raise PresetError(f"storage s3 signs addresses for 7 days at most, not for {self._lifetime_s / 86400:.1f}")
+        """Check that the bucket and the keys are set, and that the library is installed.
 
-    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
-        """Send a file in parts, and sign an address for it."""
-        _, prefix = self._place()
+        Raises:
+            MissingExtra: the library is missing.
+            PresetError: a setting is missing or wrong.
+        """
+        _obstore()
+        self._bucket_and_prefix()
+        self._client_options()
+        missing = [name for name in _KEYS if not self._environ.get(name, "").strip()]
+        if missing:
+            raise PresetError(f"storage s3 needs {' and '.join(missing)}: set {'it' if len(missing) == 1 else 'them'}")
+        if self._lifetime_s + CLOCK_SKEW_S > MAX_SIGNATURE_S:
+            raise PresetError(f"storage s3 signs URLs for at most 7 days, not for {self._lifetime_s / 86400:.1f}")
+
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> StoredUpload:
+        """Upload a file in parts, and sign a URL for it.
+
+        Raises:
+            ProviderError: it was refused, or every attempt failed.
+            StorageFailed: the file cannot be read.
+        """
+        _, prefix = self._bucket_and_prefix()
         name = f"{nonce}{suffix}"
         key = f"{prefix}/{name}" if prefix else name
-        large = size_of(path) > PART_BYTES
+        large = file_size(path) > PART_BYTES
 
-        async def send() -> None:
-            await _library().put_async(
-                self._store(),
-                key,
-                pieces(path, progress) if large else await _whole(path, progress),
-                chunk_size=PART_BYTES,
-                max_concurrency=PARTS_AT_ONCE,
-                attributes={"Content-Type": type_of(suffix)},
-            )
+        async def attempt() -> None:
+            try:
+                await _obstore().put_async(
+                    self._open(),
+                    key,
+                    read_chunks(path, progress) if large else await _read_all(path, progress),
+                    chunk_size=PART_BYTES,
+                    max_concurrency=CONCURRENT_PARTS,
+                    attributes={"Content-Type": content_type(suffix)},
+                )
+            except _errors() as error:
+                reason, status = _describe(error), _STATUS.search(str(error))
+                if status is not None and int(status[1]) < 500 and status[1] != "429":
+                    raise ProviderError(f"the upload to s3 was refused: {reason}", billed=False) from error
+                raise RetryableUploadError(reason) from error
 
-        await self._tried(send)
+        await retry_upload(attempt, self.name)
         expires_at = self._now() + timedelta(seconds=self._lifetime_s)
-        signed_for = timedelta(seconds=self._lifetime_s + SPARE_S)
+        signed_for = timedelta(seconds=self._lifetime_s + CLOCK_SKEW_S)
         try:
-            address = await _library().sign_async(self._store(), "GET", key, signed_for)
+            url = await _obstore().sign_async(self._open(), "GET", key, signed_for)
         except _errors() as error:
-            raise ProviderError(f"an address at s3 could not be signed: {_words(error)}", billed=False) from error
-        return Stored(str(address), name, expires_at, key)
+            raise ProviderError(f"the URL at s3 could not be signed: {_describe(error)}", billed=False) from error
+        return StoredUpload(str(url), name, expires_at, key)
 
-    async def delete(self, stored: Stored) -> None:
+    async def delete(self, upload: StoredUpload) -> None:
         """Remove a file."""
-        if not stored.place:
+        if not upload.key:
             return
         try:
-            await _library().delete_async(self._store(), stored.place)
+            await _obstore().delete_async(self._open(), upload.key)
         except _errors() as error:
-            raise ProviderError(f"removing {stored.name} from s3 failed: {_words(error)}", billed=False) from error
+            raise ProviderError(f"removing {upload.name} from s3 failed: {_describe(error)}", billed=False) from error
 
-    async def _tried(self, send: Callable[[], Awaitable[None]]) -> None:
-        """Send until it is taken, as the other storages do."""
-        why = ""
-        for wait_s in (*WAITS_S, None):
-            try:
-                return await send()
-            except _errors() as error:
-                why, status = _words(error), _STATUS.search(str(error))
-                if status is not None and int(status[1]) < 500 and status[1] != "429":
-                    raise ProviderError(f"the upload to s3 was refused: {why}", billed=False) from error
-            if wait_s is not None:
-                await self._sleep(wait_s)
-        raise failed_for_good(self.name, why)
-
-    def _place(self) -> tuple[str, str]:
-        """Give bucket and prefix."""
-        told = self._environ.get("REACT1_S3_URL", "").strip()
-        parts = urlsplit(told)
+    def _bucket_and_prefix(self) -> tuple[str, str]:
+        url = self._environ.get("REACT1_S3_URL", "").strip()
+        parts = urlsplit(url)
         if parts.scheme != "s3" or not parts.netloc:
-            raise PresetError(
-                f"storage s3 needs REACT1_S3_URL, such as s3://bucket/prefix; it is {told or 'not set'!r}"
-            )
+            raise PresetError(f"storage s3 needs REACT1_S3_URL, such as s3://bucket/prefix; it is {url or 'not set'!r}")
         return parts.netloc, parts.path.strip("/")
 
-    def _store(self) -> Any:
-        if self._opened is None:
+    def _open(self) -> Any:
+        if self._store is None:
             from obstore.store import S3Store
 
-            patience = {"max_retries": 2, "backoff": {"init_backoff": timedelta(seconds=0.2), "base": 2}}
-            new: Any = S3Store  # its own types are dicts with fixed keys, which settings are not
-            self._opened = new(
-                self._place()[0], config=self._config(), client_options=self._client(), retry_config=patience
+            retries = {"max_retries": 2, "backoff": {"init_backoff": timedelta(seconds=0.2), "base": 2}}
+            store_class: Any = S3Store  # its types are TypedDicts, which settings read at run time do not match
+            self._store = store_class(
+                self._bucket_and_prefix()[0],
+                config=self._config(),
+                client_options=self._client_options(),
+                retry_config=retries,
             )
-        return self._opened
+        return self._store
 
     def _config(self) -> dict[str, Any]:
         names = (*_KEYS, "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL")
@@ -154,27 +150,29 @@ class S3Storage:
         config.setdefault("aws_region", self._environ.get("AWS_DEFAULT_REGION") or "us-east-1")
         return config
 
-    def _client(self) -> dict[str, Any]:
-        """Allow plain http on loopback only."""
-        options: dict[str, Any] = {"timeout": timedelta(seconds=PART_S)}
+    def _client_options(self) -> dict[str, Any]:
+        """Return the client's options; plain http is allowed on loopback only."""
+        options: dict[str, Any] = {"timeout": timedelta(seconds=PART_TIMEOUT_S)}
         endpoint = self._environ.get("AWS_ENDPOINT_URL", "")
         if not endpoint.lower().startswith("http://"):
             return options
-        if not is_loopback(endpoint):
-            raise PresetError(f"AWS_ENDPOINT_URL {shown(endpoint)!r} is plain http; films are sent by https only")
+        if not is_loopback_url(endpoint):
+            raise PresetError(
+                f"AWS_ENDPOINT_URL {redact_url(endpoint)!r} is plain http; films are sent over https only"
+            )
         return {**options, "allow_http": True}
 
 
-async def _whole(path: Path, progress: Progress) -> bytes:
+async def _read_all(path: Path, progress: Progress) -> bytes:
     """Read a file that is no larger than a part."""
-    return b"".join([piece async for piece in pieces(path, progress)])
+    return b"".join([chunk async for chunk in read_chunks(path, progress)])
 
 
-def _library() -> Any:
+def _obstore() -> Any:
     try:
         import obstore
     except ModuleNotFoundError as error:
-        raise MissingExtra(INSTALL) from error
+        raise MissingExtra(INSTALL_HINT) from error
     return obstore
 
 
@@ -184,12 +182,12 @@ def _errors() -> tuple[type[Exception], ...]:
     return (BaseError, OSError)
 
 
-def _words(error: Exception) -> str:
-    """Say in one line what a store said; the library's errors are long, and may hold signed addresses."""
+def _describe(error: Exception) -> str:
+    """Return a store's error as one line; the library's own texts are long, and may contain signed URLs."""
     text = str(error)
-    status, code, message = (found.search(text) for found in (_STATUS, _CODE, _MESSAGE))
+    status, code, message = (pattern.search(text) for pattern in (_STATUS, _CODE, _MESSAGE))
     if status is None:
         head = text.partition("Debug source")[0]
-        return in_one_line(head.rpartition(" - ")[2], most=LONGEST_WORDS) or type(error).__name__
-    said = in_one_line(": ".join(found[1] for found in (code, message) if found), most=LONGEST_WORDS)
-    return f"{status[1]}{': ' + said if said else ''}"
+        return one_line(head.rpartition(" - ")[2], max_length=MAX_ERROR_LENGTH) or type(error).__name__
+    details = one_line(": ".join(match[1] for match in (code, message) if match), max_length=MAX_ERROR_LENGTH)
+    return f"{status[1]}{': ' + details if details else ''}"

@@ -1,25 +1,27 @@
-"""What all uploads share: types by suffix, files read piece by piece, and tries that may be made again.
+"""Shared by all upload storages: content types, chunked reading, and retries.
 
-An upload is not paid, so, unlike a call of the model, it may be sent again after any failure.
-
-Raises  StorageFailed when a file cannot be read; BadInput when it is too large; HostFailed when it is not taken.
+An upload costs nothing, so unlike a submit it may be repeated after any failure.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
+
+import stamina
 
 from ..core.errors import InputMediaError, ProviderError, StorageFailed
-from ..net.error_text import Hide, as_it_is
-from ..net.http_pool import NotSent, Reply, Unanswered
-from .upload_errors import hint, told
+from ..net.download_response import parse_number
+from ..net.error_text import Redact, no_redaction
+from ..net.http_pool import HttpResponse, NotSent, Unanswered
+from .upload_errors import describe_refusal, hint_for_status
 from .upload_storage import Progress
 
-TYPES = {
+CONTENT_TYPES = {
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
     ".webm": "video/webm",
@@ -32,130 +34,164 @@ TYPES = {
     ".flac": "audio/flac",
     ".ogg": "audio/ogg",
 }
-PIECE_BYTES = 3 << 18
-"""A multiple of three, so that base64 can be written piece by piece."""
-WAITS_S = (1.0, 2.0, 4.0)
-"""Waits before the tries that follow the first one."""
-_AGAIN = frozenset({408, 425, 429})
-Sleep = Callable[[float], Awaitable[object]]
+CHUNK_BYTES = 3 << 18
+"""A multiple of three, so that base64 can be written chunk by chunk."""
+MAX_ATTEMPTS = 4
+FIRST_WAIT_S = 1.0
+"""Wait before the second attempt; it doubles with each attempt."""
+MAX_WAIT_S = 4.0
+MAX_RETRY_AFTER_S = 60.0
+"""Longest Retry-After that is obeyed."""
+_RETRYABLE = frozenset({408, 425, 429})
+_Result = TypeVar("_Result")
+
+# stamina logs each retry as a warning; without a handler Python would print it to stderr.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
-def type_of(suffix: str) -> str:
-    """Give the media type of a suffix with its dot."""
-    return TYPES.get(suffix.lower(), "application/octet-stream")
+class RetryableUploadError(Exception):
+    """A failed attempt that may succeed when it is repeated."""
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """What the server asks for; 0 if it does not say."""
 
 
-def size_of(path: Path) -> int:
-    """Give how long a file is, in bytes."""
+def content_type(suffix: str) -> str:
+    """Return the media type of a file name's suffix, which begins with a dot."""
+    return CONTENT_TYPES.get(suffix.lower(), "application/octet-stream")
+
+
+def file_size(path: Path) -> int:
+    """Return the size of a file in bytes.
+
+    Raises:
+        StorageFailed: it cannot be read.
+    """
     try:
         return path.stat().st_size
     except OSError as error:
-        raise _unread(path, error) from error
+        raise _read_error(path, error) from error
 
 
-def check_size(path: Path, storage: str, most_bytes: int | None) -> None:
-    """Refuse a file that a storage does not take, before any of it is sent.
+def check_size(path: Path, storage: str, max_bytes: int | None) -> None:
+    """Refuse a file that is too large for a storage, before any of it is sent.
 
     Raises:
-        BadInput: it is too large.
+        InputMediaError: it is too large.
     """
-    size_bytes = size_of(path)
-    if most_bytes is not None and size_bytes > most_bytes:
+    size_bytes = file_size(path)
+    if max_bytes is not None and size_bytes > max_bytes:
         raise InputMediaError(
-            f"a file of {size_bytes / 1e6:.1f} MB is not taken by storage {storage}, whose limit is "
-            f"{most_bytes / 1e6:g} MB; choose another storage, such as s3"
+            f"a file of {size_bytes / 1e6:.1f} MB is too large for storage {storage}, whose limit is "
+            f"{max_bytes / 1e6:g} MB; choose another storage, such as s3"
         )
 
 
-async def pieces(path: Path, progress: Progress) -> AsyncIterator[bytes]:
-    """Read a file piece by piece, off the event loop; a 4 GB file takes no more memory than a small one.
+async def read_chunks(path: Path, progress: Progress) -> AsyncIterator[bytes]:
+    """Yield a file in chunks, read off the event loop, so that memory use does not depend on its size.
 
-    What `progress` raises ends it, and with it the upload.
+    What `progress` raises ends the iteration, and with it the upload.
+
+    Raises:
+        StorageFailed: the file cannot be read, or became shorter.
     """
-    total, done = size_of(path), 0
-    stream = await asyncio.to_thread(_opened, path)
+    total_bytes, done_bytes = file_size(path), 0
+    stream = await asyncio.to_thread(_open, path)
     try:
-        while done < total:
-            piece = await asyncio.to_thread(_read, stream, path, min(PIECE_BYTES, total - done))
-            yield piece
-            done += len(piece)
-            progress(done / total)
+        while done_bytes < total_bytes:
+            chunk = await asyncio.to_thread(_read, stream, path, min(CHUNK_BYTES, total_bytes - done_bytes))
+            yield chunk
+            done_bytes += len(chunk)
+            progress(done_bytes / total_bytes)
     finally:
         stream.close()
 
 
-async def in_base64(path: Path, before: bytes, after: bytes, progress: Progress) -> AsyncIterator[bytes]:
-    """Read a file as base64 between two texts."""
-    yield before
-    async for piece in pieces(path, progress):
-        yield base64.b64encode(piece)
-    yield after
+async def read_base64(path: Path, prefix: bytes, suffix: bytes, progress: Progress) -> AsyncIterator[bytes]:
+    """Yield `prefix`, the file as base64 in chunks, and `suffix`."""
+    yield prefix
+    async for chunk in read_chunks(path, progress):
+        yield base64.b64encode(chunk)
+    yield suffix
 
 
-def base64_bytes(size_bytes: int) -> int:
-    """Give how long a file is in base64."""
+def base64_size(size_bytes: int) -> int:
+    """Return the size in base64 of so many bytes."""
     return -(-size_bytes // 3) * 4
 
 
-async def with_tries(
-    send: Callable[[], Awaitable[Reply]],
-    storage: str,
-    sleep: Sleep = asyncio.sleep,
-    hidden: Hide = as_it_is,
-) -> Reply:
-    """Send until it is taken: again after a failure that may pass, not after a refusal.
+async def send_with_retries(
+    send: Callable[[], Awaitable[HttpResponse]], storage: str, redact: Redact = no_redaction
+) -> HttpResponse:
+    """Send a request until it succeeds; repeat it after a temporary failure, but not after a refusal.
 
     Args:
-        send: one try.
+        send: sends it once.
         storage: its name, for messages.
-        sleep: waits so many seconds.
-        hidden: takes secrets out of what a host says.
+        redact: removes secrets from the storage's messages.
 
     Raises:
-        HostFailed: it was refused, or every try failed.
+        ProviderError: it was refused, or every attempt failed.
     """
-    why = ""
-    for wait_s in (*WAITS_S, None):
+
+    async def attempt() -> HttpResponse:
         try:
-            reply = await send()
+            response = await send()
         except (NotSent, Unanswered) as error:
-            why = str(error)
-        else:
-            if reply.ok:
-                return reply
-            why = told(reply, hidden)
-            if reply.status < 500 and reply.status not in _AGAIN:
-                raise ProviderError(f"the upload to {storage} was refused: {why}{hint(reply.status)}", billed=False)
-        if wait_s is not None:
-            await sleep(wait_s)
-    raise failed_for_good(storage, why)
+            raise RetryableUploadError(str(error)) from error
+        if response.ok:
+            return response
+        reason = describe_refusal(response, redact)
+        if response.status >= 500 or response.status in _RETRYABLE:
+            raise RetryableUploadError(reason, float(parse_number(response.headers.get("retry-after")) or 0))
+        hint = hint_for_status(response.status)
+        raise ProviderError(f"the upload to {storage} was refused: {reason}{hint}", billed=False)
+
+    return await retry_upload(attempt, storage)
 
 
-def failed_for_good(storage: str, why: str) -> ProviderError:
-    """Give the error of an upload that no try has brought there."""
-    return ProviderError(
-        f"the upload to {storage} failed {len(WAITS_S) + 1} times: {why}; nothing was paid, run again",
-        retryable=True,
-        billed=False,
-    )
+async def retry_upload(attempt: Callable[[], Awaitable[_Result]], storage: str) -> _Result:
+    """Call `attempt` again while it raises RetryableUploadError, up to MAX_ATTEMPTS times.
+
+    Raises:
+        ProviderError: every attempt failed.
+    """
+    # One sequence of attempts, so that the hook knows which wait is next and Retry-After can only lengthen it.
+    waits_s = iter(min(MAX_WAIT_S, FIRST_WAIT_S * 2**number) for number in range(MAX_ATTEMPTS))
+
+    def next_wait(error: Exception) -> bool | float:
+        if not isinstance(error, RetryableUploadError):
+            return False
+        return max(next(waits_s, MAX_WAIT_S), min(error.retry_after_s, MAX_RETRY_AFTER_S))
+
+    try:
+        return await stamina.AsyncRetryingCaller(attempts=MAX_ATTEMPTS, timeout=None)(next_wait, attempt)
+    except RetryableUploadError as error:
+        raise ProviderError(
+            f"the upload to {storage} failed {MAX_ATTEMPTS} times: {error}; nothing was billed, run again",
+            retryable=True,
+            billed=False,
+        ) from error
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise _unread(path, error) from error
+        raise _read_error(path, error) from error
 
 
-def _read(stream: IO[bytes], path: Path, wanted_bytes: int) -> bytes:
+def _read(stream: IO[bytes], path: Path, size_bytes: int) -> bytes:
     try:
-        piece = stream.read(wanted_bytes)
+        chunk = stream.read(size_bytes)
     except OSError as error:
-        raise _unread(path, error) from error
-    if len(piece) < wanted_bytes:
-        raise StorageFailed(f"{path} became shorter while it was sent; run again")
-    return piece
+        raise _read_error(path, error) from error
+    if len(chunk) < size_bytes:
+        raise StorageFailed(f"{path} became shorter during the upload; run again")
+    return chunk
 
 
-def _unread(path: Path, error: OSError) -> StorageFailed:
-    return StorageFailed(f"{path} cannot be read for an upload: {error.strerror or error}")
+def _read_error(path: Path, error: OSError) -> StorageFailed:
+    return StorageFailed(f"{path} cannot be read for the upload: {error.strerror or error}")

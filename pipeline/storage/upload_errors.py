@@ -1,59 +1,56 @@
-"""What a storage says of an upload: its words as one line of ours, and the addresses that it gives.
-
-Raises  HostFailed when an address cannot be used.
-"""
+"""Parse upload responses: error text as one line, and the returned URLs."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
 from ..core.errors import InputMediaError, ProviderError
-from ..net.error_text import Hide, as_it_is, in_one_line, words_of
-from ..net.http_pool import Reply
-from ..net.url import shown, web_address
-from .upload_storage import is_loopback
+from ..net.error_text import Redact, error_text, no_redaction, one_line
+from ..net.http_pool import HttpResponse
+from ..net.url import redact_url, require_web_url
+from .upload_storage import is_loopback_url
 
-LONGEST_WORDS = 200
+MAX_ERROR_LENGTH = 200
 _HINTS = {
     401: "; check the key",
-    403: "; the key does not allow it, or the address has expired",
+    403: "; the key does not allow it, or the URL has expired",
     413: "; choose another storage, such as s3",
 }
 
 
-def readable(address: object, storage: str) -> str:
-    """Give an address back that a host can be told and a file be sent to: https, or http on this machine.
+def require_readable_url(value: object, storage: str) -> str:
+    """Return a value of a response if it is a URL that a provider can read: https, or http on loopback.
 
     Raises:
-        HostFailed: it is something else.
+        ProviderError: it is anything else.
     """
     try:
-        found = web_address(address if isinstance(address, str) else "")
+        url = require_web_url(value if isinstance(value, str) else "")
     except InputMediaError as error:
-        shape = repr(in_one_line(address, most=LONGEST_WORDS)) if isinstance(address, str) and address else "nothing"
-        why = f"the upload to {storage} was answered with {shape} where an address is wanted"
-        raise ProviderError(why, billed=False) from error
-    if urlsplit(found).scheme.lower() != "https" and not is_loopback(found):
-        raise ProviderError(f"storage {storage} gave {shown(found)}, which is not https; it is not used", billed=False)
-    return found
+        shown = repr(one_line(value, max_length=MAX_ERROR_LENGTH)) if isinstance(value, str) and value else "nothing"
+        raise ProviderError(f"the upload to {storage} returned {shown} instead of a URL", billed=False) from error
+    if urlsplit(url).scheme.lower() != "https" and not is_loopback_url(url):
+        message = f"storage {storage} returned {redact_url(url)}, which is not https; it is not used"
+        raise ProviderError(message, billed=False)
+    return url
 
 
-def last_part(address: str) -> str:
-    """Give the last part of an address's path: the file's name."""
-    return urlsplit(address).path.rsplit("/", 1)[-1]
+def file_name(url: str) -> str:
+    """Return the last part of a URL's path."""
+    return urlsplit(url).path.rsplit("/", 1)[-1]
 
 
-def told(reply: Reply, hidden: Hide = as_it_is) -> str:
-    """Say what a refusal says: its status, and its words in JSON or on a page, without the secrets of addresses.
+def describe_refusal(response: HttpResponse, redact: Redact = no_redaction) -> str:
+    """Return a refusal's status and message, without secrets.
 
     Args:
-        reply: the refusal.
-        hidden: takes other secrets out; it sees the text before it is cut, for half a key would stay.
+        response: the refusal.
+        redact: removes secrets besides those in URLs; it gets the text before it is cut, since half a key is a secret.
     """
-    said = words_of(reply, hidden, LONGEST_WORDS)
-    return f"{reply.status}{': ' + said if said else ''}"
+    text = error_text(response, redact, MAX_ERROR_LENGTH)
+    return f"{response.status}{': ' + text if text else ''}"
 
 
-def hint(status: int) -> str:
-    """Say what to do about a refusal."""
+def hint_for_status(status: int) -> str:
+    """Return a hint that can be appended to a refusal, or nothing."""
     return _HINTS.get(status, "")

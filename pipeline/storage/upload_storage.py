@@ -1,7 +1,4 @@
-"""Which storage a run sends its files to.
-
-Where uploads go: one small contract for all storages.
-"""
+"""The contract of an upload storage, and which storage a run uses."""
 
 from __future__ import annotations
 
@@ -12,31 +9,31 @@ from pathlib import Path
 from typing import Protocol
 
 from ..net.api_client import origin
-from ..net.ssrf import Reach, may_reach
+from ..net.ssrf import NetworkPolicy, is_allowed
 
 
-def storage_name(asked: str, provider: str, base: str) -> str:
-    """Resolve `auto`: the provider's own; for a server on this machine that server's.
+def resolve_storage_name(name: str, provider: str, base_url: str) -> str:
+    """Return the storage that `auto` means: the provider's own, or the local server's for a server on this machine.
 
     Args:
-        asked: what the preset says.
-        provider: the host's name.
-        base: the host's address.
+        name: as in the preset.
+        provider: the provider's name.
+        base_url: the provider's base URL.
     """
-    if asked != "auto":
-        return asked
+    if name != "auto":
+        return name
     if provider == "segmind":
-        return "local" if is_loopback(base) else "segmind"
+        return "local" if is_loopback_url(base_url) else "segmind"
     return provider if provider == "sync" else "none"
 
 
-def is_loopback(address: str) -> bool:
-    """Tell whether an address lies on this machine."""
-    host = origin(address)[1]
+def is_loopback_url(url: str) -> bool:
+    """Return whether a URL's host is this machine, by its text alone."""
+    host = origin(url)[1]
     if host == "localhost":
         return True
     try:
-        return may_reach(host, Reach(loopback=True)) and not may_reach(host, Reach())
+        return is_allowed(host, NetworkPolicy(allow_loopback=True)) and not is_allowed(host, NetworkPolicy())
     except ValueError:
         return False
 
@@ -45,43 +42,43 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A file at an address that a host can read."""
+class StoredUpload:
+    """An uploaded file at a URL that a provider can read."""
 
-    address: str = field(repr=False)
-    """May carry a signature, so it is never logged."""
+    url: str = field(repr=False)
+    """May contain a signature, so it is never logged."""
     name: str
-    """The file's own name there: nobody else's file has it."""
+    """The file's name in the storage; unique."""
     expires_at: datetime | None = None
-    """UTC; None where the address lasts."""
-    place: str = ""
-    """What `delete` needs; empty where nothing can be deleted."""
+    """UTC; None if the storage gives no expiry."""
+    key: str = ""
+    """What `delete` needs; "" if the file cannot be deleted."""
 
 
-class Storage(Protocol):
-    """One place that files are sent to."""
+class UploadStorage(Protocol):
+    """A place that files are uploaded to."""
 
     @property
     def name(self) -> str:
-        """Its name in a preset."""
+        """Name in a preset."""
 
     def require(self) -> None:
-        """Find out, before anything runs, whether it can be used.
+        """Check, before anything runs, that the storage can be used.
 
         Raises:
             PresetError: it cannot; the message says what to install or to set.
         """
 
-    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
-        """Send a file, streamed from disk; `nonce` becomes part of its name where the storage lets us choose.
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> StoredUpload:
+        """Upload a file, streamed from disk. `nonce` becomes part of its name if the storage allows to choose one.
 
         Raises:
-            HostFailed: it was not taken, after tries of its own.
+            ProviderError: every attempt failed.
         """
 
-    async def delete(self, stored: Stored) -> None:
-        """Remove a file, where that is possible.
+    async def delete(self, upload: StoredUpload) -> None:
+        """Remove a file, if the storage supports it.
 
         Raises:
-            HostFailed: it is still there.
+            ProviderError: the file is still there.
         """

@@ -25,16 +25,20 @@ def sent(context, **changes):
 
 def taken(context, placed, draw):
     """Make a take as a host does: 8 bits, coded; `draw(luma, frame number)` changes what was sent."""
-    own = [frame_planes(frame) for frame in decode_frames(context.path(placed.media.file), placed.media.video.index)]
-    pictures = [[draw(parts[0].astype(int), number), *parts[1:]] for number, parts in enumerate(own)]
+    source = [frame_planes(frame) for frame in decode_frames(context.path(placed.media.file), placed.media.video.index)]
+    pictures = [[draw(parts[0].astype(int), number), *parts[1:]] for number, parts in enumerate(source)]
     pictures = [[np.clip(parts[0], 0, 255).astype(np.uint8), *parts[1:]] for parts in pictures]
     return Take(segment=placed, media=write_pictures(context, pictures), provider="local", request={})
 
 
 def run_conform(context, take, composite):
-    made = Conform().run(context, ConformParams(composite=composite), take)
-    own, came = (pictures(context, media) for media in (take.segment.source, made.media))
-    return made, np.stack([parts[0] for parts in own]).astype(int), np.stack([parts[0] for parts in came]).astype(int)
+    result = Conform().run(context, ConformParams(composite=composite), take)
+    source, new = (pictures(context, media) for media in (take.segment.source, result.media))
+    return (
+        result,
+        np.stack([parts[0] for parts in source]).astype(int),
+        np.stack([parts[0] for parts in new]).astype(int),
+    )
 
 
 def pictures(context, media):
@@ -52,22 +56,22 @@ def two_people(luma, number):
 
 def test_auto_uses_every_change(context):
     """Both people."""
-    made, own, came = run_conform(context, taken(context, sent(context), two_people), "auto")
+    result, source, new = run_conform(context, taken(context, sent(context), two_people), "auto")
 
-    assert np.abs(came[-1][FACE] - own[-1][FACE]).mean() > 30
-    assert np.abs(came[-1][PERSON] - own[-1][PERSON]).mean() > 30
-    assert made.metrics["conform"]["composite"] == "auto" and made.metrics["conform"]["other_places"] is None
+    assert np.abs(new[-1][FACE] - source[-1][FACE]).mean() > 30
+    assert np.abs(new[-1][PERSON] - source[-1][PERSON]).mean() > 30
+    assert result.metrics["conform"]["composite"] == "auto" and result.metrics["conform"]["other_places"] is None
 
 
 def test_face_uses_only_the_largest_change_and_reports_the_other(context):
     """The second person's pixels are the source's in every frame, the first one's are the take's."""
-    made, own, came = run_conform(context, taken(context, sent(context), two_people), "face")
+    result, source, new = run_conform(context, taken(context, sent(context), two_people), "face")
 
-    changed = np.abs(came - own)
+    changed = np.abs(new - source)
     assert (changed[:, FACE[0], FACE[1]].mean((1, 2)) > 30).all()
     assert not changed[:, :, 150:].any() and not changed[:, CORNER[0], CORNER[1]].any()
-    assert made.metrics["conform"]["other_places"] == 1
-    assert any("changed 1 other place too: left as in the source" in said for said in made.notes)
+    assert result.metrics["conform"]["other_places"] == 1
+    assert any("changed 1 other place too: left as in the source" in note for note in result.notes)
 
 
 def test_face_does_not_flicker(context):
@@ -78,11 +82,11 @@ def test_face_does_not_flicker(context):
         luma[PERSON] += 20
         return luma
 
-    _, own, came = run_conform(context, taken(context, sent(context), blinking), "face")
+    _, source, new = run_conform(context, taken(context, sent(context), blinking), "face")
 
-    middle = (came - own)[:, 60:90, 60:90].mean((1, 2))
+    middle = (new - source)[:, 60:90, 60:90].mean((1, 2))
     assert np.abs(np.delete(middle, [8, 9, 10]) - 40).max() < 6
-    assert not (came - own)[:, :, 160:].any()
+    assert not (new - source)[:, :, 160:].any()
 
 
 def test_face_follows_a_face_that_moves(context):
@@ -93,10 +97,10 @@ def test_face_follows_a_face_that_moves(context):
         luma[100:124, 200:224] += 40
         return luma
 
-    _, own, came = run_conform(context, taken(context, sent(context), walking), "face")
+    _, source, new = run_conform(context, taken(context, sent(context), walking), "face")
 
     for number in range(COUNT):
-        change = came[number] - own[number]
+        change = new[number] - source[number]
         assert change[48:72, 18 + 4 * number : 42 + 4 * number].mean() > 30, number
         assert not change[96:, 196:].any(), number
 
@@ -105,27 +109,27 @@ def test_frame_uses_the_complete_frame(context):
     """Every pixel is the take's, be the change too small to be seen; nothing of a whole frame is complained of."""
     take = taken(context, sent(context), lambda luma, number: luma + np.where(np.arange(SIZE[0]) % 40 < 8, 2, 0))
 
-    made, _, came = run_conform(context, take, "frame")
+    result, _, new = run_conform(context, take, "frame")
 
-    given = np.stack([parts[0] for parts in pictures(context, take.media)]).astype(int)
-    assert np.abs(came - given).max() <= 1
-    assert made.metrics["conform"]["touched_share"] == 1.0
-    assert not any("differs everywhere" in said for said in made.notes)
-    _, own, auto = run_conform(context, take, "auto")
-    assert np.array_equal(auto, own)
+    expected = np.stack([parts[0] for parts in pictures(context, take.media)]).astype(int)
+    assert np.abs(new - expected).max() <= 1
+    assert result.metrics["conform"]["touched_share"] == 1.0
+    assert not any("differs everywhere" in note for note in result.notes)
+    _, source, auto = run_conform(context, take, "auto")
+    assert np.array_equal(auto, source)
 
 
 def test_frame_corrects_levels_too(context):
-    """A take that is darker as a whole is brought back."""
+    """A take that is darker as a whole is corrected."""
 
     def darker(luma, number):
         luma[FACE] += 40
         return (luma * 0.9 + 4).round().astype(int)
 
-    _, own, came = run_conform(context, taken(context, sent(context), darker), "frame")
+    _, source, new = run_conform(context, taken(context, sent(context), darker), "frame")
 
-    assert np.abs(came[:, :, 150:] - own[:, :, 150:]).mean() < 1.5
-    assert abs((came - own)[:, FACE[0], FACE[1]].mean() - 40) < 4
+    assert np.abs(new[:, :, 150:] - source[:, :, 150:]).mean() < 1.5
+    assert abs((new - source)[:, FACE[0], FACE[1]].mean() - 40) < 4
 
 
 @pytest.mark.parametrize("composite", ["auto", "face"])
@@ -133,29 +137,31 @@ def test_ten_bit_levels_are_kept(context, composite):
     """What is not touched is the source's to the bit, and inside the change its fine levels are there."""
     placed = sent(context, pix_fmt="yuv420p10le")
 
-    made, own, came = run_conform(context, taken(context, placed, two_people), composite)
+    result, source, new = run_conform(context, taken(context, placed, two_people), composite)
 
-    assert made.media.video.pix_fmt == "yuv420p10le"
-    assert np.array_equal(own[:, CORNER[0], CORNER[1]], came[:, CORNER[0], CORNER[1]])
-    assert abs((came - own)[:, 60:90, 60:90].mean() - 160) < 12
-    assert len(np.unique(came[:, 60:90, 60:90] % 4)) == 4
+    assert result.media.video.pix_fmt == "yuv420p10le"
+    assert np.array_equal(source[:, CORNER[0], CORNER[1]], new[:, CORNER[0], CORNER[1]])
+    assert abs((new - source)[:, 60:90, 60:90].mean() - 160) < 12
+    assert len(np.unique(new[:, 60:90, 60:90] % 4)) == 4
 
 
 def test_frame_keeps_ten_bits(context):
     """The take's 8 bits, at the source's depth."""
-    made, own, came = run_conform(context, taken(context, sent(context, pix_fmt="yuv420p10le"), two_people), "frame")
+    result, source, new = run_conform(
+        context, taken(context, sent(context, pix_fmt="yuv420p10le"), two_people), "frame"
+    )
 
-    assert made.media.video.pix_fmt == "yuv420p10le" and came.max() > 255
-    assert abs((came - own)[:, 60:90, 60:90].mean() - 160) < 12
+    assert result.media.video.pix_fmt == "yuv420p10le" and new.max() > 255
+    assert abs((new - source)[:, 60:90, 60:90].mean() - 160) < 12
 
 
 def test_touching_cells_are_one_region():
     """Corners count; nothing is region 0."""
     cells = np.array([[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 0]], bool)
 
-    found = label_regions(cells)
+    region = label_regions(cells)
 
-    assert len(np.unique(found[cells])) == 3 and found[0, 0] == found[1, 1] and not found[~cells].any()
+    assert len(np.unique(region[cells])) == 3 and region[0, 0] == region[1, 1] and not region[~cells].any()
     assert (label_regions(np.ones((3, 3), bool)) == 1).all() and not label_regions(np.zeros((3, 3), bool)).any()
 
 
@@ -163,9 +169,9 @@ def test_without_a_change_there_is_no_face():
     """Nothing to follow, and no other place."""
     small = np.stack([np.stack([part[:54, :96] for part in [texture((192, 108), 0)[0]] * 3])] * 5)
 
-    found = track_largest_change(small, small)
+    region = track_largest_change(small, small)
 
-    assert not found.mask.any() and found.other_count == 0
+    assert not region.mask.any() and region.other_count == 0
 
 
 def test_a_black_take_is_refused_in_frame_mode_too(context):

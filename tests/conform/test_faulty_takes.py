@@ -25,7 +25,7 @@ EVERY = tuple(range(COUNT))
 
 
 @dataclass(frozen=True)
-class Fault:
+class Defect:
     """How a take differs from a good one; `figures` is what must be measured."""
 
     order: tuple[int, ...] = EVERY
@@ -44,13 +44,13 @@ def crop_and_scale(parts, left, top, width, height):
     return frame_planes(frame.reformat(*SIZE, interpolation="BICUBIC"))
 
 
-def moved(parts, across, down):
+def shift(parts, across, down):
     return [
         np.roll(part, (down // share, across // share), (0, 1)) for part, share in zip(parts, (1, 2, 2), strict=True)
     ]
 
 
-def bent(parts, reach):
+def bend(parts, reach):
     """Shift each row by a wave."""
     return [
         np.stack([np.roll(row, int(reach * np.sin(at * turn))) for at, row in enumerate(part)])
@@ -71,48 +71,48 @@ def change_levels(parts):
 
 
 CORRECTED = {
-    "none": Fault(metrics={"lag_frames": 0, "missing": 0, "surplus": 0, "doubled": 0}),
-    "a frame short at its end": Fault(order=EVERY[:-1], metrics={"missing": 1}),
-    "a frame dropped in its middle": Fault(order=(*EVERY[:11], *EVERY[12:]), metrics={"missing": 1, "lag_frames": 0}),
-    "a frame shown twice in its middle": Fault(
+    "none": Defect(metrics={"lag_frames": 0, "missing": 0, "surplus": 0, "doubled": 0}),
+    "a frame short at its end": Defect(order=EVERY[:-1], metrics={"missing": 1}),
+    "a frame dropped in its middle": Defect(order=(*EVERY[:11], *EVERY[12:]), metrics={"missing": 1, "lag_frames": 0}),
+    "a frame shown twice in its middle": Defect(
         order=(*EVERY[:11], 10, *EVERY[11:]), metrics={"doubled": 1, "missing": 0, "surplus": 0}
     ),
-    "one dropped, later one twice": Fault(
+    "one dropped, later one twice": Defect(
         order=(*EVERY[:6], *EVERY[7:16], 15, *EVERY[16:]), metrics={"doubled": 1, "missing": 1}
     ),
-    "five frames long": Fault(order=(*EVERY, *(5 * (COUNT - 1,))), metrics={"surplus": 5, "missing": 0}),
-    "two frames late": Fault(order=(0, 0, *EVERY[:-2]), metrics={"lag_frames": 2, "missing": 2}),
-    "lines added": Fault(size=(192, 128), metrics={"size_given": "192x128"}),
-    "moved by some pixels": Fault(
-        draw=lambda parts: moved(parts, 6, -4), metrics={"placement": [[1.0, 6.0], [1.0, -4.0]]}
+    "five frames long": Defect(order=(*EVERY, *(5 * (COUNT - 1,))), metrics={"surplus": 5, "missing": 0}),
+    "two frames late": Defect(order=(0, 0, *EVERY[:-2]), metrics={"lag_frames": 2, "missing": 2}),
+    "lines added": Defect(size=(192, 128), metrics={"size_given": "192x128"}),
+    "moved by some pixels": Defect(
+        draw=lambda parts: shift(parts, 6, -4), metrics={"placement": [[1.0, 6.0], [1.0, -4.0]]}
     ),
-    "crop_and_scale and scaled up": Fault(draw=lambda parts: crop_and_scale(parts, 8, 4, 176, 110), error=4.0),
-    "levels and colours shifted": Fault(draw=change_levels),
-    "half size": Fault(size=(96, 60), metrics={"size_given": "96x60"}, error=3.5),
+    "crop_and_scale and scaled up": Defect(draw=lambda parts: crop_and_scale(parts, 8, 4, 176, 110), error=4.0),
+    "levels and colours shifted": Defect(draw=change_levels),
+    "half size": Defect(size=(96, 60), metrics={"size_given": "96x60"}, error=3.5),
 }
 
 
-def taken(context, fault):
+def taken(context, defect):
     """Make a film, its segment, and a take of it with a face that is lighter; coded as hosts do."""
     media = write_pictures(context, [draw_waves(number) for number in range(COUNT)])
     placed = Transcode().run(context, TranscodeParams(), segment(media, 0, COUNT))
-    own = [frame_planes(frame) for frame in decode_frames(context.path(placed.media.file), placed.media.video.index)]
-    return given(context, placed, [draw_take(own[number], fault) for number in fault.order])
+    source = [frame_planes(frame) for frame in decode_frames(context.path(placed.media.file), placed.media.video.index)]
+    return take_of_pictures(context, placed, [draw_take(source[number], defect) for number in defect.order])
 
 
-def draw_take(parts, fault):
+def draw_take(parts, defect):
     parts = [part.copy() for part in parts]
     parts[0][FACE] = parts[0][FACE].astype(int) * 0 + lighten(parts[0])[FACE]
-    parts = fault.draw(parts) if fault.draw else parts
-    height = fault.size[1]
-    if fault.size[0] == SIZE[0] and height > SIZE[1]:
+    parts = defect.draw(parts) if defect.draw else parts
+    height = defect.size[1]
+    if defect.size[0] == SIZE[0] and height > SIZE[1]:
         extra = height - SIZE[1]
         parts = [
             np.pad(part, ((0, extra // share), (0, 0)), mode="edge")
             for part, share in zip(parts, (1, 2, 2), strict=True)
         ]
-    elif fault.size != SIZE:
-        parts = frame_planes(frame_from_planes(parts, "yuv420p").reformat(*fault.size, interpolation="BICUBIC"))
+    elif defect.size != SIZE:
+        parts = frame_planes(frame_from_planes(parts, "yuv420p").reformat(*defect.size, interpolation="BICUBIC"))
     return parts
 
 
@@ -129,7 +129,7 @@ def draw_waves(number):
     return [np.clip(parts[0] + waves, 0, 255).round().astype(np.uint8), *parts[1:]]
 
 
-def given(context, placed, pictures):
+def take_of_pictures(context, placed, pictures):
     return Take(segment=placed, media=write_pictures(context, pictures), provider="local", request={})
 
 
@@ -142,43 +142,43 @@ def lumas(context, media):
 
 
 @pytest.mark.parametrize("fault", CORRECTED)
-def test_a_fault_is_measured_and_corrected(context, fault):
+def test_a_fault_is_measured_and_corrected(context, defect):
     """The face of every frame is that frame's, lightened; away from it every frame is the source's to the bit."""
-    wanted = CORRECTED[fault]
-    take = taken(context, wanted)
+    expected = CORRECTED[defect]
+    take = taken(context, expected)
 
-    made = run_conform(context, take)
+    result = run_conform(context, take)
 
-    found = made.metrics["conform"]
-    assert {key: found[key] for key in wanted.metrics} == wanted.metrics
-    own, came = lumas(context, take.segment.source), lumas(context, made.media)
+    metrics = result.metrics["conform"]
+    assert {key: metrics[key] for key in expected.metrics} == expected.metrics
+    source, new = lumas(context, take.segment.source), lumas(context, result.media)
     inner, rim = (slice(48, 72), slice(70, 110)), (slice(0, 120), slice(170, 192))
-    assert len(came) == COUNT
-    for number, (before, after) in enumerate(zip(own, came, strict=True)):
+    assert len(new) == COUNT
+    for number, (before, after) in enumerate(zip(source, new, strict=True)):
         error = np.abs(after[inner].astype(int) - lighten(before)[inner]).mean()
-        assert error < wanted.error, f"frame {number}: {error:.2f} levels off"
+        assert error < expected.error, f"frame {number}: {error:.2f} levels off"
         assert np.array_equal(before[rim], after[rim]) or np.abs(before[rim].astype(int) - after[rim]).mean() < 0.5
 
 
 REFUSED = {
-    "half of it missing": (Fault(order=EVERY[:12]), "no counterpart"),
-    "black": (Fault(draw=lambda parts: [np.full_like(parts[0], 16), *parts[1:]]), "does not show what was sent"),
+    "half of it missing": (Defect(order=EVERY[:12]), "no counterpart"),
+    "black": (Defect(draw=lambda parts: [np.full_like(parts[0], 16), *parts[1:]]), "does not show what was sent"),
     "another scene": (
-        Fault(draw=lambda parts: [np.ascontiguousarray(texture(SIZE, 300)[0][::-1, ::-1]), *parts[1:]]),
+        Defect(draw=lambda parts: [np.ascontiguousarray(texture(SIZE, 300)[0][::-1, ::-1]), *parts[1:]]),
         "does not show what was sent",
     ),
-    "frozen": (Fault(order=(4,) * COUNT), "is frozen|no counterpart"),
-    "turned around": (Fault(draw=lambda parts: [part[::-1] for part in parts]), "does not show what was sent"),
-    "bent": (Fault(draw=lambda parts: bent(parts, 8)), "not even moved or scaled"),
-    "lean": (Fault(draw=lambda parts: lean(parts, 0.1)), "not even moved or scaled"),
-    "another shape": (Fault(size=(192, 180)), "another shape"),
+    "frozen": (Defect(order=(4,) * COUNT), "is frozen|no counterpart"),
+    "turned around": (Defect(draw=lambda parts: [part[::-1] for part in parts]), "does not show what was sent"),
+    "bent": (Defect(draw=lambda parts: bend(parts, 8)), "not even moved or scaled"),
+    "lean": (Defect(draw=lambda parts: lean(parts, 0.1)), "not even moved or scaled"),
+    "another shape": (Defect(size=(192, 180)), "another shape"),
 }
 
 
 @pytest.mark.parametrize("fault", REFUSED)
-def test_a_take_that_cannot_be_corrected_is_refused(context, fault):
+def test_a_take_that_cannot_be_corrected_is_refused(context, defect):
     """One line that names the segment."""
-    wrong, message = REFUSED[fault]
+    wrong, message = REFUSED[defect]
 
     with pytest.raises(ProviderError, match=f"the take of s0.*({message})") as refused:
         run_conform(context, taken(context, wrong))
@@ -199,15 +199,15 @@ def test_a_frozen_face_in_a_still_picture_is_refused(context):
     placed = Transcode().run(context, TranscodeParams(), segment(media, 0, count))
 
     with pytest.raises(ProviderError, match=r"is frozen: it stands still in \d+ of \d+ frames"):
-        run_conform(context, given(context, placed, [picture(5)] * count))
+        run_conform(context, take_of_pictures(context, placed, [picture(5)] * count))
 
 
 def test_a_damaged_take_is_a_provider_error(context):
     """Cut off in the middle of its pictures: refused, or its frames are counted as missing; never a traceback."""
-    take = taken(context, Fault())
-    whole = context.path(take.media.file).read_bytes()
+    take = taken(context, Defect())
+    data = context.path(take.media.file).read_bytes()
     path = context.temp_path("cut.mp4")
-    path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2 - 4000) + whole[-4000:])
+    path.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2 - 4000) + data[-4000:])
     cut = take.model_copy(update={"media": take.media.model_copy(update={"file": context.store(path)})})
 
     with pytest.raises(ProviderError, match="the take of s0"):

@@ -199,10 +199,10 @@ def test_sidecar_subtitles_are_found(reel, tmp_path):
 def test_web_film_fetches_subtitles_if_an_edit_needs_them(tmp_path):
     """The page's subtitles are fetched only for edits at cues or text."""
     job = "preset: from-web\nsource: https://host/film\nedits:\n  - {%s, prompt: sad}\n"
-    for where, wanted in (("at: {text: hello}", True), ("in: 1, out: 2", False)):
+    for where, expected in (("at: {text: hello}", True), ("in: 1, out: 2", False)):
         (tmp_path / "job.yaml").write_text(job % where)
 
-        assert _load(tmp_path).steps[0].params.subtitles is wanted
+        assert _load(tmp_path).steps[0].params.subtitles is expected
 
 
 @pytest.mark.parametrize(

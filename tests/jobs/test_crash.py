@@ -1,4 +1,4 @@
-"""A process that pays is killed (SIGKILL) at every step of a call; each call is made once, and its take is never lost.
+"""A paying process is killed (SIGKILL) at every step of a call; each call is made once, and its take is never lost.
 
 The 200 kills, and the table of them: benchmarks/crash.py.
 """
@@ -13,44 +13,44 @@ import pytest
 pytest.importorskip("fastapi", reason="the local server needs the extra server")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
 
-from crash import KILLED, MOST_TRIES, STAGES, Lab  # noqa: E402
+from crash import KILLED, MAX_TRIES, STAGES, Lab  # noqa: E402
 
-AT_RANDOM = 15
+RANDOM_CASES = 15
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Servers with faults on, a clip, and processes that pay."""
+    """Servers with faults, a clip, and processes that pay."""
     with Lab(tmp_path_factory.mktemp("crash")) as lab:
         yield lab
 
 
-def assert_nothing_doubled_or_lost(row):
-    assert row.told == []
+def assert_no_double_and_no_loss(row):
+    assert row.errors == []
     assert (row.doubles, row.lost) == (0, 0), row
     assert row.jobs == row.calls, row
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_call_killed_at_any_step_is_made_once_and_its_take_is_there_in_the_end(lab, stage):
-    """At each point of the stage, with faults on; then left alone, it ends with its own take, from one job."""
+def test_call_killed_at_any_step_is_made_once_and_keeps_its_take(lab, stage):
+    """Killed at each point of the stage, with faults, a call finishes with its own take from one job."""
     row = lab.stage(stage)
 
     assert row.missed == []
     assert row.kills >= len(STAGES[stage])
-    assert_nothing_doubled_or_lost(row)
+    assert_no_double_and_no_loss(row)
 
 
-def test_a_call_killed_at_random_times_is_made_once_and_its_take_is_there_in_the_end(lab):
-    """Up to three times over the length of a run, one call or two under way."""
-    row = lab.at_random(AT_RANDOM, lab.length_s())
+def test_call_killed_at_random_times_is_made_once_and_keeps_its_take(lab):
+    """Up to three kills over the length of a run, with one call or two, duplicate and lose nothing."""
+    row = lab.at_random(RANDOM_CASES, lab.length_s())
 
-    assert row.kills >= AT_RANDOM // 2
-    assert_nothing_doubled_or_lost(row)
+    assert row.kills >= RANDOM_CASES // 2
+    assert_no_double_and_no_loss(row)
 
 
 def test_two_processes_that_want_the_same_call_share_one_job(lab):
-    """Started at the same time with one home; both end with the same take."""
+    """Started at the same time with one home folder, both get the same take."""
     case = lab.case()
 
     first, second = lab.together(lambda: lab.pay(case), lambda: lab.pay(case))
@@ -60,55 +60,56 @@ def test_two_processes_that_want_the_same_call_share_one_job(lab):
     assert lab.jobs()[temperature] == 1
 
 
-def test_a_process_that_waits_for_another_ones_call_takes_it_over_when_that_one_is_killed(lab):
-    """One dies with the answer in its hands; the one that waits finds the job in the history."""
-    for _ in range(MOST_TRIES):
+def test_waiting_process_takes_over_the_call_of_a_killed_one(lab):
+    """One is killed with the response in memory; the waiting one finds the job in the history."""
+    for _ in range(MAX_TRIES):
         case = lab.case()
-        wants = functools.partial(lab.pay, case, "when the call is answered")
-        ended = sorted(one["status"] for one in lab.together(wants, wants))
-        if ended == [KILLED, 0]:
+        pay = functools.partial(lab.pay, case, "after the response arrived")
+        statuses = sorted(result["status"] for result in lab.together(pay, pay))
+        if statuses == [KILLED, 0]:
             break
 
-    assert ended == [KILLED, 0]
-    lab.left_alone(case)
-    assert case.told == []
+    assert statuses == [KILLED, 0]
+    lab.finish(case)
+    assert case.errors == []
     assert lab.jobs()[case.temperatures[0]] == 1
 
 
-def test_nothing_is_sent_where_the_disk_is_too_full_for_the_intention(lab):
-    """It is said in one line; with room again, the call is made."""
+def test_nothing_is_sent_if_the_disk_is_too_full_for_the_intention(lab):
+    """The error is one line; with space again, the call is made."""
     case = lab.case()
 
-    ended = lab.pay(case, "the disk is full at «intended»")
+    result = lab.pay(case, "the disk is full at «intended»")
 
-    assert (ended["status"], ended["error"]) == (4, "StorageFailed")
-    assert "is full; free some space" in ended["message"]
+    assert (result["status"], result["error"]) == (4, "StorageFailed")
+    assert "is full; free some space" in result["message"]
     assert lab.jobs()[case.temperatures[0]] == 0
-    lab.left_alone(case)
-    assert case.told == []
+    lab.finish(case)
+    assert case.errors == []
     assert lab.jobs()[case.temperatures[0]] == 1
 
 
-def test_a_request_id_that_the_disk_will_not_take_is_told_and_found_again(lab):
-    """The message names it; the next run finds it in the history and sends nothing."""
+def test_request_id_that_cannot_be_written_is_in_the_error_and_found_again(lab):
+    """The next run finds the job in the history and sends nothing."""
     case = lab.case()
 
-    ended = lab.pay(case, "the disk is full at «accepted»")
+    result = lab.pay(case, "the disk is full at «accepted»")
 
-    assert (ended["status"], ended["error"]) == (4, "StorageFailed")
-    assert f"the host has the call as {lab.request_id(case.temperatures[0])}; nothing is sent again" in ended["message"]
-    lab.left_alone(case)
-    assert case.told == []
+    assert (result["status"], result["error"]) == (4, "StorageFailed")
+    request_id = lab.request_id(case.temperatures[0])
+    assert f"the provider accepted the job as {request_id}; it is not resubmitted" in result["message"]
+    lab.finish(case)
+    assert case.errors == []
     assert lab.jobs()[case.temperatures[0]] == 1
 
 
-def test_a_host_that_answers_nothing_and_lists_nothing_is_given_up_and_the_count_shows_what_it_made(lab):
-    """Its history lies, so each call makes a job: that no other test counts two is therefore worth something."""
+def test_run_gives_up_a_provider_that_answers_nothing_and_lists_nothing(lab):
+    """Each submit creates a job, because the history lies; so the count of doubles in the other tests works."""
     case = lab.case(losing=True)
 
-    ended = lab.pay(case, "the history lies")
+    result = lab.pay(case, "the history lies")
 
-    assert (ended["status"], ended["error"]) == (4, "HostFailed")
-    assert "answered none of 3 calls, and its history lists none of them" in ended["message"]
+    assert (result["status"], result["error"]) == (4, "ProviderError")
+    assert "none of 3 submits got a response, and the provider's history lists none of them" in result["message"]
     assert lab.jobs()[case.temperatures[0]] == 3
-    assert lab.row("lies", [case]).doubles == 2
+    assert lab.count("lies", [case]).doubles == 2

@@ -1,4 +1,4 @@
-"""The ledger: on disk before the call, created exclusively, readable whatever became of its last write."""
+"""The ledger is on disk before a submit, created exclusively, and readable even if its last write was cut off."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.core.file import File
-from react1.pipeline.jobs import ledger as book
+from react1.pipeline.jobs import ledger as ledger_module
 from react1.pipeline.jobs.ledger import AttemptExists, Ledger, read_entry, settle_accepted, settle_resubmit
 from react1.pipeline.jobs.ledger_entry import Accepted, Call, Done, Failed, Intended, NeverMade, Unknown
 from react1.pipeline.store import atomic
@@ -22,8 +22,8 @@ TAKE = File(digest="a" * 64, suffix=".mp4", size_bytes=5)
 
 
 def intention(call=CALL, **changes):
-    told = {"at": NOW, "call": call, "nonce": "n1", "video_name": "n1.mp4", "video_url": "https://f.example/n1.mp4"}
-    return Intended(**{**told, "estimate_usd": 1.5, "segment": "s01", **changes})
+    fields = {"at": NOW, "call": call, "nonce": "n1", "video_name": "n1.mp4", "video_url": "https://f.example/n1.mp4"}
+    return Intended(**{**fields, "estimate_usd": 1.5, "segment": "s01", **changes})
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def ledger(tmp_path):
     return Ledger(tmp_path)
 
 
-def test_a_call_goes_from_the_intention_to_the_take(ledger):
-    """Every state is a file of its own; the entry can be read from the disk at each."""
+def test_call_goes_from_intention_to_take(ledger):
+    """Every state is a file of its own; the entry can be read from disk at each."""
     entry = ledger.record_intent(intention())
     assert (entry.state, entry.open, entry.request_id) == ("intended", True, "")
 
-    entry = ledger.add(entry, "accepted", Accepted(at=NOW, request_id="r1"))
+    entry = ledger.record(entry, "accepted", Accepted(at=NOW, request_id="r1"))
     assert (entry.state, entry.open, entry.request_id) == ("accepted", True, "r1")
-    entry = ledger.add(entry, "done", Done(at=NOW, file=TAKE, cost_usd=1.4, cost_known=True))
+    entry = ledger.record(entry, "done", Done(at=NOW, file=TAKE, cost_usd=1.4, cost_known=True))
 
     again = Ledger(ledger.root.parent).latest(CALL)
     assert again == entry
@@ -50,86 +50,86 @@ def test_a_call_goes_from_the_intention_to_the_take(ledger):
     ]
 
 
-def test_what_makes_two_calls_the_same():
-    """Host, parameters and content; not where the content was uploaded to."""
+def test_call_is_identified_by_provider_parameters_and_content():
+    """Not by where the content was uploaded to."""
     assert intention(video_url="https://other.example/x").call.key == CALL.key
     for name, value in (("provider", "sync"), ("host", "http://127.0.0.1:1"), ("video", "w" * 64), ("audio", "b" * 64)):
         assert CALL.model_copy(update={name: value}).key != CALL.key
     assert CALL.model_copy(update={"parameters": {"prompt": "happy"}}).key != CALL.key
 
 
-def test_an_intention_is_on_the_disk_when_intend_comes_back(ledger, monkeypatch):
-    """Content and name are synced, in this order, before anybody may send anything."""
-    done = []
+def test_intention_is_on_disk_when_it_is_recorded(ledger, monkeypatch):
+    """Content, then name, then folder are synced before anything may be sent."""
+    synced = []
     real_file, real_folder, real_link = atomic.sync_file, atomic.sync_folder, os.link
-    monkeypatch.setattr(atomic, "sync_file", lambda path: (done.append("file"), real_file(path)))
-    monkeypatch.setattr(atomic, "sync_folder", lambda path: (done.append("folder"), real_folder(path)))
-    monkeypatch.setattr(os, "link", lambda *names: (done.append("name"), real_link(*names)))
+    monkeypatch.setattr(atomic, "sync_file", lambda path: (synced.append("file"), real_file(path)))
+    monkeypatch.setattr(atomic, "sync_folder", lambda path: (synced.append("folder"), real_folder(path)))
+    monkeypatch.setattr(os, "link", lambda *names: (synced.append("name"), real_link(*names)))
 
     ledger.record_intent(intention())
 
-    assert done == ["file", "name", "folder"]
+    assert synced == ["file", "name", "folder"]
 
 
-def test_of_many_that_want_the_same_call_one_begins_it(ledger):
+def test_one_of_many_concurrent_attempts_wins(ledger):
     """Threads stand for processes: the file system decides."""
-    begun, lost = [], []
+    started, refused = [], []
     start = threading.Barrier(8)
 
-    def want():
+    def attempt():
         start.wait()
         try:
-            begun.append(ledger.record_intent(intention()))
+            started.append(ledger.record_intent(intention()))
         except AttemptExists:
-            lost.append(1)
+            refused.append(1)
 
-    threads = [threading.Thread(target=want) for _ in range(8)]
+    threads = [threading.Thread(target=attempt) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    first = [entry for entry in begun if entry.attempt == 1]
+    first = [entry for entry in started if entry.attempt == 1]
     assert len(first) == 1
-    assert len({entry.attempt for entry in begun}) == len(begun)
-    assert len(begun) + len(lost) == 8
+    assert len({entry.attempt for entry in started}) == len(started)
+    assert len(started) + len(refused) == 8
 
 
-def test_a_call_is_held_by_one_process_at_a_time(ledger):
-    """Until it lets go."""
-    held = ledger.hold(CALL.key)
+def test_call_is_locked_by_one_process_at_a_time(ledger):
+    """Until it releases the lock."""
+    lock = ledger.lock(CALL.key)
 
-    assert ledger.hold(CALL.key) is None
-    held.close()
-    assert ledger.hold(CALL.key) is not None
+    assert ledger.lock(CALL.key) is None
+    lock.close()
+    assert ledger.lock(CALL.key) is not None
 
 
 @pytest.mark.parametrize("torn", [b"", b"{", b'{"at": "2026"}', b"\x00" * 200, b"null"])
-def test_a_torn_last_write_loses_that_state_and_no_other(ledger, torn):
+def test_truncated_last_write_loses_that_state_only(ledger, torn):
     """The next state gets the next number; nothing is overwritten."""
     entry = ledger.record_intent(intention())
     (entry.folder / "01-accepted.json").write_bytes(torn)
 
     assert ledger.latest(CALL).state == "intended"
-    entry = ledger.add(ledger.latest(CALL), "unknown", Unknown(at=NOW, why="cut"))
+    entry = ledger.record(ledger.latest(CALL), "unknown", Unknown(at=NOW, why="cut"))
     assert entry.state == "unknown"
     assert (entry.folder / "01-accepted.json").read_bytes() == torn
     assert (entry.folder / "02-unknown.json").exists()
 
 
 @pytest.mark.parametrize("torn", [b"", b"{}", b"\xff\xfe"])
-def test_an_intention_that_cannot_be_read_is_not_as_if_there_were_none(ledger, torn):
-    """The call counts as unknown: nobody sends it again."""
+def test_unreadable_intention_counts_as_unknown(ledger, torn):
+    """So the call is not submitted again."""
     entry = ledger.record_intent(intention())
     (entry.folder / "00-intended.json").write_bytes(torn)
 
-    found = ledger.latest(CALL)
-    assert (found.state, found.open, found.intended) == ("unknown", True, None)
-    assert ledger.find(found.id) == found
+    entry = ledger.latest(CALL)
+    assert (entry.state, entry.open, entry.intended) == ("unknown", True, None)
+    assert ledger.find(entry.id) == entry
 
 
-def test_a_full_disk_stops_the_call_before_it_leaves(ledger, monkeypatch):
-    """And nothing stands in the ledger that would look like an intention."""
+def test_full_disk_stops_a_call_before_it_is_sent(ledger, monkeypatch):
+    """And the ledger has nothing that looks like an intention."""
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -140,26 +140,26 @@ def test_a_full_disk_stops_the_call_before_it_leaves(ledger, monkeypatch):
     monkeypatch.undo()
 
     assert ledger.latest(CALL) is None
-    assert list(ledger.all()) == []
+    assert list(ledger.entries()) == []
 
 
-def test_room_for_the_answer_is_taken_with_the_intention(ledger):
-    """So that the host's word can be written down on a disk that has filled up since."""
+def test_disk_space_for_the_response_is_reserved_with_the_intention(ledger):
+    """So the response can be recorded on a disk that has filled up since."""
     entry = ledger.record_intent(intention())
     reserve = entry.folder / "reserve"
 
-    assert reserve.stat().st_blocks * 512 >= book._RESERVE_BYTES
-    ledger.add(entry, "accepted", Accepted(at=NOW, request_id="r1"))
+    assert reserve.stat().st_blocks * 512 >= ledger_module._RESERVE_BYTES
+    ledger.record(entry, "accepted", Accepted(at=NOW, request_id="r1"))
     assert not reserve.exists()
 
 
-def test_a_file_system_without_links_serves_too(ledger, monkeypatch):
-    """Exclusively still."""
+def test_file_system_without_hard_links_works(ledger, monkeypatch):
+    """Creation is exclusive there too."""
 
-    def none(*_):
+    def refuse_link(*_):
         raise PermissionError(1, "no links here")
 
-    monkeypatch.setattr(os, "link", none)
+    monkeypatch.setattr(os, "link", refuse_link)
     entry = ledger.record_intent(intention())
 
     assert read_entry(entry.folder).state == "intended"
@@ -167,16 +167,16 @@ def test_a_file_system_without_links_serves_too(ledger, monkeypatch):
         atomic.write_new(entry.folder / "00-intended.json", "{}")
 
 
-def test_entries_are_the_users_alone(ledger):
-    """Addresses in them may carry signatures."""
+def test_entries_are_readable_by_the_user_only(ledger):
+    """URLs in them may contain signatures."""
     entry = ledger.record_intent(intention())
 
     assert stat.S_IMODE((entry.folder / "00-intended.json").stat().st_mode) == 0o600
     assert "f.example" not in repr(entry)
 
 
-def test_a_newer_versions_words_are_passed_over(ledger):
-    """States and fields that this version does not know."""
+def test_states_and_fields_of_a_newer_version_are_ignored(ledger):
+    """The known ones are still read."""
     entry = ledger.record_intent(intention())
     text = (entry.folder / "00-intended.json").read_text().replace('"nonce"', '"new_field": 1, "nonce"')
     (entry.folder / "00-intended.json").write_text(text)
@@ -186,9 +186,9 @@ def test_a_newer_versions_words_are_passed_over(ledger):
     assert ledger.latest(CALL).intended is not None
 
 
-def test_a_failed_call_may_be_made_anew_as_another_attempt(ledger):
-    """The first one stays as it was."""
-    first = ledger.add(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=False))
+def test_failed_call_gets_another_attempt(ledger):
+    """The first one stays unchanged."""
+    first = ledger.record(ledger.record_intent(intention()), "failed", Failed(at=NOW, error="no face", billed=False))
 
     second = ledger.record_intent(intention())
 
@@ -197,8 +197,8 @@ def test_a_failed_call_may_be_made_anew_as_another_attempt(ledger):
     assert second.id == f"{CALL.key[:12]}.2"
 
 
-def test_a_job_is_found_by_the_beginning_of_its_id(ledger):
-    """Ambiguous or missing ones are told."""
+def test_job_is_found_by_the_beginning_of_its_id(ledger):
+    """An ambiguous or missing id is refused."""
     first = ledger.record_intent(intention())
     other = ledger.record_intent(intention(CALL.model_copy(update={"video": "x" * 64})))
 
@@ -206,49 +206,49 @@ def test_a_job_is_found_by_the_beginning_of_its_id(ledger):
     assert ledger.find(other.id).id == other.id
     with pytest.raises(PresetError, match="there is no job 'zzz'"):
         ledger.find("zzz")
-    with pytest.raises(PresetError, match="is not one job"):
+    with pytest.raises(PresetError, match="is ambiguous"):
         ledger.find("")
 
 
-def test_a_person_may_say_that_the_host_has_it(ledger):
-    """Under an id; for a call that is done there is nothing to say."""
-    entry = ledger.add(ledger.record_intent(intention()), "unknown", Unknown(at=NOW, why="cut"))
+def test_person_can_settle_a_job_as_accepted(ledger):
+    """Under a request id; a finished job has nothing to settle."""
+    entry = ledger.record(ledger.record_intent(intention()), "unknown", Unknown(at=NOW, why="cut"))
 
     settled = settle_accepted(ledger, entry.id, "r5")
 
     assert (settled.state, settled.request_id, settled.accepted.how) == ("accepted", "r5", "by hand")
-    ledger.add(settled, "done", Done(at=NOW, file=TAKE, cost_usd=1, cost_known=False))
+    ledger.record(settled, "done", Done(at=NOW, file=TAKE, cost_usd=1, cost_known=False))
     with pytest.raises(PresetError, match="is done; there is nothing to settle"):
         settle_accepted(ledger, entry.id, "r6")
 
 
-def test_a_person_may_say_that_it_counts_as_never_made(ledger):
-    """Once; and not for an attempt that has a later one, nor while a process follows it."""
+def test_person_can_settle_a_job_as_never_made(ledger):
+    """Once; not for an attempt that has a later one, nor while a process works on the call."""
     entry = ledger.record_intent(intention())
-    held = ledger.hold(CALL.key)
-    with pytest.raises(PresetError, match="a process that is running follows job"):
+    lock = ledger.lock(CALL.key)
+    with pytest.raises(PresetError, match="is in use by a running process"):
         settle_resubmit(ledger, entry.id)
-    held.close()
+    lock.close()
 
     assert settle_resubmit(ledger, entry.id).state == "void"
     assert ledger.is_never_made(entry.id)
     with pytest.raises(PresetError, match="already"):
         settle_resubmit(ledger, entry.id)
     ledger.record_intent(intention())
-    with pytest.raises(PresetError, match="made anew since"):
+    with pytest.raises(PresetError, match="has a later attempt"):
         settle_resubmit(ledger, entry.id)
 
 
-def test_a_state_that_cannot_be_read_back_is_told(ledger):
-    """And not written again and again."""
+def test_state_that_cannot_be_read_back_is_an_error(ledger):
+    """It is not written again and again."""
     entry = ledger.record_intent(intention())
 
     with pytest.raises(StorageFailed, match="cannot be read back"):
-        ledger.add(entry, "done", Done(at=NOW, file=TAKE, cost_usd=float("inf"), cost_known=True))
+        ledger.record(entry, "done", Done(at=NOW, file=TAKE, cost_usd=float("inf"), cost_known=True))
 
 
 def test_attempts_are_numbered_from_the_highest(ledger):
-    """Though somebody has removed the first one."""
+    """Even if the first one was removed."""
     import shutil
 
     first = ledger.record_intent(intention())
@@ -258,8 +258,8 @@ def test_attempts_are_numbered_from_the_highest(ledger):
     assert ledger.record_intent(intention()).attempt == 3
 
 
-def test_a_disk_that_has_become_read_only_is_told_as_such(ledger, monkeypatch):
-    """The room that was taken cannot even be given back."""
+def test_read_only_disk_is_an_error(ledger, monkeypatch):
+    """The reserved space cannot even be released."""
     entry = ledger.record_intent(intention())
 
     def refuse(*_, **__):
@@ -268,16 +268,16 @@ def test_a_disk_that_has_become_read_only_is_told_as_such(ledger, monkeypatch):
     monkeypatch.setattr("pathlib.Path.unlink", refuse)
     monkeypatch.setattr("pathlib.Path.touch", refuse)
     with pytest.raises(StorageFailed, match="Read-only"):
-        ledger.add(entry, "accepted", Accepted(at=NOW, request_id="r1"))
+        ledger.record(entry, "accepted", Accepted(at=NOW, request_id="r1"))
 
 
-def test_strange_names_are_never_void(ledger):
-    """A stored take of another origin has none."""
-    ledger.add(ledger.record_intent(intention()), "void", NeverMade(at=NOW, why="x"))
+def test_malformed_job_ids_are_not_in_the_ledger(ledger):
+    """A stored take of another origin has no job id."""
+    ledger.record(ledger.record_intent(intention()), "void", NeverMade(at=NOW, why="x"))
 
     assert [ledger.is_never_made(name) for name in ("", ".", "*.1", "a.b", "../x.1")] == [False] * 5
 
 
-def test_the_time_of_an_entry_is_spelled_so_that_it_can_be_read_back():
-    """ISO 8601 with its zone."""
+def test_time_of_an_entry_can_be_parsed():
+    """ISO 8601 with its time zone."""
     assert datetime.fromisoformat(intention().at) == datetime(2026, 11, 25, 10, tzinfo=UTC)

@@ -43,13 +43,13 @@ def test_timecodes_equal_those_that_ffmpeg_burns_in(tmp_path, font, rate, start)
     """Twelve frames around a change, drawn by ffmpeg's own timecode and as the text of our labels."""
     first = timecode_to_frames(parse_time(start), Fraction(rate))
     day = timecode_to_frames(parse_time("23:59:59:" + str(round(Fraction(rate)) - 1)), Fraction(rate)) + 1
-    ours = [str(frames_to_timecode((first + k) % day, Fraction(rate), drop=";" in start)) for k in range(FRAMES)]
+    labels = [str(frames_to_timecode((first + k) % day, Fraction(rate), drop=";" in start)) for k in range(FRAMES)]
 
-    theirs = _drawn(tmp_path, font, rate, [f"timecode='{_plain(start)}':rate={rate}:tc24hmax=1"])
-    drawn = _drawn(tmp_path, font, rate, [f"text='{_plain(t)}':enable='eq(n,{k})'" for k, t in enumerate(ours)])
+    burnt = _drawn(tmp_path, font, rate, [f"timecode='{_plain(start)}':rate={rate}:tc24hmax=1"])
+    drawn = _drawn(tmp_path, font, rate, [f"text='{_plain(t)}':enable='eq(n,{k})'" for k, t in enumerate(labels)])
 
-    assert len({frame.tobytes() for frame in theirs}) == FRAMES
-    assert [k for k in range(FRAMES) if not np.array_equal(theirs[k], drawn[k])] == []
+    assert len({frame.tobytes() for frame in burnt}) == FRAMES
+    assert [k for k in range(FRAMES) if not np.array_equal(burnt[k], drawn[k])] == []
 
 
 def _plain(text: str) -> str:

@@ -26,9 +26,9 @@ def test_a_time_rounded_to_milliseconds_gives_its_frame(film, rate, suffix):
     """Every frame is found by its own time as a player shows it, in exact and in coarse time bases."""
     media = film(suffix, rate=rate, tracks=0)
 
-    found = [frame_at(media, parse_time(f"{float(k / rate):.3f}")) for k in range(50)]
+    frames = [frame_at(media, parse_time(f"{float(k / rate):.3f}")) for k in range(50)]
 
-    assert found == list(range(50))
+    assert frames == list(range(50))
 
 
 def test_a_time_within_a_frame_gives_that_frame(film):
@@ -117,9 +117,9 @@ def test_a_time_before_a_late_picture_gives_its_first_frame(film):
     """The sound starts at zero, the picture at 0.8 s."""
     media = film(start_s=Fraction(4, 5))
 
-    found = [frame_at(media, parse_time(text)) for text in ("0", "0.79", "0.8", "0.84", "1.0", "0f")]
+    frames = [frame_at(media, parse_time(text)) for text in ("0", "0.79", "0.8", "0.84", "1.0", "0f")]
 
-    assert found == [0, 0, 0, 1, 5, 0]
+    assert frames == [0, 0, 0, 1, 5, 0]
     assert frame_time_s(media, 5) == 1
 
 
@@ -128,9 +128,9 @@ def test_films_of_varying_rate_use_their_timestamps(film):
     pts = (0, 40, 80, 120, 400, 440, 480, 900)
     media = film(frames=8, tracks=0, time_base=Fraction(1, 1000), pts=pts)
 
-    found = [frame_at(media, parse_time(text)) for text in ("0.120", "0.399", "0.400", "0.5", "0.9", "00:00:00:12")]
+    frames = [frame_at(media, parse_time(text)) for text in ("0.120", "0.399", "0.400", "0.5", "0.9", "00:00:00:12")]
 
-    assert found == [3, 3, 4, 6, 7, 6]
+    assert frames == [3, 3, 4, 6, 7, 6]
     assert timecode_rate(media.video) == 25
     assert "8 frames" in describe_range(media)
 

@@ -60,10 +60,10 @@ def test_all_problems_are_reported_at_once(film):
     with pytest.raises(InputMediaError) as caught:
         resolve_spans(film, edits, Frames(8))
 
-    told = caught.value.message
-    assert "edit 5f–00:00:00.200 has no frames" in told
-    assert "edit 90f–120f: 120f is outside the film" in told
-    assert "edits 'a' (10f–30f) and 00:00:01.000–00:00:01.500 overlap by frames 25 to 30" in told
+    message = caught.value.message
+    assert "edit 5f–00:00:00.200 has no frames" in message
+    assert "edit 90f–120f: 120f is outside the film" in message
+    assert "edits 'a' (10f–30f) and 00:00:01.000–00:00:01.500 overlap by frames 25 to 30" in message
 
 
 def test_two_edits_of_one_name_are_refused(film):

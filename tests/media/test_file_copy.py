@@ -21,16 +21,16 @@ def source(tmp_path):
 
 
 def refuse(number):
-    def refused(*_given, **_named):
+    def refused(*_args, **_kwargs):
         raise OSError(number, os.strerror(number))
 
     return refused
 
 
-def copied(source, made, offset, size_bytes):
-    with source.open("rb", buffering=0) as given, made.open("wb", buffering=0) as out:
+def copied(source, target, offset, size_bytes):
+    with source.open("rb", buffering=0) as content, target.open("wb", buffering=0) as out:
         out.write(b"head")
-        return file_copy.copy_range(given, out, offset, size_bytes)
+        return file_copy.copy_range(content, out, offset, size_bytes)
 
 
 @pytest.mark.parametrize("absent", [(), ("copy_file_range",), ("copy_file_range", "sendfile")])
@@ -50,11 +50,11 @@ def test_a_way_that_breaks_off_is_taken_up_by_the_next(source, tmp_path, monkeyp
     """What was copied is not copied twice."""
     real, calls = os.copy_file_range, []
 
-    def once(*given, **named):
-        calls.append(given)
+    def once(*content, **named):
+        calls.append(content)
         if len(calls) > 1:
             raise OSError(errno.EXDEV, "across")
-        return real(given[0], given[1], 1000, **named)
+        return real(content[0], content[1], 1000, **named)
 
     monkeypatch.setattr(file_copy.os, "copy_file_range", once)
 
@@ -81,9 +81,9 @@ def test_a_copy_tells_how_it_was_made_and_may_be_written_to(source, tmp_path, mo
     monkeypatch.setattr(file_copy, "reflink", lambda *_: False)
     assert file_copy.copy_file(source, tmp_path / "two") == "bytes"
 
-    for made in (tmp_path / "one", tmp_path / "two"):
-        assert made.read_bytes() == DATA
-        with made.open("r+b") as out:
+    for target in (tmp_path / "one", tmp_path / "two"):
+        assert target.read_bytes() == DATA
+        with target.open("r+b") as out:
             out.write(b"changed")
     assert source.read_bytes() == DATA
 

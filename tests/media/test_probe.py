@@ -147,9 +147,9 @@ def sound_file(path: Path) -> Path:
 
 def broken_off(path: Path) -> Path:
     options = {"movflags": "faststart"}
-    whole = make_clip(path.with_name("whole.mov"), frames=50, tracks=1, container_options=options).read_bytes()
-    assert whole.index(b"moov") < whole.index(b"mdat")
-    path.write_bytes(whole[: len(whole) * 3 // 4])
+    complete = make_clip(path.with_name("whole.mov"), frames=50, tracks=1, container_options=options).read_bytes()
+    assert complete.index(b"moov") < complete.index(b"mdat")
+    path.write_bytes(complete[: len(complete) * 3 // 4])
     return path
 
 
@@ -164,8 +164,8 @@ def text(path: Path) -> Path:
 
 
 def headless(path: Path) -> Path:
-    whole = make_clip(path.with_name("whole.mov"), frames=5, tracks=0).read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
+    complete = make_clip(path.with_name("whole.mov"), frames=5, tracks=0).read_bytes()
+    path.write_bytes(complete[: len(complete) // 2])
     return path
 
 

@@ -22,7 +22,7 @@ from react1.pipeline.media.shots import find_cuts, hidden_by_flash, split_at_cut
 from react1.pipeline.preflight.clip_checks import check_span
 
 NOISE = np.random.default_rng(3)
-STREET, ROOM = (np.kron(NOISE.integers(20, 230, (9, 16)), np.ones((40, 40))).astype(np.uint8) for _ in range(2))
+STREET, KITCHEN = (np.kron(NOISE.integers(20, 230, (9, 16)), np.ones((40, 40))).astype(np.uint8) for _ in range(2))
 WHITE = np.full((36, 64), 250, np.uint8)
 
 
@@ -36,7 +36,7 @@ def probed(path):
 
 def test_a_cut_separates_two_shots() -> None:
     """Ten frames of one picture, five of another, one of a third: three shots that hold every frame."""
-    frames = [small(STREET)] * 10 + [small(ROOM)] * 5 + [small(255 - STREET)]
+    frames = [small(STREET)] * 10 + [small(KITCHEN)] * 5 + [small(255 - STREET)]
 
     assert split_at_cuts(frames) == [(0, 10), (10, 15), (15, 16)]
     assert split_at_cuts(frames[:1]) == [(0, 1)]
@@ -53,7 +53,7 @@ def test_white_frames_between_like_pictures_are_no_cut(length) -> None:
 
 def test_fades_and_pans_are_no_cuts() -> None:
     """A fade to another picture in 12 frames, and a pan at a steady 30 pixels a frame."""
-    fade = [small((STREET * (1 - k / 12) + ROOM * (k / 12)).astype(np.uint8)) for k in range(13)]
+    fade = [small((STREET * (1 - k / 12) + KITCHEN * (k / 12)).astype(np.uint8)) for k in range(13)]
     pan = [small(np.roll(STREET, 30 * k, axis=1)) for k in range(12)]
 
     assert find_cuts(fade) == []
@@ -94,11 +94,11 @@ def test_cuts_do_not_depend_on_blocks_or_spans(context, monkeypatch, block_frame
     media = speaking_film(context, 120, None, cuts=(1, 29, 60, 91, 118), flashes=((76, 77),))
     path = context.path(media.file)
 
-    found = shots.cuts_between(path, media, 0, 120, context)
+    cuts = shots.cuts_between(path, media, 0, 120, context)
 
-    assert found == [1, 29, 60, 91, 118]
+    assert cuts == [1, 29, 60, 91, 118]
     for start, end in ((0, 120), (28, 30), (59, 92), (60, 119), (86, 93)):
-        inside = [cut for cut in found if start < cut < end]
+        inside = [cut for cut in cuts if start < cut < end]
         assert shots.cuts_between(path, media, start, end) == inside
         assert shots.cuts_between(path, media, start, end, context) == inside
 
@@ -152,10 +152,10 @@ def test_a_damaged_frame_is_named(media_folder, context):
     path = media_folder / "damaged" / "decord_corrupted.mp4"
     media = probe(path, context.add_external(path))
 
-    for room in (None, context):
+    for node_context in (None, context):
         with pytest.raises(InputMediaError, match="frame 30 of the film"):
-            shots.cuts_between(path, media, 20, 40, room)
-        assert shots.cuts_between(path, media, 0, 29, room) == []
+            shots.cuts_between(path, media, 20, 40, node_context)
+        assert shots.cuts_between(path, media, 0, 29, node_context) == []
 
 
 def test_steady_motion_is_no_cut(context):
@@ -221,6 +221,8 @@ def test_the_engine_finds_the_same_shots(context, reel):
 
     with ClipFrames(context.path(reel.file)) as frames:
         frame_detections = tuple(FrameDetections((), thumbnail=thumbnail(frame)) for frame in frames.decode_all())
-        shot_faces = select_faces(Detections(frame_detections, frames.times), (0, 120), None, frames.video_format.fps, False)
+        shot_faces = select_faces(
+            Detections(frame_detections, frames.times), (0, 120), None, frames.video_format.fps, False
+        )
 
     assert [part.shot for part in shot_faces] == [(0, 20), (20, 60), (60, 120)]

@@ -72,8 +72,8 @@ def test_picture_and_sound_end_together(mode: str, video_frames: int, samples: i
 
     assert layout.frames
     assert all(0 <= frame < video_frames for frame in layout.frames)
-    apart = abs(len(layout.frames) - Fraction(layout.samples, 48_000) * fps)
-    assert apart <= Fraction(1, 2) + fps / 48_000 or len(layout.frames) == 1
+    difference_frames = abs(len(layout.frames) - Fraction(layout.samples, 48_000) * fps)
+    assert difference_frames <= Fraction(1, 2) + fps / 48_000 or len(layout.frames) == 1
 
 
 def test_without_a_voice_the_picture_is_unchanged() -> None:

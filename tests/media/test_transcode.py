@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import frame_number, make_clip
+from result import frame_number, make_clip
 
 from react1.pipeline.media.color import full_color
 from react1.pipeline.media.decode import exact_frames, images
@@ -48,13 +48,13 @@ def test_matrix_and_range_become_bt709_tv(context, probed, pix_fmt, colour, kr_k
     """A skin tone keeps its R'G'B' to within two codes, from each description; untagged SD is bt601."""
     path = make_clip(context.temp_path("a.mov"), frames=5, tracks=0, pix_fmt=pix_fmt, colour=colour, chroma=(110, 150))
     media = probed(path)
-    made, _ = transcode(context, media.model_copy(update={"file": context.add_external(path)}), "react1")
-    ((_, frame),) = exact_frames(context.path(made.file), made.video, 2, 3)
+    result, _ = transcode(context, media.model_copy(update={"file": context.add_external(path)}), "react1")
+    ((_, frame),) = exact_frames(context.path(result.file), result.video, 2, 3)
 
-    found = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[5, 5] for plane in frame.planes]
+    codes = [np.frombuffer(plane, np.uint8).reshape(plane.height, -1)[5, 5] for plane in frame.planes]
 
-    assert found == pytest.approx(codes_of(rgb_of(200, 110, 150, kr_kb, full)), abs=2)
-    assert (made.video.color_range, made.video.color_space, made.video.pix_fmt) == ("tv", "bt709", "yuv420p")
+    assert codes == pytest.approx(codes_of(rgb_of(200, 110, 150, kr_kb, full)), abs=2)
+    assert (result.video.color_range, result.video.color_space, result.video.pix_fmt) == ("tv", "bt709", "yuv420p")
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
@@ -70,11 +70,11 @@ def test_tone_mapped_hdr_is_readable(context, probed, transfer, zscale):
         options={"crf": "6"},
     )
     video = probed(path).video
-    made = context.temp_path("b.mp4")
-    context.run_tool(build_command(path, video, LIMITS["react1"], Fraction(25), 3, made, zscale=zscale))
+    result = context.temp_path("b.mp4")
+    context.run_tool(build_command(path, video, LIMITS["react1"], Fraction(25), 3, result, zscale=zscale))
 
     assert video.is_hdr
-    assert [frame_number(image) for _, image in images(made, probed(made).video)] == [0, 1, 2]
+    assert [frame_number(image) for _, image in images(result, probed(result).video)] == [0, 1, 2]
 
 
 def test_the_bundled_ffmpeg_has_the_filters_for_tone_mapping():

@@ -6,8 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from react1.testing import FolderContext
-from web import give, open_web, status
+from web import open_web, send_file, status
 
 from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
 from react1.pipeline.core.edit import Edit
@@ -16,6 +15,7 @@ from react1.pipeline.core.times import parse_time
 from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
 from react1.pipeline.media.clock import frame_at
 from react1.pipeline.net.download import download
+from react1.testing import FolderContext
 
 FRAMES = 20
 
@@ -91,12 +91,12 @@ def test_a_download_that_breaks_off_goes_on(context, web, clip, monkeypatch):
     """The node uses the resuming download as it is."""
     monkeypatch.setitem(download.__kwdefaults__, "sleep", lambda _: None)
     cuts = iter([1000, None])
-    web.routes["/film.mp4"] = lambda request: give(request, clip, cut_after_bytes=next(cuts))
+    web.routes["/film.mp4"] = lambda request: send_file(request, clip, cut_after_bytes=next(cuts))
 
-    media = fetch(context, web.address + "/film.mp4")
+    media = fetch(context, web.url + "/film.mp4")
 
     assert context.path(media.file).read_bytes() == clip
-    assert web.asked("Range")[1] == "bytes=1000-"
+    assert web.sent_headers("Range")[1] == "bytes=1000-"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_the_suffix_comes_from_the_address_or_the_type(path, content_type, suffi
 def test_a_page_with_a_video_gives_the_video(context, web, clip, page):
     """yt-dlp's generic reader finds it; the file is not touched."""
     web.serve("/film.mp4", clip)
-    address = web.serve("/watch", f"<!doctype html><html>{page.format(web.address)}</html>".encode(), "text/html")
+    address = web.serve("/watch", f"<!doctype html><html>{page.format(web.url)}</html>".encode(), "text/html")
 
     media = fetch(context, address)
 
@@ -127,7 +127,7 @@ def test_the_best_picture_and_sound_are_put_together(context, web, tmp_path):
     """A DASH manifest keeps them apart; what arrives is one mp4 with every frame."""
     serve_dash(web, tmp_path)
 
-    media = fetch(context, web.address + "/film.mpd")
+    media = fetch(context, web.url + "/film.mpd")
 
     assert media.file.suffix == ".mp4"
     assert greys(context, media) == list(range(FRAMES))

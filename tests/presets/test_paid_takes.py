@@ -7,7 +7,7 @@ import json
 
 import av
 import pytest
-from asks import no_look
+from job_runner import no_precheck
 from made import make_clip
 from server_client import open_server
 
@@ -19,8 +19,8 @@ from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 
-pytestmark = pytest.mark.usefixtures("no_look")
-__all__ = ["no_look"]
+pytestmark = pytest.mark.usefixtures("no_precheck")
+__all__ = ["no_precheck"]
 KEY = "SG_secret0123456789abcdef"
 
 

@@ -1,4 +1,4 @@
-"""Segmind's client: every documented answer is what it is, and the key goes to its own host only."""
+"""Segmind's client interprets every documented response, and sends the key to its own host only."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ NAME = "5e5e5e5e.mp4"
 NOW = datetime.now(UTC)
 
 
-def order(**choices):
-    addresses = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
-    request = React1Request.model_validate(addresses | choices)
+def submission(**choices):
+    urls = {"video_url": f"https://files.example/{NAME}", "audio_url": "https://files.example/a.wav"}
+    request = React1Request.model_validate(urls | choices)
     return Submission(request, "nonce", NOW)
 
 
-def call(replies, what, version="v2", **environ):
-    """Ask a client for something, with these replies."""
+def call(replies, action, version="v2", **environ):
+    """Run an action with a client that gets these replies."""
     script = Script(list(replies))
 
     async def run():
         async with script.pool() as pool:
-            return await what(segmind({"SEGMIND_API_KEY": KEY, **environ}, version).connect(pool))
+            return await action(segmind({"SEGMIND_API_KEY": KEY, **environ}, version).connect(pool))
 
     try:
         return asyncio.run(run()), script
@@ -49,13 +49,13 @@ def call(replies, what, version="v2", **environ):
         script.done()
 
 
-def submitted(reply, tmp_path, version="v2"):
-    return call([reply], lambda client: client.submit(order(), tmp_path / "take.mp4"), version)
+def submit(reply, tmp_path, version="v2"):
+    return call([reply], lambda client: client.submit(submission(), tmp_path / "take.mp4"), version)
 
 
-def test_a_submit_sends_all_eight_parameters_to_the_documented_address(tmp_path):
+def test_submit_sends_all_eight_parameters_to_the_documented_url(tmp_path):
     """`sync_mode` is sent although nobody chose it; the key is in its header."""
-    ticket, script = submitted(json_reply(request_id="r1", status="QUEUED"), tmp_path)
+    ticket, script = submit(json_reply(request_id="r1", status="QUEUED"), tmp_path)
 
     (request,) = script.requests
     assert ticket == Ticket("r1")
@@ -73,41 +73,41 @@ def test_a_submit_sends_all_eight_parameters_to_the_documented_address(tmp_path)
     }
 
 
-NO_JOB = [
+REJECTED = [
     (json_reply(400, error="prompt: not allowed"), "400: the parameters were refused (prompt: not allowed)"),
     (json_reply(401, error=f"bad key {KEY}"), "401: the API key was not accepted (bad key …); check SEGMIND_API_KEY"),
     (json_reply(403, error="no"), "403: this key may not use the model"),
-    (json_reply(404, error="no model"), "404: the host does not know this model"),
-    (html_reply(405), "405: the endpoint does not take this request (405 Oops)"),
-    (json_reply(406, error="Insufficient credits"), "406: the account has not enough credits"),
-    (json_reply(406, error="Content-Type must be application/json"), "406: the host did not take the Content-Type"),
-    (json_reply(406, error="temperature is odd"), "406: the host rejected a value; correct it (temperature is odd)"),
-    (json_reply(410, error="gone"), "410: the host has retired this model"),
+    (json_reply(404, error="no model"), "404: unknown model or endpoint"),
+    (html_reply(405), "405: the endpoint does not accept this request (405 Oops)"),
+    (json_reply(406, error="Insufficient credits"), "406: the account does not have enough credits"),
+    (json_reply(406, error="Content-Type must be application/json"), "406: the Content-Type was not accepted"),
+    (json_reply(406, error="temperature is odd"), "406: a value was rejected; correct it (temperature is odd)"),
+    (json_reply(410, error="gone"), "410: this model or endpoint was retired"),
     (json_reply(422, error=[{"msg": "field required"}]), "422: the parameters were refused (field required)"),
     (httpx.Response(413), "413: the request is too large"),
     (httpx.Response(302, headers={"location": "https://evil.example/"}), "302: a redirect"),
 ]
 
 
-@pytest.mark.parametrize(("reply", "says"), NO_JOB, ids=lambda value: value if isinstance(value, str) else "")
-def test_an_answer_that_proves_that_there_is_no_job(reply, says, tmp_path):
-    """One line, not billed, and no second request."""
+@pytest.mark.parametrize(("reply", "message"), REJECTED, ids=lambda value: value if isinstance(value, str) else "")
+def test_rejection_proves_that_there_is_no_job(reply, message, tmp_path):
+    """The message is one line, the call is not billed, and there is no second request."""
     with pytest.raises(NoJob) as caught:
-        submitted(reply, tmp_path)
+        submit(reply, tmp_path)
 
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "not billed" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert KEY not in str(caught.value)
     assert (caught.value.billed, caught.value.retry_after_s) == (False, None)
 
 
-def test_429_may_be_sent_again_when_the_host_says(tmp_path):
+def test_429_may_be_sent_again_when_segmind_says(tmp_path):
     """By `x-rate-limit-reset-at-utc`."""
     later = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 40, UTC).isoformat()
 
     with pytest.raises(NoJob) as caught:
-        submitted(json_reply(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
+        submit(json_reply(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
 
     assert 38 < caught.value.retry_after_s <= 40
 
@@ -131,170 +131,194 @@ def test_429_may_be_sent_again_when_the_host_says(tmp_path):
     ],
     ids=repr,
 )
-def test_an_answer_that_proves_nothing_is_lost(reply, tmp_path):
-    """5xx, silence, and a success without an id: the host may have made a job."""
+def test_ambiguous_response_counts_as_lost(reply, tmp_path):
+    """5xx, silence, and a success without an id: Segmind may have created a job."""
     with pytest.raises(ResponseLost) as caught:
-        submitted(reply, tmp_path)
+        submit(reply, tmp_path)
 
     assert caught.value.billed is None
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")], ids=repr)
-def test_what_never_left_made_no_job(error, tmp_path):
-    """And may be sent again."""
+def test_request_that_was_not_sent_created_no_job(error, tmp_path):
+    """It may be sent again."""
     with pytest.raises(NoJob, match="nothing was sent") as caught:
-        submitted(error, tmp_path)
+        submit(error, tmp_path)
 
     assert caught.value.retry_after_s is not None
 
 
-def polled(*replies):
+def poll(*replies):
     return call(replies, lambda client: client.poll("r1"))
 
 
-def test_a_job_is_asked_for_at_our_host_only():
-    """Whatever addresses the submit's answer named, the key goes to the host that it belongs to."""
-    found, script = polled(json_reply(status="PROCESSING", response_url="https://evil.example/v2/requests/r1"))
+def test_job_is_polled_at_the_configured_host_only():
+    """Whatever URLs the response to the submit has, the key goes to its own host."""
+    outcome, script = poll(json_reply(status="PROCESSING", response_url="https://evil.example/v2/requests/r1"))
 
-    assert found == Waiting("PROCESSING")
+    assert outcome == Waiting("PROCESSING")
     assert [str(request.url) for request in script.requests] == ["https://api.segmind.com/v2/requests/r1/status"]
 
 
-def test_a_finished_job_gives_its_output_and_what_it_cost():
-    """From the final body; everything but `status` and `output` is optional."""
+def test_finished_job_has_its_output_and_cost():
+    """From the result; everything but `status` and `output` is optional."""
     metrics = {"cost": 1.98, "remaining_credits": 3.5, "inference_time": 300.1}
 
-    found, _ = polled(
-        json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output="https://o.example/t.mp4", metrics=metrics)
+    outcome, _ = poll(
+        json_reply(status="COMPLETED"),
+        json_reply(status="COMPLETED", output="https://o.example/t.mp4", metrics=metrics),
     )
-    bare, _ = polled(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", video={"url": "https://o.example/v.mp4"}))
+    bare, _ = poll(
+        json_reply(status="COMPLETED"), json_reply(status="COMPLETED", video={"url": "https://o.example/v.mp4"})
+    )
 
-    assert (found.output, found.cost_usd, found.details["inference_time"]) == ("https://o.example/t.mp4", 1.98, 300.1)
+    assert (outcome.output, outcome.cost_usd, outcome.details["inference_time"]) == (
+        "https://o.example/t.mp4",
+        1.98,
+        300.1,
+    )
     assert (bare.output, bare.cost_usd) == ("https://o.example/v.mp4", None)
 
 
 @pytest.mark.parametrize("output", [["https://o.example/t.mp4"], {"url": "https://o.example/t.mp4"}])
-def test_an_output_of_another_shape_is_read_too(output):
+def test_output_of_another_shape_is_parsed_too(output):
     """A list, or an object."""
-    found, _ = polled(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output=output))
+    outcome, _ = poll(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output=output))
 
-    assert found.output == "https://o.example/t.mp4"
+    assert outcome.output == "https://o.example/t.mp4"
 
 
-def test_a_failed_job_is_422_and_keeps_its_detail():
-    """Content blocks included, whatever shape they have; at the status and at the result."""
+def test_failed_job_is_422_and_keeps_its_detail():
+    """Content blocks included, whatever their shape; at the status and at the result."""
     blocked = {"status": "FAILED", "error": {"code": "content_block", "message": "blocked by the safety filter"}}
 
-    at_status, _ = polled(httpx.Response(422, json=blocked))
-    at_result, _ = polled(json_reply(status="COMPLETED"), httpx.Response(422, json=blocked))
+    at_status, _ = poll(httpx.Response(422, json=blocked))
+    at_result, _ = poll(json_reply(status="COMPLETED"), httpx.Response(422, json=blocked))
 
     assert at_status == at_result == Failed("r1", "blocked by the safety filter", billed=False)
 
 
-NOT_NOW = [json_reply(500), html_reply(502), httpx.Response(504), json_reply(429), httpx.Response(200), html_reply(200), json_reply(status="ODD")]
-NOT_NOW += [json_reply(state="QUEUED"), httpx.ReadError("reset"), httpx.ConnectError("refused"), httpx.Response(200, json=3)]
+TEMPORARY = [
+    json_reply(500),
+    html_reply(502),
+    httpx.Response(504),
+    json_reply(429),
+    httpx.Response(200),
+    html_reply(200),
+    json_reply(status="ODD"),
+]
+TEMPORARY += [
+    json_reply(state="QUEUED"),
+    httpx.ReadError("reset"),
+    httpx.ConnectError("refused"),
+    httpx.Response(200, json=3),
+]
 
 
-@pytest.mark.parametrize("reply", NOT_NOW, ids=repr)
-def test_a_look_that_fails_may_be_made_again(reply):
+@pytest.mark.parametrize("reply", TEMPORARY, ids=repr)
+def test_failed_poll_may_be_repeated(reply):
     """It loses nothing."""
     with pytest.raises(TemporarilyUnavailable):
-        polled(reply)
+        poll(reply)
 
 
-def test_completed_without_an_output_is_asked_for_again():
-    """It is paid for, so it is not given up at the first look."""
-    with pytest.raises(TemporarilyUnavailable, match="gives no output"):
-        polled(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output=None))
+def test_completed_without_an_output_is_polled_again():
+    """It is paid for, so it is not given up at the first poll."""
+    with pytest.raises(TemporarilyUnavailable, match="has no output"):
+        poll(json_reply(status="COMPLETED"), json_reply(status="COMPLETED", output=None))
 
 
 @pytest.mark.parametrize("status", [401, 403, 405])
-def test_a_key_that_is_not_taken_any_more_does_not_lose_the_job(status):
+def test_key_that_is_not_accepted_any_more_does_not_lose_the_job(status):
     """The message says so."""
     with pytest.raises(ProviderError, match="the job is not lost") as caught:
-        polled(json_reply(status, error="no"))
+        poll(json_reply(status, error="no"))
 
     assert not isinstance(caught.value, TemporarilyUnavailable)
 
 
-def test_an_expired_job_is_found_in_the_history():
-    """Its output lasts longer than the request does."""
+def test_expired_job_is_found_in_the_history():
+    """Its output is kept longer than the request."""
     row = {"request_id": "r1", "model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4"}
 
-    found, script = polled(json_reply(404, error="expired"), json_reply(**row, credits_deduction=1.5))
-    listed, _ = polled(json_reply(404), json_reply(**row | {"generation_url": ["https://o.example/t.mp4"]}))
+    outcome, script = poll(json_reply(404, error="expired"), json_reply(**row, credits_deduction=1.5))
+    listed, _ = poll(json_reply(404), json_reply(**row | {"generation_url": ["https://o.example/t.mp4"]}))
 
-    assert found == Done("r1", "https://o.example/t.mp4", cost_usd=1.5)
+    assert outcome == Done("r1", "https://o.example/t.mp4", cost_usd=1.5)
     assert listed.output == "https://o.example/t.mp4"
     assert script.requests[1].url.host == "api.spotprod.segmind.com"
 
 
-@pytest.mark.parametrize("reply", [json_reply(404), json_reply(503), html_reply(200), json_reply(data=[]), json_reply(request_id="other")], ids=repr)
-def test_a_job_that_nobody_knows_at_the_moment_is_asked_for_again(reply):
-    """One bad moment of the history must not end what is paid for."""
+@pytest.mark.parametrize(
+    "reply",
+    [json_reply(404), json_reply(503), html_reply(200), json_reply(data=[]), json_reply(request_id="other")],
+    ids=repr,
+)
+def test_job_that_is_unknown_at_the_moment_is_polled_again(reply):
+    """One failure of the history must not end what is paid for."""
     with pytest.raises(TemporarilyUnavailable):
-        polled(json_reply(404), reply)
+        poll(json_reply(404), reply)
 
 
 @pytest.mark.parametrize("cost", ["1e999", "1" + "0" * 400, '"NaN"', "-1", '"much"', "[1]"])
-def test_a_cost_that_is_none_is_passed_over(cost):
-    """The take counts, and the estimate stands."""
+def test_invalid_cost_is_ignored(cost):
+    """The take counts, and so does the estimate."""
     body = f'{{"status": "COMPLETED", "output": "https://o.example/t.mp4", "metrics": {{"cost": {cost}}}}}'
 
-    found, _ = polled(json_reply(status="COMPLETED"), httpx.Response(200, content=body))
+    outcome, _ = poll(json_reply(status="COMPLETED"), httpx.Response(200, content=body))
 
-    assert (found.output, found.cost_usd) == ("https://o.example/t.mp4", None)
+    assert (outcome.output, outcome.cost_usd) == ("https://o.example/t.mp4", None)
 
 
 @pytest.mark.parametrize("name", ["\ud800x", "..", "a\nb", "x" * 300, " r1", "\x1b[2J", "é"])
-def test_a_request_id_that_cannot_be_written_down_is_none(name, tmp_path):
-    """The answer counts as lost."""
+def test_request_id_that_cannot_be_stored_is_invalid(name, tmp_path):
+    """The response counts as lost."""
     body = json.dumps({"request_id": name}).encode()
 
     with pytest.raises(ResponseLost):
-        submitted(httpx.Response(200, content=body), tmp_path)
+        submit(httpx.Response(200, content=body), tmp_path)
 
 
 def row(request_id="r9", **changes):
-    body = order().request.model_dump(mode="json")
+    body = submission().request.model_dump(mode="json")
     return {"request_id": request_id, "model_status": "PENDING", "request_body": body | changes, "generation_url": None}
 
 
-def recovered(*replies, known=()):
-    found, script = call(replies, lambda client: client.recover(order(), known))
-    return found, script
+def recover(*replies, known=()):
+    outcome, script = call(replies, lambda client: client.recover(submission(), known))
+    return outcome, script
 
 
-def test_a_lost_submit_is_found_by_its_names_and_its_choices():
+def test_lost_submit_is_found_by_its_urls_and_choices():
     """Another emotion of the same clip is another call, and so is one that belongs to another entry."""
     rows = [row("other", prompt="sad"), row("elsewhere", video_url="https://files.example/x.mp4"), row("taken"), row()]
 
-    found, script = recovered(json_reply(data=rows), known={"taken"})
+    outcome, script = recover(json_reply(data=rows), known={"taken"})
 
-    assert found == Ticket("r9")
+    assert outcome == Ticket("r9")
     assert dict(script.requests[0].url.params)["from_date"] == f"{NOW - timedelta(days=1):%Y-%m-%d}"
     assert dict(script.requests[0].url.params)["per_page"] == "100"
 
 
-def test_a_lost_submit_may_have_ended_already():
+def test_lost_submit_may_have_ended_already():
     """Finished or failed, it is not sent again."""
     done = row() | {"model_status": "COMPLETED", "generation_url": "https://o.example/t.mp4", "credits_deduction": 2.0}
     failed = row() | {"model_status": "FAILED", "error": "no face", "credits_deduction": 0}
 
-    assert recovered(json_reply(data=[done]))[0] == Done("r9", "https://o.example/t.mp4", cost_usd=2.0)
-    assert recovered(json_reply(data=[failed]))[0] == Failed("r9", "no face", billed=False)
+    assert recover(json_reply(data=[done]))[0] == Done("r9", "https://o.example/t.mp4", cost_usd=2.0)
+    assert recover(json_reply(data=[failed]))[0] == Failed("r9", "no face", billed=False)
 
 
-def test_a_history_of_several_pages_is_read_to_its_end():
-    """And an empty one says that it lists nothing."""
+def test_history_is_read_page_by_page_to_its_end():
+    """An empty page means that it lists no more."""
     few = [row(f"o{number}", prompt="sad") for number in range(20)]
 
-    assert recovered(json_reply(data=few), json_reply(data=[row()]))[0] == Ticket("r9")
-    assert recovered(json_reply(data=few), json_reply(data=[]))[0] is None
-    assert recovered(json_reply(data=few), json_reply(data=few))[0] is None
-    assert recovered(json_reply(data=few, total_pages=1))[0] is None
-    assert recovered(json_reply(requests=[]))[0] is None
-    assert recovered(httpx.Response(200, json=[]))[0] is None
+    assert recover(json_reply(data=few), json_reply(data=[row()]))[0] == Ticket("r9")
+    assert recover(json_reply(data=few), json_reply(data=[]))[0] is None
+    assert recover(json_reply(data=few), json_reply(data=few))[0] is None
+    assert recover(json_reply(data=few, total_pages=1))[0] is None
+    assert recover(json_reply(requests=[]))[0] is None
+    assert recover(httpx.Response(200, json=[]))[0] is None
 
 
 OURS = [
@@ -305,18 +329,18 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize("one", OURS)
-def test_a_row_of_another_spelling_is_ours_all_the_same(one):
+@pytest.mark.parametrize("listed_row", OURS)
+def test_row_in_another_form_is_recognized(listed_row):
     """JSON as text, numbers as text, another signature."""
-    assert recovered(json_reply(data=[one]))[0] == Ticket("r9")
-    assert recovered(json_reply(data=[one | {"request_id": 17}]))[0] == Ticket("17")
+    assert recover(json_reply(data=[listed_row]))[0] == Ticket("r9")
+    assert recover(json_reply(data=[listed_row | {"request_id": 17}]))[0] == Ticket("17")
 
 
-def test_a_file_of_the_same_name_in_another_place_is_not_ours():
+def test_file_of_the_same_name_at_another_path_is_not_ours():
     """A storage that names files itself may call each of them `input.mp4`."""
     elsewhere = row(video_url=f"https://files.example/other/{NAME}")
 
-    assert recovered(json_reply(data=[elsewhere]), json_reply(data=[]))[0] is None
+    assert recover(json_reply(data=[elsewhere]), json_reply(data=[]))[0] is None
 
 
 UNCLEAR = [
@@ -328,71 +352,76 @@ UNCLEAR = [
 ]
 
 
-@pytest.mark.parametrize("one", UNCLEAR, ids=range(len(UNCLEAR)))
-def test_a_row_that_may_be_ours_is_never_taken_for_silence(one):
-    """Only a person can tell then."""
-    with pytest.raises(ProviderError, match="cannot be told for certain"):
-        recovered(json_reply(data=[one]), json_reply(data=[]))
+@pytest.mark.parametrize("listed_row", UNCLEAR, ids=range(len(UNCLEAR)))
+def test_row_that_may_be_ours_never_counts_as_absence(listed_row):
+    """Only a person can decide then."""
+    with pytest.raises(ProviderError, match="cannot be identified for sure"):
+        recover(json_reply(data=[listed_row]), json_reply(data=[]))
 
 
-def test_a_history_that_does_not_reach_back_so_far_proves_nothing():
-    """Its window is 31 days."""
-    old = Submission(order().request, "nonce", NOW - timedelta(days=40))
+def test_history_that_does_not_reach_back_far_enough_proves_nothing():
+    """It covers 31 days."""
+    old = Submission(submission().request, "nonce", NOW - timedelta(days=40))
 
     with pytest.raises(ProviderError, match="does not reach back"):
         call([], lambda client: client.recover(old, ()))
 
 
-def test_a_key_in_an_error_of_the_history_is_taken_out():
-    """It would go into the ledger."""
+def test_key_in_an_error_of_the_history_is_redacted():
+    """The error is stored in the ledger."""
     failed = row() | {"model_status": "FAILED", "error": f"bad key {KEY}"}
 
-    assert recovered(json_reply(data=[failed]))[0].error == "bad key …"
+    assert recover(json_reply(data=[failed]))[0].error == "bad key …"
 
 
-def test_a_history_that_cannot_be_read_proves_nothing():
-    """Another shape, a page, an error."""
-    with pytest.raises(ProviderError, match="another shape"):
-        recovered(json_reply(rows_of_what="x"))
-    for reply in (html_reply(200), json_reply(500), httpx.ReadError("cut"), httpx.Response(200, content=b"[" * 200_000)):
+def test_unreadable_history_proves_nothing():
+    """Another shape, a web page, an error."""
+    with pytest.raises(ProviderError, match="an unexpected shape"):
+        recover(json_reply(rows_of_what="x"))
+    for reply in (
+        html_reply(200),
+        json_reply(500),
+        httpx.ReadError("cut"),
+        httpx.Response(200, content=b"[" * 200_000),
+    ):
         with pytest.raises(TemporarilyUnavailable):
-            recovered(reply)
+            recover(reply)
 
 
-def test_v1_gives_the_take_itself(tmp_path):
-    """Bytes go to a file as they come; what it took is in the headers."""
+def test_v1_returns_the_take_itself(tmp_path):
+    """The bytes are streamed to a file; cost and credits are in the headers."""
     headers = {"content-type": "video/mp4", "x-cost": "1.2", "x-request-id": "r3", "x-remaining-credits": "8"}
 
-    done, script = submitted(httpx.Response(200, content=b"take" * 1000, headers=headers), tmp_path, "v1")
+    done, script = submit(httpx.Response(200, content=b"take" * 1000, headers=headers), tmp_path, "v1")
 
     assert done.file.read_bytes() == b"take" * 1000
     assert (done.request_id, done.cost_usd, done.details["remaining_credits"]) == ("r3", 1.2, 8.0)
     assert script.requests[0].url.path == "/v1/sync.so-react-1"
 
 
-def test_v1_may_answer_with_json(tmp_path):
+def test_v1_may_return_json(tmp_path):
     """By Content-Type."""
-    done, _ = submitted(json_reply(output="https://o.example/t.mp4", metrics={"cost": 2}), tmp_path, "v1")
+    done, _ = submit(json_reply(output="https://o.example/t.mp4", metrics={"cost": 2}), tmp_path, "v1")
 
     assert (done.output, done.cost_usd, done.file) == ("https://o.example/t.mp4", 2.0, None)
     with pytest.raises(ResponseLost, match="no video"):
-        submitted(json_reply(status="COMPLETED"), tmp_path, "v1")
+        submit(json_reply(status="COMPLETED"), tmp_path, "v1")
 
 
-def test_a_redirect_within_the_host_is_followed_and_one_elsewhere_is_not():
-    """The key is never sent there."""
+def test_redirect_is_followed_within_the_host_only():
+    """The key is never sent elsewhere."""
     inside = httpx.Response(307, headers={"location": "/v2/requests/r1/status?again=1"})
     outside = httpx.Response(302, headers={"location": "https://evil.example/v2/requests/r1/status"})
 
-    found, script = polled(inside, json_reply(status="QUEUED"))
+    outcome, script = poll(inside, json_reply(status="QUEUED"))
     with pytest.raises(ProviderError, match="the key was not sent there"):
-        polled(outside)
+        poll(outside)
 
-    assert found == Waiting("QUEUED")
+    assert outcome == Waiting("QUEUED")
     assert {request.url.host for request in script.requests} == {"api.segmind.com"}
 
 
-def test_another_base_address_takes_uploads_and_history_along():
+def test_other_base_url_applies_to_uploads_and_history_too():
     """So that a rehearsal sends nothing to the real hosts."""
     settings = segmind({"SEGMIND_API_KEY": KEY, "REACT1_SEGMIND_URL": "http://127.0.0.1:8791/"}).settings
 

@@ -15,8 +15,9 @@ from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.container import container_suffix
-from react1.pipeline.splicing.verification.thresholds import OFF
+from react1.pipeline.splicing.verification.thresholds import Thresholds
 
+NO_CHECKS = Thresholds(**dict.fromkeys(Thresholds.model_fields))
 WEB = {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
 MPEG = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}
 FILMS = {
@@ -49,7 +50,7 @@ def test_a_film_without_a_known_suffix_goes_through_every_node(context, containe
     (segment,) = Trim().run(context, TrimParams.model_validate({"edits": [{"in": "5f", "out": "9f"}]}), source)
     take = edited_take(context, Transcode().run(context, TranscodeParams(), segment))
     conformed = Conform().run(context, ConformParams(), take)
-    made = Splice().run(context, SpliceParams(checks=OFF), source, [conformed])
+    made = Splice().run(context, SpliceParams(checks=NO_CHECKS), source, [conformed])
 
     assert made.file.suffix == suffix and made.container == source.container
     figures = made.metrics["splice"]

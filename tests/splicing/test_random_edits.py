@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import PYRAMID, check, most_coded
 from made import make_clip
-from react1.testing import FolderContext
 from seen import look_once
 from takes import numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
+from react1.testing import FolderContext
 
 _UNEVEN = (512, 300, 900, 512, 77, 2000, 640, 33)
 _X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=2:open-gop=0"}

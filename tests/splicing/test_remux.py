@@ -16,7 +16,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import remux, strategies
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.not_applicable import NotApplicable
-from react1.pipeline.splicing.verification import verify
+from react1.pipeline.splicing.verification.stream_contents import read_contents
+from react1.pipeline.splicing.verification.verify import compare
 
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
 
@@ -49,7 +50,7 @@ def refuse(_job):
 def way(request, monkeypatch):
     """Splice packet by packet, or code all pictures anew."""
     if request.param == "anew":
-        monkeypatch.setattr(splicing, "exact_way", refuse)
+        monkeypatch.setattr(splicing, "smart_render", refuse)
     return request.param
 
 
@@ -83,7 +84,7 @@ def test_a_web_film_keeps_its_colours(context, way, codec):
 def test_a_turned_picture_stays_turned(context, monkeypatch, way, suffix, turn, mirrored):
     """By the container's matrix alone, in both ways of writing it."""
     media = film(context, suffix, frames=20, size=(192, 108), tracks=0, rotation_deg=turn, mirrored=mirrored)
-    monkeypatch.setattr(splicing, "boxed_way", refuse)
+    monkeypatch.setattr(splicing, "reencode_in_mp4", refuse)
 
     made = spliced(context, media)
 
@@ -95,31 +96,31 @@ def test_a_turned_picture_stays_turned(context, monkeypatch, way, suffix, turn, 
 def test_a_picture_that_lost_its_turn_is_a_fault(context, monkeypatch):
     """Planted: ffmpeg is told nothing of it."""
     media = film(context, ".mkv", frames=20, size=(192, 108), tracks=0, rotation_deg=90)
-    monkeypatch.setattr(remux, "_turned", lambda _: {})
-    monkeypatch.setattr(splicing, "exact_way", refuse)
+    monkeypatch.setattr(remux, "_rotation_options", lambda _: {})
+    monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    with pytest.raises(ToolFailed, match="turned or mirrored otherwise"):
+    with pytest.raises(ToolFailed, match="another rotation or mirroring"):
         spliced(context, media)
 
 
 def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(context):
     """Planted in what is read of a film."""
     media = described(context, ".mkv", *BT709)
-    was = verify.read(context.path(media.file), 0)
+    was = read_contents(context.path(media.file), 0)
 
     def verdict(**changes):
-        came = replace(was, tracks=[replace(was.tracks[0], **changes), *was.tracks[1:]])
-        return verify.compare(was, came, new_sound=False, untouched=None)
+        came = replace(was, streams=[replace(was.streams[0], **changes), *was.streams[1:]])
+        return compare(was, came, new_audio=False, untouched=None)
 
     assert verdict().lost == () and verdict().metrics["colour_equal"]
-    gone = verdict(colour=(1, 2, 2, 1), flags=4)
-    assert gone.fault == "" and not gone.metrics["colour_equal"]
+    gone = verdict(color=(1, 2, 2, 1), flags=4)
+    assert gone.failure == "" and not gone.metrics["colour_equal"]
     assert gone.lost == (
         "the flags of stream 0 (video)",
-        "the colour primaries of the picture",
-        "the colour transfer of the picture",
+        "the color primaries of the picture",
+        "the color transfer of the picture",
     )
-    assert verdict(colour=(2, 1, 1, 1)).fault == "the check colour range_equal failed"
+    assert verdict(color=(2, 1, 1, 1)).failure == "the check color range_equal failed"
 
 
 def test_lost_colours_reach_the_user(context, monkeypatch):
@@ -134,9 +135,9 @@ def test_lost_colours_reach_the_user(context, monkeypatch):
         return [word for i, word in enumerate(argv) if i not in at and i - 1 not in at]
 
     monkeypatch.setattr(strategies, "remux_argv", bare)
-    monkeypatch.setattr(splicing, "exact_way", refuse)
+    monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    assert any("the colour primaries of the picture" in said for said in spliced(context, media).notes)
+    assert any("the color primaries of the picture" in said for said in spliced(context, media).notes)
 
 
 def test_a_film_of_pictures_alone_keeps_its_tags(context):

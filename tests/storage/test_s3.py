@@ -1,4 +1,4 @@
-"""A bucket, at a real S3 server over HTTP."""
+"""S3 uploads to a real S3 server over HTTP."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-import sink
+import s3_sink
 from memory import MemoryGrowth, write_sparse
 
 from react1.pipeline.core.errors import Interrupted, MissingExtra, PresetError, ProviderError
@@ -19,7 +19,7 @@ from react1.pipeline.storage.s3 import S3Storage
 pytest.importorskip("moto", reason="the S3 server of the tests is not installed")
 pytest.importorskip("obstore", reason="the extra s3 is not installed")
 
-from bucket import Bucket, opened
+from bucket import Bucket, open_bucket
 
 NONCE = "11111111-2222-4333-8444-555555555555"
 NOW = datetime.now(UTC)
@@ -27,7 +27,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def bucket():
-    with opened() as served:
+    with open_bucket() as served:
         yield served
 
 
@@ -39,42 +39,39 @@ def film(tmp_path) -> Path:
     return path
 
 
-def storage(bucket, waits=None, **changed):
-    async def sleep(seconds):
-        (waits if waits is not None else []).append(seconds)
-
-    return S3Storage(lifetime_s=7200, environ=bucket.environ | changed, now=lambda: NOW, sleep=sleep)
+def storage(bucket, **changed):
+    return S3Storage(lifetime_s=7200, environ=bucket.environ | changed, now=lambda: NOW)
 
 
-def put(bucket, path, progress=lambda _: None, **more):
-    return asyncio.run(storage(bucket, **more).put(path, NONCE, path.suffix, progress))
+def put(bucket, path, progress=lambda _: None, **changed):
+    return asyncio.run(storage(bucket, **changed).put(path, NONCE, path.suffix, progress))
 
 
-def test_a_film_is_sent_in_parts_and_read_by_its_signed_address(bucket, film):
-    """Every byte, under a name that holds the nonce, as what it is."""
+def test_film_is_sent_in_parts_and_read_by_its_signed_url(bucket, film):
+    """Every byte, under a name that has the nonce, with its content type."""
     stored = put(bucket, film)
 
-    got = httpx.get(stored.url, trust_env=False)
-    assert got.content == film.read_bytes()
-    assert got.headers["content-type"] == "video/mp4"
+    response = httpx.get(stored.url, trust_env=False)
+    assert response.content == film.read_bytes()
+    assert response.headers["content-type"] == "video/mp4"
     assert stored.name == f"{NONCE}.mp4"
     assert bucket.names() == [stored.key] == [f"for/react1/{NONCE}.mp4"]
-    assert sum("partNumber" in place for _, place in bucket.asked) == 3
+    assert sum("partNumber" in path for _, path in bucket.requests) == 3
 
 
-def test_a_small_file_is_sent_in_one_request(bucket, tmp_path):
-    """A voice of some seconds."""
+def test_small_file_is_sent_in_one_request(bucket, tmp_path):
+    """Such as a voice of some seconds."""
     voice = tmp_path / "voice.wav"
     voice.write_bytes(b"RIFF" * 1000)
 
     stored = put(bucket, voice)
 
-    assert bucket.times("PUT") == len(bucket.asked) == 1
+    assert bucket.count("PUT") == len(bucket.requests) == 1
     assert httpx.get(stored.url, trust_env=False).content == voice.read_bytes()
 
 
-def test_the_address_outlives_what_was_asked_for(bucket, film):
-    """It is signed for longer than it is said to last."""
+def test_url_is_signed_for_longer_than_its_lifetime(bucket, film):
+    """To allow for clock skew."""
     stored = put(bucket, film)
 
     signed_for_s = int(parse_qs(urlsplit(stored.url).query)["X-Amz-Expires"][0])
@@ -83,19 +80,19 @@ def test_the_address_outlives_what_was_asked_for(bucket, film):
     assert "Signature" not in repr(stored)
 
 
-def test_what_is_deleted_is_gone(bucket, film):
-    """And deleting it once more is no fault."""
+def test_deleted_upload_is_gone(bucket, film):
+    """Deleting it again is not an error."""
     stored = put(bucket, film)
-    there = storage(bucket)
+    s3 = storage(bucket)
 
-    asyncio.run(there.delete(stored))
-    asyncio.run(there.delete(stored))
+    asyncio.run(s3.delete(stored))
+    asyncio.run(s3.delete(stored))
 
     assert bucket.names() == []
     assert httpx.get(stored.url, trust_env=False).status_code == 404
 
 
-def test_progress_goes_up_to_one_and_what_it_raises_stops_the_upload(bucket, film):
+def test_progress_rises_to_one_and_its_error_stops_the_upload(bucket, film):
     """Nothing of it stays in the bucket."""
     shares: list[float] = []
     put(bucket, film, shares.append)
@@ -112,40 +109,38 @@ def test_progress_goes_up_to_one_and_what_it_raises_stops_the_upload(bucket, fil
     assert bucket.names() == [f"for/react1/{NONCE}.mp4"]
 
 
-def test_a_failure_that_may_pass_is_tried_again(bucket, film):
-    """The library does so at once, we do after a while."""
-    waits: list[float] = []
-    bucket.fail = {("PUT", number): "503 Slow Down" for number in range(1, 60)}
+def test_temporary_failure_is_tried_again(bucket, film, waits_s):
+    """The library tries again at once, the storage after a wait."""
+    bucket.failures = {("PUT", number): "503 Slow Down" for number in range(1, 60)}
     with pytest.raises(ProviderError) as caught:
-        put(bucket, film, waits=waits)
+        put(bucket, film)
 
-    assert waits == [1.0, 2.0, 4.0]
-    assert "failed 4 times: 503: Told: a test wants this" in str(caught.value)
+    assert waits_s == [1.0, 2.0, 4.0]
+    assert "failed 4 times: 503: Injected: a test wants this" in str(caught.value)
     assert (caught.value.retryable, caught.value.billed) == (True, False)
     assert bucket.names() == []
 
-    bucket.asked.clear()
-    bucket.fail = {("PUT", 2): "500 Internal Server Error"}
+    bucket.requests.clear()
+    bucket.failures = {("PUT", 2): "500 Internal Server Error"}
     assert httpx.get(put(bucket, film).url, trust_env=False).content == film.read_bytes()
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "400 Bad Request"])
-def test_a_refusal_is_told_at_once(bucket, tmp_path, status):
-    """In one line, without address, key or signature."""
-    waits: list[float] = []
+def test_refusal_is_reported_at_once(bucket, tmp_path, status, waits_s):
+    """In one line, without URL, key or signature."""
     voice = tmp_path / "voice.wav"
     voice.write_bytes(b"RIFF")
-    bucket.fail = {("PUT", 1): status}
+    bucket.failures = {("PUT", 1): status}
 
     with pytest.raises(ProviderError) as caught:
-        put(bucket, voice, waits=waits)
+        put(bucket, voice)
 
-    assert str(caught.value) == f"the upload to s3 was refused: {status[:3]}: Told: a test wants this"
-    assert (waits, caught.value.retryable, caught.value.billed) == ([], False, False)
+    assert str(caught.value) == f"the upload to s3 was refused: {status[:3]}: Injected: a test wants this"
+    assert (waits_s, caught.value.retryable, caught.value.billed) == ([], False, False)
 
 
-def test_a_bucket_that_is_not_there_and_a_server_that_is_not_there_are_told(bucket, tmp_path):
-    """The first at once, the second after its tries."""
+def test_missing_bucket_and_missing_server_are_reported(bucket, tmp_path):
+    """The first at once, the second after its attempts."""
     voice = tmp_path / "voice.wav"
     voice.write_bytes(b"RIFF")
 
@@ -155,23 +150,23 @@ def test_a_bucket_that_is_not_there_and_a_server_that_is_not_there_are_told(buck
         put(bucket, voice, AWS_ENDPOINT_URL="http://127.0.0.1:9")
 
 
-def test_what_cannot_be_removed_is_told(bucket, film):
-    """With its name."""
+def test_failed_removal_is_reported(bucket, film):
+    """With the file's name."""
     stored = put(bucket, film)
-    bucket.asked.clear()
-    bucket.fail = {("POST", 1): "403 Forbidden"}
+    bucket.requests.clear()
+    bucket.failures = {("POST", 1): "403 Forbidden"}
 
-    with pytest.raises(ProviderError, match=f"removing {NONCE}.mp4 from s3 failed: 403: Told"):
+    with pytest.raises(ProviderError, match=f"removing {NONCE}.mp4 from s3 failed: 403: Injected"):
         asyncio.run(storage(bucket).delete(stored))
 
 
-def test_a_large_film_needs_little_memory(tmp_path):
-    """Only the parts that are under way, of 300 MB over a slow line."""
+def test_large_film_needs_little_memory(tmp_path):
+    """Only the parts in flight, of 300 MB over a slow connection."""
     film = write_sparse(tmp_path / "large.mp4", 300 << 20)
-    with sink.opened(part_s=0.05) as (address, sizes):
-        there = storage(Bucket(address))
+    with s3_sink.open_sink(part_s=0.05) as (url, sizes):
+        s3 = storage(Bucket(url))
         growth = MemoryGrowth()
-        asyncio.run(there.put(film, NONCE, ".mp4", growth))
+        asyncio.run(s3.put(film, NONCE, ".mp4", growth))
 
     assert sum(sizes) == 300 << 20
     assert growth.samples > 300
@@ -179,33 +174,33 @@ def test_a_large_film_needs_little_memory(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "says"),
+    ("changed", "message"),
     [
         ({"REACT1_S3_URL": ""}, "needs REACT1_S3_URL, such as s3://bucket/prefix; it is 'not set'"),
         ({"REACT1_S3_URL": "https://bucket"}, "it is 'https://bucket'"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "needs AWS_SECRET_ACCESS_KEY: set it"),
-        ({"AWS_ENDPOINT_URL": "http://minio.example:9000"}, "is plain http; films are sent by https only"),
+        ({"AWS_ENDPOINT_URL": "http://minio.example:9000"}, "is plain http; films are sent over https only"),
     ],
 )
-def test_a_setting_that_is_wrong_is_told_before_anything_runs(bucket, changed, says):
+def test_wrong_setting_is_reported_before_anything_runs(bucket, changed, message):
     """Each by its name."""
     storage(bucket).require()
 
     with pytest.raises(PresetError) as caught:
         storage(bucket, **changed).require()
 
-    assert says in str(caught.value)
+    assert message in str(caught.value)
     assert "secret/of" not in str(caught.value)
 
 
-def test_an_address_that_cannot_be_signed_for_so_long_is_refused(bucket):
-    """A signature lasts 7 days at most."""
-    with pytest.raises(PresetError, match="7 days at most"):
+def test_lifetime_over_seven_days_is_refused(bucket):
+    """A signature is valid for 7 days at most."""
+    with pytest.raises(PresetError, match="at most 7 days"):
         S3Storage(lifetime_s=7 * 86400, environ=bucket.environ).require()
 
 
-def test_without_its_library_the_extra_is_named(bucket, monkeypatch):
-    """What to install."""
+def test_missing_library_is_reported_with_its_extra(bucket, monkeypatch):
+    """And how to install it."""
     monkeypatch.setitem(sys.modules, "obstore", None)
 
     with pytest.raises(MissingExtra, match=r"pip install 'react1-nodes\[s3\]'"):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import takes
-from react1.testing import FolderContext
 
 from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.values import Upload
@@ -17,6 +16,7 @@ from react1.pipeline.jobs.manager import JobManager
 from react1.pipeline.jobs.request import JobRequest
 from react1.pipeline.providers.provider_settings import segmind
 from react1.pipeline.store.store import Store
+from react1.testing import FolderContext
 
 KEY = "SG_secret0123456789"
 COST_USD = 0.167

@@ -53,7 +53,7 @@ DISK_FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 @dataclass(frozen=True)
 class Point:
-    """A point in a run: the process is killed before, during or after a call of a function, or the call fails or lies."""
+    """A call of a function, before, during or after which the process is killed, or which fails or lies."""
 
     owner: Any
     name: str

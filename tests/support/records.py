@@ -52,7 +52,9 @@ def record_of(source: Media, film: Media | None, segments=(), takes=()) -> Recor
     """Make a record with a step for the film and one for each segment."""
     steps = [StepRecord(step="fetch", node="fetch", key="0", reused=True, seconds=0.1)]
     steps += [
-        StepRecord(step="react1", node="react1", segment=segment.name, key="1", reused=False, seconds=2.5)
+        StepRecord(
+            step="react1", node="react1", segment=segment.name, key="1", reused=False, seconds=2.5, makes_takes=True
+        )
         for segment in segments
     ]
     return Record(

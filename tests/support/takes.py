@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from edited import make_clip, picture
+from made import make_clip, picture
 
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.values import Media, Segment, Take

@@ -1,4 +1,4 @@
-"""A web server on loopback whose answers a test writes as functions."""
+"""A web server on loopback whose responses a test writes as functions."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Web:
-    """`routes` maps a path to a function of the request; `requests` holds what was asked, in order."""
+    """`routes` maps a path to a function of the request; `requests` has path and headers of each request, in order."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.routes: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
 
-    def asked(self, header: str) -> list[str]:
-        """Give the value of a header in each request, empty where it was not sent."""
-        return [headers.get(header.lower(), "") for _, headers in self.requests]
+    def sent_headers(self, name: str) -> list[str]:
+        """Return the value of a header in each request, "" if it was not sent."""
+        return [headers.get(name.lower(), "") for _, headers in self.requests]
 
     def serve(self, path: str, content: bytes, content_type: str = "video/mp4", **options) -> str:
-        """Serve a file and give its address; options as in `give`."""
-        self.routes[path] = lambda request: give(request, content, content_type, **options)
-        return self.address + path
+        """Serve a file and return its URL; options as in `send_file`."""
+        self.routes[path] = lambda request: send_file(request, content, content_type, **options)
+        return self.url + path
 
 
-def give(
+def send_file(
     request: BaseHTTPRequestHandler,
     content: bytes,
     content_type: str = "video/mp4",
@@ -35,11 +35,11 @@ def give(
     ranges: bool = True,
     cut_after_bytes: int | None = None,
 ) -> None:
-    """Answer with a file, the part asked for where `ranges`; hang up after so many bytes of the body."""
+    """Respond with a file, or the requested range if `ranges`; close the connection after so many bytes of the body."""
     start = 0
-    asked = request.headers.get("Range", "")
-    if ranges and asked and request.headers.get("If-Range", etag) == etag:
-        start = int(asked.removeprefix("bytes=").partition("-")[0])
+    requested = request.headers.get("Range", "")
+    if ranges and requested and request.headers.get("If-Range", etag) == etag:
+        start = int(requested.removeprefix("bytes=").partition("-")[0])
         request.send_response(206)
         request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
     else:
@@ -56,9 +56,9 @@ def give(
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Make a route that answers with a status; `Retry_After` stands for `Retry-After`."""
+    """Return a route that responds with a status; `Retry_After` stands for `Retry-After`."""
 
-    def answer(request: BaseHTTPRequestHandler) -> None:
+    def respond(request: BaseHTTPRequestHandler) -> None:
         request.send_response(code)
         for name, value in headers.items():
             request.send_header(name.replace("_", "-"), value)
@@ -66,12 +66,12 @@ def status(code: int, body: bytes = b"", **headers: str) -> Callable[[BaseHTTPRe
         request.end_headers()
         request.wfile.write(body)
 
-    return answer
+    return respond
 
 
 @contextlib.contextmanager
 def open_web() -> Iterator[Web]:
-    """Run a server for as long as the block lasts."""
+    """Run a server while the block runs."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

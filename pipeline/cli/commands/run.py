@@ -104,7 +104,12 @@ def run_job(
     budget = max_cost_usd(max_cost)
     with progress_for(quiet=quiet or as_json) as watcher:
         options = Options(
-            home, replace=replace, approved=approved, confirm=confirmation(watcher), max_cost_usd=budget, watcher=watcher
+            home,
+            replace=replace,
+            approved=approved,
+            confirm=confirmation(watcher),
+            max_cost_usd=budget,
+            watcher=watcher,
         )
         result = asyncio.run(execute(job, options, run))
     if as_json:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...conform.align import LEAST_LIKENESS, Alignment, align
-from ...conform.frame_pairs import small
+from ...conform.align import MIN_SIMILARITY, Alignment, align
+from ...conform.frame_pairs import shrink_frames
 from ...core.errors import InputMediaError, ProviderError
 from ...core.times import frames_per_day, timecode_of_day
 from ...core.values import Media, VideoStream
@@ -84,8 +84,8 @@ def check_returned(path: Path, returned: Media, place: Place, name: str) -> list
 
 
 def _compare_pictures(path: Path, actual: VideoStream, place: Place, wanted: VideoStream, name: str) -> list[Finding]:
-    expected_luma = small(frame for _, frame in exact_frames(place.path, wanted, place.first, place.end))[:, 0]
-    actual_luma = small(frame for _, frame in exact_frames(path, actual, 0, actual.frame_count))[:, 0]
+    expected_luma = shrink_frames(frame for _, frame in exact_frames(place.path, wanted, place.first, place.end))[:, 0]
+    actual_luma = shrink_frames(frame for _, frame in exact_frames(path, actual, 0, actual.frame_count))[:, 0]
     try:
         alignment = align(expected_luma, actual_luma, wanted.rate, actual.rate, name)
     except ProviderError as error:
@@ -93,9 +93,9 @@ def _compare_pictures(path: Path, actual: VideoStream, place: Place, wanted: Vid
     return [
         Finding(
             "pictures",
-            alignment.likeness >= LEAST_LIKENESS,
-            f"similarity of {LEAST_LIKENESS}",
-            f"{alignment.likeness:.2f}",
+            alignment.similarity >= MIN_SIMILARITY,
+            f"similarity of {MIN_SIMILARITY}",
+            f"{alignment.similarity:.2f}",
         ),
         _equal("lag", "0 frames", f"{alignment.lag_frames:+d} frames" if alignment.lag_frames else "0 frames"),
         *_frame_counts(alignment),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...conform.frame_pairs import small
+from ...conform.frame_pairs import shrink_frames
 from ...core.errors import InputMediaError
 from ...core.values import Media
 from ...media.decode import exact_frames
@@ -104,7 +104,7 @@ def time_lag(proxy_path: Path, proxy: Media, path: Path, original: Media, shift:
 
 
 def _luma(path: Path, media: Media, first: int, count: int) -> Luma:
-    shown = small(found for _, found in exact_frames(path, require_video(media), first, first + count))
+    shown = shrink_frames(frame for _, frame in exact_frames(path, require_video(media), first, first + count))
     luma: Luma = shown[:, 0]
     return luma
 
@@ -115,9 +115,9 @@ def _moving_pixels(shown: Luma) -> NDArray[np.int64]:
     return np.argsort(motion)[-(motion.size // _MOVING_SHARE) :]
 
 
-def _cost(ours: Luma, theirs: Luma, moving: NDArray[np.int64]) -> float:
+def _cost(proxy_luma: Luma, luma: Luma, moving: NDArray[np.int64]) -> float:
     """Return the median difference of pixels over time, without their constant difference, such as a grade."""
-    pair = [shown.reshape(len(shown), -1)[:, moving].astype(np.float32) for shown in (ours, theirs)]
+    pair = [shown.reshape(len(shown), -1)[:, moving].astype(np.float32) for shown in (proxy_luma, luma)]
     difference = pair[0] - pair[1]
     return float(np.median(np.abs(difference - difference.mean(0)).mean(0)))
 

@@ -15,9 +15,9 @@ from ...media.decode import exact_frames
 from ...media.ffmpeg import ffmpeg_path
 from ...media.probe import probe_path, require_video
 from ...media.transcode import add_orientation
-from ...media.trim import select_frames, container_time_s, write_tracks
+from ...media.trim import container_time_s, select_frames, write_tracks
 from ...splicing.container import is_mp4
-from ...splicing.encoders import EncoderSettings, choose_encoder, colour_options
+from ...splicing.encoders import EncoderSettings, choose_encoder, color_options
 from ...splicing.pictures.fields import field_order
 
 ClipCodec = Literal["prores", "source"]
@@ -78,7 +78,7 @@ def _argv(
     picture = picture.filter("setpts", f"N/({video.rate}*TB)")
     if video.rotation_deg or video.mirrored:
         picture = picture.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
-    tags = {name: value for name, value in colour_options(video).items() if value}
+    tags = {name: value for name, value in color_options(video).items() if value}
     if choice.encoder == "prores_ks":
         tags["color_range"] = "tv"
     options: dict[str, Any] = {

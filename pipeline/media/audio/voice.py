@@ -77,7 +77,7 @@ def _read_line(context: NodeContext, segment: Segment, file: File) -> Samples:
 
 
 def _insert_line(segment: Segment, own: Samples | None, line: Samples) -> tuple[Samples, str]:
-    """Insert a new line at the in point, between the film's own sound of the handles; with a note if it does not fit."""
+    """Insert a new line at the in point, between the handles' own sound; return also a note if it does not fit."""
     count = picture_sample_count(segment)
     begin, end = edit_sample_range(segment)
     low, high = max(begin, 0), min(end, count)

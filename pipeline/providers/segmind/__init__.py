@@ -1,1 +1,1 @@
-"""React-1 on Segmind."""
+"""React-1 at Segmind."""

@@ -1,9 +1,6 @@
-"""React-1 at Segmind: v2 (submit, poll, fetch) by default, v1 (one blocking call) where asked for.
+"""Client of React-1 at Segmind: v2 (submit, poll, get the result) by default, v1 (one blocking call) on request.
 
-Takes   the eight parameters, sent once.
-Gives   tickets, states, takes' addresses; or, with v1, the take itself.
-Raises  NoJob, AnswerLost, NotNow, HostFailed, as contract.py tells.
-Source  https://www.segmind.com/models/sync.so-react-1/api
+Source: https://www.segmind.com/models/sync.so-react-1/api
 """
 
 from __future__ import annotations
@@ -16,156 +13,175 @@ from typing import Any
 from urllib.parse import quote
 
 from ...core.errors import ProviderError
-from ...net.api_client import Host
-from ...net.error_text import words_of
-from ...net.http_pool import NotSent, Reply, Unanswered
-from ..contract import AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
+from ...net.api_client import ApiClient
+from ...net.error_text import error_text
+from ...net.http_pool import HttpResponse, NotSent, Unanswered
+from ..contract import (
+    Done,
+    Failed,
+    JobOutcome,
+    NoJob,
+    ResponseLost,
+    Submission,
+    TemporarilyUnavailable,
+    Ticket,
+    Waiting,
+)
 from ..parameters import SEGMIND_MODEL
-from ..response_values import amount, request_id_of
-from .history import PER_PAGE, REACH, found_in, is_last, judge, rows_of, window
-from .responses import finished, not_told, output_of, progress, refused, state_of
+from ..response_values import parse_amount, parse_request_id
+from .history import MAX_AGE, PER_PAGE, classify_row, date_range, is_last_page, parse_row, parse_rows
+from .responses import output_url, parse_progress, parse_result, parse_state, query_error, submit_error
 
-KEY = "SEGMIND_API_KEY"
-HISTORY = "inference-request/request-history"
-MOST_PAGES = 20
-V1_READ_S = 1800.0
+KEY_NAME = "SEGMIND_API_KEY"
+HISTORY_PATH = "inference-request/request-history"
+MAX_PAGES = 20
+V1_TIMEOUT_S = 1800.0
 
 
 class SegmindClient:
-    """Talks to the host; retries nothing."""
+    """Send requests to Segmind; retry nothing."""
 
-    def __init__(self, api: Host, history: Host, version: str = "v2") -> None:
+    def __init__(self, api: ApiClient, history: ApiClient, version: str = "v2") -> None:
         self._api, self._history, self._version = api, history, version
 
-    async def quote(self, order: Order) -> float | None:
-        """The host gives no estimate."""
+    async def quote(self, submission: Submission) -> float | None:
+        """Return None: Segmind gives no estimate."""
 
-    async def submit(self, order: Order, into: Path) -> Ticket | Done:
+    async def submit(self, submission: Submission, to_file: Path) -> Ticket | Done:
         """Send a call, once."""
         v1 = self._version == "v1"
-        told = order.request.model_dump(mode="json")
         try:
-            reply = await self._api.post(
-                f"{self._version}/{SEGMIND_MODEL}", told, read_s=V1_READ_S if v1 else 60.0, into=into if v1 else None
+            response = await self._api.post(
+                f"{self._version}/{SEGMIND_MODEL}",
+                submission.request.model_dump(mode="json"),
+                timeout_s=V1_TIMEOUT_S if v1 else 60.0,
+                to_file=to_file if v1 else None,
             )
         except NotSent as error:
-            raise NoJob(f"segmind: {error}; nothing was sent", wait_s=5.0) from error
+            raise NoJob(f"segmind: {error}; nothing was sent", retry_after_s=5.0) from error
         except Unanswered as error:
-            raise AnswerLost(f"segmind: {error}, after the call was sent") from error
-        if not reply.ok:
-            raise refused(reply, words_of(reply, self._api.hidden), KEY)
-        return _brought(reply) if v1 else _ticket(reply)
+            raise ResponseLost(f"segmind: {error}, after the submit was sent") from error
+        if not response.ok:
+            raise submit_error(response, error_text(response, self._api.redact), KEY_NAME)
+        return _parse_v1_response(response) if v1 else _parse_ticket(response)
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
-        """Look at a job, and fetch its final body when it is complete."""
-        place = f"v2/requests/{quote(request_id, safe='')}"
-        reply = await self._get(f"{place}/status", "the state of a job")
-        if reply.status == 404:
-            return await self._expired(request_id)
-        state = state_of(reply.object())
+        """Return the state of a job, with its result if it is complete."""
+        path = f"v2/requests/{quote(request_id, safe='')}"
+        response = await self._get(f"{path}/status", "the state of a job")
+        if response.status == 404:
+            return await self._poll_history(request_id)
+        state = parse_state(response.json_object())
         if state != "COMPLETED":
-            return self._read(request_id, reply, state)
-        reply = await self._get(place, "the result of a job")
-        if reply.status == 404:
-            return await self._expired(request_id)
-        told = reply.object()
-        if state_of(told) == "FAILED":
-            return self._read(request_id, reply, "FAILED")
-        if not reply.ok:
-            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "the result of a job")
-        done = finished(request_id, told)
+            return self._parse_progress(request_id, response, state)
+        response = await self._get(path, "the result of a job")
+        if response.status == 404:
+            return await self._poll_history(request_id)
+        result = response.json_object()
+        if parse_state(result) == "FAILED":
+            return self._parse_progress(request_id, response, "FAILED")
+        if not response.ok:
+            raise self._query_error(response, "the result of a job")
+        done = parse_result(request_id, result)
         if done is None:
-            raise NotNow(f"segmind says that job {request_id} is COMPLETED, but gives no output")
+            raise TemporarilyUnavailable(f"segmind: job {request_id} is COMPLETED but has no output")
         return done
 
-    async def recover(self, order: Order, known: Collection[str]) -> Found | None:
+    async def recover(self, submission: Submission, known: Collection[str]) -> JobOutcome | None:
         """Look for a call among the requests since it was intended, page by page."""
         now, unclear, seen = datetime.now(UTC), False, set[str]()
-        if order.intended_at < now - REACH:
-            raise ProviderError(f"segmind's history does not reach back to {order.intended_at:%Y-%m-%d}")
-        query = window(order.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": SEGMIND_MODEL}
-        for page in range(1, MOST_PAGES + 1):
-            told = await self._page(HISTORY, query | {"page": str(page)})
-            rows = rows_of(told)
+        if submission.intended_at < now - MAX_AGE:
+            raise ProviderError(f"segmind's history does not reach back to {submission.intended_at:%Y-%m-%d}")
+        query = date_range(submission.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": SEGMIND_MODEL}
+        for number in range(1, MAX_PAGES + 1):
+            page = await self._history_page(query | {"page": str(number)})
+            rows = parse_rows(page)
             if rows is None:
-                raise ProviderError("segmind's history of requests has another shape than expected")
-            verdicts = [judge(row, order, known) for row in rows]
+                raise ProviderError("segmind's history of requests has an unexpected shape")
+            verdicts = [classify_row(row, submission, known) for row in rows]
             if "ours" in verdicts:
-                return found_in(rows[verdicts.index("ours")], self._api.hidden)
+                return parse_row(rows[verdicts.index("ours")], self._api.redact)
             unclear = unclear or "unclear" in verdicts
-            fresh = {str(row) for row in rows} - seen
-            seen |= fresh
-            if not fresh or is_last(told, page):
+            new_rows = {str(row) for row in rows} - seen
+            seen |= new_rows
+            if not new_rows or is_last_page(page, number):
                 break
         else:
-            raise ProviderError(f"segmind's history has more than {MOST_PAGES} pages")
+            raise ProviderError(f"segmind's history has more than {MAX_PAGES} pages")
         if unclear:
-            raise ProviderError("segmind's history lists a request of these files that cannot be told for certain")
+            raise ProviderError("segmind's history lists a request with these files that cannot be identified for sure")
         return None
 
-    def _read(self, request_id: str, reply: Reply, state: str) -> Waiting | Failed:
-        found = progress(request_id, state, words_of(reply, self._api.hidden))
-        if found is None:
-            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "the state of a job")
-        return found
+    def _parse_progress(self, request_id: str, response: HttpResponse, state: str) -> Waiting | Failed:
+        progress = parse_progress(request_id, state, error_text(response, self._api.redact))
+        if progress is None:
+            raise self._query_error(response, "the state of a job")
+        return progress
 
-    async def _expired(self, request_id: str) -> Waiting | Done | Failed:
-        """Ask the history for a job that the requests do not know any more: its output outlives the request."""
-        reply = await self._asked(self._history, f"{HISTORY}/{quote(request_id, safe='')}", None)
-        if not reply.ok and reply.status != 404:
-            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "a job of the history")
-        told = reply.object()
-        inner = told.get("data")
-        rows = [inner] if isinstance(inner, dict) else (rows_of(told) or [told])
+    async def _poll_history(self, request_id: str) -> Waiting | Done | Failed:
+        """Look up a job that has expired from the requests: the history keeps its output longer."""
+        response = await self._send(self._history, f"{HISTORY_PATH}/{quote(request_id, safe='')}", None)
+        if not response.ok and response.status != 404:
+            raise self._query_error(response, "a job of the history")
+        body = response.json_object()
+        data = body.get("data")
+        rows = [data] if isinstance(data, dict) else (parse_rows(body) or [body])
         for row in rows:
-            if isinstance(row, dict) and request_id_of(row.get("request_id")) == request_id:
-                found = found_in(row, self._api.hidden)
-                return Waiting("PROCESSING") if isinstance(found, Ticket) else found
-        raise NotNow(f"segmind does not know job {request_id} (results are kept for an hour), nor does its history")
+            if isinstance(row, dict) and parse_request_id(row.get("request_id")) == request_id:
+                outcome = parse_row(row, self._api.redact)
+                return Waiting("PROCESSING") if isinstance(outcome, Ticket) else outcome
+        raise TemporarilyUnavailable(
+            f"segmind: job {request_id} is neither among the requests (kept for an hour) nor in the history"
+        )
 
-    async def _page(self, place: str, query: dict[str, str]) -> Any:
-        reply = await self._asked(self._history, place, query)
-        if not reply.ok:
-            raise not_told(reply, words_of(reply, self._api.hidden), KEY, "the history of requests")
+    async def _history_page(self, query: dict[str, str]) -> Any:
+        response = await self._send(self._history, HISTORY_PATH, query)
+        if not response.ok:
+            raise self._query_error(response, "the history of requests")
         try:
-            return json.loads(reply.body)
+            return json.loads(response.body)
         except (ValueError, RecursionError) as error:
-            raise NotNow("segmind's history of requests is not JSON") from error
+            raise TemporarilyUnavailable("segmind's history of requests is not JSON") from error
 
-    async def _get(self, place: str, what: str) -> Reply:
-        """Ask; a failed job is told by 422, and a job that is not known by 404."""
-        reply = await self._asked(self._api, place, None)
-        if reply.ok or reply.status == 404 or state_of(reply.object()) == "FAILED":
-            return reply
-        raise not_told(reply, words_of(reply, self._api.hidden), KEY, what)
+    async def _get(self, path: str, what: str) -> HttpResponse:
+        """Get a path; a failed job is a 422, and an unknown job a 404."""
+        response = await self._send(self._api, path, None)
+        if response.ok or response.status == 404 or parse_state(response.json_object()) == "FAILED":
+            return response
+        raise self._query_error(response, what)
 
-    async def _asked(self, host: Host, place: str, query: dict[str, str] | None) -> Reply:
+    async def _send(self, api: ApiClient, path: str, query: dict[str, str] | None) -> HttpResponse:
         try:
-            return await host.get(place, params=query)
+            return await api.get(path, params=query)
         except (NotSent, Unanswered) as error:
-            raise NotNow(f"segmind: {error}") from error
+            raise TemporarilyUnavailable(f"segmind: {error}") from error
+
+    def _query_error(self, response: HttpResponse, what: str) -> ProviderError:
+        return query_error(response, error_text(response, self._api.redact), KEY_NAME, what)
 
 
-def _ticket(reply: Reply) -> Ticket:
-    request_id = request_id_of(reply.object().get("request_id"))
+def _parse_ticket(response: HttpResponse) -> Ticket:
+    request_id = parse_request_id(response.json_object().get("request_id"))
     if not request_id:
-        raise AnswerLost(f"segmind answered {reply.status} without a request_id")
+        raise ResponseLost(f"segmind returned {response.status} without a request_id")
     return Ticket(request_id)
 
 
-def _brought(reply: Reply) -> Done:
-    """Read the answer of v1: the take's bytes, or JSON that says where it is."""
-    told = reply.object()
-    request_id = request_id_of(reply.headers.get("x-request-id")) or request_id_of(told.get("request_id"))
+def _parse_v1_response(response: HttpResponse) -> Done:
+    """Parse a v1 response: the take's bytes, or JSON with its URL."""
+    body = response.json_object()
+    request_id = parse_request_id(response.headers.get("x-request-id")) or parse_request_id(body.get("request_id"))
     names = {"x-generation-time": "total_time", "x-remaining-credits": "remaining_credits"}
     details = {
-        name: value for header, name in names.items() if (value := amount(reply.headers.get(header))) is not None
+        name: value
+        for header, name in names.items()
+        if (value := parse_amount(response.headers.get(header))) is not None
     }
-    metrics = told.get("metrics")
-    cost = amount(reply.headers.get("x-cost") or (metrics.get("cost") if isinstance(metrics, dict) else None))
-    if reply.file is not None:
-        return Done(request_id, file=reply.file, cost_usd=cost, details=details)
-    output = output_of(told)
+    metrics = body.get("metrics")
+    cost = parse_amount(response.headers.get("x-cost") or (metrics.get("cost") if isinstance(metrics, dict) else None))
+    if response.file is not None:
+        return Done(request_id, file=response.file, cost_usd=cost, details=details)
+    output = output_url(body)
     if not output:
-        raise AnswerLost(f"segmind answered {reply.status} with {reply.kind or 'no type'} and no video")
+        raise ResponseLost(f"segmind returned {response.status} with {response.content_type or 'no type'} and no video")
     return Done(request_id, output, cost_usd=cost, details=details)

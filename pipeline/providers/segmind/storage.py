@@ -1,76 +1,71 @@
-"""Segmind's own storage: a file as a data URL, base64 written piece by piece.
+"""Segmind's own storage: a file as a data URL, with base64 written chunk by chunk.
 
-Takes   a file.
-Gives   its address; the host chooses the name, which is the last part of the address.
-Raises  HostFailed; BadInput when it is too large.
-Source  the vendor's SDK: `POST /upload-asset` with `{"data_urls": ["data:<mime>;base64,…"]}`; it tells no expiry.
+Segmind chooses the name, which is the last part of the URL, and gives no expiry.
+
+Source: the vendor's SDK: `POST /upload-asset` with `{"data_urls": ["data:<mime>;base64,…"]}`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from ...core.errors import ProviderError
-from ...net.api_client import Host
-from ...net.error_text import in_one_line
-from ...net.http_pool import Reply
-from ...storage.upload import Sleep, base64_bytes, check_size, in_base64, size_of, type_of, with_tries
-from ...storage.upload_errors import LONGEST_WORDS, last_part, readable
-from ...storage.upload_storage import Progress, Stored
+from ...net.api_client import ApiClient
+from ...net.error_text import one_line
+from ...net.http_pool import HttpResponse
+from ...storage.upload import base64_size, check_size, content_type, file_size, read_base64, send_with_retries
+from ...storage.upload_errors import MAX_ERROR_LENGTH, file_name, require_readable_url
+from ...storage.upload_storage import Progress, StoredUpload
 
-READ_S = 300.0
-_LISTS = ("file_urls", "urls")
+UPLOAD_TIMEOUT_S = 300.0
+_LIST_KEYS = ("file_urls", "urls")
 
 
 class SegmindStorage:
-    """Uploads to the host that serves the model."""
+    """Upload to Segmind."""
 
     name = "segmind"
 
-    def __init__(self, host: Host, sleep: Sleep = asyncio.sleep, most_bytes: int | None = None) -> None:
-        """Nothing is sent yet.
+    def __init__(self, api: ApiClient, max_bytes: int | None = None) -> None:
+        """Send nothing yet.
 
         Args:
-            host: where to.
-            sleep: waits so many seconds.
-            most_bytes: the largest file; the host documents no limit.
+            api: Segmind's upload API.
+            max_bytes: the largest file; Segmind documents no limit.
         """
-        self._host, self._sleep, self._most_bytes = host, sleep, most_bytes
+        self._api, self._max_bytes = api, max_bytes
 
     def require(self) -> None:
-        """Nothing beside the key, which the provider wants too."""
+        """Need nothing besides the key, which the provider needs too."""
 
-    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
-        """Send a file; the host gives it a name of its own."""
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> StoredUpload:
+        """Upload a file; Segmind chooses its name."""
         del nonce
-        check_size(path, self.name, self._most_bytes)
-        before, after = f'{{"data_urls": ["data:{type_of(suffix)};base64,'.encode(), b'"]}'
-        length = len(before) + base64_bytes(size_of(path)) + len(after)
+        check_size(path, self.name, self._max_bytes)
+        prefix, end = f'{{"data_urls": ["data:{content_type(suffix)};base64,'.encode(), b'"]}'
+        length = len(prefix) + base64_size(file_size(path)) + len(end)
         headers = {"content-type": "application/json", "content-length": str(length)}
 
-        async def send() -> Reply:
-            body = in_base64(path, before, after, progress)
-            return await self._host.post("upload-asset", body=body, headers=headers, read_s=READ_S)
+        async def send() -> HttpResponse:
+            body = read_base64(path, prefix, end, progress)
+            return await self._api.post("upload-asset", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S)
 
-        reply = await with_tries(send, self.name, self._sleep, self._host.hidden)
-        address = _address(reply)
-        name = last_part(address)
+        response = await send_with_retries(send, self.name, self._api.redact)
+        url = _parse_url(response)
+        name = file_name(url)
         if not name:
-            raise ProviderError("the upload to segmind was answered with an address that names no file", billed=False)
-        return Stored(address, name)
+            raise ProviderError("the upload to segmind returned a URL without a file name", billed=False)
+        return StoredUpload(url, name)
 
-    async def delete(self, stored: Stored) -> None:
-        """Nothing can be removed there."""
+    async def delete(self, upload: StoredUpload) -> None:
+        """Do nothing: Segmind has no way to remove an upload."""
 
 
-def _address(reply: Reply) -> str:
-    told = reply.object()
-    for name in _LISTS:
-        urls = told.get(name)
+def _parse_url(response: HttpResponse) -> str:
+    body = response.json_object()
+    for key in _LIST_KEYS:
+        urls = body.get(key)
         if isinstance(urls, list) and urls:
-            return readable(urls[0], "segmind")
-    keys = in_one_line(", ".join(sorted(told)), most=LONGEST_WORDS) or "no JSON object"
-    raise ProviderError(
-        f"the upload to segmind was answered without an address: neither file_urls nor urls, but {keys}", billed=False
-    )
+            return require_readable_url(urls[0], "segmind")
+    keys = one_line(", ".join(sorted(body)), max_length=MAX_ERROR_LENGTH) or "no JSON object"
+    raise ProviderError(f"the upload to segmind returned no URL: neither file_urls nor urls, but {keys}", billed=False)

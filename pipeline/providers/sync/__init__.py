@@ -1,1 +1,1 @@
-"""React-1 on sync.so."""
+"""React-1 at sync.so."""

@@ -1,10 +1,7 @@
-"""React-1 at sync.so: create with an idempotency key, long polls, errors by their code.
+"""Client of React-1 at sync.so: create with an idempotency key, long polling, errors by their code.
 
-Takes   the eight parameters, in sync.so's own form.
-Gives   tickets, states and takes' addresses.
-Raises  NoJob, AnswerLost, NotNow, HostFailed, as contract.py tells.
-Source  https://sync.so/docs: a create that is sent again under the same `Idempotency-Key` with the same body gives the
-        generation that the first one made, and makes none itself.
+Source: https://sync.so/docs: a create that is repeated with the same `Idempotency-Key` and the same body returns the
+generation that the first one created, and creates none itself.
 """
 
 from __future__ import annotations
@@ -17,114 +14,129 @@ from typing import Any
 from urllib.parse import quote
 
 from ...core.errors import ProviderError
-from ...net.api_client import Host
-from ...net.error_text import Hide, in_one_line, words_of
-from ...net.http_pool import NotSent, Reply, Unanswered
-from ..contract import UNPROVEN, AnswerLost, Done, Failed, Found, NoJob, NotNow, Order, Ticket, Waiting
+from ...net.api_client import ApiClient
+from ...net.error_text import Redact, error_text, one_line
+from ...net.http_pool import HttpResponse, NotSent, Unanswered
+from ..contract import (
+    AMBIGUOUS_STATUSES,
+    Done,
+    Failed,
+    JobOutcome,
+    NoJob,
+    ResponseLost,
+    Submission,
+    TemporarilyUnavailable,
+    Ticket,
+    Waiting,
+)
 from ..parameters import React1Request
-from ..response_values import amount, request_id_of
+from ..response_values import parse_amount, parse_request_id
 
-KEY = "SYNC_API_KEY"
+KEY_NAME = "SYNC_API_KEY"
 MODEL = "react-1"
 LONG_POLL_S = 55
-KEYS_LAST = timedelta(hours=20)
-"""How long the host surely remembers a key; it does not document how long it does."""
-WAITS_S = {"rate_limit_exceeded": 15.0, "concurrency_limit_reached": 30.0}
-"""What to wait where the host does not say how long."""
-_TELLS = {
+KEY_LIFETIME = timedelta(hours=20)
+"""How long sync.so is trusted to remember an idempotency key; it does not document for how long it does."""
+DEFAULT_WAITS_S = {"rate_limit_exceeded": 15.0, "concurrency_limit_reached": 30.0}
+"""Wait by error code if the response does not say how long."""
+_REJECTED = {
     400: "the parameters were refused{why}; correct them",
-    401: f"the API key was not accepted{{why}}; check {KEY}",
-    402: "the account cannot start another generation{why}; look at its plan and invoices",
-    403: "this key may not use the model{why}; look at the account's plan",
-    404: "the host does not know this endpoint{why}; check REACT1_SYNC_URL",
+    401: f"the API key was not accepted{{why}}; check {KEY_NAME}",
+    402: "the account cannot start another generation{why}; check its plan and invoices",
+    403: "this key may not use the model{why}; check the account's plan",
+    404: "unknown endpoint{why}; check REACT1_SYNC_URL",
     413: "the request is too large{why}",
     422: "the parameters were refused{why}; correct them",
 }
 
 
 class SyncClient:
-    """Talks to the host; retries nothing."""
+    """Send requests to sync.so; retry nothing."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, api: ApiClient) -> None:
+        self._api = api
 
-    async def quote(self, order: Order) -> float | None:
-        """Ask for the host's own estimate; an answer that cannot be used is none."""
+    async def quote(self, submission: Submission) -> float | None:
+        """Return sync.so's own estimate in USD; None if it has none that can be used."""
         try:
-            reply = await self._host.post("v2/analyze/cost", generation(order.request))
+            response = await self._api.post("v2/analyze/cost", generation_body(submission.request))
         except (NotSent, Unanswered):
             return None
-        return quoted(reply) if reply.ok else None
+        return parse_quote(response) if response.ok else None
 
-    async def submit(self, order: Order, into: Path) -> Ticket | Done:
-        """Create a generation, under the order's own idempotency key."""
-        del into
+    async def submit(self, submission: Submission, to_file: Path) -> Ticket | Done:
+        """Create a generation, with the submission's idempotency key."""
+        del to_file
+        headers = {"Idempotency-Key": submission.idempotency_key}
         try:
-            reply = await self._host.post("v2/generate", body_of(order), headers={"Idempotency-Key": order.nonce})
+            response = await self._api.post("v2/generate", create_body(submission), headers=headers)
         except NotSent as error:
-            raise NoJob(f"sync: {error}; nothing was sent", wait_s=5.0) from error
+            raise NoJob(f"sync: {error}; nothing was sent", retry_after_s=5.0) from error
         except Unanswered as error:
-            raise AnswerLost(f"sync: {error}, after the call was sent") from error
-        told = reply.object()
-        if not reply.ok:
-            known = request_id_of(told.get("generationId"))
-            if known and _is_about_keys(told):
-                return Ticket(known)
-            raise _refused(reply, words_of(reply, self._host.hidden))
-        request_id = request_id_of(told.get("id"))
+            raise ResponseLost(f"sync: {error}, after the submit was sent") from error
+        body = response.json_object()
+        if not response.ok:
+            generation_id = parse_request_id(body.get("generationId"))
+            if generation_id and _is_idempotency_error(body):
+                return Ticket(generation_id)
+            raise _submit_error(response, error_text(response, self._api.redact))
+        request_id = parse_request_id(body.get("id"))
         if not request_id:
-            raise AnswerLost(f"sync answered {reply.status} without an id")
+            raise ResponseLost(f"sync returned {response.status} without an id")
         return Ticket(request_id)
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
-        """Look at a generation; the host holds the answer back until something changes, up to a minute."""
-        place = f"v2/generate/{quote(request_id, safe='')}"
+        """Return the state of a generation; sync.so holds the response until it changes, up to a minute."""
+        path = f"v2/generate/{quote(request_id, safe='')}"
         query = {"wait": "true", "timeout": str(LONG_POLL_S)}
         try:
-            reply = await self._host.get(place, params=query, read_s=LONG_POLL_S + 20)
+            response = await self._api.get(path, params=query, timeout_s=LONG_POLL_S + 20)
         except (NotSent, Unanswered) as error:
-            raise NotNow(f"sync: {error}") from error
-        if not reply.ok:
-            raise _not_told(reply, words_of(reply, self._host.hidden))
-        return _read(request_id, reply.object(), words_of(reply, self._host.hidden), self._host.hidden)
+            raise TemporarilyUnavailable(f"sync: {error}") from error
+        message = error_text(response, self._api.redact)
+        if not response.ok:
+            raise _query_error(response, message)
+        return _parse_generation(request_id, response.json_object(), message, self._api.redact)
 
-    async def recover(self, order: Order, known: Collection[str]) -> Found | None:
-        """Send the very same create again: the host answers with what the first one made, or makes it now.
+    async def recover(self, submission: Submission, known: Collection[str]) -> JobOutcome | None:
+        """Repeat the same create: sync.so returns what the first one created, or creates it now.
 
-        Whatever it says instead proves nothing of the first one.
+        Any other response proves nothing about the first one.
         """
         del known
-        if order.intended_at < datetime.now(UTC) - KEYS_LAST:
-            raise ProviderError(f"sync may have forgotten a key of {order.intended_at:%Y-%m-%d %H:%M}")
+        if submission.intended_at < datetime.now(UTC) - KEY_LIFETIME:
+            raise ProviderError(
+                f"sync may have forgotten an idempotency key of {submission.intended_at:%Y-%m-%d %H:%M}"
+            )
         try:
-            return await self.submit(order, Path())
+            return await self.submit(submission, Path())
         except NoJob as error:
-            if error.wait_s is None:
+            if error.retry_after_s is None:
                 raise ProviderError(error.message) from error
-            raise NotNow(error.message) from error
-        except AnswerLost as error:
-            raise NotNow(error.message) from error
+            raise TemporarilyUnavailable(error.message) from error
+        except ResponseLost as error:
+            raise TemporarilyUnavailable(error.message) from error
 
 
-def quoted(reply: Reply) -> float | None:
-    """Read an estimate: an object, or a list of one or more that add up."""
+def parse_quote(response: HttpResponse) -> float | None:
+    """Parse an estimate in USD: an object, or a list of objects that add up; None if it is invalid."""
     try:
-        told = json.loads(reply.body)
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
         return None
-    rows = told if isinstance(told, list) else [told]
-    costs = [amount(row.get("estimatedGenerationCost")) if isinstance(row, dict) else None for row in rows]
-    known = [cost for cost in costs if cost is not None]
-    return round(sum(known), 6) if known and len(known) == len(rows) else None
+    rows = body if isinstance(body, list) else [body]
+    costs = [parse_amount(row.get("estimatedGenerationCost")) if isinstance(row, dict) else None for row in rows]
+    valid = [cost for cost in costs if cost is not None]
+    return round(sum(valid), 6) if valid and len(valid) == len(rows) else None
 
 
-def body_of(order: Order) -> dict[str, Any]:
-    """Spell a call in sync.so's form."""
-    return generation(order.request) | {"outputFileName": order.nonce}
+def create_body(submission: Submission) -> dict[str, Any]:
+    """Build the body of a create."""
+    return generation_body(submission.request) | {"outputFileName": submission.idempotency_key}
 
 
-def generation(request: React1Request) -> dict[str, Any]:
-    """Spell what is to be made; the estimate of its cost takes the same."""
+def generation_body(request: React1Request) -> dict[str, Any]:
+    """Build the description of a generation, which the cost estimate takes too."""
     return {
         "model": MODEL,
         "input": [{"type": "video", "url": request.video_url}, {"type": "audio", "url": request.audio_url}],
@@ -139,44 +151,45 @@ def generation(request: React1Request) -> dict[str, Any]:
     }
 
 
-def _is_about_keys(told: dict[str, Any]) -> bool:
-    return str(told.get("errorCode", "")).upper().startswith("IDEMPOTENCY")
+def _is_idempotency_error(body: dict[str, Any]) -> bool:
+    return str(body.get("errorCode", "")).upper().startswith("IDEMPOTENCY")
 
 
-def _read(request_id: str, told: dict[str, Any], said: str, hidden: Hide) -> Waiting | Done | Failed:
-    state = str(told.get("status", "")).upper()
+def _parse_generation(request_id: str, body: dict[str, Any], message: str, redact: Redact) -> Waiting | Done | Failed:
+    state = str(body.get("status", "")).upper()
     if state in ("FAILED", "REJECTED", "CANCELED"):
-        code = in_one_line(str(told.get("errorCode") or ""), hidden)
-        why = ": ".join(part for part in (code, said) if part) or "the host gives no reason"
-        return Failed(request_id, f"{state.lower()}: {why}", billed=False)
+        code = one_line(str(body.get("errorCode") or ""), redact)
+        reason = ": ".join(part for part in (code, message) if part) or "no reason given"
+        return Failed(request_id, f"{state.lower()}: {reason}", billed=False)
     if state == "COMPLETED":
-        output = told.get("outputUrl")
+        output = body.get("outputUrl")
         if not isinstance(output, str) or not output:
-            raise NotNow(f"sync says that generation {request_id} is COMPLETED, but gives no outputUrl")
-        lasts = amount(told.get("outputDuration"))
-        return Done(request_id, output, details={} if lasts is None else {"output_s": lasts})
+            raise TemporarilyUnavailable(f"sync: generation {request_id} is COMPLETED but has no outputUrl")
+        output_s = parse_amount(body.get("outputDuration"))
+        return Done(request_id, output, details={} if output_s is None else {"output_s": output_s})
     if state in ("PENDING", "PROCESSING"):
         return Waiting(state)
-    raise NotNow(f"sync tells a state that is not documented: {in_one_line(state, hidden, 40) or 'none'}")
+    raise TemporarilyUnavailable(f"sync returned an undocumented state: {one_line(state, redact, 40) or 'none'}")
 
 
-def _refused(reply: Reply, said: str) -> NoJob | AnswerLost:
-    why = f" ({said})" if said else ""
-    code = str(reply.object().get("errorCode") or "")
-    if reply.status >= 500 or reply.status in UNPROVEN or _is_about_keys(reply.object()):
-        return AnswerLost(f"sync answered {reply.status}{why}, which does not tell whether it made a job")
-    if reply.status == 429:
-        told_s = amount(reply.object().get("retryAfterSeconds"))
-        limit = "all generations of the plan are in use" if "concurrency" in code else "the host is asked too often"
-        wait_s = WAITS_S.get(code, 15.0) if told_s is None else told_s
-        return NoJob(f"sync answered 429: {limit}{why}; not billed", wait_s=wait_s)
-    told = _TELLS.get(reply.status, "the request was refused{why}").format(why=why)
-    return NoJob(f"sync answered {reply.status}: {told}; not billed")
+def _submit_error(response: HttpResponse, message: str) -> NoJob | ResponseLost:
+    """Classify a failed create: rejected (NoJob) or ambiguous (ResponseLost)."""
+    status, body, why = response.status, response.json_object(), f" ({message})" if message else ""
+    if status >= 500 or status in AMBIGUOUS_STATUSES or _is_idempotency_error(body):
+        return ResponseLost(f"sync returned {status}{why}, which does not say whether a job was created")
+    if status == 429:
+        code, retry_after_s = str(body.get("errorCode") or ""), parse_amount(body.get("retryAfterSeconds"))
+        reason = "all generations of the plan are in use" if "concurrency" in code else "too many requests"
+        wait_s = DEFAULT_WAITS_S.get(code, 15.0) if retry_after_s is None else retry_after_s
+        return NoJob(f"sync returned 429: {reason}{why}; not billed", retry_after_s=wait_s)
+    reason = _REJECTED.get(status, "the request was refused{why}").format(why=why)
+    return NoJob(f"sync returned {status}: {reason}; not billed")
 
 
-def _not_told(reply: Reply, said: str) -> ProviderError:
-    why = f" ({said})" if said else ""
-    if reply.status >= 500 or reply.status in (404, 408, 409, 425, 429):
-        return NotNow(f"sync answered {reply.status} when asked for a generation{why}")
-    lead = f"sync answered {reply.status} when asked for a generation{why}; the job is not lost: "
-    return ProviderError(lead + f"check {KEY}, then carry on", retryable=True)
+def _query_error(response: HttpResponse, message: str) -> ProviderError:
+    """Classify a failed poll: temporary or permanent."""
+    why = f" ({message})" if message else ""
+    if response.status >= 500 or response.status in (404, 408, 409, 425, 429):
+        return TemporarilyUnavailable(f"sync returned {response.status} for a generation{why}")
+    lead = f"sync returned {response.status} for a generation{why}; the job is not lost: "
+    return ProviderError(lead + f"check {KEY_NAME}, then resume", retryable=True)

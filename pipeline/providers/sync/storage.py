@@ -1,86 +1,82 @@
-"""sync.so's assets: an address to put the bytes to, without the key, and one to read them from.
+"""sync.so's assets: request a presigned URL with the key, then PUT the bytes there without it.
 
-Takes   a file.
-Gives   its address; its name is the nonce.
-Raises  HostFailed; BadInput when it is too large.
-Source  `POST /v2/assets/upload` with `{fileName, contentType, size}` → `{uploadUrl, url}`, then PUT. An expiry is not
-        documented; one that is told all the same, `expiresAt` or `expiresIn`, is heeded.
+The file's name holds the nonce. No expiry is documented; `expiresAt` or `expiresIn` in the response is obeyed.
+
+Source: `POST /v2/assets/upload` with `{fileName, contentType, size}` → `{uploadUrl, url}`, then PUT.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ...net.api_client import Host
-from ...net.http_pool import Pool, Reply
-from ...storage.upload import Sleep, check_size, pieces, size_of, type_of, with_tries
-from ...storage.upload_errors import readable
-from ...storage.upload_storage import Progress, Stored
+from ...net.api_client import ApiClient
+from ...net.http_pool import HttpPool, HttpResponse
+from ...storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
+from ...storage.upload_errors import require_readable_url
+from ...storage.upload_storage import Progress, StoredUpload
 
-READ_S = 300.0
+UPLOAD_TIMEOUT_S = 300.0
 
 
 class SyncStorage:
-    """Uploads to sync.so."""
+    """Upload to sync.so."""
 
     name = "sync"
 
     def __init__(
         self,
-        host: Host,
-        pool: Pool,
-        sleep: Sleep = asyncio.sleep,
-        most_bytes: int | None = None,
+        api: ApiClient,
+        pool: HttpPool,
+        max_bytes: int | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Nothing is sent yet.
+        """Send nothing yet.
 
         Args:
-            host: whom to ask for a place.
+            api: returns the presigned URL.
             pool: sends the bytes, without the key.
-            sleep: waits so many seconds.
-            most_bytes: the largest file; the host documents no limit.
+            max_bytes: the largest file; sync.so documents no limit.
             now: the time, UTC.
         """
-        self._host, self._pool, self._sleep, self._most_bytes, self._now = host, pool, sleep, most_bytes, now
+        self._api, self._pool, self._max_bytes, self._now = api, pool, max_bytes, now
 
     def require(self) -> None:
-        """Nothing beside the key, which the provider wants too."""
+        """Need nothing besides the key, which the provider needs too."""
 
-    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> Stored:
-        """Ask for a place, and send the file there."""
-        check_size(path, self.name, self._most_bytes)
-        kind, size, name = type_of(suffix), size_of(path), f"{nonce}{suffix}"
-        asked = {"fileName": name, "contentType": kind, "size": size}
-        told = await with_tries(
-            lambda: self._host.post("v2/assets/upload", asked), self.name, self._sleep, self._host.hidden
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> StoredUpload:
+        """Request a presigned URL and upload the file to it."""
+        check_size(path, self.name, self._max_bytes)
+        media_type, size_bytes, name = content_type(suffix), file_size(path), f"{nonce}{suffix}"
+        asset = {"fileName": name, "contentType": media_type, "size": size_bytes}
+        response = await send_with_retries(
+            lambda: self._api.post("v2/assets/upload", asset), self.name, self._api.redact
         )
-        place = told.object()
-        target, address = readable(place.get("uploadUrl"), self.name), readable(place.get("url"), self.name)
-        headers = {"content-type": kind, "content-length": str(size)}
+        urls = response.json_object()
+        upload_url = require_readable_url(urls.get("uploadUrl"), self.name)
+        url = require_readable_url(urls.get("url"), self.name)
+        headers = {"content-type": media_type, "content-length": str(size_bytes)}
 
-        async def send() -> Reply:
-            body = pieces(path, progress)
-            return await self._pool.ask("PUT", target, headers=headers, body=body, read_s=READ_S)
+        async def send() -> HttpResponse:
+            body = read_chunks(path, progress)
+            return await self._pool.request("PUT", upload_url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S)
 
-        await with_tries(send, self.name, self._sleep, self._host.hidden)
-        return Stored(address, name, expiry(place, self._now()))
+        await send_with_retries(send, self.name, self._api.redact)
+        return StoredUpload(url, name, parse_expiry(urls, self._now()))
 
-    async def delete(self, stored: Stored) -> None:
-        """Nothing can be removed by what is documented."""
+    async def delete(self, upload: StoredUpload) -> None:
+        """Do nothing: sync.so documents no way to remove an upload."""
 
 
-def expiry(told: dict[str, Any], now: datetime) -> datetime | None:
-    """Read until when an address lasts; None where the answer does not say."""
-    at, in_s = told.get("expiresAt"), told.get("expiresIn")
+def parse_expiry(body: dict[str, Any], now: datetime) -> datetime | None:
+    """Return when a URL expires, UTC; None if the response does not say."""
+    at, in_s = body.get("expiresAt"), body.get("expiresIn")
     try:
         if isinstance(at, str):
-            found = datetime.fromisoformat(at)
-            return found if found.tzinfo else found.replace(tzinfo=UTC)
+            expires_at = datetime.fromisoformat(at)
+            return expires_at if expires_at.tzinfo else expires_at.replace(tzinfo=UTC)
         return now + timedelta(seconds=float(in_s)) if isinstance(in_s, int | float) else None
     except (ValueError, OverflowError):
         return None

@@ -100,11 +100,11 @@ def _borders(line: DialogueLine, track: _DialogueTracks) -> Iterator[tuple[int, 
         yield line.end, [render(line, length - reach, length)]
 
 
-def _click_db(track: _DialogueTracks, border: int, beside: Sequence[Sound]) -> float:
+def _click_db(track: _DialogueTracks, border: int, references: Sequence[Sound]) -> float:
     near, reach = round(_BORDER_S * track.rate_hz), round(_REFERENCE_S * track.rate_hz)
     return click_db(
         track.film_samples(border - near, border + near),
-        [track.source_samples(border - reach, border + reach), *beside],
+        [track.source_samples(border - reach, border + reach), *references],
     )
 
 
@@ -117,18 +117,18 @@ def _step_lu(context: NodeContext, track: _DialogueTracks, line: DialogueLine) -
     line_samples = track.film_samples(start, end)
     if line.is_mixed:
         line_samples -= track.source_samples(start, end)
-    beside = np.concatenate(
+    references = np.concatenate(
         [track.film_samples(line.start - around, line.start), track.film_samples(line.end, line.end + around)], axis=1
     )
     channels = dialogue_channels(line.render(track.rate_hz, track.layout, 0, end - start), track.layout)
-    levels = [measure_lufs(context, samples[channels], track.rate_hz) for samples in (line_samples, beside)]
+    levels = [measure_lufs(context, samples[channels], track.rate_hz) for samples in (line_samples, references)]
     return None if any(is_silent(level) for level in levels) else levels[0] - levels[1]
 
 
 _FILTER_ORDER = 32
 _WHITE_NOISE = 1e-6
 """White noise added 60 dB below the sounds, where the noise of a lossy track begins."""
-_FLOOR = 1e-3
+_MIN_RESIDUAL = 1e-3
 """60 dB below full scale: next to a pure tone, which is predicted completely, the bend of a fade itself would count."""
 
 
@@ -139,7 +139,7 @@ def click_db(joint: Sound, sounds: Sequence[Sound]) -> float:
     """
     taps = _whitening_filter(sounds)
     expected = sum(_peak(sound, taps) for sound in sounds)
-    return db((_peak(joint, taps) + _FLOOR) / (expected + _FLOOR))
+    return db((_peak(joint, taps) + _MIN_RESIDUAL) / (expected + _MIN_RESIDUAL))
 
 
 def _whitening_filter(sounds: Sequence[Sound]) -> NDArray[np.float64]:

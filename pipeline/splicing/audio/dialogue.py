@@ -65,7 +65,7 @@ def encode_lines_early(job: SpliceJob, plan: LinePlan) -> SpliceJob:
 
 
 def add_lines(job: SpliceJob, film: UncheckedFilm, plan: LinePlan) -> UncheckedFilm:
-    """Put the edits' new lines onto the dialogue track, unless they were written with the pictures.
+    """Add the edits' new lines to the dialogue track, unless they were written with the pictures.
 
     Raises:
         ToolFailed: no muxer takes the new track.
@@ -114,11 +114,11 @@ def _reencode_track(job: SpliceJob, film: Path, target: Path, lines: Sequence[Di
 def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool) -> None:
     """Mux a track with the film's other streams; data that the muxer refuses is dropped, which the checks report."""
     indices, data = stream_indices(job.media), {other.index for other in job.media.others if other.kind == "data"}
-    for kept in (indices, [index for index in indices if index not in data]):
+    for streams in (indices, [index for index in indices if index not in data]):
         with suppress(ToolFailed):
             job.context.run_tool(
                 reencode_track.build_mux_command(
-                    job.ffmpeg, film, track, target, job.media, kept, job.programs, copied=copied
+                    job.ffmpeg, film, track, target, job.media, streams, job.programs, copied=copied
                 )
             )
             return

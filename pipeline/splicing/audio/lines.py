@@ -114,7 +114,7 @@ def _read_recording(path: Path, rate_hz: int, layout: str, count: int) -> tuple[
 
 
 def _to_layout(samples: Sound, layout: str) -> Sound:
-    """Put one channel into a layout at full level; a resampler would lower it by 3 dB for stereo."""
+    """Spread one channel over a layout at full level; a resampler would lower it by 3 dB for stereo."""
     names = [channel.name for channel in av.AudioLayout(layout).channels]
     targets = {"FC"} & set(names) or {"FL", "FR"} & set(names) or set(names)
     return np.concatenate([samples if name in targets else np.zeros_like(samples) for name in names])

@@ -42,27 +42,27 @@ def encode_packets(film: Path, media: Media, lines: Sequence[DialogueLine], scra
         raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
     _, moov = read_moov(film)
     track = find_track(moov, b"soun", 0)
-    found = sample_tables.read_sample_table(track)
+    samples = sample_tables.read_sample_table(track)
     scale = int.from_bytes(_timescale(track.require(b"mdia", b"mdhd").body), "big")
-    if scale != audio.sample_rate_hz or bool((np.diff(found.dts) != step).any()):
+    if scale != audio.sample_rate_hz or bool((np.diff(samples.dts) != step).any()):
         raise NotApplicable(f"the sound's packets are not on a grid of {step} samples")
-    shift = _edit_list_offset(film, audio, found)
+    shift = _edit_list_offset(film, audio, samples)
     stored = [line.shifted(shift) for line in lines]
     with scratch.open("wb") as out:
-        return [_encode_group(film, audio, found, group, scratch, out) for group in group_lines(stored, step)]
+        return [_encode_group(film, audio, samples, group, scratch, out) for group in group_lines(stored, step)]
 
 
 def _timescale(mdhd: bytes) -> bytes:
     return mdhd[20:24] if mdhd[0] == 1 else mdhd[12:16]
 
 
-def _edit_list_offset(film: Path, audio: AudioStream, found: sample_tables.Samples) -> int:
+def _edit_list_offset(film: Path, audio: AudioStream, samples: sample_tables.Samples) -> int:
     """Return the offset of the edit list to the track's own clock, in samples."""
     with av.open(f"file:{film}") as container:
         for packet in container.demux(container.streams[audio.index]):
-            places = np.flatnonzero(found.offsets == (-1 if packet.pos is None else packet.pos))
+            places = np.flatnonzero(samples.offsets == (-1 if packet.pos is None else packet.pos))
             if len(places) and packet.pts is not None:
-                return int(packet.pts - found.dts[places[0]])
+                return int(packet.pts - samples.dts[places[0]])
     raise NotApplicable("the sound's packets cannot be matched to the file")
 
 
@@ -91,20 +91,20 @@ def packet_window(starts: NDArray[np.int64], group: Sequence[DialogueLine]) -> t
 def _encode_group(
     film: Path,
     audio: AudioStream,
-    found: sample_tables.Samples,
+    samples: sample_tables.Samples,
     group: list[DialogueLine],
     scratch: Path,
     out: BinaryIO,
 ) -> NewSamples:
-    low, first, end, high = packet_window(found.dts, group)
-    begin, step = int(found.dts[low]), SAMPLES_PER_PACKET[audio.codec]
-    stretch = _decode_stretch(film, audio, begin, int(found.dts[high - 1]) + step)
+    low, first, end, high = packet_window(samples.dts, group)
+    begin, step = int(samples.dts[low]), SAMPLES_PER_PACKET[audio.codec]
+    stretch = _decode_stretch(film, audio, begin, int(samples.dts[high - 1]) + step)
     for line in group:
         mix_into(stretch, begin, line, audio.sample_rate_hz, audio.layout)
     fresh = encode(film, audio, stretch, begin)
     sizes, offsets = [], []
     for place in range(first, end):
-        data = fresh.get(int(found.dts[place]))
+        data = fresh.get(int(samples.dts[place]))
         if data is None:
             raise NotApplicable("the encoder left out a packet of the line")
         offsets.append(out.tell())

@@ -66,7 +66,7 @@ def _encoder(film: Path, audio: AudioStream) -> av.AudioCodecContext:
 
 
 def with_adts_header(old: bytes, data: bytes) -> bytes:
-    """Put the ADTS header of a film's AAC packet before new data; return the data alone if the film has none.
+    """Prepend the ADTS header of a film's AAC packet to new data; return the data alone if the film has none.
 
     Source: ISO/IEC 13818-7, 6.2: the length, header included, is in 13 bits from bit 30 on.
     """

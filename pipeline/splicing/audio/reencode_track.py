@@ -63,7 +63,7 @@ def build_mux_command(
     ffmpeg: str,
     film: Path,
     track: Path,
-    made: Path,
+    target: Path,
     media: Media,
     indices: Sequence[int],
     shown_in: Sequence[Program] = (),
@@ -78,7 +78,7 @@ def build_mux_command(
         if not audio.codec.startswith("pcm_") and audio.codec != "flac":
             more["b:a:0"] = str(160_000 * max(audio.channels, 1))
     new = {audio.index: ffmpeg_python.input(f"file:{track}")["a:0"]}
-    return replace_streams_argv(ffmpeg, film, new, made, indices, shown_in, more)
+    return replace_streams_argv(ffmpeg, film, new, target, indices, shown_in, more)
 
 
 def _disposition_flags(film: Path) -> list[str]:

@@ -1,7 +1,7 @@
-"""What a codec must tell so that its films can be spliced packet by packet.
+"""What the packet-by-packet strategy needs to know of a codec.
 
-A family says at which packets a decoder can resume after pictures that it has not seen before, and gives a coder:
-an encoder whose packets may stand among the film's own, and how they and the resumed ones are stored.
+A family tells at which packets a decoder can resume after pictures that it has not seen before, and finds an encoder
+whose packets can be stored among the film's own.
 """
 
 from __future__ import annotations
@@ -14,73 +14,73 @@ from typing import Protocol
 from av.video.frame import VideoFrame
 
 from ...core.values import VideoStream
-from ..encoders import Choice
+from ..encoders import EncoderSettings
 
 
-class Resume(Enum):
+class RandomAccess(Enum):
     """Whether a decoder can resume at a packet."""
 
-    NO = "no"
-    PLAIN = "plain"
-    """It stands for itself, and so do the packets after it."""
+    NONE = "none"
+    CLEAN = "clean"
+    """Neither the picture nor those after it depend on earlier ones."""
     BROKEN_LINK = "broken link"
-    """It does, but pictures that are decoded after it and shown before it lean on what was there; it is marked."""
+    """It can, but leading pictures (decoded after it, shown before it) depend on earlier ones; the packet is marked."""
 
 
 @dataclass(frozen=True)
-class Stored:
-    """What is known of a film's pictures before one is coded."""
+class SourceVideo:
+    """What is known of a film's pictures before one is encoded."""
 
     video: VideoStream
     config: bytes
-    """What its container tells a decoder beforehand (avcC, hvcC, av1C and so on); empty where it tells nothing."""
+    """The container's decoder configuration (avcC, hvcC, av1C and so on); may be empty."""
     annexb: bool
-    """Whether NAL units stand behind start codes."""
-    first: bytes
-    """The first packet: encoders leave their notes there."""
+    """Whether NAL units follow start codes instead of lengths."""
+    first_packet: bytes
+    """Encoders leave their options there."""
     reorder: int
-    """How many places a picture may be decoded before it is shown."""
+    """By how many positions a picture may be decoded before it is shown."""
     frame: VideoFrame
-    """The first picture, decoded: what travels with it, and how it is woven."""
+    """The first picture, decoded: for its side data and field order."""
 
 
 @dataclass(frozen=True)
-class Coder:
+class MatchedEncoder:
     """An encoder for the new pictures, and how packets are stored among the film's own."""
 
-    choice: Choice
+    settings: EncoderSettings
     config: bytes
-    """What a decoder is to be told beforehand: the film's own words where nothing changes."""
-    spell: Callable[[bytes, bool], bytes]
-    """Spell an encoder's packet (and whether it is a keyframe) as the film stores it."""
-    resume: Callable[[bytes], bytes]
-    """Spell a packet of the film at which decoding resumes after new pictures."""
-    twin: bool = True
-    """Whether no word of the configuration changes anywhere in the film."""
+    """The decoder configuration for the container: the film's own if nothing changes."""
+    convert_packet: Callable[[bytes, bool], bytes]
+    """Convert an encoder's packet (and whether it is a keyframe) to the form in which the film stores packets."""
+    relink_packet: Callable[[bytes], bytes]
+    """Convert a packet of the film at which decoding resumes after new pictures."""
+    same_config: bool = True
+    """Whether the decoder configuration is the same throughout the film."""
 
 
-class Family(Protocol):
+class CodecFamily(Protocol):
     """One codec."""
 
-    looks_into: bool
-    """Whether keyframes are not all alike, so that the first bytes of each must be read."""
+    reads_keyframes: bool
+    """Whether keyframes differ in kind, so that the first bytes of each must be read."""
 
-    def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
-        """Tell whether decoding can resume at a packet that its container marks as a keyframe."""
+    def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
+        """Return whether decoding can resume at a packet that its container marks as a keyframe."""
 
-    def coder(self, stored: Stored) -> Coder:
-        """Choose the encoder.
+    def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
+        """Find an encoder whose packets can be stored among the film's own.
 
         Raises:
-            Unsuited: no packet of an encoder here can stand among the film's own.
+            NotApplicable: there is none.
         """
 
 
-def same(packet: bytes) -> bytes:
-    """Store a packet as it is."""
+def unchanged_packet(packet: bytes) -> bytes:
+    """Return a packet of the film unchanged."""
     return packet
 
 
-def as_coded(packet: bytes, key: bool) -> bytes:
-    """Store an encoder's packet as it came."""
+def as_encoded(packet: bytes, key: bool) -> bytes:
+    """Return an encoder's packet unchanged."""
     return packet

@@ -1,228 +1,197 @@
-"""H.264 headers as far as a splice needs them: parameter sets, avcC, picture kinds, x264's own note.
+"""H.264: decoding resumes at IDR pictures only; an x264 with the film's own parameter sets is searched.
 
-Source  ITU-T H.264, 7.3.2.1 and 7.3.2.2 (parameter sets), 7.4.1 (unit types), E.1 (VUI); ISO/IEC 14496-15, 5.3.3.1
-        (avcC). x264 writes its options into an SEI message of the first picture.
+If x264 can write the very parameter sets of the film, nothing changes for a decoder. The search starts from the sets
+themselves, so it does not need the note of its options that x264 leaves in a film. If no settings match, the new
+pictures bring a second set with a free id.
+
+Source: x264's encoder/set.c for how options become parameter sets: the quantiser of the PPS is the integer part of
+crf, or 26 with `stitchable`; the bits of the order count follow from `bframes`; references are the default list.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from fractions import Fraction
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from ..not_applicable import Unsuited
-from .nal import Bits, behind_codes, units
+from ...core.values import VideoStream
+from ..encoders import EncoderSettings, pixel_formats
+from ..not_applicable import NotApplicable
+from ..pictures.fields import field_order
+from . import h264_headers
+from .family import MatchedEncoder, RandomAccess, SourceVideo, unchanged_packet
+from .h264_headers import AvcConfig, PictureParameters, SequenceParameters
+from .nal import PacketConverter, split_start_codes
+from .video_encoder import open_encoder
 
-SLICE, IDR, SPS, PPS, AUD = 1, 5, 7, 8, 9
-_HIGH = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
-"""Profiles whose sequence sets tell chroma format and bit depth."""
-_NOTE = re.compile(rb"x264 - core \d+.*?options: ([ -~]+)", re.DOTALL)
-_ANY_ASPECT = 255
+FieldOptions = Mapping[str, str]
+"""x264's options for interlaced pictures."""
+PROGRESSIVE: FieldOptions = {}
+_CHROMA_OFFSETS = (0, 2, -2, 1, -1, 3, -3, 4, -4)
+_BFRAMES = (3, 2, 1, 4, 5, 8, 16)
+_STITCHABLE_QUANTISER, _FINE_CRF = 26, "12"
+_MAX_QUANTISER = 20
+"""The new pictures are never coarser than this, however coarse the film is."""
+_BIT_FACTOR, _MBTREE_BIT_FACTOR = 1.6, 1.35
+"""Bits relative to the source's own, about 4 quantiser steps: the second generation must not show. A source with the
+macroblock tree starts 5.4 steps coarser, since the tree refines from there."""
 
 
-@dataclass(frozen=True)
-class Config:
-    """An avcC: everything that a decoder knows before the first picture."""
+class H264:
+    """The family of H.264. A film may have several parameter sets, each with its own id."""
 
-    head: bytes
-    """Version, profile, compatibility, level and the length size, 5 bytes; empty where the sets stand in band."""
-    sps: tuple[bytes, ...]
-    pps: tuple[bytes, ...]
-    tail: bytes = b""
-    """Chroma format and bit depth of the High profiles; may be empty."""
+    reads_keyframes = True
 
-    def with_sets(self, sps: Iterable[bytes], pps: Iterable[bytes]) -> Config:
-        """Add parameter sets that are not there yet."""
-        more_sps = tuple(one for one in sps if one not in self.sps)
-        more_pps = tuple(one for one in pps if one not in self.pps)
-        return replace(self, sps=self.sps + more_sps, pps=self.pps + more_pps)
+    def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
+        """Return CLEAN for an IDR only: at other pictures frame numbers and order counts do not restart."""
+        is_idr = h264_headers.first_slice_type(packet, annexb=annexb) == h264_headers.IDR
+        return RandomAccess.CLEAN if is_idr else RandomAccess.NONE
 
-    def write(self) -> bytes:
-        """Spell the avcC."""
-        return (
-            self.head
-            + bytes([0xE0 | len(self.sps)])
-            + b"".join(len(one).to_bytes(2, "big") + one for one in self.sps)
-            + bytes([len(self.pps)])
-            + b"".join(len(one).to_bytes(2, "big") + one for one in self.pps)
-            + self.tail
+    def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
+        """Find an x264 that writes the film's parameter sets, else one whose sets have free ids."""
+        video = source.video
+        if video.pix_fmt not in pixel_formats("libx264"):
+            raise NotApplicable(f"libx264 does not write {video.pix_fmt}")
+        parse = h264_headers.parse_in_band if source.annexb else h264_headers.parse_avcc
+        config = parse(source.config)
+        fields = _field_options(source, config)
+        match = matching_encoder(
+            video, config, h264_headers.parse_x264_note(source.first_packet), source.reorder, fields
+        )
+        settings = match or encoder_with_free_ids(video, config, source.reorder, fields)
+        sps, pps = parameter_sets(video, settings)
+        both = config.with_sets(sps, pps)
+        if match is None and h264_headers.used_ids(AvcConfig(b"", sps, pps)) & h264_headers.used_ids(config):
+            raise NotApplicable("the encoder's parameter sets have ids that the film uses")
+        return MatchedEncoder(
+            settings,
+            source.config if source.annexb else both.to_bytes(),
+            PacketConverter(annexb=source.annexb, front=sps + pps if source.annexb else ()),
+            unchanged_packet,
+            same_config=match is not None,
         )
 
 
-def read_config(body: bytes) -> Config:
-    """Read an avcC.
+def _field_options(source: SourceVideo, config: AvcConfig) -> FieldOptions:
+    """Return the options that code interlaced pictures as such, in the order of their fields."""
+    if not source.video.interlaced:
+        return PROGRESSIVE
+    if not h264_headers.parse_sps(config.sps[0]).fields:
+        raise NotApplicable("the pictures are interlaced, but coded as progressive")
+    return {"bff": "1"} if field_order(source.frame) == "bottom first" else {"tff": "1"}
+
+
+def matching_encoder(
+    video: VideoStream, config: AvcConfig, noted: dict[str, str], reorder: int, fields: FieldOptions = PROGRESSIVE
+) -> EncoderSettings | None:
+    """Search an x264 that writes the source's own parameter sets; return None if there is none."""
+    if len(config.sps) != 1 or len(config.pps) != 1:
+        return None
+    try:
+        sequence, picture = h264_headers.parse_sps(config.sps[0]), h264_headers.parse_pps(config.pps[0])
+    except NotApplicable:
+        return None
+    if sequence.reordered and not reorder:
+        return None
+    for candidate in _candidates(video, sequence, picture, noted):
+        settings = _with_params(candidate, fields)
+        sps, _ = parameter_sets(video, settings)
+        if sps != config.sps:
+            continue
+        for offset in _CHROMA_OFFSETS:
+            shifted = _with_params(settings, {"chroma-qp-offset": str(offset)} if offset else {})
+            if parameter_sets(video, shifted)[1] == config.pps:
+                return shifted
+    return None
+
+
+def _candidates(
+    video: VideoStream, sequence: SequenceParameters, picture: PictureParameters, noted: dict[str, str]
+) -> Iterator[EncoderSettings]:
+    """Yield settings that might write these parameter sets, the likeliest first."""
+    params = {
+        "cabac": str(int(picture.cabac)),
+        "ref": str(picture.references),
+        "8x8dct": str(int(picture.transform_8x8)),
+        "weightb": str(int(picture.weighted_bi == 2)),
+        "weightp": noted.get("weightp", "1") if picture.weighted else "0",
+        "constrained-intra": str(int(picture.constrained_intra)),
+        "level": str(sequence.level),
+        "mbtree": "0",
+        "open-gop": "0",
+        "trellis": noted.get("trellis", "1"),
+        "psy-rd": noted.get("psy_rd", "1.00:0.00").replace(":", ","),
+    }
+    if sequence.fixed_rate:
+        params["force-cfr"] = "1"
+    if noted.get("bluray_compat", "0") != "0":
+        params["bluray-compat"] = "1"
+    if picture.quantiser == _STITCHABLE_QUANTISER:
+        crf, params["stitchable"] = _FINE_CRF, "1"
+    else:
+        crf = str(picture.quantiser)
+        params["zones"] = f"0,1000000,b={_MBTREE_BIT_FACTOR if noted.get('mbtree') == '1' else _BIT_FACTOR}"
+        if picture.quantiser > _MAX_QUANTISER:
+            params["qpmax"] = str(_MAX_QUANTISER)
+    time_bases = dict.fromkeys((sequence.tick, None, video.time_base))
+    for reordering, time_base in itertools.product(_reorderings(sequence, noted), time_bases):
+        settings = _settings(video, crf, params | reordering)
+        yield replace(settings, writes_aspect=sequence.has_aspect, time_base=time_base)
+
+
+def _reorderings(sequence: SequenceParameters, noted: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Yield options for how pictures may be reordered."""
+    if sequence.order_bits == 0 or sequence.reordered == 0:
+        yield from ({"bframes": "0"}, {"bframes": "0", "keyint": "1"})
+        return
+    noted_bframes = int(noted.get("bframes", "0"))
+    for bframes in dict.fromkeys((noted_bframes, *_BFRAMES) if noted_bframes else _BFRAMES):
+        for pyramid in ("normal", "none", "strict") if bframes > 1 else ("none",):
+            if (pyramid == "none") == ((sequence.reordered or 1) == 1):
+                yield {"bframes": str(bframes), "b-pyramid": pyramid}
+
+
+def encoder_with_free_ids(
+    video: VideoStream, config: AvcConfig, reorder: int, fields: FieldOptions = PROGRESSIVE
+) -> EncoderSettings:
+    """Choose an x264 whose parameter sets have an id that the film does not use.
 
     Raises:
-        Unsuited: it is broken, or lengths are not four bytes.
+        NotApplicable: the film uses all ids.
     """
-    if len(body) < 7 or body[4] & 3 != 3:
-        raise Unsuited("the pictures are not stored with four-byte lengths")
-    sps, at = _sets(body, 6, body[5] & 31)
-    pps, at = _sets(body, at + 1, body[at])
-    return Config(body[:5], sps, pps, body[at:])
+    used = h264_headers.used_ids(config)
+    free = [number for number in range(1, 32) if number not in used]
+    if not free:
+        raise NotApplicable("the film uses all ids of parameter sets")
+    params = {
+        "mbtree": "0",
+        "sps-id": str(free[0]),
+        "open-gop": "0",
+        "bframes": "3" if reorder else "0",
+        "b-pyramid": "normal" if reorder > 1 else "none",
+        **fields,
+    }
+    return _settings(video, _FINE_CRF, params)
 
 
-def in_band_config(stream: bytes) -> Config:
-    """Gather the parameter sets of a byte stream."""
-    found = list(dict.fromkeys(unit for unit in behind_codes(stream) if unit))
-    sps, pps = (tuple(unit for unit in found if unit[0] & 31 == kind) for kind in (SPS, PPS))
-    if not sps or not pps:
-        raise Unsuited("the film begins without the parameter sets of its pictures")
-    return Config(b"", sps, pps)
+def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:
+    options = {"preset": "superfast", "crf": crf, "x264-params": _join_params(params)}
+    return EncoderSettings("libx264", video.pix_fmt, options)
 
 
-def _sets(body: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
-    found = []
-    for _ in range(count):
-        size = int.from_bytes(body[at : at + 2], "big")
-        found.append(body[at + 2 : at + 2 + size])
-        at += 2 + size
-    if at > len(body):
-        raise Unsuited("the parameter sets of the picture are broken")
-    return tuple(found), at
+def _with_params(settings: EncoderSettings, params: Mapping[str, str]) -> EncoderSettings:
+    if not params:
+        return settings
+    joined = settings.options["x264-params"] + ":" + _join_params(params)
+    return replace(settings, options={**settings.options, "x264-params": joined})
 
 
-def used_ids(config: Config) -> set[int]:
-    """Give all numbers that the parameter sets go by."""
-    return {Bits(one, 4).ue() for one in config.sps} | {Bits(one, 1).ue() for one in config.pps}
+def _join_params(params: Mapping[str, str]) -> str:
+    return ":".join(f"{key}={value}" for key, value in params.items())
 
 
-def picture_kind(packet: bytes, *, annexb: bool = False) -> int:
-    """Give the kind of a packet's first picture slice: SLICE, IDR, or 0 where there is none."""
-    for unit in units(packet, annexb=annexb):
-        if unit and unit[0] & 31 in (SLICE, IDR):
-            return unit[0] & 31
-    return 0
-
-
-def x264_options(packet: bytes) -> dict[str, str]:
-    """Read the options that x264 noted in the first packet; empty where it did not."""
-    found = _NOTE.search(packet)
-    if found is None:
-        return {}
-    pairs = (word.partition("=") for word in found[1].decode("ascii").split())
-    return {key: value for key, _, value in pairs}
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """What a sequence parameter set says that an encoder must say again."""
-
-    profile: int
-    level: int
-    order_bits: int
-    """Bits of the picture order count; 0 where it is not sent."""
-    reordered: int | None
-    """How many pictures are held back for reordering at most; None where it is left open."""
-    tells_aspect: bool
-    tick: Fraction | None
-    """Seconds per tick of the pictures' clock; None where it has none."""
-    fixed_rate: bool
-    fields: bool
-    """Whether pictures may be coded as two fields."""
-
-
-def read_sequence(sps: bytes) -> Sequence:
-    """Read a sequence parameter set.
-
-    Raises:
-        Unsuited: it has scaling matrices of its own, or order counts of a kind that is hardly used.
-    """
-    bits = Bits(sps, 1)
-    profile, _, level, _ = bits.u(8), bits.u(8), bits.u(8), bits.ue()
-    if profile in _HIGH:
-        if bits.ue() == 3:
-            bits.u()
-        bits.ue(), bits.ue(), bits.u()
-        if bits.u():
-            raise Unsuited("the pictures have scaling matrices of their own")
-    bits.ue()
-    kind = bits.ue()
-    if kind == 1:
-        raise Unsuited("the pictures' order is told in a way that no encoder here writes")
-    order_bits = bits.ue() + 4 if kind == 0 else 0
-    bits.ue(), bits.u(), bits.ue(), bits.ue()
-    fields = not bits.u()
-    if fields:
-        bits.u()
-    bits.u()
-    if bits.u():
-        [bits.ue() for _ in range(4)]
-    reordered, aspect, tick, fixed = _usability(bits) if bits.u() else (None, False, None, False)
-    return Sequence(profile, level, order_bits, reordered, aspect, tick, fixed, fields)
-
-
-def _usability(bits: Bits) -> tuple[int | None, bool, Fraction | None, bool]:
-    """Read the VUI: reordering, whether the pixels' shape is told, the clock, and whether its rate is fixed."""
-    aspect = bool(bits.u())
-    if aspect and bits.u(8) == _ANY_ASPECT:
-        bits.u(32)
-    if bits.u():
-        bits.u()
-    if bits.u():
-        bits.u(4)
-        if bits.u():
-            bits.u(24)
-    if bits.u():
-        bits.ue(), bits.ue()
-    tick, fixed = None, False
-    if bits.u():
-        units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
-        tick = Fraction(2 * units_in_tick, scale) if scale else None
-    told, also_told = _buffering(bits), _buffering(bits)
-    if told or also_told:
-        bits.u()
-    bits.u()
-    if not bits.u():
-        return None, aspect, tick, fixed
-    bits.u(), bits.ue(), bits.ue(), bits.ue(), bits.ue()
-    return bits.ue(), aspect, tick, fixed
-
-
-def _buffering(bits: Bits) -> bool:
-    """Skip what is told of buffering, if anything is; tell whether it was."""
-    if not bits.u():
-        return False
-    count = bits.ue() + 1
-    bits.u(8)
-    for _ in range(count):
-        bits.ue(), bits.ue(), bits.u()
-    bits.u(20)
-    return True
-
-
-@dataclass(frozen=True)
-class Picture:
-    """What a picture parameter set says that an encoder must say again."""
-
-    cabac: bool
-    references: int
-    weighted: bool
-    weighted_bi: int
-    quantiser: int
-    """The quantiser that slices count from."""
-    chroma_offset: int
-    constrained_intra: bool
-    transform_8x8: bool
-
-
-def read_picture(pps: bytes) -> Picture:
-    """Read a picture parameter set.
-
-    Raises:
-        Unsuited: pictures are cut into groups of slices.
-    """
-    bits = Bits(pps, 1)
-    bits.ue(), bits.ue()
-    cabac = bool(bits.u())
-    bits.u()
-    if bits.ue():
-        raise Unsuited("the pictures are cut into groups of slices")
-    references = bits.ue() + 1
-    bits.ue()
-    weighted, weighted_bi = bool(bits.u()), bits.u(2)
-    quantiser = bits.se() + 26
-    bits.se()
-    chroma, _, constrained, _ = bits.se(), bits.u(), bool(bits.u()), bits.u()
-    return Picture(cabac, references, weighted, weighted_bi, quantiser, chroma, constrained, bool(bits.u()))
+def parameter_sets(video: VideoStream, settings: EncoderSettings) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """Open an encoder and return the SPS and PPS that it would write."""
+    units = split_start_codes(bytes(open_encoder(video, settings).extradata or b""))
+    sps, pps = (tuple(unit for unit in units if unit[0] & 31 == kind) for kind in (h264_headers.SPS, h264_headers.PPS))
+    return sps, pps

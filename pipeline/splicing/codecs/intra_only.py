@@ -1,7 +1,7 @@
-"""Codecs whose every packet stands for itself: ProRes, MJPEG, DNxHD, FFV1 and their like.
+"""Codecs in which every packet can be decoded alone: ProRes, MJPEG, DNxHD, FFV1 and others.
 
-Nothing beside the edited frames is coded anew, but where FFV1 has rare keyframes. Where a codec has a configuration of
-its own, the encoder's must be the film's; and some carry in each packet what must be alike throughout.
+Only the edited frames are re-encoded, except where FFV1 has rare keyframes. If a codec has a decoder configuration,
+the encoder's must equal the film's; some codecs also require that all packets have one size.
 """
 
 from __future__ import annotations
@@ -12,109 +12,106 @@ from dataclasses import replace
 from fractions import Fraction
 
 from ...core.values import VideoStream
-from ..encoders import Choice, choose, pixel_formats
-from ..not_applicable import Unsuited
-from ..pictures.fields import fields
-from .coding import opened
-from .family import Coder, Resume, Stored, as_coded, same
+from ..encoders import EncoderSettings, choose_encoder, pixel_formats
+from ..not_applicable import NotApplicable
+from ..pictures.fields import field_order
+from .family import MatchedEncoder, RandomAccess, SourceVideo, as_encoded, unchanged_packet
+from .video_encoder import open_encoder
 
-ENCODERS = {
-    "prores": "prores_ks",
-    **{
-        name: name
-        for name in (
-            "mjpeg",
-            "dnxhd",
-            "ffv1",
-            "huffyuv",
-            "ffvhuff",
-            "utvideo",
-            "magicyuv",
-            "v210",
-            "png",
-            "cfhd",
-            "jpeg2000",
-            "rawvideo",
-        )
-    },
-}
-"""By the names that ffmpeg gives the codecs."""
-_OWN_CHOICE = frozenset({"prores", "mjpeg"})
+_SAME_NAME = (
+    "mjpeg",
+    "dnxhd",
+    "ffv1",
+    "huffyuv",
+    "ffvhuff",
+    "utvideo",
+    "magicyuv",
+    "v210",
+    "png",
+    "cfhd",
+    "jpeg2000",
+    "rawvideo",
+)
+ENCODERS = {"prores": "prores_ks", **{name: name for name in _SAME_NAME}}
+"""By ffmpeg's names of the codecs."""
+_USUAL_SETTINGS = frozenset({"prores", "mjpeg"})
+"""Encoded as in a complete re-encode."""
 _FFV1_SLICES = ("4", "6", "9", "12", "16", "24", "30")
-_SIZED = frozenset({"v210", "rawvideo", "dnxhd"})
-"""Each packet is as long as every other one."""
+_FIXED_SIZE = frozenset({"v210", "rawvideo", "dnxhd"})
+"""All packets have the same size."""
 
 
-class Lone:
-    """The family of codecs without references."""
+class IntraOnly:
+    """The family of codecs without references between pictures."""
 
-    looks_into = False
+    reads_keyframes = False
 
-    def resumes(self, packet: bytes, *, annexb: bool) -> Resume:
-        """Everywhere."""
-        return Resume.PLAIN
+    def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
+        """Return CLEAN for every packet."""
+        return RandomAccess.CLEAN
 
-    def coder(self, stored: Stored) -> Coder:
-        """Choose the encoder of the same name, and see that it says what the film says."""
-        video = stored.video
-        choice = _choice(stored)
-        formats = pixel_formats(choice.encoder)
-        if not choice.same_codec or (formats and choice.pix_fmt not in formats):
-            raise Unsuited(f"{choice.encoder} does not write {video.pix_fmt}")
+    def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
+        """Choose the encoder of the same name, and compare its configuration with the film's."""
+        video = source.video
+        settings = _settings(source)
+        formats = pixel_formats(settings.encoder)
+        if not settings.same_codec or (formats and settings.pix_fmt not in formats):
+            raise NotApplicable(f"{settings.encoder} does not write {video.pix_fmt}")
         if video.codec == "ffv1":
-            choice = _ffv1(stored, choice)
-        told = bytes(opened(video, choice).extradata or b"")
-        if video.codec not in _OWN_CHOICE and told and told != stored.config:
-            raise Unsuited(f"the film's {video.codec} is configured otherwise than the encoder's")
-        size = len(stored.first) if video.codec in _SIZED else 0
-        return Coder(choice, stored.config, _Sized(video.codec, size) if size else as_coded, same)
+            settings = _match_ffv1(source, settings)
+        config = bytes(open_encoder(video, settings).extradata or b"")
+        if video.codec not in _USUAL_SETTINGS and config and config != source.config:
+            raise NotApplicable(f"the film's {video.codec} configuration differs from the encoder's")
+        size = len(source.first_packet) if video.codec in _FIXED_SIZE else 0
+        convert = _RequireSize(video.codec, size) if size else as_encoded
+        return MatchedEncoder(settings, source.config, convert, unchanged_packet)
 
 
-def _choice(stored: Stored) -> Choice:
-    video = stored.video
-    if video.codec in _OWN_CHOICE:
-        return choose(video, 0, fields=fields(stored.frame))
+def _settings(source: SourceVideo) -> EncoderSettings:
+    video = source.video
+    if video.codec in _USUAL_SETTINGS:
+        return choose_encoder(video, 0, field_order=field_order(source.frame))
     if video.interlaced:
-        raise Unsuited(f"interlaced {video.codec} is not matched by the encoder")
-    choice = Choice(ENCODERS[video.codec], video.pix_fmt)
+        raise NotApplicable(f"interlaced {video.codec} is not matched by the encoder")
+    settings = EncoderSettings(ENCODERS[video.codec], video.pix_fmt)
     if video.codec == "dnxhd":
-        return replace(choice, options=_dnx(video), bit_rate=_rate(stored))
-    return choice
+        return replace(settings, options=_dnxhd_options(video), bit_rate=_bit_rate(source))
+    return settings
 
 
-def _ffv1(stored: Stored, choice: Choice) -> Choice:
-    """Search the options that give the film's configuration; an old film has none, and tells all in its keyframes."""
-    if not stored.config:
-        return replace(choice, options={"level": "1", "g": "1"})
+def _match_ffv1(source: SourceVideo, settings: EncoderSettings) -> EncoderSettings:
+    """Search the options that write the film's configuration; version 1 has none, it is in the keyframes."""
+    if not source.config:
+        return replace(settings, options={"level": "1", "g": "1"})
     values = itertools.product(("1", "12"), _FFV1_SLICES, ("0", "1", "2"), ("0", "1"), ("1", "0"))
     for g, slices, coder, context, crc in values:
         options = {"level": "3", "g": g, "slices": slices, "coder": coder, "context": context, "slicecrc": crc}
-        made = replace(choice, options=options)
-        with suppress(Unsuited):
-            if bytes(opened(stored.video, made).extradata or b"") == stored.config:
-                return made
-    return choice
+        candidate = replace(settings, options=options)
+        with suppress(NotApplicable):
+            if bytes(open_encoder(source.video, candidate).extradata or b"") == source.config:
+                return candidate
+    return settings
 
 
-def _dnx(video: VideoStream) -> dict[str, str]:
+def _dnxhd_options(video: VideoStream) -> dict[str, str]:
     name = video.profile.lower().replace(" ", "_")
     return {"profile": name} if name.startswith("dnxhr") else {}
 
 
-def _rate(stored: Stored) -> int:
-    rate = Fraction(stored.video.rate)
-    return round(len(stored.first) * 8 * rate / 1_000_000) * 1_000_000
+def _bit_rate(source: SourceVideo) -> int:
+    rate = Fraction(source.video.rate)
+    return round(len(source.first_packet) * 8 * rate / 1_000_000) * 1_000_000
 
 
-class _Sized:
-    """Refuses a packet that is longer or shorter than the film's."""
+class _RequireSize:
+    """Returns an encoder's packet unchanged, or refuses one whose size differs from the film's packets."""
 
     def __init__(self, codec: str, size_bytes: int) -> None:
         self._codec, self._size_bytes = codec, size_bytes
 
     def __call__(self, packet: bytes, key: bool) -> bytes:
         if len(packet) != self._size_bytes:
-            raise Unsuited(
+            raise NotApplicable(
                 f"the film's {self._codec} packets have {self._size_bytes} bytes, the encoder's {len(packet)}"
             )
         return packet

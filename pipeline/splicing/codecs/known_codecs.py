@@ -1,30 +1,30 @@
-"""Which family a codec belongs to."""
+"""The families of the codecs that can be spliced packet by packet."""
 
 from __future__ import annotations
 
-from ..not_applicable import Unsuited
-from .avc import Avc
-from .closed_gop import Av1, Vpx
-from .family import Family
+from ..not_applicable import NotApplicable
+from .closed_gop import Av1, ClosedGop
+from .family import CodecFamily
+from .h264 import H264
 from .hevc import Hevc
-from .intra_only import ENCODERS, Lone
+from .intra_only import ENCODERS, IntraOnly
 
-_FAMILIES: dict[str, Family] = {
-    "h264": Avc(),
+_FAMILIES: dict[str, CodecFamily] = {
+    "h264": H264(),
     "hevc": Hevc(),
-    "vp8": Vpx(),
-    "vp9": Vpx(),
+    "vp8": ClosedGop(),
+    "vp9": ClosedGop(),
     "av1": Av1(),
-    **dict.fromkeys(ENCODERS, Lone()),
+    **dict.fromkeys(ENCODERS, IntraOnly()),
 }
 
 
-def family_of(codec: str) -> Family:
-    """Give the family of a codec by ffmpeg's name.
+def codec_family(codec: str) -> CodecFamily:
+    """Return the family of a codec by ffmpeg's name.
 
     Raises:
-        Unsuited: it is not spliced packet by packet.
+        NotApplicable: the codec cannot be spliced packet by packet.
     """
     if codec not in _FAMILIES:
-        raise Unsuited(f"{codec} is not spliced packet by packet")
+        raise NotApplicable(f"{codec} cannot be spliced packet by packet")
     return _FAMILIES[codec]

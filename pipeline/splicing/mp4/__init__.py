@@ -1,1 +1,1 @@
-"""MP4 and MOV: boxes, sample tables, and new samples among the old."""
+"""MP4 and MOV files: boxes, sample tables, and replacing samples without a muxer."""

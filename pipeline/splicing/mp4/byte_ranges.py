@@ -1,9 +1,4 @@
-"""Runs of bytes that are copied from several files into one.
-
-Takes   arrays that say of every piece in which file it lies, where, and how long it is.
-Gives   the same bytes as few long runs, and the copying of them.
-Raises  Unsuited where a file ends before its index says.
-"""
+"""Byte ranges of several files, as arrays, and copying them into one file."""
 
 from __future__ import annotations
 
@@ -13,53 +8,57 @@ from io import FileIO
 
 import numpy as np
 
-from ...media.copying import copy_span
-from ..not_applicable import Unsuited
+from ...media.file_copy import copy_range
+from ..not_applicable import NotApplicable
 from .sample_tables import Ints
 
 
 @dataclass(frozen=True)
-class Runs:
-    """Bytes to copy one after the other."""
+class ByteRanges:
+    """Ranges to copy one after the other."""
 
     file: Ints
-    """Which of several files."""
+    """The number of the file that each range is in."""
     offset: Ints
     size_bytes: Ints
 
-    def joined(self) -> Runs:
-        """Join what follows each other in one file; nothing stays of empty runs."""
-        held = np.flatnonzero(self.size_bytes)
-        if not len(held):
-            return Runs(self.file[held], self.offset[held], self.size_bytes[held])
-        file, offset, size = self.file[held], self.offset[held], self.size_bytes[held]
-        apart = (file[1:] != file[:-1]) | (offset[:-1] + size[:-1] != offset[1:])
-        starts = np.concatenate([[0], np.flatnonzero(apart) + 1])
-        return Runs(file[starts], offset[starts], np.add.reduceat(size, starts))
+    def joined(self) -> ByteRanges:
+        """Join ranges that follow each other in one file; drop empty ranges."""
+        filled = np.flatnonzero(self.size_bytes)
+        if not len(filled):
+            return ByteRanges(self.file[filled], self.offset[filled], self.size_bytes[filled])
+        file, offset, size = self.file[filled], self.offset[filled], self.size_bytes[filled]
+        gap = (file[1:] != file[:-1]) | (offset[:-1] + size[:-1] != offset[1:])
+        starts = np.concatenate([[0], np.flatnonzero(gap) + 1])
+        return ByteRanges(file[starts], offset[starts], np.add.reduceat(size, starts))
 
     def copy(self, files: Sequence[FileIO], out: FileIO) -> None:
-        """Write all of them at the place of `out`."""
-        for file, offset, size_bytes in zip(*(one.tolist() for one in self.columns), strict=True):
-            copy_run(files[file], out, offset, size_bytes)
+        """Write all ranges at the position of `out`.
+
+        Raises:
+            NotApplicable: a range extends beyond its file.
+        """
+        for file, offset, size_bytes in zip(*(column.tolist() for column in self.columns), strict=True):
+            copy_complete_range(files[file], out, offset, size_bytes)
 
     @property
     def columns(self) -> tuple[Ints, Ints, Ints]:
-        """All three: file, offset, size."""
+        """File, offset and size."""
         return self.file, self.offset, self.size_bytes
 
 
-def copy_run(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> None:
-    """Copy a span of a file to the place of another.
+def copy_complete_range(source: FileIO, out: FileIO, offset: int, size_bytes: int) -> None:
+    """Copy a range of a file to the position of another.
 
     Raises:
-        Unsuited: the span ends after the file.
+        NotApplicable: the range extends beyond the file.
     """
-    if copy_span(source, out, offset, size_bytes) < size_bytes:
-        raise Unsuited("the file ends before its index says")
+    if copy_range(source, out, offset, size_bytes) < size_bytes:
+        raise NotApplicable("the file is shorter than its index says")
 
 
 def write_all(out: FileIO, data: bytes) -> None:
-    """Write bytes to a file that has no buffer, which may take them in parts."""
-    left = memoryview(data)
-    while left:
-        left = left[out.write(left) :]
+    """Write bytes to an unbuffered file, which may accept them in parts."""
+    remaining = memoryview(data)
+    while remaining:
+        remaining = remaining[out.write(remaining) :]

@@ -1,8 +1,6 @@
-"""Which samples of a track are replaced by what, and what the track's tables say of them then.
+"""New samples for a track, and what the track's tables say of them.
 
-Takes   the tables of a track, and new samples that keep the source's slots.
-Gives   the same tables with other sizes, shifts and sync marks; where the bytes lie is surgery.py's and in_place.py's.
-Raises  Unsuited with the reason where a track cannot be had.
+New samples keep the source's dts slots. `rewrite.py` and `in_place.py` decide where their bytes go.
 """
 
 from __future__ import annotations
@@ -13,82 +11,85 @@ from pathlib import Path
 
 import numpy as np
 
-from ..not_applicable import Unsuited
+from ..not_applicable import NotApplicable
 from . import sample_tables
 from .boxes import Box
 from .sample_tables import Ints
 
-STALE = (b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
-"""What these say of single pictures no longer holds; players do without them."""
+STALE_TABLES = (b"sdtp", b"stps", b"sbgp", b"sgpd", b"cslg", b"subs", b"stz2")
+"""They describe single pictures, which no longer holds; players do without them."""
 
 
 @dataclass(frozen=True)
 class NewSamples:
-    """Coded pictures or sound for the samples [first, end), in decoding order; they lie in `file`."""
+    """Encoded pictures or sound for the samples [first, end), in decoding order, stored in `file`."""
 
     first: int
     end: int
-    place: int
-    """The track's place among those of its kind."""
+    track_number: int
+    """Among the tracks of its kind, from 0."""
     file: Path
     offsets: Ints
     sizes: Ints
     composition: Ints
     """pts minus dts of each, on the source's dts slots."""
     sync: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    entry: bytes = b""
-    """The whole body of the new `stsd`, of pictures."""
-    kind: bytes = b"vide"
+    stsd: bytes = b""
+    """The complete body of the new `stsd`; for pictures only."""
+    handler: bytes = b"vide"
     """The handler of their track."""
 
 
-def by_track(tracks: Sequence[Box], new: Sequence[NewSamples]) -> dict[int, list[int]]:
-    """Sort new samples by their tracks: for the place of each track, the places of its own in `new`.
+def group_by_track(tracks: Sequence[Box], new: Sequence[NewSamples]) -> dict[int, list[int]]:
+    """Group new samples by their tracks: map the index of each track to the indices of its items in `new`.
 
     Raises:
-        Unsuited: there is no such track.
+        NotApplicable: a track does not exist.
     """
-    found: dict[int, list[int]] = {}
-    for number, one in enumerate(new):
-        found.setdefault(_place(tracks, one.kind, one.place), []).append(number)
-    return found
+    groups: dict[int, list[int]] = {}
+    for index, samples in enumerate(new):
+        groups.setdefault(_track_index(tracks, samples.handler, samples.track_number), []).append(index)
+    return groups
 
 
-def track_of(moov: Box, kind: bytes, place: int = 0) -> Box:
-    """Give one of the tracks of a kind (`vide`, `soun`), by its place among them."""
-    tracks = moov.all(b"trak")
-    return tracks[_place(tracks, kind, place)]
-
-
-def _place(tracks: Sequence[Box], kind: bytes, number: int) -> int:
-    alike = [place for place, track in enumerate(tracks) if sample_tables.handler(track) == kind]
-    if number >= len(alike):
-        raise Unsuited(f"the file has no {kind.decode('latin-1')} track number {number + 1}")
-    return alike[number]
-
-
-def refuse_elsewhere(tracks: Sequence[Box]) -> None:
-    """Refuse a film whose samples lie in another file: a data reference lacks the flag that says `in this file`.
+def find_track(moov: Box, handler: bytes, number: int = 0) -> Box:
+    """Return the track number `number` (from 0) among those with a handler (`vide`, `soun`).
 
     Raises:
-        Unsuited: one does.
+        NotApplicable: the track does not exist.
+    """
+    tracks = moov.all(b"trak")
+    return tracks[_track_index(tracks, handler, number)]
+
+
+def _track_index(tracks: Sequence[Box], handler: bytes, number: int) -> int:
+    matches = [index for index, track in enumerate(tracks) if sample_tables.handler(track) == handler]
+    if number >= len(matches):
+        raise NotApplicable(f"the file has no {handler.decode('latin-1')} track number {number + 1}")
+    return matches[number]
+
+
+def require_self_contained(tracks: Sequence[Box]) -> None:
+    """Check that all samples are in this file: every data reference has the flag for that.
+
+    Raises:
+        NotApplicable: a track's samples are in another file.
     """
     for track in tracks:
         dref = track.find(b"mdia", b"minf", b"dinf", b"dref")
         if dref is not None and len(dref.body) >= 20 and not dref.body[19] & 1:
-            raise Unsuited("a track's samples lie in another file")
+            raise NotApplicable("a track's samples are in another file")
 
 
-def put_samples(table: Box, old: sample_tables.Samples, new: Sequence[NewSamples]) -> Ints:
-    """Write what the tables say of the new samples, but not where they lie; give the sizes of all."""
-    sizes, shifts, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
-    for one in new:
-        span = slice(one.first, one.end)
-        sizes[span], shifts[span], sync[span] = one.sizes, one.composition, one.sync
-    sample_tables.put_sizes(table, sizes)
-    if new[0].kind == b"vide":
-        table.put(b"stsd", new[-1].entry)
-        sample_tables.put_composition(table, shifts)
-        sample_tables.put_sync(table, sync)
-        table.drop(*STALE)
-    return sizes
+def write_samples(table: Box, old: sample_tables.Samples, new: Sequence[NewSamples]) -> None:
+    """Write sizes, times, sync marks and description of the new samples, but not their positions."""
+    sizes, composition, sync = old.sizes.copy(), old.composition.copy(), old.sync.copy()
+    for samples in new:
+        span = slice(samples.first, samples.end)
+        sizes[span], composition[span], sync[span] = samples.sizes, samples.composition, samples.sync
+    sample_tables.write_sizes(table, sizes)
+    if new[0].handler == b"vide":
+        table.put(b"stsd", new[-1].stsd)
+        sample_tables.write_composition(table, composition)
+        sample_tables.write_sync(table, sync)
+        table.drop(*STALE_TABLES)

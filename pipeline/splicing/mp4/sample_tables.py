@@ -1,7 +1,7 @@
 """The sample tables of one MP4 track, as arrays.
 
-Source  ISO/IEC 14496-12, 8.6 and 8.7: stts and ctts (times), stss (sync samples), stsz (sizes), stsc and
-        stco/co64 (which chunk holds which sample, and where).
+Source: ISO/IEC 14496-12, 8.6 and 8.7: stts and ctts (times), stss (sync samples), stsz (sizes), stsc and stco/co64
+(which chunk holds which sample, and where).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..not_applicable import Unsuited
+from ..not_applicable import NotApplicable
 from .boxes import Box
 
 Ints = NDArray[np.int64]
@@ -21,12 +21,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Chunks:
-    """Where the chunks of a track lie, and how many samples each holds."""
+    """The chunks of a track: where they are, and how many samples each has."""
 
     offsets: Ints
     samples: NDArray[np.int32]
     entries: NDArray[np.int32]
-    """By which sample description each is read, counted from 1."""
+    """The sample description of each, counted from 1."""
 
     @property
     def first(self) -> Ints:
@@ -36,7 +36,7 @@ class Chunks:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of a track in decoding order; times in units of the track's own clock."""
+    """The samples of a track in decoding order; times in units of the track's time scale."""
 
     sizes: Ints
     offsets: Ints
@@ -47,151 +47,155 @@ class Samples:
 
     @property
     def pts(self) -> Ints:
-        """When each sample is shown, before the edit list."""
+        """The presentation time of each sample, before the edit list."""
         return self.dts + self.composition
 
     @property
     def count(self) -> int:
-        """How many samples there are."""
+        """The number of samples."""
         return len(self.sizes)
 
 
 def starts_of(sizes: NDArray[np.integer[Any]]) -> Ints:
-    """Give where each begins of things that lie one after the other."""
+    """Return the start of each item if items of these sizes follow each other from 0."""
     starts: Ints = np.cumsum(sizes, dtype=np.int64) - sizes
     return starts
 
 
 def handler(track: Box) -> bytes:
-    """Give what a track carries: `vide`, `soun`, `text`, `tmcd` and so on."""
-    return track.at(b"mdia", b"hdlr").body[8:12]
+    """Return what a track carries: `vide`, `soun`, `text`, `tmcd` and so on."""
+    return track.require(b"mdia", b"hdlr").body[8:12]
 
 
 def stbl(track: Box) -> Box:
-    """Give the folder of a track's sample tables."""
-    return track.at(b"mdia", b"minf", b"stbl")
+    """Return the box that contains a track's sample tables."""
+    return track.require(b"mdia", b"minf", b"stbl")
 
 
-def chunks(track: Box) -> Chunks:
-    """Read where the chunks lie."""
+def read_chunks(track: Box) -> Chunks:
+    """Read the chunk table of a track.
+
+    Raises:
+        NotApplicable: the table is missing or broken.
+    """
     table = stbl(track)
     narrow, wide = table.find(b"stco"), table.find(b"co64")
     if narrow is None and wide is None:
-        raise Unsuited("a track has no chunk offsets")
-    offsets = _plain(narrow.body, ">u4") if narrow is not None else _plain(wide.body if wide else b"", ">u8")
-    rows = _rows(table.at(b"stsc").body, 3, ">u4")
+        raise NotApplicable("a track has no chunk offsets")
+    offsets = _column(narrow.body, ">u4") if narrow is not None else _column(wide.body if wide else b"", ">u8")
+    rows = _rows(table.require(b"stsc").body, 3, ">u4")
     if len(offsets) and (not len(rows) or rows[0, 0] != 1):
-        raise Unsuited("a track's chunk table is broken")
+        raise NotApplicable("a track's chunk table is broken")
     runs = np.maximum(np.diff(np.append(rows[:, 0], len(offsets) + 1)), 0)
     samples, entries = (np.repeat(rows[:, column].astype(np.int32), runs)[: len(offsets)] for column in (1, 2))
     return Chunks(offsets, samples, entries)
 
 
-def samples(track: Box) -> Samples:
+def read_sample_table(track: Box) -> Samples:
     """Read all samples of a track.
 
     Raises:
-        Unsuited: the tables contradict each other.
+        NotApplicable: the tables contradict each other.
     """
     table = stbl(track)
     sizes = _sizes(table)
-    held = chunks(track)
+    chunks = read_chunks(track)
     count = len(sizes)
-    if int(held.samples.sum()) != count:
-        raise Unsuited("a track's tables do not agree on how many samples there are")
+    if int(chunks.samples.sum()) != count:
+        raise NotApplicable("a track's tables disagree on the number of samples")
     before = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    filled = held.samples > 0
-    starts = np.repeat((held.offsets - before[held.first.clip(0, count)])[filled], held.samples[filled])
-    steps = _unrolled(table.at(b"stts").body, ">u4")
-    composition = table.find(b"ctts")
-    shifts = _unrolled(composition.body, ">i4") if composition is not None else np.zeros(count, np.int64)
-    if len(steps) < count or len(shifts) < count:
-        raise Unsuited("a track's time tables are too short")
+    filled = chunks.samples > 0
+    starts = np.repeat((chunks.offsets - before[chunks.first.clip(0, count)])[filled], chunks.samples[filled])
+    durations = _expand_runs(table.require(b"stts").body, ">u4")
+    ctts = table.find(b"ctts")
+    composition = _expand_runs(ctts.body, ">i4") if ctts is not None else np.zeros(count, np.int64)
+    if len(durations) < count or len(composition) < count:
+        raise NotApplicable("a track's time tables are too short")
     sync = np.ones(count, bool)
-    marks = table.find(b"stss")
-    if marks is not None:
+    stss = table.find(b"stss")
+    if stss is not None:
         sync[:] = False
-        numbers = _plain(marks.body, ">u4")
+        numbers = _column(stss.body, ">u4")
         if len(numbers) and (int(numbers.min()) < 1 or int(numbers.max()) > count):
-            raise Unsuited("a track's keyframe table names pictures that it does not have")
+            raise NotApplicable("a track's keyframe table names samples that do not exist")
         sync[numbers - 1] = True
-    dts = np.concatenate([[0], np.cumsum(steps[: count - 1])]).astype(np.int64)[:count]
-    return Samples(sizes, starts + before[:count], dts, shifts[:count], sync)
+    dts = np.concatenate([[0], np.cumsum(durations[: count - 1])]).astype(np.int64)[:count]
+    return Samples(sizes, starts + before[:count], dts, composition[:count], sync)
 
 
 def _sizes(table: Box) -> Ints:
-    body = table.at(b"stsz").body
-    one, count = struct.unpack_from(">II", body, 4)
-    if one:
-        return np.full(count, one, np.int64)
+    body = table.require(b"stsz").body
+    common_size, count = struct.unpack_from(">II", body, 4)
+    if common_size:
+        return np.full(count, common_size, np.int64)
     return np.frombuffer(body, ">u4", count, 12).astype(np.int64)
 
 
-def _plain(body: bytes, form: str) -> Ints:
-    return _numbers(body, form, 1)
+def _column(body: bytes, dtype: str) -> Ints:
+    return _numbers(body, dtype, 1)
 
 
-def _numbers(body: bytes, form: str, width: int) -> Ints:
+def _rows(body: bytes, width: int, dtype: str) -> Ints:
+    return _numbers(body, dtype, width).reshape(-1, width)
+
+
+def _numbers(body: bytes, dtype: str, width: int) -> Ints:
     """Read a table of rows.
 
     Raises:
-        Unsuited: it is shorter than it says.
+        NotApplicable: it is shorter than its count says.
     """
     try:
         (count,) = struct.unpack_from(">I", body, 4)
-        return np.frombuffer(body, form, count * width, 8).astype(np.int64)
+        return np.frombuffer(body, dtype, count * width, 8).astype(np.int64)
     except (struct.error, ValueError) as error:
-        raise Unsuited("a track's tables are cut short") from error
+        raise NotApplicable("a track's tables are cut short") from error
 
 
-def _rows(body: bytes, width: int, form: str) -> Ints:
-    return _numbers(body, form, width).reshape(-1, width)
-
-
-def _unrolled(body: bytes, form: str) -> Ints:
+def _expand_runs(body: bytes, dtype: str) -> Ints:
     rows = _rows(body, 2, ">u4")
-    values = np.frombuffer(body, form, rows.size, 8).reshape(-1, 2)[:, 1].astype(np.int64)
+    values = np.frombuffer(body, dtype, rows.size, 8).reshape(-1, 2)[:, 1].astype(np.int64)
     return np.repeat(values, rows[:, 0])
 
 
-def put_sizes(table: Box, sizes: Ints) -> None:
+def write_sizes(table: Box, sizes: Ints) -> None:
     """Write `stsz`."""
     table.put(b"stsz", struct.pack(">III", 0, 0, len(sizes)) + sizes.astype(">u4").tobytes())
 
 
-def put_sync(table: Box, sync: NDArray[np.bool_]) -> None:
-    """Write `stss`; it is left out where every sample is one."""
+def write_sync(table: Box, sync: NDArray[np.bool_]) -> None:
+    """Write `stss`; remove it if every sample is a sync sample."""
     if bool(sync.all()):
         table.drop(b"stss")
         return
-    marks = np.flatnonzero(sync) + 1
-    table.put(b"stss", struct.pack(">II", 0, len(marks)) + marks.astype(">u4").tobytes())
+    numbers = np.flatnonzero(sync) + 1
+    table.put(b"stss", struct.pack(">II", 0, len(numbers)) + numbers.astype(">u4").tobytes())
 
 
-def put_composition(table: Box, shifts: Ints) -> None:
-    """Write `ctts`, signed (version 1) only where a shift is negative."""
-    if not shifts.any():
+def write_composition(table: Box, composition: Ints) -> None:
+    """Write `ctts`, signed (version 1) only if an offset is negative; remove it if all are 0."""
+    if not composition.any():
         table.drop(b"ctts")
         return
-    starts = np.flatnonzero(np.concatenate([[True], shifts[1:] != shifts[:-1]]))
-    runs = np.diff(np.append(starts, len(shifts)))
-    rows = np.stack([runs, shifts[starts]], 1).astype(">i4").tobytes()
-    version = 1 << 24 if int(shifts.min()) < 0 else 0
+    starts = np.flatnonzero(np.concatenate([[True], composition[1:] != composition[:-1]]))
+    runs = np.diff(np.append(starts, len(composition)))
+    rows = np.stack([runs, composition[starts]], 1).astype(">i4").tobytes()
+    version = 1 << 24 if int(composition.min()) < 0 else 0
     table.put(b"ctts", struct.pack(">II", version, len(starts)) + rows)
 
 
-def put_chunks(table: Box, held: Chunks) -> None:
-    """Write which chunks there are: `stsc`, and `co64` where one lies beyond 32 bits, else `stco`."""
-    rows = np.stack([held.samples, held.entries], 1)
+def write_chunks(table: Box, chunks: Chunks) -> None:
+    """Write `stsc`, and `co64` if an offset needs more than 32 bits, else `stco`."""
+    rows = np.stack([chunks.samples, chunks.entries], 1)
     starts = np.flatnonzero(np.append(True, (rows[1:] != rows[:-1]).any(1)))
-    told = np.column_stack([starts + 1, rows[starts]]).astype(">u4")
-    table.put(b"stsc", struct.pack(">II", 0, len(starts)) + told.tobytes())
-    put_offsets(table, held.offsets, wide=bool((held.offsets > 0xFFFFFFFF).any()))
+    stsc = np.column_stack([starts + 1, rows[starts]]).astype(">u4")
+    table.put(b"stsc", struct.pack(">II", 0, len(starts)) + stsc.tobytes())
+    write_chunk_offsets(table, chunks.offsets, wide=bool((chunks.offsets > 0xFFFFFFFF).any()))
 
 
-def put_offsets(table: Box, offsets: Ints, *, wide: bool) -> None:
-    """Write `co64` where `wide`, else `stco`."""
+def write_chunk_offsets(table: Box, offsets: Ints, *, wide: bool) -> None:
+    """Write `co64` if `wide`, else `stco`."""
     table.drop(b"stco", b"co64")
-    form = ">u8" if wide else ">u4"
-    body = struct.pack(">II", 0, len(offsets)) + offsets.astype(form).tobytes()
+    dtype = ">u8" if wide else ">u4"
+    body = struct.pack(">II", 0, len(offsets)) + offsets.astype(dtype).tobytes()
     table.put(b"co64" if wide else b"stco", body)

@@ -1,1 +1,1 @@
-"""Pictures at the seams: inserts, blends, morphs, planes, fields and HDR metadata."""
+"""Pictures at the seams: inserts, blending, morphing, planes and field order."""

@@ -1,9 +1,4 @@
-"""Lay a take's picture over the film's, in full or mixed with it, in the film's own format and bit depth.
-
-Takes   two decoded frames of one size; the film's own is written to, so that its captions and field order stay.
-Gives   the film's frame.
-Raises  Unsuited where the sizes differ; MissingExtra where a morph has no OpenCV.
-"""
+"""Blend a take's picture with the film's, in the film's pixel format and bit depth."""
 
 from __future__ import annotations
 
@@ -13,59 +8,71 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ..not_applicable import Unsuited
-from .morph import morphed
-from .planes import Plane, frame_of, planes, working_format
-from .seam_style import Way
+from ..not_applicable import NotApplicable
+from .morph import morph
+from .planes import Plane, frame_from_planes, frame_planes, working_format
+from .seam_style import SeamStyle
 
 
-def over(plate: VideoFrame, taken: VideoFrame, share: int, of: int, way: Way = "dissolve") -> VideoFrame:
-    """Give `plate` with `share / of` of the take's picture; all of it replaces the plate's pixels as they are."""
-    if (taken.width, taken.height) != (plate.width, plate.height):
-        raise Unsuited(f"the take is {taken.width}x{taken.height}, the film {plate.width}x{plate.height}")
-    if share < of:
-        form = working_format(plate.format.name)
-        base = _as(plate, form)
-        below, above, bits = planes(base), planes(_as(taken, form)), base.format.components[0].bits
-        made = morphed(below, above, share, of, bits) if way == "morph" else mixed(below, above, share, of)
-        taken = frame_of(made, form)
-    return _onto(plate, _as(taken, plate.format.name))
+def blend(
+    film: VideoFrame, take: VideoFrame, numerator: int, denominator: int, style: SeamStyle = "dissolve"
+) -> VideoFrame:
+    """Return `film` with the given fraction of the take's picture; a fraction of 1 copies the take's pixels.
+
+    The pixels are written into `film`, so its captions and field order stay.
+
+    Raises:
+        NotApplicable: the frames differ in size.
+        MissingExtra: a morph without OpenCV.
+    """
+    if (take.width, take.height) != (film.width, film.height):
+        raise NotApplicable(f"the take is {take.width}x{take.height}, the film {film.width}x{film.height}")
+    if numerator < denominator:
+        pix_fmt = working_format(film.format.name)
+        base = _reformat(film, pix_fmt)
+        below, above, bits = frame_planes(base), frame_planes(_reformat(take, pix_fmt)), base.format.components[0].bits
+        if style == "morph":
+            mix = morph(below, above, numerator, denominator, bits)
+        else:
+            mix = dissolve(below, above, numerator, denominator)
+        take = frame_from_planes(mix, pix_fmt)
+    return _copy_pixels(film, _reformat(take, film.format.name))
 
 
-def same(plate: VideoFrame, other: VideoFrame) -> bool:
-    """Tell whether two frames show the same, pixel for pixel."""
-    form = working_format(plate.format.name)
-    pairs = zip(planes(_as(plate, form)), planes(_as(other, form)), strict=True)
-    return all(np.array_equal(one, two) for one, two in pairs)
+def frames_equal(first: VideoFrame, second: VideoFrame) -> bool:
+    """Return whether two frames are equal, pixel for pixel."""
+    pix_fmt = working_format(first.format.name)
+    pairs = zip(frame_planes(_reformat(first, pix_fmt)), frame_planes(_reformat(second, pix_fmt)), strict=True)
+    return all(np.array_equal(*pair) for pair in pairs)
 
 
-def mixed(below: list[Plane], above: list[Plane], share: int, of: int) -> list[Plane]:
-    """Give `(1 - share / of)` of one and `share / of` of the other picture, rounded to the nearest level, half up."""
-    made: list[Plane] = []
-    for one, other in zip(below, above, strict=True):
-        total = one.astype(np.uint32) * (of - share) + other.astype(np.uint32) * share
-        made.append(((2 * total + of) // (2 * of)).astype(one.dtype))
-    return made
+def dissolve(below: list[Plane], above: list[Plane], numerator: int, denominator: int) -> list[Plane]:
+    """Return the weighted mean of two pictures, rounded half up; `above` has the given fraction."""
+    mix: list[Plane] = []
+    for low, high in zip(below, above, strict=True):
+        total = low.astype(np.uint32) * (denominator - numerator) + high.astype(np.uint32) * numerator
+        mix.append(((2 * total + denominator) // (2 * denominator)).astype(low.dtype))
+    return mix
 
 
-def _as(frame: VideoFrame, form: str) -> VideoFrame:
-    return frame if frame.format.name == form else frame.reformat(format=form)
+def _reformat(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
+    return frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt)
 
 
-def _onto(plate: VideoFrame, taken: VideoFrame) -> VideoFrame:
-    plate.make_writable()
-    parts = plate.format.components
-    for place, (own, new) in enumerate(zip(plate.planes, taken.planes, strict=True)):
-        if len(plate.planes) == len(parts) and parts[place].is_alpha:
+def _copy_pixels(film: VideoFrame, take: VideoFrame) -> VideoFrame:
+    film.make_writable()
+    components = film.format.components
+    for number, (target, source) in enumerate(zip(film.planes, take.planes, strict=True)):
+        if len(film.planes) == len(components) and components[number].is_alpha:
             continue  # a take has no transparency: the film's own stays
-        rows = _rows(new)
-        if new.line_size != own.line_size:
-            fitted = np.zeros((new.height, own.line_size), np.uint8)
-            held = min(new.line_size, own.line_size)
-            fitted[:, :held] = rows[: new.height, :held]
-            rows = fitted
-        own.update(rows[: own.height].tobytes())
-    return plate
+        rows = _rows(source)
+        if source.line_size != target.line_size:
+            padded = np.zeros((source.height, target.line_size), np.uint8)
+            width = min(source.line_size, target.line_size)
+            padded[:, :width] = rows[: source.height, :width]
+            rows = padded
+        target.update(rows[: target.height].tobytes())
+    return film
 
 
 def _rows(plane: Any) -> NDArray[np.uint8]:

@@ -1,8 +1,6 @@
-"""The frames of a film in showing order, with takes laid over their spans.
+"""The frames of a film in presentation order, with takes blended into their spans.
 
-Takes   paths; frames flow one by one, so memory does not grow with the film.
-Gives   `(index, frame)`: decoded `av.VideoFrame`s, the take's with the source frame's place.
-Raises  BadInput where a frame cannot be decoded; Unsuited where the decoder gives another count than the file promises.
+Frames flow one by one, so memory does not grow with the film.
 """
 
 from __future__ import annotations
@@ -20,17 +18,15 @@ from ..not_applicable import NotApplicable
 from .blend import blend
 from .seam_style import SeamStyle
 
-_FEW = 24
-IGNORE_EDIT_LIST = {"ignore_editlist": "1"}
-"""Opens an MP4 so that every stored picture is given, on the track's own clock."""
+_MIN_SEEK_FRAMES = 24
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """The way into or out of a take: `frames` long, of which the `kept` next to the edit are touched."""
+    """The transition into or out of a take: `frames` long; only the `changed` frames next to the edit differ."""
 
     frames: int = 0
-    kept: int = 0
+    changed: int = 0
 
 
 NO_RAMP = Ramp()
@@ -38,65 +34,77 @@ NO_RAMP = Ramp()
 
 @dataclass(frozen=True)
 class Insert:
-    """Frames for the span [start, end) of the film, its ramps included, counted as the reader counts them.
+    """Frames for the shown frames [start, end) of the film, ramps included.
 
-    Inserts may overlap: each is laid over what those that start before it give.
+    Inserts may overlap: each is blended over the result of those that start before it.
     """
 
     start: int
     end: int
     path: Path
     skip: int = 0
-    """Frames of `path` before the one that stands for `start`: the rest of the handle."""
-    rise: Ramp = NO_RAMP
-    fall: Ramp = NO_RAMP
-    way: SeamStyle = "dissolve"
-    """How ramps are mixed."""
+    """Frames of `path` before the one for `start`: the unused part of the handle."""
+    fade_in: Ramp = NO_RAMP
+    fade_out: Ramp = NO_RAMP
+    style: SeamStyle = "dissolve"
+    """How ramps are blended."""
 
-    def share(self, index: int) -> tuple[int, int]:
-        """Give the take's share of frame `index`, as a fraction: k + 1 of N + 1 for the ramp's frame k, else all."""
-        ahead, behind = self.start + self.rise.kept - index, index - (self.end - self.fall.kept) + 1
-        if ahead > 0:
-            return self.rise.frames + 1 - ahead, self.rise.frames + 1
-        if behind > 0:
-            return self.fall.frames + 1 - behind, self.fall.frames + 1
+    def weight(self, index: int) -> tuple[int, int]:
+        """Return the take's weight in frame `index` as a fraction: (k + 1, N + 1) in frame k of a ramp, else (1, 1)."""
+        before = self.start + self.fade_in.changed - index
+        after = index - (self.end - self.fade_out.changed) + 1
+        if before > 0:
+            return self.fade_in.frames + 1 - before, self.fade_in.frames + 1
+        if after > 0:
+            return self.fade_out.frames + 1 - after, self.fade_out.frames + 1
         return 1, 1
 
 
-def with_inserts(source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0) -> Iterator[tuple[int, VideoFrame]]:
-    """Number the source's frames from `first`, and lay the takes' frames over those of their spans."""
-    waiting = [_Layer(insert) for insert in sorted(inserts, key=lambda insert: insert.start)]
-    for index, frame in enumerate(source, first):
-        waiting = [layer for layer in waiting if index < layer.insert.end]
-        shown = frame
-        for layer in waiting:
-            if index < layer.insert.start:
+def count_frames(spans: Iterable[tuple[int, int]]) -> int:
+    """Count the frames of half-open spans, which may overlap."""
+    return len({frame for start, end in spans for frame in range(start, end)})
+
+
+def with_inserts(
+    source: Iterable[VideoFrame], inserts: Sequence[Insert], first: int = 0
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Number the source's frames from `first`, and blend the takes into those of their spans."""
+    remaining = [_TakeReader(insert) for insert in sorted(inserts, key=lambda insert: insert.start)]
+    for index, source_frame in enumerate(source, first):
+        remaining = [reader for reader in remaining if index < reader.insert.end]
+        frame = source_frame
+        for reader in remaining:
+            if index < reader.insert.start:
                 break
-            shown = layer.over(shown, index)
-        yield index, shown
+            frame = reader.blend_into(frame, index)
+        yield index, frame
 
 
-class _Layer:
-    """One take, read forward beside the film."""
+class _TakeReader:
+    """One take, read forward along with the film."""
 
     def __init__(self, insert: Insert) -> None:
         self.insert = insert
         self._frames: Iterator[VideoFrame] | None = None
 
-    def over(self, plate: VideoFrame, index: int) -> VideoFrame:
-        """Lay the take's frame for `index` over a frame; indices rise by one."""
+    def blend_into(self, film: VideoFrame, index: int) -> VideoFrame:
+        """Blend the take's frame for `index` into a frame; indices ascend by one.
+
+        Raises:
+            NotApplicable: the take ends too early.
+        """
         insert = self.insert
         if self._frames is None:
             self._frames = take_frames(insert.path, insert.skip + index - insert.start)
-        taken = next(self._frames, None)
-        if taken is None:
+        take = next(self._frames, None)
+        if take is None:
             raise NotApplicable(f"the take for frames {insert.start}–{insert.end} has too few frames")
-        return blend(plate, taken, *insert.share(index), insert.way)
+        return blend(film, take, *insert.weight(index), insert.style)
 
 
 def take_frames(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
-    """Give a take's frames from the one after the first `skip`; of many, the first are not decoded."""
-    start = _shown_at(path, skip) if skip > _FEW else None
+    """Yield a take's frames after the first `skip`, from the nearest keyframe if there are many to skip."""
+    start = _pts_of_frame(path, skip) if skip > _MIN_SEEK_FRAMES else None
     with closing(decode_frames(path, start_pts=start)) as frames:
         if start is None:
             yield from islice(frames, skip, None)
@@ -104,11 +112,11 @@ def take_frames(path: Path, skip: int) -> Generator[VideoFrame, None, None]:
             yield from (frame for frame in frames if frame.pts is not None and frame.pts >= start)
 
 
-def _shown_at(path: Path, place: int) -> int | None:
-    """Give when the frame at a place is shown, by the packets alone; None where they do not tell."""
+def _pts_of_frame(path: Path, index: int) -> int | None:
+    """Return the pts of a shown frame, from the packets alone; None if some packets have no time or are hidden."""
     with open_media(path) as container:
-        told = [
+        packets = [
             (packet.pts, packet.is_discard) for packet in container.demux(container.streams.video[0]) if packet.size
         ]
-    times = sorted(pts for pts, hidden in told if pts is not None and not hidden)
-    return times[place] if place < len(times) == len(told) else None
+    times = sorted(pts for pts, hidden in packets if pts is not None and not hidden)
+    return times[index] if index < len(times) == len(packets) else None

@@ -1,4 +1,4 @@
-"""How a take joins the film at its in and out points, as a preset spells it."""
+"""How a take joins the film at its in and out points: the `seam` parameter of a preset."""
 
 from __future__ import annotations
 
@@ -7,59 +7,60 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Way = Literal["cut", "dissolve", "morph"]
-WAYS: tuple[str, ...] = get_args(Way)
-MOST_FRAMES = 50
+SeamStyle = Literal["cut", "dissolve", "morph"]
+SEAM_STYLES: tuple[str, ...] = get_args(SeamStyle)
+MAX_RAMP_FRAMES = 50
 
 
-def _spellings(schema: dict[str, Any]) -> None:
-    """Tell of the short forms in the JSON Schema too."""
-    frames = {"type": "integer", "minimum": 0, "maximum": MOST_FRAMES}
-    lengths = {way: frames for way in WAYS if way != "cut"}
+def _add_short_forms(schema: dict[str, Any]) -> None:
+    """Add the short forms to the JSON Schema."""
+    frames = {"type": "integer", "minimum": 0, "maximum": MAX_RAMP_FRAMES}
+    lengths = {style: frames for style in SEAM_STYLES if style != "cut"}
     mapping = {"type": "object", "properties": lengths, "minProperties": 1, "maxProperties": 1}
-    way = schema["properties"]["video"]
-    told = {key: way.pop(key) for key in ("default", "description") if key in way}
-    way.pop("title", None)
-    schema["properties"]["video"] = {**told, "anyOf": [dict(way), {**mapping, "additionalProperties": False}]}
-    described = schema.pop("description", "")
-    long = dict(schema)
+    video = schema["properties"]["video"]
+    described = {key: video.pop(key) for key in ("default", "description") if key in video}
+    video.pop("title", None)
+    schema["properties"]["video"] = {**described, "anyOf": [dict(video), {**mapping, "additionalProperties": False}]}
+    description = schema.pop("description", "")
+    long_form = dict(schema)
     schema.clear()
-    schema.update({"description": described, "anyOf": [{"enum": list(WAYS)}, long]})
+    schema.update({"description": description, "anyOf": [{"enum": list(SEAM_STYLES)}, long_form]})
 
 
 class Seam(BaseModel):
-    """The joint of film and take: `dissolve`, `{video: dissolve, frames: 3}`, `{video: {dissolve: 3}}` are the same.
+    """The seam of film and take: `dissolve`, `{video: dissolve, frames: 3}`, `{video: {dissolve: 3}}` are the same.
 
-    The ramp lies in the handles, outside the edit: it is shorter where a handle is, and none where there is none.
+    The ramp is in the handles, outside the edit. It is at most as long as the handle.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_spellings)
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_add_short_forms)
 
-    video: Way = Field(
+    video: SeamStyle = Field(
         default="dissolve",
         description="cut, dissolve (fade over), or morph (move along the optical flow while fading; extra: local)",
     )
-    frames: int = Field(default=3, ge=0, le=MOST_FRAMES, description="how many frames of each handle the ramp takes")
+    frames: int = Field(default=3, ge=0, le=MAX_RAMP_FRAMES, description="length of the ramp, in frames of each handle")
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, given: Any) -> Any:
+    def _expand_short_forms(cls, value: Any) -> Any:
         """Read `cut` and `{video: {dissolve: 3}}`."""
-        if isinstance(given, str):
-            return {"video": given}
-        if not isinstance(given, Mapping) or not isinstance(given.get("video"), Mapping):
-            return given
-        lengths = given["video"]
-        if len(lengths) != 1 or "frames" in given:
+        if isinstance(value, str):
+            return {"video": value}
+        if not isinstance(value, Mapping) or not isinstance(value.get("video"), Mapping):
+            return value
+        lengths = value["video"]
+        if len(lengths) != 1 or "frames" in value:
             raise ValueError(
-                f"one way and its frames are expected, such as {{dissolve: 3}}; the ways: {', '.join(WAYS)}"
+                f"expected one style and its number of frames, such as {{dissolve: 3}}; "
+                f"the styles: {', '.join(SEAM_STYLES)}"
             )
-        ((way, frames),) = lengths.items()
-        return {**given, "video": way, "frames": frames}
+        ((style, frames),) = lengths.items()
+        return {**value, "video": style, "frames": frames}
 
     @property
     def ramp_frames(self) -> int:
-        """How many frames of a handle the seam may take; 0 for a cut."""
+        """The number of frames of a handle that the seam may use; 0 for a cut."""
         return 0 if self.video == "cut" else self.frames
 
 

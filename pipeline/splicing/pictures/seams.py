@@ -1,9 +1,4 @@
-"""Where takes are laid over a film, and over how many frames of their handles they come and go.
-
-Takes   a film and its conformed takes.
-Gives   `Insert`s in the order in which they are laid; [start, end) holds every frame that may change, and no more.
-Raises  BadInput where a frame of the film or of a take cannot be decoded.
-"""
+"""Where takes go in a film, and over how many frames of their handles they fade in and out."""
 
 from __future__ import annotations
 
@@ -15,96 +10,104 @@ from pathlib import Path
 from ...core.errors import InputMediaError
 from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
-from ...media.decode import frames as source_frames
-from .blend import over, same
-from .frames import Insert, Ramp, held
+from ...media.decode import exact_frames
+from .blend import blend, frames_equal
+from .frames import Insert, Ramp, take_frames
 from .seam_style import Seam
 
 
 @dataclass(frozen=True)
-class Ramps:
-    """How many frames before the in point and from the out point on a take's ramps are long."""
+class RampLengths:
+    """Lengths of a take's ramps in frames: up to the in point, and from the out point on."""
 
-    rise: int
-    fall: int
+    fade_in: int
+    fade_out: int
 
 
-def inserts(context: NodeContext, media: Media, takes: Sequence[Take], seam: Seam) -> tuple[Insert, ...]:
-    """Place takes, each with the ramps that its handles, its neighbours and the seam leave it."""
+def plan_inserts(context: NodeContext, media: Media, takes: Sequence[Take], seam: Seam) -> tuple[Insert, ...]:
+    """Place conformed takes in the film, in the order in which they are blended.
+
+    Each gets the ramps that its handles, its neighbours and the seam allow. The span of an insert is exactly the frames
+    that may change.
+
+    Raises:
+        InputMediaError: a frame of the film or of a take cannot be decoded.
+    """
     assert media.video is not None
     ordered = sorted(takes, key=lambda take: take.segment.start_frame)
-    planned = ramps([take.segment for take in ordered], seam)
+    lengths = plan_ramps([take.segment for take in ordered], seam)
     source = context.path(media.file)
-    placed = []
-    for number, (take, ramp) in enumerate(zip(ordered, planned, strict=True)):
-        whole = _whole(context, take, ramp, seam)
-        on_take = number > 0 and ordered[number - 1].segment.end_frame == take.segment.start_frame
-        placed.append(_shrunk(source, media.video, whole, on_take=on_take))
-    return tuple(placed)
+    inserts = []
+    for number, (take, ramps) in enumerate(zip(ordered, lengths, strict=True)):
+        insert = _full_insert(context, take, ramps, seam)
+        over_take = number > 0 and ordered[number - 1].segment.end_frame == take.segment.start_frame
+        inserts.append(_trim_unchanged(source, media.video, insert, over_take=over_take))
+    return tuple(inserts)
 
 
-def ramps(segments: Sequence[Segment], seam: Seam) -> list[Ramps]:
+def plan_ramps(segments: Sequence[Segment], seam: Seam) -> list[RampLengths]:
     """Plan the ramps of segments in the order of their starts.
 
-    A ramp is as long as the seam wants and the handle holds. It stays out of other segments' spans, with one
-    exception: where two abut, the second comes in over the first one's last frames, and the first has no way out.
+    A ramp is as long as the seam wants and the handle allows. It stays out of other segments' spans, with one
+    exception: where two segments abut, the second fades in over the last frames of the first, which has no fade-out.
     """
-    made = []
-    for number, one in enumerate(segments):
+    lengths = []
+    for number, segment in enumerate(segments):
         before = segments[number - 1] if number else None
         after = segments[number + 1] if number + 1 < len(segments) else None
-        rise, fall = min(seam.ramp_frames, one.head_frames), min(seam.ramp_frames, one.tail_frames)
+        fade_in = min(seam.ramp_frames, segment.head_frames)
+        fade_out = min(seam.ramp_frames, segment.tail_frames)
         if before is not None:
-            gap = one.start_frame - before.end_frame
-            rise = min(rise, gap if gap > 0 else before.end_frame - before.start_frame)
+            gap = segment.start_frame - before.end_frame
+            fade_in = min(fade_in, gap if gap > 0 else before.end_frame - before.start_frame)
         if after is not None:
-            fall = min(fall, max(after.start_frame - one.end_frame, 0))
-        made.append(Ramps(rise, fall))
-    return made
+            fade_out = min(fade_out, max(after.start_frame - segment.end_frame, 0))
+        lengths.append(RampLengths(fade_in, fade_out))
+    return lengths
 
 
-def _whole(context: NodeContext, take: Take, ramp: Ramps, seam: Seam) -> Insert:
-    one = take.segment
+def _full_insert(context: NodeContext, take: Take, ramps: RampLengths, seam: Seam) -> Insert:
+    segment = take.segment
     return Insert(
-        one.start_frame - ramp.rise,
-        one.end_frame + ramp.fall,
+        segment.start_frame - ramps.fade_in,
+        segment.end_frame + ramps.fade_out,
         context.path(take.media.file),
-        one.head_frames - ramp.rise,
-        Ramp(ramp.rise, ramp.rise),
-        Ramp(ramp.fall, ramp.fall),
+        segment.head_frames - ramps.fade_in,
+        Ramp(ramps.fade_in, ramps.fade_in),
+        Ramp(ramps.fade_out, ramps.fade_out),
         seam.video if seam.ramp_frames else "dissolve",
     )
 
 
-def _shrunk(source: Path, video: VideoStream, insert: Insert, *, on_take: bool) -> Insert:
-    """Leave out the outer frames of the ramps that the take does not change: their packets can stay."""
-    rise, fall = insert.rise.frames, insert.fall.frames
-    # Over another take it is not the film that would be changed.
-    early = 0 if on_take else _unchanged(source, video, insert, range(insert.start, insert.start + rise))
-    late = _unchanged(source, video, insert, range(insert.end - fall, insert.end), last=True)
+def _trim_unchanged(source: Path, video: VideoStream, insert: Insert, *, over_take: bool) -> Insert:
+    """Remove the outer frames of the ramps that the take does not change, so that their packets are copied."""
+    fade_in, fade_out = insert.fade_in.frames, insert.fade_out.frames
+    # If the ramp is over another take, the film's frames tell nothing.
+    head = 0 if over_take else _count_unchanged(source, video, insert, range(insert.start, insert.start + fade_in))
+    tail = _count_unchanged(source, video, insert, range(insert.end - fade_out, insert.end), from_end=True)
     return Insert(
-        insert.start + early,
-        insert.end - late,
+        insert.start + head,
+        insert.end - tail,
         insert.path,
-        insert.skip + early,
-        Ramp(rise, rise - early),
-        Ramp(fall, fall - late),
-        insert.way,
+        insert.skip + head,
+        Ramp(fade_in, fade_in - head),
+        Ramp(fade_out, fade_out - tail),
+        insert.style,
     )
 
 
-def _unchanged(source: Path, video: VideoStream, insert: Insert, span: range, *, last: bool = False) -> int:
-    """Count the frames at the span's outer end that would stay as they are."""
+def _count_unchanged(source: Path, video: VideoStream, insert: Insert, span: range, *, from_end: bool = False) -> int:
+    """Count the frames at the outer end of a span that blending leaves as they are."""
     if not span:
         return 0
-    changes = []
-    with closing(held(insert.path, insert.skip + span.start - insert.start)) as taken:
-        plates = source_frames(source, video, span.start, span.stop)
-        kept = source_frames(source, video, span.start, span.stop)
-        for (index, plate), (_, own) in zip(plates, kept, strict=True):
-            other = next(taken, None)
-            if other is None:
+    changed = []
+    with closing(take_frames(insert.path, insert.skip + span.start - insert.start)) as takes:
+        blended = exact_frames(source, video, span.start, span.stop)
+        originals = exact_frames(source, video, span.start, span.stop)
+        for (index, frame), (_, original) in zip(blended, originals, strict=True):
+            take = next(takes, None)
+            if take is None:
                 raise InputMediaError(f"the take for frames {insert.start}–{insert.end} has too few frames")
-            changes.append(not same(own, over(plate, other, *insert.share(index), insert.way)))
-    outer = changes[::-1] if last else changes
+            changed.append(not frames_equal(original, blend(frame, take, *insert.weight(index), insert.style)))
+    outer = changed[::-1] if from_end else changed
     return outer.index(True) if True in outer else len(outer)

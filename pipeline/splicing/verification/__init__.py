@@ -1,1 +1,1 @@
-"""Checks that a spliced film passes before it gets its name."""
+"""Checks that a spliced film must pass before it is delivered."""

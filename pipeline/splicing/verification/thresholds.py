@@ -1,4 +1,4 @@
-"""How far a finished film may differ at its seams before it counts as failed, as a preset spells it."""
+"""Limits for the metrics of a finished film's seams: the `checks` parameter of a preset."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from ...core.errors import CheckFailed
 
 
 class Thresholds(BaseModel):
-    """The most that each figure of the finished film may be; `null` switches a check off.
+    """The maximum of each metric of the finished film; `null` switches a check off.
 
-    What each figure is stands in docs/splicing.md, with what was measured on real films.
+    docs/splicing.md explains each metric, with measurements on real films.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seam_delta_e: float | None = Field(
-        default=3.0, ge=0, description="colour step across a seam beyond the source's own, mean CIE76 of what changed"
+        default=3.0, ge=0, description="color step across a seam beyond the source's own, mean CIE76 of what changed"
     )
     frozen_frames: int | None = Field(
         default=0, ge=0, description="frames of an edit that stand still, two or more in a row, where the source moves"
@@ -27,44 +27,49 @@ class Thresholds(BaseModel):
     doubled_frames: int | None = Field(
         default=0, ge=0, description="single frames of an edit that repeat the one before, where the source moves"
     )
-    click_db: float | None = Field(default=6.0, ge=0, description="step of the sound at a joint of a new line, dB")
+    click_db: float | None = Field(
+        default=6.0, ge=0, description="discontinuity of the sound at a join of a new line, dB"
+    )
     loudness_step_lu: float | None = Field(
-        default=6.0, ge=0, description="how much louder or softer a new line is than the dialogue around it, LU"
+        default=6.0, ge=0, description="loudness of a new line relative to the dialogue around it, LU, either way"
     )
 
     @property
-    def pictures(self) -> bool:
+    def checks_pictures(self) -> bool:
         """Whether any check looks at pictures."""
         return not (self.seam_delta_e is self.frozen_frames is self.doubled_frames is None)
 
 
-OFF = Thresholds(seam_delta_e=None, frozen_frames=None, doubled_frames=None, click_db=None, loudness_step_lu=None)
+def require_within_thresholds(rows: Sequence[tuple[str, Mapping[str, Any]]], thresholds: Thresholds) -> None:
+    """Check the metrics of each segment; a metric that a segment does not have is skipped.
 
-
-def judge(found: Sequence[tuple[str, Mapping[str, Any]]], allowed: Thresholds) -> None:
-    """Hold figures to their thresholds, segment by segment; what a segment has no figure for is not judged.
+    Args:
+        rows: (segment name, metrics).
+        thresholds: the limits.
 
     Raises:
-        CheckFailed: with every segment that fails; the message tells the worst of it.
+        CheckFailed: with every segment that fails; the message names the worst.
     """
-    failed = [
-        (_size(key, value) / (limit or 1), name, f"{key} is {value}, at most {limit} is allowed", key)
-        for name, figures in found
-        for key, limit in allowed
-        if limit is not None and (value := figures.get(key)) is not None and _size(key, value) > limit
+    failures = [
+        (_magnitude(key, value) / (limit or 1), name, f"{key} is {value}, the limit is {limit}", key)
+        for name, metrics in rows
+        for key, limit in thresholds
+        if limit is not None and (value := metrics.get(key)) is not None and _magnitude(key, value) > limit
     ]
-    if not failed:
+    if not failures:
         return
-    failed.sort(reverse=True)
-    _, name, worst, key = failed[0]
-    more = f" ({len(failed) - 1} more such figures)" if len(failed) > 1 else ""
+    failures.sort(reverse=True)
+    _, worst_name, worst, key = failures[0]
+    more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
     raise CheckFailed(
-        f"the finished film fails a check: {name}: {worst}{more}; raise `checks: {{{key}: …}}` of splice, "
-        "or leave such takes out with `on_failure: keep-original`",
-        findings={one: f"the finished film failed a check with this take: {told}" for _, one, told, _ in failed[::-1]},
+        f"the finished film fails a check: {worst_name}: {worst}{more}; raise `checks: {{{key}: …}}` of splice, "
+        "or drop such takes with `on_failure: keep-original`",
+        findings={
+            name: f"the finished film fails a check with this take: {text}" for _, name, text, _ in failures[::-1]
+        },
     )
 
 
-def _size(key: str, value: float) -> float:
-    """Give what is held to a threshold: a line that is too soft is as wrong as one that is too loud."""
+def _magnitude(key: str, value: float) -> float:
+    """Return what is compared with the limit: a line that is too soft is as wrong as one that is too loud."""
     return abs(value) if key == "loudness_step_lu" else value

@@ -53,11 +53,11 @@ def test_original_is_found_by_timecode(tmp_path):
     """Without matching names the film that contains 01:00:00:05 to 01:00:01:05 at 25 frames/s is used."""
     film(tmp_path / "shoot" / "one.mov", "02:00:00:00")
     film(tmp_path / "shoot" / "two.mov", rate=Fraction(30))
-    wanted = film(tmp_path / "shoot" / "three.mov")
+    expected = film(tmp_path / "shoot" / "three.mov")
     proxy = film(tmp_path / "cut.mp4", "01:00:00:05", frames=25)
 
-    assert find_original(proxy, tmp_path / "shoot") == wanted
-    assert frame_offset(probe_path(proxy), probe_path(wanted)) == 5
+    assert find_original(proxy, tmp_path / "shoot") == expected
+    assert frame_offset(probe_path(proxy), probe_path(expected)) == 5
 
 
 def test_refusal_lists_every_film(tmp_path):
@@ -110,7 +110,9 @@ def test_relink_steps_follow_the_react1_step(tmp_path):
     ids = [step.id for step in job.steps]
     assert ids[ids.index("react1") :] == ["react1", "relink", "online", "conform", "splice", "report"]
     assert job.inputs["out"] == str(tmp_path / "A001.react1.mov")
-    with pytest.raises(PresetError, match="prepare has no step react1"):
+    timeline = load_job("turnover", online="shoot", **options).steps[-2]
+    assert (timeline.info.name, timeline.params.source) == ("timeline", str(tmp_path / "shoot" / "A001.mov"))
+    with pytest.raises(PresetError, match="prepare has no step that renders takes"):
         load_job("prepare", online="shoot", **options)
 
 
@@ -153,12 +155,12 @@ def _copy(path: Path, to: Path) -> Path:
 def _cut(path: Path, to: Path, first: int, timecode: str) -> Path:
     with av.open(str(path)) as source, av.open(str(to), "w") as out:
         out.metadata["timecode"] = timecode
-        seen = source.streams.video[0]
-        stream = out.add_stream("libx264", rate=seen.average_rate, options={"crf": "12", "preset": "veryfast"})
-        stream.width, stream.height, stream.pix_fmt = seen.width, seen.height, "yuv420p"
-        for number, frame in enumerate(source.decode(seen)):
+        input_stream = source.streams.video[0]
+        stream = out.add_stream("libx264", rate=input_stream.average_rate, options={"crf": "12", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = input_stream.width, input_stream.height, "yuv420p"
+        for number, frame in enumerate(source.decode(input_stream)):
             if number >= first:
-                frame.pts, frame.time_base = number - first, Fraction(1) / seen.average_rate
+                frame.pts, frame.time_base = number - first, Fraction(1) / input_stream.average_rate
                 out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return to

@@ -20,8 +20,8 @@ def tone(level, seconds=3.0, channels=1):
 
 def ebur128(context, path):
     """Measure with the other filter that ffmpeg has."""
-    said = context.run_tool([ffmpeg_path(), "-i", str(path), "-af", "ebur128=peak=true", "-f", "null", "-"])
-    summary = said.rsplit("Summary:", 1)[1]
+    output = context.run_tool([ffmpeg_path(), "-i", str(path), "-af", "ebur128=peak=true", "-f", "null", "-"])
+    summary = output.rsplit("Summary:", 1)[1]
     return float(re.search(r"I:\s+(-?[\d.]+) LUFS", summary)[1]), float(
         re.search(r"Peak:\s+(-?[\d.]+) dBFS", summary)[1]
     )
@@ -29,27 +29,27 @@ def ebur128(context, path):
 
 def test_a_reference_tone_has_the_loudness_of_the_standard(context):
     """997 Hz at 0 dBFS in one channel is -3.01 LUFS (ITU-R BS.1770-4); at -20 dB, -23.01."""
-    found = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1), 48000), 3)
+    measured = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1), 48000), 3)
 
-    assert found.integrated_lufs == pytest.approx(-23.01, abs=0.1)
-    assert found.true_peak_dbtp == pytest.approx(-20, abs=0.2)
+    assert measured.integrated_lufs == pytest.approx(-23.01, abs=0.1)
+    assert measured.true_peak_dbtp == pytest.approx(-20, abs=0.2)
 
 
 def test_the_target_is_reached_and_confirmed_by_another_meter(context):
     """One gain, and the ebur128 filter agrees to 0.2 LU."""
     raw = write_wav(context.temp_path("a.wav"), tone(0.05, channels=2), 48000)
     gain = gain_db(measure(context, raw, 3), -16, -1.5)
-    made = context.temp_path("b.wav")
-    context.run_tool(build_gain_command(raw, gain, made))
+    target = context.temp_path("b.wav")
+    context.run_tool(build_gain_command(raw, gain, target))
 
-    lufs, peak = ebur128(context, made)
+    lufs, peak = ebur128(context, target)
 
     assert lufs == pytest.approx(-16, abs=0.2)
     assert peak < -1.4
 
 
 def test_the_ceiling_limits_the_gain():
-    """Peaks at -6 dBTP leave 4.5 dB of the 14 that are wanted."""
+    """Peaks at -6 dBTP leave 4.5 dB of the 14 wanted."""
     assert gain_db(Loudness(-30, -6, 3), -16, -1.5) == pytest.approx(4.5)
     assert gain_db(Loudness(-30, -20, 3), -16, -1.5) == pytest.approx(14)
     assert gain_db(Loudness(-10, -0.5, 3), -16, -1.5) == pytest.approx(-6)
@@ -58,17 +58,17 @@ def test_the_ceiling_limits_the_gain():
 @pytest.mark.parametrize("lufs", [-50.1, -70.0, -math.inf])
 def test_near_silence_gets_no_gain(lufs):
     """Raising it would raise noise."""
-    found = Loudness(lufs, -math.inf, 0)
+    measured = Loudness(lufs, -math.inf, 0)
 
-    assert found.is_near_silence
-    assert gain_db(found, -16, -1.5) == 0
+    assert measured.is_near_silence
+    assert gain_db(measured, -16, -1.5) == 0
 
 
 def test_a_voice_shorter_than_a_gating_block_is_looped(context):
     """0.2 s have no gated loudness; repeated they have that of their sound."""
-    found = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
+    measured = measure(context, write_wav(context.temp_path("a.wav"), tone(0.1, seconds=0.2), 48000), 0.2)
 
-    assert found.integrated_lufs == pytest.approx(-23.01, abs=0.3)
+    assert measured.integrated_lufs == pytest.approx(-23.01, abs=0.3)
 
 
 @pytest.mark.parametrize(("level", "seconds", "channels"), [(0.1, 3.0, 1), (0.02, 1.0, 6), (0.1, 0.2, 2)])
@@ -104,13 +104,13 @@ def test_the_gain_is_linear(context):
     """Every sample is multiplied by the same number, to the rounding of 16 bits."""
     samples = tone(0.05) * np.linspace(0.1, 1, 144000, dtype=np.float32)
     raw = write_wav(context.temp_path("a.wav"), samples, 48000)
-    made = context.temp_path("b.wav")
-    context.run_tool(build_gain_command(raw, 12, made))
+    target = context.temp_path("b.wav")
+    context.run_tool(build_gain_command(raw, 12, target))
     again = context.temp_path("c.wav")
     context.run_tool(build_gain_command(raw, 12, again))
 
-    from made import read_sound
+    from target import read_sound
 
-    off = read_sound(made)[0] - samples * 10 ** (12 / 20)
+    off = read_sound(target)[0] - samples * 10 ** (12 / 20)
     assert np.abs(off).max() <= 1 / 32768
-    assert made.read_bytes() == again.read_bytes()
+    assert target.read_bytes() == again.read_bytes()

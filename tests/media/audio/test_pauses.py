@@ -10,10 +10,10 @@ from react1.pipeline.media.audio.pauses import Pause, find_pauses, split_points_
 RATE_HZ = 16000
 
 
-def voice(*spans_s, length_s=6.0, floor=0.0):
+def voice(*spans_s, length_s=6.0, noise_level=0.0):
     """Noise of a voice's level in spans of seconds, and a floor elsewhere."""
     noise = np.random.default_rng(2).normal(0, 1, round(length_s * RATE_HZ)).astype(np.float32)
-    level = np.full(len(noise), floor, np.float32)
+    level = np.full(len(noise), noise_level, np.float32)
     for start_s, end_s in spans_s:
         level[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)] = 0.1
     return (noise * level)[None]
@@ -24,16 +24,18 @@ def pauses_s(samples):
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.001, 0.008])
-def test_pauses_of_a_fifth_of_a_second_are_found(floor):
+def test_pauses_of_a_fifth_of_a_second_are_found(noise_level):
     """Over silence and over the noise of a room; a gap of 150 ms is none."""
-    samples = voice((0.0, 1.0), (1.25, 3.0), (3.15, 4.0), (5.0, 6.0), floor=floor)
+    samples = voice((0.0, 1.0), (1.25, 3.0), (3.15, 4.0), (5.0, 6.0), noise_level=noise_level)
 
     assert pauses_s(samples) == [pytest.approx(span, abs=0.02) for span in [(1.0, 1.25), (4.0, 5.0)]]
 
 
 def test_the_level_of_a_pause_is_measured():
     """Its level below the speech, in dB."""
-    samples = voice((0.0, 1.0), (2.0, 3.0), (4.0, 6.0)) + voice(floor=0.001) * (np.arange(6 * RATE_HZ) > 3 * RATE_HZ)
+    samples = voice((0.0, 1.0), (2.0, 3.0), (4.0, 6.0)) + voice(noise_level=0.001) * (
+        np.arange(6 * RATE_HZ) > 3 * RATE_HZ
+    )
 
     silent, noisy = find_pauses(samples, RATE_HZ)
 
@@ -42,13 +44,13 @@ def test_the_level_of_a_pause_is_measured():
 
 def test_music_under_the_voice_leaves_no_pause():
     """12 dB below the speech is too loud to cut in."""
-    assert pauses_s(voice((0.0, 2.0), (3.0, 6.0), floor=0.025)) == []
+    assert pauses_s(voice((0.0, 2.0), (3.0, 6.0), noise_level=0.025)) == []
 
 
 def test_without_speech_everything_is_one_pause():
     """Silence, and the noise of an empty room."""
-    for floor in (0.0, 0.001):
-        assert pauses_s(voice(floor=floor)) == [(0.0, 6.0)]
+    for noise_level in (0.0, 0.001):
+        assert pauses_s(voice(noise_level=noise_level)) == [(0.0, 6.0)]
 
 
 def test_a_bang_does_not_hide_the_speech():

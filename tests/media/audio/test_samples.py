@@ -29,11 +29,11 @@ def test_lossy_sound_is_the_same_after_a_seek(tmp_path, probed):
     path = make_clip(tmp_path / "a.mp4", frames=150, audio_codec="aac")
     index = probed(path).audio[0].index
 
-    whole, _ = read_span(path, index, Fraction(0), Fraction(6))
+    complete, _ = read_span(path, index, Fraction(0), Fraction(6))
     part, _ = read_span(path, index, Fraction(4), Fraction(5))
 
-    assert np.array_equal(part, whole[:, 4 * 48000 : 5 * 48000])
-    assert click_times_s(whole[0]) == pytest.approx([0, 1, 2, 3, 4, 5], abs=0.002)
+    assert np.array_equal(part, complete[:, 4 * 48000 : 5 * 48000])
+    assert click_times_s(complete[0]) == pytest.approx([0, 1, 2, 3, 4, 5], abs=0.002)
 
 
 def test_gaps_of_a_track_are_silence(tmp_path, probed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import read_sound
+from result import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
@@ -21,22 +21,22 @@ MIN_CLICK_DB = 6.0
 
 def splice_lines(context, media, *edits, fade_ms=20):
     """Splice takes with lines, as (first frame, frame after the last, line, what else is asked)."""
-    takes = [numbered_take(context, segment(media, *span, audio=line, **asked)) for *span, line, asked in edits]
+    takes = [numbered_take(context, segment(media, *span, audio=line, **options)) for *span, line, options in edits]
     return splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(fade_ms=fade_ms))
 
 
 @pytest.mark.parametrize("coded", [("pcm_s16le",), ("aac", "-b:a", "96k"), ("libmp3lame", "-b:a", "128k")])
 @pytest.mark.parametrize(("fade_ms", "clicks"), [(0, True), (20, False)])
 def test_a_hard_cut_clicks_and_a_fade_does_not(context, coded, fade_ms, clicks):
-    """In samples that are written over, in new packets, and in a track that is coded anew."""
+    """In samples that are overwritten, in new packets, and in a track that is re-encoded."""
     media = speaking_film(context, 100, bursts(4.0), coded=("-c:a", *coded))
     line = context.store(wave_of(context, bursts(2.0)[:, 48040:]))
 
-    made = splice_lines(context, media, (40, 60, line, {"name": "hello"}), fade_ms=fade_ms)
+    result = splice_lines(context, media, (40, 60, line, {"name": "hello"}), fade_ms=fade_ms)
 
-    assert (made.metrics["click_db"] > MIN_CLICK_DB) == clicks
-    assert made.metrics["sound_lines"][0]["click_db"] == made.metrics["click_db"]
-    assert made.metrics["sound_lines"][0]["name"] == "hello"
+    assert (result.metrics["click_db"] > MIN_CLICK_DB) == clicks
+    assert result.metrics["sound_lines"][0]["click_db"] == result.metrics["click_db"]
+    assert result.metrics["sound_lines"][0]["name"] == "hello"
 
 
 @pytest.mark.parametrize(("fade_ms", "clicks"), [(0, True), (20, False)])
@@ -51,11 +51,11 @@ def test_hard_cuts_in_a_real_voice_are_found(context, media_folder, fade_ms, cli
     places = [(count * at // 16, count * (at + 1) // 16) for at in range(2, 14, 2)]
     edits = [(*span, line, {}) for span, line in zip(places, lines, strict=True)]
 
-    made = splice_lines(context, media, *edits, fade_ms=fade_ms)
+    result = splice_lines(context, media, *edits, fade_ms=fade_ms)
 
-    found = [row["click_db"] for row in made.metrics["sound_lines"]]
-    assert len(found) == 6 and max(found) == made.metrics["click_db"]
-    assert sum(one > MIN_CLICK_DB for one in found) >= 3 if clicks else max(found) < MIN_CLICK_DB
+    clicks_db = [row["click_db"] for row in result.metrics["sound_lines"]]
+    assert len(clicks_db) == 6 and max(clicks_db) == result.metrics["click_db"]
+    assert sum(item > MIN_CLICK_DB for item in clicks_db) >= 3 if clicks else max(clicks_db) < MIN_CLICK_DB
 
 
 def test_the_border_between_two_lines_that_meet_is_checked_once(context):
@@ -71,14 +71,14 @@ def test_the_border_between_two_lines_that_meet_is_checked_once(context):
 
 
 def test_a_line_followed_by_noise_does_not_click(context):
-    """Held against both lines, since the second one is rough from its first sample on."""
+    """Compared with both lines, since the second one is rough from its first sample on."""
     media = speaking_film(context, 100, bursts(4.0))
     noise = np.random.default_rng(1).uniform(-0.3, 0.3, (1, 48000)).astype(np.float32)
     lines = [context.store(wave_of(context, wave)) for wave in (bursts(2.0), noise)]
 
-    made = splice_lines(context, media, (40, 50, lines[0], {}), (50, 60, lines[1], {}))
+    result = splice_lines(context, media, (40, 50, lines[0], {}), (50, 60, lines[1], {}))
 
-    assert max(row["click_db"] for row in made.metrics["sound_lines"]) < MIN_CLICK_DB
+    assert max(row["click_db"] for row in result.metrics["sound_lines"]) < MIN_CLICK_DB
 
 
 def test_the_worst_step_of_several_lines_counts(context):
@@ -90,27 +90,27 @@ def test_the_worst_step_of_several_lines_counts(context):
         line = context.store(wave_of(context, own[:, at * 1920 : (at + 15) * 1920] * factor))
         takes.append(numbered_take(context, segment(media, at, at + 15, audio=line)))
 
-    made = splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(match="off"))
+    result = splicing.splice(context, ffmpeg_path(), media, takes, sound=SoundParams(match="off"))
 
-    steps = [row["loudness_step_lu"] for row in made.metrics["sound_lines"]]
-    assert steps[1] == made.metrics["loudness_step_lu"] == pytest.approx(-6, abs=0.5)
+    steps = [row["loudness_step_lu"] for row in result.metrics["sound_lines"]]
+    assert steps[1] == result.metrics["loudness_step_lu"] == pytest.approx(-6, abs=0.5)
     assert 0 < steps[0] < 1.5  # the other line is among its neighbours
 
 
 def test_a_mixed_line_is_compared_without_the_films_own_sound(context):
-    """Not the sum is held against what is said around it, which is louder than either."""
+    """Not the sum is compared with what is said around it, which is louder than either."""
     own = bursts(4.0)
     media = speaking_film(context, 100, own)
     line = context.store(wave_of(context, own[:, 40 * 1920 : 60 * 1920] * 0.25))
     take = numbered_take(context, segment(media, 40, 60, audio=line, audio_mix="mix"))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
 
-    assert made.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.5)
+    assert result.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.5)
 
 
 def test_a_click_is_found_in_any_channel():
-    """One sample of one channel is moved; the sounds that are held against it have no such place."""
+    """One sample of one channel is moved; the sounds that are compared with it have no such place."""
     clock = np.arange(9600) / 48000
     tone = np.stack([np.sin(2 * np.pi * hz * clock) * 0.2 for hz in (220, 310)]).astype(np.float32)
     broken = tone.copy()

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import click_times_s, make_clip, read_sound
+from result import click_times_s, make_clip, read_sound
 from speech import wave_of
 from takes import numbered_take, packets, segment
 
@@ -52,18 +52,18 @@ def make_film(context, codec, *, hz=48000, suffix=".mov", **changes):
 
 
 def splice_noise(context, media, first, last):
-    """Put noise into a span, which is like itself at one place alone; give the film, its place and the noise."""
+    """Splice noise, which correlates with itself at one position only; return the film, the position and the noise."""
     hz = media.audio[0].sample_rate_hz
     begin, end = (round(media.video.timestamps.array[at] * media.video.time_base * hz) for at in (first, last))
     noise = np.random.default_rng(3).uniform(-0.5, 0.5, (1, 48000)).astype(np.float32)
     line = context.store(wave_of(context, noise))
     take = numbered_take(context, segment(media, first, last, audio=line))
-    made = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
-    return made, begin, end, noise[0]
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=SoundParams(match="off"))
+    return result, begin, end, noise[0]
 
 
 def offset(heard, noise):
-    """Give by how many samples the noise lies later in what is heard than at its start."""
+    """Return the position of the noise in the samples, by correlation."""
     size = 1 << (len(heard) + len(noise)).bit_length()
     likeness = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(noise, size)), size)
     place = int(likeness.argmax())
@@ -84,30 +84,36 @@ def test_nothing_drifts(context, suffix, codec, shape):
     media = make_film(context, codec, suffix=suffix, **SHAPES[shape])
     hz = media.audio[0].sample_rate_hz
 
-    made, begin, end, noise = splice_noise(context, media, 30, 45)
+    result, begin, end, noise = splice_noise(context, media, 30, 45)
 
     source = context.path(media.file)
-    was, came = read_sound(source)[0], read_sound(made.path)[0]
-    assert made.metrics["sound_way"] == "packets" and was.shape == came.shape
+    old, new = read_sound(source)[0], read_sound(result.path)[0]
+    assert result.metrics["sound_way"] == "packets" and old.shape == new.shape
     first = round(starts_s(source) * hz)
     low, high = begin - first, end - first
     least, most = reach(source, media, codec, begin, end)
     # An AC-3 decoder throws dice for what has no bits, so its samples after a line are like before, not the same.
-    changed = np.flatnonzero((np.abs(was - came) > (0.01 if "ac3" in codec else 0)).any(axis=0))
+    changed = np.flatnonzero((np.abs(old - new) > (0.01 if "ac3" in codec else 0)).any(axis=0))
     assert least - first <= changed[0] < low + 100 and high - 100 < changed[-1] < most - first
-    one, other = packets(source, "audio"), packets(made.path, "audio")
+    first_packets, second_packets = packets(source, "audio"), packets(result.path, "audio")
     # Where a transport stream tells times for several packets at once, readers count on, and round.
-    assert all(abs(p[at] - q[at]) <= 2 * (suffix == ".ts") for p, q in zip(one, other, strict=True) for at in (0, 1))
+    assert all(
+        abs(p[at] - q[at]) <= 2 * (suffix == ".ts")
+        for p, q in zip(first_packets, second_packets, strict=True)
+        for at in (0, 1)
+    )
     if codec in STEP:
-        apart = [place for place, (a, b) in enumerate(zip(one, other, strict=True)) if a[2] != b[2]]
-        assert apart[-1] - apart[0] <= (end - begin) / STEP[codec] + 2
-    channel = 2 if came.shape[0] == 6 else 0
+        differing = [
+            place for place, (a, b) in enumerate(zip(first_packets, second_packets, strict=True)) if a[2] != b[2]
+        ]
+        assert differing[-1] - differing[0] <= (end - begin) / STEP[codec] + 2
+    channel = 2 if new.shape[0] == 6 else 0
     wanted = as_recorded(noise, hz)[: high - low]
-    assert offset(came[channel, low:high], wanted) == 0
+    assert offset(new[channel, low:high], wanted) == 0
 
 
 def reach(path, media, codec, begin, end):
-    """Give the samples [least, most) that packets of a span and one on either side are heard over."""
+    """Return the samples [least, most) of the packets of a span and one on either side."""
     if codec not in STEP:
         return begin, end
     tick = media.audio[0].sample_rate_hz
@@ -121,7 +127,7 @@ def reach(path, media, codec, begin, end):
 
 
 def as_recorded(noise, hz):
-    """Give the noise, which was recorded at 48 kHz, at a track's rate."""
+    """Return the noise, recorded at 48 kHz, at a track's rate."""
     if hz == 48000:
         return noise
     spectrum = np.fft.rfft(noise)[: len(noise) * hz // 48000 // 2 + 1]
@@ -136,26 +142,26 @@ def test_a_re_encoded_track_does_not_drift(context, suffix, codec):
     """Every click is within a millisecond of where it was, and the line on its sample; the way is said."""
     media = make_film(context, codec, suffix=suffix, level=0)
 
-    made, begin, end, noise = splice_noise(context, media, 30, 45)
+    result, begin, end, noise = splice_noise(context, media, 30, 45)
 
     source = context.path(media.file)
-    assert made.metrics["sound_way"] == "whole-track" and "re-encoded" in made.notes[0]
-    before, after = (clicks_s(path) for path in (source, made.path))
+    assert result.metrics["sound_way"] == "whole-track" and "re-encoded" in result.notes[0]
+    before, after = (clicks_s(path) for path in (source, result.path))
     outside = [at for at in before if not begin / 48000 - 0.05 < at < end / 48000 + 0.05]
     assert len(outside) >= 2
-    assert all(min(abs(at - other) for other in after) < 0.001 for at in outside)
-    low = begin - round(starts_s(made.path) * 48000)
-    heard = read_sound(made.path)[0][0, low : low + end - begin]
+    assert all(min(abs(at - second_packets) for second_packets in after) < 0.001 for at in outside)
+    low = begin - round(starts_s(result.path) * 48000)
+    heard = read_sound(result.path)[0][0, low : low + end - begin]
     assert offset(heard, noise[: end - begin]) == 0
 
 
 def clicks_s(path):
-    """Tell when clicks are heard, by the film's clock."""
+    """Return the times of the clicks, on the film's clock."""
     return [at + starts_s(path) for at in click_times_s(read_sound(path)[0][0], threshold=0.45)]
 
 
 def starts_s(path):
-    """Tell when the first decoded sample is heard."""
+    """Return the time of the first decoded sample."""
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         return float(next(container.decode(stream)).pts * stream.time_base)
@@ -163,23 +169,27 @@ def starts_s(path):
 
 def test_a_muxer_that_changes_packets_is_detected(context):
     """Another track, or the same at other times, is not the one that was written."""
-    one, other = (context.path(make_film(context, "aac", suffix=".mkv", level=level).file) for level in (0.02, 0.3))
+    first_packets, second_packets = (
+        context.path(make_film(context, "aac", suffix=".mkv", level=level).file) for level in (0.02, 0.3)
+    )
     later = context.temp_path("later.mkv")
-    context.run_tool([ffmpeg_path(), "-v", "error", "-itsoffset", "0.1", "-i", str(one), "-c", "copy", str(later)])
+    context.run_tool(
+        [ffmpeg_path(), "-v", "error", "-itsoffset", "0.1", "-i", str(first_packets), "-c", "copy", str(later)]
+    )
 
-    require_equal_packets(one, one)
-    for wrong in (other, later):
+    require_equal_packets(first_packets, first_packets)
+    for wrong in (second_packets, later):
         with pytest.raises(NotApplicable, match="did not keep the sound's packets"):
-            require_equal_packets(one, wrong)
+            require_equal_packets(first_packets, wrong)
 
 
 def test_a_track_with_gaps_is_re_encoded(context):
-    """Packets that lie apart cannot be counted, so that track is coded anew as a whole."""
-    whole = context.path(make_film(context, "aac", suffix=".mkv").file)
+    """Packets that lie apart cannot be counted, so that track is re-encoded completely."""
+    complete = context.path(make_film(context, "aac", suffix=".mkv").file)
     torn = context.temp_path("torn.mkv")
-    with av.open(str(whole)) as given, av.open(str(torn), "w") as out:
-        copies = {stream.index: out.add_stream_from_template(stream, opaque=True) for stream in given.streams}
-        for packet in given.demux():
+    with av.open(str(complete)) as source_file, av.open(str(torn), "w") as out:
+        copies = {stream.index: out.add_stream_from_template(stream, opaque=True) for stream in source_file.streams}
+        for packet in source_file.demux():
             if packet.size and not (packet.stream.type == "audio" and 900 < packet.pts < 1100):
                 packet.stream = copies[packet.stream.index]
                 out.mux(packet)
@@ -187,4 +197,6 @@ def test_a_track_with_gaps_is_re_encoded(context):
     media = probe(context.path(file), file)
 
     with pytest.raises(NotApplicable, match="not on a grid of 1024 samples"):
-        replace_packets(context.path(file), context.temp_path("track.mka"), media, [DialogueLine(70000, 80000, whole)])
+        replace_packets(
+            context.path(file), context.temp_path("track.mka"), media, [DialogueLine(70000, 80000, complete)]
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import read_sound
+from result import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
@@ -28,46 +28,46 @@ def with_line(context, wave, *, own=OWN, params=DEFAULT_PARAMS, coded=("-c:a", "
     media = speaking_film(context, 250, own, coded=coded)
     line = context.store(wave_of(context, wave))
     take = numbered_take(context, segment(media, *span, audio=line, name="hello", **edit))
-    made = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
-    return made, read_sound(made.path)[0], read_sound(context.path(media.file))[0]
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
+    return result, read_sound(result.path)[0], read_sound(context.path(media.file))[0]
 
 
 @pytest.mark.parametrize(("factor", "gain_db", "way"), [(0.25, 12.04, "raised"), (2, -6.02, "lowered")])
 def test_a_line_is_brought_to_the_films_dialogue(context, factor, gain_db, way):
     """By one gain for all of it; after that no step is heard between it and what is said beside it."""
-    made, heard, was = with_line(context, SAME * factor)
+    result, heard, old = with_line(context, SAME * factor)
 
-    assert made.metrics["sound_gain_db"] == pytest.approx(gain_db, abs=0.3)
-    assert abs(made.metrics["loudness_step_lu"]) < 0.3
-    by_db = abs(made.metrics["sound_gain_db"])
-    assert any(f"hello was {way} by {by_db:.1f} dB" in line for line in made.notes)
+    assert result.metrics["sound_gain_db"] == pytest.approx(gain_db, abs=0.3)
+    assert abs(result.metrics["loudness_step_lu"]) < 0.3
+    by_db = abs(result.metrics["sound_gain_db"])
+    assert any(f"hello was {way} by {by_db:.1f} dB" in line for line in result.notes)
     inside = slice(BEGIN + 1000, END - 1000)
-    gains = (heard / np.where(np.abs(was) > 0.1, was * factor, np.nan))[0, inside]
+    gains = (heard / np.where(np.abs(old) > 0.1, old * factor, np.nan))[0, inside]
     assert np.nanmax(gains) - np.nanmin(gains) < 0.005
-    assert db(float(np.nanmean(gains))) == pytest.approx(made.metrics["sound_gain_db"], abs=0.01)
+    assert db(float(np.nanmean(gains))) == pytest.approx(result.metrics["sound_gain_db"], abs=0.01)
 
 
 def test_a_gain_that_is_hardly_heard_is_not_spoken_of(context):
     """The figures have it all the same."""
-    made, _, _ = with_line(context, SAME * 0.95)
+    result, _, _ = with_line(context, SAME * 0.95)
 
-    assert 0.2 < made.metrics["sound_gain_db"] < 1 and made.notes == ()
+    assert 0.2 < result.metrics["sound_gain_db"] < 1 and result.notes == ()
 
 
 def test_pauses_in_the_dialogue_do_not_make_the_line_quiet(context):
     """Loudness is gated: half of what surrounds the span is silence, and the voice there still counts in full."""
-    made, _, _ = with_line(context, bursts(2.0), own=bursts(10.0, (0.0, 3.0), (7.0, 10.0)))
+    result, _, _ = with_line(context, bursts(2.0), own=bursts(10.0, (0.0, 3.0), (7.0, 10.0)))
 
-    assert abs(made.metrics["sound_gain_db"]) < 0.5
+    assert abs(result.metrics["sound_gain_db"]) < 0.5
 
 
 def test_no_more_than_20_db_are_made_good(context):
     """A recording that is further off is perhaps not what was meant, so it is said."""
-    made, _, _ = with_line(context, SAME * 0.06)
+    result, _, _ = with_line(context, SAME * 0.06)
 
-    assert made.metrics["sound_gain_db"] == 20
-    assert any("24 LU from the film's dialogue: gain limited to 20 dB" in line for line in made.notes)
-    assert made.metrics["loudness_step_lu"] == pytest.approx(-4.4, abs=0.4)
+    assert result.metrics["sound_gain_db"] == 20
+    assert any("24 LU from the film's dialogue: gain limited to 20 dB" in line for line in result.notes)
+    assert result.metrics["loudness_step_lu"] == pytest.approx(-4.4, abs=0.4)
 
 
 @pytest.mark.parametrize(
@@ -75,11 +75,11 @@ def test_no_more_than_20_db_are_made_good(context):
     [(OWN * 0.01, bursts(2.0), "the film's own sound there"), (OWN, bursts(2.0) * 0.01, "the line")],
 )
 def test_near_silence_tells_no_loudness(context, own, wave, silent):
-    """The line is left alone, which is said, and no step is told of."""
-    made, _, _ = with_line(context, wave, own=own)
+    """The line is left alone, which is said, and no step is reported of."""
+    result, _, _ = with_line(context, wave, own=own)
 
-    assert made.metrics["sound_gain_db"] == 0 and "loudness_step_lu" not in made.metrics
-    assert made.notes == (f"the new line of hello keeps its own level: {silent} is near-silent",)
+    assert result.metrics["sound_gain_db"] == 0 and "loudness_step_lu" not in result.metrics
+    assert result.notes == (f"the new line of hello keeps its own level: {silent} is near-silent",)
 
 
 def test_peaks_hold_the_gain_back(context):
@@ -87,22 +87,22 @@ def test_peaks_hold_the_gain_back(context):
     wave = bursts(2.0) * 0.1
     wave[0, 20000:80000:10000] = 0.5
 
-    made, heard, _ = with_line(context, wave)
+    result, heard, _ = with_line(context, wave)
 
     peak = db(true_peak(heard[:, BEGIN + 1000 : END - 1000]))
     assert -1.1 < peak <= -0.99
-    assert any("dB below that: its peaks reach -1 dBTP" in line for line in made.notes)
+    assert any("dB below that: its peaks reach -1 dBTP" in line for line in result.notes)
 
 
 def test_without_matching_a_line_keeps_its_level(context):
     """As it was recorded, to the sample, and nothing is said."""
     wave = SAME * 0.25
 
-    made, heard, _ = with_line(context, wave, params=SoundParams(match="off"))
+    result, heard, _ = with_line(context, wave, params=SoundParams(match="off"))
 
-    assert made.metrics["sound_gain_db"] == 0 and made.notes == ()
+    assert result.metrics["sound_gain_db"] == 0 and result.notes == ()
     assert np.abs(heard[0, BEGIN + 1000 : END - 1000] - wave[0, 1000:-1000]).max() < 1e-4
-    assert made.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.4)
+    assert result.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.4)
 
 
 def test_a_line_in_the_centre_is_held_against_the_centre_alone(context):
@@ -110,10 +110,10 @@ def test_a_line_in_the_centre_is_held_against_the_centre_alone(context):
     centre, music = bursts(10.0), bursts(10.0) * 3
     own = np.concatenate([music, music, centre, centre * 0, music, music])
 
-    made, heard, was = with_line(context, bursts(2.0) * 0.5, own=own, coded=("-ac", "6", "-c:a", "pcm_s16le"))
+    result, heard, old = with_line(context, bursts(2.0) * 0.5, own=own, coded=("-ac", "6", "-c:a", "pcm_s16le"))
 
-    assert made.metrics["sound_gain_db"] == pytest.approx(6.02, abs=0.3)
-    assert not np.abs(heard - was)[2, :BEGIN].any() and np.abs(heard - was)[2, BEGIN:END].max() > 0.1
+    assert result.metrics["sound_gain_db"] == pytest.approx(6.02, abs=0.3)
+    assert not np.abs(heard - old)[2, :BEGIN].any() and np.abs(heard - old)[2, BEGIN:END].max() > 0.1
     assert not heard[3:, BEGIN + 1000 : END - 1000].any()
 
 
@@ -131,14 +131,14 @@ def test_the_gain_does_not_depend_on_which_parts_have_a_take(context):
     gains = []
 
     for part in parts:
-        made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, part)])
-        gains.append(made.metrics["sound_gain_db"])
+        result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, part)])
+        gains.append(result.metrics["sound_gain_db"])
 
     assert gains[0] == gains[1] and abs(gains[0]) > 1
 
 
 def test_a_file_without_sound_is_no_line(context):
-    """It is told in one line, before any picture is coded."""
+    """It is reported in one line, before any picture is coded."""
     media = speaking_film(context, 50, bursts(2.0))
     silent = speaking_film(context, 5, None)
     take = numbered_take(context, segment(media, 10, 20, audio=silent.file))
@@ -161,11 +161,11 @@ def test_a_true_peak_is_the_one_that_ffmpeg_measures(context):
     noise = np.random.default_rng(5).uniform(-0.4, 0.4, (2, 48000)).astype(np.float32)
     path = write_wav(context.temp_path("noise.wav"), noise, 48000)
 
-    told = context.run_tool(
+    reported = context.run_tool(
         [ffmpeg_path(), "-i", str(path), "-af", "ebur128=peak=true:framelog=quiet", "-f", "null", "-"]
     )
 
-    peak = float(told.rpartition("Peak:")[2].split()[0])
+    peak = float(reported.rpartition("Peak:")[2].split()[0])
     assert db(true_peak(noise)) == pytest.approx(peak, abs=0.3)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import read_sound
+from result import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, packets, segment
 
@@ -25,60 +25,60 @@ def mixed(context, own, wave, *, coded=PCM, params=AS_GIVEN, span=(50, 75), audi
     media = speaking_film(context, 100, own, coded=coded)
     line = context.store(wave_of(context, wave))
     take = numbered_take(context, segment(media, *span, audio=line, audio_mix=audio_mix, name="hello"))
-    made = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
-    return made, context.path(media.file)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
+    return result, context.path(media.file)
 
 
 def test_a_mixed_line_is_the_sum_to_the_sample(context):
     """PCM: outside the span not a bit changes; inside, the film's own sound and the line, which fades at both ends."""
     own, wave = bursts(4.0), bursts(1.0, (0.4, 0.6)) * 0.5
 
-    made, source = mixed(context, own, wave)
+    result, source = mixed(context, own, wave)
 
-    was, came = read_sound(source)[0], read_sound(made.path)[0]
-    added = (came - was)[0]
+    old, new = read_sound(source)[0], read_sound(result.path)[0]
+    added = (new - old)[0]
     assert not added[:96000].any() and not added[144000:].any()
     share = np.minimum(1, (np.minimum(np.arange(48000), np.arange(48000)[::-1]) + 0.5) / FADE)
     assert np.abs(added[96000:144000] - wave[0] * np.sin(share * np.pi / 2)).max() < 1.1 / 32768
-    assert made.metrics["sound_way"] == "packets" and made.metrics["click_db"] < 1
+    assert result.metrics["sound_way"] == "packets" and result.metrics["click_db"] < 1
 
 
 def test_a_mixed_line_in_aac_changes_only_its_own_packets(context):
     """Every other packet is the source's; inside, the film's own sound goes on under the line."""
     own = bursts(4.0)
 
-    made, source = mixed(context, own, bursts(1.0)[:, ::-1].copy(), coded=AAC)
+    result, source = mixed(context, own, bursts(1.0)[:, ::-1].copy(), coded=AAC)
 
-    was, came = packets(source, "audio"), packets(made.path, "audio")
-    changed = [place for place, (one, other) in enumerate(zip(was, came, strict=True)) if one != other]
+    old, new = packets(source, "audio"), packets(result.path, "audio")
+    changed = [place for place, (item, other) in enumerate(zip(old, new, strict=True)) if item != other]
     assert changed[0] >= 96000 // 1024 - 3 and changed[-1] <= 144000 // 1024 + 4
-    assert made.metrics["sound_packets"] >= len(changed) > 40
-    before, after = read_sound(source)[0], read_sound(made.path)[0]
+    assert result.metrics["sound_packets"] >= len(changed) > 40
+    before, after = read_sound(source)[0], read_sound(result.path)[0]
     added = (after - before)[0, 98000:142000]
     assert np.abs(added - bursts(1.0)[0, ::-1][2000:46000]).max() < 0.02
 
 
 def test_a_kept_sound_is_the_films_own_packet_for_packet(context):
     """A line that only the model hears is nowhere in the film."""
-    made, source = mixed(context, bursts(4.0), bursts(1.0), coded=AAC, audio_mix="keep")
+    result, source = mixed(context, bursts(4.0), bursts(1.0), coded=AAC, audio_mix="keep")
 
-    assert packets(made.path, "audio") == packets(source, "audio")
-    assert made.metrics["sound_identical"] and "sound_gain_db" not in made.metrics
+    assert packets(result.path, "audio") == packets(source, "audio")
+    assert result.metrics["sound_identical"] and "sound_gain_db" not in result.metrics
 
 
 def test_a_line_is_lowered_where_the_sum_would_clip(context):
     """By one gain for all of it, which is said; the film's own sound is as loud as before."""
     own, wave = bursts(4.0) * 2.5, bursts(4.0)[:, 96000:144000] * 3
 
-    made, source = mixed(context, own, wave)
+    result, source = mixed(context, own, wave)
 
-    was, came = read_sound(source)[0], read_sound(made.path)[0]
-    gain = amplitude(made.metrics["sound_gain_db"])
+    old, new = read_sound(source)[0], read_sound(result.path)[0]
+    gain = amplitude(result.metrics["sound_gain_db"])
     inside = slice(96000 + FADE, 144000 - FADE)
-    assert -6 < made.metrics["sound_gain_db"] < -3
-    assert np.abs((came - was)[0, inside] - gain * wave[0, FADE:-FADE]).max() < 0.001
-    assert -1.3 < db(true_peak(came)) <= -0.99
-    assert any("hello was lowered by" in line and "does not clip" in line for line in made.notes)
+    assert -6 < result.metrics["sound_gain_db"] < -3
+    assert np.abs((new - old)[0, inside] - gain * wave[0, FADE:-FADE]).max() < 0.001
+    assert -1.3 < db(true_peak(new)) <= -0.99
+    assert any("hello was lowered by" in line and "does not clip" in line for line in result.notes)
 
 
 def test_a_single_peak_makes_a_dip_and_not_a_quiet_line(context):
@@ -87,14 +87,14 @@ def test_a_single_peak_makes_a_dip_and_not_a_quiet_line(context):
     peak = 24000 + int(wave[0, 24000:24200].argmax())
     own[0, 96000 + peak] = 0.99
 
-    made, source = mixed(context, own, wave)
+    result, source = mixed(context, own, wave)
 
-    was, came = read_sound(source)[0], read_sound(made.path)[0]
-    share = (came - was)[0, 96000:144000] / np.where(wave[0] > 0.1, wave[0], np.nan)
-    assert np.nanmin(share[22000:23000]) > amplitude(made.metrics["sound_gain_db"]) - 0.01
+    old, new = read_sound(source)[0], read_sound(result.path)[0]
+    share = (new - old)[0, 96000:144000] / np.where(wave[0] > 0.1, wave[0], np.nan)
+    assert np.nanmin(share[22000:23000]) > amplitude(result.metrics["sound_gain_db"]) - 0.01
     assert abs(share[peak]) < 0.01
-    assert true_peak(came) <= true_peak(was) + 0.001
-    assert any("dips briefly" in line for line in made.notes)
+    assert true_peak(new) <= true_peak(old) + 0.001
+    assert any("dips briefly" in line for line in result.notes)
 
 
 def test_no_sum_lies_above_the_ceiling():
@@ -168,8 +168,8 @@ def test_a_fade_is_as_long_as_it_is_asked_to_be(context, fade_ms):
 def test_an_edit_says_what_becomes_of_the_films_sound():
     """A line is put into the film unless it is to be kept; without a line there is nothing to put."""
     span = {"in": "1f", "out": "2f"}
-    asked = [{}, {"audio": "a.wav"}] + [{"audio": "a.wav", "audio_mix": one} for one in ("keep", "replace", "mix")]
+    options = [{}, {"audio": "a.wav"}] + [{"audio": "a.wav", "audio_mix": item} for item in ("keep", "replace", "mix")]
 
-    told = [Edit.model_validate({**span, **one}).changes_sound for one in asked]
+    changes = [Edit.model_validate({**span, **item}).changes_sound for item in options]
 
-    assert told == [False, True, False, True, True]
+    assert changes == [False, True, False, True, True]

@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import make_clip, read_sound
+from result import make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import ToolFailed
@@ -44,14 +44,14 @@ def pictures_s(path):
 
 
 def test_a_new_line_in_a_transport_stream_keeps_the_clock(context):
-    """The muxer of MPEG-TS moves all times unless it is told not to."""
+    """The muxer of MPEG-TS moves all times unless it is reported not to."""
     media = film(context, ".ts", audio_codec="mp2", time_base=Fraction(1, 90000), tracks=2, frames=40)
 
-    made, source = splice_line(context, media, 20, 30)
+    result, source = splice_line(context, media, 20, 30)
 
-    assert made.metrics["sound_way"] == "whole-track"
-    assert pictures_s(made.path) == pictures_s(source)
-    assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
+    assert result.metrics["sound_way"] == "whole-track"
+    assert pictures_s(result.path) == pictures_s(source)
+    assert packets(result.path, "audio", 1) == packets(source, "audio", 1)
 
 
 def write_wave(context, samples):
@@ -72,9 +72,9 @@ CHAPTERS = ";FFMETADATA1\n" + "".join(
 
 def with_chapters(context, suffix, *options, **changes):
     """Make a film with chapters and a timecode track, as cutting programs give it."""
-    told = context.temp_path("chapters.txt")
-    told.write_text(CHAPTERS)
-    extra = ["-i", str(told), "-map_metadata", "1", "-timecode", "01:00:00:00", "-c:v", "copy"]
+    text = context.temp_path("chapters.txt")
+    text.write_text(CHAPTERS)
+    extra = ["-i", str(text), "-map_metadata", "1", "-timecode", "01:00:00:00", "-c:v", "copy"]
     return mux_clip(context, suffix, *extra, *options, **changes)
 
 
@@ -83,16 +83,16 @@ def test_a_line_in_pcm_changes_no_byte_outside_it(context, codec):
     """Timecode and chapters stay, which a muxer cannot write beside PCM, and so does every sample outside."""
     media = with_chapters(context, ".mov", "-c:a", codec)
 
-    made, source = splice_line(context, media, 20, 25)
+    result, source = splice_line(context, media, 20, 25)
 
-    assert made.metrics["sound_way"] == "packets" and made.notes == ()
-    was, came = read_sound(source)[0][0], read_sound(made.path)[0][0]
-    changed = np.flatnonzero(was != came)
-    assert len(was) == len(came) and 38400 <= changed[0] < 38500
+    assert result.metrics["sound_way"] == "packets" and result.notes == ()
+    old, new = read_sound(source)[0][0], read_sound(result.path)[0][0]
+    changed = np.flatnonzero(old != new)
+    assert len(old) == len(new) and 38400 <= changed[0] < 38500
     assert 47900 < changed[-1] < 48000
-    with av.open(str(source)) as one, av.open(str(made.path)) as other:
-        assert other.chapters() == one.chapters() and len(one.chapters()) == 2
-        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+    with av.open(str(source)) as first_file, av.open(str(result.path)) as second_file:
+        assert second_file.chapters() == first_file.chapters() and len(first_file.chapters()) == 2
+        assert [s.type for s in second_file.streams] == [s.type for s in first_file.streams]
 
 
 @pytest.mark.parametrize("codec", ["ac3", "eac3"])
@@ -100,18 +100,20 @@ def test_a_line_in_ac3_changes_only_its_own_packets(context, codec):
     """Timecode and chapters stay, and the line stands at the in point."""
     media = with_chapters(context, ".mp4", "-c:a", codec, "-b:a", "128k")
 
-    made, source = splice_line(context, media, 20, 25)
+    result, source = splice_line(context, media, 20, 25)
 
-    assert made.metrics["sound_way"] == "packets" and made.notes == ()
-    was, came = packets(source, "audio"), packets(made.path, "audio")
-    assert [one[:2] for one in was] == [one[:2] for one in came]
-    assert 0 < sum(one != other for one, other in zip(was, came, strict=True)) <= 9600 // 1536 + 7
-    heard = read_sound(made.path)[0][0]
+    assert result.metrics["sound_way"] == "packets" and result.notes == ()
+    old, new = packets(source, "audio"), packets(result.path, "audio")
+    assert [first_file[:2] for first_file in old] == [first_file[:2] for first_file in new]
+    assert (
+        0 < sum(first_file != second_file for first_file, second_file in zip(old, new, strict=True)) <= 9600 // 1536 + 7
+    )
+    heard = read_sound(result.path)[0][0]
     tone = np.sin(np.arange(2400, 7200) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
     assert np.abs(heard[40800:45600] - tone).max() < 0.002
-    with av.open(str(source)) as one, av.open(str(made.path)) as other:
-        assert other.chapters() == one.chapters() and len(one.chapters()) == 2
-        assert [s.type for s in other.streams] == [s.type for s in one.streams]
+    with av.open(str(source)) as first_file, av.open(str(result.path)) as second_file:
+        assert second_file.chapters() == first_file.chapters() and len(first_file.chapters()) == 2
+        assert [s.type for s in second_file.streams] == [s.type for s in first_file.streams]
 
 
 @pytest.mark.parametrize(("codec", "channels"), [("ac3", 1), ("ac3", 2), ("ac3", 6), ("eac3", 2)])
@@ -119,24 +121,26 @@ def test_new_packets_keep_the_dialnorm_of_the_track(context, codec, channels):
     """AC-3 tells in each packet how loud its dialogue is, and a receiver sets the volume by it."""
     media = with_chapters(context, ".mp4", "-c:a", codec, "-ac", str(channels), "-dialnorm", "-20")
 
-    made, _ = splice_line(context, media, 20, 25)
+    result, _ = splice_line(context, media, 20, 25)
 
-    assert made.metrics["sound_way"] == "packets"
-    assert {read_dialnorm(codec, data) for _, _, data in packets(made.path, "audio")} == {20}
+    assert result.metrics["sound_way"] == "packets"
+    assert {read_dialnorm(codec, data) for _, _, data in packets(result.path, "audio")} == {20}
 
 
 def test_a_re_encoded_track_keeps_timecode_and_chapters(context):
     """A muxer refuses these tracks as packets beside MP3, but writes them itself from what they say."""
     media = with_chapters(context, ".mp4", "-c:a", "libmp3lame")
 
-    made, source = splice_line(context, media, 20, 25)
+    result, source = splice_line(context, media, 20, 25)
 
-    assert made.metrics["sound_way"] == "whole-track"
-    assert len(made.notes) == 1 and "re-encoded" in made.notes[0]
-    with av.open(str(source)) as one, av.open(str(made.path)) as other:
-        assert [c["metadata"] for c in other.chapters()] == [c["metadata"] for c in one.chapters()]
-        assert [s.type for s in other.streams] == [s.type for s in one.streams]
-        assert [s.metadata.get("timecode") for s in other.streams] == [s.metadata.get("timecode") for s in one.streams]
+    assert result.metrics["sound_way"] == "whole-track"
+    assert len(result.notes) == 1 and "re-encoded" in result.notes[0]
+    with av.open(str(source)) as first_file, av.open(str(result.path)) as second_file:
+        assert [c["metadata"] for c in second_file.chapters()] == [c["metadata"] for c in first_file.chapters()]
+        assert [s.type for s in second_file.streams] == [s.type for s in first_file.streams]
+        assert [s.metadata.get("timecode") for s in second_file.streams] == [
+            s.metadata.get("timecode") for s in first_file.streams
+        ]
 
 
 def test_a_track_that_no_muxer_accepts_is_a_clear_error(context, monkeypatch):
@@ -158,11 +162,11 @@ def test_the_replaced_track_keeps_its_disposition(context, suffix, codecs):
         context, suffix, *picture, "-c:a", codecs, "-disposition:a", "default+comment", frames=30, size=(96, 64)
     )
 
-    made, source = splice_line(context, media, 10, 20)
+    result, source = splice_line(context, media, 10, 20)
 
-    with av.open(str(source)) as one, av.open(str(made.path)) as other:
-        assert other.streams.audio[0].disposition == one.streams.audio[0].disposition != 0
-        assert other.streams.video[0].disposition == one.streams.video[0].disposition
+    with av.open(str(source)) as first_file, av.open(str(result.path)) as second_file:
+        assert second_file.streams.audio[0].disposition == first_file.streams.audio[0].disposition != 0
+        assert second_file.streams.video[0].disposition == first_file.streams.video[0].disposition
 
 
 def test_a_mono_line_keeps_its_level_in_every_layout(context):
@@ -201,15 +205,15 @@ def test_mixing_piece_by_piece_equals_mixing_at_once(context):
             DialogueLine(5000, 9000, write_wave(context, noise[1])),
         ]
     )
-    whole, parts = np.zeros((1, 10000), np.float32), np.zeros((1, 10000), np.float32)
+    complete, parts = np.zeros((1, 10000), np.float32), np.zeros((1, 10000), np.float32)
 
     for line in lines:
-        mix_into(whole, 0, line, 48000, "mono")
+        mix_into(complete, 0, line, 48000, "mono")
     for at in range(0, 10000, 700):
         for line in lines:
             mix_into(parts[:, at : at + 700], at, line, 48000, "mono")
 
-    assert np.array_equal(whole, parts)
+    assert np.array_equal(complete, parts)
 
 
 def test_new_packets_of_a_low_rate_track_get_enough_bits(context):
@@ -218,9 +222,9 @@ def test_new_packets_of_a_low_rate_track_get_enough_bits(context):
     noise = np.random.default_rng(1).uniform(-0.9, 0.9, (1, 76800))
     take = numbered_take(context, segment(media, 0, 40, audio=context.store(write_wave(context, noise))))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take])
+    result = splicing.splice(context, ffmpeg_path(), media, [take])
 
-    inside = [len(data) for pts, _, data in packets(made.path, "audio") if 0 <= pts < 76800 - 1024]
+    inside = [len(data) for pts, _, data in packets(result.path, "audio") if 0 <= pts < 76800 - 1024]
     assert np.mean(inside) * 8 * 48000 / 1024 > 110_000
 
 
@@ -228,21 +232,21 @@ def test_a_line_for_a_silent_film_is_dropped_with_a_note(context):
     """The film is made all the same, and the figures count what is not in it."""
     media = film(context, tracks=0, frames=30)
 
-    made, _ = splice_line(context, media, 10, 20)
+    result, _ = splice_line(context, media, 10, 20)
 
-    assert made.metrics["lines_dropped"] == 1
-    assert "the film has no sound track: 1 new line was left out" in made.notes
+    assert result.metrics["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in result.notes
 
 
 def test_a_line_in_matroska_loses_nothing_at_the_head(context):
     """The encoder's priming packet is kept, or a player would drop the first real one in its place."""
     media = mux_clip(context, ".mkv", "-c:v", "copy", "-c:a", "aac", "-b:a", "96k")
 
-    made, source = splice_line(context, media, 20, 25)
+    result, source = splice_line(context, media, 20, 25)
 
-    was, came = packets(source, "audio"), packets(made.path, "audio")
-    assert [pts for pts, _, _ in came[:3]] == [pts for pts, _, _ in was[:3]] and was[0][0] < 0
-    before, after = read_sound(source)[0][0], read_sound(made.path)[0][0]
+    old, new = packets(source, "audio"), packets(result.path, "audio")
+    assert [pts for pts, _, _ in new[:3]] == [pts for pts, _, _ in old[:3]] and old[0][0] < 0
+    before, after = read_sound(source)[0][0], read_sound(result.path)[0][0]
     assert np.abs(before[:1024] - after[:1024]).max() < 0.3 < 0.6 < np.abs(after[:1024]).max()
 
 
@@ -250,9 +254,9 @@ def test_a_line_in_matroska_is_continuous(context):
     """Times there are rounded to milliseconds, and a line that is laid packet by packet must not repeat samples."""
     media = mux_clip(context, ".mkv", "-c:v", "copy", "-c:a", "flac", "-frame_size", "1000")
 
-    made, _ = splice_line(context, media, 20, 25)
+    result, _ = splice_line(context, media, 20, 25)
 
-    heard = read_sound(made.path)[0][0]
+    heard = read_sound(result.path)[0][0]
     tone = np.sin(np.arange(1200, 8400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
     assert np.abs(heard[39600:46800] - tone).max() < 0.001
 
@@ -264,9 +268,9 @@ def test_a_new_line_and_its_pictures_are_written_together(context, suffix, codec
     media = film(context, suffix, frames=75, gop=12, audio_codec=codec)
     take = numbered_take(context, segment(media, 25, 35, audio=dialogue_line(context)))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=in_place)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], in_place=in_place)
 
-    assert made.metrics["sound_way"] == "packets" and made.metrics["way"] == "exact"
-    assert list((context.folder / "temp").rglob(f"film*{suffix}")) == [made.path]
-    was, came = read_sound(context.path(media.file))[0], read_sound(made.path)[0]
-    assert was.shape == came.shape and np.abs(was - came)[:, 48500:66000].max() > 0.05
+    assert result.metrics["sound_way"] == "packets" and result.metrics["way"] == "exact"
+    assert list((context.folder / "temp").rglob(f"film*{suffix}")) == [result.path]
+    old, new = read_sound(context.path(media.file))[0], read_sound(result.path)[0]
+    assert old.shape == new.shape and np.abs(old - new)[:, 48500:66000].max() > 0.05

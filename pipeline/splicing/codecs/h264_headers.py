@@ -1,0 +1,235 @@
+"""H.264 headers, as far as a splice needs them: parameter sets, avcC, slice types, and x264's note of its options.
+
+Source: ITU-T H.264, 7.3.2.1 and 7.3.2.2 (parameter sets), 7.4.1 (unit types), E.1 (VUI); ISO/IEC 14496-15, 5.3.3.1
+(avcC). x264 writes its options into an SEI message of the first picture.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from ..not_applicable import NotApplicable
+from .nal import BitReader, split_start_codes, split_units
+
+SLICE, IDR, SPS, PPS = 1, 5, 7, 8
+_HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
+"""Profiles whose SPS has chroma format and bit depth."""
+_X264_NOTE = re.compile(rb"x264 - core \d+.*?options: ([ -~]+)", re.DOTALL)
+_EXTENDED_ASPECT = 255
+
+
+@dataclass(frozen=True)
+class AvcConfig:
+    """An avcC: everything that a decoder knows before the first picture."""
+
+    head: bytes
+    """Version, profile, compatibility, level and length size, 5 bytes; empty if the parameter sets are in band."""
+    sps: tuple[bytes, ...]
+    pps: tuple[bytes, ...]
+    tail: bytes = b""
+    """Chroma format and bit depth of the High profiles; may be empty."""
+
+    def with_sets(self, sps: Iterable[bytes], pps: Iterable[bytes]) -> AvcConfig:
+        """Add parameter sets that are not in the configuration yet."""
+        new_sps = tuple(unit for unit in sps if unit not in self.sps)
+        new_pps = tuple(unit for unit in pps if unit not in self.pps)
+        return replace(self, sps=self.sps + new_sps, pps=self.pps + new_pps)
+
+    def to_bytes(self) -> bytes:
+        """Return the body of the avcC box."""
+        return (
+            self.head
+            + bytes([0xE0 | len(self.sps)])
+            + b"".join(len(unit).to_bytes(2, "big") + unit for unit in self.sps)
+            + bytes([len(self.pps)])
+            + b"".join(len(unit).to_bytes(2, "big") + unit for unit in self.pps)
+            + self.tail
+        )
+
+
+def parse_avcc(body: bytes) -> AvcConfig:
+    """Parse an avcC.
+
+    Raises:
+        NotApplicable: it is broken, or NAL lengths are not four bytes.
+    """
+    if len(body) < 7 or body[4] & 3 != 3:
+        raise NotApplicable("NAL units are not stored with four-byte lengths")
+    sps, end = _parse_sets(body, 6, body[5] & 31)
+    pps, end = _parse_sets(body, end + 1, body[end])
+    return AvcConfig(body[:5], sps, pps, body[end:])
+
+
+def parse_in_band(stream: bytes) -> AvcConfig:
+    """Collect the parameter sets of a byte stream.
+
+    Raises:
+        NotApplicable: it has none.
+    """
+    units = list(dict.fromkeys(unit for unit in split_start_codes(stream) if unit))
+    sps, pps = (tuple(unit for unit in units if unit[0] & 31 == kind) for kind in (SPS, PPS))
+    if not sps or not pps:
+        raise NotApplicable("the film does not begin with parameter sets")
+    return AvcConfig(b"", sps, pps)
+
+
+def _parse_sets(body: bytes, start: int, count: int) -> tuple[tuple[bytes, ...], int]:
+    """Return `count` units that each follow a 16-bit length, and the position after them."""
+    sets, position = [], start
+    for _ in range(count):
+        size = int.from_bytes(body[position : position + 2], "big")
+        sets.append(body[position + 2 : position + 2 + size])
+        position += 2 + size
+    if position > len(body):
+        raise NotApplicable("the parameter sets of the picture are broken")
+    return tuple(sets), position
+
+
+def used_ids(config: AvcConfig) -> set[int]:
+    """Return the ids of all parameter sets."""
+    return {BitReader(unit, 4).ue() for unit in config.sps} | {BitReader(unit, 1).ue() for unit in config.pps}
+
+
+def first_slice_type(packet: bytes, *, annexb: bool = False) -> int:
+    """Return the unit type of a packet's first slice: SLICE, IDR, or 0 if there is none."""
+    for unit in split_units(packet, annexb=annexb):
+        if unit and unit[0] & 31 in (SLICE, IDR):
+            return unit[0] & 31
+    return 0
+
+
+def parse_x264_note(packet: bytes) -> dict[str, str]:
+    """Parse the options that x264 noted in the first packet; empty if there is no note."""
+    match = _X264_NOTE.search(packet)
+    if match is None:
+        return {}
+    pairs = (word.partition("=") for word in match[1].decode("ascii").split())
+    return {key: value for key, _, value in pairs}
+
+
+@dataclass(frozen=True)
+class SequenceParameters:
+    """The fields of an SPS that a matching encoder must repeat."""
+
+    profile: int
+    level: int
+    order_bits: int
+    """Bits of the picture order count; 0 if it is not sent."""
+    reordered: int | None
+    """Maximum number of pictures that are held back for reordering; None if unspecified."""
+    has_aspect: bool
+    tick: Fraction | None
+    """Seconds per tick of the pictures' clock; None if there is none."""
+    fixed_rate: bool
+    fields: bool
+    """Whether pictures may be coded as two fields."""
+
+
+def parse_sps(sps: bytes) -> SequenceParameters:
+    """Parse a sequence parameter set.
+
+    Raises:
+        NotApplicable: it has scaling matrices, or pic_order_cnt_type 1.
+    """
+    bits = BitReader(sps, 1)
+    profile, _, level, _ = bits.u(8), bits.u(8), bits.u(8), bits.ue()
+    if profile in _HIGH_PROFILES:
+        if bits.ue() == 3:
+            bits.u()
+        bits.ue(), bits.ue(), bits.u()
+        if bits.u():
+            raise NotApplicable("the SPS has scaling matrices")
+    bits.ue()
+    order_type = bits.ue()
+    if order_type == 1:
+        raise NotApplicable("unsupported pic_order_cnt_type 1")
+    order_bits = bits.ue() + 4 if order_type == 0 else 0
+    bits.ue(), bits.u(), bits.ue(), bits.ue()
+    fields = not bits.u()
+    if fields:
+        bits.u()
+    bits.u()
+    if bits.u():
+        [bits.ue() for _ in range(4)]
+    reordered, aspect, tick, fixed = _parse_vui(bits) if bits.u() else (None, False, None, False)
+    return SequenceParameters(profile, level, order_bits, reordered, aspect, tick, fixed, fields)
+
+
+def _parse_vui(bits: BitReader) -> tuple[int | None, bool, Fraction | None, bool]:
+    """Return max_num_reorder_frames, whether there is an aspect ratio, the tick, and whether the rate is fixed."""
+    aspect = bool(bits.u())
+    if aspect and bits.u(8) == _EXTENDED_ASPECT:
+        bits.u(32)
+    if bits.u():
+        bits.u()
+    if bits.u():
+        bits.u(4)
+        if bits.u():
+            bits.u(24)
+    if bits.u():
+        bits.ue(), bits.ue()
+    tick, fixed = None, False
+    if bits.u():
+        units_in_tick, scale, fixed = bits.u(32), bits.u(32), bool(bits.u())
+        tick = Fraction(2 * units_in_tick, scale) if scale else None
+    nal_hrd, vcl_hrd = _skip_hrd(bits), _skip_hrd(bits)
+    if nal_hrd or vcl_hrd:
+        bits.u()
+    bits.u()
+    if not bits.u():
+        return None, aspect, tick, fixed
+    bits.u(), bits.ue(), bits.ue(), bits.ue(), bits.ue()
+    return bits.ue(), aspect, tick, fixed
+
+
+def _skip_hrd(bits: BitReader) -> bool:
+    """Skip HRD parameters if present; return whether they were."""
+    if not bits.u():
+        return False
+    count = bits.ue() + 1
+    bits.u(8)
+    for _ in range(count):
+        bits.ue(), bits.ue(), bits.u()
+    bits.u(20)
+    return True
+
+
+@dataclass(frozen=True)
+class PictureParameters:
+    """The fields of a PPS that a matching encoder must repeat."""
+
+    cabac: bool
+    references: int
+    weighted: bool
+    weighted_bi: int
+    quantiser: int
+    """The initial quantiser of slices."""
+    constrained_intra: bool
+    transform_8x8: bool
+
+
+def parse_pps(pps: bytes) -> PictureParameters:
+    """Parse a picture parameter set.
+
+    Raises:
+        NotApplicable: pictures have slice groups.
+    """
+    bits = BitReader(pps, 1)
+    bits.ue(), bits.ue()
+    cabac = bool(bits.u())
+    bits.u()
+    if bits.ue():
+        raise NotApplicable("the pictures have slice groups")
+    references = bits.ue() + 1
+    bits.ue()
+    weighted, weighted_bi = bool(bits.u()), bits.u(2)
+    quantiser = bits.se() + 26
+    bits.se()
+    bits.se()  # chroma_qp_index_offset: the encoder's is searched
+    bits.u()
+    constrained_intra = bool(bits.u())
+    bits.u()
+    return PictureParameters(cabac, references, weighted, weighted_bi, quantiser, constrained_intra, bool(bits.u()))

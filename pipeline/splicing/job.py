@@ -1,0 +1,75 @@
+"""A splice job, and a film that one strategy wrote for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..core.node import NodeContext
+from ..core.values import Media, Take, VideoStream
+from .container import container_suffix, video_track_number
+from .mp4.replace_samples import NewSamples
+from .pictures.frames import Insert
+from .programs import Program, read_programs
+
+ALL_FRAMES: tuple[range, ...] = ()
+"""Stands for all frames of a film."""
+
+
+@dataclass(frozen=True)
+class SpliceJob:
+    """What every strategy needs."""
+
+    context: NodeContext
+    ffmpeg: str
+    media: Media
+    video: VideoStream
+    source: Path
+    inserts: tuple[Insert, ...]
+    takes: tuple[Take, ...]
+    in_place: bool = False
+    """Whether to edit a copy of the film in place instead of writing a new file."""
+    audio_samples: tuple[NewSamples, ...] = ()
+    """New packets of the dialogue track that are written together with the pictures."""
+    finer: bool = False
+    """Whether a complete re-encode uses half the usual quantiser, because the first result was not close enough."""
+
+    @property
+    def track_number(self) -> int:
+        """The picture's number among the file's picture tracks."""
+        return video_track_number(self.media)
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of the film's files."""
+        return container_suffix(self.media)
+
+    @cached_property
+    def programs(self) -> list[Program]:
+        """The programs of a transport stream; empty for other containers."""
+        is_transport_stream = self.media.container.split(",")[0] == "mpegts"
+        return read_programs(self.context, self.ffmpeg, self.source) if is_transport_stream else []
+
+
+@dataclass(frozen=True)
+class UncheckedFilm:
+    """The film that one strategy wrote, before it is checked."""
+
+    path: Path
+    way: str
+    """`exact` or `reencoded-picture`, as in the metrics."""
+    encoded_packets: int
+    notes: tuple[str, ...] = ()
+    untouched: Callable[[int], bool] | None = None
+    """Whether the picture packet with this pts is the source's own; None if all were re-encoded."""
+    failure: str = ""
+    new_lines: int = 0
+    """Number of new lines of dialogue."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    has_new_audio: bool = False
+    """Whether the job's new packets of the dialogue track are in it."""
+    strict_ranges: tuple[range, ...] = ALL_FRAMES
+    """The shown frames to decode strictly."""

@@ -1,0 +1,253 @@
+"""A plug-in's cutter, paid node and splicer get a plan, an estimate and refusals exactly as the shipped nodes do."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+
+import acme_nodes
+import pytest
+
+from react1.pipeline.config.load import load_job
+from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget
+from react1.pipeline.core.node import Forecast
+from react1.pipeline.core.registry import describe, load_registry
+from react1.pipeline.jobs.budget import SpendingPolicy
+from react1.pipeline.runner.execute import Options, execute
+from react1.pipeline.runner.plan import plan_job
+from react1.pipeline.runner.single_node import run_single
+from react1.pipeline.store.store import Store
+
+PRESET = """\
+name: inked
+inputs:
+  source: {kind: file}
+  edits: {kind: edits}
+  out: {kind: path}
+  refuse: {kind: text, default: ""}
+  max_takes: {kind: number, default: 9}
+steps:
+  - reel: {uri: $source}
+  - slice: {cuts: $edits}
+  - ink: {refuse: $refuse}
+  - weave: {out: $out, max_takes: $max_takes}
+"""
+EDITS = [{"in": 1, "out": 2, "name": "a"}, {"in": 3, "out": 4, "name": "b"}]
+
+
+@pytest.fixture
+def registry(tmp_path, monkeypatch):
+    """Install the plug-in as a distribution with entry points, and load all nodes again."""
+    info = tmp_path / "site" / "acme_nodes-1.2.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-nodes\nVersion: 1.2\n")
+    entries = ["reel = acme_nodes:Reel", "slice = acme_nodes:Slice", "ink = acme_nodes:Ink", "weave = acme_nodes:Weave"]
+    (info / "entry_points.txt").write_text("\n".join(["[react1.nodes]", *entries]) + "\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
+    importlib.invalidate_caches()
+    load_registry.cache_clear()
+    acme_nodes.PAID.clear()
+    yield load_registry()
+    load_registry.cache_clear()
+
+
+@pytest.fixture
+def make_job(tmp_path, registry):
+    """Return a function that loads the job; keyword arguments are inputs of the preset."""
+    (tmp_path / "inked.yaml").write_text(PRESET)
+    (tmp_path / "film.txt").write_text("film")
+
+    def make(edits=EDITS, on_failure="stop", **inputs):
+        sets = {
+            "source": str(tmp_path / "film.txt"),
+            "out": str(tmp_path / "film.woven"),
+            "on_failure": on_failure,
+            **{name: str(value) for name, value in inputs.items()},
+        }
+        return load_job(str(tmp_path / "inked.yaml"), registry=registry, sets=sets, edits=_edits(edits), base=tmp_path)
+
+    return make
+
+
+def _edits(edits):
+    from react1.pipeline.core.edit import Edit
+
+    return [Edit.model_validate(edit) for edit in edits]
+
+
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "home"
+
+
+def _run(job, home, **options):
+    return asyncio.run(execute(job, Options(home, **options)))
+
+
+def _rows(job, home):
+    return plan_job(job, Store(home, read_only=True))
+
+
+def test_the_plugin_is_loaded_from_its_entry_points(registry):
+    """Its nodes have the origin of their distribution."""
+    assert {registry.get(name).origin for name in ("reel", "slice", "ink", "weave")} == {"acme-nodes 1.2"}
+
+
+def test_a_plan_follows_the_forecasts(make_job, home):
+    """Before the first run it has a row per segment, the cost, the notes, and how the film is made."""
+    rows = _rows(make_job(), home)
+
+    assert [(row.step, row.segment, row.why, row.cost_usd, row.remarks) for row in rows] == [
+        ("reel", "", "no stored result", 0.0, ()),
+        ("slice", "", "no stored result", 0.0, ("slice: 2 cuts",)),
+        ("ink", "a", "after slice", 1.25, ("ink: a takes a day",)),
+        ("ink", "b", "after slice", 1.25, ("ink: b takes a day",)),
+        ("weave", "", "after ink", 0.0, ("weave: 2 takes",)),
+    ]
+    assert [row.splice for row in rows if row.splice] == [{"way": "append", "takes": 2}]
+    assert acme_nodes.PAID == []
+    assert not home.exists()
+
+
+def test_a_plan_of_a_matrix_has_the_cost_of_every_take(make_job, home):
+    """The paid node renders takes, so it runs once per combination; notes appear once per segment."""
+    edits = [{"in": 1, "out": 2, "name": "a", "takes": {"prompt": ["sad", "happy"]}}, EDITS[1]]
+    rows = [row for row in _rows(make_job(edits), home) if row.step == "ink"]
+
+    assert [(row.segment, row.take, row.cost_usd, row.remarks) for row in rows] == [
+        ("a", "sad", 1.25, ("ink: a takes a day",)),
+        ("a", "happy", 1.25, ()),
+        ("b", "", 1.25, ("ink: b takes a day",)),
+    ]
+
+
+def test_a_run_makes_the_film_and_pays_once(make_job, home, tmp_path):
+    """The film has a suffix of its own, since the splicer delivers a `file`; a second run pays nothing."""
+    result = _run(make_job(), home, approved=True)
+    again = _run(make_job(), home)
+
+    assert (tmp_path / "film.woven").read_text() == "film\nclip a inked\nclip b inked"
+    assert (result.output, result.cost_usd, result.checks) == (tmp_path / "film.woven", 2.5, {"lines": 3})
+    assert [(segment.name, segment.provider, segment.cost_usd) for segment in result.segments] == [
+        ("a", "ink.example", 1.25),
+        ("b", "ink.example", 1.25),
+    ]
+    assert (again.cost_usd, [segment.reused for segment in again.segments]) == (0, [True, True])
+    assert sorted(acme_nodes.PAID) == ["a", "b"]
+    assert all(row.stored and not row.cost_usd for row in _rows(make_job(), home))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "2 calls to ink"),
+        ({"approved": True, "max_cost_usd": 2.0}, r"\$2\.50 is more than|\$2\.50 exceeds"),
+        ({"confirm": lambda estimate: estimate.new_cost_usd != 2.5}, "declined"),
+    ],
+)
+def test_a_run_stops_before_it_pays_without_approval_or_budget(make_job, home, options, message):
+    """The estimate is the sum of the node's forecasts."""
+    with pytest.raises(OverBudget, match=message):
+        _run(make_job(), home, **options)
+
+    assert acme_nodes.PAID == []
+
+
+def test_the_splicer_refuses_before_the_paid_step(make_job, home):
+    """It gets the film and the segments of the paid step; the error has its name."""
+    with pytest.raises(InputMediaError, match=r"^weave: 2 takes are more than 1$"):
+        _run(make_job(max_takes=1), home, approved=True)
+
+    assert acme_nodes.PAID == []
+
+
+def test_the_paid_node_refuses_before_it_pays(make_job, home):
+    """One bad segment stops the run before any is paid."""
+    with pytest.raises(InputMediaError, match=r"^ink: b cannot be inked$"):
+        _run(make_job(refuse="b"), home, approved=True)
+
+    assert acme_nodes.PAID == []
+
+
+def test_a_refused_segment_keeps_its_footage_if_the_job_says_so(make_job, home, tmp_path):
+    """Only the other segment is estimated and paid."""
+    job = make_job(refuse="b", on_failure="keep-original")
+
+    result = _run(job, home, approved=True, max_cost_usd=1.25)
+
+    assert acme_nodes.PAID == ["a"]
+    assert (result.status, result.cost_usd) == ("kept-original", 1.25)
+    assert (tmp_path / "film.woven").read_text() == "film\nclip a inked\nclip b"
+
+
+def test_a_single_paid_node_needs_approval(make_job, home, registry, tmp_path):
+    """As for a shipped node in a node editor; the stored result is free."""
+    store, (reel, slicer, ink) = Store(home), (registry.get(name) for name in ("reel", "slice", "ink"))
+    film = run_single(reel, {"uri": str(tmp_path / "film.txt")}, {}, store)
+    (segment,) = run_single(slicer, {"cuts": [{"in": 1, "out": 2, "name": "a"}]}, {"reel": film}, store)
+
+    with pytest.raises(OverBudget):
+        run_single(ink, {}, {"segment": segment}, store)
+    paid = run_single(ink, {}, {"segment": segment}, store, SpendingPolicy(approved=True))
+    again = run_single(ink, {}, {"segment": segment}, store)
+
+    assert (paid, acme_nodes.PAID) == (again, ["a"])
+
+
+@pytest.mark.parametrize("member", ["forecast", "check_before_paying"])
+def test_an_unexpected_error_of_a_plugin_has_its_name(make_job, home, monkeypatch, member):
+    """The message names the step, the node and the distribution."""
+
+    def broken(cls, context, params, inputs):
+        raise KeyError("x")
+
+    monkeypatch.setattr(acme_nodes.Ink, member, classmethod(broken))
+
+    with pytest.raises(InternalError, match=r"^ink: the node ink \(acme-nodes 1\.2\) failed: KeyError: 'x'$"):
+        _run(make_job(), home, approved=True)
+
+    assert acme_nodes.PAID == []
+
+
+def test_a_forecast_must_be_a_forecast(make_job, home, monkeypatch):
+    """Another type is an error of the node."""
+    monkeypatch.setattr(acme_nodes.Weave, "forecast", classmethod(lambda cls, context, params, inputs: None))
+
+    with pytest.raises(InternalError, match="must return a Forecast, not NoneType"):
+        _rows(make_job(), home)
+
+
+def test_without_a_forecast_a_cutter_is_planned_as_one_step(make_job, home, monkeypatch):
+    """The segments are then unknown before the first run."""
+    monkeypatch.delattr(acme_nodes.Slice, "forecast")
+
+    assert [(row.step, row.segment, row.cost_usd) for row in _rows(make_job(), home)][2:] == [
+        ("ink", "", 0.0),
+        ("weave", "", 0.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"forecast": lambda context, params, inputs: Forecast()}, "forecast must be a classmethod"),
+        ({"check_before_paying": 1}, "check_before_paying must be a classmethod"),
+        ({"cache_salt": lambda params: ""}, "cache_salt must be a classmethod"),
+        ({"makes_takes": "yes"}, "makes_takes must be True or False"),
+        ({"expression_blind": 1}, "expression_blind must be True or False"),
+        ({"delivers": "somewhere"}, "delivers is 'somewhere'; expected one of film, file, package, page, folder"),
+        ({"forecast": None}, "is paid, so it needs a classmethod `forecast`"),
+    ],
+)
+def test_a_node_with_a_wrong_optional_member_is_refused(changes, message):
+    """The message names the member."""
+    members = {
+        name: value
+        for name, value in vars(acme_nodes.Ink).items()
+        if name != "forecast" or changes != {"forecast": None}
+    }
+    node = type("Wrong", (), {**members, **{name: value for name, value in changes.items() if value is not None}})
+
+    with pytest.raises(TypeError, match=message):
+        describe(node, "acme-nodes 1.2")

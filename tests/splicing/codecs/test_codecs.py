@@ -1,0 +1,149 @@
+"""What is read of coded pictures, and the encoders that are found to stand beside them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import pytest
+from takes import film, packets
+
+from react1.pipeline.splicing.codecs import closed_gop, h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs.family import RandomAccess
+from react1.pipeline.splicing.codecs.known_codecs import codec_family
+from react1.pipeline.splicing.codecs.nal import BitReader, join_units, split_start_codes, split_units
+from react1.pipeline.splicing.not_applicable import NotApplicable
+
+
+def opened(context, suffix=".mp4", **changes):
+    """Make a clip; give its picture's description, configuration and packets."""
+    media = film(context, suffix, **{"frames": 14, "size": (192, 108), "tracks": 0, **changes})
+    path = context.path(media.file)
+    with av.open(str(path)) as container:
+        config = bytes(container.streams.video[0].codec_context.extradata or b"")
+    return media.video, config, [data for _, _, data in packets(path)]
+
+
+def test_units_behind_lengths_and_behind_codes_are_the_same_units():
+    """A unit may hold zeros, but no start code."""
+    found = [b"\x67\x01\x02", b"\x65\x00\x00\x03\x01", b"\x41\x80"]
+
+    for annexb in (True, False):
+        assert list(split_units(join_units(found, annexb=annexb), annexb=annexb)) == found
+    assert split_start_codes(b"\x00\x00\x01\x09\xf0\x00\x00\x00\x01\x65\x88") == [b"\x09\xf0", b"\x65\x88"]
+
+
+def test_bits_are_read_without_the_mark_of_their_end():
+    """The last 1 closes the unit; the bytes that keep start codes out are no bits."""
+    bits = BitReader(b"\x67\x00\x00\x03\x01\x5c", 1)
+
+    assert (bits.u(16), bits.u(8), bits.ue(), bits.se(), bits.u(4)) == (0, 1, 1, 0, 8)
+
+
+X264 = {
+    "ultrafast": {"options": {"preset": "ultrafast"}},
+    "slow": {"options": {"preset": "slow", "crf": "20"}},
+    "no reordering": {"bframes": 0},
+    "no pyramid": {"bframes": 3, "options": {"x264-params": "b-pyramid=none"}},
+    "a rate": {"options": {"b": "500000"}},
+    "a quantiser": {"options": {"qp": "20"}},
+    "baseline": {"bframes": 0, "options": {"profile": "baseline"}},
+    "zero latency": {"bframes": 0, "options": {"tune": "zerolatency"}},
+    "grain": {"options": {"tune": "grain"}},
+    "intra": {"gop": 1, "bframes": 0},
+    "ten bits": {"pix_fmt": "yuv420p10le"},
+    "4:2:2": {"pix_fmt": "yuv422p"},
+    "29.97, colours, aspect": {"rate": Fraction(30000, 1001), "colour": (1, 1, 1, 1), "sar": Fraction(4, 3)},
+}
+
+
+@pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.parametrize("shape", X264)
+def test_a_twin_is_found_from_the_parameter_sets_alone(context, shape, noted):
+    """With x264's own note and without it, the encoder writes the film's sets byte for byte."""
+    video, config, data = opened(context, **X264[shape])
+    own = h264_headers.parse_avcc(config)
+
+    choice = h264.matching_encoder(video, own, h264_headers.parse_x264_note(data[0]) if noted else {}, 2)
+
+    assert choice is not None
+    assert h264.parameter_sets(video, choice) == (own.sps, own.pps)
+
+
+def test_what_no_x264_writes_has_no_twin(context):
+    """A set that says another level is not matched by what is nearly the same."""
+    video, config, _ = opened(context)
+    own = h264_headers.parse_avcc(config)
+    sps = bytearray(own.sps[0])
+    sps[2] ^= 0x04
+
+    assert h264.matching_encoder(video, h264_headers.AvcConfig(own.head, (bytes(sps),), own.pps), {}, 2) is None
+
+
+X265 = {
+    "ultrafast": {"options": {"preset": "ultrafast"}},
+    "medium, open": {"options": {"preset": "medium"}, "params": "open-gop=1"},
+    "a rate": {"options": {"preset": "veryfast", "b": "500000"}},
+    "grain": {"options": {"preset": "veryfast", "tune": "grain"}},
+    "ten bits, HDR colours": {"pix_fmt": "yuv420p10le", "colour": (1, 9, 16, 9), "options": {"preset": "superfast"}},
+    "no note": {"options": {"preset": "superfast"}, "params": "info=0"},
+}
+
+
+@pytest.mark.parametrize("shape", X265)
+def test_a_twin_of_x265_is_found(context, shape):
+    """From its note, and where it left none among its presets."""
+    recipe = dict(X265[shape])
+    params = "log-level=none:" + recipe.pop("params", "info=1")
+    recipe["options"] = {**recipe["options"], "x265-params": params}
+    video, config, data = opened(context, codec="libx265", **recipe)
+    stored = hevc._hvcc_units(config)
+    own = tuple(unit for unit in stored if unit[0] >> 1 & 63 in (32, 33, 34))
+
+    choice = hevc.matching_encoder(video, own, hevc._parse_x265_note(data[0] + config))
+
+    assert choice is not None
+    assert set(hevc.parameter_sets(video, choice)) == set(own)
+
+
+def test_a_decoder_resumes_at_idr_pictures_and_at_marked_cra_pictures(context):
+    """H.264 with open groups has one IDR; HEVC's CRA needs a mark."""
+    params = {"x264-params": "open-gop=1:bframes=2"}
+    _, _, avc = opened(context, gop=4, frames=20, options=params)
+    _, _, hev = opened(context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"})
+
+    found = [codec_family("h264").random_access(data, annexb=False) for data in avc]
+    assert found[0] is RandomAccess.CLEAN and set(found[1:]) == {RandomAccess.NONE}
+    kinds = [codec_family("hevc").random_access(data, annexb=False) for data in hev]
+    assert kinds[0] is RandomAccess.CLEAN and RandomAccess.BROKEN_LINK in kinds[1:]
+
+
+def test_a_cra_becomes_a_broken_link_in_one_byte(context):
+    """Nothing else of the packet changes."""
+    _, _, data = opened(
+        context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"}
+    )
+    family = codec_family("hevc")
+    cra = next(one for one in data if family.random_access(one, annexb=False) is RandomAccess.BROKEN_LINK)
+
+    made = hevc._Relinker(annexb=False)(cra)
+
+    assert len(made) == len(cra)
+    assert sum(one != other for one, other in zip(made, cra, strict=True)) == 1
+    assert family.random_access(made, annexb=False) is RandomAccess.CLEAN
+
+
+def test_av1_units_are_told_apart_and_delimiters_dropped():
+    """A delimiter, a sequence header and a frame, each with its size."""
+    delimiter, header, frame = b"\x12\x00", b"\x0a\x02\x11\x22", b"\x32\x03\x01\x02\x03"
+    packet = delimiter + header + frame
+
+    assert [kind for kind, _ in closed_gop.split_obus(packet)] == [2, 1, 6]
+    assert closed_gop.sequence_header(packet) == header
+    assert closed_gop.strip_temporal_delimiters(packet, True) == header + frame
+
+
+def test_codecs_without_a_family_say_so():
+    """The reason reaches the user as why the picture was coded anew."""
+    with pytest.raises(NotApplicable, match="mpeg2video cannot be spliced packet by packet"):
+        codec_family("mpeg2video")

@@ -1,0 +1,110 @@
+"""Films whose encoder has no twin here: the new pictures bring parameter sets of their own."""
+
+from __future__ import annotations
+
+import av
+import pytest
+from made import frame_number
+from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.codecs import h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs.nal import escape, split_start_codes, split_units, unescape
+from react1.pipeline.splicing.not_applicable import NotApplicable
+
+X265 = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
+
+
+@pytest.fixture(autouse=True)
+def no_twin(monkeypatch):
+    """Phones and cards are no x264 or x265."""
+    monkeypatch.setattr(h264, "matching_encoder", lambda *_: None)
+    monkeypatch.setattr(hevc, "matching_encoder", lambda *_: None)
+
+
+def config(path):
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        return stream.codec_context.codec_tag, bytes(stream.codec_context.extradata)
+
+
+@pytest.mark.parametrize("changes", [{}, X265], ids=["h264", "hevc"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, changes):
+    """Every frame shows what it should, and no packet outside the window but a broken link's differs."""
+    media = film(context, suffix, gop=8, frames=36, size=(192, 108), audio_codec="aac", **changes)
+    take = numbered_take(context, segment(media, 10, 14, head=1))
+
+    made = splicing.splice(context, ffmpeg_path(), media, [take])
+
+    source = context.path(media.file)
+    assert made.metrics["way"] == "exact" and made.metrics["twin"] is False
+    numbers = [frame_number(luma) for _, luma in shown(made.path)]
+    assert numbers == [n + TAKE_OFFSET if 10 <= n < 14 else n for n in range(36)]
+    before, after = packets(source), packets(made.path)
+    same = sum(one == other for one, other in zip(before, after, strict=True))
+    patched = 1 if changes else 0
+    assert same == 36 - made.metrics["encoded_packets"] - patched
+    assert packets(made.path, "audio") == packets(source, "audio")
+
+
+def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(context):
+    """Apple's players want hvc1, and all parameter sets beforehand."""
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
+
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+
+    (tag, was), (came_tag, came) = config(context.path(media.file)), config(made.path)
+    old, new = ([unit for unit in hevc._hvcc_units(one) if unit[0] >> 1 & 63 in (32, 33, 34)] for one in (was, came))
+    assert came_tag == tag
+    assert set(old) < set(new) and len(new) == 2 * len(old)
+    assert sorted(hevc._set_id(unit) for unit in new) == [0, 0, 0, 14, 15, 15]
+    in_packets = [unit[0] >> 1 & 63 for _, _, data in packets(made.path) for unit in split_units(data, annexb=False)]
+    assert not {32, 33, 34} & set(in_packets)
+
+
+@pytest.mark.parametrize("changes", [{}, X265], ids=["h264", "hevc"])
+def test_a_film_that_was_spliced_before_is_spliced_again(context, changes):
+    """The sets of the first time are known, and do not stand in the way."""
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **changes)
+    once = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    file = context.store(once.path)
+    again = probe(context.path(file), file)
+
+    made = splicing.splice(context, ffmpeg_path(), again, [numbered_take(context, segment(again, 26, 28))])
+
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
+    numbers = [frame_number(luma) for _, luma in shown(made.path)]
+    assert [n for n in range(36) if numbers[n] >= TAKE_OFFSET] == [10, 11, 12, 13, 26, 27]
+
+
+def test_numbers_that_the_film_uses_for_others_are_refused():
+    """Two sets under one number would be read as one."""
+    ours = b"\x44\x01" + bytes([0b11000001])
+    taken = hevc._renumber(ours) + b"\x01"
+
+    assert hevc.renumber_sets((ours,), (hevc._renumber(ours),)) == (hevc._renumber(ours),)
+    with pytest.raises(NotApplicable, match="uses the ids"):
+        hevc.renumber_sets((ours,), (taken,))
+
+
+def test_h264_keeps_both_sets_in_its_avcc(context):
+    """Two sets under two numbers, the first the film's own."""
+    media = film(context, gop=8, frames=36, size=(192, 108), tracks=0)
+
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+
+    (_, was), (_, came) = config(context.path(media.file)), config(made.path)
+    old, new = h264_headers.parse_avcc(was), h264_headers.parse_avcc(came)
+    assert new.sps[:1] == old.sps and len(new.sps) == 2
+    assert new.pps[:1] == old.pps and len(new.pps) == 2
+    assert h264_headers.used_ids(new) == {0, 1}
+
+
+@pytest.mark.parametrize("data", [b"\x42\x01\x00\x00\x00\x01", b"\x42\x01\x00\x00\x03\x00\x00\x02", b"\x02\x01\x80"])
+def test_what_keeps_start_codes_out_is_put_back(data):
+    """Two zeros are never followed by 0 to 3."""
+    assert unescape(escape(data)) == data
+    assert split_start_codes(b"\x00\x00\x01" + escape(data)) == [escape(data)]

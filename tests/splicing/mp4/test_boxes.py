@@ -1,0 +1,78 @@
+"""MP4 boxes and H.264 headers: what is read is written back byte for byte."""
+
+from __future__ import annotations
+
+import pytest
+from takes import film, packets
+
+from react1.pipeline.splicing.codecs import h264_headers
+from react1.pipeline.splicing.mp4 import sample_tables
+from react1.pipeline.splicing.mp4.boxes import parse_boxes, read_moov
+from react1.pipeline.splicing.mp4.replace_samples import find_track
+from react1.pipeline.splicing.not_applicable import NotApplicable
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_an_index_is_written_back_byte_for_byte(context, suffix):
+    """Parsing and spelling a moov changes nothing."""
+    media = film(context, suffix, audio_codec="aac", timecode="01:00:00:00")
+    path = context.path(media.file)
+    tops, moov = read_moov(path)
+    top = next(top for top in tops if top.kind == b"moov")
+
+    assert moov.to_bytes() == path.read_bytes()[top.offset : top.offset + top.size_bytes]
+
+
+def test_the_tables_lead_to_every_packet(context):
+    """Offset, size and times of each sample are those that a demuxer gives."""
+    media = film(context, frames=20, audio_codec="aac")
+    path = context.path(media.file)
+    found = sample_tables.read_sample_table(find_track(read_moov(path)[1], b"vide"))
+    data = path.read_bytes()
+
+    listed = packets(path)
+
+    assert [data[at : at + size] for at, size in zip(found.offsets, found.sizes, strict=True)] == [p[2] for p in listed]
+    shift = listed[0][0] - int(found.pts[0])
+    assert [int(pts) + shift for pts in found.pts] == [p[0] for p in listed]
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\7free", b"\0\0\0\x20moov\0\0\0\0", b"\0\0\1\0free1234"])
+def test_a_box_that_does_not_fit_is_a_reason_for_another_way(data):
+    """Broken sizes are told, not followed."""
+    with pytest.raises(NotApplicable):
+        parse_boxes(data)
+
+
+def test_a_file_that_is_no_mp4_is_unsuited(tmp_path):
+    """Text has no index."""
+    path = tmp_path / "text.mp4"
+    path.write_text("this is not a film, but it is long enough to be read")
+
+    with pytest.raises(NotApplicable):
+        read_moov(path)
+
+
+def test_an_avcc_is_written_back_and_takes_a_second_set(context):
+    """The head, the sets and the High profile's tail keep their bytes; a second set stands after the first."""
+    media = film(context, frames=3, tracks=0)
+    stsd = sample_tables.stbl(find_track(read_moov(context.path(media.file))[1], b"vide")).require(b"stsd").body
+    body = next(box.body for box in parse_boxes(stsd[8 + 86 :]) if box.kind == b"avcC")
+
+    config = h264_headers.parse_avcc(body)
+    both = config.with_sets((b"\x67new",), (b"\x68new",))
+
+    assert config.to_bytes() == body
+    assert h264_headers.used_ids(config) == {0}
+    assert h264_headers.parse_avcc(both.to_bytes()) == both
+    assert both.sps == (*config.sps, b"\x67new")
+
+
+def test_the_encoder_s_note_is_read(context):
+    """x264 tells its options in the first picture; other bytes tell nothing."""
+    media = film(context, frames=3, tracks=0)
+    first = packets(context.path(media.file))[0][2]
+
+    assert h264_headers.parse_x264_note(first)["rc"] == "crf"
+    assert h264_headers.first_slice_type(first) == h264_headers.IDR
+    assert h264_headers.parse_x264_note(b"nothing of the kind") == {}

@@ -1,0 +1,79 @@
+"""Interlaced films keep the order of their fields."""
+
+from __future__ import annotations
+
+import odd
+import pytest
+from takes import film, numbered_take, segment
+
+from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.pictures.fields import field_order
+from react1.pipeline.splicing.verification.picture_diff import compare_pictures
+
+CODERS = {
+    "h264": (".mp4", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),
+    "h264 in mkv": (".mkv", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),
+    "mpeg2": (".ts", ("-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-q:v", "2")),
+    "prores": (".mov", ("-c:v", "prores_ks", "-flags", "+ildct+ilme")),
+}
+
+
+def woven(context, coder, order):
+    """Make a film with the flags of two fields; its size is whole in blocks of an interlaced frame."""
+    suffix, options = CODERS[coder]
+    plain = context.path(film(context, ".mkv", frames=20, tracks=0, size=(320, 192)).file)
+    path = context.temp_path(f"film{suffix}")
+    mode = "bff" if order == "bottom first" else "tff"
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", f"setfield={mode}", *options, str(path)])
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+def spliced(context, media):
+    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
+
+
+@pytest.mark.parametrize("order", ["top first", "bottom first"])
+@pytest.mark.parametrize("coder", CODERS)
+def test_the_first_field_stays_the_first(context, coder, order):
+    """On every frame, the edited ones included, and it stands in the report."""
+    media = woven(context, coder, order)
+    assert {field_order(frame) for frame in decode_frames(context.path(media.file))} == {order}
+
+    made = spliced(context, media)
+
+    assert {field_order(frame) for frame in decode_frames(made.path)} == {order}
+    assert made.metrics["field_order_equal"] and len(list(decode_frames(made.path))) == 20
+    assert made.metrics["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
+    assert coder == "mpeg2" or made.metrics["twin"]
+
+
+def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(context):
+    """The same pictures, with other flags."""
+    bottom, top = (context.path(woven(context, "h264", order).file) for order in ("bottom first", "top first"))
+    plain = context.path(film(context, frames=20, tracks=0, size=(320, 192)).file)
+
+    assert "is shown top first, in the source bottom first" in compare_pictures(bottom, top, 0, ()).failure
+    assert compare_pictures(bottom, plain, 0, ()).lost == ("the mark of interlaced pictures",)
+    assert compare_pictures(bottom, bottom, 0, ()).lost == () and compare_pictures(plain, bottom, 0, ()).failure == ""
+
+
+def test_a_progressive_film_has_no_figure_of_it(context):
+    """Its frames have no fields."""
+    media = film(context, ".mkv", frames=20, tracks=0)
+
+    assert field_order(next(decode_frames(context.path(media.file)))) == "progressive"
+    assert "field_order_equal" not in spliced(context, media).metrics
+
+
+def test_a_pull_down_that_is_lost_is_said(context, tmp_path):
+    """Of a film that has none nothing is said."""
+    path = odd.pulled_down(tmp_path)
+    file = context.add_external(path)
+    told = "repeated fields (2:3 pulldown) could not be kept"
+
+    assert told in spliced(context, probe(context.path(file), file)).notes
+    assert told not in spliced(context, woven(context, "mpeg2", "top first")).notes

@@ -1,0 +1,98 @@
+"""The way of a splice is told before it is taken, and may be asked for."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from takes import film, numbered_take, packets, segment
+
+from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import check_feasibility
+from react1.pipeline.splicing.pictures.frames import count_frames
+
+
+@pytest.mark.parametrize(
+    ("suffix", "changes"),
+    [
+        (".mp4", {"gop": 8}),
+        (".mkv", {"gop": 8}),
+        (".mov", {"codec": "prores_ks", "pix_fmt": "yuv422p10le"}),
+        (".mp4", {"codec": "libx265", "gop": 8, "options": {"x265-params": "log-level=none:open-gop=1"}}),
+    ],
+)
+def test_what_is_told_is_what_is_done(context, suffix, changes):
+    """As many pictures are coded as the plan said, by the encoder that it named."""
+    media = film(context, suffix, frames=36, size=(192, 108), tracks=0, **changes)
+
+    told = check_feasibility(context.path(media.file), media, [(10, 14)])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+
+    assert told.way == made.metrics["way"] == "exact"
+    assert told.encoded_frames == made.metrics["encoded_packets"] >= told.edited_frames == 4
+    assert told.same_config == made.metrics["twin"]
+    assert f"{told.encoded_frames - 4} more" in told.summary() and told.encoder in told.summary()
+
+
+def test_a_film_that_cannot_be_exact_is_told_with_its_reason(context):
+    """The same reason that the splice gives afterwards."""
+    media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+
+    told = check_feasibility(context.path(media.file), media, [(5, 9)])
+    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
+
+    assert told.way == made.metrics["way"] == "reencoded-picture"
+    assert told.reason == made.metrics["reason"] == "mpeg2video cannot be spliced packet by packet"
+    assert told.metrics() == {"way": told.way, "reason": told.reason, "encoder": "mpeg2video"}
+
+
+def test_spans_that_overlap_are_counted_once():
+    """Ramps of neighbours do."""
+    assert count_frames([(0, 5), (3, 8), (20, 21)]) == 9
+
+
+def test_where_only_the_exact_way_is_wanted_no_other_is_taken(context):
+    """One line that says why, and what else could be asked for."""
+    media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
+    take = numbered_take(context, segment(media, 5, 9))
+
+    with pytest.raises(InputMediaError, match="mpeg2video cannot be spliced packet by packet; with `exact: prefer`"):
+        splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
+
+
+def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(context):
+    """And a copy of it is edited where it lies, if that is wanted too."""
+    media = film(context, frames=36, gop=8, size=(192, 108), tracks=0)
+    take = numbered_take(context, segment(media, 10, 14))
+
+    made = splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True, in_place=True)
+
+    assert made.metrics["way"] == "exact" and made.metrics["in_place"] is True
+    assert made.metrics["index_moved"] is False and made.notes == ()
+    before, after = packets(context.path(media.file)), packets(made.path)
+    same = sum(one == other for one, other in zip(before, after, strict=True))
+    assert same == 36 - made.metrics["encoded_packets"]
+
+
+def test_an_index_that_moves_to_the_end_is_said(context):
+    """A film that could be played while it is fetched cannot be any more."""
+    options = {"container_options": {"movflags": "+faststart"}}
+    media = film(context, frames=36, gop=8, size=(192, 108), tracks=0, **options)
+    take = numbered_take(context, segment(media, 10, 14))
+
+    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
+
+    assert made.metrics["index_moved"] is True and "index is now at its end" in made.notes[0]
+
+
+def test_what_has_no_boxes_is_not_edited_in_place_and_says_so(context):
+    """Matroska is written anew."""
+    media = film(context, ".mkv", frames=36, gop=8, size=(192, 108), tracks=0)
+
+    made = splicing.splice(
+        context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))], in_place=True
+    )
+
+    assert made.metrics["in_place"] is False and "only MP4 and MOV" in made.metrics["in_place_reason"]

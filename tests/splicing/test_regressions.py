@@ -1,0 +1,161 @@
+"""Films that a plan and a splice once saw differently, or whose losses were not said."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import pytest
+from made import frame_number, make_clip
+from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
+
+from react1.nodes.splice import Splice, SpliceParams
+from react1.pipeline.core.errors import InputMediaError, MissingExtra, ToolFailed
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import check_feasibility
+from react1.pipeline.splicing.mp4 import sample_tables
+from react1.pipeline.splicing.not_applicable import NotApplicable
+from react1.pipeline.splicing.pictures import morph
+
+DISPLAY = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+
+
+def remuxed(context, media, suffix, *options, before=()):
+    path = context.temp_path(f"again{suffix}")
+    source = str(context.path(media.file))
+    context.run_tool(
+        [ffmpeg_path(), "-v", "error", *before, "-i", source, "-map", "0", "-c", "copy", *options, str(path)]
+    )
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+def spliced(context, media, *spans):
+    takes = [numbered_take(context, segment(media, start, end)) for start, end in spans]
+    return splicing.splice(context, ffmpeg_path(), media, takes)
+
+
+@pytest.mark.parametrize("changes", [{}, {"codec": "libx265", "options": {"x265-params": "log-level=none"}}])
+def test_a_transport_stream_by_any_of_its_names_is_spliced(context, changes):
+    """`.m2t` is what HDV's recorders write."""
+    media = film(context, ".ts", frames=36, gop=12, size=(192, 108), audio_codec="aac", **changes)
+    place = context.temp_path("film.m2t")
+    place.write_bytes(context.path(media.file).read_bytes())
+    file = context.store(place)
+    media = probe(context.path(file), file)
+
+    made = spliced(context, media, (14, 20), (30, 31))
+
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
+    assert [frame_number(luma) >= TAKE_OFFSET for _, luma in shown(made.path)] == [
+        14 <= n < 20 or n == 30 for n in range(36)
+    ]
+
+
+def test_a_film_whose_sound_comes_first_is_looked_at_by_its_picture(context):
+    """A muxer that orders streams otherwise must not lead a check to the sound."""
+    plain = make_clip(context.temp_path("plain.mkv"), frames=20, size=(192, 108), audio_codec="aac")
+    path = context.temp_path("film.flv")
+    coded = ["-map", "0:a", "-map", "0:v", "-c:v", "flv", "-c:a", "copy"]
+    context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *coded, str(path)])
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    made = spliced(context, media, (5, 9))
+
+    assert made.metrics["pictures_alike"] is True
+    assert [p[2] for p in packets(made.path, "audio")] == [p[2] for p in packets(context.path(file), "audio")]
+
+
+@pytest.mark.parametrize("span", [(0, 1), (0, 5)])
+def test_a_trimmed_film_may_be_edited_at_its_beginning(context, span):
+    """Pictures that an edit list hides are counted in neither film."""
+    whole = film(context, frames=50, gop=12, size=(192, 108), tracks=0)
+    media = remuxed(context, whole, ".mp4", before=("-ss", "0.6"))
+    first = frame_number(shown(context.path(media.file))[0][1])
+
+    made = spliced(context, media, span)
+
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
+    numbers = [frame_number(luma) for _, luma in shown(made.path)]
+    assert numbers == [n + TAKE_OFFSET if n < span[1] else n + first for n in range(media.video.frame_count)]
+
+
+def test_a_fragmented_film_of_hevc_keeps_its_tag(context):
+    """Apple's players want hvc1."""
+    options = {"x265-params": "log-level=none"}
+    whole = film(context, frames=36, gop=12, size=(192, 108), tracks=0, codec="libx265", options=options)
+    media = remuxed(context, whole, ".mp4", "-tag:v", "hvc1", "-movflags", "frag_keyframe+empty_moov")
+
+    made = spliced(context, media, (14, 18))
+
+    assert made.metrics["way"] == "exact", made.metrics["reason"]
+    with av.open(str(made.path)) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+def test_static_hdr_travels_with_the_new_pictures(context):
+    """On every frame, those of the edit too."""
+    media = film(
+        context, ".mkv", frames=36, gop=12, size=(192, 108), tracks=0, codec="libx265", pix_fmt="yuv420p10le",
+        colour=(1, 9, 16, 9), options={"x265-params": f"log-level=none:max-cll=900,90:master-display={DISPLAY}"},
+    )  # fmt: skip
+
+    carried = spliced(context, media, (12, 16))
+
+    assert carried.metrics["way"] == "exact" and carried.notes == ()
+    with av.open(str(carried.path)) as container:
+        frames = list(container.decode(video=0))
+    assert all(any(one.type.name == "MASTERING_DISPLAY_METADATA" for one in frame.side_data) for frame in frames)
+
+
+def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(context):
+    """Readers pass over it; the film is coded anew."""
+    media = film(context, frames=20, gop=5, size=(192, 108), tracks=0)
+    path = context.temp_path("bad.mp4")
+    data = bytearray(context.path(media.file).read_bytes())
+    at = data.index(b"stss") + 12
+    data[at + 4 : at + 8] = (900).to_bytes(4, "big")
+    path.write_bytes(data)
+    file = context.store(path)
+    media = probe(context.path(file), file)
+
+    told = check_feasibility(context.path(file), media, [(5, 9)])
+
+    assert told.way == "reencoded-picture" and "do not exist" in told.reason
+
+
+@pytest.mark.parametrize("body", [b"", b"\x00" * 6, b"\x00" * 7 + b"\x09" + b"\x00" * 8])
+def test_tables_that_are_cut_short_are_a_reason(body):
+    """Never an error of the library that reads them."""
+    with pytest.raises(NotApplicable, match="cut short"):
+        sample_tables._column(body, ">u4")
+
+
+def test_a_morph_without_opencv_is_refused_before_payment(context, monkeypatch):
+    """The check before payment covers the seam, not only `exact`."""
+
+    def missing():
+        raise MissingExtra("a morph needs OpenCV")
+
+    monkeypatch.setattr(morph, "require_opencv", missing)
+
+    with pytest.raises(MissingExtra):
+        Splice.check_before_paying(context, SpliceParams.model_validate({"seam": "morph"}), {"takes": []})
+    Splice.check_before_paying(context, SpliceParams.model_validate({"seam": "cut"}), {"takes": []})
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(context, codec):
+    """With what to do about it; one whose packets can be copied is spliced."""
+    changes = {"frames": 24, "gop": 6, "size": (192, 108), "tracks": 0, "time_base": Fraction(1, 25)}
+    lone = film(context, ".avi", **{**changes, "codec": "mjpeg", "pix_fmt": "yuvj420p"})
+    media = film(context, ".avi", **{**changes, "codec": codec, "bframes": 2 if codec == "libx264" else 0})
+
+    with pytest.raises(InputMediaError, match=r"copy the film into \.mkv or \.mov first"):
+        check_feasibility(context.path(media.file), media, [(5, 9)])
+    with pytest.raises(ToolFailed, match=r"copy the film into \.mkv"):
+        spliced(context, media, (5, 9))
+    assert spliced(context, lone, (5, 9)).metrics["way"] == "exact"

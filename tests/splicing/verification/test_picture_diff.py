@@ -1,0 +1,177 @@
+"""Pictures that were coded anew are compared with what they should show."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+from av.video.frame import VideoFrame
+from made import frame_number, make_clip
+from takes import TAKE_OFFSET, film, numbered_take, segment, shown
+
+from react1.pipeline.core.errors import ToolFailed
+from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing import strategies
+from react1.pipeline.splicing.not_applicable import NotApplicable
+from react1.pipeline.splicing.pictures.frames import Insert
+from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
+from react1.pipeline.splicing.verification import picture_diff as alike
+from react1.pipeline.splicing.verification.picture_diff import compare_pictures
+
+
+def refuse(_job):
+    raise NotApplicable("because")
+
+
+def spliced(context, media):
+    return splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 9, 13))])
+
+
+def test_an_edit_at_the_wrong_frames_is_not_kept(context, monkeypatch):
+    """A shift of the stored pictures, planted, gives the same packets' times: only the pictures tell."""
+    whole = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0)
+    cut = context.temp_path("cut.mp4")
+    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    file = context.store(cut)
+    media = probe(context.path(file), file)
+    real = strategies.read_frame_grid
+    monkeypatch.setattr(strategies, "read_frame_grid", lambda *given: replace(real(*given), hidden=0))
+    for way in ("smart_render", "reencode_and_remux"):
+        monkeypatch.setattr(splicing, way, refuse)
+
+    with pytest.raises(ToolFailed, match="frame 1 differs from the source"):
+        spliced(context, media)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_the_likeness_is_a_figure_of_a_film_coded_anew(context, monkeypatch, suffix):
+    """The worst frame's PSNR stands in the report."""
+    monkeypatch.setattr(splicing, "smart_render", refuse)
+
+    made = spliced(context, film(context, suffix, frames=30, tracks=0))
+
+    assert made.metrics["pictures_alike"] and made.metrics["least_psnr_db"] > 44
+    assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + TAKE_OFFSET for n in range(9, 13)]
+
+
+@pytest.mark.parametrize("enough", ["6", "none"])
+def test_what_does_not_look_alike_is_coded_once_more_and_finer(context, monkeypatch, enough):
+    """Planted: only half of the usual quantiser looks alike, or no quantiser does, and then that is all."""
+    media, crfs, real = film(context, ".mkv", frames=20, tracks=0, size=(128, 96)), [], strategies.encode
+
+    def noting(frames, made, video, choice, *more):
+        crfs.append(choice.options["crf"])
+        return real(frames, made, video, choice, *more)
+
+    def judged(*given):
+        return (
+            compare_pictures(*given) if crfs[-1] == enough else alike.PictureDiff(20.0, "frame 1 differs from the source")
+        )
+
+    for owner, name, planted in (
+        (splicing, "smart_render", refuse),
+        (strategies, "encode", noting),
+        (splicing, "compare_pictures", judged),
+    ):
+        monkeypatch.setattr(owner, name, planted)
+
+    if enough == "none":
+        with pytest.raises(ToolFailed, match=r"(frame 1 differs from the source(; )?){2}$"):
+            spliced(context, media)
+    else:
+        assert spliced(context, media).metrics["least_psnr_db"] > 44
+
+    assert crfs == ["12", "6"]
+
+
+def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(context):
+    """The same film against itself, once with a take meant, once with fewer frames."""
+    media, short = film(context, frames=20, tracks=0), film(context, frames=19, tracks=0)
+    source, take = context.path(media.file), numbered_take(context, segment(media, 5, 9))
+    insert = Insert(5, 9, context.path(take.media.file))
+
+    assert (
+        compare_pictures(source, source, 0, ()).failure == ""
+        and compare_pictures(source, source, 0, ()).min_psnr_db == 99
+    )
+    assert "frame 5" in compare_pictures(source, source, 0, (insert,)).failure
+    assert "number of frames" in compare_pictures(source, context.path(short.file), 0, ()).failure
+
+
+def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
+    """A patch of 16 by 16, moved by 20 levels, leaves 50 dB over the frame."""
+    one = make_clip(context.temp_path("one.mp4"), frames=1, tracks=0, size=(640, 360))
+    luma, *rest = frame_planes(next(decode_frames(one)))
+    luma[160:176, 320:336] += 20
+    patched = context.temp_path("patched.mkv")
+    with av.open(str(patched), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        out.mux(stream.encode(frame_from_planes([luma, *rest], "yuv420p")))
+        out.mux(stream.encode(None))
+
+    found = compare_pictures(one, patched, 0, ())
+
+    assert found.min_psnr_db > 44 and "worst block off by" in found.failure
+
+
+def test_grain_that_an_encoder_smooths_is_said_and_no_fault(context):
+    """A wrong picture moves whole blocks; noise moves none."""
+    plain = make_clip(context.temp_path("plain.mp4"), frames=4, tracks=0)
+    grainy = context.temp_path("grainy.mkv")
+    context.run_tool(
+        [ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", "noise=c0s=30:c0f=t", "-c:v", "ffv1", str(grainy)]
+    )
+
+    found = compare_pictures(grainy, plain, 0, ())
+
+    assert found.min_psnr_db < 38 and found.failure == ""
+    assert found.lost == (f"fine grain (the worst frame has {found.min_psnr_db:.1f} dB)",)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_grain_in_a_web_film_is_not_lost_to_a_bound_on_the_rate(context, codec):
+    """The quantiser rules: noise costs as many bits as it needs."""
+    path = context.temp_path("film.webm")
+    noise = "testsrc2=s=640x360:r=25:d=0.8,noise=alls=45:allf=t,format=yuv420p"
+    coder = ["-c:v", codec, "-b:v", "20M", "-deadline", "realtime", "-cpu-used", "8"]
+    context.run_tool([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", noise, *coder, str(path)])
+    file = context.store(path)
+
+    made = spliced(context, probe(context.path(file), file))
+
+    assert made.metrics["least_psnr_db"] > 42
+
+
+def test_only_what_lies_far_from_both_ends_of_a_take_is_not_compared():
+    """A long take's middle, and never a frame of the film's own."""
+    long, short = Insert(10, 110, Path()), Insert(150, 180, Path())
+    over = Insert(60, 200, Path())
+
+    assert alike._take_middles([long, short], range(200)) == [range(34, 86)]
+    assert alike._take_middles([long], range(80)) == []
+    assert alike._take_middles([long, over], range(300)) == [range(34, 36), range(84, 86), range(134, 176)]
+    assert alike._take_middles([], range(200)) == []
+
+
+def test_frames_that_were_compared_are_let_go(context, monkeypatch):
+    """One whose side data was read refers to itself: an hour of them would fill the memory."""
+    media = film(context, frames=120, gop=120, size=(64, 64), tracks=0)
+    path, held, real = context.path(media.file), [], alike._compare_frames
+
+    def counting(*pair):
+        held.append(sum(isinstance(one, VideoFrame) for one in gc.get_objects()))
+        return real(*pair)
+
+    monkeypatch.setattr(alike, "_compare_frames", counting)
+    times = media.video.timestamps.array
+    found = alike.compare_around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
+
+    assert found.failure == "" and len(held) == 120
+    assert max(held) - held[0] < 12

@@ -1,0 +1,154 @@
+"""What is found at the seams of finished films: colour steps and frames that stand still, and whom it is told of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+from takes import drawn_take, moving_film, numbered_take, segment
+
+from react1.nodes.splice import Splice, SpliceParams
+from react1.pipeline.core.errors import CheckFailed, ProviderError
+from react1.pipeline.splicing.verification.seam_check import count_still, delta_e, lab_from_rgb
+from react1.pipeline.splicing.verification.thresholds import Thresholds, require_within_thresholds
+
+START, END = 12, 30
+
+
+def gentle(parts, number):
+    """Lighten a patch, and let the change grow and fade over five frames."""
+    depth = min(number - START + 1, END - number, 5) / 5
+    if depth > 0:
+        parts[0][20:60, 30:90] = np.clip(parts[0][20:60, 30:90] + 14 * depth, 0, 255).astype(np.uint8)
+    return parts
+
+
+def spliced(context, take, seam="dissolve", **checks):
+    params = SpliceParams.model_validate({"seam": seam, "checks": checks})
+    return Splice().run(context, params, take.segment.source, [take]).metrics["splice"]
+
+
+def placed(context, head=6, tail=6):
+    return segment(moving_film(context), START, END, head=head, tail=tail)
+
+
+@pytest.mark.parametrize("seam", ["cut", "dissolve"])
+def test_honest_work_passes(context, seam):
+    """A change that grows and fades: hardly a step, and nothing stands still."""
+    figures = spliced(context, drawn_take(context, placed(context), gentle), seam)
+
+    assert 0 <= figures["seam_delta_e"] < 1.5
+    assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
+    assert [one["name"] for one in figures["seams"]] == ["s12"]
+
+
+WRONG = {
+    "a hard cut to another picture": ("seam_delta_e", lambda parts, number: [255 - parts[0], *parts[1:]]),
+    "a level that jumps": ("seam_delta_e", lambda parts, number: [np.minimum(parts[0], 225) + 25, *parts[1:]]),
+    "a colour that jumps": ("seam_delta_e", lambda parts, number: [parts[0], parts[1] + 14, parts[2]]),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_jump_across_the_seam_fails(context, wrong):
+    """The error tells the segment, the figure, its value and the threshold."""
+    key, how = WRONG[wrong]
+    take = drawn_take(context, placed(context, 0, 0), lambda parts, n: how(parts, n) if START <= n < END else parts)
+
+    with pytest.raises(CheckFailed, match=rf"s12: {key} is [\d.]+, the limit is 3\.0") as failed:
+        spliced(context, take, "cut")
+
+    assert failed.value.segments == ("s12",)
+    assert isinstance(failed.value, ProviderError) and failed.value.exit_status == 4
+    assert spliced(context, take, "cut", seam_delta_e=None)["seam_delta_e"] > 3
+
+
+def test_a_take_that_is_shifted_in_time_fails(context):
+    """The seam jumps over five frames of motion; the same film with the take at its place does not."""
+    late = drawn_take(context, placed(context, 0, 0), gentle, of=lambda number: number + 5)
+
+    with pytest.raises(CheckFailed, match="seam_delta_e"):
+        spliced(context, late, "cut")
+
+
+def test_frozen_and_doubled_frames_are_told_apart(context):
+    """Nine frames that stand still are frozen, a single one is doubled, each where the source moves."""
+    still = drawn_take(context, placed(context), gentle, of=lambda number: 18 if 18 <= number < 28 else number)
+    twice = drawn_take(context, placed(context), gentle, of=lambda number: 20 if number == 21 else number)
+
+    frozen = spliced(context, still, frozen_frames=None, seam_delta_e=None)
+    doubled = spliced(context, twice, doubled_frames=None)
+
+    assert (frozen["frozen_frames"], frozen["doubled_frames"]) == (9, 0)
+    assert (doubled["frozen_frames"], doubled["doubled_frames"]) == (0, 1)
+    with pytest.raises(CheckFailed, match="frozen_frames is 9, the limit is 0"):
+        spliced(context, still, seam_delta_e=None)
+    with pytest.raises(CheckFailed, match="doubled_frames is 1, the limit is 0"):
+        spliced(context, twice)
+
+
+@pytest.mark.parametrize("speed", [0, 0.05])
+def test_a_take_may_stand_still_where_the_source_hardly_moves(context, speed):
+    """A film that is still, or drifts by a twentieth of a pixel per frame, has no frozen frames."""
+    media = moving_film(context, speed=speed)
+    take = drawn_take(
+        context, segment(media, START, END, head=6, tail=6), gentle, of=lambda n: 18 if 18 <= n < 22 else n
+    )
+
+    figures = spliced(context, take)
+
+    assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
+
+
+def test_only_the_take_that_fails_is_named(context):
+    """Two takes, one of them wrong."""
+    media = moving_film(context)
+    good = drawn_take(context, segment(media, 4, 10, head=3, tail=3), lambda parts, number: parts)
+    bad = numbered_take(context, segment(media, 20, 26))
+
+    with pytest.raises(CheckFailed) as failed:
+        Splice().run(context, SpliceParams(), media, [bad, good])
+
+    assert failed.value.segments == ("s20",)
+
+
+def test_sound_is_judged_by_its_own_figures():
+    """A loud and a soft line alike; a smooth joint passes; the worst is told, and how many more there are."""
+    rows = [
+        ("a", {"click_db": 3.0}),
+        ("b", {"loudness_step_lu": -9.0}),
+        ("c", {"click_db": 40.0}),
+        ("d", {"click_db": -40.0}),
+    ]
+
+    with pytest.raises(CheckFailed, match=r"c: click_db is 40\.0, the limit is 6\.0 \(and 1 more") as failed:
+        require_within_thresholds(rows, Thresholds())
+
+    assert set(failed.value.segments) == {"b", "c"}
+    require_within_thresholds(rows, Thresholds(**dict.fromkeys(Thresholds.model_fields)))
+    require_within_thresholds(rows, Thresholds(click_db=40, loudness_step_lu=9))
+
+
+def test_still_frames_are_counted_in_runs():
+    """(doubled, frozen)."""
+    assert count_still([]) == (0, 0)
+    assert count_still([False, True, False, True, True, True]) == (1, 3)
+    assert count_still([True, False, True]) == (2, 0)
+
+
+def test_a_threshold_below_nothing_or_of_no_check_is_refused():
+    """Misspelled and negative ones."""
+    for wrong in ({"seam_delta_e": -1}, {"seam": 3}, {"frozen_frames": 1.5}):
+        with pytest.raises(ValidationError):
+            Thresholds.model_validate(wrong)
+
+
+def test_colours_are_those_of_the_cie():
+    """L*a*b* of white, black and the primaries of sRGB under D65, as tables have them, and their distances."""
+    colours = np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
+
+    found = lab_from_rgb(colours)[0]
+
+    wanted = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86]]
+    assert np.abs(found - wanted).max() < 0.05
+    assert abs(float(delta_e(found[2], found[3])) - 170.57) < 0.1
