@@ -17,6 +17,8 @@ from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.render.render import render
 
+pytestmark = pytest.mark.slow
+
 
 def pictures(path: Path) -> list[np.ndarray]:
     """Return the luma of every frame."""

@@ -20,6 +20,8 @@ from react1.pipeline.core.registry import load_registry
 from react1.pipeline.interchange.turnover.originals import find_original, frame_offset
 from react1.pipeline.media.probe import probe_path
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 40
 
 
