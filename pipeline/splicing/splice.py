@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from ..core.errors import InputMediaError, ToolFailed
 from ..core.node import NodeContext
 from ..core.values import Media, Take
-from .audio.dialogue import add_lines, encode_lines_early, plan_lines
+from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .audio.params import DEFAULT_PARAMS, SoundParams
 from .job import SpliceJob, UncheckedFilm
 from .not_applicable import NotApplicable
@@ -24,6 +24,7 @@ from .verification.strict_decode import strict_decode_error
 from .verification.verify import Comparison, compare
 
 NOT_EXACT = "the film cannot be smart-rendered, and `exact: require` forbids re-encoding it completely"
+Strategy = Callable[[SpliceJob], UncheckedFilm]
 PREFER_HINT = "with `exact: prefer` the complete picture stream is re-encoded"
 
 
@@ -76,26 +77,11 @@ def splice(
         in_place,
     )
     lines = plan_lines(job, sound)
-    job = encode_lines_early(job, lines)
-    source_contents: FilmContents | None = None
-    reasons: list[str] = []
     strategies = (smart_render,) if require_exact else (smart_render, reencode_in_mp4, reencode_and_remux)
-    attempts = deque((strategy, job) for strategy in strategies)
-    while attempts:
-        strategy, job = attempts.popleft()
-        try:
-            film = add_lines(job, strategy(job), lines)
-        except NotApplicable as reason:
-            reasons.append(str(reason))
-            continue
-        # Not earlier: while a film is written, memory is needed for the source's index.
-        source_contents = source_contents or read_contents(job.source, media.video.index)
-        comparison, film, failure, pictures_differ = _check(job, film, source_contents)
-        if pictures_differ and not job.finer:
-            attempts.append((strategy, replace(job, finer=True)))
-        if not failure:
-            return _spliced_film(job, film, comparison, reasons)
-        reasons.append(failure)
+    reasons: list[str] = []
+    film = _first_passing(encode_lines_early(job, lines), strategies, lines, reasons)
+    if film is not None:
+        return film
     if require_exact:
         raise InputMediaError(f"{NOT_EXACT}: {reasons[0]}; {PREFER_HINT}")
     raise ToolFailed(f"no splicing strategy gave a film that passes its checks: {'; '.join(reasons)}")
@@ -116,6 +102,33 @@ def _check(
         return comparison, film, failure, False
     film, failure = _compare_all_pictures(job, film)
     return comparison, film, failure, bool(failure)
+
+
+def _first_passing(
+    job: SpliceJob, strategies: Sequence[Strategy], lines: LinePlan, reasons: list[str]
+) -> SplicedFilm | None:
+    """Return the film of the first strategy that passes all checks; append to `reasons` why others do not.
+
+    A strategy whose re-encoded pictures are not close enough is tried once more at the end, with a finer quantiser.
+    """
+    source_contents: FilmContents | None = None
+    attempts = deque((strategy, job) for strategy in strategies)
+    while attempts:
+        strategy, job = attempts.popleft()
+        try:
+            film = add_lines(job, strategy(job), lines)
+        except NotApplicable as reason:
+            reasons.append(str(reason))
+            continue
+        # Not earlier: while a film is written, memory is needed for the source's index.
+        source_contents = source_contents or read_contents(job.source, job.video.index)
+        comparison, film, failure, pictures_differ = _check(job, film, source_contents)
+        if pictures_differ and not job.finer:
+            attempts.append((strategy, replace(job, finer=True)))
+        if not failure:
+            return _spliced_film(job, film, comparison, reasons)
+        reasons.append(failure)
+    return None
 
 
 def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, reasons: Sequence[str]) -> SplicedFilm:

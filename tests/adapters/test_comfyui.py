@@ -17,6 +17,8 @@ from react1.pipeline.core.node import NodeContext, Params
 from react1.pipeline.core.registry import Registry, load_registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = {"av", "cv2", "moviepy", "mediapipe", "yt_dlp", "httpx", "jinja2", "skimage", "imageio_ffmpeg"}
 

@@ -17,6 +17,8 @@ from react1.pipeline.engine.available import problem
 from react1.pipeline.runner import execute as executing
 from react1.pipeline.runner.outcome import RunResult
 
+pytestmark = pytest.mark.slow
+
 EDIT = ("--edit", "0.2-0.4:sad")
 SCRIPT_PRESET = """
 name: scripted

@@ -17,6 +17,8 @@ from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 
+pytestmark = pytest.mark.slow
+
 KEY = "SG_secret0123456789"
 NOW = "2026-11-25T10:00:00.000+00:00"
 CALL = Call(provider="segmind", host="https://api.segmind.com", parameters={"prompt": "sad"}, video="v" * 64, audio="")

@@ -8,6 +8,8 @@ from pathlib import Path
 import made
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def prepared(react1):

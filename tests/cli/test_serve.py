@@ -7,6 +7,8 @@ import sys
 import httpx
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REACT1 = [sys.executable, "-m", "react1"]
 
 

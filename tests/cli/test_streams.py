@@ -17,7 +17,10 @@ from react1.pipeline.cli.progress import progress_for
 from react1.pipeline.cli.streams import separate_streams
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepStarted
 
-pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="streams of this kind are POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/dev/full").exists(), reason="streams of this kind are POSIX"),
+]
 REACT1 = f"{shlex.quote(sys.executable)} -m react1"
 PRESET = """
 name: look

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from react1.pipeline.config.pick_editor import parse_plain, set_pick
 from react1.pipeline.core.errors import PresetError
 
+pytestmark = pytest.mark.slow
+
 PATH = ("edits", 1, "takes")
 NAME = "sad-0.4"
 

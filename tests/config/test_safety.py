@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from react1.pipeline.config.checked_job import Job
 from react1.pipeline.core.errors import PresetError
 
+pytestmark = pytest.mark.slow
+
 JOB = """\
 preset: mine.yaml
 source: "a.mp4"

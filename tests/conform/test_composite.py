@@ -14,6 +14,8 @@ from react1.pipeline.core.values import Take
 from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE = 20, (240, 136)
 FACE, PERSON, CORNER = (slice(48, 100), slice(50, 100)), (slice(56, 80), slice(180, 204)), (slice(0, 20), slice(0, 20))
 

@@ -18,6 +18,8 @@ from react1.pipeline.core.values import Take
 from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE = 24, (192, 120)
 FACE = (slice(40, 80), slice(60, 120))
 LIFT = 40
@@ -141,7 +143,7 @@ def lumas(context, media):
     return [frame_planes(frame)[0] for frame in decode_frames(context.path(media.file), media.video.index)]
 
 
-@pytest.mark.parametrize("fault", CORRECTED)
+@pytest.mark.parametrize("defect", CORRECTED)
 def test_a_fault_is_measured_and_corrected(context, defect):
     """The face of every frame is that frame's, lightened; away from it every frame is the source's to the bit."""
     expected = CORRECTED[defect]
@@ -175,7 +177,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("fault", REFUSED)
+@pytest.mark.parametrize("defect", REFUSED)
 def test_a_take_that_cannot_be_corrected_is_refused(context, defect):
     """One line that names the segment."""
     wrong, message = REFUSED[defect]

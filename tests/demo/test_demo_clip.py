@@ -11,6 +11,8 @@ import pytest
 from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.demo.demo_clip import camera, camera_frame, make_demo_clip, plate
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("skimage", reason="the extra `demo` is not installed")
 
 

@@ -5,6 +5,8 @@ import pytest
 
 from react1.pipeline.demo.demo_voice import SAMPLE_RATE_HZ, speak
 
+pytestmark = pytest.mark.slow
+
 
 def loudness(voice, hop_s=0.04):
     hop = round(SAMPLE_RATE_HZ * hop_s)

@@ -12,6 +12,8 @@ from layers import ROOT
 
 from react1.pipeline.cli.node_template import write_package
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ROOT / "examples"
 JOBS = {
     "two-edits.yaml": ["run", "two-edits.yaml"],

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 pytest.importorskip("fastapi", reason="the local server needs the extra server")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")]
 
 from crash import KILLED, MAX_TRIES, STAGES, Lab  # noqa: E402
 

@@ -23,7 +23,7 @@ from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 
-pytestmark = pytest.mark.usefixtures("no_precheck")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
 __all__ = ["no_precheck"]
 
 

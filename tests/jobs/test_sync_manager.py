@@ -14,7 +14,7 @@ from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.request import JobRequest
 from react1.pipeline.providers.provider_settings import sync
 
-pytestmark = pytest.mark.usefixtures("no_precheck")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
 __all__ = ["no_precheck"]
 
 

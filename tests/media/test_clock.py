@@ -97,7 +97,7 @@ def test_a_drop_frame_timecode_on_a_non_drop_clock_is_an_error(film):
 
 
 def test_without_a_start_timecode_timecodes_count_from_zero(film):
-    """Then the user's own mark tells the flavour, where the rate has one."""
+    """Then the separator decides whether it is drop-frame, if the rate has both."""
     media = film(tracks=0)
 
     assert frame_at(media, parse_time("00:00:01:05")) == 30

@@ -1,4 +1,4 @@
-"""A probe tells what is in a file, exactly, or says in one line why it cannot."""
+"""A probe reads what is in a file exactly, or raises one clear line."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,8 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import parse_gop_timecode, parse_s12m_timecode, require_video
 from react1.pipeline.media.process import run_tool
+
+pytestmark = pytest.mark.slow
 
 FILMS = (
     "damaged/moviepy_failing_audio.mp4",
@@ -213,8 +215,8 @@ def test_a_playlist_is_not_followed(tmp_path, probed):
 def test_the_start_timecode_is_read_from_every_container(tmp_path, probed, suffix, codec):
     """A tmcd track, a tag in capitals, MXF's package, and the pictures of MPEG-2 where the container has no field."""
     path = tmp_path / f"a{suffix}"
-    spelled = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=30000/1001:d=0.3", "-pix_fmt", "yuv420p", "-c:v", codec]
-    run_tool([ffmpeg_path(), "-v", "error", *spelled, "-timecode", "10:00:00;05", str(path)])
+    source = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=30000/1001:d=0.3", "-pix_fmt", "yuv420p", "-c:v", codec]
+    run_tool([ffmpeg_path(), "-v", "error", *source, "-timecode", "10:00:00;05", str(path)])
 
     media = probed(path)
 
@@ -222,7 +224,7 @@ def test_the_start_timecode_is_read_from_every_container(tmp_path, probed, suffi
 
 
 def test_the_timecode_bits_of_a_picture_are_parsed():
-    """SMPTE ST 12-1 as decimal digits, drop-frame by a flag; above 30 frames/s a field bit tells the two of a pair."""
+    """SMPTE ST 12-1 as decimal digits, drop-frame by a flag; above 30 frames/s a field bit selects one of a pair."""
     assert str(parse_s12m_timecode(0x05_59_34_12, Fraction(25))) == "12:34:59:05"
     assert str(parse_s12m_timecode(0x40_00_00_01 | 0x29 << 24, Fraction(30000, 1001))) == "01:00:00;29"
     assert str(parse_s12m_timecode(0x12_00_00_01 | 1 << 7, Fraction(50))) == "01:00:00:25"

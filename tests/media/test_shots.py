@@ -21,6 +21,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.shots import find_cuts, hidden_by_flash, split_at_cuts, thumbnail
 from react1.pipeline.preflight.clip_checks import check_span
 
+pytestmark = pytest.mark.slow
+
 NOISE = np.random.default_rng(3)
 STREET, KITCHEN = (np.kron(NOISE.integers(20, 230, (9, 16)), np.ones((40, 40))).astype(np.uint8) for _ in range(2))
 WHITE = np.full((36, 64), 250, np.uint8)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from react1.pipeline.media.split_points import ClipLimit, NoSplitPoint, SplitPoint, choose_split_points, fit_handles
 
+pytestmark = pytest.mark.slow
+
 
 def limit(count, longest, step=100):
     """Frames of 100 ticks at 25 frames/s; the length is in frames."""

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from result import frame_number, make_clip
+from made import frame_number, make_clip
 
 from react1.pipeline.media.color import full_color
 from react1.pipeline.media.decode import exact_frames, images
@@ -86,7 +86,7 @@ def test_the_bundled_ffmpeg_has_the_filters_for_tone_mapping():
 
 def test_the_curve_without_zimg_is_st_2084():
     """Code 0.58 is 203 cd/m² (ITU-R BT.2408): one half of the Reinhard curve with its white at 4.9, then bt709."""
-    value = eval(  # our own expression, with ffmpeg's functions spelled in Python
+    value = eval(  # our own expression, with ffmpeg's functions source in Python
         pq_curve("0.5807"), {"pow": pow, "max": max, "clip": lambda x, low, high: min(max(x, low), high)}
     )
 

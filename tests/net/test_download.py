@@ -14,6 +14,8 @@ from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderEr
 from react1.pipeline.net.download import WebPageError, download, open_client
 from react1.pipeline.net.download_response import parse_response
 
+pytestmark = pytest.mark.slow
+
 CONTENT = random.Random(1).randbytes(300_000)
 LIMIT = 10_000_000
 

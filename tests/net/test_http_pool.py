@@ -14,6 +14,8 @@ from web import open_web, status
 from react1.pipeline.net import http_pool
 from react1.pipeline.net.http_pool import MAX_BODY_BYTES, HttpPool, NotSent, Unanswered
 
+pytestmark = pytest.mark.slow
+
 KEY = "SG_secret0123456789"
 URL = "https://host.example/v2/x"
 NOT_SENT = {

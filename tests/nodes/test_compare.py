@@ -12,6 +12,8 @@ from react1.nodes.compare import Compare, CompareParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.report.compare import picture_size, wipe_position
 
+pytestmark = pytest.mark.slow
+
 
 def pictures(context, media):
     with av.open(str(context.path(media.file))) as container:

@@ -15,6 +15,8 @@ from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
+pytestmark = pytest.mark.slow
+
 COUNT = 24
 
 

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from web import open_web, send_file, status
 
-from react1.nodes.fetch import Fetch, FetchParams, Gate, failure, file_name, options, suffix_of
+from react1.nodes.fetch import (
+    Fetch,
+    FetchParams,
+    VideoFilter,
+    build_options,
+    choose_suffix,
+    convert_error,
+    file_name,
+)
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.core.times import parse_time
@@ -105,7 +113,7 @@ def test_a_download_that_breaks_off_goes_on(context, web, clip, monkeypatch):
 )
 def test_the_suffix_comes_from_the_address_or_the_type(path, content_type, suffix):
     """Tools look at it, so it is never made of anything odd."""
-    assert suffix_of(path, content_type) == suffix
+    assert choose_suffix(path, content_type) == suffix
 
 
 @pytest.mark.parametrize(
@@ -298,8 +306,8 @@ def test_a_page_does_not_choose_where_its_file_goes(ext, name):
 
 def test_yt_dlp_gets_no_way_out():
     """No cookies, no netrc, no commands, no local files, no section cut."""
-    gate = Gate(lambda _: None, 10, "https://host/a")
-    chosen = options(FetchParams(uri="https://host/a"), gate, "ffmpeg")
+    video_filter = VideoFilter(lambda _: None, 10, "https://host/a")
+    chosen = build_options(FetchParams(uri="https://host/a"), video_filter, "ffmpeg")
 
     assert chosen["noplaylist"]
     assert not (chosen["cachedir"] or chosen["usenetrc"] or chosen["enable_file_urls"])
@@ -312,13 +320,13 @@ def test_yt_dlp_gets_no_way_out():
         ({"is_live": True}, "live"),
         ({"live_status": "is_upcoming"}, "live"),
         ({"n_entries": 3}, "3 videos"),
-        ({"filesize": 11}, "more than the limit"),
+        ({"filesize": 11}, "exceeds the limit"),
         ({"live_status": "was_live", "n_entries": 1, "filesize": 9}, ""),
     ],
 )
-def test_the_gate_takes_one_finished_video_that_is_small_enough(info, told):
+def test_the_filter_accepts_one_finished_video_that_is_small_enough(info, told):
     """Everything else is refused with a reason."""
-    assert told in (Gate(lambda _: None, 10, "https://host/a").allow(info) or "")
+    assert told in (VideoFilter(lambda _: None, 10, "https://host/a").refuse(info) or "")
 
 
 @pytest.mark.parametrize(
@@ -345,10 +353,10 @@ def test_the_gate_takes_one_finished_video_that_is_small_enough(info, told):
 )
 def test_what_yt_dlp_says_becomes_one_clean_line(message, kind, told):
     """Without colours and without its own advice."""
-    made = failure(message, "https://h/a")
+    error = convert_error(message, "https://h/a")
 
-    assert type(made) is kind
-    assert made.message == told
+    assert type(error) is kind
+    assert error.message == told
 
 
 def test_plug_ins_of_yt_dlp_are_not_loaded(context, web, clip, tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.probe import probe
 
+pytestmark = pytest.mark.slow
+
 
 def segment(context, span=("30f", "80f"), audio=None, handles="5f", **recipe):
     file = context.add_external(make_clip(context.temp_path("film.mov"), **({"frames": 100, "level": 0.1} | recipe)))

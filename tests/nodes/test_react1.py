@@ -15,6 +15,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import edited_frames
 from react1.pipeline.providers.parameters import React1Request
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_edit_counts_before_the_step_and_the_step_before_the_api():
     """What nobody says falls back to the documented default."""

@@ -15,6 +15,8 @@ from records import adopted, record_of, segment_of, take_of
 
 from react1.nodes.report import ReportNode, ReportParams
 
+pytestmark = pytest.mark.slow
+
 
 class Page(HTMLParser):
     """Collects tags with their attributes, and the text outside scripts and styles."""

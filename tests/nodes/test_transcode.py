@@ -10,6 +10,8 @@ from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 
+pytestmark = pytest.mark.slow
+
 
 def segment(context, span=("20f", "40f"), **recipe):
     file = context.add_external(make_clip(context.temp_path("film.mov"), **({"frames": 60} | recipe)))

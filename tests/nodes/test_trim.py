@@ -13,6 +13,8 @@ from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import build_command
 
+pytestmark = pytest.mark.slow
+
 
 def film(context, suffix=".mov", **recipe):
     file = context.add_external(make_clip(context.temp_path(f"film{suffix}"), **({"frames": 100} | recipe)))

@@ -16,6 +16,8 @@ from react1.pipeline.media import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import container_time_s
 
+pytestmark = pytest.mark.slow
+
 LONGEST_S = 15
 PAUSES_S = ((4.0, 4.3), (10.8, 11.6), (18.0, 18.4))
 

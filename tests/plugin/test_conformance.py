@@ -11,6 +11,8 @@ from pydantic import ConfigDict, Field
 from react1.plugin import InputMediaError, NodeContext, Params, Segment, ToolFailed, Workload, ffmpeg_path, probe
 from react1.testing import ClipRecipe, FolderContext, NodeTests, frame_numbers, make_clip, make_segment
 
+pytestmark = pytest.mark.slow
+
 
 class CopyParams(Params):
     """No choice but one."""

@@ -9,6 +9,8 @@ import pytest
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import CheckFailed
 
+pytestmark = pytest.mark.slow
+
 
 def job(folder, clip, checks, on_failure):
     path = folder / "job.yaml"
@@ -31,7 +33,7 @@ def test_a_failed_seam_check_keeps_the_original_footage(talking_clip, tmp_path):
 
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [segment.status for segment in result.segments] == ["original"]
-    assert any("s01: the finished film failed a check with this take: seam_delta_e is" in note for note in result.notes)
+    assert any("s01: the finished film fails a check with this take: seam_delta_e is" in note for note in result.notes)
     assert np.array_equal(frames(tmp_path / "film.mp4"), frames(talking_clip))
 
 

@@ -13,6 +13,8 @@ import pytest
 from react1.pipeline.api import run
 from react1.pipeline.config.shipped import shipped_names
 
+pytestmark = pytest.mark.slow
+
 SPAN = "0.6-1.4"
 FIRST, LAST = 15, 35
 COVERED = {"emotion-edit", "preview", "lips-only", "adr-replace", "from-web", "prepare", "turnover"}

@@ -25,6 +25,8 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 
+pytestmark = pytest.mark.slow
+
 KEY = "SG_secret0123456789abcdef"
 SPAN = "0.6-1.4"
 FIRST, LAST = 15, 35
@@ -238,7 +240,7 @@ def test_nothing_is_sent_if_a_run_is_refused(copying_server, talking_clip, tmp_p
         run("emotion-edit", provider="segmind", yes=True, max_cost=0.01, **options)
     silent = tmp_path / "silent.yaml"
     silent.write_text(_with_upload("upload: {storage: none}"))
-    with pytest.raises(PresetError, match="storage none sends nothing"):
+    with pytest.raises(PresetError, match="storage none uploads nothing"):
         run(silent, provider="segmind", yes=True, **options)
     monkeypatch.delenv("SEGMIND_API_KEY")
     with pytest.raises(PresetError, match="SEGMIND_API_KEY"):

@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MODEL = "sync.so-react-1"
 
 

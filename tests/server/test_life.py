@@ -16,6 +16,8 @@ from react1.pipeline.server.server_job import Job
 from react1.pipeline.server.server_options import ServerOptions
 from react1.pipeline.server.worker_protocol import render_in_process
 
+pytestmark = pytest.mark.slow
+
 
 def test_results_survive_a_restart(serve):
     """State, take, cost and balance are the same."""

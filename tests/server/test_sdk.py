@@ -11,6 +11,8 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.server.sources import check_video, probe_file
 from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 
+pytestmark = pytest.mark.slow
+
 segmind = pytest.importorskip("segmind", reason="the vendor's SDK is not installed")
 
 

@@ -10,6 +10,8 @@ from takes import TAKE_OFFSET, film, numbered_take, segment
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
+pytestmark = pytest.mark.slow
+
 FRAMES, EDIT, GROUP = 50, (14, 21), 12
 SEAMS = [0, 11, 12, 13, 14, 15, 17, 20, 21, 22, 23, 24, 25, 49]
 """Either side of the key frames, of the edit and of its window, and the ends of the film."""

@@ -20,6 +20,8 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 
+pytestmark = pytest.mark.slow
+
 TABLE = """
 h264     mkv  open   23.976 start    anew
 h264     mov  intra  vfr    one      exact

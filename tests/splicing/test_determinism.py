@@ -14,6 +14,8 @@ from react1.pipeline.conform.conform import conform
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
+pytestmark = pytest.mark.slow
+
 FILMS = {
     "exact": (".mp4", {"audio_codec": "aac"}),
     "exact, another encoder": (".mp4", {"tracks": 0, "options": {"x264-params": "psy-rd=0.5:deblock=2,2"}}),

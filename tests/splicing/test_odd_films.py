@@ -23,6 +23,8 @@ from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.programs import read_programs
 
+pytestmark = pytest.mark.slow
+
 X265 = {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none:open-gop=0"}}
 SHORT = {**X265, "options": {**X265["options"], "x265-params": "log-level=none:bframes=0"}}
 """Of fewer pictures than it would reorder x265 gives times that no muxer takes, now and then."""

@@ -22,6 +22,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 from react1.testing import FolderContext
 
+pytestmark = pytest.mark.slow
+
 _UNEVEN = (512, 300, 900, 512, 77, 2000, 640, 33)
 _X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=2:open-gop=0"}
 _OPEN_X265 = {"preset": "ultrafast", "x265-params": "log-level=none:bframes=3:open-gop=1"}

@@ -19,6 +19,8 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Film:

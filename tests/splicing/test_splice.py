@@ -15,6 +15,8 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 
+pytestmark = pytest.mark.slow
+
 
 def spliced(context, media, *spans, **edit):
     takes = [numbered_take(context, segment(media, start, end, head=1 if start else 0, **edit)) for start, end in spans]

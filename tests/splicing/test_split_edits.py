@@ -17,6 +17,8 @@ from react1.pipeline.media.audio import voice
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
+pytestmark = pytest.mark.slow
+
 FRAMES, SPAN = 300, (25, 275)
 OWN = bursts(12.0, (5.4, 6.0))
 LINE = bursts(8.0, (4.0, 4.4))

@@ -21,6 +21,8 @@ pytest.importorskip("obstore", reason="the extra s3 is not installed")
 
 from bucket import Bucket, open_bucket
 
+pytestmark = pytest.mark.slow
+
 NONCE = "11111111-2222-4333-8444-555555555555"
 NOW = datetime.now(UTC)
 

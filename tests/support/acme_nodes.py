@@ -125,7 +125,8 @@ class Weave:
 
     def run(self, context: NodeContext, params: WeaveParams, reel: Media, takes: list[Take]) -> Media:
         lines = [context.path(media.file).read_text() for media in (reel, *(take.media for take in takes))]
-        return _write(context, "\n".join(lines)).model_copy(update={"metrics": {"weave": {"lines": len(lines)}}})
+        film = _write(context, "\n".join(lines), "film.woven")
+        return film.model_copy(update={"metrics": {"weave": {"lines": len(lines)}}})
 
     @classmethod
     def forecast(cls, context: NodeContext, params: WeaveParams, inputs: Mapping[str, Any]) -> Forecast:
@@ -143,8 +144,8 @@ def _media(file: File) -> Media:
     return Media(file=file, container="text", start_s=Fraction(0), duration_s=Fraction(1))
 
 
-def _write(context: NodeContext, text: str) -> Media:
-    path = context.temp_path("text.txt")
+def _write(context: NodeContext, text: str, name: str = "clip.txt") -> Media:
+    path = context.temp_path(name)
     path.write_text(text)
     return _media(context.store(path))
 

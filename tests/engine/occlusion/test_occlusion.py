@@ -12,6 +12,8 @@ from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.occlusion.occluder_mask import occluder_mask, restore_occluder
 from react1.pipeline.engine.occlusion.occlusion import Occlusion, find_occlusion, sample_face
 
+pytestmark = pytest.mark.slow
+
 FPS = Fraction(25)
 FRAMES = 24
 SKIN = (205, 160, 135)

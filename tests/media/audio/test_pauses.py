@@ -23,7 +23,7 @@ def pauses_s(samples):
     return [(pause.start / RATE_HZ, pause.end / RATE_HZ) for pause in find_pauses(samples, RATE_HZ)]
 
 
-@pytest.mark.parametrize("floor", [0.0, 0.001, 0.008])
+@pytest.mark.parametrize("noise_level", [0.0, 0.001, 0.008])
 def test_pauses_of_a_fifth_of_a_second_are_found(noise_level):
     """Over silence and over the noise of a room; a gap of 150 ms is none."""
     samples = voice((0.0, 1.0), (1.25, 3.0), (3.15, 4.0), (5.0, 6.0), noise_level=noise_level)

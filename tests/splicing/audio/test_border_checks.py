@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from result import read_sound
+from made import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
@@ -14,6 +14,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.border_checks import click_db
 from react1.pipeline.splicing.audio.params import SoundParams
+
+pytestmark = pytest.mark.slow
 
 MIN_CLICK_DB = 6.0
 """A hard cut gives more, a fade less."""

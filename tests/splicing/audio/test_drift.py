@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from result import click_times_s, make_clip, read_sound
+from made import click_times_s, make_clip, read_sound
 from speech import wave_of
 from takes import numbered_take, packets, segment
 
@@ -18,6 +18,8 @@ from react1.pipeline.splicing.audio.lines import DialogueLine
 from react1.pipeline.splicing.audio.params import SoundParams
 from react1.pipeline.splicing.audio.stream_packets import replace_packets, require_equal_packets
 from react1.pipeline.splicing.not_applicable import NotApplicable
+
+pytestmark = pytest.mark.slow
 
 STEP = {"aac": 1024, "ac3": 1536, "eac3": 1536}
 UNEVEN = tuple(np.cumsum([0, *[512, 300, 900, 512, 77, 1000, 512, 512, 640, 155] * 10])[:75].tolist())
@@ -96,7 +98,7 @@ def test_nothing_drifts(context, suffix, codec, shape):
     changed = np.flatnonzero((np.abs(old - new) > (0.01 if "ac3" in codec else 0)).any(axis=0))
     assert least - first <= changed[0] < low + 100 and high - 100 < changed[-1] < most - first
     first_packets, second_packets = packets(source, "audio"), packets(result.path, "audio")
-    # Where a transport stream tells times for several packets at once, readers count on, and round.
+    # Where a transport stream has one time for several packets, readers extrapolate and round.
     assert all(
         abs(p[at] - q[at]) <= 2 * (suffix == ".ts")
         for p, q in zip(first_packets, second_packets, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from result import read_sound
+from made import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
@@ -15,6 +15,8 @@ from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.headroom import amplitude, db, fit_gain, true_peak
 from react1.pipeline.splicing.audio.params import DEFAULT_PARAMS, SoundParams
+
+pytestmark = pytest.mark.slow
 
 OWN = bursts(10.0)
 SPAN = (100, 150)

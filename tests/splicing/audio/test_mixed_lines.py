@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from result import read_sound
+from made import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, packets, segment
 
@@ -14,6 +14,8 @@ from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.headroom import amplitude, db, fit_gain, true_peak
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into
 from react1.pipeline.splicing.audio.params import SoundParams
+
+pytestmark = pytest.mark.slow
 
 AS_GIVEN = SoundParams(match="off")
 PCM, AAC = ("-c:a", "pcm_s16le"), ("-c:a", "aac", "-b:a", "128k")

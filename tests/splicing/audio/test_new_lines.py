@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from result import make_clip, read_sound
+from made import make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import ToolFailed
@@ -20,6 +20,8 @@ from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_i
 from react1.pipeline.splicing.audio.packet_encoder import read_dialnorm
 from react1.pipeline.splicing.audio.params import SoundParams
 
+pytestmark = pytest.mark.slow
+
 UNMATCHED = SoundParams(match="off")
 
 
@@ -30,7 +32,7 @@ def splice_line(context, media, start, end, **edit):
 
 
 def mux_clip(context, suffix, *options, **changes):
-    """Make a clip of one sound channel and let ffmpeg write it anew."""
+    """Make a clip of one sound channel and re-encode it with ffmpeg."""
     plain = make_clip(context.temp_path("plain.mov"), channels=1, level=0, **{"frames": 50, **changes})
     path = context.temp_path("film" + suffix)
     context.run_tool([ffmpeg_path(), "-v", "error", "-i", str(plain), *options, "-strict", "-2", str(path)])
@@ -118,7 +120,7 @@ def test_a_line_in_ac3_changes_only_its_own_packets(context, codec):
 
 @pytest.mark.parametrize(("codec", "channels"), [("ac3", 1), ("ac3", 2), ("ac3", 6), ("eac3", 2)])
 def test_new_packets_keep_the_dialnorm_of_the_track(context, codec, channels):
-    """AC-3 tells in each packet how loud its dialogue is, and a receiver sets the volume by it."""
+    """Each AC-3 packet has the level of its dialogue, and a receiver sets the volume by it."""
     media = with_chapters(context, ".mp4", "-c:a", codec, "-ac", str(channels), "-dialnorm", "-20")
 
     result, _ = splice_line(context, media, 20, 25)
@@ -251,7 +253,7 @@ def test_a_line_in_matroska_loses_nothing_at_the_head(context):
 
 
 def test_a_line_in_matroska_is_continuous(context):
-    """Times there are rounded to milliseconds, and a line that is laid packet by packet must not repeat samples."""
+    """Times there are rounded to milliseconds, and a line that is mixed packet by packet must not repeat samples."""
     media = mux_clip(context, ".mkv", "-c:v", "copy", "-c:a", "flac", "-frame_size", "1000")
 
     result, _ = splice_line(context, media, 20, 25)

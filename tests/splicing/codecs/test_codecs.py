@@ -14,6 +14,8 @@ from react1.pipeline.splicing.codecs.known_codecs import codec_family
 from react1.pipeline.splicing.codecs.nal import BitReader, join_units, split_start_codes, split_units
 from react1.pipeline.splicing.not_applicable import NotApplicable
 
+pytestmark = pytest.mark.slow
+
 
 def opened(context, suffix=".mp4", **changes):
     """Make a clip; give its picture's description, configuration and packets."""

@@ -14,6 +14,8 @@ from react1.pipeline.splicing.codecs import h264, h264_headers, hevc
 from react1.pipeline.splicing.codecs.nal import escape, split_start_codes, split_units, unescape
 from react1.pipeline.splicing.not_applicable import NotApplicable
 
+pytestmark = pytest.mark.slow
+
 X265 = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
 
 

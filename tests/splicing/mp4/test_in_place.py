@@ -23,6 +23,8 @@ from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification.stream_contents import read_contents
 from react1.pipeline.splicing.verification.verify import compare
 
+pytestmark = pytest.mark.slow
+
 START, END = 8, 11
 FRONT = {"movflags": "faststart"}
 LAYOUTS = {

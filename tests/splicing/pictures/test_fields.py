@@ -13,6 +13,8 @@ from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.pictures.fields import field_order
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
+pytestmark = pytest.mark.slow
+
 CODERS = {
     "h264": (".mp4", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),
     "h264 in mkv": (".mkv", ("-c:v", "libx264", "-flags", "+ildct+ilme", "-preset", "ultrafast")),

@@ -18,6 +18,8 @@ from react1.pipeline.splicing.pictures.planes import frame_planes
 from react1.pipeline.splicing.pictures.seam_style import CUT, Seam
 from react1.pipeline.splicing.pictures.seams import plan_inserts, plan_ramps
 
+pytestmark = pytest.mark.slow
+
 COUNT = 30
 
 

@@ -24,6 +24,8 @@ from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_pl
 from react1.pipeline.splicing.verification import picture_diff as alike
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
+pytestmark = pytest.mark.slow
+
 
 def refuse(_job):
     raise NotApplicable("because")
@@ -71,7 +73,9 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(context, monkeypa
 
     def judged(*given):
         return (
-            compare_pictures(*given) if crfs[-1] == enough else alike.PictureDiff(20.0, "frame 1 differs from the source")
+            compare_pictures(*given)
+            if crfs[-1] == enough
+            else alike.PictureDiff(20.0, "frame 1 differs from the source")
         )
 
     for owner, name, planted in (

@@ -10,6 +10,8 @@ from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import CheckFailed
 from react1.pipeline.media.probe import probe
 
+pytestmark = pytest.mark.slow
+
 START, END = 40, 64
 FILMS = {
     "faces/talk_h264_700x700_vfr_6s.mp4": (slice(300, 420), slice(280, 420)),
