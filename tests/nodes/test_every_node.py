@@ -141,8 +141,10 @@ def test_reading_all_nodes_imports_nothing_heavy():
 
 
 def test_the_documentation_names_every_node():
-    """Each shipped node appears in the README or in a page of docs."""
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    names = {name for page in pages for name in re.findall(r"`(\w+)`", page.read_text(encoding="utf-8"))}
+    """The generated page has a section for each; only its function is loaded, since `docs/hooks.py` needs mkdocs."""
+    hooks = ast.parse((ROOT / "docs" / "hooks.py").read_text(encoding="utf-8"))
+    function = next(item for item in hooks.body if isinstance(item, ast.FunctionDef) and item.name == "nodes_page")
+    namespace = {}
+    exec(compile(ast.Module([function], []), "hooks.py", "exec"), namespace)
 
-    assert set(NAMES) - names == set()
+    assert set(NAMES) <= set(re.findall(r"^## (\w+)$", namespace["nodes_page"](), re.MULTILINE))

@@ -22,8 +22,10 @@ from react1.pipeline.core.errors import (
 from react1.pipeline.core.values import Media, Take
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.execute import Options, execute
+from react1.pipeline.runner.plan import plan_job
 from react1.pipeline.runner.run_folder import all_runs, find_run
 from react1.pipeline.runner.scheduler import drop_failed
+from react1.pipeline.store.store import Store
 
 
 class Listener:
@@ -119,6 +121,20 @@ def test_only_changed_steps_run_again(source, out, home):
 
     assert dict(toys.RUN_COUNTS) == {"shade a": 1, "shade b": 1, "join": 1, "summary": 1}
     assert out.read_text().endswith("film:b:cold")
+
+
+def test_a_raised_node_version_runs_its_step_again(source, out, home, monkeypatch):
+    """The results of the old version are not reused; the steps before it are."""
+    job = toys.toy_job(source, out)
+    _run(job, home)
+    toys.RUN_COUNTS.clear()
+    monkeypatch.setattr(toys.Shade, "version", 2)
+
+    rows = {row.step: row.why for row in plan_job(job, Store(home, read_only=True))}
+    _run(job, home)
+
+    assert (rows["cut"], rows["shade"]) == ("", "a newer version of the node (1 → 2)")
+    assert dict(toys.RUN_COUNTS) == {"shade a": 1, "shade b": 1}
 
 
 def test_a_changed_source_runs_everything_again(source, out, home):
