@@ -53,11 +53,11 @@ def test_its_header_has_its_parts(name):
     """One line that says what it does, then Takes, Gives, Raises at the start of lines, in this order."""
     header = ast.get_docstring(source(name))
     first, blank, *rest = header.splitlines()
-    found = [line[:8] for line in rest if line.startswith(PARTS)]
+    matches = [line[:8] for line in rest if line.startswith(PARTS)]
 
     assert first.endswith(".")
     assert blank == ""
-    assert tuple(found) == PARTS
+    assert tuple(matches) == PARTS
 
 
 @each_node
@@ -95,11 +95,11 @@ def test_its_defaults_are_valid_and_survive_json(name):
     """What is left out means the same on the far side of a wire."""
     params = NODES[name].ports.params
     needed = {key for key, field in params.model_fields.items() if field.is_required()}
-    made = params.model_validate(EXAMPLES.get(name, {}))
+    output = params.model_validate(EXAMPLES.get(name, {}))
 
     assert needed <= set(EXAMPLES.get(name, {})), "give its required parameters in EXAMPLES"
-    assert params.model_validate_json(made.model_dump_json(by_alias=True)) == made
-    assert params.model_validate(made.model_dump(by_alias=True)) == made
+    assert params.model_validate_json(output.model_dump_json(by_alias=True)) == output
+    assert params.model_validate(output.model_dump(by_alias=True)) == output
     json.dumps(params.model_json_schema())
 
 
@@ -115,9 +115,9 @@ EXAMPLES = {
 @each_node
 def test_it_has_one_public_method(name):
     """Apart from the optional members of the contract; the implementation is in `pipeline`."""
-    classes = [found for found in source(name).body if isinstance(found, ast.ClassDef)]
-    node = next(found for found in classes if found.name == NODES[name].cls.__name__)
-    methods = [found.name for found in node.body if isinstance(found, ast.FunctionDef)]
+    classes = [matches for matches in source(name).body if isinstance(matches, ast.ClassDef)]
+    node = next(matches for matches in classes if matches.name == NODES[name].cls.__name__)
+    methods = [matches.name for matches in node.body if isinstance(matches, ast.FunctionDef)]
 
     assert {method for method in methods if not method.startswith("_")} - OPTIONAL_METHODS == {"run"}
 

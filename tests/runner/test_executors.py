@@ -111,9 +111,9 @@ def test_a_result_of_a_changed_file_is_not_published(store, tmp_path, monkeypatc
     def run(self, context, params: WriteParams) -> Media:
         text = context.path(file).read_text()
         film.write_text("another film")
-        made = context.temp_path("made.txt")
-        made.write_text(f"made of {text}")
-        return Media(file=context.store(made), container="text", start_s=0, duration_s=1)
+        output = context.temp_path("made.txt")
+        output.write_text(f"made of {text}")
+        return Media(file=context.store(output), container="text", start_s=0, duration_s=1)
 
     monkeypatch.setattr(Write, "run", run)
 

@@ -205,7 +205,7 @@ def test_a_single_node_renders_the_chosen_take(run_matrix):
     edit = run_matrix.job().steps[1].params.edits[0]
     chosen = edit.model_copy(update={"takes": edit.takes.model_copy(update={"pick": "sad-0.8"})})
     plain, picked = (
-        run_single(cut, {"names": ["a"], "edits": [one]}, {"source": source}, store)[0] for one in (edit, chosen)
+        run_single(cut, {"names": ["a"], "edits": [item]}, {"source": source}, store)[0] for item in (edit, chosen)
     )
 
     take = run_single(shade, {}, {"segment": picked}, store)
