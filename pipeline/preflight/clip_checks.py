@@ -164,7 +164,7 @@ def _check_face(span: _Span) -> Iterator[Finding]:
 
 
 def eye_distances_px(path: Path, video: VideoStream, start: int, end: int) -> list[float]:
-    """Return the distance between the eyes of the largest face per frame with a face, in px of the displayed picture."""
+    """Return the distance between the eyes of the largest face in each frame with a face, in displayed px."""
     from ..engine.detect.faces import FaceFinder
 
     distances_px: list[float] = []
