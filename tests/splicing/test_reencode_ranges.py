@@ -27,7 +27,7 @@ def grid(pts, hidden=0):
 
 def planned(pts, spans, resumable, hidden=0):
     inserts = [Insert(start, end, None) for start, end in spans]
-    points = [one if isinstance(one, RandomAccessPoint) else RandomAccessPoint(one) for one in resumable]
+    points = [item if isinstance(item, RandomAccessPoint) else RandomAccessPoint(item) for item in resumable]
     return [(w.first, w.end) for w in plan_ranges(grid(pts, hidden), inserts, points)]
 
 
@@ -97,6 +97,18 @@ def test_an_edit_of_the_picture_at_a_broken_link_goes_on_to_the_next_place():
     ]
 
     assert spans == [(1, 12, None)]
+
+
+TWO_LINKS = [0, 2, 1, 4, 3, 5, 6, 7, 8]
+"""The pictures 2 and 4 are broken links with one leading picture each, and the second directly follows the first."""
+
+
+def test_a_range_begins_before_all_links_that_are_shown_right_before_it():
+    """It moves before the second link, and then before the first, which is then right before it."""
+    points = [RandomAccessPoint(1, 1, broken_link=True), RandomAccessPoint(3, 1, broken_link=True)]
+
+    assert planned(TWO_LINKS, [(5, 6)], [*points, 7]) == [(1, 7)]
+    assert planned(TWO_LINKS, [(5, 6)], [points[1], 7]) == [(3, 7)]
 
 
 @pytest.mark.parametrize(
