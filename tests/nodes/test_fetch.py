@@ -38,9 +38,9 @@ def web(monkeypatch):
 
 def film(path: Path, *, picture: bool = True, sound: bool = True) -> bytes:
     """Make a clip of 20 frames at 25 frames/s whose grey is 10 times the frame's number, and 0.8 s of a tone."""
-    with av.open(path, "w") as made:
-        video = made.add_stream("libx264", 25, options={"qp": "0"}) if picture else None
-        audio = made.add_stream("aac", 48_000, layout="mono") if sound else None
+    with av.open(path, "w") as container:
+        video = container.add_stream("libx264", 25, options={"qp": "0"}) if picture else None
+        audio = container.add_stream("aac", 48_000, layout="mono") if sound else None
         if video:
             video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
             for number in range(FRAMES):
@@ -48,14 +48,14 @@ def film(path: Path, *, picture: bool = True, sound: bool = True) -> bytes:
                 for plane, value in zip(frame.planes, (10 * number, 128, 128), strict=True):
                     plane.update(bytes([value]) * plane.buffer_size)
                 frame.pts, frame.time_base = number, Fraction(1, 25)
-                made.mux(video.encode(frame))
-            made.mux(video.encode(None))
+                container.mux(video.encode(frame))
+            container.mux(video.encode(None))
         if audio:
             tone = np.sin(np.arange(38_400) / 20).astype(np.float32)[None] / 4
             block = av.AudioFrame.from_ndarray(tone, "fltp", "mono")
             block.sample_rate, block.pts = 48_000, 0
-            made.mux(audio.encode(block))
-            made.mux(audio.encode(None))
+            container.mux(audio.encode(block))
+            container.mux(audio.encode(None))
     return path.read_bytes()
 
 
@@ -183,7 +183,7 @@ def test_a_start_timecode_of_one_s_own_is_the_film_s(context, clip, tmp_path):
     assert Fetch().run(context, FetchParams(uri=file, start_tc="10:00:00:00")).start_timecode == "10:00:00:00"
     with pytest.raises(InputMediaError, match="its neighbours are"):
         Fetch().run(context, FetchParams(uri=file, start_tc="10:00:00:99"))
-    with pytest.raises(ValueError, match="is no timecode"):
+    with pytest.raises(ValueError, match="is not a timecode"):
         FetchParams(uri=file, start_tc="12.5")
 
 
@@ -192,7 +192,7 @@ def test_a_page_without_the_subtitles_says_so(context, web, clip):
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
 
-    assert fetch(context, address, subtitles=("de",)).notes == ("the page has no such subtitles",)
+    assert fetch(context, address, subtitles=("de",)).notes == ("the page has no subtitles in the requested languages",)
 
 
 def test_a_page_without_a_video_is_bad_input(context, web):
@@ -211,7 +211,7 @@ def test_a_page_with_several_videos_is_refused(context, web, clip):
     web.serve("/b.mp4", clip)
     page = b'<!doctype html><html><video src="/a.mp4"></video><video src="/b.mp4"></video></html>'
 
-    with pytest.raises(InputMediaError, match="holds 2 videos; give the address of one"):
+    with pytest.raises(InputMediaError, match="playlist of 2 videos; use the URL of one video"):
         fetch(context, web.serve("/watch", page, "text/html"))
 
 
@@ -231,7 +231,7 @@ def test_a_video_of_a_page_keeps_to_the_size_limit(context, web, clip):
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
 
-    with pytest.raises(InputMediaError, match=r"more than the limit of 0\.001 MB"):
+    with pytest.raises(InputMediaError, match=r"exceeds the limit of 0\.001 MB"):
         fetch(context, address, max_size_mb=0.001)
 
 
@@ -315,7 +315,7 @@ def test_yt_dlp_gets_no_way_out():
 
 
 @pytest.mark.parametrize(
-    ("info", "told"),
+    ("info", "expected_text"),
     [
         ({"is_live": True}, "live"),
         ({"live_status": "is_upcoming"}, "live"),
@@ -324,13 +324,13 @@ def test_yt_dlp_gets_no_way_out():
         ({"live_status": "was_live", "n_entries": 1, "filesize": 9}, ""),
     ],
 )
-def test_the_filter_accepts_one_finished_video_that_is_small_enough(info, told):
+def test_the_filter_accepts_one_finished_video_that_is_small_enough(info, expected_text):
     """Everything else is refused with a reason."""
-    assert told in (VideoFilter(lambda _: None, 10, "https://host/a").refuse(info) or "")
+    assert expected_text in (VideoFilter(lambda _: None, 10, "https://host/a").refuse(info) or "")
 
 
 @pytest.mark.parametrize(
-    ("message", "kind", "told"),
+    ("message", "kind", "expected_text"),
     [
         (
             "\x1b[0;31mERROR:\x1b[0m [youtube] x: Private video. Sign in",
@@ -351,12 +351,12 @@ def test_the_filter_accepts_one_finished_video_that_is_small_enough(info, told):
         ("ERROR: [x] geo restricted in your country", ProviderError, "https://h/a: [x] geo restricted in your country"),
     ],
 )
-def test_what_yt_dlp_says_becomes_one_clean_line(message, kind, told):
+def test_what_yt_dlp_says_becomes_one_clean_line(message, kind, expected_text):
     """Without colours and without its own advice."""
     error = convert_error(message, "https://h/a")
 
     assert type(error) is kind
-    assert error.message == told
+    assert error.message == expected_text
 
 
 def test_plug_ins_of_yt_dlp_are_not_loaded(context, web, clip, tmp_path, monkeypatch):
