@@ -58,7 +58,7 @@ class PaidSteps:
         for key, inputs in calls.items():
             try:
                 await asyncio.to_thread(check_before_paying, step, inputs, self._store)
-                found = await asyncio.to_thread(forecast, step, inputs, self._store)
+                forecasted = await asyncio.to_thread(forecast, step, inputs, self._store)
             except React1Error as error:
                 if fail_fast:
                     raise
@@ -66,8 +66,8 @@ class PaidSteps:
                 continue
             segment = find_segment(inputs.values())
             label, seconds = (segment.name, float(segment.media.duration_s)) if segment else (step.id, 0.0)
-            items.append(EstimateItem(label, step.info.name, seconds, found.cost_usd, notes=found.lines))
-            costs_usd[key] = found.cost_usd
+            items.append(EstimateItem(label, step.info.name, seconds, forecasted.cost_usd, notes=forecasted.lines))
+            costs_usd[key] = forecasted.cost_usd
         if any(costs_usd.values()):
             await self._manager.approve(items)
         for key, usd in costs_usd.items():

@@ -22,7 +22,7 @@ from react1.pipeline.interchange.text.phrase_search import closest_cues, find_ph
 from .edl.test_read_edl import CUT, DROP, MARKERS
 from .test_otio_fcpxml import FCPX
 from .test_places import MARKS, SRT
-from .text.test_text_formats import OURS, PREMIERE, VTT, WORDS
+from .text.test_text_formats import OWN_TABLE, PREMIERE, VTT, WORDS
 
 COUNT = int(os.environ.get("REACT1_FUZZ", "320"))
 """Number of texts; the long run is `REACT1_FUZZ=10000`."""
@@ -60,7 +60,7 @@ def _otio() -> str:
 
 SEEDS = [
     (CUT, ".edl"), (DROP, ".edl"), (MARKERS, ".edl"), (MARKS, ".edl"), (_otio(), ".otio"), (FCPX, ".fcpxml"),
-    (OURS, ".csv"), (PREMIERE, ".tsv"), (SRT, ".srt"), (VTT, ".vtt"), (WHISPER, ".json"),
+    (OWN_TABLE, ".csv"), (PREMIERE, ".tsv"), (SRT, ".srt"), (VTT, ".vtt"), (WHISPER, ".json"),
 ]  # fmt: skip
 FILMS = (
     None,

@@ -30,11 +30,11 @@ def timeline():
     track = otio.schema.Track("V1", kind="Video")
     timeline.tracks.append(track)
     hour = 3600 * RATE
-    ours = otio.schema.ExternalReference("file:///Volumes/A001/A001C003_0101.mov", span(hour, 200))
+    mine = otio.schema.ExternalReference("file:///Volumes/A001/A001C003_0101.mov", span(hour, 200))
     other = otio.schema.ExternalReference("file:///Volumes/B007/B007C001.mov")
-    plain = otio.schema.Clip("one", ours, span(hour + 10, 50))
+    plain = otio.schema.Clip("one", mine, span(hour + 10, 50))
     fast = otio.schema.Clip(
-        "two", ours.clone(), span(hour + 100, 20), effects=[otio.schema.LinearTimeWarp(time_scalar=2.0)]
+        "two", mine.clone(), span(hour + 100, 20), effects=[otio.schema.LinearTimeWarp(time_scalar=2.0)]
     )
     track.extend(
         [plain, fast, otio.schema.Gap(source_range=span(0, 5)), otio.schema.Clip("three", other, span(7 * RATE, 30))]
@@ -159,13 +159,13 @@ def test_real_timelines_match_opentimelineio(media_folder):
     for name, adapter in (("otio_simple_cut.otio", "otio_json"), ("otio_transition.otio", "otio_json"),
                           ("fcpx_clips.fcpxml", "fcpx_xml")):  # fmt: skip
         text = (media_folder / "timelines" / name).read_text()
-        ours = [
+        mine = [
             entry for entry in parse_listing(text, f".{name.rsplit('.')[-1]}", name).entries if entry.kind == "clip"
         ]
 
         clips = list(otio.adapters.read_from_string(text, adapter).find_clips())
 
-        spans = {(entry.clip.name, _s(entry.source.start), _s(entry.source.end)) for entry in ours if entry.source}
+        spans = {(entry.clip.name, _s(entry.source.start), _s(entry.source.end)) for entry in mine if entry.source}
         for clip in clips:
             trimmed, zero = clip.trimmed_range(), clip.media_reference.available_range
             first = trimmed.start_time - (zero.start_time if zero else at(0, 30))

@@ -125,10 +125,10 @@ LOST_RESPONSES = [
 ]
 
 
-@pytest.mark.parametrize("fault", LOST_RESPONSES, ids=lambda fault: f"{fault['do']}{fault.get('status', '')}")
-def test_lost_response_does_not_cost_twice(open_runner, tmp_path, fault):
+@pytest.mark.parametrize("defect", LOST_RESPONSES, ids=lambda defect: f"{defect['do']}{defect.get('status', '')}")
+def test_lost_response_does_not_cost_twice(open_runner, tmp_path, defect):
     """The history identifies the job by the names of its uploads."""
-    runner = open_runner(fault)
+    runner = open_runner(defect)
 
     (result,) = runner.run(runner.request())
 
@@ -163,7 +163,7 @@ def test_429_is_resubmitted_when_the_provider_allows_it(open_runner, tmp_path, s
 
 
 @pytest.mark.parametrize(
-    ("fault", "message"),
+    ("defect", "message"),
     [
         ({"do": "status", "status": 400, "error": "prompt is odd"}, "400: the parameters were refused (prompt is odd)"),
         ({"do": "status", "status": 401}, "check SEGMIND_API_KEY"),
@@ -171,9 +171,9 @@ def test_429_is_resubmitted_when_the_provider_allows_it(open_runner, tmp_path, s
         ({"do": "status", "status": 410}, "retired"),
     ],
 )
-def test_refused_submit_ends_in_one_line_and_is_not_billed(open_runner, tmp_path, fault, message):
+def test_refused_submit_ends_in_one_line_and_is_not_billed(open_runner, tmp_path, defect, message):
     """This run does not resubmit it."""
-    runner = open_runner({"route": "submit", **fault})
+    runner = open_runner({"route": "submit", **defect})
 
     with pytest.raises(ProviderError) as caught:
         runner.run(runner.request())
@@ -218,10 +218,10 @@ TEMPORARY_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("fault", TEMPORARY_FAULTS, ids=lambda fault: f"{fault['route']}-{fault['do']}")
-def test_temporary_fault_loses_nothing(open_runner, tmp_path, fault, short_retry_after):
+@pytest.mark.parametrize("defect", TEMPORARY_FAULTS, ids=lambda defect: f"{defect['route']}-{defect['do']}")
+def test_temporary_fault_loses_nothing(open_runner, tmp_path, defect, short_retry_after):
     """There is one job and one complete take."""
-    runner = open_runner(fault)
+    runner = open_runner(defect)
 
     (result,) = runner.run(runner.request())
 
@@ -360,17 +360,17 @@ def test_call_whose_response_was_lost_needs_approval_again(open_runner, tmp_path
 def test_unanswered_question_does_not_keep_a_cancelled_run_alive(open_runner):
     """Ctrl-C at the estimate ends the run, while the thread that asks still waits."""
     runner = open_runner()
-    asked, answer, answered = threading.Event(), threading.Event(), threading.Event()
+    requested, answer, answered = threading.Event(), threading.Event(), threading.Event()
 
     def confirm(_estimate):
-        asked.set()
+        requested.set()
         answer.wait(30)  # a run that waits for the answer fails the assertion below, late
         answered.set()
 
     async def cancel_while_asking():
         async with runner.manager(SpendingPolicy(confirm=confirm)) as jobs:
             task = asyncio.create_task(jobs.check_all([runner.request()], fail_fast=True))
-            await asyncio.to_thread(asked.wait)
+            await asyncio.to_thread(requested.wait)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

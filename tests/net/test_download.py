@@ -308,12 +308,12 @@ def test_web_page_is_recognized_by_type_and_first_bytes(web, get, body, content_
 def test_silent_server_times_out(web, get, waits_s):
     """Each attempt ends at the client's read limit."""
     client = open_client(timeout=httpx.Timeout(0.05))
-    gate = threading.Event()
-    web.routes["/film.mp4"] = lambda request: gate.wait(5)
+    video_filter = threading.Event()
+    web.routes["/film.mp4"] = lambda request: video_filter.wait(5)
 
     with client, pytest.raises(ProviderError, match="did not respond in time"):
         get(web.url + "/film.mp4", client=client, waits_s=(1.0,))
-    gate.set()
+    video_filter.set()
 
     assert waits_s == [1.0]
 

@@ -32,11 +32,11 @@ def films(context, tmp_path):
 @pytest.mark.parametrize("layout", ["side-by-side", "stacked"])
 def test_each_frame_stands_beside_its_counterpart(context, films, layout):
     """All 50 numbers in both halves, at the source's times; the second half is the bluish film."""
-    made = Compare().run(context, CompareParams(layout=layout), *films)
-    shown = pictures(context, made)
+    output = Compare().run(context, CompareParams(layout=layout), *films)
+    shown = pictures(context, output)
     halves = [np.split(picture, 2, axis=1 if layout == "side-by-side" else 0) for _, picture in shown]
 
-    assert made.video.rate == 25
+    assert output.video.rate == 25
     assert [at for at, _ in shown] == [k / films[0].video.rate for k in range(50)]
     assert [(frame_number(unlabelled(a)), frame_number(unlabelled(b))) for a, b in halves] == [
         (k, k) for k in range(50)
@@ -46,15 +46,15 @@ def test_each_frame_stands_beside_its_counterpart(context, films, layout):
 
 def unlabelled(picture):
     """Paint the corner white again that the label stands on, as in the made clips."""
-    whole = picture.copy()
-    whole[:30, :53] = 200
-    return whole
+    complete = picture.copy()
+    complete[:30, :53] = 200
+    return complete
 
 
 def test_the_labels_say_which_is_which(context, films):
     """Ink in the upper left corner of each half, and of another shape in each."""
-    made = Compare().run(context, CompareParams(), *films)
-    _, picture = pictures(context, made)[10]
+    output = Compare().run(context, CompareParams(), *films)
+    _, picture = pictures(context, output)[10]
     left, right = (half[:25, :53].mean(axis=2) > 225 for half in np.split(picture, 2, axis=1))
 
     assert left.sum() > 20
@@ -64,11 +64,11 @@ def test_the_labels_say_which_is_which(context, films):
 
 def test_the_wipe_sweeps_from_after_to_before_and_back(context, films):
     """At 1 s it stands in the middle: the source on its left, the film on its right, of one frame number."""
-    made = Compare().run(context, CompareParams(layout="wipe"), *films)
-    shown = pictures(context, made)
+    output = Compare().run(context, CompareParams(layout="wipe"), *films)
+    shown = pictures(context, output)
     middle = shown[25][1]
 
-    assert made.video.shown_size_px == (320, 180)
+    assert output.video.shown_size_px == (320, 180)
     assert len(shown) == 50
     assert wipe_position(0) == 1
     assert wipe_position(1) == pytest.approx(0.5)
@@ -79,8 +79,8 @@ def test_the_sound_is_that_of_the_second_film_in_its_place(context, tmp_path):
     """The click of each second, to within the length of an AAC frame's ringing."""
     before = adopted(context, make_clip(tmp_path / "before.mp4", frames=60, tracks=0))
     after = adopted(context, make_clip(tmp_path / "after.mp4", frames=60, audio_codec="aac"))
-    made = Compare().run(context, CompareParams(), before, after)
-    samples, rate = read_sound(context.path(made.file))
+    output = Compare().run(context, CompareParams(), before, after)
+    samples, rate = read_sound(context.path(output.file))
 
     assert click_times_s(samples[0], rate, threshold=0.2) == pytest.approx(
         click_times_s(read_sound(context.path(after.file))[0][0], threshold=0.2), abs=0.002
@@ -90,11 +90,11 @@ def test_the_sound_is_that_of_the_second_film_in_its_place(context, tmp_path):
 def test_a_film_rate_that_no_float_has_keeps_every_frame(context, tmp_path):
     """At 24000/1001 frames/s none is doubled, none is lost."""
     film = adopted(context, make_clip(tmp_path / "film.mp4", frames=60, rate=Fraction(24000, 1001)))
-    made = Compare().run(context, CompareParams(layout="stacked"), film, film)
-    lower = [frame_number(unlabelled(np.split(picture, 2)[1])) for _, picture in pictures(context, made)]
+    output = Compare().run(context, CompareParams(layout="stacked"), film, film)
+    lower = [frame_number(unlabelled(np.split(picture, 2)[1])) for _, picture in pictures(context, output)]
 
     assert lower == list(range(60))
-    assert made.video.rate == Fraction(24000, 1001)
+    assert output.video.rate == Fraction(24000, 1001)
 
 
 def test_films_of_other_lengths_do_not_compare(context, films, tmp_path):

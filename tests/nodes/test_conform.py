@@ -47,12 +47,12 @@ def box_and_rim(luma):
     return luma[rows, columns], luma[rim]
 
 
-def check(context, take, made, *, level=160, depth=8):
+def check(context, take, result, *, level=160, depth=8):
     """One frame per source frame; the box is the take's, everything away from it the source's to the bit."""
     source = take.segment.source
-    assert made.conformed and made.media.video.frame_count == source.video.frame_count
-    assert made.media.video.timestamps.array[1] > 0
-    for before, after in zip(pictures(context, source), pictures(context, made.media), strict=True):
+    assert result.conformed and result.media.video.frame_count == source.video.frame_count
+    assert result.media.video.timestamps.array[1] > 0
+    for before, after in zip(pictures(context, source), pictures(context, result.media), strict=True):
         (box, rim), (_, own) = box_and_rim(after[0]), box_and_rim(before[0])
         assert np.array_equal(rim, own)
         assert abs(float(np.median(box)) / 2 ** (depth - 8) - level) <= 6
@@ -71,28 +71,28 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_take_is_measured_and_corrected(context, fault):
+@pytest.mark.parametrize("defect", FAULTS)
+def test_a_faulty_take_is_measured_and_corrected(context, defect):
     """The fault stands in the figures, and the frames are right after all."""
-    changes, figures = FAULTS[fault]
+    changes, figures = FAULTS[defect]
     take = edited_take(context, sent(context), **changes)
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
-    found = made.metrics["conform"]
-    assert {key: found[key] for key in figures} == figures
-    assert found["frames_expected"] == COUNT
-    if fault != "half size":
-        check(context, take, made)
+    matches = result.metrics["conform"]
+    assert {key: matches[key] for key in figures} == figures
+    assert matches["frames_expected"] == COUNT
+    if defect != "half size":
+        check(context, take, result)
 
 
 def test_the_level_shift_is_measured(context):
     """Gain and offset of the luma are found on what did not change."""
-    made = conformed(context, edited_take(context, sent(context), levels=(0.95, 8.0)))
+    result = conformed(context, edited_take(context, sent(context), levels=(0.95, 8.0)))
 
-    (gain, offset), *_ = made.metrics["conform"]["color_shift"]
+    (gain, offset), *_ = result.metrics["conform"]["color_shift"]
     assert abs(gain - 0.95) < 0.01 and abs(offset - 8) < 1.5
-    assert any("levels or colors" in said for said in made.notes)
+    assert any("levels or colors" in text for text in result.notes)
 
 
 def test_a_take_without_changes_gives_the_source_back(context):
@@ -100,21 +100,21 @@ def test_a_take_without_changes_gives_the_source_back(context):
     placed = sent(context)
     take = edited_take(context, placed).model_copy(update={"media": placed.media})
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
-    assert made.metrics["conform"]["touched_share"] == 0
-    for before, after in zip(pictures(context, placed.source), pictures(context, made.media), strict=True):
-        assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    assert result.metrics["conform"]["touched_share"] == 0
+    for before, after in zip(pictures(context, placed.source), pictures(context, result.media), strict=True):
+        assert all(np.array_equal(item, other) for item, other in zip(before, after, strict=True))
 
 
 def test_ten_bits_stay_ten_bits(context):
     """The take is 8-bit; what it did not change keeps all levels of the source."""
     take = edited_take(context, sent(context, pix_fmt="yuv420p10le"))
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
-    assert made.media.video.pix_fmt == "yuv420p10le"
-    check(context, take, made, depth=10)
+    assert result.media.video.pix_fmt == "yuv420p10le"
+    check(context, take, result, depth=10)
 
 
 @pytest.mark.parametrize(("turn", "mirrored"), [(90, False), (180, False), (270, True)])
@@ -122,31 +122,31 @@ def test_a_turned_film_is_turned_back(context, turn, mirrored):
     """What was sent upright comes back as the source is coded."""
     take = edited_take(context, sent(context, rotation_deg=turn, mirrored=mirrored))
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
-    assert made.media.video.width_px == take.segment.source.video.width_px
-    check(context, take, made)
+    assert result.media.video.width_px == take.segment.source.video.width_px
+    check(context, take, result)
 
 
 def test_a_squeezed_film_stays_squeezed(context):
     """The provider saw square pixels; the source's own shape comes back."""
     take = edited_take(context, sent(context, sar=Fraction(4, 3)))
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
     assert take.media.video.width_px == 426
-    check(context, take, made)
+    check(context, take, result)
 
 
 def test_every_frame_of_a_fast_film_is_there(context):
     """50 frames/s are sent as 25: every source frame comes back, and the loss of motion is said."""
     take = edited_take(context, sent(context, frames=40, rate=Fraction(50)))
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
-    assert made.metrics["conform"]["unseen_frames"] == 20
-    assert any("were not sent" in said for said in made.notes)
-    assert made.media.video.frame_count == 40
+    assert result.metrics["conform"]["unseen_frames"] == 20
+    assert any("were not sent" in text for text in result.notes)
+    assert result.media.video.frame_count == 40
 
 
 @pytest.mark.parametrize(
@@ -178,11 +178,11 @@ def test_the_frames_are_the_right_ones(context):
     pts = tuple(int(n) for n in np.cumsum([0, *([512, 700, 512, 300] * 5)]))
     take = edited_take(context, sent(context, frames=21, pts=pts))
 
-    made = conformed(context, take)
+    result = conformed(context, take)
 
     own = [frame_number(parts[0]) for parts in pictures(context, take.segment.source)]
     assert own == list(range(21))
-    check(context, take, made)
-    ticks = made.media.video.timestamps.array * made.media.video.time_base
+    check(context, take, result)
+    ticks = result.media.video.timestamps.array * result.media.video.time_base
     base = take.segment.source.video.time_base
     assert [float(t) for t in ticks] == [float(p * base) for p in pts]

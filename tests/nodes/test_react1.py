@@ -64,9 +64,9 @@ def test_the_local_host_changes_the_span_and_not_its_handles(context, upload):
     """The take has as many frames as were sent; the handles differ by coding only."""
     take = React1().run(context, React1Params(provider="local"), upload)
 
-    sent, given = _gray(context, upload.segment.media), _gray(context, take.media)
-    difference = np.abs(sent - given).max(axis=(1, 2))
-    assert len(given) == 30
+    sent, arguments = _gray(context, upload.segment.media), _gray(context, take.media)
+    difference = np.abs(sent - arguments).max(axis=(1, 2))
+    assert len(arguments) == 30
     assert difference[:5].max() < 25
     assert difference[25:].max() < 25
     assert difference[12:20].min() > 40

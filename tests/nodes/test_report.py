@@ -134,20 +134,20 @@ def test_a_preset_that_sends_nothing_shows_what_was_prepared(context, source, tm
     """The segment's own file beside the source, by the frames that it stands for."""
     prepared = adopted(context, make_clip(tmp_path / "segment.mp4", frames=18))
     segment = segment_of(source, 10, 20, media=prepared, frames=tuple(range(6, 24)))
-    page, told, _ = drawn(context, record_of(source, None, [segment]))
+    page, message, _ = drawn(context, record_of(source, None, [segment]))
 
     assert [number for _, number in numbers(page.all("video", "after")[0]["src"])] == list(range(18))
     assert "Prepared" in page.text
-    assert told["segments"][0]["status"] == "prepared"
-    assert told["film"] is None
+    assert message["segments"][0]["status"] == "prepared"
+    assert message["film"] is None
 
 
 def test_a_run_without_segments_has_a_page(context, source):
     """It says so."""
-    page, told, _ = drawn(context, record_of(source, None))
+    page, message, _ = drawn(context, record_of(source, None))
 
     assert "This run has no segments" in page.text
-    assert told["segments"] == []
+    assert message["segments"] == []
 
 
 def test_nothing_in_the_page_leads_outside(context, source, film):
@@ -171,13 +171,13 @@ def test_names_cannot_run(context, source, film):
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
     segment = segment_of(source, 10, 20, notes=(evil,), metrics={evil: evil})
     take = take_of(segment, film, request={"prompt": evil, evil: 1}, request_id=evil, provider=evil)
-    page, told, text = drawn(context, record_of(source, film, [segment], [take]), title=evil)
+    page, message, text = drawn(context, record_of(source, film, [segment], [take]), title=evil)
 
     assert len(page.all("script")) == 1
     assert not [attrs for attrs in page.all("img") if attrs.get("src") == "x"]
     assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
     assert "<script>alert" not in text
-    assert told["title"] == evil
+    assert message["title"] == evil
 
 
 def test_the_local_engine_is_never_taken_for_react_1(context, source, film):

@@ -82,33 +82,33 @@ def samples(frame):
 
 def test_a_function_that_changes_nothing_loses_nothing(context, grade, segment):
     """Every sample of every frame, every time, the rate, the format, and the sound are as they were."""
-    made = run(context, "same", segment).media
-    before, after = coded(context, segment.media), coded(context, made)
+    result = run(context, "same", segment).media
+    before, after = coded(context, segment.media), coded(context, result)
 
     assert [at for at, _ in after] == [at for at, _ in before]
     assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(before, after, strict=True))
-    assert made.video.pix_fmt == segment.media.video.pix_fmt
-    assert made.video.rate == segment.media.video.rate
-    assert click_times_s(read_sound(context.path(made.file))[0][0], threshold=0.2) == pytest.approx(
+    assert result.video.pix_fmt == segment.media.video.pix_fmt
+    assert result.video.rate == segment.media.video.rate
+    assert click_times_s(read_sound(context.path(result.file))[0][0], threshold=0.2) == pytest.approx(
         click_times_s(read_sound(context.path(segment.media.file))[0][0], threshold=0.2), abs=1e-3
     )
 
 
 def test_only_the_frames_that_the_function_changes_are_changed(context, grade, segment):
     """Frames 10 to 39 are darker, 0 to 9 are bit for bit as before, and it is said how many."""
-    given = run(context, "from_frame_ten", segment)
-    before, after = coded(context, segment.media), coded(context, given.media)
+    arguments = run(context, "from_frame_ten", segment)
+    before, after = coded(context, segment.media), coded(context, arguments.media)
     same = [np.array_equal(a, b) for (_, a), (_, b) in zip(before, after, strict=True)]
 
     assert same == [True] * 10 + [False] * 30
     assert after[20][1][:180].mean() < 0.7 * before[20][1][:180].mean()
-    assert "changed 30 of 40 frames" in given.notes[-1]
+    assert "changed 30 of 40 frames" in arguments.notes[-1]
 
 
 def test_a_function_may_reach_for_any_frame(context, grade, segment):
     """Played backwards the numbers fall; the rounding of float times costs no frame."""
-    made = run(context, "backwards", segment).media
-    numbers = [frame_number(luma[:180]) for _, luma in coded(context, made)]
+    result = run(context, "backwards", segment).media
+    numbers = [frame_number(luma[:180]) for _, luma in coded(context, result)]
 
     assert numbers == sorted(numbers, reverse=True)
     assert len(set(numbers)) >= 39
@@ -117,10 +117,10 @@ def test_a_function_may_reach_for_any_frame(context, grade, segment):
 def test_a_turned_picture_is_given_upright_and_put_back(context, tmp_path, grade):
     """The function sees 180 by 320; the file stays as coded, with its turn."""
     source = adopted(context, make_clip(tmp_path / "turned.mp4", frames=20, rotation_deg=90))
-    made = run(context, "from_frame_ten", segment_of(source, 5, 15)).media
-    before, after = coded(context, source), coded(context, made)
+    result = run(context, "from_frame_ten", segment_of(source, 5, 15)).media
+    before, after = coded(context, source), coded(context, result)
 
-    assert made.video.rotation_deg == 90
+    assert result.video.rotation_deg == 90
     assert np.array_equal(before[3][1], after[3][1])
     ratio = after[15][1][:180] / before[15][1][:180]
     assert ratio.std() < 0.1
@@ -130,10 +130,10 @@ def test_a_turned_picture_is_given_upright_and_put_back(context, tmp_path, grade
 def test_a_pixel_format_is_kept(context, tmp_path, grade, pix_fmt):
     """Frames that are not changed keep all of their bits, and all keep their times."""
     source = adopted(context, make_clip(tmp_path / "deep.mkv", frames=20, pix_fmt=pix_fmt, codec="ffv1"))
-    made = run(context, "from_frame_ten", segment_of(source, 5, 15)).media
-    before, after = coded(context, source), coded(context, made)
+    result = run(context, "from_frame_ten", segment_of(source, 5, 15)).media
+    before, after = coded(context, source), coded(context, result)
 
-    assert made.video.pix_fmt == pix_fmt
+    assert result.video.pix_fmt == pix_fmt
     assert all(np.array_equal(before[k][1], after[k][1]) for k in range(10))
     assert [at for at, _ in after] == pytest.approx([at for at, _ in before], abs=1e-4)
 

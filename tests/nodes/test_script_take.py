@@ -18,8 +18,8 @@ def invert(clip, segment):
 @pytest.fixture
 def take(context, tmp_path):
     source = adopted(context, make_clip(tmp_path / "film.mp4", frames=40, audio_codec="aac"))
-    given = adopted(context, make_clip(tmp_path / "take.mp4", frames=18, audio_codec="aac"))
-    return take_of(segment_of(source, 10, 20), given)
+    value = adopted(context, make_clip(tmp_path / "take.mp4", frames=18, audio_codec="aac"))
+    return take_of(segment_of(source, 10, 20), value)
 
 
 def test_the_take_is_changed_and_its_account_is_kept(context, tmp_path, monkeypatch, take):
@@ -27,13 +27,13 @@ def test_the_take_is_changed_and_its_account_is_kept(context, tmp_path, monkeypa
     script = tmp_path / "post.py"
     script.write_text(INVERT)
     monkeypatch.setenv("REACT1_SCRIPT", str(script))
-    made = ScriptTake().run(context, ScriptTakeParams(function="post:invert"), take)
-    with av.open(str(context.path(made.media.file))) as container:
+    result = ScriptTake().run(context, ScriptTakeParams(function="post:invert"), take)
+    with av.open(str(context.path(result.media.file))) as container:
         numbers = [frame_number(255 - frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
 
     assert numbers == list(range(18))
-    assert made.model_copy(update={"media": take.media, "notes": take.notes}) == take
-    assert "changed 18 of 18 frames" in made.notes[-1]
+    assert result.model_copy(update={"media": take.media, "notes": take.notes}) == take
+    assert "changed 18 of 18 frames" in result.notes[-1]
 
 
 def test_a_script_that_nobody_allowed_does_not_run(context, monkeypatch, take):

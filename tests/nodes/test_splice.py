@@ -19,12 +19,12 @@ def test_the_film_tells_how_it_was_made(context):
     media = film(context, frames=20, gop=4)
     take = numbered_take(context, segment(media, 5, 7))
 
-    made = Splice().run(context, UNCHECKED, media, [take])
+    output = Splice().run(context, UNCHECKED, media, [take])
 
-    assert made.file.suffix == media.file.suffix
-    assert made.video.timestamps == media.video.timestamps
-    assert made.metrics["splice"]["way"] == "exact"
-    assert made.metrics["splice"]["copied_packets"] + made.metrics["splice"]["encoded_packets"] == 20
+    assert output.file.suffix == media.file.suffix
+    assert output.video.timestamps == media.video.timestamps
+    assert output.metrics["splice"]["way"] == "exact"
+    assert output.metrics["splice"]["copied_packets"] + output.metrics["splice"]["encoded_packets"] == 20
 
 
 def test_a_take_that_kept_its_original_changes_nothing(context):
@@ -33,10 +33,10 @@ def test_a_take_that_kept_its_original_changes_nothing(context):
     done = numbered_take(context, segment(media, 5, 7))
     failed = numbered_take(context, segment(media, 12, 14)).model_copy(update={"status": "original"})
 
-    made = Splice().run(context, UNCHECKED, media, [done, failed])
+    output = Splice().run(context, UNCHECKED, media, [done, failed])
     none = Splice().run(context, UNCHECKED, media, [failed])
 
-    numbers = [frame_number(luma) for _, luma in shown(context.path(made.file))]
+    numbers = [frame_number(luma) for _, luma in shown(context.path(output.file))]
     assert numbers == [n + TAKE_OFFSET if n in (5, 6) else n for n in range(20)]
     assert none.file == media.file and none.metrics["splice"]["way"] == "untouched"
 

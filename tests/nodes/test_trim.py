@@ -69,10 +69,10 @@ def test_pictures_are_the_source_s_bit_for_bit(context, pix_fmt, colour):
 
     (segment,) = trimmed(context, media, ("10f", "20f"), handles="3f")
 
-    ours, theirs = planes(context, segment.media), planes(context, media, 7, 23)
-    kept = ("pix_fmt", "bit_depth", "color_range", "color_primaries", "color_transfer", "color_space")
-    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
-    assert [getattr(segment.media.video, name) for name in kept] == [getattr(media.video, name) for name in kept]
+    own, theirs = planes(context, segment.media), planes(context, media, 7, 23)
+    stored = ("pix_fmt", "bit_depth", "color_range", "color_primaries", "color_transfer", "color_space")
+    assert all(np.array_equal(a, b) for a, b in zip(own, theirs, strict=True))
+    assert [getattr(segment.media.video, name) for name in stored] == [getattr(media.video, name) for name in stored]
 
 
 def test_uneven_times_are_kept(context):
@@ -157,12 +157,12 @@ def test_the_check_sees_a_shift_by_one(context):
     from react1.pipeline.media.trim import _is_exact
 
     media = film(context, tracks=0)
-    path, made = context.path(media.file), context.temp_path("shifted.mov")
-    context.run_tool(build_command(path, media, (21, 31), [], made, seek=True))
+    path, result = context.path(media.file), context.temp_path("shifted.mov")
+    context.run_tool(build_command(path, media, (21, 31), [], result, seek=True))
 
-    assert _is_exact(made, path, media.video, 21, 31)
-    assert not _is_exact(made, path, media.video, 20, 30)
-    assert not _is_exact(made, path, media.video, 21, 32)
+    assert _is_exact(result, path, media.video, 21, 31)
+    assert not _is_exact(result, path, media.video, 20, 30)
+    assert not _is_exact(result, path, media.video, 21, 32)
 
 
 def test_the_call_is_spelled_with_middles_of_frames():
@@ -226,8 +226,8 @@ def test_real_footage_is_cut_bit_for_bit(context, media_folder, name):
 
     (segment,) = trimmed(context, media, (f"{start}f", f"{start + 4}f"), handles="1f")
 
-    ours, theirs = planes(context, segment.media), planes(context, media, start - 1, start + 5)
-    assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+    own, theirs = planes(context, segment.media), planes(context, media, start - 1, start + 5)
+    assert all(np.array_equal(a, b) for a, b in zip(own, theirs, strict=True))
 
 
 def test_progress_ends_at_one(context):

@@ -23,8 +23,8 @@ PAUSES_S = ((4.0, 4.3), (10.8, 11.6), (18.0, 18.4))
 
 
 def parts_of(context, media, *edits, longest_s=LONGEST_S, **params):
-    asked = [{"in": start, "out": end} | dict(more) for start, end, *more in edits]
-    return Trim().run(context, TrimParams(edits=asked, longest_s=longest_s, **params), media)
+    requested = [{"in": start, "out": end} | dict(more) for start, end, *more in edits]
+    return Trim().run(context, TrimParams(edits=requested, longest_s=longest_s, **params), media)
 
 
 def numbers(context, part):
@@ -64,9 +64,9 @@ def test_without_a_limit_nothing_is_parted(context):
     """As before: one segment, which is whole."""
     media = speaking_film(context, 600, bursts(24.0, *PAUSES_S))
 
-    (whole,) = parts_of(context, media, ("25f", "575f"), longest_s=None)
+    (complete,) = parts_of(context, media, ("25f", "575f"), longest_s=None)
 
-    assert (whole.edit_start_frame, whole.edit_end_frame, whole.edit_span) == (None, None, (25, 575))
+    assert (complete.edit_start_frame, complete.edit_end_frame, complete.edit_span) == (None, None, (25, 575))
 
 
 def test_a_cut_is_preferred_and_no_handle_crosses_it(context):
@@ -84,9 +84,9 @@ def test_a_short_edit_keeps_its_handles_from_crossing_a_cut(context):
     media = speaking_film(context, 100, None, cuts=(28, 52))
 
     (free,) = parts_of(context, media, ("30f", "50f"), longest_s=None)
-    (kept,) = parts_of(context, media, ("30f", "50f"))
+    (stored,) = parts_of(context, media, ("30f", "50f"))
 
-    assert handles([free, kept]) == [(8, 8), (2, 2)]
+    assert handles([free, stored]) == [(8, 8), (2, 2)]
 
 
 def test_handles_are_shortened_where_only_they_are_too_long(context):
@@ -132,8 +132,8 @@ def test_no_safe_place_is_an_error_that_says_where_it_was_looked_for(context):
         parts_of(context, media, ("25f", "575f", ("name", "speech")))
 
     assert caught.value.message == (
-        "edit speech (25f–575f) lasts 22.000 s, longer than the 15 s of one clip, and cannot be split: between frames 202 "
-        "(00:00:08.080) and 477 (00:00:19.080) there is no shot cut and no pause of 200 ms in the voice; "
+        "edit speech (25f–575f) lasts 22.000 s, longer than the 15 s of one clip, and cannot be split: between frames "
+        "202 (00:00:08.080) and 477 (00:00:19.080) there is no shot cut and no pause of 200 ms in the voice; "
         "make two edits of it, or a shorter one"
     )
 

@@ -179,7 +179,7 @@ def test_three_frames_with_a_face_are_enough(face_detection, talking_clip, monke
     """No more are decoded."""
     read = []
     images = clip_checks.decode.images
-    monkeypatch.setattr(clip_checks.decode, "images", lambda *given: read.append(given[2]) or images(*given))
+    monkeypatch.setattr(clip_checks.decode, "images", lambda *value: read.append(value[2]) or images(*value))
 
     distances_px = eye_distances_px(talking_clip, probed(talking_clip).video, 0, 50)
 

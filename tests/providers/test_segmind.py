@@ -321,7 +321,7 @@ def test_history_is_read_page_by_page_to_its_end():
     assert recover(httpx.Response(200, json=[]))[0] is None
 
 
-OURS = [
+OWN_ROWS = [
     row() | {"request_body": json.dumps(row()["request_body"])},
     row(temperature="0.5"),
     row(occlusion_detection_enabled="False"),
@@ -329,7 +329,7 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize("listed_row", OURS)
+@pytest.mark.parametrize("listed_row", OWN_ROWS)
 def test_row_in_another_form_is_recognized(listed_row):
     """JSON as text, numbers as text, another signature."""
     assert recover(json_reply(data=[listed_row]))[0] == Ticket("r9")

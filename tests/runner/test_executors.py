@@ -16,7 +16,7 @@ from react1.pipeline.executors.base import Call, CallMonitor, Need, execute_call
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.store.store import Store
 
-GATE = threading.Event()
+RELEASE = threading.Event()
 SEEN: list[str] = []
 
 
@@ -36,7 +36,7 @@ class Write:
         SEEN.append(params.text)
         path = context.temp_path("made.txt")
         path.write_text(params.text)
-        while params.wait and not GATE.is_set():
+        while params.wait and not RELEASE.is_set():
             context.progress(0.5)
             time.sleep(0.002)
         if params.fail:
@@ -47,7 +47,7 @@ class Write:
 @pytest.fixture
 def store(tmp_path):
     SEEN.clear()
-    GATE.clear()
+    RELEASE.clear()
     return Store(tmp_path / "home")
 
 
@@ -146,7 +146,7 @@ def test_only_computing_calls_wait_for_a_core(store):
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.02)
         running = sorted(SEEN)
-        GATE.set()
+        RELEASE.set()
         await asyncio.gather(*tasks)
         await executor.aclose()
         return running
@@ -176,15 +176,15 @@ def test_cancelling_stops_the_thread_before_it_returns(store):
 def test_progress_has_the_key_of_the_call(store):
     """The runner can assign it to a progress bar."""
     moves = []
-    GATE.set()
+    RELEASE.set()
 
     async def play():
         executor = LocalExecutor(store, lambda key, share: moves.append((key, share)))
-        GATE.clear()
+        RELEASE.clear()
         task = asyncio.create_task(executor.run(_call(wait=True)))
         while not moves:
             await asyncio.sleep(0.001)
-        GATE.set()
+        RELEASE.set()
         await task
         await executor.aclose()
 

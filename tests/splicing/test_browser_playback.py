@@ -34,10 +34,10 @@ FILMS = {
 @pytest.fixture(scope="module")
 def browser():
     """The browser of this machine; without one nothing can be told."""
-    found = find_browser()
-    if found is None:
+    matches = find_browser()
+    if matches is None:
         pytest.skip("no chromium or chrome on the PATH: whether a browser plays the seams was not looked at")
-    return found
+    return matches
 
 
 def source(context, suffix, **changes):
@@ -51,25 +51,25 @@ def test_a_browser_shows_every_frame_beside_and_inside_an_edit(context, browser,
     monkeypatch.setenv("SVT_LOG", "1")
     suffix, mime, changes, twin = FILMS[name]
     media = source(context, suffix, **changes)
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *EDIT))])
-    assert twin is None or (made.metrics["way"], made.metrics["twin"]) == ("exact", twin)
-    assert strict_decode(made.path) == ""
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *EDIT))])
+    assert twin is None or (result.metrics["way"], result.metrics["twin"]) == ("exact", twin)
+    assert strict_decode(result.path) == ""
 
-    told = watch(browser, made.path, mime, SEAMS, 25, context.temp_path("profile"))
+    text = watch(browser, result.path, mime, SEAMS, 25, context.temp_path("profile"))
 
-    if not told.plays:
+    if not text.plays:
         pytest.skip(f"this browser does not play {mime}")
-    assert told.error == ""
-    assert told.seeks == [shown(number) for number in SEAMS]
-    assert told.ended and told.size == (192, 128)
-    assert abs(told.duration_s - FRAMES / 25) < 0.1
-    played = {number % TAKE_OFFSET for _, number in told.played}
-    assert [number % TAKE_OFFSET for _, number in told.played] == sorted(
-        number % TAKE_OFFSET for _, number in told.played
+    assert text.error == ""
+    assert text.seeks == [shown(number) for number in SEAMS]
+    assert text.ended and text.size == (192, 128)
+    assert abs(text.duration_s - FRAMES / 25) < 0.1
+    played = {number % TAKE_OFFSET for _, number in text.played}
+    assert [number % TAKE_OFFSET for _, number in text.played] == sorted(
+        number % TAKE_OFFSET for _, number in text.played
     )
     assert played & set(range(*EDIT)) and max(played) >= GROUP * 2
-    assert all(number == shown(number % TAKE_OFFSET) for _, number in told.played)
-    assert all(abs(at * 25 - number % TAKE_OFFSET) <= 1.01 for at, number in told.played)
+    assert all(number == shown(number % TAKE_OFFSET) for _, number in text.played)
+    assert all(abs(at * 25 - number % TAKE_OFFSET) <= 1.01 for at, number in text.played)
 
 
 def shown(number: int) -> int:

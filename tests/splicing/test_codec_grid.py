@@ -117,23 +117,23 @@ def test_a_cell_of_the_grid(context, shapes, codec, suffix, groups, rate, place,
         numbered_take(context, segment(media, start, end, int(start > 0), int(end < FRAMES))) for start, end in spans
     ]
 
-    made = splicing.splice(context, ffmpeg_path(), media, takes)
+    result = splicing.splice(context, ffmpeg_path(), media, takes)
 
-    assert made.metrics["way"] == ("exact" if way == "exact" else "reencoded-picture"), made.metrics["reason"]
-    kept = check(was, made, index, spans, way, same_dts=way == "exact" and suffix in (".mp4", ".mov", ".ts"))
+    assert result.metrics["way"] == ("exact" if way == "exact" else "reencoded-picture"), result.metrics["reason"]
+    stored = check(was, result, index, spans, way, same_dts=way == "exact" and suffix in (".mp4", ".mov", ".ts"))
     if way == "exact":
-        assert not made.notes
+        assert not result.notes
         if groups in ("closed", "intra"):
-            assert kept.packets - kept.identical <= most_coded(was, spans, 0 if groups == "intra" else PYRAMID)
+            assert stored.packets - stored.identical <= most_coded(was, spans, 0 if groups == "intra" else PYRAMID)
 
 
 def test_the_table_has_every_pair():
     """Of every two columns all values meet, but for what no film can be."""
     columns = list(zip(*(row[:5] for row in ROWS), strict=True))
 
-    for one, other in itertools.combinations(range(5), 2):
-        met = set(zip(columns[one], columns[other], strict=True))
-        missing = set(itertools.product(set(columns[one]), set(columns[other]))) - met
+    for item, other in itertools.combinations(range(5), 2):
+        met = set(zip(columns[item], columns[other], strict=True))
+        missing = set(itertools.product(set(columns[item]), set(columns[other]))) - met
         assert {pair for pair in missing if not _impossible(*pair)} == set()
 
 
@@ -146,6 +146,8 @@ _NOT_IN = {
 _ONLY = {"prores": {"intra"}, "mjpeg": {"intra"}, "dnxhr": {"intra"}, "ffv1": {"closed", "one", "intra"}}
 
 
-def _impossible(one: str, other: str) -> bool:
+def _impossible(item: str, other: str) -> bool:
     """Tell whether a container does not take a codec, or a codec has no such groups."""
-    return one in _NOT_IN.get(other, ()) or (one in _ONLY and other in {"closed", "open", "one", "intra"} - _ONLY[one])
+    return item in _NOT_IN.get(other, ()) or (
+        item in _ONLY and other in {"closed", "open", "one", "intra"} - _ONLY[item]
+    )

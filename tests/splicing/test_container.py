@@ -33,9 +33,9 @@ FILMS = {
 
 def named(context, suffix, name, **changes):
     """Make a film, and give it another name."""
-    made = make_clip(context.temp_path(f"film{suffix}"), **changes)
+    result = make_clip(context.temp_path(f"film{suffix}"), **changes)
     place = context.temp_path(name)
-    shutil.move(made, place)
+    shutil.move(result, place)
     file = context.store(place)
     return probe(context.path(file), file)
 
@@ -50,21 +50,21 @@ def test_a_film_without_a_known_suffix_goes_through_every_node(context, containe
     (segment,) = Trim().run(context, TrimParams.model_validate({"edits": [{"in": "5f", "out": "9f"}]}), source)
     take = edited_take(context, Transcode().run(context, TranscodeParams(), segment))
     conformed = Conform().run(context, ConformParams(), take)
-    made = Splice().run(context, SpliceParams(checks=NO_CHECKS), source, [conformed])
+    result = Splice().run(context, SpliceParams(checks=NO_CHECKS), source, [conformed])
 
-    assert made.file.suffix == suffix and made.container == source.container
-    figures = made.metrics["splice"]
+    assert result.file.suffix == suffix and result.container == source.container
+    figures = result.metrics["splice"]
     assert figures["way"] == (way or "reencoded-picture"), figures["reason"]
-    pictures = shown(context.path(made.file))
+    pictures = shown(context.path(result.file))
     outside = [n for n in range(20) if not 5 <= n < 9]
     assert len(pictures) == 20 and [frame_number(pictures[n][1]) for n in outside] == outside
-    assert made.video.timestamps == source.video.timestamps
+    assert result.video.timestamps == source.video.timestamps
 
 
-@pytest.mark.parametrize(("suffix", "kept"), [(".MOV", ".mov"), (".m4v", ".m4v"), (".mkv", ".mp4"), (".txt", ".mp4")])
-def test_a_suffix_stays_where_it_fits_the_container(context, suffix, kept):
+@pytest.mark.parametrize(("suffix", "stored"), [(".MOV", ".mov"), (".m4v", ".m4v"), (".mkv", ".mp4"), (".txt", ".mp4")])
+def test_a_suffix_stays_where_it_fits_the_container(context, suffix, stored):
     """An MP4 may be called by any name of its family, but not by that of another."""
     media = film(context, ".mp4", frames=2, tracks=0)
     renamed = media.model_copy(update={"file": media.file.model_copy(update={"suffix": suffix.lower()})})
 
-    assert container_suffix(renamed) == kept
+    assert container_suffix(renamed) == stored

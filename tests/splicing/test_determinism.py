@@ -37,11 +37,11 @@ def dirtied():
 
 
 def digests(runs, make):
-    found = set()
+    matches = set()
     for _ in range(runs):
         dirtied()
-        found.add(hashlib.sha256(make().path.read_bytes()).hexdigest())
-    return found
+        matches.add(hashlib.sha256(make().path.read_bytes()).hexdigest())
+    return matches
 
 
 @pytest.mark.parametrize("name", FILMS)

@@ -27,25 +27,25 @@ def test_what_is_told_is_what_is_done(context, suffix, changes):
     """As many pictures are coded as the plan said, by the encoder that it named."""
     media = film(context, suffix, frames=36, size=(192, 108), tracks=0, **changes)
 
-    told = check_feasibility(context.path(media.file), media, [(10, 14)])
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    text = check_feasibility(context.path(media.file), media, [(10, 14)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    assert told.way == made.metrics["way"] == "exact"
-    assert told.encoded_frames == made.metrics["encoded_packets"] >= told.edited_frames == 4
-    assert told.same_config == made.metrics["twin"]
-    assert f"{told.encoded_frames - 4} more" in told.summary() and told.encoder in told.summary()
+    assert text.way == result.metrics["way"] == "exact"
+    assert text.encoded_frames == result.metrics["encoded_packets"] >= text.edited_frames == 4
+    assert text.same_config == result.metrics["twin"]
+    assert f"{text.encoded_frames - 4} more" in text.summary() and text.encoder in text.summary()
 
 
 def test_a_film_that_cannot_be_exact_is_told_with_its_reason(context):
     """The same reason that the splice gives afterwards."""
     media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
 
-    told = check_feasibility(context.path(media.file), media, [(5, 9)])
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
+    text = check_feasibility(context.path(media.file), media, [(5, 9)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 9))])
 
-    assert told.way == made.metrics["way"] == "reencoded-picture"
-    assert told.reason == made.metrics["reason"] == "mpeg2video cannot be spliced packet by packet"
-    assert told.metrics() == {"way": told.way, "reason": told.reason, "encoder": "mpeg2video"}
+    assert text.way == result.metrics["way"] == "reencoded-picture"
+    assert text.reason == result.metrics["reason"] == "mpeg2video cannot be spliced packet by packet"
+    assert text.metrics() == {"way": text.way, "reason": text.reason, "encoder": "mpeg2video"}
 
 
 def test_spans_that_overlap_are_counted_once():
@@ -67,13 +67,13 @@ def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(context):
     media = film(context, frames=36, gop=8, size=(192, 108), tracks=0)
     take = numbered_take(context, segment(media, 10, 14))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True, in_place=True)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True, in_place=True)
 
-    assert made.metrics["way"] == "exact" and made.metrics["in_place"] is True
-    assert made.metrics["index_moved"] is False and made.notes == ()
-    before, after = packets(context.path(media.file)), packets(made.path)
-    same = sum(one == other for one, other in zip(before, after, strict=True))
-    assert same == 36 - made.metrics["encoded_packets"]
+    assert result.metrics["way"] == "exact" and result.metrics["in_place"] is True
+    assert result.metrics["index_moved"] is False and result.notes == ()
+    before, after = packets(context.path(media.file)), packets(result.path)
+    same = sum(item == other for item, other in zip(before, after, strict=True))
+    assert same == 36 - result.metrics["encoded_packets"]
 
 
 def test_an_index_that_moves_to_the_end_is_said(context):
@@ -82,17 +82,17 @@ def test_an_index_that_moves_to_the_end_is_said(context):
     media = film(context, frames=36, gop=8, size=(192, 108), tracks=0, **options)
     take = numbered_take(context, segment(media, 10, 14))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
 
-    assert made.metrics["index_moved"] is True and "index is now at its end" in made.notes[0]
+    assert result.metrics["index_moved"] is True and "index is now at its end" in result.notes[0]
 
 
 def test_what_has_no_boxes_is_not_edited_in_place_and_says_so(context):
     """Matroska is written anew."""
     media = film(context, ".mkv", frames=36, gop=8, size=(192, 108), tracks=0)
 
-    made = splicing.splice(
+    result = splicing.splice(
         context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))], in_place=True
     )
 
-    assert made.metrics["in_place"] is False and "only MP4 and MOV" in made.metrics["in_place_reason"]
+    assert result.metrics["in_place"] is False and "only MP4 and MOV" in result.metrics["in_place_reason"]

@@ -45,12 +45,12 @@ class Case:
     free: frozenset[str] = field(default_factory=frozenset)
 
 
-def _made(suffix: str = ".mp4", **changes: Any) -> Callable[[Path], Path]:
+def _maker(suffix: str = ".mp4", **changes: Any) -> Callable[[Path], Path]:
     return lambda folder: odd.plain(folder, suffix, **changes)
 
 
 def _x264(options: str, **changes: Any) -> Callable[[Path], Path]:
-    return _made(options={"preset": "veryfast", "x264-params": f"open-gop=0:{options}"}, **changes)
+    return _maker(options={"preset": "veryfast", "x264-params": f"open-gop=0:{options}"}, **changes)
 
 
 def _copied(*options: object, **changes: Any) -> Callable[[Path], Path]:
@@ -65,29 +65,29 @@ SETS = "h264_mp4toannexb,dump_extra"
 OTHER_CLOCK = frozenset({"base"})
 """A film whose boxes cannot be kept gets the muxer's clock; the times are the same in seconds."""
 RIGHT = {
-    "one frame": Case(_made(frames=1), "exact", (0, 1)),
-    "two frames": Case(_made(frames=2), span=(1, 2)),
-    "two frames of HEVC": Case(_made(frames=2, **SHORT), span=(1, 2)),
-    "two frames in a transport stream": Case(_made(".ts", frames=2), span=(1, 2)),
-    "odd size, H.264 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p")),
-    "odd size, HEVC 4:4:4": Case(_made(size=(101, 77), pix_fmt="yuv444p", **X265)),
-    "odd size, VP9": Case(_made(".webm", size=(101, 77), **VP9)),
-    "odd size, AV1": Case(_made(size=(101, 77), codec="libsvtav1", options={"preset": "11", "svtav1-params": "lp=1"})),
+    "one frame": Case(_maker(frames=1), "exact", (0, 1)),
+    "two frames": Case(_maker(frames=2), span=(1, 2)),
+    "two frames of HEVC": Case(_maker(frames=2, **SHORT), span=(1, 2)),
+    "two frames in a transport stream": Case(_maker(".ts", frames=2), span=(1, 2)),
+    "odd size, H.264 4:4:4": Case(_maker(size=(101, 77), pix_fmt="yuv444p")),
+    "odd size, HEVC 4:4:4": Case(_maker(size=(101, 77), pix_fmt="yuv444p", **X265)),
+    "odd size, VP9": Case(_maker(".webm", size=(101, 77), **VP9)),
+    "odd size, AV1": Case(_maker(size=(101, 77), codec="libsvtav1", options={"preset": "11", "svtav1-params": "lp=1"})),
     "ten bits, AV1": Case(
-        _made(".mkv", codec="libsvtav1", pix_fmt="yuv420p10le", options={"preset": "11", "svtav1-params": "lp=1"})
+        _maker(".mkv", codec="libsvtav1", pix_fmt="yuv420p10le", options={"preset": "11", "svtav1-params": "lp=1"})
     ),
-    "odd size, FFV1": Case(_made(".mkv", size=(101, 77), codec="ffv1")),
-    "odd size, ProRes": Case(_made(".mov", size=(101, 77), codec="prores_ks", pix_fmt="yuv422p10le")),
-    "odd size, MPEG-2": Case(_made(".ts", size=(101, 77), **MPEG2), "anew"),
-    "grey": Case(_made(pix_fmt="gray"), own=True),
-    "mirrored": Case(_made(mirrored=True), own=True),
-    "turned and mirrored, Matroska": Case(_made(".mkv", mirrored=True, rotation_deg=90), own=True),
-    "turned, Matroska, whole": Case(_made(".mkv", rotation_deg=90), "exact", (0, 24), own=True),
+    "odd size, FFV1": Case(_maker(".mkv", size=(101, 77), codec="ffv1")),
+    "odd size, ProRes": Case(_maker(".mov", size=(101, 77), codec="prores_ks", pix_fmt="yuv422p10le")),
+    "odd size, MPEG-2": Case(_maker(".ts", size=(101, 77), **MPEG2), "anew"),
+    "grey": Case(_maker(pix_fmt="gray"), own=True),
+    "mirrored": Case(_maker(mirrored=True), own=True),
+    "turned and mirrored, Matroska": Case(_maker(".mkv", mirrored=True, rotation_deg=90), own=True),
+    "turned, Matroska, whole": Case(_maker(".mkv", rotation_deg=90), "exact", (0, 24), own=True),
     "interlaced, top first": Case(_x264("tff=1")),
     "interlaced, bottom first": Case(_x264("bff=1")),
     "called interlaced": Case(_x264("fake-interlaced=1")),
     "pulled down": Case(odd.pulled_down, "anew"),
-    "drop-frame timecode": Case(_made(".mov", rate=Fraction(30000, 1001), timecode="01:00:59;28")),
+    "drop-frame timecode": Case(_maker(".mov", rate=Fraction(30000, 1001), timecode="01:00:59;28")),
     "slices and delimiters": Case(_x264("slices=4:aud=1")),
     "a model of the buffer": Case(_x264("nal-hrd=cbr:bitrate=300:vbv-maxrate=300:vbv-bufsize=300")),
     "refreshed without keyframes": Case(_x264("intra-refresh=1"), "anew"),
@@ -131,11 +131,11 @@ def test_an_odd_film_comes_out_right(context, tmp_path, monkeypatch, case):
     monkeypatch.setenv("SVT_LOG", "1")
     path = case.make(tmp_path)
 
-    media, made = _splice(context, path, case.span, own=case.own)
+    media, result = _splice(context, path, case.span, own=case.own)
 
-    assert made.metrics["way"] == ("exact" if case.way == "exact" else "reencoded-picture"), made.metrics["reason"]
+    assert result.metrics["way"] == ("exact" if case.way == "exact" else "reencoded-picture"), result.metrics["reason"]
     was, spans = look(path, media.video.index), [] if case.own else [case.span]
-    check(was, made, media.video.index, spans, case.way, same_dts=case.way == "exact", free=case.free)
+    check(was, result, media.video.index, spans, case.way, same_dts=case.way == "exact", free=case.free)
 
 
 def _faststart(share: float, suffix: str = ".mp4") -> Callable[[Path], Path]:
@@ -169,10 +169,10 @@ def test_what_cannot_be_spliced_is_refused_in_one_line(context, tmp_path, name):
     make, kind, line = REFUSED[name]
     path = make(tmp_path)
 
-    with pytest.raises(kind, match=line) as told:
+    with pytest.raises(kind, match=line) as caught:
         _splice(context, path)
 
-    assert str(told.value) and "\n" not in str(told.value)
+    assert str(caught.value) and "\n" not in str(caught.value)
 
 
 def _refuse(_job):
@@ -180,24 +180,24 @@ def _refuse(_job):
 
 
 def test_the_name_of_a_service_is_kept_whatever_is_in_it(context, tmp_path):
-    """Colons and quotes part what ffmpeg is told."""
+    """Colons and quotes part what ffmpeg is caught."""
     name = "Das: 'Erste' HD"
     path = odd.copied(tmp_path, "-metadata", f"service_name={name}", "-metadata", "service_provider=AB:C", suffix=".ts")
 
-    _, made = _splice(context, path)
+    _, result = _splice(context, path)
 
-    assert read_programs(context, ffmpeg_path(), made.path) == read_programs(context, ffmpeg_path(), path)
-    (one,) = read_programs(context, ffmpeg_path(), made.path)
-    assert (one.name, one.provider, one.streams) == (name, "AB:C", (0, 1))
+    assert read_programs(context, ffmpeg_path(), result.path) == read_programs(context, ffmpeg_path(), path)
+    (item,) = read_programs(context, ffmpeg_path(), result.path)
+    assert (item.name, item.provider, item.streams) == (name, "AB:C", (0, 1))
 
 
 def test_an_attachment_comes_out_to_the_byte(context, tmp_path):
     """A font that the words need."""
     path = odd.attached(tmp_path)
 
-    _, made = _splice(context, path)
+    _, result = _splice(context, path)
 
-    assert odd.attachment(made.path, tmp_path) == odd.attachment(path, tmp_path) == odd.FONT
+    assert odd.attachment(result.path, tmp_path) == odd.attachment(path, tmp_path) == odd.FONT
 
 
 @pytest.mark.parametrize("exact", [True, False])
@@ -207,10 +207,10 @@ def test_a_transport_stream_keeps_its_programs(context, tmp_path, monkeypatch, e
     if not exact:
         monkeypatch.setattr(splicing, "smart_render", _refuse)
 
-    _, made = _splice(context, path)
+    _, result = _splice(context, path)
 
-    assert strict_decode(made.path) == ""
-    assert odd.programs(made.path) == odd.programs(path) == ["Program 3", "One", "Program 9", "Two"]
+    assert strict_decode(result.path) == ""
+    assert odd.programs(result.path) == odd.programs(path) == ["Program 3", "One", "Program 9", "Two"]
 
 
 @pytest.mark.parametrize("pieces", [((400, 1024), (400, 1024)), ((400, 1024), (400, 1024 + 512 * 14))])
@@ -218,12 +218,12 @@ def test_an_edit_list_of_two_pieces_comes_out_as_it_is_shown(context, tmp_path, 
     """One stretch twice, or two with a gap between: coded anew, and nothing but the edit is another picture."""
     path = _edit_list(*pieces)(tmp_path)
 
-    media, made = _splice(context, path)
+    media, result = _splice(context, path)
 
-    numbers = [[frame_number(luma) for _, luma in shown(one)] for one in (path, made.path)]
-    assert made.metrics["way"] == "reencoded-picture" and len(numbers[0]) == media.video.frame_count == 20
+    numbers = [[frame_number(luma) for _, luma in shown(item)] for item in (path, result.path)]
+    assert result.metrics["way"] == "reencoded-picture" and len(numbers[0]) == media.video.frame_count == 20
     assert numbers[1] == [TAKE_OFFSET + n if 8 <= n < 12 else own for n, own in enumerate(numbers[0])]
-    assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(path)]
+    assert [pts for pts, _ in shown(result.path)] == [pts for pts, _ in shown(path)]
 
 
 def test_a_film_of_one_frame_shows_the_take_alone(context, tmp_path):
@@ -231,6 +231,6 @@ def test_a_film_of_one_frame_shows_the_take_alone(context, tmp_path):
     for suffix in (".mp4", ".mkv", ".ts"):
         path = make_clip(tmp_path / f"one{suffix}", **{**odd.PLAIN, "frames": 1})
 
-        media, made = _splice(context, path, (0, 1))
+        media, result = _splice(context, path, (0, 1))
 
-        check(look(path, media.video.index), made, media.video.index, [(0, 1)], "anew", same_dts=False)
+        check(look(path, media.video.index), result, media.video.index, [(0, 1)], "anew", same_dts=False)

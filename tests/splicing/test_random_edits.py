@@ -59,10 +59,10 @@ def shape(folder: Path, name: str) -> Path:
     path = make_clip(folder / f"{name}{suffix}", **{**plain, **changes})
     if name != "cut":
         return path
-    made = path.with_name(f"{name}, done{suffix}")
-    argv = [ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(path), "-map", "0", "-c", "copy", str(made)]
+    result = path.with_name(f"{name}, done{suffix}")
+    argv = [ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(path), "-map", "0", "-c", "copy", str(result)]
     subprocess.run(argv, check=True, capture_output=True)
-    return made
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +89,10 @@ def edits(draw):
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(asked=edits())
-def test_any_edits_of_any_film_keep_all_else(folder, asked):
+@given(requested=edits())
+def test_any_edits_of_any_film_keep_all_else(folder, requested):
     """The grid's invariants, and in a film of closed groups a bound on what is coded anew."""
-    name, wanted = asked
+    name, wanted = requested
     path = shape(folder, name)
     with TemporaryDirectory() as place:
         context = FolderContext(Path(place))
@@ -109,12 +109,12 @@ def test_any_edits_of_any_film_keep_all_else(folder, asked):
         if not takes:
             return
 
-        made = splicing.splice(context, ffmpeg_path(), media, takes)
+        result = splicing.splice(context, ffmpeg_path(), media, takes)
 
-        is_exact = made.metrics["way"] == "exact"
+        is_exact = result.metrics["way"] == "exact"
         boxed = path.suffix in (".mp4", ".mov")
         way = "exact" if is_exact else "anew"
-        kept = check(was, made, media.video.index, spans, way, same_dts=is_exact or boxed)
+        stored = check(was, result, media.video.index, spans, way, same_dts=is_exact or boxed)
         if name in CLOSED:
             most = most_coded(was, spans, PYRAMID)
-            assert kept.packets - kept.identical <= most and (is_exact or most == count)
+            assert stored.packets - stored.identical <= most and (is_exact or most == count)

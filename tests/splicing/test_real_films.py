@@ -83,30 +83,30 @@ def test_a_real_film_gets_its_own_pictures_back(context, media_folder, monkeypat
         with pytest.raises(React1Error, match=film.reason):
             splicing.splice(context, ffmpeg_path(), media, [take], require_exact=True)
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take])
+    output = splicing.splice(context, ffmpeg_path(), media, [take])
 
-    is_exact = made.metrics["way"] == "exact"
-    assert is_exact == (not film.reason) and film.reason in made.metrics["reason"], made.metrics["reason"]
-    copied = _same_packets(made, path, media, dts=is_exact)
-    inside = _inside_db(path, made.path, index, range(start, end), copied, min(count, film.looked_at))
+    is_exact = output.metrics["way"] == "exact"
+    assert is_exact == (not film.reason) and film.reason in output.metrics["reason"], output.metrics["reason"]
+    copied = _same_packets(output, path, media, dts=is_exact)
+    inside = _inside_db(path, output.path, index, range(start, end), copied, min(count, film.looked_at))
     alone = alone_db(context, take, choices[-1])
     least = alone - film.within_db if is_exact else min(alone - film.within_db, ENOUGH_DB)
     assert inside >= least, f"{inside} dB, alone {alone} dB"
     assert inside >= EDIT_DB
-    said = strict_decode(made.path)
-    assert not said or set(said.splitlines()) <= set(strict_decode(path).splitlines())
+    text = strict_decode(output.path)
+    assert not text or set(text.splitlines()) <= set(strict_decode(path).splitlines())
 
 
 def _steps(listed):
     """Give the decode times from the first one on; Matroska keeps none, and a reader does not make all of them up."""
-    told = [dts for _, dts, _ in listed]
-    return [dts - told[0] for dts in told] if None not in told else []
+    times = [dts for _, dts, _ in listed]
+    return [dts - times[0] for dts in times] if None not in times else []
 
 
-def _same_packets(made, path, media, *, dts):
+def _same_packets(output, path, media, *, dts):
     """Give the times of the picture packets that are the source's own; hold them and the sound to account."""
     place = sum(other.kind == "video" and other.index < media.video.index for other in media.others)
-    was, came = (packets(one, "video", place) for one in (path, made.path))
+    was, came = (packets(item, "video", place) for item in (path, output.path))
     assert sorted(pts for pts, _, _ in came) == sorted(pts for pts, _, _ in was)
     if dts:
         # Readers move all of them together by what they make of the least composition offset.
@@ -115,31 +115,31 @@ def _same_packets(made, path, media, *, dts):
     copied = {pts for pts, _, data in was if placed[pts] == data}
     if dts and media.video.codec == "hevc":
         patched = {pts for pts, _, data in was if pts not in copied and same_tail(data, placed[pts])}
-        assert len(patched) <= made.metrics["windows"]
+        assert len(patched) <= output.metrics["windows"]
         copied |= patched
-    assert len(copied) >= made.metrics["copied_packets"]
-    assert (made.metrics["copied_packets"] > 0) == dts
+    assert len(copied) >= output.metrics["copied_packets"]
+    assert (output.metrics["copied_packets"] > 0) == dts
     for track in range(len(media.audio)):
-        one, other = (packets(each, "audio", track) for each in (path, made.path))
-        assert [packet[2] for packet in other] == [packet[2] for packet in one]
+        item, other = (packets(each, "audio", track) for each in (path, output.path))
+        assert [packet[2] for packet in other] == [packet[2] for packet in item]
     return copied
 
 
-def _inside_db(path, made, index, edit, copied, count):
+def _inside_db(path, output, index, edit, copied, count):
     """Compare all decoded frames outside the edit, to the bit where the packet was copied; give the PSNR inside."""
     inside = []
-    for number, (one, other) in enumerate(
-        zip(*(frames_of(film, index, 0, count) for film in (path, made)), strict=True)
+    for number, (item, other) in enumerate(
+        zip(*(frames_of(film, index, 0, count) for film in (path, output)), strict=True)
     ):
-        assert other.pts == one.pts
+        assert other.pts == item.pts
         if number in edit:
-            inside.append((one, other))
+            inside.append((item, other))
             continue
-        was, came = planes(one), planes(other)
-        if one.pts in copied:
+        was, came = planes(item), planes(other)
+        if item.pts in copied:
             assert all(np.array_equal(a, b) for a, b in zip(was, came, strict=True)), f"frame {number}"
         else:
-            assert psnr(was, came, one.format.components[0].bits) >= PLATE_DB, f"frame {number}"
+            assert psnr(was, came, item.format.components[0].bits) >= PLATE_DB, f"frame {number}"
     return mean_db(inside)
 
 
@@ -149,15 +149,15 @@ def test_a_damaged_film_is_refused_in_one_line(context, media_folder, name):
     _, media = _spliced(context, media_folder / name)
     placed = segment(media, 0, 1)
 
-    with pytest.raises(InputMediaError, match="the picture is damaged and cannot be decoded to its end") as told:
+    with pytest.raises(InputMediaError, match="the picture is damaged and cannot be decoded to its end") as caught:
         splicing.splice(context, ffmpeg_path(), media, [own_take(context, placed)])
 
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_every_film_at_hand_is_looked_at(media_folder):
     """A film that is added to the folder is added here too."""
-    found = {str(path.relative_to(media_folder)) for path in media_folder.rglob("*")}
-    films = {name for name in found if name.endswith((".mp4", ".mov", ".mkv", ".webm", ".mpg"))}
+    matches = {str(path.relative_to(media_folder)) for path in media_folder.rglob("*")}
+    films = {name for name in matches if name.endswith((".mp4", ".mov", ".mkv", ".webm", ".mpg"))}
 
     assert films <= set(FILES) | set(DAMAGED)

@@ -46,10 +46,10 @@ def test_a_transport_stream_by_any_of_its_names_is_spliced(context, changes):
     file = context.store(place)
     media = probe(context.path(file), file)
 
-    made = spliced(context, media, (14, 20), (30, 31))
+    result = spliced(context, media, (14, 20), (30, 31))
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    assert [frame_number(luma) >= TAKE_OFFSET for _, luma in shown(made.path)] == [
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    assert [frame_number(luma) >= TAKE_OFFSET for _, luma in shown(result.path)] == [
         14 <= n < 20 or n == 30 for n in range(36)
     ]
 
@@ -63,36 +63,36 @@ def test_a_film_whose_sound_comes_first_is_looked_at_by_its_picture(context):
     file = context.store(path)
     media = probe(context.path(file), file)
 
-    made = spliced(context, media, (5, 9))
+    result = spliced(context, media, (5, 9))
 
-    assert made.metrics["pictures_alike"] is True
-    assert [p[2] for p in packets(made.path, "audio")] == [p[2] for p in packets(context.path(file), "audio")]
+    assert result.metrics["pictures_alike"] is True
+    assert [p[2] for p in packets(result.path, "audio")] == [p[2] for p in packets(context.path(file), "audio")]
 
 
 @pytest.mark.parametrize("span", [(0, 1), (0, 5)])
 def test_a_trimmed_film_may_be_edited_at_its_beginning(context, span):
     """Pictures that an edit list hides are counted in neither film."""
-    whole = film(context, frames=50, gop=12, size=(192, 108), tracks=0)
-    media = remuxed(context, whole, ".mp4", before=("-ss", "0.6"))
+    complete = film(context, frames=50, gop=12, size=(192, 108), tracks=0)
+    media = remuxed(context, complete, ".mp4", before=("-ss", "0.6"))
     first = frame_number(shown(context.path(media.file))[0][1])
 
-    made = spliced(context, media, span)
+    result = spliced(context, media, span)
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    numbers = [frame_number(luma) for _, luma in shown(made.path)]
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    numbers = [frame_number(luma) for _, luma in shown(result.path)]
     assert numbers == [n + TAKE_OFFSET if n < span[1] else n + first for n in range(media.video.frame_count)]
 
 
 def test_a_fragmented_film_of_hevc_keeps_its_tag(context):
     """Apple's players want hvc1."""
     options = {"x265-params": "log-level=none"}
-    whole = film(context, frames=36, gop=12, size=(192, 108), tracks=0, codec="libx265", options=options)
-    media = remuxed(context, whole, ".mp4", "-tag:v", "hvc1", "-movflags", "frag_keyframe+empty_moov")
+    complete = film(context, frames=36, gop=12, size=(192, 108), tracks=0, codec="libx265", options=options)
+    media = remuxed(context, complete, ".mp4", "-tag:v", "hvc1", "-movflags", "frag_keyframe+empty_moov")
 
-    made = spliced(context, media, (14, 18))
+    result = spliced(context, media, (14, 18))
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    with av.open(str(made.path)) as container:
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    with av.open(str(result.path)) as container:
         assert container.streams.video[0].codec_context.codec_tag == "hvc1"
 
 
@@ -108,7 +108,7 @@ def test_static_hdr_travels_with_the_new_pictures(context):
     assert carried.metrics["way"] == "exact" and carried.notes == ()
     with av.open(str(carried.path)) as container:
         frames = list(container.decode(video=0))
-    assert all(any(one.type.name == "MASTERING_DISPLAY_METADATA" for one in frame.side_data) for frame in frames)
+    assert all(any(item.type.name == "MASTERING_DISPLAY_METADATA" for item in frame.side_data) for frame in frames)
 
 
 def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(context):
@@ -122,9 +122,9 @@ def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(context):
     file = context.store(path)
     media = probe(context.path(file), file)
 
-    told = check_feasibility(context.path(file), media, [(5, 9)])
+    text = check_feasibility(context.path(file), media, [(5, 9)])
 
-    assert told.way == "reencoded-picture" and "do not exist" in told.reason
+    assert text.way == "reencoded-picture" and "do not exist" in text.reason
 
 
 @pytest.mark.parametrize("body", [b"", b"\x00" * 6, b"\x00" * 7 + b"\x09" + b"\x00" * 8])
@@ -151,11 +151,11 @@ def test_a_morph_without_opencv_is_refused_before_payment(context, monkeypatch):
 def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(context, codec):
     """With what to do about it; one whose packets can be copied is spliced."""
     changes = {"frames": 24, "gop": 6, "size": (192, 108), "tracks": 0, "time_base": Fraction(1, 25)}
-    lone = film(context, ".avi", **{**changes, "codec": "mjpeg", "pix_fmt": "yuvj420p"})
+    single = film(context, ".avi", **{**changes, "codec": "mjpeg", "pix_fmt": "yuvj420p"})
     media = film(context, ".avi", **{**changes, "codec": codec, "bframes": 2 if codec == "libx264" else 0})
 
     with pytest.raises(InputMediaError, match=r"copy the film into \.mkv or \.mov first"):
         check_feasibility(context.path(media.file), media, [(5, 9)])
     with pytest.raises(ToolFailed, match=r"copy the film into \.mkv"):
         spliced(context, media, (5, 9))
-    assert spliced(context, lone, (5, 9)).metrics["way"] == "exact"
+    assert spliced(context, single, (5, 9)).metrics["way"] == "exact"

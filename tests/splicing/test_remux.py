@@ -61,10 +61,10 @@ def test_the_picture_keeps_its_own_flags(context, way, flags):
     wanted = sum(int(Disposition[name]) for name in flags.split("+") if name != "0")
     assert description(context.path(media.file))[0][0] == wanted
 
-    made = spliced(context, media)
+    result = spliced(context, media)
 
-    assert description(made.path) == description(context.path(media.file))
-    assert len(made.notes) == (way == "anew")
+    assert description(result.path) == description(context.path(media.file))
+    assert len(result.notes) == (way == "anew")
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
@@ -74,9 +74,9 @@ def test_a_web_film_keeps_its_colours(context, way, codec):
     media = described(context, ".webm", *BT709, **coder)
     assert description(context.path(media.file))[1] == (1, 1, 1, 1)
 
-    made = spliced(context, media)
+    result = spliced(context, media)
 
-    assert description(made.path)[1] == (1, 1, 1, 1) and made.metrics["colour_equal"]
+    assert description(result.path)[1] == (1, 1, 1, 1) and result.metrics["colour_equal"]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
@@ -86,9 +86,9 @@ def test_a_turned_picture_stays_turned(context, monkeypatch, way, suffix, turn, 
     media = film(context, suffix, frames=20, size=(192, 108), tracks=0, rotation_deg=turn, mirrored=mirrored)
     monkeypatch.setattr(splicing, "reencode_in_mp4", refuse)
 
-    made = spliced(context, media)
+    result = spliced(context, media)
 
-    file = context.store(made.path)
+    file = context.store(result.path)
     shown = probe(context.path(file), file).video
     assert (shown.rotation_deg, shown.mirrored) == (media.video.rotation_deg, media.video.mirrored) == (turn, mirrored)
 
@@ -129,26 +129,26 @@ def test_lost_colours_reach_the_user(context, monkeypatch):
     media = described(context, ".webm", *BT709, **coder)
     real = strategies.remux_argv
 
-    def bare(*given):
-        argv = real(*given)
+    def bare(*value):
+        argv = real(*value)
         at = [i for i, word in enumerate(argv) if word.startswith("-color")]
         return [word for i, word in enumerate(argv) if i not in at and i - 1 not in at]
 
     monkeypatch.setattr(strategies, "remux_argv", bare)
     monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    assert any("the color primaries of the picture" in said for said in spliced(context, media).notes)
+    assert any("the color primaries of the picture" in text for text in spliced(context, media).notes)
 
 
 def test_a_film_of_pictures_alone_keeps_its_tags(context):
     """Nothing of it is copied but what it says of itself, and it is the first input all the same."""
     media = described(context, ".mkv", "-metadata", "title=A film", size=(96, 64), tracks=0)
 
-    made = spliced(context, media)
+    result = spliced(context, media)
 
     argv = remux.remux_argv("ffmpeg", Path("a.mkv"), Path("b.nut"), Path("c.mkv"), media, {"r": "25"})
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-i"] == ["file:a.mkv", "file:b.nut"]
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "-map"] == ["0:9999?", "1:v:0"]
     assert argv[argv.index("-r:0") + 1] == "25"
-    with av.open(str(made.path)) as container:
+    with av.open(str(result.path)) as container:
         assert container.metadata["title"] == "A film" and len(container.streams) == 1

@@ -34,16 +34,16 @@ def test_every_seek_shows_the_same_pictures(context, suffix, changes, span):
     """Also to the keyframe right before the first new picture, whose leading pictures a player leaves out."""
     media = film(context, suffix, frames=28, gop=8, size=(96, 64), tracks=0, **changes)
 
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *span))])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *span))])
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    whole = decoded(made.path)
-    for start in sorted(whole)[::2]:
-        shown, in_source = decoded(made.path, start), decoded(context.path(media.file), start)
-        assert set(whole) - set(shown) == {pts for pts in whole if pts < min(shown)}
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    complete = decoded(result.path)
+    for start in sorted(complete)[::2]:
+        shown, in_source = decoded(result.path, start), decoded(context.path(media.file), start)
+        assert set(complete) - set(shown) == {pts for pts in complete if pts < min(shown)}
         # Readers seek by decode times, and may land on a keyframe that is shown later: as in the source, no worse.
         assert min(shown) <= max(start, min(in_source))
-        assert all(np.array_equal(luma, whole[pts]) for pts, luma in shown.items())
+        assert all(np.array_equal(luma, complete[pts]) for pts, luma in shown.items())
 
 
 def test_a_strict_decode_covers_the_window_and_a_group_on_either_side(context):

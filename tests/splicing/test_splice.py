@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 def spliced(context, media, *spans, **edit):
     takes = [numbered_take(context, segment(media, start, end, head=1 if start else 0, **edit)) for start, end in spans]
-    made = splicing.splice(context, ffmpeg_path(), media, takes)
-    return made, context.path(media.file)
+    result = splicing.splice(context, ffmpeg_path(), media, takes)
+    return result, context.path(media.file)
 
 
 def numbers(path):
@@ -58,15 +58,15 @@ def test_only_the_edit_and_its_partial_group_are_coded_anew(context, shape, suff
     media = film(context, suffix, audio_codec="aac", **{"gop": 4, "frames": 30, **SHAPES[shape]})
     span = (5, 8)
 
-    made, source = spliced(context, media, span)
+    result, source = spliced(context, media, span)
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    assert numbers(made.path) == expected(media.video.frame_count, span)
-    before, after = packets(source), packets(made.path)
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    assert numbers(result.path) == expected(media.video.frame_count, span)
+    before, after = packets(source), packets(result.path)
     assert times(after) == times(before)
-    same = sum(one == other for one, other in zip(before, after, strict=True))
-    assert same >= made.metrics["copied_packets"] > 0
-    assert packets(made.path, "audio") == packets(source, "audio")
+    same = sum(first == other for first, other in zip(before, after, strict=True))
+    assert same >= result.metrics["copied_packets"] > 0
+    assert packets(result.path, "audio") == packets(source, "audio")
 
 
 @pytest.mark.parametrize("span", [(0, 1), (0, 30), (7, 8), (8, 9), (12, 30), (29, 30), (3, 13)])
@@ -74,10 +74,10 @@ def test_any_place_of_the_edit(context, span):
     """At the start, at the end, on a keyframe, over several, the whole film: always the same frames and times."""
     media = film(context, gop=4, frames=30, tracks=0)
 
-    made, source = spliced(context, media, span)
+    result, source = spliced(context, media, span)
 
-    assert numbers(made.path) == expected(30, span)
-    assert times(packets(made.path)) == times(packets(source))
+    assert numbers(result.path) == expected(30, span)
+    assert times(packets(result.path)) == times(packets(source))
 
 
 @pytest.mark.parametrize("start", [2, 3, 4, 5, 6, 7, 8, 9])
@@ -85,10 +85,10 @@ def test_an_edit_just_before_a_keyframe_is_exact(context, start):
     """A reader that seeks by decode times would land behind the window's first picture."""
     media = film(context, gop=6, frames=24, tracks=0)
 
-    made, _ = spliced(context, media, (start, start + 2))
+    result, _ = spliced(context, media, (start, start + 2))
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    assert numbers(made.path) == expected(24, (start, start + 2))
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    assert numbers(result.path) == expected(24, (start, start + 2))
 
 
 @pytest.mark.parametrize("aspect", [None, Fraction(1), Fraction(4, 3)])
@@ -96,9 +96,9 @@ def test_a_twin_is_found_whether_the_film_tells_its_pixels_shape_or_not(context,
     """The parameter sets are the source's own, so a decoder sees no change."""
     media = film(context, gop=6, frames=24, tracks=0, sar=aspect, options={"preset": "veryfast", "crf": "17"})
 
-    made, _ = spliced(context, media, (5, 9))
+    result, _ = spliced(context, media, (5, 9))
 
-    assert made.metrics["way"] == "exact" and made.metrics["twin"]
+    assert result.metrics["way"] == "exact" and result.metrics["twin"]
 
 
 def test_several_takes_in_one_pass(context):
@@ -106,10 +106,10 @@ def test_several_takes_in_one_pass(context):
     media = film(context, gop=4, frames=40, tracks=0)
     spans = ((1, 2), (3, 6), (20, 22))
 
-    made, _ = spliced(context, media, *spans)
+    result, _ = spliced(context, media, *spans)
 
-    assert numbers(made.path) == expected(40, *spans)
-    assert made.metrics["windows"] == 2
+    assert numbers(result.path) == expected(40, *spans)
+    assert result.metrics["windows"] == 2
 
 
 @pytest.mark.parametrize(
@@ -125,42 +125,42 @@ def test_what_cannot_be_exact_is_coded_anew_and_said(context, suffix, changes):
     """Other codecs and containers: all frames and times, the sound packet for packet, and the reason told."""
     media = film(context, suffix, frames=20, **changes)
 
-    made, source = spliced(context, media, (5, 9))
+    result, source = spliced(context, media, (5, 9))
 
-    assert made.metrics["way"] == "reencoded-picture"
-    assert made.metrics["reason"] and any(made.metrics["reason"] in said for said in made.notes)
-    assert numbers(made.path) == expected(20, (5, 9))
-    assert [pts for pts, _ in shown(made.path)] == [pts for pts, _ in shown(source)]
-    assert [p[2] for p in packets(made.path, "audio")] == [p[2] for p in packets(source, "audio")]
+    assert result.metrics["way"] == "reencoded-picture"
+    assert result.metrics["reason"] and any(result.metrics["reason"] in text for text in result.notes)
+    assert numbers(result.path) == expected(20, (5, 9))
+    assert [pts for pts, _ in shown(result.path)] == [pts for pts, _ in shown(source)]
+    assert [p[2] for p in packets(result.path, "audio")] == [p[2] for p in packets(source, "audio")]
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_frames_that_an_edit_list_hides_do_not_shift_the_edit(context, codec):
     """A film cut without re-encoding stores pictures before its first shown one, at the same even spacing."""
     options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
-    whole = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0, codec=codec, options=options)
+    complete = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0, codec=codec, options=options)
     cut = context.temp_path("cut.mp4")
-    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(complete), "-c", "copy", str(cut)])
     file = context.store(cut)
     media = probe(context.path(file), file)
     first = numbers(context.path(media.file))[0]
     assert media.video.frame_count == 30 - first < len(packets(context.path(media.file))) == 30
 
-    made, source = spliced(context, media, (9, 13))
+    result, source = spliced(context, media, (9, 13))
 
     inside = {n + first: n + TAKE_OFFSET for n in range(9, 13)}
-    assert numbers(made.path) == [inside.get(n, n) for n in range(first, 30)]
-    assert times(packets(made.path)) == times(packets(source))
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
+    assert numbers(result.path) == [inside.get(n, n) for n in range(first, 30)]
+    assert times(packets(result.path)) == times(packets(source))
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
 
 
 def test_open_groups_resume_at_no_picture_that_is_not_idr(context):
     """Without an IDR after the edit the tail is coded anew to the end, and still every frame is there."""
     media = film(context, frames=30, gop=6, tracks=0, options={"x264-params": "open-gop=1:bframes=2"})
 
-    made, _ = spliced(context, media, (10, 12))
+    result, _ = spliced(context, media, (10, 12))
 
-    assert numbers(made.path) == expected(30, (10, 12))
+    assert numbers(result.path) == expected(30, (10, 12))
 
 
 def test_rotation_timecode_and_every_track_are_kept(context):
@@ -169,47 +169,47 @@ def test_rotation_timecode_and_every_track_are_kept(context):
         context, ".mov", tracks=2, timecode="01:00:00:00", rotation_deg=90, colour=(1, 1, 1, 1), sar=Fraction(4, 3)
     )
 
-    made, source = spliced(context, media, (5, 9))
+    result, source = spliced(context, media, (5, 9))
 
-    assert made.notes == ()
-    with av.open(str(source)) as one, av.open(str(made.path)) as other:
-        assert [s.type for s in one.streams] == [s.type for s in other.streams]
-        assert [s.metadata for s in one.streams] == [s.metadata for s in other.streams]
-        assert next(one.decode(video=0)).rotation == next(other.decode(video=0)).rotation == -90
-        pictures = one.streams.video[0].codec_context, other.streams.video[0].codec_context
+    assert result.notes == ()
+    with av.open(str(source)) as first, av.open(str(result.path)) as other:
+        assert [s.type for s in first.streams] == [s.type for s in other.streams]
+        assert [s.metadata for s in first.streams] == [s.metadata for s in other.streams]
+        assert next(first.decode(video=0)).rotation == next(other.decode(video=0)).rotation == -90
+        pictures = first.streams.video[0].codec_context, other.streams.video[0].codec_context
         assert pictures[0].sample_aspect_ratio == pictures[1].sample_aspect_ratio
         assert pictures[0].color_primaries == pictures[1].color_primaries
     for place in (0, 1):
-        assert packets(made.path, "audio", place) == packets(source, "audio", place)
+        assert packets(result.path, "audio", place) == packets(source, "audio", place)
 
 
 def test_a_new_line_changes_only_its_own_packets(context):
     """AAC: samples outside the span and its margin are the source's, the second track is untouched."""
     media = film(context, audio_codec="aac", tracks=2, frames=75)
 
-    made, source = spliced(context, media, (25, 35), audio=dialogue_line(context))
+    result, source = spliced(context, media, (25, 35), audio=dialogue_line(context))
 
-    assert made.metrics["sound_way"] == "packets"
+    assert result.metrics["sound_way"] == "packets"
     was, rate = read_sound(source)
-    came, _ = read_sound(made.path)
+    came, _ = read_sound(result.path)
     assert was.shape == came.shape
     changed = np.flatnonzero(np.abs(was - came).max(0) > 1e-4) / rate
     assert 1.0 - 0.1 < changed[0] <= 1.01 and 1.19 < changed[-1] < 1.4 + 0.1
-    assert packets(made.path, "audio", 1) == packets(source, "audio", 1)
+    assert packets(result.path, "audio", 1) == packets(source, "audio", 1)
 
 
 def test_a_new_line_in_pcm_is_exact_to_the_sample(context):
     """PCM: not one sample outside the span differs, and inside the line stands at the in point."""
     media = film(context, ".mov", audio_codec="pcm_s16le", frames=50)
 
-    made, source = spliced(context, media, (25, 30), audio=dialogue_line(context))
+    result, source = spliced(context, media, (25, 30), audio=dialogue_line(context))
 
-    was, came = read_sound(source)[0], read_sound(made.path)[0]
+    was, came = read_sound(source)[0], read_sound(result.path)[0]
     assert was.shape == came.shape
     changed = np.flatnonzero(np.abs(was - came).max(0) > 0)
     assert 48000 <= changed[0] < 48100 and 57500 < changed[-1] < 57600
     line = np.sin((np.arange(4800) + 2400) / 48000 * 2 * np.pi * 1000) * 12000 / 32768
-    line *= 10 ** (made.metrics["sound_gain_db"] / 20)
+    line *= 10 ** (result.metrics["sound_gain_db"] / 20)
     assert np.abs(came[0, 50400:55200] - line).max() < 0.01
 
 

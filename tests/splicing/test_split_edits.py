@@ -25,8 +25,8 @@ LINE = bursts(8.0, (4.0, 4.4))
 
 
 def segments(context, media, longest_s=7, **edit):
-    asked = {"in": f"{SPAN[0]}f", "out": f"{SPAN[1]}f", **edit}
-    return Trim().run(context, TrimParams(edits=[asked], longest_s=longest_s), media)
+    requested = {"in": f"{SPAN[0]}f", "out": f"{SPAN[1]}f", **edit}
+    return Trim().run(context, TrimParams(edits=[requested], longest_s=longest_s), media)
 
 
 def own_take(part) -> Take:
@@ -35,8 +35,8 @@ def own_take(part) -> Take:
 
 
 def sound_of(context, media, takes):
-    made = splicing.splice(context, ffmpeg_path(), media, takes)
-    return read_sound(made.path)[0], made
+    result = splicing.splice(context, ffmpeg_path(), media, takes)
+    return read_sound(result.path)[0], result
 
 
 def test_every_frame_stands_once_in_the_film_of_parts(context):
@@ -45,9 +45,9 @@ def test_every_frame_stands_once_in_the_film_of_parts(context):
     parts = [Transcode().run(context, TranscodeParams(), part) for part in segments(context, media)]
     takes = [Conform().run(context, ConformParams(), edited_take(context, part)) for part in parts]
 
-    made = splicing.splice(context, ffmpeg_path(), media, takes)
+    result = splicing.splice(context, ffmpeg_path(), media, takes)
 
-    pictures = [luma for _, luma in shown(made.path)]
+    pictures = [luma for _, luma in shown(result.path)]
     boxed = [bool(luma[28:36, WIDE_PX // 2 - 8 : WIDE_PX // 2 + 8].mean() > 140) for luma in pictures]
     assert len(parts) == 2 and parts[0].tail_frames > 0
     assert [frame_number(narrow(luma)) for luma in pictures] == list(range(FRAMES))
@@ -60,27 +60,27 @@ def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(context, co
     """Samples written over, packets coded anew, a whole track coded anew: no fade, gap or doubling at the joint."""
     media = speaking_film(context, FRAMES, OWN, coded=coded)
     line = context.store(wave_of(context, LINE * 0.7))
-    (whole,) = segments(context, media, None, audio=line)
+    (complete,) = segments(context, media, None, audio=line)
     parts = segments(context, media, audio=line)
 
-    once, _ = sound_of(context, media, [own_take(whole)])
-    again, made = sound_of(context, media, [own_take(part) for part in reversed(parts)])
+    once, _ = sound_of(context, media, [own_take(complete)])
+    again, result = sound_of(context, media, [own_take(part) for part in reversed(parts)])
 
-    assert len(parts) == 2 and made.metrics["way"] == "exact"
+    assert len(parts) == 2 and result.metrics["way"] == "exact"
     assert np.array_equal(once, again)
     assert not np.array_equal(again, read_sound(context.path(media.file))[0])
 
 
-@pytest.mark.parametrize("kept", [0, 1])
-def test_the_line_lies_right_where_a_part_kept_its_footage(context, kept):
+@pytest.mark.parametrize("stored", [0, 1])
+def test_the_line_lies_right_where_a_part_kept_its_footage(context, stored):
     """What remains is at its place in the line; where the part is missing the film's own sound is untouched."""
     media = speaking_film(context, FRAMES, OWN)
     line = context.store(wave_of(context, LINE * 0.7))
-    (whole,) = segments(context, media, None, audio=line)
+    (complete,) = segments(context, media, None, audio=line)
     parts = segments(context, media, audio=line)
-    done, lost = parts[1 - kept], parts[kept]
+    done, lost = parts[1 - stored], parts[stored]
 
-    full, _ = sound_of(context, media, [own_take(whole)])
+    full, _ = sound_of(context, media, [own_take(complete)])
     heard, _ = sound_of(context, media, [own_take(done)])
 
     own = read_sound(context.path(media.file))[0]
@@ -97,10 +97,10 @@ def test_a_silent_film_leaves_out_one_line_however_many_parts(context):
     media = speaking_film(context, FRAMES, None)
     parts = segments(context, media, audio=context.store(wave_of(context, LINE)))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [own_take(part) for part in parts])
+    result = splicing.splice(context, ffmpeg_path(), media, [own_take(part) for part in parts])
 
-    assert made.metrics["lines_dropped"] == 1
-    assert "the film has no sound track: 1 new line was left out" in made.notes
+    assert result.metrics["lines_dropped"] == 1
+    assert "the film has no sound track: 1 new line was left out" in result.notes
 
 
 @pytest.mark.parametrize("sent", [False, True])
@@ -127,6 +127,6 @@ def test_what_does_not_fit_is_said_once(context):
     media = speaking_film(context, FRAMES, OWN)
     parts = segments(context, media, audio=context.store(wave_of(context, LINE)))
 
-    said = [NormalizeAudio().run(context, NormalizeAudioParams(), part).notes for part in parts]
+    text = [NormalizeAudio().run(context, NormalizeAudioParams(), part).notes for part in parts]
 
-    assert [any("2.00 s shorter than its span" in line for line in lines) for lines in said] == [True, False]
+    assert [any("2.00 s shorter than its span" in line for line in lines) for lines in text] == [True, False]

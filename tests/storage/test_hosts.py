@@ -388,15 +388,15 @@ async def at(kind, server):
 @pytest.mark.parametrize("wrong", ["status", "reset", "after"])
 def test_local_server_gets_the_file_after_a_fault(tmp_path, film, kind, wrong):
     """Over real sockets; a reset after the work leaves a file that the second attempt finds, or duplicates."""
-    fault = {"route": "upload", "call": 1, "do": "status", "status": 500}
+    defect = {"route": "upload", "call": 1, "do": "status", "status": 500}
     if wrong != "status":
-        fault = {"route": "upload", "call": 1, "do": "reset", "when": "after" if wrong == "after" else "before"}
+        defect = {"route": "upload", "call": 1, "do": "reset", "when": "after" if wrong == "after" else "before"}
 
     async def run(server) -> StoredUpload:
         async with at(kind, server) as there:
             return await there.put(film, NONCE, ".mp4", lambda _: None)
 
-    with server_client.open_server(tmp_path / "home", {"faults": [fault]}) as server:
+    with server_client.open_server(tmp_path / "home", {"faults": [defect]}) as server:
         stored = asyncio.run(run(server))
         got = server.get(stored.url, headers={"x-api-key": ""})
 

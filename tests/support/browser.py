@@ -33,7 +33,7 @@ _PATIENCE_S = 120
 
 
 @dataclass(frozen=True)
-class Told:
+class PlaybackReport:
     """What the page saw."""
 
     plays: str
@@ -54,19 +54,19 @@ def find_browser() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
-def watch(browser: str, film: Path, mime: str, frames: Sequence[int], rate: int, profile: Path) -> Told:
+def watch(browser: str, film: Path, mime: str, frames: Sequence[int], rate: int, profile: Path) -> PlaybackReport:
     """Let the browser seek into the middle of each frame, then play the film; its profile goes into a new folder."""
-    asked = {"type": mime, "seeks": [(number + 0.5) / rate for number in frames], "frame": 1 / rate}
-    page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps(asked))
-    said = _answer(browser, _Stage(page.encode(), film.read_bytes(), mime), profile)
-    return Told(
-        said["plays"],
-        said["error"],
-        float(said["duration"] or 0),
-        tuple(said["size"]),
-        said["ended"],
-        [_number(grid) for grid in said["seeks"]],
-        [(at, _number(grid)) for at, grid in said["played"]],
+    requested = {"type": mime, "seeks": [(number + 0.5) / rate for number in frames], "frame": 1 / rate}
+    page = _PAGE.read_text(encoding="utf-8").replace("/*ASKED*/ null", json.dumps(requested))
+    message = _answer(browser, _Stage(page.encode(), film.read_bytes(), mime), profile)
+    return PlaybackReport(
+        message["plays"],
+        message["error"],
+        float(message["duration"] or 0),
+        tuple(message["size"]),
+        message["ended"],
+        [_number(grid) for grid in message["seeks"]],
+        [(at, _number(grid)) for at, grid in message["played"]],
     )
 
 
@@ -76,11 +76,11 @@ def ask(browser: str, page: str, script: str, profile: Path) -> Any:
     What keeps other scripts out of the page is taken off it first.
     """
     policy = re.compile(r'<meta http-equiv="Content-Security-Policy"[^>]*>')
-    told = f"({script})().catch((wrong) => ({{wrong: String(wrong)}}))"
-    sent = f"fetch('/', {{method: 'POST', body: JSON.stringify(await {told})}})"
+    expected_text = f"({script})().catch((wrong) => ({{wrong: String(wrong)}}))"
+    sent = f"fetch('/', {{method: 'POST', body: JSON.stringify(await {expected_text})}})"
     asking = f"<script>addEventListener('load', async () => {sent})</script>"
-    whole = policy.sub("", page).replace("</body>", asking + "</body>")
-    return _answer(browser, _Stage(whole.encode(), b"", ""), profile)
+    complete = policy.sub("", page).replace("</body>", asking + "</body>")
+    return _answer(browser, _Stage(complete.encode(), b"", ""), profile)
 
 
 def _answer(browser: str, server: _Stage, profile: Path) -> Any:
@@ -133,11 +133,11 @@ class _Request(BaseHTTPRequestHandler):
 
     def _part(self) -> None:
         film, mime = self.server.film, self.server.mime
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if not asked:
+        requested = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not requested:
             self._send(200, film, mime)
             return
-        start, end = int(asked[1]), min(int(asked[2] or len(film) - 1), len(film) - 1)
+        start, end = int(requested[1]), min(int(requested[2] or len(film) - 1), len(film) - 1)
         self._send(206, film[start : end + 1], mime, {"Content-Range": f"bytes {start}-{end}/{len(film)}"})
 
     def _send(self, code: int, body: bytes, kind: str, more: dict[str, str] | None = None) -> None:

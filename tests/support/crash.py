@@ -67,7 +67,7 @@ FAULTS = [
     {"route": "output", "do": "truncate", "probability": 0.1},
 ]
 LOSING_FAULTS = [
-    *(fault for fault in FAULTS if fault["route"] != "submit"),
+    *(defect for defect in FAULTS if defect["route"] != "submit"),
     {"route": "submit", "do": "reset", "when": "after"},
 ]
 """Every response to a submit is lost."""

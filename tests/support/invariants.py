@@ -23,7 +23,7 @@ TAKE_DB = 38.0
 
 
 @dataclass(frozen=True)
-class Kept:
+class Preserved:
     """What was counted."""
 
     packets: int
@@ -36,25 +36,25 @@ class Kept:
 
 def check(
     was: Seen,
-    made: Any,
+    result: Any,
     index: int,
     spans: list[tuple[int, int]],
     way: str,
     *,
     same_dts: bool = True,
     free: frozenset[str] = frozenset(),
-) -> Kept:
+) -> Preserved:
     """Hold a spliced film against its source; `spans` are the edits in shown frames, with numbered takes.
 
     `way` is `exact`, `anew` (the same codec) or `other` (another codec); `same_dts` tells whether the container
     stores decoding times and the way keeps them; `free` names what the picture may tell otherwise than before.
     """
-    came = look(made.path, index)
-    assert strict_decode(made.path) == ""
+    came = look(result.path, index)
+    assert strict_decode(result.path) == ""
     _same_description(was, came, index, free | _FREE[way])
     _same_others(was, came, index)
-    identical = _picture_packets(was, came, made.metrics, index, same_dts=same_dts)
-    return Kept(len(was.packets[index]), len(identical), _pictures(was, came, spans, identical))
+    identical = _picture_packets(was, came, result.metrics, index, same_dts=same_dts)
+    return Preserved(len(was.packets[index]), len(identical), _pictures(was, came, spans, identical))
 
 
 _FREE = {"exact": frozenset(), "anew": frozenset({"rate"}), "other": frozenset({"rate", "codec", "format", "aspect"})}
@@ -64,19 +64,19 @@ encoder of another codec cannot keep."""
 
 def _same_description(was: Seen, came: Seen, index: int, free: frozenset[str]) -> None:
     assert len(came.streams) == len(was.streams)
-    for number, (one, other) in enumerate(zip(was.streams, came.streams, strict=True)):
-        apart = {key: (one[key], other.get(key)) for key in one if one[key] != other.get(key)}
-        assert set(apart) <= (free if number == index else set()), f"stream {number}: {apart}"
+    for number, (item, other) in enumerate(zip(was.streams, came.streams, strict=True)):
+        distance = {key: (item[key], other.get(key)) for key in item if item[key] != other.get(key)}
+        assert set(distance) <= (free if number == index else set()), f"stream {number}: {distance}"
     assert came.tags == was.tags
     assert came.chapters == was.chapters
 
 
 def _same_others(was: Seen, came: Seen, index: int) -> None:
-    for number, (one, other) in enumerate(zip(was.packets, came.packets, strict=True)):
-        assert number == index or other == one, f"stream {number} has other packets"
-    for one, other in zip(was.sounds, came.sounds, strict=True):
-        assert np.array_equal(one, other)
-        assert click_times_s(other[0]) == click_times_s(one[0])
+    for number, (item, other) in enumerate(zip(was.packets, came.packets, strict=True)):
+        assert number == index or other == item, f"stream {number} has other packets"
+    for item, other in zip(was.sounds, came.sounds, strict=True):
+        assert np.array_equal(item, other)
+        assert click_times_s(other[0]) == click_times_s(item[0])
 
 
 def _picture_packets(was: Seen, came: Seen, figures: dict[str, Any], index: int, *, same_dts: bool) -> set[Fraction]:
@@ -92,16 +92,16 @@ def _picture_packets(was: Seen, came: Seen, figures: dict[str, Any], index: int,
     if figures["way"] == "exact" and was.streams[index]["codec"] == "hevc":
         patched = {pts for pts, _, data in before if pts not in identical and same_tail(data, place[pts])}
         assert len(patched) <= figures["relinked_packets"]
-    told = figures["copied_packets"] + figures["encoded_packets"] + figures.get("relinked_packets", 0)
-    assert told == len(before)
+    text = figures["copied_packets"] + figures["encoded_packets"] + figures.get("relinked_packets", 0)
+    assert text == len(before)
     assert len(identical) + len(patched) >= figures["copied_packets"]
     return identical | patched
 
 
-def same_tail(one: bytes, other: bytes) -> bool:
+def same_tail(item: bytes, other: bytes) -> bool:
     """Tell whether a packet is a film's own but for what stands before its picture: HEVC's way to resume."""
-    tail = min(len(one) // 2, 24)
-    return tail > 8 and other[-tail:] == one[-tail:]
+    tail = min(len(item) // 2, 24)
+    return tail > 8 and other[-tail:] == item[-tail:]
 
 
 def _pictures(was: Seen, came: Seen, spans: list[tuple[int, int]], identical: set[Fraction]) -> float:
@@ -110,13 +110,13 @@ def _pictures(was: Seen, came: Seen, spans: list[tuple[int, int]], identical: se
     inside = {number for start, end in spans for number in range(start, end)}
     assert [pts for pts, _ in came.frames] == [pts for pts, _ in was.frames]
     least = float("inf")
-    for number, ((pts, one), (_, other)) in enumerate(zip(was.frames, came.frames, strict=True)):
+    for number, ((pts, item), (_, other)) in enumerate(zip(was.frames, came.frames, strict=True)):
         if number in inside:
             _shows_take(other[0], number, came)
         elif pts in identical:
-            assert psnr(one, other) == float("inf"), f"frame {number} was copied and decodes to another picture"
+            assert psnr(item, other) == float("inf"), f"frame {number} was copied and decodes to another picture"
         else:
-            least = min(least, psnr(one, other, was.depth))
+            least = min(least, psnr(item, other, was.depth))
     assert least >= PLATE_DB
     return least
 

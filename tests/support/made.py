@@ -182,8 +182,8 @@ def read_sound(path: Path, track: int = 0) -> tuple[np.ndarray, int]:
     with av.open(str(path)) as container:
         stream = container.streams.audio[track]
         resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)
-        parts = [made.to_ndarray() for frame in container.decode(stream) for made in resampler.resample(frame)]
-        parts += [made.to_ndarray() for made in resampler.resample(None)]
+        parts = [result.to_ndarray() for frame in container.decode(stream) for result in resampler.resample(frame)]
+        parts += [result.to_ndarray() for result in resampler.resample(None)]
         return np.concatenate(parts, axis=1), stream.rate
 
 

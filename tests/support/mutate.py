@@ -22,10 +22,10 @@ def mutated(text: str, seed: int) -> str:
 
 
 def _number(text: str, dice: random.Random) -> str:
-    found = list(_NUMBER.finditer(text))
-    if not found:
+    matches = list(_NUMBER.finditer(text))
+    if not matches:
         return text
-    match = dice.choice(found)
+    match = dice.choice(matches)
     new = dice.choice((*_ODD_NUMBERS, str(dice.randint(0, 10 ** dice.randint(1, 12)))))
     return text[: match.start()] + new + text[match.end() :]
 
@@ -42,11 +42,11 @@ def _put(text: str, dice: random.Random) -> str:
 
 def _lines(text: str, dice: random.Random) -> str:
     lines = text.split("\n")
-    one, other = dice.randrange(len(lines)), dice.randrange(len(lines))
+    item, other = dice.randrange(len(lines)), dice.randrange(len(lines))
     if dice.random() < 0.5:
-        lines[one], lines[other] = lines[other], lines[one]
+        lines[item], lines[other] = lines[other], lines[item]
     else:
-        lines[one:one] = [lines[other]] * dice.choice((1, 1, 30))
+        lines[item:item] = [lines[other]] * dice.choice((1, 1, 30))
     return "\n".join(lines)
 
 

@@ -30,9 +30,9 @@ def plain(folder: Path, suffix: str = ".mp4", **changes) -> Path:
 
 def copied(folder: Path, *options: object, suffix: str = ".mp4", before: tuple[object, ...] = (), **changes) -> Path:
     """Make a film and copy its packets with ffmpeg's options."""
-    made = folder / f"copied{suffix}"
-    ffmpeg(*before, "-i", plain(folder, **changes), "-map", "0", "-c", "copy", *options, made)
-    return made
+    result = folder / f"copied{suffix}"
+    ffmpeg(*before, "-i", plain(folder, **changes), "-map", "0", "-c", "copy", *options, result)
+    return result
 
 
 def cut_short(path: Path, share: float) -> Path:
@@ -53,12 +53,12 @@ def patched(path: Path, way: tuple[bytes, ...], change: Callable[[bytes], bytes]
 
 def boxes(data: bytes) -> list[tuple[bytes, bytes]]:
     """Part bytes into boxes: (kind, body) of each; sizes of 64 bits are not met here."""
-    found, at = [], 0
+    matches, at = [], 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
-        found.append((data[at + 4 : at + 8], data[at + 8 : at + size]))
+        matches.append((data[at + 4 : at + 8], data[at + 8 : at + size]))
         at += size
-    return found
+    return matches
 
 
 def box(kind: bytes, body: bytes) -> bytes:
@@ -93,21 +93,21 @@ def edits(*segments: tuple[int, int]) -> Callable[[bytes], bytes]:
     return change
 
 
-def short_lengths(path: Path, made: Path) -> Path:
+def short_lengths(path: Path, result: Path) -> Path:
     """Write an H.264 film again with lengths of two bytes before its NAL units, as some cameras do."""
-    with av.open(str(path)) as one, av.open(str(made), "w") as other:
-        source = one.streams.video[0]
+    with av.open(str(path)) as original, av.open(str(result), "w") as other:
+        source = original.streams.video[0]
         stream = other.add_stream_from_template(source)
         config = bytearray(source.codec_context.extradata)
         config[4] = 0xFC | 1
         stream.codec_context.extradata = bytes(config)
-        for packet in one.demux(source):
+        for packet in original.demux(source):
             if packet.size:
                 short = av.Packet(_shortened(bytes(packet)))
                 short.pts, short.dts, short.duration = packet.pts, packet.dts, packet.duration
                 short.time_base, short.stream, short.is_keyframe = packet.time_base, stream, packet.is_keyframe
                 other.mux(short)
-    return made
+    return result
 
 
 def _shortened(sample: bytes) -> bytes:
@@ -121,17 +121,17 @@ def _shortened(sample: bytes) -> bytes:
 
 def two_sizes(folder: Path, suffix: str = ".ts") -> Path:
     """Make a film whose picture gets another size half way."""
-    first, second, made = folder / f"first{suffix}", folder / f"second{suffix}", folder / f"both{suffix}"
+    first, second, result = folder / f"first{suffix}", folder / f"second{suffix}", folder / f"both{suffix}"
     make_clip(first, **PLAIN)
     make_clip(folder / f"small{suffix}", **{**PLAIN, "size": (144, 80)})
     ffmpeg("-i", folder / f"small{suffix}", "-c", "copy", "-output_ts_offset", 24 / 25, second)
-    made.write_bytes(first.read_bytes() + second.read_bytes())
-    return made
+    result.write_bytes(first.read_bytes() + second.read_bytes())
+    return result
 
 
 def pulled_down(folder: Path) -> Path:
     """Make an MPEG-2 film every other frame of which asks to be shown for longer."""
-    made = folder / "pulled.ts"
+    result = folder / "pulled.ts"
     raw = folder / "raw.m2v"
     ffmpeg(
         "-i",
@@ -150,21 +150,21 @@ def pulled_down(folder: Path) -> Path:
             count += 1
         at = data.find(b"\0\0\1\xb5", at + 4)
     raw.write_bytes(data)
-    ffmpeg("-i", raw, "-c", "copy", "-bsf:v", "setts=ts=N*48000", made)
-    return made
+    ffmpeg("-i", raw, "-c", "copy", "-bsf:v", "setts=ts=N*48000", result)
+    return result
 
 
 def attached(folder: Path) -> Path:
     """Make a Matroska film with a font, tags beyond ASCII and chapters."""
-    font, told, made = folder / "font.ttf", folder / "told.txt", folder / "attached.mkv"
+    font, message, result = folder / "font.ttf", folder / "told.txt", folder / "attached.mkv"
     font.write_bytes(FONT)
     chapters = "".join(
         f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={start}\nEND={start + 400}\ntitle=Ch {start}\n" for start in (0, 400)
     )
-    told.write_text(f";FFMETADATA1\ntitle=Über a\\=b\\; 日本\n{chapters}", encoding="utf-8")
-    argv = ["-i", plain(folder, ".mkv"), "-i", told, "-map", "0", "-map_metadata", "1", "-map_chapters", "1"]
-    ffmpeg(*argv, "-c", "copy", "-attach", font, "-metadata:s:t", "mimetype=font/ttf", made)
-    return made
+    message.write_text(f";FFMETADATA1\ntitle=Über a\\=b\\; 日本\n{chapters}", encoding="utf-8")
+    argv = ["-i", plain(folder, ".mkv"), "-i", message, "-map", "0", "-map_metadata", "1", "-map_chapters", "1"]
+    ffmpeg(*argv, "-c", "copy", "-attach", font, "-metadata:s:t", "mimetype=font/ttf", result)
+    return result
 
 
 FONT = bytes(range(256)) * 20
@@ -179,39 +179,39 @@ def attachment(path: Path, folder: Path) -> bytes:
 
 def with_data(folder: Path) -> Path:
     """Make a transport stream with a stream of data that no decoder knows."""
-    data, made = folder / "data.bin", folder / "data.ts"
+    data, result = folder / "data.bin", folder / "data.ts"
     data.write_bytes(b"\x06\x0e\x2b\x34" + bytes(60))
-    ffmpeg("-i", plain(folder, ".ts"), "-f", "data", "-i", data, "-map", 0, "-map", 1, "-c", "copy", made)
-    return made
+    ffmpeg("-i", plain(folder, ".ts"), "-f", "data", "-i", data, "-map", 0, "-map", 1, "-c", "copy", result)
+    return result
 
 
 def two_programs(folder: Path) -> Path:
     """Make a transport stream of two programs."""
-    first, second, made = plain(folder, ".ts"), folder / "second.ts", folder / "programs.ts"
+    first, second, result = plain(folder, ".ts"), folder / "second.ts", folder / "programs.ts"
     make_clip(second, **{**PLAIN, "size": (80, 48)})
     programs = ["title=One:program_num=3:st=0:st=1", "title=Two:program_num=9:st=2:st=3"]
-    told = [word for one in programs for word in ("-program", one)]
-    ffmpeg("-i", first, "-i", second, "-map", 0, "-map", 1, "-c", "copy", *told, made)
-    return made
+    message = [word for program in programs for word in ("-program", program)]
+    ffmpeg("-i", first, "-i", second, "-map", 0, "-map", 1, "-c", "copy", *message, result)
+    return result
 
 
 def programs(path: Path) -> list[str]:
     """Name the programs of a transport stream, each by its number and its service."""
-    said = subprocess.run([ffmpeg_path(), "-i", str(path)], capture_output=True, text=True).stderr.splitlines()
-    lines = [line.strip() for line in said if "Program" in line or "service_name" in line]
+    printed = subprocess.run([ffmpeg_path(), "-i", str(path)], capture_output=True, text=True).stderr.splitlines()
+    lines = [line.strip() for line in printed if "Program" in line or "service_name" in line]
     return [line.partition(": ")[2] or line for line in lines]
 
 
 def sound_alone(folder: Path) -> Path:
     """Make a film without its picture."""
-    made = folder / "sound.m4a"
-    ffmpeg("-i", plain(folder), "-map", "0:a", "-c", "copy", made)
-    return made
+    result = folder / "sound.m4a"
+    ffmpeg("-i", plain(folder), "-map", "0:a", "-c", "copy", result)
+    return result
 
 
 def with_cover(folder: Path) -> Path:
     """Make a sound file with a picture on its cover."""
-    cover, made = folder / "cover.jpg", folder / "cover.m4a"
+    cover, result = folder / "cover.jpg", folder / "cover.m4a"
     ffmpeg("-f", "lavfi", "-i", "color=red:s=64x64", "-frames:v", 1, cover)
     ffmpeg(
         "-i",
@@ -226,9 +226,9 @@ def with_cover(folder: Path) -> Path:
         1,
         "-disposition:v",
         "attached_pic",
-        made,
+        result,
     )
-    return made
+    return result
 
 
 def without_frames(folder: Path) -> Path:
@@ -238,9 +238,9 @@ def without_frames(folder: Path) -> Path:
 
 def empty(folder: Path) -> Path:
     """Make a file of no bytes."""
-    made = folder / "empty.mp4"
-    made.write_bytes(b"")
-    return made
+    result = folder / "empty.mp4"
+    result.write_bytes(b"")
+    return result
 
 
 def encrypted(folder: Path) -> Path:

@@ -44,7 +44,7 @@ class Seen:
 
 def look(path: Path, index: int) -> Seen:
     """Read a whole film, small ones only: its pictures are stream `index`."""
-    streams, tags, chapters, packets, keys = _told(path, index)
+    streams, tags, chapters, packets, keys = _probe_packet(path, index)
     with av.open(str(path)) as container:
         stream = container.streams[index]
         frames, looks = [], []
@@ -64,7 +64,7 @@ def look_once(path: Path, index: int) -> Seen:
     return look(path, index)
 
 
-def _told(path: Path, index: int) -> tuple[Any, ...]:
+def _probe_packet(path: Path, index: int) -> tuple[Any, ...]:
     with av.open(str(path)) as container:
         packets: list[list[Any]] = [[] for _ in container.streams]
         keys = []
@@ -75,11 +75,11 @@ def _told(path: Path, index: int) -> tuple[Any, ...]:
                 packets[packet.stream.index].append((*times, bytes(packet)))
                 keys += [times[0]] if packet.is_keyframe and packet.stream.index == index else []
         chapters = [
-            (one["start"] * one["time_base"], one["end"] * one["time_base"], one["metadata"])
-            for one in container.chapters()
+            (item["start"] * item["time_base"], item["end"] * item["time_base"], item["metadata"])
+            for item in container.chapters()
         ]
-        told = [_description(stream) for stream in container.streams]
-        return told, _tags(container.metadata), chapters, packets, keys
+        message = [_description(stream) for stream in container.streams]
+        return message, _tags(container.metadata), chapters, packets, keys
 
 
 def _tags(tags: dict[str, str]) -> dict[str, str]:
@@ -87,7 +87,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 
 def _description(stream: Any) -> dict[str, Any]:
-    told = {
+    message = {
         "kind": stream.type,
         "tags": _tags(stream.metadata),
         "base": stream.time_base,
@@ -95,9 +95,9 @@ def _description(stream: Any) -> dict[str, Any]:
     }
     context = stream.codec_context
     if context is not None:
-        told["codec"] = context.name
+        message["codec"] = context.name
     if stream.type == "video":
-        told |= {
+        message |= {
             "size": (context.width, context.height),
             "format": context.pix_fmt,
             "aspect": (stream.sample_aspect_ratio or 1, context.sample_aspect_ratio or 1),
@@ -106,13 +106,13 @@ def _description(stream: Any) -> dict[str, Any]:
             "start": (stream.start_time or 0) * stream.time_base,
         }
     if stream.type == "audio":
-        told |= {
+        message |= {
             "start": (stream.start_time or 0) * stream.time_base,
             "rate": stream.rate,
             "layout": stream.layout.name,
             "set-up": bytes(context.extradata or b""),
         }
-    return told
+    return message
 
 
 def planes(frame: av.VideoFrame) -> list[np.ndarray]:
@@ -126,14 +126,14 @@ def _samples(path: Path, place: int) -> np.ndarray:
     with av.open(str(path)) as container:
         stream = container.streams.audio[place]
         resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.rate)
-        parts = [made.to_ndarray() for frame in container.decode(stream) for made in resampler.resample(frame)]
+        parts = [result.to_ndarray() for frame in container.decode(stream) for result in resampler.resample(frame)]
         return np.concatenate(parts or [np.zeros((1, 0), np.float32)], axis=1)
 
 
-def psnr(one: list[np.ndarray], other: list[np.ndarray], depth: int = 8) -> float:
+def psnr(item: list[np.ndarray], other: list[np.ndarray], depth: int = 8) -> float:
     """Give the peak signal-to-noise ratio over all planes, in dB; infinite where they are the same."""
-    error = sum(float(((a.astype(float) - b) ** 2).sum()) for a, b in zip(one, other, strict=True))
-    mean = error / sum(a.size for a in one)
+    error = sum(float(((a.astype(float) - b) ** 2).sum()) for a, b in zip(item, other, strict=True))
+    mean = error / sum(a.size for a in item)
     return float("inf") if mean == 0 else float(10 * np.log10((2**depth - 1) ** 2 / mean))
 
 

@@ -66,20 +66,20 @@ _WORDS = "1\n00:00:00,100 --> 00:00:00,600\nA word\n\n2\n00:00:00,700 --> 00:00:
 
 def recipe(codec: str, suffix: str, groups: str, rate: str) -> dict[str, Any]:
     """Spell a film for `make_clip`."""
-    made = {"frames": FRAMES, "size": (128, 64), "colour": (1, 1, 1, 1), "sar": Fraction(4, 3), **CODECS[codec]}
+    result = {"frames": FRAMES, "size": (128, 64), "colour": (1, 1, 1, 1), "sar": Fraction(4, 3), **CODECS[codec]}
     if codec == "mjpeg":
-        made["colour"] = (2, 1, 1, 1)
-    made |= {"rate": RATES[rate], "audio_codec": _SOUND.get(suffix, "aac")}
+        result["colour"] = (2, 1, 1, 1)
+    result |= {"rate": RATES[rate], "audio_codec": _SOUND.get(suffix, "aac")}
     if rate == "vfr":
         steps = _UNEVEN * (FRAMES // len(_UNEVEN))
-        made["pts"] = tuple(sum(steps[:n]) for n in range(FRAMES))
+        result["pts"] = tuple(sum(steps[:n]) for n in range(FRAMES))
     if suffix == ".mov":
-        made |= {"rotation_deg": 180, "timecode": "01:00:00:00"}
-    made["gop"] = {"intra": 1, "one": 250}.get(groups, GROUP)
-    made["options"] = {**made.get("options", {}), **_group_options(codec, groups)}
+        result |= {"rotation_deg": 180, "timecode": "01:00:00:00"}
+    result["gop"] = {"intra": 1, "one": 250}.get(groups, GROUP)
+    result["options"] = {**result.get("options", {}), **_group_options(codec, groups)}
     if codec.startswith("h264") and groups == "intra":
-        made["bframes"] = 0
-    return made
+        result["bframes"] = 0
+    return result
 
 
 def _group_options(codec: str, groups: str) -> dict[str, str]:

@@ -14,8 +14,12 @@ BANNED_NAMES = frozenset(
 )
 """Names of variables, parameters, attributes and functions that say nothing of their content, or are metaphors."""
 
+CONTRACTS = frozenset({("pipeline/interchange/turnover/check_returned.py", "found")})
+"""Fields whose names stand in `--json`, and so may not change."""
+
 BANNED_FIRST_WORDS = frozenset(
-    {"Be", "Complain", "Cook", "Give", "Gives", "Hear", "Know", "Knows", "Lay", "Part", "Say", "Says", "Spell", "Spells", "Tell", "Tells"}
+    {"Be", "Complain", "Cook", "Give", "Gives", "Hear", "Know", "Knows", "Lay", "Part"}
+    | {"Say", "Says", "Spell", "Spells", "Tell", "Tells"}
 )
 """First words of docstrings that are not the verb of the field, as Return, Build, Parse, Report, Check are."""
 
@@ -79,7 +83,7 @@ def vague_names(path: str, tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.alias) and node.asname:
             names = [node.asname]
         for name in names:
-            if name.strip("_") in BANNED_NAMES:
+            if name.strip("_") in BANNED_NAMES and (path, name) not in CONTRACTS:
                 yield f"{path}:{getattr(node, 'lineno', 0)}: the name {name!r} does not say what the value is"
 
 

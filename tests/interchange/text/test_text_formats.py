@@ -12,7 +12,7 @@ from react1.pipeline.core.errors import PresetError
 from react1.pipeline.interchange.limits import decode_text
 from react1.pipeline.interchange.readers import parse_listing, read_listing
 
-OURS = """in;out;name;prompt;temperature;take notes
+OWN_TABLE = """in;out;name;prompt;temperature;take notes
 01:00:01:00;01:00:02:00;first line;angry;0.8;loud
 2.5;3.5;s2;;;nothing asked
 75f;90f;s3;sad;;
@@ -21,7 +21,7 @@ OURS = """in;out;name;prompt;temperature;take notes
 
 def test_table_columns_become_edits():
     """Times may have any form; a row without an edit is ignored, and unknown columns are reported."""
-    reading = classify_text(OURS, ".csv", film())
+    reading = classify_text(OWN_TABLE, ".csv", film())
 
     assert summarize(reading) == [
         ("edit", "first line", "01:00:01:00-01:00:02:00"),

@@ -20,8 +20,8 @@ FRAMES = 24
 
 def clip(path, **changes):
     """Write a clip; return its path and its probe result."""
-    made = make_clip(path, **{"frames": FRAMES, "tracks": 0, **changes})
-    return made, probe(made, File(digest="0" * 64, suffix=path.suffix, size_bytes=made.stat().st_size))
+    output = make_clip(path, **{"frames": FRAMES, "tracks": 0, **changes})
+    return output, probe(output, File(digest="0" * 64, suffix=path.suffix, size_bytes=output.stat().st_size))
 
 
 def misfits(folder, **changes) -> dict[str, str]:

@@ -28,10 +28,10 @@ def opened(context, suffix=".mp4", **changes):
 
 def test_units_behind_lengths_and_behind_codes_are_the_same_units():
     """A unit may hold zeros, but no start code."""
-    found = [b"\x67\x01\x02", b"\x65\x00\x00\x03\x01", b"\x41\x80"]
+    matches = [b"\x67\x01\x02", b"\x65\x00\x00\x03\x01", b"\x41\x80"]
 
     for annexb in (True, False):
-        assert list(split_units(join_units(found, annexb=annexb), annexb=annexb)) == found
+        assert list(split_units(join_units(matches, annexb=annexb), annexb=annexb)) == matches
     assert split_start_codes(b"\x00\x00\x01\x09\xf0\x00\x00\x00\x01\x65\x88") == [b"\x09\xf0", b"\x65\x88"]
 
 
@@ -114,8 +114,8 @@ def test_a_decoder_resumes_at_idr_pictures_and_at_marked_cra_pictures(context):
     _, _, avc = opened(context, gop=4, frames=20, options=params)
     _, _, hev = opened(context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"})
 
-    found = [codec_family("h264").random_access(data, annexb=False) for data in avc]
-    assert found[0] is RandomAccess.CLEAN and set(found[1:]) == {RandomAccess.NONE}
+    matches = [codec_family("h264").random_access(data, annexb=False) for data in avc]
+    assert matches[0] is RandomAccess.CLEAN and set(matches[1:]) == {RandomAccess.NONE}
     kinds = [codec_family("hevc").random_access(data, annexb=False) for data in hev]
     assert kinds[0] is RandomAccess.CLEAN and RandomAccess.BROKEN_LINK in kinds[1:]
 
@@ -126,13 +126,13 @@ def test_a_cra_becomes_a_broken_link_in_one_byte(context):
         context, gop=4, frames=20, codec="libx265", options={"x265-params": "log-level=none:open-gop=1"}
     )
     family = codec_family("hevc")
-    cra = next(one for one in data if family.random_access(one, annexb=False) is RandomAccess.BROKEN_LINK)
+    cra = next(item for item in data if family.random_access(item, annexb=False) is RandomAccess.BROKEN_LINK)
 
-    made = hevc._Relinker(annexb=False)(cra)
+    result = hevc._Relinker(annexb=False)(cra)
 
-    assert len(made) == len(cra)
-    assert sum(one != other for one, other in zip(made, cra, strict=True)) == 1
-    assert family.random_access(made, annexb=False) is RandomAccess.CLEAN
+    assert len(result) == len(cra)
+    assert sum(item != other for item, other in zip(result, cra, strict=True)) == 1
+    assert family.random_access(result, annexb=False) is RandomAccess.CLEAN
 
 
 def test_av1_units_are_told_apart_and_delimiters_dropped():

@@ -39,31 +39,31 @@ def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, chan
     media = film(context, suffix, gop=8, frames=36, size=(192, 108), audio_codec="aac", **changes)
     take = numbered_take(context, segment(media, 10, 14, head=1))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take])
+    result = splicing.splice(context, ffmpeg_path(), media, [take])
 
     source = context.path(media.file)
-    assert made.metrics["way"] == "exact" and made.metrics["twin"] is False
-    numbers = [frame_number(luma) for _, luma in shown(made.path)]
+    assert result.metrics["way"] == "exact" and result.metrics["twin"] is False
+    numbers = [frame_number(luma) for _, luma in shown(result.path)]
     assert numbers == [n + TAKE_OFFSET if 10 <= n < 14 else n for n in range(36)]
-    before, after = packets(source), packets(made.path)
-    same = sum(one == other for one, other in zip(before, after, strict=True))
+    before, after = packets(source), packets(result.path)
+    same = sum(item == other for item, other in zip(before, after, strict=True))
     patched = 1 if changes else 0
-    assert same == 36 - made.metrics["encoded_packets"] - patched
-    assert packets(made.path, "audio") == packets(source, "audio")
+    assert same == 36 - result.metrics["encoded_packets"] - patched
+    assert packets(result.path, "audio") == packets(source, "audio")
 
 
 def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(context):
     """Apple's players want hvc1, and all parameter sets beforehand."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
 
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    (tag, was), (came_tag, came) = config(context.path(media.file)), config(made.path)
-    old, new = ([unit for unit in hevc._hvcc_units(one) if unit[0] >> 1 & 63 in (32, 33, 34)] for one in (was, came))
+    (tag, was), (came_tag, came) = config(context.path(media.file)), config(result.path)
+    old, new = ([unit for unit in hevc._hvcc_units(item) if unit[0] >> 1 & 63 in (32, 33, 34)] for item in (was, came))
     assert came_tag == tag
     assert set(old) < set(new) and len(new) == 2 * len(old)
     assert sorted(hevc._set_id(unit) for unit in new) == [0, 0, 0, 14, 15, 15]
-    in_packets = [unit[0] >> 1 & 63 for _, _, data in packets(made.path) for unit in split_units(data, annexb=False)]
+    in_packets = [unit[0] >> 1 & 63 for _, _, data in packets(result.path) for unit in split_units(data, annexb=False)]
     assert not {32, 33, 34} & set(in_packets)
 
 
@@ -75,30 +75,30 @@ def test_a_film_that_was_spliced_before_is_spliced_again(context, changes):
     file = context.store(once.path)
     again = probe(context.path(file), file)
 
-    made = splicing.splice(context, ffmpeg_path(), again, [numbered_take(context, segment(again, 26, 28))])
+    result = splicing.splice(context, ffmpeg_path(), again, [numbered_take(context, segment(again, 26, 28))])
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    numbers = [frame_number(luma) for _, luma in shown(made.path)]
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    numbers = [frame_number(luma) for _, luma in shown(result.path)]
     assert [n for n in range(36) if numbers[n] >= TAKE_OFFSET] == [10, 11, 12, 13, 26, 27]
 
 
 def test_numbers_that_the_film_uses_for_others_are_refused():
     """Two sets under one number would be read as one."""
-    ours = b"\x44\x01" + bytes([0b11000001])
-    taken = hevc._renumber(ours) + b"\x01"
+    mine = b"\x44\x01" + bytes([0b11000001])
+    taken = hevc._renumber(mine) + b"\x01"
 
-    assert hevc.renumber_sets((ours,), (hevc._renumber(ours),)) == (hevc._renumber(ours),)
+    assert hevc.renumber_sets((mine,), (hevc._renumber(mine),)) == (hevc._renumber(mine),)
     with pytest.raises(NotApplicable, match="uses the ids"):
-        hevc.renumber_sets((ours,), (taken,))
+        hevc.renumber_sets((mine,), (taken,))
 
 
 def test_h264_keeps_both_sets_in_its_avcc(context):
     """Two sets under two numbers, the first the film's own."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0)
 
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 10, 14))])
 
-    (_, was), (_, came) = config(context.path(media.file)), config(made.path)
+    (_, was), (_, came) = config(context.path(media.file)), config(result.path)
     old, new = h264_headers.parse_avcc(was), h264_headers.parse_avcc(came)
     assert new.sps[:1] == old.sps and len(new.sps) == 2
     assert new.pps[:1] == old.pps and len(new.pps) == 2

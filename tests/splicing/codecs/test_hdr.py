@@ -37,10 +37,10 @@ def test_the_encoder_is_told_what_the_frame_carries():
         ]
     )
 
-    told = with_static_hdr(EncoderSettings("libx265", "yuv420p10le", {"x265-params": "open-gop=0"}), frame)
+    text = with_static_hdr(EncoderSettings("libx265", "yuv420p10le", {"x265-params": "open-gop=0"}), frame)
 
-    assert told.options["x265-params"].startswith("open-gop=0:master-display=G(13250")
-    assert told.options["x265-params"].endswith(":max-cll=1000,200")
+    assert text.options["x265-params"].startswith("open-gop=0:master-display=G(13250")
+    assert text.options["x265-params"].endswith(":max-cll=1000,200")
     assert with_static_hdr(EncoderSettings("libx264", "yuv420p"), frame) == EncoderSettings("libx264", "yuv420p")
 
 

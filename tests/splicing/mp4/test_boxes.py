@@ -27,14 +27,16 @@ def test_the_tables_lead_to_every_packet(context):
     """Offset, size and times of each sample are those that a demuxer gives."""
     media = film(context, frames=20, audio_codec="aac")
     path = context.path(media.file)
-    found = sample_tables.read_sample_table(find_track(read_moov(path)[1], b"vide"))
+    matches = sample_tables.read_sample_table(find_track(read_moov(path)[1], b"vide"))
     data = path.read_bytes()
 
     listed = packets(path)
 
-    assert [data[at : at + size] for at, size in zip(found.offsets, found.sizes, strict=True)] == [p[2] for p in listed]
-    shift = listed[0][0] - int(found.pts[0])
-    assert [int(pts) + shift for pts in found.pts] == [p[0] for p in listed]
+    assert [data[at : at + size] for at, size in zip(matches.offsets, matches.sizes, strict=True)] == [
+        p[2] for p in listed
+    ]
+    shift = listed[0][0] - int(matches.pts[0])
+    assert [int(pts) + shift for pts in matches.pts] == [p[0] for p in listed]
 
 
 @pytest.mark.parametrize("data", [b"\0\0\0\7free", b"\0\0\0\x20moov\0\0\0\0", b"\0\0\1\0free1234"])

@@ -41,7 +41,7 @@ class Edit:
 
     source: Path
     new: list[NewSamples]
-    made: splicing.SplicedFilm
+    result: splicing.SplicedFilm
 
     def on(self, copy: Path) -> in_place.InPlaceResult:
         """Edit another copy in the same way."""
@@ -56,21 +56,21 @@ def edit(context, monkeypatch, request) -> Edit:
     new: list[NewSamples] = []
     real = in_place.edit_in_place
 
-    def noted(copy, given):
-        new.extend(given)
-        return real(copy, given)
+    def noted(copy, value):
+        new.extend(value)
+        return real(copy, value)
 
     monkeypatch.setattr(surgery, "edit_in_place", noted)
     take = numbered_take(context, segment(media, START, END))
-    made = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
-    assert made.metrics["way"] == "exact"
-    return Edit(context.path(media.file), new, made)
+    result = splicing.splice(context, ffmpeg_path(), media, [take], in_place=True)
+    assert result.metrics["way"] == "exact"
+    return Edit(context.path(media.file), new, result)
 
 
 def held(path: Path) -> dict[str, list]:
     """List all that a reader gives of a film's streams."""
-    told = read_contents(path, 0)
-    kinds = [track.kind for track in told.streams if track.kind in ("video", "audio")]
+    text = read_contents(path, 0)
+    kinds = [track.kind for track in text.streams if track.kind in ("video", "audio")]
     return {f"{kind} {at}": packets(path, kind, kinds[:at].count(kind)) for at, kind in enumerate(kinds)}
 
 
@@ -81,11 +81,14 @@ def strictly(path: Path) -> str:
 
 def test_it_is_the_film_that_would_have_been_written_anew(edit, tmp_path):
     """Every packet of every stream, tags and edit lists; and the figures tell how it was done."""
-    anew = tmp_path / edit.made.path.name
-    surgery.rewrite(edit.source, anew, edit.new)
+    rewritten = tmp_path / edit.made.path.name
+    surgery.rewrite(edit.source, rewritten, edit.new)
 
-    assert held(edit.made.path) == held(anew) != held(edit.source)
-    assert compare(read_contents(anew, 0), read_contents(edit.made.path, 0), new_audio=False, untouched=None).lost == ()
+    assert held(edit.made.path) == held(rewritten) != held(edit.source)
+    assert (
+        compare(read_contents(rewritten, 0), read_contents(edit.made.path, 0), new_audio=False, untouched=None).lost
+        == ()
+    )
     assert strictly(edit.made.path) == ""
     assert edit.made.metrics["in_place"] is True
     assert edit.made.metrics["copied"] in ("reflink", "bytes")
@@ -100,8 +103,8 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
     old = sample_tables.read_sample_table(find_track(moov, b"vide"))
     may = np.zeros(len(before), bool)
     may[index.offset : index.offset + 8] = True
-    for one in edit.new:
-        for at, size in zip(old.offsets[one.first : one.end], old.sizes[one.first : one.end], strict=True):
+    for item in edit.new:
+        for at, size in zip(old.offsets[item.first : item.end], old.sizes[item.first : item.end], strict=True):
             may[at : at + size] = True
 
     differ = np.frombuffer(before, np.uint8) != np.frombuffer(after[: len(before)], np.uint8)
@@ -115,7 +118,7 @@ def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
     """Their bytes are zeros, and none of them is found anywhere else."""
     old = sample_tables.read_sample_table(find_track(read_moov(edit.source)[1], b"vide"))
     before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
-    gone = [at for one in edit.new for at in range(one.first, one.end)]
+    gone = [at for item in edit.new for at in range(item.first, item.end)]
     assert len(gone) >= END - START
 
     for at in gone:
@@ -179,10 +182,10 @@ def test_killed_at_any_write_it_is_the_old_film_or_the_new_one(edit, tmp_path, m
             else:
                 break
         read_moov(copy)
-        found = held(copy)
-        assert found in (was, now), f"write {step}"
+        matches = held(copy)
+        assert matches in (was, now), f"write {step}"
         assert strictly(copy) == ""
-        seen.append(found == now)
+        seen.append(matches == now)
 
     assert seen == sorted(seen) and {False, True} == set(seen)
     assert held(copy) == now
@@ -193,7 +196,7 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
     steps: list[str] = []
 
     def noting(name, real):
-        return lambda *given: steps.append(name) or real(*given)
+        return lambda *value: steps.append(name) or real(*value)
 
     monkeypatch.setattr(in_place, "write_all", noting("write", byte_ranges.write_all))
     monkeypatch.setattr(byte_ranges, "copy_complete_range", noting("write", byte_ranges.copy_complete_range))
@@ -211,14 +214,14 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
 
 def test_a_film_can_be_edited_in_place_again_and_be_written_anew_after_it(edit, tmp_path):
     """The second edit of a film finds everything where the first left it."""
-    again, anew = tmp_path / ("again" + edit.source.suffix), tmp_path / ("anew" + edit.source.suffix)
+    again, rewritten = tmp_path / ("again" + edit.source.suffix), tmp_path / ("anew" + edit.source.suffix)
     shutil.copyfile(edit.made.path, again)
 
     edit.on(again)
-    surgery.rewrite(again, anew, edit.new)
+    surgery.rewrite(again, rewritten, edit.new)
 
-    assert held(again) == held(edit.made.path) == held(anew)
-    assert strictly(again) == strictly(anew) == ""
+    assert held(again) == held(edit.made.path) == held(rewritten)
+    assert strictly(again) == strictly(rewritten) == ""
 
 
 def test_boxes_behind_the_index_come_along(edit, tmp_path):
@@ -285,8 +288,8 @@ def test_bytes_that_a_kept_sample_shares_are_not_cleared():
 
     def spans(old, needed):
         columns = [np.array(column, np.int64) for column in zip(*old, strict=True)]
-        kept = [tuple(np.array(column, np.int64) for column in zip(*needed, strict=True))]
-        return in_place._unshared_ranges(columns[0], columns[1], kept)
+        stored = [tuple(np.array(column, np.int64) for column in zip(*needed, strict=True))]
+        return in_place._unshared_ranges(columns[0], columns[1], stored)
 
     assert spans([(10, 5), (15, 5), (40, 2)], [(0, 10), (20, 20)]) == [(10, 10), (40, 2)]
     assert spans([(10, 10)], [(12, 3)]) == [(10, 2), (15, 5)]
@@ -298,9 +301,9 @@ def test_bytes_that_a_kept_sample_shares_are_not_cleared():
 def test_the_new_index_is_made_of_the_boxes_of_the_old_one(edit):
     """Tracks that were not edited keep every byte of theirs, and so do the edit list and the tags."""
     was, now = (read_moov(path)[1] for path in (edit.source, edit.made.path))
-    for one, other in zip(was.children, now.children, strict=True):
-        if one.kind == b"trak" and sample_tables.handler(one) == b"vide":
-            assert (one.find(b"edts") is None) == (other.find(b"edts") is None)
-            one.drop(b"mdia")
+    for item, other in zip(was.children, now.children, strict=True):
+        if item.kind == b"trak" and sample_tables.handler(item) == b"vide":
+            assert (item.find(b"edts") is None) == (other.find(b"edts") is None)
+            item.drop(b"mdia")
             other.drop(b"mdia")
-        assert one.to_bytes() == other.to_bytes()
+        assert item.to_bytes() == other.to_bytes()

@@ -47,15 +47,15 @@ def long_film(tmp_path_factory):
     return path
 
 
-def told(path):
+def track_times(path):
     """Read what every sample of every track holds: the number that stands in it."""
     data = path.read_bytes()
-    found = []
+    matches = []
     for track in read_moov(path)[1].all(b"trak"):
         held = sample_tables.read_sample_table(track)
         rows = np.frombuffer(data, np.uint8)[held.offsets[:, None] + np.arange(8)]
-        found.append((rows.copy().view(">i8").ravel().astype(np.int64), held))
-    return found
+        matches.append((rows.copy().view(">i8").ravel().astype(np.int64), held))
+    return matches
 
 
 @pytest.mark.parametrize("way", ["anew", "in place"])
@@ -63,7 +63,7 @@ def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp
     """686 250 samples: what is worked out of them stays below 48 MB, and each is found again."""
     _, moov = read_moov(long_film)
     track = find_track(moov, b"vide")
-    coded, made, old = tmp_path / "coded", tmp_path / "made.mp4", sample_tables.read_sample_table(track)
+    coded, result, old = tmp_path / "coded", tmp_path / "made.mp4", sample_tables.read_sample_table(track)
     fresh = -np.arange(1, END - FIRST + 1)
     coded.write_bytes(np.stack([fresh, fresh], 1).astype(">i8").tobytes())
     sizes = np.full(len(fresh), SAMPLE_BYTES, np.int64)
@@ -74,12 +74,14 @@ def test_an_hour_is_edited_in_little_memory_and_no_sample_is_lost(long_film, tmp
     )
     tracemalloc.start()
 
-    rewrite.write_film(long_film, made, [new], in_place=way == "in place")
+    rewrite.write_film(long_film, result, [new], in_place=way == "in place")
 
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < MOST_BYTES
-    for number, ((was, before), (came, after)) in enumerate(zip(told(long_film), told(made), strict=True)):
+    for number, ((was, before), (came, after)) in enumerate(
+        zip(track_times(long_film), track_times(result), strict=True)
+    ):
         wanted = was.copy()
         if number == 0:
             wanted[span] = fresh

@@ -59,12 +59,12 @@ def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
     if way != "exact":
         monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
 
     was = captions(context.path(media.file))
-    assert len({tuple(one) for one in was}) > 15 and all(was)
-    assert captions(made.path) == was
-    assert not any("captions" in said for said in made.notes)
+    assert len({tuple(item) for item in was}) > 15 and all(was)
+    assert captions(result.path) == was
+    assert not any("captions" in text for text in result.notes)
 
 
 def test_captions_that_the_encoder_cannot_write_are_said(context, monkeypatch):
@@ -72,13 +72,13 @@ def test_captions_that_the_encoder_cannot_write_are_said(context, monkeypatch):
     media = captioned_film(context, ".mkv", frames=24, gop=6)
     real = strategies.choose_encoder
 
-    def without(*given, **named):
-        choice = real(*given, **named)
+    def without(*value, **named):
+        choice = real(*value, **named)
         return replace(choice, options={**choice.options, "a53cc": "0"})
 
     monkeypatch.setattr(strategies, "choose_encoder", without)
     monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    made = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 7, 12))])
 
-    assert any("captions inside the pictures" in said for said in made.notes)
+    assert any("captions inside the pictures" in text for text in result.notes)

@@ -45,12 +45,12 @@ def test_the_first_field_stays_the_first(context, coder, order):
     media = woven(context, coder, order)
     assert {field_order(frame) for frame in decode_frames(context.path(media.file))} == {order}
 
-    made = spliced(context, media)
+    result = spliced(context, media)
 
-    assert {field_order(frame) for frame in decode_frames(made.path)} == {order}
-    assert made.metrics["field_order_equal"] and len(list(decode_frames(made.path))) == 20
-    assert made.metrics["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
-    assert coder == "mpeg2" or made.metrics["twin"]
+    assert {field_order(frame) for frame in decode_frames(result.path)} == {order}
+    assert result.metrics["field_order_equal"] and len(list(decode_frames(result.path))) == 20
+    assert result.metrics["way"] == ("reencoded-picture" if coder == "mpeg2" else "exact")
+    assert coder == "mpeg2" or result.metrics["twin"]
 
 
 def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(context):
@@ -75,7 +75,7 @@ def test_a_pull_down_that_is_lost_is_said(context, tmp_path):
     """Of a film that has none nothing is said."""
     path = odd.pulled_down(tmp_path)
     file = context.add_external(path)
-    told = "repeated fields (2:3 pulldown) could not be kept"
+    text = "repeated fields (2:3 pulldown) could not be kept"
 
-    assert told in spliced(context, probe(context.path(file), file)).notes
-    assert told not in spliced(context, woven(context, "mpeg2", "top first")).notes
+    assert text in spliced(context, probe(context.path(file), file)).notes
+    assert text not in spliced(context, woven(context, "mpeg2", "top first")).notes

@@ -40,7 +40,7 @@ def blend(below, above, share, of):
 
 
 @pytest.mark.parametrize(
-    ("given", "way", "frames"),
+    ("value", "way", "frames"),
     [
         ("cut", "cut", 3),
         ("dissolve", "dissolve", 3),
@@ -50,21 +50,21 @@ def blend(below, above, share, of):
         ({}, "dissolve", 3),
     ],
 )
-def test_a_seam_is_spelled_short_or_long(given, way, frames):
+def test_a_seam_is_spelled_short_or_long(value, way, frames):
     """Every spelling means one of the three ways."""
-    seam = Seam.model_validate(given)
+    seam = Seam.model_validate(value)
 
     assert (seam.video, seam.frames) == (way, frames)
     assert seam.ramp_frames == (0 if way == "cut" else frames)
 
 
 @pytest.mark.parametrize(
-    "given", ["fade", {"video": {"wipe": 3}}, {"video": {"dissolve": 3}, "frames": 2}, {"frames": -1}, {"length": 2}, 7]
+    "value", ["fade", {"video": {"wipe": 3}}, {"video": {"dissolve": 3}, "frames": 2}, {"frames": -1}, {"length": 2}, 7]
 )
-def test_what_is_no_seam_is_refused(given):
+def test_what_is_no_seam_is_refused(value):
     """An unknown way, a length twice, a length below nothing."""
     with pytest.raises(ValidationError):
-        Seam.model_validate(given)
+        Seam.model_validate(value)
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le", "yuv444p"])
@@ -79,9 +79,9 @@ def test_the_plate_and_the_take_of_the_same_moment_are_mixed(context, pix_fmt):
     assert (placed.start, placed.end) == (7, 17)
     weights = {7: 1, 8: 2, 9: 3, 10: 4, 11: 4, 12: 4, 13: 4, 14: 3, 15: 2, 16: 1}
     for number in range(COUNT):
-        for plane, one in enumerate(after[number]):
+        for plane, item in enumerate(after[number]):
             other = above[number - 4][plane] if number in weights else before[number][plane]
-            assert np.array_equal(one, blend(before[number][plane], other, weights.get(number, 0), 4)), number
+            assert np.array_equal(item, blend(before[number][plane], other, weights.get(number, 0), 4)), number
 
 
 @pytest.mark.parametrize(("head", "tail", "span"), [(0, 0, (10, 14)), (1, 2, (9, 16)), (5, 0, (7, 14))])
@@ -120,10 +120,10 @@ def test_frames_of_a_ramp_that_would_not_change_are_not_touched(context):
     late = source_take(context, placed, changed=range(9, 15))
 
     (same,), _ = meant(context, media, [take], Seam())
-    (one,), after = meant(context, media, [late], Seam())
+    (item,), after = meant(context, media, [late], Seam())
 
     assert (same.start, same.end) == (10, 14)
-    assert (one.start, one.end) == (9, 15)
+    assert (item.start, item.end) == (9, 15)
     before, above = own(context, media.file), own(context, late.media.file)
     assert np.array_equal(after[9][0], blend(before[9][0], above[4][0], 3, 4))
 
@@ -133,14 +133,14 @@ def test_packets_outside_the_ramps_are_the_source_s(context):
     media = film(context, frames=40, gop=4, tracks=0)
     take = numbered_take(context, segment(media, 16, 20, head=4, tail=4))
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take], Seam())
+    result = splicing.splice(context, ffmpeg_path(), media, [take], Seam())
 
-    assert made.metrics["way"] == "exact", made.metrics["reason"]
-    before, after = packets(context.path(media.file)), packets(made.path)
-    same = {pts for (pts, *_, one), (_, _, other) in zip(before, after, strict=True) if one == other}
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    before, after = packets(context.path(media.file)), packets(result.path)
+    same = {pts for (pts, *_, item), (_, _, other) in zip(before, after, strict=True) if item == other}
     times = media.video.timestamps.array.tolist()
     assert {times[n] for n in (*range(12), *range(24, 40))} <= same
-    was, came = own(context, media.file), [frame_planes(frame) for frame in decode_frames(made.path)]
+    was, came = own(context, media.file), [frame_planes(frame) for frame in decode_frames(result.path)]
     above = own(context, take.media.file)
     for number, share in ((13, 1), (14, 2), (15, 3), (16, 4), (20, 3), (21, 2), (22, 1)):
         wanted = blend(was[number][0], above[number - 12][0], share, 4)
@@ -152,12 +152,12 @@ def test_parts_of_one_edit_dissolve_into_each_other(context):
     media = film(context, frames=COUNT, tracks=0)
     first = numbered_take(context, segment(media, 8, 14, head=3, tail=4))
     second = source_take(context, segment(media, 14, 20, head=4, tail=3), changed=range(COUNT), level=90)
-    one, two = own(context, first.media.file), own(context, second.media.file)
+    item, two = own(context, first.media.file), own(context, second.media.file)
 
     _, after = meant(context, media, [second, first], Seam())
 
     for number, share in ((11, 1), (12, 2), (13, 3)):
-        assert np.array_equal(after[number][0], blend(one[number - 5][0], two[number - 10][0], share, 4))
+        assert np.array_equal(after[number][0], blend(item[number - 5][0], two[number - 10][0], share, 4))
     assert frame_number(after[10][0]) == 10 + TAKE_OFFSET
     assert np.array_equal(after[14][0], two[4][0]) and np.array_equal(after[19][0], two[9][0])
 
@@ -169,7 +169,7 @@ def test_a_ramp_stays_out_of_a_neighbour_s_span(context):
 
     placed, after = meant(context, media, takes, Seam())
 
-    assert [(one.start, one.end) for one in placed] == [(3, 11), (10, 18)]
+    assert [(item.start, item.end) for item in placed] == [(3, 11), (10, 18)]
     inside = [*range(6, 10), *range(11, 15)]
     assert [frame_number(after[number][0]) for number in inside] == [number + TAKE_OFFSET for number in inside]
 
@@ -181,9 +181,9 @@ def test_ramps_end_at_neighbours_and_handles():
         def __init__(self, start, end, head=9, tail=9):
             self.start_frame, self.end_frame, self.head_frames, self.tail_frames = start, end, head, tail
 
-    found = plan_ramps([Span(10, 20), Span(22, 24), Span(24, 30, tail=1)], Seam(frames=5))
+    matches = plan_ramps([Span(10, 20), Span(22, 24), Span(24, 30, tail=1)], Seam(frames=5))
 
-    assert [(one.fade_in, one.fade_out) for one in found] == [(5, 2), (2, 0), (2, 1)]
+    assert [(item.fade_in, item.fade_out) for item in matches] == [(5, 2), (2, 0), (2, 1)]
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
@@ -194,13 +194,13 @@ def test_a_morph_moves_what_a_dissolve_would_show_twice(context, pix_fmt):
     deep = 4 if "10" in pix_fmt else 1
     below, above = textured(0, deep), textured(6, deep)
 
-    made = morph.morph(below, above, 1, 2, 10 if deep > 1 else 8)
+    result = morph.morph(below, above, 1, 2, 10 if deep > 1 else 8)
 
     wanted, plain = textured(3, deep), (below[0].astype(float) + above[0]) / 2
-    assert made[0].dtype == below[0].dtype and made[1].shape == below[1].shape
-    error = np.abs(made[0].astype(float) - wanted[0])[40:100, 60:130].mean()
+    assert result[0].dtype == below[0].dtype and result[1].shape == below[1].shape
+    error = np.abs(result[0].astype(float) - wanted[0])[40:100, 60:130].mean()
     assert error < 0.4 * np.abs(plain - wanted[0])[40:100, 60:130].mean()
-    assert np.array_equal(made[0][:, 220:], below[0][:, 220:])
+    assert np.array_equal(result[0][:, 220:], below[0][:, 220:])
     take = numbered_take(context, segment(media, 6, 8, head=3, tail=3))
     (placed,), _ = meant(context, media, [take], Seam.model_validate("morph"))
     assert (placed.start, placed.end) == (3, 11)

@@ -34,9 +34,9 @@ def copy_of(path, tmp_path, change=None):
     at = next(top.offset for top in tops if top.kind == b"moov")
     if change is not None:
         change(moov)
-    made = tmp_path / path.name
-    made.write_bytes(path.read_bytes()[:at] + moov.to_bytes())
-    return made
+    result = tmp_path / path.name
+    result.write_bytes(path.read_bytes()[:at] + moov.to_bytes())
+    return result
 
 
 def put_times(track, dts, shifts):
@@ -47,8 +47,8 @@ def put_times(track, dts, shifts):
     sample_tables.write_composition(sample_tables.stbl(track), shifts)
 
 
-def verdict(source, made, untouched=lambda pts: True):
-    was, came = (read_contents(path, 0) for path in (source, made))
+def verdict(source, result, untouched=lambda pts: True):
+    was, came = (read_contents(path, 0) for path in (source, result))
     return compare(was, came, new_audio=False, untouched=untouched)
 
 
@@ -56,20 +56,20 @@ def verdict(source, made, untouched=lambda pts: True):
 @pytest.mark.parametrize("place", [0, -1])
 def test_one_damaged_byte_is_seen_in_every_stream(source, tmp_path, stream, place):
     """The last byte of the first packet, and of the last one."""
-    made = copy_of(source, tmp_path)
-    found = sample_tables.read_sample_table(find_track(read_moov(made)[1], *stream))
-    data = bytearray(made.read_bytes())
-    data[int(found.offsets[place] + found.sizes[place]) - 1] ^= 1
-    made.write_bytes(data)
+    result = copy_of(source, tmp_path)
+    matches = sample_tables.read_sample_table(find_track(read_moov(result)[1], *stream))
+    data = bytearray(result.read_bytes())
+    data[int(matches.offsets[place] + matches.sizes[place]) - 1] ^= 1
+    result.write_bytes(data)
 
-    found = verdict(source, made)
+    matches = verdict(source, result)
 
     assert verdict(source, copy_of(source, tmp_path)) == verdict(source, source)
     assert verdict(source, source).failure == "" and verdict(source, source).lost == ()
     if stream == DATA:
-        assert "packets of stream 3 (data)" in found.lost
+        assert "packets of stream 3 (data)" in matches.lost
     else:
-        assert found.failure == f"the check {STREAMS[stream]} failed"
+        assert matches.failure == f"the check {STREAMS[stream]} failed"
 
 
 @pytest.mark.parametrize("stream", [*STREAMS, DATA])
@@ -80,19 +80,19 @@ def test_a_lost_packet_is_seen_in_every_stream(source, tmp_path, stream):
         track = find_track(moov, *stream)
         table, held = sample_tables.stbl(track), sample_tables.read_chunks(track)
         held.samples[-1] -= 1
-        kept = sample_tables.read_sample_table(track)
-        sample_tables.write_sizes(table, kept.sizes[:-1])
+        stored = sample_tables.read_sample_table(track)
+        sample_tables.write_sizes(table, stored.sizes[:-1])
         sample_tables.write_chunks(table, held)
-        sample_tables.write_sync(table, kept.sync[:-1])
-        if kept.count > 1:
-            put_times(track, kept.dts[:-1], kept.composition[:-1])
+        sample_tables.write_sync(table, stored.sync[:-1])
+        if stored.count > 1:
+            put_times(track, stored.dts[:-1], stored.composition[:-1])
 
-    found = verdict(source, copy_of(source, tmp_path, shorten))
+    matches = verdict(source, copy_of(source, tmp_path, shorten))
 
     if stream == DATA:
-        assert "packets of stream 3 (data)" in found.lost
+        assert "packets of stream 3 (data)" in matches.lost
     else:
-        assert found.failure and found.metrics[STREAMS[stream]] is False
+        assert matches.failure and matches.metrics[STREAMS[stream]] is False
 
 
 @pytest.mark.parametrize("stream", STREAMS)
@@ -107,11 +107,11 @@ def test_a_packet_that_is_decoded_a_tick_later_is_seen_in_every_stream(source, t
         shifts[5] -= stream[0] == b"vide"
         put_times(track, dts, shifts)
 
-    found = verdict(source, copy_of(source, tmp_path, shift))
+    matches = verdict(source, copy_of(source, tmp_path, shift))
 
-    assert found.metrics[STREAMS[stream]] is False and found.failure
+    assert matches.metrics[STREAMS[stream]] is False and matches.failure
     if stream[0] == b"vide":
-        assert found.metrics["timestamps_equal"] and not found.metrics["decode_times_equal"]
+        assert matches.metrics["timestamps_equal"] and not matches.metrics["decode_times_equal"]
 
 
 def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
@@ -124,32 +124,32 @@ def test_decode_times_are_the_source_s_inside_the_edit_too(source, tmp_path):
         held.composition[5] -= 1
         put_times(track, held.dts, held.composition)
 
-    found = verdict(source, copy_of(source, tmp_path, shift), lambda pts: False)
+    matches = verdict(source, copy_of(source, tmp_path, shift), lambda pts: False)
 
-    assert found.failure == "the check decode_times_equal failed"
+    assert matches.failure == "the check decode_times_equal failed"
 
 
 def test_only_the_edit_may_differ(source, tmp_path):
     """The same damage inside the edit is none, and beside it is one."""
-    made = copy_of(source, tmp_path)
-    found = sample_tables.read_sample_table(find_track(read_moov(made)[1], b"vide"))
-    data = bytearray(made.read_bytes())
-    data[int(found.offsets[7]) + 9] ^= 1
-    made.write_bytes(data)
+    result = copy_of(source, tmp_path)
+    matches = sample_tables.read_sample_table(find_track(read_moov(result)[1], b"vide"))
+    data = bytearray(result.read_bytes())
+    data[int(matches.offsets[7]) + 9] ^= 1
+    result.write_bytes(data)
     hit = packets(source)[7][0]
 
-    assert verdict(source, made, lambda pts: pts != hit).failure == ""
-    assert verdict(source, made, lambda pts: pts == hit).failure == "the check untouched_identical failed"
+    assert verdict(source, result, lambda pts: pts != hit).failure == ""
+    assert verdict(source, result, lambda pts: pts == hit).failure == "the check untouched_identical failed"
 
 
 def test_films_are_read_by_blocks_wherever_their_packets_lie(source, tmp_path, monkeypatch):
     """Whatever a block is long, the same packet is found to differ, and it alone."""
-    made = copy_of(source, tmp_path)
-    held = sample_tables.read_sample_table(find_track(read_moov(made)[1], b"vide"))
-    data = bytearray(made.read_bytes())
+    result = copy_of(source, tmp_path)
+    held = sample_tables.read_sample_table(find_track(read_moov(result)[1], b"vide"))
+    data = bytearray(result.read_bytes())
     data[int(held.offsets[11])] ^= 1
-    made.write_bytes(data)
-    was, came = (read_contents(path, 0).streams[0].packets for path in (source, made))
+    result.write_bytes(data)
+    was, came = (read_contents(path, 0).streams[0].packets for path in (source, result))
 
     for block in (1, 100, 1000, 1 << 20):
         monkeypatch.setattr(reading, "_BLOCK_BYTES", block)
@@ -185,11 +185,11 @@ def test_a_column_gives_back_every_number_and_is_small_where_it_may_be(wild):
 
 def test_blocks_of_packets_are_read_as_one(source, monkeypatch):
     """However few are packed at once."""
-    whole = read_contents(source, 0)
+    complete = read_contents(source, 0)
     monkeypatch.setattr(reading, "_BLOCK_NUMBERS", 12)
 
     parts = read_contents(source, 0)
 
-    for one, other in zip(whole.streams, parts.streams, strict=True):
+    for item, other in zip(complete.streams, parts.streams, strict=True):
         for row in ("pts", "dts", "sizes", "offsets"):
-            assert np.array_equal(getattr(one.packets, row), getattr(other.packets, row))
+            assert np.array_equal(getattr(item.packets, row), getattr(other.packets, row))

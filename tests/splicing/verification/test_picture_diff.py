@@ -37,13 +37,13 @@ def spliced(context, media):
 
 def test_an_edit_at_the_wrong_frames_is_not_kept(context, monkeypatch):
     """A shift of the stored pictures, planted, gives the same packets' times: only the pictures tell."""
-    whole = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0)
+    complete = make_clip(context.temp_path("whole.mp4"), frames=30, gop=12, tracks=0)
     cut = context.temp_path("cut.mp4")
-    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(whole), "-c", "copy", str(cut)])
+    context.run_tool([ffmpeg_path(), "-v", "error", "-ss", "0.3", "-i", str(complete), "-c", "copy", str(cut)])
     file = context.store(cut)
     media = probe(context.path(file), file)
     real = strategies.read_frame_grid
-    monkeypatch.setattr(strategies, "read_frame_grid", lambda *given: replace(real(*given), hidden=0))
+    monkeypatch.setattr(strategies, "read_frame_grid", lambda *value: replace(real(*value), hidden=0))
     for way in ("smart_render", "reencode_and_remux"):
         monkeypatch.setattr(splicing, way, refuse)
 
@@ -56,10 +56,10 @@ def test_the_likeness_is_a_figure_of_a_film_coded_anew(context, monkeypatch, suf
     """The worst frame's PSNR stands in the report."""
     monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    made = spliced(context, film(context, suffix, frames=30, tracks=0))
+    result = spliced(context, film(context, suffix, frames=30, tracks=0))
 
-    assert made.metrics["pictures_alike"] and made.metrics["least_psnr_db"] > 44
-    assert [frame_number(luma) for _, luma in shown(made.path)][9:13] == [n + TAKE_OFFSET for n in range(9, 13)]
+    assert result.metrics["pictures_alike"] and result.metrics["least_psnr_db"] > 44
+    assert [frame_number(luma) for _, luma in shown(result.path)][9:13] == [n + TAKE_OFFSET for n in range(9, 13)]
 
 
 @pytest.mark.parametrize("enough", ["6", "none"])
@@ -67,13 +67,13 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(context, monkeypa
     """Planted: only half of the usual quantiser looks alike, or no quantiser does, and then that is all."""
     media, crfs, real = film(context, ".mkv", frames=20, tracks=0, size=(128, 96)), [], strategies.encode
 
-    def noting(frames, made, video, choice, *more):
+    def noting(frames, result, video, choice, *more):
         crfs.append(choice.options["crf"])
-        return real(frames, made, video, choice, *more)
+        return real(frames, result, video, choice, *more)
 
-    def judged(*given):
+    def judged(*value):
         return (
-            compare_pictures(*given)
+            compare_pictures(*value)
             if crfs[-1] == enough
             else alike.PictureDiff(20.0, "frame 1 differs from the source")
         )
@@ -110,8 +110,8 @@ def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(context):
 
 def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
     """A patch of 16 by 16, moved by 20 levels, leaves 50 dB over the frame."""
-    one = make_clip(context.temp_path("one.mp4"), frames=1, tracks=0, size=(640, 360))
-    luma, *rest = frame_planes(next(decode_frames(one)))
+    item = make_clip(context.temp_path("one.mp4"), frames=1, tracks=0, size=(640, 360))
+    luma, *rest = frame_planes(next(decode_frames(item)))
     luma[160:176, 320:336] += 20
     patched = context.temp_path("patched.mkv")
     with av.open(str(patched), "w") as out:
@@ -120,9 +120,9 @@ def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
         out.mux(stream.encode(frame_from_planes([luma, *rest], "yuv420p")))
         out.mux(stream.encode(None))
 
-    found = compare_pictures(one, patched, 0, ())
+    matches = compare_pictures(item, patched, 0, ())
 
-    assert found.min_psnr_db > 44 and "worst block off by" in found.failure
+    assert matches.min_psnr_db > 44 and "worst block off by" in matches.failure
 
 
 def test_grain_that_an_encoder_smooths_is_said_and_no_fault(context):
@@ -133,10 +133,10 @@ def test_grain_that_an_encoder_smooths_is_said_and_no_fault(context):
         [ffmpeg_path(), "-v", "error", "-i", str(plain), "-vf", "noise=c0s=30:c0f=t", "-c:v", "ffv1", str(grainy)]
     )
 
-    found = compare_pictures(grainy, plain, 0, ())
+    matches = compare_pictures(grainy, plain, 0, ())
 
-    assert found.min_psnr_db < 38 and found.failure == ""
-    assert found.lost == (f"fine grain (the worst frame has {found.min_psnr_db:.1f} dB)",)
+    assert matches.min_psnr_db < 38 and matches.failure == ""
+    assert matches.lost == (f"fine grain (the worst frame has {matches.min_psnr_db:.1f} dB)",)
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
@@ -148,9 +148,9 @@ def test_grain_in_a_web_film_is_not_lost_to_a_bound_on_the_rate(context, codec):
     context.run_tool([ffmpeg_path(), "-v", "error", "-f", "lavfi", "-i", noise, *coder, str(path)])
     file = context.store(path)
 
-    made = spliced(context, probe(context.path(file), file))
+    result = spliced(context, probe(context.path(file), file))
 
-    assert made.metrics["least_psnr_db"] > 42
+    assert result.metrics["least_psnr_db"] > 42
 
 
 def test_only_what_lies_far_from_both_ends_of_a_take_is_not_compared():
@@ -170,12 +170,12 @@ def test_frames_that_were_compared_are_let_go(context, monkeypatch):
     path, held, real = context.path(media.file), [], alike._compare_frames
 
     def counting(*pair):
-        held.append(sum(isinstance(one, VideoFrame) for one in gc.get_objects()))
+        held.append(sum(isinstance(item, VideoFrame) for item in gc.get_objects()))
         return real(*pair)
 
     monkeypatch.setattr(alike, "_compare_frames", counting)
     times = media.video.timestamps.array
-    found = alike.compare_around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
+    matches = alike.compare_around(path, path, 0, [Insert(120, 121, Path())], times, [range(120)], 0)
 
-    assert found.failure == "" and len(held) == 120
+    assert matches.failure == "" and len(held) == 120
     assert max(held) - held[0] < 12

@@ -39,7 +39,7 @@ def test_honest_work_passes(context, seam):
 
     assert 0 <= figures["seam_delta_e"] < 1.5
     assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
-    assert [one["name"] for one in figures["seams"]] == ["s12"]
+    assert [item["name"] for item in figures["seams"]] == ["s12"]
 
 
 WRONG = {
@@ -147,8 +147,8 @@ def test_colours_are_those_of_the_cie():
     """L*a*b* of white, black and the primaries of sRGB under D65, as tables have them, and their distances."""
     colours = np.array([[[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
 
-    found = lab_from_rgb(colours)[0]
+    matches = lab_from_rgb(colours)[0]
 
     wanted = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86]]
-    assert np.abs(found - wanted).max() < 0.05
-    assert abs(float(delta_e(found[2], found[3])) - 170.57) < 0.1
+    assert np.abs(matches - wanted).max() < 0.05
+    assert abs(float(delta_e(matches[2], matches[3])) - 170.57) < 0.1

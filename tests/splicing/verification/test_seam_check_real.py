@@ -65,7 +65,7 @@ def test_wrong_work_on_real_footage_fails(context, media_folder, name, wrong):
         return [part[:, ::-1] for part in parts] if mirrored else parts
 
     take = drawn_take(context, placed(context, media_folder, name), draw, **changes)
-    others = {one: None for one in ("seam_delta_e", "frozen_frames", "doubled_frames") if one != key}
+    others = {item: None for item in ("seam_delta_e", "frozen_frames", "doubled_frames") if item != key}
 
     with pytest.raises(CheckFailed, match=key):
         Splice().run(

@@ -37,51 +37,51 @@ def stream(kind, codec, tags, marks):
 
 def contents(pictures=5, sounds=((1, 2, 3),), tags=None, chapters=()):
     video = stream("video", "h264", {}, range(pictures))
-    audio = [stream("audio", "aac", {"language": "eng"}, one) for one in sounds]
+    audio = [stream("audio", "aac", {"language": "eng"}, item) for item in sounds]
     return FilmContents([video, *audio], tags or {}, list(chapters), 0)
 
 
-def verdict(made, new_audio=False, untouched=None, source=None):
-    return compare(source or contents(), made, new_audio=new_audio, untouched=untouched)
+def verdict(output, new_audio=False, untouched=None, source=None):
+    return compare(source or contents(), output, new_audio=new_audio, untouched=untouched)
 
 
 def test_the_same_film_passes():
     """Nothing is lost and nothing is wrong."""
-    found = verdict(contents(), untouched=lambda pts: True)
+    matches = verdict(contents(), untouched=lambda pts: True)
 
-    assert found.failure == "" and found.lost == () and found.metrics["untouched_identical"]
+    assert matches.failure == "" and matches.lost == () and matches.metrics["untouched_identical"]
 
 
 @pytest.mark.parametrize(
-    ("made", "fault"),
+    ("output", "defect"),
     [
         (contents(pictures=4), "frames_equal"),
         (contents(sounds=((1, 2, 4),)), "sound_identical"),
         (contents(sounds=()), "sound_identical"),
     ],
 )
-def test_a_lost_frame_and_changed_sound_are_faults(made, fault):
+def test_a_lost_frame_and_changed_sound_are_faults(output, defect):
     """A frame less, one other sound packet, a missing track."""
-    assert fault in verdict(made).failure
+    assert defect in verdict(output).failure
 
 
 def test_a_shifted_frame_is_a_fault():
     """One time that differs by one tick."""
-    made = contents()
+    output = contents()
     shown = Column.of(np.array([0, 1, 2, 30, 4]))
-    track = replace(made.streams[0], packets=replace(made.streams[0].packets, pts_column=shown))
-    made = replace(made, streams=[track, *made.streams[1:]])
+    track = replace(output.streams[0], packets=replace(output.streams[0].packets, pts_column=shown))
+    output = replace(output, streams=[track, *output.streams[1:]])
 
-    assert "timestamps_equal" in verdict(made).failure
+    assert "timestamps_equal" in verdict(output).failure
 
 
 def test_a_changed_packet_outside_the_edit_is_a_fault():
     """The same change inside the edit is none."""
-    made = contents()
-    made.streams[0].packets.digests[3] = 99
+    output = contents()
+    output.streams[0].packets.digests[3] = 99
 
-    assert "untouched_identical" in verdict(made, untouched=lambda pts: True).failure
-    assert verdict(made, untouched=lambda pts: pts != 3).failure == ""
+    assert "untouched_identical" in verdict(output, untouched=lambda pts: True).failure
+    assert verdict(output, untouched=lambda pts: pts != 3).failure == ""
 
 
 def test_a_new_line_may_change_the_first_sound_track_only():
@@ -107,11 +107,11 @@ def test_a_film_that_fails_its_check_gives_way_to_the_next_way(context, monkeypa
         strategies, "compare_around", lambda *_: PictureDiff(20.0, "the untouched frame 9 decodes to another picture")
     )
 
-    made = splicing.splice(context, ffmpeg_path(), media, [take])
+    output = splicing.splice(context, ffmpeg_path(), media, [take])
 
-    assert made.metrics["way"] == "reencoded-picture"
-    assert "another picture" in made.notes[0]
-    assert len(packets(made.path)) == 20
+    assert output.metrics["way"] == "reencoded-picture"
+    assert "another picture" in output.notes[0]
+    assert len(packets(output.path)) == 20
 
 
 def test_no_film_is_kept_when_every_way_fails(context, monkeypatch):
@@ -133,10 +133,10 @@ def test_a_decoder_s_complaint_is_a_fault(context, monkeypatch):
     """What the strict decoder says of the source already is no fault of the splice."""
     media = film(context, frames=10, gop=4, tracks=0)
     take = numbered_take(context, segment(media, 5, 7))
-    said = {"n": 0}
+    text = {"n": 0}
 
     def complain(call, ffmpeg, path, stream, span):
-        said["n"] += 1
+        text["n"] += 1
         return ["[h264 @] error"] if path != context.path(media.file) else []
 
     monkeypatch.setattr(strict_decode, "strict_errors", complain)
