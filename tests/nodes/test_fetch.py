@@ -83,7 +83,7 @@ def test_a_file_in_the_store_is_only_probed(context, clip, tmp_path):
 
     assert media.file == file
     assert (media.video.frame_count, media.video.rate, len(media.audio)) == (FRAMES, 25, 1)
-    assert context._made == 1
+    assert context._temporary == 0
 
 
 def test_an_address_of_a_media_file_gives_that_file(context, web, clip):

@@ -162,7 +162,7 @@ def test_a_film_without_sound_has_no_voice(context):
     arguments = voiced(context, segment(context, tracks=0))
 
     assert arguments.voice is None
-    assert any("no sound" in remark for remark in arguments.notes)
+    assert any("no audio" in remark for remark in arguments.notes)
 
 
 def test_a_very_short_voice_is_measured_in_a_loop(context):

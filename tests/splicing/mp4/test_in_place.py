@@ -81,23 +81,23 @@ def strictly(path: Path) -> str:
 
 def test_it_is_the_film_that_would_have_been_written_anew(edit, tmp_path):
     """Every packet of every stream, tags and edit lists; and the figures tell how it was done."""
-    rewritten = tmp_path / edit.made.path.name
+    rewritten = tmp_path / edit.result.path.name
     surgery.rewrite(edit.source, rewritten, edit.new)
 
-    assert held(edit.made.path) == held(rewritten) != held(edit.source)
+    assert held(edit.result.path) == held(rewritten) != held(edit.source)
     assert (
-        compare(read_contents(rewritten, 0), read_contents(edit.made.path, 0), new_audio=False, untouched=None).lost
+        compare(read_contents(rewritten, 0), read_contents(edit.result.path, 0), new_audio=False, untouched=None).lost
         == ()
     )
-    assert strictly(edit.made.path) == ""
-    assert edit.made.metrics["in_place"] is True
-    assert edit.made.metrics["copied"] in ("reflink", "bytes")
-    assert edit.made.metrics["index_moved"] is (read_moov(edit.source)[0][1].kind == b"moov")
+    assert strictly(edit.result.path) == ""
+    assert edit.result.metrics["in_place"] is True
+    assert edit.result.metrics["copied"] in ("reflink", "bytes")
+    assert edit.result.metrics["index_moved"] is (read_moov(edit.source)[0][1].kind == b"moov")
 
 
 def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
     """The source is not written to; of the copy only the old index's head and the old pictures change, and its end."""
-    before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
+    before, after = edit.source.read_bytes(), edit.result.path.read_bytes()
     tops, moov = read_moov(edit.source)
     index = next(top for top in tops if top.kind == b"moov")
     old = sample_tables.read_sample_table(find_track(moov, b"vide"))
@@ -110,14 +110,14 @@ def test_the_source_and_all_that_was_not_edited_keep_their_bytes(edit):
     differ = np.frombuffer(before, np.uint8) != np.frombuffer(after[: len(before)], np.uint8)
 
     assert differ.any() and not (differ & ~may).any()
-    assert edit.source.stat().st_ino != edit.made.path.stat().st_ino
-    assert edit.made.metrics["written_bytes"] == len(after) - len(before)
+    assert edit.source.stat().st_ino != edit.result.path.stat().st_ino
+    assert edit.result.metrics["written_bytes"] == len(after) - len(before)
 
 
 def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
     """Their bytes are zeros, and none of them is found anywhere else."""
     old = sample_tables.read_sample_table(find_track(read_moov(edit.source)[1], b"vide"))
-    before, after = edit.source.read_bytes(), edit.made.path.read_bytes()
+    before, after = edit.source.read_bytes(), edit.result.path.read_bytes()
     gone = [at for item in edit.new for at in range(item.first, item.end)]
     assert len(gone) >= END - START
 
@@ -125,7 +125,7 @@ def test_nothing_of_the_old_pictures_stays_in_the_file(edit):
         place, size = int(old.offsets[at]), int(old.sizes[at])
         assert not any(after[place : place + size])
         assert before[place + 5 : place + size] not in after
-    assert edit.made.metrics["cleared_bytes"] == int(old.sizes[gone].sum())
+    assert edit.result.metrics["cleared_bytes"] == int(old.sizes[gone].sum())
 
 
 class _Killed(BaseException):
@@ -168,8 +168,8 @@ def _killed_at(patch, step: int, share: float) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_killed_at_any_write_it_is_the_old_film_or_the_new_one(edit, tmp_path, monkeypatch, share):
     """Before each write, and in the midst of it: first the old film is there, then the new one, never neither."""
-    was, now = held(edit.source), held(edit.made.path)
-    copy, seen = tmp_path / edit.made.path.name, []
+    was, now = held(edit.source), held(edit.result.path)
+    copy, seen = tmp_path / edit.result.path.name, []
 
     for step in range(1, 100):
         shutil.copyfile(edit.source, copy)
@@ -202,7 +202,7 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
     monkeypatch.setattr(byte_ranges, "copy_complete_range", noting("write", byte_ranges.copy_complete_range))
     monkeypatch.setattr(in_place, "zero_range", noting("clear", file_copy.zero_range))
     monkeypatch.setattr(in_place.os, "fsync", noting("sync", in_place.os.fsync))
-    copy = tmp_path / edit.made.path.name
+    copy = tmp_path / edit.result.path.name
     shutil.copyfile(edit.source, copy)
 
     edit.on(copy)
@@ -215,12 +215,12 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
 def test_a_film_can_be_edited_in_place_again_and_be_written_anew_after_it(edit, tmp_path):
     """The second edit of a film finds everything where the first left it."""
     again, rewritten = tmp_path / ("again" + edit.source.suffix), tmp_path / ("anew" + edit.source.suffix)
-    shutil.copyfile(edit.made.path, again)
+    shutil.copyfile(edit.result.path, again)
 
     edit.on(again)
     surgery.rewrite(again, rewritten, edit.new)
 
-    assert held(again) == held(edit.made.path) == held(rewritten)
+    assert held(again) == held(edit.result.path) == held(rewritten)
     assert strictly(again) == strictly(rewritten) == ""
 
 
@@ -235,7 +235,7 @@ def test_boxes_behind_the_index_come_along(edit, tmp_path):
     kinds = [top.kind for top in read_moov(copy)[0]]
     assert kinds[-2:] == [b"moov", b"uuid"] and kinds.count(b"uuid") == 1
     assert copy.read_bytes().endswith(note)
-    assert held(copy) == held(edit.made.path)
+    assert held(copy) == held(edit.result.path)
 
 
 @pytest.mark.parametrize("front", [False, True])
@@ -280,7 +280,7 @@ def test_an_index_without_a_size_of_its_own_is_refused_before_anything_is_writte
 
     figures = surgery.write_film(copy, tmp_path / "made.mp4", edit.new, in_place=True)
     assert figures == {"in_place": False, "in_place_reason": "the film's index box has no size"}
-    assert held(tmp_path / "made.mp4") == held(edit.made.path)
+    assert held(tmp_path / "made.mp4") == held(edit.result.path)
 
 
 def test_bytes_that_a_kept_sample_shares_are_not_cleared():
@@ -300,7 +300,7 @@ def test_bytes_that_a_kept_sample_shares_are_not_cleared():
 
 def test_the_new_index_is_made_of_the_boxes_of_the_old_one(edit):
     """Tracks that were not edited keep every byte of theirs, and so do the edit list and the tags."""
-    was, now = (read_moov(path)[1] for path in (edit.source, edit.made.path))
+    was, now = (read_moov(path)[1] for path in (edit.source, edit.result.path))
     for item, other in zip(was.children, now.children, strict=True):
         if item.kind == b"trak" and sample_tables.handler(item) == b"vide":
             assert (item.find(b"edts") is None) == (other.find(b"edts") is None)
