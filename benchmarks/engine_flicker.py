@@ -19,7 +19,7 @@ from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.engine.arrays import Points
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.pose.pose import Pose
-from react1.pipeline.engine.render import retouch
+from react1.pipeline.engine.render import draw
 from react1.pipeline.engine.render.render import render_takes
 from react1.pipeline.engine.take_job import TakeJob
 
@@ -34,8 +34,8 @@ def ratio(clip: Path, emotion: str, temperature: float, *, frozen: bool) -> floa
         moves = real(frame, pose)
         return cache.setdefault("moves", moves) if pose.weight >= 1 else moves
 
-    real = retouch.landmark_moves
-    with mock.patch.object(retouch, "landmark_moves", freeze if frozen else real):
+    real = draw.landmark_moves
+    with mock.patch.object(draw, "landmark_moves", freeze if frozen else real):
         render_takes(
             clip,
             [TakeJob(out, React1Choices(prompt=emotion, temperature=temperature, model_mode="face"))],

@@ -29,7 +29,8 @@ from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
 from react1.pipeline.engine.frames import clip_frames, take_encoder
 from react1.pipeline.engine.frames.threads import worker_count
-from react1.pipeline.engine.render import draw, render, retouch
+from react1.pipeline.engine.render import draw, render
+from react1.pipeline.engine.render import draw as retouch
 from react1.pipeline.engine.take_job import TakeJob
 
 SIZES = {"720": (1280, 720), "1080": (1920, 1080)}

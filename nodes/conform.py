@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.conform.composite_mode import CompositeMode
+from ..pipeline.core.choices import CompositeMode
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 

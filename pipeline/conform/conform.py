@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from av.video.frame import VideoFrame
 
+from ..core.choices import CompositeMode
 from ..core.errors import ProviderError
 from ..core.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
@@ -31,10 +32,9 @@ from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import TrackedRegion, track_largest_change
 from .composite import Mask, MaskSmoother, composite, difference_mask
-from .composite_mode import CompositeMode
-from .corrections import NO_CORRECTIONS, Corrections, measure_corrections
 from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions, shrink_frames
 from .levels import LevelTransfer
+from .placement import NO_CORRECTIONS, Corrections, measure_corrections
 
 _REFIT_FRAMES = 25
 

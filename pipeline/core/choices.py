@@ -58,3 +58,7 @@ def resolve_choices(*levels: BaseModel) -> React1Choices:
         values = {name: getattr(level, name, None) for name in CHOICE_NAMES}
         chosen |= {name: value for name, value in values.items() if value is not None}
     return React1Choices.model_validate(chosen)
+
+
+CompositeMode = Literal["auto", "face", "frame"]
+"""`auto`: what the take changed; `face`: of that, only the tracked face; `frame`: the complete frame."""

@@ -1,10 +1,14 @@
-"""The ASGI application: routes, error responses in the contract's form, and the queue's start and stop."""
+"""The ASGI application, and running it: routes, error responses in the contract's form, the queue's start and stop."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -13,14 +17,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from ..core.errors import StorageFailed
+from ..core.errors import PresetError, StorageFailed
 from ..core.version import version_text
 from . import api_routes, file_routes
 from .fault_middleware import FaultMiddleware
-from .faults import FaultInjector
+from .faults import FaultInjector, FaultPlan
 from .job_queue import JobQueue
 from .server_job import RequestRefused
+from .server_options import ServerOptions, require_server
 from .validation import queue_of
+from .worker_protocol import RENDERERS, Renderer
 
 DESCRIPTION = (
     "React-1's hosted contract in front of the local preview engine, which is not React-1. Nothing is billed: "
@@ -99,3 +105,106 @@ async def _internal_error(request: Request, error: Exception) -> Response:
     place = f"{request.method} {request.url.path}"
     queue_of(request).report(f"internal error (please report): {place}: {type(error).__name__}: {error}")
     return JSONResponse({"error": "internal server error"}, 500)
+
+
+BACKLOG = 1024
+KEEP_ALIVE_S = 75
+"""Longer than clients reuse a connection: closing one as a request arrives would look like a reset."""
+
+
+class LocalServer:
+    """One server; its port is bound as soon as this object exists."""
+
+    def __init__(
+        self,
+        options: ServerOptions,
+        plan: FaultPlan | None = None,
+        *,
+        renderer: Renderer | None = None,
+        ready: Callable[[str], None] = lambda _: None,
+        report: Callable[[str], None] = lambda _: None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Bind the port.
+
+        Args:
+            options: where it listens, and its limits.
+            plan: faults to inject.
+            renderer: renders takes; by default the one that the plan names.
+            ready: called with the server's URL once it accepts connections.
+            report: called with a line for each request that has ended.
+            now: returns seconds since 1970.
+
+        Raises:
+            PresetError: the port is in use.
+            MissingExtra: a library is missing.
+        """
+        require_server()
+        plan = plan or FaultPlan()
+        if plan.credits is not None:
+            options = replace(options, credits=plan.credits)
+        self._socket = _bind(options.host, options.port)
+        self.options = replace(options, port=self._socket.getsockname()[1])
+        self._plan, self._renderer, self._ready = plan, renderer or RENDERERS[plan.engine], ready
+        self._report, self._now = report, now
+        self._stop: Callable[[], None] | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL, without a slash at its end."""
+        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
+        return f"http://{host}:{self.options.port}"
+
+    def run(self) -> None:
+        """Serve until a signal or `stop` ends it.
+
+        Raises:
+            PresetError: another server uses this home.
+        """
+        try:
+            asyncio.run(self._serve())
+        finally:
+            self._socket.close()
+
+    def stop(self) -> None:
+        """End `run`, from any thread."""
+        if self._stop is not None:
+            self._stop()
+
+    async def _serve(self) -> None:
+        import uvicorn
+
+        from .fault_middleware import AbortableProtocol
+        from .job_queue import JobQueue
+        from .job_store import JobStore
+
+        store = JobStore(self.options.home)
+        store.open()  # raises here; inside the application uvicorn would only log the error
+        store.close()
+        queue = JobQueue(store, self.options, self._renderer, self._report, self._now)
+        app = build_app(queue, FaultInjector(self._plan))
+        quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
+        config = uvicorn.Config(
+            app, http=AbortableProtocol, ws="none", lifespan="on", server_header=False, backlog=BACKLOG,
+            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S, **quiet,
+        )  # fmt: skip
+        server = NotifyingServer(config, lambda: self._ready(self.url))
+
+        def stop() -> None:
+            server.should_exit = True
+
+        self._stop = stop
+        await server.serve(sockets=[self._socket])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise PresetError(f"cannot listen on {host}:{port}: {reason}; choose another --host or --port") from error
+    return listener

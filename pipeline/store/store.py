@@ -5,15 +5,23 @@
     results/cd/cd34….json    the result of a call, as JSON, with the parts of its key
     latest/ef/ef56….json     the parts of a step's last key, to explain a cache miss
     seen/…                   digests of external files by path, size and time, so that a film is hashed once
-    scratch/                 scratch folders of running calls (scratch.py)
+    scratch/<random>/        scratch folder of a process, with a `lock` that the process holds and a folder per call
 
 Every file is written, flushed and renamed, so two writers of the same content do no harm.
+
+Scratch folders whose process is gone are removed. The lock shows whether the process is alive, also to processes in
+other containers that share the home. A process that removes a folder holds its lock meanwhile, so that a folder that is
+just being created is either removed before its process has the lock, or kept.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shutil
+import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +30,7 @@ from ..core.errors import InputMediaError, StorageFailed
 from ..core.file import File
 from .atomic import publish, storage_errors, write_text
 from .keys import Parts, digest
-from .scratch import Scratch
+from .locks import FileLock, try_acquire
 
 _BLOCK_BYTES = 4 << 20
 Json = dict[str, Any]
@@ -233,3 +241,53 @@ def _read_record(path: Path, /, **expected: type | tuple[type, ...]) -> Json | N
         return None
     fits = isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in expected.items())
     return record if fits else None
+
+
+class Scratch:
+    """The scratch folder of one process."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder: Path | None = None
+        self._lock: FileLock | None = None
+        self._creating = threading.Lock()
+
+    def new_folder(self) -> Path:
+        """Create a folder for one call."""
+        with self._creating, storage_errors(self._root):
+            if self._folder is None or not self._folder.is_dir():
+                self._folder, self._lock = self._create()
+            return Path(tempfile.mkdtemp(dir=self._folder))
+
+    def _create(self) -> tuple[Path, FileLock]:
+        """Create and lock the folder of this process; try again if a sweep removes it before it is locked."""
+        while True:
+            self._root.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self._root))
+            with contextlib.suppress(FileNotFoundError):
+                lock = try_acquire(folder / "lock")
+                if lock is not None:
+                    return folder, lock
+
+    def sweep(self) -> None:
+        """Remove the folders of processes that are gone."""
+        for folder in self._root.glob("*"):
+            if folder == self._folder:
+                continue
+            with contextlib.suppress(OSError, StorageFailed):
+                lock = try_acquire(folder / "lock")
+                if lock is not None:
+                    with contextlib.closing(lock):
+                        shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(folder, ignore_errors=True)  # Windows removes the lock only once it is closed
+
+    def close(self) -> None:
+        """Remove this process's own folder."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)  # Windows, as above
+            self._folder = None

@@ -61,7 +61,7 @@ def at_rest(portrait: Portrait) -> Portrait:
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
     from react1.pipeline.engine.planning.animate import pose_for
-    from react1.pipeline.engine.render.retouch import retouch
+    from react1.pipeline.engine.render.draw import retouch
 
     shape = MouthShape.of(portrait.face)
     picture = retouch(

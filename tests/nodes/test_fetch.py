@@ -8,15 +8,7 @@ import numpy as np
 import pytest
 from web import open_web, send_file, status
 
-from react1.nodes.fetch import (
-    Fetch,
-    FetchParams,
-    VideoFilter,
-    build_options,
-    choose_suffix,
-    convert_error,
-    file_name,
-)
+from react1.nodes.fetch import Fetch, FetchParams, VideoFilter, build_options, choose_suffix, convert_error, file_name
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.core.times import parse_time

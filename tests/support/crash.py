@@ -33,7 +33,7 @@ from server_client import open_server
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Upload
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.server import serve
+from react1.pipeline.server import asgi_app
 from react1.pipeline.server.faults import FaultInjector
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.server_job import Job
@@ -399,7 +399,7 @@ class Lab:
             return self._faults[-1]
 
         plan = {"seed": self._seed, "engine": "copy", "faults": faults}
-        with mock.patch.object(serve, "FaultInjector", counting):
+        with mock.patch.object(asgi_app, "FaultInjector", counting):
             client = self._stack.enter_context(open_server(self._folder / name, plan, renderer=copy_marked, workers=2))
         return client.url
 

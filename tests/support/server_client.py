@@ -8,8 +8,8 @@ import time
 
 import httpx
 
+from react1.pipeline.server.asgi_app import LocalServer
 from react1.pipeline.server.faults import FaultPlan
-from react1.pipeline.server.serve import LocalServer
 from react1.pipeline.server.server_options import ServerOptions
 from react1.pipeline.server.worker_protocol import WorkerResult
 

@@ -34,8 +34,8 @@ def command(
     home: Home = None,
 ) -> None:
     """Serve Segmind's API on this machine with the local engine: free, but not React-1."""
+    from ...server.asgi_app import LocalServer
     from ...server.faults import read_faults
-    from ...server.serve import LocalServer
     from ...server.server_options import ServerOptions, default_workers, require_server
 
     with open_home(home) as home_path:

@@ -1,23 +1,33 @@
-"""Build a turnover from a finished film and its takes."""
+"""Build a turnover from a finished film and its takes: a clip with handles, timecode and reel for each segment."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from typing import Any, Literal
 
-from ...core.errors import InputMediaError
+import ffmpeg
+
+from ...core.errors import InputMediaError, ToolFailed
+from ...core.file import File
 from ...core.node import NodeContext
 from ...core.times import Moment, timecode_of_day
-from ...core.values import Media, Segment, Take, Turnover, TurnoverClip
+from ...core.values import Media, Segment, Take, Turnover, TurnoverClip, VideoStream
 from ...media.clock import timecode_clock
+from ...media.decode import exact_frames
 from ...media.edit_spans import handle_frames
-from ...media.probe import require_video
+from ...media.ffmpeg import ffmpeg_path
+from ...media.probe import probe_path, require_video
+from ...media.transcode import add_orientation
+from ...media.trim import container_time_s, select_frames, write_tracks
+from ...splicing.container import is_mp4
+from ...splicing.encoders import EncoderSettings, choose_encoder, color_options
+from ...splicing.pictures.fields import field_order
 from ..otio.write import require_opentimelineio
 from .file_names import portable_name, unique_name
 from .layout import REQUEST_FIELDS
 from .originals import read_reel
-from .turnover_clip import ClipCodec, cut_clip
 
 VARIABLE_RATE = (
     "the film's frame rate varies, which timecode cannot count, so a timeline would drift; "
@@ -102,3 +112,96 @@ def _name(segment: Segment, parts: int, title: str) -> str:
         return segment.edit.name
     edit_name = segment.name.rpartition("-")[0] if parts > 1 else segment.name
     return f"{title}_{edit_name}"
+
+
+ClipCodec = Literal["prores", "source"]
+_PCM_CODEC = "pcm_s24le"
+
+
+def cut_clip(
+    context: NodeContext, film: Media, span: tuple[int, int], codec: ClipCodec, timecode: str, reel: str
+) -> File:
+    """Write the frames [first, end) of a film as an upright clip with every audio track.
+
+    Args:
+        context: where the clip is written.
+        film: the finished film.
+        span: the frames [first, end).
+        codec: `prores` for a MOV with ProRes 422 HQ or 4444 and PCM; `source` for the film's own codec.
+        timecode: the label of the first frame.
+        reel: the reel name.
+
+    Raises:
+        ToolFailed: ffmpeg fails, or writes another number of frames.
+    """
+    video, path = require_video(film), context.path(film.file)
+    boxed = codec == "source" and is_mp4(film) and film.file.suffix == ".mp4"
+    output = context.temp_path("clip.mp4" if boxed else "clip.mov")
+    tracks = write_tracks(context, path, film, *span)
+    ((_, first),) = exact_frames(path, video, span[0], span[0] + 1)
+    choice = _prores(video) if codec == "prores" else choose_encoder(video, 0, output.suffix, field_order(first))
+    duration_s = float(container_time_s(video, span[1]) - container_time_s(video, span[0]))
+    for seek in (True, False):  # some files cannot seek; decoding from the start is slow but always correct
+        picture = select_frames(path, film, span, seek=seek)
+        context.run_tool(_argv(picture, film, choice, tracks, output, timecode, reel), duration_s=duration_s)
+        count = require_video(probe_path(output)).frame_count
+        if count == span[1] - span[0]:
+            return context.store(output)
+    raise ToolFailed(f"ffmpeg wrote {count} frames of the clip, not {span[1] - span[0]}")
+
+
+def _prores(video: VideoStream) -> EncoderSettings:
+    full_chroma = "444" in video.pix_fmt or video.pix_fmt.startswith(("gbr", "rgb"))
+    pix_fmt, profile = ("yuv444p10le", "4") if full_chroma else ("yuv422p10le", "3")
+    flags = {"flags": "+ildct+ilme"} if video.interlaced else {}
+    return EncoderSettings("prores_ks", pix_fmt, {"profile:v": profile, "vendor": "apl0", **flags})
+
+
+def _argv(
+    picture: Any, film: Media, choice: EncoderSettings, tracks: list[Path], output: Path, timecode: str, reel: str
+) -> list[str]:
+    video = require_video(film)
+    full = video.color_range == "pc"
+    if choice.encoder == "prores_ks":
+        scale = {"in_range": "full", "out_range": "limited"} if full else {}
+        if video.interlaced:
+            scale["interl"] = "1"  # else the chroma of the two fields is mixed
+        picture = picture.filter("scale", flags="lanczos+accurate_rnd+full_chroma_int", **scale)
+    picture = add_orientation(picture.filter("format", choice.pix_fmt), video)
+    # Matroska rounds timestamps to milliseconds, so an editing system would see another rate.
+    picture = picture.filter("setpts", f"N/({video.rate}*TB)")
+    if video.rotation_deg or video.mirrored:
+        picture = picture.filter("sidedata", mode="delete", type="DISPLAYMATRIX")
+    tags = {name: value for name, value in color_options(video).items() if value}
+    if choice.encoder == "prores_ks":
+        tags["color_range"] = "tv"
+    options: dict[str, Any] = {
+        "c:v": choice.encoder,
+        **choice.options,
+        **tags,
+        "pix_fmt": choice.pix_fmt,
+        "threads": "4",
+        "c:a": _PCM_CODEC if output.suffix == ".mov" else "aac",
+        "fps_mode": "passthrough",
+        "enc_time_base:v": f"{1 / video.rate}",  # video only: it would coarsen the audio timestamps, too
+        "video_track_timescale": str(video.rate.numerator if video.rate.denominator > 1 else int(video.rate) * 100),
+        "timecode": timecode,
+        "metadata:s:v:0": f"reel_name={reel}",
+        "map_metadata": "-1",
+        "movflags": "+faststart+write_colr",
+        "fflags": "+bitexact",
+        "flags:a": "+bitexact",
+    }
+    if choice.bit_rate:
+        options["b:v"] = str(choice.bit_rate)
+    if output.suffix == ".mp4":
+        options["b:a"] = "320k"
+    for index, track in enumerate(film.audio):
+        track_tags = {"language": track.language, "title": track.title}
+        if tagged := [f"{name}={value}" for name, value in track_tags.items() if value]:
+            options[f"metadata:s:a:{index}"] = tagged
+    audio = [ffmpeg.input(f"file:{track}")["a:0"] for track in tracks]
+    argv: list[str] = (
+        ffmpeg.output(picture, *audio, f"file:{output}", **options).overwrite_output().compile(cmd=ffmpeg_path())
+    )
+    return argv

@@ -1,27 +1,35 @@
-"""New lines of a film's edits: where each is on the dialogue track, how loud, and how it gets there."""
+"""New lines of a film's edits: where each is on the dialogue track, how loud, and how it gets there.
+
+PCM audio of an MP4 or MOV is written in place: every other byte of the film stays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import av
 import numpy as np
+from av.codec.context import CodecContext
+from av.packet import Packet
 
 from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
-from ...core.values import Segment
+from ...core.values import AudioStream, Media, Segment
 from ...media.probe import probe
 from ..container import is_mp4
 from ..job import SpliceJob, UncheckedFilm
+from ..mp4.boxes import read_moov
 from ..mp4.rewrite import rewrite
 from ..not_applicable import NotApplicable
 from ..remux import stream_indices
-from . import mp4_packets, pcm_in_place, reencode_track, stream_packets
+from . import mp4_packets, reencode_track, stream_packets
 from .border_checks import MAX_MEASURED_S, check_borders, read_samples
-from .lines import DialogueLine, Sound, link_lines
+from .lines import DialogueLine, Sound, link_lines, mix_into
 from .loudness_match import AROUND_S, LevelInputs, LineLevel, choose_level
 from .params import SoundParams
 
@@ -92,7 +100,7 @@ def _replace_packets(job: SpliceJob, film: UncheckedFilm, lines: Sequence[Dialog
     if film.has_new_audio:
         return path, sum(group.end - group.first for group in job.audio_samples)
     if job.media.audio[0].codec.startswith("pcm_"):
-        return path, pcm_in_place.overwrite_samples(path, job.media, lines)
+        return path, overwrite_samples(path, job.media, lines)
     if is_mp4(job.media):
         packets = mp4_packets.encode_packets(path, job.media, lines, job.context.temp_path("line.bin"))
         rewrite(path, target, packets)
@@ -204,3 +212,73 @@ def _sample_at(job: SpliceJob, frame: int) -> int:
     times = job.video.timestamps
     tick = times.end if frame >= times.count else int(times.array[frame])
     return round(tick * job.video.time_base * job.media.audio[0].sample_rate_hz)
+
+
+def overwrite_samples(film: Path, media: Media, lines: Sequence[DialogueLine]) -> int:
+    """Write the lines, in samples of the shown clock, into a film; return how many packets they change.
+
+    Raises:
+        NotApplicable: before anything is written: the samples cannot be found in the file.
+    """
+    read_moov(film)
+    audio = media.audio[0]
+    with film.open("r+b") as stream:
+        candidates = (
+            _patch(stream, packet, at, line, audio) for line in lines for packet, at in _packets(film, audio, line)
+        )
+        patches = [patch for patch in candidates if patch is not None]
+        for offset, data in patches:
+            stream.seek(offset)
+            stream.write(data)
+    return len(patches)
+
+
+def _packets(film: Path, audio: AudioStream, line: DialogueLine) -> Iterator[tuple[Packet[av.AudioStream], int]]:
+    """Yield the packets that a line changes, and the sample of the shown clock at which each begins."""
+    with av.open(f"file:{film}") as container:
+        stream = container.streams[audio.index]
+        assert isinstance(stream, av.AudioStream)
+        ticks = Fraction(stream.time_base or Fraction(1, audio.sample_rate_hz)) * audio.sample_rate_hz
+        container.seek(int(line.start / ticks), stream=stream)
+        for packet in container.demux(stream):
+            if not packet.size or packet.pts is None:
+                continue
+            at = round(packet.pts * ticks)
+            if at >= line.end:
+                return
+            if at + packet.size > line.start:
+                yield packet, at
+
+
+def _patch(
+    source: BinaryIO, packet: Packet[av.AudioStream], at: int, line: DialogueLine, audio: AudioStream
+) -> tuple[int, bytes] | None:
+    """Return the file offset and bytes of a line's part of a packet; None if it has none."""
+    frames = packet.decode()
+    source.seek(packet.pos or 0)
+    if len(frames) != 1 or source.read(packet.size) != bytes(packet) or packet.size % frames[0].samples:
+        raise NotApplicable("the samples of the sound cannot be found in the file")
+    (frame,) = frames
+    low, high = max(line.start - at, 0), min(line.end - at, frame.samples)
+    if low >= high:
+        return None
+    new = _encode(frame, at, line, audio)
+    if len(new) != packet.size:
+        raise NotApplicable(f"{audio.codec} sound is encoded to another length")
+    width = packet.size // frame.samples
+    return (packet.pos or 0) + low * width, new[low * width : high * width]
+
+
+def _encode(frame: av.AudioFrame, at: int, line: DialogueLine, audio: AudioStream) -> bytes:
+    """Mix a line into one decoded packet and encode it as the track is."""
+    (floats,) = av.AudioResampler(format="fltp", layout=audio.layout, rate=audio.sample_rate_hz).resample(frame)
+    part = floats.to_ndarray().astype(np.float32)
+    mix_into(part, at, line, audio.sample_rate_hz, audio.layout)
+    encoder = CodecContext.create(audio.codec, "w")
+    assert isinstance(encoder, av.AudioCodecContext)
+    encoder.sample_rate, encoder.layout, encoder.format = audio.sample_rate_hz, audio.layout, frame.format
+    mixed = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout=audio.layout)
+    mixed.sample_rate = audio.sample_rate_hz
+    fitted = av.AudioResampler(format=frame.format.name, layout=audio.layout, rate=audio.sample_rate_hz).resample(mixed)
+    packets = [packet for part in [*fitted, None] for packet in encoder.encode(part)]
+    return b"".join(bytes(packet) for packet in packets)

@@ -11,7 +11,9 @@ from react1.pipeline.engine.frames.threads import read_ahead, run_ordered, singl
 
 
 def engine_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("react1-")]
+    return [
+        thread.name for thread in threading.enumerate() if thread.name.startswith(("react1-engine", "react1-reader"))
+    ]
 
 
 def test_results_have_the_order_of_the_calls() -> None:

@@ -16,7 +16,7 @@ from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LIPS, L
 from react1.pipeline.engine.mouth.mouth import fill_mouth, hide_interior
 from react1.pipeline.engine.mouth.teeth import EDGE_BELOW_LIP, UPPER, draw_teeth, resting_lip
 from react1.pipeline.engine.planning.animate import pose_for
-from react1.pipeline.engine.render.retouch import retouch
+from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.engine.warp.landmark_moves import landmark_moves
 from react1.pipeline.engine.warp.warp import warp

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
-from react1.pipeline.engine.occlusion.occluder_mask import occluder_mask, restore_occluder
-from react1.pipeline.engine.occlusion.occlusion import Occlusion, find_occlusion, sample_face
+from react1.pipeline.engine.occlusion.occlusion import (
+    Occlusion,
+    find_occlusion,
+    occluder_mask,
+    restore_occluder,
+    sample_face,
+)
 
 pytestmark = pytest.mark.slow
 

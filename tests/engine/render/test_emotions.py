@@ -15,7 +15,7 @@ from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import OVAL
 from react1.pipeline.engine.planning.animate import animate, pose_for
 from react1.pipeline.engine.pose.emotions import RECIPES
-from react1.pipeline.engine.render.retouch import retouch
+from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.media.sync_modes import plan_output
 
 PLACES = {

@@ -286,6 +286,8 @@ def test_a_stopped_take_leaves_no_thread_and_no_open_file(short: Path, tmp_path:
     with pytest.raises(Interrupted):
         render(short, None, tmp_path / "take.mp4", React1Choices(), progress=stop)
 
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("react1-")] == []
+    assert [
+        thread.name for thread in threading.enumerate() if thread.name.startswith(("react1-engine", "react1-reader"))
+    ] == []
     opened = {str(path.resolve()) for path in Path("/proc/self/fd").glob("*")} if Path("/proc/self/fd").exists() else {}
     assert not {str(short), str(tmp_path / "take.mp4")} & set(opened)

@@ -17,8 +17,7 @@ from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import OVAL
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.emotions import RECIPES, HeadMove
-from react1.pipeline.engine.render.draw import reach_box, retouch_picture
-from react1.pipeline.engine.render.retouch import retouch
+from react1.pipeline.engine.render.draw import reach_box, retouch, retouch_picture
 
 
 @pytest.fixture(scope="module")
