@@ -21,9 +21,6 @@ from typing import Any, Protocol
 from ..core.errors import ProviderError
 from .parameters import React1Request
 
-AMBIGUOUS_STATUSES = frozenset({408, 409, 425, 499})
-"""4xx that a gateway may return for a request that it has passed on."""
-
 
 @dataclass(frozen=True)
 class Limits:

@@ -85,7 +85,6 @@ REJECTED = [
     (json_reply(410, error="gone"), "410: this model or endpoint was retired"),
     (json_reply(422, error=[{"msg": "field required"}]), "422: the parameters were refused (field required)"),
     (httpx.Response(413), "413: the request is too large"),
-    (httpx.Response(302, headers={"location": "https://evil.example/"}), "302: a redirect"),
 ]
 
 
@@ -120,6 +119,10 @@ def test_429_may_be_sent_again_when_segmind_says(tmp_path):
         httpx.Response(504),
         httpx.Response(503),
         httpx.Response(408),
+        httpx.Response(302, headers={"location": "https://evil.example/"}),
+        httpx.Response(307, headers={"location": "/v2/sync.so-react-1"}),
+        json_reply(418, error="no"),
+        json_reply(451, error="no"),
         httpx.Response(200),
         json_reply(200, status="QUEUED"),
         html_reply(200),
@@ -132,7 +135,7 @@ def test_429_may_be_sent_again_when_segmind_says(tmp_path):
     ids=repr,
 )
 def test_ambiguous_response_counts_as_lost(reply, tmp_path):
-    """5xx, silence, and a success without an id: Segmind may have created a job."""
+    """5xx, a redirect, an undocumented 4xx, silence, a success without an id: Segmind may have created a job."""
     with pytest.raises(ResponseLost) as caught:
         submit(reply, tmp_path)
 
@@ -196,6 +199,25 @@ def test_failed_job_is_422_and_keeps_its_detail():
     at_result, _ = poll(json_reply(status="COMPLETED"), httpx.Response(422, json=blocked))
 
     assert at_status == at_result == Failed("r1", "blocked by the safety filter", billed=False)
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503, 504])
+@pytest.mark.parametrize("word", ["failed", "FAILED"])
+def test_error_of_a_poll_never_ends_a_job(status, word):
+    """Whatever state its body names: only a 422 or a success does, at the status and at the result."""
+    error = {"status": word, "error": "unauthorized"}
+
+    for replies in ([json_reply(status, **error)], [json_reply(status="COMPLETED"), json_reply(status, **error)]):
+        with pytest.raises(ProviderError, match=f"segmind returned {status}"):
+            poll(*replies)
+
+
+def test_error_of_the_history_never_ends_a_job():
+    """A 404 that has a row is no row."""
+    row = {"request_id": "r1", "model_status": "FAILED", "credits_deduction": 0}
+
+    with pytest.raises(TemporarilyUnavailable, match="neither among the requests"):
+        poll(json_reply(404), json_reply(404, **row))
 
 
 TEMPORARY = [

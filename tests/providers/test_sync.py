@@ -103,7 +103,17 @@ def test_rejection_proves_that_there_is_no_job(reply, message, wait_s):
 
 
 @pytest.mark.parametrize(
-    "reply", [json_reply(500), html_reply(502), json_reply(201), json_reply(409), httpx.ReadTimeout("slow")], ids=repr
+    "reply",
+    [
+        json_reply(500),
+        html_reply(502),
+        json_reply(201),
+        json_reply(409),
+        json_reply(418),
+        httpx.Response(302),
+        httpx.ReadTimeout("slow"),
+    ],
+    ids=repr,
 )
 def test_ambiguous_response_counts_as_lost(reply):
     """Only the same create with the same key may be sent again."""

@@ -80,8 +80,6 @@ class SegmindClient:
         result = response.json_object()
         if parse_state(result) == "FAILED":
             return self._parse_progress(request_id, response, "FAILED")
-        if not response.ok:
-            raise self._query_error(response, "the result of a job")
         done = parse_result(request_id, result)
         if done is None:
             raise TemporarilyUnavailable(f"segmind: job {request_id} is COMPLETED but has no output")
@@ -123,7 +121,7 @@ class SegmindClient:
         response = await self._send(self._history, f"{HISTORY_PATH}/{quote(request_id, safe='')}", None)
         if not response.ok and response.status != 404:
             raise self._query_error(response, "a job of the history")
-        body = response.json_object()
+        body = response.json_object() if response.ok else {}
         data = body.get("data")
         rows = [data] if isinstance(data, dict) else (parse_rows(body) or [body])
         for row in rows:
@@ -144,9 +142,13 @@ class SegmindClient:
             raise TemporarilyUnavailable("segmind's history of requests is not JSON") from error
 
     async def _get(self, path: str, what: str) -> HttpResponse:
-        """Get a path; a failed job is a 422, and an unknown job a 404."""
+        """Get a path; a failed job is a 422, and an unknown job a 404.
+
+        The body of any other status describes an error of the query, not of the job, whatever it says.
+        """
         response = await self._send(self._api, path, None)
-        if response.ok or response.status == 404 or parse_state(response.json_object()) == "FAILED":
+        failed = response.status == 422 and parse_state(response.json_object()) == "FAILED"
+        if response.ok or response.status == 404 or failed:
             return response
         raise self._query_error(response, what)
 

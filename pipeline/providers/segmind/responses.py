@@ -12,20 +12,21 @@ from typing import Any
 from ...core.errors import ProviderError
 from ...net.http_pool import HttpResponse
 from ...net.rate_limit import seconds_until_reset
-from ..contract import AMBIGUOUS_STATUSES, Done, Failed, NoJob, ResponseLost, TemporarilyUnavailable, Waiting
+from ..contract import Done, Failed, NoJob, ResponseLost, TemporarilyUnavailable, Waiting
 from ..response_values import parse_amount
 
 DEFAULT_WAIT_S = 15.0
 _METRICS = ("remaining_credits", "inference_time", "queue_time", "total_time")
 _CREDIT_WORDS = ("credit", "balance", "insufficient", "payment")
 _CONTENT_TYPE_WORDS = ("content-type", "content type", "application/json", "media type")
-_REJECTED = {
+_REJECTED = {  # the only statuses that prove that a submit created no job
     400: "the parameters were refused{why}; correct them",
     401: "the API key was not accepted{why}; check {key}",
     402: "the account cannot pay{why}; add credits",
     403: "this key may not use the model{why}; check the account's plan",
     404: "unknown model or endpoint{why}; check REACT1_SEGMIND_URL",
     405: "the endpoint does not accept this request{why}; check REACT1_SEGMIND_URL",
+    406: "",  # has several meanings, see _describe_406
     410: "this model or endpoint was retired{why}; look for a newer version of react1-nodes",
     413: "the request is too large{why}",
     422: "the parameters were refused{why}; correct them",
@@ -36,14 +37,14 @@ _REJECTED = {
 def submit_error(response: HttpResponse, message: str, key_name: str) -> NoJob | ResponseLost:
     """Classify a failed submit: rejected (NoJob) or ambiguous (ResponseLost)."""
     status, why = response.status, f" ({message})" if message else ""
-    if status >= 500 or status in AMBIGUOUS_STATUSES:
+    if 300 <= status < 400:
+        reason = "a redirect, which a paid call does not follow; check REACT1_SEGMIND_URL"
+        return ResponseLost(f"segmind returned {status}: {reason}; it does not say whether a job was created")
+    if status not in _REJECTED:
         return ResponseLost(f"segmind returned {status}{why}, which does not say whether a job was created")
     if status == 406:
         return NoJob(f"segmind: {_describe_406(message)}{why}; not billed")
-    if 300 <= status < 400:
-        reason = "a redirect, which a paid call does not follow; check REACT1_SEGMIND_URL"
-        return NoJob(f"segmind returned {status}: {reason}; not billed")
-    reason = _REJECTED.get(status, "the request was refused{why}").format(why=why, key=key_name)
+    reason = _REJECTED[status].format(why=why, key=key_name)
     retry_after_s = None
     if status == 429:
         reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))

@@ -18,7 +18,6 @@ from ...net.api_client import ApiClient
 from ...net.error_text import Redact, error_text, one_line
 from ...net.http_pool import HttpResponse, NotSent, Unanswered
 from ..contract import (
-    AMBIGUOUS_STATUSES,
     Done,
     Failed,
     JobOutcome,
@@ -39,7 +38,7 @@ KEY_LIFETIME = timedelta(hours=20)
 """How long sync.so is trusted to remember an idempotency key; it does not document for how long it does."""
 DEFAULT_WAITS_S = {"rate_limit_exceeded": 15.0, "concurrency_limit_reached": 30.0}
 """Wait by error code if the response does not say how long."""
-_REJECTED = {
+_REJECTED = {  # besides 429, the only statuses that prove that a create made no generation
     400: "the parameters were refused{why}; correct them",
     401: f"the API key was not accepted{{why}}; check {KEY_NAME}",
     402: "the account cannot start another generation{why}; check its plan and invoices",
@@ -175,14 +174,14 @@ def _parse_generation(request_id: str, body: dict[str, Any], message: str, redac
 def _submit_error(response: HttpResponse, message: str) -> NoJob | ResponseLost:
     """Classify a failed create: rejected (NoJob) or ambiguous (ResponseLost)."""
     status, body, why = response.status, response.json_object(), f" ({message})" if message else ""
-    if status >= 500 or status in AMBIGUOUS_STATUSES or _is_idempotency_error(body):
+    if (status != 429 and status not in _REJECTED) or _is_idempotency_error(body):
         return ResponseLost(f"sync returned {status}{why}, which does not say whether a job was created")
     if status == 429:
         code, retry_after_s = str(body.get("errorCode") or ""), parse_amount(body.get("retryAfterSeconds"))
         reason = "all generations of the plan are in use" if "concurrency" in code else "too many requests"
         wait_s = DEFAULT_WAITS_S.get(code, 15.0) if retry_after_s is None else retry_after_s
         return NoJob(f"sync returned 429: {reason}{why}; not billed", retry_after_s=wait_s)
-    reason = _REJECTED.get(status, "the request was refused{why}").format(why=why)
+    reason = _REJECTED[status].format(why=why)
     return NoJob(f"sync returned {status}: {reason}; not billed")
 
 
