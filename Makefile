@@ -11,7 +11,7 @@ BIN := .venv/Scripts
 else
 BIN := .venv/bin
 endif
-SOURCES := $(wildcard *.py nodes/*.py pipeline/*.py pipeline/*/*.py pipeline/*/*/*.py pipeline/*/*/*/*.py presets/*)
+SOURCES := $(wildcard *.py nodes/*.py plugin/*.py testing/*.py pipeline/*.py pipeline/*/*.py pipeline/*/*/*.py pipeline/*/*/*/*.py presets/*)
 TYPED := build/typecheck
 
 help:

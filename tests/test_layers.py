@@ -90,7 +90,7 @@ def test_no_package_is_in_two_layers():
 
 def test_the_root_holds_the_public_modules_alone():
     """Any other would be shipped as a module of the package."""
-    assert sorted(file.name for file in ROOT.glob("*.py")) == ["__init__.py", "__main__.py", "plugin.py", "testing.py"]
+    assert sorted(file.name for file in ROOT.glob("*.py")) == ["__init__.py", "__main__.py"]
 
 
 def test_every_package_folder_is_named_in_pyproject():

@@ -151,7 +151,7 @@ def test_a_wrong_node_fails(name, node, tmp_path):
 
 def test_a_key_without_the_version_fails(monkeypatch, tmp_path):
     """A raised version must give another key; else old results would be used for ever."""
-    import react1.testing as public
+    from react1.testing import node_tests as public
 
     monkeypatch.setattr(public, "make_parts", lambda node, params, inputs, tools: {"node": node.name})
     with pytest.raises(AssertionError):

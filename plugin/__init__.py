@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from .pipeline.core.edit import Edit
-from .pipeline.core.errors import (
+from ..pipeline.core.edit import Edit
+from ..pipeline.core.errors import (
     CheckFailed,
     InputMediaError,
     Interrupted,
@@ -21,9 +21,9 @@ from .pipeline.core.errors import (
     StorageFailed,
     ToolFailed,
 )
-from .pipeline.core.file import File, FileOrUrl, OutPath
-from .pipeline.core.node import Delivery, Forecast, Node, NodeContext, OptionalMembers, Params, Workload
-from .pipeline.core.values import (
+from ..pipeline.core.file import File, FileOrUrl, OutPath
+from ..pipeline.core.node import Delivery, Forecast, Node, NodeContext, OptionalMembers, Params, Workload
+from ..pipeline.core.values import (
     AudioStream,
     Exact,
     Media,
@@ -38,8 +38,8 @@ from .pipeline.core.values import (
     VideoStream,
     segment_of,
 )
-from .pipeline.media.ffmpeg import ffmpeg_path
-from .pipeline.media.probe import probe
+from ..pipeline.media.ffmpeg import ffmpeg_path
+from ..pipeline.media.probe import probe
 
 __all__ = [
     "AudioStream",

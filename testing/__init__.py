@@ -1,0 +1,44 @@
+"""Test your own nodes: a context on a temporary folder, clips that carry their truth, a clock, and a conformance suite.
+
+    from react1.testing import ClipRecipe, FolderContext, NodeTests, probe_clip
+
+    class TestFlip(NodeTests):
+        node = Flip
+
+        def params(self):
+            return FlipParams(both=True)
+
+        def inputs(self, context):
+            return {"segment": make_segment(context, ClipRecipe(frames=20))}
+
+Everything that is not in `__all__` is private and may change.
+"""
+
+from __future__ import annotations
+
+from .clips import (
+    ClipRecipe,
+    click_times_s,
+    draw_frame,
+    frame_number,
+    frame_numbers,
+    make_clip,
+    make_segment,
+    probe_clip,
+)
+from .folder_context import FakeClock, FolderContext
+from .node_tests import NodeTests
+
+__all__ = [
+    "ClipRecipe",
+    "FakeClock",
+    "FolderContext",
+    "NodeTests",
+    "click_times_s",
+    "draw_frame",
+    "frame_number",
+    "frame_numbers",
+    "make_clip",
+    "make_segment",
+    "probe_clip",
+]
