@@ -30,7 +30,7 @@ class Conform:
     """Measure lag, frame count, rate, size and colour of a take against the clip that was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 

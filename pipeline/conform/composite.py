@@ -1,12 +1,13 @@
 """Composite what a take changed, and nothing else, onto the source's own pictures.
 
-The mask is where the take differs from what was sent by more than codec noise: blurred, thresholded, cleaned, widened
-and feathered on a grid of 4x4 pixels. Inside it the difference is added to the source's picture, so that what the
-provider's 8-bit copy lost (bit depth, grain, high dynamic range) stays.
+A change is where the take differs from what was sent by more than its own coding noise, found on a grid of 4x4 pixels
+and feathered. There the difference, without the noise, is added to the source's picture, so that what the provider's
+8-bit copy lost (bit depth, grain, high dynamic range) stays, and every pixel outside is the source's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,32 +23,109 @@ MIN_DIFFERENCE = 2.5
 """Levels of 255 that a cell must differ by, above the noise of the picture."""
 WIDEN_CELLS = 3
 FEATHER_CELLS = 3
-FULL_FRAME_SHARE = 0.6
+FULL_FRAME_SHARE = 0.9
 """Above this share of changed cells the full frame is used."""
+SEED_FACTOR, MIN_SHIFT = 1.5, 1.5
+"""Where a change begins, cells differ by this multiple of the limit, and their mean by this many levels of 255."""
+GROW_CELLS, EDGE_CELLS = 10, 1
+"""How far a change may grow from where it begins, and how far its inner edge is blended."""
+NOISE_MARGIN = 1.25
+"""The largest difference beside a change may exceed the largest one far from it by this factor."""
+NOISE_DISTANCE_CELLS, MIN_NOISE_SHARE = 10, 0.03
+"""Coding noise is measured this far from every change, on at least this share of the picture."""
 
 
-def difference_mask(
+@dataclass(frozen=True)
+class Change:
+    """What a take changed in one frame, beyond its own coding noise."""
+
+    mask: Mask
+    """Cells of 4x4 pixels, 0 to 1: what changed, widened and feathered."""
+    solid: NDArray[np.bool_]
+    """The cells that changed, not widened."""
+    noise: float
+    """Levels of 255 up to which a pixel of the unchanged picture differs."""
+    full: bool = False
+    """Whether nearly everything changed, so that the full frame is used."""
+
+
+def find_change(
     sent: list[Plane], taken: list[Plane], *, min_difference: float = MIN_DIFFERENCE, allow_full: bool = True
-) -> Mask:
-    """Return what changed between two 8-bit pictures of one size; cells of 4x4 pixels, values 0 to 1.
+) -> Change:
+    """Return what changed between two 8-bit pictures of one size.
 
+    Coding noise is strong where the picture is, but its mean over a few cells is near zero; a change has a mean too. A
+    region begins at cells whose mean differs, and grows over cells that differ by more than anything far from it does.
     With `allow_full`, the mask of a frame that changed nearly everywhere is 1 everywhere.
     """
-    cells = _cell_means(_absolute_difference(taken[0], sent[0]))
+    level, shift = box_blur(_plane_sums(sent, taken, _mean_difference), 1), _plane_sums(sent, taken, _mean_shift)
+    limit = max(min_difference, 3 * float(np.median(level)) + 1)
+    seeds = _without_specks((level > SEED_FACTOR * limit) & (shift > max(MIN_SHIFT, 4 * float(np.median(shift)))))
+    if not seeds.any():
+        return Change(np.zeros_like(level), seeds, 0.0)
+    far = box_blur(seeds.astype(np.float32), NOISE_DISTANCE_CELLS) < 1e-6
+    knows_noise = float(far.mean()) >= MIN_NOISE_SHARE
+    if knows_noise:
+        limit = max(limit, float(np.quantile(level[far], 0.999)))
+    grown = _without_specks(level > limit)
+    solid = seeds | (grown & (box_blur(seeds.astype(np.float32), GROW_CELLS) > 1e-6))
+    noise = _pixel_noise(sent[0], taken[0], far) if knows_noise else 0.0
+    if allow_full and float(solid.mean()) > FULL_FRAME_SHARE:
+        return Change(np.ones_like(level), np.ones_like(solid), 0.0, full=True)
+    wide = box_blur(solid.astype(np.float32), WIDEN_CELLS + 1) > 1e-4
+    return Change(box_blur(box_blur(wide.astype(np.float32), FEATHER_CELLS), 1), solid, noise)
+
+
+def without_noise(sent: list[Plane], taken: list[Plane], change: Change) -> list[Plane]:
+    """Return the take's planes, but those of what was sent wherever the two differ by coding noise only.
+
+    Inside the change everything is the take's. Towards its edge, and in the feather around it, a difference up to the
+    noise is dropped, and one of twice the noise is kept.
+    """
+    if change.full:
+        return taken
+    inside = np.clip(2 * box_blur(change.solid.astype(np.float32), EDGE_CELLS) - 1, 0, 1)
+    cleaned = []
+    for own, part in zip(sent, taken, strict=True):
+        shape = (own.shape[0], own.shape[1])
+        box = _bounding_box(resize_mask(change.mask, shape))
+        difference = part[box].astype(np.float32) - own[box]
+        beyond = np.clip((np.abs(difference) - change.noise) / max(change.noise, 1e-3), 0, 1)
+        cleaned_difference = np.maximum(resize_mask(inside, shape)[box], beyond) * difference
+        plane = own.copy()
+        plane[box] = np.clip(np.rint(own[box] + cleaned_difference), 0, 255).astype(own.dtype)
+        cleaned.append(plane)
+    return cleaned
+
+
+def _plane_sums(sent: list[Plane], taken: list[Plane], measure: Callable[[Plane, Plane, int], Mask]) -> Mask:
+    """Return a measure of both pictures per cell, summed over luma and chroma."""
+    cells = measure(sent[0], taken[0], CELL_PX)
     for before, after in zip(sent[1:], taken[1:], strict=True):
-        chroma = _cell_means(_absolute_difference(after, before), max(1, CELL_PX * before.shape[1] // sent[0].shape[1]))
+        chroma = measure(before, after, max(1, CELL_PX * before.shape[1] // sent[0].shape[1]))
         rows, columns = min(cells.shape[0], chroma.shape[0]), min(cells.shape[1], chroma.shape[1])
         cells[:rows, :columns] += chroma[:rows, :columns]
-    level = box_blur(cells, 1)
-    median_level = float(np.median(level))
-    changed = level > max(min_difference, 3 * median_level + 1)
-    solid = _without_specks(changed)
-    if not solid.any():
-        return np.zeros_like(cells)
-    wide = box_blur(solid.astype(np.float32), WIDEN_CELLS + 1) > 1e-4
-    if allow_full and float(wide.mean()) > FULL_FRAME_SHARE:
-        return np.ones_like(cells)
-    return box_blur(box_blur(wide.astype(np.float32), FEATHER_CELLS), 1)
+    return cells
+
+
+def _mean_difference(before: Plane, after: Plane, size: int) -> Mask:
+    return _cell_means(_absolute_difference(after, before), size)
+
+
+def _mean_shift(before: Plane, after: Plane, size: int) -> Mask:
+    """Return by how much the mean over 3x3 cells differs, without the difference of the whole picture."""
+    shift = box_blur(_cell_means(after, size) - _cell_means(before, size), 1)
+    distance: Mask = np.abs(shift - np.float32(np.median(shift)))
+    return distance
+
+
+def _pixel_noise(sent: Plane, taken: Plane, far: NDArray[np.bool_]) -> float:
+    """Return what no pixel of the cells `far` differs by, with a margin, in levels."""
+    difference = _absolute_difference(taken, sent)
+    rows, columns = (side // CELL_PX for side in difference.shape)
+    blocks = difference[: rows * CELL_PX, : columns * CELL_PX].reshape(rows, CELL_PX, columns, CELL_PX)
+    highest = blocks.max((1, 3))[far[:rows, :columns]]
+    return NOISE_MARGIN * float(highest.max()) if highest.size else 0.0
 
 
 def _absolute_difference(first: Plane, second: Plane) -> NDArray[np.uint8]:

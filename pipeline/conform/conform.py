@@ -31,7 +31,7 @@ from ..splicing.pictures.planes import (
 from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import TrackedRegion, track_largest_change
-from .composite import Mask, MaskSmoother, composite, difference_mask
+from .composite import Change, Mask, MaskSmoother, composite, find_change, without_noise
 from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions, shrink_frames
 from .levels import LevelTransfer
 from .placement import NO_CORRECTIONS, Corrections, measure_corrections
@@ -156,11 +156,14 @@ def _composite_frame(
     number: int,
     position: int,
 ) -> list[Plane]:
-    mask = _frame_mask(job, frame_planes(sent), corrected, position)
+    sent_planes = frame_planes(sent)
+    change = None if job.mode == "frame" else find_change(sent_planes, corrected, allow_full=job.face is None)
+    mask = _frame_mask(job, change, position)
     job.changed.add(float((mask > 0.02).mean()))
     if not mask.any():
         return plate
-    take_coded = to_coded_planes(frame_from_planes(corrected, "yuv420p"), job.source, job.pix_fmt)
+    used = corrected if change is None else without_noise(sent_planes, corrected, change)
+    take_coded = to_coded_planes(frame_from_planes(used, "yuv420p"), job.source, job.pix_fmt)
     if job.mode == "frame" and not job.source.is_hdr:
         return take_coded
     sent_coded = to_coded_planes(sent, job.source, job.pix_fmt)
@@ -169,11 +172,11 @@ def _composite_frame(
     return composite(plate, sent_coded, take_coded, turn_coded(mask, job.source), transfer)
 
 
-def _frame_mask(job: _ConformJob, sent: list[Plane], corrected: list[Plane], position: int) -> Mask:
+def _frame_mask(job: _ConformJob, change: Change | None, position: int) -> Mask:
     """Return which part of a frame is used of the take, 0 to 1."""
-    if job.mode == "frame":
+    if change is None:
         return np.ones((2, 2), np.float32)
-    mask = difference_mask(sent, corrected, allow_full=job.face is None)
+    mask = change.mask
     if job.face is not None:
         mask = mask * resize_mask(job.face.mask[position], (mask.shape[0], mask.shape[1]))
     return job.smoother.smooth(mask)
