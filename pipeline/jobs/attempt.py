@@ -23,7 +23,7 @@ from . import ledger_entry as records
 from .context import JobContext
 from .ledger_entry import Entry
 from .poll import poll_until_done
-from .recover import recover_lost_submit
+from .recover import NOT_LISTED, recover_lost_submit
 from .request import JobRequest
 from .submit import Submitter
 from .take_download import JobResult, build_take, fetch_take, probe_take, store_response_file
@@ -108,11 +108,17 @@ class Attempt:
             self._context.reserve_usd(entry.intended.estimate_usd if entry.intended else self._request.estimate_usd)
         known = await asyncio.to_thread(self._known_request_ids)
         outcome = await recover_lost_submit(
-            self._context.connection.client, entry, known, self._request.provider.settle_after_s, self._context.clock
+            self._context.connection.client,
+            entry,
+            known,
+            self._request.provider.settle_after_s,
+            self._context.clock,
+            server_now=self._context.connection.server_now,
+            record=lambda why: self._context.record_unknown(entry, why),
         )
+        self._context.server_timestamp()  # reports a clock that is off
         if outcome is None:
-            why = "the provider's history does not list it"
-            return await self._context.record_never_made(entry, why, proven=False)
+            return await self._context.record_never_made(entry, NOT_LISTED, proven=False)
         return await self._record_outcome(entry, outcome, how="history")
 
     def _known_request_ids(self) -> set[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from ..net.api_client import ApiClient
@@ -75,6 +76,8 @@ class ProviderConnection:
     settings: ProviderSettings
     download_client: DownloadClient
     """For takes; it has no key."""
+    server_now: Callable[[], datetime | None]
+    """Returns the time by the provider's clock; None if no response has stated it yet."""
 
 
 def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clock) -> ProviderConnection:
@@ -82,7 +85,12 @@ def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clo
     settings = provider.settings
     concurrency = ConcurrencyLimit(ledger, provider.name, provider.limits.max_jobs, clock)
     download_client = open_download_client(settings.network_policy)
-    return ProviderConnection(provider.connect(pool), concurrency, settings, download_client)
+    urls = [url for url in (settings.base_url, settings.history_url, settings.upload_url) if url]
+
+    def server_now() -> datetime | None:
+        return next((now for now in map(pool.server_now, urls) if now is not None), None)
+
+    return ProviderConnection(provider.connect(pool), concurrency, settings, download_client, server_now)
 
 
 def open_uploads(

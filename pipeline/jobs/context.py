@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from ..core.errors import StorageFailed
@@ -20,6 +21,8 @@ from .request import Clock
 from .uploads import Uploads
 
 DOWNLOAD_TIMEOUT_S = 1800.0
+MAX_CLOCK_ERROR_S = 300.0
+"""A clock that is off by more is reported."""
 _Result = TypeVar("_Result")
 
 
@@ -37,6 +40,22 @@ class JobContext:
     """Commit the cost of the call in USD; raises OverBudget if it does not fit."""
     threads: Executor
     """For blocking work."""
+    notify: Callable[[str], None] = lambda _: None
+    """Gets messages for the user; the same one again is dropped."""
+
+    def server_timestamp(self) -> str:
+        """Return the time by the provider's clock as ISO 8601; "" if it has not stated its time yet.
+
+        The user is told if this machine's clock is off.
+        """
+        server_now = self.connection.server_now()
+        if server_now is None:
+            return ""
+        off = describe_clock_error(self.clock.now(), server_now)
+        if off:
+            name = self.connection.settings.name
+            self.notify(f"this machine's clock is {off} {name}'s; set it: times in messages and the ledger are wrong")
+        return server_now.astimezone(UTC).isoformat(timespec="milliseconds")
 
     async def record(self, entry: Entry, state: State, record: StateRecord) -> Entry:
         """Record the next state of an entry."""
@@ -48,7 +67,8 @@ class JobContext:
 
     async def record_unknown(self, entry: Entry, why: str) -> Entry:
         """Record that the response was lost, and thereby when."""
-        return await self.record(entry, "unknown", Unknown(at=self.clock.timestamp(), why=why))
+        record = Unknown(at=self.clock.timestamp(), why=why, server_at=self.server_timestamp())
+        return await self.record(entry, "unknown", record)
 
     async def record_accepted(self, entry: Entry, request_id: str, how: str = "") -> Entry:
         """Record the accepted job. If the disk is full, put the request id in the error message."""
@@ -75,3 +95,16 @@ class JobContext:
         except asyncio.CancelledError:
             monitor.stopped = True
             raise
+
+
+def describe_clock_error(now: datetime, server_now: datetime) -> str:
+    """Return by how much a clock is off, such as "3.0 days ahead of"; "" if it is less than MAX_CLOCK_ERROR_S."""
+    error_s = (now - server_now).total_seconds()
+    size_s = abs(error_s)
+    if size_s < MAX_CLOCK_ERROR_S:
+        return ""
+    if size_s >= 86_400:
+        size = f"{size_s / 86_400:.1f} days"
+    else:
+        size = f"{size_s / 3600:.1f} h" if size_s >= 3600 else f"{size_s / 60:.0f} min"
+    return f"{size} {'ahead of' if error_s > 0 else 'behind'}"

@@ -60,6 +60,9 @@ class StateRecord(BaseModel):
 class Intended(StateRecord):
     """The request is about to be sent."""
 
+    server_at: str = ""
+    """The same moment by the provider's clock; empty if it has not stated its time yet."""
+
     call: Call
     nonce: str
     """The idempotency key, for a provider that supports it."""
@@ -88,6 +91,8 @@ class Unknown(StateRecord):
     """The response was lost."""
 
     why: str
+    server_at: str = ""
+    """The same moment by the provider's clock; empty if it has not stated its time yet."""
 
 
 class Done(StateRecord):

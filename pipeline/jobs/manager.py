@@ -66,6 +66,7 @@ class JobManager:
         self._uploads: dict[tuple[str, str, bool], Uploads] = {}
         self._call_locks: dict[str, asyncio.Lock] = {}
         self._approved: set[str] = set()
+        self._notices: set[str] = set()
         self._rejected: dict[str, InputMediaError] = {}
         self._committed_usd: dict[str, float] = {}
         """Spent or committed by this run, per call: first the estimate, then the actual cost."""
@@ -200,7 +201,13 @@ class JobManager:
             run=self._run,
             reserve_usd=reserve_usd,
             threads=self._threads,
+            notify=self._notify_once,
         )
+
+    def _notify_once(self, message: str) -> None:
+        if message not in self._notices:
+            self._notices.add(message)
+            self._notify(message)
 
     def _connection(self, request: JobRequest) -> ProviderConnection:
         name = f"{request.provider.name} {request.provider.base_url}"

@@ -1,13 +1,14 @@
 """Find out what became of a submit whose response was lost, by the provider's own history and nothing else.
 
 Absence from the history proves something only if the response was lost long enough ago (the history also lists
-requests in progress and failed ones) and if this process has seen the absence for a while itself, by a clock that
-nobody can set.
+requests in progress and failed ones) and if this process has seen the absence for a while itself. Both are measured by
+clocks that nobody can set on this machine: the provider's (its `Date` headers, recorded in the ledger), and this
+process's monotonic one. If the provider's time of the loss is not known, the proof begins with the first absence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 
 from ..core.errors import ProviderError
@@ -20,6 +21,7 @@ MAX_WAIT_S = 120.0
 """How long a run waits for the history."""
 MIN_SILENCE_S = 60.0
 """How long the history must have answered without listing the job."""
+NOT_LISTED = "the provider's history does not list it"
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -28,7 +30,14 @@ class Unsettled(ProviderError):
 
 
 async def recover_lost_submit(
-    client: ProviderClient, entry: Entry, known: Collection[str], settle_after_s: float, clock: Clock
+    client: ProviderClient,
+    entry: Entry,
+    known: Collection[str],
+    settle_after_s: float,
+    clock: Clock,
+    *,
+    server_now: Callable[[], datetime | None],
+    record: Callable[[str], Awaitable[object]],
 ) -> JobOutcome | None:
     """Ask the history until it lists the job, or until its absence proves that there is none (None).
 
@@ -38,12 +47,14 @@ async def recover_lost_submit(
         known: request ids of other calls.
         settle_after_s: age of the loss after which absence proves something.
         clock: the time.
+        server_now: returns the time by the provider's clock.
+        record: records the entry as unknown, with that time, for a later run.
 
     Raises:
         Unsettled: only a person can decide.
     """
     # Not stamina: the waits depend on when absence becomes a proof, and a successful request may be repeated too.
-    submission, age_s = submission_of(entry), clock.elapsed_since_s(response_lost_at(entry))
+    submission, lost_at = submission_of(entry), response_lost_at(entry)
     started_s, silent_from_s, tries = clock.monotonic(), None, 0
     while True:
         why = ""
@@ -57,9 +68,13 @@ async def recover_lost_submit(
             if outcome is not None:
                 return outcome
             silent_from_s = clock.monotonic() if silent_from_s is None else silent_from_s
+            if lost_at is None and (lost_at := server_now()) is not None:
+                await record(NOT_LISTED)
         waited_s = clock.monotonic() - started_s
         silent_s = 0.0 if silent_from_s is None else clock.monotonic() - silent_from_s
-        proof_in_s = max(settle_after_s - age_s - waited_s, min(MIN_SILENCE_S, settle_after_s) - silent_s, 0.0)
+        now = server_now()
+        age_s = (now - lost_at).total_seconds() if now is not None and lost_at is not None else 0.0
+        proof_in_s = max(settle_after_s - max(age_s, waited_s), min(MIN_SILENCE_S, settle_after_s) - silent_s, 0.0)
         if not why and proof_in_s == 0:
             return None
         left_s = MAX_WAIT_S - waited_s
@@ -70,10 +85,21 @@ async def recover_lost_submit(
         tries += 1
 
 
-def response_lost_at(entry: Entry) -> str:
-    """Return when the response was lost, or, if that was not recorded, when the call was intended."""
-    recorded = [record.at for _, record in entry.records if isinstance(record, Unknown)]
-    return recorded[-1] if recorded else (entry.intended.at if entry.intended else "")
+def response_lost_at(entry: Entry) -> datetime | None:
+    """Return when the response was lost, by the provider's clock; None if its time was not known then.
+
+    If the loss was not recorded, return when the call was intended.
+    """
+    lost = [record.server_at for _, record in entry.records if isinstance(record, Unknown)]
+    return _parse_time(lost[-1] if lost else entry.intended.server_at if entry.intended else "")
+
+
+def _parse_time(text: str) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def submission_of(entry: Entry) -> Submission:
@@ -98,6 +124,7 @@ def submission_from(intended: Intended) -> Submission:
         request=React1Request.model_validate({**urls, **intended.call.parameters}),
         idempotency_key=intended.nonce,
         intended_at=at if at.tzinfo else at.replace(tzinfo=UTC),
+        server_at=_parse_time(intended.server_at),
     )
 
 
@@ -110,7 +137,8 @@ def settle_hint(entry: Entry) -> str:
 
 
 def _still_unsettled(entry: Entry, why: str, proof_at: datetime) -> str:
-    reason = why or "the provider's history does not list it yet"
+    lost = next((record.why for _, record in reversed(entry.records) if isinstance(record, Unknown)), "")
+    reason = "; ".join(filter(None, (lost if lost != NOT_LISTED else "", why or f"{NOT_LISTED} yet")))
     return (
         f"job {entry.id} may exist: {reason}; it is not resubmitted. "
         f"Run again after {proof_at:%H:%M} UTC, or {settle_hint(entry)}"

@@ -46,6 +46,7 @@ class Submitter:
         if quote_usd is not None:
             intended = intended.model_copy(update={"estimate_usd": quote_usd})
         self._context.reserve_usd(intended.estimate_usd)
+        intended = intended.model_copy(update={"server_at": self._context.server_timestamp()})
         entry = await asyncio.to_thread(self._record_intent, intended)
         submit = asyncio.create_task(self._context.connection.client.submit(submission_of(entry), self._take_path))
         try:

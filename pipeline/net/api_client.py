@@ -38,6 +38,10 @@ class ApiClient:
         """Return a form without the key."""
         return f"ApiClient({redact_url(self.base_url)!r})"
 
+    def server_now(self) -> datetime | None:
+        """Return the time by this origin's clock; None if it has not stated it yet."""
+        return self._pool.server_now(self.base_url)
+
     def redact(self, text: str) -> str:
         """Return a text without the key, in case the server repeats it."""
         return text.replace(self._key, "…") if self._key else text

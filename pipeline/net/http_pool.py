@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,6 +66,15 @@ class HttpResponse:
         return header.partition(";")[0].strip().lower()
 
     @property
+    def date(self) -> datetime | None:
+        """When the server sent it, by the server's clock; None without a valid `Date` header."""
+        try:
+            date = parsedate_to_datetime(self.headers.get("date", ""))
+        except (ValueError, TypeError, OverflowError):
+            return None
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+    @property
     def ok(self) -> bool:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
@@ -88,12 +100,22 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
             transport=transport, limits=limits, mounts=mounts, headers={"User-Agent": "react1-nodes"}
         )
         self._semaphore = asyncio.Semaphore(max_requests)
+        self._dates: dict[str, tuple[datetime, float]] = {}
+        """By host: its latest `Date` header, and the monotonic seconds of its arrival."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection."""
         await self._client.aclose()
+
+    def server_now(self, url: str) -> datetime | None:
+        """Return the time by the clock of a URL's host, whatever this machine's clock says.
+
+        None if no response of that host has stated a time yet.
+        """
+        date, arrived_s = self._dates.get(httpx.URL(url).host, (None, 0.0))
+        return date and date + timedelta(seconds=time.monotonic() - arrived_s)
 
     async def request(
         self,
@@ -131,9 +153,12 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
                     request.url.host.encode("idna")
                 response = await self._client.send(request, stream=True)
                 try:
-                    return await _receive(response, to_file)
+                    received = await _receive(response, to_file)
                 finally:
                     await response.aclose()
+                if received.date is not None:
+                    self._dates[request.url.host] = received.date, time.monotonic()
+                return received
         except _NOT_SENT_ERRORS as error:
             raise NotSent(_describe(error)) from error
         except (httpx.TransportError, httpx.DecodingError, UnicodeError) as error:

@@ -64,6 +64,9 @@ class Submission:
     idempotency_key: str
     """Sent if the provider supports it."""
     intended_at: datetime
+    """By this machine's clock, which may be wrong."""
+    server_at: datetime | None = None
+    """The same moment by the provider's clock; None if it was not known."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from datetime import UTC, datetime, timedelta
 
 import av
 import pytest
@@ -16,6 +17,7 @@ from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.context import JobContext
 from react1.pipeline.jobs.ledger import Ledger, settle_resubmit
+from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.net.ssrf import NetworkPolicy
@@ -123,6 +125,29 @@ LOST_RESPONSES = [
     {"route": "submit", "do": "status", "status": 502, "body": "html", "when": "after", "call": 1},
     {"route": "submit", "do": "status", "status": 500, "when": "after", "call": 1},
 ]
+
+
+@pytest.mark.parametrize("days", [3, -3])
+def test_clock_that_is_days_off_does_not_cost_twice(open_runner, tmp_path, monkeypatch, days):
+    """The history is searched by the server's clock, and the user is told once that this machine's is off."""
+
+    class WrongTime(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days=days)
+
+    monkeypatch.setattr("react1.pipeline.providers.segmind.client.datetime", WrongTime)
+    runner = open_runner({"route": "submit", "do": "reset", "when": "after", "call": 1})
+    runner.clock = Clock(now=lambda: WrongTime.now(UTC))
+
+    (result,) = runner.run(runner.request())
+
+    (job,) = server_jobs(tmp_path)
+    assert result.take.request_id == job.id
+    off = "3.0 days ahead of" if days > 0 else "3.0 days behind"
+    assert [message for message in runner.messages if "clock" in message] == [
+        f"this machine's clock is {off} segmind's; set it: times in messages and the ledger are wrong"
+    ]
 
 
 @pytest.mark.parametrize("defect", LOST_RESPONSES, ids=lambda defect: f"{defect['do']}{defect.get('status', '')}")

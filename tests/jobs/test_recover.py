@@ -41,6 +41,7 @@ def fake():
 def entry(tmp_path, fake):
     intended = Intended(
         at=fake.clock().timestamp(),
+        server_at=fake.server_now().isoformat(),
         call=CALL,
         nonce="n1",
         video_name="n1.mp4",
@@ -52,8 +53,17 @@ def entry(tmp_path, fake):
     return Ledger(tmp_path).record_intent(intended)
 
 
-def recover(history, entry, fake, after_s=900.0):
-    return asyncio.run(recover_lost_submit(history, entry, {"r0"}, after_s, fake.clock()))
+def recover(history, entry, fake, after_s=900.0, server_now=None):
+    ledger = Ledger(entry.folder.parents[3])
+    server_now = server_now or fake.server_now
+
+    async def record(why):
+        at, server_at = fake.clock().timestamp(), server_now().isoformat()
+        return ledger.record(entry, "unknown", Unknown(at=at, why=why, server_at=server_at))
+
+    return asyncio.run(
+        recover_lost_submit(history, entry, {"r0"}, after_s, fake.clock(), server_now=server_now, record=record)
+    )
 
 
 def test_submit_that_the_history_lists_is_followed(entry, fake):
@@ -115,21 +125,47 @@ def test_history_that_does_not_answer_proves_nothing(entry, fake):
         recover(History(ProviderError("another shape")), entry, fake)
 
 
-def test_clock_that_is_set_forward_proves_nothing(entry, fake):
-    """The absence must last a minute by a monotonic clock."""
-    fake.at += timedelta(hours=5)
+@pytest.mark.parametrize("hours", [5, 72, -5, -72])
+def test_clock_that_is_set_between_two_runs_proves_nothing(entry, fake, hours):
+    """The loss is as old as the provider's clock says."""
+    asyncio.run(fake.sleep(100))
+    fake.at += timedelta(hours=hours)
 
+    with pytest.raises(Unsettled, match="does not list it yet"):
+        recover(History(None), entry, fake)
+    asyncio.run(fake.sleep(900 - 220))
     assert recover(History(None), entry, fake) is None
-    assert fake.run_s == pytest.approx(60, abs=0.1)
+
+
+def test_provider_time_that_was_not_known_is_recorded_at_the_first_absence(entry, fake):
+    """A clock that was slow at the intention and is right now proves nothing; the proof begins with the next run."""
+    slow = entry.intended.model_copy(update={"at": "2026-11-25T03:00:00+00:00", "server_at": ""})
+    (entry.folder / "00-intended.json").write_text(slow.model_dump_json())
+    ledger = Ledger(entry.folder.parents[3])
+
+    with pytest.raises(Unsettled, match="does not list it yet"):
+        recover(History(None), ledger.latest(CALL), fake)
+    assert [state for state, _ in ledger.latest(CALL).records] == ["intended", "unknown"]
+    asyncio.run(fake.sleep(780))
+    assert recover(History(None), ledger.latest(CALL), fake) is None
+
+
+def test_provider_that_does_not_state_its_time_proves_nothing_by_age(entry, fake):
+    """Only what this process has waited counts."""
+    asyncio.run(fake.sleep(5000))
+
+    with pytest.raises(Unsettled):
+        recover(History(None), entry, fake, server_now=lambda: None)
+    assert recover(History(None), entry, fake, after_s=100.0, server_now=lambda: None) is None
 
 
 def test_age_counts_from_when_the_response_was_lost(entry, fake):
     """The submit may have waited long for a slot after its intention."""
     asyncio.run(fake.sleep(5000))
-    lost = Unknown(at=fake.clock().timestamp(), why="cut")
+    lost = Unknown(at=fake.clock().timestamp(), why="cut", server_at=fake.server_now().isoformat())
     entry = Ledger(entry.folder.parents[3]).record(entry, "unknown", lost)
 
-    with pytest.raises(Unsettled, match="does not list it yet"):
+    with pytest.raises(Unsettled, match="may exist: cut; the provider's history does not list it yet"):
         recover(History(None), entry, fake)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import httpx
 import pytest
@@ -318,7 +319,6 @@ def test_lost_submit_is_found_by_its_urls_and_choices():
     outcome, script = recover(json_reply(data=rows), known={"taken"})
 
     assert outcome == Ticket("r9")
-    assert dict(script.requests[0].url.params)["from_date"] == f"{NOW - timedelta(days=1):%Y-%m-%d}"
     assert dict(script.requests[0].url.params)["per_page"] == "100"
 
 
@@ -386,7 +386,49 @@ def test_history_that_does_not_reach_back_far_enough_proves_nothing():
     old = Submission(submission().request, "nonce", NOW - timedelta(days=40))
 
     with pytest.raises(ProviderError, match="does not reach back"):
-        call([], lambda client: client.recover(old, ()))
+        call([json_reply(data=[])], lambda client: client.recover(old, ()))
+    assert call([json_reply(data=[row()])], lambda client: client.recover(old, ()))[0] == Ticket("r9")
+
+
+def http_date(days):
+    """Return the `Date` header of a server whose clock is so many days ahead of this machine's."""
+    return {"date": format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)}
+
+
+@pytest.mark.parametrize("days", [3, -3, 40, -40])
+def test_history_is_searched_by_the_clock_of_the_provider(days):
+    """The days that are asked for end after its today; a search by the wrong day is repeated."""
+    replies = [json_reply(200, http_date(days), data=[]), json_reply(200, http_date(days), data=[row()])]
+
+    outcome, script = recover(*replies)
+
+    assert outcome == Ticket("r9")
+    queries = [dict(request.url.params) for request in script.requests]
+    today = NOW + timedelta(days=days)
+    assert [query["to_date"] for query in queries] == [
+        f"{NOW + timedelta(days=1):%Y-%m-%d}",
+        f"{today + timedelta(days=1):%Y-%m-%d}",
+    ]
+    assert queries[1]["from_date"] == f"{today - timedelta(days=29):%Y-%m-%d}"
+
+
+def test_search_begins_with_the_intention_if_its_time_is_known():
+    """By the clock of the provider; an intention whose time is not known may be of any day."""
+    known = Submission(submission().request, "nonce", NOW, server_at=NOW - timedelta(days=3))
+
+    _, script = call([json_reply(data=[])], lambda client: client.recover(known, ()))
+
+    assert script.requests[0].url.params["from_date"] == f"{NOW - timedelta(days=4):%Y-%m-%d}"
+    _, script = recover(json_reply(data=[]))
+    assert script.requests[0].url.params["from_date"] == f"{NOW - timedelta(days=29):%Y-%m-%d}"
+
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_history_without_a_time_proves_nothing(date):
+    """It lists nothing, of which days nobody knows."""
+    with pytest.raises(ProviderError, match="does not state its time"):
+        recover(json_reply(200, {"date": date}, data=[]))
+    assert recover(json_reply(200, {"date": date}, data=[row()]))[0] == Ticket("r9")
 
 
 def test_key_in_an_error_of_the_history_is_redacted():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import httpx
@@ -50,8 +51,10 @@ def poll(reply):
     return call([reply], lambda client: client.poll("g1"))
 
 
-def recover(reply):
-    return call([reply], lambda client: client.recover(SUBMISSION, ()))
+def recover(reply, submission=SUBMISSION, **quote_headers):
+    """Recover; the first reply, to the request for a quote, states the time."""
+    replies = [json_reply(200, quote_headers), *([reply] if reply else [])]
+    return call(replies, lambda client: client.recover(submission, ()))
 
 
 def test_create_has_the_documented_form():
@@ -177,7 +180,7 @@ def test_lost_create_is_repeated_with_the_same_key():
     outcome, script = recover(json_reply(201, id="g1"))
 
     assert outcome == Ticket("g1")
-    assert script.requests[0].headers["idempotency-key"] == "nonce-1"
+    assert script.requests[1].headers["idempotency-key"] == "nonce-1"
 
 
 @pytest.mark.parametrize("code", [400, 401, 402, 422])
@@ -206,7 +209,21 @@ def test_create_is_not_repeated_when_its_key_may_be_forgotten():
     old = Submission(SUBMISSION.request, "nonce-1", datetime.now(UTC) - timedelta(hours=21))
 
     with pytest.raises(ProviderError, match="may have forgotten an idempotency key"):
-        call([], lambda client: client.recover(old, ()))
+        recover(None, old)
+
+
+def test_age_of_an_idempotency_key_is_measured_by_the_clock_of_the_provider():
+    """Setting the clock of this machine back or forward makes no key younger."""
+    now = datetime.now(UTC)
+    later = {"date": format_datetime(now + timedelta(hours=21), usegmt=True)}
+    set_back = Submission(SUBMISSION.request, "nonce-1", now, server_at=now)
+    set_forward = Submission(SUBMISSION.request, "nonce-1", now - timedelta(days=3), server_at=now)
+
+    with pytest.raises(ProviderError, match="may have forgotten an idempotency key"):
+        recover(None, set_back, **later)
+    with pytest.raises(ProviderError, match="may have forgotten an idempotency key"):
+        recover(None, SUBMISSION, **later)
+    assert recover(json_reply(201, id="g1"), set_forward)[0] == Ticket("g1")
 
 
 def test_generations_run_one_at_a_time_unless_the_plan_allows_more():

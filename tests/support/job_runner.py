@@ -13,7 +13,7 @@ from react1.pipeline.core.values import Upload
 from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.manager import JobManager
-from react1.pipeline.jobs.request import JobRequest
+from react1.pipeline.jobs.request import Clock, JobRequest
 from react1.pipeline.providers.provider_settings import segmind
 from react1.pipeline.store.store import Store
 from react1.testing import FolderContext
@@ -41,6 +41,7 @@ class JobRunner:
             self.store.add_external(context.path(file))
         self.segment = takes.segment(clip, 0, 25).model_copy(update={"voice": voice})
         self.messages: list[str] = []
+        self.clock: Clock | None = None
 
     def request(self, version: str = "v2", name: str = "s01", **choices) -> JobRequest:
         upload = Upload(
@@ -51,7 +52,7 @@ class JobRunner:
     def manager(self, policy: SpendingPolicy | None = None) -> JobManager:
         """Return a manager that may spend, unless a policy says otherwise."""
         policy = policy or SpendingPolicy(approved=True)
-        return JobManager(self.store, policy, run="r", notify=self.messages.append)
+        return JobManager(self.store, policy, run="r", notify=self.messages.append, clock=self.clock)
 
     def run(self, *requests: JobRequest, policy: SpendingPolicy | None = None, fail_fast: bool = True):
         """Check and run requests one after the other, in a run of their own; return the results."""

@@ -1,9 +1,14 @@
-"""A provider with scripted replies, one per request in order; an unused reply fails the test."""
+"""A provider with scripted replies, one per request in order; an unused reply fails the test.
+
+A reply without a `Date` header gets one, as from every server.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import httpx
 
@@ -27,6 +32,7 @@ class Script:
         if callable(reply):
             return reply(request)
         assert isinstance(reply, httpx.Response)
+        reply.headers.setdefault("date", format_datetime(datetime.now(UTC), usegmt=True))
         return reply
 
     def pool(self) -> HttpPool:

@@ -29,7 +29,7 @@ from ..contract import (
 )
 from ..parameters import SEGMIND_MODEL
 from ..response_values import parse_amount, parse_request_id
-from .history import MAX_AGE, PER_PAGE, classify_row, date_range, is_last_page, parse_row, parse_rows
+from .history import CLOCK_TOLERANCE, MAX_AGE, PER_PAGE, classify_row, date_range, is_last_page, parse_row, parse_rows
 from .responses import output_url, parse_progress, parse_result, parse_state, query_error, submit_error
 
 KEY_NAME = "SEGMIND_API_KEY"
@@ -86,11 +86,28 @@ class SegmindClient:
         return done
 
     async def recover(self, submission: Submission, known: Collection[str]) -> JobOutcome | None:
-        """Look for a call among the requests since it was intended, page by page."""
-        now, unclear, seen = datetime.now(UTC), False, set[str]()
-        if submission.intended_at < now - MAX_AGE:
-            raise ProviderError(f"segmind's history does not reach back to {submission.intended_at:%Y-%m-%d}")
-        query = date_range(submission.intended_at, now) | {"per_page": str(PER_PAGE), "model_name": SEGMIND_MODEL}
+        """Look for a call among the requests since it was intended, by segmind's clock."""
+        used = self._history.server_now() or datetime.now(UTC)
+        outcome = await self._search(submission, known, used)
+        now = self._history.server_now()
+        if outcome is None and now is not None and abs(now - used) > CLOCK_TOLERANCE:
+            outcome = await self._search(submission, known, now)
+        if outcome is not None:
+            return outcome
+        if now is None:
+            raise ProviderError(
+                "segmind's history does not state its time (the Date header is missing or invalid), "
+                "so that nothing follows from what it does not list"
+            )
+        intended_at = submission.server_at or submission.intended_at
+        if intended_at < now - MAX_AGE:
+            raise ProviderError(f"segmind's history does not reach back to {intended_at:%Y-%m-%d}")
+        return None
+
+    async def _search(self, submission: Submission, known: Collection[str], now: datetime) -> JobOutcome | None:
+        """Look for a call page by page; `now` is the time by segmind's clock."""
+        unclear, seen = False, set[str]()
+        query = date_range(submission.server_at, now) | {"per_page": str(PER_PAGE), "model_name": SEGMIND_MODEL}
         for number in range(1, MAX_PAGES + 1):
             page = await self._history_page(query | {"page": str(number)})
             rows = parse_rows(page)

@@ -23,15 +23,23 @@ from .responses import output_url
 PER_PAGE = 100
 MAX_AGE = timedelta(days=29)
 """A query covers 31 days at most, of which two are the slack of one day on both sides."""
+CLOCK_TOLERANCE = timedelta(hours=12)
+"""A query that was built with a time that is off by more is repeated with the right time."""
 _LIST_KEYS = ("data", "requests", "results", "items", "rows", "history")
 _URL_KEYS = ("video_url", "audio_url")
 Verdict = Literal["ours", "other", "unclear"]
 
 
-def date_range(intended_at: datetime, now: datetime) -> dict[str, str]:
-    """Return the query for all requests since an intention, with one day of slack on both sides."""
-    first = min(intended_at, now) - timedelta(days=1)
-    days = {"from_date": first, "to_date": now + timedelta(days=1)}
+def date_range(server_at: datetime | None, now: datetime) -> dict[str, str]:
+    """Return the query for all requests since an intention, with one day of slack on both sides.
+
+    Args:
+        server_at: when it was intended, by segmind's clock; None for the longest query, since the clock of this
+            machine may have been wrong at that time.
+        now: the time by segmind's clock.
+    """
+    first = max(now - MAX_AGE, server_at - timedelta(days=1)) if server_at else now - MAX_AGE
+    days = {"from_date": min(first, now), "to_date": now + timedelta(days=1)}
     return {name: f"{day.astimezone(UTC):%Y-%m-%d}" for name, day in days.items()}
 
 

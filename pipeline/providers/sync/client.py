@@ -103,7 +103,9 @@ class SyncClient:
         Any other response proves nothing about the first one.
         """
         del known
-        if submission.intended_at < datetime.now(UTC) - KEY_LIFETIME:
+        if self._api.server_now() is None:
+            await self.quote(submission)  # free, and the response states sync.so's time
+        if _key_age(submission, datetime.now(UTC), self._api.server_now()) > KEY_LIFETIME:
             raise ProviderError(
                 f"sync may have forgotten an idempotency key of {submission.intended_at:%Y-%m-%d %H:%M}"
             )
@@ -115,6 +117,13 @@ class SyncClient:
             raise TemporarilyUnavailable(error.message) from error
         except ResponseLost as error:
             raise TemporarilyUnavailable(error.message) from error
+
+
+def _key_age(submission: Submission, now: datetime, server_now: datetime | None) -> timedelta:
+    """Return how old a submission may be: by sync.so's clock, else by the clock that makes it older."""
+    if server_now is not None and submission.server_at is not None:
+        return server_now - submission.server_at
+    return max(now, server_now or now) - submission.intended_at
 
 
 def parse_quote(response: HttpResponse) -> float | None:
