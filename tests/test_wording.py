@@ -4,7 +4,7 @@ import ast
 
 import pytest
 from layers import ROOT, package_files, tree_of
-from wording import message_texts, repeated_modules, vague_docstrings, vague_names, vague_texts
+from wording import descriptions, message_texts, repeated_modules, vague_docstrings, vague_names, vague_texts
 
 PACKAGE = package_files()
 CODE = sorted(
@@ -52,6 +52,18 @@ def test_messages_use_plain_words():
     assert not violations, "\n".join(violations)
 
 
+def test_tests_are_described_in_plain_words():
+    """Names and docstrings of the tests and their helpers."""
+    violations = [
+        line
+        for path in CODE
+        if path.startswith("tests/") and path not in ("tests/test_wording.py", "tests/support/wording.py")
+        for line in vague_texts(path, descriptions(tree_of(path)))
+    ]
+
+    assert not violations, "\n".join(violations)
+
+
 def test_documents_use_plain_words():
     """README, docs, changelog, presets and the report's page."""
     texts = {path: list(enumerate((ROOT / path).read_text("utf-8").splitlines(), 1)) for path in PAGES}
@@ -73,6 +85,8 @@ PLANTED = [
     (lambda: vague_names("a.py", ast.parse("[one for one in x]")), "'one'"),
     (lambda: vague_names("a.py", ast.parse("class Room: ...")), "'room'"),
     (lambda: vague_texts("a.py", message_texts(ast.parse("raise E(f'{x} stands twice')"))), "stands twice"),
+    (lambda: vague_texts("a.py", descriptions(ast.parse("def test_it_is_parted(): ..."))), "parted"),
+    (lambda: vague_texts("a.py", descriptions(ast.parse('"""Coded anew."""'))), "anew"),
     (lambda: vague_texts("a.md", [(1, "The picture is encoded anew.")]), "anew"),
     (lambda: repeated_modules(["pipeline/a/plan.py", "pipeline/b/plan.py"]), "plan: pipeline/a/plan.py"),
 ]

@@ -122,7 +122,7 @@ def test_frame_uses_the_complete_frame(context):
 
 
 def test_frame_corrects_levels_too(context):
-    """A take that is darker as a whole is corrected."""
+    """A take that is darker everywhere is corrected."""
 
     def darker(luma, number):
         luma[FACE] += 40

@@ -62,7 +62,7 @@ def film(context, pattern, *, hdr):
 
 
 def pasted(context, placed, crf):
-    """Return a take as a host makes it: an oval in the picture's middle is lighter, and everything is coded anew."""
+    """Return a take as a host makes it: an oval in the picture's middle is lighter, and everything is re-encoded."""
     rows, columns = np.mgrid[-1 : 1 : 1j * (FACE[0].stop - FACE[0].start), -1 : 1 : 1j * (FACE[1].stop - FACE[1].start)]
     oval = np.where(rows**2 + columns**2 < 1, 40, 0)
     pictures = []

@@ -93,7 +93,7 @@ def test_the_blocks_of_a_page_run_as_printed(page, interview, environment, tmp_p
             )
 
 
-def test_a_block_that_installs_is_told_from_one_that_runs():
+def test_a_block_that_installs_is_distinguished_from_one_that_runs():
     """Only blocks all of whose lines install are left out."""
     assert Block(1, "sh", "pip install x\nmake demo\n").installs
     assert not Block(1, "sh", "pip install x\nreact1 plan job.yaml\n").installs

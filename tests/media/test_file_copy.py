@@ -70,12 +70,12 @@ def test_a_full_disk_is_no_reason_to_try_another_way(source, tmp_path, monkeypat
         copied(source, tmp_path / "made", 0, 10)
 
 
-def test_a_span_beyond_the_end_is_told_as_shorter(source, tmp_path):
+def test_a_span_beyond_the_end_is_reported_as_shorter(source, tmp_path):
     """Whoever asked for more decides what that means."""
     assert copied(source, tmp_path / "made", len(DATA) - 10, 50) == 10
 
 
-def test_a_copy_tells_how_it_was_made_and_may_be_written_to(source, tmp_path, monkeypatch):
+def test_a_copy_describes_how_it_was_made_and_may_be_written_to(source, tmp_path, monkeypatch):
     """Shared blocks or bytes; the source stays as it is."""
     assert file_copy.copy_file(source, tmp_path / "one") in ("reflink", "bytes")
     monkeypatch.setattr(file_copy, "reflink", lambda *_: False)

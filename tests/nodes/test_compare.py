@@ -30,7 +30,7 @@ def films(context, tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["side-by-side", "stacked"])
-def test_each_frame_stands_beside_its_counterpart(context, films, layout):
+def test_each_frame_is_beside_its_counterpart(context, films, layout):
     """All 50 numbers in both halves, at the source's times; the second half is the bluish film."""
     output = Compare().run(context, CompareParams(layout=layout), *films)
     shown = pictures(context, output)

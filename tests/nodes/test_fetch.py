@@ -78,7 +78,7 @@ def test_a_file_in_the_store_is_only_probed(context, clip, tmp_path):
     assert context._temporary == 0
 
 
-def test_an_address_of_a_media_file_gives_that_file(context, web, clip):
+def test_a_url_of_a_media_file_gives_that_file(context, web, clip):
     """Byte for byte, with its suffix and its progress."""
     media = fetch(context, web.serve("/a%20film.MP4?key=1", clip))
 
@@ -103,7 +103,7 @@ def test_a_download_that_breaks_off_goes_on(context, web, clip, monkeypatch):
     ("path", "content_type", "suffix"),
     [("/a.MOV", "", ".mov"), ("/a", "video/mp4", ".mp4"), ("/a.b c", "video/webm", ".webm"), ("/a", "x/y", ".bin")],
 )
-def test_the_suffix_comes_from_the_address_or_the_type(path, content_type, suffix):
+def test_the_suffix_comes_from_the_url_or_the_type(path, content_type, suffix):
     """Tools look at it, so it is never made of anything odd."""
     assert choose_suffix(path, content_type) == suffix
 
@@ -167,7 +167,7 @@ def test_subtitles_of_a_page_end_up_inside_the_file(context, web, clip):
     assert (start, end) == (frame_at(media, parse_time(0.1)), frame_at(media, parse_time(0.7)))
 
 
-def test_a_start_timecode_of_one_s_own_is_the_film_s(context, clip, tmp_path):
+def test_a_start_timecode_given_by_the_user_is_the_film_s(context, clip, tmp_path):
     """It counts before what the film says; one that the rate does not have is refused with its neighbours."""
     (tmp_path / "clip.mp4").write_bytes(clip)
     file = context.add_external(tmp_path / "clip.mp4")
@@ -179,7 +179,7 @@ def test_a_start_timecode_of_one_s_own_is_the_film_s(context, clip, tmp_path):
         FetchParams(uri=file, start_tc="12.5")
 
 
-def test_a_page_without_the_subtitles_says_so(context, web, clip):
+def test_a_page_without_the_requested_subtitles_adds_a_note(context, web, clip):
     """The film comes all the same."""
     web.serve("/film.mp4", clip)
     address = web.serve("/watch", b'<!doctype html><html><video src="/film.mp4"></video></html>', "text/html")
@@ -241,7 +241,7 @@ def test_a_stop_ends_the_reading_of_a_page(context, web, clip):
         fetch(context, address)
 
 
-def test_a_video_that_is_gone_is_a_failure_of_the_host(context, web, monkeypatch):
+def test_a_video_that_does_not_exist_any_more_is_a_failure_of_the_host(context, web, monkeypatch):
     """The page is there and the film is not."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     web.routes["/film.mp4"] = status(404)
@@ -258,7 +258,7 @@ def test_what_is_not_media_is_bad_input(context, web):
 
 
 @pytest.mark.parametrize("uri", ["file:///etc/passwd", "ftp://host/a.mp4", "data:,a", "missing.mp4"])
-def test_other_addresses_are_refused(context, uri):
+def test_other_urls_are_refused(context, uri):
     """Before anything is asked."""
     with pytest.raises(InputMediaError):
         fetch(context, uri)

@@ -62,7 +62,7 @@ def test_the_target_is_met_within_a_tenth(context):
     assert matches["after"]["true_peak_dbtp"] <= -1.4
 
 
-def test_the_ceiling_is_kept_and_said(context):
+def test_the_ceiling_is_kept_and_reported(context):
     """Clicks near full scale leave no room for the quiet tone between them."""
     arguments = voiced(context, segment(context, level=0.01), target_lufs=-9)
 
@@ -109,7 +109,7 @@ def test_mono_and_stereo_are_kept_and_more_becomes_stereo(context, channels, sto
     ("seconds", "message"),
     [(2.0, ()), (2.0005, ()), (1.5, ("0.50 s shorter",)), (3.25, ("1.25 s longer",))],
 )
-def test_a_new_line_stands_at_the_in_point(context, seconds, message):
+def test_a_new_line_is_at_the_in_point(context, seconds, message):
     """Own sound in the handles, the line between them, cut at the out point or followed by silence, and said."""
     arguments = voiced(context, segment(context, audio=line(context, seconds), tracks=1), target_lufs=-16)
 
@@ -145,7 +145,7 @@ def test_a_line_without_sound_is_refused(context):
         voiced(context, segment(context, audio=silent))
 
 
-def test_silence_is_left_alone_and_said(context):
+def test_silence_is_left_alone_and_reported(context):
     """Nothing is raised, and the record holds no infinity."""
     quiet = context.store(write_wav(context.temp_path("a.wav"), np.zeros((1, 96000), np.float32), 48000))
     arguments = voiced(context, segment(context, audio=quiet, tracks=0))

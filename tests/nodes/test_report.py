@@ -180,7 +180,7 @@ def test_names_cannot_run(context, source, film):
     assert message["title"] == evil
 
 
-def test_the_local_engine_is_never_taken_for_react_1(context, source, film):
+def test_the_local_engine_is_never_mistaken_for_react_1(context, source, film):
     """The page says what made it; a hosted take has no such badge."""
     segment = segment_of(source, 10, 20)
     local, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
@@ -200,7 +200,7 @@ def test_every_picture_and_control_has_a_name(context, source, film):
     assert page.all("html")[0]["lang"] == "en"
 
 
-def test_twenty_segments_stand_on_the_timeline_in_their_places(context, source):
+def test_twenty_segments_are_on_the_timeline_in_their_places(context, source):
     """One bar each, left to right, to scale."""
     segments = [segment_of(source, 2 * k, 2 * k + 2, f"s{k}", head_frames=0, tail_frames=0) for k in range(20)]
     page, _, _ = drawn(context, record_of(source, None, segments))

@@ -153,7 +153,7 @@ def test_another_length_rate_or_size_is_refused(context, grade, segment, name, w
 
 
 @pytest.mark.parametrize(("name", "why"), [("broken", "KeyError"), ("breaks_late", "late"), ("nothing", "NoneType")])
-def test_a_function_that_fails_is_told_in_one_line(context, grade, segment, name, why):
+def test_a_function_that_fails_is_reported_in_one_line(context, grade, segment, name, why):
     """At its call and at any frame."""
     with pytest.raises(ToolFailed, match=why) as caught:
         run(context, name, segment)
@@ -186,7 +186,7 @@ def test_a_missing_function_is_an_error_of_the_preset(context, grade, segment, n
         run(context, name, segment)
 
 
-def test_a_script_that_does_not_run_or_is_gone_is_told(context, grade, segment):
+def test_a_script_that_does_not_run_or_is_gone_is_reported(context, grade, segment):
     """With the error's own words."""
     grade.write_text("import no_such_module_here")
     with pytest.raises(PresetError, match="ModuleNotFoundError"):

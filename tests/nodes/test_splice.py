@@ -14,8 +14,8 @@ UNCHECKED = SpliceParams(checks=Thresholds(**dict.fromkeys(Thresholds.model_fiel
 """Takes that show numbers look nothing like the film."""
 
 
-def test_the_film_tells_how_it_was_made(context):
-    """The result is probed anew, keeps the container, and carries the figures."""
+def test_the_film_describes_how_it_was_made(context):
+    """The result is probed again, keeps the container, and carries the figures."""
     media = film(context, frames=20, gop=4)
     take = numbered_take(context, segment(media, 5, 7))
 

@@ -128,7 +128,7 @@ def test_interlaced_pictures_become_whole_ones(context):
     assert numbers(context, complete) == complete.frames == value.frames
 
 
-def test_hdr_is_said(context):
+def test_hdr_is_reported(context):
     """The user learns that the model sees another picture."""
     value = transcoded(context, segment(context, pix_fmt="yuv420p10le", colour=(1, 9, 16, 9), tracks=0))
 

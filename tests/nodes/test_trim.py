@@ -165,7 +165,7 @@ def test_the_check_sees_a_shift_by_one(context):
     assert not _is_exact(result, path, media.video, 21, 32)
 
 
-def test_the_call_is_spelled_with_middles_of_frames():
+def test_the_call_is_written_with_middles_of_frames():
     """Cuts lie half way between two frames, so rounding cannot move them."""
     from react1.pipeline.core.values import Media, Timestamps, VideoStream
 

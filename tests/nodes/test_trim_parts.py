@@ -43,7 +43,7 @@ def length_s(part):
     return container_time_s(part.source.video, part.last_frame) - container_time_s(part.source.video, part.first_frame)
 
 
-def test_a_long_span_is_parted_in_its_best_pause(context):
+def test_a_long_span_is_split_in_its_best_pause(context):
     """22 s become two parts that abut in the middle of the long pause; each file holds its frames and handles."""
     media = speaking_film(context, 600, bursts(24.0, *PAUSES_S))
 
@@ -60,7 +60,7 @@ def test_a_long_span_is_parted_in_its_best_pause(context):
     assert Segment.model_validate_json(parts[0].model_dump_json(by_alias=True)) == parts[0]
 
 
-def test_without_a_limit_nothing_is_parted(context):
+def test_without_a_limit_nothing_is_split(context):
     """As before: one segment, which is whole."""
     media = speaking_film(context, 600, bursts(24.0, *PAUSES_S))
 
@@ -100,7 +100,7 @@ def test_handles_are_shortened_where_only_they_are_too_long(context):
     assert length_s(near) <= LONGEST_S - Fraction(1, 24) < length_s(near) + Fraction(2, 25)
 
 
-def test_a_new_line_says_where_to_part(context):
+def test_a_new_line_says_where_to_split(context):
     """The film speaks through; the line pauses at 9 s and ends at 18 s, after which all is pause."""
     media = speaking_film(context, 800, bursts(32.0))
     line = context.store(wave_of(context, bursts(18.0, (9.0, 9.4))))
@@ -138,7 +138,7 @@ def test_no_safe_place_is_an_error_that_says_where_it_was_looked_for(context):
     )
 
 
-def test_uneven_frames_are_parted_by_their_times(context):
+def test_uneven_frames_are_split_by_their_times(context):
     """Held frames last as long as they are shown: fewer frames fit."""
     pts = tuple(int(tick) for tick in np.cumsum([0, *([40] * 100), *([200] * 99)]))
     file = context.store(
@@ -152,7 +152,7 @@ def test_uneven_frames_are_parted_by_their_times(context):
     assert all(length_s(part) <= 13 for part in parts)
 
 
-def test_names_of_parts_are_nobody_else_s(context):
+def test_names_of_parts_are_unique(context):
     """An edit that is called like a part keeps its name; a long name is shortened to fit."""
     media = speaking_film(context, 1000, None)
     edits = [("0f", "400f", ("name", "a")), ("410f", "420f", ("name", "a-2")), ("430f", "900f", ("name", "b" * 64))]

@@ -15,7 +15,7 @@ def segment(context):
     return Trim().run(context, TrimParams(edits=edits), probe(context.path(file), file))[0]
 
 
-def test_the_addresses_name_the_content(context, segment):
+def test_the_urls_name_the_content(context, segment):
     """The picture by its digest; no voice has no address."""
     upload = UploadSegment().run(context, UploadParams(), segment)
 
@@ -24,7 +24,7 @@ def test_the_addresses_name_the_content(context, segment):
     assert (upload.audio_url, upload.expires_at) == ("", "")
 
 
-def test_a_voice_has_an_address_of_its_own(context, segment):
+def test_a_voice_has_its_own_url(context, segment):
     """Any file of the store will do as one here."""
     voiced = segment.model_copy(update={"voice": segment.source.file})
 

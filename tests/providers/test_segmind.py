@@ -425,7 +425,7 @@ def test_search_begins_with_the_intention_if_its_time_is_known():
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_history_without_a_time_proves_nothing(date):
-    """It lists nothing, of which days nobody knows."""
+    """It lists nothing, of days that it does not name."""
     with pytest.raises(ProviderError, match="does not state its time"):
         recover(json_reply(200, {"date": date}, data=[]))
     assert recover(json_reply(200, {"date": date}, data=[row()]))[0] == Ticket("r9")

@@ -1,7 +1,7 @@
 """Every codec in every container, group of pictures, rate and place of an edit: all pairs of them, not all products.
 
-`way` says how a film is spliced: `exact` (only the edit and its partial groups are coded) or `anew` (the whole picture,
-where no keyframe lies outside the edit and its group).
+`way` is how a film is spliced: `exact` (only the edit and its partial groups are coded) or `reencode` (the complete
+picture stream, where no keyframe lies outside the edit and its group).
 `open` of VP9 stands for alternate reference frames, and the picture of a MOV is turned by 180 degrees.
 """
 
@@ -23,7 +23,7 @@ from react1.pipeline.splicing import splice as splicing
 pytestmark = pytest.mark.slow
 
 TABLE = """
-h264     mkv  open   23.976 start    anew
+h264     mkv  open   23.976 start    reencode
 h264     mov  intra  vfr    one      exact
 h264     mp4  closed 25     whole    exact
 h264     mp4  intra  vfr    adjacent exact
@@ -78,7 +78,7 @@ ffv1     mov  intra  23.976 whole    exact
 ffv1     mov  one    25     adjacent exact
 ffv1     mov  one    25     end      exact
 av1      mkv  open   29.97  whole    exact
-av1      mp4  one    25     start    anew
+av1      mp4  one    25     start    reencode
 av1      webm closed vfr    one      exact
 av1      webm intra  23.976 over-key exact
 av1      webm intra  25     adjacent exact
@@ -100,7 +100,7 @@ def _cells():
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory):
-    """Where the films are kept; SVT-AV1 writes its settings to the terminal unless it is told not to."""
+    """Where the films are kept; SVT-AV1 writes its settings to the terminal unless told not to."""
     os.environ.setdefault("SVT_LOG", "1")
     return tmp_path_factory.mktemp("shapes")
 

@@ -23,7 +23,7 @@ from react1.pipeline.splicing.pictures.frames import count_frames
         (".mp4", {"codec": "libx265", "gop": 8, "options": {"x265-params": "log-level=none:open-gop=1"}}),
     ],
 )
-def test_what_is_told_is_what_is_done(context, suffix, changes):
+def test_the_forecast_is_what_happens(context, suffix, changes):
     """As many pictures are coded as the plan said, by the encoder that it named."""
     media = film(context, suffix, frames=36, size=(192, 108), tracks=0, **changes)
 
@@ -36,7 +36,7 @@ def test_what_is_told_is_what_is_done(context, suffix, changes):
     assert f"{text.encoded_frames - 4} more" in text.summary() and text.encoder in text.summary()
 
 
-def test_a_film_that_cannot_be_exact_is_told_with_its_reason(context):
+def test_a_film_that_cannot_be_exact_is_reported_with_its_reason(context):
     """The same reason that the splice gives afterwards."""
     media = film(context, ".mpg", frames=20, tracks=0, codec="mpeg2video", time_base=Fraction(1, 25))
 
@@ -76,7 +76,7 @@ def test_a_film_that_can_be_exact_is_spliced_where_that_is_wanted(context):
     assert same == 36 - result.metrics["encoded_packets"]
 
 
-def test_an_index_that_moves_to_the_end_is_said(context):
+def test_an_index_that_moves_to_the_end_is_reported(context):
     """A film that could be played while it is fetched cannot be any more."""
     options = {"container_options": {"movflags": "+faststart"}}
     media = film(context, frames=36, gop=8, size=(192, 108), tracks=0, **options)
@@ -87,8 +87,8 @@ def test_an_index_that_moves_to_the_end_is_said(context):
     assert result.metrics["index_moved"] is True and "index is now at its end" in result.notes[0]
 
 
-def test_what_has_no_boxes_is_not_edited_in_place_and_says_so(context):
-    """Matroska is written anew."""
+def test_what_has_no_boxes_is_not_edited_in_place_and_reports_it(context):
+    """Matroska is rewritten."""
     media = film(context, ".mkv", frames=36, gop=8, size=(192, 108), tracks=0)
 
     result = splicing.splice(

@@ -78,7 +78,7 @@ RIGHT = {
     ),
     "odd size, FFV1": Case(_maker(".mkv", size=(101, 77), codec="ffv1")),
     "odd size, ProRes": Case(_maker(".mov", size=(101, 77), codec="prores_ks", pix_fmt="yuv422p10le")),
-    "odd size, MPEG-2": Case(_maker(".ts", size=(101, 77), **MPEG2), "anew"),
+    "odd size, MPEG-2": Case(_maker(".ts", size=(101, 77), **MPEG2), "reencode"),
     "grey": Case(_maker(pix_fmt="gray"), own=True),
     "mirrored": Case(_maker(mirrored=True), own=True),
     "turned and mirrored, Matroska": Case(_maker(".mkv", mirrored=True, rotation_deg=90), own=True),
@@ -86,11 +86,11 @@ RIGHT = {
     "interlaced, top first": Case(_x264("tff=1")),
     "interlaced, bottom first": Case(_x264("bff=1")),
     "called interlaced": Case(_x264("fake-interlaced=1")),
-    "pulled down": Case(odd.pulled_down, "anew"),
+    "pulled down": Case(odd.pulled_down, "reencode"),
     "drop-frame timecode": Case(_maker(".mov", rate=Fraction(30000, 1001), timecode="01:00:59;28")),
     "slices and delimiters": Case(_x264("slices=4:aud=1")),
     "a model of the buffer": Case(_x264("nal-hrd=cbr:bitrate=300:vbv-maxrate=300:vbv-bufsize=300")),
-    "refreshed without keyframes": Case(_x264("intra-refresh=1"), "anew"),
+    "refreshed without keyframes": Case(_x264("intra-refresh=1"), "reencode"),
     "without loss": Case(_x264("qp=0")),
     "very coarse": Case(_x264("crf=51")),
     "parameter sets in the packets, avc3": Case(_copied("-tag:v", "avc3", "-bsf:v", SETS)),
@@ -98,7 +98,7 @@ RIGHT = {
     "parameter sets in the packets, hev1": Case(
         _copied("-tag:v", "hev1", "-bsf:v", SETS.replace("h264", "hevc"), **X265)
     ),
-    "lengths of two bytes": Case(lambda at: odd.short_lengths(odd.plain(at, tracks=0), at / "short.mp4"), "anew"),
+    "lengths of two bytes": Case(lambda at: odd.short_lengths(odd.plain(at, tracks=0), at / "short.mp4"), "reencode"),
     "negative composition": Case(_copied("-movflags", "negative_cts_offsets")),
     "a clock of 2 GHz": Case(_copied("-video_track_timescale", 2 * 10**9)),
     "a clock that wraps": Case(_copied("-output_ts_offset", 95443.2, suffix=".ts")),
@@ -106,7 +106,7 @@ RIGHT = {
     "an edit list that hides the end": Case(_edit_list((600, 1024))),
     "an edit list of nothing": Case(_edit_list()),
     "two sample descriptions": Case(
-        lambda at: odd.patched(odd.plain(at), (*odd.STBL, b"stsd"), odd.two_descriptions), "anew", free=OTHER_CLOCK
+        lambda at: odd.patched(odd.plain(at), (*odd.STBL, b"stsd"), odd.two_descriptions), "reencode", free=OTHER_CLOCK
     ),
     "fragments": Case(_copied("-movflags", "frag_keyframe+empty_moov+default_base_moof")),
     "fragments and an index": Case(_copied("-movflags", "hybrid_fragmented")),
@@ -215,7 +215,7 @@ def test_a_transport_stream_keeps_its_programs(context, tmp_path, monkeypatch, e
 
 @pytest.mark.parametrize("pieces", [((400, 1024), (400, 1024)), ((400, 1024), (400, 1024 + 512 * 14))])
 def test_an_edit_list_of_two_pieces_comes_out_as_it_is_shown(context, tmp_path, pieces):
-    """One stretch twice, or two with a gap between: coded anew, and nothing but the edit is another picture."""
+    """One stretch twice, or two with a gap between: re-encoded, and nothing but the edit is another picture."""
     path = _edit_list(*pieces)(tmp_path)
 
     media, result = _splice(context, path)
@@ -233,4 +233,4 @@ def test_a_film_of_one_frame_shows_the_take_alone(context, tmp_path):
 
         media, result = _splice(context, path, (0, 1))
 
-        check(look(path, media.video.index), result, media.video.index, [(0, 1)], "anew", same_dts=False)
+        check(look(path, media.video.index), result, media.video.index, [(0, 1)], "reencode", same_dts=False)

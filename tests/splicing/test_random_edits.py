@@ -67,7 +67,7 @@ def shape(folder: Path, name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Where the films are kept; SVT-AV1 writes its settings to the terminal unless it is told not to."""
+    """Where the films are kept; SVT-AV1 writes its settings to the terminal unless told not to."""
     os.environ.setdefault("SVT_LOG", "1")
     return tmp_path_factory.mktemp("random")
 
@@ -91,7 +91,7 @@ def edits(draw):
 )
 @given(requested=edits())
 def test_any_edits_of_any_film_keep_all_else(folder, requested):
-    """The grid's invariants, and in a film of closed groups a bound on what is coded anew."""
+    """The grid's invariants, and in a film of closed groups a bound on what is re-encoded."""
     name, wanted = requested
     path = shape(folder, name)
     with TemporaryDirectory() as place:
@@ -113,7 +113,7 @@ def test_any_edits_of_any_film_keep_all_else(folder, requested):
 
         is_exact = result.metrics["way"] == "exact"
         boxed = path.suffix in (".mp4", ".mov")
-        way = "exact" if is_exact else "anew"
+        way = "exact" if is_exact else "reencode"
         stored = check(was, result, media.video.index, spans, way, same_dts=is_exact or boxed)
         if name in CLOSED:
             most = most_coded(was, spans, PYRAMID)

@@ -27,7 +27,7 @@ class Film:
     """How a film is spliced: exactly, or why not."""
 
     reason: str = ""
-    """Why the whole picture is coded anew; empty where only the edit and its groups are."""
+    """Why the whole picture is re-encoded; empty where only the edit and its groups are."""
     place: tuple[float, float] = (0.45, 0.55)
     """The edit, as shares of the film; of a long one at most 24 frames."""
     looked_at: int = 400
@@ -62,7 +62,7 @@ MOST_FRAMES = 24
 DAMAGED = ("damaged/androidx_invalid_nalu.mp4", "damaged/decord_corrupted.mp4")
 PLATE_DB, EDIT_DB, ENOUGH_DB = 44.0, 40.0, 50.0
 """What a frame outside the edit keeps, what the edit keeps, and from where on it is not compared with its pictures
-coded alone in a film that is coded anew as a whole: the rate control has a past then."""
+coded alone in a film that is re-encoded as a whole: the rate control has a past then."""
 
 
 def _spliced(context, path):
@@ -155,7 +155,7 @@ def test_a_damaged_film_is_refused_in_one_line(context, media_folder, name):
     assert "\n" not in str(caught.value)
 
 
-def test_every_film_at_hand_is_looked_at(media_folder):
+def test_every_film_at_hand_is_tested(media_folder):
     """A film that is added to the folder is added here too."""
     matches = {str(path.relative_to(media_folder)) for path in media_folder.rglob("*")}
     films = {name for name in matches if name.endswith((".mp4", ".mov", ".mkv", ".webm", ".mpg"))}

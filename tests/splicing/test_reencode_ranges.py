@@ -1,4 +1,4 @@
-"""Which pictures are coded anew, on grids written down by hand."""
+"""Which pictures are re-encoded, on grids written down by hand."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_a_clean_start_has_all_earlier_pictures_before_it():
 
 
 def test_a_window_begins_at_the_edit_where_nothing_is_reordered():
-    """No picture before the edit is coded anew."""
+    """No picture before the edit is re-encoded."""
     assert planned(IN_ORDER, [(5, 6)], [0, 4, 8]) == [(5, 8)]
 
 
 def test_a_window_begins_earlier_where_reordering_forces_it():
-    """Frame 5 is decoded amid its group, so the group's earlier picture is coded anew too."""
+    """Frame 5 is decoded amid its group, so the group's earlier picture is re-encoded too."""
     assert planned(REORDERED, [(5, 6)], [0, 7]) == [(4, 7)]
 
 
@@ -79,7 +79,7 @@ OPEN = [0, 3, 1, 2, 7, 5, 4, 6, 10, 8, 9, 11]
 """The picture 7 is stored fourth and is a broken link: 5, 4 and 6 are decoded after it and lean on what was before."""
 
 
-def test_pictures_that_lean_over_a_broken_link_are_coded_anew_and_it_moves_behind_them():
+def test_pictures_that_refer_over_a_broken_link_are_re_encoded_and_it_moves_behind_them():
     """The window covers what is shown before the link; its slot is the one after them."""
     point = RandomAccessPoint(4, count_leading(np.array(OPEN), 4), broken_link=True)
 

@@ -54,7 +54,7 @@ def test_a_transport_stream_by_any_of_its_names_is_spliced(context, changes):
     ]
 
 
-def test_a_film_whose_sound_comes_first_is_looked_at_by_its_picture(context):
+def test_a_film_whose_sound_comes_first_is_tested_by_its_picture(context):
     """A muxer that orders streams otherwise must not lead a check to the sound."""
     plain = make_clip(context.temp_path("plain.mkv"), frames=20, size=(192, 108), audio_codec="aac")
     path = context.temp_path("film.flv")
@@ -111,8 +111,8 @@ def test_static_hdr_travels_with_the_new_pictures(context):
     assert all(any(item.type.name == "MASTERING_DISPLAY_METADATA" for item in frame.side_data) for frame in frames)
 
 
-def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_fault(context):
-    """Readers pass over it; the film is coded anew."""
+def test_a_keyframe_table_that_names_too_much_is_a_reason_and_no_error(context):
+    """Readers pass over it; the film is re-encoded."""
     media = film(context, frames=20, gop=5, size=(192, 108), tracks=0)
     path = context.temp_path("bad.mp4")
     data = bytearray(context.path(media.file).read_bytes())

@@ -46,10 +46,10 @@ def refuse(_job):
     raise NotApplicable("because")
 
 
-@pytest.fixture(params=["exact", "anew"])
+@pytest.fixture(params=["exact", "reencode"])
 def way(request, monkeypatch):
-    """Splice packet by packet, or code all pictures anew."""
-    if request.param == "anew":
+    """Splice packet by packet, or re-encode all pictures."""
+    if request.param == "reencode":
         monkeypatch.setattr(splicing, "smart_render", refuse)
     return request.param
 
@@ -64,7 +64,7 @@ def test_the_picture_keeps_its_own_flags(context, way, flags):
     result = spliced(context, media)
 
     assert description(result.path) == description(context.path(media.file))
-    assert len(result.notes) == (way == "anew")
+    assert len(result.notes) == (way == "reencode")
 
 
 @pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
@@ -93,7 +93,7 @@ def test_a_turned_picture_stays_turned(context, monkeypatch, way, suffix, turn, 
     assert (shown.rotation_deg, shown.mirrored) == (media.video.rotation_deg, media.video.mirrored) == (turn, mirrored)
 
 
-def test_a_picture_that_lost_its_turn_is_a_fault(context, monkeypatch):
+def test_a_picture_that_lost_its_turn_is_an_error(context, monkeypatch):
     """Planted: ffmpeg is told nothing of it."""
     media = film(context, ".mkv", frames=20, size=(192, 108), tracks=0, rotation_deg=90)
     monkeypatch.setattr(remux, "_rotation_options", lambda _: {})
@@ -103,7 +103,7 @@ def test_a_picture_that_lost_its_turn_is_a_fault(context, monkeypatch):
         spliced(context, media)
 
 
-def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(context):
+def test_lost_colours_and_flags_are_reported_and_changed_ones_are_an_error(context):
     """Planted in what is read of a film."""
     media = described(context, ".mkv", *BT709)
     was = read_contents(context.path(media.file), 0)
@@ -124,7 +124,7 @@ def test_lost_colours_and_flags_are_said_and_changed_ones_are_a_fault(context):
 
 
 def test_lost_colours_reach_the_user(context, monkeypatch):
-    """Planted: a muxer that is told nothing."""
+    """Planted: a muxer that gets no options."""
     coder = {"codec": "libvpx-vp9", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
     media = described(context, ".webm", *BT709, **coder)
     real = strategies.remux_argv

@@ -53,7 +53,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
-def test_only_the_edit_and_its_partial_group_are_coded_anew(context, shape, suffix):
+def test_only_the_edit_and_its_partial_group_are_re_encoded(context, shape, suffix):
     """Frames, times and every other packet are the source's; the edit shows the take."""
     media = film(context, suffix, audio_codec="aac", **{"gop": 4, "frames": 30, **SHAPES[shape]})
     span = (5, 8)
@@ -92,7 +92,7 @@ def test_an_edit_just_before_a_keyframe_is_exact(context, start):
 
 
 @pytest.mark.parametrize("aspect", [None, Fraction(1), Fraction(4, 3)])
-def test_a_twin_is_found_whether_the_film_tells_its_pixels_shape_or_not(context, aspect):
+def test_a_twin_is_found_whether_the_film_states_its_pixels_shape_or_not(context, aspect):
     """The parameter sets are the source's own, so a decoder sees no change."""
     media = film(context, gop=6, frames=24, tracks=0, sar=aspect, options={"preset": "veryfast", "crf": "17"})
 
@@ -121,7 +121,7 @@ def test_several_takes_in_one_pass(context):
         (".mp4", {"codec": "mpeg4", "audio_codec": "aac"}),
     ],
 )
-def test_what_cannot_be_exact_is_coded_anew_and_said(context, suffix, changes):
+def test_what_cannot_be_exact_is_re_encoded_and_reported(context, suffix, changes):
     """Other codecs and containers: all frames and times, the sound packet for packet, and the reason told."""
     media = film(context, suffix, frames=20, **changes)
 
@@ -155,7 +155,7 @@ def test_frames_that_an_edit_list_hides_do_not_shift_the_edit(context, codec):
 
 
 def test_open_groups_resume_at_no_picture_that_is_not_idr(context):
-    """Without an IDR after the edit the tail is coded anew to the end, and still every frame is there."""
+    """Without an IDR after the edit the tail is re-encoded to the end, and still every frame is there."""
     media = film(context, frames=30, gop=6, tracks=0, options={"x264-params": "open-gop=1:bframes=2"})
 
     result, _ = spliced(context, media, (10, 12))

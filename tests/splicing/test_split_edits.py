@@ -39,7 +39,7 @@ def sound_of(context, media, takes):
     return read_sound(result.path)[0], result
 
 
-def test_every_frame_stands_once_in_the_film_of_parts(context):
+def test_every_frame_appears_once_in_the_film_of_parts(context):
     """Transcoded, edited, conformed, spliced: the numbers run through, and the box is in the span alone."""
     media = speaking_film(context, FRAMES, OWN)
     parts = [Transcode().run(context, TranscodeParams(), part) for part in segments(context, media)]
@@ -56,8 +56,8 @@ def test_every_frame_stands_once_in_the_film_of_parts(context):
 
 
 @pytest.mark.parametrize("coded", [("-c:a", "pcm_s16le"), ("-c:a", "aac"), ("-c:a", "libmp3lame")])
-def test_a_new_line_over_parts_is_that_of_a_whole_edit_to_the_sample(context, coded):
-    """Samples written over, packets coded anew, a whole track coded anew: no fade, gap or doubling at the joint."""
+def test_a_new_line_over_parts_is_that_of_one_edit_to_the_sample(context, coded):
+    """Samples written over, packets re-encoded, a whole track re-encoded: no fade, gap or doubling at the joint."""
     media = speaking_film(context, FRAMES, OWN, coded=coded)
     line = context.store(wave_of(context, LINE * 0.7))
     (complete,) = segments(context, media, None, audio=line)
@@ -122,7 +122,7 @@ def test_each_part_hears_its_own_stretch_of_the_line(context, sent):
         assert np.abs(samples[0] - expected).max() < 1e-4
 
 
-def test_what_does_not_fit_is_said_once(context):
+def test_what_does_not_fit_is_reported_once(context):
     """Of the whole edit: 10 s of picture, 8 s of line."""
     media = speaking_film(context, FRAMES, OWN)
     parts = segments(context, media, audio=context.store(wave_of(context, LINE)))

@@ -17,7 +17,7 @@ from takes import TAKE_OFFSET
 PYRAMID = 4
 """How many pictures before an edit its reordering may draw in: no film here has more B frames in a row."""
 PLATE_DB = 40.0
-"""What a frame outside the edits that was coded anew must keep of the source, over all planes."""
+"""What a frame outside the edits that was re-encoded must keep of the source, over all planes."""
 TAKE_DB = 38.0
 """What a frame inside an edit must keep of the take's luma."""
 
@@ -46,7 +46,7 @@ def check(
 ) -> Preserved:
     """Hold a spliced film against its source; `spans` are the edits in shown frames, with numbered takes.
 
-    `way` is `exact`, `anew` (the same codec) or `other` (another codec); `same_dts` tells whether the container
+    `way` is `exact`, `reencode` (the same codec) or `other` (another codec); `same_dts` tells whether the container
     stores decoding times and the way keeps them; `free` names what the picture may tell otherwise than before.
     """
     came = look(result.path, index)
@@ -57,9 +57,13 @@ def check(
     return Preserved(len(was.packets[index]), len(identical), _pictures(was, came, spans, identical))
 
 
-_FREE = {"exact": frozenset(), "anew": frozenset({"rate"}), "other": frozenset({"rate", "codec", "format", "aspect"})}
-"""What a picture may tell otherwise that is coded anew: the average rate that a reader makes of it, and what the
-encoder of another codec cannot keep."""
+_FREE = {
+    "exact": frozenset(),
+    "reencode": frozenset({"rate"}),
+    "other": frozenset({"rate", "codec", "format", "aspect"}),
+}
+"""What may differ in a re-encoded picture stream: the average rate that a reader computes, and what the encoder of
+another codec cannot keep."""
 
 
 def _same_description(was: Seen, came: Seen, index: int, free: frozenset[str]) -> None:

@@ -207,7 +207,7 @@ def _picture_stream(container, recipe: Recipe):
 
 
 def _matrix(recipe: Recipe) -> list[int]:
-    """Spell the display matrix of ISO/IEC 14496-12: [a b u, c d v, x y w]."""
+    """Return the display matrix of ISO/IEC 14496-12: [a b u, c d v, x y w]."""
     cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[recipe.rotation_deg]
     flip = -1 if recipe.mirrored else 1
     return [cos * flip << 16, sin * flip << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30]

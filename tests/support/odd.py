@@ -62,7 +62,7 @@ def boxes(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def box(kind: bytes, body: bytes) -> bytes:
-    """Spell a box."""
+    """Return a box as bytes."""
     return struct.pack(">I", len(body) + 8) + kind + body
 
 

@@ -65,7 +65,7 @@ _WORDS = "1\n00:00:00,100 --> 00:00:00,600\nA word\n\n2\n00:00:00,700 --> 00:00:
 
 
 def recipe(codec: str, suffix: str, groups: str, rate: str) -> dict[str, Any]:
-    """Spell a film for `make_clip`."""
+    """Describe a film for `make_clip`."""
     result = {"frames": FRAMES, "size": (128, 64), "colour": (1, 1, 1, 1), "sar": Fraction(4, 3), **CODECS[codec]}
     if codec == "mjpeg":
         result["colour"] = (2, 1, 1, 1)

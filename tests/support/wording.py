@@ -60,6 +60,15 @@ def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 yield node.lineno, text
 
 
+def descriptions(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the text of all docstrings, and of the names of functions as words."""
+    yield 1, ast.get_docstring(tree) or ""
+    yield from docstrings(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name.replace("_", " ")
+
+
 def vague_docstrings(path: str, tree: ast.Module) -> Iterator[str]:
     """A docstring begins with a verb that is not the field's."""
     for line, text in docstrings(tree):

@@ -49,7 +49,7 @@ def test_a_line_is_brought_to_the_films_dialogue(context, factor, gain_db, way):
     assert db(float(np.nanmean(gains))) == pytest.approx(result.metrics["sound_gain_db"], abs=0.01)
 
 
-def test_a_gain_that_is_hardly_heard_is_not_spoken_of(context):
+def test_a_gain_that_is_hardly_heard_is_not_reported(context):
     """The figures have it all the same."""
     result, _, _ = with_line(context, SAME * 0.95)
 
@@ -63,7 +63,7 @@ def test_pauses_in_the_dialogue_do_not_make_the_line_quiet(context):
     assert abs(result.metrics["sound_gain_db"]) < 0.5
 
 
-def test_no_more_than_20_db_are_made_good(context):
+def test_no_more_than_20_db_are_added(context):
     """A recording that is further off is perhaps not what was meant, so it is said."""
     result, _, _ = with_line(context, SAME * 0.06)
 
@@ -76,7 +76,7 @@ def test_no_more_than_20_db_are_made_good(context):
     ("own", "wave", "silent"),
     [(OWN * 0.01, bursts(2.0), "the film's own sound there"), (OWN, bursts(2.0) * 0.01, "the line")],
 )
-def test_near_silence_tells_no_loudness(context, own, wave, silent):
+def test_near_silence_gives_no_loudness(context, own, wave, silent):
     """The line is left alone, which is said, and no step is reported of."""
     result, _, _ = with_line(context, wave, own=own)
 
@@ -107,7 +107,7 @@ def test_without_matching_a_line_keeps_its_level(context):
     assert result.metrics["loudness_step_lu"] == pytest.approx(-12, abs=0.4)
 
 
-def test_a_line_in_the_centre_is_held_against_the_centre_alone(context):
+def test_a_line_in_the_centre_is_compared_with_the_centre_alone(context):
     """Music on the left and right is louder than the dialogue, and does not make the line louder."""
     centre, music = bursts(10.0), bursts(10.0) * 3
     own = np.concatenate([music, music, centre, centre * 0, music, music])

@@ -135,7 +135,7 @@ def test_a_cra_becomes_a_broken_link_in_one_byte(context):
     assert family.random_access(result, annexb=False) is RandomAccess.CLEAN
 
 
-def test_av1_units_are_told_apart_and_delimiters_dropped():
+def test_av1_units_are_distinguished_and_delimiters_dropped():
     """A delimiter, a sequence header and a frame, each with its size."""
     delimiter, header, frame = b"\x12\x00", b"\x0a\x02\x11\x22", b"\x32\x03\x01\x02\x03"
     packet = delimiter + header + frame
@@ -146,6 +146,6 @@ def test_av1_units_are_told_apart_and_delimiters_dropped():
 
 
 def test_codecs_without_a_family_say_so():
-    """The reason reaches the user as why the picture was coded anew."""
+    """The reason reaches the user as why the picture was re-encoded."""
     with pytest.raises(NotApplicable, match="mpeg2video cannot be spliced packet by packet"):
         codec_family("mpeg2video")

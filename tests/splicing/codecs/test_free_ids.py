@@ -52,7 +52,7 @@ def test_the_film_is_spliced_packet_by_packet_all_the_same(context, suffix, chan
     assert packets(result.path, "audio") == packets(source, "audio")
 
 
-def test_both_sets_stand_in_the_hvcc_and_the_tag_stays(context):
+def test_both_sets_are_in_the_hvcc_and_the_tag_stays(context):
     """Apple's players want hvc1, and all parameter sets beforehand."""
     media = film(context, gop=8, frames=36, size=(192, 108), tracks=0, **X265)
 

@@ -1,4 +1,4 @@
-"""Descriptions of high dynamic range: spelt for the encoder, and named where they are lost."""
+"""Descriptions of high dynamic range: written for the encoder, and named where they are lost."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def side(name, data=b""):
     return Data(data)
 
 
-def test_a_mastering_display_is_spelt_for_x265():
+def test_a_mastering_display_is_written_for_x265():
     """Green, blue, red and white in 1/50000, the greatest luminance before the least."""
     assert mastering_display(display()) == "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 
 
-def test_the_encoder_is_told_what_the_frame_carries():
+def test_the_encoder_gets_what_the_frame_carries():
     """Both descriptions are added to x265's parameters; another encoder is left as it is."""
     frame = SimpleNamespace(
         side_data=[
@@ -52,7 +52,7 @@ def test_what_no_encoder_writes_is_named():
     ) == ("Dolby Vision metadata",)
 
 
-def test_a_static_description_is_named_where_the_encoder_is_not_told():
+def test_a_static_description_is_named_where_the_encoder_does_not_get_it():
     """Only x265 is; what another one leaves out is heard of."""
     frame = SimpleNamespace(side_data=[side("CONTENT_LIGHT_LEVEL")])
 

@@ -1,4 +1,4 @@
-"""A copy that is edited where it lies: the film as one written anew, whole at every moment, no old picture in it."""
+"""A copy that is edited where it lies: the film as one rewritten, whole at every moment, no old picture in it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def strictly(path: Path) -> str:
     return run_tool([ffmpeg_path(), "-v", "error", "-xerror", "-i", str(path), "-f", "null", "-"], timeout_s=60)
 
 
-def test_it_is_the_film_that_would_have_been_written_anew(edit, tmp_path):
+def test_it_is_the_film_that_a_rewrite_would_have_given(edit, tmp_path):
     """Every packet of every stream, tags and edit lists; and the figures tell how it was done."""
     rewritten = tmp_path / edit.result.path.name
     surgery.rewrite(edit.source, rewritten, edit.new)
@@ -133,7 +133,7 @@ class _Killed(BaseException):
 
 
 def _killed_at(patch, step: int, share: float) -> None:
-    """End the process at its n-th write, after a share of it; 8 or 16 bytes are written as a whole or not at all."""
+    """End the process at its n-th write, after a share of it; 8 or 16 bytes are written completely or not at all."""
     left = [step]
 
     def part(size_bytes: int) -> int | None:
@@ -212,9 +212,9 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
     assert steps[steps.index("sync") + 1 :][:2] == ["write", "sync"]
 
 
-def test_a_film_can_be_edited_in_place_again_and_be_written_anew_after_it(edit, tmp_path):
+def test_a_film_can_be_edited_in_place_again_and_be_rewritten_after_it(edit, tmp_path):
     """The second edit of a film finds everything where the first left it."""
-    again, rewritten = tmp_path / ("again" + edit.source.suffix), tmp_path / ("anew" + edit.source.suffix)
+    again, rewritten = tmp_path / ("again" + edit.source.suffix), tmp_path / ("reencode" + edit.source.suffix)
     shutil.copyfile(edit.result.path, again)
 
     edit.on(again)

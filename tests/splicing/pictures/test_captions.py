@@ -17,7 +17,7 @@ from react1.pipeline.splicing.not_applicable import NotApplicable
 
 
 def caption_message(number: int) -> bytes:
-    """Spell one caption pair as a length-prefixed SEI NAL of H.264 (ATSC A/53, user data type 3)."""
+    """Encode one caption pair as a length-prefixed SEI NAL of H.264 (ATSC A/53, user data type 3)."""
     pair = bytes([0xFC, 0x80 | (0x41 + number % 20), 0xC2])
     payload = b"\xb5\x00\x31GA94\x03\xc1\xff" + pair + b"\xff"
     nal = b"\x06\x04" + bytes([len(payload)]) + payload + b"\x80"
@@ -67,7 +67,7 @@ def test_every_frame_keeps_its_own_captions(context, monkeypatch, suffix, way):
     assert not any("captions" in text for text in result.notes)
 
 
-def test_captions_that_the_encoder_cannot_write_are_said(context, monkeypatch):
+def test_captions_that_the_encoder_cannot_write_are_reported(context, monkeypatch):
     """Planted: the film is coded by one that knows no captions."""
     media = captioned_film(context, ".mkv", frames=24, gop=6)
     real = strategies.choose_encoder

@@ -53,7 +53,7 @@ def test_the_first_field_stays_the_first(context, coder, order):
     assert coder == "mpeg2" or result.metrics["twin"]
 
 
-def test_the_other_order_is_a_fault_and_a_lost_mark_is_said(context):
+def test_the_other_order_is_an_error_and_a_lost_mark_is_reported(context):
     """The same pictures, with other flags."""
     bottom, top = (context.path(woven(context, "h264", order).file) for order in ("bottom first", "top first"))
     plain = context.path(film(context, frames=20, tracks=0, size=(320, 192)).file)
@@ -71,7 +71,7 @@ def test_a_progressive_film_has_no_figure_of_it(context):
     assert "field_order_equal" not in spliced(context, media).metrics
 
 
-def test_a_pull_down_that_is_lost_is_said(context, tmp_path):
+def test_a_pull_down_that_is_lost_is_reported(context, tmp_path):
     """Of a film that has none nothing is said."""
     path = odd.pulled_down(tmp_path)
     file = context.add_external(path)

@@ -50,7 +50,7 @@ def blend(below, above, share, of):
         ({}, "dissolve", 3),
     ],
 )
-def test_a_seam_is_spelled_short_or_long(value, way, frames):
+def test_a_seam_is_written_short_or_long(value, way, frames):
     """Every spelling means one of the three ways."""
     seam = Seam.model_validate(value)
 

@@ -157,7 +157,7 @@ def test_films_are_read_by_blocks_wherever_their_packets_lie(source, tmp_path, m
         assert np.flatnonzero(~same).tolist() == [11]
 
 
-def test_packets_that_lie_in_one_film_and_are_told_by_digest_in_the_other_are_compared(context):
+def test_packets_that_lie_in_one_film_and_are_known_by_digest_in_the_other_are_compared(context):
     """The pictures of an MP4 against those of a Matroska film that holds the same."""
     boxed, loose = (context.path(film(context, suffix, frames=10, tracks=0).file) for suffix in (".mp4", ".mkv"))
     was, came = (read_contents(path, 0).streams[0].packets for path in (boxed, loose))

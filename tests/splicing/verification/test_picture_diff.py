@@ -1,4 +1,4 @@
-"""Pictures that were coded anew are compared with what they should show."""
+"""Re-encoded pictures are compared with what they should show."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_an_edit_at_the_wrong_frames_is_not_kept(context, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_the_likeness_is_a_figure_of_a_film_coded_anew(context, monkeypatch, suffix):
+def test_the_similarity_is_a_figure_of_a_film_re_encoded(context, monkeypatch, suffix):
     """The worst frame's PSNR stands in the report."""
     monkeypatch.setattr(splicing, "smart_render", refuse)
 
@@ -94,7 +94,7 @@ def test_what_does_not_look_alike_is_coded_once_more_and_finer(context, monkeypa
     assert crfs == ["12", "6"]
 
 
-def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(context):
+def test_a_take_that_is_not_shown_and_a_missing_frame_are_errors(context):
     """The same film against itself, once with a take meant, once with fewer frames."""
     media, short = film(context, frames=20, tracks=0), film(context, frames=19, tracks=0)
     source, take = context.path(media.file), numbered_take(context, segment(media, 5, 9))
@@ -108,7 +108,7 @@ def test_a_take_that_is_not_shown_and_a_missing_frame_are_faults(context):
     assert "number of frames" in compare_pictures(source, context.path(short.file), 0, ()).failure
 
 
-def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
+def test_a_small_wrong_part_is_an_error_though_the_frame_s_psnr_is_high(context):
     """A patch of 16 by 16, moved by 20 levels, leaves 50 dB over the frame."""
     item = make_clip(context.temp_path("one.mp4"), frames=1, tracks=0, size=(640, 360))
     luma, *rest = frame_planes(next(decode_frames(item)))
@@ -125,7 +125,7 @@ def test_a_small_wrong_part_is_a_fault_though_the_frame_s_psnr_is_high(context):
     assert matches.min_psnr_db > 44 and "worst block off by" in matches.failure
 
 
-def test_grain_that_an_encoder_smooths_is_said_and_no_fault(context):
+def test_grain_that_an_encoder_smooths_is_reported_and_no_error(context):
     """A wrong picture moves whole blocks; noise moves none."""
     plain = make_clip(context.temp_path("plain.mp4"), frames=4, tracks=0)
     grainy = context.temp_path("grainy.mkv")
@@ -164,7 +164,7 @@ def test_only_what_lies_far_from_both_ends_of_a_take_is_not_compared():
     assert alike._take_middles([], range(200)) == []
 
 
-def test_frames_that_were_compared_are_let_go(context, monkeypatch):
+def test_frames_that_were_compared_are_released(context, monkeypatch):
     """One whose side data was read refers to itself: an hour of them would fill the memory."""
     media = film(context, frames=120, gop=120, size=(64, 64), tracks=0)
     path, held, real = context.path(media.file), [], alike._compare_frames

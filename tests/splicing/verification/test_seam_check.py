@@ -1,4 +1,4 @@
-"""What is found at the seams of finished films: colour steps and frames that stand still, and whom it is told of."""
+"""What is found at the seams of finished films: colour steps and frames that stand still, and who is named."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_take_that_is_shifted_in_time_fails(context):
         spliced(context, late, "cut")
 
 
-def test_frozen_and_doubled_frames_are_told_apart(context):
+def test_frozen_and_doubled_frames_are_distinguished(context):
     """Nine frames that stand still are frozen, a single one is doubled, each where the source moves."""
     still = drawn_take(context, placed(context), gentle, of=lambda number: 18 if 18 <= number < 28 else number)
     twice = drawn_take(context, placed(context), gentle, of=lambda number: 20 if number == 21 else number)

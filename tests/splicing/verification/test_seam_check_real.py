@@ -38,7 +38,7 @@ def warmed(face):
 
 @pytest.mark.parametrize("name", FILMS)
 def test_honest_work_on_real_footage_passes(context, media_folder, name):
-    """With the default thresholds, in a film that is copied and in one that is coded anew."""
+    """With the default thresholds, in a film that is copied and in one that is re-encoded."""
     take = drawn_take(context, placed(context, media_folder, name), warmed(FILMS[name]))
 
     figures = Splice().run(context, SpliceParams(), take.segment.source, [take]).metrics["splice"]

@@ -60,12 +60,12 @@ def test_the_same_film_passes():
         (contents(sounds=()), "sound_identical"),
     ],
 )
-def test_a_lost_frame_and_changed_sound_are_faults(output, defect):
+def test_a_lost_frame_and_changed_sound_are_errors(output, defect):
     """A frame less, one other sound packet, a missing track."""
     assert defect in verdict(output).failure
 
 
-def test_a_shifted_frame_is_a_fault():
+def test_a_shifted_frame_is_an_error():
     """One time that differs by one tick."""
     output = contents()
     shown = Column.of(np.array([0, 1, 2, 30, 4]))
@@ -75,7 +75,7 @@ def test_a_shifted_frame_is_a_fault():
     assert "timestamps_equal" in verdict(output).failure
 
 
-def test_a_changed_packet_outside_the_edit_is_a_fault():
+def test_a_changed_packet_outside_the_edit_is_an_error():
     """The same change inside the edit is none."""
     output = contents()
     output.streams[0].packets.digests[3] = 99
@@ -99,7 +99,7 @@ def test_lost_tags_and_chapters_are_named():
     assert verdict(contents(), source=source).lost == ("tag title", "chapters")
 
 
-def test_a_film_that_fails_its_check_gives_way_to_the_next_way(context, monkeypatch):
+def test_a_film_that_fails_its_check_is_replaced_by_the_next_strategy(context, monkeypatch):
     """The exact way's result is dropped when its seams decode to other pictures, and the reason is said."""
     media = film(context, frames=20, gop=4, tracks=0)
     take = numbered_take(context, segment(media, 5, 7))
@@ -114,7 +114,7 @@ def test_a_film_that_fails_its_check_gives_way_to_the_next_way(context, monkeypa
     assert len(packets(output.path)) == 20
 
 
-def test_no_film_is_kept_when_every_way_fails(context, monkeypatch):
+def test_no_film_is_kept_when_every_strategy_fails(context, monkeypatch):
     """The reasons of all ways stand in the error."""
     media = film(context, frames=10, tracks=0)
     take = numbered_take(context, segment(media, 5, 7))
@@ -129,7 +129,7 @@ def test_no_film_is_kept_when_every_way_fails(context, monkeypatch):
         splicing.splice(context, ffmpeg_path(), media, [take])
 
 
-def test_a_decoder_s_complaint_is_a_fault(context, monkeypatch):
+def test_a_decoder_s_complaint_is_an_error(context, monkeypatch):
     """What the strict decoder says of the source already is no fault of the splice."""
     media = film(context, frames=10, gop=4, tracks=0)
     take = numbered_take(context, segment(media, 5, 7))
