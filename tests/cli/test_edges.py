@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import made
 import pytest
+from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.core.errors import PresetError
@@ -40,7 +40,7 @@ def same(clip, segment):
 
 @pytest.fixture
 def clip(react1):
-    return made.make_clip(Path("clip.mp4"), made.Recipe(frames=15))
+    return make_clip(Path("clip.mp4"), Recipe(frames=15))
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-import made
 import pytest
+from numbered_clips import Recipe, make_clip
 
 pytestmark = pytest.mark.slow
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def prepared(react1):
     """Prepare two segments of a generated clip."""
-    made.make_clip(Path("clip.mp4"), made.Recipe(frames=30))
+    make_clip(Path("clip.mp4"), Recipe(frames=30))
     arguments = ("prepare", "--set", "source=clip.mp4", "--out", "clips")
     assert react1("run", *arguments, "--edit", "0.2-0.4:sad", "--edit", "0.8-1:sad", "--quiet").status == 0
     return arguments
@@ -93,7 +93,7 @@ steps:
 def test_a_plan_shows_the_splicing_strategy_and_refuses_an_inexact_splice(react1, suffix):
     """It shows how many frames are re-encoded, or why the film cannot be spliced exactly."""
     codec = {".mp4": {}, ".mpg": {"codec": "mpeg2video", "tracks": 0, "time_base": Fraction(1, 25)}}[suffix]
-    made.make_clip(Path(f"clip{suffix}"), made.Recipe(frames=30, gop=10, **codec))
+    make_clip(Path(f"clip{suffix}"), Recipe(frames=30, gop=10, **codec))
     Path("spliced.yaml").write_text(SPLICE)
     arguments = ("spliced.yaml", "--set", f"source=clip{suffix}", "--edit", "0.24-0.32:sad", "--provider", "local")
 
@@ -115,7 +115,7 @@ def test_nothing_is_paid_for_a_film_that_cannot_be_spliced_exactly(react1, monke
     """The run ends before it asks for approval, uploads or calls a provider."""
     monkeypatch.setenv("SEGMIND_API_KEY", "SG_none")
     monkeypatch.setenv("REACT1_SEGMIND_URL", "http://127.0.0.1:9")
-    made.make_clip(Path("clip.mpg"), made.Recipe(frames=50, codec="mpeg2video", tracks=0, time_base=Fraction(1, 25)))
+    make_clip(Path("clip.mpg"), Recipe(frames=50, codec="mpeg2video", tracks=0, time_base=Fraction(1, 25)))
     Path("spliced.yaml").write_text(SPLICE)
 
     result = react1(

@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import made
 import pytest
+from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.cli.progress import progress_for
 from react1.pipeline.cli.streams import separate_streams
@@ -102,7 +102,7 @@ def test_invalid_bytes_in_a_file_name_give_valid_json(shell, tmp_path):
 def preset_arguments(tmp_path):
     """Write a preset of two quick steps and a clip; return the arguments of a run."""
     (tmp_path / "look.yaml").write_text(PRESET)
-    made.make_clip(tmp_path / "clip.mp4", made.Recipe(frames=15))
+    make_clip(tmp_path / "clip.mp4", Recipe(frames=15))
     return "run look.yaml --set source=clip.mp4"
 
 

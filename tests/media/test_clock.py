@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Seconds, parse_time

@@ -1,7 +1,7 @@
 """Edits become spans with handles that touch no other edit."""
 
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.errors import InputMediaError

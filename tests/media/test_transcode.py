@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.media.color import full_color
 from react1.pipeline.media.decode import exact_frames, images

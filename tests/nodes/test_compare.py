@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import click_times_s, frame_number, make_clip, read_sound
+from numbered_clips import click_times_s, frame_number, make_clip, read_sound
 from records import adopted
 
 from react1.nodes.compare import Compare, CompareParams

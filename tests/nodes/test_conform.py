@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import frame_number
+from numbered_clips import frame_number
 from takes import EDITED_BOX, edited_take, film, segment
 
 from react1.nodes.conform import Conform, ConformParams

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import Recipe, click_times_s, make_clip, read_sound, sound
+from numbered_clips import Recipe, click_times_s, make_clip, read_sound, sound
 
 from react1.nodes.normalize_audio import NormalizeAudio, NormalizeAudioParams
 from react1.nodes.transcode import Transcode, TranscodeParams

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import av
 import numpy as np
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from PIL import Image
 from records import adopted, record_of, segment_of, take_of
 

@@ -3,7 +3,7 @@
 import av
 import numpy as np
 import pytest
-from made import click_times_s, frame_number, make_clip, read_sound
+from numbered_clips import click_times_s, frame_number, make_clip, read_sound
 from records import adopted, segment_of
 
 from react1.nodes.script import Script, ScriptParams

@@ -2,7 +2,7 @@
 
 import av
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from records import adopted, segment_of, take_of
 
 from react1.nodes.script_take import ScriptTake, ScriptTakeParams

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from made import frame_number
+from numbered_clips import frame_number
 from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
+from numbered_clips import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
 
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.errors import InputMediaError

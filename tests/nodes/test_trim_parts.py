@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from speech import abut, bursts, narrow, speaking_film, wave_of
 
 from react1.nodes.trim import Trim, TrimParams

@@ -1,7 +1,7 @@
 """`upload` passes a segment on by its content; nothing is sent."""
 
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.nodes.trim import Trim, TrimParams
 from react1.nodes.upload import UploadParams, UploadSegment

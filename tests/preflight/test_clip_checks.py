@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 from speech import bursts, speaking_film
 
 from react1.pipeline.core.file import File

@@ -262,7 +262,7 @@ def _with_upload(upload):
 
 def test_faces_are_checked_before_anything_is_paid(copying_server, tmp_path):
     """A span without a face is refused, and nothing reaches the provider."""
-    from made import make_clip
+    from numbered_clips import make_clip
 
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
     copying_server()

@@ -8,7 +8,7 @@ import json
 import av
 import pytest
 from job_runner import no_precheck
-from made import make_clip
+from numbered_clips import make_clip
 from server_client import open_server
 
 from react1.pipeline.api import run

@@ -4,7 +4,7 @@ import json
 from fractions import Fraction
 
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 from records import adopted, record_of, segment_of, take_of
 
 from react1.pipeline.report.report_json import describe, frame_position, redact_request

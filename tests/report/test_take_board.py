@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from browser import ask, find_browser
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from PIL import Image
 from records import adopted, record_of, segment_of, take_of
 

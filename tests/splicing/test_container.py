@@ -6,7 +6,7 @@ import shutil
 from fractions import Fraction
 
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from takes import edited_take, film, shown
 
 from react1.nodes.conform import Conform, ConformParams

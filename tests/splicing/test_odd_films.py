@@ -11,7 +11,7 @@ from typing import Any
 import odd
 import pytest
 from invariants import check
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from own_span import own_take
 from seen import look, strict_decode
 from takes import TAKE_OFFSET, numbered_take, segment, shown

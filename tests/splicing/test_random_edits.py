@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import PYRAMID, check, most_coded
-from made import make_clip
+from numbered_clips import make_clip
 from seen import look_once
 from takes import numbered_take, segment
 

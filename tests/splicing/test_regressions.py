@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import av
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import frame_number, make_clip, read_sound
+from numbered_clips import frame_number, make_clip, read_sound
 from takes import TAKE_OFFSET, dialogue_line, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError

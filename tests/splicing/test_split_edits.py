@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import frame_number, read_sound
+from numbered_clips import frame_number, read_sound
 from speech import NARROW_PX, WIDE_PX, bursts, narrow, speaking_film, wave_of
 from takes import edited_take, shown
 

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from made import click_times_s, frame_number, picture
+from numbered_clips import click_times_s, draw_frame, frame_number
 from seen import Seen, look, psnr, strict_decode
 from takes import TAKE_OFFSET
 
@@ -132,7 +132,7 @@ def _pictures(was: Seen, came: Seen, spans: list[tuple[int, int]], identical: se
 
 def _shows_take(luma: np.ndarray, number: int, came: Seen) -> None:
     shown = luma >> (came.depth - 8)
-    wanted = picture(number + TAKE_OFFSET, shown.shape[::-1])
+    wanted = draw_frame(number + TAKE_OFFSET, shown.shape[::-1])
     if came.full_range:
         wanted = (wanted.astype(float) - 16) * 255 / 219
     assert frame_number(shown) == number + TAKE_OFFSET

@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 

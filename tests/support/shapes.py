@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 

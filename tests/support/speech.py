@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from film_cache import cached_film
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.pipeline.core.values import Media
 from react1.pipeline.media.audio.samples import write_wav

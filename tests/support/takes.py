@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from made import make_clip, picture
+from numbered_clips import draw_frame, make_clip
 
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.values import Media, Segment, Take
@@ -65,7 +65,7 @@ def numbered_take(context, target: Segment) -> Take:
 def _frame(number: int, video, at: int) -> av.VideoFrame:
     is_deep = video.bit_depth > 8
     frame = av.VideoFrame(video.width_px, video.height_px, video.pix_fmt.replace("yuvj", "yuv"))
-    luma = picture(number, (video.width_px, video.height_px))
+    luma = draw_frame(number, (video.width_px, video.height_px))
     for plane, level in zip(frame.planes, (luma, 128, 128), strict=True):
         rows = np.zeros((plane.height, plane.line_size // (2 if is_deep else 1)), np.uint16 if is_deep else np.uint8)
         rows[:, : plane.width] = level

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import av
 import pytest
-from made import make_clip, picture
+from numbered_clips import draw_frame, make_clip
 
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.core.errors import InputMediaError
@@ -66,7 +66,7 @@ def test_repeated_frames_are_counted(tmp_path):
         stream = out.add_stream("libx264", rate=25, options={"crf": "12", "preset": "ultrafast"})
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         for number in numbers:
-            out.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, (320, 180)), format="gray")))
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(draw_frame(number, (320, 180)), format="gray")))
         out.mux(stream.encode(None))
     media = probe(tmp_path / "back.mp4", File(digest="0" * 64, suffix=".mp4", size_bytes=1))
 

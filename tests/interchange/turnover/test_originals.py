@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 from takes import numbered_take, segment
 
 from react1.nodes.online import Online, OnlineParams

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.interchange.turnover.originals import frame_offset

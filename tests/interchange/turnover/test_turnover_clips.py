@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from av.codec.context import Flags
-from made import click_times_s, frame_number, read_sound
+from numbered_clips import click_times_s, frame_number, read_sound
 from seen import planes, psnr
 from takes import film, numbered_take, segment, shown
 

@@ -109,7 +109,7 @@ def test_the_gain_is_linear(context):
     again = context.temp_path("c.wav")
     context.run_tool(build_gain_command(raw, 12, again))
 
-    from made import read_sound
+    from numbered_clips import read_sound
 
     off = read_sound(target)[0] - samples * 10 ** (12 / 20)
     assert np.abs(off).max() <= 1 / 32768

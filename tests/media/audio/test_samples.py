@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from made import SAMPLE_RATE_HZ, Recipe, click_times_s, make_clip, read_sound, sound
+from numbered_clips import SAMPLE_RATE_HZ, Recipe, click_times_s, make_clip, read_sound, sound
 
 from react1.pipeline.media.audio.samples import fit_length, read_all, read_span, resample, write_wav
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import read_sound
+from numbered_clips import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 

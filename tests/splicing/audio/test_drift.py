@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import click_times_s, make_clip, read_sound
+from numbered_clips import click_times_s, make_clip, read_sound
 from speech import wave_of
 from takes import numbered_take, packets, segment
 

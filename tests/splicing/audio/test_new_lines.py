@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made import make_clip, read_sound
+from numbered_clips import make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import ToolFailed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 import pytest
-from made import frame_number
+from numbered_clips import frame_number
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path

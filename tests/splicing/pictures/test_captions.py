@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import av
 import pytest
-from made import make_clip
+from numbered_clips import make_clip
 from takes import numbered_take, segment
 
 from react1.pipeline.media.ffmpeg import ffmpeg_path

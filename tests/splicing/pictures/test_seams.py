@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made import frame_number
+from numbered_clips import frame_number
 from pydantic import ValidationError
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, source_take
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 from av.video.frame import VideoFrame
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import ToolFailed

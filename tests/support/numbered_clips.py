@@ -1,7 +1,6 @@
-"""Small clips that carry their truth: each frame shows its own number, each second has a click.
+"""Numbered clips of every kind that the tests need: codecs, pixel formats, times, rotations, tracks.
 
-The number stands in a grid of 6 by 4 blocks that fills the frame: the corners tell how the picture is turned
-(white, grey, black, black, clockwise from the top left), 16 blocks the number, 4 blocks a check of it.
+Their pictures are those of `react1.testing`, which shows how a plug-in makes a simple one.
 """
 
 from __future__ import annotations
@@ -15,15 +14,19 @@ import av
 import numpy as np
 from film_cache import cached_film
 
-COLUMNS, ROWS = 6, 4
-BLACK, GREY, WHITE = 40, 120, 200
-_CORNERS = ((0, 0, WHITE), (0, COLUMNS - 1, GREY), (ROWS - 1, COLUMNS - 1, BLACK), (ROWS - 1, 0, BLACK))
-_CELLS = [
-    (row, column)
-    for row in range(ROWS)
-    for column in range(COLUMNS)
-    if (row, column) not in {(r, c) for r, c, _ in _CORNERS}
+from react1.testing import click_times_s, draw_frame, frame_number
+
+__all__ = [
+    "SAMPLE_RATE_HZ",
+    "Recipe",
+    "click_times_s",
+    "draw_frame",
+    "frame_number",
+    "make_clip",
+    "read_sound",
+    "sound",
 ]
+
 CLICK_HZ = 3000
 SAMPLE_RATE_HZ = 48000
 
@@ -106,64 +109,6 @@ def _make(path: Path, recipe: Recipe) -> None:
         _mux_all(container, picture, _pictures(recipe))
 
 
-def picture(number: int, size: tuple[int, int]) -> np.ndarray:
-    """Draw the luma of one frame, `(height, width) uint8`."""
-    width, height = size
-    grid = np.full((ROWS, COLUMNS), BLACK, np.uint8)
-    for row, column, value in _CORNERS:
-        grid[row, column] = value
-    bits = number | (number.bit_count() % 16) << 16
-    for place, (row, column) in enumerate(_CELLS):
-        grid[row, column] = WHITE if bits >> place & 1 else BLACK
-    return grid[np.arange(height)[:, None] * ROWS // height, np.arange(width)[None] * COLUMNS // width]
-
-
-def frame_number(image: np.ndarray) -> int:
-    """Read the number off a picture that is upright: `(height, width)` luma or `(height, width, 3)` RGB.
-
-    Raises:
-        ValueError: the picture is turned, or its check fails.
-    """
-    grid = _grid(image)
-    if _turn(grid) != "upright":
-        raise ValueError(f"the picture is turned: {grid.round().astype(int).tolist()}")
-    levels = [grid[cell] > _middle(grid) for cell in _CELLS]
-    bits = sum(int(level) << place for place, level in enumerate(levels))
-    number, check = bits & 0xFFFF, bits >> 16
-    if number.bit_count() % 16 != check:
-        raise ValueError(f"unreadable number: {grid.round().astype(int).tolist()}")
-    return number
-
-
-def _grid(image: np.ndarray) -> np.ndarray:
-    luma = image.astype(float) if image.ndim == 2 else image @ np.array([0.299, 0.587, 0.114])
-    height, width = luma.shape
-    reach_y, reach_x = max(1, height // ROWS // 4), max(1, width // COLUMNS // 4)
-    centre_y = [(2 * row + 1) * height // (2 * ROWS) for row in range(ROWS)]
-    centre_x = [(2 * column + 1) * width // (2 * COLUMNS) for column in range(COLUMNS)]
-    return np.array(
-        [[luma[y - reach_y : y + reach_y, x - reach_x : x + reach_x].mean() for x in centre_x] for y in centre_y]
-    )
-
-
-def _middle(grid: np.ndarray) -> float:
-    return (grid[0, 0] + grid[-1, -1]) / 2
-
-
-def _turn(grid: np.ndarray) -> str:
-    white, grey, black, dark = grid[0, 0], grid[0, -1], grid[-1, -1], grid[-1, 0]
-    return "upright" if white > grey + 20 > grey > max(black, dark) + 20 else "turned"
-
-
-def click_times_s(samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ, *, threshold: float = 0.3) -> list[float]:
-    """Find when each click begins, in seconds from the first sample; `(samples,) float`."""
-    loud = np.flatnonzero(np.abs(samples) > threshold)
-    if not len(loud):
-        return []
-    starts = loud[np.concatenate([[True], np.diff(loud) > rate_hz // 10])]
-    return [float(start) / rate_hz for start in starts]
-
-
 def sound(recipe: Recipe, track: int = 0) -> np.ndarray:
     """Make one track, `(samples,) float32`: a quiet tone, and a click at each full second of the film's clock.
 
@@ -216,7 +161,7 @@ def _matrix(recipe: Recipe) -> list[int]:
 def _pictures(recipe: Recipe) -> Iterator[av.VideoFrame]:
     depth = 10 if "10" in recipe.pix_fmt else 8
     for number, tick in enumerate(recipe.times):
-        luma = _as_coded(picture(number, recipe.shown_size), recipe)
+        luma = _as_coded(draw_frame(number, recipe.shown_size), recipe)
         frame = av.VideoFrame(*recipe.size, recipe.pix_fmt)
         flats = (
             luma,
