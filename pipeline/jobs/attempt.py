@@ -18,12 +18,12 @@ from pathlib import Path
 from ..core.errors import ProviderError
 from ..core.file import File
 from ..net.rate_limit import MAX_PAUSE_S
-from ..providers.contract import Done, Failed, JobOutcome, NoJob
+from ..providers.contract import Done, Failed, JobOutcome, NoJob, UnknownJob
 from . import ledger_entry as records
 from .context import JobContext
 from .ledger_entry import Entry
 from .poll import poll_until_done
-from .recover import NOT_LISTED, recover_lost_submit
+from .recover import NOT_LISTED, Unsettled, recover_lost_submit, settle_hint
 from .request import JobRequest
 from .submit import Submitter
 from .take_download import JobResult, build_take, fetch_take, probe_take, store_response_file
@@ -117,6 +117,11 @@ class Attempt:
             record=lambda why: self._context.record_unknown(entry, why),
         )
         self._context.server_timestamp()  # reports a clock that is off
+        if outcome is None and entry.unreadable:
+            raise Unsettled(
+                f"job {entry.id}: {NOT_LISTED}, but {entry.unreadable[-1]} in {entry.folder} is damaged and may have "
+                f"been the provider's response; {settle_hint(entry)}"
+            )
         if outcome is None:
             return await self._context.record_never_made(entry, NOT_LISTED, proven=False)
         return await self._record_outcome(entry, outcome, how="history")
@@ -134,15 +139,22 @@ class Attempt:
     async def _poll(self, entry: Entry) -> Entry:
         accepted = entry.accepted
         assert accepted is not None
-        outcome = await poll_until_done(
-            self._context.connection.client,
-            accepted.request_id,
-            accepted.at,
-            latency=self._request.provider.latency,
-            deadline_s=self._request.deadline_s,
-            clock=self._context.clock,
-            progress=lambda share: self._progress(0.1 + 0.85 * share),
-        )
+        owner = await asyncio.to_thread(self._context.ledger.owner, accepted.request_id, entry)
+        if owner:
+            raise Unsettled(f"job {entry.id} has the request id of job {owner}, so one is wrong; {settle_hint(entry)}")
+        try:
+            outcome = await poll_until_done(
+                self._context.connection.client,
+                accepted.request_id,
+                accepted.at,
+                latency=self._request.provider.latency,
+                deadline_s=self._request.deadline_s,
+                clock=self._context.clock,
+                progress=lambda share: self._progress(0.1 + 0.85 * share),
+            )
+        except UnknownJob as error:
+            message = f"job {entry.id}: {error.message}; {settle_hint(entry)}"
+            raise ProviderError(message, request_id=accepted.request_id, retryable=True) from error
         if isinstance(outcome, Failed):
             return await self._record_failed(entry, outcome)
         return await self._finish(entry, outcome)

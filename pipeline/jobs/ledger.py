@@ -6,7 +6,9 @@
     ledger/ab/<key>/001/02-done.json
     ledger/ab/<key>/001/reserve                disk space for the states to come
 
-A file that is truncated or unreadable counts as not written. No state is ever changed or removed, so the design also
+A file that is truncated or unreadable counts as not written, but an attempt that left any file behind exists: it holds
+the call until its outcome is known. Only `.part` files, which never got their name, are removed. No state is ever
+changed or removed, so the design also
 works on an object store with conditional puts; there the lock, which only spares a second process from asking the
 provider, would be a lease.
 """
@@ -24,12 +26,13 @@ from pydantic import ValidationError
 
 from ..core.errors import PresetError, StorageFailed
 from ..providers.response_values import parse_request_id
-from ..store.atomic import storage_errors, write_new
+from ..store.atomic import storage_errors, temporary_path, write_new
 from ..store.locks import FileLock, try_acquire
 from .ledger_entry import RECORD_TYPES, Accepted, Call, Entry, Intended, NeverMade, State, StateRecord
 
 MANUAL = "by hand"
 """How a state was settled by a person, as the ledger stores it."""
+_INTENTION = "00-intended.json"
 _RESERVE_BYTES = 64 << 10
 _MAX_RECORDS = 99
 
@@ -50,6 +53,16 @@ class Ledger:
         with storage_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             return try_acquire(folder / "lock")
+
+    def sweep(self) -> None:
+        """Remove the unfinished files of processes that are gone; calls that a process works on are left alone."""
+        for call_folder in {_call_folder_of(part) for part in [*self.root.glob("??/*/.*.part"), *self._parts()]}:
+            with suppress(OSError, StorageFailed):
+                lock = try_acquire(call_folder / "lock")
+                if lock is None:
+                    continue
+                with contextlib.closing(lock):
+                    _remove_parts(call_folder)
 
     def latest(self, call: Call) -> Entry | None:
         """Return the newest attempt at a call."""
@@ -76,13 +89,19 @@ class Ledger:
         call_folder = self._call_folder(intended.call.key)
         attempt = max((int(folder.name) for folder in self._attempt_folders(call_folder)), default=0) + 1
         folder = call_folder / f"{attempt:03}"
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            _reserve_disk_space(folder / "reserve")
+        reserve = temporary_path(call_folder / "reserve")  # beside the folder, in which any file means an attempt
         try:
-            write_new(folder / "00-intended.json", intended.model_dump_json(), private=True)
+            with storage_errors(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                _reserve_disk_space(reserve)
+            write_new(folder / _INTENTION, intended.model_dump_json(), private=True)
+            with suppress(OSError):
+                reserve.replace(folder / "reserve")
         except FileExistsError:
             raise AttemptExists(f"{folder.parent.name[:12]}.{attempt}") from None
+        finally:
+            with suppress(OSError):
+                reserve.unlink(missing_ok=True)
         return read_entry(folder)
 
     def record(self, entry: Entry, state: State, record: StateRecord) -> Entry:
@@ -93,9 +112,8 @@ class Ledger:
         """
         with suppress(OSError):
             (entry.folder / "reserve").unlink(missing_ok=True)
-        for number in range(_MAX_RECORDS):
-            if any(entry.folder.glob(f"{number:02}-*.json")):
-                continue
+        taken = [int(path.name[:2]) for path in entry.folder.glob("[0-9][0-9]-*.json")]
+        for number in range(max(taken, default=0) + 1, _MAX_RECORDS):  # 00 is the intention, also if it is lost
             try:
                 write_new(entry.folder / f"{number:02}-{state}.json", record.model_dump_json(), private=True)
             except FileExistsError:
@@ -124,6 +142,15 @@ class Ledger:
             raise PresetError(f"job {job_id!r} is ambiguous: {ids}; write more of the id")
         raise PresetError(f"there is no job {job_id!r}; `react1 jobs` lists all")
 
+    def owner(self, request_id: str, entry: Entry) -> str:
+        """Return the id of a job of another call at the same provider that has a request id; "" if there is none."""
+        host = entry.intended.call.host if entry.intended else None
+        for other in self.entries():
+            other_host = other.intended.call.host if other.intended else host
+            if other.key != entry.key and other.request_id == request_id and host in (None, other_host):
+                return other.id
+        return ""
+
     def is_never_made(self, job_id: str) -> bool:
         """Return whether the attempt with this id counts as never made; False if it is not in this ledger."""
         key, _, attempt = job_id.partition(".")
@@ -136,12 +163,37 @@ class Ledger:
         return self.root / key[:2] / key
 
     def _attempt_folders(self, call_folder: Path) -> list[Path]:
-        return sorted(folder for folder in call_folder.glob("[0-9][0-9][0-9]") if any(folder.glob("00-*.json")))
+        return sorted(folder for folder in call_folder.glob("[0-9][0-9][0-9]") if _has_trace(folder))
+
+    def _parts(self) -> Iterator[Path]:
+        return self.root.glob("??/*/[0-9][0-9][0-9]/.*.part")
+
+
+def _has_trace(folder: Path) -> bool:
+    """Return whether an attempt left any file behind, besides an intention that never got its name."""
+    return folder.is_dir() and any(not _is_unnamed_intention(path) for path in folder.iterdir())
+
+
+def _is_unnamed_intention(path: Path) -> bool:
+    return path.suffix == ".part" and path.name.startswith(f".{_INTENTION}.")
+
+
+def _call_folder_of(part: Path) -> Path:
+    return part.parent.parent if part.parent.name.isdecimal() and len(part.parent.name) == 3 else part.parent
+
+
+def _remove_parts(call_folder: Path) -> None:
+    """Remove `.part` files, but not the only trace of an attempt."""
+    for part in [*call_folder.glob(".*.part"), *call_folder.glob("[0-9][0-9][0-9]/.*.part")]:
+        others = any(path.suffix != ".part" for path in part.parent.iterdir())
+        if others or _is_unnamed_intention(part):
+            part.unlink(missing_ok=True)
 
 
 def read_entry(folder: Path) -> Entry:
     """Read an attempt from the disk."""
     records: list[tuple[State, StateRecord]] = []
+    unreadable: list[str] = []
     for path in sorted(folder.glob("[0-9][0-9]-*.json")):
         state: State = path.stem[3:]  # type: ignore[assignment]  # RECORD_TYPES has the valid ones
         record_type = RECORD_TYPES.get(state)
@@ -150,8 +202,8 @@ def read_entry(folder: Path) -> Entry:
         try:
             records.append((state, record_type.model_validate_json(path.read_bytes())))
         except (OSError, ValidationError):
-            continue
-    return Entry(folder.parent.name, int(folder.name), folder, tuple(records))
+            unreadable.append(path.name)
+    return Entry(folder.parent.name, int(folder.name), folder, tuple(records), tuple(unreadable))
 
 
 def settle_accepted(ledger: Ledger, job_id: str, request_id: str) -> Entry:
@@ -166,6 +218,9 @@ def settle_accepted(ledger: Ledger, job_id: str, request_id: str) -> Entry:
             raise PresetError(f"job {entry.id} is {entry.state}; there is nothing to settle")
         if not parse_request_id(request_id):
             raise PresetError(f"--accepted: {request_id[:40]!r} is not a request id")
+        owner = ledger.owner(request_id, entry)
+        if owner:
+            raise PresetError(f"--accepted: {request_id} is the request id of job {owner}")
         if entry.intended is None:
             raise PresetError(
                 f"job {entry.id}: its intention is unreadable, so its take cannot be used; use --resubmit"

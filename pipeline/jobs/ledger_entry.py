@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ..core.file import File
+from ..providers.response_values import parse_request_id
 from ..store.keys import digest
 
 State = Literal["intended", "accepted", "unknown", "done", "failed", "void"]
@@ -83,8 +84,16 @@ class Accepted(StateRecord):
     """The provider has the job."""
 
     request_id: str
+    """An id that no provider can have given makes the record unreadable."""
     how: str = ""
     """Empty for an ordinary response; else `history`, or `by hand`."""
+
+    @field_validator("request_id")
+    @classmethod
+    def _require_valid_id(cls, value: str) -> str:
+        if not parse_request_id(value):
+            raise ValueError("not a request id")
+        return value
 
 
 class Unknown(StateRecord):
@@ -148,6 +157,8 @@ class Entry:
     folder: Path
     records: tuple[tuple[State, StateRecord], ...]
     """In the order in which they were written; unreadable ones are left out."""
+    unreadable: tuple[str, ...] = ()
+    """Names of the files of unreadable states."""
 
     @property
     def id(self) -> str:

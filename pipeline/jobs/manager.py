@@ -76,6 +76,7 @@ class JobManager:
     async def __aenter__(self) -> JobManager:
         """Open the connection pool."""
         await self._stack.enter_async_context(self._pool)
+        await asyncio.to_thread(self._ledger.sweep)
         return self
 
     async def __aexit__(

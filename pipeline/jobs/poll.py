@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 
 from ..core.errors import ProviderError
-from ..providers.contract import Done, Failed, Latency, ProviderClient, TemporarilyUnavailable
+from ..providers.contract import Done, Failed, Latency, ProviderClient, TemporarilyUnavailable, UnknownJob
 from .request import Clock
 
 MIN_WAIT_S = 60.0
@@ -22,6 +22,8 @@ JITTER = 0.25
 MAX_SLOWDOWN = 4.0
 """A job that takes very long is polled this much less often than one that is due."""
 MAX_BACKOFF_S = 60.0
+UNKNOWN_JOB_S = 120.0
+"""How long a provider may not know a job: its history lags, but an id that it never gave stays unknown."""
 
 
 async def poll_until_done(
@@ -37,6 +39,7 @@ async def poll_until_done(
     """Poll a job until it has finished or failed.
 
     Raises:
+        UnknownJob: the provider has not known the job for UNKNOWN_JOB_S; it stays accepted.
         ProviderError: the provider does not answer, or the job has not finished in time. It stays accepted, and a
             later run resumes it.
     """
@@ -44,6 +47,7 @@ async def poll_until_done(
     age_s, started_s = clock.elapsed_since_s(accepted_at), clock.monotonic()
     limit_s = max(min(deadline_s, MAX_DEADLINE_S), age_s + MIN_WAIT_S)
     polls, failures, last_error = 0, 0, ""
+    unknown_from_s: float | None = None
     while True:
         elapsed_s = age_s + clock.monotonic() - started_s
         if elapsed_s >= limit_s:
@@ -61,8 +65,14 @@ async def poll_until_done(
             state = await client.poll(request_id)
         except TemporarilyUnavailable as error:
             failures, last_error = failures + 1, error.message
+            if not isinstance(error, UnknownJob):
+                unknown_from_s = None
+                continue
+            unknown_from_s = clock.monotonic() if unknown_from_s is None else unknown_from_s
+            if clock.monotonic() - unknown_from_s >= UNKNOWN_JOB_S:
+                raise
             continue
-        failures, last_error = 0, ""
+        failures, last_error, unknown_from_s = 0, "", None
         if isinstance(state, (Done, Failed)):
             return state
 

@@ -56,6 +56,10 @@ class TemporarilyUnavailable(ProviderError):
         super().__init__(message, retryable=True)
 
 
+class UnknownJob(TemporarilyUnavailable):
+    """The provider has no job of this request id at the moment."""
+
+
 @dataclass(frozen=True)
 class Submission:
     """One call, ready to be sent; its URLs may contain signatures."""
@@ -163,6 +167,7 @@ class ProviderClient(Protocol):
 
         Raises:
             TemporarilyUnavailable: the provider did not answer; poll again.
+            UnknownJob: it has no such job at the moment; poll again, but not for ever.
             ProviderError: polling again does not help; the job may still exist.
         """
 

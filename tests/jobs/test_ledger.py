@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
@@ -126,6 +127,68 @@ def test_unreadable_intention_counts_as_unknown(ledger, torn):
     entry = ledger.latest(CALL)
     assert (entry.state, entry.open, entry.intended) == ("unknown", True, None)
     assert ledger.find(entry.id) == entry
+
+
+@pytest.mark.parametrize("state", ["", "accepted", "unknown", "done"])
+def test_lost_intention_does_not_free_the_call(ledger, state):
+    """Any file of an attempt holds the call: what its states say, or unknown."""
+    entry = ledger.record_intent(intention())
+    records = {"accepted": Accepted(at=NOW, request_id="r1"), "unknown": Unknown(at=NOW, why="cut")}
+    records["done"] = Done(at=NOW, file=TAKE, cost_usd=1, cost_known=True)
+    if state:
+        ledger.record(entry, state, records[state])
+    (entry.folder / "00-intended.json").unlink()
+
+    entry = ledger.latest(CALL)
+
+    assert (entry.state, entry.intended, entry.open) == (state or "unknown", None, state != "done")
+    assert ledger.find(entry.id) == entry
+    assert ledger.record_intent(intention()).attempt == 2
+
+
+@pytest.mark.parametrize("request_id", ["", " r1", "a\nb", "..", "x" * 300, "é"])
+def test_damaged_request_id_makes_the_state_unreadable(ledger, request_id):
+    """The provider is asked again, by its history."""
+    entry = ledger.record(ledger.record_intent(intention()), "accepted", Accepted(at=NOW, request_id="r1"))
+    path = entry.folder / "01-accepted.json"
+    path.write_text(json.dumps({"at": NOW, "request_id": request_id}))
+
+    entry = ledger.latest(CALL)
+
+    assert (entry.state, entry.request_id, entry.unreadable) == ("intended", "", ("01-accepted.json",))
+
+
+def test_unfinished_files_are_swept_unless_a_process_works_on_the_call(ledger):
+    """They stem from processes that were killed; one that is the only trace of an attempt stays."""
+    entry = ledger.record_intent(intention())
+    part = entry.folder / ".01-accepted.json.7-1.part"
+    unnamed = entry.folder.parent / "002" / ".00-intended.json.7-2.part"
+    only_trace = entry.folder.parent / "003" / ".01-accepted.json.7-3.part"
+    reserve = entry.folder.parent / ".reserve.7-4.part"
+    for path in (part, unnamed, only_trace, reserve):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("{")
+    assert [attempt.attempt for attempt in ledger.attempts(CALL.key)] == [1, 3]
+
+    lock = ledger.lock(CALL.key)
+    ledger.sweep()
+    assert part.exists()
+    lock.close()
+    ledger.sweep()
+
+    assert [path.exists() for path in (part, unnamed, reserve, only_trace)] == [False, False, False, True]
+    assert [attempt.state for attempt in ledger.attempts(CALL.key)] == ["intended", "unknown"]
+
+
+def test_request_id_of_another_call_cannot_be_settled(ledger):
+    """One job is one call; the same id at another host is another job."""
+    first = ledger.record(ledger.record_intent(intention()), "accepted", Accepted(at=NOW, request_id="r1"))
+    second = ledger.record_intent(intention(CALL.model_copy(update={"video": "x" * 64})))
+    elsewhere = ledger.record_intent(intention(CALL.model_copy(update={"host": "http://127.0.0.1:1"})))
+
+    with pytest.raises(PresetError, match=f"r1 is the request id of job {first.id}"):
+        settle_accepted(ledger, second.id, "r1")
+    assert settle_accepted(ledger, elsewhere.id, "r1").request_id == "r1"
 
 
 def test_full_disk_stops_a_call_before_it_is_sent(ledger, monkeypatch):

@@ -127,6 +127,81 @@ LOST_RESPONSES = [
 ]
 
 
+@pytest.fixture
+def accepted(open_runner):
+    """A runner whose call has been accepted and not polled yet; its entry; and the run that stops there."""
+    runner = open_runner()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("react1.pipeline.jobs.attempt.poll_until_done", _stop)
+        with pytest.raises(ProviderError, match="stopped here"):
+            runner.run(runner.request())
+    return runner, entries(runner)[0]
+
+
+async def _stop(*_, **__):
+    raise ProviderError("stopped here", retryable=True)
+
+
+def test_lost_intention_beside_an_accepted_job_is_not_paid_again(accepted, tmp_path):
+    """Its job is polled; if the response is lost too, a person settles it."""
+    runner, entry = accepted
+    (entry.folder / "00-intended.json").unlink()
+
+    (result,) = runner.run(runner.request())
+
+    (job,) = server_jobs(tmp_path)
+    assert (result.take.request_id, result.new) == (job.id, True)
+
+
+def test_attempt_without_any_readable_state_is_held(accepted, tmp_path):
+    """One line says how to settle it."""
+    runner, entry = accepted
+    (entry.folder / "00-intended.json").unlink()
+    (entry.folder / "01-accepted.json").write_bytes(b"")
+
+    with pytest.raises(
+        ProviderError, match=f"job {entry.id}: its ledger entry cannot be read; .* jobs settle"
+    ) as caught:
+        runner.run(runner.request())
+    assert "\n" not in str(caught.value)
+    assert len(server_jobs(tmp_path)) == 1
+
+
+def test_damaged_request_id_is_looked_up(accepted, tmp_path, monkeypatch):
+    """In the history; if that does not list the job, the damaged file still holds the call."""
+    runner, entry = accepted
+    path = entry.folder / "01-accepted.json"
+    path.write_bytes(path.read_bytes()[:20])
+
+    with monkeypatch.context() as patch:
+        patch.setattr("react1.pipeline.providers.segmind.client.classify_row", lambda *_: "other")
+        with pytest.raises(ProviderError, match=r"01-accepted.json in .* is damaged and may have been"):
+            runner.run(runner.request())
+    (result,) = runner.run(runner.request())
+
+    (job,) = server_jobs(tmp_path)
+    assert result.take.request_id == job.id
+
+
+def test_forged_request_id_ends_in_one_line(accepted, tmp_path, monkeypatch):
+    """One that nobody knows, and one of another call."""
+    monkeypatch.setattr("react1.pipeline.jobs.poll.UNKNOWN_JOB_S", 0.2)
+    runner, entry = accepted
+    path = entry.folder / "01-accepted.json"
+    state = path.read_text()
+    path.write_text(state.replace(entry.request_id, "6a5c7f0e-forged"))
+
+    with pytest.raises(ProviderError, match=r"6a5c7f0e-forged is neither among .* jobs settle") as caught:
+        runner.run(runner.request())
+    assert "\n" not in str(caught.value)
+    runner.run(runner.request(prompt="sad"))
+    other = next(entry for entry in entries(runner) if entry.state == "done")
+    path.write_text(state.replace(entry.request_id, other.request_id))
+    with pytest.raises(ProviderError, match=f"job {entry.id} has the request id of job {other.id}"):
+        runner.run(runner.request())
+    assert len(server_jobs(tmp_path)) == 2
+
+
 @pytest.mark.parametrize("days", [3, -3])
 def test_clock_that_is_days_off_does_not_cost_twice(open_runner, tmp_path, monkeypatch, days):
     """The history is searched by the server's clock, and the user is told once that this machine's is off."""

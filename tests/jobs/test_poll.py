@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.jobs.poll import JITTER, backoff_s, estimated_progress, next_poll_s, poll_until_done
-from react1.pipeline.providers.contract import Done, Failed, Latency, TemporarilyUnavailable, Waiting
+from react1.pipeline.providers.contract import Done, Failed, Latency, TemporarilyUnavailable, UnknownJob, Waiting
 
 LATENCY = Latency(first_s=60, typical_s=300, interval_s=8)
 DONE = Done("r1", "https://o.example/t.mp4")
@@ -94,6 +94,19 @@ def test_job_that_does_not_end_stays_in_the_ledger():
     assert 1790 < fake.elapsed_s < 1900
     with pytest.raises(ProviderError, match="the last response: 504"):
         poll(PolledClient(TemporarilyUnavailable("504")), FakeClock())
+
+
+def test_job_that_the_provider_does_not_know_is_not_polled_for_ever():
+    """Its history may lag, but an id that it never gave stays unknown; another error begins the count again."""
+    fake = FakeClock()
+    unknown = UnknownJob("neither among the requests nor in the history")
+
+    with pytest.raises(UnknownJob):
+        poll(PolledClient(unknown), fake, age_s=100)
+    assert 120 <= fake.elapsed_s < 240
+    assert poll(PolledClient(*[unknown] * 3, DONE), FakeClock(), age_s=100) == DONE
+    alternating = [unknown, unknown, TemporarilyUnavailable("502")] * 6
+    assert poll(PolledClient(*alternating, DONE), FakeClock(), age_s=100) == DONE
 
 
 def test_polling_ends_when_results_expire():

@@ -25,6 +25,7 @@ from ..contract import (
     Submission,
     TemporarilyUnavailable,
     Ticket,
+    UnknownJob,
     Waiting,
 )
 from ..parameters import SEGMIND_MODEL
@@ -145,7 +146,7 @@ class SegmindClient:
             if isinstance(row, dict) and parse_request_id(row.get("request_id")) == request_id:
                 outcome = parse_row(row, self._api.redact)
                 return Waiting("PROCESSING") if isinstance(outcome, Ticket) else outcome
-        raise TemporarilyUnavailable(
+        raise UnknownJob(
             f"segmind: job {request_id} is neither among the requests (kept for an hour) nor in the history"
         )
 

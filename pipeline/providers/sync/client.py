@@ -26,6 +26,7 @@ from ..contract import (
     Submission,
     TemporarilyUnavailable,
     Ticket,
+    UnknownJob,
     Waiting,
 )
 from ..parameters import React1Request
@@ -197,7 +198,9 @@ def _submit_error(response: HttpResponse, message: str) -> NoJob | ResponseLost:
 def _query_error(response: HttpResponse, message: str) -> ProviderError:
     """Classify a failed poll: temporary or permanent."""
     why = f" ({message})" if message else ""
-    if response.status >= 500 or response.status in (404, 408, 409, 425, 429):
+    if response.status == 404:
+        return UnknownJob(f"sync returned 404 for a generation{why}")
+    if response.status >= 500 or response.status in (408, 409, 425, 429):
         return TemporarilyUnavailable(f"sync returned {response.status} for a generation{why}")
     lead = f"sync returned {response.status} for a generation{why}; the job is not lost: "
     return ProviderError(lead + f"check {KEY_NAME}, then resume", retryable=True)
