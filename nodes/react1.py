@@ -35,6 +35,10 @@ class _ProviderParams(Params):
 class React1Params(React1Overrides, _ProviderParams):
     """The provider, and defaults for edits that do not set their own."""
 
+    resync: bool = Field(
+        default=False, description="local engine: let the film's own audio move the lips too, as for a dubbed film"
+    )
+
 
 class React1:
     """Render takes with React-1."""
@@ -73,4 +77,6 @@ class React1:
         """Render with the local engine; the runner calls paid providers itself."""
         if params.provider != "local":
             raise PresetError(f"provider {params.provider!r} needs a run, which records every paid job")
-        return render_take(context, upload, resolve_choices(upload.segment.edit, params))
+        edit = upload.segment.edit
+        resync = params.resync if edit.resync is None else edit.resync
+        return render_take(context, upload, resolve_choices(edit, params), resync=resync)

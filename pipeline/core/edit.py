@@ -105,6 +105,10 @@ class Edit(React1Overrides, Placement):
         description="the film's audio in the span: keep it, replace it by `audio`, or mix both "
         "(default keep; replace if `audio` is set)",
     )
+    resync: bool | None = Field(
+        default=None,
+        description="local engine: let the film's own audio move the lips too, as for a dubbed film (default: no)",
+    )
 
     takes: Matrix | None = Field(
         default=None, description="lists of expressions to choose from; every combination is one take"
@@ -128,6 +132,7 @@ class Edit(React1Overrides, Placement):
             occlusion_detection_enabled: bool | None = None,
             audio: str | None = None,
             audio_mix: Literal["keep", "replace", "mix"] | None = None,
+            resync: bool | None = None,
             takes: Matrix | Mapping[str, Sequence[str | float | bool]] | None = None,
         ) -> None: ...
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..core.choices import React1Choices
 
-ENGINE_VERSION = 5
+ENGINE_VERSION = 6
 """Part of the cache key of every take: increase it when the same request gives different pictures."""
 
 
@@ -23,8 +23,10 @@ class TakeJob:
     span: tuple[int, int] | None = None
     """Frames [first, last) of the clip that may change; None for all."""
     own_voice: bool | None = None
-    """Whether the mouth in the clip already speaks `voice`; it then keeps its own timing. None: decided by the
-    correlation of the two; in doubt the mouth follows the voice."""
+    """Whether `voice` is the clip's own sound; the mouth then keeps its own timing. None: decided by the correlation of
+    the two; in doubt the mouth follows the voice."""
+    resync: bool = False
+    """Whether the clip's own sound moves the lips all the same, as for a dubbed film; never a mouth that is shut."""
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,11 @@ class LocalProvider:
         require()
 
 
-def render_take(context: NodeContext, upload: Upload, choices: React1Choices) -> Take:
+def render_take(context: NodeContext, upload: Upload, choices: React1Choices, *, resync: bool = False) -> Take:
     """Re-express the video of an upload with the local engine.
 
-    The handles stay unchanged: only the span itself changes, and the expression grows from its first frame on.
+    The handles stay unchanged: only the span itself changes, and the expression grows from its first frame on. With
+    `resync` the film's own sound moves the lips, too.
 
     Raises:
         MissingExtra: the extra `local` is not installed.
@@ -61,7 +62,7 @@ def render_take(context: NodeContext, upload: Upload, choices: React1Choices) ->
     segment, out = upload.segment, context.temp_path("take.mp4")
     request = React1Request.build(choices, video_url=upload.video_url, audio_url=upload.audio_url or "none:")
     started_s = time.monotonic()
-    render_metrics = _render(context, segment, choices, out)
+    render_metrics = _render(context, segment, choices, out, resync=resync)
     file = context.store(out)
     return Take(
         segment=segment,
@@ -74,7 +75,9 @@ def render_take(context: NodeContext, upload: Upload, choices: React1Choices) ->
     )
 
 
-def _render(context: NodeContext, segment: Segment, choices: React1Choices, out: Path) -> RenderMetrics:
+def _render(
+    context: NodeContext, segment: Segment, choices: React1Choices, out: Path, *, resync: bool
+) -> RenderMetrics:
     from ..engine.planning.take_plan import FACE_HINT, NoFace
     from ..engine.render.render import DETECT_SHARE, render
 
@@ -87,12 +90,13 @@ def _render(context: NodeContext, segment: Segment, choices: React1Choices, out:
             choices,
             span=edited_frames(segment),
             own_voice=segment.edit.audio is None,
+            resync=resync,
             detections=detections,
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:
         span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"
-        raise InputMediaError(f"no face found in {span}{error.details}; {FACE_HINT}") from error
+        raise InputMediaError(f"{error.problem} in {span}{error.details}; {FACE_HINT}") from error
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:

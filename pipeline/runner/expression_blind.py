@@ -17,7 +17,7 @@ from ..core.edit import Edit
 from ..core.node import Node
 from ..core.values import Media, Segment
 
-_NO_EXPRESSION = dict.fromkeys((*CHOICE_NAMES, "takes"))
+_NO_EXPRESSION = dict.fromkeys((*CHOICE_NAMES, "takes", "resync"))
 
 
 def is_expression_blind(node: type[Node]) -> bool:

@@ -11,6 +11,7 @@ from react1.nodes.trim import Trim, TrimParams
 from react1.nodes.upload import UploadParams, UploadSegment
 from react1.pipeline.core.choices import resolve_choices
 from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import edited_frames
 from react1.pipeline.providers.parameters import React1Request
@@ -73,6 +74,33 @@ def test_the_local_host_changes_the_span_and_not_its_handles(context, upload):
     assert (take.provider, take.cost_usd, take.status) == ("local", 0.0, "done")
     assert take.request["prompt"] == "surprised"
     assert any("not React-1" in line for line in take.notes)
+
+
+@pytest.mark.parametrize(
+    ("of_edit", "of_step", "expected"), [(None, False, False), (None, True, True), (False, True, False)]
+)
+def test_resync_is_the_edits_else_the_steps(context, talking_clip, monkeypatch, of_edit, of_step, expected):
+    """The engine gets it with the clip's own sound."""
+    engine_arguments = {}
+
+    def render(*_arguments, **named):
+        engine_arguments.update(named)
+        raise InputMediaError("enough")
+
+    monkeypatch.setattr("react1.pipeline.engine.render.render.render", render)
+    monkeypatch.setattr("react1.pipeline.providers.local.detect_faces_cached", lambda *_: None)
+    file = context.add_external(talking_clip)
+    edits = [Edit(in_="10f", out="14f", resync=of_edit)]
+    (segment,) = Trim().run(context, TrimParams(edits=edits, handles="0f"), probe(context.path(file), file))
+
+    with pytest.raises(InputMediaError):
+        React1().run(
+            context,
+            React1Params(provider="local", resync=of_step),
+            UploadSegment().run(context, UploadParams(), segment),
+        )
+
+    assert (engine_arguments["own_voice"], engine_arguments["resync"]) == (True, expected)
 
 
 def test_the_edited_frames_of_a_resampled_clip_are_those_that_show_the_span(upload):

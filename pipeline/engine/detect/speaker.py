@@ -8,6 +8,7 @@ more often than the opening itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -71,9 +72,11 @@ def choose_face(
     """
     largest = max(tracks, key=lambda track: track.size)
     candidates = [track for track in tracks if len(track.points) >= max(2, (shot[1] - shot[0]) // 5)]
+    count = faces_at_once(tracks)
     if len(candidates) < 2:
-        return ChosenFace(largest, "")
-    largest_label = f"the largest of {len(candidates)} faces"
+        return ChosenFace(largest, f"the largest of {count} faces" if count > 1 else "")
+    faces = f"{count} faces" if count > 1 else f"{len(candidates)} faces that are never seen together"
+    largest_label = f"the largest of {faces}"
     if not detect_speaker:
         return ChosenFace(largest, f"{largest_label} (auto_active_speaker_detection is off)")
     if loudness is None:
@@ -84,11 +87,17 @@ def choose_face(
     if best >= MIN_SCORE and best - second >= MIN_LEAD:
         return ChosenFace(
             candidates[order[0]],
-            f"the one of {len(candidates)} faces that moves with the voice ({best:.2f}, next {second:.2f})",
+            f"the one of {faces} that moves with the voice ({best:.2f}, next {second:.2f})",
         )
     return ChosenFace(
         largest, f"{largest_label}, because none clearly moves with the voice ({best:.2f}, next {second:.2f})"
     )
+
+
+def faces_at_once(tracks: Sequence[Track]) -> int:
+    """Return the most faces that are seen in one frame: a face that is lost and found again is one."""
+    seen = Counter(frame for track in tracks for frame in track.points)
+    return max(seen.values(), default=0)
 
 
 def speech_score(track: Track, loudness: Curve, shot: tuple[int, int], fps: Fraction) -> float:

@@ -34,6 +34,8 @@ SHUT_SHARE = 0.60
 OWN_TIMING, OWN_TIMING_1S = 0.40, 0.90
 """From this correlation on a mouth already speaks the voice. In a short clip chance reaches higher values: for `s`
 seconds the limit is the second value over the root of `s`, where that is more."""
+MAX_HELD_OPEN = 0.4
+"""The largest share of a talking mouth's opening that an emotion without open lips takes away."""
 TALKING_UNITS = 0.02
 """A gap whose standard deviation exceeds this is speech."""
 
@@ -45,26 +47,48 @@ def driving_speech(
     fps: Fraction,
     own_voice: bool | None,
     notes: list[str],
+    *,
+    resync: bool = False,
 ) -> Speech | None:
-    """Return the speech that drives the lips, per output frame; None where the mouth already speaks this voice.
+    """Return the speech that drives the lips, per output frame; None if the mouth keeps its own timing.
 
-    A mouth that already speaks the voice looks better than a drawn one, so it keeps its timing: if the caller says that
-    the voice is the clip's own, or says nothing and the mouth follows it closely; and only if the frames run in their
-    original order and the mouth moves. A note is appended to `notes` then.
+    The clip's own sound moves the lips only if `resync` asks for it, and only while the mouth speaks: music and other
+    people's lines leave a shut mouth shut. A mouth that already speaks a voice looks better than a drawn one, so it
+    keeps its timing where it follows the voice closely. This holds if the frames run in their original order; a note is
+    appended to `notes` where it is not what was asked for.
     """
-    heard = analyze_speech(sound.mono(), sound.rate, len(layout.frames), fps)
     original_order = layout.frames == tuple(range(min(len(faces), len(layout.frames))))
+    if own_voice and original_order and not resync:
+        return None
+    heard = analyze_speech(sound.mono(), sound.rate, len(layout.frames), fps)
     if not original_order or own_voice is False:
         return heard
-    numbers = [number for number, points in enumerate(faces[: len(layout.frames)]) if points is not None]
-    gaps = _gaps(faces[: len(layout.frames)])
-    if len(gaps) < 2 or gaps.std() <= TALKING_UNITS:
+    shown = faces[: len(layout.frames)]
+    numbers = [number for number, points in enumerate(shown) if points is not None]
+    gaps = _gaps(shown)
+    moves = len(gaps) > 1 and bool(gaps.std() > TALKING_UNITS)
+    if own_voice and not moves:
+        notes.append("the mouth does not speak in this span, so the film's own sound does not move it")
+        return None
+    if not moves:
         return heard
     required = max(OWN_TIMING, OWN_TIMING_1S / float(len(gaps) / fps) ** 0.5)
-    if own_voice or correlation(gaps, heard.open[numbers], fps) >= required:
+    if correlation(gaps, heard.open[numbers], fps) >= required:
         notes.append("the mouth already speaks this voice and keeps its own timing")
         return None
-    return heard
+    return heard.scaled(_speaking(shown, fps)) if own_voice else heard
+
+
+def _speaking(faces: Sequence[Points | None], fps: Fraction) -> Curve:
+    """Return per frame how far the mouth speaks around it, 0 to 1: 0 where it hardly moves within half a second."""
+    gaps = np.array([np.nan if points is None else MouthShape.of(FaceFrame(points)).gap for points in faces])
+    numbers = np.arange(len(gaps))
+    present = ~np.isnan(gaps)
+    gaps = np.interp(numbers, numbers[present], gaps[present])
+    half = max(2, round(fps / 2))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(gaps, half, mode="edge"), 2 * half + 1)
+    share: Curve = np.clip(windows.std(1) / TALKING_UNITS * 2 - 1, 0, 1)
+    return np.array(ease([(float(value),) for value in share], float(fps)), np.float64)[:, 0]
 
 
 def _gaps(faces: Sequence[Points | None]) -> Curve:
@@ -93,7 +117,7 @@ def animate(
     resting = resting_shapes(shapes, float(fps))
     headroom = headroom_per_frame(faces, float(fps))
     talks = heard is not None or float(_gaps(faces).std()) > TALKING_UNITS
-    upper_lip = _resting_upper_lip(faces)
+    upper_lip, held_open = _resting_upper_lip(faces), _held_open(faces) if talks and heard is None else None
     heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
@@ -101,6 +125,9 @@ def animate(
         if shape is None or rest is None or weight <= 0:
             poses.append(None)
             continue
+        if held_open is not None:
+            # A vowel may last: what is taken from its opening is a share of it, so that no word is lost.
+            rest = replace(rest, gap=held_open * shape.gap)
         moment = None if heard is None else heard.at(number)
         pose = pose_for(choices, shape, rest, weight, moment=moment, talks=talks, headroom=headroom[shown])
         poses.append(replace(pose, resting_lip=upper_lip, head=heads[number]))
@@ -113,6 +140,12 @@ def _mouth_opening(heard: Speech | None, faces: Sequence[Points | None], layout:
         return heard.open
     shown = (faces[number] for number in layout.frames)
     return np.array([0.0 if points is None else MouthShape.of(FaceFrame(points)).gap for points in shown])
+
+
+def _held_open(faces: Sequence[Points | None]) -> float:
+    """Return the share of its opening that a talking mouth never closes, at most 0.4: parted lips, as in a smile."""
+    low, high = np.percentile(_gaps(faces), (5, 95))
+    return float(min(MAX_HELD_OPEN, low / max(high, 1e-6)))
 
 
 def _resting_upper_lip(faces: Sequence[Points | None]) -> float | None:

@@ -54,11 +54,12 @@ class TakePlan:
 
 
 class NoFace(InputMediaError):
-    """No face is found where one is to be changed; `details` says what was detected instead."""
+    """No face is found where one is to be changed, or it can be changed in no frame; `details` says why."""
 
-    def __init__(self, where: str, details: str) -> None:
-        super().__init__(f"no face found in {where}{details}; {FACE_HINT}")
+    def __init__(self, where: str, details: str, problem: str = "no face found") -> None:
+        super().__init__(f"{problem} in {where}{details}; {FACE_HINT}")
         self.details = details
+        self.problem = problem
 
 
 def plan_take(
@@ -71,6 +72,7 @@ def plan_take(
     name: str,
     *,
     clip_sound: VoiceAudio | None = None,
+    resync: bool = False,
 ) -> TakePlan:
     """Decide everything about a take except its pixels.
 
@@ -80,12 +82,13 @@ def plan_take(
         sound: the voice of the take.
         choices: the emotion, its temperature, its region and the other parameters of the API.
         span: frames [first, last) that may change; None for all.
-        own_voice: whether the mouth in the clip already speaks `sound`; None: decided by their correlation.
+        own_voice: whether `sound` is the clip's own; None: decided by its correlation with the mouth.
         name: the clip's name, for messages.
         clip_sound: the clip's own sound, by which its speaker is recognized, rather than by a new voice.
+        resync: whether the clip's own sound moves the lips.
 
     Raises:
-        NoFace: no face is found in the span.
+        NoFace: no face is found in the span, or none of its frames can be changed.
         InputMediaError: the clip has no frames, or the span lies outside them.
     """
     count, fps = len(detections.frames), video_format.fps
@@ -95,13 +98,15 @@ def plan_take(
     detect_speaker = choices.auto_active_speaker_detection
     loudness = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
     shots = select_faces(detections, (first, last), loudness, fps, detect_speaker)
-    if all(shot.chosen is None for shot in shots):
-        raise NoFace(f"frames {first} to {last - 1} of the clip", no_face_details(detections, (first, last)))
+    _require_face(shots, detections, (first, last))
+    _require_frames(take_span, first)
     use_masks = choices.occlusion_detection_enabled
     weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
     notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps)
+    if not weights.any():
+        raise NoFace(f"frames {first} to {last - 1} of the clip", weak_details(weak), "no face that can be changed")
     faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
-    speech = driving_speech(sound, layout, faces, fps, own_voice, notes) if sound is not None else None
+    speech = None if sound is None else driving_speech(sound, layout, faces, fps, own_voice, notes, resync=resync)
 
     def animate_shot(shot_faces: Sequence[Points | None], shot_weights: Curve) -> list[Pose | None]:
         return animate(shot_faces, layout, shot_weights, speech, choices, fps)
@@ -127,6 +132,19 @@ def _checked_span(span: tuple[int, int] | None, count: int, name: str) -> tuple[
             f"span {first} to {last} is outside the {count} frames of {name}; give one within 0 to {count}"
         )
     return first, last
+
+
+def _require_face(shots: Sequence[ShotFace], detections: Detections, span: tuple[int, int]) -> None:
+    if all(shot.chosen is None for shot in shots):
+        raise NoFace(f"frames {span[0]} to {span[1] - 1} of the clip", no_face_details(detections, span))
+
+
+def _require_frames(take_span: tuple[int, int], first: int) -> None:
+    if take_span[0] == take_span[1]:
+        raise InputMediaError(
+            f"the voice ends before frame {first} of the clip, where the span begins, so nothing would change; choose "
+            "another sync mode than cut_off"
+        )
 
 
 def _per_clip_frame(
@@ -177,10 +195,8 @@ def take_notes(detections: Detections, shots: Sequence[ShotFace], span: tuple[in
 
 
 def short_span_notes(span: tuple[int, int], fps: Fraction) -> list[str]:
-    """Return a note if the frames [first, last) of the take are none, or too few for the full expression."""
+    """Return a note if the frames [first, last) of the take are too few for the full expression."""
     frames = span[1] - span[0]
-    if not frames:
-        return ["the voice ends before the span begins, so nothing is changed; choose another sync mode"]
     share = peak_weight(frames, fps)
     if share >= _FULL_STRENGTH:
         return []
@@ -198,6 +214,16 @@ def no_face_details(detections: Detections, span: tuple[int, int]) -> str:
     if unconfirmed:
         return f" (candidates in {_frames(unconfirmed)} were rejected by the second detector)"
     return ""
+
+
+def weak_details(weak: WeakFrames) -> str:
+    """Return why the frames of a face are not changed, as a suffix for the message that names them."""
+    reasons = [
+        f"the head is turned away or blurred in {_frames(weak.faded)}" if weak.faded else "",
+        f"the face is covered in {_frames(weak.covered)}" if weak.covered else "",
+    ]
+    listed = ", ".join(reason for reason in reasons if reason)
+    return f" ({listed})" if listed else ""
 
 
 def _frames_without_face(shot: ShotFace) -> list[int]:

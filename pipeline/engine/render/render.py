@@ -36,6 +36,7 @@ def render(
     *,
     span: tuple[int, int] | None = None,
     own_voice: bool | None = None,
+    resync: bool = False,
     detections: Detections | None = None,
     progress: Callable[[float], None],
 ) -> RenderMetrics:
@@ -47,7 +48,8 @@ def render(
         out: the new mp4; an existing file is replaced. It is complete only when this returns.
         choices: the emotion, its temperature, its region and the other parameters of the API.
         span: frames [first, last) of the clip that may change; None for all.
-        own_voice: whether the mouth in the clip already speaks `voice`; see `TakeJob`.
+        own_voice: whether `voice` is the clip's own sound; see `TakeJob`.
+        resync: whether the clip's own sound moves the lips; see `TakeJob`.
         detections: the result of `find_faces` for this clip; None finds the faces first.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
@@ -55,7 +57,7 @@ def render(
         MissingExtra: the landmark library is missing or does not load.
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
-    job = TakeJob(out, choices, voice, span, own_voice)
+    job = TakeJob(out, choices, voice, span, own_voice, resync)
     return render_takes(video, [job], detections=detections, progress=progress)[0]
 
 
@@ -106,6 +108,7 @@ def render_takes(
                 job.own_voice,
                 video.name,
                 clip_sound=clip_sound,
+                resync=job.resync,
             )
             takes.append(PlannedTake(job.out, plan, sound))
         takes = [replace(take, plan=with_tooth_color(frames, take.plan)) for take in takes]

@@ -14,7 +14,7 @@ Computer Animation (1993). Shapes and reaches were set by eye and against known 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -57,6 +57,11 @@ class Speech:
     """0 to 1: teeth together and visible, as for s, sh."""
     classes: Points
     """(frames, classes): the weight of each `Viseme` in the middle of the frame."""
+
+    def scaled(self, shares: Curve) -> Speech:
+        """Return the motion scaled by a share per frame, 0 to 1."""
+        curves = {name: getattr(self, name) * shares for name in ("open", "spread", "press", "bite", "bared")}
+        return replace(self, **curves)
 
     def at(self, frame: int) -> SpeechFrame:
         """Return the lip motion of one frame."""

@@ -28,6 +28,13 @@ def test_unconfirmed_track_is_dropped(boxes):
     assert confirmed_tracks([_track(range(6))], boxes) == []
 
 
+def test_what_the_detector_sees_for_a_moment_is_dropped():
+    """A box that looks like a face in one of its eight frames is no face."""
+    boxes = {number: ((40, 40, 60, 60),) if number == 9 else () for number in range(0, 24, 3)}
+
+    assert confirmed_tracks([_track(range(24))], boxes) == []
+
+
 def test_watch_dial_is_not_a_face(media_folder, tmp_path):
     """FaceMesh fits a mesh to it; the second detector sees nothing."""
     pytest.importorskip("mediapipe")

@@ -60,7 +60,7 @@ def test_a_short_clip_needs_a_higher_correlation_than_a_long_one(faces_with_gaps
 
 @pytest.mark.parametrize(("own_voice", "keeps_timing"), [(None, False), (True, True), (False, False)])
 def test_the_caller_can_set_whose_voice_it_is(faces_with_gaps, own_voice, keeps_timing: bool) -> None:
-    """A mouth that talks out of step follows the voice by default; it keeps its timing only if the caller says so."""
+    """A mouth that talks out of step follows the voice by default; the clip's own sound does not move it."""
     other = 0.1 + 0.1 * np.sin(np.arange(FRAMES) * 0.9)
 
     heard = driving_speech(VOICE, SAME, faces_with_gaps(other), FPS, own_voice, [])
@@ -68,9 +68,50 @@ def test_the_caller_can_set_whose_voice_it_is(faces_with_gaps, own_voice, keeps_
     assert (heard is None) is keeps_timing
 
 
-def test_a_still_mouth_always_follows_the_voice(faces_with_gaps) -> None:
-    """A face that does not talk has no timing to keep, not even with its own voice."""
-    heard = driving_speech(VOICE, SAME, faces_with_gaps([0.1] * FRAMES), FPS, True, [])
+def test_the_own_sound_of_a_clip_moves_no_lips_unasked(faces_with_gaps) -> None:
+    """Neither a shut mouth under music nor one that talks; nothing is noted, because nothing else was asked for."""
+    for gaps in ([0.0] * FRAMES, 0.1 + 0.1 * np.sin(np.arange(FRAMES) * 0.9)):
+        notes: list[str] = []
+
+        assert driving_speech(VOICE, SAME, faces_with_gaps(gaps), FPS, True, notes) is None
+        assert notes == []
+
+
+def test_resync_moves_a_talking_mouth_and_leaves_a_shut_one_shut(faces_with_gaps) -> None:
+    """A dubbed mouth follows the film's sound while it talks; while and where it is shut, the sound opens nothing."""
+    talks_first = 0.1 + 0.1 * np.sin(np.arange(FRAMES) * 0.9)
+    talks_first[20:] = 0.0
+    notes: list[str] = []
+
+    dubbed = driving_speech(VOICE, SAME, faces_with_gaps(talks_first), FPS, True, [], resync=True)
+    shut = driving_speech(VOICE, SAME, faces_with_gaps([0.0] * FRAMES), FPS, True, notes, resync=True)
+
+    assert dubbed is not None
+    assert dubbed.open[:8] == pytest.approx(HEARD[:8], abs=0.1)
+    assert HEARD[40:].max() > 0.15
+    assert dubbed.open[40:].max() < 0.05
+    assert shut is None
+    assert notes == ["the mouth does not speak in this span, so the film's own sound does not move it"]
+
+
+@pytest.mark.parametrize("prompt", ["sad", "angry"])
+def test_a_talking_mouth_keeps_its_words(faces_with_gaps, prompt) -> None:
+    """Parted lips that never close: no vowel shuts, and the opening still follows the mouth's own."""
+    gaps = 0.14 + 0.06 * np.sin(np.arange(FRAMES) * 0.9)
+    layout = plan_output("loop", FRAMES, None, 0, FPS)
+
+    poses = animate(
+        faces_with_gaps(gaps), layout, np.ones(FRAMES), None, React1Choices(prompt=prompt, temperature=1.0), FPS
+    )
+
+    opened = np.array([pose.gap for pose in poses])
+    assert (opened >= 0.55 * gaps).all()
+    assert np.corrcoef(opened, gaps)[0, 1] > 0.99
+
+
+def test_a_still_mouth_always_follows_a_new_voice(faces_with_gaps) -> None:
+    """A face that does not talk has no timing to keep."""
+    heard = driving_speech(VOICE, SAME, faces_with_gaps([0.1] * FRAMES), FPS, None, [])
 
     assert heard is not None
     assert np.allclose(heard.open, HEARD, atol=1e-4)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.detect.detect import Detections, FrameDetections
 from react1.pipeline.engine.frames.clip_frames import VideoFormat
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
@@ -142,12 +143,29 @@ def test_weights_ramp_around_a_lost_face(face) -> None:
 @pytest.mark.parametrize(("yaw", "pitch", "expected"), [(36, 0, 1), (54, 0, 0), (0, 20, 1), (0, 55, 0), (0, -50, 0)])
 def test_a_head_turned_or_tilted_away_is_unchanged(face, yaw: float, pitch: float, expected: float) -> None:
     """The weight is 1 up to 38 degrees of yaw and about 30 of pitch, 0 from 50 and 44 degrees on."""
-    frames = [detections_of(face(300, yaw=yaw, pitch=pitch))] * 20
+    frames = [detections_of(face(300, yaw=yaw, pitch=pitch))] * 20 + [detections_of(face(300), thumbnail=HALL)] * 20
 
     plan = plan_for(frames)
 
     assert weights(plan)[10] == expected
     assert ("turned away" in " ".join(plan.notes)) == (expected == 0)
+
+
+def test_a_take_that_would_change_no_frame_is_refused(face) -> None:
+    """A head that is turned away in all frames is no take at a part of its strength."""
+    away = [detections_of(face(300, yaw=60))] * 20
+
+    with pytest.raises(NoFace, match=r"no face that can be changed in frames 2 to 17 .*turned away or blurred in 16"):
+        plan_for(away, span=(2, 18))
+
+
+def test_a_face_that_is_lost_for_a_while_is_one_face(face) -> None:
+    """Two runs of one person are not two faces; two people in one frame are, however short one of them is seen."""
+    lost = [detections_of(face(150))] * 20 + [detections_of()] * 14 + [detections_of(face(480))] * 20
+    joined = [detections_of(face(150, 60))] * 30 + [detections_of(face(150, 60), face(450))] * 6
+
+    assert not any("of 2 faces" in note and "never seen together" not in note for note in plan_for(lost).notes)
+    assert "re-expressed face: the largest of 2 faces" in plan_for(joined).notes
 
 
 def test_blurred_frames_fade(face) -> None:
@@ -281,11 +299,9 @@ def test_a_span_too_short_for_the_full_expression_is_reported(face, span, notes)
     assert f"{weights(plan).max():.0%}" in (*notes, "100%")[0]
 
 
-def test_a_voice_that_ends_before_the_span_is_reported(face) -> None:
-    """No frame changes, and a note says so."""
+def test_a_voice_that_ends_before_the_span_is_refused(face) -> None:
+    """No frame would change, so there is no take; the message says what to do."""
     voice = VoiceAudio(np.zeros((1, 4 * astronaut.RATE // 25), np.float32), astronaut.RATE)
 
-    plan = plan_for([detections_of(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
-
-    assert weights(plan).tolist() == [0] * 4
-    assert "nothing is changed; choose another sync mode" in plan.notes[-1]
+    with pytest.raises(InputMediaError, match=r"the voice ends before frame 6 of the clip.*choose another sync mode"):
+        plan_for([detections_of(face(200))] * 20, span=(6, 18), voice=voice, sync_mode="cut_off")
