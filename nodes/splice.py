@@ -53,14 +53,14 @@ class Splice:
     """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
     def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
         """Return the film; `metrics["splice"]` and `notes` say how it was spliced."""
         from ..pipeline.media.ffmpeg import ffmpeg_path
-        from ..pipeline.media.probe import probe
+        from ..pipeline.media.probe import probe, require_video
         from ..pipeline.splicing.pictures import morph
         from ..pipeline.splicing.splice import splice
         from ..pipeline.splicing.verification.seam_check import check_seams
@@ -84,10 +84,12 @@ class Splice:
             require_exact=params.exact == "require",
             in_place=params.in_place,
         )
-        metrics = check_seams(context, source, film.path, film.metrics, used, params.seam, params.checks)
-        file = context.store(film.path)
-        return probe(context.path(file), file).model_copy(
+        spliced = probe(film.path, source.file)
+        video = require_video(spliced, "the finished film")
+        metrics = check_seams(context, source, film.path, video, film.metrics, used, params.seam, params.checks)
+        return spliced.model_copy(
             update={
+                "file": context.store(film.path),
                 "metrics": {**source.metrics, "splice": metrics},
                 "notes": (*source.notes, *film.notes),
                 "start_timecode": source.start_timecode,

@@ -39,11 +39,14 @@ def blend(
     return _copy_pixels(film, _reformat(take, film.format.name))
 
 
-def frames_equal(first: VideoFrame, second: VideoFrame) -> bool:
-    """Return whether two frames are equal, pixel for pixel."""
-    pix_fmt = working_format(first.format.name)
-    pairs = zip(frame_planes(_reformat(first, pix_fmt)), frame_planes(_reformat(second, pix_fmt)), strict=True)
-    return all(np.array_equal(*pair) for pair in pairs)
+def blend_changes(
+    film: VideoFrame, take: VideoFrame, numerator: int, denominator: int, style: SeamStyle = "dissolve"
+) -> bool:
+    """Return whether `blend` with the same arguments would change the film's picture; writes into `film`, too."""
+    pix_fmt = working_format(film.format.name)
+    before = frame_planes(_reformat(film, pix_fmt))
+    after = frame_planes(_reformat(blend(film, take, numerator, denominator, style), pix_fmt))
+    return not all(np.array_equal(*pair) for pair in zip(before, after, strict=True))
 
 
 def dissolve(below: list[Plane], above: list[Plane], numerator: int, denominator: int) -> list[Plane]:
@@ -65,13 +68,8 @@ def _copy_pixels(film: VideoFrame, take: VideoFrame) -> VideoFrame:
     for number, (target, source) in enumerate(zip(film.planes, take.planes, strict=True)):
         if len(film.planes) == len(components) and components[number].is_alpha:
             continue  # a take has no transparency: the film's own stays
-        rows = _rows(source)
-        if source.line_size != target.line_size:
-            padded = np.zeros((source.height, target.line_size), np.uint8)
-            width = min(source.line_size, target.line_size)
-            padded[:, :width] = rows[: source.height, :width]
-            rows = padded
-        target.update(rows[: target.height].tobytes())
+        rows, width = _rows(source), min(source.line_size, target.line_size)
+        _rows(target)[: target.height, :width] = rows[: target.height, :width]
     return film
 
 

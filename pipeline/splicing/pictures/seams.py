@@ -11,7 +11,7 @@ from ...core.errors import InputMediaError
 from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.decode import exact_frames
-from .blend import blend, frames_equal
+from .blend import blend_changes
 from .frames import Insert, Ramp, take_frames
 from .seam_style import Seam
 
@@ -102,12 +102,10 @@ def _count_unchanged(source: Path, video: VideoStream, insert: Insert, span: ran
         return 0
     changed = []
     with closing(take_frames(insert.path, insert.skip + span.start - insert.start)) as takes:
-        blended = exact_frames(source, video, span.start, span.stop)
-        originals = exact_frames(source, video, span.start, span.stop)
-        for (index, frame), (_, original) in zip(blended, originals, strict=True):
+        for index, frame in exact_frames(source, video, span.start, span.stop):
             take = next(takes, None)
             if take is None:
                 raise InputMediaError(f"the take for frames {insert.start}–{insert.end} has too few frames")
-            changed.append(not frames_equal(original, blend(frame, take, *insert.weight(index), insert.style)))
+            changed.append(blend_changes(frame, take, *insert.weight(index), insert.style))
     outer = changed[::-1] if from_end else changed
     return outer.index(True) if True in outer else len(outer)

@@ -202,8 +202,8 @@ def _luma_difference(expected: VideoFrame, actual: VideoFrame) -> tuple[float, f
     if first.shape != second.shape:
         return 0.0, 255.0
     dtype = np.int32 if first.itemsize > 1 else np.int16
-    difference = np.subtract(second, first, dtype=dtype).astype(np.float32)
-    flat = difference.reshape(-1)
+    difference = np.subtract(second, first, dtype=dtype)
+    flat = difference.ravel().astype(np.float32)
     mean_square = float(flat @ flat) / max(flat.size, 1) * step**2
     psnr_db = 99.0 if mean_square == 0 else min(10 * float(np.log10(255**2 / mean_square)), 99.0)
     return psnr_db, float(np.abs(_block_means(difference)).max(initial=0)) * step
@@ -216,9 +216,10 @@ def _luma(frame: VideoFrame, pix_fmt: str) -> tuple[Plane, float]:
     return rows.view(np.uint16 if bits > 8 else np.uint8), 255 / ((1 << bits) - 1)
 
 
-def _block_means(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def _block_means(plane: NDArray[Any]) -> NDArray[np.float32]:
     rows, columns = (side // _BLOCK_PX * _BLOCK_PX for side in plane.shape)
-    # Rows are added up first: a sixteenth of the data remains.
-    row_sums = plane[:rows, :columns].reshape(rows // _BLOCK_PX, _BLOCK_PX, columns).sum(1)
-    sums: NDArray[np.float32] = row_sums.reshape(rows // _BLOCK_PX, -1, _BLOCK_PX).sum(2)
+    # Rows are added up first, in the plane's own integers: 16 differences of 8 bits fit into 16.
+    down, across = rows // _BLOCK_PX, columns // _BLOCK_PX
+    row_sums = plane[:rows, :columns].reshape(down, _BLOCK_PX, columns).sum(1, dtype=plane.dtype)
+    sums: NDArray[np.float32] = row_sums.reshape(down, across, _BLOCK_PX).sum(2, dtype=np.float32)
     return sums / np.float32(_BLOCK_PX**2)

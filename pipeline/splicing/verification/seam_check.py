@@ -27,16 +27,18 @@ from numpy.typing import NDArray
 from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.decode import exact_frames, rgb
-from ...media.probe import probe
 from ..pictures.seam_style import Seam
 from ..pictures.seams import RampLengths, plan_ramps
 from .thresholds import Thresholds, require_within_thresholds
 
 Metrics = dict[str, Any]
 Lab = NDArray[np.float32]
+Rgb = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 NOTICEABLE_DELTA_E = 2.3
+MAX_UNSEEN_STEPS = 1
+"""Pixels whose red, green and blue differ by no more than this, of 255, are at most 1.94 apart."""
 NEAR_FRAMES = 4
 """Frames inside the edit that tell what changes at a seam."""
 MIN_SOURCE_MOTION = 0.3
@@ -50,6 +52,7 @@ def check_seams(
     context: NodeContext,
     media: Media,
     film: Path,
+    film_video: VideoStream,
     metrics: Metrics,
     takes: Sequence[Take],
     seam: Seam,
@@ -61,6 +64,7 @@ def check_seams(
         context: of the node.
         media: the source.
         film: the finished film.
+        film_video: its picture stream.
         metrics: already measured, including those of the joins of new lines.
         takes: in the film.
         seam: how they were blended in.
@@ -69,7 +73,7 @@ def check_seams(
     Raises:
         CheckFailed: a metric is above its threshold; the error names the segments.
     """
-    rows = measure_seams(context, media, film, takes, seam) if thresholds.checks_pictures else []
+    rows = measure_seams(context, media, film, film_video, takes, seam) if thresholds.checks_pictures else []
     line_rows = [(name, row) for row in metrics.get("sound_lines", ()) for name in _segments_of(takes, row["name"])]
     require_within_thresholds([*rows, *line_rows], thresholds)
     if not rows:
@@ -91,18 +95,37 @@ def _segments_of(takes: Sequence[Take], line: str) -> list[str]:
     return [segment.name for segment in segments if segment.edit_span in spans]
 
 
-@dataclass(frozen=True)
 class FramePair:
-    """The same frame of both films, as CIE L*a*b*."""
+    """The same frame of both films, shrunk, as sRGB.
 
-    index: int
-    source: Lab
-    output: Lab
+    Colors are converted to CIE L*a*b* only where they are compared, which is a small part of most pictures.
+    """
 
-    @property
-    def changed(self) -> Mask:
-        """The pixels that differ visibly."""
-        return np.asarray(delta_e(self.source, self.output) > NOTICEABLE_DELTA_E)
+    def __init__(self, index: int, source: Rgb, output: Rgb) -> None:
+        """Compare two pictures, `(height, width, 3) uint8`."""
+        self.index = index
+        self.source, self.output = source.reshape(-1, 3), output.reshape(-1, 3)
+        self.changed = _visibly_different(self.source, self.output)
+        """The pixels that differ visibly, `(height * width,)`."""
+
+    def source_lightness(self, pixels: Any) -> Lab:
+        """Return L* of the source at these pixels."""
+        return lightness_from_rgb(self.source[pixels])
+
+    def output_lightness(self, pixels: Any) -> Lab:
+        """Return L* of the output at these pixels."""
+        return lightness_from_rgb(self.output[pixels])
+
+
+def _visibly_different(first: Rgb, second: Rgb) -> Mask:
+    """Return which pixels, `(count, 3)`, are more than a just noticeable difference apart."""
+    steps = np.maximum(first, second) - np.minimum(first, second)
+    candidates = np.flatnonzero((steps[:, 0] | steps[:, 1] | steps[:, 2]) > MAX_UNSEEN_STEPS)
+    changed = np.zeros(len(first), bool)
+    changed[candidates] = (
+        delta_e(lab_from_rgb(first[candidates]), lab_from_rgb(second[candidates])) > NOTICEABLE_DELTA_E
+    )
+    return changed
 
 
 @dataclass
@@ -127,19 +150,24 @@ class _Seam:
         ]
         if not steps:
             return None
-        region = np.any([pair.changed for pair in self.pairs], axis=0)
-        if region.sum() < _MIN_REGION_PX:
+        region = np.flatnonzero(np.any([pair.changed for pair in self.pairs], axis=0))
+        if len(region) < _MIN_REGION_PX:
             return 0.0
         excess = [
-            mean_in(delta_e(before.output, after.output), region)
-            - mean_in(delta_e(before.source, after.source), region)
+            float(_step(before.output, after.output, region) - _step(before.source, after.source, region))
             for before, after in steps
         ]
         return round(max(0.0, *excess), 2)
 
 
+def _step(before: Rgb, after: Rgb, region: NDArray[np.intp]) -> np.float32:
+    """Return the mean distance of two pictures in a region."""
+    mean: np.float32 = delta_e(lab_from_rgb(before[region]), lab_from_rgb(after[region])).mean()
+    return mean
+
+
 def measure_seams(
-    context: NodeContext, media: Media, film: Path, takes: Sequence[Take], seam: Seam
+    context: NodeContext, media: Media, film: Path, film_video: VideoStream, takes: Sequence[Take], seam: Seam
 ) -> list[tuple[str, Metrics]]:
     """Measure each take's part of the film; return (segment name, metrics).
 
@@ -147,8 +175,6 @@ def measure_seams(
         InputMediaError: a frame cannot be decoded.
     """
     assert media.video is not None
-    film_video = probe(film, media.file).video
-    assert film_video is not None
     segments = sorted((take.segment for take in takes), key=lambda segment: segment.start_frame)
     source, rows = context.path(media.file), []
     for segment, ramps in zip(segments, plan_ramps(segments, seam), strict=True):
@@ -165,7 +191,7 @@ def _frame_pairs(
     source_frames = exact_frames(source, source_video, span.start, span.stop)
     film_frames = exact_frames(film, film_video, span.start, span.stop)
     for (index, source_frame), (_, film_frame) in zip(source_frames, film_frames, strict=True):
-        yield FramePair(index, lab(source_frame, source_video), lab(film_frame, film_video))
+        yield FramePair(index, small_rgb(source_frame, source_video), small_rgb(film_frame, film_video))
 
 
 def _segment_metrics(segment: Segment, ramps: RampLengths, pairs: Iterator[FramePair]) -> Metrics:
@@ -191,17 +217,27 @@ def _segment_metrics(segment: Segment, ramps: RampLengths, pairs: Iterator[Frame
 
 def _stands_still(before: FramePair, after: FramePair) -> bool:
     changed = before.changed | after.changed
-    if changed.sum() < _MIN_REGION_PX:
+    region = np.flatnonzero(changed)
+    if len(region) < _MIN_REGION_PX:
         return False
-    source = np.abs(after.source[..., 0] - before.source[..., 0])
-    output = np.abs(after.output[..., 0] - before.output[..., 0])
-    source_motion, output_motion = mean_in(source, changed), mean_in(output, changed)
-    noise = float(np.median(source[~changed])) if not changed.all() else 0.0
-    return (
-        source_motion >= MIN_SOURCE_MOTION
-        and output_motion < MAX_STILL_SHARE * source_motion
-        and output_motion <= max(MAX_STILL_MOTION, noise)
-    )
+    source_motion = _mean_motion(before.source_lightness(region), after.source_lightness(region))
+    if source_motion < MIN_SOURCE_MOTION:
+        return False
+    output_motion = _mean_motion(before.output_lightness(region), after.output_lightness(region))
+    if output_motion >= MAX_STILL_SHARE * source_motion:
+        return False
+    return output_motion <= MAX_STILL_MOTION or output_motion <= _noise(before, after, ~changed)
+
+
+def _mean_motion(before: Lab, after: Lab) -> float:
+    return float(np.abs(after - before).mean())
+
+
+def _noise(before: FramePair, after: FramePair, still: Mask) -> float:
+    """Return the median change of the source's lightness where the take changed nothing."""
+    if not still.any():
+        return 0.0
+    return float(np.median(np.abs(after.source_lightness(still) - before.source_lightness(still))))
 
 
 def count_still(still: Sequence[bool]) -> tuple[int, int]:
@@ -233,30 +269,35 @@ _LINEAR = _linear_table()
 _MATRIX = (_TO_XYZ / _WHITE[:, None]).astype(np.float32)
 
 
-def lab(frame: Any, video: VideoStream) -> Lab:
-    """Convert a frame as coded, shrunk to at most 480 pixels a side, to `(height, width, 3) float32`."""
+def small_rgb(frame: Any, video: VideoStream) -> Rgb:
+    """Convert a frame as coded, shrunk to at most 480 pixels a side, to `(height, width, 3) uint8` sRGB."""
     scale = min(1.0, MAX_SIDE_PX / max(frame.width, frame.height))
     if scale < 1:
         width, height = (max(2, round(side * scale)) for side in (frame.width, frame.height))
         frame = frame.reformat(width, height, interpolation="AREA")
-    return lab_from_rgb(rgb(frame, video))
+    return rgb(frame, video)
 
 
-def lab_from_rgb(picture: NDArray[np.uint8]) -> Lab:
-    """Convert `(height, width, 3) uint8` sRGB."""
-    xyz = _LINEAR[picture] @ _MATRIX.T
-    f = np.where(xyz > _KNEE, np.cbrt(xyz), (_SLOPE * xyz + 16) / 116).astype(np.float32)
+def lab_from_rgb(pixels: Rgb) -> Lab:
+    """Convert sRGB, `(…, 3) uint8`, to L*a*b*, `(…, 3) float32`."""
+    f = _cube_root(_LINEAR[pixels] @ _MATRIX.T)
     x, y, z = f[..., 0], f[..., 1], f[..., 2]
     result: Lab = np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
     return result
+
+
+def lightness_from_rgb(pixels: Rgb) -> Lab:
+    """Convert sRGB, `(…, 3) uint8`, to L*, `(…) float32`."""
+    lightness: Lab = 116 * _cube_root(_LINEAR[pixels] @ _MATRIX[1]) - 16
+    return lightness
+
+
+def _cube_root(xyz: Lab) -> Lab:
+    """Return the compressed tristimulus values of CIE 15: a cube root with a straight foot."""
+    return np.where(xyz > _KNEE, np.cbrt(xyz), (_SLOPE * xyz + 16) / 116).astype(np.float32)
 
 
 def delta_e(first: Lab, second: Lab) -> NDArray[np.float32]:
     """Return the CIE76 distance of each pixel."""
     distance: NDArray[np.float32] = np.sqrt(np.square(first - second).sum(-1))
     return distance
-
-
-def mean_in(values: NDArray[np.float32], region: Mask) -> float:
-    """Return the mean over a region; 0 if it is empty."""
-    return float(values[region].mean()) if region.any() else 0.0

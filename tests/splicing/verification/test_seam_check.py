@@ -9,7 +9,14 @@ from takes import drawn_take, moving_film, numbered_take, segment
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import CheckFailed, ProviderError
-from react1.pipeline.splicing.verification.seam_check import count_still, delta_e, lab_from_rgb
+from react1.pipeline.splicing.verification.seam_check import (
+    NOTICEABLE_DELTA_E,
+    FramePair,
+    count_still,
+    delta_e,
+    lab_from_rgb,
+    lightness_from_rgb,
+)
 from react1.pipeline.splicing.verification.thresholds import Thresholds, require_within_thresholds
 
 START, END = 12, 30
@@ -152,3 +159,28 @@ def test_colours_are_those_of_the_cie():
     wanted = [[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86]]
     assert np.abs(matches - wanted).max() < 0.05
     assert abs(float(delta_e(matches[2], matches[3])) - 170.57) < 0.1
+
+
+def test_every_visible_difference_is_found():
+    """Dark colours, whose steps are the largest, and all others: the same pixels as a comparison of all of them."""
+    random = np.random.default_rng(1)
+    before = random.integers(0, 256, (4, 20_000, 3), np.uint8)
+    before[1] //= 8
+    after = np.clip(before + random.integers(-4, 5, before.shape), 0, 255).astype(np.uint8)
+    before[2], after[2] = 0, random.integers(0, 3, after[2].shape)
+
+    changed = FramePair(0, before, after).changed
+
+    everywhere = delta_e(lab_from_rgb(before), lab_from_rgb(after)) > NOTICEABLE_DELTA_E
+    assert 0.1 < everywhere.mean() < 0.9
+    assert np.array_equal(changed, everywhere.ravel())
+
+
+def test_lightness_alone_is_that_of_the_full_conversion():
+    """All greys and a row of each primary."""
+    colours = np.zeros((4, 256, 3), np.uint8)
+    colours[0] = np.arange(256)[:, None]
+    for channel in range(3):
+        colours[channel + 1, :, channel] = np.arange(256)
+
+    assert np.abs(lightness_from_rgb(colours) - lab_from_rgb(colours)[..., 0]).max() < 1e-4
