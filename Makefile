@@ -17,7 +17,7 @@ TYPED := build/typecheck
 help:
 	@echo 'make demo    set up, then re-express a segment of a made clip and show the page'
 	@echo 'make quick   set up, then make check and the fast tests: for daily work'
-	@echo 'make test    set up, then make check and all tests, with the coverage of branches'
+	@echo 'make test    set up, then make check and all tests, with the coverage of the fast ones'
 	@echo 'make docs    set up, then build the documentation into build/site; a broken link fails'
 	@echo 'make check   make lint (ruff) and make types (mypy --strict and pyright on an installed copy)'
 	@echo 'make format  let ruff put the code in order'
@@ -35,7 +35,9 @@ quick: check
 	$(WORKERS); $(PYTEST) -m 'not slow'
 
 test: check
-	$(WORKERS); $(PYTEST) --cov --cov-report=
+	$(WORKERS); $(PYTEST) -m 'not slow' --cov --cov-report=
+	@echo "Lines and branches covered by the fast tests: $$($(BIN)/python -m coverage report --format=total) %"
+	$(WORKERS); $(PYTEST) -m slow
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site
