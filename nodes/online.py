@@ -8,10 +8,11 @@ Raises  InputMediaError if the original does not contain the take's span.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
-from ..pipeline.core.node import NodeContext, Params, Workload
-from ..pipeline.core.values import Media, Take
+from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.values import Media, Take, segment_of
 
 
 class OnlineParams(Params):
@@ -31,3 +32,13 @@ class Online:
         from ..pipeline.interchange.turnover.originals import move_to_film
 
         return take if take.segment.source.file == film.file else move_to_film(film, take)
+
+    @classmethod
+    def forecast(cls, context: NodeContext, params: OnlineParams, inputs: Mapping[str, Any]) -> Forecast:
+        """Return the segment on the film's frames, so that the plan describes the splice into the film."""
+        from ..pipeline.interchange.turnover.originals import move_segment
+
+        film, segment = inputs["film"], segment_of(inputs["take"])
+        if film is None or segment is None or segment.source.file == film.file:
+            return Forecast()
+        return Forecast(segments=(move_segment(film, segment),))

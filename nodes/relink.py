@@ -7,13 +7,14 @@ Raises  InputMediaError if the two do not match; the message names the differenc
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from ..pipeline.core.errors import InputMediaError
 from ..pipeline.core.file import File, FileOrUrl
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.values import Media
 
 
@@ -44,3 +45,16 @@ class Relink:
         shift = frame_offset(proxy, original)
         check_same_pictures(context.path(proxy.file), proxy, path, original, shift)
         return original
+
+    @classmethod
+    def forecast(cls, context: NodeContext, params: RelinkParams, inputs: Mapping[str, Any]) -> Forecast:
+        """Return the original: its pictures were compared when the job was loaded."""
+        from ..pipeline.interchange.turnover.originals import frame_offset
+        from ..pipeline.media.probe import probe
+
+        proxy = inputs["proxy"]
+        if proxy is None or not isinstance(params.original, File):
+            return Forecast()
+        original = probe(context.path(params.original), params.original)
+        frame_offset(proxy, original)
+        return Forecast(result=original)

@@ -119,7 +119,7 @@ class Forecast:
     """Estimated cost of this call in USD. Set it in nodes whose `workload` is `paid`."""
     segments: tuple[Segment, ...] = ()
     """The segments that the step will make; `media` is the film that they are cut from. They let the plan estimate the
-    steps that follow."""
+    steps that follow. A step that runs once per segment gives that segment, if it changes its place or its source."""
     result: Value | None = None
     """The exact result, where it can be told without work, such as the probe of a local file."""
     splice: Mapping[str, Any] = field(default_factory=dict)

@@ -154,8 +154,8 @@ class _Plan:
             return []
         missing = first_missing(inputs.values())
         if missing is not None:
-            self._add_row(step, segment, f"after {missing.step}", inputs, take, is_known=False)
-            return Missing(step.id, latest_known(inputs))
+            expected = self._add_row(step, segment, f"after {missing.step}", inputs, take, is_known=False)
+            return Missing(step.id, _moved_segment(step, expected) or latest_known(inputs))
         parts = key_parts(step, inputs)
         stored = self._stored(step, digest(parts), inputs)
         if stored is not None:
@@ -167,7 +167,7 @@ class _Plan:
             return [Missing(step.id, item) for item in expected.segments]
         if not step.info.ports.fans_out and isinstance(expected.result, step.info.ports.output):
             return expected.result
-        return Missing(step.id, latest_known(inputs))
+        return Missing(step.id, _moved_segment(step, expected) or latest_known(inputs))
 
     def _stored(self, step: Step, key: str, inputs: Mapping[str, Any]) -> PlannedResult | None:
         stored = self._store.result(key)
@@ -216,6 +216,11 @@ class _Plan:
         if key not in self._forecasts:
             self._forecasts[key] = forecast(step, known_inputs(step, inputs), self._store)
         return self._forecasts[key]
+
+
+def _moved_segment(step: Step, expected: Forecast) -> Segment | None:
+    """Return the segment that a step which runs once per segment gives, if it says so."""
+    return None if step.info.ports.fans_out else next(iter(expected.segments), None)
 
 
 def known_inputs(step: Step, inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import av
 
 from ...core.errors import InputMediaError, React1Error
 from ...core.times import frames_per_day
-from ...core.values import Media, Take
+from ...core.values import Media, Segment, Take
 from ...media.clock import timecode_clock
 from ...media.probe import probe_path, require_video
 
@@ -72,12 +72,16 @@ def frame_offset(proxy: Media, original: Media) -> int:
 
 def move_to_film(film: Media, take: Take) -> Take:
     """Return a take whose segment refers to a film; the media that was sent and returned is unchanged."""
-    segment = take.segment
+    return take.model_copy(update={"segment": move_segment(film, take.segment)})
+
+
+def move_segment(film: Media, segment: Segment) -> Segment:
+    """Return a segment that refers to a film; the media that was cut from the proxy is unchanged."""
     shift = frame_offset(segment.source, film)
     edit_span = [
         None if frame is None else frame + shift for frame in (segment.edit_start_frame, segment.edit_end_frame)
     ]
-    moved = segment.model_copy(
+    return segment.model_copy(
         update={
             "source": film,
             "start_frame": segment.start_frame + shift,
@@ -87,7 +91,6 @@ def move_to_film(film: Media, take: Take) -> Take:
             "edit_end_frame": edit_span[1],
         }
     )
-    return take.model_copy(update={"segment": moved})
 
 
 def _films(folder: Path, proxy: Path) -> Iterator[Path]:

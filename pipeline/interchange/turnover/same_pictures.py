@@ -7,6 +7,7 @@ if one picture is enlarged by 4 %.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +26,10 @@ _CELL_PX = (9, 12)
 _MIN_CELLS = 6
 _FLAT_STD = 3.0
 """Cells with a smaller standard deviation of luma (0 to 255) are ignored."""
-WINDOWS, WINDOW_FRAMES, REACH_FRAMES = 3, 40, 15
-"""Number and length of the stretches that are compared in time, and the largest lag that can be measured."""
-_MAX_COST_RATIO, _MIN_GAIN = 0.93, 0.02
+WINDOWS, WINDOW_FRAMES, MIN_WINDOW_FRAMES, REACH_FRAMES = 3, 40, 8, 12
+"""Number and lengths of the stretches that are compared in time, and the largest lag that can be measured."""
+_MAX_COST_RATIO, _MAX_COST_RATIO_ALONE, _MIN_GAIN = 0.93, 0.7, 0.02
+"""A lag is clear below the first ratio of its cost to that of no lag; in a single window below the second."""
 _MOVING_SHARE = 4
 
 Luma = NDArray[np.uint8]
@@ -61,13 +63,22 @@ def check_same_pictures(proxy_path: Path, proxy: Media, path: Path, original: Me
                 f"(similarity {similarity:.2f}, at least {MIN_SIMILARITY} is needed; sizes {shapes}); give the right "
                 "original, or a proxy of its full picture"
             )
-    if late := time_lag(proxy_path, proxy, path, original, shift):
-        lag = f"{abs(late)} frame{'s'[: abs(late) > 1]} {'later' if late > 0 else 'earlier'}"
+    lags = time_lags(proxy_path, proxy, path, original, shift)
+    if any(lags):
         raise InputMediaError(
-            f"the original shows its proxy's pictures {lag} than "
-            f"their clocks say (proxy {proxy.start_timecode or 'without timecode'}, original "
-            f"{original.start_timecode or 'without timecode'}); fix the timecode of the proxy and run again"
+            f"the original shows its proxy's pictures {_describe_lags(lags)} than their clocks say (proxy "
+            f"{proxy.start_timecode or 'without timecode'}, original {original.start_timecode or 'without timecode'}); "
+            + ("make the proxy again" if len(set(lags)) > 1 else "fix the timecode of the proxy and run again")
         )
+
+
+def _describe_lags(lags: Sequence[int]) -> str:
+    """Return lags in frames as words; several ones are a drift, from the beginning to the end."""
+    distinct = list(dict.fromkeys(lags))
+    words = [f"{abs(late)} frame{'s'[: abs(late) > 1]} {'later' if late > 0 else 'earlier'}" for late in distinct]
+    if len(distinct) == 1:
+        return words[0]
+    return f"{words[0]} at its beginning, {words[-1]} at its end"
 
 
 def picture_similarity(proxy: Luma, original: Luma) -> float:
@@ -84,23 +95,39 @@ def picture_similarity(proxy: Luma, original: Luma) -> float:
     return 1.0 if max(proxy.std(), original.std()) < 1 else _correlation(proxy, original)
 
 
-def time_lag(proxy_path: Path, proxy: Media, path: Path, original: Media, shift: int) -> int:
-    """Return how many frames later than expected the original shows the proxy's pictures; 0 if that is unclear."""
+def time_lags(proxy_path: Path, proxy: Media, path: Path, original: Media, shift: int) -> list[int]:
+    """Return how many frames later than expected the original shows the proxy's pictures, window by window.
+
+    0 is returned where that is unclear. The windows lie so far from the ends of both films that every lag fits; where
+    they agree on a lag together, it is that of all windows.
+    """
     count, original_count = require_video(proxy).frame_count, require_video(original).frame_count
-    length = min(WINDOW_FRAMES, count)
-    costs: dict[int, list[float]] = {}
-    for start in sorted({(count - length) * part // (WINDOWS - 1) for part in range(WINDOWS)}):
-        low = max(start + shift - REACH_FRAMES, 0)
-        high = min(start + shift + length + REACH_FRAMES, original_count)
+    reach = max(0, min(REACH_FRAMES, (count - MIN_WINDOW_FRAMES) // 2))
+    length = min(WINDOW_FRAMES, max(MIN_WINDOW_FRAMES, (count - 2 * reach) // 2), count)
+    last = count - reach - length
+    costs: list[dict[int, float]] = []
+    for start in sorted({reach + (last - reach) * part // (WINDOWS - 1) for part in range(WINDOWS)}):
+        low = max(start + shift - reach, 0)
+        high = min(start + shift + length + reach, original_count)
         proxy_luma, luma = _luma(proxy_path, proxy, start, length), _luma(path, original, low, high - low)
         moving = _moving_pixels(proxy_luma)
-        for at in range(len(luma) - length + 1):
-            late = low + at - start - shift
-            costs.setdefault(late, []).append(_cost(proxy_luma, luma[at : at + length], moving))
-    means = {late: float(np.mean(values)) for late, values in costs.items() if len(values) == len(costs[0])}
-    best = min(means, key=lambda late: (means[late], abs(late)))
-    is_clear = means[best] < _MAX_COST_RATIO * means[0] and means[0] - means[best] > _MIN_GAIN
-    return best if is_clear else 0
+        costs.append(
+            {
+                low + at - start - shift: _cost(proxy_luma, luma[at : at + length], moving)
+                for at in range(len(luma) - length + 1)
+            }
+        )
+    shared = set.intersection(*(set(window) for window in costs))
+    means = {late: float(np.mean([window[late] for window in costs])) for late in shared}
+    common = _clear_lag(means, _MAX_COST_RATIO)
+    alone = [_clear_lag(window, _MAX_COST_RATIO_ALONE) for window in costs]
+    return alone if len(set(alone)) > 1 else [common]
+
+
+def _clear_lag(costs: Mapping[int, float], max_ratio: float) -> int:
+    """Return the lag with the least cost; 0 unless it is clearly better than none."""
+    best = min(costs, key=lambda late: (costs[late], abs(late)))
+    return best if costs[best] < max_ratio * costs[0] and costs[0] - costs[best] > _MIN_GAIN else 0
 
 
 def _luma(path: Path, media: Media, first: int, count: int) -> Luma:

@@ -18,7 +18,11 @@ from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.core.registry import load_registry
 from react1.pipeline.interchange.turnover.originals import find_original, frame_offset
-from react1.pipeline.media.probe import probe_path
+from react1.pipeline.media.probe import probe, probe_path
+from react1.pipeline.runner.external_inputs import ingest
+from react1.pipeline.runner.forecast import check_steps_after
+from react1.pipeline.runner.plan import plan_job
+from react1.pipeline.store.store import Store
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +151,50 @@ def test_take_of_the_proxy_is_spliced_into_the_original(talking_clip, tmp_path):
     changed = [n for n, (a, b) in enumerate(zip(_luma(original), _luma(result.output), strict=True)) if _far(a, b)]
     assert 15 <= changed[0] <= 21
     assert 29 <= changed[-1] < 35
+
+
+def test_the_plan_describes_the_splice_into_the_original(tmp_path):
+    """Before any take is made: of ProRes only the span and its seams are re-encoded, of the proxy a GOP and more."""
+    original = film(tmp_path / "shoot" / "A001.mov", codec="prores_ks", pix_fmt="yuv422p10le", bframes=0)
+    proxy = film(tmp_path / "A001_proxy.mp4")
+    options = {"registry": load_registry(), "sets": {"source": str(proxy)}, "edits": ["0.4-0.8:sad"], "base": tmp_path}
+
+    of_proxy, of_original = (
+        next(row.splice for row in plan_job(job, Store(tmp_path / "home")) if row.splice)
+        for job in (
+            load_job("emotion-edit", provider="local", online=online, **options)
+            for online in (None, str(original.parent))
+        )
+    )
+
+    assert (of_proxy["encoder"], of_original["encoder"]) == ("libx264", "prores_ks")
+    assert of_original["coded_frames"] < of_proxy["coded_frames"]
+
+
+def test_what_is_refused_before_paying_is_the_splice_into_the_original(tmp_path):
+    """`exact: require` looks at the original: a proxy in MPEG-4 part 2 does not matter, an original in it does."""
+    shoot, proxy = tmp_path / "shoot", film(tmp_path / "A001_proxy.mp4", codec="mpeg4", bframes=0)
+    film(shoot / "A001.mov", codec="prores_ks", pix_fmt="yuv422p10le", bframes=0)
+    store = Store(tmp_path / "home")
+    file = store.add_external(proxy)
+    segments = [segment(probe(store.path(file), file), 10, 20)]
+
+    def check(online: str | None) -> None:
+        job = load_job(
+            "emotion-edit",
+            registry=load_registry(),
+            sets={"source": str(proxy), "exact": "require"},
+            edits=["0.4-0.8:sad"],
+            base=tmp_path,
+            online=online,
+        )
+        steps = [ingest(step, store) for step in job.steps]
+        paid = next(step for step in steps if step.id == "react1")
+        check_steps_after(paid, steps, segments, {"fetch": segments[0].source}, store)
+
+    check(str(shoot))
+    with pytest.raises(InputMediaError, match="cannot be smart-rendered"):
+        check(None)
 
 
 def _copy(path: Path, to: Path) -> Path:

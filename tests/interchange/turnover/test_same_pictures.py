@@ -48,6 +48,45 @@ def test_proxy_with_a_burnt_in_clock_is_accepted(talking_clip, tmp_path):
     compare(talking_clip, proxy_of(talking_clip, tmp_path / "p.mp4", 5, "01:00:00:05", burnt=True))
 
 
+def shifted_proxy(path: Path, to: Path, shows) -> Path:
+    """Write a proxy as long as its film, with the same timecode, whose frame n shows frame `shows(n)` of it."""
+    with av.open(str(path)) as source:
+        seen = source.streams.video[0]
+        rate, pictures = seen.average_rate, [frame.reformat(320, 180, "yuv420p") for frame in source.decode(seen)]
+    with av.open(str(to), "w") as out:
+        out.metadata["timecode"] = "01:00:00:00"
+        stream = out.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for number in range(len(pictures)):
+            picture = pictures[min(max(shows(number), 0), len(pictures) - 1)]
+            frame = av.VideoFrame.from_ndarray(picture.to_ndarray(), format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1) / rate
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return to
+
+
+@pytest.mark.parametrize(
+    ("late", "message"),
+    [(1, "1 frame later"), (-1, "1 frame earlier"), (5, "5 frames later"), (-6, "6 frames earlier")],
+)
+def test_a_proxy_as_long_as_its_film_is_checked_at_every_shift(talking_clip, tmp_path, late, message):
+    """Its label is right and its pictures are not: the shift is found, whichever way it goes."""
+    with pytest.raises(InputMediaError, match=message):
+        compare(talking_clip, shifted_proxy(talking_clip, tmp_path / "p.mp4", lambda number: number + late))
+
+
+def test_a_proxy_as_long_as_its_film_is_accepted_where_it_is_right(talking_clip, tmp_path):
+    """The same pictures at the same time."""
+    compare(talking_clip, shifted_proxy(talking_clip, tmp_path / "p.mp4", lambda number: number))
+
+
+def test_a_proxy_that_drifts_is_refused(talking_clip, tmp_path):
+    """It is right at its beginning and three frames early at its end."""
+    with pytest.raises(InputMediaError, match=r"at its beginning, .* at its end"):
+        compare(talking_clip, shifted_proxy(talking_clip, tmp_path / "p.mp4", lambda number: number + number // 13))
+
+
 @pytest.mark.parametrize(("label", "message"), [("01:00:00:04", "1 frame later"), ("01:00:00:02", "3 frames later")])
 def test_wrong_timecode_is_refused(talking_clip, tmp_path, label, message):
     """The message gives the offset in frames."""
