@@ -20,7 +20,7 @@ from ..core.file import File
 from ..net.rate_limit import MAX_PAUSE_S
 from ..providers.contract import Done, Failed, JobOutcome, NoJob, UnknownJob
 from . import ledger_entry as records
-from .context import JobContext
+from .context import JobContext, describe_duration
 from .ledger_entry import Entry
 from .poll import poll_until_done
 from .recover import NOT_LISTED, Unsettled, recover_lost_submit, settle_hint
@@ -86,7 +86,7 @@ class Attempt:
         """
         scratch = await asyncio.to_thread(self._context.store.scratch_folder)
         submitter = Submitter(self._request, self._context, self._progress, scratch / "take.mp4")
-        refusals = 0
+        refusals, waited_s = 0, 0.0
         try:
             while True:
                 try:
@@ -94,13 +94,25 @@ class Attempt:
                     self._submitted = True
                     return submitted if outcome is None else await self._record_outcome(submitted, outcome)
                 except NoJob as error:
-                    refusals += 1
-                    if error.retry_after_s is None or refusals > MAX_REFUSALS:
+                    if error.retry_after_s is None:
                         raise
-                    await self._context.clock.sleep(min(max(1.0, error.retry_after_s), MAX_PAUSE_S))
+                    refusals += 1
+                    if refusals > MAX_REFUSALS or waited_s >= self._request.deadline_s:
+                        after = f"refused {refusals} times in {describe_duration(waited_s)}"
+                        raise NoJob(f"{error.message}; {after}; run again later") from error
+                    wait_s = min(max(1.0, error.retry_after_s), MAX_PAUSE_S)
+                    self._context.notify(self._describe_wait(error, error.retry_after_s, wait_s, refusals))
+                    await self._context.clock.sleep(wait_s)
+                    waited_s += wait_s
                     entry = await self._latest()
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _describe_wait(self, error: NoJob, asked_s: float, wait_s: float, refusals: int) -> str:
+        """Return what the user is told while a submit waits; a provider may ask for longer than it is waited for."""
+        asked = f"; the provider asks for {describe_duration(asked_s)}" if asked_s > wait_s else ""
+        again = f"submitted again in {describe_duration(wait_s)} (refused {refusals} times{asked})"
+        return f"{self._request.segment.name}: {error.message}; {again}"
 
     async def _recover(self, entry: Entry) -> Entry:
         """Ask the provider what became of a call."""
@@ -151,6 +163,7 @@ class Attempt:
                 deadline_s=self._request.deadline_s,
                 clock=self._context.clock,
                 progress=lambda share: self._progress(0.1 + 0.85 * share),
+                notify=self._context.notify,
             )
         except UnknownJob as error:
             message = f"job {entry.id}: {error.message}; {settle_hint(entry)}"

@@ -100,11 +100,14 @@ class JobContext:
 def describe_clock_error(now: datetime, server_now: datetime) -> str:
     """Return by how much a clock is off, such as "3.0 days ahead of"; "" if it is less than MAX_CLOCK_ERROR_S."""
     error_s = (now - server_now).total_seconds()
-    size_s = abs(error_s)
-    if size_s < MAX_CLOCK_ERROR_S:
+    if abs(error_s) < MAX_CLOCK_ERROR_S:
         return ""
-    if size_s >= 86_400:
-        size = f"{size_s / 86_400:.1f} days"
-    else:
-        size = f"{size_s / 3600:.1f} h" if size_s >= 3600 else f"{size_s / 60:.0f} min"
-    return f"{size} {'ahead of' if error_s > 0 else 'behind'}"
+    return f"{describe_duration(abs(error_s))} {'ahead of' if error_s > 0 else 'behind'}"
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a duration in the largest fitting unit, such as "90 s", "12 min", "5.0 h" or "3.0 days"."""
+    for unit, unit_s, digits in (("days", 86_400, 1), ("h", 3600, 1), ("min", 60, 0)):
+        if seconds >= 2 * unit_s or (seconds >= unit_s and unit in ("days", "h")):
+            return f"{seconds / unit_s:.{digits}f} {unit}"
+    return f"{seconds:.0f} s"

@@ -6,6 +6,7 @@ jitter of its own so that many jobs do not poll at the same moment.
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -15,6 +16,8 @@ from .request import Clock
 
 MIN_WAIT_S = 60.0
 """A job that is resumed after its deadline is still polled for this long."""
+MIN_POLL_S = 15.0
+"""The last poll may take this long, also after the deadline."""
 MAX_DEADLINE_S = 3600.0
 """Results are kept for an hour, so waiting longer is useless."""
 JITTER = 0.25
@@ -35,6 +38,7 @@ async def poll_until_done(
     deadline_s: float,
     clock: Clock,
     progress: Callable[[float], None] = lambda _: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Done | Failed:
     """Poll a job until it has finished or failed.
 
@@ -61,10 +65,16 @@ async def poll_until_done(
         await clock.sleep(min(wait_s, max(0.0, limit_s - elapsed_s)))
         progress(estimated_progress(age_s + clock.monotonic() - started_s, latency))
         polls += 1
+        left_s = limit_s - (age_s + clock.monotonic() - started_s)
         try:
-            state = await client.poll(request_id)
+            async with asyncio.timeout(max(left_s, MIN_POLL_S)):
+                state = await client.poll(request_id)
+        except TimeoutError:
+            failures, last_error = failures + 1, "the response was not complete at the deadline"
+            continue
         except TemporarilyUnavailable as error:
             failures, last_error = failures + 1, error.message
+            notify(f"job {request_id}: {error.message}; still waiting for it")
             if not isinstance(error, UnknownJob):
                 unknown_from_s = None
                 continue

@@ -8,6 +8,7 @@ process's monotonic one. If the provider's time of the loss is not known, the pr
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 
@@ -59,7 +60,10 @@ async def recover_lost_submit(
     while True:
         why = ""
         try:
-            outcome = await client.recover(submission, known)
+            async with asyncio.timeout(MAX_WAIT_S):
+                outcome = await client.recover(submission, known)
+        except TimeoutError:
+            why, silent_from_s = f"the history did not answer within {MAX_WAIT_S:g} s", None
         except TemporarilyUnavailable as error:
             why, silent_from_s = error.message, None
         except ProviderError as error:

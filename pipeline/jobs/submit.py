@@ -48,7 +48,7 @@ class Submitter:
         self._context.reserve_usd(intended.estimate_usd)
         intended = intended.model_copy(update={"server_at": self._context.server_timestamp()})
         entry = await asyncio.to_thread(self._record_intent, intended)
-        submit = asyncio.create_task(self._context.connection.client.submit(submission_of(entry), self._take_path))
+        submit = asyncio.create_task(self._send(entry))
         try:
             return entry, await asyncio.shield(submit)
         except asyncio.CancelledError:
@@ -59,6 +59,15 @@ class Submitter:
             raise
         except ResponseLost as error:
             return await self._context.record_unknown(entry, error.message), None
+
+    async def _send(self, entry: Entry) -> Ticket | Done:
+        """POST; the response may take until the job's deadline, also in v1, where it is the take."""
+        try:
+            async with asyncio.timeout(self._request.deadline_s):
+                return await self._context.connection.client.submit(submission_of(entry), self._take_path)
+        except TimeoutError as error:
+            limit = f"{self._request.deadline_s / 60:g} min"
+            raise ResponseLost(f"the response to the submit was not complete within the deadline of {limit}") from error
 
     def _record_intent(self, intended: Intended) -> Entry:
         try:

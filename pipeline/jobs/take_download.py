@@ -26,6 +26,8 @@ from .ledger_entry import JOB_METRICS, Done, Entry
 from .request import JobRequest
 
 MAX_TAKE_BYTES = 4 << 30
+TAKE_LIMIT_S = 1500.0
+"""How long the download of a take may take; a later run starts it again."""
 MAX_DOWNLOAD_ATTEMPTS = 2
 """Downloads of a file that does not decode; the second one may be complete."""
 VOICE_HZ = 48_000
@@ -78,7 +80,7 @@ def fetch_take(context: NodeContext, url: str, client: DownloadClient, request_i
 
 def _download_take(context: NodeContext, url: str, client: DownloadClient) -> Path:
     path = context.temp_path("take.mp4")
-    download(url, path, max_bytes=MAX_TAKE_BYTES, progress=context.progress, client=client)
+    download(url, path, max_bytes=MAX_TAKE_BYTES, progress=context.progress, client=client, limit_s=TAKE_LIMIT_S)
     damage = find_damage(path)
     if damage:
         path.unlink(missing_ok=True)

@@ -64,6 +64,7 @@ class ApiClient:
         body: RequestBody | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 60.0,
+        limit_s: float | None = None,
         to_file: Path | None = None,
         method: str = "POST",
     ) -> HttpResponse:
@@ -72,7 +73,13 @@ class ApiClient:
         content = json.dumps(payload).encode() if body is None else body
         headers = {**content_type, **(headers or {})}
         return await self._request(
-            method, self._absolute(path), headers=headers, body=content, timeout_s=timeout_s, to_file=to_file
+            method,
+            self._absolute(path),
+            headers=headers,
+            body=content,
+            timeout_s=timeout_s,
+            limit_s=limit_s,
+            to_file=to_file,
         )
 
     async def _request(
@@ -104,7 +111,8 @@ class ApiClient:
 
 def retry_after_s(response: HttpResponse) -> float:
     """Return how many seconds a 429 asks to wait: from its header, else from its body, else DEFAULT_PAUSE_S."""
-    reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))
+    now = response.date or datetime.now(UTC)
+    reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), now)
     if reset_s is not None:
         return reset_s
     body_s = response.json_object().get("retryAfterSeconds")

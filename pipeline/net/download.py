@@ -18,7 +18,9 @@ from typing import IO
 import httpx
 
 from ..core.errors import InputMediaError, ProviderError, StorageFailed
+from .body_decoder import BodyDecoder, BodyError
 from .download_response import DownloadResponse, WebPageError, describe_status, parse_response, reject_web_page
+from .time_limit import TimeLimit
 from .url import redact_url, require_web_url
 
 __all__ = ["Download", "WebPageError", "download", "open_client"]
@@ -28,6 +30,8 @@ DownloadClient = httpx.Client
 """An open client; several threads may share it."""
 TIMEOUT = httpx.Timeout(20.0, connect=15.0)
 """Seconds; the read limit applies to each chunk, not to the complete file."""
+LIMIT_S = 4 * 3600.0
+"""How long a complete download may take, waits and further attempts included."""
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Waits before the second attempt, the third, and so on."""
 MAX_WAIT_S = 60.0
@@ -62,6 +66,7 @@ class _Transfer:
     max_bytes: int
     progress: Callable[[float], None]
     sha256: str
+    limit: TimeLimit
     done_bytes: int = 0
     total_bytes: int | None = None
     validator: str = ""
@@ -113,6 +118,7 @@ def download(
     progress: Callable[[float], None] = lambda _: None,
     client: httpx.Client | None = None,
     sha256: str = "",
+    limit_s: float = LIMIT_S,
     waits_s: tuple[float, ...] = WAITS_S,
     sleep: Callable[[float], None] | None = None,
 ) -> Download:
@@ -125,13 +131,14 @@ def download(
         progress: gets the received share, 0 to 1 (0 while the length is unknown); what it raises is passed on.
         client: an open client to use; it stays open.
         sha256: the expected digest in hex, if known.
+        limit_s: how long the complete download may take, waits and further attempts included.
         waits_s: seconds before the second attempt, the third, and so on; there are no more attempts than that.
         sleep: replaces the wait, for tests; the default keeps calling `progress`.
 
     Raises:
         WebPageError: the response is a web page or a playlist.
         InputMediaError: the file is empty, too large, or has another digest.
-        ProviderError: the server refuses, cannot be reached, or keeps closing the connection.
+        ProviderError: the server refuses, cannot be reached, keeps closing the connection, or is too slow.
         StorageFailed: the file cannot be written.
     """
     require_web_url(url)
@@ -139,7 +146,10 @@ def download(
         with contextlib.ExitStack() as stack:
             client = client or stack.enter_context(open_client())
             file = stack.enter_context(dest.open("wb"))
-            response = _until_complete(client, _Transfer(url, file, max_bytes, progress, sha256), waits_s, sleep)
+            limit = TimeLimit(limit_s)
+            stack.enter_context(limit.running())
+            transfer = _Transfer(url, file, max_bytes, progress, sha256, limit)
+            response = _until_complete(client, transfer, waits_s, sleep)
     except OSError as error:
         dest.unlink(missing_ok=True)
         raise StorageFailed(f"{dest.name} could not be written: {error.strerror or error}") from error
@@ -160,6 +170,7 @@ def _until_complete(
         try:
             response = _attempt(client, transfer)
         except _Interrupted as error:
+            _check_time(transfer)
             failures = 0 if transfer.done_bytes - before_bytes >= PROGRESS_BYTES else failures
             url, done_bytes = redact_url(transfer.url), transfer.done_bytes
             if failures == len(waits_s):
@@ -180,7 +191,12 @@ def _attempt(client: httpx.Client, transfer: _Transfer) -> DownloadResponse:
     headers = dict(_HEADERS)
     if transfer.done_bytes and transfer.validator:
         headers |= {"Range": f"bytes={transfer.done_bytes}-", "If-Range": transfer.validator}
-    with _translate_errors(transfer.url), client.stream("GET", transfer.url, headers=headers) as stream:
+    _check_time(transfer)
+    extensions = {"trace": transfer.limit.trace}
+    with (
+        _translate_errors(transfer.url),
+        client.stream("GET", transfer.url, headers=headers, extensions=extensions) as stream,
+    ):
         response = parse_response(stream.status_code, stream.headers, stream.url.path)
         if response.status == 416 and transfer.done_bytes:
             transfer.restart()
@@ -190,7 +206,9 @@ def _attempt(client: httpx.Client, transfer: _Transfer) -> DownloadResponse:
         if response.status not in (200, 206):
             raise ProviderError(f"{redact_url(transfer.url)}: {describe_status(response)}", retryable=False)
         _align(transfer, response)
-        _receive(transfer, response, stream.iter_bytes() if response.encoded else stream.iter_raw())
+        if response.encoded:
+            reject_web_page(transfer.url, response, b"")
+        _receive(transfer, response, _decoded(transfer, stream))
     if transfer.total_bytes is not None and transfer.done_bytes != transfer.total_bytes:
         raise _Interrupted("the connection was closed early")
     return response
@@ -220,8 +238,29 @@ def _receive(transfer: _Transfer, response: DownloadResponse, chunks: Iterator[b
         transfer.digest.update(chunk)
         transfer.done_bytes += len(chunk)
         transfer.report()
+    _check_time(transfer)  # a connection that was shut down looks like the end of a body of unknown length
     if not transfer.done_bytes:
         raise InputMediaError(f"{redact_url(transfer.url)}: the server returned an empty file")
+
+
+def _decoded(transfer: _Transfer, stream: httpx.Response) -> Iterator[bytes]:
+    """Yield a body, decompressed in small pieces if it is compressed although that was not asked for."""
+    try:
+        decoder = BodyDecoder(stream.headers.get("content-encoding", ""))
+    except BodyError as error:
+        raise ProviderError(f"{redact_url(transfer.url)}: {error}", retryable=False) from error
+    for chunk in stream.iter_raw():
+        yield from decoder.decode(chunk)
+    decoder.finish()
+
+
+def _check_time(transfer: _Transfer) -> None:
+    if transfer.limit.expired:
+        raise ProviderError(
+            f"{redact_url(transfer.url)}: the download took longer than {transfer.limit.limit_s:g} s, for "
+            f"{transfer.done_bytes} of {transfer.total_bytes or 'unknown'} bytes; try again later",
+            retryable=True,
+        )
 
 
 def _check_size(transfer: _Transfer, size_bytes: int) -> None:
@@ -247,6 +286,8 @@ def _translate_errors(url: str) -> Iterator[None]:
         # Most likely the host name is wrong, so no attempt follows.
         reason = re.sub(r"^\[.*?\] *", "", str(error))
         raise ProviderError(f"{redact_url(url)}: the server cannot be reached: {reason}", retryable=True) from error
+    except BodyError as error:
+        raise _Interrupted(str(error)) from error
     except httpx.TimeoutException as error:
         raise _Interrupted("the server did not respond in time") from error
     except httpx.TransportError as error:

@@ -20,6 +20,8 @@ from typing import Any
 
 import httpx
 
+from .body_decoder import BodyDecoder, BodyError
+
 MAX_BODY_BYTES = 4 << 20
 MAX_FILE_BYTES = 4 << 30
 MAX_REQUESTS = 20
@@ -35,6 +37,7 @@ _NOT_SENT_ERRORS = (
     httpx.ProxyError,
     httpx.LocalProtocolError,
 )
+_HEADERS = {"User-Agent": "react1-nodes", "Accept-Encoding": "identity"}
 RequestBody = bytes | AsyncIterator[bytes]
 
 for _name in ("httpx", "httpcore"):  # these two log complete URLs, which may contain keys
@@ -96,9 +99,7 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
             max_connections=max_requests, max_keepalive_connections=max_requests, keepalive_expiry=KEEPALIVE_S
         )
         mounts = {name: httpx.AsyncHTTPTransport(limits=limits) for name in _LOOPBACK} if transport is None else None
-        self._client = httpx.AsyncClient(
-            transport=transport, limits=limits, mounts=mounts, headers={"User-Agent": "react1-nodes"}
-        )
+        self._client = httpx.AsyncClient(transport=transport, limits=limits, mounts=mounts, headers=_HEADERS)
         self._semaphore = asyncio.Semaphore(max_requests)
         self._dates: dict[str, tuple[datetime, float]] = {}
         """By host: its latest `Date` header, and the monotonic seconds of its arrival."""
@@ -126,6 +127,7 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
         params: Mapping[str, str] | None = None,
         body: RequestBody | None = None,
         timeout_s: float = 60.0,
+        limit_s: float | None = None,
         to_file: Path | None = None,
     ) -> HttpResponse:
         """Send one request and return its response; redirects are not followed.
@@ -137,6 +139,7 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
             params: the query; None keeps the query of `url`.
             body: bytes, or an iterator of them (then `headers` must have the content-length).
             timeout_s: how long the server may be silent.
+            limit_s: how long the complete request may take, to the last byte of the response; default: `timeout_s`.
             to_file: where to write a successful body that is neither JSON nor text; its folder exists.
 
         Raises:
@@ -144,6 +147,7 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
             Unanswered: the server may have received it.
         """
         timeout = httpx.Timeout(timeout_s, connect=15.0, pool=None)
+        limit_s = timeout_s if limit_s is None else limit_s
         try:
             async with self._semaphore:
                 with _invalid_request():
@@ -151,14 +155,19 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
                         method, url, headers=headers, params=params, content=body, timeout=timeout
                     )
                     request.url.host.encode("idna")
-                response = await self._client.send(request, stream=True)
-                try:
-                    received = await _receive(response, to_file)
-                finally:
-                    await response.aclose()
+                async with asyncio.timeout(limit_s):
+                    response = await self._client.send(request, stream=True)
+                    try:
+                        received = await _receive(response, to_file)
+                    finally:
+                        await response.aclose()
                 if received.date is not None:
                     self._dates[request.url.host] = received.date, time.monotonic()
                 return received
+        except TimeoutError as error:
+            raise Unanswered(f"the response was not complete after {limit_s:g} s") from error
+        except BodyError as error:
+            raise Unanswered(str(error)) from error
         except _NOT_SENT_ERRORS as error:
             raise NotSent(_describe(error)) from error
         except (httpx.TransportError, httpx.DecodingError, UnicodeError) as error:
@@ -180,7 +189,7 @@ async def _receive(response: httpx.Response, to_file: Path | None) -> HttpRespon
         await _write_body(response, to_file)
         return HttpResponse(response.status_code, response.headers, b"", to_file)
     chunks, size_bytes = [], 0
-    async for chunk in response.aiter_bytes():
+    async for chunk in _decoded(response):
         size_bytes += len(chunk)
         if size_bytes > MAX_BODY_BYTES:
             raise Unanswered(f"the response is longer than {MAX_BODY_BYTES} bytes")
@@ -188,12 +197,26 @@ async def _receive(response: httpx.Response, to_file: Path | None) -> HttpRespon
     return HttpResponse(response.status_code, response.headers, b"".join(chunks))
 
 
+async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Yield a body, decompressed in small pieces if it is compressed although that was not asked for."""
+    encoding = response.headers.get("content-encoding", "")
+    if not encoding or encoding.lower() == "identity":
+        async for chunk in response.aiter_bytes():
+            yield chunk
+        return
+    decoder = BodyDecoder(encoding)
+    async for chunk in response.aiter_raw():
+        for piece in decoder.decode(chunk):
+            yield piece
+    decoder.finish()
+
+
 async def _write_body(response: httpx.Response, path: Path) -> None:
     """Stream a body to a file. A write error raises Unanswered: the request was executed."""
     size_bytes = 0
     try:
         with path.open("wb") as file:
-            async for chunk in response.aiter_bytes():
+            async for chunk in _decoded(response):
                 size_bytes += len(chunk)
                 if size_bytes > MAX_FILE_BYTES:
                     raise Unanswered(f"the response is longer than {MAX_FILE_BYTES} bytes")

@@ -8,11 +8,18 @@ from ..core.errors import ProviderError
 from ..net.api_client import ApiClient
 from ..net.http_pool import HttpResponse
 from ..net.url import redact_url
-from .upload import check_size, content_type, file_size, read_chunks, send_with_retries
+from .upload import (
+    UPLOAD_TIMEOUT_S,
+    check_size,
+    content_type,
+    file_size,
+    read_chunks,
+    send_with_retries,
+    upload_limit_s,
+)
 from .upload_errors import file_name, require_readable_url
 from .upload_storage import Progress, StoredUpload
 
-UPLOAD_TIMEOUT_S = 120.0
 MAX_BYTES = 512 << 20
 """The server's own limit (pipeline/server/server_options.py)."""
 
@@ -37,7 +44,12 @@ class LocalServerStorage:
         async def send() -> HttpResponse:
             body = read_chunks(path, progress)
             return await self._api.post(
-                f"assets/{name}", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, method="PUT"
+                f"assets/{name}",
+                body=body,
+                headers=headers,
+                timeout_s=UPLOAD_TIMEOUT_S,
+                limit_s=upload_limit_s(file_size(path)),
+                method="PUT",
             )
 
         response = await send_with_retries(send, self.name, self._api.redact)

@@ -36,6 +36,10 @@ CONTENT_TYPES = {
 }
 CHUNK_BYTES = 3 << 18
 """A multiple of three, so that base64 can be written chunk by chunk."""
+UPLOAD_TIMEOUT_S = 300.0
+"""How long a storage may be silent."""
+MIN_BYTES_PER_S = 50_000
+"""A slower connection is not waited for."""
 MAX_ATTEMPTS = 4
 FIRST_WAIT_S = 1.0
 """Wait before the second attempt; it doubles with each attempt."""
@@ -73,6 +77,11 @@ def file_size(path: Path) -> int:
         return path.stat().st_size
     except OSError as error:
         raise _read_error(path, error) from error
+
+
+def upload_limit_s(size_bytes: int) -> float:
+    """Return how long the upload of so many bytes may take, until the response is complete."""
+    return UPLOAD_TIMEOUT_S + size_bytes / MIN_BYTES_PER_S
 
 
 def check_size(path: Path, storage: str, max_bytes: int | None) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import av
 import pytest
+from clocks import FakeClock
 from job_runner import COST_USD, JobRunner, no_precheck
 from server_client import open_server
 
@@ -125,6 +128,36 @@ LOST_RESPONSES = [
     {"route": "submit", "do": "status", "status": 502, "body": "html", "when": "after", "call": 1},
     {"route": "submit", "do": "status", "status": 500, "when": "after", "call": 1},
 ]
+
+
+def test_response_of_v1_may_take_until_the_deadline_only(open_runner, tmp_path):
+    """Then the history is asked, and the job is polled like any other."""
+    runner = open_runner({"route": "v1", "do": "hold", "seconds": 1.0})
+
+    (result,) = runner.run(replace(runner.request("v1"), deadline_s=0.3))
+
+    (job,) = server_jobs(tmp_path)
+    (entry,) = entries(runner)
+    assert result.take.request_id == job.id
+    assert states(entry) == ["intended", "unknown", "accepted", "done"]
+    assert "not complete within the deadline" in entry.records[1][1].why
+
+
+def test_provider_that_refuses_until_the_next_century_is_not_waited_for(open_runner, tmp_path, monkeypatch):
+    """Not longer than the deadline; meanwhile the user is told why nothing happens."""
+    monkeypatch.setattr("react1.pipeline.server.fault_middleware.RETRY_AFTER_S", 2_000_000_000)
+    monkeypatch.setattr("react1.pipeline.net.rate_limit.MAX_PAUSE_S", 0.05)
+    runner, fake = open_runner({"route": "submit", "do": "status", "status": 429}), FakeClock()
+    runner.clock = fake.clock()
+
+    with pytest.raises(ProviderError, match=r"429: too many requests .* refused 4 times in 6 min; run again later"):
+        runner.run(replace(runner.request(), deadline_s=300))
+
+    assert fake.sleeps_s == [120, 120, 120]
+    waits = [message for message in runner.messages if "submitted again in 2 min" in message]
+    assert len(waits) == 3
+    assert re.search(r"\(refused 2 times; the provider asks for 231\d\d\.\d days\)", waits[1])
+    assert server_jobs(tmp_path) == []
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ class PolledClient:
         return state
 
 
-def poll(client, fake, *, age_s=0.0, deadline_s=1800.0, shares=None):
+def poll(client, fake, *, age_s=0.0, deadline_s=1800.0, shares=None, messages=None):
     """Poll a job that was accepted `age_s` ago."""
     clock = fake.clock()
     accepted = clock.timestamp()
@@ -50,6 +50,7 @@ def poll(client, fake, *, age_s=0.0, deadline_s=1800.0, shares=None):
             deadline_s=deadline_s,
             clock=clock,
             progress=(shares if shares is not None else []).append,
+            notify=(messages if messages is not None else []).append,
         )
 
     return asyncio.run(run())
@@ -94,6 +95,33 @@ def test_job_that_does_not_end_stays_in_the_ledger():
     assert 1790 < fake.elapsed_s < 1900
     with pytest.raises(ProviderError, match="the last response: 504"):
         poll(PolledClient(TemporarilyUnavailable("504")), FakeClock())
+
+
+def test_poll_that_never_ends_ends_at_the_deadline():
+    """Its bytes may come one by one, each in time."""
+    fake = FakeClock()
+
+    class Endless(PolledClient):
+        async def poll(self, request_id):
+            self.polls += 1
+            loop, end_s = asyncio.get_running_loop(), asyncio.get_running_loop().time() + 10_000
+            loop.time = lambda: end_s  # the loop's time is over at once
+            fake.run_s += 10_000
+            await asyncio.Event().wait()
+
+    client = Endless()
+    with pytest.raises(ProviderError, match=r"has not finished .* the response was not complete at the deadline"):
+        poll(client, fake)
+    assert client.polls == 1
+
+
+def test_trouble_while_polling_is_reported():
+    """Such as a provider that asks to wait."""
+    messages = []
+
+    poll(PolledClient(TemporarilyUnavailable("429: too many requests"), DONE), FakeClock(), messages=messages)
+
+    assert messages == ["job r1: 429: too many requests; still waiting for it"]
 
 
 def test_job_that_the_provider_does_not_know_is_not_polled_for_ever():

@@ -1,9 +1,11 @@
 """Downloads from a real server are resumed, limited and checked, and never left incomplete."""
 
+import gzip
 import hashlib
 import logging
 import random
 import threading
+import tracemalloc
 from pathlib import Path
 
 import httpx
@@ -389,3 +391,84 @@ def test_no_log_contains_a_secret(web, get, caplog):
     assert "download_interrupted" in caplog.text
     assert "SECRET" not in caplog.text
     assert "HUNTER2" not in caplog.text
+
+
+def compressed(content, encoding="gzip", content_type="video/mp4"):
+    """Return a route that compresses although identity was asked for."""
+    return status(200, gzip.compress(content, 9), Content_Encoding=encoding, Content_Type=content_type)
+
+
+def test_compressed_file_is_decompressed_in_small_pieces(web, get):
+    """A bomb is refused at the limit, before it fills the memory or the disk."""
+    web.routes["/film.mp4"] = compressed(CONTENT)
+    web.routes["/bomb.mp4"] = compressed(bytes(200 << 20))
+
+    assert get(web.url + "/film.mp4").path.read_bytes() == CONTENT
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputMediaError, match="more than the limit of 10 MB"):
+            get(web.url + "/bomb.mp4")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 30 << 20
+    assert set(web.sent_headers("Accept-Encoding")) == {"identity"}
+
+
+def test_encoding_that_cannot_be_read_is_refused(web, get):
+    """At once; a web page is still recognized as one, and a truncated file is asked for again."""
+    cut = gzip.compress(CONTENT)[:-100]
+    answers = iter([status(200, cut, Content_Encoding="gzip"), compressed(CONTENT)])
+    web.routes["/film.mp4"] = compressed(CONTENT, "br")
+    web.routes["/page"] = compressed(b"<html>", "br", "text/html")
+    web.routes["/cut.mp4"] = lambda request: next(answers)(request)
+
+    with pytest.raises(ProviderError, match="compressed with 'br'"):
+        get(web.url + "/film.mp4")
+    with pytest.raises(WebPageError):
+        get(web.url + "/page")
+    assert len(web.requests) == 2
+    assert get(web.url + "/cut.mp4").path.read_bytes() == CONTENT
+
+
+DRIP_S = 0.02
+
+
+def drip_body(request):
+    """Send one byte of the body at a time, until the client is gone."""
+    request.send_response(200)
+    request.send_header("Content-Type", "video/mp4")
+    request.end_headers()
+    _drip(request, b"x")
+
+
+def drip_headers(request):
+    """Send one byte of a header at a time, until the client is gone."""
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    _drip(request, b"x")
+
+
+def _drip(request, byte):
+    gone = threading.Event()
+    request.close_connection = True
+    for _ in range(500):
+        try:
+            request.wfile.write(byte)
+            request.wfile.flush()
+        except OSError:
+            return
+        gone.wait(DRIP_S)
+
+
+@pytest.mark.parametrize("route", [drip_body, drip_headers])
+def test_download_that_drips_ends_at_its_limit(web, get, tmp_path, route):
+    """Each byte comes in time; the complete file does not. Nothing is tried again, and no file stays."""
+    web.routes["/film.mp4"] = route
+
+    with pytest.raises(
+        ProviderError, match=r"/film.mp4: the download took longer than 0.3 s, for \d+ of unknown bytes"
+    ):
+        get(web.url + "/film.mp4", limit_s=0.3)
+
+    assert len(web.requests) == 1
+    assert not (tmp_path / "film").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import tracemalloc
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -144,11 +145,67 @@ def test_body_is_limited():
 
 
 def test_decompressed_body_is_limited():
-    """It is counted after decompression."""
-    swollen = gzip.compress(bytes(50 << 20))
+    """It is counted while it is decompressed, so that a bomb never fills the memory."""
+    bomb = gzip.compress(bytes(200 << 20), 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(Unanswered, match="longer than"):
+            request(lambda _: httpx.Response(200, stream=httpx.ByteStream(bomb), headers={"content-encoding": "gzip"}))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
-    with pytest.raises(Unanswered, match="longer than"):
-        request(lambda _: httpx.Response(200, content=swollen, headers={"content-encoding": "gzip"}))
+    assert peak_bytes < 20 << 20
+
+
+def test_compressed_body_is_read_although_none_was_asked_for():
+    """Some gateways compress whatever they are asked."""
+    seen = []
+
+    def respond(request):
+        seen.append(request.headers["accept-encoding"])
+        return httpx.Response(
+            200, stream=httpx.ByteStream(gzip.compress(b'{"a": 1}')), headers={"content-encoding": "gzip"}
+        )
+
+    assert request(respond).json_object() == {"a": 1}
+    assert seen == ["identity"]
+
+
+class DrippingBody(httpx.AsyncByteStream):
+    """A body of 1000 bytes, one every 10 s of a loop whose time does not pass otherwise."""
+
+    def __init__(self, set_time) -> None:
+        self._set_time, self.sent_bytes = set_time, 0
+
+    async def __aiter__(self):
+        while self.sent_bytes < 1000:
+            self.sent_bytes += 1
+            self._set_time(10.0 * self.sent_bytes)
+            await asyncio.sleep(0)
+            yield b" "
+
+
+@pytest.mark.parametrize(("limits", "limit_s"), [({}, 60), ({"limit_s": 300}, 300), ({"timeout_s": 120}, 120)])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_body_that_drips_ends_at_the_limit_of_the_request(limits, limit_s, to_file, tmp_path):
+    """Each byte comes in time; the complete response does not."""
+
+    async def run():
+        loop, time_s = asyncio.get_running_loop(), [0.0]
+        loop.time = lambda: time_s[0]
+        body = DrippingBody(lambda at_s: time_s.__setitem__(0, at_s))
+
+        async def respond(_):
+            return httpx.Response(200, stream=body, headers={"content-type": "video/mp4"})
+
+        options = limits | ({"to_file": tmp_path / "take.mp4"} if to_file else {})
+        async with HttpPool(httpx.MockTransport(respond)) as pool:
+            with pytest.raises(Unanswered, match=f"the response was not complete after {limit_s} s"):
+                await pool.request("GET", URL, **options)
+        return body.sent_bytes
+
+    assert asyncio.run(run()) <= limit_s / 10 + 2
 
 
 def test_body_that_cannot_be_decompressed_is_unanswered():

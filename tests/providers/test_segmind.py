@@ -109,7 +109,17 @@ def test_429_may_be_sent_again_when_segmind_says(tmp_path):
     with pytest.raises(NoJob) as caught:
         submit(json_reply(429, {"x-rate-limit-reset-at-utc": later}, error="slow down"), tmp_path)
 
-    assert 38 < caught.value.retry_after_s <= 40
+    assert 38 < caught.value.retry_after_s <= 41
+
+
+def test_reset_of_a_429_is_counted_by_the_clock_of_the_provider(tmp_path):
+    """This machine's may be days off."""
+    headers = http_date(3) | {"x-rate-limit-reset-at-utc": (NOW + timedelta(days=3, seconds=40)).isoformat()}
+
+    with pytest.raises(NoJob) as caught:
+        submit(json_reply(429, headers, error="slow down"), tmp_path)
+
+    assert 0 <= caught.value.retry_after_s <= 41
 
 
 @pytest.mark.parametrize(
@@ -421,6 +431,19 @@ def test_search_begins_with_the_intention_if_its_time_is_known():
     assert script.requests[0].url.params["from_date"] == f"{NOW - timedelta(days=4):%Y-%m-%d}"
     _, script = recover(json_reply(data=[]))
     assert script.requests[0].url.params["from_date"] == f"{NOW - timedelta(days=29):%Y-%m-%d}"
+
+
+def test_history_that_is_too_long_says_how_far_it_was_searched():
+    """The request may be on the pages that were not."""
+    pages = [json_reply(data=[row(f"o{page}", prompt="sad")]) for page in range(20)]
+
+    with pytest.raises(ProviderError) as caught:
+        recover(*pages)
+
+    first, last = NOW - timedelta(days=29), NOW + timedelta(days=1)
+    assert str(caught.value).endswith(
+        f"more requests than were searched: 20, on 20 pages of the period from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    )
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])

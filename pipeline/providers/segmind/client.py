@@ -123,7 +123,10 @@ class SegmindClient:
             if not new_rows or is_last_page(page, number):
                 break
         else:
-            raise ProviderError(f"segmind's history has more than {MAX_PAGES} pages")
+            raise ProviderError(
+                f"segmind's history has more requests than were searched: {len(seen)}, on {MAX_PAGES} pages of the "
+                f"period from {query['from_date']} to {query['to_date']}"
+            )
         if unclear:
             raise ProviderError("segmind's history lists a request with these files that cannot be identified for sure")
         return None

@@ -47,7 +47,8 @@ def submit_error(response: HttpResponse, message: str, key_name: str) -> NoJob |
     reason = _REJECTED[status].format(why=why, key=key_name)
     retry_after_s = None
     if status == 429:
-        reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), datetime.now(UTC))
+        now = response.date or datetime.now(UTC)
+        reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), now)
         retry_after_s = DEFAULT_WAIT_S if reset_s is None else reset_s
     return NoJob(f"segmind returned {status}: {reason}; not billed", retry_after_s=retry_after_s)
 

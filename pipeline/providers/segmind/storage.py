@@ -13,11 +13,19 @@ from ...core.errors import ProviderError
 from ...net.api_client import ApiClient
 from ...net.error_text import one_line
 from ...net.http_pool import HttpResponse
-from ...storage.upload import base64_size, check_size, content_type, file_size, read_base64, send_with_retries
+from ...storage.upload import (
+    UPLOAD_TIMEOUT_S,
+    base64_size,
+    check_size,
+    content_type,
+    file_size,
+    read_base64,
+    send_with_retries,
+    upload_limit_s,
+)
 from ...storage.upload_errors import MAX_ERROR_LENGTH, file_name, require_readable_url
 from ...storage.upload_storage import Progress, StoredUpload
 
-UPLOAD_TIMEOUT_S = 300.0
 _LIST_KEYS = ("file_urls", "urls")
 
 
@@ -48,7 +56,10 @@ class SegmindStorage:
 
         async def send() -> HttpResponse:
             body = read_base64(path, prefix, end, progress)
-            return await self._api.post("upload-asset", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S)
+            limit_s = upload_limit_s(length)
+            return await self._api.post(
+                "upload-asset", body=body, headers=headers, timeout_s=UPLOAD_TIMEOUT_S, limit_s=limit_s
+            )
 
         response = await send_with_retries(send, self.name, self._api.redact)
         url = _parse_url(response)

@@ -14,11 +14,17 @@ from typing import Any
 
 from ...net.api_client import ApiClient
 from ...net.http_pool import HttpPool, HttpResponse
-from ...storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
+from ...storage.upload import (
+    UPLOAD_TIMEOUT_S,
+    check_size,
+    content_type,
+    file_size,
+    read_chunks,
+    send_with_retries,
+    upload_limit_s,
+)
 from ...storage.upload_errors import require_readable_url
 from ...storage.upload_storage import Progress, StoredUpload
-
-UPLOAD_TIMEOUT_S = 300.0
 
 
 class SyncStorage:
@@ -61,7 +67,14 @@ class SyncStorage:
 
         async def send() -> HttpResponse:
             body = read_chunks(path, progress)
-            return await self._pool.request("PUT", upload_url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S)
+            return await self._pool.request(
+                "PUT",
+                upload_url,
+                headers=headers,
+                body=body,
+                timeout_s=UPLOAD_TIMEOUT_S,
+                limit_s=upload_limit_s(size_bytes),
+            )
 
         await send_with_retries(send, self.name, self._api.redact)
         return StoredUpload(url, name, parse_expiry(urls, self._now()))
