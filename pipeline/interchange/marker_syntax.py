@@ -1,7 +1,8 @@
 """Parse the edit in the text of a marker or comment: `react1: angry 0.8 face`, `react1 prompt=angry audio=l3.wav`.
 
 Words may come in any order: an emotion, a number (the temperature), a region (lips, face, head), and `key=value` for
-every field of an edit except its position and its lists of takes. Values with spaces are quoted.
+every field of an edit except its position and its lists of takes. Values with spaces are quoted. A marker of an EDL may
+give its length: `react1: angry for 2s`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import get_args
 from ..core.choices import ModelMode, Prompt
 from ..core.edit import Edit
 from ..core.suggest import did_you_mean, list_available, not_one_of
+from ..core.times import Moment, order_key, parse_time
 
 _PREFIX = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
+_DURATION = re.compile(r"\s+for\s+(\S+)", re.IGNORECASE)
 _PROVIDER = re.compile(r"(?<!\S)provider=")
 _NOT_IN_TEXT = ("in_", "out", "at", "takes")
 _TEXT_FIELDS = ("name", "audio")
@@ -57,6 +60,8 @@ def parse_edit_text(text: str) -> EditFields | None:
         return None
     if len(text) > MAX_TEXT_CHARS:
         raise NotAnEdit(f"the edit's text has {len(text)} characters; the limit is {MAX_TEXT_CHARS} characters")
+    if split_duration(text)[1] is not None:
+        raise NotAnEdit("has `for`, which is for EDL markers without a length")
     try:
         words = shlex.split(text[match.end() :])
     except ValueError as error:
@@ -68,6 +73,25 @@ def parse_edit_text(text: str) -> EditFields | None:
             raise NotAnEdit(f"sets {key} twice: {fields[key]} and {value}")
         fields[key] = value
     return fields
+
+
+def split_duration(text: str) -> tuple[str, Moment | None]:
+    """Return the text of an edit without its `for 2s`, `for 50f` or `for 00:00:02:00`, and that length; None without.
+
+    Raises:
+        NotAnEdit: the length is invalid or zero.
+    """
+    match = _DURATION.search(text) if is_edit_text(text) else None
+    if match is None:
+        return text, None
+    value = match[1].rstrip(",;")
+    try:
+        length = parse_time(value.removesuffix("s"))
+    except ValueError as error:
+        raise NotAnEdit(f"'for {value}' is no length: {error}; write for 2s, for 50f or for 00:00:02:00") from error
+    if not any(order_key(length)):
+        raise NotAnEdit(f"'for {value}' is no length: it contains no frame")
+    return text[: match.start()] + text[match.end() :], length
 
 
 def near_miss(text: str) -> str:

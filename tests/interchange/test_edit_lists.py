@@ -51,8 +51,23 @@ def test_run_cuts_the_frames_of_the_list(react1, reel, tmp_path, source):
 
     spans = [(segment["name"], segment["start_frame"], segment["end_frame"]) for segment in json.loads(out)["segments"]]
     assert status == 0
-    assert spans == [("first", 25, 45), ("second", 80, 100)]
+    assert spans == [("first", 25, 45), ("second", 85, 100)]
     assert "cut.edl:9: marker 003 is skipped: it is retimed (M2: 050.0 frames/s at 25)" in err
+
+
+def test_overlapping_edits_are_refused_by_edits_and_by_plan(react1, reel, tmp_path):
+    """A comment on the event and a marker in it are two edits of the same frames."""
+    both = CUT.replace("* LOC: 10:00:01:00", "* COMMENT: react1: happy\n* LOC: 10:00:01:00")
+    (tmp_path / "cut.edl").write_text(both)
+
+    checks = [
+        react1("edits", "cut.edl", "--source", reel.name),
+        react1("plan", "prepare", "--set", f"source={reel.name}", "--edits", "cut.edl"),
+    ]
+
+    for status, _, err in checks:
+        assert status == 2
+        assert "overlaps" in err
 
 
 def test_invalid_marker_text_is_refused_with_its_line(react1, reel, tmp_path):
@@ -117,7 +132,7 @@ def test_start_tc_overrides_the_film_s_timecode(react1, reel, tmp_path):
     words = ["run", "prepare", "--set", f"source={reel.name}", "--edits", "cut.edl", "--json"]
 
     _, out, _ = react1(*words, "--start-tc", "00:59:59:00")
-    assert [segment["start_frame"] for segment in json.loads(out)["segments"]] == [50, 105]
+    assert [segment["start_frame"] for segment in json.loads(out)["segments"]] == [50, 110]
 
     status, _, err = react1(*words, "--start-tc", "01:00:00:25")
     assert status == 2

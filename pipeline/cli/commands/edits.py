@@ -82,19 +82,24 @@ def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, ma
 
 
 def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
-    """Return the problems with edits, in their texts and in their values."""
+    """Return the problems with edits: in their texts, in their values, and overlaps, as a job would report them."""
+    from ...config.edit_checks import check_edits
     from ...core.edit import Edit
     from ...core.errors import Problem
     from ...located_yaml.explain import validate
-    from ...located_yaml.located import Location, Problems, from_plain
+    from ...located_yaml.located import Located, Location, Problems, from_plain
 
     problems = [_problem(row, file, row.reason) for row in classified.with_state("wrong")]
+    edits = []
     for row in classified.edits:
         row_problems = Problems()
         location = Location(str(file), Path(), row.entry.line, 1)
-        validate(Edit, from_plain({"in": str(row.start), "out": str(row.end), **row.fields}, location), row_problems)
+        edits.append(from_plain({"in": str(row.start), "out": str(row.end), **row.fields}, location))
+        validate(Edit, edits[-1], row_problems)
         problems += [Problem(problem.message, problem.path, str(file), row.entry.line, 1) for problem in row_problems]
-    return problems
+    overlaps = Problems()
+    check_edits(Located(tuple(edits), Location(str(file), Path())), overlaps)
+    return [*problems, *overlaps]
 
 
 def _problem(row: ClassifiedEntry, file: Path, message: str) -> Any:

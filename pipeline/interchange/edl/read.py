@@ -10,14 +10,13 @@ keeps an event that cannot be edited, with the reason, and reads the others.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
-from ...core.times import Timecode, counting_rate, frames_per_day, timecode_to_frames
+from ...core.times import Timecode
 from ..entries import Clip, Entry, Listing, Span
 from ..limits import check_entry_count, file_error, split_lines
-from ..marker_syntax import is_edit_text
+from .locators import length_mismatch, locator_entries, with_own_length
 
 _TC = r"(\d{1,2}:\d\d:\d\d[:;.,]\d{2,3})"
 _EVENT = re.compile(
@@ -157,9 +156,12 @@ def read_edl(text: str, name: str, rate: Fraction | None = None) -> Listing:
     transitions = {event.number for event in reader.events if not event.transition.startswith("C")}
     clips = [_entry(event, transitions, rate) for event in reader.events]
     locators = [
-        _locator(clip, *locator) for clip, event in zip(clips, reader.events, strict=True) for locator in event.locators
+        locator
+        for clip, event in zip(clips, reader.events, strict=True)
+        for locator in locator_entries(clip, event.locators, rate)
     ]
-    entries = sorted([*clips, *locators, *reader.markers], key=lambda entry: entry.line)
+    markers = [with_own_length(marker, rate) for marker in reader.markers]
+    entries = sorted([*clips, *locators, *markers], key=lambda entry: entry.line)
     return Listing("edl", tuple(entries), reader.title, starts_at_first=bool(clips), unread=tuple(reader.unread))
 
 
@@ -167,12 +169,6 @@ def parse_label(text: str) -> Timecode:
     """Parse a label of a list; `;`, `.` or `,` before the frames means drop-frame."""
     hours, minutes, seconds, frames = (int(part) for part in re.split(r"[:;.,]", text))
     return Timecode(hours, minutes, seconds, frames, drop=text[-len(f"{frames:02}") - 1] != ":" and ":" in text)
-
-
-def _locator(clip: Entry, line: int, label: Timecode, text: str) -> Entry:
-    """Build the entry of a locator: it is a point, and applies to the complete span of its event."""
-    name = clip.name if is_edit_text(text) else text or clip.name
-    return replace(clip, kind="marker", name=name, line=line, texts=(text,), point=label)
 
 
 def _entry(event: _Event, transitions: set[str], rate: Fraction | None) -> Entry:
@@ -199,43 +195,4 @@ def _unusable(event: _Event, transitions: set[str], source: Span, record: Span, 
     if event.speed and not (rate is not None and abs(Fraction(event.speed) - rate) < Fraction(1, 20)):
         at = "" if rate is None else f" at {float(rate):g}"
         return f"it is retimed (M2: {event.speed} frames/s{at})"
-    return _length_mismatch(source, record, rate)
-
-
-def _length_mismatch(source: Span, record: Span, rate: Fraction | None) -> str:
-    if rate is None:
-        return ""
-    try:
-        record_frames = _frames(record, rate)
-        source_frames = {_frames(source, rate)}
-    except ValueError as error:
-        return str(error)
-    if is_drop_frame(record):
-        with suppress(ValueError):  # then the source's labels are not drop-frame
-            source_frames.add(_frames(_as_drop(source), rate))
-    if min(*source_frames, record_frames) <= 0:
-        return f"it contains no frame: its {'record' if record_frames <= 0 else 'source'} out is not after its in"
-    if record_frames in source_frames:
-        return ""
-    return f"it is retimed: {min(source_frames)} source frames lie on {record_frames} record frames"
-
-
-def is_drop_frame(span: Span) -> bool:
-    """Check whether the labels of a span are drop-frame."""
-    return isinstance(span.start, Timecode) and span.start.drop
-
-
-def _as_drop(span: Span) -> Span:
-    """Return a span with drop-frame labels; FCM may or may not apply to the source labels."""
-    if not isinstance(span.start, Timecode) or not isinstance(span.end, Timecode):
-        return span
-    return Span(replace(span.start, drop=True), replace(span.end, drop=True))
-
-
-def _frames(span: Span, rate: Fraction) -> int:
-    """Count the frames of a span of labels, which may cross midnight."""
-    if not isinstance(span.start, Timecode) or not isinstance(span.end, Timecode):
-        raise TypeError("the spans of an EDL must be labels")
-    rate = counting_rate(rate, span.start.drop)
-    first, last = (timecode_to_frames(label, rate) for label in (span.start, span.end))
-    return last - first if last >= first else last - first + frames_per_day(rate, drop=span.start.drop)
+    return length_mismatch(source, record, rate)

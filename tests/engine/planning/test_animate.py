@@ -96,7 +96,7 @@ def test_resync_moves_a_talking_mouth_and_leaves_a_shut_one_shut(faces_with_gaps
 
 @pytest.mark.parametrize("prompt", ["sad", "angry"])
 def test_a_talking_mouth_keeps_its_words(faces_with_gaps, prompt) -> None:
-    """Parted lips that never close: no vowel shuts, and the opening still follows the mouth's own."""
+    """Lips that never close: no vowel shuts, and the opening still follows the mouth's own."""
     gaps = 0.14 + 0.06 * np.sin(np.arange(FRAMES) * 0.9)
     layout = plan_output("loop", FRAMES, None, 0, FPS)
 

@@ -53,15 +53,80 @@ def test_film_of_the_programme_uses_the_record_clock():
     assert reading.clock == "record"
     assert [row for row in summarize(reading) if row[0] == "edit"] == [
         ("edit", "001", "10:00:00:00-10:00:02:00"),
-        ("edit", "002", "10:00:02:00-10:00:04:00"),
+        ("edit", "002", "10:00:03:00-10:00:04:00"),
     ]
+
+
+LOCATORS = """TITLE: REEL_1
+FCM: NON-DROP FRAME
+001  A001C003 V     C        01:00:01:00 01:00:05:00 10:00:00:00 10:00:04:00
+* FROM CLIP NAME: A001C003_0101.mov
+* LOC: 10:00:00:10 RED     react1: sad
+* LOC: 10:00:01:10 GREEN   a note
+* LOC: 10:00:02:00 BLUE    react1: angry for 12f
+* LOC: 10:00:03:00 BLUE    react1: happy for 9s
+"""
+
+
+def test_locators_are_edits_at_their_own_time():
+    """Three in one event: to the next marker, for twelve frames, and to the event's end, which is the limit."""
+    of_clip = classify_text(LOCATORS, ".edl", film())
+    of_programme = classify_text(LOCATORS, ".edl", film("REEL_final.mov", "10:00:00:00"))
+    without_film = classify_text(LOCATORS.replace(" for 12f", "").replace(" for 9s", ""), ".edl")
+
+    def spans(reading):
+        return [(row.fields["prompt"], f"{row.start}-{row.end}") for row in reading.edits]
+
+    assert spans(of_clip) == [
+        ("sad", "01:00:01:10-01:00:02:10"),
+        ("angry", "01:00:03:00-01:00:03:12"),
+        ("happy", "01:00:04:00-01:00:05:00"),
+    ]
+    assert spans(of_programme) == [
+        ("sad", "10:00:00:10-10:00:01:10"),
+        ("angry", "10:00:02:00-10:00:02:12"),
+        ("happy", "10:00:03:00-10:00:04:00"),
+    ]
+    assert [span for _, span in spans(without_film)] == [
+        "10:00:00:10-10:00:01:10",
+        "10:00:02:00-10:00:03:00",
+        "10:00:03:00-10:00:04:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "state", "reason"),
+    [
+        ("LOC: 10:00:00:10", "LOC: 10:00:07:00", "refused", "its time 10:00:07:00 lies outside its event"),
+        ("for 12f", "for 0f", "wrong", "'for 0f' is no length: it contains no frame"),
+        ("for 12f", "for ever", "wrong", "'for ever' is no length: 'ever' is not a time"),
+    ],
+)
+def test_locators_that_cannot_be_meant_are_refused(old, new, state, reason):
+    """A time outside the event, and a length that is none; the other markers are edits all the same."""
+    reading = classify_text(LOCATORS.replace(old, new), ".edl", film())
+
+    (row,) = reading.with_state(state)
+    assert reason in row.reason
+    assert len(reading.edits) == 2
+
+
+def test_a_locator_in_a_drop_frame_event_counts_as_the_event_does():
+    """Past a minute of an NTSC programme; the source's labels follow the film."""
+    text = DROP.replace("* COMMENT: react1: sad\n002", "* LOC: 01:01:05:00 RED react1: sad for 1s\n002")
+    of = film("TAPE_01.mov", "00:00:00:00", 9000, "30000/1001")
+
+    programme = classify_text(text, ".edl", film("show.mov", "01:00:00;00", 9000, "30000/1001"), clock="record")
+
+    assert [row[2] for row in summarize(programme)][1] == "01:01:05;00-01:01:06;00"
+    assert summarize(classify_text(text, ".edl", of))[1][2] == "00:00:55:28-00:00:56:28"
 
 
 def test_programme_without_timecode_begins_at_the_first_record_time():
     """Labels become frame numbers, and a note states the assumption."""
     reading = classify_text(CUT, ".edl", film("programme.mov", ""), clock="record")
 
-    assert [(str(row.start), str(row.end)) for row in reading.edits] == [("0f", "50f"), ("50f", "100f")]
+    assert [(str(row.start), str(row.end)) for row in reading.edits] == [("0f", "50f"), ("75f", "100f")]
     assert "its first frame is assumed to be 10:00:00:00" in reading.notes[0]
 
 
@@ -139,6 +204,17 @@ def test_resolve_markers_have_their_own_length():
     assert "it has no length" in reading.entries[1].reason
     (row, _) = classify_text(MARKERS, ".edl", film("anything.mov", "")).entries
     assert "give --start-tc" in row.reason
+
+
+def test_a_resolve_point_may_give_its_length():
+    """`for 2s` in its text makes an edit of a marker of one frame."""
+    text = MARKERS.replace("react1: sad |", "react1: sad for 2s |")
+
+    assert summarize(classify_text(text, ".edl", film("anything.mov")))[1] == (
+        "edit",
+        "Point",
+        "01:00:05:00-01:00:07:00",
+    )
 
 
 def test_text_without_events_is_refused():
