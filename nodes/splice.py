@@ -2,8 +2,8 @@
 
 Takes   the source and its conformed takes; a take with the original footage changes nothing.
 Gives   a film with the same container, frame count and frame times, verified against the source.
-Raises  ToolFailed if no strategy gives a valid film; CheckFailed, with the segments, if a seam fails its checks;
-        InputMediaError if the source has no video; MissingExtra for a morph without OpenCV.
+Raises  InputMediaError if the source has no video, or no strategy gives a valid film; CheckFailed, with the segments,
+        if a seam fails its checks; MissingExtra for a morph without OpenCV.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ come one at a time, so memory stays at a few frames.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,8 @@ from ..core.times import clock_text
 from ..core.values import VideoStream
 from .color import full_color
 
+ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
+"""What helps if a film's packets do not fit its pictures; for messages."""
 _NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
 """Formats that ffmpeg reads but that are text, or only point at other files."""
 _ATTEMPTS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
@@ -108,11 +111,8 @@ def decode_frames(
     Raises:
         InputMediaError: the picture is damaged.
     """
-    with open_media(path, options=options) as container:
-        stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
-        stream.thread_type = "AUTO"
+    with _open_packets(path, stream_index, "AUTO", start_pts, options) as (_, packets):
         try:
-            packets = container.demux(stream) if start_pts is None else _packets_from(container, stream, start_pts)
             for packet in packets:
                 yield from packet.decode()
         except av.FFmpegError as error:
@@ -125,26 +125,31 @@ def exact_frames(path: Path, video: VideoStream, start: int = 0, end: int | None
     """Yield (index, `av.VideoFrame`) for exactly the frames [start, end), as coded: no turn, no colour conversion.
 
     Raises:
-        InputMediaError: a frame is missing or damaged; the message names it.
+        InputMediaError: a frame is missing or damaged; the message names it, and its time on the player's clock.
     """
     end = video.frame_count if end is None else end
     if not 0 <= start <= end <= video.frame_count:
         raise InputMediaError(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
-    index = start
+    index, start_s, errors = start, Fraction(0), list[str]()
     for threads, seek in _ATTEMPTS:
-        with open_media(path) as container:
-            stream = container.streams[video.index]
-            stream.thread_type = threads
-            due = video.timestamps.array[index:end].tolist()
-            if due:
-                packets = _packets_from(container, stream, due[0]) if seek else container.demux(stream)
-                for frame in _due(packets, due):
-                    yield index, frame
-                    index += 1
         if index == end:
             return
-    at = clock_text(max(int(video.timestamps.array[index]) * video.time_base, Fraction(0)))
-    raise InputMediaError(f"frame {index} of the film (at {at}) is damaged and cannot be decoded")
+        due = video.timestamps.array[index:end].tolist()
+        with _open_packets(path, video.index, threads, due[0] if seek else None) as (container, packets):
+            start_s = Fraction(container.start_time or 0, av.time_base)
+            for frame in _due(_tolerant(packets, errors), due):
+                yield index, frame
+                index += 1
+    if index == end:
+        return
+    at = clock_text(max(int(video.timestamps.array[index]) * video.time_base - start_s, Fraction(0)))
+    if errors:
+        raise InputMediaError(f"frame {index} of the film (at {at}) is damaged and cannot be decoded: {errors[-1]}")
+    raise InputMediaError(
+        f"frame {index} of the film (at {at}) cannot be decoded: a packet has this time, but no picture comes at it. "
+        "Nothing is damaged: the file begins between keyframes, or its times do not fit its pictures; encode it again "
+        f"first ({ENCODE_AGAIN})"
+    )
 
 
 def images(
@@ -179,10 +184,10 @@ def turn_coded(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
     return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
 
 
-def _due(packets: Iterator[Any], due: list[int]) -> Iterator[VideoFrame]:
+def _due(frames: Iterator[Any], due: list[int]) -> Iterator[VideoFrame]:
     """Yield the frames shown at these times, in order, up to the first that is missing."""
     count = 0
-    for frame in _tolerant(packets):
+    for frame in frames:
         if frame.pts < due[count]:
             continue
         if frame.pts > due[count]:
@@ -193,37 +198,59 @@ def _due(packets: Iterator[Any], due: list[int]) -> Iterator[VideoFrame]:
             return
 
 
-def _tolerant(packets: Iterator[Any]) -> Iterator[Any]:
-    """Decode, skipping what is damaged: the caller knows which frames are due."""
+def _tolerant(packets: Iterator[Any], errors: list[str]) -> Iterator[Any]:
+    """Decode, skipping what is damaged, which is noted in `errors`: the caller knows which frames are due."""
     for packet in packets:
-        with contextlib.suppress(av.FFmpegError):
+        try:
             yield from (frame for frame in packet.decode() if frame.pts is not None)
+        except av.FFmpegError as error:
+            errors.append(error.strerror or "invalid data")
 
 
-def _packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any]:
-    """Yield packets from the last keyframe that is shown no later than `start_pts`, or from the first packet.
+@contextlib.contextmanager
+def _open_packets(
+    path: Path,
+    stream_index: int | None,
+    threads: str,
+    start_pts: int | None,
+    options: Mapping[str, str] | None = None,
+) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """Open a file; yield its container and one stream's packets, from the keyframe at or before `start_pts`.
+
+    If there is none, or without `start_pts`, they come from the first packet. To read that one the file is opened
+    anew: no seek leads to a first packet that is not marked as a keyframe, and readers of transport streams lose the
+    first packet if they were elsewhere before.
+    """
+    for position in (start_pts, None):
+        with open_media(path, options=options) as container:
+            stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
+            stream.thread_type = threads
+            packets = container.demux(stream) if position is None else _packets_from(container, stream, position)
+            if packets is not None:
+                yield container, packets
+                return
+
+
+def _packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] | None:
+    """Return packets from the last keyframe that is shown no later than `start_pts`, or None if no seek leads there.
 
     A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
     streams it may land anywhere.
     """
     target, step = start_pts, max(1, round(1 / stream.time_base))
+    first = min(stream.start_time or 0, 0)
     while True:
         try:
             container.seek(target, stream=stream, backward=True)
         except av.FFmpegError:  # a film of a picture or two in a transport stream has no place to seek to
-            yield from container.demux(stream)
-            return
+            return None
         packets = container.demux(stream)
         key = _keyframe(packets, start_pts)
         if key is not None:
-            break
-        if target <= min(stream.start_time or 0, 0):
-            container.seek(target, stream=stream, backward=True)
-            yield from container.demux(stream)
-            return
-        target, step = max(target - step, min(stream.start_time or 0, 0)), step * 2
-    yield key
-    yield from packets
+            return itertools.chain([key], packets)
+        if target <= first:
+            return None
+        target, step = max(target - step, first), step * 2
 
 
 def _keyframe(packets: Iterator[Any], start_pts: int) -> Any:

@@ -13,11 +13,12 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.values import Media
 from .container import container_suffix, remux_refusal
+from .decodability import require_decodable, stored_pictures_decode
 from .encoders import choose_encoder
 from .not_applicable import NotApplicable
 from .packet_index import index_film
 from .pictures.frames import Insert, count_frames
-from .smart_render import plan_render
+from .smart_render import NOT_DECODED, RenderPlan, plan_render
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,12 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
     assert media.video is not None
     inserts = [Insert(start, end, Path()) for start, end in spans]
     try:
-        plan = plan_render(source, media.video, index_film(source, media), inserts)
+        plan = _smart_plan(source, media, inserts)
     except NotApplicable as reason:
         refusal = remux_refusal(media)
         if refusal:
             raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
+        require_decodable(source, media, [(0, media.video.frame_count), *spans])
         encoder = choose_encoder(media.video, 0, container_suffix(media)).encoder
         return Feasibility("reencoded-picture", str(reason), encoder=encoder)
     return Feasibility(
@@ -84,3 +86,21 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         same_config=plan.encoder.same_config,
         encoder=plan.encoder.settings.encoder,
     )
+
+
+def _smart_plan(source: Path, media: Media, inserts: Sequence[Insert]) -> RenderPlan:
+    """Plan smart rendering, and decode the pictures near the borders of what will be re-encoded.
+
+    Raises:
+        NotApplicable: the film cannot be smart-rendered.
+        InputMediaError: a shown picture does not decode.
+    """
+    assert media.video is not None
+    index = index_film(source, media)
+    plan = plan_render(source, media.video, index, inserts)
+    grid, stored = index.grid, [(item.first, item.end) for item in plan.ranges]
+    require_decodable(source, media, [(first - grid.hidden, end - grid.hidden) for first, end in stored])
+    as_shown = grid.samples.count == media.video.frame_count
+    if not as_shown and not stored_pictures_decode(source, media, grid, stored):
+        raise NotApplicable(NOT_DECODED)
+    return plan

@@ -23,6 +23,8 @@ from .not_applicable import NoSampleTable, NotApplicable
 from .reencode_ranges import RandomAccessPoint, count_leading
 
 _HEAD_BYTES = 4096
+_USUAL_DELAY = 2
+"""Frames of delay with which every encoder here can reorder, where the container does not store decode times."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,26 @@ class PacketIndex:
     keyframe_head: Callable[[int], bytes]
     """Returns the first bytes of a keyframe's packet."""
     first_packet: bytes
+    has_decode_times: bool = True
+    """Whether a reader finds a decode time for every picture, in order; else they are made up here."""
 
     @property
     def annexb(self) -> bool:
         """Whether NAL units follow start codes instead of lengths."""
         return self.config[:3] == b"\x00\x00\x01" or self.config[:4] == b"\x00\x00\x00\x01"
 
-    def access_points(self, family: CodecFamily) -> list[RandomAccessPoint]:
-        """List the pictures at which decoding can resume."""
-        points = []
+    def read_keyframes(self, family: CodecFamily) -> tuple[list[RandomAccessPoint], tuple[bytes, ...]]:
+        """Return the pictures at which decoding can resume, and the different parameter sets in keyframes' packets."""
+        points, sets = [], dict[bytes, None]()
         for sample in np.flatnonzero(self.grid.samples.sync).tolist():
             head = self.keyframe_head(sample) if family.reads_keyframes else b""
+            sets.update(dict.fromkeys(family.parameter_sets(head, annexb=self.annexb)))
             access = family.random_access(head, annexb=self.annexb)
             broken_link = access is RandomAccess.BROKEN_LINK
             leading = count_leading(self.grid.samples.pts, sample) if broken_link else 0
             if access is not RandomAccess.NONE and leading is not None:
                 points.append(RandomAccessPoint(sample, leading, broken_link))
-        return points
+        return points, tuple(sets)
 
 
 def index_film(source: Path, media: Media) -> PacketIndex:
@@ -109,7 +114,8 @@ def index_stream(source: Path, video: VideoStream) -> PacketIndex:
     if not rows:
         raise NotApplicable("the picture has no packets")
     grid = _stream_grid(rows, video)
-    return PacketIndex(grid, config, heads.__getitem__, first_packet)
+    has_decode_times = grid.samples.dts.tolist() == [row[1] for row in rows]
+    return PacketIndex(grid, config, heads.__getitem__, first_packet, has_decode_times)
 
 
 def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStream) -> FrameGrid:
@@ -132,9 +138,17 @@ def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStre
 
 
 def _decode_slots(pts: np.ndarray, shown: np.ndarray, known: list[int | None]) -> np.ndarray:
-    """Return the decode times; if the container has none, the shown times, early enough for the reordering."""
-    if all(dts is not None for dts in known):
-        return np.array(known, np.int64)
-    delay = int(np.max(np.arange(len(pts)) - np.searchsorted(shown, pts), initial=0))
+    """Return the decode times; if the container has none, the shown times, early enough for the reordering.
+
+    Of a film that is joined from several, a reader may not find the first ones, or may find some that no muxer takes.
+    """
     step = int(np.median(np.diff(shown))) if len(shown) > 1 else 1
+    unknown = next((place for place, dts in enumerate(known) if dts is not None), len(known))
+    if None not in known[unknown:] and unknown < len(known):
+        last = np.array(known[unknown:], np.int64)
+        slots = np.concatenate([last[0] - step * np.arange(unknown, 0, -1), last])
+        if bool((slots <= pts).all()) and bool((np.diff(slots) > 0).all()):
+            return slots
+    delay = int(np.max(np.arange(len(pts)) - np.searchsorted(shown, pts), initial=0))
+    delay = max(delay, _USUAL_DELAY) if delay else 0
     return np.concatenate([shown[0] - step * np.arange(delay, 0, -1), shown])[: len(pts)].astype(np.int64)

@@ -31,6 +31,8 @@ from .packet_index import PacketIndex
 from .pictures.frames import Insert, count_frames, with_inserts
 from .reencode_ranges import ReencodeRange, plan_ranges
 
+NOT_DECODED = "stored pictures at an edit do not decode at the times of their packets"
+
 
 @dataclass(frozen=True)
 class RenderPlan:
@@ -72,10 +74,13 @@ def plan_render(source: Path, video: VideoStream, index: PacketIndex, inserts: S
         frame = next(frames, None)
     if frame is None:
         raise NotApplicable("the picture stream has no frames")
+    points, in_band = index.read_keyframes(family)
+    ranges = plan_ranges(index.grid, inserts, points)
+    reorder = min(index.grid.reorder(item.first, item.end) for item in ranges)
+    film_reorder = min(index.grid.film_reorder, reorder)
     encoder = family.match_encoder(
-        SourceVideo(video, index.config, index.annexb, index.first_packet, index.grid.reorder, frame)
+        SourceVideo(video, index.config, index.annexb, index.first_packet, reorder, film_reorder, frame, in_band)
     )
-    ranges = plan_ranges(index.grid, inserts, index.access_points(family))
     complete = len(ranges) == 1 and ranges[0].first == 0 and ranges[0].end == index.grid.samples.count
     if complete and count_frames((insert.start, insert.end) for insert in inserts) < video.frame_count:
         raise NotApplicable("no keyframe lies outside the edit and its partial GOP: nothing could be copied")
@@ -134,7 +139,7 @@ def _source_frames(source: Path, video: VideoStream, grid: FrameGrid, item: Reen
         if frame.pts is None or frame.pts < start:
             continue
         if frame.pts != expected:
-            raise NotApplicable(f"the picture at {frame.pts} was expected at {expected}")
+            raise NotApplicable(NOT_DECODED)
         yield frame
         following = next(remaining, None)
         if following is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InputMediaError, ToolFailed
+from ..core.errors import InputMediaError
 from ..core.node import NodeContext
 from ..core.values import Media, Take
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
@@ -61,8 +61,8 @@ def splice(
         in_place: edit a copy of an MP4 or MOV.
 
     Raises:
-        ToolFailed: no strategy gives a film that passes the checks.
-        InputMediaError: the source has no frames, or `require_exact` cannot be met.
+        InputMediaError: the source has no frames, no strategy gives a film that passes the checks, or `require_exact`
+            cannot be met.
     """
     if media.video is None:
         raise InputMediaError("the source has no picture to splice into")
@@ -84,7 +84,7 @@ def splice(
         return film
     if require_exact:
         raise InputMediaError(f"{NOT_EXACT}: {reasons[0]}; {PREFER_HINT}")
-    raise ToolFailed(f"no splicing strategy gave a film that passes its checks: {'; '.join(reasons)}")
+    raise InputMediaError(f"the film cannot be spliced: {'; '.join(dict.fromkeys(reasons))}")
 
 
 def _check(

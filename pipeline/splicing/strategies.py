@@ -55,7 +55,9 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
 def _write_streamed(
     job: SpliceJob, output: Path, index: PacketIndex, plan: RenderPlan, encoded: Sequence[EncodedRange]
 ) -> None:
-    pictures = job.context.temp_path("pictures" + job.suffix)
+    # Matroska stores no decode times: if a reader does not find out all, it would not here, either. MOV stores them.
+    needs_times = not index.has_decode_times and job.suffix in (".mkv", ".webm")
+    pictures = job.context.temp_path("pictures" + (".mov" if needs_times else job.suffix))
     try:
         write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
     except NotApplicable:
@@ -127,7 +129,7 @@ def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:
     if not is_mp4(job.media):
         raise NotApplicable(f"{job.suffix} files have no sample tables")
     grid = read_frame_grid(job.source, job.video.timestamps.array, job.track_number)
-    settings, lost = _choose_encoder(job, grid.reorder)
+    settings, lost = _choose_encoder(job, grid.film_reorder)
     pictures = job.context.temp_path("pictures" + (".mov" if job.suffix == ".mov" else ".mp4"))
     progress = _progress(job, grid.samples.count)
     count = encode(_stored_frames(job, grid), pictures, job.video, settings, progress)

@@ -99,6 +99,7 @@ def _packets(
         if not packet.size:
             continue
         sample += 1
+        packet.dts = int(slots[sample])
         if remaining and sample == remaining[0].range.first:
             yield from _new_packets(remaining[0], slots, time_base)
         if not remaining or sample < remaining[0].range.first:

@@ -3,11 +3,12 @@
 from fractions import Fraction
 
 import numpy as np
+import odd
 import pytest
 from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.decode import exact_frames, images, turn_coded, turn_upright
+from react1.pipeline.media.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
 
@@ -31,6 +32,15 @@ def test_leading_frames_of_an_open_gop_are_decoded(tmp_path, probed):
     read = [frame_number(image) for start in range(50) for _, image in images(path, video, start, start + 1)]
 
     assert read == list(range(50))
+
+
+def test_a_film_that_does_not_mark_its_first_keyframe_is_read_from_its_first_packet(tmp_path, probed):
+    """No seek leads there."""
+    path = make_clip(tmp_path / "a.mp4", tracks=0, frames=12, size=(96, 64), bframes=0, gop=6)
+    odd.patched(path, (*odd.STBL, b"stss"), lambda stss: stss[:4] + b"\0\0\0\1" + stss[12:])
+    times = probed(path).video.timestamps.array.tolist()
+
+    assert [frame.pts for frame in decode_frames(path, start_pts=times[3])] == times
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

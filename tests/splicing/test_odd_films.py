@@ -16,7 +16,7 @@ from own_span import own_take
 from seen import look, strict_decode
 from takes import TAKE_OFFSET, numbered_take, segment, shown
 
-from react1.pipeline.core.errors import InputMediaError, React1Error, ToolFailed
+from react1.pipeline.core.errors import InputMediaError, React1Error
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
@@ -157,7 +157,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], type[React1Error], str]] = {
     "encrypted": (odd.encrypted, InputMediaError, "is encrypted"),
     "a clock that is about to wrap": (
         _copied("-output_ts_offset", 95442, suffix=".ts"),
-        ToolFailed,
+        InputMediaError,
         "the transport stream clock wraps around; .*copy the film into .mkv or .mov first",
     ),
 }

@@ -67,12 +67,21 @@ def test_hidden_pictures_move_the_window():
 
 def test_reordering_is_read_off_the_slots():
     """A grid whose pictures are decoded two slots early allows two places of reordering, an even one none."""
-    assert grid(IN_ORDER).reorder == 2
+    assert grid(IN_ORDER).reorder(0, len(IN_ORDER)) == 2
     tight = grid(IN_ORDER)
     on_time = Samples(
         tight.samples.sizes, tight.samples.offsets, np.arange(12), np.zeros(12, np.int64), tight.samples.sync
     )
-    assert FrameGrid(on_time, tight.shown, 0, Box(b"trak"), 0, 0, 0).reorder == 0
+    assert FrameGrid(on_time, tight.shown, 0, Box(b"trak"), 0, 0, 0).reorder(0, 12) == 0
+
+
+def test_only_the_slots_of_the_new_pictures_decide_how_they_may_be_reordered():
+    """Of a joined film one part may be decoded as it is shown, the other two slots early; across the join none is."""
+    late = np.where(np.arange(12) < 6, 0, 2)
+    samples = Samples(np.full(12, 10), np.arange(12), np.arange(12), late, np.zeros(12, bool))
+    joined = FrameGrid(samples, np.arange(12) + late, 0, Box(b"trak"), 0, 0, 0)
+
+    assert (joined.reorder(0, 6), joined.reorder(6, 12), joined.reorder(4, 12)) == (0, 2, 0)
 
 
 OPEN = [0, 3, 1, 2, 7, 5, 4, 6, 10, 8, 9, 11]

@@ -10,7 +10,7 @@ from numbered_clips import frame_number, make_clip
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
-from react1.pipeline.core.errors import InputMediaError, MissingExtra, ToolFailed
+from react1.pipeline.core.errors import InputMediaError, MissingExtra
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
@@ -156,6 +156,6 @@ def test_an_avi_that_no_way_is_left_for_is_refused_before_anything_is_made(conte
 
     with pytest.raises(InputMediaError, match=r"copy the film into \.mkv or \.mov first"):
         check_feasibility(context.path(media.file), media, [(5, 9)])
-    with pytest.raises(ToolFailed, match=r"copy the film into \.mkv"):
+    with pytest.raises(InputMediaError, match=r"copy the film into \.mkv"):
         spliced(context, media, (5, 9))
     assert spliced(context, single, (5, 9)).metrics["way"] == "exact"

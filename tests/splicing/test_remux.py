@@ -10,7 +10,7 @@ import pytest
 from av.stream import Disposition
 from takes import film, numbered_take, segment
 
-from react1.pipeline.core.errors import ToolFailed
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import remux, strategies
@@ -99,7 +99,7 @@ def test_a_picture_that_lost_its_turn_is_an_error(context, monkeypatch):
     monkeypatch.setattr(remux, "_rotation_options", lambda _: {})
     monkeypatch.setattr(splicing, "smart_render", refuse)
 
-    with pytest.raises(ToolFailed, match="another rotation or mirroring"):
+    with pytest.raises(InputMediaError, match="another rotation or mirroring"):
         spliced(context, media)
 
 

@@ -34,7 +34,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("reencode", "remux", "smart_render"),
     ("streamed_writer",),
     ("audio",),
-    ("verification",),
+    ("decodability", "verification"),
     ("feasibility", "strategies"),
     ("splice",),
 )

@@ -76,7 +76,7 @@ def add_lines(job: SpliceJob, film: UncheckedFilm, plan: LinePlan) -> UncheckedF
     """Add the edits' new lines to the dialogue track, unless they were written with the pictures.
 
     Raises:
-        ToolFailed: no muxer takes the new track.
+        InputMediaError: no muxer takes the new track.
     """
     film = replace(film, notes=(*film.notes, *plan.notes), metrics={**film.metrics, **plan.metrics})
     if not plan.lines:
@@ -132,7 +132,7 @@ def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool)
             return
     if copied:
         raise NotApplicable("the muxer refuses to copy the sound's packets")
-    raise ToolFailed(
+    raise InputMediaError(
         f"the new line cannot be put into the film's {job.media.audio[0].codec} sound: "
         "convert that track to AAC or PCM first, or keep it with `audio_mix: keep`"
     )

@@ -26,6 +26,10 @@ class ClosedGop:
         """Return CLEAN for every keyframe."""
         return RandomAccess.CLEAN
 
+    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return nothing: a keyframe has it all in its header."""
+        return ()
+
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose libvpx, which shows one picture per packet."""
         settings = _require_same_format(source, choose_encoder(source.video, 0))
@@ -41,6 +45,10 @@ class Av1:
         """Return CLEAN for a keyframe with a sequence header."""
         has_header = any(kind == _SEQUENCE_HEADER for kind, _ in split_obus(packet))
         return RandomAccess.CLEAN if has_header else RandomAccess.NONE
+
+    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return nothing: a sequence header counts until the next one, whatever is in it."""
+        return ()
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose SVT-AV1, whose keyframes have their own sequence header."""

@@ -39,9 +39,13 @@ class SourceVideo:
     first_packet: bytes
     """Encoders leave their options there."""
     reorder: int
-    """By how many positions a picture may be decoded before it is shown."""
+    """By how many positions the pictures that are encoded may be decoded before they are shown: 0, 1 or 2."""
+    film_reorder: int
+    """The same for all pictures of the film: what an encoder does that does not have the film's parameter sets."""
     frame: VideoFrame
     """The first picture, decoded: for its side data and field order."""
+    in_band: tuple[bytes, ...] = ()
+    """The parameter sets of all keyframes' packets; those of a joined film may have one id and differ."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,9 @@ class CodecFamily(Protocol):
 
     def random_access(self, packet: bytes, *, annexb: bool) -> RandomAccess:
         """Return whether decoding can resume at a packet that its container marks as a keyframe."""
+
+    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return the parameter sets in a keyframe's packet; codecs without them return none."""
 
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an encoder whose packets can be stored among the film's own.

@@ -21,7 +21,7 @@ from ..pictures.fields import field_order
 from . import h264_headers
 from .family import MatchedEncoder, RandomAccess, SourceVideo, unchanged_packet
 from .h264_headers import AvcConfig, PictureParameters, SequenceParameters
-from .nal import PacketConverter, split_start_codes
+from .nal import PacketConverter, split_start_codes, split_units
 from .video_encoder import open_encoder
 
 FieldOptions = Mapping[str, str]
@@ -47,6 +47,11 @@ class H264:
         is_idr = h264_headers.first_slice_type(packet, annexb=annexb) == h264_headers.IDR
         return RandomAccess.CLEAN if is_idr else RandomAccess.NONE
 
+    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return the SPS and PPS of a packet."""
+        units = split_units(packet, annexb=annexb)
+        return tuple(unit for unit in units if unit and unit[0] & 31 in (h264_headers.SPS, h264_headers.PPS))
+
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an x264 that writes the film's parameter sets, else one whose sets have free ids."""
         video = source.video
@@ -55,13 +60,12 @@ class H264:
         parse = h264_headers.parse_in_band if source.annexb else h264_headers.parse_avcc
         config = parse(source.config)
         fields = _field_options(source, config)
-        match = matching_encoder(
-            video, config, h264_headers.parse_x264_note(source.first_packet), source.reorder, fields
-        )
-        settings = match or encoder_with_free_ids(video, config, source.reorder, fields)
+        film = config.with_units(source.in_band)
+        match = matching_encoder(video, film, h264_headers.parse_x264_note(source.first_packet), source.reorder, fields)
+        settings = match or encoder_with_free_ids(video, film, source.film_reorder, fields)
         sps, pps = parameter_sets(video, settings)
         both = config.with_sets(sps, pps)
-        if match is None and h264_headers.used_ids(AvcConfig(b"", sps, pps)) & h264_headers.used_ids(config):
+        if match is None and h264_headers.used_ids(AvcConfig(b"", sps, pps)) & h264_headers.used_ids(film):
             raise NotApplicable("the encoder's parameter sets have ids that the film uses")
         return MatchedEncoder(
             settings,
@@ -91,7 +95,7 @@ def matching_encoder(
         sequence, picture = h264_headers.parse_sps(config.sps[0]), h264_headers.parse_pps(config.pps[0])
     except NotApplicable:
         return None
-    if sequence.reordered and not reorder:
+    if (sequence.reordered or 0) > reorder:
         return None
     for candidate in _candidates(video, sequence, picture, noted):
         settings = _with_params(candidate, fields)

@@ -38,6 +38,11 @@ class AvcConfig:
         new_pps = tuple(unit for unit in pps if unit not in self.pps)
         return replace(self, sps=self.sps + new_sps, pps=self.pps + new_pps)
 
+    def with_units(self, units: Iterable[bytes]) -> AvcConfig:
+        """Add the parameter sets among NAL units."""
+        known = tuple(dict.fromkeys(units))
+        return self.with_sets(*([unit for unit in known if unit[0] & 31 == kind] for kind in (SPS, PPS)))
+
     def to_bytes(self) -> bytes:
         """Return the body of the avcC box."""
         return (

@@ -31,7 +31,7 @@ _BITS_BEFORE_LEVEL = 8 + 88
 _BITS_BEFORE_ID = _BITS_BEFORE_LEVEL + 8
 _FREE_VPS, _FREE_ID_CODE, _FREE_ID_BITS = 14, 0b000010000, 9
 """The id 15 of an SPS or PPS, as it is coded."""
-_HEAD_BYTES = 22
+_HEAD_BYTES, _CHROMA_444 = 22, 3
 _X265_NOTE = re.compile(rb"x265 \(build \d+\).*?options: ([ -~]+)", re.DOTALL)
 _HEADER_OPTIONS = (
     *("bframes", "b-pyramid", "ref", "ctu", "min-cu-size", "max-tu-size", "tu-intra-depth", "tu-inter-depth", "sao"),
@@ -59,19 +59,25 @@ class Hevc:
             return RandomAccess.CLEAN
         return RandomAccess.BROKEN_LINK if unit_type == _CRA else RandomAccess.NONE
 
+    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return the VPS, SPS and PPS of a packet."""
+        return tuple(unit for unit in split_units(packet, annexb=annexb) if unit and _unit_type(unit) in _SETS)
+
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Find an x265 that writes the film's parameter sets, else one whose sets get free ids."""
         video, annexb = source.video, source.annexb
         if video.interlaced or video.pix_fmt not in pixel_formats("libx265"):
             raise NotApplicable("interlaced pictures or this pixel format cannot be matched by the encoder")
-        film_sets = _film_sets(source)
-        match = matching_encoder(video, film_sets, _parse_x265_note(source.first_packet + source.config))
-        settings = with_static_hdr(match or _default_encoder(video, source.reorder), source.frame)
+        config_sets = _config_sets(source)
+        film_sets = tuple(dict.fromkeys((*config_sets, *source.in_band)))
+        noted = _parse_x265_note(source.first_packet + source.config)
+        match = matching_encoder(video, film_sets, noted, source.reorder)
+        settings = with_static_hdr(match or _default_encoder(video, source.film_reorder), source.frame)
         sets, sei = parameter_sets(video, settings), _headers(video, settings, (_SEI,))
         config = source.config
         if match is None:
             sets = renumber_sets(sets, film_sets)
-            new_sets = tuple(unit for unit in sets if unit not in film_sets)
+            new_sets = tuple(unit for unit in sets if unit not in config_sets)
             config = config if annexb else _add_sets(config, new_sets)
         front = (*sets, *sei) if annexb else sei
         converter = PacketConverter(annexb=annexb, front=front, convert_unit=_renumber if match is None else None)
@@ -87,7 +93,7 @@ def _picture_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
     return (unit for unit in units if len(unit) > 1 and _unit_type(unit) < _FIRST_NOT_PICTURE)
 
 
-def _film_sets(source: SourceVideo) -> tuple[bytes, ...]:
+def _config_sets(source: SourceVideo) -> tuple[bytes, ...]:
     units = split_start_codes(source.config) if source.annexb else _hvcc_units(source.config)
     sets = tuple(dict.fromkeys(unit for unit in units if unit and _unit_type(unit) in _SETS))
     if len(sets) < len(_SETS):
@@ -120,8 +126,15 @@ def _parse_x265_note(data: bytes) -> dict[str, str]:
     return noted
 
 
-def matching_encoder(video: VideoStream, film_sets: tuple[bytes, ...], noted: dict[str, str]) -> EncoderSettings | None:
-    """Search an x265 that writes the source's own parameter sets; return None if there is none."""
+def matching_encoder(
+    video: VideoStream, film_sets: tuple[bytes, ...], noted: dict[str, str], reorder: int
+) -> EncoderSettings | None:
+    """Search an x265 that writes the source's own parameter sets; return None if there is none.
+
+    There is none, either, if its pictures could be decoded more than `reorder` positions before they are shown.
+    """
+    if len(film_sets) != len(_SETS) or _reordered(film_sets) > reorder:
+        return None
     params = {name: value.replace(":", ",") for name, value in noted.items() if name in _HEADER_OPTIONS}
     if noted.get("aq-mode") == noted.get("cutree") == "0":
         params["aq-mode"] = "0"  # else the PPS says that quantisers change within a picture
@@ -137,6 +150,26 @@ def matching_encoder(video: VideoStream, film_sets: tuple[bytes, ...], noted: di
         if set(parameter_sets(video, settings)) == set(film_sets):
             return settings
     return None
+
+
+def _reordered(film_sets: tuple[bytes, ...]) -> int:
+    """Return by how many positions an SPS lets pictures be decoded before they are shown (sps_max_num_reorder_pics).
+
+    Source: ITU-T H.265, 7.3.2.2. Layers below the highest, which x265 writes only if asked to, are not read.
+    """
+    bits = BitReader(next(unit for unit in film_sets if _unit_type(unit) == _SPS), 2)
+    bits.u(4)
+    if bits.u(3):
+        return 0
+    bits.u(_BITS_BEFORE_ID - 7)
+    bits.ue()
+    if bits.ue() == _CHROMA_444:
+        bits.u()
+    bits.ue(), bits.ue()
+    if bits.u():
+        [bits.ue() for _ in range(4)]
+    bits.ue(), bits.ue(), bits.ue(), bits.u(), bits.ue()
+    return bits.ue()
 
 
 def _rate_limit(film_sets: tuple[bytes, ...]) -> dict[str, str]:

@@ -50,6 +50,10 @@ class IntraOnly:
         """Return CLEAN for every packet."""
         return RandomAccess.CLEAN
 
+    def parameter_sets(self, packet: bytes, *, annexb: bool) -> tuple[bytes, ...]:
+        """Return nothing: every picture carries its own description."""
+        return ()
+
     def match_encoder(self, source: SourceVideo) -> MatchedEncoder:
         """Choose the encoder of the same name, and compare its configuration with the film's."""
         video = source.video

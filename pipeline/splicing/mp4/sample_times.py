@@ -6,6 +6,8 @@ before the first shown one, so shown frame i is stored picture `hidden + i` in p
 
 from __future__ import annotations
 
+import itertools
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from ..not_applicable import NotApplicable
 from . import sample_tables
-from .boxes import Box, read_moov
+from .boxes import Box, parse_boxes, read_moov
 from .replace_samples import find_track
 from .sample_tables import Ints, Samples
 
@@ -46,13 +48,32 @@ class FrameGrid:
         return np.searchsorted(self.shown, self.samples.pts).astype(np.int64)
 
     @property
-    def reorder(self) -> int:
-        """By how many positions a picture may be decoded before it is shown, on these slots: 0, 1 or 2."""
-        slots = self.samples.dts + min(0, int(self.samples.composition.min()))
-        for positions in (2, 1):
-            if len(slots) > positions and bool((self.shown[:-positions] >= slots[positions:]).all()):
+    def slots(self) -> Ints:
+        """The earliest time at which each decode slot's picture may be shown; one may lie behind its decode time."""
+        return self.samples.dts + min(0, int(self.samples.composition.min()))
+
+    def reorder(self, first: int, end: int) -> int:
+        """Return by how many positions new pictures [first, end) may be decoded before they are shown: 0, 1 or 2.
+
+        Only these pictures' own slots decide: a film that is joined from several may reorder more elsewhere, or less.
+
+        Raises:
+            NotApplicable: even pictures that are decoded as they are shown would be decoded too late.
+        """
+        for positions in (2, 1, 0):
+            if self._allows(first, end, positions):
                 return positions
-        return 0
+        raise NotApplicable("some pictures are decoded only after the time at which they are shown")
+
+    @property
+    def film_reorder(self) -> int:
+        """By how many positions pictures may be decoded before they are shown, anywhere in the film: 0, 1 or 2."""
+        return next((positions for positions in (2, 1) if self._allows(0, self.samples.count, positions)), 0)
+
+    def _allows(self, first: int, end: int, positions: int) -> bool:
+        shown, slots = self.shown[first:end], self.slots[first:end]
+        latest = np.minimum(np.arange(len(slots)) + positions, len(slots) - 1)
+        return bool((shown >= slots[latest]).all())
 
 
 def read_frame_grid(path: Path, shown_times: Ints, track_number: int = 0) -> FrameGrid:
@@ -63,6 +84,8 @@ def read_frame_grid(path: Path, shown_times: Ints, track_number: int = 0) -> Fra
     """
     _, moov = read_moov(path)
     track = find_track(moov, b"vide", track_number)
+    if not _is_one_piece(moov, track):
+        raise NotApplicable("the edit list plays the stored pictures in more than one piece")
     del moov  # the other tracks' tables are large in a long film, and opening it takes as much again
     samples = sample_tables.read_sample_table(track)
     if not samples.count:
@@ -74,6 +97,31 @@ def read_frame_grid(path: Path, shown_times: Ints, track_number: int = 0) -> Fra
     hidden = _count_hidden(shown, shown_times - shift)
     stored_shift = _reader_shift(path, track_number, samples, IGNORE_EDIT_LIST)
     return FrameGrid(samples, shown, hidden, track, track_number, shift, stored_shift)
+
+
+def _is_one_piece(moov: Box, track: Box) -> bool:
+    """Return whether an edit list plays one stretch of the track, perhaps in entries that continue each other.
+
+    Their times cannot tell: two pieces may follow each other as regularly as the pictures of one.
+    """
+    edts = track.find(b"edts")
+    elst = next((box.body for box in parse_boxes(edts.body) if box.kind == b"elst"), b"") if edts is not None else b""
+    wide = elst[:1] == b"\x01"
+    row = struct.Struct(">Qqi" if wide else ">Iii")
+    entries = [row.unpack_from(elst, at)[:2] for at in range(8, len(elst) - row.size + 1, row.size)]
+    while entries and entries[0][1] == -1:
+        entries.pop(0)
+    film_scale, scale = (_time_scale(box) for box in (moov.require(b"mvhd"), track.require(b"mdia", b"mdhd")))
+    for (duration, start), (_, following) in itertools.pairwise(entries):
+        if following == -1 or abs((following - start) * film_scale - duration * scale) > max(film_scale, scale):
+            return False
+    return True
+
+
+def _time_scale(header: Box) -> int:
+    """Return the ticks per second of an `mvhd` or `mdhd`."""
+    scale: int = struct.unpack_from(">I", header.body, 20 if header.body[:1] == b"\x01" else 12)[0]
+    return scale
 
 
 def _reader_shift(path: Path, track_number: int, samples: Samples, options: dict[str, str]) -> int:

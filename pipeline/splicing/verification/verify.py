@@ -44,7 +44,9 @@ def compare(
     if output_picture is None:
         return Comparison({}, (), "the result has no picture stream")
     pairs = _pair_streams(source, output)
-    same = _same_packets(source.picture, pairs, untouched)
+    selected = _mask(source_picture, untouched)
+    same = _same_packets(source.picture, pairs, selected)
+    anchor = _anchor(selected)
     metrics: dict[str, Any] = {
         "packets": len(output_picture.packets) + source.hidden,
         "frames_equal": len(source_picture.packets) == len(output_picture.packets),
@@ -52,7 +54,10 @@ def compare(
             np.sort(source_picture.packets.pts), source_picture, np.sort(output_picture.packets.pts), output_picture
         ),
         "decode_times_equal": _times_equal(
-            _relative_dts(source_picture), source_picture, _relative_dts(output_picture), output_picture
+            _relative_dts(source_picture, anchor),
+            source_picture,
+            _relative_dts(output_picture, anchor),
+            output_picture,
         ),
     }
     if untouched is not None:
@@ -112,13 +117,13 @@ def _pair_streams(source: FilmContents, output: FilmContents) -> list[StreamPair
     ]
 
 
-def _same_packets(picture: int, pairs: Sequence[StreamPair], untouched: Callable[[int], bool] | None) -> list[bool]:
-    """Return for each stream whether it has the same bytes at the same times; of the picture, the untouched packets."""
+def _same_packets(picture: int, pairs: Sequence[StreamPair], selected: Bools) -> list[bool]:
+    """Return for each stream whether it has the same bytes at the same times; of the picture, the selected packets."""
     same = [output is not None and len(stream.packets) == len(output.packets) for stream, output in pairs]
     candidates = [
         (index, stream, output) for index, (stream, output) in enumerate(pairs) if output is not None and same[index]
     ]
-    masks = [_mask(stream, untouched if index == picture else _always) for index, stream, _ in candidates]
+    masks = [selected if index == picture else np.ones(len(stream.packets), bool) for index, stream, _ in candidates]
     rows = [(stream.packets, output.packets, mask) for (_, stream, output), mask in zip(candidates, masks, strict=True)]
     for (index, stream, output), mask, equal in zip(candidates, masks, same_bytes(rows), strict=True):
         # MPEG muxers round times to a tick.
@@ -126,33 +131,35 @@ def _same_packets(picture: int, pairs: Sequence[StreamPair], untouched: Callable
         within = Fraction(0) if exact else _TICK_S
         timed = [
             same_times(source_times, stream.time_base, output_times, output.time_base, within)
-            for source_times, output_times in _compared_times(stream, output)
+            for source_times, output_times in _compared_times(stream, output, _anchor(mask))
         ]
         same[index] = bool(equal.all()) and all(bool((near | ~mask).all()) for near in timed)
     return same
 
 
-def _compared_times(source: StreamContents, output: StreamContents) -> list[tuple[Ints, Ints]]:
+def _compared_times(source: StreamContents, output: StreamContents, anchor: int) -> list[tuple[Ints, Ints]]:
     pts = [(source.packets.pts, output.packets.pts)]
     if not _both_store_dts(source, output):
         return pts
     if source.kind == "video":
-        return [*pts, (_relative_dts(source), _relative_dts(output))]
+        return [*pts, (_relative_dts(source, anchor), _relative_dts(output, anchor))]
     return [*pts, (source.packets.dts, output.packets.dts)]
 
 
-def _relative_dts(stream: StreamContents) -> Ints:
-    """Return the decode times relative to the last one.
+def _anchor(selected: Bools) -> int:
+    """Return the last packet that must be the source's own, or the last of all."""
+    return int(np.flatnonzero(selected)[-1]) if selected.any() else -1
+
+
+def _relative_dts(stream: StreamContents, anchor: int) -> Ints:
+    """Return the decode times relative to that of the packet `anchor`.
 
     If a picture is shown before it is decoded, a reader shifts all decode times of the track by that amount, and no
-    longer does when the picture is replaced; presentation times are compared as they are.
+    longer does when the picture is replaced; presentation times are compared as they are. An edit list may hide another
+    of the new pictures than of the old ones, so only a packet of the source's own is a fixed point.
     """
     times = stream.packets.dts
-    return times - times[-1] if len(times) and times[-1] != NO_TIME else times
-
-
-def _always(_pts: int) -> bool:
-    return True
+    return times - times[anchor] if len(times) > anchor and len(times) and times[anchor] != NO_TIME else times
 
 
 def _mask(stream: StreamContents, selected: Callable[[int], bool] | None) -> Bools:

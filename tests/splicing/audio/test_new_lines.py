@@ -11,7 +11,7 @@ import pytest
 from numbered_clips import make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
-from react1.pipeline.core.errors import ToolFailed
+from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
@@ -152,7 +152,7 @@ def test_a_track_that_no_muxer_accepts_is_a_clear_error(context, monkeypatch):
         dialogue.reencode_track, "build_mux_command", lambda *args, **kwargs: [ffmpeg_path(), "-no-such-option"]
     )
 
-    with pytest.raises(ToolFailed, match="cannot be put into the film's mp3 sound: convert that track"):
+    with pytest.raises(InputMediaError, match="cannot be put into the film's mp3 sound: convert that track"):
         splice_line(context, media, 20, 25)
 
 

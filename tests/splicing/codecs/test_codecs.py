@@ -102,7 +102,7 @@ def test_a_twin_of_x265_is_found(context, shape):
     stored = hevc._hvcc_units(config)
     own = tuple(unit for unit in stored if unit[0] >> 1 & 63 in (32, 33, 34))
 
-    choice = hevc.matching_encoder(video, own, hevc._parse_x265_note(data[0] + config))
+    choice = hevc.matching_encoder(video, own, hevc._parse_x265_note(data[0] + config), 2)
 
     assert choice is not None
     assert set(hevc.parameter_sets(video, choice)) == set(own)

@@ -1,0 +1,137 @@
+"""What the plan says is what the splice does: joined films, edit lists, and films that begin between keyframes."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import av
+import odd
+import pytest
+from made import frame_number, make_clip
+from seen import planes
+from takes import TAKE_OFFSET, numbered_take, packets, segment
+
+from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import check_feasibility
+
+SMALL = {"frames": 16, "size": (96, 64), "gop": 8, "tracks": 0}
+HEVC = {"codec": "libx265", "pix_fmt": "yuv420p10le"}
+ELST, STSS = (b"trak", b"edts", b"elst"), (*odd.STBL, b"stss")
+FRAME, DELAY = 512, 1024
+"""Ticks of the track's clock: one frame, and the first picture's time where pictures are reordered."""
+
+
+def _read(context, path: Path):
+    file = context.add_external(path)
+    return probe(context.path(file), file)
+
+
+def _splice_as_planned(context, path: Path, span: tuple[int, int], **options):
+    """Splice a numbered take; the plan must have told the way, the encoder and the number of encoded pictures."""
+    media = _read(context, path)
+    before = _numbers(path, media.video.bit_depth)
+    plan = check_feasibility(context.path(media.file), media, [span])
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, *span))], **options)
+
+    assert (plan.way, plan.reason) == (result.metrics["way"], result.metrics["reason"])
+    if plan.way == "exact":
+        assert plan.encoded_frames == result.metrics["encoded_packets"]
+    inside = range(*span)
+    expected = [(pts, TAKE_OFFSET + n if n in inside else number) for n, (pts, number) in enumerate(before)]
+    assert _numbers(result.path, media.video.bit_depth) == expected
+    return result
+
+
+def _numbers(path: Path, bit_depth: int) -> list[tuple[int, int]]:
+    """Return (pts, number on it) of all frames."""
+    with av.open(str(path)) as container:
+        frames = container.decode(video=0)
+        return [(frame.pts, frame_number(planes(frame)[0] >> (bit_depth - 8))) for frame in frames]
+
+
+def _joined(folder: Path, suffix: str, first: int, second: int) -> Path:
+    """Join two films, with these numbers of B-frames in a row, by stream copy."""
+    parts = [make_clip(folder / f"part{n}.mp4", **SMALL, bframes=n) for n in (first, second)]
+    (folder / "list.txt").write_text("".join(f"file '{part}'\n" for part in parts))
+    result = folder / f"joined{suffix}"
+    odd.ffmpeg("-f", "concat", "-safe", 0, "-i", folder / "list.txt", "-c", "copy", result)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("suffix", "first", "second", "span"),
+    [
+        (".mp4", 3, 1, (21, 23)),
+        (".mp4", 1, 3, (21, 23)),
+        (".mp4", 0, 3, (21, 23)),
+        (".mp4", 3, 1, (14, 18)),
+        (".mkv", 0, 3, (14, 18)),
+        (".ts", 0, 3, (14, 18)),
+    ],
+)
+def test_a_film_joined_by_stream_copy_is_spliced_packet_by_packet(context, tmp_path, suffix, first, second, span):
+    """The reordering at the edit counts, and no parameter set of one part is taken for one of the other."""
+    path = _joined(tmp_path, suffix, first, second)
+
+    result = _splice_as_planned(context, path, span)
+
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+    same = sum(a[2] == b[2] for a, b in zip(packets(path), packets(result.path), strict=True))
+    assert same == 32 - result.metrics["encoded_packets"] >= 16
+
+
+def _without_first_keyframe(stss: bytes) -> bytes:
+    count = struct.unpack_from(">I", stss, 4)[0]
+    return struct.pack(">II", 0, count - 1) + stss[12:]
+
+
+def _hevc(folder: Path, *edits: tuple[int, int], marked: bool = False, bframes: int = 3, open_gop: int = 0) -> Path:
+    """Make ten-bit HEVC with an edit list; unless `marked`, its first picture is not marked as a keyframe."""
+    options = {"x265-params": f"log-level=none:scenecut=0:open-gop={open_gop}:bframes={bframes}"}
+    path = make_clip(folder / "hevc.mp4", **{**SMALL, "frames": 24}, **HEVC, options=options)
+    odd.patched(path, ELST, odd.edits(*edits))
+    return path if marked else odd.patched(path, STSS, _without_first_keyframe)
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_an_edit_before_the_first_keyframe_is_spliced_packet_by_packet(context, tmp_path, start):
+    """No seek leads to the first picture of a film that does not mark it as a keyframe."""
+    path = _hevc(tmp_path, (960, DELAY + start * FRAME))
+
+    result = _splice_as_planned(context, path, (2, 4), require_exact=True)
+
+    assert result.metrics["way"] == "exact"
+
+
+def test_new_pictures_hidden_by_the_end_of_an_edit_list_do_not_count_as_moved(context, tmp_path):
+    """The edit list may hide another picture in decoding order than before."""
+    path = _hevc(tmp_path, (600, DELAY + 3 * FRAME), marked=True, open_gop=1)
+
+    result = _splice_as_planned(context, path, (11, 14))
+
+    assert result.metrics["way"] == "exact", result.metrics["reason"]
+
+
+def test_frames_that_no_reader_can_decode_are_refused_before_anything_is_made(context, tmp_path):
+    """An edit list that begins after the first picture of a film without a keyframe there: exit 3, by plan and run."""
+    path = _hevc(tmp_path, (920, FRAME), bframes=0)
+    media = _read(context, path)
+
+    with pytest.raises(InputMediaError, match=r"frame 0 of the film \(at 00:00:00.000\) cannot be decoded.*damaged"):
+        check_feasibility(context.path(media.file), media, [(1, 3)])
+    with pytest.raises(InputMediaError, match="the film cannot be spliced"):
+        splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 1, 3))])
+
+
+def test_an_edit_list_of_two_pieces_is_known_as_such(context, tmp_path):
+    """Though the times of their pictures follow each other regularly."""
+    path = _hevc(tmp_path, (400, DELAY), (400, DELAY), marked=True)
+
+    result = _splice_as_planned(context, path, (2, 5))
+
+    assert result.metrics["reason"] == "the edit list plays the stored pictures in more than one piece"
