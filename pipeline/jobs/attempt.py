@@ -110,8 +110,8 @@ class Attempt:
 
     def _describe_wait(self, error: NoJob, asked_s: float, wait_s: float, refusals: int) -> str:
         """Return what the user is told while a submit waits; a provider may ask for longer than it is waited for."""
-        asked = f"; the provider asks for {describe_duration(asked_s)}" if asked_s > wait_s else ""
-        again = f"submitted again in {describe_duration(wait_s)} (refused {refusals} times{asked})"
+        request = f"; the provider asks for {describe_duration(asked_s)}" if asked_s > wait_s else ""
+        again = f"submitted again in {describe_duration(wait_s)} (refused {refusals} times{request})"
         return f"{self._request.segment.name}: {error.message}; {again}"
 
     async def _recover(self, entry: Entry) -> Entry:

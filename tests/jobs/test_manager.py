@@ -217,7 +217,7 @@ def test_damaged_request_id_is_looked_up(accepted, tmp_path, monkeypatch):
 
 
 def test_forged_request_id_ends_in_one_line(accepted, tmp_path, monkeypatch):
-    """One that nobody knows, and one of another call."""
+    """An unknown one, and one of another call."""
     monkeypatch.setattr("react1.pipeline.jobs.poll.UNKNOWN_JOB_S", 0.2)
     runner, entry = accepted
     path = entry.folder / "01-accepted.json"
