@@ -195,14 +195,14 @@ class Attempt:
         return await self._context.record(entry, "done", record)
 
     async def _fetch(self, done: Done) -> File:
-        client = self._context.connection.download_client
+        client, redact = self._context.connection.download_client, self._context.connection.redact
         if done.file is not None:
             path: Path = done.file
             return await self._context.run_in_thread(
                 lambda context: store_response_file(context, path, done.request_id)
             )
         return await self._context.run_in_thread(
-            lambda context: fetch_take(context, done.output, client, done.request_id)
+            lambda context: fetch_take(context, done.output, client, done.request_id, redact)
         )
 
     async def _ensure_stored(self, entry: Entry) -> Entry:

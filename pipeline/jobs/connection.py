@@ -12,8 +12,10 @@ from pathlib import Path
 
 from ..net.api_client import ApiClient
 from ..net.download import DownloadClient
+from ..net.error_text import Redact
 from ..net.http_pool import HttpPool
 from ..net.rate_limit import RateLimiter
+from ..net.secret import hide_secret
 from ..providers.choose_provider import storage_owner
 from ..providers.contract import ProviderClient
 from ..providers.provider_settings import HostedProvider, ProviderSettings, check_base_url
@@ -78,6 +80,8 @@ class ProviderConnection:
     """For takes; it has no key."""
     server_now: Callable[[], datetime | None]
     """Returns the time by the provider's clock; None if no response has stated it yet."""
+    redact: Redact
+    """Returns a text without the key."""
 
 
 def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clock) -> ProviderConnection:
@@ -90,7 +94,10 @@ def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clo
     def server_now() -> datetime | None:
         return next((now for now in map(pool.server_now, urls) if now is not None), None)
 
-    return ProviderConnection(provider.connect(pool), concurrency, settings, download_client, server_now)
+    def redact(text: str) -> str:
+        return hide_secret(text, settings.key)
+
+    return ProviderConnection(provider.connect(pool), concurrency, settings, download_client, server_now, redact)
 
 
 def open_uploads(

@@ -21,6 +21,7 @@ from ..media.probe import probe, require_video
 from ..media.sync_modes import plan_output
 from ..media.transcode import video_duration_s
 from ..net.download import DownloadClient, download
+from ..net.error_text import Redact, no_redaction
 from ..net.ssrf import NetworkPolicy, open_guarded_client
 from .ledger_entry import JOB_METRICS, Done, Entry
 from .request import JobRequest
@@ -57,8 +58,10 @@ def open_download_client(policy: NetworkPolicy) -> DownloadClient:
     return open_guarded_client(policy, https_only=True, hint=_HINT)
 
 
-def fetch_take(context: NodeContext, url: str, client: DownloadClient, request_id: str) -> File:
-    """Download a take and store it.
+def fetch_take(
+    context: NodeContext, url: str, client: DownloadClient, request_id: str, redact: Redact = no_redaction
+) -> File:
+    """Download a take and store it; `redact` removes the key from messages, in case the URL contains it.
 
     Raises:
         ProviderError: it cannot be downloaded, or does not decode.
@@ -68,7 +71,8 @@ def fetch_take(context: NodeContext, url: str, client: DownloadClient, request_i
     try:
         path = retry(DamagedTake, _download_take, context, url, client)
     except (InputMediaError, ProviderError) as error:
-        message = f"job {request_id} is finished and paid for, but its take cannot be downloaded: {error.message}"
+        message = f"job {request_id} is finished and paid for, but its take cannot be downloaded: "
+        message += redact(error.message)
         raise ProviderError(message, request_id=request_id, retryable=True, billed=True) from error
     except DamagedTake as error:
         message = (

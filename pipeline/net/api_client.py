@@ -11,8 +11,9 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..core.errors import ProviderError
-from .http_pool import HttpPool, HttpResponse, RequestBody
+from .http_pool import HttpPool, HttpResponse, NotSent, RequestBody, Unanswered
 from .rate_limit import RateLimiter, seconds_until_reset
+from .secret import hide_secret, reveals_secret
 from .url import redact_url
 
 MAX_REDIRECTS = 5
@@ -43,8 +44,12 @@ class ApiClient:
         return self._pool.server_now(self.base_url)
 
     def redact(self, text: str) -> str:
-        """Return a text without the key, in case the server repeats it."""
-        return text.replace(self._key, "…") if self._key else text
+        """Return a text without the key, in case the server repeats it in any encoding."""
+        return hide_secret(text, self._key)
+
+    def reveals_key(self, text: str) -> bool:
+        """Return whether a text contains the key in any encoding, so that it must not be stored."""
+        return reveals_secret(text, self._key)
 
     async def get(self, path: str, *, params: Mapping[str, str] | None = None, timeout_s: float = 60.0) -> HttpResponse:
         """Get a path or an absolute URL of this origin, following redirects within it."""
@@ -53,8 +58,8 @@ class ApiClient:
             response = await self._request("GET", url, params=params, timeout_s=timeout_s)
             if response.status not in _REDIRECTS:
                 return response
-            url, params = self._absolute(_redirect_target(url, response)), None
-        raise ProviderError(f"{redact_url(url)}: more than {MAX_REDIRECTS} redirects", retryable=True)
+            url, params = self._absolute(self._redirect_target(url, response)), None
+        raise ProviderError(f"{self.redact(redact_url(url))}: more than {MAX_REDIRECTS} redirects", retryable=True)
 
     async def post(
         self,
@@ -87,10 +92,21 @@ class ApiClient:
     ) -> HttpResponse:
         await self._rate_limiter.acquire()
         headers = {**(headers or {}), self._header: self._key}
-        response = await self._pool.request(method, url, headers=headers, **options)
+        try:
+            response = await self._pool.request(method, url, headers=headers, **options)
+        except (NotSent, Unanswered) as error:
+            raise type(error)(self.redact(str(error))) from error
         if response.status == 429:
             self._rate_limiter.pause(retry_after_s(response))
         return response
+
+    def _redirect_target(self, url: str, response: HttpResponse) -> str:
+        location: str = response.headers.get("location", "")
+        try:
+            return urljoin(url, location)
+        except ValueError as error:
+            message = f"{self.redact(redact_url(url))}: redirects to an invalid URL"
+            raise ProviderError(message, retryable=True) from error
 
     def _absolute(self, path: str) -> str:
         """Return the absolute URL of a path or URL of this origin.
@@ -102,7 +118,7 @@ class ApiClient:
             return f"{self.base_url}/{path.lstrip('/')}"
         if origin(path) != origin(self.base_url):
             raise ProviderError(
-                f"{redact_url(path)} is not at {redact_url(self.base_url)}; the key was not sent there; "
+                f"{self.redact(redact_url(path))} is not at {redact_url(self.base_url)}; the key was not sent there; "
                 "check the provider's settings",
                 retryable=False,
             )
@@ -119,14 +135,6 @@ def retry_after_s(response: HttpResponse) -> float:
     if isinstance(body_s, bool) or not isinstance(body_s, (int, float)) or not 0 <= body_s < math.inf:
         return DEFAULT_PAUSE_S
     return float(body_s)
-
-
-def _redirect_target(url: str, response: HttpResponse) -> str:
-    location: str = response.headers.get("location", "")
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        raise ProviderError(f"{redact_url(url)}: redirects to an invalid URL", retryable=True) from error
 
 
 def origin(url: str) -> tuple[str, str, int]:

@@ -177,7 +177,7 @@ def _until_complete(
                 after = f" after {done_bytes} of {transfer.total_bytes or 'unknown'} bytes" if done_bytes else ""
                 message = f"{url}: {error}{after}, tried {failures + 1} times; try again later"
                 raise ProviderError(message, retryable=True) from error
-            _log.info("download_interrupted url=%s bytes=%d", url, done_bytes)
+            _log.info("download_interrupted host=%s bytes=%d", httpx.URL(transfer.url).host, done_bytes)
             (sleep or transfer.wait)(max(waits_s[failures], min(error.wait_s, MAX_WAIT_S)))
             failures += 1
             continue

@@ -41,9 +41,8 @@ def error_text(response: HttpResponse, redact: Redact = no_redaction, max_length
     except (ValueError, RecursionError):
         if response.content_type == "application/json":
             return ""
-        return one_line(
-            _strip_markup(redact(response.body.decode("utf-8", "replace"))[:_MAX_INPUT]), max_length=max_length
-        )
+        start = redact(response.body.decode("utf-8", "replace"))[:_MAX_INPUT]
+        return one_line(_strip_markup(start), redact, max_length)
     return one_line(text, redact, max_length)
 
 

@@ -53,7 +53,7 @@ class LocalServerStorage:
             )
 
         response = await send_with_retries(send, self.name, self._api.redact)
-        url = require_readable_url(response.json_object().get("url"), self.name)
+        url = require_readable_url(response.json_object().get("url"), self.name, self._api)
         if file_name(url) != name:
             raise ProviderError(
                 f"the upload to the local server returned the wrong URL {redact_url(url)}", billed=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ..core.errors import InputMediaError, ProviderError
+from ..net.api_client import ApiClient
 from ..net.error_text import Redact, error_text, no_redaction, one_line
 from ..net.http_pool import HttpResponse
 from ..net.url import redact_url, require_web_url
@@ -18,8 +19,10 @@ _HINTS = {
 }
 
 
-def require_readable_url(value: object, storage: str) -> str:
+def require_readable_url(value: object, storage: str, api: ApiClient) -> str:
     """Return a value of a response if it is a URL that a provider can read: https, or http on loopback.
+
+    It is stored, so it must not contain the key of `api`.
 
     Raises:
         ProviderError: it is anything else.
@@ -27,11 +30,13 @@ def require_readable_url(value: object, storage: str) -> str:
     try:
         url = require_web_url(value if isinstance(value, str) else "")
     except InputMediaError as error:
-        shown = repr(one_line(value, max_length=MAX_ERROR_LENGTH)) if isinstance(value, str) and value else "nothing"
+        shown = repr(one_line(value, api.redact, MAX_ERROR_LENGTH)) if isinstance(value, str) and value else "nothing"
         raise ProviderError(f"the upload to {storage} returned {shown} instead of a URL", billed=False) from error
     if urlsplit(url).scheme.lower() != "https" and not is_loopback_url(url):
-        message = f"storage {storage} returned {redact_url(url)}, which is not https; it is not used"
+        message = f"storage {storage} returned {api.redact(redact_url(url))}, which is not https; it is not used"
         raise ProviderError(message, billed=False)
+    if api.reveals_key(url):
+        raise ProviderError(f"the upload to {storage} returned a URL with the API key in it; not used", billed=False)
     return url
 
 

@@ -12,8 +12,10 @@ import sys
 import pytest
 from server_client import open_server
 
+from react1.pipeline.cli.app import run_command
+from react1.pipeline.core.file import File
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.jobs.ledger_entry import Call, Intended, Unknown
+from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 
@@ -69,7 +71,7 @@ def unknown(tmp_path):
 def test_an_empty_ledger_is_reported(react1, tmp_path):
     """With `--json`, the list is empty."""
     assert "no paid calls in" in react1("jobs").stdout
-    assert json.loads(react1("jobs", "--json").stdout) == {"jobs": [], "cost_usd": 0}
+    assert json.loads(react1("jobs", "--json").stdout) == {"jobs": [], "cost_usd": 0, "rehearsal_cost_usd": 0}
     assert not (tmp_path / "home" / "ledger").exists()
 
 
@@ -85,6 +87,29 @@ def test_a_call_is_listed_with_everything_needed_to_settle_it(react1, tmp_path):
     assert entry.id in react1("jobs").stdout
     assert "the connection was broken off" in shown
     assert "hidden" not in shown + react1("jobs", "show", entry.id, "--json").stdout
+
+
+def test_rehearsals_are_not_counted_as_spending(tmp_path, capsys):
+    """By the address of the host; the provider's name is the same."""
+    ledger = Ledger(tmp_path / "home")
+    hosts = {"https://api.segmind.com": 2.0, "http://127.0.0.1:8791": 0.5, "http://localhost:9": 0.25}
+    for host, usd in hosts.items():
+        intended = Intended(
+            at=NOW, call=CALL.model_copy(update={"host": host}), nonce="n", video_name="n.mp4",
+            video_url="https://f.example/n.mp4", estimate_usd=usd, segment="s01",
+        )  # fmt: skip
+        file = File(digest="a" * 64, suffix=".mp4", size_bytes=5)
+        ledger.record(ledger.record_intent(intended), "done", Done(at=NOW, file=file, cost_usd=usd, cost_known=True))
+
+    assert run_command(["jobs", "--json", "--home", str(tmp_path / "home")]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert run_command(["jobs", "--home", str(tmp_path / "home")]) == 0
+    text = capsys.readouterr().out
+
+    assert {row["host"]: row["rehearsal"] for row in listed["jobs"]} == {host: "api" not in host for host in hosts}
+    assert (listed["cost_usd"], listed["rehearsal_cost_usd"]) == (2.0, 0.75)
+    assert "1 jobs, $2.00\n2 rehearsals at a server on this machine, $0.75 not charged" in text
+    assert "($0.50)" in text
 
 
 def test_a_call_is_settled_by_hand(react1, tmp_path):

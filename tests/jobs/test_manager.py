@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import av
 import pytest
 from clocks import FakeClock
-from job_runner import COST_USD, JobRunner, no_precheck
+from job_runner import COST_USD, KEY, JobRunner, no_precheck
 from server_client import open_server
 
 from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderError
@@ -629,6 +629,20 @@ def test_take_is_downloaded_from_allowed_networks_only(context, url, policy, mes
         fetch_take(context, url, client, "r1")
 
     assert caught.value.billed
+
+
+def test_key_in_the_url_of_a_take_is_redacted(open_runner, monkeypatch):
+    """The take is still downloaded from it; a message has it only without the key."""
+    runner = open_runner()
+
+    def refuse(url, *_, **__):
+        raise ProviderError(f"{url}?{KEY}: 404")
+
+    monkeypatch.setattr("react1.pipeline.jobs.take_download.download", refuse)
+    with pytest.raises(ProviderError, match=r"its take cannot be downloaded: .*…: 404") as caught:
+        runner.run(runner.request())
+
+    assert KEY not in str(caught.value)
 
 
 def test_truncated_file_is_damaged(context, open_runner):

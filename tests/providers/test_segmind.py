@@ -461,6 +461,38 @@ def test_key_in_an_error_of_the_history_is_redacted():
     assert recover(json_reply(data=[failed]))[0].error == "bad key …"
 
 
+@pytest.mark.parametrize("form", [KEY, KEY.lower(), KEY.replace("_", "%5f")])
+def test_key_as_a_request_id_is_not_stored(form, tmp_path):
+    """Neither of a submit nor of the history; the message does not have it either."""
+    submits = [(json_reply(request_id=form), "v2")]
+    submits += [(httpx.Response(200, content=b"t", headers={"content-type": "video/mp4", "x-request-id": form}), "v1")]
+    for reply, version in submits:
+        with pytest.raises(ResponseLost, match="the API key as its request_id; not stored") as caught:
+            submit(reply, tmp_path, version)
+        assert form not in str(caught.value)
+    with pytest.raises(ProviderError, match="lists the API key as a request_id"):
+        recover(json_reply(data=[row(form)]))
+
+
+def test_key_in_headers_is_redacted(tmp_path):
+    """In a content type, an encoding, and the target of a redirect."""
+    strange = httpx.Response(200, content=b"x", headers={"content-type": f"text/{KEY}"})
+    packed = httpx.Response(200, stream=httpx.ByteStream(b"x"), headers={"content-encoding": KEY})
+    moved = httpx.Response(302, headers={"location": f"https://evil.example/{KEY}"})
+
+    errors = []
+    for action in (
+        lambda: submit(strange, tmp_path, "v1"),
+        lambda: submit(packed, tmp_path),
+        lambda: poll(moved),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            action()
+        errors.append(str(caught.value))
+    assert not [error for error in errors if KEY.lower() in error.lower()]
+    assert all("…" in error for error in errors)
+
+
 def test_unreadable_history_proves_nothing():
     """Another shape, a web page, an error."""
     with pytest.raises(ProviderError, match="an unexpected shape"):

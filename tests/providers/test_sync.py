@@ -124,6 +124,14 @@ def test_ambiguous_response_counts_as_lost(reply):
         submit(reply)
 
 
+def test_key_as_an_id_is_not_stored():
+    """Such a response counts as lost."""
+    for reply in (json_reply(201, id=KEY), json_reply(409, errorCode="IDEMPOTENCY_X", generationId=KEY)):
+        with pytest.raises(ResponseLost) as caught:
+            submit(reply)
+        assert KEY not in str(caught.value)
+
+
 def test_idempotency_error_that_names_the_generation_is_a_ticket():
     """So that it can be polled."""
     ticket, _ = submit(json_reply(409, errorCode="IDEMPOTENCY_OUTCOME_UNKNOWN", generationId="g7"))

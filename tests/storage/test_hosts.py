@@ -265,6 +265,31 @@ def test_key_at_the_end_of_a_page_is_redacted_completely(film):
     assert KEY[:4] not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", list(BASE_URLS))
+@pytest.mark.parametrize("form", [KEY, KEY.replace("_", "%5F"), KEY.lower()])
+def test_url_with_the_key_in_it_is_not_used(film, kind, form):
+    """It would stand in the ledger; nor is it in the message."""
+    url = f"https://f.example/{form}/{NONCE}.mp4"
+    replies = {
+        "segmind": json_reply(file_urls=[url]),
+        "sync": json_reply(201, uploadUrl="https://bucket.example/k", url=url),
+        "local": json_reply(201, url=url),
+    }
+
+    with pytest.raises(ProviderError, match="returned a URL with the API key in it; not used") as caught:
+        put(kind, [replies[kind]], film)
+
+    assert form not in str(caught.value)
+
+
+def test_key_among_the_names_of_an_answer_is_redacted(film):
+    """Where the URL should be."""
+    with pytest.raises(ProviderError, match=r"neither file_urls nor urls, but …, a") as caught:
+        put("segmind", [json_reply(**{KEY: 1, "a": 2})], film)
+
+    assert KEY not in str(caught.value)
+
+
 def test_time_for_an_error_message_is_linear_in_its_length(film):
     """Other jobs share the event loop."""
 

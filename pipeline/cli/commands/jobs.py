@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,13 +34,16 @@ def command(context: typer.Context, as_json: AsJson = False, home: Home = None) 
         rows = sorted(
             (job_row(entry) for entry in Ledger(folder).entries()), key=lambda row: row["created"], reverse=True
         )
-        total = round(sum(row["cost_usd"] for row in rows), 6)
+        rehearsals = [row for row in rows if row["rehearsal"]]
+        total = _total_usd(row for row in rows if not row["rehearsal"])
         if as_json:
-            out_json({"jobs": rows, "cost_usd": total})
+            out_json({"jobs": rows, "cost_usd": total, "rehearsal_cost_usd": _total_usd(rehearsals)})
             return
         for line in job_lines(rows):
             out(line)
-        out(f"{len(rows)} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
+        out(f"{len(rows) - len(rehearsals)} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
+        if rehearsals:
+            out(f"{len(rehearsals)} rehearsals at a server on this machine, ${_total_usd(rehearsals):.2f} not charged")
 
 
 @app.command(name="show", epilog=examples_text(("react1 jobs show 3f2a",)))
@@ -95,8 +99,14 @@ def settle(
             out(f"job {entry.id} is marked as never made; the next run that needs it submits and pays for it")
 
 
+def _total_usd(rows: Iterable[dict[str, Any]]) -> float:
+    return float(round(sum(row["cost_usd"] for row in rows), 6))
+
+
 def job_row(entry: Entry) -> dict[str, Any]:
     """Return one attempt as a row; unreadable values are None."""
+    from ...storage.upload_storage import is_loopback_url
+
     intended, done, failed = entry.intended, entry.done, entry.failed
     choices = intended.call.parameters if intended else {}
     billed = done.cost_usd if done else (intended.estimate_usd if intended and failed and failed.billed else 0.0)
@@ -105,6 +115,7 @@ def job_row(entry: Entry) -> dict[str, Any]:
         "state": entry.state,
         "provider": intended.call.provider if intended else None,
         "host": intended.call.host if intended else None,
+        "rehearsal": bool(intended and is_loopback_url(intended.call.host)),
         "request_id": entry.request_id or None,
         "run": (intended.run or None) if intended else None,
         "segment": intended.segment if intended else None,
@@ -124,6 +135,7 @@ def job_lines(rows: list[dict[str, Any]]) -> list[str]:
     lines = []
     for row in rows:
         cost = f"${row['cost_usd']:.2f}" if row["cost_usd"] else "-"
+        cost = f"({cost})" if row["rehearsal"] and row["cost_usd"] else cost
         labels = [row[name] or "?" for name in ("provider", "segment", "prompt")]
         state = f"{row['id']:<16} {row['state']:<9} {labels[0]:<8} {labels[1]:<8} {labels[2]:<10} {cost:>8}"
         lines.append(f"{state}  {row['created'][:19]}  {row['request_id'] or ''}".rstrip())

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from ...core.errors import ProviderError
 from ...net.api_client import ApiClient
-from ...net.error_text import error_text
+from ...net.error_text import Redact, error_text, one_line
 from ...net.http_pool import HttpResponse, NotSent, Unanswered
 from ..contract import (
     Done,
@@ -64,7 +64,10 @@ class SegmindClient:
             raise ResponseLost(f"segmind: {error}, after the submit was sent") from error
         if not response.ok:
             raise submit_error(response, error_text(response, self._api.redact), KEY_NAME)
-        return _parse_v1_response(response) if v1 else _parse_ticket(response)
+        outcome = _parse_v1_response(response, self._api.redact) if v1 else _parse_ticket(response)
+        if self._api.reveals_key(outcome.request_id):
+            raise ResponseLost(f"segmind returned {response.status} with the API key as its request_id; not stored")
+        return outcome
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
         """Return the state of a job, with its result if it is complete."""
@@ -116,7 +119,10 @@ class SegmindClient:
                 raise ProviderError("segmind's history of requests has an unexpected shape")
             verdicts = [classify_row(row, submission, known) for row in rows]
             if "ours" in verdicts:
-                return parse_row(rows[verdicts.index("ours")], self._api.redact)
+                outcome = parse_row(rows[verdicts.index("ours")], self._api.redact)
+                if self._api.reveals_key(outcome.request_id):
+                    raise ProviderError("segmind's history lists the API key as a request_id; not stored")
+                return outcome
             unclear = unclear or "unclear" in verdicts
             new_rows = {str(row) for row in rows} - seen
             seen |= new_rows
@@ -190,7 +196,7 @@ def _parse_ticket(response: HttpResponse) -> Ticket:
     return Ticket(request_id)
 
 
-def _parse_v1_response(response: HttpResponse) -> Done:
+def _parse_v1_response(response: HttpResponse, redact: Redact) -> Done:
     """Parse a v1 response: the take's bytes, or JSON with its URL."""
     body = response.json_object()
     request_id = parse_request_id(response.headers.get("x-request-id")) or parse_request_id(body.get("request_id"))
@@ -206,5 +212,6 @@ def _parse_v1_response(response: HttpResponse) -> Done:
         return Done(request_id, file=response.file, cost_usd=cost, details=details)
     output = output_url(body)
     if not output:
-        raise ResponseLost(f"segmind returned {response.status} with {response.content_type or 'no type'} and no video")
+        content_type = one_line(response.content_type, redact) or "no type"
+        raise ResponseLost(f"segmind returned {response.status} with {content_type} and no video")
     return Done(request_id, output, cost_usd=cost, details=details)

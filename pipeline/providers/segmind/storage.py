@@ -62,7 +62,7 @@ class SegmindStorage:
             )
 
         response = await send_with_retries(send, self.name, self._api.redact)
-        url = _parse_url(response)
+        url = self._parse_url(response)
         name = file_name(url)
         if not name:
             raise ProviderError("the upload to segmind returned a URL without a file name", billed=False)
@@ -71,12 +71,12 @@ class SegmindStorage:
     async def delete(self, upload: StoredUpload) -> None:
         """Do nothing: Segmind has no way to remove an upload."""
 
-
-def _parse_url(response: HttpResponse) -> str:
-    body = response.json_object()
-    for key in _LIST_KEYS:
-        urls = body.get(key)
-        if isinstance(urls, list) and urls:
-            return require_readable_url(urls[0], "segmind")
-    keys = one_line(", ".join(sorted(body)), max_length=MAX_ERROR_LENGTH) or "no JSON object"
-    raise ProviderError(f"the upload to segmind returned no URL: neither file_urls nor urls, but {keys}", billed=False)
+    def _parse_url(self, response: HttpResponse) -> str:
+        body = response.json_object()
+        for key in _LIST_KEYS:
+            urls = body.get(key)
+            if isinstance(urls, list) and urls:
+                return require_readable_url(urls[0], self.name, self._api)
+        keys = one_line(", ".join(sorted(body)), self._api.redact, MAX_ERROR_LENGTH) or "no JSON object"
+        message = f"the upload to segmind returned no URL: neither file_urls nor urls, but {keys}"
+        raise ProviderError(message, billed=False)

@@ -76,14 +76,19 @@ class SyncClient:
             raise ResponseLost(f"sync: {error}, after the submit was sent") from error
         body = response.json_object()
         if not response.ok:
-            generation_id = parse_request_id(body.get("generationId"))
+            generation_id = self._request_id(body.get("generationId"))
             if generation_id and _is_idempotency_error(body):
                 return Ticket(generation_id)
             raise _submit_error(response, error_text(response, self._api.redact))
-        request_id = parse_request_id(body.get("id"))
+        request_id = self._request_id(body.get("id"))
         if not request_id:
             raise ResponseLost(f"sync returned {response.status} without an id")
         return Ticket(request_id)
+
+    def _request_id(self, value: Any) -> str:
+        """Return an id that can be stored, or ""."""
+        request_id = parse_request_id(value)
+        return "" if self._api.reveals_key(request_id) else request_id
 
     async def poll(self, request_id: str) -> Waiting | Done | Failed:
         """Return the state of a generation; sync.so holds the response until it changes, up to a minute."""

@@ -61,8 +61,8 @@ class SyncStorage:
             lambda: self._api.post("v2/assets/upload", asset), self.name, self._api.redact
         )
         urls = response.json_object()
-        upload_url = require_readable_url(urls.get("uploadUrl"), self.name)
-        url = require_readable_url(urls.get("url"), self.name)
+        upload_url = require_readable_url(urls.get("uploadUrl"), self.name, self._api)
+        url = require_readable_url(urls.get("url"), self.name, self._api)
         headers = {"content-type": media_type, "content-length": str(size_bytes)}
 
         async def send() -> HttpResponse:
