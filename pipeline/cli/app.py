@@ -15,12 +15,14 @@ from .commands import (
     pick,
     plan,
     presets,
+    prune,
     resume,
     run,
     runs,
     schema,
     serve,
     show,
+    store,
 )
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
 from .options import examples_text
@@ -30,6 +32,7 @@ PANELS = {
     "Run": (run, plan, resume, pick, demo),
     "Inspect": (runs, show, presets, nodes),
     "Editing systems": (edits, conform_check),
+    "Store": (store, prune),
     "Set up": (doctor, schema, serve, new_node),
 }
 """Panels of `react1 --help` and their commands; `jobs` has subcommands and is added to "Inspect"."""

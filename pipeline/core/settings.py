@@ -5,6 +5,7 @@ REACT1_FFMPEG    an ffmpeg to use instead of the one in imageio-ffmpeg
 REACT1_FACE_MODEL  the file of the local engine's face model, if mediapipe has none
 REACT1_SCRIPT    files from which the `script` node may load functions
 REACT1_MAX_COST  the highest cost of a run, in USD
+REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
 SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
 """
 
@@ -15,6 +16,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from .amounts import parse_bytes
 from .errors import PresetError
 
 _SET_HOME = "set --home or REACT1_HOME"
@@ -77,6 +79,17 @@ def max_cost_usd(option: float | None, environ: Mapping[str, str] | None = None)
         name, shown = ("REACT1_MAX_COST", text) if option is None else ("max cost", str(option))
         raise PresetError(f"{name} {shown!r} is not an amount of USD; write a number from 0 up")
     return amount
+
+
+def store_limit_bytes(environ: Mapping[str, str] | None = None) -> int | None:
+    """Return the size in bytes to which a finished run prunes the store: REACT1_STORE_LIMIT, else None.
+
+    Raises:
+        PresetError: the value is not a size.
+    """
+    environ = os.environ if environ is None else environ
+    text = environ.get("REACT1_STORE_LIMIT", "").strip()
+    return parse_bytes(text, "REACT1_STORE_LIMIT") if text else None
 
 
 def face_model_path(environ: Mapping[str, str] | None = None) -> Path | None:

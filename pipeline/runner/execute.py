@@ -26,6 +26,7 @@ from ..store.store import Store
 from .deliveries import check_outputs, deliver_result, delivery, source_paths
 from .events import RunStarted, SilentWatcher, StepMoved, Watcher
 from .external_inputs import ingest, require_providers, resolve_providers
+from .housekeeping import prune_to_limit
 from .outcome import RunResult, collect_notes, run_status, segment_results
 from .paid_steps import open_paid_steps, spent_usd
 from .record import as_list, joins_takes, make_record
@@ -84,6 +85,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
                 raise
             raise failure from error
         run.write(status=result.status, result=result.to_json(), notes=list(result.notes), error=None)
+    await asyncio.to_thread(prune_to_limit, options.home, options.watcher)
     return result
 
 
@@ -112,7 +114,7 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
         job, picks = extract_picks(job)
         async with open_paid_steps(job, store, spending_policy(options), run.name, options.watcher) as paid_steps:
-            runner = StepRunner(store, options.watcher, job.name, paid_steps)
+            runner = StepRunner(store, options.watcher, job.name, paid_steps, run.add_key)
             runner.executor = runner.local_executor = LocalExecutor(store, runner.report_progress)
             scheduler = Scheduler(job, runner, run.name, picks)
             try:

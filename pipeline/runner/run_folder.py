@@ -1,6 +1,7 @@
 """The folder of a run: what was requested, how the run went, and its report.
 
 runs/20261123-101502-a1b2/run.json      the request and the outcome
+runs/20261123-101502-a1b2/keys.txt      the keys of the results that it uses, one per line
 runs/20261123-101502-a1b2/report.html   the page
 runs/20261123-101502-a1b2/report.json   the same for machines
 """
@@ -72,6 +73,18 @@ class RunFolder:
         path = self.folder / "run.json"
         data = self.read() if path.exists() else {}
         write_text(path, json.dumps({**data, **changes}, indent=1))
+
+    def add_key(self, key: str) -> None:
+        """Record that the run uses the result with this key, so that it is not pruned while the run may go on."""
+        with suppress(OSError), (self.folder / "keys.txt").open("a", encoding="ascii") as stream:
+            stream.write(f"{key}\n")
+
+    def used_keys(self) -> set[str]:
+        """Return the keys of the results that the run has used."""
+        try:
+            return set((self.folder / "keys.txt").read_text(encoding="ascii").split())
+        except (OSError, ValueError):
+            return set()
 
 
 def new_run(home: Path, now: datetime) -> RunFolder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..config.checked_job import Step
@@ -31,8 +31,17 @@ class StepRunner:
     local_executor: LocalExecutor
     """Runs the calls of nodes that bill by themselves: never twice."""
 
-    def __init__(self, store: Store, watcher: Watcher, job: str, paid_steps: PaidSteps | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        watcher: Watcher,
+        job: str,
+        paid_steps: PaidSteps | None = None,
+        on_key: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Run nothing yet; `on_key` gets the key of every result before it is used."""
         self.store, self.watcher = store, watcher
+        self._on_key = on_key
         self._job, self._paid_steps = job, paid_steps
         self._running: dict[str, tuple[str, str]] = {}
         self._sent_messages: set[str] = set()
@@ -66,6 +75,7 @@ class StepRunner:
         """
         parts = await asyncio.to_thread(key_parts, step, inputs)
         key = digest(parts)
+        await asyncio.to_thread(self._on_key, key)
         label = f"{segment} {take}".strip()
         self._running[key] = (step.id, label)
         self.watcher.on(StepStarted(step.id, label))

@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -55,7 +56,7 @@ class Store:
             InputMediaError: its external file was changed.
             StorageFailed: it is no longer in the store.
         """
-        stored = self._object_path(file)
+        stored = self.object_path(file)
         if stored.is_file():
             return stored
         external = self._external_path(file)
@@ -68,7 +69,7 @@ class Store:
 
     def has(self, file: File) -> bool:
         """Return whether the complete content can be read."""
-        stored = self._object_path(file)
+        stored = self.object_path(file)
         if stored.is_file():
             return stored.stat().st_size == file.size_bytes
         return self._external_path(file) is not None
@@ -77,8 +78,9 @@ class Store:
         """Move a finished file into the store."""
         with storage_errors(self.root):
             file = File(digest=file_digest(path), suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
-            final = self._object_path(file)
+            final = self.object_path(file)
             if self.has(file) and final.is_file():
+                os.utime(final)  # before it is relied on, so that `prune` sees the use
                 path.unlink()
                 return file
             path.chmod(0o444)
@@ -120,8 +122,15 @@ class Store:
         return self._scratch.new_folder()
 
     def result(self, key: str) -> Json | None:
-        """Return the result of a call: {"value", "parts", "seconds"}; None if it or one of its files is not stored."""
-        record = _read_record(self._record_path("results", key), parts=dict, seconds=(int, float))
+        """Return the result of a call: {"value", "parts", "seconds"}; None if it or one of its files is not stored.
+
+        The record's time is set to now first, so that `prune` sees the use.
+        """
+        path = self._record_path("results", key)
+        if not self.read_only:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        record = _read_record(path, parts=dict, seconds=(int, float))
         try:
             complete = record is not None and all(self.has(file) for file in files_in(record["value"]))
         except (KeyError, ValueError):
@@ -146,7 +155,7 @@ class Store:
     def cache_put(self, parts: Parts, path: Path) -> None:
         """Move a finished file into the store and cache it under these parts; damaged content is replaced."""
         file = File(digest=file_digest(path), suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
-        stored = self._object_path(file)
+        stored = self.object_path(file)
         if stored.is_file() and file_digest(stored) != file.digest:
             stored.unlink(missing_ok=True)
         self.put_result(digest(parts), self.add_file(path).model_dump(mode="json"), parts, 0)
@@ -164,7 +173,7 @@ class Store:
     def drop_object(self, file: File) -> None:
         """Remove the store's own copy of content that is also in an external file."""
         if self._external_path(file) is not None:
-            self._object_path(file).unlink(missing_ok=True)
+            self.object_path(file).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         """Remove the scratch folders of processes that are gone."""
@@ -186,7 +195,8 @@ class Store:
     def _record_path(self, folder: str, key: str) -> Path:
         return self.root / folder / key[:2] / f"{key}.json"
 
-    def _object_path(self, file: File) -> Path:
+    def object_path(self, file: File) -> Path:
+        """Return where the store's own copy of content is, or would be."""
         return self.root / "objects" / file.digest[:2] / f"{file.digest}{file.suffix}"
 
     def _external_record_path(self, file: File) -> Path:

@@ -1,0 +1,50 @@
+"""`react1 prune`: remove what was not used for longest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..messages import open_home, out, out_json
+from ..options import AsJson, Home
+
+NAME = "prune"
+EXAMPLES = ("react1 prune --older-than 30d --dry-run", "react1 prune --keep 50GB")
+
+
+def command(
+    older_than: Annotated[
+        str | None,
+        typer.Option("--older-than", metavar="AGE", help="Remove what was not used for this long: 30d."),
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option("--keep", metavar="SIZE", help="Remove the oldest until this much is left: 50GB.")
+    ] = None,
+    paid: Annotated[bool, typer.Option("--paid", help="Remove also takes that were paid for.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; show what would be removed.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
+    """Remove stored results that were not used for longest.
+
+    The ledger, takes that were paid for, what a running or unfinished run uses, and films outside the store are kept.
+    """
+    from ...core.amounts import bytes_text, parse_bytes, parse_duration_s
+    from ...runner.housekeeping import prune_home
+
+    with open_home(home, as_json) as folder:
+        pruned = prune_home(
+            folder,
+            older_than_s=None if older_than is None else parse_duration_s(older_than, "--older-than"),
+            keep_bytes=None if keep is None else parse_bytes(keep, "--keep"),
+            paid=paid,
+            dry_run=dry_run,
+        )
+        if as_json:
+            counts = {"results": len(pruned.results), "objects": pruned.objects}
+            out_json({"dry_run": dry_run, **counts, "freed_bytes": pruned.freed_bytes, "left_bytes": pruned.left_bytes})
+            return
+        verb = "would remove" if dry_run else "removed"
+        freed, left = bytes_text(pruned.freed_bytes), bytes_text(pruned.left_bytes)
+        out(f"{verb} {len(pruned.results)} results and {pruned.objects} files, {freed}; {left} left in {folder}")

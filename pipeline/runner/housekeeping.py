@@ -1,0 +1,189 @@
+"""What a home folder contains, by kind, film and age; and pruning it without losing what is needed or was paid for.
+
+Never removed: the ledger, takes that were paid for, what a running or resumable run uses, and files outside the home.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.amounts import bytes_text
+from ..core.errors import PresetError, React1Error, StorageFailed
+from ..core.settings import store_limit_bytes
+from ..jobs.ledger import Ledger
+from ..store.locks import FileLock, try_acquire
+from ..store.prune import Contents, Pruned, prune, read_contents
+from ..store.store import Store
+from .events import Message, Watcher
+from .run_folder import RunFolder, all_runs
+
+RESUMABLE = ("running", "interrupted", "failed", "choose")
+"""States of runs that may go on."""
+OTHER_FILM = "other"
+_AGES_DAYS = ((1, "under a day"), (7, "1 to 7 days"), (30, "7 to 30 days"))
+_OLDEST = "over 30 days"
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Sizes in bytes; `kinds` covers the home folder, `films` and `ages` the objects of the store."""
+
+    kinds: dict[str, int]
+    films: dict[str, int]
+    """An object that several films use counts for each."""
+    ages: dict[str, int]
+    """By the last use."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of everything."""
+        return sum(self.kinds.values())
+
+
+def usage(home: Path, now: float | None = None) -> Usage:
+    """Measure a home folder; `now` in seconds since the epoch."""
+    store = Store(home, read_only=True)
+    contents = read_contents(store)
+    sizes, paid = contents.object_sizes, _paid_objects(home, store)
+    kinds = {
+        "paid takes": sum(sizes.get(path, 0) for path in paid),
+        "results": sum(size for path, size in sizes.items() if path not in paid),
+        "records": sum(_folder_bytes(home / name) for name in ("results", "external", "latest", "seen")),
+        "scratch": _folder_bytes(home / "scratch"),
+        "uploads": _folder_bytes(home / "uploads"),
+        "runs": _folder_bytes(home / "runs"),
+        "ledger": _folder_bytes(home / "ledger"),
+    }
+    kinds["other"] = max(0, _folder_bytes(home) - sum(kinds.values()))
+    return Usage(kinds, _by_film(home, contents), _by_age(contents, time.time() if now is None else now))
+
+
+def prune_home(
+    home: Path,
+    *,
+    older_than_s: float | None = None,
+    keep_bytes: int | None = None,
+    paid: bool = False,
+    dry_run: bool = False,
+    now: float | None = None,
+) -> Pruned:
+    """Prune the store of a home folder (see store/prune.py).
+
+    Args:
+        home: the home folder.
+        older_than_s: remove what was not used for this time, in seconds.
+        keep_bytes: remove the oldest until the store's content takes at most this much.
+        paid: whether also takes that were paid for may be removed.
+        dry_run: whether only to count.
+        now: the time, in seconds since the epoch.
+
+    Raises:
+        PresetError: neither limit is set.
+        StorageFailed: another process prunes this home folder.
+    """
+    if older_than_s is None and keep_bytes is None:
+        raise PresetError("nothing says what may be removed; pass --older-than 30d, --keep 50GB, or both")
+    store = Store(home, read_only=True)
+    with contextlib.closing(_lock(home)) if home.is_dir() and not dry_run else contextlib.nullcontext():
+        if not dry_run:
+            store.sweep()
+        return prune(
+            store,
+            now=time.time() if now is None else now,
+            older_than_s=older_than_s,
+            keep_bytes=keep_bytes,
+            keep_keys=_keys_in_use(home),
+            keep_objects=set() if paid else _paid_objects(home, store),
+            dry_run=dry_run,
+        )
+
+
+def prune_to_limit(home: Path, watcher: Watcher) -> None:
+    """Prune the store to REACT1_STORE_LIMIT, if it is set; a failure is a message, since the run is finished."""
+    try:
+        limit_bytes = store_limit_bytes()
+        pruned = prune_home(home, keep_bytes=limit_bytes) if limit_bytes is not None else Pruned()
+    except React1Error as error:
+        watcher.on(Message(f"the store was not pruned: {error}"))
+        return
+    if pruned.objects:
+        freed, left = bytes_text(pruned.freed_bytes), bytes_text(pruned.left_bytes)
+        watcher.on(Message(f"pruned {freed} of the store, as REACT1_STORE_LIMIT says; {left} left"))
+
+
+def _lock(home: Path) -> FileLock:
+    lock = try_acquire(home / "prune.lock")
+    if lock is None:
+        raise StorageFailed(f"another process prunes {home} at the moment; wait for it")
+    return lock
+
+
+def _keys_in_use(home: Path) -> set[str]:
+    """Return the keys of the results of every run that is running or may be resumed."""
+    return {key for run in all_runs(home) if _is_resumable(run) for key in run.used_keys()}
+
+
+def _is_resumable(run: RunFolder) -> bool:
+    try:
+        return run.state() in RESUMABLE
+    except PresetError:
+        return True
+
+
+def _paid_objects(home: Path, store: Store) -> set[Path]:
+    return {store.object_path(entry.done.file) for entry in Ledger(home).entries() if entry.done}
+
+
+def _by_film(home: Path, contents: Contents) -> dict[str, int]:
+    objects_of = {result.key: result.objects for result in contents.results}
+    films: defaultdict[str, set[Path]] = defaultdict(set)
+    for run in all_runs(home):
+        with contextlib.suppress(PresetError):
+            films[_film(run.read())] |= {path for key in run.used_keys() for path in objects_of.get(key, ())}
+    known: set[Path] = set().union(*films.values())
+    films[OTHER_FILM] |= contents.object_sizes.keys() - known
+    return _sizes({name: paths for name, paths in films.items() if paths}, contents)
+
+
+def _by_age(contents: Contents, now: float) -> dict[str, int]:
+    used_at: dict[Path, float] = {}
+    for result in contents.results:
+        for path in result.objects:
+            used_at[path] = max(used_at.get(path, 0.0), result.used_at)
+    ages: defaultdict[str, set[Path]] = defaultdict(set)
+    for path in contents.object_sizes:
+        with contextlib.suppress(OSError):
+            days = (now - used_at.get(path, path.stat().st_mtime)) / 86400
+            ages[next((name for limit, name in _AGES_DAYS if days < limit), _OLDEST)].add(path)
+    names = [*(name for _, name in _AGES_DAYS), _OLDEST]
+    return _sizes({name: ages[name] for name in names if name in ages}, contents)
+
+
+def _sizes(paths: Mapping[str, Iterable[Path]], contents: Contents) -> dict[str, int]:
+    return {name: sum(contents.object_sizes[path] for path in group) for name, group in paths.items()}
+
+
+def _film(record: Mapping[str, Any]) -> str:
+    """Return the path or URL of a run's film, as the job has it."""
+    document = record.get("document")
+    inputs = document.get("inputs") if isinstance(document, dict) else None
+    source = inputs.get("source") if isinstance(inputs, dict) else None
+    return str(source) if source else OTHER_FILM
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(_sizes_below(folder))
+
+
+def _sizes_below(folder: Path) -> Iterator[int]:
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            if not path.is_dir():
+                yield status.st_size
