@@ -114,6 +114,11 @@ Time = Annotated[
 """A field for a time."""
 
 
+def frames_text(start: int, end: int) -> str:
+    """Return the frames [start, end) as people count them, such as `frames 50–109`."""
+    return f"frame {start}" if end - start == 1 else f"frames {start}–{end - 1}"
+
+
 def clock_text(seconds: Fraction) -> str:
     """Format exact seconds as `HH:MM:SS.mmm`, with up to nine digits if needed."""
     whole_seconds, nanoseconds = divmod(round(seconds * 10**9), 10**9)

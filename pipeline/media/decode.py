@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError
-from ..core.times import clock_text
+from ..core.times import clock_text, frames_text
 from ..core.values import VideoStream
 from .color import full_color
 
@@ -129,7 +129,7 @@ def exact_frames(path: Path, video: VideoStream, start: int = 0, end: int | None
     """
     end = video.frame_count if end is None else end
     if not 0 <= start <= end <= video.frame_count:
-        raise InputMediaError(f"frames {start} to {end} were asked for; the film has {video.frame_count}")
+        raise InputMediaError(f"{frames_text(start, end)} were asked for; the film has {video.frame_count}")
     index, start_s, errors = start, Fraction(0), list[str]()
     for threads, seek in _ATTEMPTS:
         if index == end:

@@ -20,7 +20,7 @@ from ..core.edit import Edit
 from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.node import NodeContext
-from ..core.times import Frames, Moment, Seconds, timecode_to_frames
+from ..core.times import Frames, Moment, Seconds, frames_text, timecode_to_frames
 from ..core.values import Media, Segment
 from . import shots
 from .audio import pauses
@@ -124,7 +124,7 @@ def _overlap_problems(spans_found: list[_FoundEdit]) -> list[str]:
     problems = []
     for (_, end, edit, _), (next_start, next_end, next_edit, _) in itertools.combinations(spans_found, 2):
         if next_start < end:
-            shared = f"frames {next_start} to {min(end, next_end)}"
+            shared = frames_text(next_start, min(end, next_end))
             problems.append(f"edits {_edit_label(edit)} and {_edit_label(next_edit)} overlap by {shared} of the film")
     return problems
 

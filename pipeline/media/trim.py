@@ -18,6 +18,7 @@ import numpy as np
 from ..core.errors import InputMediaError, ToolFailed
 from ..core.file import File
 from ..core.node import NodeContext
+from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from . import decode
 from .audio import samples as sound
@@ -50,7 +51,7 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
     for index, frame in decode.exact_frames(path, video, start, end):  # raises with the damaged frame, if that is why
         if (frame.width, frame.height) != (video.width_px, video.height_px):
             raise InputMediaError(f"the picture changes its size at frame {index}, to {frame.width}x{frame.height}")
-    raise ToolFailed(f"ffmpeg did not write exactly the frames {start} to {end} of the film")
+    raise ToolFailed(f"ffmpeg did not write exactly {frames_text(start, end)} of the film")
 
 
 def build_command(

@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
+from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from ..engine import available
 from ..engine.arrays import Image
@@ -70,7 +71,7 @@ class _Span:
     def finding(self, code: Code, reason: str, *, fatal: bool = False) -> Finding:
         """Return a finding with the span's place in the film."""
         first, last = describe_frame(self.source, self.start), describe_frame(self.source, self.end)
-        where = f"frames {self.start} to {self.end - 1} ({first} to {last})"
+        where = f"{frames_text(self.start, self.end)} ({first} to {last})"
         return Finding(self.name, code, f"segment {self.name}, {where}: {reason}", fatal)
 
 

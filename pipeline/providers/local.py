@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..core.choices import React1Choices
 from ..core.errors import InputMediaError
 from ..core.node import NodeContext
+from ..core.times import frames_text
 from ..core.values import Segment, Take, Upload
 from .contract import Limits
 from .local_faces import detect_faces_cached
@@ -95,7 +96,7 @@ def _render(
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:
-        span = f"frames {segment.start_frame} to {segment.end_frame - 1} of the film"
+        span = f"{frames_text(segment.start_frame, segment.end_frame)} of the film"
         raise InputMediaError(f"{error.problem} in {span}{error.details}; {FACE_HINT}") from error
 
 

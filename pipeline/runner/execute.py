@@ -167,8 +167,15 @@ def _finish(
         cost_usd=sum(segment.cost_usd for segment in segments),
         segments=segments,
         checks=_checks(job, scheduler.results, record),
-        notes=collect_notes(record),
+        notes=tuple(dict.fromkeys((*job.notes, *collect_notes(record)))),
+        turnover=_turnover(job, paths),
     )
+
+
+def _turnover(job: Job, paths: Mapping[str, Path | None]) -> Path | None:
+    """Return the folder of the last delivered clips and timelines."""
+    folders = [path for step in job.steps if delivery(step) == "package" and (path := paths.get(step.id))]
+    return folders[-1] if folders else None
 
 
 def _checks(job: Job, results: Mapping[str, Value | list[Value]], record: Record) -> dict[str, Any]:

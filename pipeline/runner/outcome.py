@@ -68,6 +68,9 @@ class RunResult:
     segments: tuple[SegmentResult, ...] = ()
     checks: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    """Messages for the user, of the job and of its segments."""
+    turnover: Path | None = None
+    """The folder of the clips and timelines for editing systems, if the job makes them."""
 
     @property
     def exit_status(self) -> int:
@@ -84,6 +87,8 @@ class RunResult:
             "cost_usd": round(self.cost_usd, 6),
             "segments": [segment.to_json() for segment in self.segments],
             "checks": self.checks,
+            "notes": list(self.notes),
+            "turnover": str(self.turnover) if self.turnover else None,
         }
 
 

@@ -102,16 +102,18 @@ class S3Storage:
             except _errors() as error:
                 reason, status = _describe(error), _STATUS.search(str(error))
                 if status is not None and int(status[1]) < 500 and status[1] != "429":
-                    raise ProviderError(f"the upload to s3 was refused: {reason}", billed=False) from error
+                    raise ProviderError(f"the upload to {self._place} was refused: {reason}", billed=False) from error
                 raise RetryableUploadError(reason) from error
 
-        await retry_upload(attempt, self.name)
+        await retry_upload(attempt, self._place)
         expires_at = self._now() + timedelta(seconds=self._lifetime_s)
         signed_for = timedelta(seconds=self._lifetime_s + CLOCK_SKEW_S)
         try:
             url = await _obstore().sign_async(self._open(), "GET", key, signed_for)
         except _errors() as error:
-            raise ProviderError(f"the URL at s3 could not be signed: {_describe(error)}", billed=False) from error
+            raise ProviderError(
+                f"the URL at {self._place} could not be signed: {_describe(error)}", billed=False
+            ) from error
         return StoredUpload(str(url), name, expires_at, key)
 
     async def delete(self, upload: StoredUpload) -> None:
@@ -121,7 +123,15 @@ class S3Storage:
         try:
             await _obstore().delete_async(self._open(), upload.key)
         except _errors() as error:
-            raise ProviderError(f"removing {upload.name} from s3 failed: {_describe(error)}", billed=False) from error
+            raise ProviderError(
+                f"removing {upload.name} from {self._place} failed: {_describe(error)}", billed=False
+            ) from error
+
+    @property
+    def _place(self) -> str:
+        """Bucket and endpoint, for messages."""
+        endpoint = self._environ.get("AWS_ENDPOINT_URL", "").strip()
+        return f"s3 bucket {self._bucket_and_prefix()[0]} at {redact_url(endpoint) if endpoint else 'AWS'}"
 
     def _bucket_and_prefix(self) -> tuple[str, str]:
         url = self._environ.get("REACT1_S3_URL", "").strip()

@@ -74,7 +74,9 @@ def test_a_failure_prints_one_json_object(react1):
     result = react1("run", "emotion-edit", "--set", "source=gone.mp4", *EDIT, "--json")
 
     assert result.status == 3
-    assert list(result.json) == ["run", "status", "output", "report", "cost_usd", "segments", "checks", "error"]
+    assert list(result.json) == [
+        "run", "status", "output", "report", "cost_usd", "segments", "checks", "notes", "turnover", "error",
+    ]  # fmt: skip
     assert result.json["status"] == "failed"
     assert len(_lines(result.err)) == 1
 

@@ -63,7 +63,7 @@ def test_all_problems_are_reported_at_once(film):
     message = caught.value.message
     assert "edit 5f–00:00:00.200 has no frames" in message
     assert "edit 90f–120f: 120f is outside the film" in message
-    assert "edits 'a' (10f–30f) and 00:00:01.000–00:00:01.500 overlap by frames 25 to 30" in message
+    assert "edits 'a' (10f–30f) and 00:00:01.000–00:00:01.500 overlap by frames 25–29" in message
 
 
 def test_two_edits_of_one_name_are_refused(film):

@@ -54,7 +54,7 @@ def test_without_the_extra_faces_are_not_checked(context, no_face_check):
 
     assert (finding.segment, finding.code, finding.fatal) == ("line", "face_unknown", False)
     assert finding.message == (
-        "segment line, frames 10 to 39 (00:00:00.400 to 00:00:01.600): "
+        "segment line, frames 10–39 (00:00:00.400 to 00:00:01.600): "
         "faces were not checked: the extra is missing: install it"
     )
 
@@ -113,7 +113,7 @@ def test_cut_inside_is_reported_with_its_frame_and_timecode(context, no_face_che
 
     assert codes(findings) == {"cut_inside": False, "face_unknown": False}
     assert "a new shot begins at frame 20 (00:00:00.800, timecode 01:00:00:20)" in findings[0].message
-    assert "frames 10 to 39 (00:00:00.400, timecode 01:00:00:10 to" in findings[0].message
+    assert "frames 10–39 (00:00:00.400, timecode 01:00:00:10 to" in findings[0].message
     assert codes(check(path, 20, 40)) == {"face_unknown": False}
 
 

@@ -37,6 +37,7 @@ def command(
 ) -> None:
     """Compare a returned clip with its segment: frames, rate, timecode, size, pictures, lag."""
     with report_failures(as_json):
+        from ...core.times import frames_text
         from ...interchange.turnover.check_returned import check_returned, entire_clip, place_on_film
 
         if clip and film:
@@ -49,7 +50,7 @@ def command(
         if as_json:
             out_json({"fits": fits, "against": str(reference), "findings": [asdict(finding) for finding in findings]})
         else:
-            out(f"{returned.name} against frames {span.first}-{span.end} of {reference.name}")
+            out(f"{returned.name} against {frames_text(span.first, span.end)} of {reference.name}")
             for finding in findings:
                 shown = f"{finding.found}" if finding.fits else f"{finding.found}, not {finding.wanted}"
                 out(f"  {'ok  ' if finding.fits else 'FAIL'}  {finding.name:<9} {shown}")

@@ -70,6 +70,7 @@ def command(
 
     with open_home(home, as_json) as folder:
         job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film)
+        require_output_folder(out_file, create=yes or replace)
         exit_with_status(
             run_job(
                 job,
@@ -138,6 +139,25 @@ def confirmation(watcher: Watcher) -> Callable[[Estimate], bool] | None:
     return ask
 
 
+def require_output_folder(path: Path | None, *, create: bool) -> None:
+    """Ask before a run makes the folder of `--out`, which may be a mistyped name; without a terminal say that it does.
+
+    Raises:
+        PresetError: the user does not want it; nothing ran.
+    """
+    from ...core.errors import PresetError
+
+    folder = path.parent if path is not None else None
+    if folder is None or create or folder.exists():
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        err(f"note: the folder {folder} does not exist and is created")
+        return
+    print(f"The folder {folder} does not exist. Create it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise PresetError(f"--out {path}: the folder {folder} does not exist; nothing ran")
+
+
 def exit_with_status(result: RunResult) -> None:
     """Exit with the run's status.
 
@@ -150,13 +170,15 @@ def exit_with_status(result: RunResult) -> None:
 
 def summary(result: RunResult, home: Path | None = None) -> list[str]:
     """Return a summary of a run; `home` is set if the next command needs `--home` too."""
+    from ...core.times import frames_text
+
     lines = []
     for segment in result.segments:
         outcome = "original footage kept" if segment.status == "original" else (segment.provider or "prepared")
         if segment.takes:
             outcome = f"{len(segment.takes)} takes to choose from, {outcome}"
         reused = ", from the store" if segment.reused else ""
-        span = f"frames {segment.start_frame}-{segment.end_frame}"
+        span = frames_text(segment.start_frame, segment.end_frame)
         lines.append(f"{segment.name}: {span}, {outcome}{reused}, ${segment.cost_usd:.2f}")
         lines += pick_commands(result.run, segment, home)
     if result.output:

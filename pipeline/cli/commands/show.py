@@ -19,6 +19,7 @@ def command(
     home: Home = None,
 ) -> None:
     """Show a run: its status, its results and its checks."""
+    from ...core.times import frames_text
     from ...runner.run_folder import find_run
 
     with open_home(home, as_json) as folder:
@@ -37,12 +38,13 @@ def command(
             if result.get(name):
                 out(f"{name:<8} {result[name]}")
         for segment in result.get("segments", []):
-            out(f"  {segment['name']}: frames {segment['start_frame']}-{segment['end_frame']}, {segment['status']}")
+            frames = frames_text(segment["start_frame"], segment["end_frame"])
+            out(f"  {segment['name']}: {frames}, {segment['status']}")
             for take in segment.get("takes", []):
                 out(f"    {take['number']:>2}  {take['name']}  {take['status']}")
         for name, value in result.get("checks", {}).items():
             out(f"  {name}: {value}")
-        for line in record.get("said", []):
+        for line in record.get("notes", []):
             out(f"  note: {line}")
         if record["status"] in ("interrupted", "failed", "running"):
             out(f"resume with: react1 resume {run_folder.name}")

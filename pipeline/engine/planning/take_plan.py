@@ -15,6 +15,7 @@ import numpy as np
 
 from ...core.choices import React1Choices
 from ...core.errors import InputMediaError
+from ...core.times import frames_text
 from ...media.sync_modes import SyncPlan, output_span, plan_output
 from ..arrays import Curve, Points
 from ..detect.detect import Detections
@@ -104,7 +105,7 @@ def plan_take(
     weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
     notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps)
     if not weights.any():
-        raise NoFace(f"frames {first} to {last - 1} of the clip", weak_details(weak), "no face that can be changed")
+        raise NoFace(f"{frames_text(first, last)} of the clip", weak_details(weak), "no face that can be changed")
     faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
     speech = None if sound is None else driving_speech(sound, layout, faces, fps, own_voice, notes, resync=resync)
 
@@ -136,7 +137,7 @@ def _checked_span(span: tuple[int, int] | None, count: int, name: str) -> tuple[
 
 def _require_face(shots: Sequence[ShotFace], detections: Detections, span: tuple[int, int]) -> None:
     if all(shot.chosen is None for shot in shots):
-        raise NoFace(f"frames {span[0]} to {span[1] - 1} of the clip", no_face_details(detections, span))
+        raise NoFace(f"{frames_text(*span)} of the clip", no_face_details(detections, span))
 
 
 def _require_frames(take_span: tuple[int, int], first: int) -> None:
@@ -246,7 +247,7 @@ def _shot_notes(shots: Sequence[ShotFace], span: tuple[int, int]) -> list[str]:
     for number, shot in enumerate(shots[:_MOST_SHOTS], 1):
         first, last = max(shot.shot[0], span[0]), min(shot.shot[1], span[1])
         face = "no face" if shot.chosen is None else shot.chosen.reason or "its only face"
-        lines.append(f"shot {number}, frames {first} to {last - 1}: {face}")
+        lines.append(f"shot {number}, {frames_text(first, last)}: {face}")
     more = shots[_MOST_SHOTS:]
     if more:
         lines.append(f"{len(more)} more shots, {sum(shot.chosen is None for shot in more)} of them without a face")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from av.video.frame import VideoFrame
 
+from ...core.times import frames_text
 from ...media.decode import decode_frames, open_media
 from ..not_applicable import NotApplicable
 from .blend import blend
@@ -98,7 +99,7 @@ class _TakeReader:
             self._frames = take_frames(insert.path, insert.skip + index - insert.start)
         take = next(self._frames, None)
         if take is None:
-            raise NotApplicable(f"the take for frames {insert.start}–{insert.end} has too few frames")
+            raise NotApplicable(f"the take for {frames_text(insert.start, insert.end)} has too few frames")
         return blend(film, take, *insert.weight(index), insert.style)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...core.errors import InputMediaError
 from ...core.node import NodeContext
+from ...core.times import frames_text
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.decode import exact_frames
 from .blend import blend_changes
@@ -105,7 +106,7 @@ def _count_unchanged(source: Path, video: VideoStream, insert: Insert, span: ran
         for index, frame in exact_frames(source, video, span.start, span.stop):
             take = next(takes, None)
             if take is None:
-                raise InputMediaError(f"the take for frames {insert.start}–{insert.end} has too few frames")
+                raise InputMediaError(f"the take for {frames_text(insert.start, insert.end)} has too few frames")
             changed.append(blend_changes(frame, take, *insert.weight(index), insert.style))
     outer = changed[::-1] if from_end else changed
     return outer.index(True) if True in outer else len(outer)

@@ -97,8 +97,8 @@ def test_a_face_is_selected_per_shot(face) -> None:
     assert (weights(plan)[24:] == 0).all()
     assert weights(plan)[23] == 1
     assert "3 shots" in plan.notes[0]
-    assert "shot 1, frames 0 to 11: the largest of 2 faces" in plan.notes[0]
-    assert "shot 2, frames 12 to 23: its only face; shot 3, frames 24 to 35: no face" in plan.notes[0]
+    assert "shot 1, frames 0–11: the largest of 2 faces" in plan.notes[0]
+    assert "shot 2, frames 12–23: its only face; shot 3, frames 24–35: no face" in plan.notes[0]
 
 
 def test_the_speaker_is_selected_per_shot(face) -> None:
@@ -155,7 +155,7 @@ def test_a_take_that_would_change_no_frame_is_refused(face) -> None:
     """A head that is turned away in all frames is no take at a part of its strength."""
     away = [detections_of(face(300, yaw=60))] * 20
 
-    with pytest.raises(NoFace, match=r"no face that can be changed in frames 2 to 17 .*turned away or blurred in 16"):
+    with pytest.raises(NoFace, match=r"no face that can be changed in frames 2–17 .*turned away or blurred in 16"):
         plan_for(away, span=(2, 18))
 
 
@@ -204,7 +204,7 @@ def test_a_fully_covered_face_is_unchanged(face, occlusion: bool) -> None:
 @pytest.mark.parametrize(
     ("detections", "words"),
     [
-        (FrameDetections((), (), (), STAGE), r"frames 2 to 8 of the clip; choose a span"),
+        (FrameDetections((), (), (), STAGE), r"frames 2–8 of the clip; choose a span"),
         (FrameDetections((), (), EVERYWHERE, STAGE), r"in 7 of them a possible face is too small, too dark or turned"),
     ],
 )

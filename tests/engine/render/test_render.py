@@ -165,7 +165,7 @@ def test_a_span_without_a_face_is_refused(engine_ready: None, tmp_path: Path) ->
     """A span of grey frames raises an error that names the frames."""
     clip = astronaut.write_clip(tmp_path / "grey.mp4", frames=6, faceless=range(6))
 
-    with pytest.raises(InputMediaError, match=r"no face found in frames 1 to 4 of the clip; .*span"):
+    with pytest.raises(InputMediaError, match=r"no face found in frames 1–4 of the clip; .*span"):
         take(clip, tmp_path / "take.mp4", span=(1, 5))
 
 

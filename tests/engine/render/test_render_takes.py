@@ -101,7 +101,7 @@ def test_no_take_is_written_if_one_of_them_is_refused(
     """If the span of the second job has no face, nothing is written for the first."""
     jobs = [TakeJob(tmp_path / "a.mp4"), TakeJob(tmp_path / "b.mp4", span=(9, 11))]
 
-    with pytest.raises(InputMediaError, match="no face found in frames 9 to 10"):
+    with pytest.raises(InputMediaError, match="no face found in frames 9–10"):
         render_takes(short, jobs, detections=detections, progress=lambda _: None)
 
     assert list(tmp_path.iterdir()) == []

@@ -180,6 +180,15 @@ def test_fcpxml_round_trip_keeps_spans(tmp_path, dialect):
     ]
 
 
+def test_the_library_cuts_fractional_rates_of_fcpxml(tmp_path):
+    """It reads 29.97 as 29, so its spans differ from the file's; docs/timelines.md says so."""
+    timeline = read(tmp_path, "t.fcpxml", format_fcpxml(sample_layout(NTSC, 107_892), "final-cut"))
+
+    (film, clips) = timeline.tracks
+    assert film[0].source_range.start_time.rate == 29
+    assert [used for _, _, used, _ in spans(clips)] != [used for _, used in SPANS]
+
+
 def test_fcpxml_is_exact_at_fractional_rates():
     """Every time is a whole number of frames of 1001/30000 s; checked here because the adapter rounds."""
     rate, start = NTSC, 107_892
