@@ -11,6 +11,7 @@ timecode of an MPEG-2 group of pictures; SMPTE ST 12-1 binary groups, as H.264 a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import struct
 from fractions import Fraction
@@ -25,8 +26,11 @@ from ..core.file import File
 from ..core.times import Timecode
 from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
 from . import color
-from .decode import main_video_stream, open_media, require_complete
+from .decode import ENCODE_AGAIN, decode_frames, main_video_stream, open_media, require_complete
 from .frame_rate import detect_rate
+
+_ORDER_FRAMES = 48
+"""How many pictures are decoded to see in which order they are shown."""
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:
@@ -49,9 +53,11 @@ def probe(path: Path, file: File, name: str = "") -> Media:
         require_complete(path, [s for s in (main, *audio_streams) if s is not None], name)
         video, first = None, None
         if main is not None:
-            shown = _frame_times(container, main, name)
+            *shown, ascending = _frame_times(container, main, name)
             first = _first_frame(container, main)
-            video = _video_stream(main, first, shown, name)
+            if main.codec_context.has_b_frames and (ascending or main.codec_context.name == "mpeg4"):
+                _require_shown_order(path, main, name)
+            video = _video_stream(main, first, (shown[0], shown[1]), name)
         start_s = Fraction(container.start_time or 0, av.time_base)
         return Media(
             file=file,
@@ -124,9 +130,13 @@ def _matrix_name(context: Any, frame: Any, pix_fmt: str) -> str:
     return "" if name == "gbr" and pix_fmt.startswith(("yuv", "nv", "p0", "gray")) else name
 
 
-def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int]:
-    """Return the times of all frames that are shown, ascending, and how long the last one is shown, in ticks."""
+def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int, bool]:
+    """Return the times of all frames that are shown, ascending, and how long the last one is shown, in ticks.
+
+    The third value tells whether the packets' times ascend, too, as they do where no picture is reordered.
+    """
     times: list[int] = []
+    ascending = True
     last, last_duration = None, 0
     with contextlib.suppress(av.FFmpegError):  # a damaged end: what can be read counts
         for packet in container.demux(stream):
@@ -135,6 +145,7 @@ def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int]:
             if not times and packet.has_sidedata("encryption_info"):
                 raise InputMediaError(f"{name} is encrypted; remove its protection before it is edited")
             times.append(packet.pts)
+            ascending = ascending and (last is None or packet.pts > last)
             if last is None or packet.pts > last:
                 last, last_duration = packet.pts, packet.duration or 0
     if not times:
@@ -142,7 +153,25 @@ def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int]:
     array = np.unique(np.array(times, np.int64))
     typical = int(np.median(np.diff(array))) if len(array) > 1 else _nominal_ticks(stream)
     is_plausible = last_duration * 2 > typical  # some Matroska files say 1 ms
-    return array, last_duration if is_plausible else typical
+    return array, last_duration if is_plausible else typical, ascending
+
+
+def _require_shown_order(path: Path, stream: Any, name: str) -> None:
+    """Decode the first pictures of a film that reorders them, but may not store their times.
+
+    The packets' times ascend then, or a reader guesses them: MPEG-4 Part 2 may pack two pictures into a packet.
+
+    Raises:
+        InputMediaError: they are not shown in the order of their times, which are those of decoding.
+    """
+    times: list[int] = []
+    with contextlib.suppress(InputMediaError), contextlib.closing(decode_frames(path, stream.index)) as frames:
+        times = [frame.pts for frame in itertools.islice(frames, _ORDER_FRAMES) if frame.pts is not None]
+    if times != sorted(times):
+        raise InputMediaError(
+            f"{name} stores no times of its own for its reordered pictures (B-frames), only when each is decoded, so "
+            f"frames cannot be told apart by time; nothing is damaged. Encode it again first ({ENCODE_AGAIN})"
+        )
 
 
 def _is_hidden(stream: Any, packet: Any) -> bool:

@@ -71,7 +71,7 @@ def remux_refusal(media: Media) -> str:
         if clock_wraps(media)
         else f"{suffix} files cannot hold re-encoded pictures at their exact times"
     )
-    return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -i film -c copy film.mkv)"
+    return f"{reason}; copy the film into .mkv or .mov first (ffmpeg -fflags +genpts -i film -c copy film.mkv)"
 
 
 def video_track_number(media: Media) -> int:

@@ -22,6 +22,8 @@ _MPEG_RATES = (
     *(Fraction(rate * 1000, 1001) for rate in (24, 30, 60)),
     *(Fraction(rate) for rate in (24, 25, 30, 50, 60)),
 )
+_MPEG4_ENCODERS = {"mpeg4": "mpeg4", "msmpeg4v3": "msmpeg4", "flv1": "flv", "wmv1": "wmv1", "wmv2": "wmv2"}
+_MPEG4_TICKS = 65_535
 _THREADS = 4
 """Fixed, since most encoders write other bytes for another number, and a film must be the same everywhere. x265 and
 SVT-AV1 use all cores besides; each of x264's threads keeps pictures, and with six a splice passes 400 MB at 1080p."""
@@ -74,6 +76,7 @@ def _progressive_settings(video: VideoStream, reorder: int, suffix: str) -> Enco
         "av1": _svt_av1,
         "mpeg1video": _mpeg,
         "mpeg2video": _mpeg,
+        **dict.fromkeys(_MPEG4_ENCODERS, _mpeg4),
         "mjpeg": _mjpeg,
         "prores": _prores,
         "ffv1": lambda stream, _: EncoderSettings("ffv1", stream.pix_fmt),
@@ -97,7 +100,7 @@ def _with_field_order(settings: EncoderSettings, video: VideoStream, order: Fiel
     if settings.encoder == "libx264":
         first = "bff=1" if order == "bottom first" else "tff=1"
         return replace(settings, options={**options, "x264-params": f"{options['x264-params']}:{first}"})
-    if settings.encoder in ("mpeg2video", "prores_ks"):
+    if settings.encoder in ("mpeg2video", "mpeg4", "prores_ks"):
         return replace(settings, options={**options, "flags": options.get("flags", "") + "+ildct+ilme"})
     return settings
 
@@ -166,6 +169,12 @@ def _mpeg(video: VideoStream, reorder: int) -> EncoderSettings:
     return EncoderSettings(video.codec, video.pix_fmt, options, bit_rate=video.bit_rate or 8_000_000)
 
 
+def _mpeg4(video: VideoStream, reorder: int) -> EncoderSettings:
+    # The finest step clips hard edges, unless each block is tried; XviD's and DivX's streams are MPEG-4 Part 2.
+    options = {"flags": "+qscale", "global_quality": "118", "qmin": "1", "bf": "0", "g": "15", "mbd": "rd"}
+    return EncoderSettings(_MPEG4_ENCODERS[video.codec], "yuv420p", options, bit_rate=video.bit_rate or 8_000_000)
+
+
 def _mjpeg(video: VideoStream, reorder: int) -> EncoderSettings:
     return EncoderSettings("mjpeg", video.pix_fmt, {"flags": "+qscale", "global_quality": "118", "qmin": "1"})
 
@@ -177,8 +186,21 @@ def _prores(video: VideoStream, reorder: int) -> EncoderSettings:
     return EncoderSettings("prores_ks", pix_fmt, {"profile": str(profile), "qscale": "4", "vendor": "apl0"})
 
 
+def codec_change(video: VideoStream, settings: EncoderSettings) -> str:
+    """Return in one sentence that the codec changes, and to which; empty if it stays."""
+    if settings.same_codec:
+        return ""
+    name = Codec(settings.encoder, "w").canonical_name
+    return f"{video.codec} ({video.pix_fmt}) is not encoded in its own codec here: the pictures become {name}"
+
+
 def encoder_rate(settings: EncoderSettings, rate: Fraction) -> Fraction:
-    """Return the frame rate for an encoder: MPEG-1 and MPEG-2 have eight; the muxer gets the true times."""
+    """Return the frame rate for an encoder; the muxer gets the true times.
+
+    MPEG-1 and MPEG-2 have eight; MPEG-4 Part 2 counts at most 65,535 ticks a second.
+    """
+    if settings.encoder in _MPEG4_ENCODERS.values() and rate.numerator > _MPEG4_TICKS:
+        return Fraction(round(rate * 1000), 1000).limit_denominator(1000) if rate < 60 else Fraction(round(rate))
     if settings.encoder not in ("mpeg1video", "mpeg2video"):
         return rate if rate > 0 else Fraction(25)
     return min(_MPEG_RATES, key=lambda known: abs(known - rate))

@@ -14,7 +14,7 @@ from ..core.errors import InputMediaError
 from ..core.values import Media
 from .container import container_suffix, remux_refusal
 from .decodability import require_decodable, stored_pictures_decode
-from .encoders import choose_encoder
+from .encoders import choose_encoder, codec_change
 from .not_applicable import NotApplicable
 from .packet_index import index_film
 from .pictures.frames import Insert, count_frames
@@ -34,13 +34,15 @@ class Feasibility:
     """All frames that are re-encoded: the edited ones, and those up to where decoding can resume."""
     same_config: bool = False
     encoder: str = ""
+    codec_change: str = ""
+    """That the codec changes, and why; empty if it stays."""
 
     def summary(self) -> str:
         """Return it as one line."""
         if self.way != "exact":
             return (
                 f"splice: the complete picture stream is re-encoded with {self.encoder}, visually lossless: "
-                f"{self.reason}"
+                f"{self.reason}" + (f"; {self.codec_change}" if self.codec_change else "")
             )
         extra = self.encoded_frames - self.edited_frames
         sets = "the film's own parameter sets" if self.same_config else "parameter sets of their own"
@@ -77,8 +79,9 @@ def check_feasibility(source: Path, media: Media, spans: Sequence[tuple[int, int
         if refusal:
             raise InputMediaError(f"the film cannot be smart-rendered ({reason}), and {refusal}") from reason
         require_decodable(source, media, [(0, media.video.frame_count), *spans])
-        encoder = choose_encoder(media.video, 0, container_suffix(media)).encoder
-        return Feasibility("reencoded-picture", str(reason), encoder=encoder)
+        settings = choose_encoder(media.video, 0, container_suffix(media))
+        change = codec_change(media.video, settings)
+        return Feasibility("reencoded-picture", str(reason), encoder=settings.encoder, codec_change=change)
     return Feasibility(
         "exact",
         edited_frames=count_frames(spans),

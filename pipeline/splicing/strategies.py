@@ -18,7 +18,7 @@ from ..media.decode import decode_frames
 from . import reencode
 from .codecs.hdr import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
-from .encoders import EncoderSettings, choose_encoder
+from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
@@ -187,7 +187,7 @@ def _choose_encoder(job: SpliceJob, reorder: int) -> tuple[EncoderSettings, tupl
 def _codec_notes(job: SpliceJob, settings: EncoderSettings) -> tuple[str, ...]:
     notes = []
     if not settings.same_codec:
-        notes.append(f"{job.video.codec} has no encoder here: the pictures are now {settings.encoder}")
+        notes.append(codec_change(job.video, settings))
     if settings.pix_fmt != job.video.pix_fmt:
         notes.append(f"the pixel format changed from {job.video.pix_fmt} to {settings.pix_fmt}")
     return tuple(notes)

@@ -1,13 +1,16 @@
 """A probe reads what is in a file exactly, or raises one clear line."""
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import odd
 import pytest
 from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.decode import exact_frames
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import parse_gop_timecode, parse_s12m_timecode, require_video
 from react1.pipeline.media.process import run_tool
@@ -229,3 +232,40 @@ def test_the_timecode_bits_of_a_picture_are_parsed():
     assert str(parse_s12m_timecode(0x40_00_00_01 | 0x29 << 24, Fraction(30000, 1001))) == "01:00:00;29"
     assert str(parse_s12m_timecode(0x12_00_00_01 | 1 << 7, Fraction(50))) == "01:00:00:25"
     assert str(parse_gop_timecode(1 << 24 | 10 << 19 | 5)) == "10:00:00;05"
+
+
+def _without_composition_offsets(folder: Path) -> Path:
+    path = make_clip(folder / "film.mp4", **REORDERED)
+    return odd.patched(path, odd.STBL, lambda stbl: stbl.replace(b"ctts", b"free"))
+
+
+def _packed_xvid(folder: Path) -> Path:
+    encoders = subprocess.run([ffmpeg_path(), "-hide_banner", "-encoders"], capture_output=True, text=True).stdout
+    if "libxvid" not in encoders:
+        pytest.skip("this ffmpeg cannot write packed B-frames: it has no libxvid")
+    path = folder / "film.avi"
+    odd.ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.6", "-c:v", "libxvid", "-bf", 2, "-g", 8, path)
+    return path
+
+
+REORDERED = {"frames": 16, "size": (96, 64), "gop": 8, "tracks": 0}
+WITHOUT_TIMES = {
+    "MP4 without composition offsets": _without_composition_offsets,
+    "H.264 in AVI": lambda folder: make_clip(folder / "film.avi", **REORDERED, time_base=Fraction(1, 25)),
+    "packed B-frames in AVI": _packed_xvid,
+}
+
+
+@pytest.mark.parametrize("make", WITHOUT_TIMES.values(), ids=WITHOUT_TIMES)
+def test_reordered_pictures_without_times_are_refused_with_what_helps(tmp_path, probed, make):
+    """Their packets have the times of decoding: no frame can be found by its time, and none is damaged."""
+    path = make(tmp_path)
+
+    with pytest.raises(InputMediaError, match=r"film\.\w+ stores no times .*nothing is damaged. Encode it") as caught:
+        probed(path)
+
+    fixed = tmp_path / "fixed.mkv"
+    words = caught.value.message.partition("(ffmpeg ")[2].rpartition(")")[0].split()
+    odd.ffmpeg(*({"film": path, "film.mkv": fixed}.get(word, word) for word in words))
+    video = probed(fixed).video
+    assert [index for index, _ in exact_frames(fixed, video)] == list(range(video.frame_count))

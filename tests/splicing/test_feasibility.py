@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import av
 import pytest
-from takes import film, numbered_take, packets, segment
+from numbered_clips import frame_number
+from takes import film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -46,6 +48,33 @@ def test_a_film_that_cannot_be_exact_is_reported_with_its_reason(context):
     assert text.way == result.metrics["way"] == "reencoded-picture"
     assert text.reason == result.metrics["reason"] == "mpeg2video cannot be spliced packet by packet"
     assert text.metrics() == {"way": text.way, "reason": text.reason, "encoder": "mpeg2video"}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_mpeg_4_part_2_stays_in_its_own_codec(context, suffix):
+    """As the plan says; B-frames and all, no picture is another."""
+    changes = {"frames": 12, "tracks": 0, "size": (96, 64), "codec": "mpeg4", "options": {"bf": "2", "qmin": "1"}}
+    media = film(context, suffix, **changes, time_base=Fraction(1, 25))
+
+    plan = check_feasibility(context.path(media.file), media, [(5, 8)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 8))])
+
+    assert (plan.encoder, plan.codec_change) == ("mpeg4", "")
+    with av.open(str(result.path)) as container:
+        assert container.streams.video[0].codec_context.name == "mpeg4"
+    assert [frame_number(luma) for _, luma in shown(result.path)] == [*range(5), 1005, 1006, 1007, *range(8, 12)]
+    assert result.notes == (f"the complete picture stream was re-encoded, visually lossless: {plan.reason}",)
+
+
+def test_another_codec_is_announced_by_the_plan_and_by_the_result(context):
+    """In the same words."""
+    media = film(context, ".mov", frames=4, tracks=0, size=(176, 144), codec="h263", time_base=Fraction(1, 25))
+
+    plan = check_feasibility(context.path(media.file), media, [(1, 2)])
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 1, 2))])
+
+    change = "h263 (yuv420p) is not encoded in its own codec here: the pictures become h264"
+    assert plan.summary().endswith(f"; {change}") and change in result.notes
 
 
 def test_spans_that_overlap_are_counted_once():

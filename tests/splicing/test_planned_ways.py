@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import odd
 import pytest
-from made import frame_number, make_clip
+from numbered_clips import frame_number, make_clip
 from seen import planes
 from takes import TAKE_OFFSET, numbered_take, packets, segment
 
