@@ -59,6 +59,7 @@ def run(
     online: str | Path | None = None,
     max_cost: float | None = None,
     yes: bool = False,
+    allow_outside: bool = False,
     home: str | Path | None = None,
     watcher: Watcher | None = None,
     **inputs: Any,
@@ -74,6 +75,7 @@ def run(
         online: the folder of the camera originals for the takes; the source is then their proxy.
         max_cost: the highest cost of the run, in USD.
         yes: whether to replace an existing film and to make calls that cost money.
+        allow_outside: whether a job file may choose to write outside its own folder.
         home: the folder of store and runs (default: REACT1_HOME, else the user's data folder).
         watcher: gets every event of the run.
         inputs: the inputs of the preset, such as `source`; None leaves an input unset.
@@ -83,7 +85,7 @@ def run(
     """
     from .runner.execute import Options, execute
 
-    job = _load(preset, edits, provider, out, inputs, online)
+    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside)
     options = Options(
         home_folder(home),
         replace=yes,
@@ -128,6 +130,8 @@ def _load(
     out: str | Path | None,
     inputs: Mapping[str, Any],
     online: str | Path | None = None,
+    *,
+    allow_outside: bool = False,
 ) -> Job:
     return load_job(
         str(preset.path if isinstance(preset, Preset) else preset),
@@ -138,6 +142,7 @@ def _load(
         provider=provider,
         out=str(out) if out else None,
         online=str(online) if online else None,
+        allow_outside=allow_outside,
         base=Path.cwd(),
     )
 

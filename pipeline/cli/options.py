@@ -85,6 +85,9 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="The same as --pay --replace.")]
 Pay = Annotated[bool, typer.Option("--pay", help="Make calls that cost money without asking.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace existing files that this job did not write.")]
+AllowOutside = Annotated[
+    bool, typer.Option("--allow-outside", help="Let a job file choose to write outside its own folder.")
+]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before the run costs more than this.")
 ]
@@ -111,6 +114,8 @@ def load_from_options(
     online: Path | None = None,
     start_tc: str | None = None,
     film: str | None = None,
+    *,
+    allow_outside: bool = False,
 ) -> Job:
     """Load the job that the options describe, and print its notes.
 
@@ -133,6 +138,7 @@ def load_from_options(
         provider=provider,
         out=str(out) if out else None,
         online=str(online) if online else None,
+        allow_outside=allow_outside,
         base=base,
     )
     if scripts and not any(step.id.startswith("script") or step.info.name.startswith("script") for step in job.steps):

@@ -22,6 +22,7 @@ from .checked_job import Job, OnFailure, Step
 from .edit_lists import ReadLists
 from .graph import current_input
 from .inputs import fill_inputs
+from .output_places import check_output_places
 from .raw_preset import RawPreset, parse_preset
 from .shipped import find_file, read_file, shipped_names
 from .steps import add_online_steps, build_steps
@@ -51,6 +52,7 @@ def load_job(
     provider: str | None = None,
     out: str | None = None,
     online: str | None = None,
+    allow_outside: bool = False,
     base: Path,
 ) -> Job:
     """Load a preset or a job and fill in its inputs.
@@ -64,6 +66,7 @@ def load_job(
         provider: the provider for every step that has this parameter; None keeps the preset's.
         out: the value of the input `out`.
         online: the folder of the camera originals for the takes; the source is then their proxy.
+        allow_outside: whether a job may choose to write outside its own folder.
         base: the folder from which relative paths outside of files start.
 
     Raises:
@@ -84,6 +87,17 @@ def load_job(
         preset, inputs = add_online_steps(preset, inputs, explicit, base / online, registry, problems)
     steps, params = build_steps(preset, inputs, registry, provider, base, problems)
     problems.raise_if_any()
+    if not allow_outside:
+        check_output_places(
+            steps,
+            inputs,
+            from_job=document.explicit.keys() - overrides.keys(),
+            from_command_line=overrides.keys(),
+            files=document.files,
+            base=base,
+            problems=problems,
+        )
+        problems.raise_if_any()
     values = {name: tree.plain for name, tree in inputs.items()}
     files = (*document.files, *lists.files)
     job = Job(document.preset.name, document.preset.about, steps, values, {}, on_failure, files, tuple(lists.notes))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..config.checked_job import Job, Step
+from ..config.output_places import output_path
 from ..core import node
 from ..core.errors import PresetError
-from ..core.file import Deliver, File, is_marked
+from ..core.file import File
 from ..core.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..interchange.turnover.package_files import clip_targets, format_timelines, next_version
@@ -18,15 +19,6 @@ from ..store.store import Store, file_digest
 from .external_inputs import local_files
 
 _CONTAINERS = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"}
-
-
-def output_path(step: Step) -> Path | None:
-    """Return where a step's result is to be delivered, or None."""
-    for name, field in type(step.params).model_fields.items():
-        if is_marked(field, Deliver):
-            path = getattr(step.params, name)
-            return Path(path) if path else None
-    return None
 
 
 def delivery(step: Step) -> Delivery:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..messages import out, out_json, report_failures
 from ..options import (
+    AllowOutside,
     AsJson,
     Edits,
     EditsFile,
@@ -49,6 +50,7 @@ def command(
     edits_file: EditsFile = None,
     start_tc: StartTc = None,
     online: Online = None,
+    outside: AllowOutside = False,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ...core.settings import home_folder, max_cost_usd, require_folder
@@ -61,7 +63,19 @@ def command(
     with report_failures(as_json):
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
-        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film)
+        job = load_from_options(
+            what,
+            sets,
+            edit,
+            provider,
+            out_file,
+            script,
+            edits_file,
+            online,
+            start_tc,
+            film,
+            allow_outside=outside,
+        )
         rows = plan_job(job, store)
         existing = [] if yes or replace else existing_outputs(job, store, job_owner(job.document))
         cost = sum(row.cost_usd for row in rows)

@@ -10,6 +10,7 @@ import typer
 
 from ..messages import err, open_home, out, out_json
 from ..options import (
+    AllowOutside,
     AsJson,
     Edits,
     EditsFile,
@@ -64,12 +65,25 @@ def command(
     edits_file: EditsFile = None,
     start_tc: StartTc = None,
     online: Online = None,
+    outside: AllowOutside = False,
 ) -> None:
     """Run a preset or a job."""
     from ..options import load_from_options
 
     with open_home(home, as_json) as folder:
-        job = load_from_options(what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film)
+        job = load_from_options(
+            what,
+            sets,
+            edit,
+            provider,
+            out_file,
+            script,
+            edits_file,
+            online,
+            start_tc,
+            film,
+            allow_outside=outside,
+        )
         require_output_folder(out_file, create=yes or replace)
         exit_with_status(
             run_job(
