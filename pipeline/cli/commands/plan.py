@@ -26,6 +26,7 @@ from ..options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ...runner.plan import PlannedStep
@@ -90,17 +91,21 @@ def command(
                 }
             )
             return
-        for row in rows:
-            label = " ".join(filter(None, (row.step, row.segment, row.take)))
-            price = f" ${row.cost_usd:.2f}" if row.cost_usd else ""
-            out(f"{label:<26} {_state(row):<7} {row.why}{price}".rstrip())
-            for remark in row.remarks:
-                out(f"  note: {remark}")
-        for path in existing:
-            out(f"note: {_existing_note(path)}")
+        _print_rows(rows, existing)
         out(f"cost ${cost:.2f}")
         if budget is not None and cost > budget:
             out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
+
+
+def _print_rows(rows: Sequence[PlannedStep], existing: Sequence[Path]) -> None:
+    for row in rows:
+        label = " ".join(filter(None, (row.step, row.segment, row.take)))
+        price = f" ${row.cost_usd:.2f}" if row.cost_usd else ""
+        out(f"{label:<26} {_state(row):<7} {row.why}{price}".rstrip())
+        for remark in row.remarks:
+            out(f"  note: {remark}")
+    for path in existing:
+        out(f"note: {_existing_note(path)}")
 
 
 def _existing_note(path: Path) -> str:
