@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from ..core.errors import ProviderError
+from ..core.errors import ProviderError, StorageFailed
 from ..core.file import File
 from ..net.rate_limit import MAX_PAUSE_S
 from ..providers.contract import Done, Failed, JobOutcome, NoJob, UnknownJob
@@ -47,8 +47,19 @@ class Attempt:
         Raises:
             ProviderError: the job failed, or its outcome is unknown.
             OverBudget: the submit does not fit the budget.
-            StorageFailed: the ledger or the store cannot be written.
+            StorageFailed: the ledger or the store cannot be written; a job that was submitted is kept.
         """
+        try:
+            return await self._run()
+        except StorageFailed as error:
+            entry = await self._latest()
+            if entry is None or not entry.open:
+                raise
+            job = f"job {entry.id}" + (f" ({entry.request_id})" if entry.request_id else "")
+            message = f"{error.message}; {job} is kept: the next run continues it and does not pay again"
+            raise StorageFailed(message) from error
+
+    async def _run(self) -> JobResult:
         entry = await self._latest()
         new = entry is None or entry.state != "done"
         if entry is not None and entry.state == "done":

@@ -209,13 +209,19 @@ def _write_page(run: RunFolder, store: Store, results: list[Value | list[Value]]
 
 @contextlib.contextmanager
 def _stop_on_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop the run cleanly; only the main thread can handle signals."""
+    """Let SIGINT, SIGTERM and SIGHUP stop the run cleanly; only the main thread can handle signals.
+
+    A SIGHUP that is ignored, as under `nohup`, stays ignored.
+    """
     task: asyncio.Task[Any] | None = asyncio.current_task()
     if threading.current_thread() is not threading.main_thread() or task is None:
         yield
         return
     loop = asyncio.get_running_loop()
     handlers = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        handlers[hang_up] = signal.getsignal(hang_up)
     for name in handlers:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(name, task.cancel)

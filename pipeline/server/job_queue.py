@@ -26,6 +26,8 @@ MAX_ATTEMPTS = 3
 SWEEP_INTERVAL_S = 600
 MAX_CONCURRENT_UPLOADS = 2
 """Each upload as JSON holds its body in memory."""
+DISK_RETRY_S = 5.0
+"""How often a state is written again that a full disk did not take."""
 RETRY_AFTER_S = 30
 """When a client that met a full queue may try again."""
 _log = logging.getLogger(__name__)
@@ -61,11 +63,11 @@ class JobQueue:
             self._spent_usd += job.cost_usd
             if job.state == "PROCESSING" and job.attempts >= MAX_ATTEMPTS:
                 reason = f"the server was stopped {job.attempts} times while it worked on this request; submit it again"
-                await self._end(job, WorkerResult(error=reason, at_fault="server"))
+                self._tasks.append(asyncio.create_task(self._end(job, WorkerResult(error=reason, at_fault="server"))))
             elif not job.ended:
                 self._register(job.model_copy(update={"state": "QUEUED"}))
                 self._queue.put_nowait(job.id)
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self.options.workers)]
+        self._tasks += [asyncio.create_task(self._work()) for _ in range(self.options.workers)]
         self._tasks.append(asyncio.create_task(self._sweep()))
 
     async def close(self) -> None:
@@ -198,12 +200,20 @@ class JobQueue:
         self.report(f"{job.id} {job.state} after {duration}{': ' + job.error if job.error else ''}")
 
     async def _record(self, job: Job) -> Job:
-        """Write a state to disk, then make it visible; a full disk must not stop the other requests."""
-        try:
-            await asyncio.to_thread(self.store.put, job)
-        except StorageFailed as error:
-            self.report(f"{job.id}: its state is not on disk: {error}")
-        return self._register(job)
+        """Write a state to disk, then make it visible.
+
+        On a full disk, wait until there is space: a client must not see what a restart would take back.
+        """
+        reported = ""
+        while True:
+            try:
+                await asyncio.to_thread(self.store.put, job)
+                return self._register(job)
+            except StorageFailed as error:
+                if str(error) != reported:
+                    reported = str(error)
+                    self.report(f"{job.id}: waits to become {job.state}, which cannot be written: {error}")
+            await asyncio.sleep(DISK_RETRY_S)
 
     async def _sweep(self) -> None:
         while True:

@@ -15,7 +15,7 @@ from clocks import FakeClock
 from job_runner import COST_USD, KEY, JobRunner, no_precheck
 from server_client import open_server
 
-from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderError
+from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderError, StorageFailed
 from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.context import JobContext
@@ -629,6 +629,28 @@ def test_take_is_downloaded_from_allowed_networks_only(context, url, policy, mes
         fetch_take(context, url, client, "r1")
 
     assert caught.value.billed
+
+
+def test_full_disk_keeps_the_paid_job(open_runner, tmp_path, monkeypatch):
+    """The message says so, with its id; the next run downloads the take and pays nothing."""
+    runner = open_runner()
+
+    def refuse(*_, **__):
+        raise StorageFailed("the disk that holds it is full; free some space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("react1.pipeline.jobs.take_download.download", refuse)
+        with pytest.raises(StorageFailed) as caught:
+            runner.run(runner.request())
+
+    (job,) = server_jobs(tmp_path)
+    (entry,) = entries(runner)
+    assert str(caught.value) == (
+        "the disk that holds it is full; free some space; "
+        f"job {entry.id} ({job.id}) is kept: the next run continues it and does not pay again"
+    )
+    runner.run(runner.request())
+    assert len(server_jobs(tmp_path)) == 1
 
 
 def test_key_in_the_url_of_a_take_is_redacted(open_runner, monkeypatch):

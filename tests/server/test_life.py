@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from web import open_web
 
-from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.server.asgi_app import LocalServer
 from react1.pipeline.server.job_queue import MAX_ATTEMPTS
+from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.server_job import Job
 from react1.pipeline.server.server_options import ServerOptions
 from react1.pipeline.server.worker_protocol import render_in_process
@@ -62,6 +63,50 @@ def test_a_request_that_repeatedly_stops_the_server_fails(serve, tmp_path):
 
         assert body["error"].startswith(f"the server was stopped {MAX_ATTEMPTS} times")
         assert not server.stub.requests
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    """A disk that does not take the end of a request until `freed` is set; `refused` is set at each attempt."""
+    refused, freed, put = threading.Event(), threading.Event(), JobStore.put
+
+    def write(store, job):
+        if job.ended and not freed.is_set():
+            refused.set()
+            raise StorageFailed("the disk is full")
+        put(store, job)
+
+    monkeypatch.setattr(JobStore, "put", write)
+    monkeypatch.setattr("react1.pipeline.server.job_queue.DISK_RETRY_S", 0.02, raising=False)
+    return refused, freed
+
+
+def test_state_that_a_full_disk_does_not_take_is_not_shown(serve, full_disk):
+    """It is shown once it is on disk; the take is rendered once."""
+    refused, freed = full_disk
+    with serve() as server:
+        job = server.submit().json()["request_id"]
+        assert refused.wait(10)
+        before = server.get(f"/v2/requests/{job}/status").json()["status"]
+        freed.set()
+        server.wait_for(job, "COMPLETED")
+
+        assert before == "PROCESSING"
+        assert len(server.stub.requests) == 1
+
+
+def test_state_after_a_full_disk_is_true_after_a_restart(serve, full_disk):
+    """The next server continues from what clients have seen."""
+    refused, freed = full_disk
+    with serve() as server:
+        job = server.submit().json()["request_id"]
+        assert refused.wait(10)
+        assert server.get(f"/v2/requests/{job}/status").json()["status"] == "PROCESSING"
+
+    freed.set()
+    with serve() as server:
+        server.wait_for(job, "COMPLETED")
+        assert server.get(f"/v2/requests/{job}").json()["status"] == "COMPLETED"
 
 
 def test_one_home_has_one_server(serve):
