@@ -30,7 +30,7 @@ class Conform:
     """Measure lag, frame count, rate, size and colour of a take against the clip that was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 

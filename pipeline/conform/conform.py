@@ -19,11 +19,12 @@ from ..core.errors import ProviderError
 from ..core.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
 from ..media.decode import exact_frames, turn_coded
+from ..media.reformat import reformat
 from ..splicing.encoders import EncoderSettings, pixel_formats
 from ..splicing.pictures.planes import (
     Plane,
     frame_from_planes,
-    frame_planes,
+    plane_views,
     resize_mask,
     to_coded_planes,
     working_format,
@@ -32,7 +33,7 @@ from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import TrackedRegion, track_largest_change
 from .composite import Change, Mask, MaskSmoother, composite, find_change, without_noise
-from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions, shrink_frames
+from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions
 from .levels import LevelTransfer
 from .placement import NO_CORRECTIONS, Corrections, measure_corrections
 
@@ -90,7 +91,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     job = _open_job(context, take, mode)
     take_video = take.media.video
     assert take_video is not None
-    sent_small, take_small = shrink_frames(job.films.sent()), shrink_frames(job.films.taken())
+    sent_small, take_small = job.films.thumbnails()
     alignment, job.corrections = measure_corrections(job.films, sent_small, take_small, take_video.rate)
     if mode == "face":
         pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
@@ -141,9 +142,10 @@ def _composite_frames(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[
     for index, plate in exact_frames(job.source_path, job.source, segment.first_frame, segment.last_frame):
         position, sent, taken = next(pairs)
         number = index - segment.first_frame
-        base = plate if plate.format.name == job.pix_fmt else plate.reformat(format=job.pix_fmt)
-        corrected = job.corrections.undo(frame_planes(sent), frame_planes(taken))
-        parts = _composite_frame(job, transfer, frame_planes(base), sent, corrected, number, position)
+        base = reformat(plate, pix_fmt=job.pix_fmt)
+        sent_planes = plane_views(sent)
+        corrected = job.corrections.undo(sent_planes, plane_views(taken))
+        parts = _composite_frame(job, transfer, plane_views(base), sent_planes, corrected, number, position)
         yield frame_from_planes(parts, job.pix_fmt), number
 
 
@@ -151,19 +153,18 @@ def _composite_frame(
     job: _ConformJob,
     transfer: LevelTransfer,
     plate: list[Plane],
-    sent: VideoFrame,
+    sent: list[Plane],
     corrected: list[Plane],
     number: int,
     position: int,
 ) -> list[Plane]:
-    sent_planes = frame_planes(sent)
-    change = None if job.mode == "frame" else find_change(sent_planes, corrected, allow_full=job.face is None)
+    change = None if job.mode == "frame" else find_change(sent, corrected, allow_full=job.face is None)
     mask = _frame_mask(job, change, position)
     job.changed.add(float((mask > 0.02).mean()))
     if not mask.any():
         return plate
-    used = corrected if change is None else without_noise(sent_planes, corrected, change)
-    take_coded = to_coded_planes(frame_from_planes(used, "yuv420p"), job.source, job.pix_fmt)
+    used = corrected if change is None else without_noise(sent, corrected, change)
+    take_coded = to_coded_planes(used, job.source, job.pix_fmt)
     if job.mode == "frame" and not job.source.is_hdr:
         return take_coded
     sent_coded = to_coded_planes(sent, job.source, job.pix_fmt)

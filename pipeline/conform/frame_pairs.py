@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from ..core.errors import InputMediaError, ProviderError
 from ..core.values import VideoStream
 from ..media.decode import decode_frames
+from ..media.reformat import reformat
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes
 
 _THUMBNAIL_PX = (96, 54)
+KEPT_LUMAS = range(0, 48, 12)
+"""The positions that are compared in full size if the take is in time."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class SentAndTake:
     take_path: Path
     is_padded: bool
     """Whether the take has lines or columns added, which are cropped."""
+    _lumas: tuple[dict[int, Plane], dict[int, Plane]] = field(default_factory=lambda: ({}, {}), repr=False)
+    """Lumas kept by `thumbnails`, by position: of what was sent, and of the take."""
 
     @property
     def cell_aspect(self) -> float:
@@ -37,13 +42,13 @@ class SentAndTake:
     def sent(self) -> Iterator[VideoFrame]:
         """Yield the frames that were sent."""
         for frame in decode_frames(self.sent_path, self.sent_video.index):
-            yield frame if frame.format.name == "yuv420p" else frame.reformat(format="yuv420p")
+            yield reformat(frame, pix_fmt="yuv420p")
 
     def taken(self) -> Iterator[VideoFrame]:
         """Yield the take's frames in the size of what was sent."""
         width, height = self.sent_video.width_px, self.sent_video.height_px
         for decoded in self._decoded_take():
-            frame = decoded if decoded.format.name == "yuv420p" else decoded.reformat(format="yuv420p")
+            frame = reformat(decoded, pix_fmt="yuv420p")
             if (frame.width, frame.height) == (width, height):
                 yield frame
             elif self.is_padded:
@@ -53,7 +58,7 @@ class SentAndTake:
                 ]
                 yield frame_from_planes(parts, "yuv420p")
             else:
-                yield frame.reformat(width, height, interpolation="BICUBIC")
+                yield reformat(frame, width, height, interpolation="BICUBIC")
 
     def _decoded_take(self) -> Iterator[VideoFrame]:
         try:
@@ -61,10 +66,28 @@ class SentAndTake:
         except InputMediaError as error:
             raise ProviderError(f"the take of {self.name} cannot be used: {error.message}") from error
 
-    def pairs(self, positions: Sequence[tuple[int, int]]) -> list[tuple[list[Plane], list[Plane]]]:
-        """Return the planes of chosen frames, (sent, taken), by their positions, ascending in both."""
+    def thumbnails(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the thumbnails of both, as `shrink_frames`; keep a few lumas, so that `lumas` need not decode."""
+        sent, taken = (
+            shrink_frames(_keep_lumas(frames, lumas))
+            for frames, lumas in zip((self.sent(), self.taken()), self._lumas, strict=True)
+        )
+        return sent, taken
+
+    def lumas(self, positions: Sequence[tuple[int, int]]) -> list[tuple[Plane, Plane]]:
+        """Return the lumas of chosen frames, (sent, taken), by their positions, ascending in both."""
+        sent_lumas, take_lumas = self._lumas
+        if all(i in sent_lumas and j in take_lumas for i, j in positions):
+            return [(sent_lumas[i], take_lumas[j]) for i, j in positions]
         sent, taken = ForwardReader(self.sent()), ForwardReader(self.taken())
-        return [(frame_planes(sent.at(i)), frame_planes(taken.at(j))) for i, j in positions]
+        return [(frame_planes(sent.at(i))[0], frame_planes(taken.at(j))[0]) for i, j in positions]
+
+
+def _keep_lumas(frames: Iterator[VideoFrame], lumas: dict[int, Plane]) -> Iterator[VideoFrame]:
+    for position, frame in enumerate(frames):
+        if position in KEPT_LUMAS:
+            lumas[position] = frame_planes(frame)[0]
+        yield frame
 
 
 def is_padded(take: VideoStream, sent: VideoStream, name: str) -> bool:
@@ -88,7 +111,7 @@ def is_padded(take: VideoStream, sent: VideoStream, name: str) -> bool:
 def shrink_frames(frames: Iterator[VideoFrame]) -> NDArray[np.uint8]:
     """Shrink frames to `(frames, 3, height, width) uint8` YUV."""
     width, height = _THUMBNAIL_PX
-    shrunk = [frame.reformat(width, height, "yuv444p", interpolation="AREA").to_ndarray() for frame in frames]
+    shrunk = [reformat(frame, width, height, "yuv444p", interpolation="AREA").to_ndarray() for frame in frames]
     return np.stack(shrunk) if shrunk else np.zeros((0, 3, height, width), np.uint8)
 
 

@@ -262,7 +262,7 @@ def _luma_pairs(films: SentAndTake, luma: LinearMap, alignment: Alignment) -> li
     """Return the lumas of a few frames, (sent, taken), the take's levels corrected."""
     step = max(1, min(len(alignment.take_index), _PLACEMENT_RANGE) // _PLACEMENT_FRAMES)
     positions = list(zip(alignment.matched_index, alignment.take_index, strict=True))[:_PLACEMENT_RANGE:step]
-    return [(sent[0], luma.undo(taken[0])) for sent, taken in films.pairs(positions)]
+    return [(sent, luma.undo(taken)) for sent, taken in films.lumas(positions)]
 
 
 def _fit_levels(sent: Thumbnails, taken: Thumbnails, alignment: Alignment) -> tuple[LinearMap, ...]:

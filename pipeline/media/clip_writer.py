@@ -18,6 +18,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from .reformat import reformat
+
 BT709 = 1
 """Of primaries, transfer and matrix, ITU-T H.273."""
 TV_RANGE, FULL_RANGE = 1, 2
@@ -167,4 +169,4 @@ def rgb_frame(
 ) -> Any:
     """Build an `av.VideoFrame` from `(height, width, 3) uint8 RGB`."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    return frame.reformat(format=pix_fmt, dst_colorspace=matrix, dst_color_range=range_)
+    return reformat(frame, pix_fmt=pix_fmt, dst_colorspace=matrix, dst_color_range=range_)

@@ -23,6 +23,7 @@ from ..core.errors import InputMediaError
 from ..core.times import clock_text, frames_text
 from ..core.values import VideoStream
 from .color import full_color
+from .reformat import reformat
 
 ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
 """What helps if a film's packets do not fit its pictures; for messages."""
@@ -166,9 +167,8 @@ def rgb(frame: Any, video: VideoStream) -> NDArray[np.uint8]:
     color = full_color(video)
     space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(color.space, 1)
     range_ = 2 if color.range == "pc" else 1
-    picture: NDArray[np.uint8] = frame.to_ndarray(
-        format="rgb24", src_colorspace=space, src_color_range=range_, dst_color_range=2
-    )
+    converted = reformat(frame, pix_fmt="rgb24", src_colorspace=space, src_color_range=range_, dst_color_range=2)
+    picture: NDArray[np.uint8] = converted.to_ndarray()
     return picture
 
 

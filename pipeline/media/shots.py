@@ -31,6 +31,7 @@ from ..core.node import NodeContext
 from ..core.values import Media, VideoStream
 from . import decode
 from .probe import require_video
+from .reformat import reformat
 
 THUMBNAIL_PX = (64, 36)
 """Width and height."""
@@ -50,7 +51,7 @@ Shot = tuple[int, int]
 
 def thumbnail(frame: Any) -> Thumbnail:
     """Shrink an `av.VideoFrame`, as coded, to grey, (36, 64)."""
-    small: Thumbnail = frame.reformat(*THUMBNAIL_PX, "gray", interpolation="AREA").to_ndarray()
+    small: Thumbnail = reformat(frame, *THUMBNAIL_PX, "gray", interpolation="AREA").to_ndarray()
     return small
 
 

@@ -24,6 +24,7 @@ from . import decode
 from .audio import samples as sound
 from .ffmpeg import ffmpeg_path
 from .probe import probe, probe_path, require_video
+from .reformat import reformat
 
 _X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _SEEK_MARGIN_S = Fraction(2)
@@ -166,7 +167,7 @@ def _same_picture(target: Path, cut: VideoStream, index: int, path: Path, video:
     try:
         return np.array_equal(cut_frame.to_ndarray(), source_frame.to_ndarray())
     except ValueError:  # PyAV cannot convert this format to an array
-        as_16_bit = [frame.reformat(format="gbrp16le").to_ndarray() for frame in (cut_frame, source_frame)]
+        as_16_bit = [reformat(frame, pix_fmt="gbrp16le").to_ndarray() for frame in (cut_frame, source_frame)]
         return np.array_equal(*as_16_bit)
 
 

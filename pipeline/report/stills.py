@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..core.values import VideoStream
 from ..media.decode import exact_frames, rgb, turn_upright
+from ..media.reformat import reformat
 
 MAX_SIDE_PX = 640
 """The longer side of a preview."""
@@ -50,7 +51,7 @@ def screen_picture(frame: Any, video: VideoStream, size: tuple[int, int]) -> Pic
     """Return an `av.VideoFrame` as an SDR screen shows it, upright, at `size` (width, height)."""
     rotated = video.rotation_deg in (90, 270)
     width, height = (size[1], size[0]) if rotated else size
-    small = frame.reformat(width=width, height=height, interpolation="AREA")
+    small = reformat(frame, width, height, interpolation="AREA")
     picture: Picture = turn_upright(rgb(small, video), video)
     return to_sdr(picture, video.color_transfer) if video.is_hdr else picture
 

@@ -14,6 +14,7 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from ..core.values import VideoStream
+from ..media.reformat import reformat
 from .encoders import EncoderSettings, configure_stream, encoder_rate
 from .mp4 import sample_tables
 from .mp4.boxes import read_moov
@@ -65,7 +66,7 @@ def _encode(
         if times is not None:
             stream.time_base = video.time_base
         for source, number in frames:
-            frame = source if source.format.name == settings.pix_fmt else source.reformat(format=settings.pix_fmt)
+            frame = reformat(source, pix_fmt=settings.pix_fmt)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
             for packet in stream.encode(frame):
                 out.mux(_set_times(packet, video, times))

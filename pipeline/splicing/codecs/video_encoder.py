@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from ...core.values import VideoStream
+from ...media.reformat import reformat
 from ..encoders import EncoderSettings, configure_encoder, encoder_rate
 from ..not_applicable import NotApplicable
 
@@ -56,7 +57,7 @@ def encode_packets(
     # Every number gets its own tick, whatever the encoder's time base is.
     ticks = max(1, round(1 / (Fraction(context.framerate) * Fraction(context.time_base))))
     for source, number in frames:
-        frame = source if source.format.name == settings.pix_fmt else source.reformat(format=settings.pix_fmt)
+        frame = reformat(source, pix_fmt=settings.pix_fmt)
         frame.pts, frame.time_base, frame.pict_type = number * ticks, context.time_base, PictureType.NONE
         yield from _packets(context, frame, ticks)
     yield from _packets(context, None, ticks)

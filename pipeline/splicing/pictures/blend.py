@@ -8,6 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from ...media.reformat import reformat
 from ..not_applicable import NotApplicable
 from .morph import morph
 from .planes import Plane, frame_from_planes, frame_planes, working_format
@@ -59,7 +60,8 @@ def dissolve(below: list[Plane], above: list[Plane], numerator: int, denominator
 
 
 def _reformat(frame: VideoFrame, pix_fmt: str) -> VideoFrame:
-    return frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt)
+    converted: VideoFrame = reformat(frame, pix_fmt=pix_fmt)
+    return converted
 
 
 def _copy_pixels(film: VideoFrame, take: VideoFrame) -> VideoFrame:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...core.values import VideoStream
 from ...media.color import full_color
 from ...media.decode import turn_coded
+from ...media.reformat import reformat
 
 Plane = NDArray[Any]
 _MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}
@@ -34,12 +35,18 @@ def working_format(pix_fmt: str) -> str:
 
 def frame_planes(frame: VideoFrame) -> list[Plane]:
     """Return copies of the planes of a planar frame, without padding."""
+    return [plane.copy() for plane in plane_views(frame)]
+
+
+def plane_views(frame: VideoFrame) -> list[Plane]:
+    """Return the planes of a planar frame, without padding: views of its memory, read-only."""
     wide = frame.format.components[0].bits > 8
     planes = []
     for plane in frame.planes:
         rows: Plane = np.frombuffer(memoryview(plane), np.dtype(np.uint16 if wide else np.uint8))
-        rows = rows.reshape(-1, plane.line_size // (2 if wide else 1))
-        planes.append(rows[: plane.height, : plane.width].copy())
+        view = rows.reshape(-1, plane.line_size // (2 if wide else 1))[: plane.height, : plane.width]
+        view.flags.writeable = False
+        planes.append(view)
     return planes
 
 
@@ -48,23 +55,37 @@ def frame_from_planes(planes: list[Plane], pix_fmt: str) -> VideoFrame:
     height, width = planes[0].shape
     frame = VideoFrame(width, height, pix_fmt)
     for target, plane in zip(frame.planes, planes, strict=True):
-        row_items = target.line_size // plane.itemsize
-        padded = np.zeros((target.height, row_items), plane.dtype)
-        padded[:, : plane.shape[1]] = plane
-        target.update(padded.tobytes())
+        rows = np.frombuffer(memoryview(target), plane.dtype).reshape(-1, target.line_size // plane.itemsize)
+        rows[: plane.shape[0], : plane.shape[1]] = plane
     return frame
 
 
-def to_coded_planes(frame: VideoFrame, video: VideoStream, pix_fmt: str) -> list[Plane]:
-    """Convert an upright picture with square pixels to a stream's coded size, rotation and planar format."""
+def to_coded_planes(planes: list[Plane], video: VideoStream, pix_fmt: str) -> list[Plane]:
+    """Convert an upright 8-bit 4:2:0 picture with square pixels to a stream's coded size, rotation and format.
+
+    What needs no conversion is returned as it is.
+    """
+    unchanged = (pix_fmt, planes[0].shape, video.rotation_deg, video.mirrored) == (
+        "yuv420p",
+        (video.height_px, video.width_px),
+        0,
+        False,
+    )
+    if unchanged and _color_options(video) == _ENVELOPE_COLORS:
+        return planes
+    frame = frame_from_planes(planes, "yuv420p")
     turned = video.rotation_deg in (90, 270)
     width, height = (video.height_px, video.width_px) if turned else (video.width_px, video.height_px)
     between = _turnable_format(pix_fmt) if turned else pix_fmt
-    planes = frame_planes(frame.reformat(width, height, between, interpolation="BICUBIC", **_color_options(video)))
+    planes = plane_views(reformat(frame, width, height, between, interpolation="BICUBIC", **_color_options(video)))
     if not video.rotation_deg and not video.mirrored:
         return planes
     planes = [turn_coded(plane, video) for plane in planes]
-    return planes if between == pix_fmt else frame_planes(frame_from_planes(planes, between).reformat(format=pix_fmt))
+    return planes if between == pix_fmt else plane_views(reformat(frame_from_planes(planes, between), pix_fmt=pix_fmt))
+
+
+_ENVELOPE_COLORS = {"src_colorspace": 1, "src_color_range": 1, "dst_colorspace": 1, "dst_color_range": 1}
+"""Options that convert nothing."""
 
 
 def _color_options(video: VideoStream) -> dict[str, int]:
@@ -90,8 +111,8 @@ def resize_mask(mask: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np
     if mask.shape == shape:
         return mask
     frame = frame_from_planes([np.ascontiguousarray((mask * 255).round().astype(np.uint8))], "gray")
-    scaled = frame.reformat(shape[1], shape[0], interpolation="BILINEAR")
-    resized: NDArray[np.float32] = frame_planes(scaled)[0].astype(np.float32) / np.float32(255)
+    scaled = reformat(frame, shape[1], shape[0], interpolation="BILINEAR")
+    resized: NDArray[np.float32] = plane_views(scaled)[0].astype(np.float32) / np.float32(255)
     return resized
 
 

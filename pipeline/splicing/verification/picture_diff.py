@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ...media.decode import decode_frames
+from ...media.reformat import reformat
 from ..container import matching_video_index
 from ..mp4.sample_tables import Ints
 from ..pictures.fields import field_order
@@ -211,7 +212,7 @@ def _luma_difference(expected: VideoFrame, actual: VideoFrame) -> tuple[float, f
 
 def _luma(frame: VideoFrame, pix_fmt: str) -> tuple[Plane, float]:
     """Return the luma as coded, and the size of one level in steps of 255."""
-    converted = frame if frame.format.name == pix_fmt else frame.reformat(format=pix_fmt)
+    converted = reformat(frame, pix_fmt=pix_fmt)
     bits, rows = converted.format.components[0].bits, next(visible_rows(converted))
     return rows.view(np.uint16 if bits > 8 else np.uint8), 255 / ((1 << bits) - 1)
 

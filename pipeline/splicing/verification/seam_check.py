@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from ...core.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.decode import exact_frames, rgb
+from ...media.reformat import reformat
 from ..pictures.seam_style import Seam
 from ..pictures.seams import RampLengths, plan_ramps
 from .thresholds import Thresholds, require_within_thresholds
@@ -274,7 +275,7 @@ def small_rgb(frame: Any, video: VideoStream) -> Rgb:
     scale = min(1.0, MAX_SIDE_PX / max(frame.width, frame.height))
     if scale < 1:
         width, height = (max(2, round(side * scale)) for side in (frame.width, frame.height))
-        frame = frame.reformat(width, height, interpolation="AREA")
+        frame = reformat(frame, width, height, interpolation="AREA")
     return rgb(frame, video)
 
 
