@@ -1,7 +1,8 @@
 """Conform a take to the source's exact frames, size, rate and colour.
 
 Takes   a take as the provider returned it.
-Gives   the take with one frame per source frame of its span and handles; the measurements are in its `metrics`.
+Gives   the take with one frame per source frame of its span and handles, used as strongly as the edit's `strength` says
+        and placed back where a crop was cut; the measurements are in its `metrics`.
 Raises  ProviderError if the take does not match the clip that was sent; InputMediaError if the source cannot be
         decoded.
 """
@@ -47,6 +48,7 @@ class Conform:
             update={
                 "media": probe(context.path(file), file),
                 "conformed": True,
+                "unchanged": result.unchanged,
                 "metrics": {**take.metrics, "conform": result.metrics},
                 "notes": (*take.notes, *result.notes),
             }

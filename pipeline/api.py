@@ -68,8 +68,8 @@ def run(
 
     Args:
         preset: a preset, the name of a shipped one, or the path of a preset or a job.
-        edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE]`; or the `Path`
-            of a list of edits or a timeline.
+        edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE][@FACE]`; or the
+            `Path` of a list of edits or a timeline.
         provider: `auto`, `local`, `segmind` or `sync` (default: the preset's).
         out: the path of the new film, relative to the current folder.
         online: the folder of the camera originals for the takes; the source is then their proxy.

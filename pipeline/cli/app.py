@@ -9,6 +9,7 @@ from .commands import (
     demo,
     doctor,
     edits,
+    faces,
     jobs,
     new_node,
     nodes,
@@ -30,7 +31,7 @@ from .streams import separate_streams
 
 PANELS = {
     "Run": (run, plan, resume, pick, demo),
-    "Inspect": (runs, show, presets, nodes),
+    "Inspect": (runs, show, faces, presets, nodes),
     "Editing systems": (edits, conform_check),
     "Store": (store, prune),
     "Set up": (doctor, schema, serve, new_node),

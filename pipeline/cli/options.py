@@ -50,7 +50,7 @@ Edits = Annotated[
     list[str] | None,
     typer.Option(
         "--edit",
-        metavar="IN-OUT:PROMPT[:TEMPERATURE][:KEY=VALUE…]",
+        metavar="IN-OUT:PROMPT[:TEMPERATURE][@FACE][:KEY=VALUE…]",
         help="A segment to re-express; repeatable.",
     ),
 ]

@@ -14,9 +14,14 @@ from ..located_yaml.parse import parse_yaml
 from .raw_preset import VERBATIM, RawPreset
 
 _TIME = r"\d{1,2}:\d\d:\d\d[:;]\d{2,3}|\d{1,3}:\d\d:\d\d(?:\.\d+)?|\d+f|\d+(?:\.\d+)?"
-_EDIT_PATTERN = re.compile(rf"({_TIME})-({_TIME}):([A-Za-z_]+)(?::([^:=]+))?((?::[a-z_]+=.+)?)", re.DOTALL)
+_EDIT_PATTERN = re.compile(
+    rf"({_TIME})-({_TIME}):([A-Za-z_]+)(?::([^:=@]+))?(?:@([^:=]+))?((?::[a-z_]+=.+)?)", re.DOTALL
+)
 _FIELD_START = re.compile(r":(?=[a-z_]+=)")
-EDIT_FORM = "IN-OUT:PROMPT[:TEMPERATURE][:KEY=VALUE…], such as 12.4-15.8:happy:0.7 or 3-5:sad:audio=line.wav"
+EDIT_FORM = (
+    "IN-OUT:PROMPT[:TEMPERATURE][@FACE][:KEY=VALUE…], such as 12.4-15.8:happy:0.7, 3-5:sad@left "
+    "or 3-5:sad:audio=line.wav"
+)
 
 
 def command_line_values(
@@ -75,14 +80,13 @@ def _parse_edits(edits: Sequence[str | Edit], base: Path, problems: Problems) ->
 
 
 def parse_edit(text: str) -> dict[str, str] | None:
-    """Parse `IN-OUT:PROMPT[:TEMPERATURE][:KEY=VALUE…]`, with the keys of an edit; return None for other text."""
+    """Parse `IN-OUT:PROMPT[:TEMPERATURE][@FACE][:KEY=VALUE…]`, with the keys of an edit; return None for other text."""
     match = _EDIT_PATTERN.fullmatch(text.strip())
     if match is None:
         return None
-    start, end, prompt, temperature, rest = match.groups()
+    start, end, prompt, temperature, face, rest = match.groups()
     fields = {"in": start, "out": end, "prompt": prompt}
-    if temperature is not None:
-        fields["temperature"] = temperature
+    fields |= {name: value for name, value in (("temperature", temperature), ("face", face)) if value is not None}
     pairs = [part.partition("=") for part in _FIELD_START.split(rest) if part]
     return fields | {key: value for key, _, value in pairs}
 

@@ -61,7 +61,7 @@ def load_job(
         name_or_path: the path of a preset or a job, or the name of a shipped preset.
         registry: the available nodes.
         sets: input name → text; overrides the job.
-        edits: `IN-OUT:PROMPT[:TEMPERATURE]` or edits; they replace the job's.
+        edits: `IN-OUT:PROMPT[:TEMPERATURE][@FACE]` or edits; they replace the job's.
         edits_file: the path of a list of edits or a timeline; it replaces the job's edits too.
         provider: the provider for every step that has this parameter; None keeps the preset's.
         out: the value of the input `out`.

@@ -6,7 +6,7 @@ in the source's coded size, pixel format and colors, losslessly encoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 
 from ..core.choices import CompositeMode
 from ..core.errors import ProviderError
+from ..core.face_choice import strength_curve
 from ..core.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
 from ..media.decode import exact_frames, turn_coded
@@ -33,9 +34,11 @@ from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import TrackedRegion, track_largest_change
 from .composite import Change, Mask, MaskSmoother, composite, find_change, without_noise
+from .crop_space import crop_planes, to_picture
 from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions
 from .levels import LevelTransfer
 from .placement import NO_CORRECTIONS, Corrections, measure_corrections
+from .strength import partial_take, require_opencv
 
 _REFIT_FRAMES = 25
 
@@ -47,6 +50,8 @@ class ConformResult:
     path: Path
     metrics: dict[str, Any]
     notes: tuple[str, ...]
+    unchanged: bool = False
+    """Whether nothing of the take is used, because its strength is 0 in every frame."""
 
 
 @dataclass
@@ -76,6 +81,8 @@ class _ConformJob:
     films: SentAndTake
     mode: CompositeMode
     pix_fmt: str
+    strengths: Sequence[float] = ()
+    """How much of the take is used in each frame of the span and its handles, 0 to 1."""
     corrections: Corrections = NO_CORRECTIONS
     face: TrackedRegion | None = None
     changed: _ChangedShare = field(default_factory=_ChangedShare)
@@ -114,7 +121,8 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
         full_frames=job.changed.full_frames if mode != "frame" else 0,
         other_count=job.face.other_count if job.face else 0,
     )
-    return ConformResult(target, _metrics(job, take, alignment, len(take_small)), notes)
+    unused = not any(job.strengths)
+    return ConformResult(target, _metrics(job, take, alignment, len(take_small)), notes, unchanged=unused)
 
 
 def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> _ConformJob:
@@ -131,7 +139,17 @@ def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> _Conform
         films=SentAndTake(name, context.path(segment.media.file), sent, context.path(take.media.file), padded),
         mode=mode,
         pix_fmt=working_format(source.pix_fmt),
+        strengths=_strengths(segment, source),
     )
+
+
+def _strengths(segment: Segment, source: VideoStream) -> list[float]:
+    start = int(source.timestamps.array[segment.edit_span[0]])
+    times = source.timestamps.array[segment.first_frame : segment.last_frame].tolist()
+    strengths = strength_curve(segment.edit.strength, [(time - start) * source.time_base for time in times])
+    if any(0 < strength < 1 for strength in strengths):
+        require_opencv()
+    return strengths
 
 
 def _composite_frames(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[VideoFrame, int]]:
@@ -140,12 +158,12 @@ def _composite_frames(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[
     pairs = _frame_pairs(job, alignment)
     transfer = LevelTransfer(job.source, job.pix_fmt)
     for index, plate in exact_frames(job.source_path, job.source, segment.first_frame, segment.last_frame):
-        position, sent, taken = next(pairs)
+        position, match, sent, taken = next(pairs)
         number = index - segment.first_frame
         base = reformat(plate, pix_fmt=job.pix_fmt)
         sent_planes = plane_views(sent)
         corrected = job.corrections.undo(sent_planes, plane_views(taken))
-        parts = _composite_frame(job, transfer, plane_views(base), sent_planes, corrected, number, position)
+        parts = _composite_frame(job, transfer, plane_views(base), sent_planes, corrected, number, position, match)
         yield frame_from_planes(parts, job.pix_fmt), number
 
 
@@ -157,19 +175,30 @@ def _composite_frame(
     corrected: list[Plane],
     number: int,
     position: int,
+    match: int,
 ) -> list[Plane]:
+    strength = job.strengths[number]
+    if strength <= 0:
+        job.changed.add(0.0)
+        return plate
     change = None if job.mode == "frame" else find_change(sent, corrected, allow_full=job.face is None)
     mask = _frame_mask(job, change, position)
     job.changed.add(float((mask > 0.02).mean()))
     if not mask.any():
         return plate
     used = corrected if change is None else without_noise(sent, corrected, change)
+    used = partial_take(sent, used, mask, strength)
+    inside = None
+    if job.segment.crop is not None:
+        shown = to_picture(job.segment.crop, match, sent, used, mask)
+        sent, used, mask = shown.sent, shown.taken, shown.mask
+        inside = turn_coded(shown.inside.astype(np.float32), job.source)
     take_coded = to_coded_planes(used, job.source, job.pix_fmt)
-    if job.mode == "frame" and not job.source.is_hdr:
+    if job.mode == "frame" and inside is None and not job.source.is_hdr:
         return take_coded
     sent_coded = to_coded_planes(sent, job.source, job.pix_fmt)
     if number % _REFIT_FRAMES == 0 or not transfer.ready:
-        transfer.fit(plate, sent_coded)
+        transfer.fit(*(part if inside is None else crop_planes(part, inside) for part in (plate, sent_coded)))
     return composite(plate, sent_coded, take_coded, turn_coded(mask, job.source), transfer)
 
 
@@ -183,11 +212,12 @@ def _frame_mask(job: _ConformJob, change: Change | None, position: int) -> Mask:
     return job.smoother.smooth(mask)
 
 
-def _frame_pairs(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[int, VideoFrame, VideoFrame]]:
-    """Yield for each source frame: its position among those sent, that frame, and the take's frame for it."""
+def _frame_pairs(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[int, int, VideoFrame, VideoFrame]]:
+    """Yield for each source frame: its position among those sent, the matching one with its number, and the take's."""
     sent, taken = ForwardReader(job.films.sent()), ForwardReader(job.films.taken())
     for position in nearest_positions(job.segment.frames, job.segment.first_frame, job.segment.last_frame):
-        yield position, sent.at(alignment.matched_index[position]), taken.at(alignment.take_index[position])
+        match = alignment.matched_index[position]
+        yield position, match, sent.at(match), taken.at(alignment.take_index[position])
 
 
 def _lossless_settings(pix_fmt: str) -> EncoderSettings:
@@ -222,6 +252,8 @@ def _metrics(job: _ConformJob, take: Take, alignment: Alignment, take_frames: in
         "touched_share": job.changed.mean_share,
         "whole_frames": job.changed.full_frames,
         "unseen_frames": len(unseen),
+        "strength": [round(min(job.strengths), 4), round(max(job.strengths), 4)],
+        "crop": None if job.segment.crop is None else job.segment.crop.side_px,
         "frames": job.segment.last_frame - job.segment.first_frame,
     }
 

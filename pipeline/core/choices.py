@@ -52,11 +52,17 @@ class React1Overrides(BaseModel):
 
 
 def resolve_choices(*levels: BaseModel) -> React1Choices:
-    """Return each parameter from the first level that sets it, such as an edit and its step; else the API's default."""
+    """Return each parameter from the first level that sets it, such as an edit and its step; else the API's default.
+
+    A level that names a face decides `auto_active_speaker_detection` too: it is on for the face `speaker` only.
+    """
     chosen: dict[str, object] = {}
     for level in reversed(levels):
         values = {name: getattr(level, name, None) for name in CHOICE_NAMES}
         chosen |= {name: value for name, value in values.items() if value is not None}
+        face = getattr(level, "face", None)
+        if face is not None:
+            chosen["auto_active_speaker_detection"] = face == "speaker"
     return React1Choices.model_validate(chosen)
 
 

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo,
 from pydantic_core import PydanticKnownError
 
 from .choices import ModelMode, Prompt, React1Overrides, SyncMode
+from .face_choice import CropMode, FaceOptions, FacePoint, Strength
 from .file import FileOrUrl
 from .takes import Matrix, value_text
 from .times import Moment, Time, order_key
@@ -78,7 +79,7 @@ class Placement(BaseModel):
         return out
 
 
-class Edit(React1Overrides, Placement):
+class Edit(React1Overrides, FaceOptions, Placement):
     """A segment and its new expression.
 
     A parameter without a value comes from the step, then from the API's defaults.
@@ -109,7 +110,11 @@ class Edit(React1Overrides, Placement):
         default=None,
         description="local engine: let the film's own audio move the lips too, as for a dubbed film (default: no)",
     )
-
+    strength: Strength | None = Field(
+        default=None,
+        description="how much of the take is used, 0 to 1, or an envelope over the span such as [[0f, 0], [12f, 1]]; "
+        "a change of it makes no new call (default 1)",
+    )
     takes: Matrix | None = Field(
         default=None, description="lists of expressions to choose from; every combination is one take"
     )
@@ -130,6 +135,11 @@ class Edit(React1Overrides, Placement):
             sync_mode: SyncMode | None = None,
             auto_active_speaker_detection: bool | None = None,
             occlusion_detection_enabled: bool | None = None,
+            face: str | int | FacePoint | Mapping[str, object] | None = None,
+            faces: Mapping[int | str, str | int | FacePoint | Mapping[str, object]] | None = None,
+            crop: CropMode | None = None,
+            allow_missing_face: bool | None = None,
+            strength: float | Sequence[tuple[Moment | str | float, float]] | str | None = None,
             audio: str | None = None,
             audio_mix: Literal["keep", "replace", "mix"] | None = None,
             resync: bool | None = None,
@@ -144,6 +154,15 @@ class Edit(React1Overrides, Placement):
             if value is not None:
                 raise ValueError(f"{axis} is a list here and {value_text(value)} in the edit itself; keep one of them")
         return takes
+
+    @model_validator(mode="after")
+    def _require_one_face(self) -> Self:
+        if self.auto_active_speaker_detection and self.face not in (None, "speaker"):
+            raise ValueError(
+                f"auto_active_speaker_detection takes the face that speaks, and face: {self.face} another one; "
+                "keep one of them"
+            )
+        return self
 
     @property
     def place(self) -> str:

@@ -137,6 +137,8 @@ class OptionalMembers(Protocol):
     expression_blind: ClassVar[bool] = False
     """Whether the result does not depend on the expression that an edit asks for; the runner then reuses it for other
     expressions."""
+    reads_face: ClassVar[bool] = False
+    """Whether a node that is `expression_blind` does depend on the face that an edit names."""
     makes_takes: ClassVar[bool]
     """Whether the node renders takes of a segment, so that it runs once per combination of a `takes:` matrix.
 
@@ -217,7 +219,7 @@ def check_optional_members(node: type[Node], wires: Ports) -> None:
     for name in ("cache_salt", "forecast", "check_before_paying"):
         if hasattr(node, name) and not inspect.ismethod(getattr(node, name)):
             raise TypeError(f"{node.__qualname__}.{name} must be a classmethod")
-    for name in ("expression_blind", "makes_takes"):
+    for name in ("expression_blind", "makes_takes", "reads_face"):
         if not isinstance(getattr(node, name, False), bool):
             raise TypeError(f"{node.__qualname__}.{name} must be True or False")
     delivers = getattr(node, "delivers", "film")

@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from .choices import ModelMode, Prompt, SyncMode, Temperature
+from .face_choice import FaceAxisValue
 from .suggest import not_one_of
 
 MAX_TAKES = 24
@@ -36,8 +37,11 @@ AXES = (
     "sync_mode",
     "auto_active_speaker_detection",
     "occlusion_detection_enabled",
+    "face",
 )
-"""The API parameters that may vary, in the order of a take's name."""
+"""The parameters of an edit that may vary, in the order of a take's name."""
+FACE_AXES = ("face", "auto_active_speaker_detection")
+"""Axes that decide which face is changed, and so what is sent."""
 _SWITCHES = {"auto_active_speaker_detection": "speaker", "occlusion_detection_enabled": "occlusion"}
 Choice = str | float | bool
 Entry = TypeVar("Entry")
@@ -89,6 +93,9 @@ class Matrix(BaseModel):
     )
     occlusion_detection_enabled: Axis[bool] | None = Field(
         default=None, description="values to try: look for hands and objects in front of the face"
+    )
+    face: Axis[FaceAxisValue] | None = Field(
+        default=None, description="faces to change, each in a take of its own: names and numbers"
     )
     pick: str | dict[str, Any] | None = Field(
         default=None,
@@ -165,5 +172,7 @@ def take_name(choices: Mapping[str, Choice]) -> str:
         text = value_text(value)
         if axis in _SWITCHES:
             text = _SWITCHES[axis] if value else f"no-{_SWITCHES[axis]}"
+        if axis == "face" and isinstance(value, int):
+            text = f"face{value}"
         parts.append(f"t{text}" if axis == "temperature" and not parts else text)
     return "-".join(parts)

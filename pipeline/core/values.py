@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from .edit import Edit
 from .file import File
+from .sent_face import ChosenFaces, CropPath
 
 
 def _to_fraction(value: Any) -> Fraction:
@@ -190,6 +191,10 @@ class Segment(Value):
     """The audio for the model, as long as the video of `media`; None if there is none."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    faces: ChosenFaces | None = None
+    """The face that is changed in each shot; None if no step has looked for it."""
+    crop: CropPath | None = None
+    """How `media` is cropped out of the picture; None if it shows all of it."""
     edit_start_frame: int | None = None
     """With `edit_end_frame`: the span of the edit, if this segment is only a part of it; else None."""
     edit_end_frame: int | None = None
@@ -242,6 +247,8 @@ class Take(Value):
     seconds: float = 0.0
     """The provider's processing time."""
     conformed: bool = False
+    unchanged: bool = False
+    """Whether a conformed take shows the film's own pictures, because none of it is used."""
     status: Literal["done", "original"] = "done"
     """`original`: the take failed, and the original footage is kept."""
     name: str = ""

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..core.choices import React1Choices
+from .detect.people import FaceAim
 
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 """Part of the cache key of every take: increase it when the same request gives different pictures."""
 
 
@@ -27,6 +28,8 @@ class TakeJob:
     the two; in doubt the mouth follows the voice."""
     resync: bool = False
     """Whether the clip's own sound moves the lips all the same, as for a dubbed film; never a mouth that is shut."""
+    aims: tuple[FaceAim, ...] = ()
+    """Where the chosen face of each shot is; without any, a face is selected in every shot."""
 
 
 @dataclass(frozen=True)

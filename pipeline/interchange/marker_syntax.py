@@ -22,8 +22,8 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
 _DURATION = re.compile(r"\s+for\s+(\S+)", re.IGNORECASE)
 _PROVIDER = re.compile(r"(?<!\S)provider=")
-_NOT_IN_TEXT = ("in_", "out", "at", "takes")
-_TEXT_FIELDS = ("name", "audio")
+_NOT_IN_TEXT = ("in_", "out", "at", "takes", "faces")
+_TEXT_FIELDS = ("name", "audio", "face", "crop", "strength")
 MAX_TEXT_CHARS = 2000
 
 EditFields = dict[str, "str | float | bool"]

@@ -250,7 +250,7 @@ def _label(request: JobRequest, requests: Sequence[JobRequest]) -> str:
     """Return the segment's name and the parameters that differ between its takes."""
     variants = [other.parameters for other in requests if other.segment.name == request.segment.name]
     differing = [
-        str(value) for name, value in request.parameters.items() if any(other[name] != value for other in variants)
+        str(value) for name, value in request.parameters.items() if any(other.get(name) != value for other in variants)
     ]
     return " ".join((request.segment.name, *differing))
 

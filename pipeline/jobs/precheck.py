@@ -41,6 +41,8 @@ def check_segment(segment: Segment, store: Store | NodeContext, limits: Limits) 
         max_size_px=limits.size_px,
         has_own_audio=segment.edit.audio is not None,
     )
+    if segment.crop is not None:
+        findings = [finding for finding in findings if finding.code != "small_face"]  # it is sent enlarged
     fatal = [finding.message for finding in findings if finding.fatal]
     notes = tuple(finding.message for finding in findings if not finding.fatal)
     return notes, InputMediaError("; ".join(fatal)) if fatal else None
@@ -87,6 +89,11 @@ def _clip_problem(request: JobRequest) -> str:
         return (
             f"segment {segment.name} lasts {float(request.duration_s):.2f} s with its handles, and {provider} accepts "
             f"at most {float(max_s):g} s per call; shorten it, or let `trim` split it (its `longest_s`)"
+        )
+    if request.leaves_face_open:
+        return (
+            f"segment {segment.name} names a face, and {provider} cannot be told which; add the step face before "
+            "`upload`, and do not set crop: off"
         )
     if segment.voice is None:
         return (

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from ..core.errors import ProviderError
 from ..providers.contract import JobOutcome, ProviderClient, Submission, TemporarilyUnavailable
-from ..providers.parameters import React1Request
+from ..providers.parameters import FACE_POINT, React1Request, SentFacePoint
 from .ledger_entry import Entry, Intended, Unknown
 from .request import Clock
 
@@ -124,11 +124,14 @@ def submission_from(intended: Intended) -> Submission:
     """Build the submission of an intention."""
     urls = {"video_url": intended.video_url, "audio_url": intended.audio_url}
     at = datetime.fromisoformat(intended.at)
+    parameters = dict(intended.call.parameters)
+    face = parameters.pop(FACE_POINT, None)
     return Submission(
-        request=React1Request.model_validate({**urls, **intended.call.parameters}),
+        request=React1Request.model_validate({**urls, **parameters}),
         idempotency_key=intended.nonce,
         intended_at=at if at.tzinfo else at.replace(tzinfo=UTC),
         server_at=_parse_time(intended.server_at),
+        face=None if face is None else SentFacePoint.model_validate(face),
     )
 
 

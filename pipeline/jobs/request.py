@@ -15,6 +15,7 @@ from ..core.choices import React1Choices
 from ..core.values import Segment, Upload
 from ..media.probe import require_video
 from ..media.transcode import video_duration_s
+from ..providers.parameters import FACE_POINT, SentFacePoint
 from ..providers.provider_settings import HostedProvider
 from .ledger_entry import Call
 
@@ -58,8 +59,30 @@ class JobRequest:
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """All six choices; none is left to the provider's default."""
-        return self.choices.model_dump(mode="json")
+        """All six choices, none left to the provider's default; and the face that is meant, where it can be told."""
+        parameters = self.choices.model_dump(mode="json")
+        return parameters if self.face is None else {**parameters, FACE_POINT: self.face.model_dump(mode="json")}
+
+    @property
+    def face(self) -> SentFacePoint | None:
+        """The face that the provider is told; None if its own rule finds it, or a crop shows nothing else."""
+        faces = self.segment.faces
+        if faces is None or not faces.named or self.segment.crop is not None or not self.provider.limits.face_point:
+            return None
+        shown = [shot for shot in faces.shots if shot.number]
+        if len(faces.shots) != 1 or not shown or shown[0].count < 2 or self.choices.auto_active_speaker_detection:
+            return None
+        return SentFacePoint(frame=shown[0].clip_frame, at_px=shown[0].at_px)
+
+    @property
+    def leaves_face_open(self) -> bool:
+        """Whether a face is named that the provider neither is told nor finds by itself."""
+        faces = self.segment.faces
+        if self.segment.crop is not None or self.face is not None or self.choices.auto_active_speaker_detection:
+            return False
+        if faces is None:
+            return self.segment.edit.names_a_face
+        return faces.named and any(shot.count > 1 for shot in faces.shots)
 
     @cached_property
     def call(self) -> Call:

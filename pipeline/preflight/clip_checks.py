@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from ..engine import available
-from ..engine.arrays import Image
+from ..engine.arrays import Image, Points
 from ..engine.detect.confirm import confirmed_tracks
 from ..engine.detect.track import Track
 from ..engine.geometry.head_frame import FaceFrame
@@ -166,16 +166,22 @@ def _check_face(span: _Span) -> Iterator[Finding]:
 
 def eye_distances_px(path: Path, video: VideoStream, start: int, end: int) -> list[float]:
     """Return the distance between the eyes of the largest face in each frame with a face, in displayed px."""
+    samples = sampled_faces(path, video, start, end)
+    return [max(FaceFrame(face).unit_px for face in faces) for faces in samples if faces]
+
+
+def sampled_faces(path: Path, video: VideoStream, start: int, end: int) -> list[list[Points]]:
+    """Return the faces of some frames of [start, end), in displayed px; three frames with a face are enough."""
     from ..engine.detect.faces import FaceFinder
 
-    distances_px: list[float] = []
+    samples: list[list[Points]] = []
     with FaceFinder() as finder:
         for frame in sampled_frames(start, end):
             ((_, picture),) = decode.images(path, video, frame, frame + 1)
-            distances_px += _largest_face_px(finder, picture)
-            if len(distances_px) == ENOUGH_FACES:
+            samples.append(_confirmed_faces(finder, picture))
+            if sum(bool(faces) for faces in samples) == ENOUGH_FACES:
                 break
-    return distances_px
+    return samples
 
 
 def sampled_frames(start: int, end: int) -> list[int]:
@@ -184,17 +190,20 @@ def sampled_frames(start: int, end: int) -> list[int]:
     return list(dict.fromkeys(frames))
 
 
-def _largest_face_px(finder: FaceFinder, picture: Image) -> list[float]:
+def _confirmed_faces(finder: FaceFinder, picture: Image) -> list[Points]:
     from ..engine.detect.detect import shrink_for_detection
 
     small, scale = shrink_for_detection(picture)
-    tracks = [Track({0: face * scale}) for face in finder.find(small)]
-    tracks = tracks or [Track({0: face}) for face in finder.find_small_faces(picture)]
-    if finder.has_detector:
-        boxes = [
-            (left * scale, top * scale, right * scale, bottom * scale)
-            for left, top, right, bottom in finder.detect_boxes(small)
-        ]
-        tracks = confirmed_tracks(tracks, {0: boxes})
-    sizes_px = [FaceFrame(track.points[0]).unit_px for track in tracks]
-    return [max(sizes_px)] if sizes_px else []
+    faces = [face * scale for face in finder.find(small)]
+    boxes = [
+        (left * scale, top * scale, right * scale, bottom * scale)
+        for left, top, right, bottom in (finder.detect_boxes(small) if finder.has_detector else ())
+    ]
+    if not faces:
+        faces = finder.find_small_faces(picture)
+        boxes += finder.small_boxes
+    elif finder.wants_missed_faces(faces, boxes):
+        faces += finder.find_missed_faces(picture, faces)
+    if not finder.has_detector:
+        return faces
+    return [track.points[0] for track in confirmed_tracks([Track({0: face}) for face in faces], {0: boxes})]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core.errors import ProviderError
-from .parameters import React1Request
+from .parameters import React1Request, SentFacePoint
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Limits:
     """(long side, short side)."""
     max_jobs: int | None = None
     """Concurrent jobs."""
+    face_point: bool = False
+    """Whether a call can say which face is meant, by a point of one frame."""
 
 
 class NoJob(ProviderError):
@@ -71,6 +73,8 @@ class Submission:
     """By this machine's clock, which may be wrong."""
     server_at: datetime | None = None
     """The same moment by the provider's clock; None if it was not known."""
+    face: SentFacePoint | None = None
+    """The face that is meant, for a provider whose limits have a `face_point`."""
 
 
 @dataclass(frozen=True)

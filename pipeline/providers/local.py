@@ -6,13 +6,13 @@ The take has the frames of the clip that was sent; its length follows the sync m
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.choices import React1Choices
-from ..core.errors import InputMediaError
+from ..core.errors import InputMediaError, PresetError
 from ..core.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Segment, Take, Upload
@@ -21,6 +21,8 @@ from .local_faces import detect_faces_cached
 from .parameters import React1Request
 
 if TYPE_CHECKING:
+    from ..engine.detect.detect import Detections
+    from ..engine.detect.people import FaceAim
     from ..engine.take_job import RenderMetrics
 
 PREVIEW = "made by the local preview engine, which is not React-1"
@@ -83,6 +85,8 @@ def _render(
     from ..engine.render.render import DETECT_SHARE, render
 
     detections = detect_faces_cached(context, segment.media.file, lambda done: context.progress(DETECT_SHARE * done))
+    if segment.crop is not None:
+        detections = confirmed_in_crop(detections, segment.crop.side_px)
     try:
         return render(
             context.path(segment.media.file),
@@ -93,11 +97,38 @@ def _render(
             own_voice=segment.edit.audio is None,
             resync=resync,
             detections=detections,
+            aims=face_aims(segment),
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:
         span = f"{frames_text(segment.start_frame, segment.end_frame)} of the film"
         raise InputMediaError(f"{error.problem} in {span}{error.details}; {FACE_HINT}") from error
+
+
+def confirmed_in_crop(detections: Detections, side_px: int) -> Detections:
+    """Return the detections of a crop, all confirmed: the second detector has seen the face in the whole picture.
+
+    It is made for faces that are far away, and may not detect one that fills the crop.
+    """
+    everywhere = ((0.0, 0.0, float(side_px), float(side_px)),)
+    frames = [frame if frame.boxes is None else replace(frame, boxes=everywhere) for frame in detections.frames]
+    return replace(detections, frames=tuple(frames))
+
+
+def face_aims(segment: Segment) -> tuple[FaceAim, ...]:
+    """Return where the chosen face of each shot is in the clip; none for a crop, which shows no other face.
+
+    Raises:
+        PresetError: the edit names a face, and no step has looked for it.
+    """
+    from ..engine.detect.people import FaceAim
+
+    if segment.faces is None and segment.edit.names_a_face:
+        raise PresetError(f"segment {segment.name} names a face; add the step face to the preset, before `upload`")
+    if segment.faces is None or segment.crop is not None:
+        return ()
+    shown = [shot for shot in segment.faces.shots if shot.number]
+    return tuple(FaceAim(shot.clip_frame, *shot.at_px, reason=str(shot)) for shot in shown)
 
 
 def edited_frames(segment: Segment) -> tuple[int, int]:

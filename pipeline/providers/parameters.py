@@ -33,3 +33,17 @@ class React1Request(React1Choices, MediaUrls):
     def build(cls, choices: React1Choices, *, video_url: str, audio_url: str) -> Self:
         """Return a request of these choices for these URLs."""
         return cls(video_url=video_url, audio_url=audio_url, **choices.model_dump())
+
+
+FACE_POINT = "face_point"
+"""The key of a `SentFacePoint` among the parameters by which a call is known; absent if no face is told."""
+
+
+class SentFacePoint(BaseModel):
+    """A point of one frame of the clip that is sent: the face there is meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frame: int = Field(ge=0)
+    at_px: tuple[float, float]
+    """Right and down from the top left corner."""

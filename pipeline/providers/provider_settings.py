@@ -54,6 +54,8 @@ class ProviderSettings:
     """Whether takes may be downloaded from private networks."""
     recovery_may_bill: bool = False
     """Whether recovery resends the request (with its idempotency key) and may be billed."""
+    face_point: bool = False
+    """Whether a call can say which face is meant, by a point of one frame."""
 
     @property
     def is_local_server(self) -> bool:
@@ -98,7 +100,7 @@ class HostedProvider:
     @property
     def limits(self) -> Limits:
         """What the model accepts in one call."""
-        return Limits(MAX_CALL_S, MAX_SIZE_PX, self.settings.max_jobs)
+        return Limits(MAX_CALL_S, MAX_SIZE_PX, self.settings.max_jobs, self.settings.face_point)
 
     def cost_usd(self, output_s: Fraction, frames: int) -> float:
         """Estimate the cost of a call, by the price table."""
@@ -161,6 +163,7 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
         max_jobs=1,
         latency=Latency(30.0, 330.0, 5.0),
         recovery_may_bill=True,
+        face_point=True,
     )
     settings = _with_common_settings(settings, env, 120.0)
 

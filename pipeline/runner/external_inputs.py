@@ -32,6 +32,9 @@ def resolve_providers(job: Job) -> Job:
     ]
     if limits_s:
         steps = [_limit_clip_length(step, float(min(limits_s))) for step in steps]
+    paid = [provider for step in steps if (provider := paid_provider(step))]
+    if paid:
+        steps = [_with_host_chooses(step, all(provider.limits.face_point for provider in paid)) for step in steps]
     return replace(job, steps=tuple(steps))
 
 
@@ -81,6 +84,12 @@ def _limit_clip_length(step: Step, longest_s: float) -> Step:
     if getattr(step.params, "longest_s", longest_s) is not None:
         return step
     return replace(step, params=step.params.model_copy(update={"longest_s": longest_s}))
+
+
+def _with_host_chooses(step: Step, host_chooses: bool) -> Step:
+    if getattr(step.params, "host_chooses", host_chooses) is not None:
+        return step
+    return replace(step, params=step.params.model_copy(update={"host_chooses": host_chooses}))
 
 
 def _require_storage(job: Job) -> None:

@@ -27,6 +27,8 @@ class TakeResult:
     """`done`, or `original` if it failed."""
     cost_usd: float
     reused: bool
+    face: str | None = None
+    """The face that was changed; None if no step has looked for it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class SegmentResult:
     cost_usd: float
     reused: bool
     """Whether its take, or its prepared clip, was already stored; for several takes, whether all were."""
+    face: str | None = None
+    """The face that was changed, such as `face 1 of 2 (left)`; None if no step has looked for it."""
     takes: tuple[TakeResult, ...] = ()
     """The takes to choose from; empty if there is no choice to make."""
 
@@ -127,6 +131,7 @@ def _segment_result(segment: Segment, take: Take | None, reused_takes: ReusedTak
         status=take.status if take else "done",
         cost_usd=take.cost_usd if take and not reused else 0.0,
         reused=reused,
+        face=segment.faces.text if segment.faces else None,
     )
 
 
@@ -157,6 +162,7 @@ def _take_result(number: int, take: Take, reused: bool) -> TakeResult:
         status=take.status,
         cost_usd=0.0 if reused else take.cost_usd,
         reused=reused,
+        face=take.segment.faces.text if take.segment.faces else None,
     )
 
 

@@ -22,7 +22,7 @@ from .forecast import forecast
 from .paid_steps import costs_money, is_paid_for, is_voided
 from .record import as_list, make_record, segment_name, take_name
 from .step import key_parts, latest_name, load_result
-from .take_matrix import Picks, extract_picks, job_owner, makes_takes, with_combination
+from .take_matrix import Picks, extract_picks, job_owner, makes_takes, reads_face, splits_takes, with_combination
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,12 @@ class _Plan:
         self._job, self._store, self._picks = job, store, picks
         self._waiting: set[str] = set()
         """Names of the segments that wait for a choice of takes."""
-        self._forecasts: dict[tuple[str, str], Forecast] = {}
-        """Forecasts by step and segment; all takes of a segment share one."""
+        self._forecasts: dict[tuple[str, str, str], Forecast] = {}
+        """Forecasts by step and segment; all takes of a segment share one, unless they differ in the face."""
         self._shown: set[tuple[str, str]] = set()
         """Forecast lines that a row has, by segment."""
+        self._take_names: dict[str, list[str]] = {}
+        """The names of the takes to which the results of a step belong, by step."""
         self.rows: list[PlannedStep] = []
         self.results: dict[str, PlannedResult] = {}
 
@@ -108,19 +110,26 @@ class _Plan:
         if not per_segment:
             return self._add_call(step, "", shared)
         results: list[PlannedValue] = []
-        for row in zip(*per_segment.values(), strict=False):
-            for take, values in self._takes(step, row):
+        names = self._names_before(step)
+        for index, row in enumerate(zip(*per_segment.values(), strict=False)):
+            for take, values in self._takes(step, row, names[index] if index < len(names) else ""):
+                self._take_names.setdefault(step.id, []).append(take)
                 inputs = {**shared, **dict(zip(per_segment, values, strict=True))}
                 result = self._add_call(step, segment_name_of(values[0]), inputs, take)
                 results.append(Missing(step.id) if isinstance(result, list) else with_take_name(result, take))
         return results
 
-    def _takes(self, step: Step, row: Sequence[PlannedValue]) -> list[tuple[str, Sequence[PlannedValue]]]:
+    def _names_before(self, step: Step) -> list[str]:
+        """Return the names of the takes to which the inputs of a step belong."""
+        sources = [source for port in step.info.ports.inputs for source in step.wires.get(port.name, ())]
+        return next((self._take_names[source] for source in sources if source in self._take_names), [])
+
+    def _takes(self, step: Step, row: Sequence[PlannedValue], name: str) -> list[tuple[str, Sequence[PlannedValue]]]:
         """Return the name and the inputs of each take of a segment; one without a name if there is no matrix."""
         values = [known for value in row if (known := known_value(value)) is not None]
-        offer = self._picks.offer(values) if makes_takes(step) else None
-        if offer is None:
-            return [(take_of(row[0]), row)]
+        offer = self._picks.offer(values) if makes_takes(step) or reads_face(step) else None
+        if offer is None or not splits_takes(step, offer):
+            return [(take_of(row[0]) or name, row)]
         if offer.picked is None:
             self._waiting.add(offer.segment.name)
         choices = (offer.picked,) if offer.picked else offer.takes
@@ -189,7 +198,7 @@ class _Plan:
     def _add_row(
         self, step: Step, segment: str, why: str, inputs: Mapping[str, Any], take: str = "", *, is_known: bool = True
     ) -> Forecast:
-        expected = self._forecast(step, segment, inputs) if why else Forecast()
+        expected = self._forecast(step, segment, inputs, take) if why else Forecast()
         lines = tuple(line for line in expected.lines if (segment, line) not in self._shown)
         self._shown |= {(segment, line) for line in lines}
         self.rows.append(
@@ -208,11 +217,11 @@ class _Plan:
         )
         return expected
 
-    def _forecast(self, step: Step, segment: str, inputs: Mapping[str, Any]) -> Forecast:
+    def _forecast(self, step: Step, segment: str, inputs: Mapping[str, Any], take: str) -> Forecast:
         """Return the forecast of a step; an empty one for a job that is paid for already."""
         if is_paid_for(step, inputs, self._store):
             return Forecast()
-        key = (step.id, segment)
+        key = (step.id, segment, take if reads_face(step) else "")
         if key not in self._forecasts:
             self._forecasts[key] = forecast(step, known_inputs(step, inputs), self._store)
         return self._forecasts[key]

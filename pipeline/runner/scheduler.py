@@ -22,7 +22,7 @@ from .forecast import check_steps_after
 from .paid_steps import costs_money
 from .record import make_record, segment_name, take_name
 from .step import StepRunner
-from .take_matrix import Offer, Picks, makes_takes, with_combination
+from .take_matrix import Offer, Picks, makes_takes, reads_face, splits_takes, with_combination
 
 Items = list["asyncio.Task[Value | FailedSegment]"]
 """The results of a step that runs once per segment."""
@@ -66,6 +66,8 @@ class Scheduler:
         """The result of each step by its id, complete after `run`; empty for a step that waits for a choice."""
         self.offers: dict[str, Offer] = {}
         """The segments whose edits have a matrix of takes, by name."""
+        self._take_names: dict[asyncio.Task[Any], str] = {}
+        """The name of the take that a result belongs to, where its step ran once per take."""
         self._failed_takes: Counter[str] = Counter()
         """The number of failed takes by segment name."""
         self._dropped: dict[str, str] = {}
@@ -110,15 +112,20 @@ class Scheduler:
             else:
                 shared[port.name] = results[0] if results else None
         count = min((len(items) for items in per_segment.values()), default=0)
-        calls = [CallInputs({name: items[index] for name, items in per_segment.items()}) for index in range(count)]
+        calls = [self._call_of({name: items[index] for name, items in per_segment.items()}) for index in range(count)]
         return await self._run_calls(step, shared, calls if per_segment else None, group)
+
+    def _call_of(self, tasks: Mapping[str, asyncio.Task[Any]]) -> CallInputs:
+        return CallInputs(
+            tasks, next((self._take_names[task] for task in tasks.values() if task in self._take_names), "")
+        )
 
     async def _run_calls(
         self, step: Step, shared: Mapping[str, Any], calls: list[CallInputs] | None, group: asyncio.TaskGroup
     ) -> Value | Items:
         """Run a step once per call, or once for everything if there are no calls."""
-        if calls is not None and self._picks.any and makes_takes(step):
-            calls = await self._split_by_take(calls)
+        if calls is not None and self._picks.any and (makes_takes(step) or reads_face(step)):
+            calls = await self._split_by_take(step, calls)
         if costs_money(step):
             await self._check_before_paying(step, shared, [CallInputs({})] if calls is None else calls)
         if calls is None:
@@ -139,14 +146,14 @@ class Scheduler:
             results.append(result)
         return results
 
-    async def _split_by_take(self, calls: Sequence[CallInputs]) -> list[CallInputs]:
+    async def _split_by_take(self, step: Step, calls: Sequence[CallInputs]) -> list[CallInputs]:
         """Return a call for every take of a segment: the chosen one, or all."""
         split = []
         for call in calls:
             values = {name: await task for name, task in call.tasks.items()}
             failed = any(isinstance(value, FailedSegment) for value in values.values())
             offer = None if failed else self._picks.offer(list(values.values()))
-            if offer is None:
+            if offer is None or not splits_takes(step, offer):
                 split.append(call)
                 continue
             self.offers[offer.segment.name] = offer
@@ -168,6 +175,8 @@ class Scheduler:
             waits = call.after_another_take and not costs_money(step)
             items.append(group.create_task(self._run_item(step, shared, call, first_take if waits else None)))
             first_take = first_take if call.after_another_take else items[-1]
+            if call.take:
+                self._take_names[items[-1]] = call.take
         return items
 
     async def _check_before_paying(self, step: Step, shared: Mapping[str, Any], calls: Sequence[CallInputs]) -> None:

@@ -17,7 +17,7 @@ from ..store.atomic import disk_full_message, is_disk_full
 from ..store.keys import Parts, digest, make_parts, params_json
 from ..store.store import Store
 from .events import Message, StepEnded, StepMoved, StepStarted, Watcher
-from .expression_blind import is_expression_blind, with_current_edits, without_expression
+from .expression_blind import ignored_fields, with_current_edits, without_fields
 from .external_inputs import bills_itself
 from .paid_steps import PaidSteps, costs_money, is_voided
 from .record import as_list
@@ -168,16 +168,17 @@ def key_parts(step: Step, inputs: Mapping[str, Any]) -> Parts:
     """Return the parts of a step's key for these inputs."""
     tools = {name: tool_version(name) for name in step.info.cls.tools}
     params = step.params
-    if is_expression_blind(step.info.cls):
-        params, inputs = without_expression(params), {name: without_expression(item) for name, item in inputs.items()}
+    if ignored := ignored_fields(step):
+        params = without_fields(params, ignored)
+        inputs = {name: without_fields(item, ignored) for name, item in inputs.items()}
     return make_parts(step.info.cls, params, inputs, tools)
 
 
 def load_result(step: Step, inputs: Mapping[str, Any], value: Any) -> Value | list[Value]:
     """Build values from the JSON of a result, with the current edits."""
     result: Value | list[Value] = from_json(step.info.ports.output, value)
-    if is_expression_blind(step.info.cls):
-        result = with_current_edits(result, step.params, inputs)
+    if ignored := ignored_fields(step):
+        result = with_current_edits(result, step.params, inputs, ignored)
     return result
 
 

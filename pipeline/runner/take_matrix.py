@@ -14,7 +14,7 @@ from ..config.checked_job import Job, Step
 from ..core import node
 from ..core.edit import Edit
 from ..core.errors import PresetError
-from ..core.takes import Combination
+from ..core.takes import FACE_AXES, Combination
 from ..core.values import Segment, Value, segment_of
 from ..store.keys import digest
 from .expression_blind import find_edits, map_edits
@@ -77,6 +77,18 @@ def job_owner(document: Any) -> str:
 def makes_takes(step: Step) -> bool:
     """Return whether a step renders takes of segments."""
     return node.makes_takes(step.info.cls, step.info.ports)
+
+
+def reads_face(step: Step) -> bool:
+    """Return whether a step depends on the face that an edit names."""
+    return bool(getattr(step.info.cls, "reads_face", False))
+
+
+def splits_takes(step: Step, offer: Offer) -> bool:
+    """Return whether a step runs once per take of a segment: from where faces are read, if the matrix has faces."""
+    matrix = offer.segment.edit.takes
+    has_faces = matrix is not None and not matrix.axes.keys().isdisjoint(FACE_AXES)
+    return makes_takes(step) or (has_faces and reads_face(step))
 
 
 def with_combination(value: Any, choice: Combination) -> Any:

@@ -38,8 +38,8 @@ def test_problems_of_job_and_preset_are_reported_together(job_folder):
             "number, integer, boolean, choice, options; did you mean 'media'?"
         ),
         (
-            "sub/other.yaml:4:5: steps.0: no node 'fetsh'; available: fetch, trim, transcode, normalize_audio, upload, "
-            "react1, conform, splice, compare, report, split; did you mean 'fetch'?"
+            "sub/other.yaml:4:5: steps.0: no node 'fetsh'; available: fetch, trim, transcode, normalize_audio, face, "
+            "upload, react1, conform, splice, compare, report, split; did you mean 'fetch'?"
         ),
     ]
 
@@ -222,8 +222,8 @@ def test_a_problem_of_the_command_line_names_its_option(job_folder):
 
     assert messages[0] == "--set edits: expected ',' or '}', but got '<stream end>' (while parsing a flow mapping)"
     assert messages[1].startswith(
-        "--edit 1-x:happy: expected IN-OUT:PROMPT[:TEMPERATURE][:KEY=VALUE…], such as 12.4-15.8:happy:0.7"
-        " or 3-5:sad:audio=line.wav; a time is"
+        "--edit 1-x:happy: expected IN-OUT:PROMPT[:TEMPERATURE][@FACE][:KEY=VALUE…], such as 12.4-15.8:happy:0.7"
+        ", 3-5:sad@left or 3-5:sad:audio=line.wav; a time is"
     )
     assert "--set on_failure: 'go' is not one of stop, keep-original" in messages
     assert (

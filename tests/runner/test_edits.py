@@ -12,7 +12,7 @@ from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment
 from react1.pipeline.runner.events import StepEnded
-from react1.pipeline.runner.expression_blind import with_current_edits, without_expression
+from react1.pipeline.runner.expression_blind import IGNORED_BY_BLIND, with_current_edits, without_fields
 
 MEDIA = Media(
     file=File(digest="a" * 64, suffix=".mp4", size_bytes=1),
@@ -40,16 +40,26 @@ def _segment(edit, name="s01"):
     )
 
 
+def _blind(value):
+    return without_fields(value, IGNORED_BY_BLIND)
+
+
 @pytest.mark.parametrize(
     "expression",
-    [{"prompt": "sad"}, {"temperature": 0.0}, {"model_mode": "lips"}, {"occlusion_detection_enabled": True}],
+    [
+        {"prompt": "sad"},
+        {"temperature": 0.0},
+        {"model_mode": "lips"},
+        {"occlusion_detection_enabled": True},
+        {"face": "left"},
+        {"crop": "on"},
+        {"strength": 0.5},
+    ],
 )
 def test_the_expression_does_not_change_the_key(expression):
     """It is removed from parameters and segments at any depth."""
-    assert without_expression(TrimParams(edits=[_edit(**expression)])) == without_expression(
-        TrimParams(edits=[_edit()])
-    )
-    assert without_expression([_segment(_edit(**expression))]) == without_expression([_segment(_edit())])
+    assert _blind(TrimParams(edits=[_edit(**expression)])) == _blind(TrimParams(edits=[_edit()]))
+    assert _blind([_segment(_edit(**expression))]) == _blind([_segment(_edit())])
 
 
 @pytest.mark.parametrize(
@@ -57,8 +67,8 @@ def test_the_expression_does_not_change_the_key(expression):
 )
 def test_span_name_and_audio_change_the_key(fields):
     """They decide the content of the clips."""
-    assert without_expression(_edit(**fields)) != without_expression(_edit())
-    assert without_expression(_edit(2)) != without_expression(_edit(1))
+    assert _blind(_edit(**fields)) != _blind(_edit())
+    assert _blind(_edit(2)) != _blind(_edit(1))
 
 
 def test_stored_segments_get_the_current_edits():
@@ -66,7 +76,8 @@ def test_stored_segments_get_the_current_edits():
     stored = [_segment(_edit(1, prompt="sad"), "a"), _segment(_edit(2, prompt="sad"), "b"), _segment(_edit(7), "c")]
     params = TrimParams(edits=[_edit(2, prompt="angry", temperature=1.0), _edit(1, prompt="happy")])
 
-    prompts = [(segment.name, segment.edit.prompt) for segment in with_current_edits(stored, params, {})]
+    current = with_current_edits(stored, params, {}, IGNORED_BY_BLIND)
+    prompts = [(segment.name, segment.edit.prompt) for segment in current]
 
     assert prompts == [("a", "happy"), ("b", "angry"), ("c", None)]
 
@@ -89,7 +100,7 @@ def test_a_second_emotion_reuses_the_cut_segment(talking_clip, tmp_path):
     result = run("preview", edits="0.6-1.2:angry:0.9", watcher=listener, yes=True, **inputs)
 
     assert [step for step, reused in listener.reused.items() if reused] == [
-        "fetch", "trim", "transcode", "normalize_audio",
+        "fetch", "trim", "transcode", "normalize_audio", "face",
     ]  # fmt: skip
     assert "angry" in result.report.with_name("report.json").read_text()
     assert "sad" not in result.report.with_name("report.json").read_text()

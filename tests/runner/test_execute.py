@@ -97,7 +97,7 @@ def test_the_json_object_has_the_keys_of_the_contract(source, out, home):
         "run", "status", "output", "report", "cost_usd", "segments", "checks", "notes", "turnover",
     ]  # fmt: skip
     assert list(record["segments"][0]) == [
-        "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused",
+        "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused", "face",
     ]  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def test_the_json_has_takes_only_if_there_is_a_choice(run_matrix):
 
     matrix, plain = result["segments"]
     assert list(plain) == [
-        "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused",
+        "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused", "face",
     ]  # fmt: skip
     assert list(matrix) == [*plain, "takes"]
     assert matrix["takes"][2]["name"] == "sad-0.4"

@@ -17,6 +17,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("interchange",),
     ("config", "demo", "report", "store"),
     ("preflight", "providers"),
+    ("faces",),
     ("executors",),
     ("jobs",),
     ("runner",),

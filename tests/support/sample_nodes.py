@@ -98,6 +98,14 @@ class NormalizeAudio(Sample):
     def run(self, context, params: NormalizeParams, segment: Segment) -> Segment: ...
 
 
+class Face(Sample):
+    """Choose the face."""
+
+    name = "face"
+
+    def run(self, context, params: Nothing, segment: Segment) -> Segment: ...
+
+
 class UploadNode(Sample):
     """Upload a segment."""
 
@@ -154,5 +162,7 @@ class Split(Sample):
     def run(self, context, params: Nothing, segment: Segment) -> list[Segment]: ...
 
 
-SAMPLES = (Fetch, Trim, Transcode, NormalizeAudio, UploadNode, React1, Conform, Splice, Compare, ReportNode, Split)
+SAMPLES = (
+    Fetch, Trim, Transcode, NormalizeAudio, Face, UploadNode, React1, Conform, Splice, Compare, ReportNode, Split,
+)  # fmt: skip
 REGISTRY = Registry.of(*SAMPLES)

@@ -23,7 +23,7 @@ def command(
         "react1-demo"
     ),
     edit: Annotated[
-        str, typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE]", help="The segment to re-express.")
+        str, typer.Option("--edit", metavar="IN-OUT:PROMPT[:TEMPERATURE][@FACE]", help="The segment to re-express.")
     ] = EDIT,
     as_json: AsJson = False,
     quiet: Quiet = False,

@@ -75,15 +75,23 @@ def _detect_in_frame(
     finder: FaceFinder, picture: Picture, small: Image, video_format: VideoFormat, run_detector: bool
 ) -> FrameDetections:
     _, scale = detection_size(video_format.width, video_format.height)
-    detected_in, faces = small, finder.find(small)
-    if not faces:
-        detected_in, scale = to_rgb(picture, (0, 0, video_format.width, video_format.height), video_format), 1.0
-        faces = finder.find_small_faces(detected_in)
-    texels = tuple(sample_face(detected_in, FaceFrame(face)) for face in faces)
+    pairs = [(face * scale, sample_face(small, FaceFrame(face))) for face in finder.find(small)]
     boxes = _detect_boxes(finder, small, video_format) if run_detector and finder.has_detector else None
-    if boxes is not None and faces and detected_in is not small:
-        boxes += _scale_boxes(finder.small_boxes, 1.0)
-    return FrameDetections(tuple(_to_float32(face * scale) for face in faces), texels, boxes)
+    if not pairs:
+        full = _full_rgb(picture, video_format)
+        pairs = [(face, sample_face(full, FaceFrame(face))) for face in finder.find_small_faces(full)]
+        if boxes is not None and pairs:
+            boxes += _scale_boxes(finder.small_boxes, 1.0)
+    elif finder.wants_missed_faces([face for face, _ in pairs], boxes):
+        full = _full_rgb(picture, video_format)
+        missed = finder.find_missed_faces(full, [face for face, _ in pairs])
+        pairs += [(face, sample_face(full, FaceFrame(face))) for face in missed]
+    faces = tuple(_to_float32(face) for face, _ in pairs)
+    return FrameDetections(faces, tuple(face_texels for _, face_texels in pairs), boxes)
+
+
+def _full_rgb(picture: Picture, video_format: VideoFormat) -> Image:
+    return to_rgb(picture, (0, 0, video_format.width, video_format.height), video_format)
 
 
 def _detect_boxes(finder: FaceFinder, small: Image, video_format: VideoFormat) -> tuple[Box, ...]:

@@ -12,19 +12,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...media.shots import Shot, hidden_by_flash, split_at_cuts
+from ...media.shots import Shot, hidden_by_flash
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion
 from ..ramp import smoothstep
-from .confirm import confirmed_tracks
 from .detect import Detections, FrameDetections
+from .people import FaceAim, ShotPeople, number_people, shots_in, tracks_in
 from .smooth import smooth_track
 from .speaker import ChosenFace, choose_face
-from .track import Track, build_tracks, extend_track, fill_gaps
-
-MIN_TRACK_FRAMES = 4
-"""In a longer shot shorter tracks are ignored: an expression cannot fade in and out in them."""
+from .track import Track, extend_track, fill_gaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +44,12 @@ class ShotFace:
 
 
 def select_faces(
-    detections: Detections, span: Shot, loudness: Curve | None, fps: Fraction, detect_speaker: bool
+    detections: Detections,
+    span: Shot,
+    loudness: Curve | None,
+    fps: Fraction,
+    detect_speaker: bool,
+    aims: Sequence[FaceAim] = (),
 ) -> list[ShotFace]:
     """Select a face in each shot that overlaps the span [first, last).
 
@@ -57,12 +59,12 @@ def select_faces(
         loudness: the voice's loudness at each frame, to find the speaker; None without a voice.
         fps: frames per second.
         detect_speaker: whether to prefer the speaker to the largest face.
+        aims: where chosen faces are; a shot without one has no face to change, unless there are none at all.
     """
-    thumbnails = [frame.thumbnail for frame in detections.frames]
-    known = [thumbnail for thumbnail in thumbnails if thumbnail is not None]
-    all_shots = split_at_cuts(known) if len(known) == len(thumbnails) else [(0, len(thumbnails))]
-    in_span = [shot for shot in all_shots if shot[0] < span[1] and span[0] < shot[1]]
-    return [_select_face(detections.frames, shot, span, loudness, fps, detect_speaker) for shot in in_span]
+    return [
+        _select_face(detections.frames, shot, span, loudness, fps, detect_speaker, aims)
+        for shot in shots_in(detections, span)
+    ]
 
 
 def _select_face(
@@ -72,19 +74,17 @@ def _select_face(
     loudness: Curve | None,
     fps: Fraction,
     detect_speaker: bool,
+    aims: Sequence[FaceAim],
 ) -> ShotFace:
     first, last = shot
-    tracks = [
-        track
-        for track in _confirmed_tracks(frames, shot)
-        if len(track.points) >= min(MIN_TRACK_FRAMES, last - first)
-        and any(max(first, span[0]) <= frame < min(last, span[1]) for frame in track.points)
-    ]
-    if not tracks:
+    tracks = tracks_in(frames, shot, span)
+    chosen = _aimed_face(tracks, shot, aims) if aims else None
+    if tracks and not aims:
+        chosen = choose_face(tracks, loudness, shot, fps, detect_speaker)
+    if chosen is None:
         no_points = (None,) * (last - first)
         zeros = np.zeros(last - first)
         return ShotFace(shot, None, no_points, (), Occlusion(zeros, zeros, no_points), zeros)
-    chosen = choose_face(tracks, loudness, shot, fps, detect_speaker)
     track = extend_track(chosen.track, tracks)
     faces = [track.points.get(number) for number in range(first, last)]
     smoothed = smooth_track(fill_gaps(faces, float(fps)), float(fps))
@@ -105,14 +105,14 @@ def _select_face(
     )
 
 
-def _confirmed_tracks(frames: Sequence[FrameDetections], shot: Shot) -> list[Track]:
-    first, last = shot
-    in_shot = frames[first:last]
-    has_texels = all(len(frame.texels) == len(frame.faces) for frame in in_shot)
-    texels = [frame.texels for frame in in_shot] if has_texels else None
-    tracks = build_tracks((frame.faces for frame in in_shot), texels, first)
-    boxes = {number: frame.boxes for number, frame in enumerate(frames) if frame.boxes is not None}
-    return confirmed_tracks(tracks, boxes) if boxes else tracks
+def _aimed_face(tracks: Sequence[Track], shot: Shot, aims: Sequence[FaceAim]) -> ChosenFace | None:
+    """Return the person at the aim of a shot, or None."""
+    people = ShotPeople(shot, number_people(tracks))
+    for aim in aims:
+        if people.people and shot[0] <= aim.frame < shot[1]:
+            index = people.at(aim.frame, aim.x_px, aim.y_px)
+            return None if index is None else ChosenFace(people.people[index], aim.reason, is_aimed=True)
+    return None
 
 
 TURNED_DEG, TILTED_DEG = (38.0, 50.0), (32.0, 44.0)

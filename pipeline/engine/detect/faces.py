@@ -40,6 +40,8 @@ class FaceFinder:
         self._small_calls = 0
         self.small_boxes: tuple[Box, ...] = ()
         """Boxes of the faces that `find_small_faces` found last; a box moves with its face."""
+        self._missed: tuple[Box, ...] = ()
+        """Boxes of the faces that `find_missed_faces` found last."""
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -66,14 +68,29 @@ class FaceFinder:
         self._small_calls += 1
         faces: list[Points] = []
         if self.small_boxes and self._small_calls % REDETECT_EVERY:
-            faces = self._faces_in(picture, self.small_boxes)
+            faces, self.small_boxes = self._faces_in(picture, self.small_boxes)
         if not faces or len(faces) < len(self.small_boxes):
             boxes = list(self.detect_boxes(picture)) or self._detect_in_tiles(picture)
-            self.small_boxes = tuple(boxes[:MAX_FACES])
-            faces = self._faces_in(picture, self.small_boxes)
+            faces, self.small_boxes = self._faces_in(picture, boxes[:MAX_FACES])
         return faces
 
-    def _faces_in(self, picture: Image, boxes: Sequence[Box]) -> list[Points]:
+    def wants_missed_faces(self, faces: Sequence[Points], boxes: Sequence[Box] | None) -> bool:
+        """Return whether `find` has missed a face that the detector sees, or saw last.
+
+        Args:
+            faces: what `find` returned, px of the full picture.
+            boxes: the detector's boxes of the same picture; None if it did not run, then those of the last call count.
+        """
+        self._missed = tuple(box for box in (self._missed if boxes is None else boxes) if not _has_face(box, faces))
+        return bool(self._missed) and len(faces) < MAX_FACES
+
+    def find_missed_faces(self, picture: Image, faces: Sequence[Points]) -> list[Points]:
+        """Return the landmarks of the missed faces; the picture must have its full size."""
+        missed, self._missed = self._faces_in(picture, self._missed[: MAX_FACES - len(faces)])
+        return missed
+
+    def _faces_in(self, picture: Image, boxes: Sequence[Box]) -> tuple[list[Points], tuple[Box, ...]]:
+        """Return the faces in some boxes, and the boxes moved with them."""
         faces, face_boxes = [], []
         for left, top, right, bottom in boxes:
             half_px = max(8.0, (right - left) * CROP_SHARE)
@@ -83,8 +100,7 @@ class FaceFinder:
                 width, height = right - left, bottom - top
                 faces.append(face)
                 face_boxes.append((x - width / 2, y - height / 2, x + width / 2, y + height / 2))
-        self.small_boxes = tuple(face_boxes)
-        return faces
+        return faces, tuple(face_boxes)
 
     def _detect_in_tiles(self, picture: Image) -> list[Box]:
         boxes: list[Box] = []
@@ -113,6 +129,12 @@ class FaceFinder:
         scale_x, scale_y = crop.shape[1] / size[0], crop.shape[0] / size[1]
         points: Points = face * np.array([scale_x, scale_y, scale_x]) + np.array([left, top, 0.0])
         return points
+
+
+def _has_face(box: Box, faces: Sequence[Points]) -> bool:
+    left, top, right, bottom = box
+    middles = (face[:, :2].mean(0) for face in faces)
+    return any(left <= x <= right and top <= y <= bottom for x, y in middles)
 
 
 MIN_TILE_PX = 960

@@ -44,6 +44,8 @@ class ChosenFace:
     track: Track
     reason: str
     """Empty if there was no choice."""
+    is_aimed: bool = False
+    """Whether the caller chose it, and so says itself which face it is."""
 
 
 def loudness_per_frame(sound: VoiceAudio | None, frames: int, fps: Fraction) -> Curve | None:

@@ -20,6 +20,7 @@ from ...media.sync_modes import SyncPlan, output_span, plan_output
 from ..arrays import Curve, Points
 from ..detect.detect import Detections
 from ..detect.face_selection import ShotFace, select_faces
+from ..detect.people import FaceAim
 from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
 from ..occlusion.occlusion import Mask
@@ -74,6 +75,7 @@ def plan_take(
     *,
     clip_sound: VoiceAudio | None = None,
     resync: bool = False,
+    aims: Sequence[FaceAim] = (),
 ) -> TakePlan:
     """Decide everything about a take except its pixels.
 
@@ -87,6 +89,7 @@ def plan_take(
         name: the clip's name, for messages.
         clip_sound: the clip's own sound, by which its speaker is recognized, rather than by a new voice.
         resync: whether the clip's own sound moves the lips.
+        aims: where the chosen face of each shot is; without any, a face is selected in every shot.
 
     Raises:
         NoFace: no face is found in the span, or none of its frames can be changed.
@@ -98,14 +101,13 @@ def plan_take(
     take_span = output_span(choices.sync_mode, (first, last), count, len(layout.frames))
     detect_speaker = choices.auto_active_speaker_detection
     loudness = loudness_per_frame(clip_sound or sound, count, fps) if detect_speaker else None
-    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker)
+    shots = select_faces(detections, (first, last), loudness, fps, detect_speaker, aims)
     _require_face(shots, detections, (first, last))
     _require_frames(take_span, first)
     use_masks = choices.occlusion_detection_enabled
     weights, weak = frame_weights(shots, layout.frames, take_span, (first, last), count, fps, use_masks=use_masks)
+    _require_weight(weights, weak, (first, last))
     notes = take_notes(detections, shots, (first, last), weak) + short_span_notes(take_span, fps)
-    if not weights.any():
-        raise NoFace(f"{frames_text(first, last)} of the clip", weak_details(weak), "no face that can be changed")
     faces = _per_clip_frame([shot.landmarks for shot in shots], shots, count)
     speech = None if sound is None else driving_speech(sound, layout, faces, fps, own_voice, notes, resync=resync)
 
@@ -138,6 +140,11 @@ def _checked_span(span: tuple[int, int] | None, count: int, name: str) -> tuple[
 def _require_face(shots: Sequence[ShotFace], detections: Detections, span: tuple[int, int]) -> None:
     if all(shot.chosen is None for shot in shots):
         raise NoFace(f"{frames_text(*span)} of the clip", no_face_details(detections, span))
+
+
+def _require_weight(weights: Curve, weak: WeakFrames, span: tuple[int, int]) -> None:
+    if not weights.any():
+        raise NoFace(f"{frames_text(*span)} of the clip", weak_details(weak), "no face that can be changed")
 
 
 def _require_frames(take_span: tuple[int, int], first: int) -> None:
@@ -239,7 +246,9 @@ def _detector_notes(detections: Detections) -> list[str]:
 
 
 def _selection_notes(shot: ShotFace) -> list[str]:
-    return [f"re-expressed face: {shot.chosen.reason}"] if shot.chosen is not None and shot.chosen.reason else []
+    if shot.chosen is None or shot.chosen.is_aimed or not shot.chosen.reason:
+        return []
+    return [f"re-expressed face: {shot.chosen.reason}"]
 
 
 def _shot_notes(shots: Sequence[ShotFace], span: tuple[int, int]) -> list[str]:

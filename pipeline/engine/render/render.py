@@ -17,6 +17,7 @@ from pathlib import Path
 from ...core.choices import React1Choices
 from .. import available
 from ..detect.detect import Detections, detect_faces
+from ..detect.people import FaceAim
 from ..frames.clip_frames import ClipFrames
 from ..planning.take_plan import plan_take
 from ..planning.tooth_color import with_tooth_color
@@ -38,6 +39,7 @@ def render(
     own_voice: bool | None = None,
     resync: bool = False,
     detections: Detections | None = None,
+    aims: Sequence[FaceAim] = (),
     progress: Callable[[float], None],
 ) -> RenderMetrics:
     """Write a take of a clip with another expression: `render_takes` for one take.
@@ -51,13 +53,14 @@ def render(
         own_voice: whether `voice` is the clip's own sound; see `TakeJob`.
         resync: whether the clip's own sound moves the lips; see `TakeJob`.
         detections: the result of `find_faces` for this clip; None finds the faces first.
+        aims: where the chosen face of each shot is; see `TakeJob`.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
         MissingExtra: the landmark library is missing or does not load.
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
-    job = TakeJob(out, choices, voice, span, own_voice, resync)
+    job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims))
     return render_takes(video, [job], detections=detections, progress=progress)[0]
 
 
@@ -109,6 +112,7 @@ def render_takes(
                 video.name,
                 clip_sound=clip_sound,
                 resync=job.resync,
+                aims=job.aims,
             )
             takes.append(PlannedTake(job.out, plan, sound))
         takes = [replace(take, plan=with_tooth_color(frames, take.plan)) for take in takes]

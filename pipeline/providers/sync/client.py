@@ -29,7 +29,6 @@ from ..contract import (
     UnknownJob,
     Waiting,
 )
-from ..parameters import React1Request
 from ..response_values import parse_amount, parse_request_id
 
 KEY_NAME = "SYNC_API_KEY"
@@ -59,7 +58,7 @@ class SyncClient:
     async def quote(self, submission: Submission) -> float | None:
         """Return sync.so's own estimate in USD; None if it has none that can be used."""
         try:
-            response = await self._api.post("v2/analyze/cost", generation_body(submission.request))
+            response = await self._api.post("v2/analyze/cost", generation_body(submission))
         except (NotSent, Unanswered):
             return None
         return parse_quote(response) if response.ok else None
@@ -146,11 +145,16 @@ def parse_quote(response: HttpResponse) -> float | None:
 
 def create_body(submission: Submission) -> dict[str, Any]:
     """Build the body of a create."""
-    return generation_body(submission.request) | {"outputFileName": submission.idempotency_key}
+    return generation_body(submission) | {"outputFileName": submission.idempotency_key}
 
 
-def generation_body(request: React1Request) -> dict[str, Any]:
+def generation_body(submission: Submission) -> dict[str, Any]:
     """Build the description of a generation, which the cost estimate takes too."""
+    request = submission.request
+    speaker: dict[str, Any] = {"auto_detect": request.auto_active_speaker_detection}
+    if submission.face is not None:
+        x_px, y_px = submission.face.at_px
+        speaker |= {"frame_number": submission.face.frame, "coordinates": [round(x_px), round(y_px)]}
     return {
         "model": MODEL,
         "input": [{"type": "video", "url": request.video_url}, {"type": "audio", "url": request.audio_url}],
@@ -159,7 +163,7 @@ def generation_body(request: React1Request) -> dict[str, Any]:
             "model_mode": request.model_mode,
             "prompt": request.prompt,
             "temperature": request.temperature,
-            "active_speaker_detection": {"auto_detect": request.auto_active_speaker_detection},
+            "active_speaker_detection": speaker,
             "occlusion_detection_enabled": request.occlusion_detection_enabled,
         },
     }

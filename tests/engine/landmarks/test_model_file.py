@@ -325,7 +325,7 @@ def test_take_without_a_second_detector_has_a_note(clip: Path, bundle: Path, mon
     from react1.pipeline.core.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.render.render import render
-    from react1.pipeline.preflight.clip_checks import _largest_face_px
+    from react1.pipeline.preflight.clip_checks import _confirmed_faces
 
     monkeypatch.setenv(model_file.VARIABLE, str(bundle))
 
@@ -337,7 +337,7 @@ def test_take_without_a_second_detector_has_a_note(clip: Path, bundle: Path, mon
     assert figures.frames_with_face == 6
     with FaceFinder() as finder:
         assert not finder.has_detector
-        assert len(_largest_face_px(finder, astronaut.still())) == 1
+        assert len(_confirmed_faces(finder, astronaut.still())) == 1
         assert finder.detect_boxes(np.zeros((64, 64, 3), np.uint8)) == []
 
 

@@ -1,0 +1,57 @@
+"""Choose the face that is changed, and crop what is sent around it where that is needed.
+
+Takes   a segment whose clip is transcoded: upright, square pixels, constant rate.
+Gives   the segment with its chosen faces; `media` is a crop that follows the face if the face is small or the provider
+        cannot be told which face is meant, and `crop` says where it was cut.
+Raises  InputMediaError if there is no such face, it is too small, or it is missing in more than half of the span;
+        MissingExtra if a face is named and the extra `local` is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from ..pipeline.core.face_choice import FaceOptions
+from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.values import Segment, segment_of
+
+
+class FaceParams(FaceOptions, Params):
+    """Defaults for edits that do not choose a face themselves."""
+
+    host_chooses: bool | None = Field(
+        default=None,
+        description="whether the provider can be told which face is meant (default: as the provider of the run)",
+    )
+
+
+class Face:
+    """Choose the face of each shot, and send a crop around it where that is needed."""
+
+    name: ClassVar[str] = "face"
+    version: ClassVar[int] = 1
+    workload: ClassVar[Workload] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
+    expression_blind: ClassVar[bool] = True
+    reads_face: ClassVar[bool] = True
+
+    def run(self, context: NodeContext, params: FaceParams, segment: Segment) -> Segment:
+        """Return the segment with its chosen faces, and with a crop in place of its clip if one is to be sent."""
+        from ..pipeline.faces.resolve import FaceRequest, resolve_face
+
+        return resolve_face(context, segment, FaceRequest.of(segment, params, host_chooses=params.host_chooses))
+
+    @classmethod
+    def forecast(cls, context: NodeContext, params: FaceParams, inputs: Mapping[str, Any]) -> Forecast:
+        """Return whether a crop will be sent, of which size and why, as sampled frames of the film show it."""
+        from ..pipeline.faces.crop_forecast import forecast_crop
+        from ..pipeline.faces.resolve import FaceRequest
+
+        segment = segment_of(inputs["segment"])
+        if segment is None or segment.source.video is None:
+            return Forecast()
+        request = FaceRequest.of(segment, params, host_chooses=params.host_chooses)
+        return Forecast(lines=forecast_crop(context, segment, request))
