@@ -1,6 +1,6 @@
 """Mux new pictures or sound with all other streams of a film, with ffmpeg and without re-encoding.
 
-For containers that are not rewritten box by box: Matroska, WebM, MPEG-TS, MPEG-PS, fragmented MP4. Stream order, tags,
+For containers that are not rewritten box by box: Matroska, WebM, MPEG-TS, MPEG-PS. Stream order, tags,
 chapters, dispositions, colors and attachments come from the source; times are copied.
 """
 

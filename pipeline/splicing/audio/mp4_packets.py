@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...core.values import AudioStream, Media
 from ..mp4 import sample_tables
-from ..mp4.boxes import read_moov
+from ..mp4.fragments import read_index
 from ..mp4.replace_samples import NewSamples, find_track
 from ..mp4.sample_times import IGNORE_EDIT_LIST
 from ..not_applicable import NotApplicable
@@ -40,9 +40,9 @@ def encode_packets(film: Path, media: Media, lines: Sequence[DialogueLine], scra
     step = SAMPLES_PER_PACKET.get(audio.codec)
     if step is None:
         raise NotApplicable(f"{audio.codec} sound is not replaced packet by packet")
-    _, moov = read_moov(film)
+    moov, read_samples = read_index(film)
     track = find_track(moov, b"soun", 0)
-    samples = sample_tables.read_sample_table(track)
+    samples = read_samples(track)
     scale = int.from_bytes(_timescale(track.require(b"mdia", b"mdhd").body), "big")
     if scale != audio.sample_rate_hz or bool((np.diff(samples.dts) != step).any()):
         raise NotApplicable(f"the sound's packets are not on a grid of {step} samples")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from ..not_applicable import NoSampleTable, NotApplicable
 
-CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf"})
+CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl", b"dinf", b"moof", b"traf"})
 """The kinds of boxes that are parsed into children."""
 _HEAD_BYTES = 8
 

@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...media.file_copy import copy_file
-from ..not_applicable import NotApplicable
+from ..not_applicable import NoSampleTable, NotApplicable
 from . import sample_tables
 from .boxes import Box, TopBox, read_moov
 from .byte_ranges import ByteRanges, copy_complete_range, write_all
+from .fragments import read_fragments
 from .in_place import edit_in_place
 from .replace_samples import NewSamples, group_by_track, require_self_contained, write_samples
+from .rewrite_fragments import rewrite_fragments
 from .sample_tables import Ints
 
 _NOT_COPIED = frozenset({b"moov", b"mdat", b"free", b"skip", b"wide"})
@@ -58,7 +60,11 @@ def rewrite(source: Path, output: Path, new: Sequence[NewSamples]) -> None:
     Raises:
         NotApplicable: the file cannot be rewritten in this way.
     """
-    top_boxes, moov = read_moov(source)
+    try:
+        top_boxes, moov = read_moov(source)
+    except NoSampleTable:
+        rewrite_fragments(source, output, read_fragments(source), new)
+        return
     tracks = moov.all(b"trak")
     require_self_contained(tracks)
     by_track = group_by_track(tracks, new)

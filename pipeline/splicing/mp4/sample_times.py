@@ -15,8 +15,8 @@ import av
 import numpy as np
 
 from ..not_applicable import NotApplicable
-from . import sample_tables
-from .boxes import Box, parse_boxes, read_moov
+from .boxes import Box, parse_boxes
+from .fragments import read_index
 from .replace_samples import find_track
 from .sample_tables import Ints, Samples
 
@@ -82,12 +82,12 @@ def read_frame_grid(path: Path, shown_times: Ints, track_number: int = 0) -> Fra
     Raises:
         NotApplicable: not an MP4 that can be rewritten, or an edit list that does more than shift and trim.
     """
-    _, moov = read_moov(path)
+    moov, read_samples = read_index(path)
     track = find_track(moov, b"vide", track_number)
     if not _is_one_piece(moov, track):
         raise NotApplicable("the edit list plays the stored pictures in more than one piece")
     del moov  # the other tracks' tables are large in a long film, and opening it takes as much again
-    samples = sample_tables.read_sample_table(track)
+    samples = read_samples(track)
     if not samples.count:
         raise NotApplicable("the picture track is empty")
     shown = np.sort(samples.pts)
