@@ -24,7 +24,7 @@ from .fault_middleware import FaultMiddleware
 from .faults import FaultInjector, FaultPlan
 from .job_queue import JobQueue
 from .server_job import RequestRefused
-from .server_options import ServerOptions, require_server
+from .server_options import ServerOptions, require_key, require_server
 from .validation import queue_of
 from .worker_protocol import RENDERERS, Renderer
 
@@ -108,6 +108,8 @@ async def _internal_error(request: Request, error: Exception) -> Response:
 
 
 BACKLOG = 1024
+MAX_CONNECTIONS = 1000
+"""Further requests get 503."""
 KEEP_ALIVE_S = 75
 """Longer than clients reuse a connection: closing one as a request arrives would look like a reset."""
 
@@ -136,10 +138,11 @@ class LocalServer:
             now: returns seconds since 1970.
 
         Raises:
-            PresetError: the port is in use.
+            PresetError: the port is in use, or the server would be open to other machines without a key.
             MissingExtra: a library is missing.
         """
         require_server()
+        require_key(options)
         plan = plan or FaultPlan()
         if plan.credits is not None:
             options = replace(options, credits=plan.credits)
@@ -186,7 +189,7 @@ class LocalServer:
         quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
         config = uvicorn.Config(
             app, http=AbortableProtocol, ws="none", lifespan="on", server_header=False, backlog=BACKLOG,
-            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S, **quiet,
+            timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S, limit_concurrency=MAX_CONNECTIONS, **quiet,
         )  # fmt: skip
         server = NotifyingServer(config, lambda: self._ready(self.url))
 

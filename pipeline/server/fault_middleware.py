@@ -13,6 +13,7 @@ import struct
 import time
 from typing import Any
 
+import h11
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -33,6 +34,8 @@ _ROUTES = (
     ("output", "GET", re.compile(r"/outputs/([^/]+)")),
     ("asset", "GET", re.compile(r"/assets/([^/]+)")),
 )
+HEAD_TIMEOUT_S = 10.0
+"""How long the head of a request may take to arrive."""
 _PHRASES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Time-out"}
 
 
@@ -132,12 +135,40 @@ async def _respond(send: Send, code: int, body: bytes, content_type: str = "appl
 
 
 class AbortableProtocol(H11Protocol):
-    """Passes the connection's transport to the application, since ASGI itself cannot abort a connection."""
+    """Passes the connection's transport to the application, since ASGI itself cannot abort a connection.
+
+    A connection whose next request head does not arrive in HEAD_TIMEOUT_S is closed: uvicorn has no limit for that.
+    """
+
+    _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Add the transport to the state of every request of the connection."""
         self.app_state = {**self.app_state, "transport": transport}
         super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Handle data, and note whether the head of a request has begun or is complete."""
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._await_head()
+        else:
+            self._stop_head_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_head_timer()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 async def abort_connection(scope: Scope) -> None:

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from ..core.errors import MissingExtra
+from ..core.errors import MissingExtra, PresetError
 from ..net.ssrf import NetworkPolicy
 from ..providers.parameters import SEGMIND_MODEL
 
 MODEL = SEGMIND_MODEL
+KEY_VARIABLE = "REACT1_SERVER_KEY"
+"""The environment variable of the server's key."""
 DURATION_TOLERANCE_S = Fraction(1, 20)
 """Padding that codecs may add to a file of 15 s."""
 USD_PER_OUTPUT_S = 0.167
@@ -81,6 +83,19 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def require_key(options: ServerOptions) -> None:
+    """Check that a server which other machines can reach has a key.
+
+    Raises:
+        PresetError: it has none.
+    """
+    if not is_loopback(options.host) and not options.key:
+        raise PresetError(
+            f"--host {options.host} can be reached by other machines, and there is no key; set {KEY_VARIABLE} to the "
+            "key that they must send, or listen on 127.0.0.1"
+        )
 
 
 def require_server() -> None:

@@ -12,10 +12,12 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.values import Media
+from ..media.decode import open_media
 from ..media.probe import probe, probe_path, require_video
 from ..media.transcode import video_duration_s
 from ..net.url import redact_url
 from ..providers.parameters import MAX_CALL_S
+from ..providers.provider_settings import MAX_SIZE_PX
 from ..store.store import Store
 from .server_options import DURATION_TOLERANCE_S
 from .worker_protocol import WorkerRequest
@@ -93,6 +95,22 @@ def fetch_media(
     return video, audio
 
 
+def check_header(path: Path, name: str) -> None:
+    """Refuse a video that is too large, by its header alone: no picture is decoded.
+
+    Raises:
+        InputMediaError: it is larger than 4096x2160, or is not media.
+    """
+    with open_media(path, name) as container:
+        for stream in container.streams.video:
+            context = stream.codec_context
+            if context is not None:
+                sides = sorted((context.width, context.height), reverse=True)
+                if sides[0] > MAX_SIZE_PX[0] or sides[1] > MAX_SIZE_PX[1]:
+                    size, max_size = f"{context.width}x{context.height}", "x".join(map(str, MAX_SIZE_PX))
+                    raise InputMediaError(f"{name} is {size}; the model accepts at most {max_size}: scale it down")
+
+
 def check_video(media: Media) -> None:
     """Check that the model accepts a video.
 
@@ -127,8 +145,8 @@ def _media(
     context: FolderContext, request: WorkerRequest, url: str, uploaded: str, name: str, check: Callable[[], None]
 ) -> Media:
     path = Path(uploaded) if uploaded else _download(context, request, url, name, check)
-    file = context.store(path)
-    return probe(path, file, name)
+    check_header(path, name)
+    return probe(path, context.store(path), name)
 
 
 def _download(context: FolderContext, request: WorkerRequest, url: str, name: str, check: Callable[[], None]) -> Path:

@@ -19,8 +19,8 @@ from ..core.errors import InputMediaError
 from ..net.ssrf import NetworkPolicy, check_url
 from ..providers.parameters import React1Request
 from .job_queue import JobQueue
+from .media_check import media_checker
 from .server_job import RequestRefused
-from .sources import check_audio, check_video, probe_file
 
 
 def queue_of(request: Request) -> JobQueue:
@@ -104,7 +104,7 @@ def uploaded_files(queue: JobQueue, parameters: React1Request, base_url: str) ->
         path = queue.store.uploaded_file(url, base_url)
         if path is None:
             continue
-        problem = _media_problem(path, name)
+        problem = _media_problem(path, f"{name}_url")
         if problem:
             raise RequestRefused(400, problem)
         files[f"{name}_file"] = str(path)
@@ -114,9 +114,4 @@ def uploaded_files(queue: JobQueue, parameters: React1Request, base_url: str) ->
 @lru_cache(1024)
 def _media_problem(path: Path, name: str) -> str:
     """Return why an uploaded file cannot be used, or ""; cached, since an upload never changes."""
-    try:
-        media = probe_file(path, f"{name}_url")
-        (check_video if name == "video" else check_audio)(media)
-    except InputMediaError as error:
-        return str(error)
-    return ""
+    return media_checker().problem(path, name)

@@ -3,9 +3,12 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
+
+from react1.pipeline.cli.commands.serve import remove_key
 
 pytestmark = pytest.mark.slow
 
@@ -22,20 +25,35 @@ def test_it_prints_its_url_and_stops_on_sigint(tmp_path):
         address = line.removeprefix("listening on ").strip()
 
         answer = httpx.get(f"{address}/v1/get-user-credits", headers={"x-api-key": "SG_x"}, trust_env=False)
+        refused = httpx.get(f"{address}/v1/get-user-credits", headers={"x-api-key": "SG_y"}, trust_env=False)
+        command_line = Path(f"/proc/{process.pid}/cmdline")
+        arguments = command_line.read_bytes() if command_line.exists() else b""
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
 
     assert line.startswith("listening on http://127.0.0.1:")
     assert answer.json()["credits"] == 10_000
+    assert refused.status_code == 401
+    assert b"SG_x" not in arguments
     assert "Traceback" not in errors
     assert process.returncode == 130
+
+
+def test_the_key_is_removed_from_the_arguments():
+    """Those of a process can be read by all users of the machine."""
+    argv = ["python", "-m", "react1", "serve", "--key", "SG_x", "--key=SG_x", "--port", "0", "--keys"]
+
+    assert remove_key(argv, "SG_x") == ["python", "-m", "react1", "serve", "--port", "0", "--keys"]
+    assert remove_key(argv[:4], "SG_x") == argv[:4]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--faults", "none.yaml"], "the faults none.yaml cannot be read"),
-        (["--host", "203.0.113.7", "--port", "0"], "cannot listen on"),
+        (["--host", "203.0.113.7", "--port", "0", "--key", "SG_x"], "cannot listen on"),
+        (["--host", "0.0.0.0", "--port", "0"], "can be reached by other machines, and there is no key"),
+        (["--host", "::", "--port", "0"], "set REACT1_SERVER_KEY to the"),
     ],
 )
 def test_a_start_failure_is_one_line(tmp_path, arguments, message):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +23,16 @@ EXAMPLES = (
 def command(
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="The port; 0 for any free one.")] = 8791,
-    key: Annotated[str, typer.Option("--key", metavar="KEY", help="Accept only this key (default: any).")] = "",
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            envvar="REACT1_SERVER_KEY",
+            show_envvar=True,
+            help="Accept only this key (default: any).",
+        ),
+    ] = "",
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="Also download from private and link-local addresses.")
     ] = False,
@@ -38,6 +50,7 @@ def command(
     from ...server.faults import read_faults
     from ...server.server_options import ServerOptions, default_workers, require_server
 
+    hide_key_argument(key)
     with open_home(home) as home_path:
         require_server()
         plan = read_faults(faults) if faults else None
@@ -45,6 +58,24 @@ def command(
         if plan is None or plan.engine == "local":
             _require_engine()
         LocalServer(options, plan, ready=lambda url: out(f"listening on {url}"), report=err).run()
+
+
+def hide_key_argument(key: str) -> None:
+    """Start this process again with the key in its environment if the key is among its arguments, which all can see."""
+    without = remove_key(sys.orig_argv, key)
+    if key and os.name == "posix" and without != sys.orig_argv:
+        os.execve(sys.executable, without, {**os.environ, "REACT1_SERVER_KEY": key})  # noqa: S606 no shell is wanted
+
+
+def remove_key(argv: Sequence[str], key: str) -> list[str]:
+    """Return a command line without `--key KEY` and `--key=KEY`."""
+    kept_words, words = [], iter(argv)
+    for word in words:
+        if word == "--key":
+            next(words, None)
+        elif word != f"--key={key}":
+            kept_words.append(word)
+    return kept_words
 
 
 def _require_engine() -> None:
