@@ -16,6 +16,7 @@ from .commands import (
     pick,
     plan,
     presets,
+    provenance,
     prune,
     resume,
     run,
@@ -32,11 +33,11 @@ from .streams import separate_streams
 PANELS = {
     "Run": (run, plan, resume, pick, demo),
     "Inspect": (runs, show, faces, presets, nodes),
-    "Editing systems": (edits, conform_check),
+    "Editing systems": (edits, conform_check, provenance),
     "Store": (store, prune),
     "Set up": (doctor, schema, serve, new_node),
 }
-"""Panels of `react1 --help` and their commands; `jobs` has subcommands and is added to "Inspect"."""
+"""Panels of `react1 --help` and their commands; `jobs` and `provenance` have subcommands and are added below."""
 
 app = typer.Typer(
     name="react1",
@@ -48,6 +49,7 @@ app = typer.Typer(
 for panel, modules in PANELS.items():
     for module in modules:
         app.command(module.NAME, rich_help_panel=panel, epilog=examples_text(module.EXAMPLES))(module.command)
+app.add_typer(provenance.app, name=provenance.APP_NAME, rich_help_panel="Set up")
 app.add_typer(jobs.app, name=jobs.NAME, rich_help_panel="Inspect")
 
 

@@ -25,7 +25,7 @@ from .inputs import fill_inputs
 from .output_places import check_output_places
 from .raw_preset import RawPreset, parse_preset
 from .shipped import find_file, read_file, shipped_names
-from .steps import add_online_steps, build_steps
+from .steps import add_online_steps, add_sign_step, build_steps
 
 __all__ = ["job_from_document", "load_job"]
 
@@ -85,6 +85,7 @@ def load_job(
     if online:
         explicit = {*document.explicit, *overrides}
         preset, inputs = add_online_steps(preset, inputs, explicit, base / online, registry, problems)
+    preset = add_sign_step(preset, inputs, registry, problems)
     steps, params = build_steps(preset, inputs, registry, provider, base, problems)
     problems.raise_if_any()
     if not allow_outside:

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..core.edit import Edit
 from ..core.errors import InputMediaError, PresetError
 from ..core.file import NamesSource, is_marked
-from ..core.node import Params, makes_takes
+from ..core.node import Params, delivery, makes_takes
 from ..core.registry import NodeInfo, Registry
 from ..core.suggest import list_available
 from ..located_yaml.explain import validate
@@ -161,6 +161,41 @@ def add_online_steps(
     later_steps = [_with_source_path(step, path, registry) for step in preset.steps[index + 1 :]]
     new_steps = _online_steps(path, folder, problems)
     return replace(preset, steps=(*preset.steps[: index + 1], *new_steps, *later_steps)), inputs
+
+
+def add_sign_step(
+    preset: RawPreset, inputs: Mapping[str, Located], registry: Registry, problems: Problems
+) -> RawPreset:
+    """Return the preset with a step that signs its film, if the input `provenance` is set and no step has it.
+
+    The step delivers the film in place of the step that makes it.
+    """
+    provenance = inputs.get("provenance")
+    if provenance is None or provenance.value is None or provenance.invalid:
+        return preset
+    index = next((n for n, step in enumerate(preset.steps) if _makes_film(step, registry)), None)
+    if index is None or any(step.node == "sign" for step in preset.steps):
+        if index is None:
+            problems.add(provenance, f"{preset.name} has no step that makes a film to sign")
+        return preset
+    if not isinstance(provenance.value, Mapping):
+        problems.add(provenance, "expected {certificate: FILE, key: FILE}, or {} for those in the environment")
+        return preset
+    maker = preset.steps[index]
+    out = maker.params.members.get("out")
+    (step,) = parse_preset(
+        from_plain({"name": preset.name, "steps": [{"sign": None}]}, provenance.location), "provenance", problems
+    ).steps
+    members = {**provenance.members, **({"out": out} if out is not None else {})}
+    signing = replace(step, params=replace(provenance, value=members))
+    other_params = {key: child for key, child in maker.params.members.items() if key != "out"}
+    maker = replace(maker, params=replace(maker.params, value=other_params))
+    return replace(preset, steps=(*preset.steps[:index], maker, signing, *preset.steps[index + 1 :]))
+
+
+def _makes_film(step: RawStep, registry: Registry) -> bool:
+    info = registry.nodes.get(step.node)
+    return info is not None and delivery(info.cls, info.ports) == "film"
 
 
 def _makes_takes(step: RawStep, registry: Registry) -> bool:

@@ -66,5 +66,8 @@ def resolve_choices(*levels: BaseModel) -> React1Choices:
     return React1Choices.model_validate(chosen)
 
 
+Disclosed = Literal["provider", "parameters", "request_id", "consent"]
+"""What a signed manifest says of an edit besides its span: who rendered it, with which parameters, under which request
+id, and by whose consent."""
 CompositeMode = Literal["auto", "face", "frame"]
 """`auto`: what the take changed; `face`: of that, only the tracked face; `frame`: the complete frame."""

@@ -35,7 +35,12 @@ class NamesSource:
     """Marks a parameter that holds the path of the source, so that `--online` can put the original's path there."""
 
 
+class LocalOnly:
+    """Marks a parameter that holds the path of a file which is never copied, hashed or sent, such as a private key."""
+
+
 FileOrUrl = Annotated[File | str, Ingest(), WithJsonSchema({"type": "string", "description": "a file or a URL"})]
+KeyPath = Annotated[str, LocalOnly(), WithJsonSchema({"type": "string", "description": "a file on this machine"})]
 OutPath = Annotated[str, Deliver(), WithJsonSchema({"type": "string", "description": "where to write the result"})]
 
 

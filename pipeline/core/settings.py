@@ -6,6 +6,7 @@ REACT1_FACE_MODEL  the file of the local engine's face model, if mediapipe has n
 REACT1_SCRIPT    files from which the `script` node may load functions
 REACT1_MAX_COST  the highest cost of a run, in USD
 REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
+REACT1_SIGN_CERTIFICATE, REACT1_SIGN_KEY  PEM files that sign films; the key is never copied
 SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
 """
 

@@ -167,6 +167,8 @@ class Media(Value):
     """Measurements, by node name; JSON only."""
     notes: tuple[str, ...] = ()
     """Messages for the user, such as a splicing strategy that was not the first choice."""
+    sidecar: File | None = None
+    """The provenance manifest of a film whose container cannot hold it; it is delivered beside the film."""
 
 
 class Segment(Value):

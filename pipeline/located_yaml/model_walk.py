@@ -12,7 +12,7 @@ from typing import Annotated, Any, Union
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
-from ..core.file import Deliver, Ingest
+from ..core.file import Deliver, Ingest, LocalOnly
 from .located import Located, Problems, describe
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+-]+://")
@@ -53,7 +53,7 @@ def type_at(hint: Any, loc: tuple[int | str, ...]) -> Any:
 def make_paths_absolute(tree: Located, hint: Any, problems: Problems) -> Located:
     """Make absolute the paths that a type marks as files; each starts from the folder of the file it is written in."""
     inner_type, marks = _unwrap(hint)
-    if any(isinstance(mark, (Ingest, Deliver)) for mark in marks):
+    if any(isinstance(mark, (Ingest, Deliver, LocalOnly)) for mark in marks):
         return _absolute_path(tree, problems)
     if isinstance(tree.value, Mapping):
         return tree.with_value(

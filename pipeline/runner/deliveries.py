@@ -99,7 +99,10 @@ def deliver_result(
 def file_targets(result: Value | list[Value], path: Path) -> Iterable[tuple[File, Path]]:
     """Pair every file of a result with its target: a single film is `path` itself, other files go into that folder."""
     if isinstance(result, Media):
-        yield result.file, _with_suffix(path, result.file.suffix)
+        target = _with_suffix(path, result.file.suffix)
+        yield result.file, target
+        if result.sidecar is not None:
+            yield result.sidecar, target.with_name(target.name + result.sidecar.suffix)
         return
     if isinstance(result, Report):
         yield result.page, path / "report.html"

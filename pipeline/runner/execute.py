@@ -179,9 +179,10 @@ def _turnover(job: Job, paths: Mapping[str, Path | None]) -> Path | None:
 
 
 def _checks(job: Job, results: Mapping[str, Value | list[Value]], record: Record) -> dict[str, Any]:
-    """Return the metrics of the film under the name of the node that made it."""
+    """Return the metrics of the film under the names of the nodes that made it."""
     nodes = [step.info.name for step in job.steps if joins_takes(step) and as_list(results[step.id])]
-    return dict(record.film.metrics.get(nodes[-1], {})) if record.film else {}
+    film = record.film
+    return {key: value for node in nodes for key, value in film.metrics.get(node, {}).items()} if film else {}
 
 
 def _output(

@@ -112,6 +112,18 @@ class TestSplice(NodeTests):
 def test_the_nodes_that_are_not_here_are_known():
     """They need a network, a provider, a run or a script; their own tests cover them."""
     tested = {"trim", "transcode", "normalize_audio", "compare", "conform", "splice"}
-    others = {"face", "fetch", "online", "react1", "relink", "report", "script", "script_take", "timeline", "upload"}
+    others = {
+        "face",
+        "fetch",
+        "online",
+        "react1",
+        "relink",
+        "report",
+        "script",
+        "script_take",
+        "sign",
+        "timeline",
+        "upload",
+    }
 
     assert tested | others == {path.stem for path in (ROOT / "nodes").glob("*.py")} - {"__init__"}

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("core",),
     ("located_yaml", "media", "net"),
-    ("engine", "scripting", "splicing", "storage"),
+    ("engine", "provenance", "scripting", "splicing", "storage"),
     ("conform",),
     ("interchange",),
     ("config", "demo", "report", "store"),
@@ -54,6 +54,8 @@ CONFINED_TO: dict[str, tuple[str, ...]] = {
     "starlette": ("pipeline/server/",),
     "uvicorn": ("pipeline/server/",),
     "jinja2": ("pipeline/report/",),
+    "c2pa": ("pipeline/provenance/",),
+    "cryptography": ("pipeline/provenance/",),
     "moviepy": ("nodes/compare.py", "pipeline/scripting/", "pipeline/report/"),
     "pickle": (),
     "shelve": (),

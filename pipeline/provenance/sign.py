@@ -1,0 +1,182 @@
+"""Sign a film, and read back what a signed film says of itself; offline.
+
+MP4 and MOV hold the manifest; for other containers it is a file beside the film, `film.mkv.c2pa`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ..core.errors import InputMediaError, MissingExtra, PresetError, ToolFailed
+from ..media.decode import open_media
+from .credentials import INSTALL_HINT, Credentials
+from .manifest import SOURCE_LABEL, Json
+
+SIDECAR_SUFFIX = ".c2pa"
+EMBEDDED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}
+"""Containers that hold the manifest, and their media types."""
+ANY_BYTES = "text/plain"
+"""The media type under which the library hashes a file as bytes, for a manifest that lies beside it."""
+_OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a film says of itself, and whether that can be believed."""
+
+    state: str
+    """`trusted`: signed by a certificate that is trusted here; `valid`: signed and unchanged, by a certificate that is
+    not; `invalid`: the film or the statement was changed; `none`: there is no statement."""
+    signer: str = ""
+    """The common name in the certificate, or its organization."""
+    generator: str = ""
+    title: str = ""
+    actions: tuple[Json, ...] = ()
+    """What was done, in order, as C2PA actions."""
+    ingredients: tuple[str, ...] = ()
+    """The titles of the films that it was made from; those with a manifest of their own are marked."""
+    problems: tuple[str, ...] = ()
+
+
+def sign_film(
+    film: Path, signed: Path, source: Path, manifest: Json, credentials: Credentials, *, source_suffix: str = ""
+) -> Path | None:
+    """Write a signed copy of a film; return the sidecar if the container cannot hold the manifest.
+
+    Args:
+        film: the film; it is not changed.
+        signed: the new file; its suffix says which container the film has.
+        source: the film that it was made from, whose own manifest is kept.
+        manifest: from `build_manifest`.
+        credentials: the certificate and the key.
+        source_suffix: the suffix of the source, if its path has none.
+
+    Raises:
+        MissingExtra: the extra `provenance` is not installed.
+        PresetError: C2PA does not accept the certificate.
+        ToolFailed: the signed film has other packets than the film, or cannot be verified.
+    """
+    c2pa = _library()
+    media_type = EMBEDDED.get(signed.suffix.lower())
+    try:
+        signer = c2pa.Signer.from_info(
+            c2pa.C2paSignerInfo(credentials.algorithm, credentials.chain_pem, credentials.key_pem, None)
+        )
+        builder = c2pa.Builder(manifest, c2pa.Context.from_dict(_OFFLINE))
+        ingredient = {"title": "source", "relationship": "parentOf", "label": SOURCE_LABEL}
+        with source.open("rb") as stream:
+            builder.add_ingredient(
+                ingredient, EMBEDDED.get((source_suffix or source.suffix).lower(), ANY_BYTES), stream
+            )
+        if media_type is not None:
+            with film.open("rb") as stream, signed.open("w+b") as target:
+                builder.sign(signer, media_type, stream, target)
+            sidecar = None
+        else:
+            sidecar = _sign_beside(builder, signer, film, signed)
+    except c2pa.C2paError as error:
+        message = " ".join(str(error).split())
+        raise PresetError(f"C2PA refuses to sign with {credentials.subject!r}: {message}") from error
+    _require_same_packets(film, signed)
+    provenance = read_provenance(signed, sidecar=sidecar)
+    if provenance.state not in ("valid", "trusted"):
+        raise ToolFailed(f"the signed film cannot be verified: {'; '.join(provenance.problems) or provenance.state}")
+    return sidecar
+
+
+def _sign_beside(builder: Any, signer: Any, film: Path, signed: Path) -> Path:
+    builder.set_no_embed()
+    with film.open("rb") as stream, signed.open("wb") as target:
+        while block := stream.read(1 << 20):
+            target.write(block)
+    with film.open("rb") as stream:
+        manifest = builder.sign(signer, ANY_BYTES, stream, io.BytesIO())
+    sidecar = signed.with_name(signed.name + SIDECAR_SUFFIX)
+    sidecar.write_bytes(manifest)
+    return sidecar
+
+
+def _require_same_packets(film: Path, signed: Path) -> None:
+    """Raise unless both files have the same packets at the same times in every stream."""
+    if packet_digests(film) != packet_digests(signed):
+        raise ToolFailed("signing changed the packets of the film; the signed film is not used")
+
+
+def packet_digests(path: Path) -> list[str]:
+    """Return a digest per stream of all its packets: times, flags and bytes."""
+    with open_media(path) as container:
+        digests = [hashlib.blake2b(digest_size=16) for _ in container.streams]
+        for packet in container.demux():
+            digest = digests[packet.stream.index]
+            digest.update(f"{packet.pts} {packet.dts} {packet.duration} {packet.size} {packet.is_keyframe} ".encode())
+            digest.update(bytes(packet))
+        return [digest.hexdigest() for digest in digests]
+
+
+def read_provenance(film: Path, *, trust: Path | None = None, sidecar: Path | None = None) -> Provenance:
+    """Return what a film says of itself; `trust` is a PEM file of the roots that are trusted.
+
+    Raises:
+        MissingExtra: the extra `provenance` is not installed.
+        InputMediaError: the film cannot be read.
+    """
+    c2pa = _library()
+    settings: Json = dict(_OFFLINE)
+    if trust is not None:
+        settings["trust"] = {"trust_anchors": trust.read_text()}
+    manifest_path = film.with_name(film.name + SIDECAR_SUFFIX) if sidecar is None else sidecar
+    manifest = manifest_path.read_bytes() if manifest_path.is_file() else None
+    media_type = ANY_BYTES if manifest is not None else EMBEDDED.get(film.suffix.lower())
+    if media_type is None:
+        return Provenance("none")
+    try:
+        with film.open("rb") as stream:
+            return _read(c2pa, stream, media_type, manifest, settings)
+    except c2pa.C2paError as error:
+        if "ManifestNotFound" in str(error):
+            return Provenance("none")
+        return Provenance("invalid", problems=(" ".join(str(error).split()),))
+    except OSError as error:
+        raise InputMediaError(f"{film} cannot be read: {error.strerror or error}") from error
+
+
+def _read(c2pa: Any, stream: IO[bytes], media_type: str, manifest: bytes | None, settings: Json) -> Provenance:
+    reader = c2pa.Reader(media_type, stream, manifest, c2pa.Context.from_dict(settings))
+    document = json.loads(reader.json())
+    active = document["manifests"][document["active_manifest"]]
+    state = {"Trusted": "trusted", "Valid": "valid"}.get(str(reader.get_validation_state()), "invalid")
+    actions = [
+        action
+        for assertion in active.get("assertions", ())
+        if assertion["label"].startswith("c2pa.actions")
+        for action in assertion["data"]["actions"]
+    ]
+    statuses = document.get("validation_status", ())
+    generators = active.get("claim_generator_info", ())
+    signature = active.get("signature_info", {})
+    return Provenance(
+        state,
+        signature.get("common_name") or signature.get("issuer", ""),
+        " ".join(f"{item.get('name', '')} {item.get('version', '')}".strip() for item in generators),
+        active.get("title", ""),
+        tuple(actions),
+        tuple(_ingredient(item) for item in active.get("ingredients", ())),
+        tuple(dict.fromkeys(str(status.get("explanation") or status.get("code")) for status in statuses)),
+    )
+
+
+def _ingredient(item: Json) -> str:
+    return f"{item.get('title', 'untitled')}{' (with its own manifest)' if item.get('active_manifest') else ''}"
+
+
+def _library() -> Any:
+    try:
+        import c2pa
+    except ModuleNotFoundError as error:
+        raise MissingExtra(INSTALL_HINT) from error
+    return c2pa

@@ -1,0 +1,213 @@
+"""A film is signed without a change to its packets, and what it says of itself can be read back."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from numbered_clips import make_clip
+from takes import numbered_take, segment
+
+from react1.nodes.sign import Sign, SignParams
+from react1.pipeline.config.load import load_job
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.registry import load_registry
+from react1.pipeline.media.probe import probe
+from react1.pipeline.runner.deliveries import file_targets
+from react1.pipeline.runner.external_inputs import require_providers, resolve_providers
+
+pytest.importorskip("c2pa", reason="signing needs the extra provenance")
+
+from react1.pipeline.provenance.credentials import make_test_credentials, read_credentials
+from react1.pipeline.provenance.manifest import build_manifest
+from react1.pipeline.provenance.sign import packet_digests, read_provenance, sign_film
+
+
+@pytest.fixture(scope="module")
+def credentials(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """A test certificate, its key and its root."""
+    return make_test_credentials(tmp_path_factory.mktemp("provenance"))
+
+
+@pytest.fixture
+def params(credentials) -> SignParams:
+    certificate, key, _ = credentials
+    return SignParams(certificate=str(certificate), key=str(key), title="An interview")
+
+
+def film_and_take(context, suffix=".mp4", **request):
+    path = make_clip(context.temp_path(f"film{suffix}"), frames=30, tracks=1)
+    file = context.store(path)
+    film = probe(context.path(file), file)
+    take = numbered_take(context, segment(film, 5, 20, prompt="sad"))
+    return film, take.model_copy(update={"provider": "segmind", "request": request, "request_id": "r-77"})
+
+
+def with_suffix(context, media) -> Path:
+    """Return a copy of a stored film under a name with its suffix."""
+    return Path(shutil.copy(context.path(media.file), context.temp_path(f"copy{media.file.suffix}")))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_a_signed_film_has_the_same_packets_and_says_what_was_changed(context, params, credentials, suffix):
+    """Valid for anybody, trusted by those who trust the root; the span is in seconds of the film's clock."""
+    film, take = film_and_take(context, suffix, prompt="sad", temperature=0.7, video_url="https://secret.example/v")
+
+    signed = Sign().run(context, params, film, [take])
+
+    path = with_suffix(context, signed)
+    assert packet_digests(path) == packet_digests(with_suffix(context, film))
+    assert signed.sidecar is None
+    provenance = read_provenance(path)
+    assert (provenance.state, provenance.title, provenance.ingredients) == ("valid", "An interview", ("source",))
+    assert read_provenance(path, trust=credentials[2]).state == "trusted"
+    opened, edited = provenance.actions
+    assert opened["action"] == "c2pa.opened"
+    assert edited["digitalSourceType"].endswith("compositeWithTrainedAlgorithmicMedia")
+    assert edited["softwareAgent"] == {"name": "React-1 by segmind"}
+    assert edited["changes"][0]["region"][0]["time"] == {"type": "npt", "start": "0.2", "end": "0.8"}
+    span = {"start_frame": 5, "end_frame": 20}
+    assert edited["parameters"]["com.react1-nodes.edit"] == span | {"prompt": "sad", "temperature": 0.7}
+
+
+def test_the_user_decides_what_is_said(context, credentials):
+    """Nothing but the span, or the request id too; URLs never."""
+    film, take = film_and_take(context, prompt="sad", video_url="https://secret.example/v")
+    del film
+
+    def edited_action(*disclosed):
+        (assertion,) = build_manifest("", [take], disclosed)["assertions"]
+        return assertion["data"]["actions"][1]
+
+    assert edited_action()["parameters"]["com.react1-nodes.edit"] == {"start_frame": 5, "end_frame": 20}
+    assert edited_action()["softwareAgent"] == {"name": "React-1"}
+    assert edited_action("request_id")["parameters"]["com.react1-nodes.edit"]["request_id"] == "r-77"
+    assert "secret" not in str(edited_action("provider", "parameters", "request_id", "consent"))
+
+
+def test_a_changed_film_is_invalid(context, params):
+    """One bit of one picture."""
+    film, take = film_and_take(context)
+    path = with_suffix(context, Sign().run(context, params, film, [take]))
+    content = bytearray(path.read_bytes())
+    at = content.index(b"mdat") + 2000
+    content[at] ^= 1
+    path.write_bytes(content)
+
+    provenance = read_provenance(path)
+
+    assert provenance.state == "invalid"
+    assert provenance.problems
+
+
+def test_a_film_without_provenance_says_nothing(context):
+    """No manifest is no error."""
+    film, _ = film_and_take(context)
+
+    assert read_provenance(with_suffix(context, film)).state == "none"
+
+
+def test_matroska_gets_a_file_beside_the_film(context, params):
+    """The film stays bit-identical; the sidecar is delivered under its name, and belongs to these bytes only."""
+    film, take = film_and_take(context, ".mkv")
+
+    signed = Sign().run(context, params, film, [take])
+
+    (_, target), (sidecar, sidecar_path) = file_targets(signed, Path("out/film.mkv"))
+    assert (target, sidecar_path) == (Path("out/film.mkv"), Path("out/film.mkv.c2pa"))
+    assert signed.file.digest == film.file.digest
+    path = with_suffix(context, signed)
+    shutil.copy(context.path(sidecar), f"{path}.c2pa")
+    assert read_provenance(path).state == "valid"
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert read_provenance(path).state == "invalid"
+
+
+def test_the_manifest_of_the_source_is_kept(context, params, credentials):
+    """A film that was signed before is an ingredient with its own manifest."""
+    film, take = film_and_take(context)
+    first = with_suffix(context, Sign().run(context, params, film, [take]))
+    again = first.with_name("again.mp4")
+
+    sign_film(first, again, first, build_manifest("", [take], ()), read_credentials(*credentials[:2]))
+
+    assert read_provenance(again).ingredients == ("source (with its own manifest)",)
+
+
+def test_the_key_is_never_copied(context, params, credentials):
+    """Neither the store nor the film has a line of it."""
+    film, take = film_and_take(context)
+    Sign().run(context, params, film, [take])
+    secret = credentials[1].read_bytes().splitlines()[1]
+
+    files = [path for path in context.path(film.file).parent.parent.rglob("*") if path.is_file()]
+
+    assert len(files) > 2
+    assert not any(secret in path.read_bytes() for path in files)
+
+
+def test_a_film_that_no_take_changes_is_not_signed(context, params):
+    """It is the source, and says so."""
+    film, take = film_and_take(context)
+
+    result = Sign().run(context, params, film, [take.model_copy(update={"status": "original"})])
+
+    assert result.file == film.file
+    assert "not signed" in result.notes[-1]
+
+
+@pytest.mark.parametrize("trouble", ["expired", "missing", "unset", "of another key"])
+def test_a_certificate_that_cannot_sign_is_refused_before_anything_runs(tmp_path, monkeypatch, trouble):
+    """Before an upload, before a step; the message says what to do."""
+    monkeypatch.setenv("SEGMIND_API_KEY", "k")
+    monkeypatch.delenv("REACT1_SIGN_KEY", raising=False)
+    made_at = datetime.now(UTC) - timedelta(days=400 if trouble == "expired" else 0)
+    certificate, key, _ = make_test_credentials(tmp_path / "a", lambda: made_at)
+    if trouble == "missing":
+        key.unlink()
+    elif trouble == "of another key":
+        key = make_test_credentials(tmp_path / "b")[1]
+    film = make_clip(tmp_path / "film.mp4", frames=30, tracks=0)
+    named_key = "" if trouble == "unset" else f", key: {key}"
+    sets = {"source": str(film), "provenance": f"{{certificate: {certificate}{named_key}}}"}
+    job = load_job("emotion-edit", registry=load_registry(), sets=sets, edits=["5f-20f:sad"], base=tmp_path)
+    words = {
+        "expired": "has expired.*renew it",
+        "missing": "the key .* cannot be read",
+        "unset": "provenance has no key.*REACT1_SIGN_KEY",
+        "of another key": "does not belong to the certificate",
+    }
+
+    with pytest.raises(PresetError, match=words[trouble]):
+        require_providers(resolve_providers(job))
+
+
+def test_the_signed_film_is_the_one_that_is_delivered(tmp_path, credentials):
+    """The step follows the splice and takes over its `out`; without the input there is no such step."""
+    film = make_clip(tmp_path / "film.mp4", frames=30, tracks=0)
+    provenance = f"{{certificate: {credentials[0]}, key: {credentials[1]}, disclose: []}}"
+    options = {"registry": load_registry(), "edits": ["5f-20f:sad"], "base": tmp_path, "out": "new.mp4"}
+
+    plain = load_job("emotion-edit", sets={"source": str(film)}, **options)
+    signing = load_job("emotion-edit", sets={"source": str(film), "provenance": provenance}, **options)
+
+    assert [step.id for step in plain.steps][-2:] == ["splice", "report"]
+    splice, sign, _ = signing.steps[-3:]
+    assert (sign.id, sign.params.out, splice.params.out) == ("sign", str(tmp_path / "new.mp4"), None)
+    assert sign.params.disclose == ()
+    assert sign.wires["film"] == ("splice",)
+
+
+def test_init_and_verify(react1, tmp_path):
+    """The certificate says that nobody trusts it; verify tells the states apart by its exit status."""
+    first = react1("provenance", "init", tmp_path / "certificates")
+    film = make_clip(tmp_path / "film.mp4", frames=30, tracks=0)
+    plain = react1("verify", film)
+    again = react1("provenance", "init", tmp_path / "certificates")
+
+    assert (first.status, "nobody trusts it" in first.out) == (0, True)
+    assert oct((tmp_path / "certificates" / "key.pem").stat().st_mode)[-3:] == "600"
+    assert (plain.status, "no provenance" in plain.out) == (3, True)
+    assert (again.status, "exists; nothing was written" in again.err) == (2, True)
