@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import IO
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, NoReturn
 
 from ..core.errors import ToolFailed
 
@@ -105,3 +106,8 @@ def _tool_failure(argv: Sequence[str], code: int, output: str, timeout_s: float)
     else:
         message = f"{name} failed with exit code {code}: {lines[-1] if lines else 'no output'}"
     return ToolFailed(message, argv=argv, code=code, tail="\n".join(lines[-20:]))
+
+
+def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Go on as another command, in this process; POSIX only."""
+    os.execve(argv[0], list(argv), dict(environ))  # noqa: S606 no shell is wanted
