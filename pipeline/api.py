@@ -15,19 +15,16 @@ Errors are those of the command line (core/errors.py).
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
+from .config.batch import list_edits, value_text
 from .config.checked_job import Job
 from .config.load import load_job
 from .config.shipped import Preset, load_preset_info
 from .core.edit import Edit
-from .core.errors import PresetError, Problem
 from .core.registry import NodeInfo, load_registry
 from .core.settings import home_folder, max_cost_usd
 from .core.values import Value
@@ -136,8 +133,8 @@ def _load(
     return load_job(
         str(preset.path if isinstance(preset, Preset) else preset),
         registry=load_registry(),
-        sets={name: _value_text(name, value) for name, value in inputs.items() if value is not None},
-        edits=() if isinstance(edits, Path) else _list_edits(edits),
+        sets={name: value_text(name, value) for name, value in inputs.items() if value is not None},
+        edits=() if isinstance(edits, Path) else list_edits(edits),
         edits_file=str(edits) if isinstance(edits, Path) else None,
         provider=provider,
         out=str(out) if out else None,
@@ -145,31 +142,6 @@ def _load(
         allow_outside=allow_outside,
         base=Path.cwd(),
     )
-
-
-def _value_text(name: str, value: Any) -> str:
-    """Return a value as text for the command line."""
-    if isinstance(value, (str, Path)):
-        return str(value)
-    try:
-        return json.dumps(value)
-    except TypeError:
-        raise PresetError(f"{name}: expected text, a path, a number or JSON, not {type(value).__name__}") from None
-
-
-def _list_edits(edits: Sequence[Any] | Edit | str | Mapping[str, Any]) -> list[Edit | str]:
-    listed = [edits] if isinstance(edits, (str, Edit, Mapping)) else list(edits)
-    return [_parse_edit(number, edit) for number, edit in enumerate(listed)]
-
-
-def _parse_edit(number: int, edit: Any) -> Edit | str:
-    if isinstance(edit, (str, Edit)):
-        return edit
-    try:
-        return Edit.model_validate(edit)
-    except ValidationError as error:
-        details = [(detail["msg"], ("edits", number, *detail["loc"])) for detail in error.errors()]
-        raise PresetError([Problem(message, ".".join(map(str, path))) for message, path in details]) from error
 
 
 def _run_blocking(work: Any) -> RunResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from .commands import (
+    batch,
     conform_check,
     demo,
     doctor,
@@ -31,7 +32,7 @@ from .options import examples_text
 from .streams import separate_streams
 
 PANELS = {
-    "Run": (run, plan, resume, pick, demo),
+    "Run": (run, batch, plan, resume, pick, demo),
     "Inspect": (runs, show, faces, presets, nodes),
     "Editing systems": (edits, conform_check, provenance),
     "Store": (store, prune),

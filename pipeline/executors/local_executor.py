@@ -26,10 +26,12 @@ class LocalExecutor:
         store: Store,
         on_progress: Callable[[str, float], None] = lambda _key, _share: None,
         cores: int | None = None,
+        slots: asyncio.Semaphore | None = None,
     ) -> None:
+        """Start no thread yet; `slots` are the cores that other executors of this process share."""
         self._store = store
         self._on_progress = on_progress
-        self._slots = asyncio.Semaphore(cores or os.cpu_count() or 1)
+        self._slots = slots or asyncio.Semaphore(cores or os.cpu_count() or 1)
         self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="react1")
         self._monitors: dict[str, CallMonitor] = {}
 

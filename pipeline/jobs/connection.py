@@ -84,6 +84,34 @@ class ProviderConnection:
     """Returns a text without the key."""
 
 
+class Hosts:
+    """What the runs of one process share: connections, with their pace and limits, and the cost committed so far."""
+
+    def __init__(self, pool: HttpPool | None = None) -> None:
+        self.pool = pool or HttpPool()
+        self.connections: dict[str, ProviderConnection] = {}
+        self.committed_usd: dict[str, float] = {}
+        """Spent or committed, per call: first the estimate, then the actual cost."""
+
+    async def __aenter__(self) -> Hosts:
+        """Open the connection pool."""
+        await self.pool.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Close all connections."""
+        for connection in self.connections.values():
+            await asyncio.to_thread(connection.download_client.close)
+        await self.pool.__aexit__(None, None, None)
+
+    def connection(self, provider: HostedProvider, ledger: Ledger, clock: Clock) -> ProviderConnection:
+        """Return the connection to a provider, which is made at the first use."""
+        name = f"{provider.name} {provider.base_url}"
+        if name not in self.connections:
+            self.connections[name] = connect(provider, self.pool, ledger, clock)
+        return self.connections[name]
+
+
 def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clock) -> ProviderConnection:
     """Connect to a provider."""
     settings = provider.settings

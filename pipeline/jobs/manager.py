@@ -20,7 +20,7 @@ from ..store.locks import FileLock
 from ..store.store import Store
 from .attempt import Attempt
 from .budget import Estimate, EstimateItem, SpendingPolicy, require_approval, require_within_budget
-from .connection import ProviderConnection, connect, open_uploads
+from .connection import Hosts, ProviderConnection, open_uploads
 from .context import JobContext
 from .ledger import Ledger
 from .precheck import Check, check_request
@@ -47,6 +47,7 @@ class JobManager:
         notify: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
         pool: HttpPool | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
         """Open nothing yet.
 
@@ -57,25 +58,25 @@ class JobManager:
             notify: gets messages for the user.
             clock: the time.
             pool: the connection pool; it is closed with the manager.
+            hosts: connections and spending that other runs of this process share; they outlive the manager.
         """
         self._store, self._policy, self._run, self._notify = store, policy, run, notify
         self._clock = clock or Clock()
-        self._pool = pool or HttpPool()
+        self._hosts, self._owns_hosts = hosts or Hosts(pool), hosts is None
         self._ledger = Ledger(store.root)
-        self._connections: dict[str, ProviderConnection] = {}
         self._uploads: dict[tuple[str, str, bool], Uploads] = {}
         self._call_locks: dict[str, asyncio.Lock] = {}
         self._approved: set[str] = set()
         self._notices: set[str] = set()
         self._rejected: dict[str, InputMediaError] = {}
-        self._committed_usd: dict[str, float] = {}
-        """Spent or committed by this run, per call: first the estimate, then the actual cost."""
+        self._committed_usd = self._hosts.committed_usd
         self._stack = AsyncExitStack()
         self._threads = ThreadPoolExecutor(MAX_DOWNLOADS, thread_name_prefix="react1-download")
 
     async def __aenter__(self) -> JobManager:
         """Open the connection pool."""
-        await self._stack.enter_async_context(self._pool)
+        if self._owns_hosts:
+            await self._stack.enter_async_context(self._hosts)
         await asyncio.to_thread(self._ledger.sweep)
         return self
 
@@ -93,8 +94,6 @@ class JobManager:
             with suppress(React1Error):
                 for message in await uploads.remove_unused(in_use.__contains__):
                     self._notify(message)
-        for connection in self._connections.values():
-            await asyncio.to_thread(connection.download_client.close)
         await self._stack.aclose()
         await asyncio.to_thread(self._threads.shutdown)
 
@@ -211,10 +210,7 @@ class JobManager:
             self._notify(message)
 
     def _connection(self, request: JobRequest) -> ProviderConnection:
-        name = f"{request.provider.name} {request.provider.base_url}"
-        if name not in self._connections:
-            self._connections[name] = connect(request.provider, self._pool, self._ledger, self._clock)
-        return self._connections[name]
+        return self._hosts.connection(request.provider, self._ledger, self._clock)
 
     def _uploads_for(self, request: JobRequest) -> Uploads:
         upload, settings = request.upload, request.provider.settings
@@ -223,7 +219,7 @@ class JobManager:
             self._uploads[key] = open_uploads(
                 upload.storage,
                 settings,
-                self._pool,
+                self._hosts.pool,
                 Path(self._store.root),
                 self._clock,
                 lifetime_s=request.deadline_s,

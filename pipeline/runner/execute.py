@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config.checked_job import Job, Step
 from ..core.errors import InternalError, Interrupted, React1Error
@@ -35,6 +35,18 @@ from .scheduler import Scheduler
 from .step import StepRunner
 from .take_matrix import extract_picks, job_owner, makes_takes
 
+if TYPE_CHECKING:
+    from ..jobs.connection import Hosts
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the runs of one process share: one pace per host, one budget, one set of cores."""
+
+    hosts: Hosts
+    slots: asyncio.Semaphore
+    """As many as there are cores."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -49,6 +61,8 @@ class Options:
     confirm: Callable[[Estimate], bool] | None = None
     """Shows the estimate to the user and returns the answer; None if there is nobody to ask."""
     watcher: Watcher = SilentWatcher()  # noqa: RUF009 it has no state
+    shared: Shared | None = None
+    """What it shares with other runs of this process; they are stopped together, by their owner."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -109,13 +123,17 @@ def _describe_failure(error: BaseException, run: RunFolder) -> dict[str, Any]:
 
 async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: str) -> RunResult:
     await asyncio.to_thread(store.sweep)
-    with _stop_on_signals():
+    shared = options.shared
+    with stop_on_signals() if shared is None else contextlib.nullcontext():
         sources = source_paths(job)
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
         job, picks = extract_picks(job)
-        async with open_paid_steps(job, store, spending_policy(options), run.name, options.watcher) as paid_steps:
+        hosts, slots = (shared.hosts, shared.slots) if shared else (None, None)
+        async with open_paid_steps(
+            job, store, spending_policy(options), run.name, options.watcher, hosts
+        ) as paid_steps:
             runner = StepRunner(store, options.watcher, job.name, paid_steps, run.add_key)
-            runner.executor = runner.local_executor = LocalExecutor(store, runner.report_progress)
+            runner.executor = runner.local_executor = LocalExecutor(store, runner.report_progress, slots=slots)
             scheduler = Scheduler(job, runner, run.name, picks)
             try:
                 await scheduler.run()
@@ -209,7 +227,7 @@ def _write_page(run: RunFolder, store: Store, results: list[Value | list[Value]]
 
 
 @contextlib.contextmanager
-def _stop_on_signals() -> Iterator[None]:
+def stop_on_signals() -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP stop the run cleanly; only the main thread can handle signals.
 
     A SIGHUP that is ignored, as under `nohup`, stays ignored.

@@ -26,6 +26,7 @@ from .external_inputs import bills_itself, paid_provider
 from .forecast import check_before_paying, forecast
 
 if TYPE_CHECKING:
+    from ..jobs.connection import Hosts
     from ..jobs.manager import JobManager
     from ..jobs.request import JobRequest
 
@@ -133,7 +134,7 @@ def spent_usd(home: Path, run: str) -> float:
 
 @asynccontextmanager
 async def open_paid_steps(
-    job: Job, store: Store, policy: SpendingPolicy, run: str, watcher: Watcher
+    job: Job, store: Store, policy: SpendingPolicy, run: str, watcher: Watcher, hosts: Hosts | None = None
 ) -> AsyncIterator[PaidSteps | None]:
     """Open the job manager for a job with a paid step; give None for any other job, and import nothing for it."""
     if not any(costs_money(step) for step in job.steps):
@@ -141,5 +142,7 @@ async def open_paid_steps(
         return
     from ..jobs.manager import JobManager
 
-    async with JobManager(store, policy, run=run, notify=lambda text: watcher.on(Message(text))) as manager:
+    async with JobManager(
+        store, policy, run=run, notify=lambda text: watcher.on(Message(text)), hosts=hosts
+    ) as manager:
         yield PaidSteps(manager, store, run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..messages import out, out_json, report_failures
+from ..messages import open_home, out, out_json, report_failures
 from ..options import (
     AllowOutside,
     AsJson,
@@ -54,13 +54,21 @@ def command(
     outside: AllowOutside = False,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
+    from pathlib import Path
+
+    from ...config.batch import is_batch
     from ...core.settings import home_folder, max_cost_usd, require_folder
     from ...runner.deliveries import existing_outputs
     from ...runner.plan import plan_job
     from ...runner.take_matrix import job_owner
     from ...store.store import Store
     from ..options import load_from_options
+    from .batch import plan_films
 
+    if is_batch(Path(what)):
+        with open_home(home, as_json) as folder:
+            plan_films(what, folder, provider, max_cost, as_json=as_json)
+        return
     with report_failures(as_json):
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..messages import open_home
 from ..options import AsJson, Home, MaxCost, Pay, Quiet, Replace, Scripts, Yes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "resume"
 EXAMPLES = (
@@ -18,7 +21,7 @@ EXAMPLES = (
 
 def command(
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run (default: the newest unfinished one).")
+        str | None, typer.Argument(metavar="[RUN]", help="The run or batch (default: the newest unfinished run).")
     ] = None,
     max_cost: MaxCost = None,
     yes: Yes = False,
@@ -29,16 +32,20 @@ def command(
     home: Home = None,
     script: Scripts = None,
 ) -> None:
-    """Continue a run from its last finished step."""
+    """Continue a run from its last finished step, or the films of a batch that are not done."""
     from ...config.load import job_from_document
     from ...core.errors import PresetError
     from ...core.registry import load_registry
+    from ...runner.batch import BATCH_PREFIX
     from ...runner.run_folder import find_run
     from ..options import allow_scripts
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as folder:
         allow_scripts(script)
+        if run is not None and run.startswith(BATCH_PREFIX):
+            _resume_batch(run, folder, replace=yes or replace, approved=yes or pay, max_cost=max_cost, as_json=as_json)
+            return
         run_folder = find_run(folder, run)
         record = run_folder.read()
         if "document" not in record:
@@ -58,3 +65,18 @@ def command(
                 run=run_folder,
             )
         )
+
+
+def _resume_batch(
+    name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool
+) -> None:
+    """Run the films of a batch that are not finished."""
+    from ...core.registry import load_registry
+    from ...runner.batch import read_batch, reload_broken
+    from .batch import run_films
+
+    batch = read_batch(home, name)
+    reload_broken(batch, load_registry())
+    batch.options["replace"] = replace or bool(batch.options.get("replace"))
+    batch.options["agreed"] = approved or bool(batch.options.get("agreed"))
+    run_films(batch, home, None, max_cost, as_json=as_json, quiet=False)

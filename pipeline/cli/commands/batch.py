@@ -1,0 +1,203 @@
+"""`react1 batch`: run a list of films."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..messages import err, open_home, out, out_json
+from ..options import AsJson, Home, MaxCost, Pay, ProviderOption, Quiet, Replace, Yes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ...config.batch import BatchJob
+    from ...runner.batch import Batch, BatchItem
+
+NAME = "batch"
+EXAMPLES = ("react1 batch night.yaml --jobs 4 --max-cost 40 --yes", "react1 batch films.csv --provider local")
+List = Annotated[
+    str, typer.Argument(metavar="LIST", help="A YAML file with `jobs`, a CSV or TSV table, or a folder of jobs.")
+]
+Parallel = Annotated[
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Films at the same time (default: cores + 2)."),
+]
+
+
+def command(
+    films: List,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="PRESET", help="The preset of jobs that name none.")
+    ] = None,
+    parallel: Parallel = None,
+    provider: ProviderOption = None,
+    max_cost: MaxCost = None,
+    yes: Yes = False,
+    pay: Pay = False,
+    replace: Replace = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    home: Home = None,
+) -> None:
+    """Run a list of films: one budget over all, and a film that fails does not stop the others."""
+    from pathlib import Path
+
+    from ...config.batch import load_batch
+    from ...core.registry import load_registry
+    from ...runner.batch import new_batch
+
+    with open_home(home, as_json) as folder:
+        defaults = {name: value for name, value in (("preset", preset), ("provider", provider)) if value}
+        jobs = load_batch(Path(films), load_registry(), defaults)
+        approved = yes or pay or _approve(jobs, folder, max_cost)
+        options = {"defaults": defaults, "replace": yes or replace, "agreed": approved}
+        batch = new_batch(folder, str(Path(films).absolute()), jobs, options)
+        run_films(batch, folder, parallel, max_cost, as_json=as_json, quiet=quiet)
+
+
+def run_films(
+    batch: Batch, home: Path, parallel: int | None, max_cost: float | None, *, as_json: bool, quiet: bool
+) -> None:
+    """Run what is not finished of a batch, and print how each film went.
+
+    Raises:
+        typer.Exit: with 6 if some films failed.
+    """
+    import asyncio
+
+    from ...core.registry import load_registry
+    from ...core.settings import max_cost_usd
+    from ...runner.batch import run_batch
+    from ...runner.execute import Options
+
+    options = Options(
+        home,
+        replace=bool(batch.options.get("replace")),
+        approved=bool(batch.options.get("agreed")),
+        max_cost_usd=max_cost_usd(max_cost),
+    )
+    count = parallel or (os.cpu_count() or 1) + 2
+    with _table(batch, quiet=quiet or as_json) as on_change:
+        asyncio.run(run_batch(batch, load_registry(), options, count, on_change))
+    if as_json:
+        out_json(batch.to_json())
+    elif not quiet:
+        for line in summary(batch):
+            out(line)
+    if batch.exit_status:
+        raise typer.Exit(batch.exit_status)
+
+
+def summary(batch: Batch) -> list[str]:
+    """Return a line per film, and the totals."""
+    lines = [
+        f"{item.name}: {item.status}"
+        + (f", {item.output}" if item.output else "")
+        + (f", {item.error}" if item.error else "")
+        + (f", ${item.cost_usd:.2f}" if item.cost_usd else "")
+        for item in batch.items
+    ]
+    data = batch.to_json()
+    counts = ", ".join(f"{count} {status}" for status, count in data["counts"].items())
+    lines += [f"{counts}; ${data['cost_usd']:.2f}", f"page    {batch.page}", f"batch   {batch.name}"]
+    if batch.exit_status:
+        lines.append(f"films that failed run again with: react1 resume {batch.name}")
+    return lines
+
+
+def plan_films(films: str, home: Path, provider: str | None, max_cost: float | None, *, as_json: bool) -> None:
+    """Print what every film of a list would cost; nothing is written."""
+    from pathlib import Path
+
+    from ...config.batch import load_batch
+    from ...core.registry import load_registry
+    from ...core.settings import max_cost_usd
+
+    jobs = load_batch(Path(films), load_registry(), {"provider": provider} if provider else {})
+    rows = [_price(job, home) for job in jobs]
+    total = round(sum(row["cost_usd"] for row in rows), 6)
+    if as_json:
+        out_json({"jobs": rows, "cost_usd": total})
+        return
+    for row in rows:
+        out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd'])}")
+    out(f"{len(rows)} films, cost ${total:.2f}")
+    budget = max_cost_usd(max_cost)
+    if budget is not None and total > budget:
+        out(f"more than the budget of ${budget:.2f}: the batch would stop paying there")
+
+
+def _price(job: BatchJob, home: Path) -> dict[str, Any]:
+    from ...core.errors import React1Error
+    from ...runner.plan import plan_job
+    from ...store.store import Store
+
+    row: dict[str, Any] = {"name": job.name, "cost_usd": 0.0, "error": str(job.error) if job.error else None}
+    if job.job is not None:
+        try:
+            steps = plan_job(job.job, Store(home, read_only=True))
+            row["cost_usd"] = round(sum(step.cost_usd for step in steps), 6)
+        except React1Error as error:
+            row["error"] = str(error)
+    return row
+
+
+def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
+    """Show the estimate and ask once for all films; True if nothing costs money.
+
+    Raises:
+        OverBudget: the answer is no, or there is nobody to ask.
+    """
+    from ...core.errors import OverBudget
+
+    total = sum(_price(job, home)["cost_usd"] for job in jobs)
+    if not total:
+        return False
+    text = f"{len(jobs)} films cost about ${total:.2f}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise OverBudget(f"{text} and are not approved; pass --yes, and --max-cost USD for a limit")
+    limit = f", at most ${max_cost:.2f}" if max_cost is not None else ""
+    print(f"{text}{limit}. Continue? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise OverBudget(f"{text}; declined, and nothing was sent")
+    return True
+
+
+@contextmanager
+def _table(batch: Batch, *, quiet: bool) -> Iterator[Callable[[BatchItem], None]]:
+    """Draw a live table of the films on a terminal; else print a line when a film ends."""
+    if quiet:
+        yield lambda _: None
+    elif not sys.stderr.isatty():
+        seen: dict[str, str] = {}
+
+        def print_end(item: BatchItem) -> None:
+            if item.status not in ("running", "waiting") and seen.get(item.name) != item.status:
+                seen[item.name] = item.status
+                err(f"{item.name}: {item.status}")
+
+        yield print_end
+    else:
+        from rich.console import Console
+        from rich.live import Live
+
+        with Live(_rows(batch), console=Console(stderr=True), refresh_per_second=4) as live:
+            yield lambda _: live.update(_rows(batch))
+
+
+def _rows(batch: Batch) -> Any:
+    from rich.table import Table
+
+    table = Table("film", "state", "step", "done", "left", "cost")
+    for item in batch.items:
+        left_s = item.remaining_s(time.time())
+        left = "" if left_s is None else f"{left_s // 60:.0f}:{left_s % 60:02.0f}"
+        table.add_row(item.name, item.status, item.step, f"{item.share:.0%}", left, f"${item.cost_usd:.2f}")
+    return table

@@ -1,0 +1,202 @@
+"""Read a list of films: a YAML file of jobs, a table, or a folder of jobs.
+
+    defaults: {preset: emotion-edit, provider: local}
+    jobs:
+      - {source: a.mp4, edits: [{in: 1.2, out: 2.4, prompt: sad}]}
+      - {job: other/b.yaml}
+
+A table (CSV or TSV) has a row per edit. Columns are the fields of an edit (`in`, `out`, `prompt`, `temperature`, …) and
+of its job (`source`, `preset`, `provider`, `output`, `on_failure`); rows with the same job are one film. Paths start
+from the list's folder. A job that cannot be loaded is part of the batch, with its error: it must not stop the others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..core.edit import Edit
+from ..core.errors import PresetError, Problem, React1Error, StorageFailed
+from ..core.registry import Registry
+from ..core.suggest import not_one_of
+from ..located_yaml.located import Problems, describe
+from .checked_job import Job
+from .load import load_job
+from .shipped import read_file
+
+DEFAULT_PRESET = "emotion-edit"
+TABLES = {".csv": ",", ".tsv": "\t"}
+JOB_FILES = (".yaml", ".yml")
+JOB_COLUMNS = ("source", "preset", "provider", "output", "on_failure")
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One film of a batch: its job, or why it cannot be loaded."""
+
+    name: str
+    job: Job | None = None
+    error: React1Error | None = None
+
+
+def is_batch(path: Path) -> bool:
+    """Return whether a path is a list of films: a folder, a table, or YAML with `jobs`."""
+    if path.is_dir() or path.suffix.lower() in TABLES:
+        return True
+    if path.suffix.lower() not in JOB_FILES or not path.is_file():
+        return False
+    tree = read_file(path, str(path), Problems())
+    return tree is not None and isinstance(tree.value, Mapping) and "jobs" in tree.value
+
+
+def load_batch(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> list[BatchJob]:
+    """Load every job of a list.
+
+    Args:
+        path: the list.
+        registry: the available nodes.
+        defaults: values for all jobs that do not set them, such as `preset` and `provider`.
+
+    Raises:
+        PresetError: the list itself cannot be read; has all problems.
+        StorageFailed: it cannot be opened.
+    """
+    path = path.absolute()
+    if path.is_dir():
+        entries = _job_files(path)
+    elif path.suffix.lower() in TABLES:
+        entries = _table_entries(path)
+    else:
+        entries = _yaml_entries(path)
+    return [
+        _load(number, {**defaults, **values}, path if path.is_dir() else path.parent, registry)
+        for number, values in enumerate(entries, 1)
+    ]
+
+
+def list_edits(edits: Any) -> list[Edit | str]:
+    """Return edits as `Edit` or as the text of `--edit`.
+
+    Raises:
+        PresetError: one is invalid.
+    """
+    listed = [edits] if isinstance(edits, (str, Edit, Mapping)) else list(edits)
+    return [_parse_edit(number, edit) for number, edit in enumerate(listed)]
+
+
+def value_text(name: str, value: Any) -> str:
+    """Return a value as text for the command line.
+
+    Raises:
+        PresetError: it is neither text nor JSON.
+    """
+    if isinstance(value, (str, Path)):
+        return str(value)
+    try:
+        return json.dumps(value)
+    except TypeError:
+        raise PresetError(f"{name}: expected text, a path, a number or JSON, not {type(value).__name__}") from None
+
+
+def _parse_edit(number: int, edit: Any) -> Edit | str:
+    if isinstance(edit, (str, Edit)):
+        return edit
+    try:
+        return Edit.model_validate(edit)
+    except ValidationError as error:
+        details = [(detail["msg"], ("edits", number, *detail["loc"])) for detail in error.errors()]
+        raise PresetError([Problem(message, ".".join(map(str, path))) for message, path in details]) from error
+
+
+def _load(number: int, values: Mapping[str, Any], base: Path, registry: Registry) -> BatchJob:
+    inputs = {name: value for name, value in values.items() if value is not None}
+    job_file = inputs.pop("job", None)
+    name = str(job_file or inputs.get("source") or f"job {number}")
+    preset, provider = str(inputs.pop("preset", DEFAULT_PRESET)), inputs.pop("provider", None)
+    edits, output = inputs.pop("edits", ()), inputs.pop("output", inputs.pop("out", None))
+    is_file = isinstance(edits, str) and ":" not in edits
+    try:
+        job = load_job(
+            str(job_file) if job_file else preset,
+            registry=registry,
+            sets={key: value_text(key, value) for key, value in inputs.items()},
+            edits=() if is_file else list_edits(edits),
+            edits_file=edits if is_file else None,
+            provider=provider,
+            out=str(output) if output else None,
+            base=base,
+        )
+    except React1Error as error:
+        return BatchJob(name, error=error)
+    return BatchJob(name, job)
+
+
+def _job_files(folder: Path) -> list[dict[str, Any]]:
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in JOB_FILES)
+    if not names:
+        raise PresetError(f"{folder} has no job (*.yaml); name a folder of jobs, a table, or a YAML list")
+    return [{"job": name} for name in names]
+
+
+def _yaml_entries(path: Path) -> list[dict[str, Any]]:
+    problems = Problems()
+    tree = read_file(path, str(path), problems) if path.is_file() else None
+    if tree is None:
+        problems.raise_if_any()
+        raise PresetError(f"{path} does not exist; name a folder of jobs, a table, or a YAML list")
+    if not isinstance(tree.value, Mapping) or "jobs" not in tree.value:
+        raise PresetError(f"{path} is not a list of films: it has no `jobs`; run a single job with `react1 run`")
+    members = tree.members
+    for key in members.keys() - {"jobs", "defaults"}:
+        problems.add_at(tree.key_location(key), (key,), not_one_of(key, ("defaults", "jobs")))
+    jobs: Any = members["jobs"].plain
+    if not isinstance(jobs, list) or not jobs:
+        problems.add(members["jobs"], f"expected a list of jobs, not {describe(jobs)}")
+    defaults: Any = members["defaults"].plain if "defaults" in members else {}
+    if not isinstance(defaults, dict):
+        problems.add(members["defaults"], f"expected a mapping, not {describe(defaults)}")
+    problems.raise_if_any()
+    entries = [entry if isinstance(entry, dict) else {"job": str(entry)} for entry in jobs]
+    return [entry if "job" in entry else {**defaults, **entry} for entry in entries]
+
+
+def _table_entries(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
+    except ValueError:
+        raise PresetError(f"{path} is not UTF-8 text; save the table as UTF-8") from None
+    header = text.partition("\n")[0]
+    delimiter = ";" if path.suffix.lower() == ".csv" and header.count(";") > header.count(",") else ""
+    rows = csv.DictReader(io.StringIO(text), delimiter=delimiter or TABLES[path.suffix.lower()])
+    columns = [name.strip().lower() for name in rows.fieldnames or ()]
+    allowed = (*JOB_COLUMNS, *_edit_columns())
+    problems = [Problem(f"{path}: column {not_one_of(name, allowed)}") for name in columns if name not in allowed]
+    if "source" not in columns:
+        problems.append(Problem(f"{path}: there is no column `source`; the first row names the columns"))
+    if problems:
+        raise PresetError(problems)
+    rows.fieldnames = columns
+    films: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in rows:
+        cells = {name: text.strip() for name, text in row.items() if isinstance(text, str) and text.strip()}
+        job = {name: cells.pop(name) for name in JOB_COLUMNS if name in cells}
+        if not job and not cells:
+            continue
+        film = films.setdefault(tuple(job.get(name, "") for name in JOB_COLUMNS), {**job, "edits": []})
+        film["edits"] += [cells] if cells else []
+    if not films:
+        raise PresetError(f"{path} has no rows; write one per edit")
+    return list(films.values())
+
+
+def _edit_columns() -> list[str]:
+    return [field.alias or name for name, field in Edit.model_fields.items() if name not in ("at", "takes")]

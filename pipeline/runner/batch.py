@@ -1,0 +1,279 @@
+"""Run many films in one process: one ledger, one pace per host, one budget, and no failure stops the others.
+
+batches/batch-20261128-213000-a1b2/batch.json   every film: its job, its run, how it went
+batches/batch-20261128-213000-a1b2/index.html   the summary page
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..config.batch import BatchJob, load_batch
+from ..config.load import job_from_document
+from ..core.errors import InternalError, Interrupted, PresetError, React1Error
+from ..core.registry import Registry
+from ..jobs.connection import Hosts
+from ..report.batch_page import render_batch_page
+from ..store.atomic import storage_errors, write_text
+from ..store.locks import FileLock, try_acquire
+from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
+from .execute import Options, Shared, execute, stop_on_signals
+from .outcome import RunResult
+from .run_folder import RunFolder, all_runs
+
+FINISHED = ("done", "choose", "kept-original")
+"""States of films that `react1 resume` does not run again."""
+BATCH_PREFIX = "batch-"
+
+
+@dataclass
+class BatchItem:
+    """One film of a batch, and how it went."""
+
+    name: str
+    document: dict[str, Any] | None
+    """Its job as JSON; None if it cannot be loaded."""
+    status: str = "waiting"
+    """`waiting`, `running`, or the state of its run."""
+    run: str | None = None
+    output: str | None = None
+    report: str | None = None
+    cost_usd: float = 0.0
+    error: str | None = None
+    exit_status: int = 0
+    step: str = ""
+    """The step that runs, with its segment."""
+    share: float = 0.0
+    """The share of its steps that is done, 0 to 1."""
+    started_at: float = 0.0
+    """When it started, in seconds since the epoch."""
+
+    def remaining_s(self, now: float) -> float | None:
+        """Return the estimated time left in seconds; None if it does not run, or nothing is done yet."""
+        if self.status != "running" or not self.share:
+            return None
+        return max(0.0, now - self.started_at) * (1 - self.share) / self.share
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its part of the `--json` output."""
+        names = ("name", "status", "run", "output", "report", "cost_usd", "error", "exit_status")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass
+class Batch:
+    """A batch on disk."""
+
+    folder: Path
+    source: str
+    """The list that it was read from."""
+    options: dict[str, Any]
+    """`defaults` of the list's jobs, `replace` and `agreed`, for a resume."""
+    items: list[BatchItem] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @property
+    def page(self) -> Path:
+        """The summary page."""
+        return self.folder / "index.html"
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every film is done, 6 if some failed or kept original footage."""
+        return 0 if all(item.status in ("done", "choose") for item in self.items) else 6
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that `--json` prints."""
+        return {
+            "batch": self.name,
+            "counts": dict(Counter(item.status for item in self.items)),
+            "cost_usd": round(sum(item.cost_usd for item in self.items), 6),
+            "page": str(self.page),
+            "jobs": [item.to_json() for item in self.items],
+        }
+
+    def save(self) -> None:
+        """Write batch.json and the page, each atomically."""
+        data = {"source": self.source, "options": self.options, "items": [vars(item) for item in self.items]}
+        write_text(self.folder / "batch.json", json.dumps(data, indent=1))
+        write_text(self.page, render_batch_page(self.to_json(), self.source))
+
+    def lock(self) -> FileLock:
+        """Lock the batch for this process.
+
+        Raises:
+            PresetError: another process works on it.
+        """
+        lock = try_acquire(self.folder / "lock")
+        if lock is None:
+            raise PresetError(f"batch {self.name} is still running in another process; wait for it, or stop it first")
+        return lock
+
+
+def new_batch(home: Path, source: str, jobs: Sequence[BatchJob], options: dict[str, Any]) -> Batch:
+    """Create the folder of a new batch, named by the time and four random hexadecimal digits.
+
+    Raises:
+        StorageFailed: it cannot be created.
+    """
+    folder = home / "batches" / f"{BATCH_PREFIX}{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    with storage_errors(home):
+        folder.mkdir(parents=True)
+    return Batch(folder, source, options, [_item(job) for job in jobs])
+
+
+def read_batch(home: Path, name: str) -> Batch:
+    """Return the batch with this name.
+
+    Raises:
+        PresetError: there is none, or it cannot be read.
+    """
+    folder = home / "batches" / name
+    try:
+        data = json.loads((folder / "batch.json").read_text(encoding="utf-8"))
+        items = [BatchItem(**item) for item in data["items"]]
+        return Batch(folder, data["source"], data["options"], items)
+    except FileNotFoundError:
+        raise PresetError(f"there is no batch {name!r} in {home / 'batches'}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PresetError(f"batch {name} cannot be read: {error}; start it again with `react1 batch`") from error
+
+
+def reload_broken(batch: Batch, registry: Registry) -> None:
+    """Load those jobs of a list again that could not be loaded, for example because a film was missing."""
+    broken = [item for item in batch.items if item.document is None]
+    if not broken:
+        return
+    jobs = {job.name: job for job in load_batch(Path(batch.source), registry, batch.options.get("defaults", {}))}
+    for item in broken:
+        if item.name in jobs:
+            vars(item).update(vars(_item(jobs[item.name])))
+
+
+async def run_batch(
+    batch: Batch,
+    registry: Registry,
+    options: Options,
+    parallel: int,
+    on_change: Callable[[BatchItem], None] = lambda _: None,
+) -> None:
+    """Run every film that is not finished yet; `batch.items` then say how each went.
+
+    Args:
+        batch: the films.
+        registry: the available nodes.
+        options: for every run; `max_cost_usd` is for all together.
+        parallel: how many films are worked on at the same time.
+        on_change: called after each event of a film.
+
+    Raises:
+        Interrupted: the batch was stopped; the message says how to resume it.
+    """
+    turns = asyncio.Semaphore(parallel)
+    with contextlib.closing(batch.lock()):
+        batch.save()
+        try:
+            with stop_on_signals():
+                async with Hosts() as hosts:
+                    shared = Shared(hosts, asyncio.Semaphore(os.cpu_count() or 1))
+                    open_items = [item for item in batch.items if item.status not in FINISHED]
+                    runs = [
+                        _run_item(item, batch, registry, replace(options, shared=shared), turns, on_change)
+                        for item in open_items
+                    ]
+                    await asyncio.gather(*runs)
+        except asyncio.CancelledError:
+            raise Interrupted(f"stopped; resume with: react1 resume {batch.name}") from None
+        finally:
+            batch.save()
+
+
+async def _run_item(
+    item: BatchItem,
+    batch: Batch,
+    registry: Registry,
+    options: Options,
+    turns: asyncio.Semaphore,
+    on_change: Callable[[BatchItem], None],
+) -> None:
+    """Run one film and record how it went; only a stop of the whole batch is raised."""
+    if item.document is None:
+        on_change(item)
+        return
+    async with turns:
+        item.status, item.error, item.exit_status, item.share = "running", None, 0, 0.0
+        item.started_at = time.time()
+        try:
+            job = await asyncio.to_thread(job_from_document, item.document, registry)
+            watcher = _ItemWatcher(item, len(job.steps), on_change)
+            run = _find_run(options.home, item.run)
+            _record_result(item, await execute(job, replace(options, watcher=watcher), run))
+        except asyncio.CancelledError:
+            item.status = "interrupted"
+            raise
+        except Exception as error:  # a film that fails never stops the others
+            _record_failure(item, error)
+        finally:
+            await asyncio.to_thread(batch.save)
+            on_change(item)
+
+
+def _record_result(item: BatchItem, result: RunResult) -> None:
+    item.status, item.run, item.cost_usd, item.share = result.status, result.run, round(result.cost_usd, 6), 1.0
+    item.output = str(result.output) if result.output else None
+    item.report = str(result.report) if result.report else None
+    item.exit_status = result.exit_status
+
+
+def _record_failure(item: BatchItem, error: Exception) -> None:
+    failure = error if isinstance(error, React1Error) else InternalError(f"{type(error).__name__}: {error}")
+    item.status = "interrupted" if isinstance(failure, Interrupted) else "failed"
+    item.error, item.exit_status = str(failure), failure.exit_status
+    item.run = failure.run or item.run
+    item.cost_usd = round(failure.cost_usd or 0.0, 6)
+
+
+def _find_run(home: Path, name: str | None) -> RunFolder | None:
+    return next((run for run in all_runs(home) if run.name == name), None) if name else None
+
+
+def _item(job: BatchJob) -> BatchItem:
+    if job.job is None:
+        error = job.error or PresetError("it cannot be loaded")
+        return BatchItem(job.name, None, "failed", error=str(error), exit_status=error.exit_status)
+    return BatchItem(job.name, job.job.document)
+
+
+class _ItemWatcher:
+    """Follow one film: the step that runs, and the share of all steps that is done."""
+
+    def __init__(self, item: BatchItem, steps: int, on_change: Callable[[BatchItem], None]) -> None:
+        self._item, self._steps, self._on_change = item, max(1, steps), on_change
+        self._shares: dict[str, dict[str, float]] = {}
+
+    def on(self, event: Event) -> None:
+        """Update the film from an event."""
+        if isinstance(event, RunStarted):
+            self._item.run = event.run
+        elif isinstance(event, (StepStarted, StepMoved, StepEnded)):
+            self._item.step = f"{event.step} {event.segment}".strip()
+            share = {StepStarted: 0.0, StepEnded: 1.0}.get(type(event), getattr(event, "share", 0.0))
+            self._shares.setdefault(event.step, {})[event.segment] = share
+            done = sum(sum(parts.values()) / len(parts) for parts in self._shares.values())
+            self._item.share = min(1.0, done / self._steps)
+        self._on_change(self._item)

@@ -1,0 +1,164 @@
+"""`react1 batch`: many films in one process, with one budget; a film that fails does not stop the others."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from job_runner import no_precheck
+from numbered_clips import Recipe, make_clip
+from server_client import open_server
+
+from react1.pipeline.jobs import precheck
+from react1.pipeline.runner.batch import read_batch
+from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.worker_protocol import copy_source
+
+__all__ = ["no_precheck"]
+KEY = "SG_secret0123456789abcdef"
+
+
+@pytest.fixture
+def films(react1):
+    """Three small films and a table that names four."""
+    for number in range(3):
+        make_clip(
+            Path(f"f{number}.mp4"), Recipe(frames=40, size=(160, 90), audio_codec="aac", chroma=(90 + 30 * number, 128))
+        )
+    rows = [f"{name}.mp4,16f,22f,happy" for name in ("f0", "missing", "f1", "f2")]
+    Path("films.csv").write_text("\n".join(["source,in,out,prompt", *rows]))
+    return Path.cwd()
+
+
+def states(result):
+    return {job["name"]: job["status"] for job in result.json["jobs"]}
+
+
+def test_a_film_that_fails_does_not_stop_the_others(react1, films):
+    """Exit 6, one object, a page with every film; resume runs what failed, and only that."""
+    result = react1("batch", "films.csv", "--preset", "prepare", "--json")
+
+    assert result.status == 6
+    assert states(result) == {"f0.mp4": "done", "missing.mp4": "failed", "f1.mp4": "done", "f2.mp4": "done"}
+    assert result.json["counts"] == {"done": 3, "failed": 1}
+    error = next(job["error"] for job in result.json["jobs"] if job["name"] == "missing.mp4")
+    assert "missing.mp4 does not exist" in error
+    page = Path(result.json["page"]).read_text()
+    assert all(f"{name}.mp4" in page for name in ("f0", "missing", "f1", "f2"))
+
+    make_clip(Path("missing.mp4"), Recipe(frames=40, size=(160, 90), audio_codec="aac"))
+    resumed = react1("resume", result.json["batch"], "--json")
+    assert resumed.status == 0
+    assert set(states(resumed).values()) == {"done"}
+    runs = {job["name"]: job["run"] for job in result.json["jobs"] if job["status"] == "done"}
+    assert runs == {job["name"]: job["run"] for job in resumed.json["jobs"] if job["name"] in runs}
+
+
+def test_without_json_each_film_has_a_line(react1, films):
+    """And the last line says how to go on."""
+    result = react1("batch", "films.csv", "--preset", "prepare", "--jobs", "1")
+
+    assert result.status == 6
+    assert "f0.mp4: done" in result.out and "missing.mp4: failed" in result.out
+    assert "3 done, 1 failed; $0.00" in result.out.replace("1 failed, 3 done", "3 done, 1 failed")
+    assert "react1 resume batch-" in result.out
+    assert result.err.count("f1.mp4: done") == 1
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A local server that copies; `sent` counts the submitted jobs."""
+    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    folder = tmp_path / "srv"
+    with open_server(folder, {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
+        monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
+        monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+        monkeypatch.setenv("REACT1_POLL_S", "0.05")
+        yield lambda: len(list(JobStore(folder).jobs()))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_precheck")
+def test_one_budget_is_over_all_films(react1, films, host):
+    """The plan has the price of the night; nothing is sent without approval; then two of three films fit."""
+    table = Path("films.csv")
+    table.write_text(table.read_text().replace("missing.mp4,16f,22f,happy\n", ""))
+    words = ("films.csv", "--provider", "segmind")
+
+    planned = react1("plan", *words, "--json").json
+    price = planned["jobs"][0]["cost_usd"]
+    assert price > 0 and planned["cost_usd"] == pytest.approx(3 * price)
+
+    refused = react1("batch", *words)
+    assert refused.status == 5 and "are not approved" in refused.err and host() == 0
+
+    result = react1("batch", *words, "--yes", "--max-cost", str(2.5 * price), "--jobs", "1", "--json")
+    assert sorted(states(result).values()) == ["done", "done", "failed"]
+    assert result.json["cost_usd"] == pytest.approx(2 * price) and host() == 2
+    (failed,) = [job for job in result.json["jobs"] if job["status"] == "failed"]
+    assert failed["exit_status"] == 5 and "budget" in failed["error"]
+
+    resumed = react1("resume", result.json["batch"], "--max-cost", str(1.5 * price), "--json")
+    assert resumed.status == 0 and host() == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_a_stopped_batch_is_resumed(react1, films, tmp_path):
+    """SIGINT ends it with 130; the films of the resumed batch are all done."""
+    for number in range(3):
+        make_clip(Path(f"f{number}.mp4"), Recipe(frames=250, size=(640, 360), audio_codec="aac", gop=50))
+    table = Path("films.csv")
+    table.write_text(table.read_text().replace("missing.mp4,16f,22f,happy\n", "").replace("22f", "240f"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "react1", "batch", "films.csv", "--preset", "prepare", "--jobs", "1", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    batches = tmp_path / "home" / "batches"
+    while not list(batches.glob("*/batch.json")) or not list((tmp_path / "home").glob("runs/*/run.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+
+    (folder,) = batches.iterdir()
+    assert process.returncode == 130, err
+    assert f"react1 resume {folder.name}" in err + out
+    assert "Traceback" not in err
+    assert {item.status for item in read_batch(tmp_path / "home", folder.name).items} != {"done"}
+    assert json.loads(out)["error"]
+    resumed = react1("resume", folder.name, "--json")
+    assert set(states(resumed).values()) == {"done"}
+
+
+def test_names_in_the_page_are_escaped(react1, films):
+    """A film's name cannot run script."""
+    name = "<img src=x onerror=alert(1)>.mp4"
+    Path("films.csv").write_text(f"source,in,out,prompt\n{name},16f,22f,happy\n")
+
+    result = react1("batch", "films.csv", "--json")
+
+    assert "<img" not in Path(result.json["page"]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("batch", "nothing.yaml"), "nothing.yaml does not exist"),
+        (("batch", "."), "has no job"),
+        (("resume", "batch-1"), "there is no batch 'batch-1'"),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_one_line(react1, words, message):
+    """Exit 2."""
+    result = react1(*words)
+
+    assert result.status == 2
+    assert message in result.err and result.err.count("\n") == 1

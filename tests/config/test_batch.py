@@ -1,0 +1,166 @@
+"""Lists of films: YAML, tables and folders become jobs, and a job that cannot be loaded stays in the batch."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from react1.pipeline.config.batch import is_batch, load_batch
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.times import Seconds
+
+
+@pytest.fixture
+def films(tmp_path):
+    """Two files that are taken for films; loading a job does not decode them."""
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).write_bytes(b"film")
+    return tmp_path
+
+
+def load(folder: Path, name: str, text: str, **defaults):
+    (folder / name).write_text(text)
+    return load_batch(folder / name, load_registry(), defaults)
+
+
+def edits(batch_job):
+    """The edits of a loaded job: (in, out, prompt, temperature)."""
+    return [
+        (edit.in_, edit.out, edit.prompt, edit.temperature)
+        for step in batch_job.job.steps
+        if step.info.name == "trim"
+        for edit in step.params.edits
+    ]
+
+
+def test_a_table_has_one_job_per_film(films):
+    """Rows of one film become its edits, in their order; empty rows and cells are skipped."""
+    table = "source,in,out,prompt,temperature\na.mp4,1,2,sad,0.6\nb.mp4,10f,20f,happy,\na.mp4,3,4.5,angry,1\n,,,,\n"
+
+    first, second = load(films, "films.csv", table)
+
+    assert (first.name, second.name) == ("a.mp4", "b.mp4")
+    assert first.job.name == "emotion-edit"
+    assert first.job.inputs["source"] == str(films / "a.mp4")
+    assert [row[2:] for row in edits(first)] == [("sad", 0.6), ("angry", 1)]
+    assert [row[2:] for row in edits(second)] == [("happy", None)]
+
+
+@pytest.mark.parametrize(("name", "separator"), [("films.tsv", "\t"), ("films.csv", ";"), ("films.csv", ",")])
+def test_a_table_is_separated_by_tabs_semicolons_or_commas(films, name, separator):
+    """As spreadsheets write it, also with a byte order mark and capitals in the header."""
+    rows = [["Source", "In", "Out", "Prompt", "Output"], ["a.mp4", "1", "2", "sad", "new.mp4"]]
+
+    (item,) = load(films, name, "\ufeff" + "\n".join(separator.join(row) for row in rows))
+
+    assert item.error is None
+    assert item.job.inputs["out"] == str(films / "new.mp4")
+
+
+def test_rows_with_another_preset_or_output_are_another_job(films):
+    """One film with two outputs is two jobs."""
+    table = "source,preset,output,in,out,prompt\na.mp4,preview,x.mp4,1,2,sad\na.mp4,preview,y.mp4,1,2,happy\n"
+
+    jobs = load(films, "films.csv", table)
+
+    assert [item.job.name for item in jobs] == ["preview", "preview"]
+    assert [item.job.inputs["out"] for item in jobs] == [str(films / "x.mp4"), str(films / "y.mp4")]
+
+
+def test_a_list_has_defaults_jobs_and_paths_of_jobs(films):
+    """A job of its own file is loaded as it stands; a job's own value beats the default."""
+    (films / "sub").mkdir()
+    (films / "sub" / "job.yaml").write_text(
+        "preset: lips-only\nsource: ../a.mp4\nedits: [{in: 1, out: 2, prompt: sad}]\n"
+    )
+    text = """
+defaults: {preset: preview, edits: [{in: 1, out: 2, prompt: sad}]}
+jobs:
+  - {source: a.mp4}
+  - {source: b.mp4, preset: prepare, edits: ["3-4:happy:0.2"]}
+  - sub/job.yaml
+"""
+    first, second, third = load(films, "night.yaml", text)
+
+    assert [item.job.name for item in (first, second, third)] == ["preview", "prepare", "lips-only"]
+    assert edits(first)[0][2] == "sad" and edits(second)[0][2:] == ("happy", 0.2)
+    assert Path(third.job.inputs["source"]).resolve() == films / "a.mp4"
+
+
+def test_defaults_of_the_command_line_reach_jobs_that_set_nothing(films):
+    """`--preset` and `--provider`."""
+    text = "jobs:\n  - {source: a.mp4, edits: ['1-2:sad']}\n  - {source: b.mp4, preset: prepare, edits: ['1-2:sad']}\n"
+
+    first, second = load(films, "night.yaml", text, preset="preview")
+
+    assert (first.job.name, second.job.name) == ("preview", "prepare")
+
+
+def test_a_folder_of_jobs_is_a_batch(films):
+    """Sorted by name."""
+    for name, film in (("2.yaml", "b.mp4"), ("1.yaml", "a.mp4")):
+        (films / name).write_text(f"preset: preview\nsource: {film}\nedits: [{{in: 1, out: 2, prompt: sad}}]\n")
+
+    jobs = load_batch(films, load_registry(), {})
+
+    assert [item.name for item in jobs] == ["1.yaml", "2.yaml"]
+    assert [Path(item.job.inputs["source"]).name for item in jobs] == ["a.mp4", "b.mp4"]
+
+
+def test_a_job_that_cannot_be_loaded_keeps_its_error_and_its_place(films):
+    """The others are loaded."""
+    table = "source,in,out,prompt\na.mp4,2,1,sad\nb.mp4,1,2,sadd\nc.mp4,1,2,sad\n"
+
+    reversed_span, misspelled, right = load(films, "films.csv", table)
+
+    assert right.job is not None and right.error is None and reversed_span.job is None
+    assert "is not after" in str(reversed_span.error)
+    assert "'sad'" in str(misspelled.error)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("films.csv", "source,emotions\na.mp4,sad\n", "emotions"),
+        ("films.csv", "in,out\n1,2\n", "there is no column `source`"),
+        ("films.csv", "source,in,out\n", "has no rows"),
+        ("night.yaml", "jobs: []\n", "expected a list of jobs"),
+        ("night.yaml", "jobs: 3\n", "expected a list of jobs"),
+        ("night.yaml", "jobs: [{source: a.mp4}]\ndefault: {}\n", "'defaults'"),
+        ("night.yaml", "jobs: [a.yaml]\ndefaults: 3\n", "expected a mapping"),
+        ("night.yaml", "preset: preview\nsource: a.mp4\n", "has no `jobs`"),
+    ],
+)
+def test_a_list_that_is_not_one_is_refused(films, name, text, message):
+    """With the name of the file."""
+    with pytest.raises(PresetError, match=message) as caught:
+        load(films, name, text)
+
+    assert all(name in str(problem) for problem in caught.value.problems)
+
+
+def test_lists_are_distinguished_from_jobs(films):
+    """A job, a preset's name and a film are no lists."""
+    for name, text in (("job.yaml", "preset: preview\n"), ("night.yaml", "jobs: []\n"), ("films.csv", "")):
+        (films / name).write_text(text)
+
+    lists = {name: is_batch(films / name) for name in ("job.yaml", "night.yaml", "films.csv", "emotion-edit", "a.mp4")}
+
+    assert lists == {
+        "job.yaml": False,
+        "night.yaml": True,
+        "films.csv": True,
+        "emotion-edit": False,
+        "a.mp4": False,
+    }
+    assert is_batch(films)
+
+
+def test_times_of_a_table_are_those_of_an_edit(films):
+    """A bare number is seconds."""
+    (item,) = load(films, "films.csv", "source,in,out,prompt\na.mp4,1.5,00:00:02.25,sad\n")
+
+    assert edits(item)[0][:2] == (Seconds(Fraction(3, 2)), Seconds(Fraction(9, 4)))
