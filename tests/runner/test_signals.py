@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from react1.pipeline.runner.execute import _stop_on_signals
+from react1.pipeline.runner.execute import stop_on_signals
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
 
@@ -26,7 +26,7 @@ def received():
 
 async def _send(number):
     """Send a signal during a run that waits for a provider."""
-    with _stop_on_signals():
+    with stop_on_signals():
         signal.raise_signal(number)
         async with asyncio.timeout(0.2):
             await asyncio.Event().wait()
