@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from functools import lru_cache
 
 from ..core.errors import MissingExtra
@@ -27,17 +28,46 @@ def require() -> None:
         raise MissingExtra(reason)
 
 
+def require_installed() -> None:
+    """Raise unless the local engine is installed; nothing is loaded, so what does not load is found when it renders.
+
+    Loading the landmark library takes a second, which a run whose takes are stored need not wait.
+
+    Raises:
+        MissingExtra: it is not installed; the message says what to install.
+    """
+    selected = select_backend()
+    for name in NEEDED:
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtra(INSTALL_HINT)
+    reason = _model_problem(selected) if selected.by_file else None
+    if reason is not None:
+        raise MissingExtra(reason)
+
+
+def require_opencv() -> None:
+    """Raise unless takes can be drawn on faces that were found before, which needs OpenCV alone.
+
+    Raises:
+        MissingExtra: OpenCV does not load; the message says what to install.
+    """
+    require_installed()
+    reason = _import_problem(("cv2",))
+    if reason is not None:
+        raise MissingExtra(reason)
+
+
 def problem() -> str | None:
     """Return one line on what keeps the local engine from running, or None."""
     try:
         selected = select_backend()
     except MissingExtra as error:
         return error.message
-    return _import_problem() or (_model_problem(selected) if selected.by_file else None)
+    return _import_problem(NEEDED) or (_model_problem(selected) if selected.by_file else None)
 
 
-def _import_problem() -> str | None:
-    for name in NEEDED:
+def _import_problem(names: tuple[str, ...]) -> str | None:
+    for name in names:
         try:
             _load(name)
         except ModuleNotFoundError as error:

@@ -45,9 +45,9 @@ class LocalProvider:
         Raises:
             MissingExtra: they are not.
         """
-        from ..engine.available import require
+        from ..engine.available import require_installed
 
-        require()
+        require_installed()
 
 
 def render_take(context: NodeContext, upload: Upload, choices: React1Choices, *, resync: bool = False) -> Take:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -55,3 +58,44 @@ def test_stderr_is_silenced_and_restored(capfd: pytest.CaptureFixture[str]) -> N
     os.write(2, b"after\n")
 
     assert capfd.readouterr().err == "after\n"
+
+
+def test_a_run_checks_that_the_engine_is_installed_without_loading_it() -> None:
+    """In a new interpreter: the check and the mesh of the face load neither OpenCV nor the landmark library."""
+    code = (
+        "import sys\n"
+        "from react1.pipeline.providers.local import LocalProvider\n"
+        "from react1.pipeline.engine.geometry.mesh import face_triangles\n"
+        "LocalProvider().require()\n"
+        "assert len(face_triangles()) == 884\n"
+        "print(sorted({'cv2', 'mediapipe'} & set(sys.modules)))\n"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert loaded.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", available.NEEDED)
+def test_a_missing_library_stops_a_run_before_it_begins(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Either of the two; the message has the install command."""
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        available.importlib.util, "find_spec", lambda wanted: None if wanted == name else find_spec(wanted)
+    )
+
+    with pytest.raises(MissingExtra, match=r"pip install 'react1-nodes\[local\]'"):
+        available.require_installed()
+
+
+def test_found_faces_need_opencv_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The landmark library may fail to load; OpenCV may not."""
+    loaded: list[str] = []
+    monkeypatch.setattr(available, "_load", loaded.append)
+    available.require_opencv()
+
+    assert loaded == ["cv2"]
+
+    monkeypatch.setattr(available, "_load", failing_import(ImportError("libGL.so.1: cannot open")))
+    with pytest.raises(MissingExtra, match="libgl1"):
+        available.require_opencv()

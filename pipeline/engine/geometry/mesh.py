@@ -8,8 +8,11 @@ as one. The opening of the mouth stays a hole, and a fixed ring around the face 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections import defaultdict
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -70,11 +73,23 @@ def mesh_edges() -> frozenset[tuple[int, int]]:
 
     Newer releases of mediapipe have the same table under another name.
     """
+    older = _connections_module()
+    if older is not None:
+        return frozenset(older.FACEMESH_TESSELATION)
     with quiet_import():
-        try:
-            older = importlib.import_module("mediapipe.python.solutions.face_mesh_connections")
-        except ModuleNotFoundError:
-            newer = importlib.import_module("mediapipe.tasks.python.vision.face_landmarker")
-            connections = newer.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION
-            return frozenset((edge.start, edge.end) for edge in connections)
-    return frozenset(older.FACEMESH_TESSELATION)
+        newer = importlib.import_module("mediapipe.tasks.python.vision.face_landmarker")
+    connections = newer.FaceLandmarksConnections.FACE_LANDMARKS_TESSELATION
+    return frozenset((edge.start, edge.end) for edge in connections)
+
+
+def _connections_module() -> Any:
+    """Return mediapipe's module of tables, loaded by itself: importing the package around it takes a second."""
+    package = importlib.util.find_spec("mediapipe")
+    for folder in package.submodule_search_locations or () if package is not None else ():
+        file = Path(folder) / "python" / "solutions" / "face_mesh_connections.py"
+        spec = importlib.util.spec_from_file_location("_react1_face_mesh_connections", file)
+        if file.is_file() and spec is not None and spec.loader is not None:
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    return None

@@ -91,7 +91,10 @@ def render_takes(
         MissingExtra: the landmark library is missing or does not load.
         InputMediaError: a file cannot be read, or no face is found in the span of a take; nothing is written then.
     """
-    available.require()
+    if detections is None:
+        available.require()
+    else:
+        available.require_opencv()
     sounds = [read_audio(job.voice) if job.voice is not None else None for job in jobs]
     clip_sound = read_clip_audio(video) if any(job.choices.auto_active_speaker_detection for job in jobs) else None
     share = 0.0 if detections is not None else DETECT_SHARE / (DETECT_SHARE + (1 - DETECT_SHARE) * len(jobs))

@@ -183,7 +183,7 @@ def test_missing_graphics_library_is_reported_with_its_package(machine, monkeypa
     def opened() -> None:
         raise OSError("libGLESv2.so.2: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr(available, "_import_problem", lambda: None)
+    monkeypatch.setattr(available, "_import_problem", lambda _names: None)
     monkeypatch.setattr(available, "select_backend", lambda: backend.Backend("x", opened, by_file=True))
 
     assert "libGLESv2.so.2" in str(available.problem())
