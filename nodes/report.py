@@ -42,7 +42,7 @@ class ReportNode:
         segments = {segment.name: segment for segment in record.segments}
         boards = boards_of(segments, record.offered, context.path)
         page, data = context.temp_path("report.html"), context.temp_path("report.json")
-        page.write_text(render_page(record, report, boards, context.path, context.progress), "utf-8")
+        page.write_text(render_page(record, report, boards, context), "utf-8")
         data.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", "utf-8")
         sheets = {}
         for name, board in boards.items():

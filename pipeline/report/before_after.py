@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict
+
 from ..core.file import File
+from ..core.node import NodeContext
 from ..core.values import Media, Record, Segment, Take
 from ..media.clock import frame_time_s
 from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
 from .stills import data_url, jpeg_data_url, preview_size, small_pictures
 
 FindPath = Callable[[File], Path]
+_Rendered = tuple[dict[int, str], str]
+"""The stills by source frame, and the clip; empty without pictures."""
+_PREVIEW_VERSION = 1
+"""In the key of cached previews: raise it when the same frames would give other bytes."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,7 @@ def still_frames(segment: Segment, start: int, end: int) -> list[tuple[str, int]
     return [(label, frame) for label, frame in labelled if start <= frame < end]
 
 
-def preview_segment(record: Record, segment: Segment, take: Take | None, find_path: FindPath) -> SegmentPreview | None:
+def preview_segment(record: Record, segment: Segment, take: Take | None, context: NodeContext) -> SegmentPreview | None:
     """Render the stills and the clips of a segment; return None if its source has no video."""
     source = segment.source
     if source.video is None:
@@ -103,16 +111,16 @@ def preview_segment(record: Record, segment: Segment, take: Take | None, find_pa
     before = Side("Before", source, {frame: frame for frame in range(start, end)})
     after = furthest_result(record, segment, take)
     plan = _Plan(size, seconds, frozenset(frame for _, frame in labelled))
-    before_stills, before_clip = _render_side(before, plan, find_path)
-    after_stills, after_clip = _render_side(after, plan, find_path) if after else ({}, b"")
+    before_stills, before_clip = _cached_side(before, plan, context)
+    after_stills, after_clip = _render_side(after, plan, context.path) if after else ({}, "")
     return SegmentPreview(
         size_px=size,
         after_label=after.label if after else "",
         stills=tuple(
             Still(label, frame, before_stills.get(frame, ""), after_stills.get(frame, "")) for label, frame in labelled
         ),
-        before_clip=data_url("video/mp4", before_clip),
-        after_clip=data_url("video/mp4", after_clip) if after_clip else "",
+        before_clip=before_clip,
+        after_clip=after_clip,
         times_s=tuple(clip_times_s(list(seconds.values()))),
         first_frame=start,
         has_sound=bool(source.audio),
@@ -127,11 +135,41 @@ class _Plan:
     still_frames: frozenset[int]
 
 
-def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> tuple[dict[int, str], bytes]:
-    """Return the stills by source frame, and the clip."""
+class _CachedSide(BaseModel):
+    """A rendered side as it is cached."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stills: dict[int, str]
+    clip: str
+
+
+def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _Rendered:
+    """Render the source's side once: it is the same for every take of a segment."""
+    parts = {
+        "preview": _PREVIEW_VERSION,
+        "file": side.media.file.digest,
+        "size": plan.size,
+        "seconds": {str(frame): str(at_s) for frame, at_s in plan.seconds.items()},
+        "stills": sorted(plan.still_frames),
+    }
+    found = context.cache_get(parts)
+    with contextlib.suppress(OSError, ValueError):
+        if found is not None:
+            cached = _CachedSide.model_validate_json(found.read_bytes())
+            return cached.stills, cached.clip
+    stills, clip = _render_side(side, plan, context.path)
+    path = context.temp_path("preview.json")
+    path.write_text(_CachedSide(stills=stills, clip=clip).model_dump_json(), "utf-8")
+    context.cache_put(parts, path)
+    return stills, clip
+
+
+def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> _Rendered:
+    """Return the stills by source frame, and the clip; all as `data:` URLs."""
     source_frame = {index: frame for frame, index in side.frame_of.items() if frame in plan.seconds}
     if side.media.video is None or not source_frame:
-        return {}, b""
+        return {}, ""
     path = find_path(side.media.file)
     first, end = min(source_frame), max(source_frame) + 1
     start_s, end_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
@@ -148,4 +186,4 @@ def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> tuple[dict[int
     if sound is not None:
         clip.add_sound(frames_of_samples(sound))
     clip.finish()
-    return stills, content.getvalue()
+    return stills, data_url("video/mp4", content.getvalue())

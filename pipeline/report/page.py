@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
+from ..core.node import NodeContext
 from ..core.times import clock_text
 from ..core.values import Record
 from ..media.clock import frame_time_s
-from .before_after import FindPath, SegmentPreview, preview_segment
+from .before_after import SegmentPreview, preview_segment
 from .report_json import Json, frame_position
 from .take_board import Board
 
@@ -27,17 +28,14 @@ _LAST_TICK = Fraction(95, 100)
 """Share of the length after which the label of a tick does not fit."""
 
 
-def render_page(
-    record: Record, report: Json, boards: Mapping[str, Board], find_path: FindPath, progress: Callable[[float], None]
-) -> str:
+def render_page(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> str:
     """Render the page of a record.
 
     Args:
         record: the run.
         report: the content of report.json.
         boards: the boards of segments whose take is to be chosen, by segment.
-        find_path: returns the path of a `File`.
-        progress: gets the share done, 0 to 1.
+        context: of the node; previews of the source are cached in it.
     """
     import jinja2
 
@@ -49,7 +47,7 @@ def render_page(
     script, style = _template_file("player.js"), _template_file("page.css")
     return environment.get_template("template.html").render(
         report=report,
-        segments=_segments(record, report, boards, find_path, progress),
+        segments=_segments(record, report, boards, context),
         bar=timeline_bar(record, report),
         script=script,
         style=style,
@@ -61,19 +59,17 @@ def _template_file(name: str) -> str:
     return (files(__package__) / name).read_text("utf-8")
 
 
-def _segments(
-    record: Record, report: Json, boards: Mapping[str, Board], find_path: FindPath, progress: Callable[[float], None]
-) -> list[Json]:
+def _segments(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> list[Json]:
     takes = {take.segment.name: take for take in record.takes}
     by_name = {segment.name: segment for segment in record.segments}
     by_name |= {name: take.segment for name, take in takes.items()}
     items: list[Json] = []
     for number, facts in enumerate(report["segments"], 1):
         segment, board = by_name[facts["name"]], boards.get(facts["name"])
-        preview = None if board else preview_segment(record, segment, takes.get(facts["name"]), find_path)
+        preview = None if board else preview_segment(record, segment, takes.get(facts["name"]), context)
         stills = _stills(record, preview)
         items.append({"number": number, "facts": facts, "preview": preview, "stills": stills, "board": board})
-        progress(number / len(report["segments"]))
+        context.progress(number / len(report["segments"]))
     return items
 
 

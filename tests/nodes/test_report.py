@@ -14,6 +14,7 @@ from PIL import Image
 from records import adopted, record_of, segment_of, take_of
 
 from react1.nodes.report import ReportNode, ReportParams
+from react1.pipeline.report import stills
 
 pytestmark = pytest.mark.slow
 
@@ -216,3 +217,32 @@ def test_the_same_record_gives_the_same_bytes(context, source, film):
     first, second = (ReportNode().run(context, ReportParams(), record) for _ in range(2))
 
     assert first == second
+
+
+def test_the_source_side_is_rendered_once_for_all_takes(context, source, film, monkeypatch):
+    """A second take decodes only the film again, and the page shows the same clip and stills of the source."""
+    segment = segment_of(source, 10, 20)
+    first, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
+    decoded = []
+    frames = stills.exact_frames
+    monkeypatch.setattr(stills, "exact_frames", lambda path, *span: decoded.append(path) or frames(path, *span))
+
+    second, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
+
+    assert decoded == [context.path(film.file)]
+    assert first.all("video", "before") == second.all("video", "before")
+    assert first.all("img") == second.all("img")
+
+
+def test_a_damaged_preview_in_the_cache_is_rendered_again(context, source, film, monkeypatch):
+    """A cached file that is not a preview, as after a crash."""
+    segment = segment_of(source, 10, 20)
+    record = record_of(source, film, [segment], [take_of(segment, film)])
+    first, _, _ = drawn(context, record)
+    damaged = context.temp_path("damaged.json")
+    damaged.write_text('{"stills": {}}')
+    monkeypatch.setattr(context, "cache_get", lambda _parts: damaged)
+
+    second, _, _ = drawn(context, record)
+
+    assert first.all("video", "before") == second.all("video", "before")
