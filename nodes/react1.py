@@ -25,7 +25,10 @@ from ..pipeline.providers.local import render_take
 class _ProviderParams(Params):
     """The provider and its deadline."""
 
-    provider: ProviderName = Field(default="auto", description="auto: segmind or sync if a key is set, else local")
+    provider: ProviderName = Field(
+        default="auto",
+        description="auto: segmind or sync if a key is set, else local",
+    )
     api: ApiVersion = Field(
         default="v2", description="Segmind's version: v2 submits and polls, v1 is one blocking call"
     )
@@ -71,7 +74,7 @@ class React1:
             return Forecast()
         from ..pipeline.jobs.precheck import forecast_job
 
-        return forecast_job(context, segment, provider)
+        return forecast_job(context, segment, provider, resolve_choices(segment.edit, params))
 
     def run(self, context: NodeContext, params: React1Params, upload: Upload) -> Take:
         """Render with the local engine; the runner calls paid providers itself."""

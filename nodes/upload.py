@@ -8,19 +8,20 @@ Raises  nothing.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import Field
 
 from ..pipeline.core.file import File
 from ..pipeline.core.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Segment, Upload
+from ..pipeline.providers.choose_provider import StorageName
 
 
 class UploadParams(Params):
     """The storage."""
 
-    storage: Literal["auto", "none", "segmind", "sync", "s3", "local"] = Field(
+    storage: StorageName = Field(
         default="auto",
         description="auto: the storage of the provider; s3: your bucket (REACT1_S3_URL); local: the local server; "
         "none: nothing leaves this machine",

@@ -26,14 +26,25 @@ from .clips import (
     make_segment,
     probe_clip,
 )
+from .fake_provider import FakeProvider
 from .folder_context import FakeClock, FolderContext
 from .node_tests import NodeTests
+from .provider_tests import ProviderTests, ProviderTrial
+from .scripted_host import Failure, HostJob, HostReply, HostRequest, ScriptedHost
 
 __all__ = [
     "ClipRecipe",
+    "Failure",
     "FakeClock",
+    "FakeProvider",
     "FolderContext",
+    "HostJob",
+    "HostReply",
+    "HostRequest",
     "NodeTests",
+    "ProviderTests",
+    "ProviderTrial",
+    "ScriptedHost",
     "click_times_s",
     "draw_frame",
     "frame_number",

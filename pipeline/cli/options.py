@@ -20,15 +20,17 @@ def examples_text(commands: Iterable[str]) -> str:
 
 
 def complete_presets(incomplete: str) -> list[str]:
-    """Return the shipped presets that start with this text, for shell completion."""
-    from ..config.shipped import shipped_names
+    """Return the presets that start with this text, for shell completion."""
+    from ..config.shipped import preset_names
 
-    return [name for name in shipped_names() if name.startswith(incomplete)]
+    return [name for name in preset_names() if name.startswith(incomplete)]
 
 
 def complete_providers(incomplete: str) -> list[str]:
     """Return the providers that start with this text, for shell completion."""
-    return [name for name in PROVIDERS if name.startswith(incomplete)]
+    from ..providers.choose_provider import provider_names
+
+    return [name for name in provider_names() if name.startswith(incomplete)]
 
 
 What = Annotated[
@@ -71,8 +73,8 @@ ProviderOption = Annotated[
     str | None,
     typer.Option(
         "--provider",
-        metavar="auto|local|segmind|sync",
-        help="The provider of React-1, or the local engine.",
+        metavar="auto|local|segmind|sync|fal|replicate|NAME",
+        help="The provider of React-1, or the local engine; a plug-in's by its name.",
         autocompletion=complete_providers,
     ),
 ]
@@ -100,8 +102,6 @@ Scripts = Annotated[
 if TYPE_CHECKING:
     from ..config.checked_job import Job
 
-PROVIDERS = ("auto", "local", "segmind", "sync")
-
 
 def load_from_options(
     what: str,
@@ -124,10 +124,11 @@ def load_from_options(
     """
     from ..config.load import load_job
     from ..core.registry import load_registry
+    from ..providers.choose_provider import provider_names
 
     base = _current_folder()
-    if provider is not None and provider not in PROVIDERS:
-        raise PresetError(f"--provider: {not_one_of(provider, PROVIDERS)}")
+    if provider is not None and provider not in provider_names():
+        raise PresetError(f"--provider: {not_one_of(provider, provider_names())}")
     allow_scripts(scripts)
     job = load_job(
         what,

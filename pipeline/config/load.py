@@ -24,7 +24,7 @@ from .graph import current_input
 from .inputs import fill_inputs
 from .output_places import check_output_places
 from .raw_preset import RawPreset, parse_preset
-from .shipped import find_file, read_file, shipped_names
+from .shipped import find_file, preset_names, read_file
 from .steps import add_online_steps, add_sign_step, build_steps
 
 __all__ = ["job_from_document", "load_job"]
@@ -152,7 +152,7 @@ def _preset(tree: Located, problems: Problems) -> tuple[Path, str]:
     try:
         path, _ = find_file(str(tree.value), tree.location.folder)
     except PresetError:
-        available = list_available(str(tree.value), shipped_names())
+        available = list_available(str(tree.value), preset_names())
         problems.add(tree, f"{describe(tree.plain)} is neither a file nor a preset; {available}")
         problems.raise_if_any()
         raise

@@ -1,7 +1,7 @@
 """Plug-ins: entry points of other distributions. A broken one is reported and harms nothing else.
 
 Groups: `react1.nodes` (a node class or its module), `react1.providers` and `react1.storages` (a factory, see
-`react1.plugin`), `react1.presets` (a package whose `*.yaml` files are presets; it is not imported).
+pipeline/providers/plugin_hosts.py), `react1.presets` (a package whose `*.yaml` files are presets; it is not imported).
 
 REACT1_PLUGINS   `off`, or the names of distributions or entry points that may load, separated by commas
 """
@@ -14,17 +14,20 @@ import importlib.util
 import io
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from .errors import React1Error
 
 VARIABLE = "REACT1_PLUGINS"
 NODES, PROVIDERS, STORAGES, PRESETS = "react1.nodes", "react1.providers", "react1.storages", "react1.presets"
 IMPORT_LIMIT_S = 10.0
 """A plug-in that takes longer to import is reported as broken; its thread is abandoned."""
 _LONGEST_TEXT = 300
+_Result = TypeVar("_Result")
 
 
 class PluginError(Exception):
@@ -85,6 +88,20 @@ def load_entry(entry: EntryPoint, limit_s: float = IMPORT_LIMIT_S) -> Any:
     return loaded[0]
 
 
+def call_plugin(call: Callable[[], _Result]) -> _Result:
+    """Return the result of a plug-in's function; an error of the public tree passes, such as a wrong setting.
+
+    Raises:
+        PluginError: it raised anything else.
+    """
+    try:
+        return call()
+    except (PluginError, React1Error, KeyboardInterrupt):
+        raise
+    except BaseException as failure:
+        raise PluginError(describe_failure(failure)) from failure
+
+
 def describe_failure(failure: BaseException) -> str:
     """Return an exception as one printable line; a contract violation (`TypeError`) without its type."""
     text = printable(str(failure))
@@ -98,18 +115,29 @@ def plugin_presets() -> tuple[dict[str, tuple[Path, str]], list[BrokenPlugin]]:
     for entry in plugin_entries(PRESETS):
         origin = entry_origin(entry)
         try:
-            spec = importlib.util.find_spec(entry.module)
+            folders = _package_folders(entry.module)
         except BaseException as failure:
             broken.append(BrokenPlugin(printable(entry.name), origin, describe_failure(failure)))
             continue
-        folders = [] if spec is None else [Path(place) for place in spec.submodule_search_locations or ()]
         files = sorted(path for folder in folders for path in folder.glob("*.yaml"))
         if not files:
             why = f"no package {printable(entry.module)} with presets (*.yaml)"
             broken.append(BrokenPlugin(printable(entry.name), origin, why))
         for path in files:
-            presets.setdefault(path.stem, (path, origin))
+            if path.stem in presets:
+                why = f"the name {printable(path.stem)!r} is taken by {presets[path.stem][1]}"
+                broken.append(BrokenPlugin(printable(path.stem), origin, why))
+            else:
+                presets[path.stem] = (path, origin)
     return presets, broken
+
+
+def _package_folders(module: str) -> list[Path]:
+    """Return the folders of a package; only its path is looked up, since `find_spec` of `a.b` would import `a`."""
+    top, *parts = module.split(".")
+    spec = importlib.util.find_spec(top)
+    places = [] if spec is None else spec.submodule_search_locations or ()
+    return [Path(place, *parts) for place in places]
 
 
 def printable(text: str) -> str:

@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ..net.api_client import ApiClient
+from ..core.errors import PresetError
 from ..net.download import DownloadClient
 from ..net.error_text import Redact
 from ..net.http_pool import HttpPool
-from ..net.rate_limit import RateLimiter
 from ..net.secret import hide_secret
 from ..providers.choose_provider import storage_owner
 from ..providers.contract import ProviderClient
-from ..providers.provider_settings import HostedProvider, ProviderSettings, check_base_url
+from ..providers.plugin_hosts import load_plugin_storage
+from ..providers.provider_settings import HostedProvider, ProviderSettings, open_api
 from ..storage.upload_storage import UploadStorage, resolve_storage_name
 from .ledger import Ledger
 from .request import Clock
 from .take_download import open_download_client
 from .uploads import Uploads
 
+_LOCAL_OWNER = {"segmind": "local"}
+"""The provider whose requests the local server answers, and so takes uploads for."""
 URL_MARGIN_S = 600.0
 """Uploaded URLs must stay valid this long after the job's deadline."""
 SLOT_CHECK_S = 2.0
@@ -130,7 +132,7 @@ def connect(provider: HostedProvider, pool: HttpPool, ledger: Ledger, clock: Clo
 
 def open_uploads(
     storage_name: str,
-    settings: ProviderSettings,
+    provider: HostedProvider,
     pool: HttpPool,
     home: Path,
     clock: Clock,
@@ -143,39 +145,32 @@ def open_uploads(
     Raises:
         PresetError: the storage cannot be used.
     """
-    storage = open_storage(storage_name, settings, pool, lifetime_s)
+    storage, settings = open_storage(storage_name, provider, pool, lifetime_s), provider.settings
     bucket = [os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL", "REACT1_S3_URL")]
     where = " ".join([settings.upload_url or settings.base_url, *bucket])
     return Uploads(home, storage, where=where, now=clock.now, margin_s=lifetime_s + URL_MARGIN_S, keep=keep)
 
 
-def open_storage(storage_name: str, settings: ProviderSettings, pool: HttpPool, lifetime_s: float) -> UploadStorage:
-    """Return the storage of a name; `auto` is the provider's own.
+def open_storage(storage_name: str, provider: HostedProvider, pool: HttpPool, lifetime_s: float) -> UploadStorage:
+    """Return the storage of a name for a provider; `auto` is the provider's own.
 
     Raises:
         PresetError: it cannot be used.
     """
-    name = resolve_storage_name(storage_name, settings.name, settings.base_url)
-    owner = storage_owner(name)
-    settings = owner.settings if owner is not None and owner.name != settings.name else settings
+    own = provider.storage is not None
+    name = resolve_storage_name(storage_name, provider.name, provider.base_url, own=own)
     if name == "s3":
         from ..storage.s3 import S3Storage
 
         return S3Storage(lifetime_s=lifetime_s + 2 * URL_MARGIN_S)
-    if name == "sync":
-        from ..providers.sync.storage import SyncStorage
-
-        return SyncStorage(_api_client(settings, settings.base_url, pool), pool)
-    api = _api_client(settings, settings.upload_url or settings.base_url, pool)
-    if name == "local":
+    owner = provider if name in (provider.name, _LOCAL_OWNER.get(provider.name)) else storage_owner(name)
+    if owner is not None and name == "local":
         from ..storage.local_server import LocalServerStorage
 
-        return LocalServerStorage(api)
-    from ..providers.segmind.storage import SegmindStorage
-
-    return SegmindStorage(api)
-
-
-def _api_client(settings: ProviderSettings, base_url: str, pool: HttpPool) -> ApiClient:
-    check_base_url(base_url)
-    return ApiClient(base_url, settings.key, pool, RateLimiter(settings.requests_per_minute))
+        return LocalServerStorage(open_api(owner.settings, pool, owner.settings.upload_url))
+    if owner is not None and owner.storage is not None:
+        return owner.storage(owner.settings, pool)
+    storage = load_plugin_storage(name, pool, lifetime_s + 2 * URL_MARGIN_S)
+    if storage is None:
+        raise PresetError(f"provider {provider.name} has no storage {name!r}; choose another one, such as s3")
+    return storage

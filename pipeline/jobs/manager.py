@@ -213,12 +213,12 @@ class JobManager:
         return self._hosts.connection(request.provider, self._ledger, self._clock)
 
     def _uploads_for(self, request: JobRequest) -> Uploads:
-        upload, settings = request.upload, request.provider.settings
+        upload = request.upload
         key = (request.provider.name, upload.storage, upload.keep)
         if key not in self._uploads:
             self._uploads[key] = open_uploads(
                 upload.storage,
-                settings,
+                request.provider,
                 self._hosts.pool,
                 Path(self._store.root),
                 self._clock,

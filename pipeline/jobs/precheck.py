@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from ..core.choices import React1Choices
 from ..core.errors import InputMediaError
 from ..core.node import Forecast, NodeContext
 from ..core.values import Segment
@@ -23,7 +24,7 @@ Check = tuple[tuple[str, ...], InputMediaError | None]
 
 def check_request(request: JobRequest, store: Store) -> Check:
     """Check the clip that is to be sent, and its span in the film."""
-    problem = _clip_problem(request)
+    problem = "; ".join(request.provider.refusals(request.choices)) or _clip_problem(request)
     if problem:
         return (), InputMediaError(problem)
     return check_segment(request.segment, store, request.provider.limits)
@@ -48,12 +49,17 @@ def check_segment(segment: Segment, store: Store | NodeContext, limits: Limits) 
     return notes, InputMediaError("; ".join(fatal)) if fatal else None
 
 
-def forecast_job(context: NodeContext, segment: Segment, provider: HostedProvider) -> Forecast:
+def forecast_job(
+    context: NodeContext, segment: Segment, provider: HostedProvider, choices: React1Choices | None = None
+) -> Forecast:
     """Estimate what a provider charges for a segment, and check the segment as a run does before it pays.
 
     Raises:
         InputMediaError: the segment cannot be sent.
     """
+    refusals = provider.refusals(choices) if choices is not None else []
+    if refusals:
+        raise InputMediaError("; ".join(refusals))
     notes, error = check_segment(segment, context, provider.limits)
     if error is not None:
         raise error

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from ..core.errors import ProviderError
+from .download_response import parse_number
 from .http_pool import HttpPool, HttpResponse, NotSent, RequestBody, Unanswered
 from .rate_limit import RateLimiter, seconds_until_reset
 from .secret import hide_secret, reveals_secret
@@ -30,10 +31,27 @@ class ApiClient:
     """
 
     def __init__(
-        self, base_url: str, key: str, pool: HttpPool, rate_limiter: RateLimiter, header: str = "x-api-key"
+        self,
+        base_url: str,
+        key: str,
+        pool: HttpPool,
+        rate_limiter: RateLimiter,
+        header: str = "x-api-key",
+        scheme: str = "",
     ) -> None:
+        """Send nothing yet.
+
+        Args:
+            base_url: the origin, with a path or without.
+            key: the API key.
+            pool: the connections.
+            rate_limiter: the limit of requests to this origin.
+            header: the header that has the key.
+            scheme: what precedes the key there, such as `Bearer `.
+        """
         self.base_url = base_url.rstrip("/")
-        self._key, self._pool, self._rate_limiter, self._header = key, pool, rate_limiter, header
+        self._key, self._pool, self._rate_limiter = key, pool, rate_limiter
+        self._header, self._scheme = header, scheme
 
     def __repr__(self) -> str:
         """Return a form without the key."""
@@ -91,7 +109,7 @@ class ApiClient:
         self, method: str, url: str, *, headers: Mapping[str, str] | None = None, **options: Any
     ) -> HttpResponse:
         await self._rate_limiter.acquire()
-        headers = {**(headers or {}), self._header: self._key}
+        headers = {**(headers or {}), self._header: f"{self._scheme}{self._key}"}
         try:
             response = await self._pool.request(method, url, headers=headers, **options)
         except (NotSent, Unanswered) as error:
@@ -131,6 +149,9 @@ def retry_after_s(response: HttpResponse) -> float:
     reset_s = seconds_until_reset(response.headers.get("x-rate-limit-reset-at-utc"), now)
     if reset_s is not None:
         return reset_s
+    header_s = parse_number(response.headers.get("retry-after"))
+    if header_s is not None:
+        return float(header_s)
     body_s = response.json_object().get("retryAfterSeconds")
     if isinstance(body_s, bool) or not isinstance(body_s, (int, float)) or not 0 <= body_s < math.inf:
         return DEFAULT_PAUSE_S

@@ -6,8 +6,10 @@ Waiting requests queue at a semaphore, not in httpx's pool, which scans all wait
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -91,6 +93,12 @@ class HttpResponse:
         return value if isinstance(value, dict) else {}
 
 
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """Return the trusted certificates, loaded once per process: loading them takes 50 ms."""
+    return httpx.create_ssl_context()
+
+
 class HttpPool(AbstractAsyncContextManager["HttpPool"]):
     """Connections to all servers. The environment's proxies are used, except for loopback."""
 
@@ -98,8 +106,16 @@ class HttpPool(AbstractAsyncContextManager["HttpPool"]):
         limits = httpx.Limits(
             max_connections=max_requests, max_keepalive_connections=max_requests, keepalive_expiry=KEEPALIVE_S
         )
-        mounts = {name: httpx.AsyncHTTPTransport(limits=limits) for name in _LOOPBACK} if transport is None else None
-        self._client = httpx.AsyncClient(transport=transport, limits=limits, mounts=mounts, headers=_HEADERS)
+        mounts = None
+        if transport is None:
+            mounts = {name: httpx.AsyncHTTPTransport(verify=tls_context(), limits=limits) for name in _LOOPBACK}
+        self._client = httpx.AsyncClient(
+            verify=tls_context(),
+            transport=transport,
+            limits=limits,
+            mounts=mounts,
+            headers=_HEADERS,
+        )
         self._semaphore = asyncio.Semaphore(max_requests)
         self._dates: dict[str, tuple[datetime, float]] = {}
         """By host: its latest `Date` header, and the monotonic seconds of its arrival."""

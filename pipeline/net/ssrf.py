@@ -18,6 +18,7 @@ import httpx
 
 from ..core.errors import InputMediaError
 from .download import open_client
+from .http_pool import tls_context
 from .url import redact_url, require_web_url
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -117,7 +118,7 @@ class _GuardedTransport(httpx.BaseTransport):
 
     def __init__(self, policy: NetworkPolicy, resolve: Resolve, *, https_only: bool, hint: str) -> None:
         self._policy, self._resolve, self._https_only, self._hint = policy, resolve, https_only, hint
-        self._transport = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._transport = httpx.HTTPTransport(verify=tls_context(), limits=httpx.Limits(max_keepalive_connections=0))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.raw_host.decode("ascii")

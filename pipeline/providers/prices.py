@@ -10,16 +10,18 @@ only the average of all requests ($1.98); the same rate is assumed there, and th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..core.errors import PresetError
+from ..core.open_choice import OneOf
 from ..located_yaml.explain import read_yaml
+from .choose_provider import paid_provider_names
 
 
 class Price(BaseModel):
@@ -27,7 +29,7 @@ class Price(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    provider: Literal["segmind", "sync"]
+    provider: str
     since: date
     usd_per_s: float | None = Field(default=None, ge=0)
     """Per second of output."""
@@ -49,31 +51,46 @@ class Price(BaseModel):
         return round(max(cost, self.least_usd), 6)
 
 
+class ListedPrice(Price):
+    """A row of REACT1_PRICES."""
+
+    provider: Annotated[str, OneOf(paid_provider_names)]
+
+
 class PriceTable(BaseModel):
     """A file of prices."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prices: tuple[Price, ...]
+    prices: tuple[ListedPrice, ...]
 
 
-PRICES = PriceTable(
-    prices=(
-        Price(provider="sync", since=date(2026, 1, 1), usd_per_frame=0.00667, source="sync.so's price list, 2026"),
-        Price(provider="segmind", since=date(2026, 1, 1), usd_per_s=0.167, source="assumed: sync.so's rate at 25/s"),
-    )
+PRICES = (
+    Price(provider="sync", since=date(2026, 1, 1), usd_per_frame=0.00667, source="sync.so's price list, 2026"),
+    Price(provider="segmind", since=date(2026, 1, 1), usd_per_s=0.167, source="assumed: sync.so's rate at 25/s"),
 )
+"""The prices of the providers that bring none themselves."""
 
 
-def current_price(provider: str, today: date, environ: Mapping[str, str] | None = None) -> Price:
+def current_price(
+    provider: str, today: date, environ: Mapping[str, str] | None = None, own: Sequence[Price] = ()
+) -> Price:
     """Return the latest price of a provider that is in force today.
+
+    Args:
+        provider: its name.
+        today: the date, UTC.
+        environ: the settings; default: the environment.
+        own: the prices that the provider itself brings; REACT1_PRICES replaces them too.
 
     Raises:
         PresetError: the table has none or cannot be read; the message has the line of every mistake.
     """
     path = (os.environ if environ is None else environ).get("REACT1_PRICES", "").strip()
-    table = read_yaml(Path(path), PriceTable, "REACT1_PRICES") if path else PRICES
-    in_force = [price for price in table.prices if price.provider == provider and price.since <= today]
+    prices: Sequence[Price] = (*PRICES, *own)
+    if path:
+        prices = read_yaml(Path(path), PriceTable, "REACT1_PRICES").prices
+    in_force = [price for price in prices if price.provider == provider and price.since <= today]
     if not in_force:
         raise PresetError(f"{path or 'the price table'} has no price of {provider} for {today}; add one")
     return max(in_force, key=lambda price: price.since)

@@ -14,6 +14,7 @@ REACT1_SETTLE_AFTER_S                 age of an intention after which its absenc
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,15 +22,16 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from urllib.parse import urlsplit
 
+from ..core.choices import React1Choices
 from ..core.errors import PresetError
 from ..net.api_client import ApiClient
 from ..net.http_pool import HttpPool
 from ..net.rate_limit import RateLimiter
 from ..net.ssrf import NetworkPolicy
-from ..storage.upload_storage import is_loopback_url
+from ..storage.upload_storage import UploadStorage, is_loopback_url
 from .contract import Latency, Limits, ProviderClient
 from .parameters import MAX_CALL_S
-from .prices import current_price
+from .prices import Price, current_price
 
 MAX_SIZE_PX = (4096, 2160)
 
@@ -74,6 +76,12 @@ class HostedProvider:
 
     settings: ProviderSettings
     client: Callable[[ProviderSettings, HttpPool], ProviderClient]
+    storage: Callable[[ProviderSettings, HttpPool], UploadStorage] | None = None
+    """Its own upload storage; None if it has none, so that a preset must name another one."""
+    prices: tuple[Price, ...] = ()
+    """Its prices, unless REACT1_PRICES has others; `segmind` and `sync` are in the built-in table."""
+    accepts: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    """Name of a choice → the values that it accepts; a choice that is not listed may have any value."""
     today: Callable[[], date] = lambda: datetime.now(UTC).date()
     paid = True
 
@@ -104,7 +112,15 @@ class HostedProvider:
 
     def cost_usd(self, output_s: Fraction, frames: int) -> float:
         """Estimate the cost of a call, by the price table."""
-        return current_price(self.name, self.today()).cost_usd(output_s, frames)
+        return current_price(self.name, self.today(), own=self.prices).cost_usd(output_s, frames)
+
+    def refusals(self, choices: React1Choices) -> list[str]:
+        """Return one message for each choice that this provider cannot do, before anything is sent."""
+        return [
+            f"{name}: {json.dumps(value)} is not possible at {self.name}; leave it out, or choose another provider"
+            for name, accepted in self.accepts.items()
+            if (value := getattr(choices, name)) not in accepted
+        ]
 
     def require(self) -> None:
         """Check that there is a valid key, a price, and that the URLs may receive the key."""
@@ -120,7 +136,7 @@ class HostedProvider:
             )
         for url in filter(None, (settings.base_url, settings.upload_url, settings.history_url)):
             check_base_url(url)
-        current_price(self.name, self.today())
+        current_price(self.name, self.today(), own=self.prices)
 
     def connect(self, pool: HttpPool) -> ProviderClient:
         """Return a client that shares the connection pool of the process."""
@@ -148,7 +164,12 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
         history = ApiClient(settings.history_url, settings.key, pool, RateLimiter(settings.requests_per_minute))
         return SegmindClient(api, history, version)
 
-    return HostedProvider(settings, client)
+    def storage(settings: ProviderSettings, pool: HttpPool) -> UploadStorage:
+        from .segmind.storage import SegmindStorage
+
+        return SegmindStorage(open_api(settings, pool, settings.upload_url))
+
+    return HostedProvider(settings, client, storage)
 
 
 def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
@@ -172,7 +193,70 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
 
         return SyncClient(ApiClient(settings.base_url, settings.key, pool, RateLimiter(settings.requests_per_minute)))
 
-    return HostedProvider(settings, client)
+    def storage(settings: ProviderSettings, pool: HttpPool) -> UploadStorage:
+        from .sync.storage import SyncStorage
+
+        return SyncStorage(open_api(settings, pool), pool)
+
+    return HostedProvider(settings, client, storage)
+
+
+def read_settings(
+    environ: Mapping[str, str],
+    *,
+    name: str,
+    key_name: str,
+    url: str,
+    upload_url: str = "",
+    history_url: str = "",
+    max_jobs: int | None = None,
+    latency: Latency | None = None,
+    settle_after_s: float = 900.0,
+    requests_per_minute: float = 60.0,
+) -> ProviderSettings:
+    """Return the settings of a provider of these defaults, with what the environment changes.
+
+    `REACT1_<NAME>_URL` replaces all three URLs, such as by a test server's.
+
+    Args:
+        environ: the environment.
+        name: on the command line; lower case.
+        key_name: the environment variable of the key.
+        url: the base URL; the key is sent there.
+        upload_url: another base URL for uploads, which gets the key too.
+        history_url: another base URL for the list of requests, which gets the key too.
+        max_jobs: concurrent jobs; None means no limit.
+        latency: how long its jobs take.
+        settle_after_s: age of a lost submit after which its absence from the list of requests proves that no job
+            exists; if the list leaves running jobs out, as long as the longest job.
+        requests_per_minute: limit of requests.
+    """
+    override = environ.get(f"REACT1_{name.upper().replace('-', '_')}_URL", "").strip().rstrip("/")
+    settings = ProviderSettings(
+        name=name,
+        key_name=key_name,
+        key=environ.get(key_name, "").strip(),
+        base_url=override or url,
+        upload_url=override or upload_url or url,
+        history_url=override or history_url or url,
+        max_jobs=max_jobs,
+        latency=latency or Latency(60.0, 330.0, 8.0),
+        settle_after_s=settle_after_s,
+    )
+    return _with_common_settings(settings, environ, requests_per_minute)
+
+
+def open_api(
+    settings: ProviderSettings, pool: HttpPool, url: str = "", *, header: str = "x-api-key", scheme: str = ""
+) -> ApiClient:
+    """Return a client of one of a provider's URLs (default: its base URL), which sends the key in this header.
+
+    Raises:
+        PresetError: a key may not be sent to the URL.
+    """
+    check_base_url(url or settings.base_url)
+    limiter = RateLimiter(settings.requests_per_minute)
+    return ApiClient(url or settings.base_url, settings.key, pool, limiter, header, scheme)
 
 
 def check_base_url(url: str) -> None:

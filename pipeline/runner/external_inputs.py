@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ..config.checked_job import Job, Step
-from ..core.errors import PresetError
+from ..core.choices import React1Choices, resolve_choices
+from ..core.edit import Edit
+from ..core.errors import PresetError, Problem
 from ..core.file import File, Ingest, is_marked
+from ..core.plugins import STORAGES
 from ..located_yaml.model_walk import is_url
 from ..providers.choose_provider import get_provider, hosted_provider, resolve_provider_name, storage_owner
+from ..providers.plugin_hosts import load_plugin_storage, plugin_names
 from ..store.store import Store
 
 if TYPE_CHECKING:
@@ -51,8 +55,10 @@ def require_providers(job: Job) -> None:
     for step in job.steps:
         if _provider_param(step):
             (paid_provider(step) or get_provider("local")).require()
-    if any(paid_provider(step) for step in job.steps):
-        _require_storage(job)
+    paid = [(step, provider) for step in job.steps if (provider := paid_provider(step)) is not None]
+    if paid:
+        _require_storage(job, [provider for _, provider in paid])
+    _require_choices(job, paid)
 
 
 def resolve_provider(step: Step) -> Step:
@@ -92,7 +98,42 @@ def _with_host_chooses(step: Step, host_chooses: bool) -> Step:
     return replace(step, params=step.params.model_copy(update={"host_chooses": host_chooses}))
 
 
-def _require_storage(job: Job) -> None:
+def _require_choices(job: Job, paid: Sequence[tuple[Step, HostedProvider]]) -> None:
+    """Refuse edits that ask for what a provider cannot do."""
+    problems: dict[str, Problem] = {}
+    for step, provider in paid:
+        for edit, choices in _choices_of(job, step):
+            where = f"edit {edit.name or edit.place}" if edit is not None else f"step {step.id}"
+            for message in provider.refusals(choices):
+                problems.setdefault(f"{where}: {message}", Problem(f"{where}: {message}"))
+    if problems:
+        raise PresetError(list(problems.values()))
+
+
+def _choices_of(job: Job, step: Step) -> Iterator[tuple[Edit | None, React1Choices]]:
+    """Yield what each edit of a job asks for at a step; the step's own choices if no edit is known yet."""
+    edits = [edit for other in job.steps for edit in _edits(other.params)]
+    if not edits:
+        yield None, resolve_choices(step.params)
+    for edit in edits:
+        picked = edit.takes.picked if edit.takes else None
+        combinations = [picked] if picked else edit.takes.takes if edit.takes else ()
+        for variant in [edit.model_copy(update=dict(item.choices)) for item in combinations] or [edit]:
+            yield edit, resolve_choices(variant, step.params)
+
+
+def _edits(value: Any) -> Iterator[Edit]:
+    if isinstance(value, Edit):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _edits(getattr(value, name))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _edits(item)
+
+
+def _require_storage(job: Job, providers: Sequence[HostedProvider]) -> None:
     """Refuse uploads that the provider cannot read."""
     for step in job.steps:
         storage = getattr(step.params, "storage", "auto")
@@ -100,6 +141,9 @@ def _require_storage(job: Job) -> None:
             raise PresetError(
                 f"step {step.id}: storage none uploads nothing, but the provider must read the files; choose auto or s3"
             )
+        without = [provider.name for provider in providers if provider.storage is None]
+        if storage == "auto" and without and hasattr(step.params, "storage"):
+            raise PresetError(f"step {step.id}: {without[0]} has no storage of its own; choose another one, such as s3")
         owner = storage_owner(storage)
         if owner is not None:
             owner.require()
@@ -107,6 +151,12 @@ def _require_storage(job: Job) -> None:
             from ..storage.s3 import S3Storage
 
             S3Storage(lifetime_s=3600).require()
+        elif storage in plugin_names(STORAGES)[0]:
+            from ..net.http_pool import HttpPool
+
+            plugin_storage = load_plugin_storage(storage, HttpPool(), 3600)
+            if plugin_storage is not None:
+                plugin_storage.require()
 
 
 def ingest(step: Step, store: Store, progress: Callable[[float], None] = lambda _: None) -> Step:

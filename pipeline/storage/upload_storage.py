@@ -12,19 +12,20 @@ from ..net.api_client import origin
 from ..net.ssrf import NetworkPolicy, is_allowed
 
 
-def resolve_storage_name(name: str, provider: str, base_url: str) -> str:
+def resolve_storage_name(name: str, provider: str, base_url: str, *, own: bool = True) -> str:
     """Return the storage that `auto` means: the provider's own, or the local server's for a server on this machine.
 
     Args:
         name: as in the preset.
         provider: the provider's name.
         base_url: the provider's base URL.
+        own: whether the provider has a storage of its own; else `auto` means `none`.
     """
     if name != "auto":
         return name
-    if provider == "segmind":
-        return "local" if is_loopback_url(base_url) else "segmind"
-    return provider if provider == "sync" else "none"
+    if provider == "segmind" and is_loopback_url(base_url):
+        return "local"
+    return provider if own else "none"
 
 
 def is_loopback_url(url: str) -> bool:

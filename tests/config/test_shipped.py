@@ -10,7 +10,7 @@ import pytest
 
 from react1.pipeline.config.json_schema import job_schema, preset_schema
 from react1.pipeline.config.load import load_job
-from react1.pipeline.config.shipped import list_presets, shipped_folder, shipped_names, shipped_preset
+from react1.pipeline.config.shipped import list_presets, preset_text, shipped_folder, shipped_names
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.registry import Registry, load_registry
 
@@ -61,7 +61,7 @@ def test_a_shipped_preset_loads(name, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_preset_documents_its_needs_and_costs(name):
     """The comment at its top has them, after the line with the schema."""
-    head = re.match(r"(#.*\n)+", shipped_preset(name))[0].splitlines()
+    head = re.match(r"(#.*\n)+", preset_text(name))[0].splitlines()
 
     assert head[0] == "# yaml-language-server: $schema=./preset.schema.json"
     assert [line.partition(":")[0] for line in head[2:]] == ["# Needs", "# Costs"]
@@ -95,7 +95,7 @@ def test_the_shipped_schemas_match_the_shipped_nodes(shipped_nodes):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shipped_preset_fits_its_schema(validators, name):
     """An editor shows no errors."""
-    assert list(validators["preset"].iter_errors(read(shipped_preset(name)))) == []
+    assert list(validators["preset"].iter_errors(read(preset_text(name)))) == []
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_editors_accept_what_loads_and_refuse_what_does_not(validators, kind, te
 def test_an_unknown_preset_is_reported():
     """The message suggests the nearest preset."""
     with pytest.raises(PresetError, match=r"no preset 'prepair'; available: .*; did you mean 'prepare'\?"):
-        shipped_preset("prepair")
+        preset_text("prepair")

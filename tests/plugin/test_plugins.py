@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from plugin_distribution import install_distribution
 
 from react1.pipeline.core.plugins import PluginError, load_entry, plugin_entries, plugin_presets, printable
 
@@ -31,18 +32,7 @@ def distribution(tmp_path, monkeypatch):
     """Install a distribution into a folder on the path: its modules, and its entry points by group."""
 
     def install(name, modules, **groups):
-        site = tmp_path / "site"
-        info = site / f"{name.replace('-', '_')}-1.2.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-        lines = []
-        for group, entries in groups.items():
-            lines += [f"[react1.{group}]", *(f"{key} = {value}" for key, value in entries.items())]
-        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-        for module, text in modules.items():
-            path = site / module
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+        site = install_distribution(tmp_path / "site", name, modules, **groups)
         if str(site) not in sys.path:
             monkeypatch.syspath_prepend(str(site))
         importlib.invalidate_caches()

@@ -9,18 +9,20 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 import typer
 
 from ..messages import out, out_json, report_failures
 from ..options import AsJson, Home
 
-if TYPE_CHECKING:
-    from ...providers.provider_settings import HostedProvider
-
 NAME = "doctor"
 EXAMPLES = ("react1 doctor",)
+_KEYS = {
+    "segmind": "SEGMIND_API_KEY",
+    "sync": "SYNC_API_KEY",
+    "fal": "FAL_KEY",
+    "replicate": "REPLICATE_API_TOKEN",
+}
 Check = tuple[str, bool, str]
 """The name of a check, whether it passes, and the details."""
 
@@ -128,28 +130,51 @@ def _key_checks() -> list[Check]:
     from ...providers.choose_provider import resolve_provider_name
 
     text = {True: "set", False: "not set (the local engine needs no key)"}
-    checks = [(key, True, text[bool(os.environ.get(key))]) for key in ("SEGMIND_API_KEY", "SYNC_API_KEY")]
-    return [*checks, ("provider auto", True, f"uses {resolve_provider_name('auto')}"), *_provider_hosts()]
+    checks = [(key, True, text[bool(os.environ.get(key))]) for key in _KEYS.values()]
+    auto = ("provider auto", True, f"uses {resolve_provider_name('auto')}")
+    return [*checks, auto, *_provider_hosts(), *_plugin_checks()]
 
 
 def _provider_hosts() -> list[Check]:
     """Check the URL of each provider that has a key."""
-    from ...providers.provider_settings import segmind, sync
-
-    def detail(load_settings: Callable[[], HostedProvider]) -> str:
-        provider = load_settings()
-        provider.require()
-        return f"{provider.base_url}{', a server on this machine' if provider.settings.is_local_server else ''}"
-
-    hosts: list[tuple[str, str, Callable[[], HostedProvider]]] = [
-        ("segmind", "SEGMIND_API_KEY", segmind),
-        ("sync", "SYNC_API_KEY", sync),
-    ]
     return [
-        _run_check(f"host {name}", partial(detail, load_settings))
-        for name, key, load_settings in hosts
-        if os.environ.get(key)
+        _run_check(f"host {name}", partial(_host_detail, name)) for name, key in _KEYS.items() if os.environ.get(key)
     ]
+
+
+def _host_detail(name: str) -> str:
+    from ...providers.choose_provider import hosted_provider
+
+    provider = hosted_provider(name)
+    if provider is None:
+        return "no host"
+    provider.require()
+    return f"{provider.base_url}{', a server on this machine' if provider.settings.is_local_server else ''}"
+
+
+def _plugin_checks() -> list[Check]:
+    """Import each provider and storage of a plug-in, and report those that cannot be used."""
+    from ...core.plugins import PROVIDERS, STORAGES, entry_origin
+    from ...net.http_pool import HttpPool
+    from ...providers.choose_provider import hosted_provider
+    from ...providers.plugin_hosts import load_plugin_storage, plugin_names
+
+    def storage_detail(name: str, origin: str) -> str:
+        load_plugin_storage(name, HttpPool(), 3600)
+        return origin
+
+    def provider_detail(name: str, origin: str) -> str:
+        provider = hosted_provider(name)
+        key = provider.settings.key_name if provider is not None else ""
+        return f"{origin}, {key} {'set' if os.environ.get(key) else 'not set'}"
+
+    checks: list[Check] = []
+    for kind, group, detail in (("provider", PROVIDERS, provider_detail), ("storage", STORAGES, storage_detail)):
+        usable, broken = plugin_names(group)
+        for name, entry in usable.items():
+            checks.append(_run_check(f"{kind} {name}", partial(detail, name, entry_origin(entry))))
+        checks += [(f"{kind} {item.name}", False, f"{item.origin}: {item.why}") for item in broken]
+    return checks
 
 
 def _run_check(name: str, detail: Callable[[], str]) -> Check:

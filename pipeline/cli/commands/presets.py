@@ -1,7 +1,8 @@
-"""`react1 presets`: list or print the shipped presets."""
+"""`react1 presets`: list or print the presets, shipped ones and those of plug-ins."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -22,23 +23,34 @@ def command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List shipped presets and their inputs, or print one."""
-    from ...config.shipped import list_presets, shipped_preset
+    """List presets, their inputs and their origin, or print one; broken plug-ins too."""
+    from ...config.shipped import list_plugin_presets, list_presets, preset_text
+    from ...core.plugins import printable
+    from ...core.registry import SHIPPED
 
     with report_failures(as_json):
         if name is not None:
-            text = shipped_preset(name)
+            text = preset_text(name)
             if as_json:
                 out_json({"name": name, "yaml": text})
             else:
                 out(text.rstrip("\n"))
             return
-        presets_list = list_presets()
+        from_plugins, broken = list_plugin_presets()
+        presets_list = [*list_presets(), *from_plugins]
         if as_json:
-            out_json({"presets": [{"name": p.name, "about": p.about, "inputs": p.inputs} for p in presets_list]})
+            rows = [
+                {"name": p.name, "about": printable(p.about), "inputs": p.inputs, "origin": p.origin}
+                for p in presets_list
+            ]
+            out_json({"presets": rows, "broken": [asdict(item) for item in broken]})
             return
         for preset in presets_list:
-            out(f"{preset.name:<14} {preset.about}")
+            origin = "" if preset.origin == SHIPPED else f"   [{preset.origin}]"
+            out(f"{printable(preset.name):<14} {printable(preset.about)}{origin}")
             for input_name, spec in preset.inputs.items():
                 default = f" (default {spec['default']})" if spec.get("default") is not None else ""
-                out(f"{'':<16}{input_name}: {spec.get('about', spec.get('kind', ''))}{default}")
+                about = spec.get("about", spec.get("kind", ""))
+                out(f"{'':<16}{printable(str(input_name))}: {printable(f'{about}{default}')}")
+        for item in broken:
+            out(f"{item.name:<14} broken [{item.origin}]: {item.why}")

@@ -1,0 +1,96 @@
+"""The public contract of providers: what a host of React-1 is to this package. fal and Replicate use nothing else.
+
+    # pyproject.toml of your package
+    [project.entry-points."react1.providers"]
+    acme = "react1_acme:acme"
+
+    # react1_acme.py
+    def acme(environ: Mapping[str, str]) -> HostedProvider:
+        settings = read_settings(environ, name="acme", key_name="ACME_API_KEY", url="https://api.acme.example")
+        return HostedProvider(settings, AcmeClient.connect, storage=AcmeStorage.connect, prices=PRICES)
+
+A client sends requests and interprets responses. It retries nothing that costs money, keeps no ledger and sleeps
+never: the job manager does. `react1.testing.ProviderTests` is its conformance suite.
+"""
+
+from __future__ import annotations
+
+from ..pipeline.core.errors import ProviderError
+from ..pipeline.net.api_client import ApiClient
+from ..pipeline.net.error_text import error_text, one_line
+from ..pipeline.net.http_pool import HttpPool, HttpResponse, NotSent, Unanswered
+from ..pipeline.providers.contract import (
+    Done,
+    Failed,
+    JobOutcome,
+    Latency,
+    Limits,
+    NoJob,
+    ProviderClient,
+    ResponseLost,
+    Submission,
+    TemporarilyUnavailable,
+    Ticket,
+    UnknownJob,
+    Waiting,
+)
+from ..pipeline.providers.http_calls import REFUSED, read_request_id, send_query, send_submit
+from ..pipeline.providers.parameters import MAX_CALL_S, React1Request
+from ..pipeline.providers.prices import Price
+from ..pipeline.providers.provider_settings import HostedProvider, ProviderSettings, open_api, read_settings
+from ..pipeline.providers.response_values import parse_amount, parse_request_id
+from ..pipeline.providers.sent_requests import Verdict, match_request, search_from, url_path
+from ..pipeline.storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
+from ..pipeline.storage.upload_errors import file_name, require_readable_url
+from ..pipeline.storage.upload_storage import Progress, StoredUpload, UploadStorage
+
+__all__ = [
+    "MAX_CALL_S",
+    "REFUSED",
+    "ApiClient",
+    "Done",
+    "Failed",
+    "HostedProvider",
+    "HttpPool",
+    "HttpResponse",
+    "JobOutcome",
+    "Latency",
+    "Limits",
+    "NoJob",
+    "NotSent",
+    "Price",
+    "Progress",
+    "ProviderClient",
+    "ProviderError",
+    "ProviderSettings",
+    "React1Request",
+    "ResponseLost",
+    "StoredUpload",
+    "Submission",
+    "TemporarilyUnavailable",
+    "Ticket",
+    "Unanswered",
+    "UnknownJob",
+    "UploadStorage",
+    "Verdict",
+    "Waiting",
+    "check_size",
+    "content_type",
+    "error_text",
+    "file_name",
+    "file_size",
+    "match_request",
+    "one_line",
+    "open_api",
+    "parse_amount",
+    "parse_request_id",
+    "read_chunks",
+    "read_request_id",
+    "read_settings",
+    "require_readable_url",
+    "search_from",
+    "send_query",
+    "send_submit",
+    "send_with_retries",
+    "url_path",
+]
