@@ -12,22 +12,41 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .pipeline.adapters.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+    from typing import Any
+
+    from .pipeline.adapters.comfyui import comfy_entrypoint
     from .pipeline.api import load_preset, run
     from .pipeline.core.edit import Edit
 
     __version__: str
+    NODE_CLASS_MAPPINGS: dict[str, type[Any]] | None
+    NODE_DISPLAY_NAME_MAPPINGS: dict[str, str] | None
 
-__all__ = ["NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS", "Edit", "__version__", "load_preset", "run"]
+__all__ = [
+    "NODE_CLASS_MAPPINGS",
+    "NODE_DISPLAY_NAME_MAPPINGS",
+    "Edit",
+    "__version__",
+    "comfy_entrypoint",
+    "load_preset",
+    "run",
+]
 
 _MODULES = {
     "Edit": ".pipeline.core.edit",
     "load_preset": ".pipeline.api",
     "run": ".pipeline.api",
+    "comfy_entrypoint": ".pipeline.adapters.comfyui",
     "NODE_CLASS_MAPPINGS": ".pipeline.adapters.comfyui",
     "NODE_DISPLAY_NAME_MAPPINGS": ".pipeline.adapters.comfyui",
     "__version__": ".pipeline.core.version",
 }
+_MADE_BY = {
+    "NODE_CLASS_MAPPINGS": "node_class_mappings",
+    "NODE_DISPLAY_NAME_MAPPINGS": "node_display_name_mappings",
+    "__version__": "version_text",
+}
+"""Names whose value a function of the module returns."""
 
 
 def __getattr__(name: str) -> object:
@@ -35,7 +54,7 @@ def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(_MODULES[name], __name__)
-    value = module.version_text() if name == "__version__" else getattr(module, name)
+    value = getattr(module, _MADE_BY[name])() if name in _MADE_BY else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -18,21 +18,17 @@ import asyncio
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .config.batch import list_edits, value_text
 from .config.checked_job import Job
 from .config.load import load_job
 from .config.shipped import Preset, load_preset_info
 from .core.edit import Edit
-from .core.registry import NodeInfo, load_registry
+from .core.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
-from .core.values import Value
 from .runner.events import SilentWatcher, Watcher
 from .runner.outcome import RunResult
-
-if TYPE_CHECKING:
-    from .store.store import Store
 
 Edits = Sequence[Edit | str | Mapping[str, Any]] | Edit | str | Mapping[str, Any] | Path
 
@@ -91,33 +87,6 @@ def run(
         watcher=watcher or SilentWatcher(),
     )
     return _run_blocking(lambda: asyncio.run(execute(job, options)))
-
-
-def run_node(
-    info: NodeInfo,
-    params: Mapping[str, Any],
-    inputs: Mapping[str, Value | list[Value] | None],
-    home: str | Path | None = None,
-) -> Value | list[Value]:
-    """Run a single node, or return its stored result, as a node editor does for each box.
-
-    A node editor cannot ask for approval, so a call that costs money is made only if REACT1_MAX_COST allows it.
-
-    Raises:
-        React1Error: the node's error; PresetError for invalid parameters.
-    """
-    from .jobs.budget import SpendingPolicy
-    from .runner.single_node import run_single
-
-    budget = max_cost_usd(None)
-    terms = SpendingPolicy(budget, approved=budget is not None)
-    return run_single(info, params, inputs, _store(home), terms)
-
-
-def _store(home: str | Path | None) -> Store:
-    from .store.store import Store
-
-    return Store(home_folder(home))
 
 
 def _load(

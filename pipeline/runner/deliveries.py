@@ -62,8 +62,18 @@ def _check_suffix(job: Job, step: Step, path: Path) -> None:
     before = job.steps[: job.steps.index(step)]
     opened = [file for earlier in before if earlier.info.ports.output is Media for file in local_files(earlier)]
     source = opened[-1] if opened else None
-    if source is not None and source.suffix and source.suffix.lower() != path.suffix.lower():
-        raise PresetError(f"out {path} does not end with {source.suffix}; the film keeps the container of its source")
+    if source is not None:
+        require_suffix(path, source.suffix)
+
+
+def require_suffix(path: Path, suffix: str) -> None:
+    """Refuse a name for a film whose suffix is not that of its source.
+
+    Raises:
+        PresetError: it is another one.
+    """
+    if suffix and suffix.lower() != path.suffix.lower():
+        raise PresetError(f"out {path} does not end with {suffix}; the film keeps the container of its source")
 
 
 def source_paths(job: Job) -> list[Path]:

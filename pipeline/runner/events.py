@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..core.values import Record
+
 
 @dataclass(frozen=True)
 class RunStarted:
@@ -47,7 +49,14 @@ class Message:
     text: str
 
 
-Event = RunStarted | StepStarted | StepMoved | StepEnded | Message
+@dataclass(frozen=True)
+class RunEnded:
+    """The run is done: its segments, its takes and its film as values."""
+
+    record: Record
+
+
+Event = RunStarted | StepStarted | StepMoved | StepEnded | Message | RunEnded
 
 
 class Watcher(Protocol):

@@ -24,7 +24,7 @@ from ..store.atomic import write_text
 from ..store.export import export
 from ..store.store import Store
 from .deliveries import check_outputs, deliver_result, delivery, source_paths
-from .events import RunStarted, SilentWatcher, StepMoved, Watcher
+from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher
 from .external_inputs import ingest, require_providers, resolve_providers
 from .housekeeping import prune_to_limit
 from .outcome import RunResult, collect_notes, run_status, segment_results
@@ -147,7 +147,9 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
             result = scheduler.results[step.id]
             deliver = partial(deliver_result, step, result, store, sources, owner, replace=options.replace)
             paths[step.id] = await asyncio.to_thread(deliver)
-        return await asyncio.to_thread(_finish, job, run, store, paths, scheduler)
+        record = make_record(run.name, job, job.steps, scheduler.results, scheduler.records, scheduler.waiting)
+        options.watcher.on(RunEnded(record))
+        return await asyncio.to_thread(_finish, job, run, store, paths, scheduler, record)
 
 
 def spending_policy(options: Options) -> SpendingPolicy:
@@ -171,9 +173,8 @@ async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
 
 
 def _finish(
-    job: Job, run: RunFolder, store: Store, paths: Mapping[str, Path | None], scheduler: Scheduler
+    job: Job, run: RunFolder, store: Store, paths: Mapping[str, Path | None], scheduler: Scheduler, record: Record
 ) -> RunResult:
-    record = make_record(run.name, job, job.steps, scheduler.results, scheduler.records, scheduler.waiting)
     page = _write_page(run, store, list(scheduler.results.values()))
     takes_step = next((step.id for step in job.steps if makes_takes(step)), None)
     segments = segment_results(record, scheduler.records, takes_step)

@@ -14,9 +14,9 @@ from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudg
 from react1.pipeline.core.node import Forecast
 from react1.pipeline.core.registry import describe, load_registry
 from react1.pipeline.jobs.budget import SpendingPolicy
+from react1.pipeline.runner import single_node
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.plan import plan_job
-from react1.pipeline.runner.single_node import run_single
 from react1.pipeline.store.store import Store
 
 PRESET = """\
@@ -68,6 +68,10 @@ def make_job(tmp_path, registry):
         return load_job(str(tmp_path / "inked.yaml"), registry=registry, sets=sets, edits=_edits(edits), base=tmp_path)
 
     return make
+
+
+def run_single(*args):
+    return asyncio.run(single_node.run_single(*args))
 
 
 def _edits(edits):

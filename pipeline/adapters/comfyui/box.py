@@ -1,0 +1,98 @@
+"""Describe a box of the node editor once: its inputs, outputs, checks and work.
+
+`v1.py` and `v3.py` turn a box into a class of either of ComfyUI's interfaces. Nothing here imports ComfyUI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from .work import BoxCall
+
+VIDEO, AUDIO, IMAGE = "VIDEO", "AUDIO", "IMAGE"
+"""ComfyUI's own types, which the boxes of every pack share."""
+EDITS, TAKES, MATRIX = "REACT1_EDITS", "REACT1_TAKES", "REACT1_TAKES_TO_TRY"
+MAIN, STEPS = "react1", "react1/steps"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A socket or a widget of a box."""
+
+    name: str
+    type: str
+    """ComfyUI's type; `COMBO` for a choice, with `options` among its options."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """As ComfyUI's interface reads them: `default`, `min`, `max`, `step`, `tooltip`, `display_name`, …"""
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output socket."""
+
+    type: str
+    name: str
+    tooltip: str = ""
+    is_list: bool = False
+    """Whether it gives a list, so that ComfyUI runs the next box once per item."""
+
+
+@dataclass(frozen=True)
+class BoxResult:
+    """What a box gives: a value per output, and what the interface and the history show."""
+
+    outputs: tuple[Any, ...]
+    ui: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Box:
+    """Base class of all boxes; a subclass is one box."""
+
+    id: ClassVar[str]
+    """Its name in workflow files: never changed once it is released."""
+    title: ClassVar[str]
+    about: ClassVar[str]
+    category: ClassVar[str] = MAIN
+    is_output: ClassVar[bool] = False
+    """Whether ComfyUI runs it even if nothing is connected to its outputs."""
+    takes_lists: ClassVar[bool] = False
+    """Whether every input arrives as a list."""
+    outputs: ClassVar[tuple[Output, ...]] = ()
+    checked: ClassVar[tuple[str, ...]] = ()
+    """The inputs that `check` gets; ComfyUI repeats its message for each of them."""
+    has_fingerprint: ClassVar[bool] = False
+
+    @classmethod
+    def inputs(cls) -> tuple[Input, ...]:
+        """Return the sockets and widgets, with the choices of now."""
+        return ()
+
+    @classmethod
+    def check(cls, values: Mapping[str, Any]) -> None:
+        """Refuse values before the workflow is queued; connected inputs are missing or None.
+
+        Raises:
+            React1Error: the box could not run.
+        """
+
+    @classmethod
+    def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
+        """Return a text that changes when the box has to run again although its inputs did not change.
+
+        Connected inputs are None.
+        """
+        del values, node_id
+        return ""
+
+    @classmethod
+    def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
+        """Do the work.
+
+        Raises:
+            React1Error: it failed; the message is one line.
+        """
+        raise NotImplementedError

@@ -1,0 +1,191 @@
+"""Where the boxes read and write: ComfyUI's folders, and nothing is replaced."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from comfyui_jobs import digest, saved, workflow
+from numbered_clips import make_clip
+
+from react1.pipeline.adapters.comfyui import all_boxes
+from react1.pipeline.adapters.comfyui.edit_values import parse_edits
+from react1.pipeline.core.errors import PresetError
+
+
+def load_and_save(film="film.mp4", prefix="react1/film", **more):
+    """Return a workflow that loads a film and saves it."""
+    return {
+        "1": {"class_type": "react1_load_film", "inputs": {"file": film, **more}},
+        "2": {"class_type": "react1_save_film", "inputs": {"video": ["1", 0], "filename_prefix": prefix}},
+    }
+
+
+def fetch(uri, out=""):
+    """Return a workflow of single steps that compares a film with itself."""
+    return {
+        "1": {"class_type": "react1_fetch", "inputs": {"uri": uri}},
+        "2": {
+            "class_type": "react1_compare",
+            "inputs": {"before": ["1", 0], "after": ["1", 0], "max_height_px": 32, "out": out},
+        },
+    }
+
+
+def test_a_film_is_saved_packet_for_packet_under_the_next_number(server):
+    """A foreign file that has the next number already stays, and so does one that only begins alike."""
+    folder = server.folder / "output" / "react1"
+    folder.mkdir()
+    (folder / "film_00001_.mp4").write_bytes(b"foreign")
+    (folder / "filmed_00009_.mp4").write_bytes(b"other")
+
+    first = server.run(load_and_save())
+    again = server.run(load_and_save())
+    another = server.run(load_and_save(prefix="react1/film_cut"))
+
+    assert first.outputs["2"][0] == [str(folder / "film_00002_.mp4")]
+    assert again.ran == []
+    assert another.outputs["2"][0] == [str(folder / "film_cut_00001_.mp4")]
+    assert (folder / "film_00001_.mp4").read_bytes() == b"foreign"
+    assert digest(folder / "film_00002_.mp4") == digest(server.film)
+    assert os.access(folder / "film_00002_.mp4", os.W_OK)
+
+
+def test_the_container_of_the_film_is_kept(server):
+    """No name of another container is possible."""
+    make_clip(server.folder / "input" / "film.mkv", frames=10, size=(64, 48))
+    server.run(load_and_save("film.mkv"))
+    assert [path.name for path in (server.folder / "output" / "react1").iterdir()] == ["film_00001_.mkv"]
+
+
+@pytest.mark.parametrize("prefix", ["../film", "/tmp/film", "react1/../../film", "", "react1/.."])
+def test_no_film_leaves_the_output_folder(server, prefix):
+    """It is refused before the workflow is queued."""
+    outcome = server.run(load_and_save(prefix=prefix))
+    assert (outcome.refused, list(outcome.errors)) == (True, ["2"])
+    assert saved(server) == {}
+
+
+def test_films_and_lists_of_the_input_folder_can_be_chosen(server):
+    """Also in folders below it; a film can be uploaded."""
+    (server.folder / "input" / "reel 2").mkdir()
+    server.film.rename(server.folder / "input" / "reel 2" / "film.mp4")
+    (server.folder / "input" / "cut.edl").write_text("")
+    (server.folder / "input" / "notes.pdf").write_text("")
+    inputs = {each.name: each for each in all_boxes()["react1_load_film"].inputs()}
+    lists = {each.name: each for each in all_boxes()["react1_edits_from_text"].inputs()}
+
+    assert inputs["file"].options["options"] == ["reel 2/film.mp4"]
+    assert inputs["file"].options["video_upload"] is True
+    assert lists["file"].options["options"] == ["none", "cut.edl"]
+    assert not server.run(load_and_save("reel 2/film.mp4")).errors
+
+
+@pytest.mark.parametrize("form", ["absolute", "dots", "annotated"])
+def test_nothing_outside_comfyuis_folders_is_read(server, tmp_path, monkeypatch, form):
+    """Unless a setting of the server allows the folder."""
+    outside = make_clip(tmp_path / "private" / "film.mp4", frames=10, size=(64, 48))
+    name = {
+        "absolute": str(outside),
+        "dots": "../../private/film.mp4",
+        "annotated": "../../private/film.mp4 [output]",
+    }[form]
+    loaded, step = server.run(load_and_save(name)), server.run(fetch(name))
+    monkeypatch.setenv("REACT1_COMFYUI_FOLDERS", f"/nowhere{os.pathsep}{outside.parent}")
+    allowed = server.run(load_and_save(name))
+
+    assert (loaded.refused, step.refused) == (True, True)
+    assert "outside ComfyUI's folders" in loaded.errors["1"]
+    assert "REACT1_COMFYUI_FOLDERS" in step.errors["1"]
+    assert not allowed.errors
+
+
+def test_a_file_that_an_edit_names_must_be_in_comfyuis_folders(server, tmp_path):
+    """A workflow of somebody else cannot send a private recording anywhere."""
+    (tmp_path / "line.wav").write_bytes(b"private")
+    job = workflow()
+    job["2"] = {
+        "class_type": "react1_edits_from_text",
+        "inputs": {"text": f"- {{in: 10f, out: 25f, prompt: sad, audio: {tmp_path / 'line.wav'}}}"},
+    }
+    assert "outside ComfyUI's folders" in server.run(job).errors["3"]
+
+
+def test_the_store_is_in_comfyuis_user_folder_unless_a_setting_says_otherwise(server, tmp_path, monkeypatch):
+    """REACT1_HOME is the same as on the command line."""
+    server.run(load_and_save())
+    assert (server.folder / "user" / "__react1" / "seen").is_dir()
+    monkeypatch.setenv("REACT1_HOME", str(tmp_path / "home"))
+    server.film.touch()
+    server.run(load_and_save())
+    assert (tmp_path / "home" / "seen").is_dir()
+
+
+def test_a_step_writes_into_the_output_folder_and_replaces_nothing(server):
+    """A foreign file, and a name of another container, are refused in the terms of the box."""
+    target = server.folder / "output" / "compared.mp4"
+    target.write_bytes(b"foreign")
+    foreign = server.run(fetch("film.mp4", "compared.mp4"))
+    renamed = server.run(fetch("film.mp4", "compared.mkv"))
+    target.unlink()
+    written = server.run(fetch("film.mp4", "compared.mp4"))
+
+    assert "compared.mp4 exists; choose another name in out" in foreign.errors["2"]
+    assert "does not end with .mp4" in renamed.errors["2"]
+    assert written.ui["2"]["images"] == [{"filename": "compared.mp4", "subfolder": "", "type": "output"}]
+    assert server.run(fetch("film.mp4", "compared.mp4")).ran == []
+    assert server.run(fetch("film.mp4", "../compared.mp4")).refused
+
+
+SAD = {"in": "00:00:01.000", "out": "00:00:03.000", "prompt": "sad", "temperature": 0.8}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.0-3.0:sad:0.8",
+        "# the first line\n1.0-3.0:sad:0.8\n",
+        "- 1.0-3.0:sad:0.8",
+        "- {in: 1.0, out: 3.0, prompt: sad, temperature: 0.8}",
+        "in: 1.0\nout: 3.0\nprompt: sad\ntemperature: 0.8",
+        "edits:\n  - {in: 1.0, out: 3.0, emotion: sad, temperature: 0.8}",
+    ],
+)
+def test_edits_can_be_written_in_every_form(tmp_path, text):
+    """The short form is not YAML, and YAML need not be a list."""
+    (edit,) = parse_edits(text, tmp_path)
+    assert edit.model_dump(mode="json", by_alias=True, exclude_none=True) == SAD
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1.0-3.0:sad:0.8\n4-5", "edits:2:1"),
+        ("- {in: 1.0, out: 3.0, prompt: saad}", "did you mean 'sad'"),
+        ("- {in: 3.0, out: 1.0, prompt: sad}", "is not after"),
+        ("- {in: 3.0, out: ", "edits"),
+    ],
+)
+def test_a_wrong_edit_is_named_by_its_line(tmp_path, text, message):
+    """And what is wrong with it."""
+    with pytest.raises(PresetError, match=message):
+        parse_edits(text, tmp_path)
+
+
+def test_edits_of_a_file_are_read_with_the_film(server):
+    """Its times are in frames of the film; the box before it adds its own."""
+    (server.folder / "input" / "cut.edl").write_text(
+        "TITLE: a\nFCM: NON-DROP FRAME\n\n001  AX  V  C  00:00:08:10 00:00:09:00 00:00:00:10 00:00:01:00\n"
+        "* COMMENT: react1: sad 0.6 face\n"
+    )
+    job = workflow(edit={"in": "28f", "out": "36f"})
+    job["5"] = {"class_type": "react1_edits_from_text", "inputs": {"text": "", "file": "cut.edl", "edits": ["2", 0]}}
+    job["5"]["inputs"]["clock"] = "record"
+    job["3"]["inputs"]["edits"] = ["5", 0]
+
+    outcome = server.run(job)
+
+    assert not outcome.errors
+    assert sorted(server.renderer.rendered) == [("sad", 0.6, "face"), ("sad", 0.8, "face")]
+    job["5"]["inputs"] = {"text": " ", "file": "none"}
+    assert "no edits: write one such as 1.0-3.0:sad:0.8" in server.run(job).errors["5"]

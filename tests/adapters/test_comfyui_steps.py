@@ -1,0 +1,66 @@
+"""The single steps in ComfyUI, run inside an event loop and through ComfyUI's caching."""
+
+from __future__ import annotations
+
+import pytest
+from comfyui_jobs import digest, luma, steps
+
+from react1.pipeline.adapters.comfyui import all_boxes
+
+pytestmark = pytest.mark.slow
+
+
+def test_another_emotion_gives_another_film(server):
+    """In the edit, and in the box of the model where the edit leaves it open; a segment is cut once."""
+    films = [server.run(steps(*edit)).outputs["11"][0][0] for edit in (("sad",), ("happy",), ("angry", 0.2))]
+    lips = server.run(steps("angry", 0.2, react1={"model_mode": "lips"})).outputs["11"][0][0]
+
+    sad, happy, angry = (luma(film)[17] for film in films)
+    assert sad < angry - 10 < happy - 20
+    assert len({digest(film) for film in (*films, lips)}) == 4
+    assert server.renderer.rendered[-1] == ("angry", 0.2, "lips")
+
+
+def test_a_matrix_without_a_choice_is_refused(server):
+    """A single step renders one take."""
+    outcome = server.run(steps(matrix="happy, sad"))
+    assert "`takes` has no pick; set it to one of happy, sad" in outcome.errors["7"]
+
+
+def test_a_film_that_changed_under_its_name_is_fetched_again(server):
+    """Its old content is not asked for any more."""
+    from numbered_clips import make_clip
+
+    server.run(steps())
+    server.film.unlink()
+    make_clip(server.film, frames=50, size=(160, 90), audio_codec="aac")
+
+    assert len(luma(server.run(steps()).outputs["11"][0][0])) == 50
+
+
+def test_an_empty_out_says_where_the_film_goes():
+    """And only boxes whose purpose is a file run by themselves."""
+    boxes = all_boxes()
+    (out,) = (each for each in boxes["react1_splice"].inputs() if each.name == "out")
+
+    assert "empty: nothing is written; connect it to Media to video" in out.options["tooltip"]
+    assert not boxes["react1_normalize_audio"].is_output
+    assert {name for name, box in boxes.items() if box.is_output and box.category == "react1/steps"} == {
+        "react1_compare",
+        "react1_splice",
+        "react1_timeline",
+    }
+
+
+@pytest.mark.parametrize("name", ["react1_trim", "react1_react1", "react1_splice", "react1_fetch"])
+def test_sockets_and_widgets_are_named(name):
+    """Sockets have the names of the node's inputs, edits are a socket, and a temperature is a number."""
+    box = all_boxes()[name]
+    names = {each.name: each for each in box.inputs()}
+    ports = {port.name for port in box.info.ports.inputs}
+
+    assert ports <= names.keys()
+    assert "edits" not in names or names["edits"].type == "REACT1_EDITS"
+    assert "temperature" not in names or names["temperature"].type == "FLOAT"
+    assert all(each.options.get("tooltip") or each.name in ports for each in names.values())
+    assert not [each.name for each in names.values() if each.options.get("placeholder") == "YAML"]
