@@ -11,6 +11,7 @@ from pathlib import Path
 
 import film_cache
 import pytest
+from loopback_only import loopback_only
 from web import open_web
 
 from react1.testing import FolderContext
@@ -26,6 +27,13 @@ def generated_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     film_cache.folder.mkdir(exist_ok=True)
     yield
     film_cache.folder = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Fail a test that connects to another machine; nothing is sent there."""
+    with loopback_only():
+        yield
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """The address guard over the IANA special-purpose registries, as a pure function: nothing is connected to."""
 
 import ipaddress
+import socket
 
 import pytest
+from loopback_only import require_loopback
 
 from react1.pipeline.net.ssrf import NetworkPolicy, is_allowed
 
@@ -56,3 +58,19 @@ def test_loopback_needs_a_policy_that_allows_it(address):
     """And that policy allows nothing else."""
     assert is_allowed(address, NetworkPolicy(allow_loopback=True))
     assert not is_allowed("10.0.0.1", NetworkPolicy(allow_loopback=True))
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1", "10.1.2.3", "169.254.169.254", "8.8.8.8", "2001:db8::1", "fe80::1%eth0"]
+)
+def test_no_test_can_connect_to_another_machine(address):
+    """Connections of the whole suite pass this check, so that a hole in the guard fails a test and sends nothing."""
+    assert "loopback_only" in socket.socket.connect.__qualname__
+    with pytest.raises(AssertionError, match="only loopback is allowed"):
+        require_loopback(socket.AF_INET6 if ":" in address else socket.AF_INET, (address, 80))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_tests_may_connect_to_this_machine(address):
+    """As their servers are there."""
+    require_loopback(socket.AF_INET6 if ":" in address else socket.AF_INET, (address, 80))
