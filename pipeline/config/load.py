@@ -25,7 +25,7 @@ from .inputs import fill_inputs
 from .output_places import check_output_places
 from .raw_preset import RawPreset, parse_preset
 from .shipped import find_file, preset_names, read_file
-from .steps import add_online_steps, add_sign_step, build_steps
+from .steps import add_online_steps, add_optional_steps, build_steps, with_consent
 
 __all__ = ["job_from_document", "load_job"]
 
@@ -85,7 +85,7 @@ def load_job(
     if online:
         explicit = {*document.explicit, *overrides}
         preset, inputs = add_online_steps(preset, inputs, explicit, base / online, registry, problems)
-    preset = add_sign_step(preset, inputs, registry, problems)
+    preset, inputs = add_optional_steps(preset, with_consent(inputs), registry, problems)
     steps, params = build_steps(preset, inputs, registry, provider, base, problems)
     problems.raise_if_any()
     if not allow_outside:
@@ -99,8 +99,7 @@ def load_job(
             problems=problems,
         )
         problems.raise_if_any()
-    values = {name: tree.plain for name, tree in inputs.items()}
-    files = (*document.files, *lists.files)
+    values, files = {name: tree.plain for name, tree in inputs.items()}, (*document.files, *lists.files)
     job = Job(document.preset.name, document.preset.about, steps, values, {}, on_failure, files, tuple(lists.notes))
     return with_document(job, params)
 

@@ -163,6 +163,15 @@ def add_online_steps(
     return replace(preset, steps=(*preset.steps[: index + 1], *new_steps, *later_steps)), inputs
 
 
+def add_optional_steps(
+    preset: RawPreset, inputs: Mapping[str, Located], registry: Registry, problems: Problems
+) -> tuple[RawPreset, Mapping[str, Located]]:
+    """Return the preset with the steps that the inputs `disclosure` and `provenance` ask for, and the inputs."""
+    for add_step in (add_disclosure_step, add_sign_step):
+        preset = add_step(preset, inputs, registry, problems)
+    return preset, inputs
+
+
 def add_sign_step(
     preset: RawPreset, inputs: Mapping[str, Located], registry: Registry, problems: Problems
 ) -> RawPreset:
@@ -183,14 +192,46 @@ def add_sign_step(
         return preset
     maker = preset.steps[index]
     out = maker.params.members.get("out")
-    (step,) = parse_preset(
-        from_plain({"name": preset.name, "steps": [{"sign": None}]}, provenance.location), "provenance", problems
-    ).steps
     members = {**provenance.members, **({"out": out} if out is not None else {})}
-    signing = replace(step, params=replace(provenance, value=members))
+    signing = _new_step("sign", replace(provenance, value=members), problems)
     other_params = {key: child for key, child in maker.params.members.items() if key != "out"}
     maker = replace(maker, params=replace(maker.params, value=other_params))
     return replace(preset, steps=(*preset.steps[:index], maker, signing, *preset.steps[index + 1 :]))
+
+
+def add_disclosure_step(
+    preset: RawPreset, inputs: Mapping[str, Located], registry: Registry, problems: Problems
+) -> RawPreset:
+    """Return the preset with a step that labels the edited frames, if the input `disclosure` is set."""
+    disclosure = inputs.get("disclosure")
+    if disclosure is None or disclosure.value is None or disclosure.invalid:
+        return preset
+    if isinstance(disclosure.value, str):
+        disclosure = disclosure.with_value({"label": disclosure})
+    index = next((n for n, step in enumerate(preset.steps) if _makes_film(step, registry)), None)
+    if index is None or not isinstance(disclosure.value, Mapping):
+        problems.add(disclosure, "expected {label: TEXT, where: CORNER}, for a preset that makes a film")
+        return preset
+    labelling = _new_step("disclose", disclosure, problems)
+    return replace(preset, steps=(*preset.steps[:index], labelling, *preset.steps[index:]))
+
+
+def _new_step(node: str, params: Located, problems: Problems) -> RawStep:
+    tree = from_plain({"name": node, "steps": [{node: None}]}, params.location)
+    (step,) = parse_preset(tree, node, problems).steps
+    return replace(step, params=params)
+
+
+def with_consent(inputs: Mapping[str, Located]) -> Mapping[str, Located]:
+    """Return the inputs with the job's consent in every edit that has none of its own."""
+    consent, edits = inputs.get("consent"), inputs.get("edits")
+    if consent is None or consent.value is None or edits is None or not isinstance(edits.value, tuple):
+        return inputs
+    entries = tuple(
+        edit if "consent" in edit.members else edit.with_value({**edit.members, "consent": consent})
+        for edit in edits.entries
+    )
+    return {**inputs, "edits": edits.with_value(entries)}
 
 
 def _makes_film(step: RawStep, registry: Registry) -> bool:

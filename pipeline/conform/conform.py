@@ -103,7 +103,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     if mode == "face":
         pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
         job.face = track_largest_change(*pairs, job.films.cell_aspect)
-    settings = _lossless_settings(job.pix_fmt)
+    settings = lossless_settings(job.pix_fmt)
     target = context.temp_path("conformed" + (".mov" if settings.encoder == "libx264" else ".mkv"))
     coded_as = job.source.model_copy(update={"pix_fmt": job.pix_fmt})
     first, last = job.segment.first_frame, job.segment.last_frame
@@ -220,7 +220,8 @@ def _frame_pairs(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[int, 
         yield position, match, sent.at(match), taken.at(alignment.take_index[position])
 
 
-def _lossless_settings(pix_fmt: str) -> EncoderSettings:
+def lossless_settings(pix_fmt: str) -> EncoderSettings:
+    """Return a lossless encoder for a pixel format."""
     if pix_fmt in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p") and pix_fmt in pixel_formats("libx264"):
         params = "bframes=0:keyint=50"
         return EncoderSettings("libx264", pix_fmt, {"preset": "ultrafast", "qp": "0", "x264-params": params})

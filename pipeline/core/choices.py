@@ -69,5 +69,6 @@ def resolve_choices(*levels: BaseModel) -> React1Choices:
 Disclosed = Literal["provider", "parameters", "request_id", "consent"]
 """What a signed manifest says of an edit besides its span: who rendered it, with which parameters, under which request
 id, and by whose consent."""
+Corner = Literal["top-left", "top-right", "bottom-left", "bottom-right"]
 CompositeMode = Literal["auto", "face", "frame"]
 """`auto`: what the take changed; `face`: of that, only the tracked face; `frame`: the complete frame."""

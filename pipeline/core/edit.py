@@ -10,7 +10,7 @@ from pydantic_core import PydanticKnownError
 
 from .choices import ModelMode, Prompt, React1Overrides, SyncMode
 from .face_choice import CropMode, FaceOptions, FacePoint, Strength
-from .file import FileOrUrl
+from .file import File, FileOrUrl
 from .takes import Matrix, value_text
 from .times import Moment, Time, order_key
 
@@ -79,6 +79,24 @@ class Placement(BaseModel):
         return out
 
 
+class Consent(BaseModel):
+    """Who agreed to have their face changed, for what, and the document that says so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    performer: str = Field(min_length=1, max_length=200, description="who agreed")
+    document: FileOrUrl | None = Field(
+        default=None, description="the signed agreement, a local file; only its SHA-256 is kept"
+    )
+    scope: str = Field(default="", max_length=500, description="what was agreed to, such as a film or a date")
+
+    def to_record(self) -> dict[str, str]:
+        """Return it with the document's digest in place of the document, for records, reports and manifests."""
+        digest = self.document.digest if isinstance(self.document, File) else ""
+        fields = {"performer": self.performer, "scope": self.scope, "document_sha256": digest}
+        return {name: value for name, value in fields.items() if value}
+
+
 class Edit(React1Overrides, FaceOptions, Placement):
     """A segment and its new expression.
 
@@ -115,6 +133,9 @@ class Edit(React1Overrides, FaceOptions, Placement):
         description="how much of the take is used, 0 to 1, or an envelope over the span such as [[0f, 0], [12f, 1]]; "
         "a change of it makes no new call (default 1)",
     )
+    consent: Consent | None = Field(
+        default=None, description="who agreed to the edit: {performer, document, scope} (default: the job's)"
+    )
     takes: Matrix | None = Field(
         default=None, description="lists of expressions to choose from; every combination is one take"
     )
@@ -143,6 +164,7 @@ class Edit(React1Overrides, FaceOptions, Placement):
             audio: str | None = None,
             audio_mix: Literal["keep", "replace", "mix"] | None = None,
             resync: bool | None = None,
+            consent: Consent | Mapping[str, str] | None = None,
             takes: Matrix | Mapping[str, Sequence[str | float | bool]] | None = None,
         ) -> None: ...
 

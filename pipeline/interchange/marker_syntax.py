@@ -1,8 +1,8 @@
 """Parse the edit in the text of a marker or comment: `react1: angry 0.8 face`, `react1 prompt=angry audio=l3.wav`.
 
 Words may come in any order: an emotion, a number (the temperature), a region (lips, face, head), and `key=value` for
-every field of an edit except its position and its lists of takes. Values with spaces are quoted. A marker of an EDL may
-give its length: `react1: angry for 2s`.
+every field of an edit except its position, its consent and its takes. Values with spaces are quoted. A marker of an EDL
+may give its length: `react1: angry for 2s`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 _FIRST_WORD = re.compile(r"\s*([A-Za-z][\w-]{3,11})\s*:")
 _DURATION = re.compile(r"\s+for\s+(\S+)", re.IGNORECASE)
 _PROVIDER = re.compile(r"(?<!\S)provider=")
-_NOT_IN_TEXT = ("in_", "out", "at", "takes", "faces")
+_NOT_IN_TEXT = ("in_", "out", "at", "takes", "faces", "consent")
 _TEXT_FIELDS = ("name", "audio", "face", "crop", "strength")
 MAX_TEXT_CHARS = 2000
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 from ..core.choices import React1Choices
 from ..core.errors import InputMediaError
 from ..core.node import Forecast, NodeContext
+from ..core.settings import requires_consent
 from ..core.values import Segment
 from ..media.frame_rate import PROVIDER_RATES, frame_count_at, nearest_rate
 from ..media.probe import require_video
@@ -31,7 +32,12 @@ def check_request(request: JobRequest, store: Store) -> Check:
 
 
 def check_segment(segment: Segment, store: Store | NodeContext, limits: Limits) -> Check:
-    """Check the span of a segment in the film, whether or not its clip has been made."""
+    """Check the span of a segment in the film, whether or not its clip has been made, and that it may be sent."""
+    if segment.edit.consent is None and requires_consent():
+        return (), InputMediaError(
+            f"segment {segment.name} has no consent, and REACT1_REQUIRE_CONSENT is set: give the edit or the job "
+            "`consent: {performer: NAME, document: FILE}`; nothing was sent"
+        )
     findings = check_span(
         store.path(segment.source.file),
         segment.source,

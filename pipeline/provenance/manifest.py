@@ -72,7 +72,7 @@ def _parameters(take: Take, disclosed: Collection[Disclosed]) -> Json:
 
 def describe_consent(segment: Segment) -> Json | None:
     """Return who consented to a segment's edit, for what, and the digest of the document; None without consent."""
-    consent = getattr(segment.edit, "consent", None)
+    consent = segment.edit.consent
     return None if consent is None else dict(consent.to_record())
 
 

@@ -114,6 +114,7 @@ def describe_segment(segment: Segment, take: Take | None, steps: tuple[StepRecor
         "reused": any(step.reused for step in own_steps if step.makes_takes),
         "figures": metrics,
         "said": notes,
+        "consent": segment.edit.consent.to_record() if segment.edit.consent else None,
         "steps": [_step(step) for step in own_steps],
         "size_bytes": {"segment": segment.media.file.size_bytes, "take": take.media.file.size_bytes if take else 0},
     }

@@ -178,6 +178,7 @@ def _finish(
     page = _write_page(run, store, list(scheduler.results.values()))
     takes_step = next((step.id for step in job.steps if makes_takes(step)), None)
     segments = segment_results(record, scheduler.records, takes_step)
+    run.write(consents=consents(record))
     return RunResult(
         run=run.name,
         status=run_status(segments),
@@ -189,6 +190,12 @@ def _finish(
         notes=tuple(dict.fromkeys((*job.notes, *collect_notes(record)))),
         turnover=_turnover(job, paths),
     )
+
+
+def consents(record: Record) -> dict[str, dict[str, str]]:
+    """Return who consented to which segment, by its name; documents by their digest."""
+    of_segments = {segment.name: segment.edit.consent for segment in record.segments}
+    return {name: consent.to_record() for name, consent in of_segments.items() if consent is not None}
 
 
 def _turnover(job: Job, paths: Mapping[str, Path | None]) -> Path | None:

@@ -24,7 +24,7 @@ _FACE_FIELDS = tuple(FaceOptions.model_fields)
 _SPEAKER = "auto_active_speaker_detection"
 _AFTER_THE_TAKE = ("strength", "crop", "allow_missing_face")
 """Fields of an edit that a take does not depend on: what is sent shows the rest."""
-_EXPRESSION = (*CHOICE_NAMES, "takes", "resync", "strength")
+_EXPRESSION = (*CHOICE_NAMES, "takes", "resync", "strength", "consent")
 IGNORED_BY_BLIND = (*_EXPRESSION, *_FACE_FIELDS)
 """What a node that is `expression_blind` does not depend on, unless it reads the face."""
 

@@ -20,7 +20,7 @@ from ..located_yaml.text_spans import PathPart, find_span
 from ..store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 
-_NOT_SPAN_FIELDS = {*CHOICE_NAMES, "takes", "audio", "audio_mix", "resync"}
+_NOT_SPAN_FIELDS = {*CHOICE_NAMES, "takes", "audio", "audio_mix", "resync", "consent"}
 _BOM = "\ufeff"
 
 

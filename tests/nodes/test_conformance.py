@@ -113,6 +113,7 @@ def test_the_nodes_that_are_not_here_are_known():
     """They need a network, a provider, a run or a script; their own tests cover them."""
     tested = {"trim", "transcode", "normalize_audio", "compare", "conform", "splice"}
     others = {
+        "disclose",
         "face",
         "fetch",
         "online",
