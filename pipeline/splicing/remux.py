@@ -30,12 +30,14 @@ def remux_argv(
     pictures: Path,
     output: Path,
     media: Media,
-    options: dict[str, str],
+    options: Mapping[str, str],
     programs: Sequence[Program] = (),
+    tags: Sequence[str] = (),
 ) -> list[str]:
     """Build the ffmpeg command that replaces a film's picture; pure.
 
-    `options` describe the picture as the source's container does, by ffmpeg's names.
+    `options` describe the picture as the source's container does, by ffmpeg's names; `tags` (`NAME=value`) replace its
+    tags, an empty value removes one.
     """
     assert media.video is not None
     index, copied = media.video.index, stream_indices(media)
@@ -43,7 +45,10 @@ def remux_argv(
     more = {f"{key}:{copied.index(index)}": value for key, value in options.items()}
     if output.suffix in (".mp4", ".mov", ".m4v"):
         more["video_track_timescale"] = str(media.video.time_base.denominator)
-    return replace_streams_argv(ffmpeg, source, {index: picture}, output, copied, programs, more)
+    argv = replace_streams_argv(ffmpeg, source, {index: picture}, output, copied, programs, more)
+    place = argv.index(f"file:{output}")
+    words = [word for tag in tags for word in (f"-metadata:s:{copied.index(index)}", tag)]
+    return argv[:place] + words + argv[place:]
 
 
 def replace_streams_argv(
@@ -113,6 +118,25 @@ def picture_options(path: Path, index: int, *, same_codec: bool = False) -> dict
             if value not in _UNSPECIFIED:
                 options[key] = str(value)
         return options
+
+
+def stale_tags(source: Path, pictures: Path, video: VideoStream) -> list[str]:
+    """Return the picture's tags of a Matroska file that no longer hold, as `NAME=value`, put right.
+
+    These are the statistics that muxers leave there, and the mark of an alpha channel, which new pictures do not have.
+    """
+    with av.open(f"file:{source}") as container:
+        names = list(container.streams[video.index].metadata)
+    kinds = {name: name.partition("-")[0] for name in names if name.partition("-")[0] in ("BPS", "NUMBER_OF_BYTES")}
+    tags = ["alpha_mode="] if "alpha_mode" in names else []
+    if not kinds:
+        return tags
+    with av.open(f"file:{pictures}") as container:
+        size_bytes = sum(packet.size for packet in container.demux(video=0))
+    stamps = video.timestamps
+    duration_s = (stamps.end - int(stamps.array[0])) * video.time_base
+    values = {"BPS": round(size_bytes * 8 / duration_s), "NUMBER_OF_BYTES": size_bytes}
+    return [*tags, *(f"{name}={values[kind]}" for name, kind in kinds.items())]
 
 
 def stream_indices(media: Media) -> list[int]:

@@ -17,6 +17,7 @@ from .job import SpliceJob, UncheckedFilm
 from .not_applicable import NotApplicable
 from .pictures.seam_style import CUT, Seam
 from .pictures.seams import plan_inserts
+from .programs import read_programs
 from .strategies import reencode_and_remux, reencode_in_mp4, smart_render
 from .verification.picture_diff import compare_pictures, diff_metrics
 from .verification.stream_contents import FilmContents, read_contents
@@ -147,9 +148,21 @@ def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, r
     notes = list(film.notes)
     if film.way == "reencoded-picture":
         notes.insert(0, f"the complete picture stream was re-encoded, visually lossless: {reason}")
-    if comparison.lost:
-        notes.append("could not be kept: " + ", ".join(comparison.lost))
+    lost = [*comparison.lost, *_changed_programs(job, film.path)]
+    if lost:
+        notes.append("could not be kept: " + ", ".join(lost))
     return SplicedFilm(film.path, metrics, tuple(notes))
+
+
+def _changed_programs(job: SpliceJob, output: Path) -> list[str]:
+    """Name what the programs of a transport stream are called now, if they were called otherwise or not at all."""
+    if not job.programs:
+        return []
+    now = read_programs(job.context, job.ffmpeg, output)
+    if [(item.name, item.provider) for item in now] == [(item.name, item.provider) for item in job.programs]:
+        return []
+    names = ", ".join(f"{item.name!r} of {item.provider!r}" for item in now)
+    return [f"the names of the programs (ffmpeg's muxer wrote {names})"]
 
 
 def _compare_all_pictures(job: SpliceJob, film: UncheckedFilm) -> tuple[UncheckedFilm, str]:

@@ -20,6 +20,7 @@ from .codecs.hdr import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
 from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
+from .matroska import MATROSKA_SUFFIXES, keep_description
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .not_applicable import NotApplicable
@@ -27,7 +28,7 @@ from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
 from .reencode import encode
-from .remux import picture_options, remux_argv
+from .remux import picture_options, remux_argv, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render
 from .streamed_writer import write_packets
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
@@ -56,7 +57,7 @@ def _write_streamed(
     job: SpliceJob, output: Path, index: PacketIndex, plan: RenderPlan, encoded: Sequence[EncodedRange]
 ) -> None:
     # Matroska stores no decode times: if a reader does not find out all, it would not here, either. MOV stores them.
-    needs_times = not index.has_decode_times and job.suffix in (".mkv", ".webm")
+    needs_times = not index.has_decode_times and job.suffix in MATROSKA_SUFFIXES
     pictures = job.context.temp_path("pictures" + (".mov" if needs_times else job.suffix))
     try:
         write_packets(job.source, pictures, job.video, index, plan.encoder, encoded)
@@ -72,10 +73,15 @@ def _write_streamed(
 def _remux(job: SpliceJob, pictures: Path, output: Path, *, same_codec: bool) -> None:
     """Mux pictures with all other streams of the film."""
     options = picture_options(job.source, job.video.index, same_codec=same_codec)
+    tags = stale_tags(job.source, pictures, job.video) if job.suffix in MATROSKA_SUFFIXES else ()
     try:
-        job.context.run_tool(remux_argv(job.ffmpeg, job.source, pictures, output, job.media, options, job.programs))
+        job.context.run_tool(
+            remux_argv(job.ffmpeg, job.source, pictures, output, job.media, options, job.programs, tags)
+        )
     except ToolFailed as error:
         raise NotApplicable(f"the muxer for {job.suffix} refuses the film's streams: {error.message}") from error
+    if job.suffix in MATROSKA_SUFFIXES:
+        keep_description(job.source, output)
 
 
 def _check_ranges(

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """The packages of `pipeline`, lowest first; a package imports from lower layers and from itself."""
 SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
-    ("container", "not_applicable", "programs"),
+    ("container", "matroska", "not_applicable", "programs"),
     ("mp4", "pictures"),
     ("encoders", "job"),
     ("codecs", "reencode_ranges"),

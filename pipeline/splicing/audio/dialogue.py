@@ -23,6 +23,7 @@ from ...core.values import AudioStream, Media, Segment
 from ...media.probe import probe
 from ..container import is_mp4
 from ..job import SpliceJob, UncheckedFilm
+from ..matroska import MATROSKA_SUFFIXES, keep_description
 from ..mp4.boxes import read_moov
 from ..mp4.rewrite import rewrite
 from ..not_applicable import NotApplicable
@@ -129,6 +130,8 @@ def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool)
                     job.ffmpeg, film, track, target, job.media, streams, job.programs, copied=copied
                 )
             )
+            if job.suffix in MATROSKA_SUFFIXES:
+                keep_description(job.source, target)
             return
     if copied:
         raise NotApplicable("the muxer refuses to copy the sound's packets")

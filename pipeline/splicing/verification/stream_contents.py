@@ -13,9 +13,7 @@ from .packet_comparison import PacketCollector, Packets
 
 NO_COLOR = (0, 2, 2, 2)
 """Unspecified: 0 for the range, 2 for the others."""
-_IGNORED_TAGS = frozenset(
-    {"encoder", "ENCODER", "creation_time", "DURATION", "vendor_id", "handler_name", "major_brand"}
-)
+_IGNORED_TAGS = frozenset({"encoder", "ENCODER", "creation_time", "vendor_id", "handler_name", "major_brand"})
 _IGNORED_PREFIXES = ("_STATISTICS", "BPS", "NUMBER_OF", "minor_version", "compatible_brands")
 
 
@@ -30,6 +28,8 @@ class StreamContents:
     packets: Packets = field(repr=False)
     flags: int = 0
     """The disposition: whether players choose the stream by default, and what it is for."""
+    duration_s: Fraction = Fraction(0)
+    """What the packets' durations add up to, as a reader gives them."""
     color: tuple[int, int, int, int] = NO_COLOR
     """Range, primaries, transfer and matrix, as numbers of H.273."""
 
@@ -43,6 +43,8 @@ class FilmContents:
     chapters: list[tuple[Any, Any, str]]
     picture: int
     """The index of the picture among the streams."""
+    stored_duration_s: Fraction | None = None
+    """The duration that the file stores; None if a reader makes it up."""
     hidden: int = 0
     """Number of pictures that an edit list hides; they are not among the packets here."""
 
@@ -52,29 +54,33 @@ def read_contents(path: Path, picture_index: int) -> FilmContents:
     with av.open(f"file:{path}") as container, path.open("rb", buffering=0) as raw:
         stored_as_read = raw if "mov" in container.format.name.split(",") else None
         collectors = [PacketCollector(path, stored_as_read) for _ in container.streams]
-        hidden = 0
+        hidden, durations = 0, [0] * len(container.streams)
         for packet in container.demux():
             if packet.stream.index == picture_index and packet.is_discard:
                 hidden += 1  # which of them a reader gives depends on the keyframes
                 continue
             if packet.dts is not None or packet.pts is not None:
                 collectors[packet.stream.index].add(packet)
+                durations[packet.stream.index] += packet.duration or 0
         streams = [
-            _stream_contents(stream, collector.packets())
-            for stream, collector in zip(container.streams, collectors, strict=True)
+            _stream_contents(stream, collector.packets(), duration)
+            for stream, collector, duration in zip(container.streams, collectors, durations, strict=True)
         ]
         chapters = [
             (chapter["start"] * base, chapter["end"] * base, chapter["metadata"].get("title", ""))
             for chapter in container.chapters()
             if (base := chapter["time_base"] or Fraction(1))
         ]
-        return FilmContents(streams, _compared_tags(container.metadata), chapters, picture_index, hidden)
+        is_matroska = "matroska" in container.format.name
+        stored_s = Fraction(container.duration, av.time_base) if is_matroska and container.duration else None
+        return FilmContents(streams, _compared_tags(container.metadata), chapters, picture_index, stored_s, hidden)
 
 
-def _stream_contents(stream: Any, packets: Packets) -> StreamContents:
+def _stream_contents(stream: Any, packets: Packets, duration: int) -> StreamContents:
     codec = stream.codec_context.name if stream.codec_context is not None else ""
     base, tags = Fraction(stream.time_base or 0), _compared_tags(stream.metadata)
-    return StreamContents(stream.type, codec, tags, base, packets, int(stream.disposition), _color(stream))
+    flags, color = int(stream.disposition), _color(stream)
+    return StreamContents(stream.type, codec, tags, base, packets, flags, duration * base, color)
 
 
 def _color(stream: Any) -> tuple[int, int, int, int]:

@@ -182,6 +182,9 @@ def _lost_streams(source: FilmContents, pairs: Sequence[StreamPair], same: Seque
             continue
         if not equal and stream.kind != "audio" and index != source.picture:
             yield f"packets of {name}"
+        tick_s = max(stream.time_base, output.time_base)
+        if equal and index != source.picture and abs(stream.duration_s - output.duration_s) > tick_s:
+            yield f"the durations of the packets of {name}"
         if stream.flags != output.flags:
             yield f"the flags of stream {index} ({stream.kind})"
         yield from (f"tag {key} of stream {index}" for key in stream.tags if output.tags.get(key) != stream.tags[key])
@@ -191,3 +194,5 @@ def _lost_metadata(source: FilmContents, output: FilmContents) -> Iterator[str]:
     yield from (f"tag {key}" for key in source.tags if output.tags.get(key) != source.tags[key])
     if source.chapters != output.chapters:
         yield "chapters"
+    if source.stored_duration_s is not None and source.stored_duration_s != output.stored_duration_s:
+        yield "the duration that the file stores"
