@@ -89,15 +89,8 @@ def load_job(
     steps, params = build_steps(preset, inputs, registry, provider, base, problems)
     problems.raise_if_any()
     if not allow_outside:
-        check_output_places(
-            steps,
-            inputs,
-            from_job=document.explicit.keys() - overrides.keys(),
-            from_command_line=overrides.keys(),
-            files=document.files,
-            base=base,
-            problems=problems,
-        )
+        from_job = document.explicit.keys() - overrides.keys()
+        check_output_places(steps, inputs, from_job, overrides.keys(), document.files, base, problems)
         problems.raise_if_any()
     values, files = {name: tree.plain for name, tree in inputs.items()}, (*document.files, *lists.files)
     job = Job(document.preset.name, document.preset.about, steps, values, {}, on_failure, files, tuple(lists.notes))

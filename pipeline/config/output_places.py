@@ -28,7 +28,6 @@ def output_path(step: Step) -> Path | None:
 def check_output_places(
     steps: Sequence[Step],
     inputs: Mapping[str, Located],
-    *,
     from_job: Collection[str],
     from_command_line: Collection[str],
     files: Sequence[Path],
