@@ -114,7 +114,6 @@ def load_from_options(
     online: Path | None = None,
     start_tc: str | None = None,
     film: str | None = None,
-    *,
     allow_outside: bool = False,
 ) -> Job:
     """Load the job that the options describe, and print its notes.

@@ -73,17 +73,7 @@ def command(
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = load_from_options(
-            what,
-            sets,
-            edit,
-            provider,
-            out_file,
-            script,
-            edits_file,
-            online,
-            start_tc,
-            film,
-            allow_outside=outside,
+            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside
         )
         rows = plan_job(job, store)
         existing = [] if yes or replace else existing_outputs(job, store, job_owner(job.document))

@@ -72,17 +72,7 @@ def command(
 
     with open_home(home, as_json) as folder:
         job = load_from_options(
-            what,
-            sets,
-            edit,
-            provider,
-            out_file,
-            script,
-            edits_file,
-            online,
-            start_tc,
-            film,
-            allow_outside=outside,
+            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside
         )
         require_output_folder(out_file, create=yes or replace)
         exit_with_status(
