@@ -60,7 +60,7 @@ class Sign:
         from ..pipeline.media.probe import probe
         from ..pipeline.provenance.credentials import credential_paths, read_credentials
         from ..pipeline.provenance.manifest import build_manifest
-        from ..pipeline.provenance.sign import sign_film
+        from ..pipeline.provenance.sign import STALE, sign_film
 
         used = [take for take in takes if take.status == "done"]
         if not used:
@@ -87,7 +87,7 @@ class Sign:
         return probe(context.path(file), file).model_copy(
             update={
                 "metrics": {**film.metrics, "sign": metrics},
-                "notes": film.notes,
+                "notes": tuple(note for note in film.notes if note != STALE),
                 "start_timecode": film.start_timecode,
                 "sidecar": manifest_file,
             }

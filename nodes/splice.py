@@ -61,6 +61,7 @@ class Splice:
         """Return the film; `metrics["splice"]` and `notes` say how it was spliced."""
         from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe, require_video
+        from ..pipeline.provenance.sign import STALE, holds_manifest
         from ..pipeline.splicing.pictures import morph
         from ..pipeline.splicing.splice import splice
         from ..pipeline.splicing.verification.seam_check import check_seams
@@ -86,12 +87,13 @@ class Splice:
         )
         spliced = probe(film.path, source.file)
         video = require_video(spliced, "the finished film")
+        stale = (STALE,) if holds_manifest(film.path) else ()
         metrics = check_seams(context, source, film.path, video, film.metrics, used, params.seam, params.checks)
         return spliced.model_copy(
             update={
                 "file": context.store(film.path),
                 "metrics": {**source.metrics, "splice": metrics},
-                "notes": (*source.notes, *film.notes),
+                "notes": (*source.notes, *film.notes, *stale),
                 "start_timecode": source.start_timecode,
             }
         )

@@ -120,6 +120,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
         moved=not job.corrections.placement.is_trivial,
         full_frames=job.changed.full_frames if mode != "frame" else 0,
         other_count=job.face.other_count if job.face else 0,
+        nothing=mode != "frame" and any(job.strengths) and not job.changed.total,
     )
     unused = not any(job.strengths)
     return ConformResult(target, _metrics(job, take, alignment, len(take_small)), notes, unchanged=unused)
@@ -267,6 +268,7 @@ def describe_corrections(
     moved: bool = False,
     full_frames: int = 0,
     other_count: int = 0,
+    nothing: bool = False,
 ) -> tuple[str, ...]:
     """Return notes for the user on what was wrong with a take and what was done about it."""
     places = f"{other_count} other place" + ("s" if other_count > 1 else "")
@@ -280,6 +282,7 @@ def describe_corrections(
         (shifted, "had other levels or colors: corrected by what should not have changed"),
         (moved, "was moved, cropped or scaled: moved back"),
         (other_count, f"changed {places} too: left as in the source, since only the face is used"),
+        (nothing, "changes nothing that its own coding noise does not hide: the film stays as it is there"),
         (full_frames, f"differs everywhere in {full_frames} frame(s): full frames were used"),
     )
     notes = [f"the take of {segment.name} {text}" for applies, text in descriptions if applies]

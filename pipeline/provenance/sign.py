@@ -118,6 +118,29 @@ def packet_digests(path: Path) -> list[str]:
         return [digest.hexdigest() for digest in digests]
 
 
+STALE = "the source is signed, and the film still has its manifest, which says nothing of the edits: set `provenance`"
+"""The note of a film that carries the manifest of its source."""
+_C2PA_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+
+
+def holds_manifest(film: Path) -> bool:
+    """Return whether an MP4 or MOV holds a C2PA manifest, valid or not; False for other files."""
+    with film.open("rb") as stream:
+        start, end = 0, film.stat().st_size
+        while start + 24 <= end:
+            stream.seek(start)
+            head = stream.read(32)
+            size, kind, user_type = int.from_bytes(head[:4], "big"), head[4:8], head[8:24]
+            if size == 1:
+                size, user_type = int.from_bytes(head[8:16], "big"), head[16:32]
+            if kind == b"uuid" and user_type == _C2PA_BOX:
+                return True
+            if size < 8 or not kind.isalnum():
+                return False
+            start += size
+    return False
+
+
 def read_provenance(film: Path, *, trust: Path | None = None, sidecar: Path | None = None) -> Provenance:
     """Return what a film says of itself; `trust` is a PEM file of the roots that are trusted.
 

@@ -103,6 +103,7 @@ def test_a_take_without_changes_gives_the_source_back(context):
     result = conformed(context, take)
 
     assert result.metrics["conform"]["touched_share"] == 0
+    assert "changes nothing that its own coding noise does not hide" in " ".join(result.notes)
     for before, after in zip(pictures(context, placed.source), pictures(context, result.media), strict=True):
         assert all(np.array_equal(item, other) for item, other in zip(before, after, strict=True))
 

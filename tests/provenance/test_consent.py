@@ -18,7 +18,8 @@ from react1.pipeline.jobs.precheck import check_segment
 from react1.pipeline.media.probe import probe
 from react1.pipeline.provenance.manifest import build_manifest
 from react1.pipeline.providers.contract import Limits
-from react1.pipeline.report.report_json import describe_segment
+from react1.pipeline.report.page import render_page
+from react1.pipeline.report.report_json import describe, describe_segment
 from react1.pipeline.runner.execute import consents
 from react1.pipeline.runner.external_inputs import ingest
 from react1.pipeline.store.store import Store
@@ -68,6 +69,11 @@ def test_it_is_in_record_report_and_manifest(context, film, tmp_path):
     assert describe_segment(placed, take, ())["consent"] == expected
     assert assertion["data"]["actions"][1]["parameters"]["com.react1-nodes.edit"]["consent"] == expected
     assert "Ada" not in json.dumps(silent)
+    record = Record(run="r", preset="p", source=placed.source, segments=(placed,), takes=(take,))
+    report = describe(record, "film")
+    page = render_page(record, report, {}, context)
+    assert f"consent of Ada (document {DIGEST[:16]}" in page
+    assert "agree" not in page
 
 
 @pytest.mark.parametrize(

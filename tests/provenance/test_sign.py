@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from numbered_clips import make_clip
-from takes import numbered_take, segment
+from takes import numbered_take, segment, source_take
 
 from react1.nodes.sign import Sign, SignParams
+from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.registry import load_registry
@@ -22,7 +23,7 @@ pytest.importorskip("c2pa", reason="signing needs the extra provenance")
 
 from react1.pipeline.provenance.credentials import make_test_credentials, read_credentials
 from react1.pipeline.provenance.manifest import build_manifest
-from react1.pipeline.provenance.sign import packet_digests, read_provenance, sign_film
+from react1.pipeline.provenance.sign import STALE, holds_manifest, packet_digests, read_provenance, sign_film
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +135,23 @@ def test_the_manifest_of_the_source_is_kept(context, params, credentials):
     sign_film(first, again, first, build_manifest("", [take], ()), read_credentials(*credentials[:2]))
 
     assert read_provenance(again).ingredients == ("source (with its own manifest)",)
+
+
+def test_a_film_that_keeps_the_manifest_of_its_source_says_so(context, params):
+    """Splicing copies it, and it does not fit any more; signing the film replaces it, and the note goes."""
+    film, take = film_and_take(context)
+    source = Sign().run(context, params, film, [take])
+    take = source_take(context, segment(source, 5, 20, 2, 2), changed=range(3, 22))
+
+    spliced = Splice().run(context, SpliceParams.model_validate({"checks": {"seam_delta_e": None}}), source, [take])
+    signed = Sign().run(context, params, spliced, [take])
+
+    assert STALE in spliced.notes
+    assert read_provenance(with_suffix(context, spliced)).state == "invalid"
+    assert STALE not in signed.notes
+    provenance = read_provenance(with_suffix(context, signed))
+    assert (provenance.state, provenance.ingredients) == ("valid", ("source (with its own manifest)",))
+    assert not holds_manifest(with_suffix(context, film))
 
 
 def test_the_key_is_never_copied(context, params, credentials):
