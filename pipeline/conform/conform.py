@@ -35,10 +35,11 @@ from .align import Alignment
 from .changed_region import TrackedRegion, track_largest_change
 from .composite import Change, Mask, MaskSmoother, composite, find_change, without_noise
 from .crop_space import crop_planes, to_picture
+from .face_motion import find_moved_faces
 from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions
 from .levels import LevelTransfer
 from .placement import NO_CORRECTIONS, Corrections, measure_corrections
-from .strength import partial_take, require_opencv
+from .strength import MovedFace, partial_take, require_opencv
 
 _REFIT_FRAMES = 25
 
@@ -83,10 +84,17 @@ class _ConformJob:
     pix_fmt: str
     strengths: Sequence[float] = ()
     """How much of the take is used in each frame of the span and its handles, 0 to 1."""
+    moved_faces: Sequence[Sequence[MovedFace]] = ()
+    """The faces of each frame in what was sent and in the take, where a part of the take is used."""
     corrections: Corrections = NO_CORRECTIONS
     face: TrackedRegion | None = None
     changed: _ChangedShare = field(default_factory=_ChangedShare)
     smoother: MaskSmoother = field(default_factory=MaskSmoother)
+
+    def corrected(self, sent: VideoFrame, taken: VideoFrame) -> tuple[list[Plane], list[Plane]]:
+        """Return the planes of a frame that was sent, and those of the take's, corrected."""
+        sent_planes = plane_views(sent)
+        return sent_planes, self.corrections.undo(sent_planes, plane_views(taken))
 
 
 def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> ConformResult:
@@ -103,6 +111,9 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     if mode == "face":
         pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
         job.face = track_largest_change(*pairs, job.films.cell_aspect)
+    if any(0 < strength < 1 for strength in job.strengths):
+        corrected = (job.corrected(sent, taken) for _, _, sent, taken in _frame_pairs(job, alignment))
+        job.moved_faces = find_moved_faces(corrected, float(job.source.rate))
     settings = lossless_settings(job.pix_fmt)
     target = context.temp_path("conformed" + (".mov" if settings.encoder == "libx264" else ".mkv"))
     coded_as = job.source.model_copy(update={"pix_fmt": job.pix_fmt})
@@ -162,8 +173,7 @@ def _composite_frames(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[
         position, match, sent, taken = next(pairs)
         number = index - segment.first_frame
         base = reformat(plate, pix_fmt=job.pix_fmt)
-        sent_planes = plane_views(sent)
-        corrected = job.corrections.undo(sent_planes, plane_views(taken))
+        sent_planes, corrected = job.corrected(sent, taken)
         parts = _composite_frame(job, transfer, plane_views(base), sent_planes, corrected, number, position, match)
         yield frame_from_planes(parts, job.pix_fmt), number
 
@@ -188,7 +198,7 @@ def _composite_frame(
     if not mask.any():
         return plate
     used = corrected if change is None else without_noise(sent, corrected, change)
-    used = partial_take(sent, used, mask, strength)
+    used = partial_take(sent, used, mask, strength, job.moved_faces[number] if job.moved_faces else ())
     inside = None
     if job.segment.crop is not None:
         shown = to_picture(job.segment.crop, match, sent, used, mask)

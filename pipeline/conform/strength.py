@@ -1,20 +1,27 @@
 """Use a part of a take: move the face part of the way, rather than mixing two pictures of it.
 
-At strength s the picture that was sent is moved by s of the optical flow to the take, the take by the rest of the flow
-back, and the two, which then lie upon one another, are blended. A mouth at 0.5 is half open and sharp, never a double
-exposure. Fine detail is blended so that it keeps its variance: two grains that are only averaged would cancel.
+At strength s the landmarks lie s of the way from those that were sent to the take's. Both pictures are moved there by
+their landmarks, what is left between them by dense optical flow, and then they are blended. A mouth at 0.5 is
+half open and sharp, never a double exposure; between the lips the picture with the wider mouth counts. Fine detail is
+blended so that it keeps its variance: two grains that are only averaged would cancel. Where no landmarks are found the
+flow does all of the moving.
 
 Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search (2016), as in OpenCV, of the extra `local`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import MissingExtra
+from ..engine.arrays import Points
+from ..engine.geometry.head_frame import FaceFrame
+from ..engine.warp.halfway import mouth_mask, mouth_opening, sampling_field
 from ..splicing.pictures.planes import Plane
 from .composite import Mask
 
@@ -25,10 +32,18 @@ INSTALL_HINT = (
 _MARGIN_PX = 48
 """Around what changed, so that the flow has a border to hold on to."""
 _LEAST_SIDE_PX = 32
-_FINE_PX = 2.0
-"""Standard deviation of the Gaussian between what is coarse and what is fine."""
+_FINE_PX = {0.8: 4.0, 2.0: 1.0}
+"""Standard deviations of the Gaussians that part fine detail into bands; beyond the last one it is not detail. And the
+exponent of the mean of the two powers: in the finest band, which is grain, the sharper picture counts more."""
+_NOISE = 0.1
+"""Power of detail, in squared levels, below which nothing is raised."""
 _LOCAL_PX = 6.0
 """Over this neighbourhood it is measured how alike the details of two pictures are."""
+_MOST_GAIN = 1.6
+_MOST_REST = 0.06
+"""The longest flow that is left between two faces whose landmarks coincide, in eye distances."""
+_MOUTH_SELECTION = 0.5
+"""The range of the mouth's share in which both pictures count between the lips."""
 
 
 def require_opencv() -> Any:
@@ -44,7 +59,17 @@ def require_opencv() -> Any:
     return cv2
 
 
-def partial_take(sent: list[Plane], taken: list[Plane], mask: Mask, strength: float) -> list[Plane]:
+@dataclass(frozen=True)
+class MovedFace:
+    """The landmarks of one face in what was sent and in the take, (478, 3) px of the picture each."""
+
+    sent: Points
+    taken: Points
+
+
+def partial_take(
+    sent: list[Plane], taken: list[Plane], mask: Mask, strength: float, faces: Sequence[MovedFace] = ()
+) -> list[Plane]:
     """Return the picture at a share of the way from what was sent to the take, 8-bit 4:2:0.
 
     Args:
@@ -52,6 +77,7 @@ def partial_take(sent: list[Plane], taken: list[Plane], mask: Mask, strength: fl
         taken: the planes of the take, corrected; of the same sizes.
         mask: which part of the take is used; nothing is moved away from it.
         strength: 0 to 1; 0 returns what was sent and 1 the take, unchanged.
+        faces: the faces of the frame, if they were found.
 
     Raises:
         MissingExtra: OpenCV is not installed.
@@ -65,15 +91,84 @@ def partial_take(sent: list[Plane], taken: list[Plane], mask: Mask, strength: fl
     top, bottom, left, right = box
     areas = [np.s_[top:bottom, left:right], *[np.s_[top // 2 : bottom // 2, left // 2 : right // 2]] * 2]
     below, above = ([plane[area] for plane, area in zip(parts, areas, strict=True)] for parts in (sent, taken))
-    there, back = _flow(cv2, below[0], above[0]), _flow(cv2, above[0], below[0])
+    meeting = _Meeting.of(cv2, below[0], above[0], faces, strength, (left, top, right, bottom))
     blended = []
     for plane, area, low, high in zip(sent, areas, below, above, strict=True):
-        moved_low = _move(cv2, low, _at_share(cv2, there, strength, low.shape))
-        moved_high = _move(cv2, high, _at_share(cv2, back, 1 - strength, low.shape))
+        moved = _move(cv2, low, meeting.fields[0]), _move(cv2, high, meeting.fields[1])
+        weight = meeting.weight if low.shape == below[0].shape else _resized(cv2, meeting.weight, low.shape)
         result = np.array(plane)
-        result[area] = np.clip(np.rint(_blend(cv2, moved_low, moved_high, strength)), 0, 255).astype(np.uint8)
+        result[area] = np.clip(np.rint(_blend(cv2, moved, (low, high), weight)), 0, 255).astype(np.uint8)
         blended.append(result)
     return blended
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """Where two pictures meet: how each is sampled, and how much the upper one counts."""
+
+    fields: tuple[Field, Field]
+    weight: Field
+
+    @classmethod
+    def of(
+        cls,
+        cv2: Any,
+        low: Plane,
+        high: Plane,
+        faces: Sequence[MovedFace],
+        strength: float,
+        box: tuple[int, int, int, int],
+    ) -> _Meeting:
+        """Find it for two lumas; `box` is where they lie in the picture: left, top, right, bottom."""
+        to_low, to_high = (np.zeros((*low.shape, 2), np.float32) for _ in range(2))
+        weight, mouths = np.full(low.shape, strength, np.float32), np.zeros(low.shape, np.float32)
+        for face in faces:
+            wanted = (1 - strength) * face.sent + strength * face.taken
+            to_low += sampling_field(face.sent, wanted, box)
+            to_high += sampling_field(face.taken, wanted, box)
+            inside = mouth_mask(wanted, box)
+            weight += (_mouth_weight(face, strength) - weight) * inside
+            mouths = np.maximum(mouths, inside)
+        near_low, near_high = (
+            np.clip(np.rint(_move(cv2, part, field)), 0, 255).astype(np.uint8)
+            for part, field in ((low, to_low), (high, to_high))
+        )
+        rest_low = _at_share(cv2, _flow(cv2, near_low, near_high), strength)
+        rest_high = _at_share(cv2, _flow(cv2, near_high, near_low), 1 - strength)
+        if faces:
+            # Between the lips the two may show other things, so there is no flow from one to the other.
+            outside = 1 - cv2.GaussianBlur(mouths, (0, 0), _LOCAL_PX / 2)[..., None]
+            rest_low, rest_high = (_limited(rest, faces) * outside for rest in (rest_low, rest_high))
+        return cls((_chained(cv2, to_low, rest_low), _chained(cv2, to_high, rest_high)), weight)
+
+
+def _mouth_weight(face: MovedFace, strength: float) -> float:
+    """Return how much the take counts between the lips: the wider mouth has the teeth that are seen."""
+    openings = (1 - strength) * mouth_opening(face.sent), strength * mouth_opening(face.taken)
+    share = openings[1] / max(1e-6, sum(openings))
+    steep = min(1.0, max(0.0, (share - 0.5) / _MOUTH_SELECTION + 0.5))
+    return steep * steep * (3 - 2 * steep)
+
+
+def _limited(rest: Field, faces: Sequence[MovedFace]) -> Field:
+    """Shorten what the flow still finds where landmarks have led already; more than that is a mistake."""
+    most = _MOST_REST * max(FaceFrame(face.sent).unit_px for face in faces)
+    length = np.linalg.norm(rest, axis=2, keepdims=True)
+    limited: Field = rest * np.minimum(1.0, most / np.maximum(length, 1e-6))
+    return limited
+
+
+def _chained(cv2: Any, first: Field, then: Field) -> Field:
+    """Return the offsets of a picture that is sampled by `first`, and the result by `then`."""
+    y, x = np.mgrid[: first.shape[0], : first.shape[1]].astype(np.float32)
+    carried = cv2.remap(first, x + then[..., 0], y + then[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    chained: Field = carried + then
+    return chained
+
+
+def _resized(cv2: Any, part: Field, shape: tuple[int, ...]) -> Field:
+    small: Field = cv2.resize(part, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
+    return small
 
 
 def _even_box(mask: Mask, shape: tuple[int, ...]) -> tuple[int, int, int, int] | None:
@@ -99,44 +194,63 @@ def _flow(cv2: Any, first: Plane, second: Plane) -> Field:
     return flow
 
 
-def _at_share(cv2: Any, flow: Field, share: float, shape: tuple[int, ...]) -> Field:
+def _at_share(cv2: Any, flow: Field, share: float) -> Field:
     """Return, for each pixel of the picture in between, where it comes from: the flow that arrives there, reversed.
 
     The flow is given at the pixels where it starts; a few steps of a fixed point find the one that arrives.
     """
-    height, width = flow.shape[:2]
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    y, x = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
     arriving = flow
     for _ in range(4):
         at_x, at_y = x - share * arriving[..., 0], y - share * arriving[..., 1]
         arriving = cv2.remap(flow, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     offset: Field = -share * arriving
-    if shape != (height, width):
-        small = cv2.resize(offset, (shape[1], shape[0]), interpolation=cv2.INTER_AREA)
-        offset = small * np.array([shape[1] / width, shape[0] / height], np.float32)
     return offset
 
 
-def _move(cv2: Any, plane: Plane, offset: Field) -> Field:
-    y, x = np.mgrid[: plane.shape[0], : plane.shape[1]].astype(np.float32)
+def _move(cv2: Any, plane: Plane, field: Field) -> Field:
+    """Sample a plane at an offset of each pixel; the field may be that of a larger plane of the same picture."""
+    height, width = plane.shape
+    if field.shape[:2] != plane.shape:
+        shares = np.array([width / field.shape[1], height / field.shape[0]], np.float32)
+        field = _resized(cv2, field, plane.shape) * shares
+    y, x = np.mgrid[:height, :width].astype(np.float32)
     moved: Field = cv2.remap(
         plane.astype(np.float32),
-        x + offset[..., 0],
-        y + offset[..., 1],
-        cv2.INTER_CUBIC,
+        x + field[..., 0],
+        y + field[..., 1],
+        cv2.INTER_LANCZOS4,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return moved
 
 
-def _blend(cv2: Any, low: Field, high: Field, strength: float) -> Field:
-    """Blend two pictures that lie upon one another; fine detail keeps the variance that it has in them."""
-    coarse = [cv2.GaussianBlur(part, (0, 0), _FINE_PX) for part in (low, high)]
-    fine = [part - blurred for part, blurred in zip((low, high), coarse, strict=True)]
-    weights = 1 - strength, strength
-    mixed = weights[0] * fine[0] + weights[1] * fine[1]
-    power = [cv2.GaussianBlur(part * part, (0, 0), _LOCAL_PX) for part in (*fine, mixed)]
-    wanted = weights[0] * power[0] + weights[1] * power[1]
-    gain = np.sqrt((wanted + 0.25) / (power[2] + 0.25))
-    blended: Field = weights[0] * coarse[0] + weights[1] * coarse[1] + mixed * np.clip(gain, 1.0, 1.5)
+def _blend(cv2: Any, moved: tuple[Field, Field], originals: tuple[Plane, Plane], weight: Field) -> Field:
+    """Blend two pictures that lie upon one another; fine detail keeps the variance that it has in the originals."""
+    rests: list[Field] = [moved[0], moved[1]]
+    blended = np.zeros_like(weight)
+    for sigma, exponent in _FINE_PX.items():
+        bands = []
+        for number in (0, 1):
+            coarse = cv2.GaussianBlur(rests[number], (0, 0), sigma)
+            bands.append(rests[number] - coarse)
+            rests[number] = coarse
+        blended += _band(cv2, bands, originals, weight, sigma, exponent)
+        originals = tuple(cv2.GaussianBlur(part.astype(np.float32), (0, 0), sigma) for part in originals)
+    result: Field = blended + (1 - weight) * rests[0] + weight * rests[1]
+    return result
+
+
+def _band(
+    cv2: Any, bands: Sequence[Field], originals: Sequence[Any], weight: Field, sigma: float, exponent: float
+) -> Field:
+    """Blend one band of detail, and give it back what averaging and resampling took from it."""
+    mixed = (1 - weight) * bands[0] + weight * bands[1]
+    power = [cv2.GaussianBlur(part * part, (0, 0), _LOCAL_PX) for part in (*bands, mixed)]
+    wanted = ((1 - weight) * power[0] ** exponent + weight * power[1] ** exponent) ** (1 / exponent)
+    details = [part.astype(np.float32) - cv2.GaussianBlur(part.astype(np.float32), (0, 0), sigma) for part in originals]
+    had, has = sum(float((detail**2).mean()) for detail in details), sum(float((band**2).mean()) for band in bands)
+    loss = min(_MOST_GAIN, max(1.0, (had + 1e-3) / (has + 1e-3)))
+    gain = np.sqrt((loss * wanted + _NOISE) / (power[2] + _NOISE))
+    blended: Field = mixed * np.clip(gain, 1.0, _MOST_GAIN)
     return blended

@@ -41,7 +41,7 @@ STILL_PX = 0.05
 RING, OUTER_RING = 1.45, 2.6
 """The rings around the face, as multiples of its oval."""
 FACE_RING = 1.38
-_IRIS_CENTRES = (468, 473)
+IRIS_CENTRES = (468, 473)
 GRAIN_GAIN = 0.28
 """How much the finest detail is raised at half a pixel in both directions."""
 FINEST_PX, FAINT = 0.7, 4.0
@@ -115,7 +115,7 @@ def _shape(frame: FaceFrame, moves: Points, pose: Pose) -> _Shape:
     else:
         around = centre + (oval - centre) * FACE_RING
         around_moves, triangles = np.zeros_like(around), mesh.face_with_ring()
-    skin, irises = slice(SKIN_COUNT), list(_IRIS_CENTRES)
+    skin, irises = slice(SKIN_COUNT), list(IRIS_CENTRES)
     eyes, eye_moves = rings(seen[skin], moved[skin], seen[irises], moved[irises])
     before = np.concatenate([seen[skin], seen[irises], around, eyes])
     changes = np.concatenate([moved[skin], moved[irises], around_moves, eye_moves])

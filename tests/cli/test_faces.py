@@ -1,0 +1,64 @@
+"""`react1 faces`, and what `react1 plan` says about a crop."""
+
+from __future__ import annotations
+
+import astronaut
+import pytest
+import two_faces
+
+SIZE = (480, 216)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Two people, without a voice."""
+    pytest.importorskip("skimage")
+    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    people = [
+        (two_faces.portrait("warm", height=150), two_faces.still(125, 108)),
+        (two_faces.portrait("cold", mirrored=True, height=150), two_faces.still(350, 108)),
+    ]
+    return two_faces.write_people(tmp_path_factory.mktemp("cli") / "two.mp4", people, size=SIZE, frames=12)
+
+
+def test_faces_lists_numbers_and_writes_a_sheet(react1, film, tmp_path):
+    """From left to right, with the one that the edit would change; the second time nothing is made again."""
+    from PIL import Image
+
+    first = react1("faces", film, "--edit", "2f-10f@right", "--json")
+    lines = react1("faces", film, "--edit", "2f-10f").out.splitlines()
+
+    (segment,) = first.json["segments"]
+    ((left, right),) = [shot["faces"] for shot in segment["shots"]]
+    assert (left["number"], right["number"]) == (1, 2)
+    assert left["at"][0] < 0.4 < 0.6 < right["at"][0]
+    assert (left["chosen"], right["chosen"]) == (False, True)
+    assert left["frames_seen"] == 8 and 25 < left["eyes_px"] < 70 and abs(left["yaw_deg"]) < 20
+    assert left["speaks"] is False and left["box"][0] < left["at"][0] < left["box"][2]
+    assert lines[0] == "s01 shot 1, frames 2 to 9"
+    assert len(lines) == 3 and "*1  at 0.2" in lines[1] and "px between the eyes" in lines[2]
+    with Image.open(first.json["sheet"]) as sheet:
+        assert sheet.format == "PNG" and sheet.width > 2 * 168
+
+
+def test_a_face_that_is_not_there_is_a_note(react1, film):
+    """The list is shown all the same."""
+    result = react1("faces", film, "--edit", "2f-10f@5")
+
+    assert result.status == 0
+    assert "note: segment s01: there is no face 5 in shot 1" in result.out
+
+
+def test_plan_says_whether_a_crop_is_sent_and_why(react1, film, monkeypatch, tmp_path):
+    """Before anything is made: its size, and the reason."""
+    monkeypatch.setenv("SEGMIND_API_KEY", "SG_secret0123456789abcdef")
+    voice = astronaut.write_wav(tmp_path / "voice.wav", astronaut.syllables(0.5))
+    job = ["plan", "emotion-edit", film, "--edit"]
+
+    named = react1(*job, f"2f-10f:sad@left:audio={voice}", "--provider", "segmind").out
+    plain = react1(*job, "2f-10f:sad", "--provider", "local").out
+    forced = react1(*job, "2f-10f:sad:crop=on", "--provider", "local").out
+
+    assert "will be sent as 720x720: the provider cannot be told which of several faces is meant" in named
+    assert "crop" not in plain
+    assert "will be sent as 720x720: crop is on" in forced

@@ -1,0 +1,110 @@
+"""A named face at hosts: told by a point, or sent as a crop; a strength or another codec makes no new call."""
+
+from __future__ import annotations
+
+import subprocess
+
+import astronaut
+import av
+import pytest
+import two_faces
+from server_client import open_server
+from sync_server import open_sync_server
+
+from react1.pipeline.api import run
+from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.server.job_store import JobStore
+from react1.pipeline.server.worker_protocol import copy_source
+
+pytestmark = pytest.mark.slow
+
+KEY = "SG_secret0123456789abcdef"
+COUNT, SIZE = 16, (480, 216)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A film of two people with a voice, and the same pictures in another codec."""
+    pytest.importorskip("skimage")
+    pytest.importorskip("mediapipe", reason="the local engine is not installed")
+    folder = tmp_path_factory.mktemp("hosted-faces")
+    people = [
+        (two_faces.portrait("warm", height=150), two_faces.still(125, 108)),
+        (two_faces.portrait("cold", mirrored=True, height=150), two_faces.still(350, 108)),
+    ]
+    picture = two_faces.write_people(folder / "picture.mp4", people, size=SIZE, frames=COUNT)
+    astronaut.write_wav(folder / "voice.wav", astronaut.syllables(COUNT / 25))
+    for name, codec in (("film.mkv", ["-c:v", "copy"]), ("other.mkv", ["-c:v", "ffv1", "-level", "3"])):
+        inputs = ["-i", str(picture), "-i", str(folder / "voice.wav")]
+        subprocess.run(
+            [ffmpeg_path(), "-v", "error", *inputs, *codec, "-c:a", "pcm_s16le", str(folder / name)], check=True
+        )
+    return folder
+
+
+@pytest.fixture
+def segmind(folder, tmp_path, monkeypatch):
+    """A server that copies what it receives."""
+    with open_server(tmp_path / "server", {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
+        monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
+        monkeypatch.setenv("SEGMIND_API_KEY", KEY)
+        client.jobs = lambda: JobStore(tmp_path / "server").jobs()
+        yield client
+
+
+def edited(folder, tmp_path, film="film.mkv", provider="segmind", **edit):
+    return run(
+        "emotion-edit", source=folder / film, out=tmp_path / "out.mkv", home=tmp_path / "home", provider=provider,
+        edits=[{"in": "2f", "out": "14f", "prompt": "sad", **edit}], yes=True,
+    )  # fmt: skip
+
+
+def test_segmind_gets_a_crop_and_is_paid_once(segmind, folder, tmp_path):
+    """A strength, and a film with the same pictures in another codec, make no new call."""
+    result = edited(folder, tmp_path, face="right")
+
+    (job,) = segmind.jobs()
+    with av.open(_sent(segmind, job, tmp_path)) as sent:
+        assert (sent.streams.video[0].width, sent.streams.video[0].height) == (720, 720)
+    assert result.segments[0].face == "face 2 of 2 (right)"
+    assert "cannot be told which of several faces" in " ".join(result.notes)
+    assert result.cost_usd > 0
+
+    for changed in ({"strength": 0.5}, {"film": "other.mkv"}, {"film": "other.mkv", "strength": "0f:0,6f:1"}):
+        assert edited(folder, tmp_path, face="right", **changed).cost_usd == 0
+    assert len(list(segmind.jobs())) == 1
+    assert edited(folder, tmp_path, face="left").cost_usd > 0
+
+
+def _sent(client, job, tmp_path):
+    path = tmp_path / "sent.mp4"
+    path.write_bytes(client.get(job.sent["video_url"]).content)
+    return str(path)
+
+
+def test_segmind_is_not_paid_for_a_face_that_it_cannot_be_told(segmind, folder, tmp_path):
+    """With the crop off."""
+    with pytest.raises(InputMediaError, match="names a face, and segmind cannot be told which"):
+        edited(folder, tmp_path, face="right", crop="off")
+
+    assert not list(segmind.jobs())
+
+
+def test_sync_is_told_the_face_by_a_point(folder, tmp_path, monkeypatch):
+    """A frame of what is sent, and the middle of the face in it; without a named face neither."""
+    with open_sync_server("k") as (sync, url):
+        monkeypatch.setenv("REACT1_SYNC_URL", url)
+        monkeypatch.setenv("SYNC_API_KEY", "k")
+        edited(folder, tmp_path, provider="sync", face="right")
+        edited(folder, tmp_path, provider="sync", prompt="happy")
+
+    named, default = (
+        generation["body"]["options"]["active_speaker_detection"] for generation in sync.generations.values()
+    )
+    assert named["auto_detect"] is False
+    assert 0 <= named["frame_number"] < COUNT
+    assert named["coordinates"][0] == pytest.approx(350, abs=15) and named["coordinates"][1] == pytest.approx(
+        118, abs=25
+    )
+    assert default == {"auto_detect": False}
