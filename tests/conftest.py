@@ -19,11 +19,17 @@ from react1.testing import FolderContext
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="session", autouse=True)
-def generated_films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Share generated films between all workers of a run."""
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of a run share."""
     base = tmp_path_factory.getbasetemp()
-    film_cache.folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "generated-films"
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def generated_films(shared_folder: Path) -> Iterator[None]:
+    """Share generated films between all workers of a run."""
+    film_cache.folder = shared_folder / "generated-films"
     film_cache.folder.mkdir(exist_ok=True)
     yield
     film_cache.folder = None
@@ -95,13 +101,16 @@ def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of the examples: `react1` and `python` of this interpreter, a store of its own."""
+def environment(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the examples: `react1` and `python` of this interpreter, and one store for all pages.
+
+    Pages repeat each other's edits, which one store computes once, also for several workers.
+    """
     bin_folder = tmp_path_factory.mktemp("bin")
     for name, words in (("react1", "-m react1"), ("python", "")):
         script = bin_folder / name
         script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
         script.chmod(0o755)
-    home = tmp_path_factory.mktemp("home")
+    home = shared_folder / "home-of-examples"
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("REACT1_", "SEGMIND_", "SYNC_"))}
     return {**keep, "PATH": f"{bin_folder}:{os.environ['PATH']}", "REACT1_HOME": str(home), "NO_PROXY": "*"}
