@@ -28,6 +28,7 @@ from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStre
 from . import color
 from .decode import ENCODE_AGAIN, decode_frames, main_video_stream, open_media, require_complete
 from .frame_rate import detect_rate
+from .nal_units import FieldPairs
 
 _ORDER_FRAMES = 48
 """How many pictures are decoded to see in which order they are shown."""
@@ -138,8 +139,11 @@ def _frame_times(container: Any, stream: Any, name: str) -> tuple[Any, int, bool
     times: list[int] = []
     ascending = True
     last, last_duration = None, 0
+    fields = FieldPairs(stream)
     with contextlib.suppress(av.FFmpegError):  # a damaged end: what can be read counts
         for packet in container.demux(stream):
+            if packet.size and fields.is_second(packet):
+                continue
             if packet.pts is None or packet.is_discard or _is_hidden(stream, packet):
                 continue
             if not times and packet.has_sidedata("encryption_info"):

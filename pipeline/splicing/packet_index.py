@@ -124,6 +124,8 @@ def _stream_grid(rows: list[tuple[int, int | None, int, bool]], video: VideoStre
     shown = np.sort(pts)
     if len(shown) > 1 and int(np.diff(shown).min()) <= 0:
         raise NotApplicable("two pictures have the same time")
+    if len(shown) > video.frame_count and video.interlaced:
+        raise NotApplicable("each field of a picture is stored in a packet of its own (field pictures, as in AVCHD)")
     if len(shown) != video.frame_count:
         raise NotApplicable(f"{len(shown)} packets hold {video.frame_count} pictures")
     dts = _decode_slots(pts, shown, [row[1] for row in rows])

@@ -8,6 +8,7 @@ import pytest
 from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.core.values import Timestamps
 from react1.pipeline.media.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
@@ -98,3 +99,14 @@ def test_a_late_first_frame_is_frame_0(tmp_path, probed):
     path = make_clip(tmp_path / "a.mov", frames=30, start_s=Fraction(3, 2))
 
     assert [frame_number(image) for _, image in images(path, probed(path).video, 20, 23)] == [20, 21, 22]
+
+
+def test_a_time_in_a_message_is_on_the_clock_of_players(tmp_path, probed):
+    """A transport stream begins at 1.4 s by its own clock, at 0 for players; a frame that is not there is named."""
+    path = make_clip(tmp_path / "a.ts", frames=6, tracks=0, size=(96, 64), start_s=Fraction(7, 5))
+    video = probed(path).video
+    times = video.timestamps.array.tolist()
+    stamps = Timestamps.of(np.array([*times[:3], times[2] + 900, *times[3:]]), video.timestamps.last_duration)
+
+    with pytest.raises(InputMediaError, match=r"frame 3 of the film \(at 00:00:00.090\) cannot be decoded.*damaged"):
+        list(exact_frames(path, video.model_copy(update={"timestamps": stamps})))

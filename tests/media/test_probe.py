@@ -7,7 +7,8 @@ from pathlib import Path
 import av
 import odd
 import pytest
-from numbered_clips import make_clip
+from field_pictures import write_field_pictures
+from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.decode import exact_frames
@@ -269,3 +270,15 @@ def test_reordered_pictures_without_times_are_refused_with_what_helps(tmp_path, 
     odd.ffmpeg(*({"film": path, "film.mkv": fixed}.get(word, word) for word in words))
     video = probed(fixed).video
     assert [index for index, _ in exact_frames(fixed, video)] == list(range(video.frame_count))
+
+
+def test_two_field_pictures_are_one_frame(tmp_path, probed):
+    """As AVCHD cameras store them: 26 packets, 13 frames, each at the time of its first field."""
+    path = write_field_pictures(tmp_path)
+
+    video = probed(path).video
+    frames = list(exact_frames(path, video))
+
+    assert video.frame_count == 13 and video.interlaced and video.rate == 25
+    assert [frame.pts for _, frame in frames] == video.timestamps.array.tolist()
+    assert [frame_number(frame.to_ndarray(format="gray")) for _, frame in frames] == list(range(13))

@@ -15,11 +15,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...core.values import VideoStream
+from ...media.nal_units import BitReader, split_start_codes, split_units, unescape
 from ..encoders import EncoderSettings, pixel_formats
 from ..not_applicable import NotApplicable
 from .family import MatchedEncoder, RandomAccess, SourceVideo
 from .hdr import with_static_hdr
-from .nal import BitReader, PacketConverter, escape, join_units, split_start_codes, split_units, unescape
+from .nal import PacketConverter, escape, join_units
 from .video_encoder import open_encoder
 
 _CLEAN, _CRA, _BLA_WITHOUT_LEADING = (16, 17, 18, 19, 20), 21, 18

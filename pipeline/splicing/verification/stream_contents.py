@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from ...media.nal_units import FieldPairs
 from .packet_comparison import PacketCollector, Packets
 
 NO_COLOR = (0, 2, 2, 2)
@@ -55,7 +56,10 @@ def read_contents(path: Path, picture_index: int) -> FilmContents:
         stored_as_read = raw if "mov" in container.format.name.split(",") else None
         collectors = [PacketCollector(path, stored_as_read) for _ in container.streams]
         hidden, durations = 0, [0] * len(container.streams)
+        fields = FieldPairs(container.streams[picture_index])
         for packet in container.demux():
+            if packet.stream.index == picture_index and packet.size and fields.is_second(packet):
+                continue  # a frame in two packets counts as one: the result may store it in one
             if packet.stream.index == picture_index and packet.is_discard:
                 hidden += 1  # which of them a reader gives depends on the keyframes
                 continue

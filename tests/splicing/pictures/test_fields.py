@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import odd
 import pytest
+from field_pictures import write_field_pictures
+from numbered_clips import frame_number
 from takes import film, numbered_take, segment
 
 from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures.fields import field_order
 from react1.pipeline.splicing.verification.picture_diff import compare_pictures
 
@@ -79,3 +82,20 @@ def test_a_pull_down_that_is_lost_is_reported(context, tmp_path):
 
     assert text in spliced(context, probe(context.path(file), file)).notes
     assert text not in spliced(context, woven(context, "mpeg2", "top first")).notes
+
+
+def test_field_pictures_are_spliced_frame_by_frame(context, tmp_path):
+    """AVCHD: two packets a frame; the result has interlaced frames in their order, the edit and nothing else new."""
+    path = write_field_pictures(tmp_path)
+    file = context.add_external(path)
+    media = probe(context.path(file), file)
+    plan = check_feasibility(path, media, [(5, 8)])
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 8))])
+
+    assert plan.reason == result.metrics["reason"] and "each field of a picture is stored" in plan.reason
+    frames = list(decode_frames(result.path))
+    assert {field_order(frame) for frame in frames} == {"top first"}
+    assert [frame.pts for frame in frames] == media.video.timestamps.array.tolist()
+    numbers = [frame_number(frame.to_ndarray(format="gray")) for frame in frames]
+    assert numbers == [*range(5), 1005, 1006, 1007, *range(8, 13)]

@@ -1,0 +1,132 @@
+"""NAL units, the parts of H.264 and HEVC packets, the bit fields in them, and field pictures of H.264.
+
+MP4, MOV and Matroska store each unit after its length, transport streams after a start code. AVCHD cameras store each
+field of an interlaced picture as a packet of its own: two packets are one frame then.
+
+Source: ITU-T H.264 and H.265, annex B and 7.3.1 (emulation prevention); ISO/IEC 14496-15 (lengths); H.264, 7.3.2.1.1
+(SPS), 7.3.3 (slice header), 7.4.1.2.4 (which two fields are a frame).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+_START_CODE = re.compile(rb"\x00\x00\x01")
+LENGTH_BYTES = 4
+
+_SLICES, _SPS = (1, 5), 7
+_HIGH_PROFILES = frozenset({44, 83, 86, 100, 110, 118, 122, 128, 138, 139, 134, 135, 244})
+"""Profiles whose SPS has chroma format and bit depth."""
+_HEAD_BYTES, _SLICE_HEAD_BYTES = 4096, 40
+
+
+def split_units(packet: bytes, *, annexb: bool) -> Iterator[bytes]:
+    """Yield the units of a packet; a unit that is cut off is yielded as far as it goes."""
+    return iter(split_start_codes(packet)) if annexb else _split_lengths(packet)
+
+
+def split_start_codes(stream: bytes) -> list[bytes]:
+    """Split a byte stream at its start codes."""
+    starts = [match.end() for match in _START_CODE.finditer(stream)]
+    ends = [*(start - 3 for start in starts[1:]), len(stream)]
+    return [stream[start:end].rstrip(b"\x00") for start, end in zip(starts, ends, strict=True)]
+
+
+def _split_lengths(packet: bytes) -> Iterator[bytes]:
+    position = 0
+    while position + LENGTH_BYTES < len(packet):
+        size = int.from_bytes(packet[position : position + LENGTH_BYTES], "big")
+        position += LENGTH_BYTES
+        yield packet[position : position + size]
+        position += size
+
+
+def unescape(unit: bytes) -> bytes:
+    """Remove emulation prevention bytes, which keep start codes from appearing inside a unit."""
+    return unit.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+class BitReader:
+    """Reads the fields of a unit after its header of `skip` bytes; past the last field all bits are 0."""
+
+    def __init__(self, unit: bytes, skip: int) -> None:
+        # The last 1 only marks the end.
+        self._bits = "".join(f"{byte:08b}" for byte in unescape(unit[skip:])).rstrip("0")[:-1]
+        self._position = 0
+
+    def u(self, count: int = 1) -> int:
+        """Read an unsigned field of `count` bits."""
+        self._position += count
+        return int(self._bits[self._position - count : self._position].ljust(count, "0") or "0", 2)
+
+    def ue(self) -> int:
+        """Read an unsigned Exp-Golomb code."""
+        zeros = 0
+        while zeros < 32 and not self.u():
+            zeros += 1
+        return (1 << zeros) - 1 + self.u(zeros)
+
+    def se(self) -> int:
+        """Read a signed Exp-Golomb code."""
+        code = self.ue()
+        return (code + 1) // 2 if code % 2 else -(code // 2)
+
+
+class FieldPairs:
+    """Find the packets of an H.264 stream that are the second field of a frame; they come in order."""
+
+    def __init__(self, stream: Any) -> None:
+        config = bytes(stream.codec_context.extradata or b"") if stream.codec_context is not None else b""
+        self._annexb = config[:3] == b"\0\0\1" or config[:4] == b"\0\0\0\1"
+        sps = _first_sps(config, annexb=self._annexb) if stream.codec_context.name == "h264" else b""
+        self._number_bits = _frame_number_bits(sps) if sps else 0
+        self._first: tuple[int, int] | None = None
+
+    def is_second(self, packet: Any) -> bool:
+        """Return whether a packet holds the second field of the frame that the packet before it begins."""
+        if not self._number_bits:
+            return False
+        field = self._field(bytes(memoryview(packet)[:_HEAD_BYTES]))
+        if field is not None and self._first is not None and field == (self._first[0], 1 - self._first[1]):
+            self._first = None
+            return True
+        self._first = field
+        return False
+
+    def _field(self, head: bytes) -> tuple[int, int] | None:
+        """Return (frame number, whether it is the bottom field) of a packet's first slice; None for a frame."""
+        for unit in split_units(head, annexb=self._annexb):
+            if unit and unit[0] & 31 in _SLICES:
+                bits = BitReader(unit[:_SLICE_HEAD_BYTES], 1)
+                bits.ue(), bits.ue(), bits.ue()
+                number = bits.u(self._number_bits)
+                return (number, bits.u()) if bits.u() else None
+        return None
+
+
+def _first_sps(config: bytes, *, annexb: bool) -> bytes:
+    if annexb:
+        return next((unit for unit in split_start_codes(config) if unit and unit[0] & 31 == _SPS), b"")
+    return config[8 : 8 + int.from_bytes(config[6:8], "big")] if len(config) > 8 and config[5] & 31 else b""
+
+
+def _frame_number_bits(sps: bytes) -> int:
+    """Return the bits of a slice's frame number, or 0 if there are no field pictures, or the SPS is not understood."""
+    bits = BitReader(sps, 1)
+    profile, _, _, _ = bits.u(8), bits.u(8), bits.u(8), bits.ue()
+    if profile in _HIGH_PROFILES:
+        if bits.ue() == 3 and bits.u():
+            return 0
+        bits.ue(), bits.ue(), bits.u()
+        if bits.u():
+            return 0
+    number_bits = bits.ue() + 4
+    order_type = bits.ue()
+    if order_type == 1:
+        return 0
+    if order_type == 0:
+        bits.ue()
+    bits.ue(), bits.u(), bits.ue(), bits.ue()
+    return 0 if bits.u() else number_bits
