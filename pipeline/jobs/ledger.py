@@ -22,13 +22,22 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from ..core.errors import PresetError, StorageFailed
 from ..providers.response_values import parse_request_id
 from ..store.atomic import storage_errors, temporary_path, write_new
 from ..store.locks import FileLock, try_acquire
-from .ledger_entry import RECORD_TYPES, Accepted, Call, Entry, Intended, NeverMade, State, StateRecord
+from .ledger_entry import (
+    RECORD_TYPES,
+    Accepted,
+    Call,
+    Entry,
+    Intended,
+    NeverMade,
+    State,
+    StateRecord,
+    format_record,
+    parse_record,
+)
 
 MANUAL = "by hand"
 """How a state was settled by a person, as the ledger stores it."""
@@ -94,7 +103,7 @@ class Ledger:
             with storage_errors(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 _reserve_disk_space(reserve)
-            write_new(folder / _INTENTION, intended.model_dump_json(), private=True)
+            write_new(folder / _INTENTION, format_record(intended), private=True)
             with suppress(OSError):
                 reserve.replace(folder / "reserve")
         except FileExistsError:
@@ -115,7 +124,7 @@ class Ledger:
         taken = [int(path.name[:2]) for path in entry.folder.glob("[0-9][0-9]-*.json")]
         for number in range(max(taken, default=0) + 1, _MAX_RECORDS):  # 00 is the intention, also if it is lost
             try:
-                write_new(entry.folder / f"{number:02}-{state}.json", record.model_dump_json(), private=True)
+                write_new(entry.folder / f"{number:02}-{state}.json", format_record(record), private=True)
             except FileExistsError:
                 continue
             written = read_entry(entry.folder)
@@ -200,8 +209,8 @@ def read_entry(folder: Path) -> Entry:
         if record_type is None:
             continue
         try:
-            records.append((state, record_type.model_validate_json(path.read_bytes())))
-        except (OSError, ValidationError):
+            records.append((state, parse_record(path.read_bytes(), record_type)))
+        except (OSError, ValueError, RecursionError):  # a ValidationError is a ValueError
             unreadable.append(path.name)
     return Entry(folder.parent.name, int(folder.name), folder, tuple(records), tuple(unreadable))
 

@@ -12,6 +12,7 @@ An intention without a later state (the process died) is unknown too.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -146,6 +147,26 @@ RECORD_TYPES: dict[State, type[StateRecord]] = {
 
 
 _Record = TypeVar("_Record", bound=StateRecord)
+_CHECK = "check"
+"""The key of a record's checksum in its file; a record without one is read too."""
+
+
+def format_record(record: StateRecord) -> str:
+    """Return a record as JSON with a checksum, so that no damage passes for another URL, ID or amount."""
+    body = json.loads(record.model_dump_json())
+    return json.dumps({**body, _CHECK: digest(body)})
+
+
+def parse_record(data: bytes, record_type: type[_Record]) -> _Record:
+    """Parse a record.
+
+    Raises:
+        ValueError: it is truncated or damaged, or of another type.
+    """
+    body = json.loads(data)
+    if isinstance(body, dict) and body.pop(_CHECK, None) not in (None, digest(body)):
+        raise ValueError("the checksum of the record is wrong")
+    return record_type.model_validate(body)
 
 
 @dataclass(frozen=True)

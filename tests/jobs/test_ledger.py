@@ -14,8 +14,19 @@ from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs import ledger as ledger_module
 from react1.pipeline.jobs.ledger import AttemptExists, Ledger, read_entry, settle_accepted, settle_resubmit
-from react1.pipeline.jobs.ledger_entry import Accepted, Call, Done, Failed, Intended, NeverMade, Unknown
+from react1.pipeline.jobs.ledger_entry import (
+    Accepted,
+    Call,
+    Done,
+    Failed,
+    Intended,
+    NeverMade,
+    Unknown,
+    format_record,
+    parse_record,
+)
 from react1.pipeline.store import atomic
+from react1.pipeline.store.keys import digest
 
 NOW = "2026-11-25T10:00:00+00:00"
 CALL = Call(provider="segmind", host="https://api.segmind.com", parameters={"prompt": "sad"}, video="v" * 64, audio="")
@@ -191,6 +202,22 @@ def test_request_id_of_another_call_cannot_be_settled(ledger):
     assert settle_accepted(ledger, elsewhere.id, "r1").request_id == "r1"
 
 
+def test_damage_to_any_byte_of_a_record_is_noticed():
+    """It never passes for another URL, ID or amount; a record without a checksum is of an earlier version."""
+    record = Accepted(at=NOW, request_id="5c0f", how="history")
+    data = format_record(record).encode()
+
+    for place in range(len(data)):
+        for bit in (0x01, 0x10, 0x20):
+            damaged = data[:place] + bytes([data[place] ^ bit]) + data[place + 1 :]
+            try:
+                parsed = parse_record(damaged, Accepted)
+            except ValueError:
+                continue
+            assert parsed == record, damaged
+    assert parse_record(record.model_dump_json().encode(), Accepted) == record
+
+
 def test_full_disk_stops_a_call_before_it_is_sent(ledger, monkeypatch):
     """And the ledger has nothing that looks like an intention."""
 
@@ -241,8 +268,9 @@ def test_entries_are_readable_by_the_user_only(ledger):
 def test_states_and_fields_of_a_newer_version_are_ignored(ledger):
     """The known ones are still read."""
     entry = ledger.record_intent(intention())
-    text = (entry.folder / "00-intended.json").read_text().replace('"nonce"', '"new_field": 1, "nonce"')
-    (entry.folder / "00-intended.json").write_text(text)
+    body = json.loads((entry.folder / "00-intended.json").read_text()) | {"new_field": 1}
+    del body["check"]
+    (entry.folder / "00-intended.json").write_text(json.dumps({**body, "check": digest(body)}))
     (entry.folder / "01-pondered.json").write_text("{}")
 
     assert ledger.latest(CALL).state == "intended"

@@ -20,6 +20,7 @@ from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.context import JobContext
 from react1.pipeline.jobs.ledger import Ledger, settle_resubmit
+from react1.pipeline.jobs.ledger_entry import format_record
 from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
 from react1.pipeline.media.ffmpeg import ffmpeg_path
@@ -221,15 +222,14 @@ def test_forged_request_id_ends_in_one_line(accepted, tmp_path, monkeypatch):
     monkeypatch.setattr("react1.pipeline.jobs.poll.UNKNOWN_JOB_S", 0.2)
     runner, entry = accepted
     path = entry.folder / "01-accepted.json"
-    state = path.read_text()
-    path.write_text(state.replace(entry.request_id, "6a5c7f0e-forged"))
+    path.write_text(format_record(entry.accepted.model_copy(update={"request_id": "6a5c7f0e-forged"})))
 
     with pytest.raises(ProviderError, match=r"6a5c7f0e-forged is neither among .* jobs settle") as caught:
         runner.run(runner.request())
     assert "\n" not in str(caught.value)
     runner.run(runner.request(prompt="sad"))
     other = next(entry for entry in entries(runner) if entry.state == "done")
-    path.write_text(state.replace(entry.request_id, other.request_id))
+    path.write_text(format_record(entry.accepted.model_copy(update={"request_id": other.request_id})))
     with pytest.raises(ProviderError, match=f"job {entry.id} has the request id of job {other.id}"):
         runner.run(runner.request())
     assert len(server_jobs(tmp_path)) == 2
