@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .pipeline.adapters.comfyui import comfy_entrypoint
-    from .pipeline.api import load_preset, run
+    from .pipeline.api import Plan, arun, load_preset, plan, run
+    from .pipeline.config.preset_builder import Pipeline
     from .pipeline.core.edit import Edit
 
     __version__: str
@@ -26,15 +27,23 @@ __all__ = [
     "NODE_CLASS_MAPPINGS",
     "NODE_DISPLAY_NAME_MAPPINGS",
     "Edit",
+    "Pipeline",
+    "Plan",
     "__version__",
+    "arun",
     "comfy_entrypoint",
     "load_preset",
+    "plan",
     "run",
 ]
 
 _MODULES = {
     "Edit": ".pipeline.core.edit",
+    "Pipeline": ".pipeline.config.preset_builder",
+    "Plan": ".pipeline.api",
+    "arun": ".pipeline.api",
     "load_preset": ".pipeline.api",
+    "plan": ".pipeline.api",
     "run": ".pipeline.api",
     "comfy_entrypoint": ".pipeline.adapters.comfyui",
     "NODE_CLASS_MAPPINGS": ".pipeline.adapters.comfyui",

@@ -2,12 +2,14 @@
 
     python post_production.py interview.mp4 spans.csv
 
-The table has the columns in, out, prompt, temperature. Nothing is sent anywhere: the preset is `preview`.
+The table has the columns in, out, prompt, temperature. Nothing is sent anywhere: the preset is `preview`. Each step of the
+run is logged by the logger `react1`, in the format of this script.
 """
 
 from __future__ import annotations
 
 import csv
+import logging
 import sys
 from pathlib import Path
 
@@ -32,4 +34,5 @@ def main(film: Path, table: Path) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     main(Path(sys.argv[1]), Path(sys.argv[2]))

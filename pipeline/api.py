@@ -17,19 +17,29 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from .config.batch import list_edits, value_text
 from .config.checked_job import Job
 from .config.load import load_job
+from .config.preset_builder import Pipeline
 from .config.shipped import Preset, load_preset_info
 from .core.edit import Edit
+from .core.errors import Interrupted
 from .core.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
 from .runner.events import SilentWatcher, Watcher
 from .runner.outcome import RunResult
+from .runner.plan import PlannedStep
+from .scripting.moviepy_clips import is_clip, write_clip
 
+if TYPE_CHECKING:
+    from .runner.execute import Options
+
+PresetLike = str | Path | Preset | Pipeline
 Edits = Sequence[Edit | str | Mapping[str, Any]] | Edit | str | Mapping[str, Any] | Path
 
 
@@ -43,7 +53,7 @@ def load_preset(name: str | Path) -> Preset:
 
 
 def run(
-    preset: str | Path | Preset,
+    preset: PresetLike,
     /,
     *,
     edits: Edits = (),
@@ -60,37 +70,118 @@ def run(
     """Run a preset or a job and wait for it.
 
     Args:
-        preset: a preset, the name of a shipped one, or the path of a preset or a job.
+        preset: a preset, its name, the path of a preset or a job, or a `Pipeline`.
         edits: the segments, as `Edit`, as a mapping of its fields, or as `IN-OUT:PROMPT[:TEMPERATURE][@FACE]`; or the
             `Path` of a list of edits or a timeline.
-        provider: `auto`, `local`, `segmind` or `sync` (default: the preset's).
+        provider: `auto`, `local`, `segmind`, `sync`, `fal`, `replicate` or a plug-in's name (default: the preset's).
         out: the path of the new film, relative to the current folder.
         online: the folder of the camera originals for the takes; the source is then their proxy.
         max_cost: the highest cost of the run, in USD.
         yes: whether to replace an existing film and to make calls that cost money.
         allow_outside: whether a job file may choose to write outside its own folder.
         home: the folder of store and runs (default: REACT1_HOME, else the user's data folder).
-        watcher: gets every event of the run.
-        inputs: the inputs of the preset, such as `source`; None leaves an input unset.
+        watcher: gets every event of the run; by default a notebook shows a progress bar.
+        inputs: the inputs of the preset, such as `source`, which may be a MoviePy clip; None leaves an input unset.
 
     Raises:
         React1Error: see core/errors.py; its `exit_status` is the command line's.
     """
-    from .runner.execute import Options, execute
+    from .runner.execute import execute
 
-    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside)
-    options = Options(
+    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
+    options = _options(job, home, yes, max_cost, watcher)
+    return _run_blocking(lambda: asyncio.run(execute(job, options)))
+
+
+async def arun(
+    preset: PresetLike,
+    /,
+    *,
+    edits: Edits = (),
+    provider: str | None = None,
+    out: str | Path | None = None,
+    online: str | Path | None = None,
+    max_cost: float | None = None,
+    yes: bool = False,
+    allow_outside: bool = False,
+    home: str | Path | None = None,
+    watcher: Watcher | None = None,
+    **inputs: Any,
+) -> RunResult:
+    """Run a preset or a job in the running event loop, with the arguments of `run`.
+
+    Several may run at the same time. Cancelling the task stops the run, which can then be resumed.
+
+    Raises:
+        React1Error: see core/errors.py.
+        asyncio.CancelledError: the task was cancelled; its message says how to resume.
+    """
+    from .runner.execute import execute
+
+    job = await asyncio.to_thread(
+        lambda: _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
+    )
+    try:
+        return await execute(job, _options(job, home, yes, max_cost, watcher))
+    except Interrupted as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError(error.message) from error
+        raise
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do, step by step, and what it would cost."""
+
+    preset: str
+    steps: tuple[PlannedStep, ...]
+    cost_usd: float
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    preset: PresetLike,
+    /,
+    *,
+    edits: Edits = (),
+    provider: str | None = None,
+    out: str | Path | None = None,
+    online: str | Path | None = None,
+    allow_outside: bool = False,
+    home: str | Path | None = None,
+    **inputs: Any,
+) -> Plan:
+    """Return what `run` of the same arguments would do and cost; nothing is made, sent or spent.
+
+    Raises:
+        React1Error: what would stop the run before its first step.
+    """
+    from .runner.plan import plan_job
+    from .store.store import Store
+
+    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
+    rows = plan_job(job, Store(home_folder(home), read_only=True))
+    return Plan(job.name, tuple(rows), round(sum(row.cost_usd for row in rows), 6), tuple(job.notes))
+
+
+def _options(job: Job, home: str | Path | None, yes: bool, max_cost: float | None, watcher: Watcher | None) -> Options:
+    from .runner.execute import Options
+    from .runner.notebook import NotebookProgress, notebook_display
+
+    if watcher is None and (display := notebook_display()) is not None:
+        watcher = NotebookProgress(display, [step.id for step in job.steps])
+    return Options(
         home_folder(home),
         replace=yes,
         approved=yes,
         max_cost_usd=max_cost_usd(max_cost),
         watcher=watcher or SilentWatcher(),
     )
-    return _run_blocking(lambda: asyncio.run(execute(job, options)))
 
 
 def _load(
-    preset: str | Path | Preset,
+    preset: PresetLike,
     edits: Edits,
     provider: str | None,
     out: str | Path | None,
@@ -98,19 +189,29 @@ def _load(
     online: str | Path | None = None,
     *,
     allow_outside: bool = False,
+    home: str | Path | None = None,
 ) -> Job:
+    source = str(preset.path if isinstance(preset, Preset) else preset)
+    written = {name: _written(name, value, home) for name, value in inputs.items() if value is not None}
     return load_job(
-        str(preset.path if isinstance(preset, Preset) else preset),
+        preset.preset_text() if isinstance(preset, Pipeline) else source,
         registry=load_registry(),
-        sets={name: value_text(name, value) for name, value in inputs.items() if value is not None},
+        sets={name: value_text(name, value) for name, value in written.items()},
         edits=() if isinstance(edits, Path) else list_edits(edits),
         edits_file=str(edits) if isinstance(edits, Path) else None,
         provider=provider,
         out=str(out) if out else None,
         online=str(online) if online else None,
-        allow_outside=allow_outside,
+        allow_outside=allow_outside or isinstance(preset, Pipeline),
         base=Path.cwd(),
     )
+
+
+def _written(name: str, value: Any, home: str | Path | None) -> Any:
+    """Return a value; a MoviePy clip is written into the home folder, and stands there as a film."""
+    if not is_clip(value):
+        return value
+    return write_clip(value, home_folder(home) / "clips" / f"{name}-{uuid4().hex[:12]}.mov")
 
 
 def _run_blocking(work: Any) -> RunResult:

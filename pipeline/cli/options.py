@@ -84,6 +84,12 @@ Home = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print failures only.")]
+Verbose = Annotated[
+    int, typer.Option("--verbose", "-v", count=True, help="Log steps and notes on standard error; -vv: progress too.")
+]
+LogJson = Annotated[
+    str | None, typer.Option("--log-json", metavar="FILE", help="Append the log as JSON lines; - for standard error.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="The same as --pay --replace.")]
 Pay = Annotated[bool, typer.Option("--pay", help="Make calls that cost money without asking.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace existing files that this job did not write.")]

@@ -17,12 +17,14 @@ from ..core.errors import PresetError
 from ..core.registry import Registry
 from ..core.suggest import list_available, not_one_of
 from ..located_yaml.located import Json, Located, Location, Problems, describe
+from ..located_yaml.parse import parse_yaml
 from . import command_line
 from .checked_job import Job, OnFailure, Step
 from .edit_lists import ReadLists
 from .graph import current_input
 from .inputs import fill_inputs
 from .output_places import check_output_places
+from .preset_builder import PresetText
 from .raw_preset import RawPreset, parse_preset
 from .shipped import find_file, preset_names, read_file
 from .steps import add_online_steps, add_optional_steps, build_steps, with_consent
@@ -43,7 +45,7 @@ class _Document:
 
 
 def load_job(
-    name_or_path: str,
+    name_or_path: str | PresetText,
     *,
     registry: Registry,
     sets: Mapping[str, str] | None = None,
@@ -58,7 +60,7 @@ def load_job(
     """Load a preset or a job and fill in its inputs.
 
     Args:
-        name_or_path: the path of a preset or a job, or the name of a shipped preset.
+        name_or_path: the path of a preset or a job, the name of a preset, or a preset that is in no file.
         registry: the available nodes.
         sets: input name → text; overrides the job.
         edits: `IN-OUT:PROMPT[:TEMPERATURE][@FACE]` or edits; they replace the job's.
@@ -78,10 +80,8 @@ def load_job(
     document = _read(name_or_path, base, problems)
     overrides = command_line.command_line_values(sets or {}, edits, edits_file, out, document.preset, base, problems)
     on_failure = _on_failure(overrides.pop("on_failure", None), document.on_failure, problems)
-    inputs: Mapping[str, Located] = fill_inputs(
-        document.preset, {**document.explicit, **overrides}, base, document.missing_location, lists, problems
-    )
-    preset = document.preset
+    values, preset = {**document.explicit, **overrides}, document.preset
+    inputs: Mapping[str, Located] = fill_inputs(preset, values, base, document.missing_location, lists, problems)
     if online:
         explicit = {*document.explicit, *overrides}
         preset, inputs = add_online_steps(preset, inputs, explicit, base / online, registry, problems)
@@ -92,12 +92,16 @@ def load_job(
         from_job = document.explicit.keys() - overrides.keys()
         check_output_places(steps, inputs, from_job, overrides.keys(), document.files, base, problems)
         problems.raise_if_any()
-    values, files = {name: tree.plain for name, tree in inputs.items()}, (*document.files, *lists.files)
-    job = Job(document.preset.name, document.preset.about, steps, values, {}, on_failure, files, tuple(lists.notes))
+    plain, files = {name: tree.plain for name, tree in inputs.items()}, (*document.files, *lists.files)
+    job = Job(document.preset.name, document.preset.about, steps, plain, {}, on_failure, files, tuple(lists.notes))
     return with_document(job, params)
 
 
-def _read(name_or_path: str, base: Path, problems: Problems) -> _Document:
+def _read(name_or_path: str | PresetText, base: Path, problems: Problems) -> _Document:
+    if isinstance(name_or_path, PresetText):
+        text = parse_yaml(name_or_path.text.encode(), name_or_path.name, base, problems)
+        preset = parse_preset(_require_mapping(text, problems), name_or_path.name, problems)
+        return _Document(preset, {}, Location("", base), "stop", ())
     path, name = find_file(name_or_path, base)
     tree = _require_mapping(read_file(path, name, problems), problems)
     if "preset" not in tree.members:
@@ -112,13 +116,14 @@ def _read(name_or_path: str, base: Path, problems: Problems) -> _Document:
             message = f"a job has no {key} of its own; remove `preset` or this"
             problems.add_at(tree.key_location(key), (key,), message)
     on_failure = _on_failure(tree.members.get("on_failure"), "stop", problems)
-    preset, shown_as = _preset(tree.members["preset"], problems)
-    body = _require_mapping(read_file(preset, shown_as, problems), problems)
+    preset_path, shown_as = _preset(tree.members["preset"], problems)
+    body = _require_mapping(read_file(preset_path, shown_as, problems), problems)
     if "preset" in body.members:
         problems.add_at(body.key_location("preset"), ("preset",), "this is a job, not a preset; name its preset")
         problems.raise_if_any()
     explicit = {key: _at_key_if_empty(child, tree.key_location(key)) for key, child in explicit.items()}
-    return _Document(parse_preset(body, preset.stem, problems), explicit, tree.location, on_failure, (path, preset))
+    files = (path, preset_path)
+    return _Document(parse_preset(body, preset_path.stem, problems), explicit, tree.location, on_failure, files)
 
 
 def _at_key_if_empty(tree: Located, key: Location) -> Located:

@@ -43,6 +43,10 @@ class React1Error(Exception):
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows instead of a page of frames: one line, or one per problem of a preset."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -69,6 +73,9 @@ class PresetError(React1Error):
     def __init__(self, problems: str | Sequence[Problem]) -> None:
         self.problems = (Problem(problems),) if isinstance(problems, str) else tuple(problems)
         super().__init__("; ".join(str(problem) for problem in self.problems))
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"{type(self).__name__}: {problem}" for problem in self.problems]
 
 
 class MissingExtra(PresetError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import threading
 import traceback
@@ -24,6 +25,7 @@ from ..store.atomic import write_text
 from ..store.export import export
 from ..store.store import Store
 from .deliveries import check_outputs, deliver_result, delivery, source_paths
+from .event_log import LoggedEvents, log_event
 from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher
 from .external_inputs import ingest, require_providers, resolve_providers
 from .housekeeping import prune_to_limit
@@ -74,6 +76,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         Interrupted: the run was stopped; the message says how to resume it.
         React1Error: a step failed; run.json says which.
     """
+    options = replace(options, watcher=LoggedEvents(options.watcher))
     job = resolve_providers(job)
     require_providers(job)
     store = Store(options.home)
@@ -95,9 +98,11 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
                 status="interrupted" if isinstance(failure, Interrupted) else "failed",
                 **_describe_failure(failure, run),
             )
+            log_event(logging.ERROR, "run_failed", run=run.name, error=str(failure), cost_usd=cost_usd)
             if failure is error:
                 raise
             raise failure from error
+        log_event(logging.INFO, "run_ended", run=run.name, status=result.status, cost_usd=result.cost_usd)
         run.write(status=result.status, result=result.to_json(), notes=list(result.notes), error=None)
     await asyncio.to_thread(prune_to_limit, options.home, options.watcher)
     return result
@@ -179,10 +184,12 @@ def _finish(
     takes_step = next((step.id for step in job.steps if makes_takes(step)), None)
     segments = segment_results(record, scheduler.records, takes_step)
     run.write(consents=consents(record))
+    output = None if scheduler.waiting else _output(job, paths, scheduler.results, store)
+    segments = tuple(segment.with_files(output if record.film else None, record, store.path) for segment in segments)
     return RunResult(
         run=run.name,
         status=run_status(segments),
-        output=None if scheduler.waiting else _output(job, paths, scheduler.results, store),
+        output=output,
         report=page,
         cost_usd=sum(segment.cost_usd for segment in segments),
         segments=segments,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import html
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import InputMediaError
+from ..core.file import File
 from ..core.values import Record, Segment, StepRecord, Take
+from .notebook import page_html
 
 ReusedTakes = Mapping[tuple[str, str], bool]
 """Whether a take was already stored, by the names of its segment and of the take."""
@@ -29,6 +33,15 @@ class TakeResult:
     reused: bool
     face: str | None = None
     """The face that was changed; None if no step has looked for it."""
+    _file: Path | None = field(default=None, repr=False, compare=False)
+
+    def clip(self) -> Any:
+        """Return the take as a MoviePy clip, with its sound.
+
+        Raises:
+            InputMediaError: its file is not in the store any more.
+        """
+        return _open_clip(self._file, self.name)
 
 
 @dataclass(frozen=True)
@@ -50,11 +63,27 @@ class SegmentResult:
     """The face that was changed, such as `face 1 of 2 (left)`; None if no step has looked for it."""
     takes: tuple[TakeResult, ...] = ()
     """The takes to choose from; empty if there is no choice to make."""
+    _film: Path | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Return its part of the `--json` output; `takes` only if there is a choice to make."""
-        fields = asdict(self)
-        return fields if self.takes else {name: value for name, value in fields.items() if name != "takes"}
+        fields = _public(asdict(self))
+        takes = [_public(take) for take in fields.pop("takes")]
+        return {**fields, "takes": takes} if takes else fields
+
+    def clip(self) -> Any:
+        """Return the segment of the new film as a MoviePy clip, with its sound: exactly its frames.
+
+        Raises:
+            InputMediaError: there is no new film yet, or it was moved.
+        """
+        return _open_clip(self._film, self.name, self.start_frame, self.end_frame)
+
+    def with_files(self, film: Path | None, record: Record, path_of: Callable[[File], Path]) -> SegmentResult:
+        """Return the result with the files that its clips are read from."""
+        files = {(take.segment.name, take.name): path_of(take.media.file) for take in record.offered}
+        takes = tuple(replace(take, _file=files.get((self.name, take.name))) for take in self.takes)
+        return replace(self, takes=takes, _film=film)
 
 
 @dataclass(frozen=True)
@@ -81,6 +110,20 @@ class RunResult:
         """0 if all is done, 6 if some segments kept their original footage."""
         return 6 if self.status == "kept-original" else 0
 
+    def clip(self) -> Any:
+        """Return the new film as a MoviePy clip, with its sound.
+
+        Raises:
+            InputMediaError: there is no new film, or it was moved.
+        """
+        return _open_clip(self.output if self.output and self.output.is_file() else None, "the run")
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the page with the before/after player, and the paths."""
+        rows = [("output", self.output), ("report", self.report), ("cost", f"${self.cost_usd:.2f}")]
+        lines = "".join(f"<div>{name}: {html.escape(str(value))}</div>" for name, value in rows if value)
+        return f"{page_html(self.report)}{lines}"
+
     def to_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         return {
@@ -94,6 +137,18 @@ class RunResult:
             "notes": list(self.notes),
             "turnover": str(self.turnover) if self.turnover else None,
         }
+
+
+def _public(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if not name.startswith("_")}
+
+
+def _open_clip(path: Path | None, name: str, *span: int) -> Any:
+    from ..scripting.moviepy_clips import open_clip
+
+    if path is None or not path.is_file():
+        raise InputMediaError(f"{name}: {'there is no film yet' if path is None else f'{path} does not exist'}")
+    return open_clip(path, *span)
 
 
 def segment_results(record: Record, steps: Sequence[StepRecord], takes_step: str | None) -> tuple[SegmentResult, ...]:

@@ -94,14 +94,20 @@ def test_the_notebook_runs(folder, environment, monkeypatch):
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     ).execute()
 
-    results = [
-        output["data"]["text/plain"]
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if output["output_type"] == "execute_result"
-    ]
-    assert "[('s01', 30, 50, 'done')]" in results
-    assert results[-1] == "[True]"
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    results = [output["data"] for output in outputs if output["output_type"] == "execute_result"]
+    texts = [result["text/plain"] for result in results]
+    assert "[('s01', 30, 50, 'done')]" in texts
+    assert texts[-1] == "[True]"
+    assert "20" in texts  # frames of the segment's clip
+    (page,) = [result["text/html"] for result in results if "text/html" in result]
+    assert "<iframe" in page
+    assert "data:video/mp4" in page
+    bars = [output for output in outputs if output["output_type"] == "display_data"]
+    assert len(bars) == 2  # one per run that began
+    assert all("100 %" in bar["data"]["text/html"] for bar in bars)
+    (error,) = [output for output in outputs if output["output_type"] == "error"]
+    assert [line.partition(":")[0] for line in error["traceback"]] == ["InputMediaError"]
 
 
 def test_the_plugin_is_what_new_node_writes(tmp_path):

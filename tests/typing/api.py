@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, assert_type
 
-from react1 import Edit, load_preset, run
+from react1 import Edit, Pipeline, Plan, arun, load_preset, plan, run
 from react1.plugin import File, InputMediaError, Media, NodeContext, Params, Segment, Take, Workload, probe
 from react1.testing import ClipRecipe, FakeClock, FolderContext, NodeTests, make_clip, make_segment
 
@@ -27,6 +27,14 @@ for segment in result.segments:
     assert_type(segment.request_id, str | None)
 run("job.yaml", provider="local", home=Path("store"))
 run("emotion-edit", source="a.mp4", edits="1-2:happy:0.5")
+assert_type(plan("emotion-edit", source="a.mp4", edits="1-2:happy"), Plan)
+assert_type(Pipeline().fetch("a.mp4").trim(edits=[edit]).to_yaml(), str)
+assert_type(Pipeline.from_yaml("steps: [upload]"), Pipeline)
+
+
+async def run_in_a_loop() -> None:
+    """Await a run."""
+    assert_type((await arun(preset, source="a.mp4", edits=[edit])).cost_usd, float)
 
 
 class FlipParams(Params):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..messages import open_home
-from ..options import AsJson, Home, MaxCost, Pay, Quiet, Replace, Scripts, Yes
+from ..options import AsJson, Home, LogJson, MaxCost, Pay, Quiet, Replace, Scripts, Verbose, Yes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,8 @@ def command(
     quiet: Quiet = False,
     home: Home = None,
     script: Scripts = None,
+    verbose: Verbose = 0,
+    log_json: LogJson = None,
 ) -> None:
     """Continue a run from its last finished step, or the films of a batch that are not done."""
     from ...config.load import job_from_document
@@ -38,10 +40,11 @@ def command(
     from ...core.registry import load_registry
     from ...runner.batch import BATCH_PREFIX
     from ...runner.run_folder import find_run
+    from ..log_output import log_output
     from ..options import allow_scripts
     from .run import exit_with_status, run_job
 
-    with open_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder, log_output(verbose, log_json):
         allow_scripts(script)
         if run is not None and run.startswith(BATCH_PREFIX):
             _resume_batch(run, folder, replace=yes or replace, approved=yes or pay, max_cost=max_cost, as_json=as_json)

@@ -16,6 +16,7 @@ from ..options import (
     EditsFile,
     Film,
     Home,
+    LogJson,
     MaxCost,
     Online,
     Out,
@@ -26,6 +27,7 @@ from ..options import (
     Scripts,
     Sets,
     StartTc,
+    Verbose,
     What,
     Yes,
 )
@@ -66,11 +68,14 @@ def command(
     start_tc: StartTc = None,
     online: Online = None,
     outside: AllowOutside = False,
+    verbose: Verbose = 0,
+    log_json: LogJson = None,
 ) -> None:
     """Run a preset or a job."""
+    from ..log_output import log_output
     from ..options import load_from_options
 
-    with open_home(home, as_json) as folder:
+    with open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
             what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside
         )

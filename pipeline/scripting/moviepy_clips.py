@@ -1,0 +1,96 @@
+"""MoviePy clips of films and back: exact frames, and the sound of the same span."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from ..core.errors import InputMediaError
+from ..media.clip_writer import rgb_frame
+from ..media.decode import rgb, turn_upright
+from ..media.probe import probe_path, require_video
+from .moviepy_reader import Reader, picture_at
+
+SOUND_HZ = 48_000
+_SOUND_PART = 2000
+"""Samples that are read at once."""
+_CRF = "8"
+"""Of x264: a difference of a level or two."""
+
+
+def open_clip(path: Path, first_frame: int = 0, end_frame: int | None = None) -> Any:
+    """Return a `moviepy.VideoClip` of the frames [first_frame, end_frame) of a film, with its sound.
+
+    At k / rate MoviePy gets frame k, also where the rate varies. Close it as any other clip.
+
+    Raises:
+        InputMediaError: the film cannot be read, or has no such frames.
+    """
+    media = probe_path(path)
+    video = require_video(media)
+    end_frame = video.frame_count if end_frame is None else end_frame
+    if not 0 <= first_frame < end_frame <= video.frame_count:
+        raise InputMediaError(f"{path.name} has {video.frame_count} frames, not {first_frame} to {end_frame}")
+    clip = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video)).clip()
+    if media.audio:
+        from moviepy import AudioFileClip
+
+        sound = AudioFileClip(str(path))
+        clip = clip.with_audio(sound.with_duration(min(sound.duration, clip.duration)))
+    start_s, end_s = float(first_frame / video.rate), float(end_frame / video.rate)
+    complete = (first_frame, end_frame) == (0, video.frame_count)
+    return clip if complete else clip.subclipped(start_s, end_s)
+
+
+def is_clip(value: object) -> bool:
+    """Return whether a value is a MoviePy clip; MoviePy is not imported for it."""
+    return hasattr(value, "get_frame") and hasattr(value, "duration")
+
+
+def write_clip(clip: Any, path: Path) -> Path:
+    """Write a MoviePy clip as a film that every preset can read: H.264 (near-lossless) and PCM, in a `.mov`.
+
+    Raises:
+        InputMediaError: the clip has no length or no rate.
+    """
+    if not clip.duration or not getattr(clip, "fps", None):
+        raise InputMediaError("a MoviePy clip needs a duration and a rate: clip.with_duration(…), clip.with_fps(…)")
+    rate = Fraction(clip.fps).limit_denominator(1001)
+    frames = max(1, round(clip.duration * float(rate)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", format="mov") as container:
+        video: Any = container.add_stream("libx264", rate=rate, options={"crf": _CRF, "preset": "fast"})
+        width, height = clip.size
+        video.width, video.height, video.pix_fmt = width - width % 2, height - height % 2, "yuv420p"
+        audio: Any = container.add_stream("pcm_s16le", rate=SOUND_HZ, layout="stereo") if clip.audio else None
+        for number in range(frames):
+            picture = np.ascontiguousarray(picture_at(clip, number, rate)[: video.height, : video.width])
+            frame = rgb_frame(picture)
+            frame.pts, frame.time_base = number, 1 / rate
+            container.mux(video.encode(frame))
+        container.mux(video.encode(None))
+        if audio is not None:
+            _write_sound(container, audio, clip, float(frames / rate))
+    return path
+
+
+def _write_sound(container: Any, stream: Any, clip: Any, duration_s: float) -> None:
+    """Write the sound in small parts, as MoviePy's reader needs it; it ends with the picture at the latest."""
+    left = round(min(duration_s, clip.audio.duration) * SOUND_HZ)
+    written = 0
+    for part in clip.audio.iter_chunks(chunksize=_SOUND_PART, fps=SOUND_HZ):
+        samples = np.asarray(part, np.float64)[: left - written]
+        if not len(samples):
+            break
+        columns = samples.reshape(len(samples), -1)
+        stereo = columns if columns.shape[1] == 2 else np.repeat(columns[:, :1], 2, axis=1)
+        pcm = np.ascontiguousarray(np.round(np.clip(stereo, -1, 1) * 32767).astype(np.int16).reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="stereo")
+        frame.sample_rate, frame.pts = SOUND_HZ, written
+        container.mux(stream.encode(frame))
+        written += len(samples)
+    container.mux(stream.encode(None))

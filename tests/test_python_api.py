@@ -1,0 +1,198 @@
+"""The Python call: `arun`, `plan`, pipelines, MoviePy clips both ways, and what a notebook shows."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from react1 import Pipeline, arun, plan, run
+from react1.pipeline.core.errors import InputMediaError, PresetError, Problem
+from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
+from react1.pipeline.runner.notebook import NotebookProgress, page_html
+from react1.pipeline.runner.outcome import RunResult, SegmentResult
+from react1.pipeline.scripting.moviepy_clips import open_clip, write_clip
+from react1.testing import ClipRecipe, FakeProvider, frame_number, frame_numbers, make_clip
+
+EDIT = "2f-8f:sad:0.25"
+PAID = (
+    Pipeline("paid")
+    .input("source", "media")
+    .input("edits", "edits")
+    .fetch("$source")
+    .trim(edits="$edits", handles="0f")
+    .transcode()
+    .normalize_audio()
+    .upload()
+    .react1()
+)
+
+
+@pytest.fixture
+def clip(tmp_path):
+    return make_clip(tmp_path / "film.mov", ClipRecipe(frames=10, size=(64, 48)))
+
+
+@pytest.fixture
+def options(clip, tmp_path):
+    return {"source": clip, "edits": EDIT, "home": tmp_path / "home", "provider": "fake"}
+
+
+def numbers(clip, rate=25):
+    return [frame_number(clip.get_frame(index / rate)) for index in range(round(clip.duration * rate))]
+
+
+def test_arun_is_awaited_in_the_running_loop(options, tmp_path):
+    """Two runs at the same time; each has its own takes."""
+
+    async def both():
+        return await asyncio.gather(
+            arun(PAID, yes=True, **options),
+            arun(PAID, yes=True, **{**options, "edits": "2f-8f:happy", "home": tmp_path / "other"}),
+        )
+
+    with FakeProvider() as fake:
+        results = asyncio.run(both())
+
+    assert [result.status for result in results] == ["done", "done"]
+    assert sorted(item.request.prompt for item in fake.submissions) == ["happy", "sad"]
+
+
+def test_a_cancelled_arun_is_cancelled_and_says_how_to_resume(options):
+    """As asyncio expects it of a task; nothing is paid."""
+
+    class Stop:
+        def on(self, event):
+            if isinstance(event, RunStarted):
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+    async def cancelled():
+        global task
+        task = asyncio.ensure_future(arun(PAID, yes=True, watcher=Stop(), **options))
+        with pytest.raises(asyncio.CancelledError, match="react1 resume"):
+            await task
+
+    with FakeProvider() as fake:
+        asyncio.run(cancelled())
+
+    assert fake.submissions == []
+
+
+def test_plan_says_what_a_run_would_cost(options):
+    """Nothing is written; after the run the take is stored and costs nothing more."""
+    with FakeProvider(usd_per_s=2.0) as fake:
+        before = plan(PAID, **options)
+        assert not options["home"].exists()
+        run(PAID, yes=True, **options)
+        after = plan(PAID, **options)
+
+    assert len(fake.submissions) == 1
+    assert (before.preset, before.cost_usd, after.cost_usd) == ("paid", pytest.approx(0.48), 0.0)
+    assert [step.stored for step in after.steps] == [True] * len(after.steps)
+    assert [step.step for step in before.steps][:2] == ["fetch", "trim"]
+
+
+def test_a_film_as_a_clip_has_exactly_its_frames_and_its_sound(clip):
+    """A span is [first, end); at k / rate MoviePy gets frame k."""
+    whole_film, span = open_clip(clip), open_clip(clip, 3, 7)
+
+    assert numbers(whole_film) == list(range(10))
+    assert numbers(span) == [3, 4, 5, 6]
+    assert (span.fps, span.duration) == (25.0, pytest.approx(0.16))
+    assert np.abs(span.audio.get_frame(np.arange(100) / 48_000)).max() > 0.005
+    with pytest.raises(InputMediaError, match="has 10 frames, not 3 to 11"):
+        open_clip(clip, 3, 11)
+
+
+def test_a_clip_becomes_a_film_again(clip, tmp_path):
+    """Every frame still shows its number, and the sound is there."""
+    path = write_clip(open_clip(clip, 2, 9), tmp_path / "new" / "film.mov")
+
+    assert frame_numbers(path) == list(range(2, 9))
+    assert open_clip(path).audio is not None
+
+
+def test_a_clip_is_a_source(options, clip):
+    """It is written into the home folder, and the run uses it as any film."""
+    with FakeProvider() as fake:
+        result = run(PAID, yes=True, **{**options, "source": open_clip(clip, 1, 10), "edits": "0f-5f:sad"})
+
+    assert len(fake.submissions) == 1
+    assert (result.segments[0].start_frame, result.segments[0].end_frame) == (0, 5)
+
+
+def test_a_result_gives_its_segment_as_a_clip(clip):
+    """Of the new film, exactly its frames; without a film the error says so."""
+    segment = SegmentResult("s01", 2, 5, "local", None, "done", 0.0, False)
+
+    with pytest.raises(InputMediaError, match="s01: there is no film yet"):
+        segment.clip()
+    with_film = SegmentResult("s01", 2, 5, "local", None, "done", 0.0, False, _film=clip)
+    assert numbers(with_film.clip()) == [2, 3, 4]
+    assert set(with_film.to_json()) == set(segment.to_json())
+    assert not [name for name in with_film.to_json() if name.startswith("_")]
+
+
+class Display:
+    """IPython's display module, as far as it is used."""
+
+    def __init__(self):
+        self.shown, self.displays = [], 0
+
+    def HTML(self, text):  # noqa: N802
+        return text
+
+    def display(self, content, display_id):
+        assert display_id
+        self.displays += 1
+        self.shown.append(content)
+        return self
+
+    def update(self, content):
+        self.shown.append(content)
+
+
+def test_a_notebook_gets_one_bar_per_run():
+    """It rises to 100 %, and notes stand below it, escaped."""
+    display = Display()
+    bar = NotebookProgress(display, ["fetch", "trim"])
+
+    for event in (
+        RunStarted("r1"),
+        StepStarted("fetch", ""),
+        StepMoved("fetch", "", 0.5),
+        StepEnded("fetch", "", False, 1.0),
+        Message("<b>two</b> faces"),
+        StepStarted("trim", "s01"),
+        StepEnded("trim", "s01", False, 1.0),
+    ):
+        bar.on(event)
+
+    assert display.displays == 1
+    assert [text.partition("</progress> ")[2][:5] for text in display.shown] == ["0 %</", "50 %<", "50 %<", "100 %"]
+    assert "note: &lt;b&gt;two&lt;/b&gt; faces" in display.shown[-1]
+
+
+def test_a_result_shows_its_page_in_a_notebook(tmp_path):
+    """In a frame without rights; a missing page leaves the paths."""
+    page = tmp_path / "report.html"
+    page.write_text('<script>"before & after"</script>')
+    result = RunResult("r1", "done", tmp_path / "<film>.mp4", page, 0.5)
+
+    shown = result._repr_html_()
+
+    assert 'sandbox="allow-scripts"' in shown
+    assert "&lt;script&gt;&quot;before &amp; after&quot;" in shown
+    assert "&lt;film&gt;.mp4" in shown
+    assert page_html(tmp_path / "none.html") == page_html(None) == ""
+
+
+def test_an_error_is_a_line_in_a_notebook():
+    """One per problem of a preset, instead of a page of frames."""
+    assert InputMediaError("no face")._render_traceback_() == ["InputMediaError: no face"]
+    problems = PresetError([Problem("no such node", "steps.1", "a.yaml", 3, 5), Problem("is missing", "source")])
+    assert problems._render_traceback_() == [
+        "PresetError: a.yaml:3:5: steps.1: no such node",
+        "PresetError: source: is missing",
+    ]
