@@ -1,8 +1,9 @@
 """Kill paying processes at every step of a call and at random times, and count the results.
 
-    .venv/bin/python benchmarks/crash.py [--kills 200] [--seed 7]
+    .venv/bin/python benchmarks/crash.py [--kills 200] [--seed 7] [--provider segmind|fal|replicate]
 
-The provider is the local server, with faults (`FAULTS` in tests/support/crash.py). Each call has a take of its own,
+The provider is the local server, or the scripted host of fal or Replicate, with faults (`FAULTS` in
+tests/support/crash.py). Each call has a take of its own,
 so that one that is lost, truncated or swapped is noticed. The exit status is 1 if a job is duplicated, a take is
 lost, or a point is missed.
 """
@@ -18,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
 from crash import STAGES, Lab, Row
+from crash_hosts import HOSTS, HostLab
 
 RIVALS = 20
 """Kills of one of two processes that want the same call."""
@@ -42,12 +44,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--provider", choices=["segmind", *HOSTS], default="segmind")
     args = parser.parse_args()
     print(f"{'killed at':<16}" + "".join(f"{name:>9}" for name in COLUMNS))
     started_s, total = time.monotonic(), Row("total")
-    with tempfile.TemporaryDirectory() as folder, Lab(Path(folder), args.seed) as lab:
-        for row in kill_all(lab, args.kills):
-            total.add(row)
+    with tempfile.TemporaryDirectory() as folder:
+        hosted = args.provider != "segmind"
+        with HostLab(Path(folder), args.provider, args.seed) if hosted else Lab(Path(folder), args.seed) as lab:
+            for row in kill_all(lab, args.kills):
+                total.add(row)
     _print_row(total)
     print(f"{time.monotonic() - started_s:.0f} s; seed {args.seed}")
     for line in [*total.errors, *(f"never passed: {point}" for point in total.missed)]:

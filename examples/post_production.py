@@ -2,8 +2,8 @@
 
     python post_production.py interview.mp4 spans.csv
 
-The table has the columns in, out, prompt, temperature. Nothing is sent anywhere: the preset is `preview`. Each step of the
-run is logged by the logger `react1`, in the format of this script.
+The table has the columns in, out, prompt, temperature. Nothing is sent anywhere: the preset is `preview`. Each step of
+the run is logged by the logger `react1`, in the format of this script.
 """
 
 from __future__ import annotations

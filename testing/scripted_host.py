@@ -23,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -183,8 +184,7 @@ class ScriptedHost:
     def serve(self) -> Iterator[str]:
         """Serve on loopback; yield the base URL."""
         handler = type("Handler", (_Handler,), {"host": self})
-        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-            server.daemon_threads = True
+        with _Server(("127.0.0.1", 0), handler) as server:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
             self.url = f"http://127.0.0.1:{server.server_port}"
             try:
@@ -230,6 +230,15 @@ class ScriptedHost:
                 self.failures.remove(failure)
                 return failure
         return None
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print nothing for a client that has gone; any other error is the test's to see."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

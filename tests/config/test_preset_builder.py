@@ -88,11 +88,11 @@ def test_a_pipeline_loads_as_the_same_job_as_its_file(tmp_path):
     (tmp_path / "angry.yaml").write_text(TEXT)
     options = {"registry": load_registry(), "sets": {"source": "film.mp4"}, "edits": ["1-2:sad"], "base": tmp_path}
 
-    ours = load_job(angry().preset_text(), **options)
+    built = load_job(angry().preset_text(), **options)
     read = load_job("angry.yaml", **options)
 
-    assert ours.steps == read.steps
-    assert ours.document["steps"] == read.document["steps"]
+    assert built.steps == read.steps
+    assert built.document["steps"] == read.document["steps"]
 
 
 def test_each_parameter_changes_the_preset():

@@ -18,7 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,12 +36,15 @@ from react1.pipeline.jobs.submit import Submitter
 from react1.pipeline.jobs.uploads import Uploads
 from react1.pipeline.net.api_client import ApiClient
 from react1.pipeline.providers.contract import Done
+from react1.pipeline.providers.fal.client import FalClient, fal
 from react1.pipeline.providers.provider_settings import segmind
+from react1.pipeline.providers.replicate.client import ReplicateClient, replicate
 from react1.pipeline.providers.segmind import client as segmind_client
 from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.store import atomic
 from react1.pipeline.store import store as store_module
 from react1.pipeline.store.store import Store
+from react1.testing import ScriptedHost
 
 WIRE_S = 0.01
 """How long a submit has been in flight when its process is killed."""
@@ -134,7 +137,7 @@ def _record_points(state: str) -> dict[str, Point]:
 
 
 def _submitting(action: Action) -> Point:
-    return Point(ApiClient, "post", action, lambda api, path, *args, **kwargs: path.startswith("v2/"))
+    return Point(ApiClient, "post", action, lambda api, path, *args, **kwargs: path.startswith(SUBMIT_PATHS))
 
 
 def _publishing_object(action: Action) -> Point:
@@ -145,6 +148,8 @@ def report_progress(share: float) -> None:
     """Receive progress."""
 
 
+SUBMIT_PATHS = ("v2/", "fal-ai/", "v1/models/")
+"""How the paths of submits begin, at each provider."""
 _THIS_MODULE = sys.modules[__name__]
 POINTS: dict[str, Point] = {
     "before the upload": Point(Uploads, "upload", "before"),
@@ -191,7 +196,7 @@ TROUBLE: dict[str, Point] = {
 """Where the process lives on, but something goes wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Order:
     """What a child process does."""
 
@@ -208,6 +213,15 @@ class Order:
     """Where it is killed, or what goes wrong."""
     kill_after_s: float | None = None
     """When it is killed from outside."""
+    provider: str = "segmind"
+
+
+PROVIDERS: dict[str, tuple[Any, Any, str, str]] = {
+    "segmind": (segmind, SegmindClient, "REACT1_SEGMIND_URL", "SEGMIND_API_KEY"),
+    "fal": (fal, FalClient, "REACT1_FAL_URL", "FAL_KEY"),
+    "replicate": (replicate, ReplicateClient, "REACT1_REPLICATE_URL", "REPLICATE_API_TOKEN"),
+}
+"""Function, client, and the variables of URL and key."""
 
 
 async def pay(order: Order) -> dict[str, str]:
@@ -216,10 +230,11 @@ async def pay(order: Order) -> dict[str, str]:
     store.sweep()
     for path in order.files:
         store.add_external(Path(path))
-    provider = segmind(
+    make, _client, url_name, key_name = PROVIDERS[order.provider]
+    provider = make(
         {
-            "REACT1_SEGMIND_URL": order.server_url,
-            "SEGMIND_API_KEY": "k",
+            url_name: order.server_url,
+            key_name: ScriptedHost.key,
             "REACT1_POLL_S": "0.05",
             "REACT1_SETTLE_AFTER_S": str(order.settle_after_s),
         }
@@ -243,7 +258,10 @@ async def pay(order: Order) -> dict[str, str]:
 def _run_order(order: Order) -> dict[str, Any]:
     manager.check_request = lambda request, store: ((), None)  # a synthetic clip has no face
     if order.point:
-        (POINTS | TROUBLE)[order.point].install()
+        point = (POINTS | TROUBLE)[order.point]
+        if point.owner is SegmindClient:
+            point = replace(point, owner=PROVIDERS[order.provider][1])
+        point.install()
     try:
         return {"takes": asyncio.run(pay(order))}
     except React1Error as error:
