@@ -86,7 +86,7 @@ def test_turnover_writes_a_clip_and_timelines(talking_clip, tmp_path):
     home = tmp_path / "home"
     result = run("turnover", source=talking_clip, edits=edits, out=out, turnover=folder, home=home, provider="local")
 
-    assert result.output == out
+    assert (result.output, result.turnover) == (out, folder)
     shown = _frames(folder / "line3_react1_v001.mov")
     assert len(shown) == LAST - FIRST + 2 * 12
     assert np.abs(shown - _frames(out)[FIRST - 12 : LAST + 12]).max() < 16

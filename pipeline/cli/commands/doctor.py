@@ -95,21 +95,22 @@ def _extra_checks() -> list[Check]:
         except metadata.PackageNotFoundError:
             fix = "pip install 'react1-nodes[demo]'" if name == "scikit-image" else "reinstall react1-nodes"
             checks.append((name, False, f"not installed; {fix}"))
-    return [*checks, _timeline_check()]
+    timelines = _libraries_check("timelines", "timeline", ("opentimelineio", "srt", "webvtt-py", "defusedxml"))
+    return [*checks, timelines, _libraries_check("provenance", "provenance", ("c2pa-python", "cryptography"))]
 
 
-def _timeline_check() -> Check:
-    """Check the libraries of the extra `timeline`, which read lists and subtitles and write turnovers."""
+def _libraries_check(label: str, extra: str, names: tuple[str, ...]) -> Check:
+    """Check the libraries of an extra."""
     installed: list[str] = []
     missing: list[str] = []
-    for name in ("opentimelineio", "srt", "webvtt-py", "defusedxml"):
+    for name in names:
         try:
             installed.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        return "timelines", False, f"{', '.join(missing)} not installed; pip install 'react1-nodes[timeline]'"
-    return "timelines", True, ", ".join(installed)
+        return label, False, f"{', '.join(missing)} not installed; pip install 'react1-nodes[{extra}]'"
+    return label, True, ", ".join(installed)
 
 
 def _home_folder_check(override: str | None) -> Check:
