@@ -230,6 +230,9 @@ def configure_encoder(context: VideoCodecContext, video: VideoStream, settings: 
     if video.sample_aspect > 0 and settings.writes_aspect:
         context.sample_aspect_ratio = video.sample_aspect
     context.options = {**settings.options, **color_options(video)}
+    if settings.encoder == "libx264":
+        # Cameras keep data of their own in each picture's unregistered SEI messages; x265 garbles them, see hevc.py.
+        context.options = {**context.options, "udu_sei": "1"}
     context.thread_type, context.thread_count = "AUTO", _THREADS
     if settings.encoder == "libsvtav1":
         os.environ.setdefault("SVT_LOG", "1")  # errors only; by default it logs to the terminal

@@ -14,6 +14,7 @@ import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
 from ..core.values import VideoStream
+from ..media.clock import timecode_rate
 from ..media.reformat import reformat
 from .encoders import EncoderSettings, configure_stream, encoder_rate
 from .mp4 import sample_tables
@@ -58,7 +59,7 @@ def _encode(
     progress: Callable[[int], None],
     times: Ints | None,
 ) -> int:
-    count, rate = 0, encoder_rate(settings, video.rate)
+    count, rate = 0, encoder_rate(settings, timecode_rate(video))
     with av.open(str(output), "w", options=_BITEXACT) as out:
         stream = out.add_stream(settings.encoder, rate=rate)
         assert isinstance(stream, av.VideoStream)

@@ -28,6 +28,7 @@ _CLEAN, _CRA, _BLA_WITHOUT_LEADING = (16, 17, 18, 19, 20), 21, 18
 _FIRST_KEY, _LAST_KEY, _FIRST_NOT_PICTURE = 16, 23, 32
 _VPS, _SPS, _PPS, _SEI = 32, 33, 34, 39
 _SETS = (_VPS, _SPS, _PPS)
+_UNREGISTERED, _X265_ID = 5, bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e")
 _BITS_BEFORE_LEVEL = 8 + 88
 _BITS_BEFORE_ID = _BITS_BEFORE_LEVEL + 8
 _FREE_VPS, _FREE_ID_CODE, _FREE_ID_BITS = 14, 0b000010000, 9
@@ -81,7 +82,9 @@ class Hevc:
             new_sets = tuple(unit for unit in sets if unit not in config_sets)
             config = config if annexb else _add_sets(config, new_sets)
         front = (*sets, *sei) if annexb else sei
-        converter = PacketConverter(annexb=annexb, front=front, convert_unit=_renumber if match is None else None)
+        converter = PacketConverter(
+            annexb=annexb, front=front, convert_unit=_own_message if match is not None else _renumber
+        )
         return MatchedEncoder(settings, config, converter, _Relinker(annexb=annexb), same_config=match is not None)
 
 
@@ -189,7 +192,8 @@ def _default_encoder(video: VideoStream, reorder: int) -> EncoderSettings:
 def _settings(video: VideoStream, crf: str, params: dict[str, str]) -> EncoderSettings:
     fixed = {"log-level": "none", "open-gop": "0", "repeat-headers": "0", "info": "0", "cutree": "0"}
     joined = ":".join(f"{key}={value}" for key, value in {**params, **fixed}.items())
-    return EncoderSettings("libx265", video.pix_fmt, {"preset": _PRESET, "crf": crf, "x265-params": joined})
+    options = {"preset": _PRESET, "crf": crf, "udu_sei": "1", "x265-params": joined}
+    return EncoderSettings("libx265", video.pix_fmt, options)
 
 
 def parameter_sets(video: VideoStream, settings: EncoderSettings) -> tuple[bytes, ...]:
@@ -246,9 +250,27 @@ def _renumber(unit: bytes) -> bytes:
         data = _insert_id(data, 16 + _BITS_BEFORE_ID)
     elif unit_type == _PPS:
         data = _insert_id(_insert_id(data, 16), 16 + _FREE_ID_BITS)
+    elif unit_type == _SEI:
+        return _own_message(unit)
     elif unit_type < _FIRST_NOT_PICTURE:
         data = _insert_id(data, 16 + (2 if _FIRST_KEY <= unit_type <= _LAST_KEY else 1))
     return escape(data)
+
+
+def _own_message(unit: bytes) -> bytes:
+    """Return an SEI unit of x265 with a camera's unregistered message as it was; any other unit as it is.
+
+    x265 puts its own identifier before the camera's. Source: ITU-T H.265, 7.3.5 (sizes are sums of bytes).
+    """
+    if _unit_type(unit) != _SEI or unit[2] != _UNREGISTERED:
+        return unit
+    data = unescape(unit)
+    place = next(place for place in range(3, len(data)) if data[place] != 255)
+    size, payload = 255 * (place - 3) + data[place], place + 1
+    if data[payload : payload + 16] != _X265_ID or size <= 32 or b"x265 (build" in data:
+        return unit
+    sizes = bytes([255]) * ((size - 16) // 255) + bytes([(size - 16) % 255])
+    return escape(data[:3] + sizes + data[payload + 16 :])
 
 
 def _insert_id(data: bytes, bit: int) -> bytes:

@@ -12,6 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from ...core.values import VideoStream
+from ...media.clock import timecode_rate
 from ...media.reformat import reformat
 from ..encoders import EncoderSettings, configure_encoder, encoder_rate
 from ..not_applicable import NotApplicable
@@ -35,7 +36,8 @@ def open_encoder(video: VideoStream, settings: EncoderSettings) -> VideoCodecCon
     context = CodecContext.create(settings.encoder, "w")
     assert isinstance(context, VideoCodecContext)
     configure_encoder(context, video, settings)
-    context.framerate = encoder_rate(settings, video.rate)
+    # Not the average: a few dropped frames would make 58 of 59.94 in the headers.
+    context.framerate = encoder_rate(settings, timecode_rate(video))
     context.time_base = settings.time_base or 1 / Fraction(context.framerate)
     context.flags |= Flags.global_header
     try:

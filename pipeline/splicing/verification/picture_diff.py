@@ -27,6 +27,13 @@ _MIN_PSNR_DB = 38.0
 _BLOCK_PX, _MAX_BLOCK_SHIFT, _MAX_GRAIN_SHIFT = 16, 8.0, 4.0
 """A wrong face is a small part of a frame: no block's mean may move by more than this, in steps of 255. Heavy grain
 that an encoder smooths costs decibels too, but hardly moves a mean: that is reported, and is not a failure."""
+_SEI_LABELS = {
+    "SEI_UNREGISTERED": "the camera's own data inside the pictures (unregistered SEI)",
+    "S12M_TIMECODE": "the timecode inside the pictures",
+}
+"""Side data of a decoded frame, by ffmpeg's names, that a camera may write for every picture."""
+_ENCODER_NOTES = (b"x264 - core", b"x265 (build")
+"""An encoder's note of its options: new pictures have another."""
 _NEAR_FRAMES = 24
 _EVERY = 8
 _side_data: Any = SideDataContainer
@@ -186,6 +193,10 @@ def _lost_metadata(expected: VideoFrame, actual: VideoFrame) -> list[str]:
     """Name what the output frame does not carry: players show captions, and deinterlace by the flag."""
     has_captions = _side_data_of(expected, "A53_CC") == _side_data_of(actual, "A53_CC")
     lost = [] if has_captions else ["captions inside the pictures"]
+    for name, label in _SEI_LABELS.items():
+        wanted = [data for data in _side_data_of(expected, name) if not any(note in data for note in _ENCODER_NOTES)]
+        if not set(wanted) <= set(_side_data_of(actual, name)):
+            lost.append(label)
     if expected.interlaced_frame and not actual.interlaced_frame:
         lost.append(INTERLACED_FLAG)
     return lost

@@ -1,0 +1,95 @@
+"""What a camera writes into every picture stays there, or the result says that it does not."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import pytest
+from numbered_clips import make_clip
+from takes import film, numbered_take, segment
+
+from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.probe import probe
+from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.codecs.video_encoder import open_encoder
+from react1.pipeline.splicing.encoders import EncoderSettings
+
+CODECS = {
+    "libx264": (b"\x06", {}),
+    "libx265": (b"\x4e\x01", {"options": {"x265-params": "log-level=none:open-gop=0:bframes=0"}}),
+}
+"""The header of an SEI unit, and what the film is made with."""
+UNREGISTERED, TIME_CODE = 5, 136
+OWN_ID = bytes(range(16))
+
+
+def _message(head: bytes, kind: int, payload: bytes) -> bytes:
+    unit = head + bytes([kind, len(payload)]) + payload + b"\x80"
+    return len(unit).to_bytes(4, "big") + unit
+
+
+def _camera_film(context, codec, kind, payload):
+    """Make a film of which every packet has an SEI message with `payload(number)`."""
+    head, changes = CODECS[codec]
+    clip = make_clip(context.temp_path("plain.mp4"), frames=16, size=(96, 64), gop=8, tracks=0, codec=codec, **changes)
+    path = context.temp_path("film.mp4")
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
+            copy = av.Packet(_message(head, kind, payload(number)) + bytes(packet))
+            copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
+            copy.is_keyframe, copy.duration, copy.stream = packet.is_keyframe, packet.duration, stream
+            out.mux(copy)
+    file = context.store(path)
+    return probe(context.path(file), file)
+
+
+def _camera_data(path, name):
+    """List what each shown frame carries, but for an encoder's note."""
+    with av.open(str(path)) as container:
+        rows = [[bytes(d) for d in frame.side_data if d.type.name == name] for frame in container.decode(video=0)]
+        return [[data for data in row if b"x26" not in data] for row in rows]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_picture_keeps_its_camera_s_own_data(context, codec):
+    """Inside and outside the edit, in showing order, byte for byte."""
+    media = _camera_film(context, codec, UNREGISTERED, lambda number: OWN_ID + b"exposure %d" % number)
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    before = _camera_data(context.path(media.file), "SEI_UNREGISTERED")
+    assert result.metrics["encoded_packets"] >= 2 and len({tuple(item) for item in before}) == 16
+    assert _camera_data(result.path, "SEI_UNREGISTERED") == before
+    assert result.notes == ()
+
+
+def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(context):
+    """HEVC's time code message: one clock timestamp, hours to frames."""
+    media = _camera_film(context, "libx265", TIME_CODE, _time_code)
+    assert all(_camera_data(context.path(media.file), "S12M_TIMECODE"))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
+
+
+def _time_code(number: int) -> bytes:
+    """Return a time code message of 01:02:03 and a frame (ITU-T H.265, D.2.27)."""
+    fields = ((1, 2), (1, 1), (1, 1), (0, 5), (1, 1), (0, 1), (0, 1), (number, 9), (3, 6), (2, 6), (1, 5), (0, 5))
+    text = "".join(f"{value:0{bits}b}" for value, bits in fields)
+    text = (text + "1").ljust(-(-(len(text) + 1) // 8) * 8, "0")
+    return int(text, 2).to_bytes(len(text) // 8, "big")
+
+
+def test_the_headers_of_new_pictures_say_the_film_s_rate_where_frames_were_dropped(context):
+    """59.94 frames a second, not the average of a film with a gap."""
+    ticks = [1001 * number for number in range(60) if number not in (20, 21)]
+    options = {"rate": Fraction(60000, 1001), "time_base": Fraction(1, 60000), "pts": tuple(ticks), "size": (96, 64)}
+    media = film(context, frames=len(ticks), tracks=0, **options)
+    assert not media.video.constant_rate and media.video.rate < 59
+
+    encoder = open_encoder(media.video, EncoderSettings("libx264", "yuv420p"))
+
+    assert encoder.framerate == Fraction(60000, 1001)
