@@ -85,3 +85,17 @@ def test_a_day_ends_with_hour_23():
     assert timecode_to_frames(parse_time("00:10:00;00"), NTSC) == 17982
     with pytest.raises(ValueError, match=r"24:00:00:00 has hour 24"):
         parse_time("24:00:00:00")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("01:02:03.5", Fraction(7447, 2)),
+        ("00:10:00", Fraction(600)),
+        ("100:00:00.001", Fraction(360_000_001, 1000)),
+        ("12.4", Fraction(62, 5)),
+    ],
+)
+def test_clock_times_are_seconds(text, seconds):
+    """Hours, minutes, seconds and their fraction, exactly."""
+    assert parse_time(text).value == seconds
