@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from .config.batch import list_edits, value_text
 from .config.checked_job import Job
+from .config.film_list import list_edits, value_text
 from .config.load import load_job
 from .config.preset_builder import Pipeline
 from .config.shipped import Preset, load_preset_info

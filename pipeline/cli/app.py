@@ -25,6 +25,7 @@ from .commands import (
     schema,
     serve,
     show,
+    spend,
     store,
 )
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
@@ -33,7 +34,7 @@ from .streams import separate_streams
 
 PANELS = {
     "Run": (run, batch, plan, resume, pick, demo),
-    "Inspect": (runs, show, faces, presets, nodes),
+    "Inspect": (runs, show, spend, faces, presets, nodes),
     "Editing systems": (edits, conform_check, provenance),
     "Store": (store, prune),
     "Set up": (doctor, schema, serve, new_node),

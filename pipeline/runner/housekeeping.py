@@ -61,7 +61,7 @@ def usage(home: Path, now: float | None = None) -> Usage:
         "ledger": _folder_bytes(home / "ledger"),
     }
     kinds["other"] = max(0, _folder_bytes(home) - sum(kinds.values()))
-    return Usage(kinds, _by_film(home, contents), _by_age(contents, time.time() if now is None else now))
+    return Usage(kinds, _byfilm_of_run(home, contents), _by_age(contents, time.time() if now is None else now))
 
 
 def prune_home(
@@ -140,12 +140,12 @@ def _paid_objects(home: Path, store: Store) -> set[Path]:
     return {store.object_path(entry.done.file) for entry in Ledger(home).entries() if entry.done}
 
 
-def _by_film(home: Path, contents: Contents) -> dict[str, int]:
+def _byfilm_of_run(home: Path, contents: Contents) -> dict[str, int]:
     objects_of = {result.key: result.objects for result in contents.results}
     films: defaultdict[str, set[Path]] = defaultdict(set)
     for run in all_runs(home):
         with contextlib.suppress(PresetError):
-            films[_film(run.read())] |= {path for key in run.used_keys() for path in objects_of.get(key, ())}
+            films[film_of_run(run.read())] |= {path for key in run.used_keys() for path in objects_of.get(key, ())}
     known: set[Path] = set().union(*films.values())
     films[OTHER_FILM] |= contents.object_sizes.keys() - known
     return _sizes({name: paths for name, paths in films.items() if paths}, contents)
@@ -169,7 +169,7 @@ def _sizes(paths: Mapping[str, Iterable[Path]], contents: Contents) -> dict[str,
     return {name: sum(contents.object_sizes[path] for path in group) for name, group in paths.items()}
 
 
-def _film(record: Mapping[str, Any]) -> str:
+def film_of_run(record: Mapping[str, Any]) -> str:
     """Return the path or URL of a run's film, as the job has it."""
     document = record.get("document")
     inputs = document.get("inputs") if isinstance(document, dict) else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ...config.batch import BatchJob
+    from ...config.film_list import BatchJob
     from ...runner.batch import Batch, BatchItem
 
 NAME = "batch"
@@ -49,7 +49,7 @@ def command(
     """Run a list of films: one budget over all, and a film that fails does not stop the others."""
     from pathlib import Path
 
-    from ...config.batch import load_batch
+    from ...config.film_list import load_batch
     from ...core.registry import load_registry
     from ...runner.batch import new_batch
 
@@ -116,7 +116,7 @@ def plan_films(films: str, home: Path, provider: str | None, max_cost: float | N
     """Print what every film of a list would cost; nothing is written."""
     from pathlib import Path
 
-    from ...config.batch import load_batch
+    from ...config.film_list import load_batch
     from ...core.registry import load_registry
     from ...core.settings import max_cost_usd
 

@@ -56,7 +56,7 @@ def command(
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from pathlib import Path
 
-    from ...config.batch import is_batch
+    from ...config.film_list import is_batch
     from ...core.settings import home_folder, max_cost_usd, require_folder
     from ...runner.deliveries import existing_outputs
     from ...runner.plan import plan_job
