@@ -153,10 +153,10 @@ def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _Rendered:
         "seconds": {str(frame): str(at_s) for frame, at_s in plan.seconds.items()},
         "stills": sorted(plan.still_frames),
     }
-    found = context.cache_get(parts)
+    stored = context.cache_get(parts)
     with contextlib.suppress(OSError, ValueError):
-        if found is not None:
-            cached = _CachedSide.model_validate_json(found.read_bytes())
+        if stored is not None:
+            cached = _CachedSide.model_validate_json(stored.read_bytes())
             return cached.stills, cached.clip
     stills, clip = _render_side(side, plan, context.path)
     path = context.temp_path("preview.json")

@@ -153,9 +153,10 @@ def test_every_widget_of_a_step_changes_its_parameters(box):
 
 
 def test_every_widget_of_an_edit_changes_the_edit():
-    """Each of them, from an edit of two times."""
+    """Each of them, from an edit of two times and a performer who consents."""
     usual = {widget.input.name: widget.input.options.get("default") for widget in edit_widgets()}
-    usual |= {"in": "1", "out": "5"}
+    performer = next(widget.input.name for widget in edit_widgets() if widget.path == ("consent", "performer"))
+    usual |= {"in": "1", "out": "5", performer: "Ann"}
     before = read_widgets(edit_widgets(), usual)
     for widget in edit_widgets():
         value = another(dict(widget.input.options), widget.input.type)
