@@ -27,13 +27,14 @@ from .commands import (
     show,
     spend,
     store,
+    studio,
 )
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
 from .options import examples_text
 from .streams import separate_streams
 
 PANELS = {
-    "Run": (run, batch, plan, resume, pick, demo),
+    "Run": (run, batch, plan, resume, pick, studio, demo),
     "Inspect": (runs, show, spend, faces, presets, nodes),
     "Editing systems": (edits, conform_check, provenance),
     "Store": (store, prune),

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..core.file import File
 from ..core.node import NodeContext
 from ..core.values import Media, Record, Segment, Take
 from ..media.clock import frame_time_s
+from .change_region import Region, changed_region
 from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
-from .stills import data_url, jpeg_data_url, preview_size, small_pictures
+from .stills import data_url, jpeg_data_url, picture_of, preview_size, small_pictures
 
 FindPath = Callable[[File], Path]
-_Rendered = tuple[dict[int, str], str]
-"""The stills by source frame, and the clip; empty without pictures."""
-_PREVIEW_VERSION = 1
+_PREVIEW_VERSION = 2
 """In the key of cached previews: raise it when the same frames would give other bytes."""
 
 
@@ -60,6 +61,15 @@ class SegmentPreview:
     first_frame: int
     """The source frame at which the clips start."""
     has_sound: bool
+    zoom: tuple[float, float, float, float] | None
+    """The region that changes: left, top, right, bottom in shares of the picture; None if it is most of it."""
+    before_peaks: tuple[int, ...] = ()
+    """The waveform of each clip, 0 to 255; empty without sound."""
+    after_peaks: tuple[int, ...] = ()
+
+
+PEAKS = 400
+"""The peaks of a waveform."""
 
 
 def preview_span(record: Record, segment: Segment) -> tuple[int, int]:
@@ -111,19 +121,26 @@ def preview_segment(record: Record, segment: Segment, take: Take | None, context
     before = Side("Before", source, {frame: frame for frame in range(start, end)})
     after = furthest_result(record, segment, take)
     plan = _Plan(size, seconds, frozenset(frame for _, frame in labelled))
-    before_stills, before_clip = _cached_side(before, plan, context)
-    after_stills, after_clip = _render_side(after, plan, context.path) if after else ({}, "")
+    old = _cached_side(before, plan, context)
+    new = _render_side(after, plan, context.path) if after else _RenderedSide()
+    both = [frame for _, frame in labelled if frame in old.stills and frame in new.stills]
+    region = changed_region(
+        [picture_of(old.stills[frame]) for frame in both], [[picture_of(new.stills[frame]) for frame in both]]
+    )
     return SegmentPreview(
         size_px=size,
         after_label=after.label if after else "",
         stills=tuple(
-            Still(label, frame, before_stills.get(frame, ""), after_stills.get(frame, "")) for label, frame in labelled
+            Still(label, frame, old.stills.get(frame, ""), new.stills.get(frame, "")) for label, frame in labelled
         ),
-        before_clip=before_clip,
-        after_clip=after_clip,
+        before_clip=old.clip,
+        after_clip=new.clip,
         times_s=tuple(clip_times_s(list(seconds.values()))),
         first_frame=start,
         has_sound=bool(source.audio),
+        zoom=None if region == Region() else (region.left, region.top, region.right, region.bottom),
+        before_peaks=old.peaks,
+        after_peaks=new.peaks,
     )
 
 
@@ -135,16 +152,18 @@ class _Plan:
     still_frames: frozenset[int]
 
 
-class _CachedSide(BaseModel):
-    """A rendered side as it is cached."""
+class _RenderedSide(BaseModel):
+    """A rendered side, as it is cached too; empty without pictures."""
 
     model_config = ConfigDict(extra="forbid")
 
-    stills: dict[int, str]
-    clip: str
+    stills: dict[int, str] = {}
+    """By source frame; all pictures and clips are `data:` URLs."""
+    clip: str = ""
+    peaks: tuple[int, ...] = ()
 
 
-def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _Rendered:
+def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _RenderedSide:
     """Render the source's side once: it is the same for every take of a segment."""
     parts = {
         "preview": _PREVIEW_VERSION,
@@ -156,20 +175,19 @@ def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _Rendered:
     stored = context.cache_get(parts)
     with contextlib.suppress(OSError, ValueError):
         if stored is not None:
-            cached = _CachedSide.model_validate_json(stored.read_bytes())
-            return cached.stills, cached.clip
-    stills, clip = _render_side(side, plan, context.path)
+            return _RenderedSide.model_validate_json(stored.read_bytes())
+    rendered = _render_side(side, plan, context.path)
     path = context.temp_path("preview.json")
-    path.write_text(_CachedSide(stills=stills, clip=clip).model_dump_json(), "utf-8")
+    path.write_text(rendered.model_dump_json(), "utf-8")
     context.cache_put(parts, path)
-    return stills, clip
+    return rendered
 
 
-def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> _Rendered:
-    """Return the stills by source frame, and the clip; all as `data:` URLs."""
+def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> _RenderedSide:
+    """Render the stills, the clip and its waveform."""
     source_frame = {index: frame for frame, index in side.frame_of.items() if frame in plan.seconds}
     if side.media.video is None or not source_frame:
-        return {}, ""
+        return _RenderedSide()
     path = find_path(side.media.file)
     first, end = min(source_frame), max(source_frame) + 1
     start_s, end_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
@@ -186,4 +204,12 @@ def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> _Rendered:
     if sound is not None:
         clip.add_sound(frames_of_samples(sound))
     clip.finish()
-    return stills, data_url("video/mp4", content.getvalue())
+    peaks = peaks_of(sound) if sound is not None else ()
+    return _RenderedSide(stills=stills, clip=data_url("video/mp4", content.getvalue()), peaks=peaks)
+
+
+def peaks_of(samples: NDArray[np.float32]) -> tuple[int, ...]:
+    """Return the waveform of `(channels, samples)`, at most `PEAKS` values from 0 to 255; quiet sound is raised."""
+    loudest = np.abs(samples).max(axis=0)
+    blocks = np.array_split(loudest, min(PEAKS, len(loudest))) if len(loudest) else []
+    return tuple(int(min(1.0, float(block.max()) ** 0.6) * 255) for block in blocks)

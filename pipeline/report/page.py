@@ -16,12 +16,13 @@ from typing import Any
 
 from ..core.node import NodeContext
 from ..core.times import clock_text
-from ..core.values import Record
-from ..media.clock import frame_time_s
+from ..core.values import Media, Record
+from ..media.clock import frame_time_s, timecode_clock
 from .before_after import SegmentPreview, preview_segment
 from .report_json import Json, frame_position
 from .take_board import Board
 
+_ATTACH_PLAYERS = '\nfor (const player of document.querySelectorAll(".player")) attachPlayer(player);\n'
 _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MAX_TICKS = 10
 _LAST_TICK = Fraction(95, 100)
@@ -44,11 +45,13 @@ def render_page(record: Record, report: Json, boards: Mapping[str, Board], conte
     environment = new_environment(trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"leaves": leaves, "metric": metric_text}
     environment.filters |= {"bytes": bytes_text, "seconds": seconds_text, "rate": rate_text}
-    script, style = _template_file("player.js"), _template_file("page.css")
+    script = _template_file("player.js") + _ATTACH_PLAYERS
+    style = _template_file("page.css") + _template_file("player.css")
     return environment.get_template("template.html").render(
         report=report,
         segments=_segments(record, report, boards, context),
         bar=timeline_bar(record, report),
+        clock=film_clock(record.source),
         script=script,
         style=style,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -77,6 +80,14 @@ def _stills(record: Record, preview: SegmentPreview | None) -> list[Json]:
     if preview is None or record.source is None:
         return []
     return [{"still": still, "at": frame_position(record.source, still.frame)} for still in preview.stills]
+
+
+def film_clock(source: Media | None) -> Json | None:
+    """Return the clock of a film for the player: its rate, whether drop-frame, the number of its first label."""
+    if source is None or source.video is None:
+        return None
+    rate, drop, start = timecode_clock(source)
+    return {"rate": [rate.numerator, rate.denominator], "drop": drop, "start": start}
 
 
 def timeline_bar(record: Record, report: Json) -> Json | None:

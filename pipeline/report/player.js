@@ -1,20 +1,76 @@
-"use strict";
-/* Plays clips in sync. `times` has when each frame is shown, so a step is always exactly one frame. */
-for (const player of document.querySelectorAll(".player")) {
-  const find = (name) => player.querySelector(name);
+/* The player of takes: of the report, where it stands inside the page, and of the studio, which imports it.
+
+   It plays clips in sync. `data-times` has when each frame is shown, so a step is always exactly one frame. Frames are
+   counted from 0, and a span is written with its first and its last frame. */
+
+/** The label of a frame on the clock of a film.
+ * @param {number} frame @param {{rate: number[], drop: boolean, start: number}} clock @returns {string} */
+export function timecode(frame, clock) {
+  const nominal = Math.max(1, Math.round(clock.rate[0] / clock.rate[1]));
+  let number = frame + clock.start;
+  if (clock.drop) {
+    const dropped = Math.floor(nominal / 15), perTen = nominal * 600 - dropped * 9, perMinute = nominal * 60 - dropped;
+    const tens = Math.floor(number / perTen), rest = number % perTen;
+    const minutes = Math.floor((rest - dropped) / perMinute) + (rest < dropped ? 1 : 0);
+    number += dropped * (9 * tens + minutes);
+  }
+  const two = (value) => String(value).padStart(2, "0");
+  const seconds = Math.floor(number / nominal);
+  const hours = Math.floor(seconds / 3600) % 24;
+  return `${two(hours)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}${clock.drop ? ";" : ":"}${two(number % nominal)}`;
+}
+
+/** The frame of a label, or NaN. @param {string} text @param {{rate: number[], drop: boolean, start: number}} clock */
+export function frameOfTimecode(text, clock) {
+  const match = /^\s*(\d{1,2}):(\d{2}):(\d{2})[:;.](\d{2,3})\s*$/.exec(text);
+  if (!match) return NaN;
+  const nominal = Math.max(1, Math.round(clock.rate[0] / clock.rate[1]));
+  const [hours, minutes, seconds, frames] = match.slice(1).map(Number);
+  let number = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames;
+  if (clock.drop) {
+    const total = hours * 60 + minutes;
+    number -= Math.floor(nominal / 15) * (total - Math.floor(total / 10));
+  }
+  return number - clock.start;
+}
+
+/** Draw peaks, 0 to 255, into a canvas. @param {HTMLCanvasElement} canvas @param {ArrayLike<number>} peaks */
+export function drawPeaks(canvas, peaks, color = "currentColor") {
+  const context = canvas.getContext("2d");
+  if (!context) return;
+  const width = (canvas.width = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio)));
+  const height = (canvas.height = Math.max(1, Math.round(canvas.clientHeight * devicePixelRatio)));
+  context.fillStyle = color === "currentColor" ? getComputedStyle(canvas).color : color;
+  for (let x = 0; x < width; x++) {
+    const first = Math.floor((x * peaks.length) / width), last = Math.max(first + 1, Math.floor(((x + 1) * peaks.length) / width));
+    let peak = 0;
+    for (let index = first; index < last && index < peaks.length; index++) peak = Math.max(peak, peaks[index]);
+    const half = Math.max(0.5, (peak / 255) * height * 0.5);
+    context.fillRect(x, height / 2 - half, 1, 2 * half);
+  }
+}
+
+/** Connect a player to its element. @param {HTMLElement} player */
+export function attachPlayer(player) {
+  const find = (name) => /** @type {any} */ (player.querySelector(name));
+  const on = (name, event, handle) => find(name)?.addEventListener(event, handle);
   const stage = find(".stage"), scrub = find(".scrub"), wipe = find(".wipe"), sound = find(".sound");
   const before = find("video.before"), clips = [...player.querySelectorAll("video")], lead = find("video.after") || before;
   const takes = [...player.querySelectorAll(".take")];
   const times = JSON.parse(player.dataset.times), count = times.length - 1;
   const first = Number(player.dataset.first), start = Number(player.dataset.start), end = Number(player.dataset.end);
-  let shown = 0, playing = false;
+  const clock = player.dataset.clock ? JSON.parse(player.dataset.clock) : null;
+  const seamIn = Math.max(0, start - first), seamOut = Math.min(count, end - first);
+  let shown = 0, playing = false, speed = 1, loops = false, timer = 0, gone = false;
 
   const middle = (frame) => (times[frame] + times[frame + 1]) / 2;
   const showPosition = () => {
     const filmFrame = first + shown, edited = filmFrame >= start && filmFrame < end;
+    const place = clock ? timecode(filmFrame, clock) : `${times[shown].toFixed(3)} s`;
     scrub.value = shown;
     scrub.setAttribute("aria-valuetext", `frame ${filmFrame}`);
-    find(".where").textContent = `frame ${filmFrame} · ${times[shown].toFixed(3)} s${edited ? " · edited" : " · handle"}`;
+    find(".where").textContent = `${place} · frame ${filmFrame}${edited ? " · edited" : " · handle"}`;
+    player.dispatchEvent(new CustomEvent("frame", { detail: filmFrame }));
   };
   const go = (frame) => {
     shown = Math.min(count - 1, Math.max(0, frame));
@@ -29,41 +85,71 @@ for (const player of document.querySelectorAll(".player")) {
     }
     return low;
   };
+  const label = (text) => {
+    find(".play").textContent = text;
+    find(".play").setAttribute("aria-label", text);
+  };
   const stop = () => {
+    const wasForward = playing && speed > 0;
     playing = false;
+    speed = 1;
+    clearTimeout(timer);
     for (const clip of clips) clip.pause();
-    find(".play").textContent = "Play";
-    find(".play").setAttribute("aria-label", "Play");
-    go(frameAt(lead.currentTime));
+    label("Play");
+    go(wasForward ? frameAt(lead.currentTime) : shown);
+  };
+  const rewind = () => {
+    if (!playing || speed > 0 || gone) return;
+    const low = loops ? seamIn : 0;
+    go(shown <= low ? (loops ? seamOut - 1 : 0) : shown - 1);
+    if (shown <= 0 && !loops) return stop();
+    timer = setTimeout(rewind, (1000 * (times[shown + 1] - times[shown])) / -speed);
   };
   const keepInSync = () => {
-    if (!playing) return;
-    if (lead.ended || lead.currentTime >= times[count] - 1e-3) {
-      go(0);
-      play();
-      return;
+    if (!playing || speed < 0 || gone) return;
+    const last = loops ? times[seamOut] : times[count];
+    if (lead.ended || lead.currentTime >= last - 1e-3) {
+      go(loops ? seamIn : 0);
+      return play(speed);
     }
     const frame = times[1] - times[0];
     for (const clip of clips) {
       if (clip === lead) continue;
       const drift = clip.currentTime - lead.currentTime;
       if (Math.abs(drift) > 0.3 && !clip.seeking) clip.currentTime = lead.currentTime;
-      clip.playbackRate = Math.abs(drift) > 0.5 * frame ? 1 - 0.15 * Math.sign(drift) : 1;
+      clip.playbackRate = speed * (Math.abs(drift) > 0.5 * frame ? 1 - 0.15 * Math.sign(drift) : 1);
     }
     shown = frameAt(lead.currentTime);
     showPosition();
     requestAnimationFrame(keepInSync);
   };
-  const play = () => {
+  const play = (newSpeed = 1) => {
+    clearTimeout(timer);
     playing = true;
-    find(".play").textContent = "Pause";
-    find(".play").setAttribute("aria-label", "Pause");
-    Promise.all(clips.map((clip) => clip.play())).then(() => requestAnimationFrame(keepInSync), stop);
+    speed = newSpeed;
+    label("Pause");
+    if (speed < 0) {
+      for (const clip of clips) clip.pause();
+      return rewind();
+    }
+    for (const clip of clips) clip.playbackRate = speed;
+    return Promise.all(clips.map((clip) => clip.play())).then(() => requestAnimationFrame(keepInSync), stop);
   };
-  const toggle = () => (playing ? stop() : (shown >= count - 1 && go(0), play()));
+  const toggle = () => {
+    if (playing) return stop();
+    if (loops && (shown < seamIn || shown >= seamOut - 1)) go(seamIn);
+    else if (shown >= count - 1) go(0);
+    return play();
+  };
   const step = (by) => {
     if (playing) stop();
     go(shown + by);
+  };
+  const faster = (direction) => {
+    const same = playing && Math.sign(speed) === direction;
+    const next = same ? direction * Math.min(4, Math.abs(speed) * 2) : direction;
+    if (playing && !same) stop();
+    play(next);
   };
   const setWipe = (percent) => {
     if (!wipe) return;
@@ -80,12 +166,50 @@ for (const player of document.querySelectorAll(".player")) {
       take.classList.toggle("chosen", take === chosen);
       take.querySelector(".choose").setAttribute("aria-pressed", String(take === chosen));
     }
-    find(".command").textContent = chosen.dataset.command;
+    if (find(".command")) find(".command").textContent = chosen.dataset.command;
+    player.dispatchEvent(new CustomEvent("choose", { detail: chosen.dataset.id || number }));
+  };
+  const setMode = (mode) => {
+    stage.dataset.mode = mode;
+    if (find(".mode")) find(".mode").value = mode;
+  };
+  const press = (name, pressed) => find(name)?.setAttribute("aria-pressed", String(pressed));
+  const setLoop = (value) => press(".loop", (loops = value));
+  const setZoom = (value) => {
+    const box = player.dataset.zoom ? player.dataset.zoom.split(",").map(Number) : null;
+    if (!box) return;
+    const scale = value ? Math.min(6, 0.95 / Math.max(box[2] - box[0], box[3] - box[1])) : 1;
+    const shift = (low, high) => Math.min(0, Math.max(100 - 100 * scale, 50 - 50 * scale * (low + high)));
+    stage.style.setProperty("--zoom", String(scale));
+    stage.style.setProperty("--zoom-x", `${value ? shift(box[0], box[2]) : 0}%`);
+    stage.style.setProperty("--zoom-y", `${value ? shift(box[1], box[3]) : 0}%`);
+    press(".zoom", value);
+  };
+  const isZoomed = () => find(".zoom")?.getAttribute("aria-pressed") === "true";
+  const fullScreen = () => (document.fullscreenElement ? document.exitFullscreen() : player.requestFullscreen?.());
+  let heldMode = "";
+  const hold = (isHeld) => {
+    if (isHeld === !!heldMode) return;
+    if (isHeld) {
+      heldMode = stage.dataset.mode || "wipe";
+      setMode("before");
+    } else {
+      setMode(heldMode);
+      heldMode = "";
+    }
   };
 
-  find(".play").addEventListener("click", toggle);
-  find(".back").addEventListener("click", () => step(-1));
-  find(".forward").addEventListener("click", () => step(1));
+  on(".play", "click", toggle);
+  on(".back", "click", () => step(-1));
+  on(".forward", "click", () => step(1));
+  on(".loop", "click", () => setLoop(!loops));
+  on(".zoom", "click", () => setZoom(!isZoomed()));
+  on(".full", "click", fullScreen);
+  on(".mode", "change", (event) => setMode(event.target.value));
+  on(".hold", "pointerdown", () => hold(true));
+  for (const event of ["pointerup", "pointerleave", "pointercancel"]) on(".hold", event, () => hold(false));
+  on(".hold", "keydown", (event) => (event.key === " " || event.key === "Enter") && hold(true));
+  on(".hold", "keyup", () => hold(false));
   scrub.addEventListener("input", () => {
     const frame = Number(scrub.value);
     if (playing) stop();
@@ -93,13 +217,27 @@ for (const player of document.querySelectorAll(".player")) {
   });
   if (wipe) wipe.addEventListener("input", () => setWipe(wipe.value));
   if (sound) sound.addEventListener("change", selectSound);
+  on(".copy", "click", async (event) => {
+    const text = find(".command").textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      const range = document.createRange();
+      range.selectNodeContents(find(".command"));
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      document.execCommand("copy");
+    }
+    event.target.textContent = "Copied";
+    setTimeout(() => (event.target.textContent = "Copy"), 1500);
+  });
   for (const take of takes) take.addEventListener("click", () => choose(Number(take.dataset.number)));
   if (wipe) stage.addEventListener("pointerdown", (event) => {
     stage.setPointerCapture(event.pointerId);
     stage.dispatchEvent(new PointerEvent("pointermove", event));
   });
   stage.addEventListener("pointermove", (event) => {
-    if (!event.buttons) return;
+    if (!event.buttons || (stage.dataset.mode && stage.dataset.mode !== "wipe")) return;
     const box = stage.getBoundingClientRect();
     setWipe((100 * (event.clientX - box.left)) / box.width);
   });
@@ -110,15 +248,37 @@ for (const player of document.querySelectorAll(".player")) {
       ArrowRight: () => step(1),
       Home: () => step(start - first - shown),
       End: () => step(end - 1 - first - shown),
-      "[": () => setWipe(Number(wipe.value) - 5),
-      "]": () => setWipe(Number(wipe.value) + 5),
+      "[": () => setWipe(Number(wipe?.value) - 5),
+      "]": () => setWipe(Number(wipe?.value) + 5),
+      j: () => faster(-1),
+      k: () => playing && stop(),
+      l: () => faster(1),
+      b: () => hold(true),
+      d: () => setMode(stage.dataset.mode === "difference" ? "wipe" : "difference"),
+      s: () => setMode(stage.dataset.mode === "side" ? "wipe" : "side"),
+      z: () => setZoom(!isZoomed()),
+      f: fullScreen,
+      r: () => setLoop(!loops),
     };
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== stage) return;
     if (takes.length && /^[1-9]$/.test(event.key)) choose(Number(event.key));
-    if (!keys[event.key]) return;
+    const action = keys[event.key] || keys[event.key.toLowerCase()];
+    if (!action) return;
     event.preventDefault();
-    keys[event.key]();
+    event.stopPropagation();
+    action();
   });
+  stage.addEventListener("keyup", (event) => event.key.toLowerCase() === "b" && hold(false));
+  stage.addEventListener("blur", () => hold(false));
+  for (const canvas of player.querySelectorAll("canvas.wave")) drawPeaks(/** @type {any} */ (canvas), JSON.parse(/** @type {any} */ (canvas).dataset.peaks || "[]"));
   selectSound();
   go(Math.floor((start + end) / 2) - first);
+  return {
+    go: (filmFrame) => step(filmFrame - first - shown),
+    stop,
+    remove: () => {
+      gone = true;
+      stop();
+    },
+  };
 }

@@ -65,6 +65,15 @@ def jpeg_data_url(picture: Picture) -> str:
     return data_url("image/jpeg", content.getvalue())
 
 
+def picture_of(url: str) -> Picture:
+    """Return the picture of a `data:` URL that `jpeg_data_url` has made."""
+    from PIL import Image
+
+    content = base64.b64decode(url.partition(",")[2])
+    picture: Picture = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), np.uint8)
+    return picture
+
+
 def data_url(media_type: str, content: bytes) -> str:
     """Return content as a `data:` URL."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

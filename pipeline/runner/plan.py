@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..config.checked_job import Job, Step
+from ..core.errors import PresetError
 from ..core.node import Forecast, Port
 from ..core.takes import Combination
 from ..core.values import Record, Segment, Take, Upload, Value
@@ -70,6 +71,10 @@ def plan_job(job: Job, store: Store) -> list[PlannedStep]:
         PresetError: a run would refuse the job before its first step.
         InputMediaError: a source cannot be used.
     """
+    return _planned(job, store).rows
+
+
+def _planned(job: Job, store: Store) -> _Plan:
     job = resolve_providers(job)
     require_providers(job)
     check_outputs(job, store, job_owner(job.document), replace=True)
@@ -78,7 +83,7 @@ def plan_job(job: Job, store: Store) -> list[PlannedStep]:
     plan = _Plan(job, store, picks)
     for step in job.steps:
         plan.results[step.id] = plan.add_step(step)
-    return plan.rows
+    return plan
 
 
 class _Plan:
@@ -289,3 +294,33 @@ def one_per_segment(value: Any) -> Any:
     if not isinstance(value, list):
         return value
     return list({segment_name_of(item): item for item in reversed(value)}.values())[::-1]
+
+
+def stored_takes(job: Job, store: Store) -> list[Take]:
+    """Return the takes that a job's last step with takes has in the store, one per segment; empty if one is missing.
+
+    Raises:
+        PresetError: a run would refuse the job before its first step.
+        InputMediaError: a source cannot be used.
+    """
+    plan = _planned(job, store)
+    steps = [step for step in job.steps if step.info.ports.output is Take]
+    values = as_list(plan.results[steps[-1].id]) if steps else []
+    takes = [value for value in values if isinstance(value, Take)]
+    return takes if len(takes) == len(values) else []
+
+
+def up_to_takes(job: Job) -> Job:
+    """Return the job without the steps after its last one that has takes: it makes takes, and neither film nor page.
+
+    Raises:
+        PresetError: the job has no step that makes takes.
+    """
+    last = max((number for number, step in enumerate(job.steps) if step.info.ports.output is Take), default=None)
+    if last is None:
+        raise PresetError(f"{job.name} makes no takes")
+    steps = job.steps[: last + 1]
+    names = {step.id for step in steps}
+    stored_steps: Any = job.document.get("steps") or []
+    stored_steps = [step for step in stored_steps if step["id"] in names]
+    return replace(job, steps=steps, document={**job.document, "steps": stored_steps})

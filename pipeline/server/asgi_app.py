@@ -146,7 +146,7 @@ class LocalServer:
         plan = plan or FaultPlan()
         if plan.credits is not None:
             options = replace(options, credits=plan.credits)
-        self._socket = _bind(options.host, options.port)
+        self._socket = bind_socket(options.host, options.port)
         self.options = replace(options, port=self._socket.getsockname()[1])
         self._plan, self._renderer, self._ready = plan, renderer or RENDERERS[plan.engine], ready
         self._report, self._now = report, now
@@ -200,7 +200,12 @@ class LocalServer:
         await server.serve(sockets=[self._socket])
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address; 0 selects a free port.
+
+    Raises:
+        PresetError: the port is in use, or the address is not this machine's.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -17,8 +17,9 @@ from records import adopted, record_of, segment_of, take_of
 from react1.nodes.report import ReportNode, ReportParams
 from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.takes import Matrix
+from react1.pipeline.report.change_region import Region, changed_region
 from react1.pipeline.report.contact_sheet import grid_of
-from react1.pipeline.report.take_board import Region, board_of, changed_region
+from react1.pipeline.report.take_board import board_of
 
 START, END, FIRST, LAST = 10, 20, 6, 24
 SIZE = (160, 90)

@@ -54,4 +54,15 @@ def command(
             out(f"before  {clip}")
             out(f"after   {film}")
             out(f"page    {(folder / 'report.html').absolute()}")
+            out(f"studio  {_studio_command()}")
         exit_with_status(result)
+
+
+def _studio_command() -> str:
+    """Return the command that opens the demo in the studio, as it can be typed here."""
+    import shutil
+    import sys
+
+    program = Path(sys.executable).with_name("react1")
+    name = "react1" if shutil.which("react1") or not program.exists() else str(program)
+    return f"{name} studio --demo"

@@ -65,7 +65,7 @@ def driving_speech(
         return heard
     shown = faces[: len(layout.frames)]
     numbers = [number for number, points in enumerate(shown) if points is not None]
-    gaps = _gaps(shown)
+    gaps = mouth_gaps(shown)
     moves = len(gaps) > 1 and bool(gaps.std() > TALKING_UNITS)
     if own_voice and not moves:
         notes.append("the mouth does not speak in this span, so the film's own sound does not move it")
@@ -91,7 +91,8 @@ def _speaking(faces: Sequence[Points | None], fps: Fraction) -> Curve:
     return np.array(ease([(float(value),) for value in share], float(fps)), np.float64)[:, 0]
 
 
-def _gaps(faces: Sequence[Points | None]) -> Curve:
+def mouth_gaps(faces: Sequence[Points | None]) -> Curve:
+    """Return the opening of the mouth in each frame that shows the face, in units."""
     return np.array([MouthShape.of(FaceFrame(points)).gap for points in faces if points is not None])
 
 
@@ -116,8 +117,8 @@ def animate(
     shapes = [MouthShape.of(FaceFrame(points)) if points is not None else None for points in faces]
     resting = resting_shapes(shapes, float(fps))
     headroom = headroom_per_frame(faces, float(fps))
-    talks = heard is not None or float(_gaps(faces).std()) > TALKING_UNITS
-    upper_lip, held_open = _resting_upper_lip(faces), _held_open(faces) if talks and heard is None else None
+    talks = heard is not None or float(mouth_gaps(faces).std()) > TALKING_UNITS
+    upper_lip, held_open = resting_upper_lip(faces), mouth_held_open(faces) if talks and heard is None else None
     heads = head_motion(_mouth_opening(heard, faces, layout) if talks else None, weights, choices, fps)
     poses: list[Pose | None] = []
     for number, shown in enumerate(layout.frames):
@@ -142,13 +143,13 @@ def _mouth_opening(heard: Speech | None, faces: Sequence[Points | None], layout:
     return np.array([0.0 if points is None else MouthShape.of(FaceFrame(points)).gap for points in shown])
 
 
-def _held_open(faces: Sequence[Points | None]) -> float:
+def mouth_held_open(faces: Sequence[Points | None]) -> float:
     """Return the share of its opening that a talking mouth never closes, at most 0.4: parted lips, as in a smile."""
-    low, high = np.percentile(_gaps(faces), (5, 95))
+    low, high = np.percentile(mouth_gaps(faces), (5, 95))
     return float(min(MAX_HELD_OPEN, low / max(high, 1e-6)))
 
 
-def _resting_upper_lip(faces: Sequence[Points | None]) -> float | None:
+def resting_upper_lip(faces: Sequence[Points | None]) -> float | None:
     """Return where the upper lip rests in the clip: the teeth hang from there and must not move with the lip."""
     lips = [resting_lip(FaceFrame(points)) for points in faces if points is not None]
     return float(np.median(lips)) if lips else None

@@ -1,0 +1,120 @@
+"""How long the live preview of the studio takes, from the move of a slider to the drawn frame, in a real Chromium.
+
+    python benchmarks/studio.py [FILM] [--moves 50]
+
+Without a film the demo clip is made in 1080p. The faces of the shown part are searched first, and that time is printed
+too: it is what an editor waits for once per five seconds of film. Other work on the machine counts; its load is
+printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from react1.pipeline.demo.demo_clip import make_demo_clip
+from react1.pipeline.studio.studio_options import StudioOptions
+from react1.pipeline.studio.studio_server import StudioServer
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("film", nargs="?", type=Path)
+    parser.add_argument("--moves", type=int, default=50)
+    parser.add_argument("--size", default="1440x900")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        film = options.film
+        if film is None:
+            film = root / "talking.mp4"
+            make_demo_clip(film, seconds=2, size=(1920, 1080), progress=lambda _: None)
+        else:
+            film = Path(shutil.copy(film, root))
+        measure(film, root / "home", options.moves, tuple(map(int, options.size.split("x"))))
+
+
+def measure(film: Path, home: Path, moves: int, size: tuple[int, ...]) -> None:
+    from playwright.sync_api import sync_playwright
+
+    browser_path = next(path for name in BROWSERS if (path := shutil.which(name)))
+    ready = threading.Event()
+    server = StudioServer(StudioOptions(home, (film.parent,), film, port=0), ready=lambda _: ready.set())
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    ready.wait()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+            began = time.monotonic()
+            page.goto(server.url)
+            page.wait_for_selector("canvas[data-shows]")
+            first_picture_s = time.monotonic() - began
+            page.wait_for_selector("canvas[data-shows=preview]", timeout=300_000)
+            first_preview_s = time.monotonic() - began
+            page.wait_for_selector("expression-panel[data-cards]", timeout=300_000)
+            page.wait_for_timeout(1000)
+            cpu_s = time.process_time()
+            durations = move_slider(page, moves)
+            cpu_ms = 1000 * (time.process_time() - cpu_s) / moves
+            shown = page.evaluate("(() => { const c = document.querySelector('.stage-film canvas');"
+                                  " return [c.width, c.height]; })()")  # fmt: skip
+            browser.close()
+    finally:
+        server.stop()
+        thread.join()
+    report(durations, first_picture_s, first_preview_s, cpu_ms, shown)
+
+
+def move_slider(page: Any, moves: int) -> list[float]:
+    """Move the temperature as a hand does, wait for each frame, and return the milliseconds from input to picture."""
+    script = """async (moves) => {
+      const slider = document.getElementById('temperature'), durations = [];
+      for (let move = 0; move < moves; move++) {
+        performance.clearMeasures();
+        slider.value = String(0.2 + 0.7 * Math.abs(((move * 7) % 50) / 50 - 0.5));
+        const began = performance.now();
+        const drawn = new Promise((done) => {
+          const shown = () => performance.getEntriesByName('preview').length;
+          const look = () => shown() ? done(0) : requestAnimationFrame(look);
+          look();
+        });
+        slider.dispatchEvent(new Event('input'));
+        await drawn;
+        durations.push(performance.getEntriesByName('preview')[0].duration);
+        await new Promise((done) => setTimeout(done, 60));
+      }
+      return durations;
+    }"""
+    durations: list[float] = page.evaluate(script, moves)
+    return durations
+
+
+def report(
+    durations: list[float], first_picture_s: float, first_preview_s: float, cpu_ms: float, shown: list[int]
+) -> None:
+    ordered = sorted(durations)
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    print(f"{len(ordered)} moves of the slider, frame of {shown[0]}x{shown[1]}, {os.cpu_count()} cores, load {load}")
+    print("| from input to drawn frame | ms |")
+    print("|---|---|")
+    for name, share in (("median", 0.5), ("95th percentile", 0.95), ("slowest", 1.0)):
+        print(f"| {name} | {ordered[min(len(ordered) - 1, int(share * len(ordered)))]:.0f} |")
+    print(f"| mean | {statistics.mean(ordered):.0f} |")
+    print(f"| CPU time of the server per move | {cpu_ms:.0f} |")
+    print(f"| first picture after opening | {1000 * first_picture_s:.0f} |")
+    print(f"| first preview, cold: faces of 5 s searched | {1000 * first_preview_s:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+/* Judging takes: before and after in one player, or all takes beside each other. The player is the report's. */
+import { attachPlayer } from "/page/player.js";
+import { h } from "/page/dom.js";
+import { say, set, state, url, watch } from "/page/store.js";
+import { clockOf, faceNumber, timeOf } from "/page/viewer.js";
+import { pick } from "/page/takes.js";
+
+class TakePlayer extends HTMLElement {
+  connectedCallback() {
+    watch(["compare", "project"], () => this.draw());
+    watch(["job"], () => this.drawChoice());
+  }
+
+  takes() {
+    return (state.compare ?? []).map((id) => state.job?.edits.flatMap((edit) => edit.takes).find((take) => take.id === id)).filter(Boolean);
+  }
+
+  edit() {
+    return state.job?.edits.find((edit) => edit.takes.some((take) => take.id === state.compare?.[0])) ?? null;
+  }
+
+  draw() {
+    this.player?.remove();
+    this.player = null;
+    const takes = this.takes(), viewer = /** @type {any} */ (document.querySelector("studio-viewer"));
+    this.hidden = !takes.length;
+    if (viewer) viewer.hidden = !!takes.length;
+    this.replaceChildren();
+    if (!takes.length) {
+      viewer?.fit?.();
+      return;
+    }
+    viewer.pause();
+    const edit = this.edit(), [first, end] = takes[0].frames;
+    const base = timeOf(first), times = [];
+    for (let frame = first; frame <= end; frame++) times.push(frame < state.film.frames ? timeOf(frame) - base : state.film.length_s - base);
+    const span = edit?.frames ?? [first, end];
+    this.root = h("div", { className: "player", "data-times": JSON.stringify(times), "data-first": first, "data-start": span[0], "data-end": span[1], "data-clock": JSON.stringify(clockOf()), "data-zoom": this.zoomBox() });
+    this.root.append(takes.length === 1 ? this.pair(takes[0], first, end) : this.board(takes, first, end), this.controls(takes));
+    this.choice = h("div", { className: "choice" });
+    this.append(h("div", { className: "compare-head" }, h("h2", {}, takes.length === 1 ? `Before and ${takes[0].name}` : `${takes.length} takes of ${edit?.name ?? "the edit"}`),
+      h("button", { type: "button", onclick: () => set({ compare: null }), title: "Back to the film (Escape)" }, "Back to the film")), this.root, this.choice);
+    this.root.addEventListener("choose", (event) => {
+      const chosen = takes.find((take) => take.id === event.detail);
+      if (chosen && edit) pick(/** @type {any} */ (this.edit()), chosen);
+    });
+    for (const video of this.root.querySelectorAll("video")) video.addEventListener("error", () => say("a clip of this take cannot be played", "error"));
+    const stage = /** @type {any} */ (this.root.querySelector(".stage"));
+    if (takes.length === 1) stage.style.aspectRatio = `${state.film.width} / ${state.film.height}`;
+    else stage.style.setProperty("--columns", String(Math.min(3, takes.length)));
+    this.player = attachPlayer(this.root);
+    this.drawChoice();
+    stage.focus();
+  }
+
+  zoomBox() {
+    const number = faceNumber(), face = state.faces?.faces.find((item) => item.number === (number || item.number));
+    if (!face) return "0.25,0,0.75,1";
+    const grow = 0.25 * (face.bottom - face.top);
+    return [face.left - grow, face.top - grow, face.right + grow, face.bottom + grow].map((share) => Math.min(1, Math.max(0, share)).toFixed(4)).join();
+  }
+
+  video(name, source, sound) {
+    return h("video", { className: name, playsinline: true, preload: "auto", "data-sound": sound, src: source, "aria-label": name });
+  }
+
+  pair(take, first, end) {
+    return h("div", { className: "stage", tabindex: "0", role: "group", "data-mode": "wipe", "aria-label": "Before and after. Space plays, arrow keys step one frame, J K L, B holds before, Z zooms on the face, D shows the difference, R loops." },
+      this.video("before", url("/clip", { start: first, end }), "before"), this.video("after", url(`/takes/${take.id}/clip`), "after"),
+      h("span", { className: "divider", "aria-hidden": "true" }), h("span", { className: "tag left", "aria-hidden": "true" }, "Before"), h("span", { className: "tag right", "aria-hidden": "true" }, take.name));
+  }
+
+  board(takes, first, end) {
+    const cell = (take, number) => h("figure", { className: "cell take", "data-number": number, "data-id": take.id },
+      this.video(number === 1 ? "after" : "other", url(`/takes/${take.id}/clip`), `take${number}`),
+      h("figcaption", {}, h("button", { type: "button", className: "choose", "aria-pressed": String(take.picked) }, h("b", {}, String(number)), ` ${take.name}`)));
+    return h("div", { className: "stage board", tabindex: "0", role: "group", "aria-label": "All takes. Space plays, arrow keys step one frame, digits choose a take." },
+      h("figure", { className: "cell lead" }, this.video("before", url("/clip", { start: first, end }), "before"), h("figcaption", {}, h("b", {}, "film"))), ...takes.map((take, index) => cell(take, index + 1)));
+  }
+
+  controls(takes) {
+    const button = (name, text, title) => h("button", { type: "button", className: name, title, ...(["loop", "zoom"].includes(name) ? { "aria-pressed": "false" } : {}) }, text);
+    const single = takes.length === 1;
+    const sounds = single ? [["after", takes[0].name], ["before", "film"]] : [["before", "film"], ...takes.map((take, index) => [`take${index + 1}`, take.name])];
+    const frames = takes[0].frames;
+    return h("div", { className: "controls" },
+      button("play", "Play", "Play (space)"), button("back", "−1", "One frame back"), button("forward", "+1", "One frame forward"),
+      h("label", { className: "grow" }, h("span", {}, "Frame"), h("input", { type: "range", className: "scrub", min: "0", max: String(frames[1] - frames[0] - 1), step: "1", value: "0" })),
+      h("output", { className: "where" }), button("loop", "Loop", "Loop from seam to seam (R)"), button("zoom", "Zoom", "Zoom on the face (Z)"),
+      single ? button("hold", "Before", "Hold to see before (B)") : "",
+      single ? h("label", {}, h("span", {}, "View"), h("select", { className: "mode" }, ...[["wipe", "wipe"], ["side", "side by side"], ["after", "after"], ["before", "before"], ["difference", "difference"]].map(([value, text]) => h("option", { value }, text)))) : "",
+      single ? h("label", {}, h("span", {}, "Wipe"), h("input", { type: "range", className: "wipe", min: "0", max: "100", value: "50" })) : "",
+      h("label", {}, h("span", {}, "Sound"), h("select", { className: "sound" }, ...sounds.map(([value, text]) => h("option", { value }, text)), h("option", { value: "off" }, "off"))),
+      button("full", "Full screen", "Full screen (F)"));
+  }
+
+  drawChoice() {
+    if (!this.choice || this.hidden) return;
+    const takes = this.takes(), edit = this.edit();
+    if (!takes.length || !edit) return;
+    const notes = takes.length === 1 ? takes[0].notes : [];
+    this.choice.replaceChildren(
+      ...notes.map((note) => h("p", { className: "hint" }, note)),
+      takes.length === 1 && takes[0].current ? h("button", { type: "button", className: takes[0].picked ? "" : "main", disabled: takes[0].picked, onclick: () => pick(edit, takes[0]) }, takes[0].picked ? "This take is chosen" : "Choose this take") : "");
+    for (const cell of this.root.querySelectorAll(".take")) {
+      const picked = takes.find((take) => take.id === cell.dataset.id)?.picked;
+      cell.classList.toggle("chosen", !!picked);
+      cell.querySelector(".choose").setAttribute("aria-pressed", String(!!picked));
+    }
+  }
+}
+
+customElements.define("take-player", TakePlayer);

@@ -1,0 +1,51 @@
+/* Small helpers for elements; text is always set as text, so no name can be markup. */
+
+/** Make an element. @param {string} tag @param {Object<string, any>} [attributes] @param {...(Node | string | null | undefined | false)} children @returns {any} */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === false || value === null || value === undefined) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value" || name === "checked" || name === "disabled" || name === "className" || name === "textContent") element[name] = value;
+    else element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false).map((child) => /** @type {any} */ (child)));
+  return element;
+}
+
+/** Show a dialog and wait for its answer. @param {string} title @param {(Node | string)[]} content @param {{text: string, value: string, main?: boolean}[]} buttons @returns {Promise<string>} */
+export function ask(title, content, buttons = [{ text: "Close", value: "" }]) {
+  const dialog = /** @type {HTMLDialogElement} */ (document.getElementById("dialog"));
+  const finish = (value) => {
+    dialog.returnValue = value;
+    dialog.close(value);
+  };
+  dialog.setAttribute("aria-labelledby", "dialog-title");
+  dialog.replaceChildren(
+    h("h2", { id: "dialog-title" }, title),
+    h("div", { className: "body" }, ...content),
+    h("div", { className: "buttons" }, ...buttons.map((button) => h("button", { type: "button", className: button.main ? "main" : "", onclick: () => finish(button.value) }, button.text)))
+  );
+  dialog.returnValue = "";
+  if (!dialog.open) dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
+/** Call a function once things are quiet. @param {() => void} call @param {number} wait_ms */
+export function quiet(call, wait_ms) {
+  let timer = 0;
+  return () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(call, wait_ms);
+  };
+}
+
+/** Copy text. @param {string} text */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,173 @@
+/* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
+import { h, quiet } from "/page/dom.js";
+import { events, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
+import { chooseFace, faceNumber, live } from "/page/viewer.js";
+
+export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
+
+class ExpressionPanel extends HTMLElement {
+  connectedCallback() {
+    this.cardImages = {};
+    this.cards = h("div", { className: "cards", role: "radiogroup", "aria-label": "Emotion" }, ...EMOTIONS.map((emotion) => this.card(emotion)));
+    this.cardsNote = h("p", { className: "hint" });
+    this.faceRow = h("div", { className: "face-row", role: "group", "aria-label": "Face" });
+    this.temperature = h("input", { type: "range", min: "0", max: "1", step: "0.01", id: "temperature" });
+    this.temperatureText = h("output", { for: "temperature" });
+    this.temperature.addEventListener("input", () => this.draft({ temperature: Number(this.temperature.value) }));
+    this.temperature.addEventListener("change", () => this.save({ temperature: Number(this.temperature.value) }));
+    this.controls = h("div", { className: "controls-list" });
+    this.liveBox = h("input", { type: "checkbox", id: "live", checked: true });
+    this.liveBox.addEventListener("change", () => {
+      live.on = this.liveBox.checked;
+      events.dispatchEvent(new CustomEvent("live"));
+    });
+    this.append(
+      this.faceRow, this.cards, this.cardsNote,
+      h("div", { className: "field" }, h("label", { for: "temperature" }, "Temperature"), this.temperature, this.temperatureText),
+      h("p", { className: "live-row" }, this.liveBox, h("label", { for: "live" }, "Show it in the viewer at once"), h("span", { className: "tag" }, "local preview, not React-1")),
+      h("details", {}, h("summary", {}, "More settings"), this.controls)
+    );
+    this.loadCards = quiet(() => this.fillCards(), 500);
+    this.saveSoon = quiet(() => this.write(), 400);
+    watch(["library"], () => this.buildControls());
+    watch(["selected", "job"], () => this.fromEdit());
+    watch(["draft"], () => this.showDraft());
+    watch(["faces", "face", "selected"], () => {
+      this.drawFaces();
+      this.loadCards();
+    });
+    watch(["frame", "tab"], () => this.loadCards());
+  }
+
+  card(emotion) {
+    const image = (this.cardImages[emotion] = h("img", { alt: "", width: "110", height: "110" }));
+    const choose = () => {
+      this.draft({ prompt: emotion });
+      this.save({ prompt: emotion });
+    };
+    const button = h("button", { type: "button", role: "radio", "aria-checked": "false", "data-emotion": emotion, onclick: choose }, image, h("span", {}, emotion));
+    button.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (!by) return;
+      event.preventDefault();
+      event.stopPropagation();
+      const next = EMOTIONS[(EMOTIONS.indexOf(emotion) + by + 6) % 6];
+      /** @type {any} */ (this.cards.querySelector(`[data-emotion=${next}]`)).focus();
+      this.draft({ prompt: next });
+      this.save({ prompt: next });
+    });
+    return button;
+  }
+
+  draft(values) {
+    set({ draft: { ...state.draft, ...values } });
+  }
+
+  /** Save soon: a slider that is moved by keys would else write the file at each step. */
+  save(fields) {
+    this.unsaved = { edit: state.selected, fields: { ...(this.unsaved?.edit === state.selected ? this.unsaved.fields : {}), ...fields } };
+    this.saveSoon();
+  }
+
+  /** Save what is not saved yet. */
+  async write() {
+    const { edit: name, fields } = this.unsaved ?? {};
+    this.unsaved = null;
+    const edit = state.job?.edits.find((item) => item.name === name);
+    if (!edit) return;
+    this.shown = "";
+    const axes = Object.keys(edit.fields.takes ?? {}).filter((name) => name in fields);
+    await setFields(edit, axes.length ? { ...fields, takes: null } : fields);
+  }
+
+  fromEdit() {
+    const edit = selectedEdit();
+    if (!edit?.choices || this.unsaved?.edit === edit.name || this.shown === `${edit.name} ${edit.digest}`) return;
+    this.shown = `${edit.name} ${edit.digest}`;
+    const { strength } = edit.fields;
+    set({ draft: { ...edit.choices, strength: typeof strength === "number" ? strength : 1 } });
+    this.showControls();
+  }
+
+  showDraft() {
+    const { prompt, temperature } = state.draft;
+    for (const button of this.cards.children) {
+      const chosen = button.dataset.emotion === prompt;
+      button.setAttribute("aria-checked", String(chosen));
+      button.tabIndex = chosen ? 0 : -1;
+    }
+    if (document.activeElement !== this.temperature) this.temperature.value = String(temperature);
+    this.temperatureText.textContent = Number(temperature).toFixed(2);
+    this.loadCards();
+  }
+
+  drawFaces() {
+    const faces = state.faces?.faces ?? [];
+    this.faceRow.replaceChildren(...(faces.length > 1 ? faces.map((face) => h("button", {
+      type: "button", "aria-pressed": String(faceNumber() === face.number), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
+    }, h("img", { alt: "", width: "48", height: "48", src: url(`/card/${state.faces.frame}`, { face: face.number }) }), h("span", {}, `Face ${face.number}`))) : []));
+  }
+
+  async fillCards() {
+    if (state.tab !== "expression" || state.playing || !state.film) return;
+    const { faces, frame } = state, face = faceNumber();
+    if (!faces || faces.share < 1) {
+      this.cardsNote.textContent = faces?.problem ? "" : "The cards appear when the faces of this part of the film are found.";
+      return;
+    }
+    this.cardsNote.textContent = faces.faces.length ? "" : "No face in this frame: the cards show the last one.";
+    if (!faces.faces.length || faces.frame !== frame) return;
+    const { temperature, model_mode } = state.draft;
+    const key = [state.project, frame, face, temperature, model_mode].join();
+    if (key === this.cardsKey) return;
+    this.cardsKey = key;
+    for (const emotion of EMOTIONS) {
+      const response = await fetch(url(`/card/${frame}`, { prompt: emotion, temperature, model_mode, face }));
+      if (this.cardsKey !== key) return;
+      if (response.status !== 200) continue;
+      const image = this.cardImages[emotion];
+      URL.revokeObjectURL(image.src);
+      image.src = URL.createObjectURL(await response.blob());
+    }
+    this.dataset.cards = key;
+  }
+
+  buildControls() {
+    if (!state.library) return;
+    this.controls.replaceChildren(...state.library.controls.map((control) => this.control(control)));
+    this.showControls();
+  }
+
+  control(control) {
+    const id = `control-${control.name}`, about = `${id}-about`;
+    const save = (value) => {
+      this.draft({ [control.name]: value });
+      this.save({ [control.name]: value === control.default ? null : value });
+    };
+    let input;
+    if (control.kind === "choice") {
+      const values = control.default === null ? ["", ...control.choices] : control.choices;
+      input = h("select", { id, "aria-describedby": about, onchange: (event) => save(event.target.value || null) }, ...values.map((value) => h("option", { value }, value || "as the job says")));
+    } else if (control.kind === "slider") {
+      input = h("input", { type: "range", id, min: control.least, max: control.most, step: "0.01", "aria-describedby": about });
+      input.addEventListener("input", () => this.draft({ [control.name]: Number(input.value) }));
+      input.addEventListener("change", () => save(Number(input.value)));
+    } else {
+      input = h("input", { type: "checkbox", id, "aria-describedby": about, onchange: (event) => save(event.target.checked) });
+    }
+    return h("div", { className: `field ${control.kind}`, "data-control": control.name, "data-default": JSON.stringify(control.default) },
+      h("label", { for: id }, control.label), input, h("p", { className: "hint", id: about }, control.about.replace(/API default/g, "default")));
+  }
+
+  showControls() {
+    const edit = selectedEdit();
+    for (const field of /** @type {any} */ (this.controls.children)) {
+      const input = field.querySelector("input, select"), standard = JSON.parse(field.dataset.default);
+      const value = edit?.fields[field.dataset.control] ?? edit?.choices?.[field.dataset.control] ?? standard;
+      if (input.type === "checkbox") input.checked = !!value;
+      else input.value = value ?? "";
+    }
+  }
+}
+
+customElements.define("expression-panel", ExpressionPanel);

@@ -1,0 +1,98 @@
+/* Finishing: the film, the package for an editing system, what the checks found, and the job as text. */
+import { ask, copy, h } from "/page/dom.js";
+import { change, events, request, say, set, state, url, watch } from "/page/store.js";
+import { agree, providerRow, providerSelect } from "/page/takes.js";
+import { label, seek } from "/page/viewer.js";
+
+class FinishPanel extends HTMLElement {
+  connectedCallback() {
+    this.checks = new Map();
+    watch(["job", "library", "watching"], () => this.draw());
+    events.addEventListener("progress", (event) => this.moved(/** @type {any} */ (event).detail));
+  }
+
+  draw() {
+    if (!state.job || !state.library) return;
+    const { edits, films } = state.job, open = edits.filter((edit) => edit.waits || edit.problem);
+    const focused = document.activeElement?.id;
+    this.replaceChildren(
+      edits.length ? h("table", { className: "summary" }, h("tbody", {}, ...edits.map((edit) => this.row(edit)))) : h("p", { className: "hint" }, "There is no edit yet: the film would be the same."),
+      open.length ? h("p", { className: "problem" }, `${open.map((edit) => edit.name).join(", ")}: choose a take first, or put the edit right.`) : "",
+      h("div", { className: "field" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
+      h("div", { className: "buttons" },
+        h("button", { type: "button", id: "make-film", className: "main", disabled: !edits.length || open.length > 0, onclick: () => this.make("film") }, "Make the film"),
+        h("button", { type: "button", id: "make-turnover", disabled: !edits.length || open.length > 0, onclick: () => this.make("turnover"), title: "Clips and timelines for Avid, Final Cut, Premiere or Resolve" }, "Make a turnover")),
+      h("ol", { className: "films" }, ...films.map((film) => this.film(film))),
+      h("h3", {}, "Take it elsewhere"),
+      h("div", { className: "buttons" }, ...[["yaml", "Copy as YAML"], ["command", "Copy as command"], ["python", "Copy as Python"]].map(([kind, text]) => h("button", { type: "button", onclick: () => this.copy(kind) }, text))));
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  row(edit) {
+    const chosen = edit.takes.find((take) => take.picked);
+    const text = edit.problem || (edit.waits ? "no take is chosen" : chosen ? `take ${chosen.name}` : "its take is made with the film");
+    return h("tr", {}, h("th", { scope: "row" }, edit.name), h("td", { className: edit.problem || edit.waits ? "problem" : "" }, text));
+  }
+
+  film(film) {
+    const moving = film.state === "working" || film.state === "waiting";
+    const isWatched = state.watching === film.id;
+    const item = h("li", { className: `film-item ${film.state}`, "data-film": film.id, "data-state": film.state },
+      h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job has changed since") : ""),
+      moving ? h("progress", { max: "1", value: film.share, "aria-label": "Progress of the film" }) : "",
+      h("p", { className: "doing" }, moving ? film.doing : film.output),
+      film.error ? h("p", { className: "problem" }, film.error) : "",
+      film.status === "kept-original" ? h("p", { className: "problem" }, "Some edits kept the film's own pictures; the notes say why.") : "",
+      ...(film.error || film.status === "kept-original" ? film.notes.slice(0, 4).map((note) => h("p", { className: "hint" }, note)) : []),
+      h("div", { className: "checks" }),
+      h("div", { className: "buttons" },
+        film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", "aria-pressed": String(isWatched), onclick: () => set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
+        film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
+        film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
+        moving ? h("button", { type: "button", onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));
+    if (film.state === "done" && film.has_report) this.fillChecks(film, item.querySelector(".checks"));
+    return item;
+  }
+
+  async fillChecks(film, box) {
+    if (!this.checks.has(film.id)) this.checks.set(film.id, request("GET", `/projects/${state.project}/films/${film.id}/seams`).catch(() => ({ checks: [], seams: [] })));
+    const { checks, seams } = await this.checks.get(film.id);
+    const failed = checks.filter((check) => !check.passed);
+    const go = (frame) => h("button", { type: "button", className: "link", onclick: () => {
+      if (film.exists) set({ compare: null, watching: film.id });
+      seek(frame);
+    } }, label(frame));
+    box.replaceChildren(
+      checks.length ? h("p", { className: failed.length ? "problem" : "good" }, failed.length ? failed.map((check) => `not: ${check.text}`).join("; ") : `Checked: ${checks[0].text}.`) : "",
+      ...seams.map((seam) => h("p", { className: seam.passed ? "good" : "problem" }, `${seam.name}: ${seam.text} `, ...(seam.frames ? [go(seam.frames[0]), " ", go(seam.frames[1])] : []))));
+  }
+
+  async make(kind) {
+    const body = { kind, provider: providerRow().name };
+    try {
+      let agreed = null;
+      if (body.provider !== "local") {
+        agreed = await agree(await request("POST", `/projects/${state.project}/films/bill`, body), "The missing takes");
+        if (agreed === null) return;
+      }
+      await change("POST", "/films", { ...body, agreed_usd: agreed, replace: false });
+    } catch (error) {
+      say(error.message, "error");
+    }
+  }
+
+  async copy(kind) {
+    const text = await (await fetch(url(`/text/${kind}`))).text();
+    if (await copy(text)) say("Copied.");
+    else ask("Copy this", [h("textarea", { readonly: true, rows: "12", "aria-label": "The job as text", value: text })]);
+  }
+
+  moved({ item, share, doing }) {
+    const row = this.querySelector(`[data-film="${CSS.escape(item)}"]`);
+    const bar = row?.querySelector("progress"), text = row?.querySelector(".doing");
+    if (bar) bar.value = share;
+    if (bar && text) text.textContent = `${doing}, ${Math.round(100 * share)} %`;
+  }
+}
+
+customElements.define("finish-panel", FinishPanel);

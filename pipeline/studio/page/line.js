@@ -1,0 +1,100 @@
+/* A new line of dialogue: dropped, chosen or recorded; its waveform, its mix with the film's sound, its gain. */
+import { drawPeaks } from "/page/player.js";
+import { h } from "/page/dom.js";
+import { request, say, selectedEdit, setFields, state, takeJob, watch } from "/page/store.js";
+
+const MIXES = [["", "replace the film's sound in the span"], ["mix", "mix both"], ["keep", "keep the film's sound; the line only moves the lips"]];
+
+class LinePanel extends HTMLElement {
+  connectedCallback() {
+    watch(["selected", "job"], () => this.draw());
+    for (const name of ["dragover", "drop"]) this.addEventListener(name, (event) => this.dropped(/** @type {any} */ (event)));
+  }
+
+  draw() {
+    const edit = selectedEdit(), key = edit ? `${edit.name} ${edit.digest}` : "";
+    if (this.shown === key || this.recorder) return;
+    this.shown = key;
+    if (!edit) {
+      this.replaceChildren(h("p", { className: "hint" }, "Make an edit first; a new line belongs to an edit."));
+      return;
+    }
+    const file = h("input", { type: "file", id: "line-file", accept: "audio/*", onchange: () => file.files[0] && this.send(file.files[0], file.files[0].name) });
+    this.record = h("button", { type: "button", onclick: () => this.toggleRecording() }, "Record");
+    const parts = [
+      h("div", { className: "drop" }, h("p", {}, "Drop a sound file here, or"), h("p", { className: "buttons" }, h("label", { for: "line-file", className: "button" }, "choose a file"), file, this.record)),
+    ];
+    if (edit.fields.audio) parts.push(...this.line(edit));
+    else parts.push(h("p", { className: "hint" }, "Without a new line the lips keep the film's own words."));
+    this.replaceChildren(...parts);
+    if (edit.fields.audio) this.loadWave(edit);
+  }
+
+  line(edit) {
+    this.wave = h("canvas", { className: "wave", role: "img", "aria-label": "Waveform of the new line" });
+    this.facts = h("p", { className: "hint" });
+    const query = new URLSearchParams({ index: edit.index, digest: edit.digest });
+    return [
+      h("h3", {}, edit.fields.audio), this.wave, this.facts,
+      h("audio", { controls: true, preload: "none", src: `/api/projects/${state.project}/line/sound?${query}`, "aria-label": "The new line" }),
+      h("div", { className: "field" }, h("label", { for: "mix" }, "In the span"),
+        h("select", { id: "mix", onchange: (event) => setFields(edit, { audio_mix: event.target.value || null }) }, ...MIXES.map(([value, text]) => h("option", { value, selected: (edit.fields.audio_mix ?? "") === value }, text)))),
+      h("div", { className: "buttons" }, h("button", { type: "button", onclick: () => setFields(edit, { audio: null, audio_mix: null }) }, "Remove the line")),
+    ];
+  }
+
+  async loadWave(edit) {
+    try {
+      const answer = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ index: String(edit.index), digest: edit.digest })}`);
+      drawPeaks(this.wave, answer.peaks);
+      const span = edit.frames ? ((edit.frames[1] - edit.frames[0]) * state.film.rate[1]) / state.film.rate[0] : 0;
+      const difference = answer.seconds - span;
+      this.facts.textContent = `${answer.seconds.toFixed(2)} s, the span has ${span.toFixed(2)} s${Math.abs(difference) > 0.1 ? `: the line is ${Math.abs(difference).toFixed(2)} s too ${difference > 0 ? "long" : "short"}` : ""}`;
+    } catch (error) {
+      this.facts.textContent = error.message;
+      this.facts.className = "problem";
+    }
+  }
+
+  dropped(event) {
+    event.preventDefault();
+    const file = event.type === "drop" && event.dataTransfer.files[0];
+    if (file) this.send(file, file.name);
+  }
+
+  async send(content, name) {
+    const edit = selectedEdit();
+    if (!edit) return;
+    try {
+      const query = new URLSearchParams({ name, index: String(edit.index), digest: edit.digest });
+      takeJob((await request("PUT", `/projects/${state.project}/line?${query}`, content)).state);
+    } catch (error) {
+      say(error.message, "error");
+    }
+  }
+
+  async toggleRecording() {
+    if (this.recorder) return this.recorder.stop();
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+    } catch (error) {
+      return say(`The microphone cannot be used: ${error.message}`, "error");
+    }
+    const parts = [], recorder = (this.recorder = new MediaRecorder(stream));
+    recorder.addEventListener("dataavailable", (event) => parts.push(event.data));
+    recorder.addEventListener("stop", () => {
+      this.recorder = null;
+      for (const track of stream.getTracks()) track.stop();
+      this.record.textContent = "Record";
+      this.shown = "";
+      const type = recorder.mimeType.includes("mp4") ? "m4a" : recorder.mimeType.includes("ogg") ? "ogg" : "webm";
+      this.send(new Blob(parts, { type: recorder.mimeType }), `recorded.${type}`);
+    });
+    recorder.start();
+    this.record.textContent = "Stop recording";
+    return undefined;
+  }
+}
+
+customElements.define("line-panel", LinePanel);

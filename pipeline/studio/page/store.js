@@ -1,0 +1,194 @@
+/* The state of the page, and its one way to the server: actions change the state, components listen. */
+
+/** @typedef {{index: number, digest: string, name: string, fields: Object<string, any>, frames: number[] | null, problem: string, choices: Object<string, any> | null, matrix: string[], waits: boolean, takes: any[]}} StudioEdit */
+
+export const events = new EventTarget();
+
+/** @type {{library: any, film: any, job: any, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: any, cuts: number[], cues: any[], wave: Uint8Array | null, playing: boolean}} */
+export const state = {
+  library: null, film: null, job: null, project: "", frame: 0, selected: "", markIn: null, markOut: null, face: null,
+  draft: { prompt: "happy", temperature: 0.7, model_mode: "face" }, tab: "expression", compare: null, watching: "",
+  faces: null, cuts: [], cues: [], wave: null, playing: false,
+};
+
+/** Change the state and tell which parts changed. @param {Partial<typeof state>} changes */
+export function set(changes) {
+  const changed = Object.keys(changes).filter((name) => state[name] !== changes[name]);
+  Object.assign(state, changes);
+  for (const name of changed) events.dispatchEvent(new CustomEvent(name));
+}
+
+/** Call a function now and whenever one of these parts of the state changes. @param {string[]} names @param {() => void} call */
+export function watch(names, call) {
+  for (const name of names) events.addEventListener(name, call);
+  call();
+}
+
+/** The selected edit. @returns {StudioEdit | null} */
+export const selectedEdit = () => state.job?.edits.find((edit) => edit.name === state.selected) ?? null;
+
+/** A failed request, in the words of the server. */
+export class Refused extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Send a request and return its JSON. @param {string} method @param {string} path @param {any} [body] */
+export async function request(method, path, body) {
+  const isRaw = body instanceof Blob;
+  let response;
+  try {
+    response = await fetch(`/api${path}`, {
+      method,
+      headers: body === undefined || isRaw ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : isRaw ? body : JSON.stringify(body),
+    });
+  } catch {
+    throw new Refused("the studio does not answer; it may have been stopped in its terminal", 0);
+  }
+  if (response.status === 401) throw new Refused("this page is not known to the studio; open the address in its terminal again", 401);
+  const data = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(data.error || `the studio answered with ${response.status}`, response.status);
+  return data;
+}
+
+export const url = (path, query = {}) => {
+  const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "")).toString();
+  return `/api/projects/${state.project}${path}${text ? `?${text}` : ""}`;
+};
+
+/** Show a message. @param {string} text @param {"info" | "error"} kind */
+export function say(text, kind = "info") {
+  const line = document.createElement("p");
+  line.className = kind;
+  line.textContent = text;
+  const close = document.createElement("button");
+  close.type = "button";
+  close.textContent = "×";
+  close.setAttribute("aria-label", "Close this message");
+  close.addEventListener("click", () => line.remove());
+  line.append(close);
+  document.getElementById("messages")?.append(line);
+  setTimeout(() => line.remove(), kind === "error" ? 12000 : 4000);
+}
+
+let lastJob = "";
+/** Take a new state of the job. */
+export function takeJob(job) {
+  const text = JSON.stringify(job);
+  if (text === lastJob) return;
+  lastJob = text;
+  const names = job.edits.map((edit) => edit.name);
+  set({ job, selected: names.includes(state.selected) ? state.selected : names[0] ?? "" });
+}
+
+/** Change the job; a conflict shows the new state and says so. @returns {Promise<any>} */
+export async function change(method, path, body) {
+  try {
+    const answer = await request(method, `/projects/${state.project}${path}`, body);
+    if (answer.state) takeJob(answer.state);
+    return answer;
+  } catch (error) {
+    say(error.message, "error");
+    await refresh();
+    return null;
+  }
+}
+
+/** Set fields of an edit. @param {StudioEdit} edit @param {Object<string, any>} fields @param {number[]} [span] */
+export const setFields = (edit, fields, span) =>
+  change("PATCH", "/edits", { index: edit.index, digest: edit.digest, fields, start: span?.[0] ?? null, end: span?.[1] ?? null });
+
+let refreshing = false, wanted = false;
+/** Ask for the state of the job again. */
+export async function refresh() {
+  if (!state.project) return;
+  if (refreshing) {
+    wanted = true;
+    return;
+  }
+  refreshing = true;
+  try {
+    takeJob((await request("GET", `/projects/${state.project}`)).state);
+  } catch (error) {
+    say(error.message, "error");
+  } finally {
+    refreshing = false;
+    if (wanted) {
+      wanted = false;
+      refresh();
+    }
+  }
+}
+
+/** Open a film or a job. @param {string} path */
+export async function open(path) {
+  try {
+    const answer = await request("POST", "/open", { path });
+    lastJob = "";
+    set({
+      film: answer.film, project: answer.state.id, job: null, frame: 0, markIn: null, markOut: null, face: null, faces: null,
+      cuts: [], cues: [], wave: null, compare: null, watching: "",
+    });
+    takeJob(answer.state);
+    const first = state.job?.edits[0];
+    if (first?.frames) set({ frame: first.frames[0] });
+    history.replaceState(null, "", `#${encodeURIComponent(path)}`);
+    loadMarks();
+    return true;
+  } catch (error) {
+    say(error.message, "error");
+    return false;
+  }
+}
+
+/** Load what lies on the timeline: the waveform, the spoken lines, the cuts. */
+async function loadMarks() {
+  const project = state.project;
+  loadWave();
+  request("GET", `/projects/${project}/cues`).then((answer) => project === state.project && set({ cues: answer.cues }), () => {});
+  const block = 2500;
+  for (let start = 0; start < state.film.frames && project === state.project; start += block) {
+    try {
+      const answer = await request("GET", `/projects/${project}/cuts?start=${start}&end=${start + block + 1}`);
+      if (project === state.project && answer.cuts.length) set({ cuts: [...new Set([...state.cuts, ...answer.cuts])].sort((a, b) => a - b) });
+    } catch {
+      return;
+    }
+  }
+}
+
+/** Load the waveform, if it is ready. */
+export async function loadWave() {
+  const response = await fetch(url("/wave"));
+  if (response.status === 200) set({ wave: new Uint8Array(await response.arrayBuffer()) });
+}
+
+/** Listen to the server; it reconnects by itself. */
+export function listen() {
+  const source = new EventSource("/api/events");
+  let lost = false;
+  source.addEventListener("open", () => {
+    if (lost) {
+      lost = false;
+      document.body.classList.remove("offline");
+      refresh();
+    }
+  });
+  source.addEventListener("error", () => {
+    lost = true;
+    document.body.classList.add("offline");
+  });
+  source.addEventListener("message", (message) => {
+    const event = JSON.parse(message.data);
+    if (event.kind === "progress") {
+      events.dispatchEvent(new CustomEvent("progress", { detail: event }));
+    } else if (event.project === state.project) {
+      if (event.kind === "project") refresh();
+      if (event.kind === "wave" && event.share === 1) loadWave();
+      events.dispatchEvent(new CustomEvent(`server-${event.kind}`, { detail: event }));
+    }
+  });
+}

@@ -1,0 +1,439 @@
+/* The viewer: exact stills while paused, the film or its proxy while it plays, the faces, and the live preview. */
+import { frameOfTimecode, timecode } from "/page/player.js";
+import { h, quiet } from "/page/dom.js";
+import { events, selectedEdit, set, state, url, watch } from "/page/store.js";
+
+const PAGE = Math.random().toString(36).slice(2);
+const KEPT = 40;
+
+/** When a frame is shown, in seconds. @param {number} frame */
+export const timeOf = (frame) => (state.film.times ? state.film.times[frame] : state.film.first_s + (frame * state.film.rate[1]) / state.film.rate[0]);
+
+/** The frame that is shown at a time. @param {number} seconds */
+export function frameAt(seconds) {
+  const { film } = state;
+  if (!film.times) return Math.max(0, Math.min(film.frames - 1, Math.floor(((seconds - film.first_s) * film.rate[0]) / film.rate[1] + 1e-4)));
+  let low = 0, high = film.frames - 1;
+  while (low < high) {
+    const mid = (low + high + 1) >> 1;
+    if (film.times[mid] <= seconds + 1e-4) low = mid; else high = mid - 1;
+  }
+  return low;
+}
+
+export const clockOf = () => ({ rate: state.film.rate, drop: state.film.drop, start: state.film.start });
+export const label = (frame) => timecode(frame, clockOf());
+
+/** Move the playhead. @param {number} frame */
+export const seek = (frame) => set({ frame: Math.max(0, Math.min(state.film.frames - 1, Math.round(frame))) });
+
+/** What is previewed now: the draft over the selected edit; null outside the edit's frames. */
+export function previewChoices() {
+  const edit = selectedEdit();
+  const within = !edit?.frames || (state.frame >= edit.frames[0] && state.frame < edit.frames[1]);
+  if (!within || state.watching || !live.on) return null;
+  const { prompt, temperature, model_mode, strength } = state.draft;
+  return { prompt, temperature, model_mode, strength: typeof strength === "number" ? strength : 1 };
+}
+
+export const live = { on: true };
+
+/** The number of the face that is changed: the one that was clicked, else the one that the edit names; 0 for the largest. */
+export function faceNumber() {
+  if (state.face) return state.face.number;
+  const faces = state.faces?.faces ?? [], face = selectedEdit()?.fields.face;
+  if (typeof face === "number") return face;
+  if (face === "left") return faces[0]?.number ?? 0;
+  if (face === "right") return faces[faces.length - 1]?.number ?? 0;
+  if (!face?.at) return 0;
+  const away = (item) => Math.hypot((item.left + item.right) / 2 - face.at[0], (item.top + item.bottom) / 2 - face.at[1]);
+  return [...faces].sort((a, b) => away(a) - away(b))[0]?.number ?? 0;
+}
+
+class StudioViewer extends HTMLElement {
+  connectedCallback() {
+    this.stills = new Map();
+    this.sequence = 0;
+    this.busy = false;
+    this.wantedPreview = null;
+    this.speed = 1;
+    this.timer = 0;
+    this.build();
+    this.later = quiet(() => this.prefetch(), 250);
+    this.askFaces = quiet(() => this.loadFaces(), 120);
+    watch(["film", "watching"], () => this.openFilm());
+    watch(["frame"], () => !state.playing && this.showFrame());
+    watch(["draft", "selected", "face", "job"], () => this.showPreview());
+    watch(["faces", "face", "playing", "watching", "selected", "job"], () => this.drawFaces());
+    watch(["frame", "playing", "markIn", "markOut", "film"], () => this.showPosition());
+    events.addEventListener("live", () => this.showPreview());
+    events.addEventListener("server-faces", (event) => this.scanned(/** @type {any} */ (event).detail));
+    events.addEventListener("server-proxy", (event) => this.proxyMoved(/** @type {any} */ (event).detail.share));
+    new ResizeObserver(() => this.fit()).observe(this.stageBox);
+    document.addEventListener("visibilitychange", () => document.hidden && state.playing && this.pause());
+  }
+
+  build() {
+    this.canvas = h("canvas", { role: "img", "aria-label": "The shown frame" });
+    this.video = h("video", { playsinline: true, preload: "auto", tabindex: "-1", "aria-label": "The film while it plays" });
+    this.overlay = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    this.overlay.setAttribute("class", "faces");
+    this.badge = h("p", { className: "badge", hidden: true }, "local preview");
+    this.notice = h("p", { className: "notice", hidden: true, role: "status" });
+    this.stage = h("div", { className: "stage-film" }, this.video, this.canvas, this.overlay, this.badge);
+    this.stageBox = h("div", { className: "stage-box" }, this.stage, this.notice);
+    const button = (text, title, action, className = "") => h("button", { type: "button", title, "aria-label": title.replace(/ \(.*/, ""), onclick: action, className }, text);
+    this.playButton = button("▶", "Play (space)", () => this.toggle(), "play");
+    this.time = h("input", { type: "text", className: "timecode", "aria-label": "Timecode or frame: type one to go there", spellcheck: "false", autocomplete: "off" });
+    this.time.addEventListener("focus", () => this.time.select());
+    this.time.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter") this.jump(this.time.value);
+      if (event.key === "Enter" || event.key === "Escape") this.time.blur();
+    });
+    this.time.addEventListener("blur", () => this.showPosition());
+    this.number = h("output", { className: "frame-number" });
+    this.marks = h("output", { className: "marks" });
+    this.original = h("button", { type: "button", title: "Hold to see the film without the preview (B)", className: "hold" }, "Before");
+    const hold = (isHeld) => () => this.holdBefore(isHeld);
+    this.original.addEventListener("pointerdown", hold(true));
+    for (const name of ["pointerup", "pointerleave", "blur"]) this.original.addEventListener(name, hold(false));
+    this.append(
+      this.stageBox,
+      h("div", { className: "transport", role: "group", "aria-label": "Transport" },
+        this.time, this.number,
+        h("span", { className: "keys" },
+          button("|◀", "To the start (Home)", () => seek(0)),
+          button("◀◀", "One second back (Shift+←)", () => this.step(-this.second())),
+          button("◀", "One frame back (←)", () => this.step(-1)),
+          this.playButton,
+          button("▶", "One frame forward (→)", () => this.step(1)),
+          button("▶▶", "One second forward (Shift+→)", () => this.step(this.second())),
+          button("▶|", "To the end (End)", () => seek(state.film.frames - 1))
+        ),
+        h("span", { className: "keys" }, button("In", "Mark in (I)", () => this.mark("in")), button("Out", "Mark out (O)", () => this.mark("out")), this.original),
+        this.marks
+      )
+    );
+  }
+
+  second() {
+    return Math.max(1, Math.round(state.film.rate[0] / state.film.rate[1]));
+  }
+
+  of() {
+    return state.watching ? `film:${state.watching}` : "source";
+  }
+
+  openFilm() {
+    if (!state.film) return;
+    this.pause();
+    this.stills.clear();
+    this.canvas.width = 0;
+    this.fit();
+    this.loadVideo();
+    this.showFrame();
+  }
+
+  async loadVideo() {
+    const source = url("/video", { of: this.of() }), film = state.film;
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.notice.hidden = true;
+    if (!state.watching && !film.playable) {
+      const response = await fetch(source, { headers: { Range: "bytes=0-0" } });
+      if (film !== state.film) return;
+      if (response.status === 202) return this.proxyMoved((await response.json()).share);
+      if (response.status === 422) return this.say(`This film cannot be played: ${(await response.json()).problem}`);
+    }
+    this.video.src = source;
+  }
+
+  proxyMoved(share) {
+    if (state.watching) return;
+    if (share === 1) this.loadVideo();
+    else this.say(`Making a small copy to play, ${Math.round(100 * share)} %. Frames are shown from the film itself meanwhile.`);
+  }
+
+  say(text) {
+    this.notice.textContent = text;
+    this.notice.hidden = !text;
+  }
+
+  fit() {
+    if (!state.film) return;
+    const { width, height } = state.film, box = this.stageBox.getBoundingClientRect();
+    const scale = Math.min(box.width / width, box.height / height);
+    this.stage.style.width = `${Math.floor(width * scale)}px`;
+    this.stage.style.height = `${Math.floor(height * scale)}px`;
+    this.drawFaces();
+  }
+
+  /** The longer side of stills. */
+  side() {
+    const box = this.stage.getBoundingClientRect();
+    const wanted = Math.max(box.width, box.height) * Math.min(2, devicePixelRatio);
+    return [320, 640, 960, 1280, 1920].find((size) => size >= wanted * 0.8) ?? 1920;
+  }
+
+  async still(frame) {
+    const key = `${this.of()} ${frame} ${this.side()}`;
+    let bitmap = this.stills.get(key);
+    if (!bitmap) {
+      const response = await fetch(url(`/still/${frame}`, { size: this.side(), of: this.of() }));
+      if (!response.ok) throw new Error((await response.json()).error);
+      bitmap = await createImageBitmap(await response.blob());
+      this.stills.set(key, bitmap);
+      while (this.stills.size > KEPT) this.stills.delete(this.stills.keys().next().value);
+    }
+    return bitmap;
+  }
+
+  draw(bitmap, what) {
+    if (this.canvas.width !== bitmap.width || this.canvas.height !== bitmap.height) {
+      this.canvas.width = bitmap.width;
+      this.canvas.height = bitmap.height;
+    }
+    this.canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    this.canvas.dataset.shows = what;
+    this.canvas.dataset.frame = String(state.frame);
+    this.badge.textContent = state.watching ? "finished film; Escape goes back to the source" : "local preview";
+    this.badge.hidden = what !== "preview" && !state.watching;
+    this.stage.classList.toggle("playing", false);
+  }
+
+  async showFrame() {
+    if (!state.film) return;
+    const frame = state.frame;
+    clearTimeout(this.waiting);
+    try {
+      const bitmap = await this.still(frame);
+      if (frame !== state.frame || state.playing) return;
+      this.draw(bitmap, "still");
+      this.showPreview();
+      this.later();
+      this.askFaces();
+    } catch (error) {
+      if (frame === state.frame) this.say(error.message);
+    }
+  }
+
+  prefetch() {
+    if (state.playing) return;
+    for (const by of [1, 2, -1]) {
+      const frame = state.frame + by;
+      if (frame >= 0 && frame < state.film.frames) this.still(frame).catch(() => {});
+    }
+  }
+
+  async loadFaces() {
+    const frame = state.frame, project = state.project;
+    if (state.watching || state.playing) return;
+    const response = await fetch(url(`/faces/${frame}`));
+    if (!response.ok || frame !== state.frame || project !== state.project) return;
+    set({ faces: { ...(await response.json()), frame } });
+    this.scanNotice();
+    this.showPreview();
+  }
+
+  scanNotice() {
+    const faces = state.faces;
+    if (!faces) return;
+    if (faces.problem) this.say(`No live preview: ${faces.problem}`);
+    else if (faces.share < 1) this.say(`Looking for faces in this part of the film, ${Math.round(100 * faces.share)} %. The picture is the film's own until then.`);
+    else if (faces.shot && !faces.faces.length) this.say("No face is found in this frame.");
+    else if (this.notice.textContent.startsWith("Looking") || this.notice.textContent.startsWith("No face")) this.say("");
+  }
+
+  scanned(event) {
+    if (!state.faces || state.faces.share >= 1 || state.frame < event.first || state.frame >= event.first + 125) return;
+    if (event.share === 1) this.loadFaces();
+    else {
+      set({ faces: { ...state.faces, share: event.share } });
+      this.scanNotice();
+    }
+  }
+
+  /** Draw the newest preview; one is under way at any time, and of those that wait only the newest is asked for. */
+  async showPreview(began = performance.now()) {
+    if (!state.film || state.playing || !this.canvas.width) return;
+    const choices = this.held ? null : previewChoices();
+    const ready = state.faces?.share === 1 && state.faces.faces.length && state.faces.frame === state.frame;
+    if (!choices || !ready) {
+      if (this.canvas.dataset.shows === "preview") this.still(state.frame).then((bitmap) => this.draw(bitmap, "still"), () => {});
+      return;
+    }
+    this.wantedPreview = { choices, frame: state.frame, face: faceNumber(), began };
+    if (this.busy) return;
+    this.busy = true;
+    while (this.wantedPreview) {
+      const wanted = this.wantedPreview;
+      this.wantedPreview = null;
+      try {
+        await this.preview(wanted);
+      } catch {
+        break;
+      }
+    }
+    this.busy = false;
+  }
+
+  async preview({ choices, frame, face, began }) {
+    const query = { ...choices, face, size: Math.min(960, this.side()), page: PAGE, sequence: ++this.sequence };
+    const response = await fetch(url(`/preview/${frame}`, query));
+    if (response.status !== 200) return;
+    const bitmap = await createImageBitmap(await response.blob());
+    if (frame !== state.frame || state.playing || this.held || !previewChoices()) return;
+    this.draw(bitmap, "preview");
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+    performance.measure("preview", { start: began, end: performance.now(), detail: choices });
+    events.dispatchEvent(new CustomEvent("previewed"));
+  }
+
+  holdBefore(isHeld) {
+    this.held = isHeld;
+    this.showPreview();
+  }
+
+  drawFaces() {
+    const faces = state.faces, svg = this.overlay;
+    svg.replaceChildren();
+    if (!faces || state.playing || state.watching || faces.frame !== state.frame) return;
+    svg.setAttribute("viewBox", "0 0 1000 1000");
+    svg.setAttribute("preserveAspectRatio", "none");
+    const box = this.stage.getBoundingClientRect();
+    const make = (name, attributes, parent) => {
+      const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+      parent.append(element);
+      return element;
+    };
+    for (const face of faces.faces) {
+      const chosen = faces.faces.length === 1 || faceNumber() === face.number;
+      const group = make("g", { class: chosen ? "face chosen" : "face", role: "button", tabindex: 0, "aria-label": `Face ${face.number}`, "aria-pressed": chosen }, svg);
+      make("rect", { x: 1000 * face.left, y: 1000 * face.top, width: 1000 * (face.right - face.left), height: 1000 * (face.bottom - face.top), rx: 8, "vector-effect": "non-scaling-stroke" }, group);
+      const choose = () => chooseFace(face);
+      group.addEventListener("click", choose);
+      group.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          event.stopPropagation();
+          choose();
+        }
+      });
+      if (faces.faces.length > 1 && box.width) {
+        const scale = 1000 / box.width;
+        const text = make("text", { x: 1000 * face.left + 6 * scale, y: 0, "font-size": 1 }, group);
+        text.setAttribute("transform", `translate(0 ${1000 * face.top - 8}) scale(1 ${box.width / box.height})`);
+        text.setAttribute("font-size", String(15 * scale));
+        text.textContent = String(face.number);
+      }
+    }
+  }
+
+  showPosition() {
+    if (!state.film) return;
+    if (document.activeElement !== this.time) this.time.value = label(state.frame);
+    this.number.textContent = `frame ${state.frame}`;
+    const { markIn, markOut } = state;
+    this.marks.textContent = markIn === null && markOut === null ? "" : `${markIn === null ? "…" : label(markIn)} – ${markOut === null ? "…" : label(markOut - 1)}`;
+    this.playButton.textContent = state.playing ? "❚❚" : "▶";
+    this.playButton.setAttribute("aria-label", state.playing ? "Pause" : "Play");
+  }
+
+  /** Go to a timecode, a frame such as 310f, or a spoken line. */
+  jump(text) {
+    const frames = /^\s*(\d+)\s*f?\s*$/.exec(text), clock = frameOfTimecode(text, clockOf());
+    if (frames) return seek(Number(frames[1]));
+    if (!Number.isNaN(clock)) return seek(clock);
+    const words = text.trim().toLowerCase();
+    const cue = words && state.cues.find((line) => line.text.toLowerCase().includes(words));
+    if (cue) seek(frameAt(cue.start_s));
+    else this.say(`"${text.trim()}" is neither a timecode, a frame, nor a spoken line.`);
+  }
+
+  step(by) {
+    if (state.playing) this.pause();
+    seek(state.frame + by);
+  }
+
+  mark(side) {
+    const at = side === "in" ? { markIn: state.frame } : { markOut: state.frame + 1 };
+    const marks = { markIn: state.markIn, markOut: state.markOut, ...at };
+    if (marks.markIn !== null && marks.markOut !== null && marks.markIn >= marks.markOut) marks[side === "in" ? "markOut" : "markIn"] = null;
+    set(marks);
+  }
+
+  toggle() {
+    return state.playing ? this.pause() : this.play(1);
+  }
+
+  /** Play at a speed; below 0 backwards, by stills. */
+  async play(speed) {
+    clearTimeout(this.timer);
+    this.speed = speed;
+    if (speed < 0) {
+      if (state.playing) this.pause();
+      this.speed = speed;
+      return this.rewind();
+    }
+    if (!this.video.src) return this.say(this.notice.textContent || "The film is not ready to play yet.");
+    if (state.frame >= state.film.frames - 1) seek(0);
+    this.video.currentTime = timeOf(state.frame) + 0.5 / (state.film.rate[0] / state.film.rate[1]);
+    this.video.playbackRate = speed;
+    set({ playing: true });
+    try {
+      await this.video.play();
+    } catch {
+      return this.pause();
+    }
+    this.stage.classList.add("playing");
+    const name = (_now, meta) => {
+      if (!state.playing) return;
+      set({ frame: frameAt(meta.mediaTime) });
+      if (this.video.ended) return this.pause();
+      this.video.requestVideoFrameCallback(name);
+    };
+    this.video.requestVideoFrameCallback(name);
+    this.video.onended = () => this.pause();
+    return undefined;
+  }
+
+  rewind() {
+    this.timer = window.setTimeout(() => {
+      if (state.frame <= 0 || this.speed >= 0) return;
+      seek(state.frame - Math.max(1, Math.round(-this.speed * 2)));
+      this.rewind();
+    }, 80);
+  }
+
+  pause() {
+    clearTimeout(this.timer);
+    this.speed = 1;
+    if (!state.playing) return;
+    this.video.pause();
+    const frame = frameAt(this.video.currentTime);
+    set({ playing: false });
+    set({ frame });
+    this.showFrame();
+  }
+
+  faster(direction) {
+    const moving = state.playing || this.speed < 0;
+    const same = moving && Math.sign(this.speed) === direction;
+    this.play(same ? direction * Math.min(4, Math.abs(this.speed) * 2) : direction);
+  }
+}
+
+/** Choose a face for the selected edit. */
+export async function chooseFace(face) {
+  set({ face: { number: face.number, frame: state.frame } });
+  const edit = selectedEdit();
+  if (!edit || !state.library.faces) return;
+  const { setFields } = await import("/page/store.js");
+  const at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
+  const frame = edit.frames ? Math.min(edit.frames[1] - 1, Math.max(edit.frames[0], state.frame)) : state.frame;
+  setFields(edit, { face: state.faces.faces.length > 1 ? { at, frame: `${frame}f` } : null });
+}
+
+customElements.define("studio-viewer", StudioViewer);

@@ -1,0 +1,295 @@
+"""The studio behind the page: open projects, work in the background, providers and the ledger."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..config.checked_job import Job
+from ..core.errors import Interrupted, PresetError, React1Error
+from ..jobs.ledger import Ledger
+from ..providers.choose_provider import get_provider, provider_names, resolve_provider_name
+from ..providers.prices import current_price
+from ..runner.outcome import RunResult
+from ..runner.plan import plan_job, stored_takes
+from ..store.store import Store
+from .background_work import Progress, Work
+from .event_stream import EventStream
+from .job_file import JobFile
+from .library import FILMS, Library, is_job, project_id
+from .page_words import page_message
+from .playback import make_proxy, make_wave, proxy_parts, wave_parts
+from .project import Project
+from .studio_options import StudioOptions
+from .take_list import MadeFilm, WantedTake
+
+
+class Studio:
+    """Everything that the server's endpoints use."""
+
+    def __init__(self, options: StudioOptions) -> None:
+        self.options = options
+        self.library = Library(options.folders)
+        self.events = EventStream()
+        self.work = Work(options.home, self._progressed)
+        self._projects: dict[str, Project] = {}
+        self._lock = threading.RLock()
+        self._media_work = ThreadPoolExecutor(1, thread_name_prefix="react1-studio-media")
+        self._media_state: dict[str, tuple[float, str]] = {}
+        """What is being made of a film, by its cache key: the share done, and what went wrong."""
+
+    def close(self) -> None:
+        """Stop all work and close all films."""
+        self.work.close()
+        self._media_work.shutdown(wait=True, cancel_futures=True)
+        for project in self._projects.values():
+            project.close()
+
+    def open(self, path: Path) -> Project:
+        """Open a film or a job.
+
+        Raises:
+            PresetError: the job cannot be used.
+            InputMediaError: the film cannot be used.
+        """
+        if path.suffix.lower() in FILMS:
+            return self._open(self._job_of(path), path, new_source=path.name)
+        if not is_job(path):
+            raise PresetError(f"{path.name} is neither a film nor a job")
+        document = JobFile(path, path.with_name("unused")).document()
+        source = document.get("source")
+        if not isinstance(source, str):
+            raise PresetError(f"{path.name} names no film as its `source`")
+        if "://" in source:
+            raise PresetError(f"{path.name} names the film {source}; download it first, and name the file")
+        return self._open(path, self.library.resolve(str(path.parent / source)))
+
+    def project(self, name: str) -> Project:
+        """Return an open project; it is opened again after a restart.
+
+        Raises:
+            PresetError: there is none.
+        """
+        with self._lock:
+            if name in self._projects:
+                return self._projects[name]
+        for file in self.library.files():
+            job = file.path if file.kind == "job" else self._job_of(file.path)
+            if project_id(job) == name:
+                return self.open(file.path if file.kind == "job" or not job.exists() else job)
+        raise PresetError("this film is not open any more; open it again")
+
+    def _job_of(self, film: Path) -> Path:
+        """Return the job of a film: beside it, or in the home folder where that may not be written."""
+        sidecar = film.with_name(f"{film.name}.react1.yaml")
+        if sidecar.exists() or os.access(film.parent, os.W_OK):
+            return sidecar
+        return self.options.home / "studio" / "jobs" / f"{project_id(film)}.yaml"
+
+    def _open(self, job: Path, film: Path, new_source: str = "") -> Project:
+        name = project_id(job)
+        with self._lock:
+            if name not in self._projects:
+                source = new_source if job.parent == film.parent else str(film)
+                self._projects[name] = Project(self.options.home, job, film, self.events.send, new_source=source)
+                self._projects[name].list.save()
+            return self._projects[name]
+
+    def state(self, project: Project) -> dict[str, Any]:
+        """Return the state of a project for the page."""
+        return project.describe(self.work.progress)
+
+    def changed(self, project: Project) -> None:
+        """Let all pages of a project ask for its state."""
+        project.notify("project", version=project.job.version)
+
+    def _progressed(self, item: str, progress: Progress) -> None:
+        self.events.send("progress", item=item, share=round(progress.share, 3), doing=progress.doing)
+
+    def make_takes(self, project: Project, takes: Sequence[WantedTake]) -> list[WantedTake]:
+        """Queue takes; those that exist are returned as they are."""
+        listed = [project.list.add_take(take) for take in takes]
+        for take in listed:
+            if take.state == "waiting" and take.id not in self.work.progress:
+                self._make_take(project, take)
+        self.changed(project)
+        return listed
+
+    def _make_take(self, project: Project, take: WantedTake) -> None:
+        def load() -> Job:
+            project.list.update(take, state="working", error="")
+            self.changed(project)
+            return project.take_job(take)
+
+        def done(result: RunResult, job: Job, _progress: Progress) -> None:
+            parts = stored_takes(job, Store(self.options.home, read_only=True))
+            failures = [note for part in parts if part.status != "done" for note in part.notes[-1:]]
+            if failures or not parts:
+                raise PresetError(failures[0] if failures else "the take is not in the store; make it again")
+            project.list.update(
+                take,
+                state="done",
+                parts=[part.model_dump(mode="json") for part in parts],
+                cost_usd=result.cost_usd,
+                seconds=round(sum(part.seconds for part in parts), 3),
+            )
+            self.changed(project)
+
+        is_paid = resolve_provider_name(take.provider) != "local"
+        self.work.start(
+            take.id,
+            load,
+            done,
+            lambda error: self._fail(project, take, error),
+            paid=is_paid,
+            agreed_usd=take.agreed_usd,
+        )
+
+    def make_film(
+        self, project: Project, kind: str, provider: str, agreed_usd: float | None, replace: bool
+    ) -> MadeFilm:
+        """Queue the film, or the package for an editing system."""
+        version = project.job.version
+        film = project.list.add_film(MadeFilm.model_validate({"kind": kind, "job_version": version}))
+
+        def load() -> Job:
+            project.list.update(film, state="working")
+            self.changed(project)
+            return project.film_job(provider, kind)
+
+        def done(result: RunResult, _job: Job, _progress: Progress) -> None:
+            output = str(result.output) if result.output else ""
+            project.list.update(
+                film,
+                state="done",
+                run=result.run,
+                output=output,
+                report=str(result.report) if result.report else "",
+                notes=[*result.notes],
+                status=result.status,
+                cost_usd=result.cost_usd,
+            )
+            self.changed(project)
+
+        self.work.start(
+            film.id,
+            load,
+            done,
+            lambda error: self._fail(project, film, error),
+            agreed_usd=agreed_usd,
+            replace=replace,
+        )
+        self.changed(project)
+        return film
+
+    def _fail(self, project: Project, item: WantedTake | MadeFilm, error: BaseException) -> None:
+        state = "stopped" if isinstance(error, Interrupted) else "failed"
+        project.list.update(item, state=state, error=page_message(error))
+        self.changed(project)
+
+    def bill(self, project: Project, jobs: Sequence[Callable[[], Job]]) -> dict[str, Any]:
+        """Return what jobs would cost, and what their plans say.
+
+        Raises:
+            React1Error: a job would be refused.
+        """
+        store = Store(self.options.home, read_only=True)
+        items, notes, total = [], [], 0.0
+        for load in jobs:
+            for row in plan_job(load(), store):
+                if row.cost_usd:
+                    items.append({"segment": row.segment, "take": row.take, "usd": row.cost_usd})
+                    total += row.cost_usd
+                notes += [note for note in row.remarks if note not in notes]
+        return {"usd": round(total, 6), "items": items, "notes": notes}
+
+    def providers(self) -> list[dict[str, Any]]:
+        """Return the providers, and whether each can be used here; the local engine comes first."""
+        names = [name for name in provider_names() if name not in ("auto", "local")]
+        return [_provider_row(name) for name in ("local", *names)]
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the paid calls, newest first, and what they cost."""
+        rows: list[dict[str, Any]] = []
+        for entry in Ledger(self.options.home).entries():
+            if entry.intended is None:
+                continue
+            call = entry.intended.call
+            rows.append(
+                {
+                    "at": entry.intended.at,
+                    "provider": call.provider,
+                    "segment": entry.intended.segment,
+                    "prompt": call.parameters.get("prompt"),
+                    "temperature": call.parameters.get("temperature"),
+                    "state": entry.state,
+                    "usd": entry.done.cost_usd if entry.done else 0.0,
+                    "request_id": entry.request_id,
+                }
+            )
+        rows.sort(key=lambda row: str(row["at"]), reverse=True)
+        return {"calls": rows, "usd": round(sum(float(row["usd"]) for row in rows), 6)}
+
+    def media_file(self, project: Project, what: str) -> tuple[Path | None, float, str]:
+        """Return the proxy or the waveform of a film, or the share that is made and what went wrong.
+
+        Args:
+            project: the film's project.
+            what: `proxy` or `wave`.
+        """
+        parts, make = (
+            (proxy_parts(project.media), make_proxy) if what == "proxy" else (wave_parts(project.media), make_wave)
+        )
+        cached = project.store.cache_get(parts)
+        if cached is not None:
+            return cached, 1.0, ""
+        key = f"{project.id} {what}"
+        with self._lock:
+            if key not in self._media_state:
+                self._media_state[key] = (0.0, "")
+                self._media_work.submit(self._make_media, project, what, key, make)
+            share, problem = self._media_state[key]
+        return None, share, problem
+
+    def _make_media(self, project: Project, what: str, key: str, make: Callable[..., None]) -> None:
+        sent = -1.0
+
+        def report(share: float) -> None:
+            nonlocal sent
+            self._media_state[key] = (share, "")
+            if share - sent >= 0.01:
+                sent = share
+                project.notify(what, share=round(share, 3))
+
+        context = project.new_context(report)
+        try:
+            make(context, project.media)
+        except React1Error as error:
+            self._media_state[key] = (0.0, page_message(error))
+        else:
+            self._media_state.pop(key, None)
+        finally:
+            getattr(context, "close", lambda: None)()
+        project.notify(what, share=1.0)
+
+
+def _provider_row(name: str) -> dict[str, Any]:
+    """Return what the page shows of a provider: its label, its price, and why it cannot be used."""
+    label, problem, price = f"React-1 by {name}", "", ""
+    if name == "local":
+        label, price = "Local preview engine", "free"
+    else:
+        with suppress(React1Error):
+            row = current_price(name, datetime.now(UTC).date())
+            price = f"${row.usd_per_s:g} per second" if row.usd_per_s else f"${row.usd_per_frame:g} per frame"
+    try:
+        get_provider(name).require()
+    except React1Error as error:
+        problem = page_message(error)
+    return {"name": name, "label": label, "problem": problem, "price": price or "price unknown"}

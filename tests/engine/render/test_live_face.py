@@ -1,0 +1,75 @@
+"""The live preview shows what a take will show."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.engine.planning.animate import animate
+from react1.pipeline.engine.render.live_face import live_faces
+from react1.pipeline.media.sync_modes import SyncPlan
+
+
+@pytest.fixture(scope="module")
+def face(clip_faces):
+    (found_face,) = live_faces(clip_faces, Fraction(25))
+    return found_face
+
+
+@pytest.mark.parametrize("mode", ["face", "head", "lips"])
+def test_the_pose_is_that_of_a_take(face, mode):
+    """In the middle of a span, to the last digit."""
+    choices = React1Choices(prompt="angry", temperature=0.8, model_mode=mode)
+    count = len(face.landmarks)
+    layout = SyncPlan(tuple(range(count)), 0)
+
+    live = face.pose(15, choices)
+
+    taken = animate(face.landmarks, layout, np.full(count, face.visibility[15]), None, choices, Fraction(25))[15]
+    if mode != "head":  # only there the head moves; elsewhere it is not computed
+        taken = dataclasses.replace(taken, head=live.head)
+    assert live == taken
+
+
+def test_emotion_temperature_and_strength_change_the_picture(face, clip):
+    """Each of them, and at strength 0 it is the film's own."""
+    from react1.pipeline.media.decode import images
+    from react1.pipeline.media.probe import probe_path
+
+    media = probe_path(clip)
+    ((_, picture),) = images(clip, media.video, 15, 16)
+    happy = face.draw(picture, 15, React1Choices(prompt="happy", temperature=0.8))
+
+    for choices, strength in (
+        (React1Choices(prompt="sad", temperature=0.8), 1.0),
+        (React1Choices(prompt="happy", temperature=0.2), 1.0),
+        (React1Choices(prompt="happy", temperature=0.8, model_mode="lips"), 1.0),
+        (React1Choices(prompt="happy", temperature=0.8), 0.5),
+    ):
+        assert not np.array_equal(face.draw(picture, 15, choices, strength=strength), happy)
+    assert face.draw(picture, 15, React1Choices(prompt="happy"), strength=0.0) is picture
+
+
+def test_a_scaled_part_shows_the_same_change(face, clip):
+    """A card is cut from the frame, and its face moves as in the complete frame."""
+    import cv2
+
+    from react1.pipeline.media.decode import images
+    from react1.pipeline.media.probe import probe_path
+
+    ((_, picture),) = images(clip, probe_path(clip).video, 15, 16)
+    choices = React1Choices(prompt="surprised", temperature=1.0)
+    left, top, right, bottom = (int(side) for side in face.box(15))
+    left, top = max(0, left - 40), max(0, top - 40)
+    part = picture[top : bottom + 40, left : right + 40]
+    half = cv2.resize(part, (part.shape[1] // 2, part.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+    card = face.draw(half, 15, choices, corner_px=(left, top), scale=half.shape[1] / part.shape[1])
+
+    complete = face.draw(picture, 15, choices)[top : bottom + 40, left : right + 40]
+    expected = cv2.resize(complete, (half.shape[1], half.shape[0]), interpolation=cv2.INTER_AREA).astype(float)
+    assert np.abs(card - expected).mean() < 0.5 * np.abs(half - expected).mean()

@@ -1,0 +1,316 @@
+"""An editor's whole work on the page, in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from browser import find_browser
+from running_studio import start_studio, stop_studio, wait_for
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the page is driven by Playwright: extra dev")
+
+pytestmark = pytest.mark.slow
+FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream"]
+MICROPHONE = ["--use-fake-device-for-media-stream"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium or Chrome here, in which the page could be tried")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *MICROPHONE])
+        yield browser
+        browser.close()
+
+
+def open_page(chromium, url, **options):
+    """Open the studio's address; anything that the browser complains about fails the test."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, **options)
+    page = context.new_page()
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
+    page.set_default_timeout(60_000)
+    page.goto(url)
+    page.wait_for_selector("html[data-started]")
+    return page
+
+
+def close_page(page) -> None:
+    complaints = [text for text in page.complaints if "409" not in text]
+    page.context.close()
+    assert not complaints
+
+
+def until(page, expression: str, *, limit_ms: int = 60_000) -> None:
+    """Wait until an expression is true; the page's policy forbids Playwright's own way, which evaluates text there."""
+    for _ in range(limit_ms // 50):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
+
+
+def shown_frame(page) -> int:
+    return int(page.text_content(".frame-number").removeprefix("frame "))
+
+
+def wait_for_frame(page, frame: int) -> None:
+    until(page, f"document.querySelector('.frame-number').textContent === 'frame {frame}'")
+
+
+@pytest.fixture(scope="module")
+def page(chromium, studio):
+    opened = open_page(chromium, studio.url)
+    yield opened
+    close_page(opened)
+
+
+def test_an_editor_makes_a_film_without_a_command_line(page, studio):
+    """Find the moment, see the expression, make a take, judge, choose, finish; all of it stands in the job."""
+    page.wait_for_selector("canvas[data-shows]")
+    assert "token" not in page.url
+    page.keyboard.press("Shift+ArrowRight")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    wait_for_frame(page, 22)
+    page.fill(".timecode", "00:00:00:10")
+    page.keyboard.press("Enter")
+    wait_for_frame(page, 10)
+    page.click("body", position={"x": 5, "y": 400})
+    page.keyboard.press("i")
+    page.fill(".timecode", "39f")
+    page.keyboard.press("Enter")
+    wait_for_frame(page, 39)
+    page.click("body", position={"x": 5, "y": 400})
+    page.keyboard.press("o")
+    assert page.text_content(".marks") == "00:00:00:10 – 00:00:01:14"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("edit-list .edit")
+    job = studio.folder / "talking.mp4.react1.yaml"
+    assert "in: 10f, out: 40f" in job.read_text()
+
+    page.wait_for_selector("expression-panel[data-cards]")
+    page.wait_for_selector("canvas[data-shows=preview]")
+    page.evaluate("performance.clearMeasures()")
+    page.click("[data-emotion=surprised]")
+    page.focus("#temperature")
+    page.keyboard.press("End")
+    wait_for(lambda: "prompt: surprised, temperature: 1" in job.read_text())
+    until(
+        page,
+        "performance.getEntriesByName('preview').map(e => e.detail)"
+        ".some(shown => shown.prompt === 'surprised' && shown.temperature === 1)",
+    )
+
+    page.click("#tab-takes")
+    page.click("#make-takes")
+    page.wait_for_selector("[data-name=surprised-1-face][data-state=done]", timeout=180_000)
+    page.click("text=Watch")
+    page.wait_for_selector("take-player .stage")
+    until(page, "[...document.querySelectorAll('take-player video')].every(v => v.readyState >= 2)")
+    page.keyboard.press("Home")
+    assert "frame 10 · edited" in page.text_content(".where")
+    page.keyboard.press("ArrowLeft")
+    assert "00:00:00:09 · frame 9 · handle" in page.text_content(".where")
+    page.keyboard.press("z")
+    assert page.get_attribute("take-player .zoom", "aria-pressed") == "true"
+    page.keyboard.down("b")
+    assert page.get_attribute("take-player .stage", "data-mode") == "before"
+    page.keyboard.up("b")
+    assert page.get_attribute("take-player .stage", "data-mode") == "wipe"
+    page.keyboard.press("Escape")
+
+    page.click("#tab-finish")
+    page.click("#make-film")
+    page.wait_for_selector(".film-item[data-state=done]", timeout=240_000)
+    page.wait_for_selector(".film-item >> text=Checked: every frame outside the edits")
+    assert (studio.folder / "talking.react1.mp4").is_file()
+    page.click(".film-item >> text=Watch")
+    until(page, "document.querySelector('studio-viewer video').src.includes('film')")
+    until(page, "document.querySelector('.badge').textContent.startsWith('finished film')")
+
+    page.click("#undo")
+    wait_for(lambda: "prompt: happy, temperature: 0.7" in job.read_text())
+    page.click("#redo")
+    wait_for(lambda: "prompt: surprised, temperature: 1" in job.read_text())
+
+
+def test_the_playing_film_names_its_frames(page):
+    """And stops on the frame that it showed."""
+    page.click("#tab-expression")
+    page.keyboard.press("Escape")
+    assert "finished film" not in page.text_content(".badge")
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(0))")
+    wait_for_frame(page, 0)
+    until(page, "document.querySelector('studio-viewer video').readyState >= 2")
+    page.click("studio-viewer .play")
+    until(page, "Number(document.querySelector('.frame-number').textContent.slice(6)) > 5")
+    page.click("studio-viewer .play")
+    page.wait_for_selector("canvas[data-shows]")
+    stopped = shown_frame(page)
+    until(page, f"document.querySelector('canvas[data-frame]').dataset.frame === '{stopped}'")
+
+
+def test_another_tab_and_a_text_editor_are_noticed(page, chromium, studio):
+    """A change elsewhere appears here."""
+    other = open_page(chromium, studio.url)
+    other.wait_for_selector("edit-list .edit")
+    other.click("[data-emotion=sad]")
+    page.wait_for_selector("edit-list .edit >> text=sad 1")
+    close_page(other)
+
+
+def test_a_line_is_recorded_with_the_microphone(page, studio):
+    """Chromium's own test tone stands in for a voice."""
+    page.click("#tab-line")
+    page.context.grant_permissions(["microphone"])
+    page.click("line-panel >> text=Record")
+    page.wait_for_timeout(700)
+    page.click("text=Stop recording")
+    page.wait_for_selector("line-panel canvas.wave")
+    assert len(list((studio.folder / "lines").iterdir())) == 1
+    page.wait_for_selector("line-panel >> text=the span has 1.20 s")
+    page.click("text=Remove the line")
+    page.wait_for_selector("line-panel canvas.wave", state="detached")
+
+
+def test_the_clock_of_the_page_is_that_of_the_package(page):
+    """Every rate, drop-frame too, over the seams of minutes, tens of minutes and midnight."""
+    from react1.pipeline.core.times import timecode_of_day
+
+    frames = [0, 1, 1799, 1800, 1801, 17981, 17982, 17983, 107891, 107892, 2589407]
+    for rate, drop in (
+        (Fraction(25), False),
+        (Fraction(24000, 1001), False),
+        (Fraction(30000, 1001), True),
+        (Fraction(60000, 1001), True),
+    ):
+        clock = {"rate": [rate.numerator, rate.denominator], "drop": drop, "start": 0}
+        labels = page.evaluate(
+            "async ([frames, clock]) => { const p = await import('/page/player.js');"
+            " return frames.map((f) => [p.timecode(f, clock), p.frameOfTimecode(p.timecode(f, clock), clock)]); }",
+            [frames, clock],
+        )
+        assert [label for label, _ in labels] == [str(timecode_of_day(frame, rate, drop=drop)) for frame in frames]
+        assert [frame for _, frame in labels][:-1] == frames[:-1]
+
+
+def test_names_from_outside_are_never_markup(chromium, studio):
+    """A film and an edit whose names are HTML."""
+    film = studio.folder / "<img src=x onerror=alert(1)>.mp4"
+    shutil.copyfile(studio.folder / "talking.mp4", film)
+    film.with_name(film.name + ".react1.yaml").write_text(
+        f"preset: emotion-edit\nsource: '{film.name}'\nedits:\n  - {{in: 1f, out: 20f, name: '<b>bold</b>'}}\n"
+    )
+    page = open_page(chromium, f"{studio.url}#{str(film).replace('%', '%25')}")
+    try:
+        page.goto(studio.url)
+        page.click("#open-library")
+        page.click(f'.files button[data-path="{film}"]')
+        until(page, "document.getElementById('film-name').textContent.includes('<img src=x')")
+        assert page.query_selector("#film-name img, edit-list b b, img[src=x]") is None
+        page.wait_for_selector("edit-list .problem")
+    finally:
+        close_page(page)
+        for path in studio.folder.glob("<img*"):
+            path.unlink()
+
+
+def test_a_film_that_cannot_be_read_is_reported_in_words(chromium, studio):
+    """And the page goes on."""
+    (studio.folder / "broken.mp4").write_bytes(b"not a film")
+    page = open_page(chromium, studio.url)
+    page.click("#open-library")
+    page.click(".files button >> text=broken.mp4")
+    page.wait_for_selector("#messages .error")
+    assert "is not media that can be read" in page.text_content("#messages .error")
+    page.complaints.clear()  # the browser reports the refused request
+    close_page(page)
+    (studio.folder / "broken.mp4").unlink()
+
+
+def test_the_server_is_killed_and_started_again(chromium, studio, tmp_path):
+    """The open page says so, and goes on by itself."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    shutil.copyfile(studio.folder / "talking.mp4", folder / "talking.mp4")
+    first = start_studio(tmp_path / "home", folder, folder / "talking.mp4")
+    port = first.server.port
+    page = open_page(chromium, first.url)
+    page.wait_for_selector("canvas[data-shows]")
+    page.click("text=New edit here")
+    page.wait_for_selector("edit-list .edit")
+    stop_studio(first)
+    page.wait_for_selector("body.offline")
+
+    second = start_studio(tmp_path / "home", folder, folder / "talking.mp4", port)
+    try:
+        page.wait_for_selector("body:not(.offline)")
+        page.click("[data-emotion=angry]")
+        wait_for(lambda: "prompt: angry" in (folder / "talking.mp4.react1.yaml").read_text())
+    finally:
+        page.complaints.clear()  # the browser reports the lost connection
+        close_page(page)
+        stop_studio(second)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1280, 720), (390, 844)])
+def test_nothing_overflows_and_everything_has_a_name(page, width, height):
+    """At each size and in both themes; the pictures go to REACT1_SCREENSHOTS for the eye."""
+    folder = os.environ.get("REACT1_SCREENSHOTS")
+    page.set_viewport_size({"width": width, "height": height})
+    for theme in ("dark", "light"):
+        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
+        for tab in ("expression", "takes", "line", "finish"):
+            page.click(f"#tab-{tab}")
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{tab} is {wide} px wide"
+            nameless = page.evaluate(
+                "[...document.querySelectorAll('button, input, select, a, canvas[role], [role=button]')]"
+                ".filter((e) => e.checkVisibility() && !(e.textContent.trim() || e.getAttribute('aria-label')"
+                " || e.labels?.length || e.title)).map((e) => e.outerHTML)"
+            )
+            assert nameless == []
+            if folder:
+                page.wait_for_timeout(300)
+                page.screenshot(path=Path(folder) / f"{tab}-{theme}-{width}.png")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+
+def test_axe_finds_no_violation(page):
+    """WCAG 2.1 A and AA by axe-core, in both themes, on every tab, in the dialogs and in the comparison."""
+    axe_package = pytest.importorskip("axe_core_python", reason="axe-core comes with axe-core-python: extra dev")
+    page.evaluate((Path(axe_package.__file__).with_name("axe.min.js")).read_text("utf-8"))
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    def violations(where):
+        lines = page.evaluate(
+            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then((r) => r.violations"
+            ".map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`))"
+        )
+        return [f"{where}: {line}" for line in lines]
+
+    problems = []
+    for theme in ("dark", "light"):
+        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
+        page.wait_for_timeout(200)  # the colours change over a tenth of a second
+        for tab in ("expression", "takes", "line", "finish"):
+            page.click(f"#tab-{tab}")
+            problems += violations(f"{theme} {tab}")
+        for opener in ("#open-library", "#help", "#ledger"):
+            page.click(opener)
+            page.wait_for_selector("dialog[open]")
+            problems += violations(f"{theme} {opener}")
+            page.keyboard.press("Escape")
+        page.click("#tab-takes")
+        page.click("text=Watch")
+        problems += violations(f"{theme} comparison")
+        page.keyboard.press("Escape")
+    assert problems == []

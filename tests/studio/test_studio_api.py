@@ -1,0 +1,257 @@
+"""The endpoints of the page, in one running studio: the job file is the state."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+from running_studio import start_studio, stop_studio, wait_for
+
+from react1.testing import frame_number, make_clip
+
+pytestmark = pytest.mark.slow
+
+
+def picture(response):
+    assert response.status_code == 200, response.text
+    return np.asarray(Image.open(io.BytesIO(response.content)).convert("RGB"))
+
+
+@pytest.fixture(scope="module")
+def project(studio):
+    return studio.json("POST", "/open", {"path": str(studio.folder / "talking.mp4")})
+
+
+@pytest.fixture
+def edit(studio, project):
+    """An edit of its own, removed after the test."""
+    name = project["state"]["id"]
+    answer = studio.json("POST", f"/projects/{name}/edits", {"start": 10, "end": 40})
+    added = next(item for item in answer["state"]["edits"] if item["name"] == answer["added"])
+    yield added
+    state = studio.json("GET", f"/projects/{name}")["state"]
+    for item in state["edits"]:
+        if item["name"] == added["name"]:
+            body = {"index": item["index"], "digest": item["digest"]}
+            studio.json("POST", f"/projects/{name}/edits/remove", body)
+
+
+def test_the_film_is_described_exactly(project):
+    """Rate, frames and clock, for the page's own arithmetic."""
+    film = project["film"]
+
+    assert (film["frames"], film["rate"], film["width"], film["height"]) == (50, [25, 1], 480, 270)
+    assert film["playable"]
+    assert film["times"] is None
+
+
+def test_a_still_is_exactly_that_frame(tmp_path):
+    """In any order, forwards and backwards."""
+    folder = tmp_path / "films"
+    folder.mkdir()
+    make_clip(folder / "numbers.mp4", frames=40)
+    running = start_studio(tmp_path / "home", folder)
+    try:
+        name = running.json("POST", "/open", {"path": str(folder / "numbers.mp4")})["state"]["id"]
+        order = [7, 8, 9, 8, 7, 39, 0, 20, 3]
+        shown = [frame_number(picture(running.client.get(f"/api/projects/{name}/still/{frame}"))) for frame in order]
+        assert shown == order
+        answer = running.client.get(f"/api/projects/{name}/still/40")
+        assert (answer.status_code, answer.json()["error"]) == (
+            422,
+            "there is no frame 40: the film has frames 0 to 39",
+        )
+    finally:
+        stop_studio(running)
+
+
+def test_a_film_that_no_browser_plays_gets_a_proxy(studio, tmp_path):
+    """With the same frames at the same times; the stills come from the film itself."""
+    from react1.pipeline.media.ffmpeg import ffmpeg_path
+    from react1.pipeline.media.probe import probe_path
+
+    film = studio.folder / "master.mov"
+    source = str(studio.folder / "talking.mp4")
+    argv = [ffmpeg_path(), "-v", "error", "-y", "-i", source, "-t", "1", "-c:v", "prores_ks", "-c:a", "pcm_s16le"]
+    subprocess.run([*argv, str(film)], check=True)
+    opened = studio.json("POST", "/open", {"path": str(film)})
+    name = opened["state"]["id"]
+    assert not opened["film"]["playable"]
+
+    answer = wait_for(
+        lambda: (got := studio.client.get(f"/api/projects/{name}/video")).status_code != 202 and got, limit_s=60
+    )
+
+    assert answer.headers["content-type"] == "video/mp4"
+    proxy = tmp_path / "proxy.mp4"
+    proxy.write_bytes(answer.content)
+    probed, original = probe_path(proxy), probe_path(film)
+    assert (probed.video.codec, probed.video.pix_fmt) == ("h264", "yuv420p")
+    times = [
+        [tick * video.time_base - media.start_s for tick in video.timestamps.array.tolist()]
+        for media in (probed, original)
+        for video in [media.video]
+    ]
+    assert np.abs(np.array(times[0], float) - np.array(times[1], float)).max() < 1e-3
+    film.unlink()
+
+
+def test_faces_previews_and_cards(studio, project):
+    """The first question starts the search; then the face can be seen in any emotion."""
+    name = project["state"]["id"]
+    faces = wait_for(lambda: (got := studio.json("GET", f"/projects/{name}/faces/20"))["share"] == 1 and got)
+    assert faces["shot"] == [0, 50]
+    (face,) = faces["faces"]
+    assert 0.2 < face["left"] < face["right"] < 0.8
+
+    still = picture(studio.client.get(f"/api/projects/{name}/still/20?size=480")).astype(int)
+    seen = {}
+    for prompt in ("happy", "angry"):
+        for temperature in (0.0, 1.0):
+            query = {"prompt": prompt, "temperature": temperature, "size": 480}
+            seen[prompt, temperature] = picture(studio.client.get(f"/api/projects/{name}/preview/20", params=query))
+    assert np.abs(seen["happy", 1.0] - still).max() > 40
+    assert np.abs(seen["happy", 1.0].astype(int) - seen["happy", 0.0]).max() > 40
+    assert np.abs(seen["happy", 1.0].astype(int) - seen["angry", 1.0]).max() > 40
+    cards = [
+        picture(studio.client.get(f"/api/projects/{name}/card/20", params={"prompt": p})) for p in ("sad", "happy")
+    ]
+    assert cards[0].shape == cards[1].shape
+    assert np.abs(cards[0].astype(int) - cards[1]).max() > 40
+
+
+def test_of_several_previews_only_the_newest_is_drawn(studio, project):
+    """An older request of the same page gets no picture."""
+    name = project["state"]["id"]
+    path = f"/api/projects/{name}/preview/20"
+
+    newest = studio.client.get(path, params={"page": "a", "sequence": 5})
+    older = studio.client.get(path, params={"page": "a", "sequence": 4})
+    other_page = studio.client.get(path, params={"page": "b", "sequence": 1})
+
+    assert [newest.status_code, older.status_code, other_page.status_code] == [200, 204, 200]
+
+
+def test_a_conflict_is_409_and_nothing_is_written(studio, project, edit):
+    """The page then shows what is there now."""
+    name = project["state"]["id"]
+    reference = {"index": edit["index"], "digest": edit["digest"]}
+    studio.json("PATCH", f"/projects/{name}/edits", {**reference, "fields": {"prompt": "sad"}})
+
+    answer = studio.json("PATCH", f"/projects/{name}/edits", {**reference, "fields": {"prompt": "angry"}}, 409)
+
+    assert "another tab" in answer["error"]
+    assert "prompt: sad" in (studio.folder / "talking.mp4.react1.yaml").read_text()
+
+
+def test_a_take_is_made_without_a_film_then_chosen_and_spliced_without_making_it_again(studio, project, edit):
+    """The take of the page is the take of the job."""
+    name = project["state"]["id"]
+    reference = {"index": edit["index"], "digest": edit["digest"]}
+    before = set(studio.folder.iterdir())
+    body = {**reference, "choices": {"prompt": ["sad"], "temperature": [1.0]}, "provider": "local"}
+
+    def state():
+        return studio.json("GET", f"/projects/{name}")["state"]
+
+    def own():
+        return next(item for item in state()["edits"] if item["name"] == edit["name"])
+
+    studio.json("POST", f"/projects/{name}/takes", body)
+    take = wait_for(lambda: (got := own()["takes"][0])["state"] in ("done", "failed") and got)
+    assert take["state"] == "done", take["error"]
+    assert not take["picked"]
+    assert set(studio.folder.iterdir()) == before
+    clip = studio.client.get(f"/api/projects/{name}/takes/{take['id']}/clip")
+    assert clip.headers["content-type"] == "video/mp4"
+    still = picture(studio.client.get(f"/api/projects/{name}/still/25?of=take:{take['id']}&size=480"))
+    source = picture(studio.client.get(f"/api/projects/{name}/still/25?size=480"))
+    assert np.abs(still.astype(int) - source).max() > 40
+
+    studio.json("POST", f"/projects/{name}/pick", {**reference, "take": take["id"]})
+    chosen = own()
+    assert (chosen["fields"]["prompt"], chosen["fields"]["temperature"]) == ("sad", 1.0)
+    assert chosen["takes"][0]["picked"]
+
+    studio.json("POST", f"/projects/{name}/films", {"provider": "local"})
+    film = wait_for(lambda: (got := state()["films"][0])["state"] in ("done", "failed") and got)
+    assert film["state"] == "done", film["error"]
+    report = json.loads((studio.home / "runs" / film["run"] / "report.json").read_text())
+    assert report["segments"][0]["reused"]
+    seams = studio.json("GET", f"/projects/{name}/films/{film['id']}/seams")
+    assert all(check["passed"] for check in seams["checks"])
+    assert seams["seams"][0]["frames"] == [10, 40]
+    page = studio.client.get(f"/api/projects/{name}/films/{film['id']}/report")
+    assert "sandbox" in page.headers["content-security-policy"]
+
+
+def test_a_matrix_stands_in_the_job(studio, project, edit):
+    """As `takes:`, so that the command line shows the same takes."""
+    name = project["state"]["id"]
+    reference = {"index": edit["index"], "digest": edit["digest"]}
+    choices = {"prompt": ["happy", "angry"], "temperature": [1.0]}
+    body = {**reference, "choices": choices, "provider": "local"}
+
+    answer = studio.json("POST", f"/projects/{name}/takes", body)
+
+    own = next(item for item in answer["state"]["edits"] if item["name"] == edit["name"])
+    assert [take["name"] for take in own["takes"]][-2:] == ["happy-1-face", "angry-1-face"]
+    assert own["fields"]["takes"] == {"prompt": ["happy", "angry"]}
+    assert own["waits"]
+    for take in own["takes"]:
+        studio.json("POST", f"/projects/{name}/takes/remove", {"item": take["id"]})
+
+
+def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
+    """And the edit names it by a relative path."""
+    from react1.pipeline.media.ffmpeg import ffmpeg_path
+
+    name = project["state"]["id"]
+    sound = studio.home / "line.wav"
+    tone = ["-f", "lavfi", "-i", "sine=frequency=220:duration=0.5:sample_rate=48000"]
+    subprocess.run([ffmpeg_path(), "-v", "error", *tone, str(sound)], check=True)
+    query = {"name": "my line.wav", "index": edit["index"], "digest": edit["digest"]}
+
+    response = studio.client.put(f"/api/projects/{name}/line", params=query, content=sound.read_bytes())
+
+    assert response.status_code == 200, response.text
+    own = next(item for item in response.json()["state"]["edits"] if item["name"] == edit["name"])
+    assert own["fields"]["audio"] == "lines/my line.wav"
+    assert (studio.folder / "lines" / "my line.wav").read_bytes() == sound.read_bytes()
+    wave = studio.json("GET", f"/projects/{name}/line", params={"index": own["index"], "digest": own["digest"]})
+    assert abs(wave["seconds"] - 0.5) < 0.05
+    refused = studio.client.put(f"/api/projects/{name}/line", params={**query, "name": "x.exe"}, content=b"x")
+    assert refused.status_code == 422
+    shutil.rmtree(studio.folder / "lines")
+
+
+def test_every_setting_of_an_edit_has_a_control(studio):
+    """A field that is added to `Edit` appears on the page, or stands in its own place."""
+    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.studio.controls import _OWN_PLACES
+
+    controls = studio.json("GET", "/library")["controls"]
+
+    names = {field.alias or name for name, field in Edit.model_fields.items()}
+    assert {control["name"] for control in controls} == names - _OWN_PLACES
+    assert {control["kind"] for control in controls} <= {"choice", "slider", "switch"}
+
+
+def test_a_restart_forgets_nothing_and_reports_what_was_interrupted(studio, project, tmp_path):
+    """What was being made is marked, with what to do."""
+    from react1.pipeline.studio.take_list import TakeList, WantedTake
+
+    path = tmp_path / "project.json"
+    first = TakeList(path)
+    take = first.add_take(WantedTake(edit_name="e", place="p", edit={}, name="happy-0.7-face", provider="local"))
+    first.update(take, state="working")
+
+    again = TakeList(path).record.takes
+
+    assert [(item.id, item.state) for item in again] == [(take.id, "stopped")]
+    assert "make it again" in again[0].error
