@@ -175,13 +175,13 @@ def test_a_plugin_preset_is_listed_printed_and_found(install, capsys, tmp_path):
 def test_broken_presets_of_plugins_are_shown_as_broken(install, capsys):
     """One that is no YAML, one that is no mapping, one with a shipped name, one in no package."""
     modules = {
-        "odd/__init__.py": "",
-        "odd/torn.yaml": "name: [",
-        "odd/list.yaml": "- 1",
-        "odd/emotion-edit.yaml": PRESET,
-        "odd/fine.yaml": PRESET.replace("At night.", "Fine\x1b[2J."),
+        "odd_presets/__init__.py": "",
+        "odd_presets/torn.yaml": "name: [",
+        "odd_presets/list.yaml": "- 1",
+        "odd_presets/emotion-edit.yaml": PRESET,
+        "odd_presets/fine.yaml": PRESET.replace("At night.", "Fine\x1b[2J."),
     }
-    install("odd-pack", modules, presets={"odd": "odd", "none": "nowhere_at_all"})
+    install("odd-pack", modules, presets={"odd": "odd_presets", "none": "nowhere_at_all"})
 
     status, answer = printed(capsys, "presets")
 
