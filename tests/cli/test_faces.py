@@ -62,3 +62,28 @@ def test_plan_says_whether_a_crop_is_sent_and_why(react1, film, monkeypatch, tmp
     assert "will be sent as 720x720: the provider cannot be told which of several faces is meant" in named
     assert "crop" not in plain
     assert "will be sent as 720x720: crop is on" in forced
+
+
+def test_a_matrix_of_takes_ranges_over_faces(react1, film, tmp_path):
+    """Each take has a face of its own; the one that is chosen is spliced from the store."""
+    job = tmp_path / "job.yaml"
+    text = (
+        f"preset: emotion-edit\nsource: {film}\nout: {tmp_path / 'out.mp4'}\n"
+        "edits:\n  - {in: 2f, out: 10f, name: s01, takes: {prompt: [sad], face: [left, 2]%s}}\n"
+    )
+    job.write_text(text % "")
+
+    rows = react1("plan", job, "--provider", "local", "--json").json["steps"]
+    result = react1("run", job, "--provider", "local", "--json").json
+    job.write_text(text % ", pick: sad-face2")
+    picked = react1("run", job, "--provider", "local", "--json").json
+
+    assert [row["take"] for row in rows if row["step"] == "react1"] == ["sad-left", "sad-face2"]
+    (segment,) = result["segments"]
+    assert result["status"] == "choose"
+    assert [(take["name"], take["face"]) for take in segment["takes"]] == [
+        ("sad-left", "face 1 of 2 (left)"),
+        ("sad-face2", "face 2 of 2 (by its number)"),
+    ]
+    assert picked["status"] == "done"
+    assert (picked["segments"][0]["face"], picked["segments"][0]["reused"]) == ("face 2 of 2 (by its number)", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from made_tracks import face, shot
 
@@ -13,6 +14,7 @@ from react1.pipeline.core.face_choice import FaceOptions
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment, Timestamps, VideoStream
 from react1.pipeline.faces.choose import check_seen, choose_faces, describe_faces, several_people_note
+from react1.pipeline.faces.resolve import plan_crop
 
 FPS = Fraction(25)
 FRAMES = range(40)
@@ -146,6 +148,25 @@ def test_a_number_is_followed_over_a_cut_by_the_look_of_the_face(segment):
     assert chosen(segment, [first, second], face="0.75,0.5@105f") == [2, 1]
     assert chosen(segment, [first, second], faces={1: 1, 2: "left"}) == [1, 1]
     assert chosen(segment, [first, second], face="left") == [1, 1]
+
+
+def test_a_shot_without_people_has_no_face_and_no_speaker(segment):
+    """Beside one with a face; a voice changes nothing."""
+    empty, second = shot({}, range(20)), shot({1: still(150, frames=range(20, 40))}, range(20, 40))
+    voice = np.ones(40)
+
+    assert chosen(segment, [empty, second], loudness=voice, face="speaker") == [None, 1]
+    assert empty.speaker(voice, FPS) is None
+
+
+def test_a_face_that_is_too_small_for_a_crop_is_refused(segment):
+    """With the size that it needs."""
+    people = shot({1: still(300, 24)}, FRAMES)
+    choices = choose_faces(segment, [people], FaceOptions(face=1), detect_speaker=False, loudness=None, fps=FPS)
+    faces = describe_faces(segment, choices, (0, 40), FPS, named=True)
+
+    with pytest.raises(InputMediaError, match=r"the face has 9 px between the eyes, and a crop of it needs 12"):
+        plan_crop(segment, choices, faces, "crop is on")
 
 
 def test_a_shot_without_the_person_is_named(segment):

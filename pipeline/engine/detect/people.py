@@ -75,7 +75,7 @@ class ShotPeople:
 
     def speaker(self, loudness: Curve | None, fps: Fraction) -> int | None:
         """Return the index of the person who moves with the voice; None if nobody clearly does."""
-        if loudness is None:
+        if loudness is None or not self.people:
             return None
         scores = [(speech_score(person, loudness, self.shot, fps), -index) for index, person in enumerate(self.people)]
         (best, index), *others = sorted(scores, reverse=True)
