@@ -233,18 +233,19 @@ def install(monkeypatch, folder, *, v3: bool = False) -> ComfyUI:
     """Put the stand-in's modules in place of ComfyUI's, and load the pack's classes."""
     host = ComfyUI(folder)
 
+    def throw_if_interrupted():
+        if host.stop.is_set():
+            host.stop.clear()
+            raise InterruptProcessingException
+
     class ProgressBar:
         def __init__(self, total, node_id=None):
             self._total, self._node = total, node_id
 
         def update_absolute(self, value, total=None):
             assert asyncio.get_running_loop(), "the bar finds its node by the executor's thread"
+            throw_if_interrupted()  # as ComfyUI's own bar does
             host.shares.append((self._node, value / (total or self._total)))
-
-    def throw_if_interrupted():
-        if host.stop.is_set():
-            host.stop.clear()
-            raise InterruptProcessingException
 
     prompt_server = SimpleNamespace(send_progress_text=lambda text, node: host.texts.append((node, text)))
     modules = {

@@ -50,14 +50,26 @@ def interruption() -> BaseException:
     return management.InterruptProcessingException()  # type: ignore[no-any-return]
 
 
-def progress_bar(node_id: str) -> Callable[[float], None]:
-    """Return a function that sets the bar of a box to a share, 0 to 1; call it from the executor's own thread."""
+def progress_bar(node_id: str) -> Callable[[float], bool]:
+    """Return a function that sets the bar of a box to a share, 0 to 1, and returns False if the user has pressed Stop.
+
+    Call it from the executor's own thread. ComfyUI raises the interruption in the bar and forgets it.
+    """
+    management: Any = importlib.import_module("comfy.model_management")
     utils: Any = importlib.import_module("comfy.utils")
     try:
         bar = utils.ProgressBar(1000, node_id=node_id or None)
     except TypeError:  # before ComfyUI 0.3.39 a bar had no node
         bar = utils.ProgressBar(1000)
-    return lambda share: bar.update_absolute(round(1000 * share), 1000)
+
+    def move(share: float) -> bool:
+        try:
+            bar.update_absolute(round(1000 * share), 1000)
+        except management.InterruptProcessingException:
+            return False
+        return True
+
+    return move
 
 
 def show_text(text: str, node_id: str) -> None:

@@ -74,8 +74,13 @@ class BoxCall:
             self._flush_texts()
 
     def finish(self) -> None:
-        """Fill the bar."""
-        host.progress_bar(self.node_id)(1.0)
+        """Fill the bar.
+
+        Raises:
+            InterruptProcessingException: the user has pressed Stop.
+        """
+        if not host.progress_bar(self.node_id)(1.0):
+            raise host.interruption()
 
     def wait_for(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end, in another thread.
@@ -88,12 +93,13 @@ class BoxCall:
         bar, shown = host.progress_bar(self.node_id), -1.0
         thread.start()
         while not thread.ended.wait(_POLL_S):
-            if self.progress.share != shown:
-                shown = self.progress.share
-                bar(shown)
-            self._flush_texts()
             if host.is_interrupted():
                 thread.cancel()
+            elif self.progress.share != shown:
+                shown = self.progress.share
+                if not bar(shown):
+                    thread.cancel()
+            self._flush_texts()
         thread.join()
         self._flush_texts()
         if thread.cancelled:
