@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from ...core.choices import React1Choices
@@ -18,15 +19,21 @@ from .work import BoxCall
 
 _ALWAYS_SET = {name: getattr(React1Choices(), name) for name in ("prompt", "temperature")}
 """What every edit says; the other parameters may be left to the preset."""
+_SHOWN_FIRST = ("in", "out", "prompt", "temperature", "strength", "model_mode", "face", "name")
 NO_FILE = "none"
 
 
 def edit_widgets() -> tuple[Widget, ...]:
-    """Return the widgets of an edit: in, out and the expression first, places by content last."""
+    """Return the widgets of an edit: in, out and the expression first, the others marked as advanced."""
     widgets = widgets_of(Edit, leave_out=("takes", "audio"), always_set=_ALWAYS_SET)
-    order = ("in", "out", "prompt", "temperature", "model_mode")
-    ranked = {name: rank for rank, name in enumerate(order)}
-    return tuple(sorted(widgets, key=lambda widget: ranked.get(widget.path[0], 98 + (widget.path[0] == "at"))))
+    ranked = {name: rank for rank, name in enumerate(_SHOWN_FIRST)}
+    ordered = sorted(widgets, key=lambda widget: ranked.get(widget.path[0], 98 + (widget.path[0] == "at")))
+    return tuple(widget if widget.path[0] in ranked else _advanced(widget) for widget in ordered)
+
+
+def _advanced(widget: Widget) -> Widget:
+    options = {**widget.input.options, "advanced": True}
+    return replace(widget, input=replace(widget.input, options=options))
 
 
 class EditBox(Box):

@@ -1,0 +1,154 @@
+"""The example workflows fit the boxes, run in the stand-in, and run in a real ComfyUI where there is one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from comfyui_jobs import digest
+
+from react1.pipeline.adapters.comfyui import all_boxes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EXAMPLES = sorted((ROOT / "examples" / "comfyui").glob("*.api.json"))
+FOREIGN = {"LoadVideo", "SaveVideo"}
+TIMES = {"00:00:01.200": "10f", "00:00:02.400": "25f"}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_fits_the_boxes(server, path):
+    """Every widget that it sets exists and has the value among its choices; nothing that is required is missing."""
+    boxes = all_boxes()
+    for node in json.loads(path.read_text()).values():
+        if node["class_type"] in FOREIGN:
+            continue
+        inputs = {item.name: item for item in boxes[node["class_type"]].inputs()}
+        assert node["inputs"].keys() <= inputs.keys()
+        assert {name for name, item in inputs.items() if not item.optional} <= node["inputs"].keys()
+        for name, value in node["inputs"].items():
+            if inputs[name].type == "COMBO" and name != "file":
+                assert value in inputs[name].options["options"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_interface_has_the_same_example(path):
+    """The graph for the interface has the same nodes, links and values, and no name of a machine."""
+    api = json.loads(path.read_text())
+    graph = json.loads(path.with_name(path.name.replace(".api", "")).read_text())
+
+    assert {str(node["id"]): node["type"] for node in graph["nodes"]} == {
+        name: node["class_type"] for name, node in api.items()
+    }
+    links = {(str(link[1]), link[2], str(link[3])) for link in graph["links"]}
+    assert links == {
+        (value[0], value[1], name)
+        for name, node in api.items()
+        for value in node["inputs"].values()
+        if isinstance(value, list)
+    }
+    values = {str(node["id"]): node.get("widgets_values") or [] for node in graph["nodes"]}
+    for name, node in api.items():
+        assert [v for v in node["inputs"].values() if isinstance(v, str) and v not in values[name]] == []
+
+
+@pytest.mark.slow
+def test_the_first_example_runs_in_the_stand_in(server):
+    """With the times of the test's film."""
+    job = json.loads((ROOT / "examples" / "comfyui" / "first-film.api.json").read_text())
+    server.film.rename(server.film.with_name("interview.mp4"))
+    job["2"]["inputs"] = {name: TIMES.get(value, value) for name, value in job["2"]["inputs"].items()}
+
+    outcome = server.run(job)
+
+    assert not outcome.errors
+    assert server.renderer.rendered == [("sad", 0.7, "face")]
+
+
+@pytest.fixture(scope="module")
+def real_server(tmp_path_factory, talking_clip):
+    """Start the ComfyUI of COMFYUI_DIR, with COMFYUI_PYTHON, on a folder of its own."""
+    checkout = os.environ.get("COMFYUI_DIR", "")
+    if not checkout:
+        pytest.skip("no ComfyUI: set COMFYUI_DIR to a checkout, and COMFYUI_PYTHON to its Python")
+    base = tmp_path_factory.mktemp("comfyui")
+    for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
+        (base / name).mkdir()
+    (base / "custom_nodes" / "react1-nodes").symlink_to(ROOT, target_is_directory=True)
+    (base / "input" / "interview.mp4").write_bytes(talking_clip.read_bytes())
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    argv = [python, "main.py", "--cpu", "--disable-api-nodes", "--port", str(port), "--base-directory", str(base)]
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("REACT1_", "SEGMIND_", "SYNC_"))}
+    with (base / "log.txt").open("w") as log:
+        process = subprocess.Popen(argv, cwd=checkout, env=keep | {"NO_PROXY": "*"}, stdout=log, stderr=log)
+    try:
+        yield RealServer(f"http://127.0.0.1:{port}", base, process)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+class RealServer:
+    """A real ComfyUI, over its HTTP API."""
+
+    def __init__(self, url, base, process):
+        self.url, self.base, self._process = url, base, process
+
+    def call(self, path, body=None):
+        """Return the JSON of an answer; wait while the server starts."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        deadline = time.monotonic() + 180
+        while True:
+            try:
+                with urllib.request.urlopen(request) as answer:
+                    return json.loads(answer.read() or b"null")
+            except urllib.error.HTTPError as error:
+                return json.loads(error.read())
+            except urllib.error.URLError:
+                assert self._process.poll() is None, (self.base / "log.txt").read_text()[-2000:]
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+
+    def run(self, workflow):
+        """Queue a workflow and return its entry in the history."""
+        queued = self.call("/prompt", {"prompt": workflow})
+        assert "prompt_id" in queued, queued
+        history = {}
+        while queued["prompt_id"] not in history:
+            time.sleep(0.1)
+            history = self.call(f"/history/{queued['prompt_id']}")
+        return history[queued["prompt_id"]]
+
+
+@pytest.mark.slow
+def test_the_examples_run_in_a_real_comfyui(real_server):
+    """Over HTTP: another emotion gives another film, takes are chosen, and core nodes connect."""
+    films = []
+    for prompt in ("sad", "happy"):
+        job = json.loads((ROOT / "examples" / "comfyui" / "first-film.api.json").read_text())
+        job["2"]["inputs"] |= {"in": "0.4", "out": "1.4", "prompt": prompt}
+        entry = real_server.run(job)
+        assert entry["status"]["status_str"] == "success"
+        (image,) = entry["outputs"]["4"]["images"]
+        films.append(real_server.base / "output" / image["subfolder"] / image["filename"])
+    for name, times in (("takes", ("0.4", "1.4")), ("edits-from-text", None)):
+        job = json.loads((ROOT / "examples" / "comfyui" / f"{name}.api.json").read_text())
+        if times:
+            job["2"]["inputs"] |= {"in": times[0], "out": times[1]}
+        else:
+            job["2"]["inputs"]["text"] = "0.3-0.8:happy:0.6\n1.1-1.6:angry:0.4:model_mode=face"
+        entry = real_server.run(job)
+        assert entry["status"]["status_str"] == "success", entry["status"]
+        assert entry["outputs"]["4"]["images"]
+    assert len({digest(path) for path in films}) == 2
