@@ -23,3 +23,20 @@ def test_diffuse_white_is_light_but_not_clipped(transfer, code):
     white = np.full((1, 1, 3), code, np.uint8)
 
     assert 180 <= to_sdr(white, transfer).mean() <= 245
+
+
+def test_a_waveform_rises_with_the_sound():
+    """At most 400 peaks, from silence to the loudest sample of any channel."""
+    import numpy as np
+
+    from react1.pipeline.report.before_after import PEAKS, peaks_of
+
+    samples = np.zeros((2, 48000), np.float32)
+    samples[1, 24000:] = np.linspace(0, 1, 24000)
+
+    peaks = peaks_of(samples)
+
+    assert len(peaks) == PEAKS
+    assert peaks[0] == peaks[199] == 0
+    assert peaks[-1] == 255
+    assert list(peaks) == sorted(peaks)
