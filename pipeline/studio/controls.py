@@ -12,6 +12,8 @@ _OWN_PLACES = frozenset(
     {"at", "in", "out", "name", "takes", "audio", "audio_mix", "prompt", "temperature", "face", "faces"}
 )
 """Fields that the page shows elsewhere than in the list of controls."""
+JOB_ONLY = frozenset({"consent"})
+"""Fields that only the job file sets; the page keeps them."""
 _LABELS = {
     "model_mode": "Region",
     "sync_mode": "Length",
@@ -27,7 +29,7 @@ def edit_controls() -> list[dict[str, Any]]:
     defaults = React1Choices().model_dump()
     controls = []
     for name, field in schema["properties"].items():
-        if name in _OWN_PLACES:
+        if name in _OWN_PLACES or name in JOB_ONLY:
             continue
         control = _control(field, schema.get("$defs", {}))
         if control is not None:

@@ -19,7 +19,7 @@ from ..store.atomic import write_text
 
 State = Literal["waiting", "working", "done", "failed", "stopped"]
 _CHOICES = (*AXES,)
-_NOT_PLACE = frozenset({*_CHOICES, "takes", "name", "strength"})
+_NOT_PLACE = frozenset({*_CHOICES, "takes", "name"})
 
 
 class WantedTake(BaseModel):
@@ -147,7 +147,7 @@ class TakeList:
 
 
 def place_key(edit: Edit) -> str:
-    """Return what a take depends on besides its expression: the span, the face and the sound."""
+    """Return what a take depends on besides its expression: the span, the face, the strength and the sound."""
     fields = edit.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(_NOT_PLACE))
     return json.dumps(fields, sort_keys=True)
 

@@ -146,3 +146,17 @@ def test_windows_lines_and_dashes_at_the_margin_stay(tmp_path):
     job.set_fields(0, job.edits()[0].digest, {"out": "8f"})
 
     assert path.read_bytes().decode() == text.replace("9f", "8f")
+
+
+def test_another_strength_is_another_take():
+    """A take is fitted to the film at one strength, so a change of it is not shown by the old one."""
+    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.studio.take_list import place_key
+
+    full, half, sad = (
+        Edit.model_validate({"in": "1f", "out": "9f", **fields})
+        for fields in ({"prompt": "happy"}, {"prompt": "happy", "strength": 0.5}, {"prompt": "sad"})
+    )
+
+    assert place_key(full) != place_key(half)
+    assert place_key(full) == place_key(sad)

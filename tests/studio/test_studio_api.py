@@ -233,12 +233,12 @@ def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
 def test_every_setting_of_an_edit_has_a_control(studio):
     """A field that is added to `Edit` appears on the page, or stands in its own place."""
     from react1.pipeline.core.edit import Edit
-    from react1.pipeline.studio.controls import _OWN_PLACES
+    from react1.pipeline.studio.controls import _OWN_PLACES, JOB_ONLY
 
     controls = studio.json("GET", "/library")["controls"]
 
     names = {field.alias or name for name, field in Edit.model_fields.items()}
-    assert {control["name"] for control in controls} == names - _OWN_PLACES
+    assert {control["name"] for control in controls} == names - _OWN_PLACES - JOB_ONLY
     assert {control["kind"] for control in controls} <= {"choice", "slider", "switch"}
 
 

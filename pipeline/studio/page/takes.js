@@ -123,7 +123,7 @@ class TakesPanel extends HTMLElement {
     const bar = moving ? h("progress", { max: "1", value: take.share, "aria-label": `Progress of ${take.name}` }) : "";
     const line = moving ? take.doing || take.state : take.state === "done" ? [take.provider === "local" ? "local preview engine" : take.provider, `${take.seconds.toFixed(0)} s`, take.cost_usd ? `$${take.cost_usd.toFixed(2)}` : ""].filter(Boolean).join(" · ") : "";
     return h("li", { className: `take-item ${take.state}${take.picked ? " picked" : ""}`, "data-take": take.id, "data-name": take.name, "data-state": take.state },
-      h("p", { className: "name" }, h("b", {}, take.name), take.picked ? h("span", { className: "chip" }, "chosen") : "", take.current ? "" : h("span", { className: "chip warn" }, "other frames")),
+      h("p", { className: "name" }, h("b", {}, take.name), take.picked ? h("span", { className: "chip" }, "chosen") : "", take.current ? "" : h("span", { className: "chip warn" }, "other settings")),
       bar, h("p", { className: "doing" }, line),
       take.error ? h("p", { className: "problem" }, take.error) : "",
       h("div", { className: "buttons" },
