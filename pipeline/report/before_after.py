@@ -175,7 +175,9 @@ def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _RenderedSide
     stored = context.cache_get(parts)
     with contextlib.suppress(OSError, ValueError):
         if stored is not None:
-            return _RenderedSide.model_validate_json(stored.read_bytes())
+            cached = _RenderedSide.model_validate_json(stored.read_bytes())
+            if cached.clip and cached.stills.keys() == plan.still_frames:  # else damaged
+                return cached
     rendered = _render_side(side, plan, context.path)
     path = context.temp_path("preview.json")
     path.write_text(rendered.model_dump_json(), "utf-8")
