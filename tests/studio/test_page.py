@@ -146,7 +146,7 @@ def test_the_playing_film_names_its_frames(page):
     """And stops on the frame that it showed."""
     page.click("#tab-expression")
     page.keyboard.press("Escape")
-    assert "finished film" not in page.text_content(".badge")
+    until(page, "!document.querySelector('.badge').textContent.includes('finished film')")
     page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(0))")
     wait_for_frame(page, 0)
     until(page, "document.querySelector('studio-viewer video').readyState >= 2")
