@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import subprocess
 import sys
 import types
@@ -10,7 +9,7 @@ import types
 import pytest
 from sample_nodes import REGISTRY, Fetch
 
-from react1.pipeline.core import registry
+from react1.pipeline.core import plugins, registry
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.registry import Registry, load_registry
 
@@ -29,7 +28,7 @@ def with_plugins(monkeypatch):
     """Load the registry again with these entry points."""
 
     def load(*entries):
-        monkeypatch.setattr(importlib.metadata, "entry_points", lambda *, group: list(entries))
+        monkeypatch.setattr(plugins, "_installed_entries", lambda group, path: entries)
         return registry.load_registry.__wrapped__()
 
     return load
