@@ -23,7 +23,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
     if importlib.util.find_spec("setuptools") is None:
         pytest.skip("setuptools is not installed: the wheel cannot be built")
     copy, wheel_folder = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    data = [*ROOT.glob("presets/*"), *ROOT.glob("pipeline/*/*.*")]
+    data = [*ROOT.glob("presets/*"), *(path for path in ROOT.glob("pipeline/**/*.*") if path.suffix != ".pyc")]
     wanted = {*package_files(), *BESIDES, *(file.relative_to(ROOT).as_posix() for file in data if file.is_file())}
     for name in wanted:
         (copy / name).parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -236,6 +237,7 @@ def package_files() -> list[str]:
     return sorted(file.relative_to(ROOT).as_posix() for file in files)
 
 
+@functools.cache
 def tree_of(path: str) -> ast.Module:
     """Return the syntax tree of a file of the package."""
     return ast.parse((ROOT / path).read_text(encoding="utf-8"), path)
