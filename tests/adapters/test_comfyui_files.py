@@ -12,6 +12,8 @@ from react1.pipeline.adapters.comfyui import all_boxes
 from react1.pipeline.adapters.comfyui.edit_values import parse_edits
 from react1.pipeline.core.errors import PresetError
 
+pytestmark = pytest.mark.slow
+
 
 def load_and_save(film="film.mp4", prefix="react1/film", **more):
     """Return a workflow that loads a film and saves it."""

@@ -6,6 +6,8 @@ import astronaut
 import pytest
 import two_faces
 
+pytestmark = pytest.mark.slow
+
 SIZE = (480, 216)
 
 

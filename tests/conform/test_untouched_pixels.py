@@ -14,6 +14,8 @@ from react1.pipeline.media.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE = 5, (320, 176)
 FACE = slice(56, 112), slice(104, 168)
 

@@ -20,6 +20,8 @@ from react1.pipeline.providers.local import render_take
 from react1.pipeline.splicing.pictures.planes import frame_planes
 from react1.testing import FolderContext
 
+pytestmark = pytest.mark.slow
+
 COUNT, SIZE, MIDDLE = 10, (480, 216), 240
 EXPRESSION = {"prompt": "surprised", "temperature": 1.0}
 

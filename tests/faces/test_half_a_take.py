@@ -6,6 +6,8 @@ import astronaut
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FRAME = 8
 
 

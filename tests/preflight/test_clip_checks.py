@@ -14,6 +14,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.preflight import clip_checks
 from react1.pipeline.preflight.clip_checks import check_span, eye_distances_px, sampled_frames
 
+pytestmark = pytest.mark.slow
+
 LIMITS = {"max_s": Fraction(15), "max_size_px": (4096, 2160)}
 
 

@@ -19,7 +19,7 @@ from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 
-pytestmark = pytest.mark.usefixtures("no_precheck")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
 __all__ = ["no_precheck"]
 KEY = "SG_secret0123456789abcdef"
 

@@ -11,6 +11,8 @@ from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.providers.fal.client import fal
 from react1.testing import Failure, ProviderTests
 
+pytestmark = pytest.mark.slow
+
 
 class TestFal(ProviderTests):
     host = FalHost

@@ -14,6 +14,8 @@ from react1.pipeline.providers.fal.storage import FalStorage
 from react1.plugin.providers import Done, Failed, NoJob, ProviderError, ResponseLost, Ticket, Waiting, open_api
 from react1.testing import ProviderTests
 
+pytestmark = pytest.mark.slow
+
 SUITE = {name for name in vars(ProviderTests) if name.startswith("test_")}
 
 

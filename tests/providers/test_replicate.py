@@ -9,6 +9,8 @@ from react1.pipeline.core.choices import React1Choices
 from react1.pipeline.providers.replicate.client import replicate
 from react1.testing import Failure, ProviderTests
 
+pytestmark = pytest.mark.slow
+
 
 class TestReplicate(ProviderTests):
     host = ReplicateHost

@@ -14,6 +14,8 @@ from react1.pipeline.core.values import Media, Segment
 from react1.pipeline.runner.events import StepEnded
 from react1.pipeline.runner.expression_blind import IGNORED_BY_BLIND, with_current_edits, without_fields
 
+pytestmark = pytest.mark.slow
+
 MEDIA = Media(
     file=File(digest="a" * 64, suffix=".mp4", size_bytes=1),
     container="mp4",

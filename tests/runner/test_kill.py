@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")]
 SUPPORT = Path(__file__).resolve().parent.parent / "support"
 KILLS = 8
 FILM = "film\n" + "\n".join(f"done film:{name}:warm" for name in "abcd")

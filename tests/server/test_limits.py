@@ -17,6 +17,8 @@ from react1.pipeline.server.media_check import MEMORY_BYTES, MediaChecker
 from react1.pipeline.server.server_options import ServerOptions
 from react1.testing import FolderContext
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("11111111-2222-4333-8444-555555555555", "21111111-2222-4333-8444-555555555555")
 
 

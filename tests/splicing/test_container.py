@@ -17,6 +17,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.container import container_suffix
 from react1.pipeline.splicing.verification.thresholds import Thresholds
 
+pytestmark = pytest.mark.slow
+
 NO_CHECKS = Thresholds(**dict.fromkeys(Thresholds.model_fields))
 WEB = {"codec": "libvpx", "audio_codec": "libopus", "options": {"deadline": "realtime"}}
 MPEG = {"codec": "mpeg2video", "audio_codec": "mp2", "time_base": Fraction(1, 25)}

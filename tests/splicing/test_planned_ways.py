@@ -18,6 +18,8 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"frames": 16, "size": (96, 64), "gop": 8, "tracks": 0}
 HEVC = {"codec": "libx265", "pix_fmt": "yuv420p10le"}
 ELST, STSS = (b"trak", b"edts", b"elst"), (*odd.STBL, b"stss")

@@ -19,6 +19,8 @@ from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.verification.stream_contents import read_contents
 from react1.pipeline.splicing.verification.verify import compare
 
+pytestmark = pytest.mark.slow
+
 BT709 = ("-color_range:v", "tv", "-color_primaries:v", "bt709", "-color_trc:v", "bt709", "-colorspace:v", "bt709")
 
 

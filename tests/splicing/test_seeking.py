@@ -13,6 +13,8 @@ from react1.pipeline.splicing.packet_index import index_film
 from react1.pipeline.splicing.reencode_ranges import ReencodeRange
 from react1.pipeline.splicing.verification.strict_decode import ranges_to_decode
 
+pytestmark = pytest.mark.slow
+
 OPEN = {"codec": "libx265", "options": {"preset": "superfast", "x265-params": "log-level=none:open-gop=1:bframes=3"}}
 
 

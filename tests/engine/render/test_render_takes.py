@@ -23,6 +23,8 @@ from react1.pipeline.server.worker import render_take
 from react1.pipeline.server.worker_protocol import WorkerRequest
 from react1.testing import FolderContext
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def short(engine_ready: None, tmp_path_factory: pytest.TempPathFactory) -> Path:

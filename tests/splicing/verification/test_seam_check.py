@@ -19,6 +19,8 @@ from react1.pipeline.splicing.verification.seam_check import (
 )
 from react1.pipeline.splicing.verification.thresholds import Thresholds, require_within_thresholds
 
+pytestmark = pytest.mark.slow
+
 START, END = 12, 30
 
 
