@@ -11,11 +11,13 @@ from pathlib import Path
 
 import film_cache
 import pytest
+from command_line import react1
 from loopback_only import loopback_only
 from web import open_web
 
 from react1.testing import FolderContext
 
+__all__ = ["react1"]
 ROOT = Path(__file__).resolve().parent.parent
 
 

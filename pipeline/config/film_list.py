@@ -29,7 +29,7 @@ from ..core.suggest import not_one_of
 from ..located_yaml.located import Problems, describe
 from .checked_job import Job
 from .load import load_job
-from .shipped import read_file
+from .shipped import read_file, shipped_names
 
 DEFAULT_PRESET = "emotion-edit"
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -46,8 +46,11 @@ class BatchJob:
     error: React1Error | None = None
 
 
-def is_batch(path: Path) -> bool:
-    """Return whether a path is a list of films: a folder, a table, or YAML with `jobs`."""
+def is_batch(what: str) -> bool:
+    """Return whether a path is a list of films: a folder, a table, or YAML with `jobs`; a shipped preset is none."""
+    path = Path(what)
+    if what in shipped_names() and not path.is_file():
+        return False
     if path.is_dir() or path.suffix.lower() in TABLES:
         return True
     if path.suffix.lower() not in JOB_FILES or not path.is_file():

@@ -30,7 +30,7 @@ from ..store.locks import FileLock, try_acquire
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .outcome import RunResult
-from .run_folder import RunFolder, all_runs
+from .run_folder import RunFolder
 
 FINISHED = ("done", "choose", "kept-original")
 """States of films that `react1 resume` does not run again."""
@@ -156,13 +156,12 @@ def read_batch(home: Path, name: str) -> Batch:
 
 def reload_broken(batch: Batch, registry: Registry) -> None:
     """Load those jobs of a list again that could not be loaded, for example because a film was missing."""
-    broken = [item for item in batch.items if item.document is None]
-    if not broken:
+    if all(item.document is not None for item in batch.items):
         return
-    jobs = {job.name: job for job in load_batch(Path(batch.source), registry, batch.options.get("defaults", {}))}
-    for item in broken:
-        if item.name in jobs:
-            vars(item).update(vars(_item(jobs[item.name])))
+    jobs = load_batch(Path(batch.source), registry, batch.options.get("defaults", {}))
+    for item, job in zip(batch.items, jobs, strict=False):  # by place: one film may have several jobs
+        if item.document is None and item.name == job.name:
+            vars(item).update(vars(_item(job)))
 
 
 async def run_batch(
@@ -249,7 +248,8 @@ def _record_failure(item: BatchItem, error: Exception) -> None:
 
 
 def _find_run(home: Path, name: str | None) -> RunFolder | None:
-    return next((run for run in all_runs(home) if run.name == name), None) if name else None
+    folder = home / "runs" / (name or "")
+    return RunFolder(name, folder) if name and (folder / "run.json").is_file() else None
 
 
 def _item(job: BatchJob) -> BatchItem:

@@ -155,8 +155,7 @@ class LocalServer:
     @property
     def url(self) -> str:
         """The server's URL, without a slash at its end."""
-        host = f"[{self.options.host}]" if ":" in self.options.host else self.options.host
-        return f"http://{host}:{self.options.port}"
+        return server_url(self.options.host, self.options.port)
 
     def run(self) -> None:
         """Serve until a signal or `stop` ends it.
@@ -198,6 +197,11 @@ class LocalServer:
 
         self._stop = stop
         await server.serve(sockets=[self._socket])
+
+
+def server_url(host: str, port: int) -> str:
+    """Return the URL of a server, without a slash at its end; an IPv6 address gets its brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def bind_socket(host: str, port: int) -> socket.socket:

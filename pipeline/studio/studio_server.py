@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from ..core.errors import InputMediaError, PresetError, React1Error, StorageFailed
 from ..core.version import version_text
-from ..server.asgi_app import NotifyingServer, bind_socket
+from ..server.asgi_app import NotifyingServer, bind_socket, server_url
 from . import media_routes, project_routes
 from .job_file import EditConflict
 from .page_words import page_message
@@ -137,8 +137,7 @@ class StudioServer:
     @property
     def url(self) -> str:
         """The address of the page, with its token."""
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
-        return f"http://{host}:{self.port}/?token={quote(self.token)}"
+        return f"{server_url(self._options.host, self.port)}/?token={quote(self.token)}"
 
     def run(self) -> None:
         """Serve until a signal or `stop` ends it."""

@@ -162,3 +162,35 @@ def test_a_list_that_cannot_be_read_is_one_line(react1, words, message):
 
     assert result.status == 2
     assert message in result.err and result.err.count("\n") == 1
+
+
+def test_two_jobs_of_one_film_stay_apart(react1, films):
+    """Each has its own line and its own output, also when both could not be loaded at first."""
+    rows = ["source,in,out,prompt,output", "f0.mp4,16f,22f,hapy,a", "f0.mp4,16f,22f,hapy,b"]
+    Path("films.csv").write_text("\n".join(rows))
+    first = react1("batch", "films.csv", "--preset", "prepare")
+    assert first.status == 6 and first.err.count("f0.mp4: failed") == 2
+
+    Path("films.csv").write_text("\n".join(rows).replace("hapy", "happy"))
+    (batch,) = (Path.cwd().parent / "home" / "batches").iterdir()
+    resumed = react1("resume", batch.name, "--json")
+
+    assert resumed.status == 0
+    assert {Path(job["output"]).name for job in resumed.json["jobs"]} == {"a", "b"}
+
+
+def test_quiet_is_kept_by_a_resume(react1, films):
+    """Only failures are printed."""
+    Path("films.csv").write_text("source,in,out,prompt\nf0.mp4,16f,22f,happy\n")
+    name = react1("batch", "films.csv", "--preset", "prepare", "--json").json["batch"]
+
+    assert react1("resume", name, "--quiet").out == ""
+    assert "1 done" in react1("resume", name).out
+
+
+def test_options_of_one_job_are_refused_for_a_list(react1, films):
+    """They would change nothing."""
+    result = react1("plan", "films.csv", "--edit", "1-2:sad", "--out", "x.mp4")
+
+    assert result.status == 2
+    assert "--edit, --out: a list of films has its own values" in result.err

@@ -147,7 +147,9 @@ def test_lists_are_distinguished_from_jobs(films):
     for name, text in (("job.yaml", "preset: preview\n"), ("night.yaml", "jobs: []\n"), ("films.csv", "")):
         (films / name).write_text(text)
 
-    lists = {name: is_batch(films / name) for name in ("job.yaml", "night.yaml", "films.csv", "emotion-edit", "a.mp4")}
+    lists = {
+        name: is_batch(str(films / name)) for name in ("job.yaml", "night.yaml", "films.csv", "emotion-edit", "a.mp4")
+    }
 
     assert lists == {
         "job.yaml": False,
@@ -156,7 +158,16 @@ def test_lists_are_distinguished_from_jobs(films):
         "emotion-edit": False,
         "a.mp4": False,
     }
-    assert is_batch(films)
+    assert is_batch(str(films))
+
+
+def test_a_folder_named_like_a_preset_hides_no_preset(films, monkeypatch):
+    """`react1 plan prepare` beside the folder that `prepare` writes."""
+    (films / "prepare").mkdir()
+    monkeypatch.chdir(films)
+
+    assert not is_batch("prepare")
+    assert is_batch("./prepare")
 
 
 def test_times_of_a_table_are_those_of_an_edit(films):

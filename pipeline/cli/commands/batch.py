@@ -14,7 +14,7 @@ from ..messages import err, open_home, out, out_json
 from ..options import AsJson, Home, MaxCost, Pay, ProviderOption, Quiet, Replace, Yes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from ...config.film_list import BatchJob
@@ -112,14 +112,24 @@ def summary(batch: Batch) -> list[str]:
     return lines
 
 
-def plan_films(films: str, home: Path, provider: str | None, max_cost: float | None, *, as_json: bool) -> None:
-    """Print what every film of a list would cost; nothing is written."""
+def plan_films(
+    films: str, home: Path, provider: str | None, max_cost: float | None, others: Mapping[str, object], *, as_json: bool
+) -> None:
+    """Print what every film of a list would cost; nothing is written. `others` are options of a single job.
+
+    Raises:
+        PresetError: one of `others` is set; or the list cannot be read.
+    """
     from pathlib import Path
 
     from ...config.film_list import load_batch
+    from ...core.errors import PresetError
     from ...core.registry import load_registry
     from ...core.settings import max_cost_usd
 
+    unused = [name for name, value in others.items() if value]
+    if unused:
+        raise PresetError(f"{', '.join(unused)}: a list of films has its own values; write them into {films}")
     jobs = load_batch(Path(films), load_registry(), {"provider": provider} if provider else {})
     rows = [_price(job, home) for job in jobs]
     total = round(sum(row["cost_usd"] for row in rows), 6)
@@ -149,6 +159,18 @@ def _price(job: BatchJob, home: Path) -> dict[str, Any]:
     return row
 
 
+def _may_cost(job: BatchJob) -> bool:
+    """Return whether a film's job has a paid step; others are not planned twice. What cannot run costs nothing."""
+    from ...core.errors import React1Error
+    from ...runner.external_inputs import resolve_providers
+    from ...runner.paid_steps import costs_money
+
+    try:
+        return job.job is not None and any(map(costs_money, resolve_providers(job.job).steps))
+    except React1Error:
+        return False
+
+
 def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
     """Show the estimate and ask once for all films; True if nothing costs money.
 
@@ -157,7 +179,7 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
     """
     from ...core.errors import OverBudget
 
-    total = sum(_price(job, home)["cost_usd"] for job in jobs)
+    total = sum(_price(job, home)["cost_usd"] for job in jobs if _may_cost(job))
     if not total:
         return False
     text = f"{len(jobs)} films cost about ${total:.2f}"
@@ -176,11 +198,11 @@ def _table(batch: Batch, *, quiet: bool) -> Iterator[Callable[[BatchItem], None]
     if quiet:
         yield lambda _: None
     elif not sys.stderr.isatty():
-        seen: dict[str, str] = {}
+        ended: set[int] = set()
 
         def print_end(item: BatchItem) -> None:
-            if item.status not in ("running", "waiting") and seen.get(item.name) != item.status:
-                seen[item.name] = item.status
+            if item.status not in ("running", "waiting") and id(item) not in ended:
+                ended.add(id(item))
                 err(f"{item.name}: {item.status}")
 
         yield print_end
@@ -188,8 +210,8 @@ def _table(batch: Batch, *, quiet: bool) -> Iterator[Callable[[BatchItem], None]
         from rich.console import Console
         from rich.live import Live
 
-        with Live(_rows(batch), console=Console(stderr=True), refresh_per_second=4) as live:
-            yield lambda _: live.update(_rows(batch))
+        with Live(get_renderable=lambda: _rows(batch), console=Console(stderr=True), refresh_per_second=4):
+            yield lambda _: None  # drawn by the clock, however many events there are
 
 
 def _rows(batch: Batch) -> Any:

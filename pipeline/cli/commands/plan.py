@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..messages import open_home, out, out_json, report_failures
+from ..messages import out, out_json, report_failures
 from ..options import (
     AllowOutside,
     AsJson,
@@ -54,8 +54,6 @@ def command(
     outside: AllowOutside = False,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
-    from pathlib import Path
-
     from ...config.film_list import is_batch
     from ...core.settings import home_folder, max_cost_usd, require_folder
     from ...runner.deliveries import existing_outputs
@@ -65,11 +63,12 @@ def command(
     from ..options import load_from_options
     from .batch import plan_films
 
-    if is_batch(Path(what)):
-        with open_home(home, as_json) as folder:
-            plan_films(what, folder, provider, max_cost, as_json=as_json)
-        return
+    others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}
+    others |= {"--online": online, "--start-tc": start_tc, "--script": script}
     with report_failures(as_json):
+        if is_batch(what):
+            plan_films(what, require_folder(home_folder(home)), provider, max_cost, others, as_json=as_json)
+            return
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = load_from_options(

@@ -47,7 +47,15 @@ def command(
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
         allow_scripts(script)
         if run is not None and run.startswith(BATCH_PREFIX):
-            _resume_batch(run, folder, replace=yes or replace, approved=yes or pay, max_cost=max_cost, as_json=as_json)
+            _resume_batch(
+                run,
+                folder,
+                replace=yes or replace,
+                approved=yes or pay,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+            )
             return
         run_folder = find_run(folder, run)
         record = run_folder.read()
@@ -71,7 +79,7 @@ def command(
 
 
 def _resume_batch(
-    name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool
+    name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool, quiet: bool
 ) -> None:
     """Run the films of a batch that are not finished."""
     from ...core.registry import load_registry
@@ -82,4 +90,4 @@ def _resume_batch(
     reload_broken(batch, load_registry())
     batch.options["replace"] = replace or bool(batch.options.get("replace"))
     batch.options["agreed"] = approved or bool(batch.options.get("agreed"))
-    run_films(batch, home, None, max_cost, as_json=as_json, quiet=False)
+    run_films(batch, home, None, max_cost, as_json=as_json, quiet=quiet)
