@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ..core.values import Record
+if TYPE_CHECKING:
+    from ..core.values import Record
 
 
 @dataclass(frozen=True)

@@ -55,3 +55,15 @@ def test_the_shell_completes_commands_presets_and_providers(words, completions):
     result = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
 
     assert (result.returncode, result.stdout.split()) == (0, completions)
+
+
+def test_the_help_imports_nothing_heavy():
+    """In a new process, because this one has many modules loaded."""
+    code = (
+        "import sys; from react1.pipeline.cli.app import run_command; run_command(['--help']); "
+        "print(sorted({'av', 'cv2', 'httpx', 'jinja2', 'mediapipe', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert process.stdout.splitlines()[-1] == "[]"

@@ -10,7 +10,6 @@ import typer
 
 from ..messages import err, open_home, out, out_json
 from ..options import AsJson, EditsFile, Home, ProviderOption, Quiet, Sets, StartTc, load_from_options
-from ..progress import progress_for
 
 if TYPE_CHECKING:
     from ...core.node import NodeContext
@@ -47,6 +46,8 @@ def command(
 
     is_job = Path(what).suffix.lower() in (".yaml", ".yml") or what in shipped_names()
     spans = [_with_prompt(text) for text in edit or ()]
+    from ..progress import progress_for
+
     with open_home(home, as_json) as folder, progress_for(quiet=quiet) as watcher:
         job = load_from_options(
             what if is_job else _PRESET, sets, spans, provider, None, None, edits_file, None, start_tc,
