@@ -4,31 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from .commands import (
-    batch,
-    conform_check,
-    demo,
-    doctor,
-    edits,
-    faces,
-    jobs,
-    new_node,
-    nodes,
-    pick,
-    plan,
-    presets,
-    provenance,
-    prune,
-    resume,
-    run,
-    runs,
-    schema,
-    serve,
-    show,
-    spend,
-    store,
-    studio,
-)
+from .commands.editing import conform_check, edits, provenance
+from .commands.films import batch, demo, pick, plan, resume, run, studio
+from .commands.inspection import faces, jobs, nodes, presets, runs, show, spend
+from .commands.upkeep import doctor, new_node, prune, schema, serve, store
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
 from .options import examples_text
 from .streams import separate_streams

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from react1.pipeline.cli.commands.run import require_output_folder, summary
+from react1.pipeline.cli.commands.films.run import require_output_folder, summary
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.times import frames_text
 from react1.pipeline.runner.outcome import RunResult, SegmentResult

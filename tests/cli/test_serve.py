@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from react1.pipeline.cli.commands.serve import remove_key
+from react1.pipeline.cli.commands.upkeep.serve import remove_key
 
 pytestmark = pytest.mark.slow
 

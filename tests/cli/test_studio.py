@@ -25,7 +25,7 @@ def test_other_machines_are_let_in_only_with_a_token(react1, tmp_path):
 
 def test_a_film_opens_its_folder_and_itself(tmp_path):
     """And a folder nothing but itself."""
-    from react1.pipeline.cli.commands.studio import _folders
+    from react1.pipeline.cli.commands.films.studio import _folders
 
     film = tmp_path / "a" / "film.mp4"
     film.parent.mkdir()

@@ -12,7 +12,7 @@ import pytest
 from edit_list_samples import film
 from mutate import mutated
 
-from react1.pipeline.cli.commands.edits import _find_problems, _table_lines, _to_json
+from react1.pipeline.cli.commands.editing.edits import _find_problems, _table_lines, _to_json
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.interchange.classify import classify_entries
 from react1.pipeline.interchange.list_options import ListFile

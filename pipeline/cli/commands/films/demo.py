@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import err, open_home, out
-from ..options import AsJson, Home, Quiet
+from ...messages import err, open_home, out
+from ...options import AsJson, Home, Quiet
 
 NAME = "demo"
 EXAMPLES = (
@@ -32,9 +32,9 @@ def command(
     """Run the preset `emotion-edit` on a generated clip: no key, no network, no cost."""
     import shutil
 
-    from ...demo.demo_clip import make_demo_clip
-    from ...store.atomic import storage_errors
-    from ..options import load_from_options
+    from ....demo.demo_clip import make_demo_clip
+    from ....store.atomic import storage_errors
+    from ...options import load_from_options
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as home_path:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home
 
 NAME = "show"
 EXAMPLES = ("react1 show 20260101-120000",)
@@ -19,8 +19,8 @@ def command(
     home: Home = None,
 ) -> None:
     """Show a run: its status, its results and its checks."""
-    from ...core.times import frames_text
-    from ...runner.run_folder import find_run
+    from ....core.times import frames_text
+    from ....runner.run_folder import find_run
 
     with open_home(home, as_json) as folder:
         run_folder = find_run(folder, run)

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import err, open_home, out
-from ..options import Home
+from ...messages import err, open_home, out
+from ...options import Home
 
 NAME = "serve"
 EXAMPLES = (
@@ -46,9 +46,9 @@ def command(
     home: Home = None,
 ) -> None:
     """Serve Segmind's API on this machine with the local engine: free, but not React-1."""
-    from ...server.asgi_app import LocalServer
-    from ...server.faults import read_faults
-    from ...server.server_options import ServerOptions, default_workers, require_server
+    from ....server.asgi_app import LocalServer
+    from ....server.faults import read_faults
+    from ....server.server_options import ServerOptions, default_workers, require_server
 
     hide_key_argument(key)
     with open_home(home) as home_path:
@@ -64,7 +64,7 @@ def hide_key_argument(key: str) -> None:
     """Start this process again with the key in its environment if the key is among its arguments, which all can see."""
     without = remove_key(sys.orig_argv, key)
     if key and os.name == "posix" and without != sys.orig_argv:
-        from ...media.process import replace_process
+        from ....media.process import replace_process
 
         replace_process([sys.executable, *without[1:]], {**os.environ, "REACT1_SERVER_KEY": key})
 
@@ -84,9 +84,9 @@ def _require_engine() -> None:
     """Raise an error if the engine is not installed; do not import it, since only workers need it."""
     from importlib.util import find_spec
 
-    from ...core.errors import MissingExtra
-    from ...engine.available import NEEDED
-    from ...engine.landmarks.backend import INSTALL_HINT
+    from ....core.errors import MissingExtra
+    from ....engine.available import NEEDED
+    from ....engine.landmarks.backend import INSTALL_HINT
 
     if any(find_spec(name) is None for name in NEEDED):
         raise MissingExtra(f"{INSTALL_HINT}; or rehearse without it: --faults FILE.yaml with `engine: copy`")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home
 
 NAME = "prune"
 EXAMPLES = ("react1 prune --older-than 30d --dry-run", "react1 prune --keep 50GB")
@@ -30,8 +30,8 @@ def command(
 
     The ledger, takes that were paid for, what a running or unfinished run uses, and films outside the store are kept.
     """
-    from ...core.amounts import bytes_text, parse_bytes, parse_duration_s
-    from ...runner.housekeeping import prune_home
+    from ....core.amounts import bytes_text, parse_bytes, parse_duration_s
+    from ....runner.housekeeping import prune_home
 
     with open_home(home, as_json) as folder:
         pruned = prune_home(

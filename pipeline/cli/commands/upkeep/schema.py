@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import err, out_json, report_failures
+from ...messages import err, out_json, report_failures
 
 NAME = "schema"
 EXAMPLES = (
@@ -25,11 +25,11 @@ def command(
     """Print the JSON Schema of presets or jobs, or write both into a folder."""
     import json
 
-    from ...config.json_schema import job_schema, preset_schema
-    from ...core.errors import PresetError
-    from ...core.registry import load_registry
-    from ...core.suggest import not_one_of
-    from ...store.atomic import write_text
+    from ....config.json_schema import job_schema, preset_schema
+    from ....core.errors import PresetError
+    from ....core.registry import load_registry
+    from ....core.suggest import not_one_of
+    from ....store.atomic import write_text
 
     with report_failures():
         builders = {"preset": preset_schema, "job": job_schema}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..messages import out, report_failures
+from ...messages import out, report_failures
 
 NAME = "new-node"
 EXAMPLES = ("react1 new-node add_grain my-nodes",)
@@ -18,7 +18,7 @@ def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder for the package.")],
 ) -> None:
     """Write a package with a node of your own, registered, and with tests that pass."""
-    from ..node_template import write_package
+    from ...node_template import write_package
 
     with report_failures():
         for path in write_package(name, folder):

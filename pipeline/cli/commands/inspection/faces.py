@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..messages import err, open_home, out, out_json
-from ..options import AsJson, EditsFile, Home, ProviderOption, Quiet, Sets, StartTc, load_from_options
+from ...messages import err, open_home, out, out_json
+from ...options import AsJson, EditsFile, Home, ProviderOption, Quiet, Sets, StartTc, load_from_options
 
 if TYPE_CHECKING:
-    from ...core.node import NodeContext
-    from ...core.values import Segment
-    from ...faces.listing import ListedSegment
+    from ....core.node import NodeContext
+    from ....core.values import Segment
+    from ....faces.listing import ListedSegment
 
 NAME = "faces"
 EXAMPLES = ("react1 faces film.mp4 --edit 12.4-15.8", "react1 faces job.yaml --json")
@@ -39,14 +39,14 @@ def command(
     start_tc: StartTc = None,
 ) -> None:
     """Show which faces each shot of a span shows, and write a sheet of thumbnails; nothing is sent."""
-    from ...config.shipped import shipped_names
-    from ...runner.execute import Options
-    from ...runner.prepared import with_prepared_segments
-    from ...store.atomic import publish, storage_errors, temporary_path
+    from ....config.shipped import shipped_names
+    from ....runner.execute import Options
+    from ....runner.prepared import with_prepared_segments
+    from ....store.atomic import publish, storage_errors, temporary_path
 
     is_job = Path(what).suffix.lower() in (".yaml", ".yml") or what in shipped_names()
     spans = [_with_prompt(text) for text in edit or ()]
-    from ..progress import progress_for
+    from ...progress import progress_for
 
     with open_home(home, as_json) as folder, progress_for(quiet=quiet) as watcher:
         job = load_from_options(
@@ -77,7 +77,7 @@ def _with_prompt(text: str) -> str:
 
 
 def _list(context: NodeContext, segments: list[Segment]) -> tuple[list[ListedSegment], bytes]:
-    from ...faces.listing import clip_picture, face_sheet, list_faces
+    from ....faces.listing import clip_picture, face_sheet, list_faces
 
     listed = [list_faces(context, segment) for segment in segments]
     by_name = {segment.name: segment for segment in segments}
@@ -85,6 +85,6 @@ def _list(context: NodeContext, segments: list[Segment]) -> tuple[list[ListedSeg
 
 
 def _lines(segment: ListedSegment) -> list[str]:
-    from ...faces.listing import face_lines
+    from ....faces.listing import face_lines
 
     return face_lines(segment)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import err, open_home, out
-from ..options import Home
+from ...messages import err, open_home, out
+from ...options import Home
 
 NAME = "studio"
 EXAMPLES = (
@@ -32,7 +32,7 @@ def command(
     home: Home = None,
 ) -> None:
     """Open a page on which a film is edited: find the moment, see expressions, make takes, finish."""
-    from ...studio.studio_options import StudioOptions, require_studio
+    from ....studio.studio_options import StudioOptions, require_studio
 
     with open_home(home) as home_path:
         require_studio()
@@ -47,8 +47,8 @@ def command(
 def _serve(options: object, *, open_browser: bool) -> None:
     import webbrowser
 
-    from ...studio.studio_options import StudioOptions
-    from ...studio.studio_server import StudioServer
+    from ....studio.studio_options import StudioOptions
+    from ....studio.studio_server import StudioServer
 
     assert isinstance(options, StudioOptions)
 
@@ -63,7 +63,7 @@ def _serve(options: object, *, open_browser: bool) -> None:
 
 def _folders(paths: list[Path]) -> tuple[tuple[Path, ...], Path | None]:
     """Return the folders that the page may read, and the file that it opens first."""
-    from ...core.errors import PresetError
+    from ....core.errors import PresetError
 
     folders, files = [], []
     for path in paths or [Path.cwd()]:
@@ -78,8 +78,8 @@ def _folders(paths: list[Path]) -> tuple[tuple[Path, ...], Path | None]:
 
 
 def _demo_clip() -> Path:
-    from ...demo.demo_clip import make_demo_clip
-    from ...store.atomic import storage_errors
+    from ....demo.demo_clip import make_demo_clip
+    from ....store.atomic import storage_errors
 
     clip = Path("react1-demo").absolute() / "talking.mp4"
     with storage_errors(clip.parent):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ..messages import err, open_home, out, out_json
-from ..options import (
+from ...messages import err, open_home, out, out_json
+from ...options import (
     AllowOutside,
     AsJson,
     Edits,
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ...config.checked_job import Job
-    from ...jobs.budget import Estimate
-    from ...runner.events import Watcher
-    from ...runner.outcome import RunResult, SegmentResult
-    from ...runner.run_folder import RunFolder
+    from ....config.checked_job import Job
+    from ....jobs.budget import Estimate
+    from ....runner.events import Watcher
+    from ....runner.outcome import RunResult, SegmentResult
+    from ....runner.run_folder import RunFolder
 
 NAME = "run"
 EXAMPLES = (
@@ -72,8 +72,8 @@ def command(
     log_json: LogJson = None,
 ) -> None:
     """Run a preset or a job."""
-    from ..log_output import log_output
-    from ..options import load_from_options
+    from ...log_output import log_output
+    from ...options import load_from_options
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
@@ -107,9 +107,9 @@ def run_job(
     """Run a job with progress on standard error, and print the results."""
     import asyncio
 
-    from ...core.settings import home_folder, max_cost_usd
-    from ...runner.execute import Options, execute
-    from ..progress import progress_for
+    from ....core.settings import home_folder, max_cost_usd
+    from ....runner.execute import Options, execute
+    from ...progress import progress_for
 
     budget = max_cost_usd(max_cost)
     with progress_for(quiet=quiet or as_json) as watcher:
@@ -154,7 +154,7 @@ def require_output_folder(path: Path | None, *, create: bool) -> None:
     Raises:
         PresetError: the user does not want it; nothing ran.
     """
-    from ...core.errors import PresetError
+    from ....core.errors import PresetError
 
     folder = path.parent if path is not None else None
     if folder is None or create or folder.exists():
@@ -179,7 +179,7 @@ def exit_with_status(result: RunResult) -> None:
 
 def summary(result: RunResult, home: Path | None = None) -> list[str]:
     """Return a summary of a run; `home` is set if the next command needs `--home` too."""
-    from ...core.times import frames_text
+    from ....core.times import frames_text
 
     lines = []
     for segment in result.segments:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ..messages import out, out_json, report_failures
-from ..options import (
+from ...messages import out, out_json, report_failures
+from ...options import (
     AllowOutside,
     AsJson,
     Edits,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ...runner.plan import PlannedStep
+    from ....runner.plan import PlannedStep
 
 NAME = "plan"
 EXAMPLES = ("react1 plan job.yaml --provider segmind",)
@@ -54,13 +54,13 @@ def command(
     outside: AllowOutside = False,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
-    from ...config.film_list import is_batch
-    from ...core.settings import home_folder, max_cost_usd, require_folder
-    from ...runner.deliveries import existing_outputs
-    from ...runner.plan import plan_job
-    from ...runner.take_matrix import job_owner
-    from ...store.store import Store
-    from ..options import load_from_options
+    from ....config.film_list import is_batch
+    from ....core.settings import home_folder, max_cost_usd, require_folder
+    from ....runner.deliveries import existing_outputs
+    from ....runner.plan import plan_job
+    from ....runner.take_matrix import job_owner
+    from ....store.store import Store
+    from ...options import load_from_options
     from .batch import plan_films
 
     others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}

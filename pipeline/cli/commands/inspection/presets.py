@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import out, out_json, report_failures
-from ..options import AsJson, complete_presets
+from ...messages import out, out_json, report_failures
+from ...options import AsJson, complete_presets
 
 NAME = "presets"
 EXAMPLES = (
@@ -24,9 +24,9 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """List presets, their inputs and their origin, or print one; broken plug-ins too."""
-    from ...config.shipped import list_plugin_presets, list_presets, preset_text
-    from ...core.plugins import printable
-    from ...core.registry import SHIPPED
+    from ....config.shipped import list_plugin_presets, list_presets, preset_text
+    from ....core.plugins import printable
+    from ....core.registry import SHIPPED
 
     with report_failures(as_json):
         if name is not None:

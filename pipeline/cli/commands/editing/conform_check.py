@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...core.errors import InputMediaError, PresetError
-from ..messages import out, out_json, report_failures
-from ..options import AsJson
+from ....core.errors import InputMediaError, PresetError
+from ...messages import out, out_json, report_failures
+from ...options import AsJson
 
 if TYPE_CHECKING:
-    from ...core.values import Media
+    from ....core.values import Media
 
 NAME = "conform-check"
 EXAMPLES = (
@@ -37,8 +37,8 @@ def command(
 ) -> None:
     """Compare a returned clip with its segment: frames, rate, timecode, size, pictures, lag."""
     with report_failures(as_json):
-        from ...core.times import frames_text
-        from ...interchange.turnover.check_returned import check_returned, entire_clip, place_on_film
+        from ....core.times import frames_text
+        from ....interchange.turnover.check_returned import check_returned, entire_clip, place_on_film
 
         if clip and film:
             raise PresetError("--clip and --film are mutually exclusive")
@@ -59,7 +59,7 @@ def command(
 
 
 def _probe(path: Path) -> Media:
-    from ...media.probe import probe_path
+    from ....media.probe import probe_path
 
     if not path.is_file():
         raise InputMediaError(f"{path} is not a file; give a clip")

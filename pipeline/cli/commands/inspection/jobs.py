@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home, examples_text
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home, examples_text
 
 if TYPE_CHECKING:
-    from ...jobs.ledger_entry import Entry
+    from ....jobs.ledger_entry import Entry
 
 NAME = "jobs"
 SETTLE_EXAMPLES = ("react1 jobs settle 3f2a --accepted REQUEST_ID", "react1 jobs settle 3f2a --resubmit")
@@ -28,7 +28,7 @@ def command(context: typer.Context, as_json: AsJson = False, home: Home = None) 
     """List paid calls, newest first; or show or settle one."""
     if context.invoked_subcommand is not None:
         return
-    from ...jobs.ledger import Ledger
+    from ....jobs.ledger import Ledger
 
     with open_home(home, as_json) as folder:
         rows = sorted(
@@ -49,8 +49,8 @@ def command(context: typer.Context, as_json: AsJson = False, home: Home = None) 
 @app.command(name="show", epilog=examples_text(("react1 jobs show 3f2a",)))
 def show(job: Job, as_json: AsJson = False, home: Home = None) -> None:
     """Show all states of a paid call, and the path of its take."""
-    from ...jobs.ledger import Ledger
-    from ...store.store import Store
+    from ....jobs.ledger import Ledger
+    from ....store.store import Store
 
     with open_home(home, as_json) as folder:
         entry = Ledger(folder).find(job)
@@ -83,8 +83,8 @@ def settle(
     home: Home = None,
 ) -> None:
     """Record what happened to a call that cannot be settled automatically."""
-    from ...core.errors import PresetError
-    from ...jobs.ledger import Ledger, settle_accepted, settle_resubmit
+    from ....core.errors import PresetError
+    from ....jobs.ledger import Ledger, settle_accepted, settle_resubmit
 
     with open_home(home, as_json) as folder:
         if bool(accepted) == resubmit:
@@ -105,7 +105,7 @@ def _total_usd(rows: Iterable[dict[str, Any]]) -> float:
 
 def job_row(entry: Entry) -> dict[str, Any]:
     """Return one attempt as a row; unreadable values are None."""
-    from ...storage.upload_storage import is_loopback_url
+    from ....storage.upload_storage import is_loopback_url
 
     intended, done, failed = entry.intended, entry.done, entry.failed
     choices = intended.call.parameters if intended else {}
@@ -143,6 +143,6 @@ def job_lines(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _redact(address: str) -> str:
-    from ...net.url import redact_url
+    from ....net.url import redact_url
 
     return redact_url(address)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..messages import err, open_home, out, out_json
-from ..options import AsJson, Home, MaxCost, Pay, ProviderOption, Quiet, Replace, Yes
+from ...messages import err, open_home, out, out_json
+from ...options import AsJson, Home, MaxCost, Pay, ProviderOption, Quiet, Replace, Yes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from ...config.film_list import BatchJob
-    from ...runner.batch import Batch, BatchItem
+    from ....config.film_list import BatchJob
+    from ....runner.batch import Batch, BatchItem
 
 NAME = "batch"
 EXAMPLES = ("react1 batch night.yaml --jobs 4 --max-cost 40 --yes", "react1 batch films.csv --provider local")
@@ -49,9 +49,9 @@ def command(
     """Run a list of films: one budget over all, and a film that fails does not stop the others."""
     from pathlib import Path
 
-    from ...config.film_list import load_batch
-    from ...core.registry import load_registry
-    from ...runner.batch import new_batch
+    from ....config.film_list import load_batch
+    from ....core.registry import load_registry
+    from ....runner.batch import new_batch
 
     with open_home(home, as_json) as folder:
         defaults = {name: value for name, value in (("preset", preset), ("provider", provider)) if value}
@@ -72,10 +72,10 @@ def run_films(
     """
     import asyncio
 
-    from ...core.registry import load_registry
-    from ...core.settings import max_cost_usd
-    from ...runner.batch import run_batch
-    from ...runner.execute import Options
+    from ....core.registry import load_registry
+    from ....core.settings import max_cost_usd
+    from ....runner.batch import run_batch
+    from ....runner.execute import Options
 
     options = Options(
         home,
@@ -122,10 +122,10 @@ def plan_films(
     """
     from pathlib import Path
 
-    from ...config.film_list import load_batch
-    from ...core.errors import PresetError
-    from ...core.registry import load_registry
-    from ...core.settings import max_cost_usd
+    from ....config.film_list import load_batch
+    from ....core.errors import PresetError
+    from ....core.registry import load_registry
+    from ....core.settings import max_cost_usd
 
     unused = [name for name, value in others.items() if value]
     if unused:
@@ -145,9 +145,9 @@ def plan_films(
 
 
 def _price(job: BatchJob, home: Path) -> dict[str, Any]:
-    from ...core.errors import React1Error
-    from ...runner.plan import plan_job
-    from ...store.store import Store
+    from ....core.errors import React1Error
+    from ....runner.plan import plan_job
+    from ....store.store import Store
 
     row: dict[str, Any] = {"name": job.name, "cost_usd": 0.0, "error": str(job.error) if job.error else None}
     if job.job is not None:
@@ -161,9 +161,9 @@ def _price(job: BatchJob, home: Path) -> dict[str, Any]:
 
 def _may_cost(job: BatchJob) -> bool:
     """Return whether a film's job has a paid step; others are not planned twice. What cannot run costs nothing."""
-    from ...core.errors import React1Error
-    from ...runner.external_inputs import resolve_providers
-    from ...runner.paid_steps import costs_money
+    from ....core.errors import React1Error
+    from ....runner.external_inputs import resolve_providers
+    from ....runner.paid_steps import costs_money
 
     try:
         return job.job is not None and any(map(costs_money, resolve_providers(job.job).steps))
@@ -177,7 +177,7 @@ def _approve(jobs: list[BatchJob], home: Path, max_cost: float | None) -> bool:
     Raises:
         OverBudget: the answer is no, or there is nobody to ask.
     """
-    from ...core.errors import OverBudget
+    from ....core.errors import OverBudget
 
     total = sum(_price(job, home)["cost_usd"] for job in jobs if _may_cost(job))
     if not total:

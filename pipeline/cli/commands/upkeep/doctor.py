@@ -12,8 +12,8 @@ from importlib import metadata
 
 import typer
 
-from ..messages import out, out_json, report_failures
-from ..options import AsJson, Home
+from ...messages import out, out_json, report_failures
+from ...options import AsJson, Home
 
 NAME = "doctor"
 EXAMPLES = ("react1 doctor",)
@@ -51,14 +51,14 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
 
 
 def _python_checks() -> list[Check]:
-    from ...core.version import version_text
+    from ....core.version import version_text
 
     text = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     return [("react1", True, version_text()), ("python", sys.version_info >= (3, 11), text)]
 
 
 def _ffmpeg_check() -> Check:
-    from ...media.ffmpeg import ffmpeg_path, tool_version
+    from ....media.ffmpeg import ffmpeg_path, tool_version
 
     def detail() -> str:
         override = " (REACT1_FFMPEG)" if os.environ.get("REACT1_FFMPEG") else ""
@@ -80,8 +80,8 @@ def _codec_checks() -> list[Check]:
 
 
 def _engine_check() -> Check:
-    from ...engine.available import problem
-    from ...engine.detect.faces import backend_identity
+    from ....engine.available import problem
+    from ....engine.detect.faces import backend_identity
 
     message = problem()
     return ("local engine", message is None, message or f"ready: a preview, not React-1; faces by {backend_identity()}")
@@ -114,7 +114,7 @@ def _libraries_check(label: str, extra: str, names: tuple[str, ...]) -> Check:
 
 
 def _home_folder_check(override: str | None) -> Check:
-    from ...core.settings import home_folder, require_folder
+    from ....core.settings import home_folder, require_folder
 
     def detail() -> str:
         home = folder = require_folder(home_folder(override))
@@ -128,7 +128,7 @@ def _home_folder_check(override: str | None) -> Check:
 
 
 def _key_checks() -> list[Check]:
-    from ...providers.choose_provider import resolve_provider_name
+    from ....providers.choose_provider import resolve_provider_name
 
     text = {True: "set", False: "not set (the local engine needs no key)"}
     checks = [(key, True, text[bool(os.environ.get(key))]) for key in _KEYS.values()]
@@ -144,7 +144,7 @@ def _provider_hosts() -> list[Check]:
 
 
 def _host_detail(name: str) -> str:
-    from ...providers.choose_provider import hosted_provider
+    from ....providers.choose_provider import hosted_provider
 
     provider = hosted_provider(name)
     if provider is None:
@@ -155,10 +155,10 @@ def _host_detail(name: str) -> str:
 
 def _plugin_checks() -> list[Check]:
     """Import each provider and storage of a plug-in, and report those that cannot be used."""
-    from ...core.plugins import PROVIDERS, STORAGES, entry_origin
-    from ...net.http_pool import HttpPool
-    from ...providers.choose_provider import hosted_provider
-    from ...providers.plugin_hosts import load_plugin_storage, plugin_names
+    from ....core.plugins import PROVIDERS, STORAGES, entry_origin
+    from ....net.http_pool import HttpPool
+    from ....providers.choose_provider import hosted_provider
+    from ....providers.plugin_hosts import load_plugin_storage, plugin_names
 
     def storage_detail(name: str, origin: str) -> str:
         load_plugin_storage(name, HttpPool(), 3600)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..messages import out, out_json, report_failures
-from ..options import AsJson
+from ...messages import out, out_json, report_failures
+from ...options import AsJson
 
 NAME = "nodes"
 EXAMPLES = ("react1 nodes",)
@@ -13,7 +13,7 @@ EXAMPLES = ("react1 nodes",)
 
 def command(as_json: AsJson = False) -> None:
     """List nodes with inputs, output, parameters and origin; broken plug-ins too."""
-    from ...core.registry import load_registry
+    from ....core.registry import load_registry
 
     with report_failures(as_json):
         registry = load_registry()

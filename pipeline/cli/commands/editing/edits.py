@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..messages import err, out, out_json, report_failures
-from ..options import AsJson, StartTc
+from ...messages import err, out, out_json, report_failures
+from ...options import AsJson, StartTc
 
 if TYPE_CHECKING:
-    from ...interchange.classify import ClassifiedEntry, ClassifiedList
-    from ...interchange.entries import Span
+    from ....interchange.classify import ClassifiedEntry, ClassifiedList
+    from ....interchange.entries import Span
 
 NAME = "edits"
 EXAMPLES = (
@@ -38,10 +38,10 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Print the edits in a list, the ignored entries, and the entries that cannot be edited, with reasons."""
-    from ...core.errors import PresetError
-    from ...interchange.classify import classify_entries
-    from ...interchange.film import read_film
-    from ...interchange.readers import read_listing
+    from ....core.errors import PresetError
+    from ....interchange.classify import classify_entries
+    from ....interchange.film import read_film
+    from ....interchange.readers import read_listing
 
     with report_failures(as_json):
         options = _list_options(file, clock, clip, rate, "folder" if by_folder else "name")
@@ -64,10 +64,10 @@ def command(
 
 def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, match: str) -> Any:
     """Return the options as a job would set them."""
-    from ...core.errors import PresetError, Problem
-    from ...interchange.list_options import ListFile
-    from ...located_yaml.explain import validate
-    from ...located_yaml.located import Location, Problems, from_plain
+    from ....core.errors import PresetError, Problem
+    from ....interchange.list_options import ListFile
+    from ....located_yaml.explain import validate
+    from ....located_yaml.located import Location, Problems, from_plain
 
     fields = {"file": str(file), "clock": clock, "clip": clip, "rate": rate, "match": match}
     problems = Problems()
@@ -83,11 +83,11 @@ def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, ma
 
 def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
     """Return the problems with edits: in their texts, in their values, and overlaps, as a job would report them."""
-    from ...config.edit_checks import check_edits
-    from ...core.edit import Edit
-    from ...core.errors import Problem
-    from ...located_yaml.explain import validate
-    from ...located_yaml.located import Located, Location, Problems, from_plain
+    from ....config.edit_checks import check_edits
+    from ....core.edit import Edit
+    from ....core.errors import Problem
+    from ....located_yaml.explain import validate
+    from ....located_yaml.located import Located, Location, Problems, from_plain
 
     problems = [_problem(row, file, row.reason) for row in classified.with_state("wrong")]
     edits = []
@@ -103,7 +103,7 @@ def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
 
 
 def _problem(row: ClassifiedEntry, file: Path, message: str) -> Any:
-    from ...core.errors import Problem
+    from ....core.errors import Problem
 
     return Problem(f"{row.entry.kind} {row.entry.name}: {message}", file=str(file), line=row.entry.line, column=1)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def command(
     home: Home = None,
 ) -> None:
     """Sum what paid calls have cost; rehearsals against a server on this machine are counted apart."""
-    from ...jobs.ledger import Ledger
+    from ....jobs.ledger import Ledger
     from .jobs import job_row
 
     with open_home(home, as_json) as folder:
@@ -74,9 +74,9 @@ def _sums(jobs: list[dict[str, Any]], by: By, films: dict[str, str]) -> list[dic
 
 def _films(home: Path) -> dict[str, str]:
     """Return the film of every run, by the run's name."""
-    from ...core.errors import PresetError
-    from ...runner.housekeeping import film_of_run
-    from ...runner.run_folder import all_runs
+    from ....core.errors import PresetError
+    from ....runner.housekeeping import film_of_run
+    from ....runner.run_folder import all_runs
 
     films = {}
     for run in all_runs(home):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home
 
 NAME = "store"
 EXAMPLES = ("react1 store", "react1 store --json")
@@ -11,8 +11,8 @@ EXAMPLES = ("react1 store", "react1 store --json")
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """Show what the store contains: sizes by kind, by film and by age."""
-    from ...core.amounts import bytes_text
-    from ...runner.housekeeping import usage
+    from ....core.amounts import bytes_text
+    from ....runner.housekeeping import usage
 
     with open_home(home, as_json) as folder:
         sizes = usage(folder)

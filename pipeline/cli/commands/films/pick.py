@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home
 
 NAME = "pick"
 EXAMPLES = ("react1 pick 20260101-120000 s01 happy-0.4",)
@@ -22,8 +22,8 @@ def command(
     home: Home = None,
 ) -> None:
     """Choose a take: write the choice into the job file, so that the next run splices it."""
-    from ...runner.pick import pick
-    from ...runner.run_folder import find_run
+    from ....runner.pick import pick
+    from ....runner.run_folder import find_run
 
     with open_home(home, as_json) as folder:
         run_folder = find_run(folder, run)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..messages import open_home
-from ..options import AsJson, Home, LogJson, MaxCost, Pay, Quiet, Replace, Scripts, Verbose, Yes
+from ...messages import open_home
+from ...options import AsJson, Home, LogJson, MaxCost, Pay, Quiet, Replace, Scripts, Verbose, Yes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,13 +35,13 @@ def command(
     log_json: LogJson = None,
 ) -> None:
     """Continue a run from its last finished step, or the films of a batch that are not done."""
-    from ...config.load import job_from_document
-    from ...core.errors import PresetError
-    from ...core.registry import load_registry
-    from ...runner.batch import BATCH_PREFIX
-    from ...runner.run_folder import find_run
-    from ..log_output import log_output
-    from ..options import allow_scripts
+    from ....config.load import job_from_document
+    from ....core.errors import PresetError
+    from ....core.registry import load_registry
+    from ....runner.batch import BATCH_PREFIX
+    from ....runner.run_folder import find_run
+    from ...log_output import log_output
+    from ...options import allow_scripts
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
@@ -82,8 +82,8 @@ def _resume_batch(
     name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool, quiet: bool
 ) -> None:
     """Run the films of a batch that are not finished."""
-    from ...core.registry import load_registry
-    from ...runner.batch import read_batch, reload_broken
+    from ....core.registry import load_registry
+    from ....runner.batch import read_batch, reload_broken
     from .batch import run_films
 
     batch = read_batch(home, name)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..messages import out, out_json, report_failures
-from ..options import AsJson, examples_text
+from ...messages import out, out_json, report_failures
+from ...options import AsJson, examples_text
 
 NAME = "verify"
 EXAMPLES = ("react1 verify film.react1.mp4", "react1 verify film.react1.mp4 --trust roots.pem --json")
@@ -34,8 +34,8 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """Check the signature of a film and show what was changed in it; exits with 3 unless it is valid."""
-    from ...core.errors import InputMediaError
-    from ...provenance.sign import read_provenance
+    from ....core.errors import InputMediaError
+    from ....provenance.sign import read_provenance
 
     with report_failures(as_json):
         for path in filter(None, (film, trust)):
@@ -60,7 +60,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a test certificate and its key. Nobody trusts it: for films that leave the house buy one for C2PA."""
-    from ...provenance.credentials import make_test_credentials
+    from ....provenance.credentials import make_test_credentials
 
     with report_failures(as_json):
         certificate, key, trust = make_test_credentials(folder)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..messages import open_home, out, out_json
-from ..options import AsJson, Home
+from ...messages import open_home, out, out_json
+from ...options import AsJson, Home
 
 if TYPE_CHECKING:
-    from ...runner.run_folder import RunFolder
+    from ....runner.run_folder import RunFolder
 
 NAME = "runs"
 EXAMPLES = ("react1 runs",)
@@ -16,7 +16,7 @@ EXAMPLES = ("react1 runs",)
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """List runs, newest first."""
-    from ...runner.run_folder import all_runs
+    from ....runner.run_folder import all_runs
 
     with open_home(home, as_json) as folder:
         rows = [_row(run) for run in all_runs(folder)]
@@ -31,7 +31,7 @@ def command(as_json: AsJson = False, home: Home = None) -> None:
 
 def _row(run: RunFolder) -> dict[str, Any]:
     """Return a run as a row; an unreadable one is listed as such."""
-    from ...core.errors import PresetError
+    from ....core.errors import PresetError
 
     try:
         record, status = run.read(), run.state()

@@ -1,0 +1,1 @@
+"""The commands that make films: run, batch, plan, resume, pick, and the two ways in, demo and studio."""
