@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from pydantic import TypeAdapter
 
+from ..core.cancellation import stop_checked_by
 from ..core.errors import Interrupted, StorageFailed, ToolFailed
 from ..core.file import File
 from ..core.node import Node, Params, ports
@@ -98,7 +99,8 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     began = time.monotonic()
     context = StoreContext(store, monitor or CallMonitor(), began + call.timeout_s)
     try:
-        value = to_json(node.run(context, params, **inputs))  # type: ignore[attr-defined]
+        with stop_checked_by(context.raise_if_stopped):
+            value = to_json(node.run(context, params, **inputs))  # type: ignore[attr-defined]
     except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process
         raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop
     finally:
@@ -189,7 +191,7 @@ class StoreContext:
             Interrupted: the run was stopped.
             ToolFailed: the call takes longer than its limit.
         """
-        self._check()
+        self.raise_if_stopped()
         self._monitor.report(min(1.0, max(0.0, share)))
 
     def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
@@ -202,21 +204,22 @@ class StoreContext:
             on_line = self._ffmpeg_progress(duration_s)
         limit_s = min(timeout_s, max(1.0, self._deadline - time.monotonic()))
         try:
-            return run_tool(argv, timeout_s=limit_s, on_line=on_line, check=self._check)
+            return run_tool(argv, timeout_s=limit_s, on_line=on_line, check=self.raise_if_stopped)
         except ToolFailed as error:
             if "No space left on device" in error.tail:
                 raise StorageFailed(disk_full_message(self._store.root)) from error
             raise
 
+    def raise_if_stopped(self) -> None:
+        """Raise if the call has to stop: `Interrupted`, or `ToolFailed` over its time limit."""
+        self._monitor.check()
+        if time.monotonic() > self._deadline:
+            raise ToolFailed("the step took longer than its limit; it was stopped")
+
     def close(self) -> None:
         """Delete the scratch folder."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _check(self) -> None:
-        self._monitor.check()
-        if time.monotonic() > self._deadline:
-            raise ToolFailed("the step took longer than its limit; it was stopped")
 
     def _ffmpeg_progress(self, duration_s: float) -> Callable[[str], None]:
         def report(line: str) -> None:

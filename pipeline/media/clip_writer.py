@@ -18,6 +18,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.cancellation import raise_if_stopped, stoppable
 from .reformat import reformat
 
 BT709 = 1
@@ -119,6 +120,7 @@ class ClipWriter:
 
     def write_frame(self, frame: Any) -> None:
         """Encode an `av.VideoFrame`, at its own time."""
+        raise_if_stopped()
         self._container.mux(self._video.encode(frame))
 
     def write_samples(self, samples: NDArray[np.float32], at: int) -> None:
@@ -143,7 +145,8 @@ class ClipWriter:
         """Copy the packets of the streams of `add_copies`."""
         if not self._copies:
             return
-        for packet in self._source.demux([self._source.streams[index] for index in self._copies]):
+        copied = [self._source.streams[index] for index in self._copies]
+        for packet in stoppable(self._source.demux(copied)):
             if packet.dts is not None:
                 packet.stream = self._copies[packet.stream.index]
                 self._container.mux(packet)

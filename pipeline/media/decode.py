@@ -19,6 +19,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from ..core.cancellation import stoppable
 from ..core.errors import InputMediaError
 from ..core.times import clock_text, frames_text
 from ..core.values import VideoStream
@@ -227,7 +228,7 @@ def _open_packets(
             stream.thread_type = threads
             packets = container.demux(stream) if position is None else _packets_from(container, stream, position)
             if packets is not None:
-                yield container, packets
+                yield container, stoppable(packets)
                 return
 
 

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NoReturn
 
+from ..core.cancellation import raise_if_stopped
 from ..core.errors import ToolFailed
 
 _TAIL_LINES = 400
@@ -34,7 +35,7 @@ def run_tool(
     *,
     timeout_s: float = 3600,
     on_line: Callable[[str], None] | None = None,
-    check: Callable[[], None] | None = None,
+    check: Callable[[], None] = raise_if_stopped,
 ) -> str:
     """Run a tool to its end and return its standard error.
 
@@ -42,7 +43,8 @@ def run_tool(
         argv: the command; no shell is involved.
         timeout_s: wall-clock seconds after which the tool is killed.
         on_line: called with each line of its standard output.
-        check: called every 0.1 s; what it raises kills the tool and propagates.
+        check: called every 0.1 s; what it raises kills the tool and propagates. By default the check of the running
+            call.
 
     Raises:
         ToolFailed: the tool could not be started, failed, or took too long.
@@ -88,14 +90,13 @@ def _reader(stream: IO[str] | None, on_line: Callable[[str], object]) -> threadi
     return thread
 
 
-def _wait(child: subprocess.Popen[str], timeout_s: float, check: Callable[[], None] | None) -> None:
+def _wait(child: subprocess.Popen[str], timeout_s: float, check: Callable[[], None]) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.1)
             return
-        if check is not None:
-            check()
+        check()
 
 
 def _tool_failure(argv: Sequence[str], code: int, output: str, timeout_s: float) -> ToolFailed:

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.known_codecs import codec_family
@@ -100,7 +101,7 @@ def index_stream(source: Path, video: VideoStream) -> PacketIndex:
         assert isinstance(stream, av.VideoStream)
         if container.format.name == "avi" and stream.codec_context.has_b_frames:
             raise NotApplicable("AVI does not store the times of reordered pictures")
-        for packet in container.demux(stream):
+        for packet in stoppable(container.demux(stream)):
             if not packet.size:
                 continue
             if packet.pts is None:

@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
+from ..core.cancellation import stoppable
 from ..core.values import VideoStream
 from ..media.clock import timecode_rate
 from ..media.reformat import reformat
@@ -66,7 +67,7 @@ def _encode(
         configure_stream(stream, video, settings)
         if times is not None:
             stream.time_base = video.time_base
-        for source, number in frames:
+        for source, number in stoppable(frames):
             frame = reformat(source, pix_fmt=settings.pix_fmt)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE
             for packet in stream.encode(frame):

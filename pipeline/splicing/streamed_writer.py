@@ -12,6 +12,7 @@ from typing import Any
 import av
 from av.packet import Packet
 
+from ..core.cancellation import stoppable
 from ..core.values import VideoStream
 from .codecs.family import MatchedEncoder
 from .not_applicable import NotApplicable, library_error
@@ -95,7 +96,7 @@ def _packets(
     remaining, slots, time_base = list(encoded), index.grid.samples.dts, stream.time_base
     relinked: Packet[Any] | None = None
     sample = -1
-    for packet in container.demux(stream):
+    for packet in stoppable(container.demux(stream)):
         if not packet.size:
             continue
         sample += 1

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
+from fractions import Fraction
 from typing import ClassVar
 
 import pytest
+from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
 from react1.pipeline.core.node import Params
 from react1.pipeline.core.values import Media
+from react1.pipeline.engine.frames.threads import read_ahead
 from react1.pipeline.executors.base import Call, CallMonitor, Need, execute_call, from_json
 from react1.pipeline.executors.local_executor import LocalExecutor
+from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
+from react1.pipeline.media.decode import exact_frames, images
+from react1.pipeline.media.probe import probe
+from react1.pipeline.media.process import run_tool
+from react1.pipeline.splicing.packet_index import index_stream
+from react1.pipeline.splicing.verification.stream_contents import read_contents
 from react1.pipeline.store.store import Store
 
 RELEASE = threading.Event()
@@ -59,8 +69,6 @@ def _call(key="aa" * 32, cpu_slots=1, **params):
 @pytest.fixture(autouse=True)
 def importable(monkeypatch):
     """Let a call import `Write` by its module, as on a worker."""
-    import sys
-
     monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or type(sys)(__name__))
     sys.modules[__name__].Write = Write
 
@@ -130,6 +138,48 @@ def test_a_stopped_call_raises_at_its_next_progress_report(store):
 
     with pytest.raises(Interrupted):
         execute_call(_call(wait=True), store, monitor)
+
+
+LOOPS = {
+    "decode": lambda path, media, out: images(path, media.video),
+    "decode in another thread": lambda path, media, out: read_ahead(images(path, media.video), 2),
+    "packet index": lambda path, media, out: [index_stream(path, media.video)],
+    "stream contents": lambda path, media, out: [read_contents(path, media.video.index)],
+    "encode": lambda path, media, out: _encoded(out, (frame for _, frame in exact_frames(path, media.video))),
+    "tool": lambda path, media, out: [run_tool([sys.executable, "-c", "import time; time.sleep(60)"])],
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_stopped_call_ends_within_a_frame_of_any_loop(loop, store, monkeypatch, tmp_path):
+    """Loops over frames, packets and tools below a node do not wait for its next progress report."""
+    path = make_clip(tmp_path / "film.mp4", Recipe(frames=40, size=(64, 36), gop=40))
+    media, monitor, checks = probe(path, store.add_external(path)), CallMonitor(), []
+
+    def check():
+        checks.append(True)
+        if len(checks) == 5:
+            raise Interrupted("stopped")
+
+    monitor.check = check
+
+    def run(self, context, params: WriteParams) -> Media:
+        for _ in LOOPS[loop](path, media, tmp_path / "out.mp4"):
+            pass
+        raise AssertionError("the loop ran to its end")
+
+    monkeypatch.setattr(Write, "run", run)
+
+    with pytest.raises(Interrupted):
+        execute_call(_call(), store, monitor)
+
+
+def _encoded(path, frames):
+    with ClipWriter(path) as writer:
+        writer.add_video(VideoSettings("libx264", (64, 36), Fraction(25)))
+        for frame in frames:
+            writer.write_frame(frame)
+            yield frame
 
 
 def test_only_computing_calls_wait_for_a_core(store):

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -36,7 +37,7 @@ def run_ordered(calls: Iterable[Callable[[], Item]], count: int, most_waiting: i
         waiting: deque[Future[Item]] = deque()
         try:
             for call in calls:
-                waiting.append(pool.submit(call))
+                waiting.append(pool.submit(copy_context().run, call))
                 if len(waiting) > most_waiting:
                     yield waiting.popleft().result()
             while waiting:
@@ -57,10 +58,10 @@ def read_ahead(items: Iterator[Item], most: int) -> Generator[Item, None, None]:
         return next(items, end)
 
     with ThreadPoolExecutor(1, thread_name_prefix="react1-reader") as pool:
-        waiting = deque(pool.submit(read) for _ in range(most))
+        waiting = deque(pool.submit(copy_context().run, read) for _ in range(most))
         try:
             while (item := waiting.popleft().result()) is not end:
-                waiting.append(pool.submit(read))
+                waiting.append(pool.submit(copy_context().run, read))
                 yield item  # type: ignore[misc]
         finally:
             for future in waiting:

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from ...core.cancellation import stoppable
 from ...media.nal_units import FieldPairs
 from .packet_comparison import PacketCollector, Packets
 
@@ -57,7 +58,7 @@ def read_contents(path: Path, picture_index: int) -> FilmContents:
         collectors = [PacketCollector(path, stored_as_read) for _ in container.streams]
         hidden, durations = 0, [0] * len(container.streams)
         fields = FieldPairs(container.streams[picture_index])
-        for packet in container.demux():
+        for packet in stoppable(container.demux()):
             if packet.stream.index == picture_index and packet.size and fields.is_second(packet):
                 continue  # a frame in two packets counts as one: the result may store it in one
             if packet.stream.index == picture_index and packet.is_discard:

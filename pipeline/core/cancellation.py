@@ -1,0 +1,45 @@
+"""The stop signal of the running call, for long loops far below the node that must not outlive a stopped run.
+
+The executor sets the check around a call; readers and writers of frames ask it, once a frame. Threads that a call
+starts must carry its context (`contextvars.copy_context`), as `engine/frames/threads.py` does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+_check: ContextVar[Callable[[], None] | None] = ContextVar("react1_stop_check", default=None)
+
+
+@contextlib.contextmanager
+def stop_checked_by(check: Callable[[], None]) -> Iterator[None]:
+    """Let `raise_if_stopped` call `check` inside the block; `check` raises if the call has to stop."""
+    token = _check.set(check)
+    try:
+        yield
+    finally:
+        _check.reset(token)
+
+
+def raise_if_stopped() -> None:
+    """Raise what the check of the running call raises; do nothing outside a call.
+
+    Raises:
+        Interrupted: the run was stopped.
+        ToolFailed: the call takes longer than its limit.
+    """
+    check = _check.get()
+    if check is not None:
+        check()
+
+
+def stoppable(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items, and ask before each whether the running call has to stop."""
+    for item in items:
+        raise_if_stopped()
+        yield item
