@@ -32,8 +32,8 @@ from .core.errors import Interrupted
 from .core.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
 from .runner.events import SilentWatcher, Watcher
-from .runner.outcome import RunResult
-from .runner.plan import PlannedStep
+from .runner.planning.plan import PlannedStep
+from .runner.run_records.outcome import RunResult
 from .scripting.moviepy_clips import is_clip, write_clip
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def plan(
     Raises:
         React1Error: what would stop the run before its first step.
     """
-    from .runner.plan import plan_job
+    from .runner.planning.plan import plan_job
     from .store.store import Store
 
     job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
@@ -167,7 +167,7 @@ def plan(
 
 def _options(job: Job, home: str | Path | None, yes: bool, max_cost: float | None, watcher: Watcher | None) -> Options:
     from .runner.execute import Options
-    from .runner.notebook import NotebookProgress, notebook_display
+    from .runner.run_records.notebook import NotebookProgress, notebook_display
 
     if watcher is None and (display := notebook_display()) is not None:
         watcher = NotebookProgress(display, [step.id for step in job.steps])

@@ -29,8 +29,8 @@ from ..store.atomic import storage_errors, write_text
 from ..store.locks import FileLock, try_acquire
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
-from .outcome import RunResult
-from .run_folder import RunFolder
+from .run_records.outcome import RunResult
+from .run_records.run_folder import RunFolder
 
 FINISHED = ("done", "choose", "kept-original")
 """States of films that `react1 resume` does not run again."""

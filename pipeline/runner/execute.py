@@ -28,14 +28,14 @@ from .deliveries import check_outputs, deliver_result, delivery, source_paths
 from .event_log import LoggedEvents, log_event
 from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher
 from .external_inputs import ingest, require_providers, resolve_providers
-from .housekeeping import prune_to_limit
-from .outcome import RunResult, collect_notes, run_status, segment_results
-from .paid_steps import open_paid_steps, spent_usd
-from .record import as_list, joins_takes, make_record
-from .run_folder import RunFolder, new_run
-from .scheduler import Scheduler
-from .step import StepRunner
-from .take_matrix import extract_picks, job_owner, makes_takes
+from .run_records.housekeeping import prune_to_limit
+from .run_records.outcome import RunResult, collect_notes, run_status, segment_results
+from .run_records.run_folder import RunFolder, new_run
+from .scheduling.paid_steps import open_paid_steps, spent_usd
+from .scheduling.record import as_list, joins_takes, make_record
+from .scheduling.scheduler import Scheduler
+from .scheduling.step import StepRunner
+from .scheduling.take_matrix import extract_picks, job_owner, makes_takes
 
 if TYPE_CHECKING:
     from ..jobs.connection import Hosts

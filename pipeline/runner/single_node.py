@@ -23,9 +23,9 @@ from ..store.store import Store
 from .deliveries import deliver_result, delivery, file_targets, require_suffix
 from .events import SilentWatcher, Watcher
 from .external_inputs import ingest, require_providers, resolve_provider
-from .paid_steps import costs_money, find_segment, open_paid_steps
-from .step import StepRunner
-from .take_matrix import makes_takes, picked_inputs
+from .scheduling.paid_steps import costs_money, find_segment, open_paid_steps
+from .scheduling.step import StepRunner
+from .scheduling.take_matrix import makes_takes, picked_inputs
 
 
 async def run_single(

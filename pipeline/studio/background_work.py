@@ -18,7 +18,7 @@ from ..config.checked_job import Job
 from ..core.errors import Interrupted, React1Error
 from ..runner.events import Event, Message, RunStarted, StepEnded, StepMoved, StepStarted
 from ..runner.execute import Options, execute
-from ..runner.outcome import RunResult
+from ..runner.run_records.outcome import RunResult
 
 _WEIGHTS = {"react1": 12.0, "conform": 5.0, "splice": 5.0, "report": 4.0, "transcode": 2.0, "timeline": 4.0}
 """How long steps take, roughly, for the bar of progress; 1 for the others."""

@@ -22,7 +22,7 @@ from ..executors.base import CallMonitor, StoreContext
 from ..interchange.places import PlaceFinder, PlaceOptions
 from ..media.clock import frame_time_s, timecode_clock
 from ..media.probe import probe, require_video
-from ..runner.plan import up_to_takes
+from ..runner.planning.plan import up_to_takes
 from ..store.store import Store
 from .job_file import JobFile, WrittenEdit
 from .library import project_id

@@ -16,8 +16,8 @@ from ..core.errors import Interrupted, PresetError, React1Error
 from ..jobs.ledger import Ledger
 from ..providers.choose_provider import get_provider, provider_names, resolve_provider_name
 from ..providers.prices import current_price
-from ..runner.outcome import RunResult
-from ..runner.plan import plan_job, stored_takes
+from ..runner.planning.plan import plan_job, stored_takes
+from ..runner.run_records.outcome import RunResult
 from ..store.store import Store
 from .background_work import Progress, Work
 from .event_stream import EventStream

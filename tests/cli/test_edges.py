@@ -15,7 +15,7 @@ from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.settings import home_folder, max_cost_usd
 from react1.pipeline.engine.available import problem
 from react1.pipeline.runner import execute as executing
-from react1.pipeline.runner.outcome import RunResult
+from react1.pipeline.runner.run_records.outcome import RunResult
 
 pytestmark = pytest.mark.slow
 
@@ -138,7 +138,7 @@ def test_a_file_name_that_is_not_utf8_can_be_printed(runs_as, react1):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of this kind are POSIX")
-@pytest.mark.parametrize("module", ["cli.app", "cli.commands.films.plan", "runner.plan"])
+@pytest.mark.parametrize("module", ["cli.app", "cli.commands.films.plan", "runner.planning.plan"])
 def test_ctrl_c_during_imports_exits_quietly(tmp_path, module):
     """The status is 130, and there is no traceback."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -11,7 +11,7 @@ import pytest
 from react1.pipeline.cli.commands.films.run import require_output_folder, summary
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.times import frames_text
-from react1.pipeline.runner.outcome import RunResult, SegmentResult
+from react1.pipeline.runner.run_records.outcome import RunResult, SegmentResult
 
 
 class _Terminal(io.StringIO):

@@ -7,7 +7,7 @@ import pytest
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Done, Intended
-from react1.pipeline.runner.run_folder import RunFolder
+from react1.pipeline.runner.run_records.run_folder import RunFolder
 
 CALLS = [
     # provider, host, day, run, USD

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from numbered_clips import Recipe, make_clip
 
-from react1.pipeline.runner.run_folder import all_runs
+from react1.pipeline.runner.run_records.run_folder import all_runs
 
 DAY_S = 86400.0
 

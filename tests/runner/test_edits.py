@@ -12,7 +12,7 @@ from react1.pipeline.core.edit import Edit
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment
 from react1.pipeline.runner.events import StepEnded
-from react1.pipeline.runner.expression_blind import IGNORED_BY_BLIND, with_current_edits, without_fields
+from react1.pipeline.runner.scheduling.expression_blind import IGNORED_BY_BLIND, with_current_edits, without_fields
 
 pytestmark = pytest.mark.slow
 

@@ -22,9 +22,9 @@ from react1.pipeline.core.errors import (
 from react1.pipeline.core.values import Media, Take
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
 from react1.pipeline.runner.execute import Options, execute
-from react1.pipeline.runner.plan import plan_job
-from react1.pipeline.runner.run_folder import all_runs, find_run
-from react1.pipeline.runner.scheduler import drop_failed
+from react1.pipeline.runner.planning.plan import plan_job
+from react1.pipeline.runner.run_records.run_folder import all_runs, find_run
+from react1.pipeline.runner.scheduling.scheduler import drop_failed
 from react1.pipeline.store.store import Store
 
 

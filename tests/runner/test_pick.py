@@ -8,7 +8,7 @@ import pytest
 
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.core.edit import Edit
-from react1.pipeline.runner.run_folder import RunFolder
+from react1.pipeline.runner.run_records.run_folder import RunFolder
 
 JOB = """\
 preset: preview   # quick

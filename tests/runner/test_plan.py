@@ -12,7 +12,7 @@ import toys
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.runner.deliveries import existing_outputs
 from react1.pipeline.runner.execute import Options, execute
-from react1.pipeline.runner.plan import plan_job
+from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.store.store import Store
 
 

@@ -16,7 +16,7 @@ from react1.pipeline.core.registry import describe, load_registry
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.runner import single_node
 from react1.pipeline.runner.execute import Options, execute
-from react1.pipeline.runner.plan import plan_job
+from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.store.store import Store
 
 PRESET = """\

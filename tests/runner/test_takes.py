@@ -13,9 +13,9 @@ from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.runner import single_node
 from react1.pipeline.runner.events import StepEnded, StepStarted
 from react1.pipeline.runner.execute import Options, execute
-from react1.pipeline.runner.plan import plan_job
-from react1.pipeline.runner.run_folder import all_runs
-from react1.pipeline.runner.take_matrix import job_owner
+from react1.pipeline.runner.planning.plan import plan_job
+from react1.pipeline.runner.run_records.run_folder import all_runs
+from react1.pipeline.runner.scheduling.take_matrix import job_owner
 from react1.pipeline.store.store import Store
 
 NAMES = ["happy-0.4", "happy-0.8", "sad-0.4", "sad-0.8"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ...core.errors import Interrupted, PresetError, React1Error
-from ...runner.outcome import RunResult, SegmentResult
+from ...runner.run_records.outcome import RunResult, SegmentResult
 
 _TERMS: tuple[tuple[str, str], ...] = (
     (r"pass --yes, and --max-cost USD for a limit", "set max_cost_usd to what the run may cost"),

@@ -27,7 +27,7 @@ from ...jobs.budget import Estimate
 from ...located_yaml.located import Problems
 from ...located_yaml.parse import parse_yaml
 from ...providers.choose_provider import hosted_provider, resolve_provider_name
-from ...runner.outcome import RunResult
+from ...runner.run_records.outcome import RunResult
 from ...store.store import Store
 from . import folders, host
 from .edit_values import EditList

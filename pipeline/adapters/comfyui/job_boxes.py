@@ -28,7 +28,7 @@ from .widgets import widgets_of
 from .work import BoxCall
 
 if TYPE_CHECKING:
-    from ...runner.plan import PlannedStep
+    from ...runner.planning.plan import PlannedStep
 
 SETTINGS = "REACT1_SETTINGS"
 _ON_FAILURE = "when a segment fails: stop, or keep its original footage and go on"
@@ -174,7 +174,7 @@ class CostBox(Box):
         film = call.do(lambda progress: film_file(values["video"], progress), part=0.0)
         job = film_job_of(values, film)
 
-        from ...runner.plan import plan_job
+        from ...runner.planning.plan import plan_job
 
         async def work() -> list[PlannedStep]:
             store = Store(folders.react1_home(), read_only=True)

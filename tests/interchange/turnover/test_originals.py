@@ -20,8 +20,8 @@ from react1.pipeline.core.registry import load_registry
 from react1.pipeline.interchange.turnover.originals import find_original, frame_offset
 from react1.pipeline.media.probe import probe, probe_path
 from react1.pipeline.runner.external_inputs import ingest
-from react1.pipeline.runner.forecast import check_steps_after
-from react1.pipeline.runner.plan import plan_job
+from react1.pipeline.runner.planning.forecast import check_steps_after
+from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.store.store import Store
 
 pytestmark = pytest.mark.slow

@@ -146,7 +146,7 @@ def plan_films(
 
 def _price(job: BatchJob, home: Path) -> dict[str, Any]:
     from ....core.errors import React1Error
-    from ....runner.plan import plan_job
+    from ....runner.planning.plan import plan_job
     from ....store.store import Store
 
     row: dict[str, Any] = {"name": job.name, "cost_usd": 0.0, "error": str(job.error) if job.error else None}
@@ -163,7 +163,7 @@ def _may_cost(job: BatchJob) -> bool:
     """Return whether a film's job has a paid step; others are not planned twice. What cannot run costs nothing."""
     from ....core.errors import React1Error
     from ....runner.external_inputs import resolve_providers
-    from ....runner.paid_steps import costs_money
+    from ....runner.scheduling.paid_steps import costs_money
 
     try:
         return job.job is not None and any(map(costs_money, resolve_providers(job.job).steps))

@@ -22,8 +22,8 @@ def command(
     home: Home = None,
 ) -> None:
     """Choose a take: write the choice into the job file, so that the next run splices it."""
-    from ....runner.pick import pick
-    from ....runner.run_folder import find_run
+    from ....runner.run_records.pick import pick
+    from ....runner.run_records.run_folder import find_run
 
     with open_home(home, as_json) as folder:
         run_folder = find_run(folder, run)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ....runner.plan import PlannedStep
+    from ....runner.planning.plan import PlannedStep
 
 NAME = "plan"
 EXAMPLES = ("react1 plan job.yaml --provider segmind",)
@@ -57,8 +57,8 @@ def command(
     from ....config.film_list import is_batch
     from ....core.settings import home_folder, max_cost_usd, require_folder
     from ....runner.deliveries import existing_outputs
-    from ....runner.plan import plan_job
-    from ....runner.take_matrix import job_owner
+    from ....runner.planning.plan import plan_job
+    from ....runner.scheduling.take_matrix import job_owner
     from ....store.store import Store
     from ...options import load_from_options
     from .batch import plan_films

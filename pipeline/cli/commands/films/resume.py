@@ -39,7 +39,7 @@ def command(
     from ....core.errors import PresetError
     from ....core.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
-    from ....runner.run_folder import find_run
+    from ....runner.run_records.run_folder import find_run
     from ...log_output import log_output
     from ...options import allow_scripts
     from .run import exit_with_status, run_job

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from ....config.checked_job import Job
     from ....jobs.budget import Estimate
     from ....runner.events import Watcher
-    from ....runner.outcome import RunResult, SegmentResult
-    from ....runner.run_folder import RunFolder
+    from ....runner.run_records.outcome import RunResult, SegmentResult
+    from ....runner.run_records.run_folder import RunFolder
 
 NAME = "run"
 EXAMPLES = (

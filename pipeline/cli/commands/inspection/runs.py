@@ -8,7 +8,7 @@ from ...messages import open_home, out, out_json
 from ...options import AsJson, Home
 
 if TYPE_CHECKING:
-    from ....runner.run_folder import RunFolder
+    from ....runner.run_records.run_folder import RunFolder
 
 NAME = "runs"
 EXAMPLES = ("react1 runs",)
@@ -16,7 +16,7 @@ EXAMPLES = ("react1 runs",)
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """List runs, newest first."""
-    from ....runner.run_folder import all_runs
+    from ....runner.run_records.run_folder import all_runs
 
     with open_home(home, as_json) as folder:
         rows = [_row(run) for run in all_runs(folder)]

@@ -20,7 +20,7 @@ def command(
 ) -> None:
     """Show a run: its status, its results and its checks."""
     from ....core.times import frames_text
-    from ....runner.run_folder import find_run
+    from ....runner.run_records.run_folder import find_run
 
     with open_home(home, as_json) as folder:
         run_folder = find_run(folder, run)

@@ -75,8 +75,8 @@ def _sums(jobs: list[dict[str, Any]], by: By, films: dict[str, str]) -> list[dic
 def _films(home: Path) -> dict[str, str]:
     """Return the film of every run, by the run's name."""
     from ....core.errors import PresetError
-    from ....runner.housekeeping import film_of_run
-    from ....runner.run_folder import all_runs
+    from ....runner.run_records.housekeeping import film_of_run
+    from ....runner.run_records.run_folder import all_runs
 
     films = {}
     for run in all_runs(home):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .events import Event, Message, RunStarted, StepEnded, StepMoved, StepStarted
+from ..events import Event, Message, RunStarted, StepEnded, StepMoved, StepStarted
 
 MAX_PAGE_BYTES = 32 << 20
 """A larger page is linked, not embedded: it would be stored in the notebook."""

@@ -9,21 +9,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..config.checked_job import Job, Step
-from ..core.errors import PresetError
-from ..core.node import Forecast, Port
-from ..core.takes import Combination
-from ..core.values import Record, Segment, Take, Upload, Value
-from ..jobs.ledger import Ledger
-from ..store.keys import digest, explain
-from ..store.store import Store
-from .deliveries import check_outputs
-from .external_inputs import ingest, require_providers, resolve_providers
+from ...config.checked_job import Job, Step
+from ...core.errors import PresetError
+from ...core.node import Forecast, Port
+from ...core.takes import Combination
+from ...core.values import Record, Segment, Take, Upload, Value
+from ...jobs.ledger import Ledger
+from ...store.keys import digest, explain
+from ...store.store import Store
+from ..deliveries import check_outputs
+from ..external_inputs import ingest, require_providers, resolve_providers
+from ..scheduling.paid_steps import costs_money, is_paid_for, is_voided
+from ..scheduling.record import as_list, make_record, segment_name, take_name
+from ..scheduling.step import key_parts, latest_name, load_result
+from ..scheduling.take_matrix import (
+    Picks,
+    extract_picks,
+    job_owner,
+    makes_takes,
+    reads_face,
+    splits_takes,
+    with_combination,
+)
 from .forecast import forecast
-from .paid_steps import costs_money, is_paid_for, is_voided
-from .record import as_list, make_record, segment_name, take_name
-from .step import key_parts, latest_name, load_result
-from .take_matrix import Picks, extract_picks, job_owner, makes_takes, reads_face, splits_takes, with_combination
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from ..config.checked_job import Job
-from ..core.errors import PresetError
-from ..core.node import NodeContext
-from ..core.values import Segment
-from ..executors.base import CallMonitor, StoreContext
-from ..executors.local_executor import LocalExecutor
-from ..store.store import Store
-from .execute import Options
-from .external_inputs import ingest, resolve_providers
-from .record import as_list
-from .scheduler import Scheduler
-from .step import StepRunner
-from .take_matrix import extract_picks
+from ...config.checked_job import Job
+from ...core.errors import PresetError
+from ...core.node import NodeContext
+from ...core.values import Segment
+from ...executors.base import CallMonitor, StoreContext
+from ...executors.local_executor import LocalExecutor
+from ...store.store import Store
+from ..execute import Options
+from ..external_inputs import ingest, resolve_providers
+from ..scheduling.record import as_list
+from ..scheduling.scheduler import Scheduler
+from ..scheduling.step import StepRunner
+from ..scheduling.take_matrix import extract_picks
 
 Result = TypeVar("Result")
 _LONGEST_S = 24 * 3600.0

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..config.checked_job import Job, Step
-from ..core.errors import CheckFailed, Interrupted, OverBudget, React1Error, StorageFailed
-from ..core.values import Record, StepRecord, Take, Value, segment_of
-from .events import Message
-from .forecast import check_steps_after
+from ...config.checked_job import Job, Step
+from ...core.errors import CheckFailed, Interrupted, OverBudget, React1Error, StorageFailed
+from ...core.values import Record, StepRecord, Take, Value, segment_of
+from ..events import Message
+from ..planning.forecast import check_steps_after
 from .paid_steps import costs_money
 from .record import make_record, segment_name, take_name
 from .step import StepRunner

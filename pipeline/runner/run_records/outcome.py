@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InputMediaError
-from ..core.file import File
-from ..core.values import Record, Segment, StepRecord, Take
+from ...core.errors import InputMediaError
+from ...core.file import File
+from ...core.values import Record, Segment, StepRecord, Take
 from .notebook import page_html
 
 ReusedTakes = Mapping[tuple[str, str], bool]
@@ -144,7 +144,7 @@ def _public(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _open_clip(path: Path | None, name: str, *span: int) -> Any:
-    from ..scripting.moviepy_clips import open_clip
+    from ...scripting.moviepy_clips import open_clip
 
     if path is None or not path.is_file():
         raise InputMediaError(f"{name}: {'there is no film yet' if path is None else f'{path} does not exist'}")

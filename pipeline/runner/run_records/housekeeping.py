@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.amounts import bytes_text
-from ..core.errors import PresetError, React1Error, StorageFailed
-from ..core.settings import store_limit_bytes
-from ..jobs.ledger import Ledger
-from ..store.locks import FileLock, try_acquire
-from ..store.prune import Contents, Pruned, prune, read_contents
-from ..store.store import Store
-from .events import Message, Watcher
+from ...core.amounts import bytes_text
+from ...core.errors import PresetError, React1Error, StorageFailed
+from ...core.settings import store_limit_bytes
+from ...jobs.ledger import Ledger
+from ...store.locks import FileLock, try_acquire
+from ...store.prune import Contents, Pruned, prune, read_contents
+from ...store.store import Store
+from ..events import Message, Watcher
 from .run_folder import RunFolder, all_runs
 
 RESUMABLE = ("running", "interrupted", "failed", "choose")

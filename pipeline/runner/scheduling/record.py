@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
-from ..config.checked_job import Job, Step
-from ..core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
+from ...config.checked_job import Job, Step
+from ...core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
 
 Item = TypeVar("Item")
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..config.pick_editor import parse_plain, set_pick
-from ..core.choices import CHOICE_NAMES
-from ..core.edit import Edit
-from ..core.errors import PresetError
-from ..core.suggest import not_one_of
-from ..located_yaml.text_spans import PathPart, find_span
-from ..store.atomic import publish, storage_errors, temporary_path
+from ...config.pick_editor import parse_plain, set_pick
+from ...core.choices import CHOICE_NAMES
+from ...core.edit import Edit
+from ...core.errors import PresetError
+from ...core.suggest import not_one_of
+from ...located_yaml.text_spans import PathPart, find_span
+from ...store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 
 _NOT_SPAN_FIELDS = {*CHOICE_NAMES, "takes", "audio", "audio_mix", "resync", "consent"}

@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..config.checked_job import Step
-from ..core.errors import InternalError, React1Error, StorageFailed
-from ..core.values import Segment, StepRecord, Value
-from ..executors.base import Call, Executor, Need, Result, from_json
-from ..executors.local_executor import LocalExecutor
-from ..jobs.ledger import Ledger
-from ..media.ffmpeg import tool_version
-from ..store.atomic import disk_full_message, is_disk_full
-from ..store.keys import Parts, digest, make_parts, params_json
-from ..store.store import Store
-from .events import Message, StepEnded, StepMoved, StepStarted, Watcher
+from ...config.checked_job import Step
+from ...core.errors import InternalError, React1Error, StorageFailed
+from ...core.values import Segment, StepRecord, Value
+from ...executors.base import Call, Executor, Need, Result, from_json
+from ...executors.local_executor import LocalExecutor
+from ...jobs.ledger import Ledger
+from ...media.ffmpeg import tool_version
+from ...store.atomic import disk_full_message, is_disk_full
+from ...store.keys import Parts, digest, make_parts, params_json
+from ...store.store import Store
+from ..events import Message, StepEnded, StepMoved, StepStarted, Watcher
+from ..external_inputs import bills_itself
 from .expression_blind import ignored_fields, with_current_edits, without_fields
-from .external_inputs import bills_itself
 from .paid_steps import PaidSteps, costs_money, is_voided
 from .record import as_list
 from .take_matrix import makes_takes

@@ -12,23 +12,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..config.checked_job import Job, Step
-from ..core.choices import resolve_choices
-from ..core.errors import React1Error
-from ..core.values import Segment, Upload, segment_of
-from ..executors.base import Result, to_json
-from ..jobs.budget import EstimateItem, SpendingPolicy
-from ..jobs.ledger import Ledger
-from ..jobs.ledger_entry import JOB_METRICS
-from ..store.store import Store
-from .events import Message, Watcher
-from .external_inputs import bills_itself, paid_provider
-from .forecast import check_before_paying, forecast
+from ...config.checked_job import Job, Step
+from ...core.choices import resolve_choices
+from ...core.errors import React1Error
+from ...core.values import Segment, Upload, segment_of
+from ...executors.base import Result, to_json
+from ...jobs.budget import EstimateItem, SpendingPolicy
+from ...jobs.ledger import Ledger
+from ...jobs.ledger_entry import JOB_METRICS
+from ...store.store import Store
+from ..events import Message, Watcher
+from ..external_inputs import bills_itself, paid_provider
+from ..planning.forecast import check_before_paying, forecast
 
 if TYPE_CHECKING:
-    from ..jobs.connection import Hosts
-    from ..jobs.manager import JobManager
-    from ..jobs.request import JobRequest
+    from ...jobs.connection import Hosts
+    from ...jobs.manager import JobManager
+    from ...jobs.request import JobRequest
 
 Calls = Mapping[str, Mapping[str, Any]]
 """The inputs of each call of a step, by key."""
@@ -116,7 +116,7 @@ def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequ
     Raises:
         TypeError: the step has no input of `Upload`.
     """
-    from ..jobs.request import JobRequest
+    from ...jobs.request import JobRequest
 
     upload = next((value for value in inputs.values() if isinstance(value, Upload)), None)
     provider = paid_provider(step)
@@ -140,7 +140,7 @@ async def open_paid_steps(
     if not any(costs_money(step) for step in job.steps):
         yield None
         return
-    from ..jobs.manager import JobManager
+    from ...jobs.manager import JobManager
 
     async with JobManager(
         store, policy, run=run, notify=lambda text: watcher.on(Message(text)), hosts=hosts

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import PresetError
-from ..store.atomic import storage_errors, write_text
-from ..store.locks import FileLock, is_locked, try_acquire
+from ...core.errors import PresetError
+from ...store.atomic import storage_errors, write_text
+from ...store.locks import FileLock, is_locked, try_acquire
 
 STATES = ("running", "done", "failed", "interrupted", "kept-original", "choose")
 

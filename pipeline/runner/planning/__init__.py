@@ -1,0 +1,1 @@
+"""What a run would do, reuse and cost, before it does anything."""
