@@ -7,9 +7,12 @@ Source: ITU-T H.264 and H.265, annex B and 7.3.1 (emulation prevention); ISO/IEC
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from ...media.nal_units import LENGTH_BYTES, split_start_codes
+
+_NEEDS_PREVENTION = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
 
 def join_units(units: Iterable[bytes], *, annexb: bool) -> bytes:
@@ -21,14 +24,7 @@ def join_units(units: Iterable[bytes], *, annexb: bool) -> bytes:
 
 def escape(data: bytes) -> bytes:
     """Insert emulation prevention bytes."""
-    escaped, zeros = bytearray(), 0
-    for byte in data:
-        if zeros == 2 and byte <= 3:
-            escaped.append(3)
-            zeros = 0
-        escaped.append(byte)
-        zeros = zeros + 1 if byte == 0 else 0
-    return bytes(escaped)
+    return _NEEDS_PREVENTION.sub(b"\x00\x00\x03", data)
 
 
 class PacketConverter:

@@ -11,6 +11,7 @@ from av.codec.context import CodecContext, Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
+from ...core.cancellation import stoppable
 from ...core.values import VideoStream
 from ...media.clock import timecode_rate
 from ...media.reformat import reformat
@@ -58,7 +59,7 @@ def encode_packets(
     context = open_encoder(video, settings)
     # Every number gets its own tick, whatever the encoder's time base is.
     ticks = max(1, round(1 / (Fraction(context.framerate) * Fraction(context.time_base))))
-    for source, number in frames:
+    for source, number in stoppable(frames):
         frame = reformat(source, pix_fmt=settings.pix_fmt)
         frame.pts, frame.time_base, frame.pict_type = number * ticks, context.time_base, PictureType.NONE
         yield from _packets(context, frame, ticks)
