@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from .pipeline.adapters.comfyui import comfy_entrypoint
     from .pipeline.api import Plan, arun, load_preset, plan, run
-    from .pipeline.config.preset_builder import Pipeline
-    from .pipeline.core.edit import Edit
+    from .pipeline.config.presets.preset_builder import Pipeline
+    from .pipeline.core.edits.edit import Edit
 
     __version__: str
     NODE_CLASS_MAPPINGS: dict[str, type[Any]] | None
@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Edit": ".pipeline.core.edit",
-    "Pipeline": ".pipeline.config.preset_builder",
+    "Edit": ".pipeline.core.edits.edit",
+    "Pipeline": ".pipeline.config.presets.preset_builder",
     "Plan": ".pipeline.api",
     "arun": ".pipeline.api",
     "load_preset": ".pipeline.api",

@@ -16,7 +16,7 @@ import av
 from PIL import Image, ImageDraw, ImageFont
 
 from react1.pipeline.api import run
-from react1.pipeline.core.choices import Prompt
+from react1.pipeline.core.edits.choices import Prompt
 from react1.pipeline.demo.demo_clip import make_demo_clip
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -22,7 +22,7 @@ from engine_people import Rgb, clips, landmarks, pictures
 from engine_sheet import sheet
 from engine_voice import speech_line
 
-from react1.pipeline.core.choices import ModelMode, Prompt, React1Choices
+from react1.pipeline.core.edits.choices import ModelMode, Prompt, React1Choices
 from react1.pipeline.engine.render.render import render_takes
 from react1.pipeline.engine.take_job import TakeJob
 

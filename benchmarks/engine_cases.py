@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage import data
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import React1Error
 from react1.pipeline.engine.render.render import render
 

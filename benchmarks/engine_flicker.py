@@ -15,7 +15,7 @@ from unittest import mock
 from engine_measures import Face, flicker, luma
 from engine_people import clips, landmarks, pictures
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.arrays import Points
 from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.pose.pose import Pose

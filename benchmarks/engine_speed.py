@@ -24,7 +24,7 @@ from typing import Any
 
 from measuring import measure
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.engine.detect import detect, faces
 from react1.pipeline.engine.frames import clip_frames, take_encoder

@@ -17,7 +17,7 @@ import numpy as np
 from engine_people import Rgb, pictures
 from numpy.typing import NDArray
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.demo.demo_voice import PHONES, SENTENCES, Phone, utter
 from react1.pipeline.engine.frames.clip_frames import ClipFrames
 from react1.pipeline.engine.quiet import quiet_import

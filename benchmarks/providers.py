@@ -63,8 +63,8 @@ def _clip(home: Path) -> Path:
 
 def client(home: Path, clip: Path, count: int) -> None:
     """Run all jobs from this process, and print the measurements as JSON."""
-    from react1.pipeline.core.choices import React1Choices
-    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.edits.choices import React1Choices
+    from react1.pipeline.core.edits.edit import Edit
     from react1.pipeline.core.values import Segment, Upload
     from react1.pipeline.jobs import manager
     from react1.pipeline.jobs.budget import SpendingPolicy

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 RATE, CLIP_S, EDIT_FRAMES = 30, 10, 240
 CODING = ["-c:v", "libx264", "-preset", "medium", "-crf", "20", "-g", "60", "-pix_fmt", "yuv420p"]

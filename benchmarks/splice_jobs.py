@@ -49,17 +49,17 @@ class FolderContext:
         pass
 
     def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 600) -> str:
-        from react1.pipeline.media.process import run_tool
+        from react1.pipeline.media.tools.process import run_tool
 
         return run_tool(argv, timeout_s=timeout_s)
 
 
 def splice(film: Path, take: Path, start: int, end: int, output: Path) -> dict[str, Any]:
     """Probe a film and splice a conformed take into it, with all checks."""
-    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.edits.edit import Edit
     from react1.pipeline.core.values import Segment, Take
-    from react1.pipeline.media.ffmpeg import ffmpeg_path
     from react1.pipeline.media.probe import probe
+    from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
     from react1.pipeline.splicing import splice as splicing
     from react1.pipeline.splicing import strategies
 

@@ -35,7 +35,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 def nodes_page() -> str:
     """Return the page of all shipped nodes, with their wires and parameters."""
-    from react1.pipeline.core.registry import load_registry
+    from react1.pipeline.core.nodes.registry import load_registry
 
     page = ["# Nodes\n", "Generated from the code. `react1 nodes` prints the same, with the nodes of plug-ins.\n"]
     for name, info in sorted(load_registry().nodes.items()):

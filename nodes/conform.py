@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.choices import CompositeMode
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.edits.choices import CompositeMode
+from ..pipeline.core.nodes.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 
 

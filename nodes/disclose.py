@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.choices import Corner
+from ..pipeline.core.edits.choices import Corner
 from ..pipeline.core.errors import PresetError
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 
 

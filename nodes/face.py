@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.face_choice import FaceOptions
-from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.edits.face_choice import FaceOptions
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.values import Segment, segment_of
 
 

@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 
 from ..pipeline.core.errors import InputMediaError, ProviderError, StorageFailed
 from ..pipeline.core.file import File, FileOrUrl
-from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.times import Timecode, parse_time
 from ..pipeline.core.values import Media
 
@@ -101,7 +101,7 @@ def with_start_timecode(media: Media, start_tc: str | None) -> Media:
         return media
     timecode = parse_time(start_tc)
     if isinstance(timecode, Timecode) and media.video is not None:
-        from ..pipeline.media.clock import require_timecode
+        from ..pipeline.media.timing.clock import require_timecode
 
         require_timecode(media, timecode)
     return media.model_copy(update={"start_timecode": start_tc})
@@ -127,7 +127,7 @@ def _download_page(context: NodeContext, url: str, params: FetchParams) -> tuple
     from yt_dlp.globals import all_plugins_loaded
     from yt_dlp.utils import YoutubeDLError
 
-    from ..pipeline.media.ffmpeg import ffmpeg_path
+    from ..pipeline.media.tools.ffmpeg import ffmpeg_path
     from ..pipeline.net.url import redact_url
 
     all_plugins_loaded.value = True  # keeps yt-dlp from loading plug-ins

@@ -14,7 +14,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Segment
 
 

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.choices import React1Overrides, resolve_choices
+from ..pipeline.core.edits.choices import React1Overrides, resolve_choices
 from ..pipeline.core.errors import PresetError
-from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.values import Take, Upload, segment_of
 from ..pipeline.providers.choose_provider import ApiVersion, ProviderName, hosted_provider, resolve_provider_name
 from ..pipeline.providers.local import render_take

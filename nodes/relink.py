@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ..pipeline.core.errors import InputMediaError
 from ..pipeline.core.file import File, FileOrUrl
-from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.values import Media
 
 

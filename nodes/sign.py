@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from ..pipeline.core.choices import Disclosed
+from ..pipeline.core.edits.choices import Disclosed
 from ..pipeline.core.file import KeyPath, OutPath
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Take
 
 

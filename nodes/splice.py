@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..pipeline.core.errors import InputMediaError, PresetError
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Segment, Take, segment_of
 from ..pipeline.splicing.audio.params import DEFAULT_PARAMS, SoundParams
 from ..pipeline.splicing.pictures.seam_style import Seam
@@ -59,8 +59,8 @@ class Splice:
 
     def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
         """Return the film; `metrics["splice"]` and `notes` say how it was spliced."""
-        from ..pipeline.media.ffmpeg import ffmpeg_path
         from ..pipeline.media.probe import probe, require_video
+        from ..pipeline.media.tools.ffmpeg import ffmpeg_path
         from ..pipeline.provenance.sign import STALE, holds_manifest
         from ..pipeline.splicing.pictures import morph
         from ..pipeline.splicing.splice import splice

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, field_validator
 
 from ..pipeline.core.file import NamesSource, OutPath
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
 from ..pipeline.core.values import Media, Take, Turnover, segment_of
 

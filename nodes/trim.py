@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ..pipeline.core.edit import Edit
+from ..pipeline.core.edits.edit import Edit
 from ..pipeline.core.file import FileOrUrl
-from ..pipeline.core.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
 from ..pipeline.core.values import Media, Segment
 
 if TYPE_CHECKING:
     from ..pipeline.interchange.places import PlaceOptions
-    from ..pipeline.media.edit_spans import ResolvedSpan
+    from ..pipeline.media.timing.edit_spans import ResolvedSpan
 
 
 class TrimParams(Params):
@@ -67,7 +67,7 @@ class Trim:
 
     def run(self, context: NodeContext, params: TrimParams, source: Media) -> list[Segment]:
         """Write each span and its handles to a file; split spans that are too long."""
-        from ..pipeline.media.edit_spans import segment_of_span
+        from ..pipeline.media.timing.edit_spans import segment_of_span
         from ..pipeline.media.trim import cut_lossless
 
         spans = _find_spans(context, params, source)
@@ -82,7 +82,7 @@ class Trim:
     @classmethod
     def forecast(cls, context: NodeContext, params: TrimParams, inputs: Mapping[str, Any]) -> Forecast:
         """Return the segments that will be cut; nothing is cut yet."""
-        from ..pipeline.media.edit_spans import segment_of_span
+        from ..pipeline.media.timing.edit_spans import segment_of_span
 
         source = inputs["source"]
         if not isinstance(source, Media):
@@ -93,7 +93,7 @@ class Trim:
 
 def _find_spans(context: NodeContext, params: TrimParams, source: Media) -> list[ResolvedSpan]:
     from ..pipeline.interchange.places import PlaceFinder
-    from ..pipeline.media.edit_spans import spans_to_cut
+    from ..pipeline.media.timing.edit_spans import spans_to_cut
 
     find = PlaceFinder(context, source, params.place_options)
     return spans_to_cut(context, source, params.edits, params.handles, params.longest_s, find)

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.file import File
-from ..pipeline.core.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import NodeContext, Params, Workload
 from ..pipeline.core.values import Segment, Upload
 from ..pipeline.providers.choose_provider import StorageName
 

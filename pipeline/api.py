@@ -25,11 +25,11 @@ from uuid import uuid4
 from .config.checked_job import Job
 from .config.film_list import list_edits, value_text
 from .config.load import load_job
-from .config.preset_builder import Pipeline
-from .config.shipped import Preset, load_preset_info
-from .core.edit import Edit
+from .config.presets.preset_builder import Pipeline
+from .config.presets.shipped import Preset, load_preset_info
+from .core.edits.edit import Edit
 from .core.errors import Interrupted
-from .core.registry import load_registry
+from .core.nodes.registry import load_registry
 from .core.settings import home_folder, max_cost_usd
 from .runner.events import SilentWatcher, Watcher
 from .runner.planning.plan import PlannedStep

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from ..pipeline.core.edit import Edit
+from ..pipeline.core.edits.edit import Edit
 from ..pipeline.core.errors import (
     CheckFailed,
     InputMediaError,
@@ -22,7 +22,7 @@ from ..pipeline.core.errors import (
     ToolFailed,
 )
 from ..pipeline.core.file import File, FileOrUrl, OutPath
-from ..pipeline.core.node import Delivery, Forecast, Node, NodeContext, OptionalMembers, Params, Workload
+from ..pipeline.core.nodes.node import Delivery, Forecast, Node, NodeContext, OptionalMembers, Params, Workload
 from ..pipeline.core.values import (
     AudioStream,
     Exact,
@@ -38,8 +38,8 @@ from ..pipeline.core.values import (
     VideoStream,
     segment_of,
 )
-from ..pipeline.media.ffmpeg import ffmpeg_path
 from ..pipeline.media.probe import probe
+from ..pipeline.media.tools.ffmpeg import ffmpeg_path
 
 __all__ = [
     "AudioStream",

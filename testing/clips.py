@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..pipeline.core.edit import Edit
+from ..pipeline.core.edits.edit import Edit
 from ..pipeline.core.values import Media, Segment
 from ..pipeline.media.probe import probe
 from .folder_context import FolderContext

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 from unittest import mock
 
-from ..pipeline.core.choices import React1Choices
+from ..pipeline.core.edits.choices import React1Choices
 from ..pipeline.jobs import precheck
 from ..pipeline.providers.choose_provider import added_provider
 from ..pipeline.providers.contract import (

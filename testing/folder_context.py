@@ -13,7 +13,7 @@ from typing import Any
 
 from ..pipeline.core.errors import Interrupted
 from ..pipeline.core.file import File
-from ..pipeline.media.process import run_tool
+from ..pipeline.media.tools.process import run_tool
 
 _SHORTEST_SLEEP_S = 1e-6
 """A sleep that is too short to change the sum would never end a loop that waits for a time."""

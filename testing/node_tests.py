@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ..pipeline.core.errors import Interrupted, React1Error
-from ..pipeline.core.node import Node, Params, ports
-from ..pipeline.core.registry import describe
+from ..pipeline.core.nodes.node import Node, Params, ports
+from ..pipeline.core.nodes.registry import describe
 from ..pipeline.core.values import Value
 from ..pipeline.store.keys import digest, make_parts
 from .folder_context import FolderContext

@@ -15,7 +15,7 @@ from unittest import mock
 
 import stamina
 
-from ..pipeline.core.choices import React1Choices
+from ..pipeline.core.edits.choices import React1Choices
 from ..pipeline.core.errors import OverBudget, ProviderError
 from ..pipeline.core.values import Upload
 from ..pipeline.jobs import manager

@@ -83,7 +83,7 @@ def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -
     """A folder with what the examples name: a talking film, a new line, subtitles and an EDL."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
     from react1.pipeline.demo.demo_clip import make_demo_clip
-    from react1.pipeline.media.ffmpeg import ffmpeg_path
+    from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
     folder = tmp_path_factory.mktemp("interview")
     generate = partial(make_demo_clip, seconds=6, size=(480, 270), progress=lambda _share: None)

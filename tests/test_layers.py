@@ -27,7 +27,7 @@ PLANTED = [
     ("imports_upward", "pipeline/splicing/audio/dialogue.py", "from .. import strategies"),
     ("imports_upward", "pipeline/splicing/attic.py", "import os"),
     ("imports_a_node", "pipeline/runner/execute.py", "from ...nodes.trim import Trim"),
-    ("imports_a_node", "pipeline/core/registry.py", "from ... import nodes"),
+    ("imports_a_node", "pipeline/core/nodes/registry.py", "from .... import nodes"),
     ("imports_a_node", "nodes/trim.py", "from .fetch import Fetch"),
     ("imports_a_node", "nodes/trim.py", "from . import fetch"),
     ("imports_by_installed_name", "pipeline/api.py", "import react1.pipeline.core.errors"),
@@ -65,7 +65,7 @@ def test_a_planted_violation_is_found(rule, path, source):
 
 
 ALLOWED = [
-    ("pipeline/media/process.py", "import subprocess"),
+    ("pipeline/media/tools/process.py", "import subprocess"),
     (
         "pipeline/providers/segmind/client.py",
         "import httpx\nfrom ..media.probe import probe\nfrom .request import choose",

@@ -105,7 +105,7 @@ def test_importing_the_package_imports_nothing_else():
     assert own == {"react1"}
     assert others <= sys.stdlib_module_names
     assert {"run", "load_preset", "Edit", "__version__", "NODE_CLASS_MAPPINGS"} <= set(report["names"])
-    assert report["edit"] == "react1.pipeline.core.edit"
+    assert report["edit"] == "react1.pipeline.core.edits.edit"
     assert report["spent_s"] < 0.5
 
 

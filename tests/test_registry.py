@@ -9,9 +9,9 @@ import types
 import pytest
 from sample_nodes import REGISTRY, Fetch
 
-from react1.pipeline.core import plugins, registry
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import Registry, load_registry
+from react1.pipeline.core.nodes import plugins, registry
+from react1.pipeline.core.nodes.registry import Registry, load_registry
 
 
 class Entry:
@@ -58,7 +58,7 @@ def test_every_module_of_nodes_has_one_node():
 def test_loading_the_registry_imports_nothing_heavy():
     """This runs in a new process, because this one has many modules loaded."""
     code = (
-        "import sys; from react1.pipeline.core.registry import load_registry; load_registry(); "
+        "import sys; from react1.pipeline.core.nodes.registry import load_registry; load_registry(); "
         "print(sorted({'av', 'cv2', 'mediapipe', 'moviepy', 'yt_dlp', 'httpx', 'skimage'} & set(sys.modules)))"
     )
 

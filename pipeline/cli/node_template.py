@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ..core.errors import PresetError
-from ..core.registry import load_registry
+from ..core.nodes.registry import load_registry
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 

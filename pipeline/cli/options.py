@@ -21,7 +21,7 @@ def examples_text(commands: Iterable[str]) -> str:
 
 def complete_presets(incomplete: str) -> list[str]:
     """Return the presets that start with this text, for shell completion."""
-    from ..config.shipped import preset_names
+    from ..config.presets.shipped import preset_names
 
     return [name for name in preset_names() if name.startswith(incomplete)]
 
@@ -128,7 +128,7 @@ def load_from_options(
         PresetError: the job is invalid; has all problems.
     """
     from ..config.load import load_job
-    from ..core.registry import load_registry
+    from ..core.nodes.registry import load_registry
     from ..providers.choose_provider import provider_names
 
     base = _current_folder()

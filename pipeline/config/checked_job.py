@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from ..core.node import Params
-from ..core.registry import NodeInfo
+from ..core.nodes.node import Params
+from ..core.nodes.registry import NodeInfo
 from ..located_yaml.located import Json
 
 OnFailure = Literal["stop", "keep-original"]

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..core.edit import Edit
+from ..core.edits.edit import Edit
 from ..core.times import FORMS
 from ..located_yaml.located import Located, Location, Problems, from_plain
 from ..located_yaml.parse import parse_yaml
-from .raw_preset import VERBATIM, RawPreset
+from .presets.raw_preset import VERBATIM, RawPreset
 
 _TIME = r"\d{1,2}:\d\d:\d\d[:;]\d{2,3}|\d{1,3}:\d\d:\d\d(?:\.\d+)?|\d+f|\d+(?:\.\d+)?"
 _EDIT_PATTERN = re.compile(

@@ -22,14 +22,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..core.edit import Edit
+from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem, React1Error, StorageFailed
-from ..core.registry import Registry
+from ..core.nodes.registry import Registry
 from ..core.suggest import not_one_of
 from ..located_yaml.located import Problems, describe
 from .checked_job import Job
 from .load import load_job
-from .shipped import read_file, shipped_names
+from .presets.shipped import read_file, shipped_names
 
 DEFAULT_PRESET = "emotion-edit"
 TABLES = {".csv": ",", ".tsv": "\t"}

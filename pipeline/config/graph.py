@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Generic, TypeVar
 
 from ..core.errors import PresetError
-from ..core.node import VALUE_TYPES, Port, Ports
+from ..core.nodes.node import VALUE_TYPES, Port, Ports
 from ..core.suggest import list_available
 from ..core.values import Record
 

@@ -14,10 +14,10 @@ from ..core.suggest import list_available, not_one_of
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Located, Location, Problems, describe
 from ..located_yaml.model_walk import is_url, make_paths_absolute
-from .edit_checks import check_edits
-from .edit_lists import ReadLists, names_a_file, read_edits
-from .raw_preset import INPUT_KINDS, Input, RawPreset
-from .sidecar import add_sidecars
+from .edits.edit_checks import check_edits
+from .edits.edit_lists import ReadLists, names_a_file, read_edits
+from .edits.sidecar import add_sidecars
+from .presets.raw_preset import INPUT_KINDS, Input, RawPreset
 
 _PASSES = {"edits": 1, "path": 2}
 """A list of edits needs the film, and a path may use all other inputs, so they are filled in this order."""

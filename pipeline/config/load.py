@@ -12,21 +12,21 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ..core.edit import Edit
+from ..core.edits.edit import Edit
 from ..core.errors import PresetError
-from ..core.registry import Registry
+from ..core.nodes.registry import Registry
 from ..core.suggest import list_available, not_one_of
 from ..located_yaml.located import Json, Located, Location, Problems, describe
 from ..located_yaml.parse import parse_yaml
 from . import command_line
 from .checked_job import Job, OnFailure, Step
-from .edit_lists import ReadLists
+from .edits.edit_lists import ReadLists
 from .graph import current_input
 from .inputs import fill_inputs
 from .output_places import check_output_places
-from .preset_builder import PresetText
-from .raw_preset import RawPreset, parse_preset
-from .shipped import find_file, preset_names, read_file
+from .presets.preset_builder import PresetText
+from .presets.raw_preset import RawPreset, parse_preset
+from .presets.shipped import find_file, preset_names, read_file
 from .steps import add_online_steps, add_optional_steps, build_steps, with_consent
 
 __all__ = ["job_from_document", "load_job"]

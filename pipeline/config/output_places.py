@@ -13,7 +13,7 @@ from ..core.file import Deliver, is_marked
 from ..located_yaml.located import Located, Location, Problems
 from ..located_yaml.model_walk import is_url
 from .checked_job import Step
-from .shipped import shipped_folder
+from .presets.shipped import shipped_folder
 
 
 def output_path(step: Step) -> Path | None:

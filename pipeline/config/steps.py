@@ -11,11 +11,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..core.edit import Edit
+from ..core.edits.edit import Edit
 from ..core.errors import InputMediaError, PresetError
 from ..core.file import NamesSource, is_marked
-from ..core.node import Params, delivery, makes_takes
-from ..core.registry import NodeInfo, Registry
+from ..core.nodes.node import Params, delivery, makes_takes
+from ..core.nodes.registry import NodeInfo, Registry
 from ..core.suggest import list_available
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Json, Located, Location, Problems, from_plain
@@ -23,9 +23,9 @@ from ..located_yaml.model_walk import is_url, make_paths_absolute, type_at
 from ..located_yaml.parse import parse_yaml
 from .checked_job import Step
 from .command_line import override_provider
-from .edit_checks import check_edits
+from .edits.edit_checks import check_edits
 from .graph import Unwired, wire
-from .raw_preset import RawPreset, RawStep, parse_preset
+from .presets.raw_preset import RawPreset, RawStep, parse_preset
 
 
 def build_steps(

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from av.video.frame import VideoFrame
 
-from ..core.choices import CompositeMode
+from ..core.edits.choices import CompositeMode
+from ..core.edits.face_choice import strength_curve
 from ..core.errors import ProviderError
-from ..core.face_choice import strength_curve
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
-from ..media.decode import exact_frames, turn_coded
-from ..media.reformat import reformat
+from ..media.frames.decode import exact_frames, turn_coded
+from ..media.frames.reformat import reformat
 from ..splicing.encoders import EncoderSettings, pixel_formats
 from ..splicing.pictures.planes import (
     Plane,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.sent_face import CropPath
+from ..core.edits.sent_face import CropPath
 from ..splicing.pictures.planes import Plane, resize_mask
 
 Weights = NDArray[np.float32]

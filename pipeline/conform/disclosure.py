@@ -13,10 +13,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ..core.choices import Corner
-from ..core.node import NodeContext
+from ..core.edits.choices import Corner
+from ..core.nodes.node import NodeContext
 from ..core.values import Take, VideoStream
-from ..media.decode import decode_frames, turn_coded
+from ..media.frames.decode import decode_frames, turn_coded
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask
 from ..splicing.reencode import encode
 from .conform import lossless_settings

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError, ProviderError
 from ..core.values import VideoStream
-from ..media.decode import decode_frames
-from ..media.reformat import reformat
+from ..media.frames.decode import decode_frames
+from ..media.frames.reformat import reformat
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes
 
 _THUMBNAIL_PX = (96, 54)

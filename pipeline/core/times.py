@@ -1,8 +1,8 @@
 """Times as users write them: timecode, clock time, seconds or frames; exact, never float.
 
 `HH:MM:SS:FF` (`;FF` for drop-frame), `HH:MM:SS.mmm`, seconds, and frames such as `310f` become `Timecode`, `Seconds`
-or `Frames`; media/clock.py maps them to a film. Drop-frame as in SMPTE ST 12-1: the frame numbers 0 and 1 (0 to 3 at
-59.94) are skipped in every minute except each tenth.
+or `Frames`; media/timing/clock.py maps them to a film. Drop-frame as in SMPTE ST 12-1: the frame numbers 0 and 1 (0 to
+3 at 59.94) are skipped in every minute except each tenth.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from .edit import Edit
+from .edits.edit import Edit
+from .edits.sent_face import ChosenFaces, CropPath
 from .file import File
-from .sent_face import ChosenFaces, CropPath
 
 
 def _to_fraction(value: Any) -> Fraction:

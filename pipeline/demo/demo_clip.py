@@ -146,7 +146,7 @@ def speaking_pictures(
     Raises:
         MissingExtra: the engine's landmark library is not installed.
     """
-    from ..core.choices import React1Choices
+    from ..core.edits.choices import React1Choices
     from ..engine.render.render import render
 
     ramp = round(_RAMP_S * rate)
@@ -173,7 +173,7 @@ def _feather() -> Samples:
 
 
 def _pictures(path: Path) -> Iterator[Picture]:
-    from ..media.decode import decode_frames
+    from ..media.frames.decode import decode_frames
 
     for frame in decode_frames(path):
         picture: Any = frame.to_ndarray(format="rgb24", src_colorspace=1, src_color_range=1, dst_color_range=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.choices import React1Choices
+from ..core.edits.choices import React1Choices
 from .detect.people import FaceAim
 
 ENGINE_VERSION = 7

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from ..core.cancellation import stop_checked_by
 from ..core.errors import Interrupted, StorageFailed, ToolFailed
 from ..core.file import File
-from ..core.node import Node, Params, ports
+from ..core.nodes.node import Node, Params, ports
 from ..core.values import Value
 from ..store.atomic import disk_full_message
 from ..store.store import Store
@@ -196,7 +196,7 @@ class StoreContext:
 
     def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end; with `duration_s`, report ffmpeg's progress."""
-        from ..media.process import run_tool
+        from ..media.tools.process import run_tool
 
         on_line: Callable[[str], None] | None = None
         if duration_s:

@@ -12,15 +12,15 @@ from fractions import Fraction
 
 import numpy as np
 
+from ..core.edits.face_choice import FaceChoice, FaceOptions, FacePoint
+from ..core.edits.sent_face import ChosenFaces, ShotFace
 from ..core.errors import InputMediaError
-from ..core.face_choice import FaceChoice, FaceOptions, FacePoint
-from ..core.sent_face import ChosenFaces, ShotFace
 from ..core.values import Segment
 from ..engine.arrays import Curve
 from ..engine.detect.people import ShotPeople, face_box, find_again
 from ..engine.detect.track import Track, fill_gaps
 from ..engine.geometry.head_frame import FaceFrame
-from ..media.clock import frame_at
+from ..media.timing.clock import frame_at
 
 MISSING_REMARK, MISSING_MOST = 0.1, 0.5
 """Shares of the span without the chosen face: above the first a remark, above the second the span is refused."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.node import NodeContext
-from ..core.sent_face import CropPath
+from ..core.edits.sent_face import CropPath
+from ..core.nodes.node import NodeContext
 from ..core.values import Media
 from ..engine.arrays import Plane
 from ..engine.detect.people import face_box

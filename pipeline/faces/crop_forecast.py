@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Segment
 from ..engine import available
 from ..engine.arrays import Points

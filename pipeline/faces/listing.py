@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..core.choices import React1Choices, resolve_choices
+from ..core.edits.choices import React1Choices, resolve_choices
+from ..core.edits.face_choice import FaceOptions
 from ..core.errors import InputMediaError
-from ..core.face_choice import FaceOptions
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Segment
 from ..engine import available
 from ..engine.arrays import Curve, Image
 from ..engine.detect.people import ShotPeople, face_box, people_in_shots
 from ..engine.detect.track import Track
 from ..engine.geometry.head_frame import FaceFrame
-from ..media.decode import images
+from ..media.frames.decode import images
 from ..media.probe import require_video
 from ..providers.local import edited_frames
 from ..providers.local_faces import detect_faces_cached

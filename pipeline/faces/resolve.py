@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.choices import React1Choices, resolve_choices
+from ..core.edits.choices import React1Choices, resolve_choices
+from ..core.edits.face_choice import CropMode, FaceOptions
+from ..core.edits.sent_face import ChosenFaces, CropPath
 from ..core.errors import InputMediaError
-from ..core.face_choice import CropMode, FaceOptions
-from ..core.node import NodeContext
-from ..core.sent_face import ChosenFaces, CropPath
+from ..core.nodes.node import NodeContext
 from ..core.values import Segment
 from ..engine import available
 from ..engine.arrays import Curve

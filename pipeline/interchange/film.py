@@ -15,9 +15,9 @@ import av
 
 from ..core.errors import PresetError
 from ..core.times import Timecode, counting_rate, parse_time, timecode_of_day, timecode_to_frames
-from ..media.decode import main_video_stream, open_media
-from ..media.frame_rate import common_rate
+from ..media.frames.decode import main_video_stream, open_media
 from ..media.probe import start_timecode
+from ..media.timing.frame_rate import common_rate
 
 
 @dataclass(frozen=True)

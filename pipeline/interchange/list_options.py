@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from ..core.file import FileOrUrl
-from ..media.frame_rate import common_rate
+from ..media.timing.frame_rate import common_rate
 
 
 def parse_rate(value: Any) -> Fraction:

@@ -12,8 +12,8 @@ import re
 import shlex
 from typing import get_args
 
-from ..core.choices import ModelMode, Prompt
-from ..core.edit import Edit
+from ..core.edits.choices import ModelMode, Prompt
+from ..core.edits.edit import Edit
 from ..core.suggest import did_you_mean, list_available, not_one_of
 from ..core.times import Moment, order_key, parse_time
 

@@ -16,18 +16,18 @@ from typing import Literal
 
 import numpy as np
 
-from ..core.edit import At, Edit
+from ..core.edits.edit import At, Edit
 from ..core.errors import InputMediaError
 from ..core.file import File
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.times import Seconds
 from ..core.values import Media
 from ..media.audio import pauses
 from ..media.audio import samples as sound
-from ..media.clock import describe_frame, frame_at, frame_time_s, timecode_rate
-from ..media.edit_spans import frames_of_edit
+from ..media.frames.shots import cuts_between, nth_shot
 from ..media.probe import require_video
-from ..media.shots import cuts_between, nth_shot
+from ..media.timing.clock import describe_frame, frame_at, frame_time_s, timecode_rate
+from ..media.timing.edit_spans import frames_of_edit
 from ..media.trim import container_time_s
 from .entries import Entry
 from .readers import read_listing

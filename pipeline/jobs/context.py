@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from ..core.errors import StorageFailed
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..executors.base import CallMonitor, StoreContext
 from ..store.store import Store
 from .connection import ProviderConnection

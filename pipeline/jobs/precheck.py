@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ..core.choices import React1Choices
+from ..core.edits.choices import React1Choices
 from ..core.errors import InputMediaError
-from ..core.node import Forecast, NodeContext
+from ..core.nodes.node import Forecast, NodeContext
 from ..core.settings import requires_consent
 from ..core.values import Segment
-from ..media.frame_rate import PROVIDER_RATES, frame_count_at, nearest_rate
 from ..media.probe import require_video
+from ..media.timing.frame_rate import PROVIDER_RATES, frame_count_at, nearest_rate
 from ..media.transcode import video_duration_s
 from ..media.trim import container_time_s
 from ..preflight.clip_checks import check_span

@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from ..core.choices import React1Choices
+from ..core.edits.choices import React1Choices
 from ..core.values import Segment, Upload
 from ..media.probe import require_video
 from ..media.transcode import video_duration_s

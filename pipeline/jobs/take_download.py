@@ -15,10 +15,10 @@ import stamina
 
 from ..core.errors import InputMediaError, ProviderError
 from ..core.file import File
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
 from ..media.probe import probe, require_video
-from ..media.sync_modes import plan_output
+from ..media.timing.sync_modes import plan_output
 from ..media.transcode import video_duration_s
 from ..net.download import DownloadClient, download
 from ..net.error_text import Redact, no_redaction

@@ -25,10 +25,10 @@ from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.times import Timecode
 from ..core.values import AudioStream, Media, OtherStream, Timestamps, VideoStream
-from . import color
-from .decode import ENCODE_AGAIN, decode_frames, main_video_stream, open_media, require_complete
-from .frame_rate import detect_rate
+from .frames import color
+from .frames.decode import ENCODE_AGAIN, decode_frames, main_video_stream, open_media, require_complete
 from .nal_units import FieldPairs
+from .timing.frame_rate import detect_rate
 
 _ORDER_FRAMES = 48
 """How many pictures are decoded to see in which order they are shown."""

@@ -19,13 +19,13 @@ from typing import Any, Literal
 import ffmpeg
 
 from ..core.errors import ToolFailed
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media, VideoStream
-from .clock import timecode_rate
-from .color import full_color
-from .ffmpeg import ffmpeg_path, has_filter
-from .frame_rate import frame_count_at, frames_on_grid, nearest_rate
+from .frames.color import full_color
 from .probe import probe, require_video
+from .timing.clock import timecode_rate
+from .timing.frame_rate import frame_count_at, frames_on_grid, nearest_rate
+from .tools.ffmpeg import ffmpeg_path, has_filter
 
 Profile = Literal["react1", "preview"]
 

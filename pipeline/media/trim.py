@@ -17,14 +17,14 @@ import numpy as np
 
 from ..core.errors import InputMediaError, ToolFailed
 from ..core.file import File
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Media, VideoStream
-from . import decode
 from .audio import samples as sound
-from .ffmpeg import ffmpeg_path
+from .frames import decode
+from .frames.reformat import reformat
 from .probe import probe, probe_path, require_video
-from .reformat import reformat
+from .tools.ffmpeg import ffmpeg_path
 
 _X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _SEEK_MARGIN_S = Fraction(2)

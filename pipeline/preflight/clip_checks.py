@@ -25,11 +25,11 @@ from ..engine.detect.confirm import confirmed_tracks
 from ..engine.detect.track import Track
 from ..engine.geometry.head_frame import FaceFrame
 from ..engine.planning.take_plan import FACE_HINT
-from ..media import decode, shots
 from ..media.audio import samples
 from ..media.audio.pauses import is_near_silence
-from ..media.clock import describe_frame, frame_time_s
+from ..media.frames import decode, shots
 from ..media.probe import require_video
+from ..media.timing.clock import describe_frame, frame_time_s
 from ..media.trim import container_time_s
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ..core.choices import Disclosed
+from ..core.edits.choices import Disclosed
 from ..core.values import Segment, Take
 from ..core.version import version_text
-from ..media.clock import frame_time_s
+from ..media.timing.clock import frame_time_s
 
 SOURCE_LABEL = "source"
 COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..core.errors import InputMediaError, MissingExtra, PresetError, ToolFailed
-from ..media.decode import open_media
+from ..media.frames.decode import open_media
 from .credentials import INSTALL_HINT, Credentials
 from .manifest import SOURCE_LABEL, Json
 

@@ -11,9 +11,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.choices import React1Choices
+from ..core.edits.choices import React1Choices
 from ..core.errors import InputMediaError, PresetError
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Segment, Take, Upload
 from .contract import Limits

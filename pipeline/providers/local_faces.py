@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..core.file import File
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 
 if TYPE_CHECKING:
     from ..engine.detect.detect import Detections

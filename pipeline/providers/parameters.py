@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..core.choices import React1Choices
+from ..core.edits.choices import React1Choices
 
 MAX_CALL_S = Fraction(15)
 """The longest video or audio of one call, as the providers document it."""

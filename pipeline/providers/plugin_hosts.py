@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import PresetError
-from ..core.plugins import (
+from ..core.nodes.plugins import (
     PROVIDERS,
     STORAGES,
     BrokenPlugin,

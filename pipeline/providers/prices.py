@@ -18,8 +18,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ..core.edits.open_choice import OneOf
 from ..core.errors import PresetError
-from ..core.open_choice import OneOf
 from ..located_yaml.explain import read_yaml
 from .choose_provider import paid_provider_names
 

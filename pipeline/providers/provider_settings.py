@@ -22,7 +22,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from urllib.parse import urlsplit
 
-from ..core.choices import React1Choices
+from ..core.edits.choices import React1Choices
 from ..core.errors import PresetError
 from ..net.api_client import ApiClient
 from ..net.http_pool import HttpPool

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..core.file import File
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media, Record, Segment, Take
-from ..media.clock import frame_time_s
+from ..media.timing.clock import frame_time_s
 from .change_region import Region, changed_region
 from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
 from .stills import data_url, jpeg_data_url, picture_of, preview_size, small_pictures

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError
 from ..core.file import File
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media
-from ..media.clock import frame_time_s
 from ..media.probe import require_video
+from ..media.timing.clock import frame_time_s
 from ..scripting.moviepy_reader import Reader, picture_at
 from .preview_clip import PreviewWriter, audio_frames
 from .stills import Picture, screen_picture

@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from ..core.takes import Choice, Combination, Matrix, take_name, value_text
+from ..core.edits.takes import Choice, Combination, Matrix, take_name, value_text
 from .stills import Picture
 
 _PAPER, _INK, _GREY = (251, 250, 248), (28, 27, 26), (104, 100, 95)

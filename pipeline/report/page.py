@@ -14,10 +14,10 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.times import clock_text
 from ..core.values import Media, Record
-from ..media.clock import frame_time_s, timecode_clock
+from ..media.timing.clock import frame_time_s, timecode_clock
 from .before_after import SegmentPreview, preview_segment
 from .report_json import Json, frame_position
 from .take_board import Board

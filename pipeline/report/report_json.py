@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ..core.times import Timecode, clock_text, frames_to_timecode, parse_time, timecode_to_frames
 from ..core.values import Media, Record, Segment, StepRecord, Take
-from ..media.clock import frame_time_s
+from ..media.timing.clock import frame_time_s
 
 SCHEMA_VERSION = 1
 Json = dict[str, Any]

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.values import VideoStream
-from ..media.decode import exact_frames, rgb, turn_upright
-from ..media.reformat import reformat
+from ..media.frames.decode import exact_frames, rgb, turn_upright
+from ..media.frames.reformat import reformat
 
 MAX_SIDE_PX = 640
 """The longer side of a preview."""

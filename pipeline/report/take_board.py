@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.values import Media, Segment, Take
-from ..media.clock import frame_time_s
+from ..media.timing.clock import frame_time_s
 from .before_after import FindPath
 from .change_region import Region, changed_region
 from .contact_sheet import Grid, contact_sheet, grid_of

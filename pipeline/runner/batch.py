@@ -22,7 +22,7 @@ from typing import Any
 from ..config.film_list import BatchJob, load_batch
 from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
-from ..core.registry import Registry
+from ..core.nodes.registry import Registry
 from ..jobs.connection import Hosts
 from ..report.batch_page import render_batch_page
 from ..store.atomic import storage_errors, write_text

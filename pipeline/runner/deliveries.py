@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ..config.checked_job import Job, Step
 from ..config.output_places import output_path
-from ..core import node
 from ..core.errors import PresetError
 from ..core.file import File
-from ..core.node import Delivery
+from ..core.nodes import node
+from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
 from ..interchange.turnover.package_files import clip_targets, format_timelines, next_version
 from ..store.export import check_destination, export, is_exported, is_own_export, record_export

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ..config.checked_job import Job, Step
-from ..core.choices import React1Choices, resolve_choices
-from ..core.edit import Edit
+from ..core.edits.choices import React1Choices, resolve_choices
+from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem
 from ..core.file import File, Ingest, is_marked
-from ..core.plugins import STORAGES
+from ..core.nodes.plugins import STORAGES
 from ..located_yaml.model_walk import is_url
 from ..providers.choose_provider import get_provider, hosted_provider, resolve_provider_name, storage_owner
 from ..providers.plugin_hosts import load_plugin_storage, plugin_names

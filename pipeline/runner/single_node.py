@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from ..config.checked_job import Job, Step
 from ..config.output_places import output_path
 from ..core.errors import PresetError, Problem
-from ..core.registry import NodeInfo
+from ..core.nodes.registry import NodeInfo
 from ..core.values import Media, Value
 from ..executors.base import CallMonitor
 from ..executors.local_executor import LocalExecutor

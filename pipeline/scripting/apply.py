@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError, React1Error, ToolFailed
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media, Segment, VideoStream
 from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE, ClipWriter, ColorTags, VideoSettings, rgb_frame
-from ..media.color import PRIMARIES, SPACES, TRANSFERS, full_color
-from ..media.decode import exact_frames, rgb, turn_coded, turn_upright
+from ..media.frames.color import PRIMARIES, SPACES, TRANSFERS, full_color
+from ..media.frames.decode import exact_frames, rgb, turn_coded, turn_upright
 from ..media.probe import probe, require_video
 from .allowlist import Script, load_script
 from .moviepy_reader import Reader, picture_at

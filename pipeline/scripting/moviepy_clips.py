@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.errors import InputMediaError
 from ..media.clip_writer import rgb_frame
-from ..media.decode import rgb, turn_upright
+from ..media.frames.decode import rgb, turn_upright
 from ..media.probe import probe_path, require_video
 from .moviepy_reader import Reader, picture_at
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.values import VideoStream
-from ..media.decode import exact_frames
+from ..media.frames.decode import exact_frames
 
 Picture = NDArray[np.uint8]
 Convert = Callable[[Any], Picture]

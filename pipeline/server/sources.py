@@ -12,7 +12,7 @@ from typing import Any
 from ..core.errors import InputMediaError
 from ..core.file import File
 from ..core.values import Media
-from ..media.decode import open_media
+from ..media.frames.decode import open_media
 from ..media.probe import probe, probe_path, require_video
 from ..media.transcode import video_duration_s
 from ..net.url import redact_url
@@ -65,7 +65,7 @@ class FolderContext:
 
     def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end and return its output."""
-        from ..media.process import run_tool
+        from ..media.tools.process import run_tool
 
         return run_tool(argv, timeout_s=timeout_s)
 

@@ -17,9 +17,9 @@ import ffmpeg
 
 from ..core.errors import InputMediaError, React1Error
 from ..core.values import Media, VideoStream
-from ..media.clock import timecode_rate
-from ..media.frame_rate import nearest_rate
 from ..media.probe import require_video
+from ..media.timing.clock import timecode_rate
+from ..media.timing.frame_rate import nearest_rate
 from ..media.transcode import LIMITS, video_duration_s
 from ..providers.local import PREVIEW
 from ..providers.local_faces import detect_faces_cached
@@ -115,7 +115,7 @@ def _fits_envelope(video: VideoStream) -> bool:
 def _perturbed_result(
     context: FolderContext, request: WorkerRequest, take: Path, notes: tuple[str, ...]
 ) -> WorkerResult:
-    from ..media.ffmpeg import ffmpeg_path
+    from ..media.tools.ffmpeg import ffmpeg_path
 
     for perturbation in request.perturbations:
         output = context.temp_path("perturbed.mp4")

@@ -89,7 +89,7 @@ def write_result(folder: Path, result: WorkerResult) -> None:
 
 def render_in_process(request: WorkerRequest, folder: Path, check: Callable[[], None], max_s: float) -> WorkerResult:
     """Render in a separate process, so that a crash cannot end the server."""
-    from ..media.process import run_tool
+    from ..media.tools.process import run_tool
 
     (folder / REQUEST_FILE).write_text(request.model_dump_json(), encoding="utf-8")
     try:

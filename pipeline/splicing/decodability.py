@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ..core.errors import InputMediaError
 from ..core.values import Media
-from ..media.clock import describe_frame
-from ..media.decode import ENCODE_AGAIN, decode_frames, exact_frames
+from ..media.frames.decode import ENCODE_AGAIN, decode_frames, exact_frames
+from ..media.timing.clock import describe_frame
 from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take, VideoStream
 from .container import container_suffix, video_track_number
 from .mp4.replace_samples import NewSamples

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 
 _PROGRAM = re.compile(r"^  Program (\d+)")
 _STREAM = re.compile(r"^  Stream #0:(\d+)")

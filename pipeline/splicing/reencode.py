@@ -15,8 +15,8 @@ from av.video.frame import PictureType, VideoFrame
 
 from ..core.cancellation import stoppable
 from ..core.values import VideoStream
-from ..media.clock import timecode_rate
-from ..media.reformat import reformat
+from ..media.frames.reformat import reformat
+from ..media.timing.clock import timecode_rate
 from .encoders import EncoderSettings, configure_stream, encoder_rate
 from .mp4 import sample_tables
 from .mp4.boxes import read_moov

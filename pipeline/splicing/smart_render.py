@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ..core.values import VideoStream
-from ..media.decode import decode_frames
+from ..media.frames.decode import decode_frames
 from .codecs.family import MatchedEncoder, SourceVideo
 from .codecs.hdr import lost_hdr
 from .codecs.known_codecs import codec_family

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputMediaError
-from ..core.node import NodeContext
+from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .audio.params import DEFAULT_PARAMS, SoundParams

@@ -14,7 +14,7 @@ from typing import Any
 from av.video.frame import VideoFrame
 
 from ..core.errors import InputMediaError, ToolFailed
-from ..media.decode import decode_frames
+from ..media.frames.decode import decode_frames
 from . import reencode
 from .codecs.hdr import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal

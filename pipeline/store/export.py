@@ -15,7 +15,7 @@ from typing import Any
 
 from ..core.errors import PresetError, StorageFailed
 from ..core.file import File
-from ..media.file_copy import reflink
+from ..media.tools.file_copy import reflink
 from .atomic import storage_errors, sync_file, sync_folder, write_text
 from .keys import digest
 from .store import Store

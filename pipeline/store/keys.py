@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.file import Deliver, is_marked
-from ..core.node import Node, Params
+from ..core.nodes.node import Node, Params
 from ..core.values import Record, Value
 
 Parts = dict[str, Any]

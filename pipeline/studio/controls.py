@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.choices import React1Choices
-from ..core.edit import Edit
-from ..core.takes import AXES
+from ..core.edits.choices import React1Choices
+from ..core.edits.edit import Edit
+from ..core.edits.takes import AXES
 
 _OWN_PLACES = frozenset(
     {"at", "in", "out", "name", "takes", "audio", "audio_mix", "prompt", "temperature", "face", "faces"}

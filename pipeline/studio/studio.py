@@ -20,14 +20,14 @@ from ..runner.planning.plan import plan_job, stored_takes
 from ..runner.run_records.outcome import RunResult
 from ..store.store import Store
 from .background_work import Progress, Work
-from .event_stream import EventStream
-from .job_file import JobFile
-from .library import FILMS, Library, is_job, project_id
 from .page_words import page_message
-from .playback import make_proxy, make_wave, proxy_parts, wave_parts
-from .project import Project
+from .projects.job_file import JobFile
+from .projects.library import FILMS, Library, is_job, project_id
+from .projects.project import Project
+from .projects.take_list import MadeFilm, WantedTake
+from .routes.event_stream import EventStream
 from .studio_options import StudioOptions
-from .take_list import MadeFilm, WantedTake
+from .viewing.playback import make_proxy, make_wave, proxy_parts, wave_parts
 
 
 class Studio:

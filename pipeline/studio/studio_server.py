@@ -21,10 +21,10 @@ from starlette.types import ASGIApp
 from ..core.errors import InputMediaError, PresetError, React1Error, StorageFailed
 from ..core.version import version_text
 from ..server.asgi_app import NotifyingServer, bind_socket, server_url
-from . import media_routes, project_routes
-from .job_file import EditConflict
 from .page_words import page_message
-from .security import Guard
+from .projects.job_file import EditConflict
+from .routes import media_routes, project_routes
+from .routes.security import Guard
 from .studio import Studio
 from .studio_options import StudioOptions, kept_token, require_safe_host, require_studio
 

@@ -9,7 +9,7 @@ from comfyui_jobs import digest, saved, workflow
 from numbered_clips import make_clip
 
 from react1.pipeline.adapters.comfyui import all_boxes
-from react1.pipeline.adapters.comfyui.edit_values import parse_edits
+from react1.pipeline.adapters.comfyui.conversions.edit_values import parse_edits
 from react1.pipeline.core.errors import PresetError
 
 pytestmark = pytest.mark.slow

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from comfyui_jobs import luma, workflow
 
-from react1.pipeline.adapters.comfyui.take_boxes import OfferedTakes, choices
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.adapters.comfyui.boxes.take_boxes import OfferedTakes, choices
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import PresetError
 
 pytestmark = pytest.mark.slow

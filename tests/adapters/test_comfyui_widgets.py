@@ -8,14 +8,14 @@ import pytest
 from pydantic import Field
 
 from react1.pipeline.adapters.comfyui import all_boxes
-from react1.pipeline.adapters.comfyui.edit_boxes import edit_widgets
-from react1.pipeline.adapters.comfyui.film_job import read_settings
-from react1.pipeline.adapters.comfyui.step_boxes import StepBox
-from react1.pipeline.adapters.comfyui.widgets import read_widgets, widgets_of
-from react1.pipeline.core.edit import At, Edit
+from react1.pipeline.adapters.comfyui.boxes.edit_boxes import edit_widgets
+from react1.pipeline.adapters.comfyui.boxes.film_job import read_settings
+from react1.pipeline.adapters.comfyui.boxes.step_boxes import StepBox
+from react1.pipeline.adapters.comfyui.conversions.widgets import read_widgets, widgets_of
+from react1.pipeline.core.edits.edit import At, Edit
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.file import FileOrUrl, OutPath
-from react1.pipeline.core.node import Params
+from react1.pipeline.core.nodes.node import Params
 from react1.pipeline.core.times import FORMS, Frames, Time
 
 

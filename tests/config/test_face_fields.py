@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from react1.pipeline.config.command_line import parse_edit
-from react1.pipeline.core.choices import resolve_choices
-from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.face_choice import FacePoint, strength_curve
-from react1.pipeline.core.takes import Matrix
+from react1.pipeline.core.edits.choices import resolve_choices
+from react1.pipeline.core.edits.edit import Edit
+from react1.pipeline.core.edits.face_choice import FacePoint, strength_curve
+from react1.pipeline.core.edits.takes import Matrix
 from react1.pipeline.core.times import Frames
 from react1.pipeline.interchange.marker_syntax import parse_edit_text
 

@@ -9,7 +9,7 @@ import pytest
 
 from react1.pipeline.config.film_list import is_batch, load_batch
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.times import Seconds
 
 

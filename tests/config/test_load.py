@@ -10,9 +10,9 @@ import pytest
 from sample_nodes import REGISTRY
 
 from react1.pipeline.config.load import job_from_document, load_job
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import PresetError, StorageFailed
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.times import Frames, Seconds, Timecode
 
 JOB = """\

@@ -11,7 +11,7 @@ from react1 import Edit
 from react1.pipeline.config.command_line import parse_edit
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.suggest import did_you_mean
 
 EMOTIONS = ("happy", "sad", "angry", "disgusted", "surprised", "neutral")

@@ -6,7 +6,7 @@ import pytest
 
 from react1.pipeline.config.load import job_from_document, load_job
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 
 NODES = load_registry()
 

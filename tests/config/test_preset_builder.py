@@ -8,9 +8,9 @@ import pytest
 
 from react1 import Edit, Pipeline
 from react1.pipeline.config.load import load_job
-from react1.pipeline.config.shipped import shipped_folder, shipped_names
+from react1.pipeline.config.presets.shipped import shipped_folder, shipped_names
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.located_yaml.located import Problems
 from react1.pipeline.located_yaml.parse import parse_yaml
 

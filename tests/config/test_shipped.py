@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from react1.pipeline.config.json_schema import job_schema, preset_schema
 from react1.pipeline.config.load import load_job
-from react1.pipeline.config.shipped import list_presets, preset_text, shipped_folder, shipped_names
+from react1.pipeline.config.presets.json_schema import job_schema, preset_schema
+from react1.pipeline.config.presets.shipped import list_presets, preset_text, shipped_folder, shipped_names
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import Registry, load_registry
+from react1.pipeline.core.nodes.registry import Registry, load_registry
 
 NAMES = ("adr-replace", "emotion-edit", "from-web", "lips-only", "prepare", "preview", "turnover")
 

@@ -7,9 +7,9 @@ from typing import get_args
 import pytest
 from pydantic import ValidationError
 
-from react1.pipeline.core.choices import SyncMode
-from react1.pipeline.core.edit import Edit
-from react1.pipeline.core.takes import AXES, Matrix
+from react1.pipeline.core.edits.choices import SyncMode
+from react1.pipeline.core.edits.edit import Edit
+from react1.pipeline.core.edits.takes import AXES, Matrix
 
 SYNC_MODES = get_args(SyncMode)
 KEYS = f"{', '.join(AXES)}, pick, emotion"

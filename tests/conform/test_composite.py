@@ -11,7 +11,7 @@ from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.conform.changed_region import label_regions, track_largest_change
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.core.values import Take
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
 pytestmark = pytest.mark.slow

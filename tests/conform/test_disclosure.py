@@ -9,8 +9,8 @@ from takes import film, numbered_take, segment
 from react1.nodes.disclose import Disclose, DiscloseParams
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import load_registry
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.core.nodes.registry import load_registry
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
 

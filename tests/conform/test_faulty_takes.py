@@ -15,7 +15,7 @@ from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.core.values import Take
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
 pytestmark = pytest.mark.slow

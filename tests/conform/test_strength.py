@@ -10,9 +10,9 @@ from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.splice import Splice, SpliceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.conform.strength import MovedFace, partial_take
-from react1.pipeline.core.face_choice import StrengthPoint
+from react1.pipeline.core.edits.face_choice import StrengthPoint
 from react1.pipeline.core.times import Frames
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
 COUNT, SIZE = 12, (192, 128)

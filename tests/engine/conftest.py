@@ -57,7 +57,7 @@ def clip_faces(clip: Path) -> object:
 @pytest.fixture(scope="session")
 def at_rest(portrait: Portrait) -> Portrait:
     """The portrait with its smile removed, and its face detected again."""
-    from react1.pipeline.core.choices import React1Choices
+    from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
     from react1.pipeline.engine.planning.animate import pose_for

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from made_tracks import face, shot
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
+from react1.pipeline.core.edits.face_choice import FaceOptions
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.core.face_choice import FaceOptions
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment, Timestamps, VideoStream
 from react1.pipeline.faces.choose import check_seen, choose_faces, describe_faces, several_people_note

@@ -11,10 +11,10 @@ from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.face import Face, FaceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.upload import UploadParams, UploadSegment
-from react1.pipeline.core.choices import resolve_choices
+from react1.pipeline.core.edits.choices import resolve_choices
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Take
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import render_take
 from react1.pipeline.splicing.pictures.planes import frame_planes
@@ -115,7 +115,7 @@ def test_without_a_named_face_the_largest_is_taken_and_that_is_said(two):
 )
 def test_a_face_that_does_not_exist_is_refused_before_anything_is_sent(two, fields, message):
     """With those that there are."""
-    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.edits.edit import Edit
 
     face = Edit.model_validate({"in": "0f", "out": "1f", **fields}).face
     with pytest.raises(InputMediaError, match=message):

@@ -19,10 +19,10 @@ def half_way(tmp_path_factory):
     from react1.pipeline.conform.composite import find_change
     from react1.pipeline.conform.face_motion import find_moved_faces
     from react1.pipeline.conform.strength import partial_take
-    from react1.pipeline.core.choices import React1Choices
+    from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.render.render import render
-    from react1.pipeline.media.decode import decode_frames
+    from react1.pipeline.media.frames.decode import decode_frames
     from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 
     folder = tmp_path_factory.mktemp("half")

@@ -13,7 +13,7 @@ from sync_server import open_sync_server
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 

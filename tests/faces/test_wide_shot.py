@@ -13,8 +13,8 @@ from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.face import Face, FaceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.upload import UploadParams, UploadSegment
-from react1.pipeline.core.choices import resolve_choices
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.core.edits.choices import resolve_choices
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import render_take
 from react1.pipeline.splicing.pictures.planes import frame_planes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from react1.pipeline.config.load import load_job
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.core.file import File
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.frames.shots import cuts_between
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.process import run_tool
-from react1.pipeline.media.shots import cuts_between
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 from react1.testing import FolderContext
 
 SRT = """1

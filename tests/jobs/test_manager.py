@@ -23,7 +23,7 @@ from react1.pipeline.jobs.ledger import Ledger, settle_resubmit
 from react1.pipeline.jobs.ledger_entry import format_record
 from react1.pipeline.jobs.request import Clock
 from react1.pipeline.jobs.take_download import fetch_take, find_damage, open_download_client
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.net.ssrf import NetworkPolicy
 from react1.pipeline.providers.segmind.client import SegmindClient
 from react1.pipeline.server.job_store import JobStore

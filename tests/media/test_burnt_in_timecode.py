@@ -10,8 +10,8 @@ import pytest
 from PIL import ImageFont
 
 from react1.pipeline.core.times import frames_to_timecode, parse_time, timecode_to_frames
-from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 
 WIDTH, HEIGHT, FRAMES = 208, 32, 12
 

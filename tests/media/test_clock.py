@@ -7,7 +7,7 @@ from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Seconds, parse_time
-from react1.pipeline.media.clock import describe_range, frame_at, frame_time_s, timecode_rate
+from react1.pipeline.media.timing.clock import describe_range, frame_at, frame_time_s, timecode_rate
 
 NTSC = Fraction(30000, 1001)
 

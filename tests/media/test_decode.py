@@ -9,7 +9,7 @@ from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Timestamps
-from react1.pipeline.media.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
+from react1.pipeline.media.frames.decode import decode_frames, exact_frames, images, turn_coded, turn_upright
 
 SPANS = [(0, 50), (0, 1), (49, 50), (11, 13), (12, 13), (30, 41)]
 

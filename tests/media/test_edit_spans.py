@@ -3,10 +3,10 @@
 import pytest
 from numbered_clips import make_clip
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Frames, parse_time
-from react1.pipeline.media.edit_spans import resolve_spans
+from react1.pipeline.media.timing.edit_spans import resolve_spans
 
 
 @pytest.fixture

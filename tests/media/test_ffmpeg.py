@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.media.ffmpeg import ffmpeg_path, tool_version
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path, tool_version
 
 
 def test_the_bundled_ffmpeg_is_used_unless_another_is_configured(monkeypatch):

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from react1.pipeline.media import file_copy
+from react1.pipeline.media.tools import file_copy
 
 DATA = bytes(range(256)) * 5000
 """More than one block."""

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.media.frame_rate import frame_count_at, frames_on_grid, nearest_rate
+from react1.pipeline.media.timing.frame_rate import frame_count_at, frames_on_grid, nearest_rate
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from field_pictures import write_field_pictures
 from numbered_clips import frame_number, make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.decode import exact_frames
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.frames.decode import exact_frames
 from react1.pipeline.media.probe import parse_gop_timecode, parse_s12m_timecode, require_video
-from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 
 pytestmark = pytest.mark.slow
 

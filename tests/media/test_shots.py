@@ -10,15 +10,16 @@ import pytest
 from av.video.frame import VideoFrame
 from speech import speaking_film
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.file import File
 from react1.pipeline.core.times import Frames
 from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
-from react1.pipeline.media import decode, edit_spans, shots
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.frames import decode, shots
+from react1.pipeline.media.frames.shots import find_cuts, hidden_by_flash, split_at_cuts, thumbnail
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.shots import find_cuts, hidden_by_flash, split_at_cuts, thumbnail
+from react1.pipeline.media.timing import edit_spans
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.preflight.clip_checks import check_span
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from react1.pipeline.media.split_points import ClipLimit, NoSplitPoint, SplitPoint, choose_split_points, fit_handles
+from react1.pipeline.media.timing.split_points import (
+    ClipLimit,
+    NoSplitPoint,
+    SplitPoint,
+    choose_split_points,
+    fit_handles,
+)
 
 pytestmark = pytest.mark.slow
 

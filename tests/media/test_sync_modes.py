@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from react1.pipeline.media.sync_modes import output_span, plan_output
+from react1.pipeline.media.timing.sync_modes import output_span, plan_output
 
 MODES = ("bounce", "loop", "cut_off", "silence", "remap")
 FPS = Fraction(25)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numbered_clips import frame_number, make_clip
 
-from react1.pipeline.media.color import full_color
-from react1.pipeline.media.decode import exact_frames, images
-from react1.pipeline.media.ffmpeg import has_filter
+from react1.pipeline.media.frames.color import full_color
+from react1.pipeline.media.frames.decode import exact_frames, images
+from react1.pipeline.media.tools.ffmpeg import has_filter
 from react1.pipeline.media.transcode import LIMITS, build_command, coded_size, pq_curve, transcode
 
 BT601 = (0.299, 0.114)

@@ -12,7 +12,7 @@ from takes import EDITED_BOX, edited_take, film, segment
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.core.errors import ProviderError
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
 pytestmark = pytest.mark.slow

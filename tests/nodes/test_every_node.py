@@ -10,8 +10,8 @@ import pytest
 from layers import ROOT
 from pydantic import ValidationError
 
-from react1.pipeline.core.node import Params, ports
-from react1.pipeline.core.registry import load_registry, shipped_modules
+from react1.pipeline.core.nodes.node import Params, ports
+from react1.pipeline.core.nodes.registry import load_registry, shipped_modules
 
 NODES = {module: info for info in load_registry().nodes.values() if (module := info.cls.__module__.split(".")[-1])}
 HEAVY = {
@@ -132,7 +132,7 @@ def test_it_has_tests(name):
 
 def test_reading_all_nodes_imports_nothing_heavy():
     """`react1 nodes` and ComfyUI's start wait for this."""
-    code = "import sys; import react1.pipeline.core.registry as r; r.load_registry(); print(*sys.modules)"
+    code = "import sys; import react1.pipeline.core.nodes.registry as r; r.load_registry(); print(*sys.modules)"
 
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -9,11 +9,11 @@ import pytest
 from web import open_web, send_file, status
 
 from react1.nodes.fetch import Fetch, FetchParams, VideoFilter, build_options, choose_suffix, convert_error, file_name
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.core.times import parse_time
 from react1.pipeline.interchange.places import PlaceFinder, PlaceOptions
-from react1.pipeline.media.clock import frame_at
+from react1.pipeline.media.timing.clock import frame_at
 from react1.pipeline.net.download import download
 from react1.testing import FolderContext
 

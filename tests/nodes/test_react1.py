@@ -9,8 +9,8 @@ import pytest
 from react1.nodes.react1 import React1, React1Params
 from react1.nodes.trim import Trim, TrimParams
 from react1.nodes.upload import UploadParams, UploadSegment
-from react1.pipeline.core.choices import resolve_choices
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.choices import resolve_choices
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.probe import probe
 from react1.pipeline.providers.local import edited_frames

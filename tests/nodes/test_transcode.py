@@ -7,7 +7,7 @@ from numbered_clips import frame_number, make_clip
 
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
-from react1.pipeline.media import decode
+from react1.pipeline.media.frames import decode
 from react1.pipeline.media.probe import probe
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ from numbered_clips import Recipe, click_times_s, frame_number, make_clip, read_
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Segment
-from react1.pipeline.media import decode
+from react1.pipeline.media.frames import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import build_command
 

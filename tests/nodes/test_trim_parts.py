@@ -12,7 +12,7 @@ from speech import abut, bursts, narrow, speaking_film, wave_of
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Segment
-from react1.pipeline.media import decode
+from react1.pipeline.media.frames import decode
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.trim import container_time_s
 

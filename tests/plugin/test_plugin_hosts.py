@@ -10,10 +10,10 @@ import pytest
 from plugin_distribution import install_distribution
 
 from react1.pipeline.cli.app import run_command
-from react1.pipeline.config.shipped import find_file, list_plugin_presets, preset_names
+from react1.pipeline.config.presets.shipped import find_file, list_plugin_presets, preset_names
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.plugins import PROVIDERS, STORAGES
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.plugins import PROVIDERS, STORAGES
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.providers.choose_provider import hosted_provider, provider_names, storage_names
 from react1.pipeline.providers.plugin_hosts import load_plugin_storage, plugin_names
 

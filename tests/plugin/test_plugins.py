@@ -10,7 +10,7 @@ import sys
 import pytest
 from plugin_distribution import install_distribution
 
-from react1.pipeline.core.plugins import PluginError, load_entry, plugin_entries, plugin_presets, printable
+from react1.pipeline.core.nodes.plugins import PluginError, load_entry, plugin_entries, plugin_presets, printable
 
 GOOD = """
 from react1.plugin import NodeContext, Params, Segment

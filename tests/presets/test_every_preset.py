@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.api import run
-from react1.pipeline.config.shipped import shipped_names
+from react1.pipeline.config.presets.shipped import shipped_names
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ from server_client import open_server
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 

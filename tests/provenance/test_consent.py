@@ -10,9 +10,9 @@ from numbered_clips import make_clip
 from takes import numbered_take, segment
 
 from react1.pipeline.config.load import load_job
-from react1.pipeline.core.edit import Consent, Edit
+from react1.pipeline.core.edits.edit import Consent, Edit
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.values import Record
 from react1.pipeline.jobs.precheck import check_segment
 from react1.pipeline.media.probe import probe

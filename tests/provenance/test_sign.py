@@ -14,7 +14,7 @@ from react1.nodes.sign import Sign, SignParams
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.media.probe import probe
 from react1.pipeline.runner.deliveries import file_targets
 from react1.pipeline.runner.external_inputs import require_providers, resolve_providers

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 from fal_host import FalHost
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.providers.fal.client import fal
 from react1.testing import Failure, ProviderTests
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from replicate_host import ReplicateHost
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.providers.replicate.client import replicate
 from react1.testing import Failure, ProviderTests
 

@@ -8,7 +8,7 @@ import pytest
 
 from react1.nodes.trim import TrimParams
 from react1.pipeline.api import run
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.file import File
 from react1.pipeline.core.values import Media, Segment
 from react1.pipeline.runner.events import StepEnded

@@ -13,15 +13,15 @@ import pytest
 from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
-from react1.pipeline.core.node import Params
+from react1.pipeline.core.nodes.node import Params
 from react1.pipeline.core.values import Media
 from react1.pipeline.engine.frames.threads import read_ahead
 from react1.pipeline.executors.base import Call, CallMonitor, Need, execute_call, from_json
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
-from react1.pipeline.media.decode import exact_frames, images
+from react1.pipeline.media.frames.decode import exact_frames, images
 from react1.pipeline.media.probe import probe
-from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing.packet_index import index_stream
 from react1.pipeline.splicing.verification.stream_contents import read_contents
 from react1.pipeline.store.store import Store

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from react1.pipeline.cli.app import run_command
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.runner.run_records.run_folder import RunFolder
 
 JOB = """\

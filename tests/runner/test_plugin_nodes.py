@@ -11,8 +11,8 @@ import pytest
 
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget
-from react1.pipeline.core.node import Forecast
-from react1.pipeline.core.registry import describe, load_registry
+from react1.pipeline.core.nodes.node import Forecast
+from react1.pipeline.core.nodes.registry import describe, load_registry
 from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.runner import single_node
 from react1.pipeline.runner.execute import Options, execute
@@ -75,7 +75,7 @@ def run_single(*args):
 
 
 def _edits(edits):
-    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.edits.edit import Edit
 
     return [Edit.model_validate(edit) for edit in edits]
 

@@ -8,7 +8,7 @@ import json
 import pytest
 import toys
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import InputMediaError, PresetError
 from react1.pipeline.runner import single_node
 from react1.pipeline.runner.events import StepEnded, StepStarted

@@ -8,9 +8,9 @@ import pytest
 from web import open_web
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import require_video
-from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.net.ssrf import NetworkPolicy
 from react1.pipeline.providers.parameters import React1Request
 from react1.pipeline.server.faults import Perturbation

@@ -7,7 +7,7 @@ from browser import find_browser, watch
 from seen import strict_decode
 from takes import TAKE_OFFSET, film, numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ from seen import look_once
 from shapes import FRAMES, PLACES, shaped
 from takes import numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 pytestmark = pytest.mark.slow

@@ -11,7 +11,7 @@ from takes import dialogue_line, edited_take, film, numbered_take, segment
 
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.conform.conform import conform
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 pytestmark = pytest.mark.slow

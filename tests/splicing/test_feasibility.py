@@ -10,7 +10,7 @@ from numbered_clips import frame_number
 from takes import film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures.frames import count_frames

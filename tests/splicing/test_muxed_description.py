@@ -11,8 +11,8 @@ import pytest
 from numbered_clips import make_clip
 from takes import numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import matroska
 from react1.pipeline.splicing import splice as splicing
 

@@ -13,8 +13,8 @@ from seen import planes
 from takes import TAKE_OFFSET, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
 

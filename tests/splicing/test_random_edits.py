@@ -17,8 +17,8 @@ from numbered_clips import make_clip
 from seen import look_once
 from takes import numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.testing import FolderContext
 

@@ -15,8 +15,8 @@ from seen import planes, psnr, strict_decode
 from takes import packets, segment
 
 from react1.pipeline.core.errors import InputMediaError, React1Error
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 pytestmark = pytest.mark.slow

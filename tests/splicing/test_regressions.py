@@ -11,8 +11,8 @@ from takes import TAKE_OFFSET, film, numbered_take, packets, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.mp4 import sample_tables

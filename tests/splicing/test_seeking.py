@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from takes import film, numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.packet_index import index_film
 from react1.pipeline.splicing.reencode_ranges import ReencodeRange

@@ -11,8 +11,8 @@ from numbered_clips import frame_number, make_clip, read_sound
 from takes import TAKE_OFFSET, dialogue_line, film, numbered_take, packets, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 pytestmark = pytest.mark.slow

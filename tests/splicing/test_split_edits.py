@@ -14,7 +14,7 @@ from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.values import Take
 from react1.pipeline.media.audio import voice
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 pytestmark = pytest.mark.slow

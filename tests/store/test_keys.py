@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from react1.pipeline.core.file import File, OutPath
-from react1.pipeline.core.node import Params
+from react1.pipeline.core.nodes.node import Params
 from react1.pipeline.core.values import Media, Record, StepRecord
 from react1.pipeline.store.keys import canonical, digest, explain, make_parts
 

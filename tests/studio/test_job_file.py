@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.studio.job_file import EditConflict, JobFile
+from react1.pipeline.studio.projects.job_file import EditConflict, JobFile
 
 TEXT = """\
 # the interview, second try
@@ -150,8 +150,8 @@ def test_windows_lines_and_dashes_at_the_margin_stay(tmp_path):
 
 def test_another_strength_is_another_take():
     """A take is fitted to the film at one strength, so a change of it is not shown by the old one."""
-    from react1.pipeline.core.edit import Edit
-    from react1.pipeline.studio.take_list import place_key
+    from react1.pipeline.core.edits.edit import Edit
+    from react1.pipeline.studio.projects.take_list import place_key
 
     full, half, sad = (
         Edit.model_validate({"in": "1f", "out": "9f", **fields})

@@ -121,7 +121,7 @@ def test_the_token_is_kept_for_the_user_only(tmp_path):
 def test_files_outside_the_folders_cannot_be_opened(tmp_path):
     """Neither by a path, nor by a link in the folder."""
     from react1.pipeline.core.errors import InputMediaError
-    from react1.pipeline.studio.library import Library
+    from react1.pipeline.studio.projects.library import Library
 
     inside, outside = tmp_path / "films", tmp_path / "private.mp4"
     inside.mkdir()
@@ -136,7 +136,7 @@ def test_files_outside_the_folders_cannot_be_opened(tmp_path):
 
 def test_a_dropped_file_never_leaves_its_folder_or_replaces_one(tmp_path):
     """Whatever its name."""
-    from react1.pipeline.studio.library import Library
+    from react1.pipeline.studio.projects.library import Library
 
     library = Library((tmp_path,))
     (tmp_path / "film.mp4").write_bytes(b"first")

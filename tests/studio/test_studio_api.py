@@ -72,8 +72,8 @@ def test_a_still_is_exactly_that_frame(tmp_path):
 
 def test_a_film_that_no_browser_plays_gets_a_proxy(studio, tmp_path):
     """With the same frames at the same times; the stills come from the film itself."""
-    from react1.pipeline.media.ffmpeg import ffmpeg_path
     from react1.pipeline.media.probe import probe_path
+    from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
     film = studio.folder / "master.mov"
     source = str(studio.folder / "talking.mp4")
@@ -209,7 +209,7 @@ def test_a_matrix_stands_in_the_job(studio, project, edit):
 
 def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
     """And the edit names it by a relative path."""
-    from react1.pipeline.media.ffmpeg import ffmpeg_path
+    from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
     name = project["state"]["id"]
     sound = studio.home / "line.wav"
@@ -232,7 +232,7 @@ def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
 
 def test_every_setting_of_an_edit_has_a_control(studio):
     """A field that is added to `Edit` appears on the page, or stands in its own place."""
-    from react1.pipeline.core.edit import Edit
+    from react1.pipeline.core.edits.edit import Edit
     from react1.pipeline.studio.controls import _OWN_PLACES, JOB_ONLY
 
     controls = studio.json("GET", "/library")["controls"]
@@ -244,7 +244,7 @@ def test_every_setting_of_an_edit_has_a_control(studio):
 
 def test_a_restart_forgets_nothing_and_reports_what_was_interrupted(studio, project, tmp_path):
     """What was being made is marked, with what to do."""
-    from react1.pipeline.studio.take_list import TakeList, WantedTake
+    from react1.pipeline.studio.projects.take_list import TakeList, WantedTake
 
     path = tmp_path / "project.json"
     first = TakeList(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import takes
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.values import Upload
 from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy

@@ -46,7 +46,7 @@ LAYER_OF = {package: number for number, layer in enumerate(LAYERS) for package i
 SPLICING_LAYER_OF = {part: number for number, layer in enumerate(SPLICING_LAYERS) for part in layer}
 
 CONFINED_TO: dict[str, tuple[str, ...]] = {
-    "subprocess": ("pipeline/media/process.py",),
+    "subprocess": ("pipeline/media/tools/process.py",),
     "httpx": ("pipeline/net/", "pipeline/storage/", "pipeline/providers/"),
     "obstore": ("pipeline/storage/s3.py",),
     "yt_dlp": ("nodes/fetch.py",),
@@ -68,8 +68,8 @@ MAY_CATCH_ALL = (
     "pipeline/jobs/manager.py",
     "pipeline/runner/",
     "pipeline/api.py",
-    "pipeline/core/plugins.py",
-    "pipeline/core/registry.py",
+    "pipeline/core/nodes/plugins.py",
+    "pipeline/core/nodes/registry.py",
     "pipeline/cli/",
     "pipeline/scripting/",
     "pipeline/adapters/comfyui/work.py",
@@ -156,8 +156,8 @@ _STARTERS = {"system", "popen", "fork", "create_subprocess_exec", "create_subpro
 
 
 def starts_a_process(path: str, tree: ast.Module) -> Iterator[str]:
-    """A process is started in another way than by pipeline/media/process.py."""
-    if path == "pipeline/media/process.py":
+    """A process is started in another way than by pipeline/media/tools/process.py."""
+    if path == "pipeline/media/tools/process.py":
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from numbered_clips import make_clip
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 PLAIN = {"frames": 24, "size": (96, 64), "gop": 6, "audio_codec": "aac"}
 X264 = "scenecut=0:open-gop=0"

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import React1Error
 from react1.pipeline.core.values import Upload
 from react1.pipeline.executors.base import StoreContext, to_json

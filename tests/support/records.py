@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.values import Media, Record, Segment, StepRecord, Take
 from react1.pipeline.media.probe import probe
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.file import FileOrUrl, OutPath
-from react1.pipeline.core.node import Params
-from react1.pipeline.core.registry import Registry
+from react1.pipeline.core.nodes.node import Params
+from react1.pipeline.core.nodes.registry import Registry
 from react1.pipeline.core.times import Frames, Time
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take, Upload
 

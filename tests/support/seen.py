@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 _WRITERS = {"encoder", "ENCODER", "DURATION", "creation_time", "vendor_id"}
 """Tags that tell of the program that wrote the file, not of the film."""

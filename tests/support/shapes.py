@@ -10,7 +10,7 @@ from typing import Any
 
 from numbered_clips import make_clip
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 FRAMES, GROUP = 36, 8
 QUIET = "log-level=none"

@@ -16,8 +16,8 @@ from numbered_clips import make_clip
 
 from react1.pipeline.core.values import Media
 from react1.pipeline.media.audio.samples import write_wav
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 RATE_HZ = 48_000
 NARROW_PX, WIDE_PX, HIGH_PX = 96, 288, 64

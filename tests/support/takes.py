@@ -10,9 +10,9 @@ import av
 import numpy as np
 from numbered_clips import draw_frame, make_clip
 
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.values import Media, Segment, Take
-from react1.pipeline.media.decode import decode_frames
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.pictures.planes import frame_from_planes, frame_planes
 

@@ -7,11 +7,11 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from react1.pipeline.config.checked_job import Job, Step
-from react1.pipeline.core.edit import Edit
+from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.errors import CheckFailed, InputMediaError
 from react1.pipeline.core.file import File, FileOrUrl, OutPath
-from react1.pipeline.core.node import Forecast, NodeContext, Params
-from react1.pipeline.core.registry import NodeInfo, Registry
+from react1.pipeline.core.nodes.node import Forecast, NodeContext, Params
+from react1.pipeline.core.nodes.registry import NodeInfo, Registry
 from react1.pipeline.core.values import Media, Record, Report, Segment, Take
 
 RUN_COUNTS: Counter[str] = Counter()

@@ -16,12 +16,12 @@ from .box import Box
 @functools.cache
 def all_boxes() -> dict[str, type[Box]]:
     """Return all boxes by ID, in the order of the menu."""
-    from ...core.registry import load_registry
-    from .edit_boxes import EditBox, EditsFromTextBox, TakesToTryBox
-    from .film_boxes import LoadFilmBox, MediaToVideoBox, SaveFilmBox, TakeToVideoBox, VideoToMediaBox
-    from .job_boxes import CostBox, ReExpressBox, SettingsBox
-    from .step_boxes import step_boxes
-    from .take_boxes import ContactSheetBox, PickTakeBox, TakeBox
+    from ...core.nodes.registry import load_registry
+    from .boxes.edit_boxes import EditBox, EditsFromTextBox, TakesToTryBox
+    from .boxes.film_boxes import LoadFilmBox, MediaToVideoBox, SaveFilmBox, TakeToVideoBox, VideoToMediaBox
+    from .boxes.job_boxes import CostBox, ReExpressBox, SettingsBox
+    from .boxes.step_boxes import step_boxes
+    from .boxes.take_boxes import ContactSheetBox, PickTakeBox, TakeBox
 
     boxes: tuple[type[Box], ...] = (
         LoadFilmBox,
@@ -45,20 +45,20 @@ def all_boxes() -> dict[str, type[Box]]:
 
 def node_class_mappings() -> dict[str, type[Any]] | None:
     """Return the V1 classes by ID; None where ComfyUI has the V3 interface."""
-    from .v1 import mappings
+    from .interfaces.v1 import mappings
 
     return None if host.has_v3() else mappings(all_boxes())[0]
 
 
 def node_display_name_mappings() -> dict[str, str] | None:
     """Return the titles by ID; None where ComfyUI has the V3 interface."""
-    from .v1 import mappings
+    from .interfaces.v1 import mappings
 
     return None if host.has_v3() else mappings(all_boxes())[1]
 
 
 async def comfy_entrypoint() -> Any:
     """Return the V3 extension."""
-    from .v3 import extension
+    from .interfaces.v3 import extension
 
     return extension(all_boxes())

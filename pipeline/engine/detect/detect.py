@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...media.shots import Thumbnail, thumbnail
+from ...media.frames.shots import Thumbnail, thumbnail
 from ..arrays import Image, Points
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from ..frames.frame_color import small_rgb, to_rgb

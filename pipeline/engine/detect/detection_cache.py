@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...media.shots import THUMBNAIL_PX
+from ...media.frames.shots import THUMBNAIL_PX
 from ..arrays import Points
 from ..geometry.landmark_indices import COUNT
 from ..landmarks.landmarker import Box

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...media.shots import Shot, hidden_by_flash
+from ...media.frames.shots import Shot, hidden_by_flash
 from ..arrays import Curve, Points
 from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion

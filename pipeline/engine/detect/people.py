@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...media.shots import Shot, split_at_cuts
+from ...media.frames.shots import Shot, split_at_cuts
 from ..arrays import Curve
 from ..geometry.head_frame import FaceFrame
 from .confirm import confirmed_tracks

@@ -21,7 +21,7 @@ from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 
 from ...core.errors import InputMediaError
-from ...media.decode import decode_frames
+from ...media.frames.decode import decode_frames
 from ..arrays import Plane
 
 CACHE_BYTES = 96 * 2**20

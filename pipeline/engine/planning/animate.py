@@ -13,8 +13,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...core.choices import React1Choices
-from ...media.sync_modes import SyncPlan
+from ...core.edits.choices import React1Choices
+from ...media.timing.sync_modes import SyncPlan
 from ..arrays import Curve, Points
 from ..detect.smooth import ease, resting_shapes
 from ..geometry.head_frame import FaceFrame, MouthShape

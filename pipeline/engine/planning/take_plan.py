@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from ...core.choices import React1Choices
+from ...core.edits.choices import React1Choices
 from ...core.errors import InputMediaError
 from ...core.times import frames_text
-from ...media.sync_modes import SyncPlan, output_span, plan_output
+from ...media.timing.sync_modes import SyncPlan, output_span, plan_output
 from ..arrays import Curve, Points
 from ..detect.detect import Detections
 from ..detect.face_selection import ShotFace, select_faces

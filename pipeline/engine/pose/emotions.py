@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass, field
 
-from ...core.choices import Prompt
+from ...core.edits.choices import Prompt
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.choices import Prompt, React1Choices
+from ...core.edits.choices import Prompt, React1Choices
 from ..arrays import Curve
 from ..ramp import ramp_weights
 from .emotions import HEAD_MOVES, HeadMove, gain

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from ...core.choices import ModelMode
+from ...core.edits.choices import ModelMode
 from ..geometry.head_frame import MouthShape
 from .emotions import HeadMove
 

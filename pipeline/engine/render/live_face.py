@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...core.choices import React1Choices
+from ...core.edits.choices import React1Choices
 from ..arrays import Image, Points
 from ..detect.detect import Detections
 from ..detect.face_selection import frontal_weights, sharpness_weights

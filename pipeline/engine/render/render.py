@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ...core.choices import React1Choices
+from ...core.edits.choices import React1Choices
 from .. import available
 from ..detect.detect import Detections, detect_faces
 from ..detect.people import FaceAim

@@ -15,7 +15,7 @@ from typing import Any
 import av
 
 from ...core.times import Seconds
-from ...media.decode import open_media
+from ...media.frames.decode import open_media
 from ..entries import Entry, Listing, Span
 from ..extras import import_extra
 from ..limits import MAX_ENTRIES, check_entry_count, file_error, split_lines

@@ -11,14 +11,14 @@ import ffmpeg
 
 from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.times import Moment, timecode_of_day
 from ...core.values import Media, Segment, Take, Turnover, TurnoverClip, VideoStream
-from ...media.clock import timecode_clock
-from ...media.decode import exact_frames
-from ...media.edit_spans import handle_frames
-from ...media.ffmpeg import ffmpeg_path
+from ...media.frames.decode import exact_frames
 from ...media.probe import probe_path, require_video
+from ...media.timing.clock import timecode_clock
+from ...media.timing.edit_spans import handle_frames
+from ...media.tools.ffmpeg import ffmpeg_path
 from ...media.transcode import add_orientation
 from ...media.trim import container_time_s, select_frames, write_tracks
 from ...splicing.container import is_mp4

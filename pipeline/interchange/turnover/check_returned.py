@@ -13,9 +13,9 @@ from ...conform.frame_pairs import shrink_frames
 from ...core.errors import InputMediaError, ProviderError
 from ...core.times import frames_per_day, timecode_of_day
 from ...core.values import Media, VideoStream
-from ...media.clock import timecode_clock
-from ...media.decode import exact_frames
+from ...media.frames.decode import exact_frames
 from ...media.probe import require_video
+from ...media.timing.clock import timecode_clock
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from ...core.times import frames_per_day, timecode_of_day
 from ...core.values import Turnover, TurnoverClip
-from ...media.clock import timecode_clock
 from ...media.probe import require_video
+from ...media.timing.clock import timecode_clock
 from .file_names import clip_name
 
 

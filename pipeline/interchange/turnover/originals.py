@@ -10,8 +10,8 @@ import av
 from ...core.errors import InputMediaError, React1Error
 from ...core.times import frames_per_day
 from ...core.values import Media, Segment, Take
-from ...media.clock import timecode_clock
 from ...media.probe import probe_path, require_video
+from ...media.timing.clock import timecode_clock
 
 SUFFIXES = frozenset({".mov", ".mp4", ".mxf", ".mkv", ".m4v", ".avi", ".ts", ".mts", ".m2ts", ".webm"})
 MAX_FILES, MAX_LISTED = 500, 5

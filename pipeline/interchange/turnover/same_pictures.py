@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ...conform.frame_pairs import shrink_frames
 from ...core.errors import InputMediaError
 from ...core.values import Media
-from ...media.decode import exact_frames
+from ...media.frames.decode import exact_frames
 from ...media.probe import probe_path, require_video
 from .originals import frame_offset
 

@@ -16,8 +16,8 @@ from typing import Any
 import ffmpeg
 
 from ...core.errors import ToolFailed
-from ...core.node import NodeContext
-from ..ffmpeg import ffmpeg_path
+from ...core.nodes.node import NodeContext
+from ..tools.ffmpeg import ffmpeg_path
 
 NEAR_SILENCE_LUFS = -50.0
 """Below this a track holds noise and no voice."""

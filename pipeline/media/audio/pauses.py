@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..split_points import SplitPoint
+from ..timing.split_points import SplitPoint
 from .loudness import NEAR_SILENCE_LUFS
 from .samples import Samples
 

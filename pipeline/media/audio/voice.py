@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.errors import InputMediaError
 from ...core.file import File
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.values import Segment
 from ..probe import probe, require_video
 from ..trim import container_time_s

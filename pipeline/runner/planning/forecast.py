@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...config.checked_job import Step
-from ...core import node
 from ...core.errors import InternalError, React1Error
 from ...core.file import File
-from ...core.node import Forecast
+from ...core.nodes import node
+from ...core.nodes.node import Forecast
 from ...core.values import Segment, Take, Upload
 from ...store.store import Store
 
@@ -55,7 +55,7 @@ class ReadOnlyContext:
 
     def run_tool(self, argv: Sequence[str], *, duration_s: float | None = None, timeout_s: float = 3600) -> str:
         """Run a tool to its end."""
-        from ...media.process import run_tool
+        from ...media.tools.process import run_tool
 
         return run_tool(argv, timeout_s=timeout_s)
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...config.checked_job import Job, Step
+from ...core.edits.takes import Combination
 from ...core.errors import PresetError
-from ...core.node import Forecast, Port
-from ...core.takes import Combination
+from ...core.nodes.node import Forecast, Port
 from ...core.values import Record, Segment, Take, Upload, Value
 from ...jobs.ledger import Ledger
 from ...store.keys import digest, explain

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ...config.checked_job import Job
 from ...core.errors import PresetError
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.values import Segment
 from ...executors.base import CallMonitor, StoreContext
 from ...executors.local_executor import LocalExecutor

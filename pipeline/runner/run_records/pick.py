@@ -12,8 +12,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ...config.pick_editor import parse_plain, set_pick
-from ...core.choices import CHOICE_NAMES
-from ...core.edit import Edit
+from ...core.edits.choices import CHOICE_NAMES
+from ...core.edits.edit import Edit
 from ...core.errors import PresetError
 from ...core.suggest import not_one_of
 from ...located_yaml.text_spans import PathPart, find_span

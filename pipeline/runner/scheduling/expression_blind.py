@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...config.checked_job import Step
-from ...core.choices import CHOICE_NAMES
-from ...core.edit import Edit
-from ...core.face_choice import FaceOptions
-from ...core.node import makes_takes
+from ...core.edits.choices import CHOICE_NAMES
+from ...core.edits.edit import Edit
+from ...core.edits.face_choice import FaceOptions
+from ...core.nodes.node import makes_takes
 from ...core.values import Media, Segment, Take, Upload
 
 _FACE_FIELDS = tuple(FaceOptions.model_fields)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config.checked_job import Job, Step
-from ...core.choices import resolve_choices
+from ...core.edits.choices import resolve_choices
 from ...core.errors import React1Error
 from ...core.values import Segment, Upload, segment_of
 from ...executors.base import Result, to_json

@@ -12,7 +12,7 @@ from ...core.values import Segment, StepRecord, Value
 from ...executors.base import Call, Executor, Need, Result, from_json
 from ...executors.local_executor import LocalExecutor
 from ...jobs.ledger import Ledger
-from ...media.ffmpeg import tool_version
+from ...media.tools.ffmpeg import tool_version
 from ...store.atomic import disk_full_message, is_disk_full
 from ...store.keys import Parts, digest, make_parts, params_json
 from ...store.store import Store

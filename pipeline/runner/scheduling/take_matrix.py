@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...config.checked_job import Job, Step
-from ...core import node
-from ...core.edit import Edit
+from ...core.edits.edit import Edit
+from ...core.edits.takes import FACE_AXES, Combination
 from ...core.errors import PresetError
-from ...core.takes import FACE_AXES, Combination
+from ...core.nodes import node
 from ...core.values import Segment, Value, segment_of
 from ...store.keys import digest
 from .expression_blind import find_edits, map_edits

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import read_span
-from ...media.decode import open_media
+from ...media.frames.decode import open_media
 from .headroom import db
 from .lines import DialogueLine, Sound
 from .loudness_match import AROUND_S, dialogue_channels, is_silent, measure_lufs

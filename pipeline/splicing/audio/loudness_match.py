@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...media.audio import loudness
 from ...media.audio.samples import write_wav
 from .headroom import CEILING_DBTP, amplitude, db, fit_gain, true_peak

@@ -13,8 +13,8 @@ from av.video.frame import PictureType, VideoFrame
 
 from ...core.cancellation import stoppable
 from ...core.values import VideoStream
-from ...media.clock import timecode_rate
-from ...media.reformat import reformat
+from ...media.frames.reformat import reformat
+from ...media.timing.clock import timecode_rate
 from ..encoders import EncoderSettings, configure_encoder, encoder_rate
 from ..not_applicable import NotApplicable
 

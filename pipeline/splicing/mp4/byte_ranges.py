@@ -8,7 +8,7 @@ from io import FileIO
 
 import numpy as np
 
-from ...media.file_copy import copy_range
+from ...media.tools.file_copy import copy_range
 from ..not_applicable import NotApplicable
 from .sample_tables import Ints
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...media.file_copy import zero_range
+from ...media.tools.file_copy import zero_range
 from ..not_applicable import NotApplicable
 from . import sample_tables
 from .boxes import Box, TopBox, read_moov

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...media.file_copy import copy_file
+from ...media.tools.file_copy import copy_file
 from ..not_applicable import NoSampleTable, NotApplicable
 from . import sample_tables
 from .boxes import Box, TopBox, read_moov

@@ -8,7 +8,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ...media.reformat import reformat
+from ...media.frames.reformat import reformat
 from ..not_applicable import NotApplicable
 from .morph import morph
 from .planes import Plane, frame_from_planes, frame_planes, working_format

@@ -14,7 +14,7 @@ from pathlib import Path
 from av.video.frame import VideoFrame
 
 from ...core.times import frames_text
-from ...media.decode import decode_frames, open_media
+from ...media.frames.decode import decode_frames, open_media
 from ..not_applicable import NotApplicable
 from .blend import blend
 from .seam_style import SeamStyle

@@ -14,9 +14,9 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ...core.values import VideoStream
-from ...media.color import full_color
-from ...media.decode import turn_coded
-from ...media.reformat import reformat
+from ...media.frames.color import full_color
+from ...media.frames.decode import turn_coded
+from ...media.frames.reformat import reformat
 
 Plane = NDArray[Any]
 _MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}

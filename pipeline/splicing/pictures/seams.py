@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import InputMediaError
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.times import frames_text
 from ...core.values import Media, Segment, Take, VideoStream
-from ...media.decode import exact_frames
+from ...media.frames.decode import exact_frames
 from .blend import blend_changes
 from .frames import Insert, Ramp, take_frames
 from .seam_style import Seam

@@ -13,8 +13,8 @@ from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ...media.decode import decode_frames
-from ...media.reformat import reformat
+from ...media.frames.decode import decode_frames
+from ...media.frames.reformat import reformat
 from ..container import matching_video_index
 from ..mp4.sample_tables import Ints
 from ..pictures.fields import field_order

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
-from ...media.decode import exact_frames, rgb
-from ...media.reformat import reformat
+from ...media.frames.decode import exact_frames, rgb
+from ...media.frames.reformat import reformat
 from ..pictures.seam_style import Seam
 from ..pictures.seams import RampLengths, plan_ramps
 from .thresholds import Thresholds, require_within_thresholds

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import ToolFailed
-from ...core.node import NodeContext
+from ...core.nodes.node import NodeContext
 from ...core.values import Media
 from ..container import matching_video_index
 from ..job import ALL_FRAMES

@@ -40,7 +40,7 @@ def test_watch_dial_is_not_a_face(media_folder, tmp_path):
     pytest.importorskip("mediapipe")
     from react1.pipeline.core.file import File
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.media.decode import images
+    from react1.pipeline.media.frames.decode import images
     from react1.pipeline.media.probe import probe
 
     path = media_folder / "timing" / "trim_optimization_failure.mp4"

@@ -54,7 +54,7 @@ def test_lip_triangles_touch_lips(engine_ready) -> None:
 
 def test_few_triangles_are_mirrored_at_full_strength(portrait) -> None:
     """At temperature 1 at most 20 of about 950 triangles are mirrored, in every emotion."""
-    from react1.pipeline.core.choices import React1Choices
+    from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.geometry.head_frame import MouthShape
     from react1.pipeline.engine.planning.animate import pose_for
     from react1.pipeline.engine.pose.emotions import RECIPES

@@ -322,7 +322,7 @@ def test_take_without_a_second_detector_has_a_note(clip: Path, bundle: Path, mon
     """The face is still re-expressed, and the preflight finds it, too."""
     import astronaut
 
-    from react1.pipeline.core.choices import React1Choices
+    from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.render.render import render
     from react1.pipeline.preflight.clip_checks import _confirmed_faces

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.frames.masks import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape

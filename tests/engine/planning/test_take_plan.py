@@ -8,7 +8,7 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.detect.detect import Detections, FrameDetections
 from react1.pipeline.engine.frames.clip_frames import VideoFormat

@@ -8,7 +8,7 @@ from fractions import Fraction
 import astronaut
 import numpy as np
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.frames.masks import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA
 from react1.pipeline.engine.geometry.head_frame import MouthShape
@@ -17,7 +17,7 @@ from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.planning.take_plan import TakePlan
 from react1.pipeline.engine.planning.tooth_color import measure_tooth_color, with_tooth_color
 from react1.pipeline.engine.voice.speech import SpeechFrame
-from react1.pipeline.media.sync_modes import plan_output
+from react1.pipeline.media.timing.sync_modes import plan_output
 
 
 class RecordingFrames:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.pose.emotions import RECIPES
 from react1.pipeline.engine.pose.head_motion import head_motion, stressed_syllables
 
@@ -103,7 +103,7 @@ def test_poses_contain_the_head_motion_of_the_voice(portrait) -> None:
     """Animated poses nod with the speech; without a voice they only breathe."""
     from react1.pipeline.engine.planning.animate import animate
     from react1.pipeline.engine.voice.speech import Speech
-    from react1.pipeline.media.sync_modes import plan_output
+    from react1.pipeline.media.timing.sync_modes import plan_output
 
     still = np.zeros(175)
     heard_speech = Speech(voice(), still, still, still, still, np.zeros((175, 1)))

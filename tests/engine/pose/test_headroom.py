@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.detect.smooth import resting_shapes
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import ANCHORS, EYES, SIDES
 from react1.pipeline.engine.planning.animate import UpperFace, animate, au_headroom, headroom_per_frame
-from react1.pipeline.media.sync_modes import plan_output
+from react1.pipeline.media.timing.sync_modes import plan_output
 
 BROWS = [index for name in ("inner brow", "mid brow", "outer brow") for side in SIDES for index in ANCHORS[name][side]]
 FPS = Fraction(25)

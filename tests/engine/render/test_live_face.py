@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.planning.animate import animate
 from react1.pipeline.engine.render.live_face import live_faces
-from react1.pipeline.media.sync_modes import SyncPlan
+from react1.pipeline.media.timing.sync_modes import SyncPlan
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_the_pose_is_that_of_a_take(face, mode):
 
 def test_emotion_temperature_and_strength_change_the_picture(face, clip):
     """Each of them, and at strength 0 it is the film's own."""
-    from react1.pipeline.media.decode import images
+    from react1.pipeline.media.frames.decode import images
     from react1.pipeline.media.probe import probe_path
 
     media = probe_path(clip)
@@ -58,7 +58,7 @@ def test_a_scaled_part_shows_the_same_change(face, clip):
     """A card is cut from the frame, and its face moves as in the complete frame."""
     import cv2
 
-    from react1.pipeline.media.decode import images
+    from react1.pipeline.media.frames.decode import images
     from react1.pipeline.media.probe import probe_path
 
     ((_, picture),) = images(clip, probe_path(clip).video, 15, 16)

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.render.render import render
 

@@ -10,7 +10,7 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.errors import InputMediaError, Interrupted
 from react1.pipeline.engine.detect import detect, detection_cache
 from react1.pipeline.engine.render import draw

@@ -10,7 +10,7 @@ import astronaut
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.frames.clip_frames import Picture, VideoFormat
 from react1.pipeline.engine.frames.frame_color import even_box, to_rgb, write_back
 from react1.pipeline.engine.geometry.head_frame import MouthShape

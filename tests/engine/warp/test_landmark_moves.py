@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import Prompt, React1Choices
+from react1.pipeline.core.edits.choices import Prompt, React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from react1.pipeline.engine.planning.animate import pose_for

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from react1.pipeline.core.choices import React1Choices
+from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import EYES, SIDES, SKIN_COUNT
 from react1.pipeline.engine.planning.animate import pose_for

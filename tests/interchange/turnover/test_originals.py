@@ -16,7 +16,7 @@ from react1.nodes.relink import Relink, RelinkParams
 from react1.pipeline.api import run
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import InputMediaError, PresetError
-from react1.pipeline.core.registry import load_registry
+from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.interchange.turnover.originals import find_original, frame_offset
 from react1.pipeline.media.probe import probe, probe_path
 from react1.pipeline.runner.external_inputs import ingest

@@ -8,7 +8,7 @@ import pytest
 
 from react1.pipeline.media.audio.loudness import Loudness, build_gain_command, gain_db, measure, measure_integrated_lufs
 from react1.pipeline.media.audio.samples import write_wav
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
 
 def tone(level, seconds=3.0, channels=1):

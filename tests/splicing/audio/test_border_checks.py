@@ -9,8 +9,8 @@ from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
 from react1.pipeline.media.audio.samples import write_wav
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.border_checks import click_db
 from react1.pipeline.splicing.audio.params import SoundParams

@@ -11,7 +11,7 @@ from takes import numbered_take, segment
 from react1.nodes.splice import SpliceParams
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import write_wav
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.headroom import amplitude, db, fit_gain, true_peak
 from react1.pipeline.splicing.audio.params import DEFAULT_PARAMS, SoundParams

@@ -8,8 +8,8 @@ from numbered_clips import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, packets, segment
 
-from react1.pipeline.core.edit import Edit
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.core.edits.edit import Edit
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.headroom import amplitude, db, fit_gain, true_peak
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into

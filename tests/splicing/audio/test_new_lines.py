@@ -12,8 +12,8 @@ from numbered_clips import make_clip, read_sound
 from takes import dialogue_line, film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio import dialogue
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into

@@ -13,8 +13,8 @@ from numbered_clips import make_clip
 from seen import look
 from takes import dialogue_line, numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 
 FRAGMENTED = "frag_keyframe+empty_moov"

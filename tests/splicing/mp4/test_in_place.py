@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from takes import film, numbered_take, packets, segment, shown
 
-from react1.pipeline.media import file_copy
-from react1.pipeline.media.ffmpeg import ffmpeg_path
-from react1.pipeline.media.process import run_tool
+from react1.pipeline.media.tools import file_copy
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.mp4 import byte_ranges, in_place, sample_tables
 from react1.pipeline.splicing.mp4 import rewrite as surgery

@@ -9,8 +9,8 @@ import pytest
 from numbered_clips import make_clip
 from takes import film, numbered_take, segment
 
-from react1.pipeline.media.ffmpeg import ffmpeg_path
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs.video_encoder import open_encoder
 from react1.pipeline.splicing.encoders import EncoderSettings

@@ -8,9 +8,9 @@ from field_pictures import write_field_pictures
 from numbered_clips import frame_number
 from takes import film, numbered_take, segment
 
-from react1.pipeline.media.decode import decode_frames
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.feasibility import check_feasibility
 from react1.pipeline.splicing.pictures.fields import field_order

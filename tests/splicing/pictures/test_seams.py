@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from takes import TAKE_OFFSET, film, numbered_take, packets, segment, source_take
 
 from react1.pipeline.core.errors import InputMediaError, MissingExtra
-from react1.pipeline.media.decode import decode_frames
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.frames.decode import decode_frames
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.pictures import morph
 from react1.pipeline.splicing.pictures.frames import take_frames, with_inserts

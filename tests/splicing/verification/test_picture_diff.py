@@ -13,9 +13,9 @@ from numbered_clips import frame_number, make_clip
 from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.decode import decode_frames
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
 from react1.pipeline.splicing.not_applicable import NotApplicable

@@ -11,7 +11,7 @@ import pytest
 from takes import film, numbered_take, packets, segment
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.media.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
 from react1.pipeline.splicing.not_applicable import NotApplicable

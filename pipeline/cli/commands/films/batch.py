@@ -50,7 +50,7 @@ def command(
     from pathlib import Path
 
     from ....config.film_list import load_batch
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
     from ....runner.batch import new_batch
 
     with open_home(home, as_json) as folder:
@@ -72,7 +72,7 @@ def run_films(
     """
     import asyncio
 
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
     from ....core.settings import max_cost_usd
     from ....runner.batch import run_batch
     from ....runner.execute import Options
@@ -124,7 +124,7 @@ def plan_films(
 
     from ....config.film_list import load_batch
     from ....core.errors import PresetError
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
     from ....core.settings import max_cost_usd
 
     unused = [name for name, value in others.items() if value]

@@ -37,7 +37,7 @@ def command(
     """Continue a run from its last finished step, or the films of a batch that are not done."""
     from ....config.load import job_from_document
     from ....core.errors import PresetError
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
     from ....runner.run_records.run_folder import find_run
     from ...log_output import log_output
@@ -82,7 +82,7 @@ def _resume_batch(
     name: str, home: Path, *, replace: bool, approved: bool, max_cost: float | None, as_json: bool, quiet: bool
 ) -> None:
     """Run the films of a batch that are not finished."""
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
     from ....runner.batch import read_batch, reload_broken
     from .batch import run_films
 

@@ -12,7 +12,7 @@ from ...messages import err, open_home, out, out_json
 from ...options import AsJson, EditsFile, Home, ProviderOption, Quiet, Sets, StartTc, load_from_options
 
 if TYPE_CHECKING:
-    from ....core.node import NodeContext
+    from ....core.nodes.node import NodeContext
     from ....core.values import Segment
     from ....faces.listing import ListedSegment
 
@@ -39,7 +39,7 @@ def command(
     start_tc: StartTc = None,
 ) -> None:
     """Show which faces each shot of a span shows, and write a sheet of thumbnails; nothing is sent."""
-    from ....config.shipped import shipped_names
+    from ....config.presets.shipped import shipped_names
     from ....runner.execute import Options
     from ....runner.planning.prepared import with_prepared_segments
     from ....store.atomic import publish, storage_errors, temporary_path

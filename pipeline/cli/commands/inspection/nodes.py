@@ -13,7 +13,7 @@ EXAMPLES = ("react1 nodes",)
 
 def command(as_json: AsJson = False) -> None:
     """List nodes with inputs, output, parameters and origin; broken plug-ins too."""
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
 
     with report_failures(as_json):
         registry = load_registry()

@@ -24,9 +24,9 @@ def command(
     as_json: AsJson = False,
 ) -> None:
     """List presets, their inputs and their origin, or print one; broken plug-ins too."""
-    from ....config.shipped import list_plugin_presets, list_presets, preset_text
-    from ....core.plugins import printable
-    from ....core.registry import SHIPPED
+    from ....config.presets.shipped import list_plugin_presets, list_presets, preset_text
+    from ....core.nodes.plugins import printable
+    from ....core.nodes.registry import SHIPPED
 
     with report_failures(as_json):
         if name is not None:

@@ -58,7 +58,7 @@ def _python_checks() -> list[Check]:
 
 
 def _ffmpeg_check() -> Check:
-    from ....media.ffmpeg import ffmpeg_path, tool_version
+    from ....media.tools.ffmpeg import ffmpeg_path, tool_version
 
     def detail() -> str:
         override = " (REACT1_FFMPEG)" if os.environ.get("REACT1_FFMPEG") else ""
@@ -155,7 +155,7 @@ def _host_detail(name: str) -> str:
 
 def _plugin_checks() -> list[Check]:
     """Import each provider and storage of a plug-in, and report those that cannot be used."""
-    from ....core.plugins import PROVIDERS, STORAGES, entry_origin
+    from ....core.nodes.plugins import PROVIDERS, STORAGES, entry_origin
     from ....net.http_pool import HttpPool
     from ....providers.choose_provider import hosted_provider
     from ....providers.plugin_hosts import load_plugin_storage, plugin_names

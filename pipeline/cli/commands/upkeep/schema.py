@@ -25,9 +25,9 @@ def command(
     """Print the JSON Schema of presets or jobs, or write both into a folder."""
     import json
 
-    from ....config.json_schema import job_schema, preset_schema
+    from ....config.presets.json_schema import job_schema, preset_schema
     from ....core.errors import PresetError
-    from ....core.registry import load_registry
+    from ....core.nodes.registry import load_registry
     from ....core.suggest import not_one_of
     from ....store.atomic import write_text
 

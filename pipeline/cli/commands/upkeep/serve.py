@@ -64,7 +64,7 @@ def hide_key_argument(key: str) -> None:
     """Start this process again with the key in its environment if the key is among its arguments, which all can see."""
     without = remove_key(sys.orig_argv, key)
     if key and os.name == "posix" and without != sys.orig_argv:
-        from ....media.process import replace_process
+        from ....media.tools.process import replace_process
 
         replace_process([sys.executable, *without[1:]], {**os.environ, "REACT1_SERVER_KEY": key})
 

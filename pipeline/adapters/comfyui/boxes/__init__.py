@@ -1,0 +1,1 @@
+"""The boxes themselves: whole jobs, films, edits, takes and the single steps."""

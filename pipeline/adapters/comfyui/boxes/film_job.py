@@ -1,0 +1,255 @@
+"""The whole job of a film: a shipped preset with a film, edits and settings from boxes, run or planned.
+
+The preset decides what the settings are: each is a parameter of a step that the preset makes an input, so its widget is
+generated from that step.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ....config.checked_job import Job, Step
+from ....config.presets.raw_preset import VERBATIM, RawPreset, parse_preset
+from ....config.presets.shipped import shipped_names, shipped_path
+from ....core.edits.edit import Edit
+from ....core.errors import PresetError
+from ....core.file import Deliver, is_marked
+from ....core.nodes.node import delivery
+from ....core.nodes.registry import Registry, load_registry
+from ....core.settings import max_cost_usd
+from ....core.values import Record
+from ....jobs.budget import Estimate
+from ....located_yaml.located import Problems
+from ....located_yaml.parse import parse_yaml
+from ....providers.choose_provider import hosted_provider, resolve_provider_name
+from ....runner.run_records.outcome import RunResult
+from ....store.store import Store
+from .. import folders, host
+from ..conversions.edit_values import EditList
+from ..conversions.widgets import Widget, read_widgets, widgets_of
+from ..work import BoxCall
+
+_OF_THE_BOX = ("source", "edits", "out")
+"""Inputs of a preset that are no settings."""
+
+
+@functools.cache
+def film_presets() -> dict[str, RawPreset]:
+    """Return the shipped presets that make a film from a film and edits, by name; `emotion-edit` first."""
+    presets = {name: _read(name) for name in shipped_names()}
+    registry = load_registry()
+    films = {name: preset for name, preset in presets.items() if _makes_a_film(preset, registry)}
+    return dict(sorted(films.items(), key=lambda item: (item[0] != "emotion-edit", item[0])))
+
+
+def _read(name: str) -> RawPreset:
+    path, problems = shipped_path(name), Problems()
+    tree = parse_yaml(path.read_bytes(), path.name, path.parent, problems)
+    problems.raise_if_any()
+    assert tree is not None
+    preset = parse_preset(tree, name, problems)
+    problems.raise_if_any()
+    return preset
+
+
+def _makes_a_film(preset: RawPreset, registry: Registry) -> bool:
+    steps = [registry.get(step.node) for step in preset.steps]
+    companions = any(delivery(info.cls, info.ports) == "package" for info in steps)
+    film = any(delivery(info.cls, info.ports) == "film" for info in steps)
+    return film and not companions and set(_OF_THE_BOX) <= preset.inputs.keys()
+
+
+@functools.cache
+def setting_widgets() -> dict[str, tuple[Widget, ...]]:
+    """Return the widgets of every setting of `emotion-edit`, by the name of the preset's input."""
+    preset, registry = film_presets()["emotion-edit"], load_registry()
+    settings: dict[str, tuple[Widget, ...]] = {}
+    for step in preset.steps:
+        params = registry.get(step.node).ports.params
+        values = step.params.plain if isinstance(step.params.plain, Mapping) else {}
+        for name, value in values.items():
+            setting = str(value).removeprefix("$")
+            if value != f"${setting}" or setting in _OF_THE_BOX or setting not in preset.inputs:
+                continue
+            others = [other for other in params.model_fields if other != name]
+            settings[setting] = widgets_of(params, leave_out=others)
+    return settings
+
+
+def check_settings(preset: str, settings: Mapping[str, Any]) -> None:
+    """Refuse settings that a preset does not have.
+
+    Raises:
+        PresetError: one of them is none of the preset's.
+    """
+    inputs = film_presets()[preset].inputs
+    for name in settings:
+        if name not in inputs:
+            raise PresetError(f"settings: the preset {preset} has no {name}; set it to its default, or change preset")
+
+
+@dataclass(frozen=True)
+class FilmJob:
+    """A film, its edits, and how they are carried out."""
+
+    preset: str
+    source: Path
+    edits: EditList
+    provider: str = "auto"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the preset's inputs, as read from the widgets."""
+    on_failure: str = "stop"
+
+    def load(self) -> Job:
+        """Return the checked job; it writes to the store only.
+
+        Raises:
+            PresetError: it cannot run, or names a file that no workflow may read.
+            InputMediaError: the film cannot be read, and a list of edits needs it.
+        """
+        edits = list(self.edits.edits)
+        for listed in self.edits.files:
+            edits += edits_of(self._load(edits_list=listed))
+        from ....runner.external_inputs import local_files
+
+        job = _without_outputs(self._load(edits=edits))
+        for step in job.steps:
+            for path in local_files(step):
+                if path.resolve() != self.source.resolve():
+                    folders.require_allowed(path, step.id)
+        return job
+
+    def _load(self, edits: list[Edit] | None = None, edits_list: Mapping[str, Any] | None = None) -> Job:
+        from ....config.load import load_job
+
+        check_settings(self.preset, self.settings)
+        kinds = {name: item.kind for name, item in film_presets()[self.preset].inputs.items()}
+        sets = {
+            name: str(value) if kinds[name] in VERBATIM else json.dumps(value) for name, value in self.settings.items()
+        }
+        if edits_list is not None:
+            sets["edits"] = json.dumps(edits_list)
+        return load_job(
+            self.preset,
+            registry=load_registry(),
+            sets={"source": str(self.source), "on_failure": self.on_failure, **sets},
+            edits=edits or (),
+            provider=self._provider_option(),
+            base=host.folder("input"),
+        )
+
+    def _provider_option(self) -> str | None:
+        """Return the provider, or None for `auto`: a preset may have its own."""
+        return None if self.provider == "auto" else self.provider
+
+
+def _without_outputs(job: Job) -> Job:
+    """Return a job that delivers nothing: its film stays in the store, and other boxes decide what becomes of it."""
+    stored_steps: Any = job.document["steps"]
+    steps, stored = list[Step](), list[Any]()
+    for step, stored_step in zip(job.steps, stored_steps, strict=True):
+        outs = {name for name, field in type(step.params).model_fields.items() if is_marked(field, Deliver)}
+        steps.append(replace(step, params=step.params.model_copy(update=dict.fromkeys(outs))))
+        params = {name: value for name, value in stored_step["params"].items() if name not in outs}
+        stored.append({**stored_step, "params": params})
+    return replace(job, steps=tuple(steps), document={**job.document, "steps": stored})
+
+
+def edits_of(job: Job) -> list[Edit]:
+    """Return the edits of a job, whatever they were read from."""
+    edits: Any = job.inputs["edits"]
+    return [Edit.model_validate(edit) for edit in edits]
+
+
+@dataclass(frozen=True)
+class FilmResult:
+    """What a run of a job has given."""
+
+    job: FilmJob
+    run: RunResult
+    record: Record
+    film: Path | None
+    """None while takes wait for a choice."""
+    messages: tuple[str, ...]
+
+
+def run_job(call: BoxCall, film_job: FilmJob, budget: float) -> FilmResult:
+    """Run a job in another thread; a hosted provider may cost up to `budget` USD.
+
+    Raises:
+        BoxError: it failed.
+        InterruptProcessingException: the user has pressed Stop.
+    """
+    from ....runner.execute import Options, execute
+
+    home = folders.react1_home()
+
+    def show(estimate: Estimate) -> bool:
+        call.show("\n".join([*estimate.lines(), f"estimate: ${estimate.new_cost_usd:.2f} of at most ${budget:.2f}"]))
+        return True
+
+    async def work() -> RunResult:
+        job = film_job.load()
+        call.progress.expect(tuple(step.id for step in job.steps))
+        for note in job.notes:
+            call.progress.messages.append(note)
+        options = Options(home, replace=True, approved=False, confirm=show, max_cost_usd=budget, watcher=call.progress)
+        return await execute(job, options)
+
+    result = call.wait_for(work)
+    assert call.progress.ended is not None
+    record = call.progress.ended.record
+    film = None if result.status == "choose" else result.output
+    if film is None and result.status != "choose":
+        film = Store(home).path(record.film.file) if record.film else film_job.source
+    return FilmResult(film_job, result, record, film, tuple(call.progress.messages))
+
+
+def require_budget(provider: str, max_cost: float) -> float:
+    """Return what a run may cost in USD: the widget's amount, limited by REACT1_MAX_COST of the server.
+
+    A workflow file alone, which may come from somebody else, can spend nothing.
+
+    Raises:
+        PresetError: the provider has no key, or costs money and nothing may be spent.
+    """
+    allowed = max_cost_usd(None)
+    name = resolve_provider_name(provider)
+    hosted = hosted_provider(name)
+    if hosted is None:
+        return 0.0
+    hosted.require()
+    if not max_cost > 0:
+        raise PresetError(f"max_cost_usd is {max_cost:g}, and {name} costs money: set what this run may cost")
+    if allowed is None:
+        raise PresetError(
+            f"{name} costs money, and this server allows none: start ComfyUI with REACT1_MAX_COST=USD, the most that "
+            "one run may cost"
+        )
+    return min(max_cost, allowed)
+
+
+def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that the widgets of Settings set, by the names of the preset's inputs.
+
+    Raises:
+        PresetError: a file may not be read.
+    """
+    defaults = {
+        widget.input.name: widget.input.options.get("default")
+        for widgets in setting_widgets().values()
+        for widget in widgets
+    }
+    settings = {}
+    for name, widgets in setting_widgets().items():
+        changed = any(values.get(w.input.name, defaults[w.input.name]) != defaults[w.input.name] for w in widgets)
+        fields = read_widgets(widgets, values) if changed else {}
+        for value in fields.values():
+            is_file = any(widget.kind == "path" for widget in widgets)
+            settings[name] = folders.input_file_or_url(str(value), name) if is_file else value
+    return settings

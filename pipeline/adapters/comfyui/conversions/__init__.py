@@ -1,0 +1,1 @@
+"""Convert between ComfyUI's values or widgets and the values of the package."""

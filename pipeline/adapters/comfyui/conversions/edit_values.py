@@ -1,0 +1,109 @@
+"""The edits that boxes pass on: a list that grows from box to box, and lists in files, which need the film."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ....config.command_line import EDIT_FORM, parse_edit
+from ....config.edits.edit_checks import check_edits
+from ....core.edits.edit import Edit
+from ....core.errors import PresetError
+from ....core.times import FORMS
+from ....located_yaml.explain import validate
+from ....located_yaml.located import Located, Location, Problems, from_plain
+from ....located_yaml.model_walk import make_paths_absolute
+from ....located_yaml.parse import parse_yaml
+
+
+@dataclass(frozen=True)
+class EditList:
+    """Edits, and lists of edits in files."""
+
+    edits: tuple[Edit, ...] = ()
+    files: tuple[Mapping[str, Any], ...] = ()
+    """Each a path as `file`, and how the list is read."""
+
+    def add(self, *edits: Edit) -> EditList:
+        """Return the list with more edits.
+
+        Raises:
+            PresetError: two of them overlap, or have one name.
+        """
+        longer = replace(self, edits=(*self.edits, *edits))
+        dumped = [edit.model_dump(mode="json", by_alias=True, exclude_none=True) for edit in longer.edits]
+        problems = Problems()
+        check_edits(from_plain(dumped, Location("", Path())), problems)
+        problems.raise_if_any()
+        return longer
+
+    def joined(self, other: EditList | None) -> EditList:
+        """Return both lists as one; `other` comes first."""
+        if other is None:
+            return self
+        return replace(other.add(*self.edits), files=(*other.files, *self.files))
+
+
+def make_edit(fields: Mapping[str, Any], folder: Path, label: str = "") -> Edit:
+    """Build an edit from its fields as in a preset; relative paths start from `folder`.
+
+    Raises:
+        PresetError: a field is wrong, with a hint.
+    """
+    problems = Problems()
+    edit = _validated(from_plain(dict(fields), Location(label, folder)), problems)
+    problems.raise_if_any()
+    assert edit is not None
+    return edit
+
+
+def parse_edits(text: str, folder: Path) -> tuple[Edit, ...]:
+    """Read edits: a short form per line, such as `1.0-3.0:sad:0.8`, or YAML; `#` begins a comment.
+
+    Raises:
+        PresetError: a line or an entry is wrong; has its line.
+    """
+    problems = Problems()
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    if not lines:
+        return ()
+    if any(parse_edit(line) for _, line in lines) or not any(":" in line and " " in line for _, line in lines):
+        trees = [_short_form(line, Location("edits", folder, number, 1), problems) for number, line in lines]
+    else:
+        trees = _yaml_entries(text, folder, problems)
+    edits = [edit for tree in trees if tree is not None and (edit := _validated(tree, problems)) is not None]
+    problems.raise_if_any()
+    return tuple(edits)
+
+
+def _validated(tree: Located, problems: Problems) -> Edit | None:
+    edit = validate(Edit, make_paths_absolute(tree, Edit, problems), problems)
+    return edit if isinstance(edit, Edit) else None
+
+
+def _short_form(line: str, location: Location, problems: Problems) -> Located | None:
+    fields = parse_edit(line)
+    if fields is None:
+        problems.add_at(location, (), f"expected {EDIT_FORM}; a time is {FORMS}")
+        return None
+    return from_plain(fields, location)
+
+
+def _yaml_entries(text: str, folder: Path, problems: Problems) -> list[Located | None]:
+    tree = parse_yaml(text.encode(), "edits", folder, problems)
+    if tree is None:
+        return []
+    if isinstance(tree.value, Mapping):
+        return list(tree.members["edits"].entries) if "edits" in tree.members else [tree]
+    entries: list[Located | None] = []
+    for entry in tree.entries:
+        if isinstance(entry.value, str):
+            entries.append(_short_form(entry.value, entry.location, problems))
+        else:
+            entries.append(entry)
+    if not entries:
+        raise PresetError("edits: expected a list of edits, such as `- {in: 1.0, out: 3.0, prompt: sad}`")
+    return entries

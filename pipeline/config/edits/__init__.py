@@ -1,0 +1,1 @@
+"""Edits from lists and sidecar files, checked against each other."""

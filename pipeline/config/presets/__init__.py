@@ -1,0 +1,1 @@
+"""Presets as written, as Python and as JSON Schema, and those that have a name."""

@@ -1,0 +1,1 @@
+"""The contract of a node, the registry of nodes, and plug-ins."""

@@ -1,0 +1,1 @@
+"""Decoded pictures: the frame reader, conversions, colors and shots."""

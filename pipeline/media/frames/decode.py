@@ -1,0 +1,264 @@
+"""Open media files and decode their pictures. The one frame reader, except for code that needs packets.
+
+`open_media` opens a file or raises in one line why it cannot be used. `decode_frames` reads a stream in showing order,
+from its start or from a keyframe. `exact_frames` and `images` give frames by their index, exactly, or raise. Frames
+come one at a time, so memory stays at a few frames.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Generator, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from ...core.cancellation import stoppable
+from ...core.errors import InputMediaError
+from ...core.times import clock_text, frames_text
+from ...core.values import VideoStream
+from .color import full_color
+from .reformat import reformat
+
+ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
+"""What helps if a film's packets do not fit its pictures; for messages."""
+_NOT_MEDIA = frozenset({"tty", "hls", "dash", "concat", "ffmetadata", "sdp", "txd"})
+"""Formats that ffmpeg reads but that are text, or only point at other files."""
+_ATTEMPTS = (("AUTO", True), ("AUTO", False), ("SLICE", False))
+"""(threads, whether to seek): some containers cannot be sought in, and frame threads lose good frames after a
+damaged one; each attempt continues where the one before it stopped."""
+
+
+@contextlib.contextmanager
+def open_media(path: Path, name: str = "", options: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """Open a local file for reading with PyAV.
+
+    Args:
+        path: the file.
+        name: what to call it in errors; the path's own name by default.
+        options: of ffmpeg's demuxer.
+
+    Raises:
+        InputMediaError: it does not exist, is a folder, is empty, may not be read, is not media, or is damaged.
+    """
+    name = name or path.name
+    try:
+        if path.is_dir():
+            raise InputMediaError(f"{name} is a folder, not a media file")
+        if path.stat().st_size == 0:
+            raise InputMediaError(f"{name} is empty (0 bytes)")
+        known = {"protocol_whitelist": "file", **(options or {})}
+        container = av.open(f"file:{path}", metadata_errors="replace", options=known)
+    except FileNotFoundError as error:
+        raise InputMediaError(f"{name} does not exist") from error
+    except PermissionError as error:
+        raise InputMediaError(f"{name} may not be read: no permission") from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise InputMediaError(f"{name} {_why_unreadable(path)}") from error
+    with container:
+        if container.format.name in _NOT_MEDIA:
+            raise InputMediaError(f"{name} is not media: it reads as {container.format.name}")
+        try:
+            yield container
+        except av.FFmpegError as error:
+            raise InputMediaError(f"{name} is damaged: {error.strerror}") from error
+
+
+def _why_unreadable(path: Path) -> str:
+    with path.open("rb") as stream:
+        head = stream.read(12)
+    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
+        return "is cut short or damaged: its index (the moov atom) cannot be read; copy or record it again"
+    return "is not media that can be read"
+
+
+def main_video_stream(container: Any) -> Any:
+    """Return the stream that a player shows: the default one if it is marked, else the first; never a cover."""
+    cover = av.stream.Disposition.attached_pic
+    streams = [s for s in container.streams.video if s.codec_context is not None and not s.disposition & cover]
+    marked = [s for s in streams if s.disposition & av.stream.Disposition.default]
+    return next(iter(marked or streams), None)
+
+
+def require_complete(path: Path, streams: list[Any], name: str) -> None:
+    """Raise InputMediaError for a file whose index names bytes behind its end: an interrupted download or copy."""
+    size = path.stat().st_size
+    entries = [entry for s in streams for entry in (getattr(s, "index_entries", None) or ())[-1:]]
+    needed = max((entry.pos + entry.size for entry in entries), default=0)
+    if needed > size:
+        raise InputMediaError(f"{name} is cut short: it needs {needed} bytes and has {size}; copy or download it again")
+
+
+def decode_frames(
+    path: Path,
+    stream_index: int | None = None,
+    *,
+    options: Mapping[str, str] | None = None,
+    start_pts: int | None = None,
+) -> Generator[VideoFrame, None, None]:
+    """Decode one picture stream in showing order, from the keyframe at or before `start_pts`.
+
+    Args:
+        path: the file.
+        stream_index: among all streams; the first picture stream by default.
+        options: of ffmpeg's demuxer.
+        start_pts: in ticks of the stream; frames that are shown before it come, too.
+
+    Raises:
+        InputMediaError: the picture is damaged.
+    """
+    with _open_packets(path, stream_index, "AUTO", start_pts, options) as (_, packets):
+        try:
+            for packet in packets:
+                yield from packet.decode()
+        except av.FFmpegError as error:
+            raise InputMediaError(
+                f"the picture is damaged and cannot be decoded to its end: {error.strerror}"
+            ) from error
+
+
+def exact_frames(path: Path, video: VideoStream, start: int = 0, end: int | None = None) -> Iterator[tuple[int, Any]]:
+    """Yield (index, `av.VideoFrame`) for exactly the frames [start, end), as coded: no turn, no colour conversion.
+
+    Raises:
+        InputMediaError: a frame is missing or damaged; the message names it, and its time on the player's clock.
+    """
+    end = video.frame_count if end is None else end
+    if not 0 <= start <= end <= video.frame_count:
+        raise InputMediaError(f"{frames_text(start, end)} were asked for; the film has {video.frame_count}")
+    index, start_s, errors = start, Fraction(0), list[str]()
+    for threads, seek in _ATTEMPTS:
+        if index == end:
+            return
+        due = video.timestamps.array[index:end].tolist()
+        with _open_packets(path, video.index, threads, due[0] if seek else None) as (container, packets):
+            start_s = Fraction(container.start_time or 0, av.time_base)
+            for frame in _due(_tolerant(packets, errors), due):
+                yield index, frame
+                index += 1
+    if index == end:
+        return
+    at = clock_text(max(int(video.timestamps.array[index]) * video.time_base - start_s, Fraction(0)))
+    if errors:
+        raise InputMediaError(f"frame {index} of the film (at {at}) is damaged and cannot be decoded: {errors[-1]}")
+    raise InputMediaError(
+        f"frame {index} of the film (at {at}) cannot be decoded: a packet has this time, but no picture comes at it. "
+        "Nothing is damaged: the file begins between keyframes, or its times do not fit its pictures; encode it again "
+        f"first ({ENCODE_AGAIN})"
+    )
+
+
+def images(
+    path: Path, video: VideoStream, start: int = 0, end: int | None = None, *, upright: bool = True
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield (index, picture) for the frames [start, end); `(height, width, 3) uint8 RGB`, turned as it is shown."""
+    for index, frame in exact_frames(path, video, start, end):
+        picture = rgb(frame, video)
+        yield index, turn_upright(picture, video) if upright else picture
+
+
+def rgb(frame: Any, video: VideoStream) -> NDArray[np.uint8]:
+    """Convert a frame as coded to `(height, width, 3) uint8 RGB`, full range, by the matrix that the film means."""
+    color = full_color(video)
+    space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(color.space, 1)
+    range_ = 2 if color.range == "pc" else 1
+    converted = reformat(frame, pix_fmt="rgb24", src_colorspace=space, src_color_range=range_, dst_color_range=2)
+    picture: NDArray[np.uint8] = converted.to_ndarray()
+    return picture
+
+
+def turn_upright(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
+    """Mirror and turn a picture as coded, `(height, width, …)`, to how it is shown."""
+    shown = picture[:, ::-1] if video.mirrored else picture
+    return np.ascontiguousarray(np.rot90(shown, -(video.rotation_deg // 90)))
+
+
+def turn_coded(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:
+    """Undo `turn_upright`."""
+    turned = np.rot90(picture, video.rotation_deg // 90)
+    return np.ascontiguousarray(turned[:, ::-1] if video.mirrored else turned)
+
+
+def _due(frames: Iterator[Any], due: list[int]) -> Iterator[VideoFrame]:
+    """Yield the frames shown at these times, in order, up to the first that is missing."""
+    count = 0
+    for frame in frames:
+        if frame.pts < due[count]:
+            continue
+        if frame.pts > due[count]:
+            return
+        yield frame
+        count += 1
+        if count == len(due):
+            return
+
+
+def _tolerant(packets: Iterator[Any], errors: list[str]) -> Iterator[Any]:
+    """Decode, skipping what is damaged, which is noted in `errors`: the caller knows which frames are due."""
+    for packet in packets:
+        try:
+            yield from (frame for frame in packet.decode() if frame.pts is not None)
+        except av.FFmpegError as error:
+            errors.append(error.strerror or "invalid data")
+
+
+@contextlib.contextmanager
+def _open_packets(
+    path: Path,
+    stream_index: int | None,
+    threads: str,
+    start_pts: int | None,
+    options: Mapping[str, str] | None = None,
+) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """Open a file; yield its container and one stream's packets, from the keyframe at or before `start_pts`.
+
+    If there is none, or without `start_pts`, they come from the first packet. To read that one the file is opened
+    anew: no seek leads to a first packet that is not marked as a keyframe, and readers of transport streams lose the
+    first packet if they were elsewhere before.
+    """
+    for position in (start_pts, None):
+        with open_media(path, options=options) as container:
+            stream = container.streams[stream_index] if stream_index is not None else container.streams.video[0]
+            stream.thread_type = threads
+            packets = container.demux(stream) if position is None else _packets_from(container, stream, position)
+            if packets is not None:
+                yield container, stoppable(packets)
+                return
+
+
+def _packets_from(container: Any, stream: Any, start_pts: int) -> Iterator[Any] | None:
+    """Return packets from the last keyframe that is shown no later than `start_pts`, or None if no seek leads there.
+
+    A reader seeks by decode times, so it may land on a keyframe that is decoded before, but shown after; in transport
+    streams it may land anywhere.
+    """
+    target, step = start_pts, max(1, round(1 / stream.time_base))
+    first = min(stream.start_time or 0, 0)
+    while True:
+        try:
+            container.seek(target, stream=stream, backward=True)
+        except av.FFmpegError:  # a film of a picture or two in a transport stream has no place to seek to
+            return None
+        packets = container.demux(stream)
+        key = _keyframe(packets, start_pts)
+        if key is not None:
+            return itertools.chain([key], packets)
+        if target <= first:
+            return None
+        target, step = max(target - step, first), step * 2
+
+
+def _keyframe(packets: Iterator[Any], start_pts: int) -> Any:
+    """Return the next keyframe's packet, if it is shown no later than `start_pts`."""
+    for packet in packets:
+        if packet.is_keyframe and packet.pts is not None and packet.pts <= start_pts:
+            return packet
+        if packet.dts is not None and packet.dts > start_pts:
+            return None
+    return None

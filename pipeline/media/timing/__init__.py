@@ -1,0 +1,1 @@
+"""Clocks, frame rates, spans of edits and sync modes."""

@@ -1,0 +1,1 @@
+"""Child processes, the ffmpeg that runs, and copies of files."""

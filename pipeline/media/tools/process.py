@@ -1,0 +1,114 @@
+"""Run tools as child processes. The one place where a child process is started.
+
+A child is killed with its parent (Linux) and at a wall-clock limit; the caller can cancel it every tenth of a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import IO, NoReturn
+
+from ...core.cancellation import raise_if_stopped
+from ...core.errors import ToolFailed
+
+_TAIL_LINES = 400
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_tool(
+    argv: Sequence[str],
+    *,
+    timeout_s: float = 3600,
+    on_line: Callable[[str], None] | None = None,
+    check: Callable[[], None] = raise_if_stopped,
+) -> str:
+    """Run a tool to its end and return its standard error.
+
+    Args:
+        argv: the command; no shell is involved.
+        timeout_s: wall-clock seconds after which the tool is killed.
+        on_line: called with each line of its standard output.
+        check: called every 0.1 s; what it raises kills the tool and propagates. By default the check of the running
+            call.
+
+    Raises:
+        ToolFailed: the tool could not be started, failed, or took too long.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # One system call through a library that is already loaded: no lock is taken after the fork.
+            preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509
+        )
+    except OSError as error:
+        raise ToolFailed(f"{argv[0]} could not be started: {error.strerror}", argv=argv) from error
+    tail: deque[str] = deque(maxlen=_TAIL_LINES)
+    with child:
+        readers = [_reader(child.stderr, tail.append), _reader(child.stdout, on_line or (lambda _: None))]
+        try:
+            _wait(child, timeout_s, check)
+        finally:
+            if child.poll() is None:
+                child.kill()
+            child.wait()
+            for reader in readers:
+                reader.join()
+    output = "\n".join(tail)
+    if child.returncode:
+        raise _tool_failure(argv, child.returncode, output, timeout_s)
+    return output
+
+
+def _reader(stream: IO[str] | None, on_line: Callable[[str], object]) -> threading.Thread:
+    def read() -> None:
+        if stream is not None:
+            for line in stream:
+                on_line(line.rstrip("\n"))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _wait(child: subprocess.Popen[str], timeout_s: float, check: Callable[[], None]) -> None:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.1)
+            return
+        check()
+
+
+def _tool_failure(argv: Sequence[str], code: int, output: str, timeout_s: float) -> ToolFailed:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    name = argv[0].replace("\\", "/").rsplit("/", 1)[-1]
+    if code == -signal.SIGKILL:
+        message = f"{name} was killed (limit {timeout_s:g} s, or out of memory)"
+    else:
+        message = f"{name} failed with exit code {code}: {lines[-1] if lines else 'no output'}"
+    return ToolFailed(message, argv=argv, code=code, tail="\n".join(lines[-20:]))
+
+
+def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Go on as another command, in this process; POSIX only."""
+    os.execve(argv[0], list(argv), dict(environ))  # noqa: S606 no shell is wanted

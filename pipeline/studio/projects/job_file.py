@@ -1,0 +1,371 @@
+"""The job file of a project: read, changed and written with a person's comments and order kept.
+
+Every change is made on the file as it is on disk now. A change names the edit that it was made for by a digest of what
+the page showed, so that two tabs, or a tab and a text editor, never overwrite each other silently. The text before each
+change is kept beside the run data, for undo and redo after a restart too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+
+from ...core.edits.edit import Edit
+from ...core.errors import PresetError, React1Error
+from ...store.atomic import publish, storage_errors, temporary_path, write_text
+
+MOST_UNDOS = 100
+_INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 4, 0))
+"""Mapping, sequence and offset of the dash: the styles that are tried until one gives the text back unchanged."""
+_NAME = re.compile(r"edit-(\d+)$")
+
+
+class EditConflict(React1Error):
+    """The file was changed by another tab or program where this change would go."""
+
+    exit_status = 2
+
+
+@dataclass(frozen=True)
+class WrittenEdit:
+    """One edit as it is in the file."""
+
+    index: int
+    digest: str
+    """Of its content; a change must name it."""
+    fields: dict[str, Any]
+    edit: Edit | None
+    problem: str
+    """Why it is not a valid edit; empty if it is."""
+
+
+class JobFile:
+    """One job file and its history."""
+
+    def __init__(self, path: Path, history_path: Path, new_source: str = "") -> None:
+        """Open a job; it needs not exist yet.
+
+        Args:
+            path: the job file.
+            history_path: where the texts for undo are kept.
+            new_source: the film that a new job names, relative to the job's folder.
+        """
+        self.path = path
+        self._history_path = history_path
+        self._new_source = new_source
+        self._lock = threading.RLock()
+
+    def text(self) -> str:
+        """Return the content of the file; that of a new job if there is none.
+
+        Raises:
+            PresetError: it cannot be read.
+        """
+        try:
+            return self.path.read_bytes().decode("utf-8-sig")
+        except FileNotFoundError:
+            return f"preset: emotion-edit\nsource: {json.dumps(self._new_source, ensure_ascii=False)}\nedits: []\n"
+        except (OSError, UnicodeDecodeError) as error:
+            raise PresetError(f"{self.path.name} cannot be read: {error}") from error
+
+    @property
+    def version(self) -> str:
+        """A digest of the content."""
+        return _digest(self.text())
+
+    def document(self) -> CommentedMap:
+        """Return the content with its comments.
+
+        Raises:
+            PresetError: it is not YAML with a mapping at its top.
+        """
+        return _parse(self.text(), self.path.name)
+
+    def edits(self) -> list[WrittenEdit]:
+        """Return the edits in the order of the file.
+
+        Raises:
+            PresetError: the file is not YAML, or its edits come from a list of another file.
+        """
+        return [_written(index, raw) for index, raw in enumerate(_edit_list(self.document(), self.path.name))]
+
+    def change(self, base: str, change: Callable[[CommentedMap, CommentedSeq], None]) -> None:
+        """Change the edits, and keep the text of before for undo.
+
+        Args:
+            base: the version that the page showed; empty if the change does not depend on it.
+            change: changes the document and its list of edits in place.
+
+        Raises:
+            EditConflict: the file is another one now.
+            PresetError: the changed file would not be valid.
+        """
+        with self._lock:
+            before = self.text()
+            if base and base != _digest(before):
+                raise EditConflict("the job was changed in another tab or program; look at it, then do this again")
+            document = _parse(before, self.path.name)
+            change(document, _edit_list(document, self.path.name))
+            after = _dump(document, before)
+            if after == before:
+                return
+            self._write(after)
+            undo, _ = self._history()
+            self._write_history([*undo, [before, _digest(after)]][-MOST_UNDOS:], [])
+
+    def set_fields(self, index: int, digest: str, values: Mapping[str, Any]) -> None:
+        """Set fields of one edit; None removes one. The other edits may have been changed meanwhile.
+
+        Raises:
+            EditConflict: this edit was changed meanwhile.
+            PresetError: the changed edit would not be valid; the message says why.
+        """
+
+        def apply(_document: CommentedMap, edits: CommentedSeq) -> None:
+            raw = self._find(edits, index, digest)
+            for name, value in values.items():
+                if value is None:
+                    raw.pop(name, None)
+                else:
+                    raw[name] = _as_yaml(value)
+            _require_valid(raw)
+
+        self.change("", apply)
+
+    def add(self, values: Mapping[str, Any], at: int | None = None) -> str:
+        """Add an edit with a name of its own, and return the name.
+
+        Raises:
+            PresetError: it would not be valid.
+        """
+        name = ""
+
+        def apply(_document: CommentedMap, edits: CommentedSeq) -> None:
+            nonlocal name
+            numbers = [match[1] for raw in edits if (match := _NAME.match(str(raw.get("name", ""))))]
+            name = str(values.get("name") or f"edit-{max(map(int, numbers), default=0) + 1}")
+            raw = CommentedMap()
+            raw.fa.set_flow_style()
+            raw["name"] = name
+            for field, value in values.items():
+                if value is not None and field != "name":
+                    raw[field] = _as_yaml(value)
+            _require_valid(raw)
+            if not edits:
+                edits.fa.set_block_style()
+            edits.insert(len(edits) if at is None else at, raw)
+
+        self.change("", apply)
+        return name
+
+    def remove(self, index: int, digest: str) -> None:
+        """Remove one edit.
+
+        Raises:
+            EditConflict: it was changed meanwhile.
+        """
+
+        def apply(_document: CommentedMap, edits: CommentedSeq) -> None:
+            edits.remove(self._find(edits, index, digest))
+
+        self.change("", apply)
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set an input of the job, such as `out`; None removes it."""
+
+        def apply(document: CommentedMap, _edits: CommentedSeq) -> None:
+            if value is None:
+                document.pop(name, None)
+            else:
+                document[name] = _as_yaml(value)
+
+        self.change("", apply)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to undo."""
+        return bool(self._history()[0])
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change to redo."""
+        return bool(self._history()[1])
+
+    def undo(self) -> None:
+        """Return to the text before the last change.
+
+        Raises:
+            EditConflict: the file was changed outside since then.
+            PresetError: there is nothing to undo.
+        """
+        self._go_back(redo=False)
+
+    def redo(self) -> None:
+        """Make an undone change again; raises as `undo` does."""
+        self._go_back(redo=True)
+
+    def _go_back(self, *, redo: bool) -> None:
+        with self._lock:
+            stacks = list(self._history())
+            source, target = (stacks[1], stacks[0]) if redo else (stacks[0], stacks[1])
+            if not source:
+                raise PresetError("there is nothing to redo" if redo else "there is nothing to undo")
+            text, expected = source[-1]
+            now = self.text()
+            if _digest(now) != expected:
+                raise EditConflict(f"{self.path.name} was changed by another program since then; nothing was undone")
+            self._write(text)
+            source.pop()
+            target.append([now, _digest(text)])
+            self._write_history(stacks[0], stacks[1])
+
+    def _find(self, edits: CommentedSeq, index: int, digest: str) -> CommentedMap:
+        """Return the edit with this content: at its place, or elsewhere if edits were added before it."""
+        order = sorted(range(len(edits)), key=lambda number: abs(number - index))
+        for number in order:
+            if _raw_digest(edits[number]) == digest:
+                raw: CommentedMap = edits[number]
+                return raw
+        raise EditConflict("this edit was changed or removed in another tab or program; look at it, then do this again")
+
+    def _history(self) -> tuple[list[list[str]], list[list[str]]]:
+        try:
+            data = json.loads(self._history_path.read_text("utf-8"))
+            return data["undo"], data["redo"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return [], []
+
+    def _write_history(self, undo: list[list[str]], redo: list[list[str]]) -> None:
+        write_text(self._history_path, json.dumps({"undo": undo, "redo": redo}), private=True)
+
+    def _write(self, text: str) -> None:
+        """Replace the file atomically; keep its mode, and follow a link."""
+        file = self.path.resolve()
+        part = temporary_path(file)
+        with storage_errors(file.parent):
+            try:
+                part.write_bytes(text.encode("utf-8"))
+                if file.exists():
+                    shutil.copymode(file, part)
+                publish(part, file)
+            finally:
+                part.unlink(missing_ok=True)
+
+
+def _yaml(indent: tuple[int, int, int], text: str) -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=indent[0], sequence=indent[1], offset=indent[2])
+    yaml.line_break = "\r\n" if "\r\n" in text else "\n"  # type: ignore[assignment]
+    return yaml
+
+
+def _parse(text: str, name: str) -> CommentedMap:
+    try:
+        document = _yaml(_INDENTS[0], text).load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{name}:{mark.line + 1}" if mark is not None else name
+        raise PresetError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(document, CommentedMap):
+        raise PresetError(f"{name} is not a job: it has no `preset:`")
+    return document
+
+
+def _dump(document: CommentedMap, before: str) -> str:
+    """Write a document in the indentation that its text had."""
+    original = before
+    for indent in _INDENTS:
+        if _dump_as(_parse(original, ""), indent, before) == original:
+            return _dump_as(document, indent, before)
+    return _dump_as(document, _INDENTS[0], before)
+
+
+def _dump_as(document: CommentedMap, indent: tuple[int, int, int], before: str) -> str:
+    stream = io.StringIO(newline="")
+    _yaml(indent, before).dump(document, stream)
+    return stream.getvalue()
+
+
+def _edit_list(document: CommentedMap, name: str) -> CommentedSeq:
+    if "steps" in document:
+        raise PresetError(f"{name} is a preset, not a job: it has `steps:`; open a job that names it")
+    edits = document.get("edits")
+    if edits is None:
+        edits = CommentedSeq()
+        document["edits"] = edits
+    if not isinstance(edits, CommentedSeq) or not all(isinstance(raw, CommentedMap) for raw in edits):
+        raise PresetError(f"the edits of {name} are in another file; the page changes only edits in the job itself")
+    return edits
+
+
+def _written(index: int, raw: CommentedMap) -> WrittenEdit:
+    fields = _plain(raw)
+    try:
+        edit, problem = Edit.model_validate(fields), ""
+    except ValidationError as error:
+        edit, problem = None, _first_problem(error)
+    return WrittenEdit(index, _raw_digest(raw), fields, edit, problem)
+
+
+def _require_valid(raw: CommentedMap) -> None:
+    try:
+        Edit.model_validate(_plain(raw))
+    except ValidationError as error:
+        raise PresetError(_first_problem(error)) from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    detail = error.errors()[0]
+    place = ".".join(str(part) for part in detail["loc"])
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def _plain(value: Any) -> Any:
+    """Return plain values of what ruamel has read."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
+
+
+def _as_yaml(value: Any) -> Any:
+    """Return a value for ruamel; mappings and lists stay on one line."""
+    if isinstance(value, Mapping):
+        mapping = CommentedMap({key: _as_yaml(item) for key, item in value.items()})
+        mapping.fa.set_flow_style()
+        return mapping
+    if isinstance(value, (list, tuple)):
+        sequence = CommentedSeq([_as_yaml(item) for item in value])
+        sequence.fa.set_flow_style()
+        return sequence
+    return value
+
+
+def _raw_digest(raw: CommentedMap) -> str:
+    return _digest(json.dumps(_plain(raw), sort_keys=True))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:20]

@@ -1,0 +1,109 @@
+"""The films and jobs that the page may open: files under the folders named at the start, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core.errors import InputMediaError, PresetError
+
+FILMS = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".mxf", ".wmv")
+SOUNDS = (".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".webm", ".aif", ".aiff")
+JOBS = (".yaml", ".yml")
+_MOST_FILES, _MOST_DEPTH = 500, 4
+_SAFE_NAME = re.compile(r"[^\w.() -]+")
+
+
+@dataclass(frozen=True)
+class LibraryFile:
+    """A film or a job that can be opened."""
+
+    path: Path
+    kind: str
+    """`film` or `job`."""
+
+
+def is_job(path: Path) -> bool:
+    """Return whether a YAML file looks like a job or a preset."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError:
+        return False
+    return re.search(rb"^(preset|steps):", head, re.MULTILINE) is not None
+
+
+class Library:
+    """The folders that the page may read."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        self.folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
+
+    def resolve(self, text: str) -> Path:
+        """Return the real path of a file under the folders.
+
+        Raises:
+            InputMediaError: it is outside of them, or it is not a file.
+        """
+        try:
+            path = Path(text).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise InputMediaError("this path cannot be read") from error
+        if not any(path.is_relative_to(folder) for folder in self.folders):
+            raise InputMediaError(
+                f"{path.name} is not in a folder that this studio may read; start it with that folder, or drop the file"
+            )
+        if not path.is_file():
+            raise InputMediaError(f"{path.name} does not exist any more")
+        return path
+
+    def files(self) -> list[LibraryFile]:
+        """Return the films and jobs under the folders, jobs first; at most 500, four folders deep."""
+        found_files: list[LibraryFile] = []
+        for folder in self.folders:
+            for path in _walk(folder):
+                suffix = path.suffix.lower()
+                if suffix in FILMS:
+                    found_files.append(LibraryFile(path, "film"))
+                elif suffix in JOBS and is_job(path):
+                    found_files.append(LibraryFile(path, "job"))
+                if len(found_files) >= _MOST_FILES:
+                    break
+        unique = {file.path: file for file in found_files}
+        return sorted(unique.values(), key=lambda file: (file.kind != "job", str(file.path)))
+
+    def upload_path(self, name: str, folder: Path | None = None) -> Path:
+        """Return the path of a new file for dropped content; existing files are never replaced.
+
+        Raises:
+            PresetError: there is no folder to write to.
+        """
+        target = folder or (self.folders[0] if self.folders else None)
+        if target is None or not any(target.resolve().is_relative_to(known) for known in self.folders):
+            raise PresetError("this studio has no folder to put the file in; start it with a folder")
+        path = Path(name.replace("\\", "/"))
+        stem = _SAFE_NAME.sub("_", path.stem).strip(" .") or "file"
+        suffix = _SAFE_NAME.sub("", path.suffix.lower())
+        for number in range(1, 1000):
+            candidate = target / (f"{stem[:80]}{suffix}" if number == 1 else f"{stem[:80]}-{number}{suffix}")
+            if not candidate.exists():
+                return candidate
+        raise PresetError(f"{target} has too many files named {stem}")
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for top, folders, files in os.walk(folder):
+        depth = len(Path(top).relative_to(folder).parts)
+        folders[:] = [] if depth >= _MOST_DEPTH else sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(top) / name
+
+
+def project_id(job_path: Path) -> str:
+    """Return the name by which the page addresses a job."""
+    return hashlib.sha256(os.fsencode(job_path)).hexdigest()[:16]

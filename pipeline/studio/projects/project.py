@@ -1,0 +1,367 @@
+"""An open film and its job: what the page shows of them, and every change that it can make."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ...config.checked_job import Job
+from ...config.load import load_job
+from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
+from ...core.edits.edit import Edit
+from ...core.edits.takes import take_name
+from ...core.errors import InputMediaError, PresetError, React1Error
+from ...core.nodes.node import NodeContext
+from ...core.nodes.registry import load_registry
+from ...core.values import Media
+from ...executors.base import CallMonitor, StoreContext
+from ...interchange.places import PlaceFinder, PlaceOptions
+from ...media.probe import probe, require_video
+from ...media.timing.clock import frame_time_s, timecode_clock
+from ...runner.planning.plan import up_to_takes
+from ...store.store import Store
+from ..page_words import page_message
+from ..viewing.live import LivePreview
+from ..viewing.pictures import FilmPictures
+from ..viewing.playback import plays_in_browsers
+from .job_file import JobFile, WrittenEdit
+from .library import project_id
+from .take_list import MadeFilm, TakeList, WantedTake, place_key, plain_edit
+
+_DAY_S = 24 * 3600.0
+
+
+class Project:
+    """One job file with its film."""
+
+    def __init__(
+        self, home: Path, job_path: Path, film_path: Path, notify: Callable[..., None], *, new_source: str = ""
+    ) -> None:
+        """Open a film with its job.
+
+        Args:
+            home: the folder of store and runs.
+            job_path: the job; it needs not exist yet.
+            film_path: the film.
+            notify: sends an event to the pages: its kind, and its data by name.
+            new_source: the film as a new job names it.
+
+        Raises:
+            InputMediaError: the film cannot be used.
+        """
+        self.id = project_id(job_path)
+        self.home, self.film_path = home, film_path
+        self.store = Store(home)
+        file = self.store.add_external(film_path)
+        self.media = probe(film_path, file)
+        self.video = require_video(self.media)
+        folder = home / "studio" / self.id
+        self.job = JobFile(job_path, folder / "history.json", new_source)
+        self.list = TakeList(folder / "project.json")
+        self.list.record.job, self.list.record.film = str(job_path), str(film_path)
+        self._notify = notify
+        self.pictures = FilmPictures(film_path, self.media)
+        self.live = LivePreview(film_path, self.media, self.pictures, self.new_context, self._report_scan)
+        self.playable = plays_in_browsers(self.media, film_path.suffix)
+        self._films: dict[str, tuple[Media, FilmPictures]] = {}
+
+    def close(self) -> None:
+        """Close the film."""
+        self.live.close()
+        self.pictures.close()
+        for _, pictures in self._films.values():
+            pictures.close()
+
+    def new_context(self, report: Callable[[float], None] = lambda _: None) -> NodeContext:
+        """Return a context with the store's cache; close it after use."""
+        return StoreContext(self.store, CallMonitor(report), time.monotonic() + _DAY_S)
+
+    def _report_scan(self, first: int, share: float) -> None:
+        self.notify("faces", first=first, share=round(share, 3))
+
+    def notify(self, kind: str, **data: Any) -> None:
+        """Send an event about this project to the pages."""
+        self._notify(kind, project=self.id, **data)
+
+    def film_facts(self) -> dict[str, Any]:
+        """Return what the page needs of the film, once."""
+        rate, drop, start = timecode_clock(self.media)
+        width, height = self.video.shown_size_px
+        count = self.video.frame_count
+        times = None
+        if not self.video.constant_rate:
+            times = [round(float(frame_time_s(self.media, frame)), 5) for frame in range(count + 1)]
+        return {
+            "name": self.film_path.name,
+            "path": str(self.film_path),
+            "width": width,
+            "height": height,
+            "frames": count,
+            "rate": [rate.numerator, rate.denominator],
+            "drop": drop,
+            "start": start,
+            "first_s": float(frame_time_s(self.media, 0)),
+            "length_s": float(frame_time_s(self.media, count)),
+            "times": times,
+            "sound": bool(self.media.audio),
+            "codec": self.video.codec,
+            "playable": self.playable,
+            "hdr": self.video.is_hdr,
+        }
+
+    def describe(self, progress: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
+        problem, edits = "", []
+        try:
+            edits = [self._describe_edit(written, progress) for written in self.job.edits()]
+        except PresetError as error:
+            problem = page_message(error)
+        return {
+            "id": self.id,
+            "version": self.job.version,
+            "job": {"path": str(self.job.path), "name": self.job.path.name, "exists": self.job.path.exists()},
+            "problem": problem,
+            "can_undo": self.job.can_undo,
+            "can_redo": self.job.can_redo,
+            "provider": self.list.record.provider,
+            "edits": edits,
+            "films": [self._describe_film(film, progress) for film in reversed(self.list.record.films)],
+        }
+
+    def _describe_edit(self, written: WrittenEdit, progress: Mapping[str, Any]) -> dict[str, Any]:
+        frames, problem = None, written.problem
+        if written.edit is not None:
+            try:
+                frames = self.frames_of(written.edit)
+            except React1Error as error:
+                problem = page_message(error)
+        name = str(written.fields.get("name") or f"edit {written.index + 1}")
+        picked = self._picked(written)
+        takes = [
+            self._describe_take(take, written, picked, progress)
+            for take in self.list.record.takes
+            if written.edit is not None and take.edit_name == name
+        ]
+        return {
+            "index": written.index,
+            "digest": written.digest,
+            "name": name,
+            "fields": written.fields,
+            "frames": frames,
+            "problem": problem,
+            "choices": resolve_choices(written.edit).model_dump() if written.edit else None,
+            "matrix": [take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
+            "waits": bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
+            "takes": takes,
+        }
+
+    def _describe_take(
+        self, take: WantedTake, written: WrittenEdit, picked: str | None, progress: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        assert written.edit is not None
+        moving = progress.get(take.id)
+        is_current = take.place == place_key(written.edit)
+        return {
+            "id": take.id,
+            "name": take.name,
+            "provider": take.provider,
+            "state": take.state,
+            "error": take.error,
+            "share": moving.share if moving else 0,
+            "doing": moving.doing if moving else "",
+            "cost_usd": take.cost_usd,
+            "seconds": take.seconds,
+            "current": is_current,
+            "picked": is_current and take.state == "done" and take.name == picked,
+            "choices": {name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
+            "notes": [page_note for part in take.takes[:1] for page_note in part.notes],
+            "frames": [take.takes[0].segment.first_frame, take.takes[-1].segment.last_frame] if take.parts else None,
+        }
+
+    def _describe_film(self, film: MadeFilm, progress: Mapping[str, Any]) -> dict[str, Any]:
+        moving = progress.get(film.id)
+        output = Path(film.output) if film.output else None
+        return {
+            **film.model_dump(exclude={"report", "output"}),
+            "output": film.output,
+            "name": output.name if output else "",
+            "exists": output.exists() if output else False,
+            "has_report": bool(film.report) and Path(film.report).exists(),
+            "share": moving.share if moving else 0,
+            "doing": moving.doing if moving else "",
+            "is_current": film.job_version == self.job.version,
+        }
+
+    def _picked(self, written: WrittenEdit) -> str | None:
+        """Return the name of the take that a film would get now."""
+        if written.edit is None:
+            return None
+        if written.edit.takes is not None:
+            combination = written.edit.takes.picked
+            return self.take_name(written.edit, combination.choices) if combination else None
+        return self.take_name(written.edit, {})
+
+    def frames_of(self, edit: Edit) -> tuple[int, int]:
+        """Return the frames [start, end) of an edit.
+
+        Raises:
+            InputMediaError: it is outside the film, or its place does not exist.
+        """
+        context = self.new_context()
+        try:
+            start, end, _ = PlaceFinder(context, self.media, PlaceOptions())(edit)
+        finally:
+            getattr(context, "close", lambda: None)()
+        if not 0 <= start < end <= self.video.frame_count:
+            raise InputMediaError(f"{edit.place} is outside the film, or has no frame")
+        return start, end
+
+    @staticmethod
+    def take_name(edit: Edit, choices: Mapping[str, Any]) -> str:
+        """Return the name of a take: its emotion, temperature, region and whatever differs from the defaults."""
+        level = edit.model_copy(update={**choices, "takes": None})
+        values = resolve_choices(level).model_dump()
+        defaults = React1Choices().model_dump()
+        shown = ("prompt", "temperature", "model_mode")
+        order = [*shown, *(name for name in CHOICE_NAMES if name not in shown and values[name] != defaults[name])]
+        return take_name({name: values[name] for name in order})
+
+    def written(self, index: int, digest: str) -> WrittenEdit:
+        """Return an edit as it is in the file.
+
+        Raises:
+            PresetError: it was changed meanwhile.
+        """
+        edits = self.job.edits()
+        same = [edit for edit in edits if edit.digest == digest]
+        if not same:
+            raise PresetError("this edit was changed in another tab or program; look at it, then do this again")
+        return min(same, key=lambda edit: abs(edit.index - index))
+
+    def want_takes(
+        self, written: WrittenEdit, combinations: Sequence[Mapping[str, Any]], provider: str, agreed_usd: float | None
+    ) -> list[WantedTake]:
+        """Add takes of an edit to the list.
+
+        Raises:
+            PresetError: the edit, or a combination, is not valid.
+        """
+        if written.edit is None:
+            raise PresetError(written.problem)
+        name = str(written.fields.get("name") or f"edit {written.index + 1}")
+        wanted = []
+        for choices in combinations:
+            fields = plain_edit(written.fields, choices)
+            edit = Edit.model_validate(fields)
+            self.frames_of(edit)
+            wanted.append(
+                WantedTake(
+                    edit_name=name,
+                    place=place_key(edit),
+                    edit=fields,
+                    name=self.take_name(edit, {}),
+                    provider=provider,
+                    agreed_usd=agreed_usd,
+                )
+            )
+        return wanted
+
+    def take_job(self, take: WantedTake) -> Job:
+        """Return the job that makes a take and no film.
+
+        Raises:
+            PresetError: the job is not valid.
+        """
+        edit = Edit.model_validate(take.edit)
+        return up_to_takes(self._load(edits=[edit], provider=take.provider))
+
+    def film_job(self, provider: str, kind: str) -> Job:
+        """Return the job that makes the film, or the package for an editing system.
+
+        Raises:
+            PresetError: the job is not valid.
+        """
+        if kind == "film":
+            return self._load(provider=provider)
+        edits = [written.edit for written in self.job.edits() if written.edit is not None]
+        source = str(self.film_path)
+        return load_job(
+            "turnover",
+            registry=load_registry(),
+            sets={"source": source},
+            edits=edits,
+            provider=provider,
+            base=self.job.path.parent,
+        )
+
+    def _load(self, *, provider: str, edits: Sequence[Edit] = ()) -> Job:
+        return load_job(
+            str(self.job.path), registry=load_registry(), edits=edits, provider=provider, base=self.job.path.parent
+        )
+
+    def pick(self, written: WrittenEdit, take: WantedTake) -> None:
+        """Write the choice of a take into the job.
+
+        Raises:
+            PresetError: the take is not done.
+        """
+        if take.state != "done" or written.edit is None:
+            raise PresetError("this take is not made yet")
+        wanted = resolve_choices(Edit.model_validate(take.edit))
+        if written.edit.takes is not None:
+            for combination in written.edit.takes.takes:
+                level = written.edit.model_copy(update={**combination.choices, "takes": None})
+                if resolve_choices(level) == wanted:
+                    takes = {**written.fields["takes"], "pick": combination.name}
+                    self.job.set_fields(written.index, written.digest, {"takes": takes})
+                    return
+        values: dict[str, Any] = {"takes": None}
+        for name in CHOICE_NAMES:
+            value = getattr(wanted, name)
+            is_default = value == getattr(React1Choices(), name) and name not in ("prompt", "temperature")
+            values[name] = None if is_default and name not in written.fields else value
+        self.job.set_fields(written.index, written.digest, values)
+
+    def film_media(self, film: MadeFilm) -> tuple[Path, Media, FilmPictures]:
+        """Return a finished film, to be watched.
+
+        Raises:
+            InputMediaError: it was moved or removed.
+        """
+        path = Path(film.output)
+        if not path.is_file():
+            raise InputMediaError(f"{path.name} was moved or removed")
+        key = f"{film.id} {path.stat().st_mtime_ns}"
+        if key not in self._films:
+            media = probe(path, self.store.add_external(path))
+            self._films[key] = (media, FilmPictures(path, media))
+        media, pictures = self._films[key]
+        return path, media, pictures
+
+    def clip_times(self, first: int, end: int) -> list[Fraction]:
+        """Return when each frame of [first, end) is shown, from the first one on, and the end."""
+        base = frame_time_s(self.media, first)
+        return [frame_time_s(self.media, frame) - base for frame in range(first, end + 1)]
+
+    def as_text(self, kind: str) -> str:
+        """Return the job as YAML, as a command, or as Python."""
+        import shlex
+
+        text = self.job.text()
+        if kind == "yaml":
+            return text
+        edits = [written.edit for written in self.job.edits() if written.edit is not None]
+        if kind == "command":
+            provider = self.list.record.provider
+            option = f" --provider {provider}" if provider != "auto" else ""
+            return f"react1 run {shlex.quote(str(self.job.path))}{option}"
+        lines = ["from react1 import Edit, load_preset, run", "", "result = run("]
+        lines += ['    load_preset("emotion-edit"),', f"    source={json.dumps(str(self.film_path))},", "    edits=["]
+        for edit in edits:
+            fields = edit.model_dump(mode="json", by_alias=False, exclude_none=True)
+            lines.append(f"        Edit({', '.join(f'{name}={value!r}' for name, value in fields.items())}),")
+        return "\n".join([*lines, "    ],", ")", "print(result.output)", ""])

@@ -1,0 +1,158 @@
+"""The takes and films that were asked for in a project: what exists is in the store, what was asked for is here."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...core.edits.edit import Edit
+from ...core.edits.takes import AXES
+from ...core.values import Take
+from ...store.atomic import write_text
+
+State = Literal["waiting", "working", "done", "failed", "stopped"]
+_CHOICES = (*AXES,)
+_NOT_PLACE = frozenset({*_CHOICES, "takes", "name"})
+
+
+class WantedTake(BaseModel):
+    """One take that a person asked for."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(default_factory=lambda: secrets.token_hex(5))
+    edit_name: str
+    place: str
+    """Identifies the span, the face and the sound that it was made for."""
+    edit: dict[str, Any]
+    """The plain edit, as in a job."""
+    name: str
+    provider: str
+    state: State = "waiting"
+    error: str = ""
+    parts: list[dict[str, Any]] = []
+    """The takes of the parts of the span, as JSON; one unless the span is long."""
+    cost_usd: float = 0.0
+    seconds: float = 0.0
+    created: str = ""
+    agreed_usd: float | None = None
+
+    @property
+    def takes(self) -> list[Take]:
+        """The takes of the parts; empty before it is made."""
+        return [Take.model_validate(part) for part in self.parts]
+
+
+class MadeFilm(BaseModel):
+    """One finished film, or package for an editing system."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(default_factory=lambda: secrets.token_hex(5))
+    kind: Literal["film", "turnover"] = "film"
+    state: State = "waiting"
+    error: str = ""
+    run: str = ""
+    output: str = ""
+    report: str = ""
+    notes: list[str] = []
+    status: str = ""
+    cost_usd: float = 0.0
+    created: str = ""
+    job_version: str = ""
+    """The version of the job that it was made from."""
+
+
+class ProjectRecord(BaseModel):
+    """What is kept of a project besides its job file."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    job: str = ""
+    film: str = ""
+    provider: str = "auto"
+    takes: list[WantedTake] = []
+    films: list[MadeFilm] = []
+
+
+class TakeList:
+    """The record of one project on disk."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        try:
+            self.record = ProjectRecord.model_validate(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, ValidationError):
+            self.record = ProjectRecord()
+        items: list[WantedTake | MadeFilm] = [*self.record.takes, *self.record.films]
+        for item in items:
+            if item.state in ("waiting", "working"):
+                item.state, item.error = "stopped", "the studio was stopped while this was being made; make it again"
+
+    def save(self) -> None:
+        """Write the record."""
+        with self._lock:
+            write_text(self._path, self.record.model_dump_json(indent=1), private=True)
+
+    def update(self, item: WantedTake | MadeFilm, **changes: Any) -> None:
+        """Change an item and write the record."""
+        with self._lock:
+            for name, value in changes.items():
+                setattr(item, name, value)
+            self.save()
+
+    def add_take(self, take: WantedTake) -> WantedTake:
+        """Add a take, in place of an equal one that is not finished; return the one in the list."""
+        with self._lock:
+            for other in self.record.takes:
+                if (other.place, other.name, other.provider) == (take.place, take.name, take.provider):
+                    if other.state == "done":
+                        return other
+                    self.record.takes.remove(other)
+                    break
+            take.created = datetime.now(UTC).isoformat(timespec="seconds")
+            self.record.takes.append(take)
+            self.save()
+            return take
+
+    def add_film(self, film: MadeFilm) -> MadeFilm:
+        """Add a film."""
+        with self._lock:
+            film.created = datetime.now(UTC).isoformat(timespec="seconds")
+            self.record.films = [*self.record.films, film][-20:]
+            self.save()
+            return film
+
+    def take(self, take_id: str) -> WantedTake | None:
+        """Return a take by its ID."""
+        return next((take for take in self.record.takes if take.id == take_id), None)
+
+    def film(self, film_id: str) -> MadeFilm | None:
+        """Return a film by its ID."""
+        return next((film for film in self.record.films if film.id == film_id), None)
+
+    def remove_take(self, take_id: str) -> None:
+        """Remove a take from the list; what was made stays in the store."""
+        with self._lock:
+            self.record.takes = [take for take in self.record.takes if take.id != take_id]
+            self.save()
+
+
+def place_key(edit: Edit) -> str:
+    """Return what a take depends on besides its expression: the span, the face, the strength and the sound."""
+    fields = edit.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(_NOT_PLACE))
+    return json.dumps(fields, sort_keys=True)
+
+
+def plain_edit(fields: Mapping[str, Any], choices: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an edit with these choices in place of its own and of its matrix."""
+    kept_fields = {name: value for name, value in fields.items() if name != "takes"}
+    return {**kept_fields, **{name: value for name, value in choices.items() if value is not None}}

@@ -1,0 +1,1 @@
+"""Endpoints of the page, what they accept, and who may call them."""

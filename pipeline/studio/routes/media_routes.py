@@ -1,0 +1,302 @@
+"""Endpoints of pictures and sound: stills, previews, cards, the film or its proxy, clips of takes, the report."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from ...core.edits.choices import ModelMode, Prompt, React1Choices
+from ...core.errors import InputMediaError, React1Error
+from ...core.values import Media
+from ...interchange.text.subtitles import read_embedded_cues
+from ...media.frames.shots import cuts_between
+from ..projects.project import Project
+from ..viewing.live import VIEWER_PX, Superseded
+from ..viewing.pictures import nearest_size
+from ..viewing.playback import PEAKS_PER_S, file_peaks, span_clip
+from .project_routes import Json, project_of, studio_of
+
+router = APIRouter(prefix="/api/projects/{project}")
+_CLIP_PX = 960
+_CACHED = {"Cache-Control": "private, max-age=86400, immutable"}
+_TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
+_REPORT_POLICY = (
+    "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "sandbox allow-scripts allow-popups; base-uri 'none'; form-action 'none'"
+)
+Side = Annotated[int, Query(ge=16, le=4000)]
+Share = Annotated[float, Query(ge=0, le=1)]
+
+
+@router.get("/still/{frame}")
+def still(request: Request, project: str, frame: int, size: Side = VIEWER_PX, of: str = "source") -> Response:
+    """Return a frame of the film, of a finished film (`film:ID`) or of a take (`take:ID`), exactly."""
+    opened = project_of(request, project)
+    side = nearest_size(size)
+    kind, _, name = of.partition(":")
+    if kind == "film":
+        _, _, pictures = opened.film_media(_film(opened, name))
+        return Response(pictures.still(frame, side), media_type="image/jpeg")
+    if kind == "take":
+        return Response(_take_still(opened, name, frame, side), media_type="image/jpeg", headers=_CACHED)
+    return Response(opened.pictures.still(frame, side), media_type="image/jpeg", headers=_CACHED)
+
+
+@router.get("/faces/{frame}")
+def faces(request: Request, project: str, frame: int) -> Json:
+    """Return the faces that a frame shows; the first call for a part of the film starts the search."""
+    live = project_of(request, project).live
+    share, problem = live.status(frame)
+    shot = live.shot(frame)
+    shown = [face.__dict__ for face in live.faces(frame)] if shot else []
+    return {"share": share, "problem": problem, "shot": shot, "faces": shown}
+
+
+@router.get("/preview/{frame}")
+async def preview(
+    request: Request,
+    project: str,
+    frame: int,
+    prompt: Prompt = "happy",
+    temperature: Share = 0.5,
+    model_mode: ModelMode = "face",
+    strength: Share = 1.0,
+    face: int = 0,
+    size: Side = VIEWER_PX,
+    page: str = "",
+    sequence: int = 0,
+) -> Response:
+    """Return one frame with another expression, by the local engine; 204 if the page has asked for something newer."""
+    opened = await asyncio.to_thread(project_of, request, project)
+    choices = React1Choices(prompt=prompt, temperature=temperature, model_mode=model_mode)
+    draw = partial(opened.live.render, frame, face, choices, strength, nearest_size(size), page=page, sequence=sequence)
+    try:
+        content = await asyncio.get_running_loop().run_in_executor(request.app.state.render_threads, draw)
+    except Superseded:
+        return Response(status_code=204)
+    return Response(content, media_type="image/jpeg")
+
+
+@router.get("/card/{frame}")
+async def card(
+    request: Request,
+    project: str,
+    frame: int,
+    prompt: Prompt | None = None,
+    temperature: Share = 0.7,
+    model_mode: ModelMode = "face",
+    face: int = 0,
+) -> Response:
+    """Return the face of a frame in an expression, or as it is, as a small picture; 204 where it is not seen."""
+    opened = await asyncio.to_thread(project_of, request, project)
+    choices = React1Choices(prompt=prompt, temperature=temperature, model_mode=model_mode) if prompt else None
+    draw = partial(opened.live.card, frame, face, choices)
+    content = await asyncio.get_running_loop().run_in_executor(request.app.state.card_threads, draw)
+    return Response(content, media_type="image/jpeg") if content else Response(status_code=204)
+
+
+@router.get("/video")
+def video(request: Request, project: str, of: str = "source") -> Response:
+    """Return what a browser plays; 202 with the share that is made while a proxy is being made."""
+    opened, studio = project_of(request, project), studio_of(request)
+    kind, _, name = of.partition(":")
+    if kind == "film":
+        path, _, _ = opened.film_media(_film(opened, name))
+        return _send(path)
+    if kind == "source" and opened.playable:
+        return _send(opened.film_path)
+    proxy, share, problem = studio.media_file(opened, "proxy")
+    if proxy is not None:
+        return _send(proxy)
+    return JSONResponse({"share": share, "problem": problem}, 422 if problem else 202)
+
+
+@router.get("/wave")
+def wave(request: Request, project: str) -> Response:
+    """Return the waveform, one byte per fiftieth of a second; 202 while it is being made."""
+    opened, studio = project_of(request, project), studio_of(request)
+    if not opened.media.audio:
+        return Response(b"", media_type="application/octet-stream")
+    path, share, problem = studio.media_file(opened, "wave")
+    if path is not None:
+        return FileResponse(path, media_type="application/octet-stream", headers=_CACHED)
+    return JSONResponse({"share": share, "problem": problem}, 422 if problem else 202)
+
+
+@router.get("/line")
+def line_wave(request: Request, project: str, index: int, digest: str) -> Json:
+    """Return the waveform of the new line of an edit, and its length."""
+    opened = project_of(request, project)
+    written = opened.written(index, digest)
+    if written.edit is None or not written.edit.audio:
+        raise InputMediaError("this edit has no new line")
+    path = studio_of(request).library.resolve(str(opened.job.path.parent / str(written.edit.audio)))
+    peaks = file_peaks(path, None, lambda _: None, None)
+    return {"peaks": list(peaks), "per_s": PEAKS_PER_S, "name": path.name, "seconds": len(peaks) / PEAKS_PER_S}
+
+
+@router.get("/line/sound")
+def line_sound(request: Request, project: str, index: int, digest: str) -> Response:
+    """Return the new line of an edit, to be listened to."""
+    opened = project_of(request, project)
+    written = opened.written(index, digest)
+    if written.edit is None or not written.edit.audio:
+        raise InputMediaError("this edit has no new line")
+    path = studio_of(request).library.resolve(str(opened.job.path.parent / str(written.edit.audio)))
+    return FileResponse(path)
+
+
+@router.get("/cuts")
+def cuts(request: Request, project: str, start: int, end: int) -> Json:
+    """Return the frames in [start, end) that begin a shot; at most 20 000 frames are searched at once."""
+    opened = project_of(request, project)
+    end = min(end, opened.video.frame_count, start + 20_000)
+    context = opened.new_context()
+    try:
+        return {"start": start, "end": end, "cuts": cuts_between(opened.film_path, opened.media, start, end, context)}
+    finally:
+        getattr(context, "close", lambda: None)()
+
+
+@router.get("/cues")
+def cues(request: Request, project: str) -> Json:
+    """Return the spoken lines: of the film's subtitles, or of a subtitle file beside it."""
+    opened = project_of(request, project)
+    return {"cues": _cues(opened)}
+
+
+@router.get("/takes/{take}/clip")
+def take_clip(request: Request, project: str, take: str) -> Response:
+    """Return the clip of a take with its handles, small, for players."""
+    opened = project_of(request, project)
+    parts = _parts(opened, take)
+    first, end = parts[0].segment.first_frame, parts[-1].segment.last_frame
+    spans = []
+    for number, part in enumerate(parts):
+        media, segment = part.media, part.segment
+        start = segment.first_frame if number == 0 else segment.start_frame
+        stop = segment.last_frame if number == len(parts) - 1 else segment.end_frame
+        spans.append((media, start - segment.first_frame, stop - segment.first_frame))
+    return _clip(opened, spans, first, end)
+
+
+@router.get("/clip")
+def source_clip(request: Request, project: str, start: int, end: int) -> Response:
+    """Return the frames [start, end) of the film as a small clip."""
+    opened = project_of(request, project)
+    if not 0 <= start < end <= opened.video.frame_count or end - start > 1800:
+        raise InputMediaError("this span cannot be shown as a clip")
+    return _clip(opened, [(opened.media, start, end)], start, end)
+
+
+@router.get("/films/{film}/report")
+def film_report(request: Request, project: str, film: str) -> Response:
+    """Return the report of a finished film; it runs in a sandbox of its own."""
+    opened = project_of(request, project)
+    path = Path(_film(opened, film).report)
+    if not path.is_file():
+        raise InputMediaError("the report was removed")
+    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+
+
+@router.get("/films/{film}/seams")
+def film_seams(request: Request, project: str, film: str) -> Json:
+    """Return the checks of a finished film, and the seams, in plain words."""
+    opened = project_of(request, project)
+    path = Path(_film(opened, film).report).with_name("report.json")
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputMediaError("the report was removed") from error
+    splice: Json = report.get("figures", {}).get("splice", {})
+    lines = [("every frame outside the edits is the film's own", bool(splice.get("untouched_identical", False)))]
+    lines += [(f"{name} as the film", passed) for name, passed in report.get("checks", {}).items()]
+    return {"checks": [{"text": text, "passed": passed} for text, passed in lines], "seams": _seams(report, splice)}
+
+
+@router.get("/films/{film}/download")
+def film_download(request: Request, project: str, film: str) -> Response:
+    """Return a finished film, to be saved."""
+    path, _, _ = project_of(request, project).film_media(_film(project_of(request, project), film))
+    return FileResponse(path, filename=path.name)
+
+
+def _seams(report: Json, splice: Json) -> list[Json]:
+    spans = {segment["name"]: segment for segment in report.get("segments", [])}
+    rows = []
+    for seam in splice.get("seams") or []:
+        segment, step = spans.get(seam["name"]), seam.get("seam_delta_e")
+        words = (
+            "not measured" if step is None else "invisible" if step < 1 else "hardly visible" if step < 3 else "visible"
+        )
+        faults = sum(int(seam.get(name) or 0) for name in ("frozen_frames", "doubled_frames"))
+        text = f"the seams are {words}" + (f"; {faults} frames stand still or repeat" if faults else "")
+        frames = [segment["start_frame"], segment["end_frame"]] if segment else None
+        rows.append({"name": seam["name"], "text": text, "frames": frames, "passed": words != "visible" and not faults})
+    return rows
+
+
+def _send(path: Path) -> Response:
+    return FileResponse(path, media_type=_TYPES.get(path.suffix.lower(), "application/octet-stream"))
+
+
+def _clip(project: Project, spans: list[tuple[Media, int, int]], first: int, end: int) -> Response:
+    context = project.new_context()
+    try:
+        path = span_clip(context, spans, project.clip_times(first, end), _CLIP_PX)
+    finally:
+        getattr(context, "close", lambda: None)()
+    return FileResponse(path, media_type="video/mp4", headers=_CACHED)
+
+
+def _parts(project: Project, take_id: str) -> Any:
+    take = project.list.take(take_id)
+    if take is None or not take.parts:
+        raise InputMediaError("this take is not made")
+    return take.takes
+
+
+def _take_still(project: Project, take_id: str, frame: int, side: int) -> bytes:
+    from ..viewing.pictures import FilmPictures
+
+    for part in _parts(project, take_id):
+        if part.segment.first_frame <= frame < part.segment.last_frame:
+            pictures = FilmPictures(project.store.path(part.media.file), part.media)
+            try:
+                return pictures.still(frame - part.segment.first_frame, side)
+            finally:
+                pictures.close()
+    raise InputMediaError(f"the take has no frame {frame}")
+
+
+def _film(project: Project, film_id: str) -> Any:
+    film = project.list.film(film_id)
+    if film is None or film.state != "done":
+        raise InputMediaError("this film is not made")
+    return film
+
+
+def _cues(project: Project) -> list[Json]:
+    from ...interchange.readers import read_listing
+
+    entries: tuple[Any, ...] = ()
+    folder, stem = project.film_path.parent, project.film_path.stem
+    subtitles = [path for suffix in (".srt", ".vtt") for path in sorted(folder.glob(f"*{suffix}"))]
+    own = [path for path in subtitles if path.name.startswith(f"{stem}.")]
+    try:
+        entries = tuple(read_listing(own[0], own[0].name).entries) if own else read_embedded_cues(project.film_path)
+    except React1Error:
+        return []
+    rows = []
+    for entry in entries:
+        span = entry.source or entry.record
+        if entry.kind == "cue" and span is not None and span.end is not None:
+            times = [float(getattr(moment, "value", 0)) for moment in (span.start, span.end)]
+            rows.append({"start_s": times[0], "end_s": times[1], "text": " ".join(entry.texts) or entry.name})
+    return rows

@@ -1,0 +1,311 @@
+"""Endpoints of the job: opening, edits, undo, takes, picks, films, the bill and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from ...config.checked_job import Job
+from ...core.edits.takes import MAX_TAKES
+from ...core.errors import InputMediaError, PresetError
+from ...store.atomic import publish, storage_errors, temporary_path
+from ..controls import edit_controls, has_field
+from ..projects.job_file import WrittenEdit
+from ..projects.library import FILMS, SOUNDS
+from ..projects.project import Project
+from ..projects.take_list import WantedTake
+from ..studio import Studio
+from ..studio_options import LINE_BYTES, UPLOAD_BYTES
+from .requests import (
+    AddEdit,
+    ChangeEdit,
+    EditRef,
+    FilmBody,
+    ItemBody,
+    MadeFileAnswer,
+    OpenBody,
+    PickBody,
+    ProviderBody,
+    TakeChoices,
+    TakesBody,
+)
+
+router = APIRouter(prefix="/api")
+Json = dict[str, Any]
+
+
+def studio_of(request: Request) -> Studio:
+    """Return the studio that serves a request."""
+    studio: Studio = request.app.state.studio
+    return studio
+
+
+def project_of(request: Request, project: str) -> Project:
+    """Return an open project; raises PresetError if there is none."""
+    return studio_of(request).project(project)
+
+
+@router.get("/library")
+def library(request: Request) -> Json:
+    """Return the films and jobs that can be opened, and the controls of an edit."""
+    studio = studio_of(request)
+    first = studio.options.open_first
+    return {
+        "folders": [str(folder) for folder in studio.library.folders],
+        "files": [
+            {"path": str(file.path), "name": file.path.name, "kind": file.kind} for file in studio.library.files()
+        ],
+        "first": str(first) if first else None,
+        "controls": edit_controls(),
+        "faces": has_field("face"),
+        "providers": studio.providers(),
+    }
+
+
+@router.post("/open")
+def open_path(request: Request, body: OpenBody) -> Json:
+    """Open a film or a job under the folders of the studio."""
+    studio = studio_of(request)
+    project = studio.open(studio.library.resolve(body.path))
+    return {"film": project.film_facts(), "state": studio.state(project)}
+
+
+@router.get("/projects/{project}")
+def project_state(request: Request, project: str) -> Json:
+    """Return a film and the state of its job."""
+    opened = project_of(request, project)
+    return {"film": opened.film_facts(), "state": studio_of(request).state(opened)}
+
+
+@router.post("/projects/{project}/edits")
+def add_edit(request: Request, project: str, body: AddEdit) -> Json:
+    """Add an edit."""
+    opened = project_of(request, project)
+    _require_span(opened, body.start, body.end)
+    defaults = {"prompt": "happy", "temperature": 0.7}
+    span = {"in": f"{body.start}f", "out": f"{body.end}f"}
+    name = opened.job.add({**span, **defaults, **body.fields})
+    return {**_changed(request, opened), "added": name}
+
+
+@router.patch("/projects/{project}/edits")
+def change_edit(request: Request, project: str, body: ChangeEdit) -> Json:
+    """Change fields or the span of an edit."""
+    opened = project_of(request, project)
+    fields = dict(body.fields)
+    if body.start is not None and body.end is not None:
+        _require_span(opened, body.start, body.end)
+        fields |= {"in": f"{body.start}f", "out": f"{body.end}f", "at": None}
+    opened.job.set_fields(body.index, body.digest, fields)
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/edits/remove")
+def remove_edit(request: Request, project: str, body: EditRef) -> Json:
+    """Remove an edit; undo brings it back."""
+    opened = project_of(request, project)
+    opened.job.remove(body.index, body.digest)
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/undo")
+def undo(request: Request, project: str) -> Json:
+    """Undo the last change of the job."""
+    opened = project_of(request, project)
+    opened.job.undo()
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/redo")
+def redo(request: Request, project: str) -> Json:
+    """Make an undone change again."""
+    opened = project_of(request, project)
+    opened.job.redo()
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/provider")
+def set_provider(request: Request, project: str, body: ProviderBody) -> Json:
+    """Choose the provider of a project's takes and films."""
+    opened = project_of(request, project)
+    opened.list.record.provider = body.provider
+    opened.list.save()
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/bill")
+def takes_bill(request: Request, project: str, body: TakesBody) -> Json:
+    """Return what takes would cost."""
+    opened = project_of(request, project)
+    _, takes = _wanted(opened, body)
+    return studio_of(request).bill(opened, [partial(opened.take_job, take) for take in takes])
+
+
+@router.post("/projects/{project}/takes")
+def make_takes(request: Request, project: str, body: TakesBody) -> Json:
+    """Make takes; a matrix is also written into the job."""
+    opened, studio = project_of(request, project), studio_of(request)
+    written, takes = _wanted(opened, body)
+    studio.make_takes(opened, takes)
+    axes = {name: values for name, values in body.choices.model_dump().items() if len(values) > 1}
+    if axes:
+        fixed = {name: values[0] for name, values in body.choices.model_dump().items() if len(values) == 1}
+        fields: Json = {**dict.fromkeys(axes), **fixed, "takes": axes}
+        opened.job.set_fields(written.index, written.digest, fields)
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/pick")
+def pick_take(request: Request, project: str, body: PickBody) -> Json:
+    """Choose the take that the film gets."""
+    opened = project_of(request, project)
+    opened.pick(opened.written(body.index, body.digest), _take(opened, body.take))
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/takes/again")
+def make_again(request: Request, project: str, body: ItemBody) -> Json:
+    """Make a take again that failed or was stopped."""
+    opened = project_of(request, project)
+    take = _take(opened, body.item)
+    if take.state in ("failed", "stopped"):
+        opened.list.update(take, state="waiting", error="")
+        studio_of(request).make_takes(opened, [take])
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/takes/remove")
+def remove_take(request: Request, project: str, body: ItemBody) -> Json:
+    """Remove a take from the list; what was paid for stays in the store."""
+    opened = project_of(request, project)
+    studio_of(request).work.stop(body.item)
+    opened.list.remove_take(body.item)
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/stop")
+def stop_item(request: Request, project: str, body: ItemBody) -> Json:
+    """Stop a take or a film that is being made."""
+    studio_of(request).work.stop(body.item)
+    return _changed(request, project_of(request, project))
+
+
+@router.post("/projects/{project}/films/bill")
+def film_bill(request: Request, project: str, body: FilmBody) -> Json:
+    """Return what the film would cost, and the edits that wait for a choice."""
+    opened = project_of(request, project)
+    waiting = [edit["name"] for edit in studio_of(request).state(opened)["edits"] if edit["waits"]]
+    load: Callable[[], Job] = partial(opened.film_job, body.provider, body.kind)
+    return {**studio_of(request).bill(opened, [load]), "waiting": waiting}
+
+
+@router.post("/projects/{project}/films")
+def make_film(request: Request, project: str, body: FilmBody) -> Json:
+    """Make the film, or the package for an editing system."""
+    opened = project_of(request, project)
+    studio_of(request).make_film(opened, body.kind, body.provider, body.agreed_usd, body.replace)
+    return _changed(request, opened)
+
+
+@router.get("/projects/{project}/text/{kind}")
+def as_text(request: Request, project: str, kind: str) -> PlainTextResponse:
+    """Return the job as `yaml`, `command` or `python`."""
+    if kind not in ("yaml", "command", "python"):
+        raise PresetError("expected yaml, command or python")
+    return PlainTextResponse(project_of(request, project).as_text(kind))
+
+
+@router.put("/projects/{project}/line")
+async def add_line(request: Request, project: str, name: str, index: int, digest: str) -> Json:
+    """Put a dropped or recorded line of dialogue beside the job, and let an edit use it."""
+    import asyncio
+
+    opened = await asyncio.to_thread(project_of, request, project)
+    if Path(name).suffix.lower() not in SOUNDS:
+        raise InputMediaError(f"{Path(name).name} is not a sound file; drop a WAV, MP3, M4A, FLAC or OGG")
+    folder = opened.job.path.parent / "lines"
+    target = studio_of(request).library.upload_path(name, folder)
+    await _receive(request, target, LINE_BYTES)
+    relative = target.relative_to(opened.job.path.parent).as_posix()
+    fields = {"audio": relative, "audio_mix": None}
+    await asyncio.to_thread(opened.job.set_fields, index, digest, fields)
+    return await asyncio.to_thread(_changed, request, opened)
+
+
+@router.put("/films")
+async def add_film(request: Request, name: str) -> MadeFileAnswer:
+    """Put a dropped film into the first folder of the studio."""
+    if Path(name).suffix.lower() not in FILMS:
+        raise InputMediaError(f"{Path(name).name} is not a film that can be opened here")
+    target = studio_of(request).library.upload_path(name)
+    await _receive(request, target, UPLOAD_BYTES)
+    return MadeFileAnswer(path=str(target))
+
+
+@router.get("/ledger")
+def ledger(request: Request) -> Json:
+    """Return the paid calls and what they cost."""
+    return studio_of(request).ledger()
+
+
+@router.get("/events")
+def events(request: Request) -> StreamingResponse:
+    """Return all changes as server-sent events."""
+    stream: AsyncIterator[str] = studio_of(request).events.listen()
+    return StreamingResponse(stream, media_type="text/event-stream")
+
+
+async def _receive(request: Request, target: Path, most_bytes: int) -> None:
+    """Write a body to a new file, atomically."""
+    import asyncio
+
+    part, count = temporary_path(target), 0
+    with storage_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as stream:
+                async for block in request.stream():
+                    count += len(block)
+                    if count > most_bytes:
+                        raise InputMediaError(f"{target.name} is larger than {most_bytes >> 20} MB")
+                    await asyncio.to_thread(stream.write, block)
+            publish(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _changed(request: Request, project: Project) -> Json:
+    studio = studio_of(request)
+    studio.changed(project)
+    return {"state": studio.state(project)}
+
+
+def _require_span(project: Project, start: int, end: int) -> None:
+    if not start < end <= project.video.frame_count:
+        raise PresetError(f"frames {start} to {end - 1} are not a span of the film")
+
+
+def _take(project: Project, take_id: str) -> WantedTake:
+    take = project.list.take(take_id)
+    if take is None:
+        raise PresetError("this take was removed")
+    return take
+
+
+def _wanted(project: Project, body: TakesBody) -> tuple[WrittenEdit, list[WantedTake]]:
+    written = project.written(body.index, body.digest)
+    axes = _axes(body.choices)
+    combinations = [dict(zip(axes, row, strict=True)) for row in product(*axes.values())]
+    if len(combinations) > MAX_TAKES:
+        raise PresetError(f"{len(combinations)} takes at once are more than {MAX_TAKES}; choose fewer values")
+    return written, project.want_takes(written, combinations, body.provider, body.agreed_usd)
+
+
+def _axes(choices: TakeChoices) -> dict[str, list[Any]]:
+    return {name: values for name, values in choices.model_dump().items() if values}

@@ -1,0 +1,1 @@
+"""What the page shows and plays: stills, proxies, and the live preview."""

@@ -1,0 +1,322 @@
+"""The live preview: the faces of the shown shot, and one frame of it with another expression, at once.
+
+A film is searched for faces in blocks of frames, when a block is first shown; what is found is cached by content. Until
+then the page shows the frame as it is. One frame is rendered per request; of several requests of one page only the
+newest is served.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from ...core.edits.choices import React1Choices
+from ...core.errors import React1Error
+from ...core.nodes.node import NodeContext
+from ...core.values import Media
+from ...engine.detect.detect import Detections, detect_faces
+from ...engine.detect.detection_cache import SUFFIX, cache_key_parts, read_detections, write_detections
+from ...engine.frames.clip_frames import VideoFormat
+from ...engine.render.live_face import LiveFace, live_faces
+from ...media.clip_writer import rgb_frame
+from ...media.frames.decode import exact_frames
+from ...media.frames.shots import Shot, split_at_cuts
+from ...media.probe import require_video
+from ...media.timing.clock import timecode_rate
+from ...report.stills import Picture, preview_size, screen_picture
+from .pictures import FilmPictures, jpeg
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+BLOCK_FRAMES = 125
+"""Frames that are searched together: five seconds at 25 frames/s."""
+DETECTION_PX = 1280
+"""The longer side of the pictures in which faces are searched."""
+VIEWER_PX = 960
+_TEETH_FRAMES = 3
+_CARD_PX = 220
+_CARD_MARGIN = 0.2
+"""Of the face's height, around it on a card."""
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ShownFace:
+    """A face as the page outlines it; places are shares of the picture."""
+
+    number: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+    frames: int
+    """Frames of the shot in which it was detected."""
+
+
+@dataclass
+class _Block:
+    share: float = 0.0
+    shots: list[tuple[Shot, list[LiveFace]]] = field(default_factory=list)
+    done: bool = False
+    problem: str = ""
+
+
+class Superseded(React1Error):
+    """A newer request of the same page makes this one useless."""
+
+
+class LivePreview:
+    """The faces and previews of one film; all methods may be called from any thread."""
+
+    def __init__(
+        self,
+        path: Path,
+        media: Media,
+        pictures: FilmPictures,
+        new_context: Callable[[Callable[[float], None]], NodeContext],
+        notify: Callable[[int, float], None],
+    ) -> None:
+        """Prepare the preview of a film.
+
+        Args:
+            path: the film.
+            media: its probe.
+            pictures: its stills.
+            new_context: makes a context whose `progress` calls the given function.
+            notify: gets the first frame of a block and the share that is searched, also when it is done.
+        """
+        self._path, self._media, self._pictures = path, media, pictures
+        self._new_context, self._notify = new_context, notify
+        self._video = require_video(media)
+        self._fps = timecode_rate(self._video)
+        self._blocks: dict[int, _Block] = {}
+        self._lock = threading.Lock()
+        self._render_lock = threading.Lock()
+        self._newest: dict[str, int] = {}
+        self._scanner = ThreadPoolExecutor(1, thread_name_prefix="react1-studio-scan")
+        self._closed = False
+
+    def close(self) -> None:
+        """Stop searching."""
+        self._closed = True
+        self._scanner.shutdown(wait=True, cancel_futures=True)
+
+    def scan(self, frame: int) -> _Block:
+        """Return the block of a frame; its search is started if it was not."""
+        number = frame // BLOCK_FRAMES
+        with self._lock:
+            block = self._blocks.get(number)
+            if block is None:
+                block = self._blocks[number] = _Block()
+                self._scanner.submit(self._scan_block, number, block)
+        return block
+
+    def status(self, frame: int) -> tuple[float, str]:
+        """Return the searched share of the block of a frame, and what went wrong with it."""
+        block = self.scan(frame)
+        return (1.0 if block.done else min(0.99, block.share)), block.problem
+
+    def faces(self, frame: int) -> list[ShownFace]:
+        """Return the faces that a frame shows; empty before they are searched."""
+        found_shot = self._shot_of(frame)
+        if found_shot is None:
+            return []
+        first, faces = found_shot
+        width, height = preview_size(self._video, DETECTION_PX)
+        shown = []
+        for face in faces:
+            box = face.box(frame - first)
+            if box is not None:
+                left, top, right, bottom = box
+                shown.append(
+                    ShownFace(
+                        face.number, left / width, top / height, right / width, bottom / height, face.detected_frames
+                    )
+                )
+        return shown
+
+    def shot(self, frame: int) -> Shot | None:
+        """Return the frames [start, end) of the shot of a frame within its block; None before the search."""
+        block, offset = self.scan(frame), frame // BLOCK_FRAMES * BLOCK_FRAMES
+        if not block.done:
+            return None
+        shots = [(first + offset, last + offset) for (first, last), _ in block.shots]
+        return next((shot for shot in shots if shot[0] <= frame < shot[1]), None)
+
+    def render(
+        self,
+        frame: int,
+        number: int,
+        choices: React1Choices,
+        strength: float,
+        side_px: int = VIEWER_PX,
+        *,
+        page: str = "",
+        sequence: int = 0,
+    ) -> bytes:
+        """Return a frame with another expression as a JPEG; the frame itself where the face is not seen.
+
+        Args:
+            frame: of the film.
+            number: of the face in its shot; 0 for the largest.
+            choices: the emotion, its temperature and its region.
+            strength: the share of the expression, 0 to 1.
+            side_px: the longer side of the picture.
+            page: identifies the page that asks; of its requests only the newest is rendered.
+            sequence: rises with each request of that page.
+
+        Raises:
+            Superseded: the page has asked for something newer.
+            InputMediaError: the frame cannot be decoded.
+        """
+        if page:
+            self._newest[page] = max(self._newest.get(page, 0), sequence)
+        with self._render_lock:
+            if page and sequence < self._newest.get(page, 0):
+                raise Superseded("a newer preview was asked for")
+            picture = self._pictures.picture(frame, side_px)
+            found_face = self._face(frame, number)
+            if found_face is None:
+                return jpeg(picture, 84)
+            face, local = found_face
+            scale = picture.shape[1] / preview_size(self._video, DETECTION_PX)[0]
+            return jpeg(face.draw(picture, local, choices, strength=strength, scale=scale), 84)
+
+    def card(self, frame: int, number: int, choices: React1Choices | None) -> bytes | None:
+        """Return the face of a frame in an expression, or as it is, as a small JPEG; None where it is not seen.
+
+        Raises:
+            InputMediaError: the frame cannot be decoded.
+        """
+        found_face = self._face(frame, number)
+        if found_face is None:
+            return None
+        face, local = found_face
+        box = face.box(local)
+        if box is None:
+            return None
+        picture = self._pictures.picture(frame, DETECTION_PX)
+        margin = _CARD_MARGIN * (box[3] - box[1])
+        half = max(box[2] - box[0], box[3] - box[1]) / 2 + margin
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        left, top = max(0, int(x - half)), max(0, int(y - half))
+        part = picture[top : int(y + half), left : int(x + half)]
+        scaled, scale = _shrink(part, _CARD_PX)
+        if choices is None:
+            return jpeg(scaled, 82)
+        with self._render_lock:
+            return jpeg(face.draw(scaled, local, choices, corner_px=(left, top), scale=scale), 82)
+
+    def _face(self, frame: int, number: int) -> tuple[LiveFace, int] | None:
+        found_shot = self._shot_of(frame)
+        if found_shot is None:
+            return None
+        first, faces = found_shot
+        chosen = next((face for face in faces if face.number == number), None)
+        if chosen is None and faces and number == 0:
+            chosen = max(faces, key=lambda face: face.detected_frames * face.unit_px**2)
+        return (chosen, frame - first) if chosen is not None else None
+
+    def _shot_of(self, frame: int) -> tuple[int, list[LiveFace]] | None:
+        block, offset = self.scan(frame), frame // BLOCK_FRAMES * BLOCK_FRAMES
+        for (first, last), faces in block.shots if block.done else ():
+            if first + offset <= frame < last + offset:
+                return first + offset, faces
+        return None
+
+    def _scan_block(self, number: int, block: _Block) -> None:
+        first = number * BLOCK_FRAMES
+        end = min(first + BLOCK_FRAMES, self._video.frame_count)
+
+        def report(share: float) -> None:
+            if self._closed:
+                raise Superseded("the studio stops")
+            block.share = share
+            self._notify(first, share)
+
+        try:
+            detections = self._detections(first, end, report)
+            block.shots = self._shots(detections, first)
+        except React1Error as error:
+            block.problem = str(error)
+        except Exception as error:
+            block.problem = f"the faces cannot be searched: {type(error).__name__}: {error}"
+            raise
+        finally:
+            block.done = True
+            if not self._closed:
+                self._notify(first, 1.0)
+
+    def _detections(self, first: int, end: int, report: Callable[[float], None]) -> Detections:
+        from ...engine import available
+
+        available.require()
+        context = self._new_context(report)
+        key: dict[str, Any] = {
+            "what": "studio faces",
+            "film": self._media.file.digest,
+            "frames": [first, end],
+            "side": DETECTION_PX,
+            "by": cache_key_parts(),
+            "version": _VERSION,
+        }
+        try:
+            cached = context.cache_get(key)
+            detections = read_detections(cached) if cached is not None else None
+            if detections is None:
+                size = preview_size(self._video, DETECTION_PX)
+                frames = SimpleNamespace(
+                    expected_count=end - first,
+                    times=tuple(range(end - first)),
+                    decode_all=lambda: self._frames(first, end),
+                )
+                video_format = VideoFormat(*size, self._fps, 1, 1, 1, 1)
+                detections = detect_faces(cast("Any", frames), video_format, lambda share: report(0.9 * share))
+                path = context.temp_path(f"faces{SUFFIX}")
+                write_detections(path, detections)
+                context.cache_put(key, path)
+        finally:
+            getattr(context, "close", lambda: None)()
+        return detections
+
+    def _frames(self, first: int, end: int) -> Iterator[VideoFrame]:
+        """Yield upright frames of the detection size."""
+        size = preview_size(self._video, DETECTION_PX)
+        plain = not (self._video.rotation_deg or self._video.mirrored or self._video.is_hdr)
+        for index, frame in exact_frames(self._path, self._video, first, end):
+            if plain:
+                small = frame.reformat(width=size[0], height=size[1], format="yuv420p", interpolation="AREA")
+            else:
+                small = rgb_frame(screen_picture(frame, self._video, size)).reformat(format="yuv420p")
+            small.pts = index - first
+            yield small
+
+    def _shots(self, detections: Detections, first: int) -> list[tuple[Shot, list[LiveFace]]]:
+        thumbnails = [frame.thumbnail for frame in detections.frames if frame.thumbnail is not None]
+        shots = []
+        with closing(FilmPictures(self._path, self._media)) as pictures:
+            for start, end in split_at_cuts(thumbnails):
+                faces = live_faces(Detections(detections.frames[start:end]), self._fps)
+                for face in faces:
+                    wanted = face.open_frames(_TEETH_FRAMES)
+                    face.measure_teeth([(at, pictures.picture(first + start + at, DETECTION_PX)) for at in wanted])
+                shots.append(((start, end), faces))
+        return shots
+
+
+def _shrink(picture: Picture, side_px: int) -> tuple[Picture, float]:
+    import cv2
+    import numpy as np
+
+    scale = side_px / max(picture.shape[:2])
+    size = (max(2, round(picture.shape[1] * scale)), max(2, round(picture.shape[0] * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    scaled: Picture = np.ascontiguousarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+    return scaled, size[0] / picture.shape[1]

@@ -1,0 +1,191 @@
+"""What the page plays: the film where a browser can, else a small proxy; the waveform; short clips of takes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputMediaError
+from ...core.nodes.node import NodeContext
+from ...core.values import Media
+from ...media.probe import require_video
+from ...media.timing.clock import frame_time_s
+from ...media.tools.ffmpeg import ffmpeg_path
+from ...report.preview_clip import PreviewWriter, frames_of_samples, span_audio
+from ...report.stills import preview_size, small_pictures
+
+PROXY_LINES = 540
+_PLAYABLE_VIDEO = {"h264": ("mp4", "mov"), "vp8": ("webm", "matroska"), "vp9": ("webm", "mp4"), "av1": ("webm", "mp4")}
+_PLAYABLE_AUDIO = ("aac", "mp3", "opus", "vorbis", "flac")
+_MOST_PIXELS = 1920 * 1088
+"""Larger pictures play too slowly without a graphics card; they get a proxy."""
+_MOST_BITS_S = 30_000_000
+PEAKS_PER_S = 50
+_WAVE_HZ = 8000
+_PROXY_VERSION, _CLIP_VERSION = 1, 1
+
+
+def plays_in_browsers(media: Media, suffix: str) -> bool:
+    """Return whether every current browser plays a film as it is, and smoothly."""
+    video = require_video(media)
+    containers = _PLAYABLE_VIDEO.get(video.codec, ())
+    is_webm = suffix.lower() == ".webm"
+    known = any(name in media.container for name in containers) and suffix.lower() in (".mp4", ".m4v", ".mov", ".webm")
+    sound = media.audio[0].codec in _PLAYABLE_AUDIO if media.audio else True
+    return (
+        known
+        and (is_webm or "matroska" not in containers[:1])
+        and video.pix_fmt in ("yuv420p", "yuvj420p")
+        and not video.interlaced
+        and video.width_px * video.height_px <= _MOST_PIXELS
+        and video.bit_rate <= _MOST_BITS_S
+        and sound
+    )
+
+
+def proxy_parts(media: Media) -> dict[str, Any]:
+    """Return the cache key of a film's proxy."""
+    return {"what": "studio proxy", "film": media.file.digest, "version": _PROXY_VERSION}
+
+
+def make_proxy(context: NodeContext, media: Media) -> None:
+    """Write a proxy of a film into the cache: H.264 with 540 lines, a keyframe every half second, AAC.
+
+    Each frame keeps its time, so that the page can name the frame that it shows.
+
+    Raises:
+        ToolFailed: ffmpeg cannot decode the film.
+    """
+    video = require_video(media)
+    width, height = video.shown_size_px
+    scale = min(1.0, PROXY_LINES / min(width, height))
+    size = (max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2))
+    target = context.temp_path("proxy.mp4")
+    argv = [
+        *(ffmpeg_path(), "-v", "error", "-nostdin", "-y", "-i", str(context.path(media.file))),
+        *("-map", f"0:{video.index}", "-map", "0:a:0?", "-sn", "-dn"),
+        *("-vf", f"scale={size[0]}:{size[1]},setsar=1,format=yuv420p", "-fps_mode", "passthrough"),
+        *("-c:v", "libx264", "-preset", "superfast", "-crf", "25", "-bf", "0"),
+        *("-g", str(max(1, round(float(video.rate) / 2))), "-c:a", "aac", "-b:a", "128k", "-ac", "2"),
+        *("-movflags", "+faststart", str(target)),
+    ]
+    context.run_tool(argv, duration_s=max(0.1, float(media.duration_s)), timeout_s=12 * 3600)
+    context.cache_put(proxy_parts(media), target)
+
+
+def wave_parts(media: Media) -> dict[str, Any]:
+    """Return the cache key of a film's waveform."""
+    return {"what": "studio waveform", "film": media.file.digest, "per_s": PEAKS_PER_S}
+
+
+def make_wave(context: NodeContext, media: Media) -> None:
+    """Write the waveform of a film's first audio track into the cache: one byte per peak, 0 silent to 255.
+
+    Raises:
+        InputMediaError: the audio cannot be read.
+    """
+    if not media.audio:
+        raise InputMediaError("the film has no sound")
+    target = context.temp_path("wave.bin")
+    target.write_bytes(file_peaks(context.path(media.file), media.audio[0].index, context.progress, media))
+    context.cache_put(wave_parts(media), target)
+
+
+def file_peaks(path: Path, stream_index: int | None, progress: Callable[[float], None], media: Media | None) -> bytes:
+    """Return the peaks of an audio track, 50 per second, from the time that players show as zero.
+
+    Raises:
+        InputMediaError: the audio cannot be read.
+    """
+    import av
+
+    from ...media.frames.decode import open_media
+
+    start_s = media.start_s if media is not None else Fraction(0)
+    peaks: list[int] = []
+    size = _WAVE_HZ // PEAKS_PER_S
+    rest = np.zeros(0, np.float32)
+    with open_media(path) as container:
+        stream = (
+            container.streams[stream_index] if stream_index is not None else next(iter(container.streams.audio), None)
+        )
+        if stream is None:
+            raise InputMediaError("the file has no sound")
+        expected_s = float(container.duration or av.time_base) / av.time_base
+        resampler: Any = av.AudioResampler(format="flt", layout="mono", rate=_WAVE_HZ)
+        is_first = True
+        for frame in container.decode(stream):
+            for block in resampler.resample(frame):
+                samples = block.to_ndarray()[0]
+                if is_first and block.pts is not None:
+                    late = max(0, round((block.pts * Fraction(block.time_base) - start_s) * _WAVE_HZ))
+                    samples = np.concatenate([np.zeros(min(late, 600 * _WAVE_HZ), np.float32), samples])
+                    is_first = False
+                rest = np.concatenate([rest, samples])
+            count = len(rest) // size
+            if count >= PEAKS_PER_S:
+                peaks += _peaks(rest[: count * size].reshape(count, size))
+                rest = rest[count * size :]
+                progress(min(1.0, len(peaks) / PEAKS_PER_S / max(0.1, expected_s)))
+    if len(rest):
+        peaks += _peaks(np.pad(rest, (0, -len(rest) % size)).reshape(-1, size))
+    return bytes(peaks)
+
+
+def _peaks(blocks: np.ndarray) -> list[int]:
+    values: list[int] = np.clip(np.abs(blocks).max(1) ** 0.6 * 255, 0, 255).astype(np.uint8).tolist()
+    return values
+
+
+def span_clip(
+    context: NodeContext, parts: Sequence[tuple[Media, int, int]], times_s: Sequence[Fraction], side_px: int
+) -> Path:
+    """Return a small MP4 of some frames, from the cache or made now; a keyframe every ten frames.
+
+    Args:
+        context: has the files and the cache.
+        parts: (file, first frame, frame after the last) in the order in which they are shown.
+        times_s: when each frame is shown; at last the end.
+        side_px: the longer side.
+    """
+    key = {
+        "what": "studio clip",
+        "parts": [[media.file.digest, first, end] for media, first, end in parts],
+        "times": [str(time_s) for time_s in times_s],
+        "side": side_px,
+        "version": _CLIP_VERSION,
+    }
+    cached = context.cache_get(key)
+    if cached is not None:
+        return cached
+    video = require_video(parts[0][0])
+    sounds = [_sound(context, media, first, end) for media, first, end in parts]
+    sound = np.concatenate([s for s in sounds if s is not None], axis=1) if all(s is not None for s in sounds) else None
+    content = io.BytesIO()
+    size = preview_size(video, side_px)
+    writer = PreviewWriter(content, size, video.rate, crf=22, has_sound=sound is not None)
+    shown = 0
+    for media, first, end in parts:
+        for _, picture in small_pictures(context.path(media.file), require_video(media), first, end, size):
+            writer.add(picture, times_s[shown])
+            shown += 1
+            context.progress(shown / max(1, len(times_s) - 1))
+    if sound is not None:
+        writer.add_sound(frames_of_samples(sound))
+    writer.finish()
+    target = context.temp_path("clip.mp4")
+    target.write_bytes(content.getvalue())
+    context.cache_put(key, target)
+    path = context.cache_get(key)
+    assert path is not None
+    return path
+
+
+def _sound(context: NodeContext, media: Media, first: int, end: int) -> Any:
+    start_s, end_s = (frame_time_s(media, frame) + media.start_s for frame in (first, end))
+    return span_audio(context.path(media.file), media, start_s, end_s)
