@@ -31,6 +31,7 @@ from .folder_context import FakeClock, FolderContext
 from .node_tests import NodeTests
 from .provider_tests import ProviderTests, ProviderTrial
 from .scripted_host import Failure, HostJob, HostReply, HostRequest, ScriptedHost
+from .store_tests import StoreTests
 
 __all__ = [
     "ClipRecipe",
@@ -45,6 +46,7 @@ __all__ = [
     "ProviderTests",
     "ProviderTrial",
     "ScriptedHost",
+    "StoreTests",
     "click_times_s",
     "draw_frame",
     "frame_number",

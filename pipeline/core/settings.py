@@ -6,6 +6,7 @@ REACT1_FACE_MODEL  the file of the local engine's face model, if mediapipe has n
 REACT1_SCRIPT    files from which the `script` node may load functions
 REACT1_MAX_COST  the highest cost of a run, in USD
 REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
+REACT1_STORE     a store that several machines share: s3://bucket/prefix, or a folder
 REACT1_REQUIRE_CONSENT  1: no face is sent to a provider without a consent in its edit
 REACT1_SIGN_CERTIFICATE, REACT1_SIGN_KEY  PEM files that sign films; the key is never copied
 SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
@@ -92,6 +93,12 @@ def store_limit_bytes(environ: Mapping[str, str] | None = None) -> int | None:
     environ = os.environ if environ is None else environ
     text = environ.get("REACT1_STORE_LIMIT", "").strip()
     return parse_bytes(text, "REACT1_STORE_LIMIT") if text else None
+
+
+def shared_store(environ: Mapping[str, str] | None = None) -> str:
+    """Return REACT1_STORE, the place of the store that several machines share; empty: the home folder's own."""
+    environ = os.environ if environ is None else environ
+    return environ.get("REACT1_STORE", "").strip()
 
 
 def requires_consent(environ: Mapping[str, str] | None = None) -> bool:

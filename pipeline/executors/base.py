@@ -107,8 +107,8 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
         context.close()
     context.confirm_inputs()
     seconds = time.monotonic() - began
-    store.put_result(call.key, value, call.args["parts"], seconds)
-    return Result(value, seconds, reused=False)
+    stored = store.put_result(call.key, value, call.args["parts"], seconds)
+    return Result(stored["value"], seconds, reused=False)
 
 
 def load_node_class(fn: str) -> type[Node]:

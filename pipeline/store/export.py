@@ -56,7 +56,7 @@ def _check_file_type(store: Store, path: Path, sources: list[Path], folder: bool
         raise PresetError(f"out {path} is a folder; name a file in it")
     if path.is_file() and folder:
         raise PresetError(f"out {path} is a file, and a folder is needed; choose another --out")
-    if path.absolute().is_relative_to(store.root / "objects"):
+    if any(path.absolute().is_relative_to(Path(root) / "objects") for root in (store.root, store.backend.place)):
         raise PresetError(f"out {path} is inside the store; choose another --out")
 
 

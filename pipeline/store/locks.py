@@ -47,6 +47,21 @@ def try_acquire(path: Path) -> FileLock | None:
     return None
 
 
+def acquire(path: Path) -> FileLock:
+    """Lock a file, which is created if needed and never removed; wait until no other process holds it.
+
+    Raises:
+        OSError: the file cannot be created, or the file system does not support locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        lock_descriptor(descriptor, blocking=True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return FileLock(descriptor)
+
+
 def is_locked(path: Path) -> bool:
     """Return whether a live process holds the lock of a file; True if that cannot be determined."""
     try:

@@ -1,51 +1,50 @@
 """The store: content by its SHA-256, and results by the key of the call that computed them.
 
-    objects/ab/ab12….mp4     content, read-only
+Content and results lie in a backend (store_backend.py), which several machines may share; the rest is of this machine:
+
+    objects/ab/ab12….mp4     content, read-only; the cache of a bucket
     external/ab/ab12….json   content outside the store: a source film, an exported result (path, size, time)
     results/cd/cd34….json    the result of a call, as JSON, with the parts of its key
     latest/ef/ef56….json     the parts of a step's last key, to explain a cache miss
     seen/…                   digests of external files by path, size and time, so that a film is hashed once
-    scratch/<random>/        scratch folder of a process, with a `lock` that the process holds and a folder per call
 
-Every file is written, flushed and renamed, so two writers of the same content do no harm.
-
-Scratch folders whose process is gone are removed. The lock shows whether the process is alive, also to processes in
-other containers that share the home. A process that removes a folder holds its lock meanwhile, so that a folder that is
-just being created is either removed before its process has the lock, or kept.
+A result is created if it is absent: of two calls with one key, the first one's result stays, and both return it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputMediaError, StorageFailed
 from ..core.file import File
-from .atomic import publish, storage_errors, write_text
+from ..core.settings import shared_store
+from .atomic import storage_errors, write_text
+from .directory import DirectoryBlobs
 from .keys import Parts, digest
-from .locks import FileLock, try_acquire
+from .scratch import Scratch
+from .shared import open_backend
 
 _BLOCK_BYTES = 4 << 20
 Json = dict[str, Any]
 
 
 class Store:
-    """Content and results under one folder, which is created by the first write.
+    """Content and results of a home folder, which is created by the first write.
 
     A `read_only` store writes nothing: records of external files stay in memory.
     """
 
-    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+    def __init__(self, root: Path, *, read_only: bool = False, place: str | None = None) -> None:
+        """Open the backend; `place` is that of a shared one, as in REACT1_STORE, which is the default."""
         self.root = root
         self.read_only = read_only
+        self.place = shared_store() if place is None else place
+        self.backend = open_backend(root, self.place, probe=not read_only)
+        self._blobs, self._records = self.backend.blobs, self.backend.records
         self._unwritten: dict[str, Json] = {}
         self._scratch = Scratch(root / "scratch")
 
@@ -56,35 +55,34 @@ class Store:
             InputMediaError: its external file was changed.
             StorageFailed: it is no longer in the store.
         """
-        stored = self.object_path(file)
-        if stored.is_file():
-            return stored
-        external = self._external_path(file)
-        if external is not None:
-            return external
+        path = self._local_path(file)
+        if path is not None:
+            return path
         record = self._external_record(file)
-        if record is not None:
+        if record is not None and not self.backend.shared:
             raise InputMediaError(f"{record['path']} was changed, moved or removed during the run; run again")
-        raise StorageFailed(f"content {file.digest[:12]}… is missing from {self.root}; run again to recreate it")
+        raise StorageFailed(
+            f"content {file.digest[:12]}… is missing from {self.backend.place}; run again to recreate it"
+        )
+
+    def _local_path(self, file: File) -> Path | None:
+        """Return the object of this machine, else the external file, else what the backend has."""
+        stored = self.object_path(file)
+        if not self.backend.shared and stored.is_file():
+            return stored
+        return self._external_path(file) or self._blobs.path(file)
 
     def has(self, file: File) -> bool:
-        """Return whether the complete content can be read."""
-        stored = self.object_path(file)
-        if stored.is_file():
-            return stored.stat().st_size == file.size_bytes
+        """Return whether the complete content can be read, in a shared store by every machine."""
+        if self.backend.shared or self.object_path(file).is_file():
+            return self._blobs.has(file)
         return self._external_path(file) is not None
 
     def add_file(self, path: Path) -> File:
         """Move a finished file into the store."""
         with storage_errors(self.root):
             file = File(digest=file_digest(path), suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
-            final = self.object_path(file)
-            if self.has(file) and final.is_file():
-                os.utime(final)  # before it is relied on, so that `prune` sees the use
-                path.unlink()
-                return file
-            path.chmod(0o444)
-            publish(path, final)
+        self._blobs.add(file, path, move=True)
         return file
 
     def add_external(self, path: Path, progress: Callable[[float], None] = lambda _: None) -> File:
@@ -111,6 +109,8 @@ class Store:
             raise InputMediaError(f"{path} cannot be read: {error.strerror}") from error
         file = File(digest=record["digest"], suffix=path.suffix.lower(), size_bytes=stamp[0])
         self._record_external(file, path, stamp)
+        if self.backend.shared and not self.read_only:  # its path says nothing to other machines
+            self._blobs.add(file, path, move=False)
         return file
 
     def record_external(self, file: File, path: Path) -> None:
@@ -126,11 +126,14 @@ class Store:
 
         The record's time is set to now first, so that `prune` sees the use.
         """
-        path = self._record_path("results", key)
         if not self.read_only:
-            with contextlib.suppress(OSError):
-                os.utime(path)
-        record = _read_record(path, parts=dict, seconds=(int, float))
+            self._records.touch(f"results/{key}")
+        stored = self._records.read(f"results/{key}")
+        return None if stored is None else self._complete_result(stored.text)
+
+    def _complete_result(self, text: str) -> Json | None:
+        """Parse the record of a result; return None if it is malformed or one of its files is missing."""
+        record = _parse_record(text, parts=dict, seconds=(int, float))
         try:
             complete = record is not None and all(self.has(file) for file in files_in(record["value"]))
         except (KeyError, ValueError):
@@ -139,12 +142,23 @@ class Store:
 
     def drop_result(self, key: str) -> None:
         """Remove the result of a call."""
-        self._record_path("results", key).unlink(missing_ok=True)
+        self._records.remove(f"results/{key}")
 
-    def put_result(self, key: str, value: Any, parts: Parts, seconds: float) -> None:
-        """Store the result of a call."""
+    def put_result(self, key: str, value: Any, parts: Parts, seconds: float) -> Json:
+        """Store the result of a call, and return the stored one: that of another call, if it was first."""
         record = {"value": value, "parts": parts, "seconds": round(seconds, 3)}
-        write_text(self._record_path("results", key), json.dumps(record))
+        name, text = f"results/{key}", json.dumps(record)
+        while True:
+            if self._records.create(name, text):
+                return record
+            stored = self._records.read(name)
+            first = None if stored is None else self._complete_result(stored.text)
+            if first is not None:
+                return first
+            if stored is None:  # no text, or just removed
+                self._records.remove(name)
+            elif self._records.replace(name, text, stored.version):
+                return record
 
     def cache_get(self, parts: Parts) -> Path | None:
         """Return the file that was cached under these parts; None if there is none, or it is incomplete."""
@@ -155,10 +169,12 @@ class Store:
     def cache_put(self, parts: Parts, path: Path) -> None:
         """Move a finished file into the store and cache it under these parts; damaged content is replaced."""
         file = File(digest=file_digest(path), suffix=path.suffix.lower(), size_bytes=path.stat().st_size)
-        stored = self.object_path(file)
-        if stored.is_file() and file_digest(stored) != file.digest:
-            stored.unlink(missing_ok=True)
-        self.put_result(digest(parts), self.add_file(path).model_dump(mode="json"), parts, 0)
+        stored = self._blobs.path(file)
+        if stored is not None and file_digest(stored) != file.digest:
+            self._blobs.remove(file)
+        value = self.add_file(path).model_dump(mode="json")
+        self.drop_result(digest(parts))
+        self.put_result(digest(parts), value, parts, 0)
 
     def latest_parts(self, step: str) -> Parts | None:
         """Return the parts of a step's last key."""
@@ -171,7 +187,7 @@ class Store:
             write_text(path, json.dumps(parts))
 
     def drop_object(self, file: File) -> None:
-        """Remove the store's own copy of content that is also in an external file."""
+        """Remove this machine's copy of content that is also in an external file; never that of a shared store."""
         if self._external_path(file) is not None:
             self.object_path(file).unlink(missing_ok=True)
 
@@ -196,8 +212,8 @@ class Store:
         return self.root / folder / key[:2] / f"{key}.json"
 
     def object_path(self, file: File) -> Path:
-        """Return where the store's own copy of content is, or would be."""
-        return self.root / "objects" / file.digest[:2] / f"{file.digest}{file.suffix}"
+        """Return where this machine's copy of content is, or would be."""
+        return DirectoryBlobs(self.root).object_path(file)
 
     def _external_record_path(self, file: File) -> Path:
         return self.root / "external" / file.digest[:2] / f"{file.digest}{file.suffix}.json"
@@ -246,58 +262,15 @@ def _stamp(path: Path) -> list[int]:
 def _read_record(path: Path, /, **expected: type | tuple[type, ...]) -> Json | None:
     """Read a record; return None if it is truncated, unreadable or malformed, so that it is rebuilt."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        return _parse_record(path.read_text(encoding="utf-8"), **expected)
     except (OSError, ValueError):
+        return None
+
+
+def _parse_record(text: str, /, **expected: type | tuple[type, ...]) -> Json | None:
+    try:
+        record = json.loads(text)
+    except ValueError:
         return None
     fits = isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in expected.items())
     return record if fits else None
-
-
-class Scratch:
-    """The scratch folder of one process."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._folder: Path | None = None
-        self._lock: FileLock | None = None
-        self._creating = threading.Lock()
-
-    def new_folder(self) -> Path:
-        """Create a folder for one call."""
-        with self._creating, storage_errors(self._root):
-            if self._folder is None or not self._folder.is_dir():
-                self._folder, self._lock = self._create()
-            return Path(tempfile.mkdtemp(dir=self._folder))
-
-    def _create(self) -> tuple[Path, FileLock]:
-        """Create and lock the folder of this process; try again if a sweep removes it before it is locked."""
-        while True:
-            self._root.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=self._root))
-            with contextlib.suppress(FileNotFoundError):
-                lock = try_acquire(folder / "lock")
-                if lock is not None:
-                    return folder, lock
-
-    def sweep(self) -> None:
-        """Remove the folders of processes that are gone."""
-        for folder in self._root.glob("*"):
-            if folder == self._folder:
-                continue
-            with contextlib.suppress(OSError, StorageFailed):
-                lock = try_acquire(folder / "lock")
-                if lock is not None:
-                    with contextlib.closing(lock):
-                        shutil.rmtree(folder, ignore_errors=True)
-                    shutil.rmtree(folder, ignore_errors=True)  # Windows removes the lock only once it is closed
-
-    def close(self) -> None:
-        """Remove this process's own folder."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)  # Windows, as above
-            self._folder = None

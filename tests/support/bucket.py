@@ -21,6 +21,8 @@ class Bucket:
     """Method and path with query of every request."""
     failures: dict[tuple[str, int], str] = field(default_factory=dict)
     """The status of the response to (method, its n-th request from 1)."""
+    ignored_headers: set[str] = field(default_factory=set)
+    """Names of request headers that the server does not see, such as `HTTP_IF_MATCH`."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -53,13 +55,17 @@ def open_bucket() -> Iterator[Bucket]:
             """Log nothing."""
 
     app, bucket = DomainDispatcherApplication(create_backend_app), Bucket()
+    one_at_a_time = threading.Lock()
 
     def recording_app(environ, start_response):
         method = environ["REQUEST_METHOD"]
         bucket.requests.append((method, f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"))
         failure = bucket.failures.get((method, bucket.count(method)))
+        for name in bucket.ignored_headers:
+            environ.pop(name, None)
         if failure is None:
-            return app(environ, start_response)
+            with one_at_a_time:  # moto compares and then writes; a real server does both at once
+                return app(environ, start_response)
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         start_response(failure, [("content-type", "application/xml")])
         return [b"<Error><Code>Injected</Code><Message>a test wants this</Message></Error>"]

@@ -48,7 +48,7 @@ SPLICING_LAYER_OF = {part: number for number, layer in enumerate(SPLICING_LAYERS
 CONFINED_TO: dict[str, tuple[str, ...]] = {
     "subprocess": ("pipeline/media/tools/process.py",),
     "httpx": ("pipeline/net/", "pipeline/storage/", "pipeline/providers/"),
-    "obstore": ("pipeline/storage/s3.py",),
+    "obstore": ("pipeline/storage/s3.py", "pipeline/storage/object_bucket.py"),
     "yt_dlp": ("nodes/fetch.py",),
     "typer": ("pipeline/cli/",),
     "rich": ("pipeline/cli/",),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from ...store.store import Store
 from ..events import Message, Watcher
 from ..external_inputs import bills_itself, paid_provider
 from ..planning.forecast import check_before_paying, forecast
+from .paid_lease import PaidLeases
 
 if TYPE_CHECKING:
     from ...jobs.connection import Hosts
@@ -40,6 +41,7 @@ class PaidSteps:
     def __init__(self, manager: JobManager, store: Store, run: str) -> None:
         self._manager, self._store, self._run = manager, store, run
         self._rejected: dict[str, React1Error] = {}
+        self._leases = PaidLeases(store)
 
     async def check_all(self, step: Step, calls: Calls, *, fail_fast: bool) -> None:
         """Check everything that a step will pay for, and its cost, before anything is sent.
@@ -78,6 +80,10 @@ class PaidSteps:
         """Raise why `check_all` has rejected a call."""
         if key in self._rejected:
             raise self._rejected[key]
+
+    def hold(self, step: Step, inputs: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
+        """Return a context in which no other machine that shares the store may pay for this call."""
+        return self._leases.hold(job_request(step, inputs, self._run).call)
 
     async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
         """Return the take that a provider renders of a segment."""

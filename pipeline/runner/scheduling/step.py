@@ -90,7 +90,7 @@ class StepRunner:
             converted = self._convert_error(step, error)
             converted.where = where
             raise converted from error
-        self.store.put_latest(latest_name(self._job, step, label), parts)
+        await asyncio.to_thread(self.store.put_latest, latest_name(self._job, step, label), parts)
         self.watcher.on(StepEnded(step.id, label, result.reused, result.seconds))
         self._send_notes(segment, value)
         record = StepRecord(
@@ -121,13 +121,11 @@ class StepRunner:
         stored = await asyncio.to_thread(self._stored, step, key)
         if stored is not None:
             return stored
-        self.store.drop_result(key)
+        await asyncio.to_thread(self.store.drop_result, key)
         if self._paid_steps is not None and costs_money(step):
             self._paid_steps.raise_if_rejected(key)
             if not bills_itself(step):
-                result = await self._paid_steps.run_job(step, inputs, lambda share: self.report_progress(key, share))
-                await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
-                return result
+                return await self._paid_result(self._paid_steps, step, key, parts, inputs)
         call = Call(
             fn=step.info.fn,
             args={"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts},
@@ -135,6 +133,17 @@ class StepRunner:
             need=Need(cpu_slots=0 if step.info.cls.workload == "io" or bills_itself(step) else 1),
         )
         return await (self.local_executor if bills_itself(step) else self.executor).run(call)
+
+    async def _paid_result(
+        self, paid_steps: PaidSteps, step: Step, key: str, parts: Parts, inputs: Mapping[str, Any]
+    ) -> Result:
+        async with paid_steps.hold(step, inputs):
+            stored = await asyncio.to_thread(self._stored, step, key)
+            if stored is not None:  # by another machine, since it was looked up
+                return stored
+            result = await paid_steps.run_job(step, inputs, lambda share: self.report_progress(key, share))
+            await asyncio.to_thread(self.store.put_result, key, result.value, parts, result.seconds)
+            return result
 
     def _stored(self, step: Step, key: str) -> Result | None:
         stored = self.store.result(key)

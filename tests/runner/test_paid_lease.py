@@ -1,0 +1,95 @@
+"""Machines that share a store never pay for one take twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from react1.pipeline.core.errors import Interrupted, ProviderError, StorageFailed
+from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.jobs.ledger_entry import Call, Intended
+from react1.pipeline.runner.scheduling import paid_lease
+from react1.pipeline.runner.scheduling.paid_lease import PaidLeases, home_id
+from react1.pipeline.store.lease import Leases
+from react1.pipeline.store.store import Store
+
+CALL = Call(provider="segmind", host="https://api.segmind.com", parameters={"prompt": "sad"}, video="v" * 64, audio="")
+
+INTENDED = Intended(
+    at="2026-11-25T10:00:00.000+00:00", call=CALL, nonce="n", video_name="v", video_url="https://x/v", estimate_usd=0.1
+)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    (tmp_path / "mounted").mkdir()
+    return lambda name: Store(tmp_path / name, place=str(tmp_path / "mounted"))
+
+
+async def _pay(store, error=None, during=None):
+    async with PaidLeases(store).hold(CALL):
+        if during is not None:
+            await during()
+        if error is not None:
+            raise error
+
+
+def _leases(store):
+    return list(store.backend.records.names("leases"))
+
+
+def test_a_call_that_another_machine_has_begun_is_refused(machine):
+    """The message says who pays, and nothing is asked of the provider; afterwards the lease is gone."""
+    first, second, paid = machine("first"), machine("second"), []
+
+    async def meanwhile():
+        paid.append("first")
+        with pytest.raises(StorageFailed, match=r"is being paid for by .*, whose ledger alone knows how it ends"):
+            await _pay(second, during=lambda: pytest.fail("paid twice"))
+
+    asyncio.run(_pay(first, during=meanwhile))
+
+    assert paid == ["first"]
+    assert _leases(first) == []
+
+
+def test_a_failed_call_is_free_again_unless_money_may_be_spent(machine):
+    """Without an attempt in the ledger another machine may pay; with an open one only this home may."""
+    first, second = machine("first"), machine("second")
+    with pytest.raises(ProviderError):
+        asyncio.run(_pay(first, ProviderError("refused", billed=False)))
+    asyncio.run(_pay(second))
+
+    Ledger(first.root).record_intent(INTENDED)
+    with pytest.raises(ProviderError):
+        asyncio.run(_pay(first, ProviderError("no response")))
+
+    with pytest.raises(StorageFailed, match="is being paid for"):
+        asyncio.run(_pay(second))
+    asyncio.run(_pay(machine("first")))  # after a crash the same home goes on at once
+
+
+def test_a_displaced_process_stops(machine, monkeypatch):
+    """When a resumed run has taken the lease over, the old process is interrupted at its next renewal."""
+    monkeypatch.setattr(paid_lease, "RENEW_S", 0)
+    store = machine("first")
+
+    async def displaced():
+        records = store.backend.records
+        Leases(records, home_id(store), "resumed").acquire(f"paid-{CALL.key}", 0, ttl_s=0)
+        await asyncio.Event().wait()
+
+    with pytest.raises(Interrupted, match="another process goes on with this paid call: resumed"):
+        asyncio.run(_pay(store, during=displaced))
+
+    assert _leases(store) == [f"leases/paid-{CALL.key}"]
+
+
+def test_without_a_shared_store_there_is_no_lease(tmp_path):
+    """A home folder alone has its ledger's lock."""
+    store = Store(tmp_path / "home", place="")
+
+    asyncio.run(_pay(store))
+
+    assert not (tmp_path / "home").exists()
