@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.file import File
-from ..media.file_copy import reflink
+from ..media.tools.file_copy import reflink
 from .atomic import publish, storage_errors, temporary_path, write_new, write_text
 from .locks import acquire
 from .store_backend import Backend, StoredRecord
