@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .pipeline.adapters.comfyui import comfy_entrypoint
-    from .pipeline.api import Plan, arun, load_preset, plan, run
+    from .pipeline.api import Plan, arun, load_preset, plan, run, take
     from .pipeline.config.presets.preset_builder import Pipeline
     from .pipeline.core.edits.edit import Edit
 
@@ -35,6 +35,7 @@ __all__ = [
     "load_preset",
     "plan",
     "run",
+    "take",
 ]
 
 _MODULES = {
@@ -45,6 +46,7 @@ _MODULES = {
     "load_preset": ".pipeline.api",
     "plan": ".pipeline.api",
     "run": ".pipeline.api",
+    "take": ".pipeline.api",
     "comfy_entrypoint": ".pipeline.adapters.comfyui",
     "NODE_CLASS_MAPPINGS": ".pipeline.adapters.comfyui",
     "NODE_DISPLAY_NAME_MAPPINGS": ".pipeline.adapters.comfyui",

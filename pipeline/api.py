@@ -25,6 +25,7 @@ from uuid import uuid4
 from .config.checked_job import Job
 from .config.film_list import list_edits, value_text
 from .config.load import load_job
+from .config.partial_job import until_step, until_takes
 from .config.presets.preset_builder import Pipeline
 from .config.presets.shipped import Preset, load_preset_info
 from .core.edits.edit import Edit
@@ -65,6 +66,7 @@ def run(
     allow_outside: bool = False,
     home: str | Path | None = None,
     watcher: Watcher | None = None,
+    until: str | None = None,
     **inputs: Any,
 ) -> RunResult:
     """Run a preset or a job and wait for it.
@@ -81,6 +83,7 @@ def run(
         allow_outside: whether a job file may choose to write outside its own folder.
         home: the folder of store and runs (default: REACT1_HOME, else the user's data folder).
         watcher: gets every event of the run; by default a notebook shows a progress bar.
+        until: the name of the last step to run, such as `conform`; a later run of the whole job continues from there.
         inputs: the inputs of the preset, such as `source`, which may be a MoviePy clip; None leaves an input unset.
 
     Raises:
@@ -88,7 +91,37 @@ def run(
     """
     from .runner.execute import execute
 
-    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
+    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
+    options = _options(job, home, yes, max_cost, watcher)
+    return _run_blocking(lambda: asyncio.run(execute(job, options)))
+
+
+def take(
+    preset: PresetLike,
+    /,
+    *,
+    edits: Edits = (),
+    provider: str | None = None,
+    online: str | Path | None = None,
+    max_cost: float | None = None,
+    yes: bool = False,
+    allow_outside: bool = False,
+    home: str | Path | None = None,
+    watcher: Watcher | None = None,
+    **inputs: Any,
+) -> RunResult:
+    """Make the takes of a job and their page, and splice nothing; the arguments are those of `run`.
+
+    Each segment of the result has its `take`, a file with the frames of the source; `run` with the same arguments
+    takes it from the store and splices it.
+
+    Raises:
+        PresetError: the job makes no takes, or is invalid.
+        React1Error: see core/errors.py.
+    """
+    from .runner.execute import execute
+
+    job = until_takes(_load(preset, edits, provider, None, inputs, online, allow_outside=allow_outside, home=home))
     options = _options(job, home, yes, max_cost, watcher)
     return _run_blocking(lambda: asyncio.run(execute(job, options)))
 
@@ -106,6 +139,7 @@ async def arun(
     allow_outside: bool = False,
     home: str | Path | None = None,
     watcher: Watcher | None = None,
+    until: str | None = None,
     **inputs: Any,
 ) -> RunResult:
     """Run a preset or a job in the running event loop, with the arguments of `run`.
@@ -119,7 +153,7 @@ async def arun(
     from .runner.execute import execute
 
     job = await asyncio.to_thread(
-        lambda: _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
+        lambda: _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
     )
     try:
         return await execute(job, _options(job, home, yes, max_cost, watcher))
@@ -150,6 +184,7 @@ def plan(
     online: str | Path | None = None,
     allow_outside: bool = False,
     home: str | Path | None = None,
+    until: str | None = None,
     **inputs: Any,
 ) -> Plan:
     """Return what `run` of the same arguments would do and cost; nothing is made, sent or spent.
@@ -160,7 +195,7 @@ def plan(
     from .runner.planning.plan import plan_job
     from .store.store import Store
 
-    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home)
+    job = _load(preset, edits, provider, out, inputs, online, allow_outside=allow_outside, home=home, until=until)
     rows = plan_job(job, Store(home_folder(home), read_only=True))
     return Plan(job.name, tuple(rows), round(sum(row.cost_usd for row in rows), 6), tuple(job.notes))
 
@@ -190,10 +225,11 @@ def _load(
     *,
     allow_outside: bool = False,
     home: str | Path | None = None,
+    until: str | None = None,
 ) -> Job:
     source = str(preset.path if isinstance(preset, Preset) else preset)
     written = {name: _written(name, value, home) for name, value in inputs.items() if value is not None}
-    return load_job(
+    job = load_job(
         preset.preset_text() if isinstance(preset, Pipeline) else source,
         registry=load_registry(),
         sets={name: value_text(name, value) for name, value in written.items()},
@@ -205,6 +241,7 @@ def _load(
         allow_outside=allow_outside or isinstance(preset, Pipeline),
         base=Path.cwd(),
     )
+    return until_step(job, until, out=str(out) if out else None) if until else job
 
 
 def _written(name: str, value: Any, home: str | Path | None) -> Any:

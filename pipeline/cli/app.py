@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from .commands.editing import conform_check, edits, provenance
-from .commands.films import batch, demo, pick, plan, resume, run, studio
+from .commands.films import batch, demo, pick, plan, resume, run, studio, take
 from .commands.inspection import faces, jobs, nodes, presets, runs, show, spend
 from .commands.upkeep import doctor, new_node, prune, schema, serve, store
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
@@ -13,7 +13,7 @@ from .options import examples_text
 from .streams import separate_streams
 
 PANELS = {
-    "Run": (run, batch, plan, resume, pick, studio, demo),
+    "Run": (run, take, batch, plan, resume, pick, studio, demo),
     "Inspect": (runs, show, spend, faces, presets, nodes),
     "Editing systems": (edits, conform_check, provenance),
     "Store": (store, prune),

@@ -96,6 +96,10 @@ Replace = Annotated[bool, typer.Option("--replace", help="Replace existing files
 AllowOutside = Annotated[
     bool, typer.Option("--allow-outside", help="Let a job file choose to write outside its own folder.")
 ]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="STEP", help="End after this step, such as conform; a later run goes on from it."),
+]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before the run costs more than this.")
 ]
@@ -121,6 +125,7 @@ def load_from_options(
     start_tc: str | None = None,
     film: str | None = None,
     allow_outside: bool = False,
+    until: str | None = None,
 ) -> Job:
     """Load the job that the options describe, and print its notes.
 
@@ -128,6 +133,7 @@ def load_from_options(
         PresetError: the job is invalid; has all problems.
     """
     from ..config.load import load_job
+    from ..config.partial_job import until_step
     from ..core.nodes.registry import load_registry
     from ..providers.choose_provider import provider_names
 
@@ -151,7 +157,7 @@ def load_from_options(
         err(f"note: --script has no effect: {job.name} has no step `script` or `script_take`")
     for line in job.notes:
         err(line)
-    return job
+    return until_step(job, until, out=str(out) if out else None) if until else job
 
 
 def allow_scripts(scripts: list[Path] | None) -> None:

@@ -44,3 +44,5 @@ class Job:
     """The files from which it was read."""
     notes: tuple[str, ...] = ()
     """Messages for the user before the run, such as the entries of a list that are skipped."""
+    until: str = ""
+    """The step at which it was asked to end; empty if it is whole."""

@@ -190,6 +190,7 @@ class StoredJob(BaseModel):
     inputs: dict[str, Any]
     files: tuple[str, ...]
     steps: tuple[StoredStep, ...]
+    until: str = ""
 
 
 def with_document(job: Job, params: dict[str, Json]) -> Job:
@@ -223,7 +224,8 @@ def job_from_document(document: Json, registry: Registry) -> Job:
     steps = tuple(_step(step, registry) for step in stored.steps)
     files = tuple(Path(name) for name in stored.files)
     dumped = stored.model_dump(mode="json")
-    return Job(stored.name, stored.about, steps, stored.inputs, dumped, stored.on_failure, files)
+    inputs, on_failure = stored.inputs, stored.on_failure
+    return Job(stored.name, stored.about, steps, inputs, dumped, on_failure, files, until=stored.until)
 
 
 def _step(stored: StoredStep, registry: Registry) -> Step:

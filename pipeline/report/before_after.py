@@ -18,10 +18,12 @@ from ..core.nodes.node import NodeContext
 from ..core.values import Media, Record, Segment, Take
 from ..media.timing.clock import frame_time_s
 from .change_region import Region, changed_region
-from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
+from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
 from .stills import data_url, jpeg_data_url, picture_of, preview_size, small_pictures
 
 FindPath = Callable[[File], Path]
+Samples = NDArray[np.float32]
+"""Of shape `(2, samples)` at 48 kHz."""
 _PREVIEW_VERSION = 2
 """In the key of cached previews: raise it when the same frames would give other bytes."""
 
@@ -122,7 +124,8 @@ def preview_segment(record: Record, segment: Segment, take: Take | None, context
     after = furthest_result(record, segment, take)
     plan = _Plan(size, seconds, frozenset(frame for _, frame in labelled))
     old = _cached_side(before, plan, context)
-    new = _render_side(after, plan, context.path) if after else _RenderedSide()
+    sound = _sound_of_take(segment, plan, context.path) if after and take and after.media is take.media else None
+    new = _render_side(after, plan, context.path, sound) if after else _RenderedSide()
     both = [frame for _, frame in labelled if frame in old.stills and frame in new.stills]
     region = changed_region(
         [picture_of(old.stills[frame]) for frame in both], [[picture_of(new.stills[frame]) for frame in both]]
@@ -137,7 +140,7 @@ def preview_segment(record: Record, segment: Segment, take: Take | None, context
         after_clip=new.clip,
         times_s=tuple(clip_times_s(list(seconds.values()))),
         first_frame=start,
-        has_sound=bool(source.audio),
+        has_sound=bool(source.audio or new.peaks),
         zoom=None if region == Region() else (region.left, region.top, region.right, region.bottom),
         before_peaks=old.peaks,
         after_peaks=new.peaks,
@@ -185,15 +188,35 @@ def _cached_side(side: Side, plan: _Plan, context: NodeContext) -> _RenderedSide
     return rendered
 
 
-def _render_side(side: Side, plan: _Plan, find_path: FindPath) -> _RenderedSide:
-    """Render the stills, the clip and its waveform."""
+def new_line(segment: Segment, find_path: FindPath) -> Samples | None:
+    """Return the new line of dialogue from the first handle on; None if there is none."""
+    if not segment.edit.changes_sound or segment.voice is None:
+        return None
+    from ..media.audio.samples import read_all
+
+    return read_all(find_path(segment.voice), SAMPLE_RATE_HZ, 2)
+
+
+def _sound_of_take(segment: Segment, plan: _Plan, find_path: FindPath) -> Samples | None:
+    """Return what is to be heard with a take that is not spliced: the new line, or the sound of the source."""
+    line = new_line(segment, find_path)
+    if line is not None:
+        return line[:, : round(max(plan.seconds.values()) * SAMPLE_RATE_HZ)]
+    source, span = segment.source, (min(plan.seconds), max(plan.seconds))
+    start_s, end_s = (frame_time_s(source, frame) + source.start_s for frame in span)
+    return span_audio(find_path(source.file), source, start_s, end_s)
+
+
+def _render_side(side: Side, plan: _Plan, find_path: FindPath, sound: Samples | None = None) -> _RenderedSide:
+    """Render the stills, the clip and its waveform; `sound` replaces the file's own."""
     source_frame = {index: frame for frame, index in side.frame_of.items() if frame in plan.seconds}
     if side.media.video is None or not source_frame:
         return _RenderedSide()
     path = find_path(side.media.file)
     first, end = min(source_frame), max(source_frame) + 1
-    start_s, end_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
-    sound = span_audio(path, side.media, start_s, end_s)
+    if sound is None:
+        start_s, end_s = (frame_time_s(side.media, frame) + side.media.start_s for frame in (first, end))
+        sound = span_audio(path, side.media, start_s, end_s)
     content = io.BytesIO()
     clip = PreviewWriter(content, plan.size, side.media.video.rate, crf=26, has_sound=sound is not None)
     stills: dict[int, str] = {}

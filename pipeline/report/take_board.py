@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from ..core.values import Media, Segment, Take
 from ..media.timing.clock import frame_time_s
-from .before_after import FindPath
+from .before_after import FindPath, new_line
 from .change_region import Region, changed_region
 from .contact_sheet import Grid, contact_sheet, grid_of
-from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
+from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
 from .stills import Picture, data_url, preview_size, small_pictures
 
 MAX_BYTES = 9_000_000
@@ -98,7 +98,7 @@ def board_of(segment: Segment, takes: Sequence[Take], find_path: FindPath, max_b
     start_s, end_s = (frame_time_s(source, frame) + source.start_s for frame in (first, end))
     source_audio = span_audio(source_path, source, start_s, end_s)
     source_clip, source_still = clips.render(source_path, source, first, source_audio)
-    line = _new_line(segment, find_path)
+    line = new_line(segment, find_path)
     line_name = next(iter(usable)) if line is not None else ""
     rendered = {
         name: clips.render(find_path(take.media.file), take.media, 0, line if name == line_name else None)
@@ -190,15 +190,6 @@ def _changed_region(segment: Segment, takes: Sequence[Take], find_path: FindPath
         ]
 
     return changed_region(pictures(segment.source, 0), (pictures(take.media, segment.first_frame) for take in takes))
-
-
-def _new_line(segment: Segment, find_path: FindPath) -> NDArray[np.float32] | None:
-    """Return the new line of dialogue, `(2, samples)` at 48 kHz, as long as the clip; None if there is none."""
-    if not segment.edit.changes_sound or segment.voice is None:
-        return None
-    from ..media.audio.samples import read_all
-
-    return read_all(find_path(segment.voice), SAMPLE_RATE_HZ, 2)
 
 
 def _clip_side_px(takes: int) -> int:

@@ -185,7 +185,8 @@ def _finish(
     segments = segment_results(record, scheduler.records, takes_step)
     run.write(consents=consents(record))
     output = None if scheduler.waiting else _output(job, paths, scheduler.results, store)
-    segments = tuple(segment.with_files(output if record.film else None, record, store.path) for segment in segments)
+    film, spliced = (output if record.film else None), not job.until or record.film is not None
+    segments = tuple(segment.with_files(film, record, store.path, spliced=spliced) for segment in segments)
     return RunResult(
         run=run.name,
         status=run_status(segments),
@@ -196,6 +197,7 @@ def _finish(
         checks=_checks(job, scheduler.results, record),
         notes=tuple(dict.fromkeys((*job.notes, *collect_notes(record)))),
         turnover=_turnover(job, paths),
+        until=job.until,
     )
 
 

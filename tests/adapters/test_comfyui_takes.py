@@ -46,9 +46,9 @@ def test_takes_are_shown_and_one_is_chosen(server):
     assert sad.ran == ["7", "8"]
 
 
-def test_a_take_is_a_video_pictures_and_sound(server):
-    """The pictures are those of the span, and the sound is as long as the clip."""
-    job = workflow()
+def test_takes_alone_are_for_other_packs_and_spliced_by_pick_take(server):
+    """Nothing is spliced before; the pictures are those of the span, and the sound is as long as the clip."""
+    job = workflow(run={"splice": False})
     job["5"] = {"class_type": "react1_take", "inputs": {"takes": ["3", 2], "number": 1}}
     for place, kind in enumerate(("VIDEO", "IMAGE", "AUDIO")):
         job[f"6{place}"] = {"class_type": f"Use{kind}", "inputs": {"value": ["5", place]}}
@@ -64,7 +64,16 @@ def test_a_take_is_a_video_pictures_and_sound(server):
     assert sound["waveform"].shape[:2] == (1, 2)
     assert abs(sound["waveform"].shape[2] / sound["sample_rate"] - 31 / 25) < 0.01
     assert outcome.outputs["7"][0][0].ndim == 4
+    assert "only takes were made" in outcome.errors["4"]
     assert "there are 1 takes, not 2" in server.run(job).errors["5"]
+
+    job = {name: box for name, box in job.items() if name in "123"}
+    job["7"] = {"class_type": "react1_pick_take", "inputs": {"takes": ["3", 2], "choice": "1"}}
+    job["8"] = {"class_type": "UseVIDEO", "inputs": {"value": ["7", 0]}}
+    spliced, source = luma(server.run(job).outputs["8"][0][0].get_stream_source()), luma(server.film)
+    assert (len(spliced), spliced[2]) == (len(source), source[2])
+    assert spliced[17] < source[17] - 10
+    assert len(server.renderer.rendered) == 1
 
 
 OFFERS = [OfferedTakes(name, Edit(in_=0, out=1), ("sad-0.4", "happy-0.4")) for name in ("s01", "s02")]

@@ -11,7 +11,6 @@ from typing import Any
 
 from ...config.checked_job import Job, Step
 from ...core.edits.takes import Combination
-from ...core.errors import PresetError
 from ...core.nodes.node import Forecast, Port
 from ...core.values import Record, Segment, Take, Upload, Value
 from ...jobs.ledger import Ledger
@@ -316,19 +315,3 @@ def stored_takes(job: Job, store: Store) -> list[Take]:
     values = as_list(plan.results[steps[-1].id]) if steps else []
     takes = [value for value in values if isinstance(value, Take)]
     return takes if len(takes) == len(values) else []
-
-
-def up_to_takes(job: Job) -> Job:
-    """Return the job without the steps after its last one that has takes: it makes takes, and neither film nor page.
-
-    Raises:
-        PresetError: the job has no step that makes takes.
-    """
-    last = max((number for number, step in enumerate(job.steps) if step.info.ports.output is Take), default=None)
-    if last is None:
-        raise PresetError(f"{job.name} makes no takes")
-    steps = job.steps[: last + 1]
-    names = {step.id for step in steps}
-    stored_steps: Any = job.document.get("steps") or []
-    stored_steps = [step for step in stored_steps if step["id"] in names]
-    return replace(job, steps=steps, document={**job.document, "steps": stored_steps})

@@ -63,27 +63,40 @@ class SegmentResult:
     """The face that was changed, such as `face 1 of 2 (left)`; None if no step has looked for it."""
     takes: tuple[TakeResult, ...] = ()
     """The takes to choose from; empty if there is no choice to make."""
+    take: Path | None = None
+    """The take's file in the store, with the frames of its handles, if the run ended before the splice."""
     _film: Path | None = field(default=None, repr=False, compare=False)
+    _head_frames: int = field(default=0, repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return its part of the `--json` output; `takes` only if there is a choice to make."""
+        """Return its part of the `--json` output; `takes` only if there is a choice, `take` only without a splice."""
         fields = _public(asdict(self))
-        takes = [_public(take) for take in fields.pop("takes")]
-        return {**fields, "takes": takes} if takes else fields
+        takes, take = [_public(item) for item in fields.pop("takes")], fields.pop("take")
+        return fields | ({"takes": takes} if takes else {}) | ({"take": str(take)} if take else {})
 
     def clip(self) -> Any:
         """Return the segment of the new film as a MoviePy clip, with its sound: exactly its frames.
 
+        A run that ended before the splice gives the take itself, which is silent if it carries no sound of its own.
+
         Raises:
             InputMediaError: there is no new film yet, or it was moved.
         """
-        return _open_clip(self._film, self.name, self.start_frame, self.end_frame)
+        if self.take is None:
+            return _open_clip(self._film, self.name, self.start_frame, self.end_frame)
+        end = self._head_frames + self.end_frame - self.start_frame
+        return _open_clip(self.take, self.name, self._head_frames, end)
 
-    def with_files(self, film: Path | None, record: Record, path_of: Callable[[File], Path]) -> SegmentResult:
+    def with_files(
+        self, film: Path | None, record: Record, path_of: Callable[[File], Path], *, spliced: bool
+    ) -> SegmentResult:
         """Return the result with the files that its clips are read from."""
         files = {(take.segment.name, take.name): path_of(take.media.file) for take in record.offered}
         takes = tuple(replace(take, _file=files.get((self.name, take.name))) for take in self.takes)
-        return replace(self, takes=takes, _film=film)
+        alone = next((take for take in record.takes if take.segment.name == self.name and take.status == "done"), None)
+        if spliced or alone is None:
+            return replace(self, takes=takes, _film=film)
+        return replace(self, take=path_of(alone.media.file), _head_frames=alone.segment.head_frames)
 
 
 @dataclass(frozen=True)
@@ -104,6 +117,8 @@ class RunResult:
     """Messages for the user, of the job and of its segments."""
     turnover: Path | None = None
     """The folder of the clips and timelines for editing systems, if the job makes them."""
+    until: str = ""
+    """The step at which the run was asked to end; empty if it ran the whole job."""
 
     @property
     def exit_status(self) -> int:
@@ -136,6 +151,7 @@ class RunResult:
             "checks": self.checks,
             "notes": list(self.notes),
             "turnover": str(self.turnover) if self.turnover else None,
+            "until": self.until or None,
         }
 
 

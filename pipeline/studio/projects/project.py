@@ -11,6 +11,7 @@ from typing import Any
 
 from ...config.checked_job import Job
 from ...config.load import load_job
+from ...config.partial_job import until_takes
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
@@ -22,7 +23,6 @@ from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
 from ...media.timing.clock import frame_time_s, timecode_clock
-from ...runner.planning.plan import up_to_takes
 from ...store.store import Store
 from ..page_words import page_message
 from ..viewing.live import LivePreview
@@ -277,7 +277,7 @@ class Project:
             PresetError: the job is not valid.
         """
         edit = Edit.model_validate(take.edit)
-        return up_to_takes(self._load(edits=[edit], provider=take.provider))
+        return until_takes(self._load(edits=[edit], provider=take.provider), page=False)
 
     def film_job(self, provider: str, kind: str) -> Job:
         """Return the job that makes the film, or the package for an editing system.

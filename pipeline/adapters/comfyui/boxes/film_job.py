@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ....config.checked_job import Job, Step
+from ....config.partial_job import until_takes
 from ....config.presets.raw_preset import VERBATIM, RawPreset, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
 from ....core.edits.edit import Edit
@@ -104,6 +105,8 @@ class FilmJob:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Values of the preset's inputs, as read from the widgets."""
     on_failure: str = "stop"
+    takes_only: bool = False
+    """Whether the job ends with its takes, so that no film is spliced."""
 
     def load(self) -> Job:
         """Return the checked job; it writes to the store only.
@@ -122,7 +125,7 @@ class FilmJob:
             for path in local_files(step):
                 if path.resolve() != self.source.resolve():
                     folders.require_allowed(path, step.id)
-        return job
+        return until_takes(job) if self.takes_only else job
 
     def _load(self, edits: list[Edit] | None = None, edits_list: Mapping[str, Any] | None = None) -> Job:
         from ....config.load import load_job
@@ -174,7 +177,7 @@ class FilmResult:
     run: RunResult
     record: Record
     film: Path | None
-    """None while takes wait for a choice."""
+    """None while takes wait for a choice, or if only takes were to be made."""
     messages: tuple[str, ...]
 
 
@@ -204,8 +207,9 @@ def run_job(call: BoxCall, film_job: FilmJob, budget: float) -> FilmResult:
     result = call.wait_for(work)
     assert call.progress.ended is not None
     record = call.progress.ended.record
-    film = None if result.status == "choose" else result.output
-    if film is None and result.status != "choose":
+    has_film = result.status != "choose" and not film_job.takes_only
+    film = result.output if has_film else None
+    if film is None and has_film:
         film = Store(home).path(record.film.file) if record.film else film_job.source
     return FilmResult(film_job, result, record, film, tuple(call.progress.messages))
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ....runner.planning.plan import PlannedStep
 
 SETTINGS = "REACT1_SETTINGS"
+_SPLICE = "off: make the takes only, in less time; Pick take splices them into the film"
 _ON_FAILURE = "when a segment fails: stop, or keep its original footage and go on"
 
 
@@ -59,6 +60,7 @@ def film_job_of(values: Mapping[str, Any], film: FilmFile) -> FilmJob:
         provider=str(values.get("provider") or "auto"),
         settings=values.get("settings") or {},
         on_failure=str(values.get("on_failure") or "stop"),
+        takes_only=values.get("splice") is False,
     )
 
 
@@ -73,7 +75,9 @@ class ReExpressBox(Box):
         "environment, and max_cost_usd here."
     )
     outputs: ClassVar[tuple[Output, ...]] = (
-        Output(VIDEO, "video", "the new film, backed by its file; nothing while takes wait for a choice"),
+        Output(
+            VIDEO, "video", "the new film, backed by its file; nothing without splice, or while takes wait for a choice"
+        ),
         Output("STRING", "report", "what was done, the checks and the cost"),
         Output(TAKES, "takes", "for Contact sheet, Pick take and Take"),
     )
@@ -86,7 +90,8 @@ class ReExpressBox(Box):
         about = "the most that this run may cost in USD; REACT1_MAX_COST of the server limits it (0: nothing)"
         limit = {"default": 0.0, "min": 0.0, "max": 10_000.0, "step": 0.1, "tooltip": about}
         *widgets, settings = job_inputs()
-        return (*widgets, Input("max_cost_usd", "FLOAT", limit), settings)
+        splice = Input("splice", "BOOLEAN", {"default": True, "tooltip": _SPLICE}, optional=True)
+        return (*widgets, Input("max_cost_usd", "FLOAT", limit), settings, splice)
 
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> None:
@@ -100,7 +105,7 @@ class ReExpressBox(Box):
 
     @classmethod
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
-        """Run the job; takes that wait for a choice block the film."""
+        """Run the job; takes alone, or takes that wait for a choice, block the film."""
         film = call.do(lambda progress: film_file(values["video"], progress), part=0.0)
         job = film_job_of(values, film)
         budget = require_budget(job.provider, float(values.get("max_cost_usd") or 0.0))
@@ -116,7 +121,9 @@ def film_result(
     text = summary(result.run, notes)
     call.show(text)
     if result.film is None:
-        message = "takes wait for a choice: look at Contact sheet and set Pick take, which gives the film"
+        message = "only takes were made: look at Contact sheet; Pick take splices them into the film"
+        if result.run.status == "choose":
+            message = "takes wait for a choice: look at Contact sheet and set Pick take, which gives the film"
         return BoxResult((host.block(message), text, result), {"text": [text]})
     given_files.record(call_key(box.id, call.node_id, values), [result.film])
     shown = published.shown_files(published.preview(result.film), text)

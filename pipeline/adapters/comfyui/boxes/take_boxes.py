@@ -75,7 +75,7 @@ class PickTakeBox(Box):
     title: ClassVar[str] = "React1 Pick take"
     about: ClassVar[str] = (
         "Splices the chosen takes into the film; nothing is rendered or paid again. choice is the number or the name "
-        "on the contact sheet, for several segments `s1=2, s2=happy-0.4`."
+        "on the contact sheet, for several segments `s1=2, s2=happy-0.4`; segments with one take need none."
     )
     outputs: ClassVar[tuple[Output, ...]] = (
         Output(VIDEO, "video", "the film with the chosen takes"),
@@ -99,9 +99,11 @@ class PickTakeBox(Box):
     def run(cls, call: BoxCall, values: Mapping[str, Any]) -> BoxResult:
         """Run the job again with the choices; every take is stored."""
         before = _result(values)
-        picks = choices(str(values.get("choice") or ""), _offers(before))
+        offers = _offers(before)
+        is_only_splice = before.job.takes_only and not offers
+        picks = {} if is_only_splice else choices(str(values.get("choice") or ""), offers)
         edits = replace(before.job.edits, edits=_picked_edits(before, picks), files=())
-        result = run_job(call, replace(before.job, edits=edits), budget=0.0)
+        result = run_job(call, replace(before.job, edits=edits, takes_only=False), budget=0.0)
         return film_result(call, cls, result, values, [])
 
 

@@ -21,6 +21,7 @@ from ...options import (
     Scripts,
     Sets,
     StartTc,
+    Until,
     What,
     Yes,
 )
@@ -52,6 +53,7 @@ def command(
     start_tc: StartTc = None,
     online: Online = None,
     outside: AllowOutside = False,
+    until: Until = None,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ....config.film_list import is_batch
@@ -64,7 +66,7 @@ def command(
     from .batch import plan_films
 
     others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}
-    others |= {"--online": online, "--start-tc": start_tc, "--script": script}
+    others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
     with report_failures(as_json):
         if is_batch(what):
             plan_films(what, require_folder(home_folder(home)), provider, max_cost, others, as_json=as_json)
@@ -72,7 +74,7 @@ def command(
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = load_from_options(
-            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside
+            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside, until
         )
         rows = plan_job(job, store)
         existing = [] if yes or replace else existing_outputs(job, store, job_owner(job.document))

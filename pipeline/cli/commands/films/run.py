@@ -27,6 +27,7 @@ from ...options import (
     Scripts,
     Sets,
     StartTc,
+    Until,
     Verbose,
     What,
     Yes,
@@ -46,6 +47,7 @@ NAME = "run"
 EXAMPLES = (
     "react1 run emotion-edit film.mp4 --edit 12.4-15.8:happy:0.7",
     "react1 run job.yaml --provider segmind --max-cost 5",
+    "react1 run job.yaml --until conform",
 )
 
 
@@ -68,6 +70,7 @@ def command(
     start_tc: StartTc = None,
     online: Online = None,
     outside: AllowOutside = False,
+    until: Until = None,
     verbose: Verbose = 0,
     log_json: LogJson = None,
 ) -> None:
@@ -77,7 +80,7 @@ def command(
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
-            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside
+            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside, until
         )
         require_output_folder(out_file, create=yes or replace)
         exit_with_status(
@@ -196,6 +199,8 @@ def summary(result: RunResult, home: Path | None = None) -> list[str]:
         lines.append(f"report  {result.report}")
     if result.status == "choose":
         lines.append("nothing is spliced yet: open the report, choose a take for each segment, and run the job again")
+    elif result.until and not result.output:
+        lines.append(f"ended at {result.until}; `react1 run` of the same job continues from there")
     return [*lines, f"run     {result.run}"]
 
 

@@ -1,0 +1,74 @@
+"""`react1 take`: make the takes of a job and a page to look at them, without splicing the film."""
+
+from __future__ import annotations
+
+from ...messages import open_home
+from ...options import (
+    AllowOutside,
+    AsJson,
+    Edits,
+    EditsFile,
+    Film,
+    Home,
+    LogJson,
+    MaxCost,
+    Online,
+    Pay,
+    ProviderOption,
+    Quiet,
+    Replace,
+    Scripts,
+    Sets,
+    StartTc,
+    Verbose,
+    What,
+    Yes,
+)
+
+NAME = "take"
+EXAMPLES = (
+    "react1 take emotion-edit film.mp4 --edit 12.4-15.8:happy:0.7",
+    "react1 take job.yaml",
+)
+
+
+def command(
+    what: What,
+    film: Film = None,
+    sets: Sets = None,
+    edit: Edits = None,
+    provider: ProviderOption = None,
+    max_cost: MaxCost = None,
+    yes: Yes = False,
+    pay: Pay = False,
+    replace: Replace = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    home: Home = None,
+    script: Scripts = None,
+    edits_file: EditsFile = None,
+    start_tc: StartTc = None,
+    online: Online = None,
+    outside: AllowOutside = False,
+    verbose: Verbose = 0,
+    log_json: LogJson = None,
+) -> None:
+    """Make the takes of a job and a page to look at them; `react1 run` of the same job splices them."""
+    from ....config.partial_job import until_takes
+    from ...log_output import log_output
+    from ...options import load_from_options
+    from .run import exit_with_status, run_job
+
+    with open_home(home, as_json) as folder, log_output(verbose, log_json):
+        job = load_from_options(what, sets, edit, provider, None, script, edits_file, online, start_tc, film, outside)
+        exit_with_status(
+            run_job(
+                until_takes(job),
+                folder,
+                replace=yes or replace,
+                approved=yes or pay,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+            )
+        )

@@ -1,0 +1,54 @@
+"""The part of a job that makes takes and no film, or that ends at a named step.
+
+The steps that are left out can be run later by the whole job, which finds everything else in the store: nothing is
+rendered or paid for again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..core.errors import PresetError
+from ..core.suggest import not_one_of
+from ..core.values import Report, Take
+from .checked_job import Job
+from .output_places import output_path
+
+
+def until_takes(job: Job, *, page: bool = True) -> Job:
+    """Return the job up to its last step that gives takes; `page` as for `until_step`.
+
+    Raises:
+        PresetError: the job has no step that gives takes.
+    """
+    last = next((step.id for step in reversed(job.steps) if step.info.ports.output is Take), None)
+    if last is None:
+        raise PresetError(f"{job.name} makes no takes; a preset such as emotion-edit or preview does")
+    return until_step(job, last, page=page)
+
+
+def until_step(job: Job, step: str, *, page: bool = True, out: str | None = None) -> Job:
+    """Return the job up to a step, with the same keys in the store.
+
+    Args:
+        job: a whole job.
+        step: the name of a step; its result is the last that is made.
+        page: whether takes that are made are shown on the job's report page, if it has one.
+        out: the path that the user has given for the film; it must be of use.
+
+    Raises:
+        PresetError: there is no such step, or nothing would be written to `out`.
+    """
+    names = [each.id for each in job.steps]
+    if step not in names:
+        raise PresetError(f"until: step {not_one_of(step, names)}")
+    selected = list(job.steps[: names.index(step) + 1])
+    if page and any(each.info.ports.output is Take for each in selected):
+        selected += [each for each in job.steps[len(selected) :] if each.info.ports.output is Report]
+    if out and not any(output_path(each) for each in selected):
+        raise PresetError(f"out {out}: nothing is written there, because the run ends at {step}; leave one of them out")
+    left = {each.id for each in selected}
+    stored: Any = job.document.get("steps") or []
+    document = {**job.document, "steps": [each for each in stored if each["id"] in left], "until": step}
+    return replace(job, steps=tuple(selected), document=document, until=step)
