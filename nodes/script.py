@@ -35,7 +35,7 @@ class Script:
     @classmethod
     def cache_salt(cls, params: ScriptParams) -> str:
         """Return the digest of the function's file."""
-        from ..pipeline.scripting.allowlist import script_digest
+        from ..pipeline.scripting.apply import script_digest
 
         return script_digest(params.function)
 

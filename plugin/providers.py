@@ -41,8 +41,7 @@ from ..pipeline.providers.provider_settings import HostedProvider, ProviderSetti
 from ..pipeline.providers.response_values import parse_amount, parse_request_id
 from ..pipeline.providers.sent_requests import Verdict, match_request, search_from, url_path
 from ..pipeline.storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
-from ..pipeline.storage.upload_errors import file_name, require_readable_url
-from ..pipeline.storage.upload_storage import Progress, StoredUpload, UploadStorage
+from ..pipeline.storage.upload_storage import Progress, StoredUpload, UploadStorage, file_name, require_readable_url
 
 __all__ = [
     "MAX_CALL_S",

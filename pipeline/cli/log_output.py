@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import StorageFailed
-from ..runner.event_log import LOGGER
+from ..runner.events import LOGGER
 
 TEXT_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 _LEVELS = {0: logging.WARNING, 1: logging.INFO}

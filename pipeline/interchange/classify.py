@@ -11,9 +11,8 @@ from typing import Literal
 
 from ..core.times import Moment
 from .clip_matching import choose_clock, is_clip_of_film
-from .entries import Entry, Listing, Span
+from .entries import Entry, ListFile, Listing, Span
 from .film import Film
-from .list_options import ListFile
 from .map_to_film import ClockMapper, NotOnFilm
 from .marker_syntax import EditFields, NotAnEdit, is_take_record, near_miss, parse_edit_text, parse_value
 

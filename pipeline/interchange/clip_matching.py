@@ -13,9 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from ..core.errors import PresetError
 from ..core.times import Timecode
-from .entries import Clip, Entry, Listing
+from .entries import Clip, Entry, ListFile, Listing
 from .film import Film
-from .list_options import ListFile
 from .map_to_film import ClockMapper, NotOnFilm
 
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{2,5}$")

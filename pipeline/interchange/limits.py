@@ -1,14 +1,18 @@
 """Read text files within limits on size, line length, entries and nesting.
 
 Every refusal is a PresetError with the file's name and, if known, the line.
+
+Import the libraries of the extra `timeline` when they are first needed.
 """
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
+from typing import Any
 
-from ..core.errors import PresetError, Problem
+from ..core.errors import MissingExtra, PresetError, Problem
 
 MAX_BYTES = 16 << 20
 """A feature film's event list is under 1 MiB, its transcript with word times about 8 MiB."""
@@ -84,3 +88,18 @@ def check_json_depth(text: str, name: str) -> None:
             depth += (text_or_bracket in "[{") - (text_or_bracket in "]}")
         if depth > MAX_JSON_DEPTH:
             raise file_error(name, f"is nested deeper than {MAX_JSON_DEPTH} levels")
+
+
+def import_extra(module: str, purpose: str) -> Any:
+    """Import and return a module.
+
+    Raises:
+        MissingExtra: it is not installed; the message gives the command to install it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtra(
+            f"{purpose} requires {module.partition('.')[0]}, which is not installed; "
+            "install it with: pip install 'react1-nodes[timeline]'"
+        ) from error

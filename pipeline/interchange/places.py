@@ -31,8 +31,8 @@ from ..media.timing.edit_spans import frames_of_edit
 from ..media.trim import container_time_s
 from .entries import Entry
 from .readers import read_listing
-from .text.phrase_search import Match, closest_cues, cue_match, find_phrase, list_matches
 from .text.subtitles import read_embedded_cues
+from .text.transcript import Match, closest_cues, cue_match, find_phrase, list_matches
 
 CUES = "the job's `cues`"
 

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ..core.errors import PresetError
+from ..net.api_client import hide_secret
 from ..net.download import DownloadClient
 from ..net.error_text import Redact
 from ..net.http_pool import HttpPool
-from ..net.secret import hide_secret
 from ..providers.choose_provider import storage_owner
 from ..providers.contract import ProviderClient
 from ..providers.plugin_hosts import load_plugin_storage
@@ -165,7 +165,7 @@ def open_storage(storage_name: str, provider: HostedProvider, pool: HttpPool, li
         return S3Storage(lifetime_s=lifetime_s + 2 * URL_MARGIN_S)
     owner = provider if name in (provider.name, _LOCAL_OWNER.get(provider.name)) else storage_owner(name)
     if owner is not None and name == "local":
-        from ..storage.local_server import LocalServerStorage
+        from ..storage.upload import LocalServerStorage
 
         return LocalServerStorage(open_api(owner.settings, pool, owner.settings.upload_url))
     if owner is not None and owner.storage is not None:

@@ -24,8 +24,7 @@ from pathlib import Path
 
 from ..core.errors import PresetError, StorageFailed
 from ..providers.response_values import parse_request_id
-from ..store.atomic import storage_errors, temporary_path, write_new
-from ..store.locks import FileLock, try_acquire
+from ..store.atomic import FileLock, storage_errors, temporary_path, try_acquire, write_new
 from .ledger_entry import (
     RECORD_TYPES,
     Accepted,

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from ..core.errors import InputMediaError, ProviderError, React1Error
 from ..net.http_pool import HttpPool
-from ..store.locks import FileLock
+from ..store.atomic import FileLock
 from ..store.store import Store
 from .attempt import Attempt
 from .budget import Estimate, EstimateItem, SpendingPolicy, require_approval, require_within_budget

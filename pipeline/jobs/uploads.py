@@ -28,9 +28,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from ..core.errors import PresetError, ProviderError, StorageFailed
 from ..core.file import File
 from ..storage.upload_storage import Progress, StoredUpload, UploadStorage
-from ..store.atomic import storage_errors, write_text
+from ..store.atomic import FileLock, is_locked, storage_errors, try_acquire, write_text
 from ..store.keys import digest
-from ..store.locks import FileLock, is_locked, try_acquire
 
 ASSUMED_LIFETIME = timedelta(days=1)
 """How long a URL is used whose storage gives no expiry; no storage keeps uploads forever."""

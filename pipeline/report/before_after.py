@@ -17,9 +17,8 @@ from ..core.file import File
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Record, Segment, Take
 from ..media.timing.clock import frame_time_s
-from .change_region import Region, changed_region
 from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
-from .stills import data_url, jpeg_data_url, picture_of, preview_size, small_pictures
+from .stills import Region, changed_region, data_url, jpeg_data_url, picture_of, preview_size, small_pictures
 
 FindPath = Callable[[File], Path]
 Samples = NDArray[np.float32]

@@ -20,7 +20,7 @@ from ..core.nodes.node import NodeContext
 from ..core.values import Media
 from ..media.probe import require_video
 from ..media.timing.clock import frame_time_s
-from ..scripting.moviepy_reader import Reader, picture_at
+from ..scripting.moviepy_clips import Reader, picture_at
 from .preview_clip import PreviewWriter, audio_frames
 from .stills import Picture, screen_picture
 

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from ..core.values import Media, Segment, Take
 from ..media.timing.clock import frame_time_s
 from .before_after import FindPath, new_line
-from .change_region import Region, changed_region
 from .contact_sheet import Grid, contact_sheet, grid_of
 from .preview_clip import PreviewWriter, clip_times_s, frames_of_samples, span_audio
-from .stills import Picture, data_url, preview_size, small_pictures
+from .stills import Picture, Region, changed_region, data_url, preview_size, small_pictures
 
 MAX_BYTES = 9_000_000
 """All clips of one page's boards; as base64 in the page they are a third larger."""

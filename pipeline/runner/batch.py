@@ -24,9 +24,8 @@ from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
 from ..core.nodes.registry import Registry
 from ..jobs.connection import Hosts
-from ..report.batch_page import render_batch_page
-from ..store.atomic import storage_errors, write_text
-from ..store.locks import FileLock, try_acquire
+from ..report.page import render_batch_page
+from ..store.atomic import FileLock, storage_errors, try_acquire, write_text
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .run_records.outcome import RunResult

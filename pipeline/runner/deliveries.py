@@ -13,7 +13,7 @@ from ..core.file import File
 from ..core.nodes import node
 from ..core.nodes.node import Delivery
 from ..core.values import Media, Report, Segment, Take, Turnover, Value
-from ..interchange.turnover.package_files import clip_targets, format_timelines, next_version
+from ..interchange.turnover.build import clip_targets, format_timelines, next_version
 from ..store.export import check_destination, export, is_exported, is_own_export, record_export
 from ..store.store import Store, file_digest
 from .external_inputs import local_files

@@ -25,16 +25,14 @@ from ..store.atomic import write_text
 from ..store.export import export
 from ..store.store import Store
 from .deliveries import check_outputs, deliver_result, delivery, source_paths
-from .event_log import LoggedEvents, log_event
-from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher
+from .events import LoggedEvents, RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher, log_event
 from .external_inputs import ingest, require_providers, resolve_providers
 from .run_records.housekeeping import prune_to_limit
 from .run_records.outcome import RunResult, collect_notes, run_status, segment_results
 from .run_records.run_folder import RunFolder, new_run
 from .scheduling.paid_steps import open_paid_steps, spent_usd
-from .scheduling.record import as_list, joins_takes, make_record
 from .scheduling.scheduler import Scheduler
-from .scheduling.step import StepRunner
+from .scheduling.step import StepRunner, as_list, joins_takes, make_record
 from .scheduling.take_matrix import extract_picks, job_owner, makes_takes
 
 if TYPE_CHECKING:

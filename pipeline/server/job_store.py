@@ -24,8 +24,7 @@ from pydantic import ValidationError
 
 from ..core.errors import PresetError
 from ..storage.upload import CONTENT_TYPES
-from ..store.atomic import publish, storage_errors, temporary_path, write_text
-from ..store.locks import FileLock, try_acquire
+from ..store.atomic import FileLock, publish, storage_errors, temporary_path, try_acquire, write_text
 from .server_job import Job
 
 _FILE_NAME = re.compile(r"[0-9a-f-]{36}\.[a-z0-9]{1,5}")

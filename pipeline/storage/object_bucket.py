@@ -19,8 +19,7 @@ from urllib.parse import urlsplit
 from ..core.errors import MissingExtra, PresetError, StorageFailed
 from ..net.error_text import one_line
 from ..net.url import redact_url
-from .upload_errors import MAX_ERROR_LENGTH
-from .upload_storage import is_loopback_url
+from .upload_storage import MAX_ERROR_LENGTH, is_loopback_url
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 INSTALL_HINT = "an S3 bucket needs the extra 's3': pip install 'react1-nodes[s3]'"

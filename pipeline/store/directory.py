@@ -18,8 +18,7 @@ from pathlib import Path
 
 from ..core.file import File
 from ..media.tools.file_copy import reflink
-from .atomic import publish, storage_errors, temporary_path, write_new, write_text
-from .locks import acquire
+from .atomic import acquire, publish, storage_errors, temporary_path, write_new, write_text
 from .store_backend import Backend, StoredRecord
 
 

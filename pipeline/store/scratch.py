@@ -16,8 +16,7 @@ import threading
 from pathlib import Path
 
 from ..core.errors import StorageFailed
-from .atomic import storage_errors
-from .locks import FileLock, try_acquire
+from .atomic import FileLock, storage_errors, try_acquire
 
 
 class Scratch:

@@ -15,9 +15,9 @@ from mutate import mutated
 from react1.pipeline.cli.commands.editing.edits import _find_problems, _table_lines, _to_json
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.interchange.classify import classify_entries
-from react1.pipeline.interchange.list_options import ListFile
+from react1.pipeline.interchange.entries import ListFile
 from react1.pipeline.interchange.readers import parse_listing
-from react1.pipeline.interchange.text.phrase_search import closest_cues, find_phrase
+from react1.pipeline.interchange.text.transcript import closest_cues, find_phrase
 
 from .edl.test_read_edl import CUT, DROP, MARKERS
 from .test_otio_fcpxml import FCPX

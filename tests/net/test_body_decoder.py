@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from react1.pipeline.net.body_decoder import PIECE_BYTES, BodyDecoder, BodyError
+from react1.pipeline.net.http_pool import PIECE_BYTES, BodyDecoder, BodyError
 
 CONTENT = bytes(range(256)) * 500
 

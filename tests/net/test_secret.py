@@ -11,9 +11,9 @@ import httpx
 import pytest
 from cpu_time import cpu_time_growth
 
+from react1.pipeline.net.api_client import hide_secret, reveals_secret
 from react1.pipeline.net.error_text import error_text
 from react1.pipeline.net.http_pool import HttpResponse
-from react1.pipeline.net.secret import hide_secret, reveals_secret
 
 KEY = "SG_secret-0123456789"
 ENTITIES = "".join(f"&#{ord(character)};" for character in KEY)

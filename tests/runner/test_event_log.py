@@ -8,8 +8,16 @@ import logging
 import pytest
 
 from react1.pipeline.cli.log_output import JsonLines, log_output
-from react1.pipeline.runner.event_log import LOGGER, LoggedEvents, log_event
-from react1.pipeline.runner.events import Message, RunStarted, SilentWatcher, StepEnded, StepMoved
+from react1.pipeline.runner.events import (
+    LOGGER,
+    LoggedEvents,
+    Message,
+    RunStarted,
+    SilentWatcher,
+    StepEnded,
+    StepMoved,
+    log_event,
+)
 
 EVENTS = [RunStarted("r1"), StepMoved("trim", "s01", 0.5), StepEnded("trim", "s01", False, 1.25), Message("two faces")]
 

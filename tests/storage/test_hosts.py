@@ -22,7 +22,7 @@ from react1.pipeline.net.http_pool import HttpPool
 from react1.pipeline.net.rate_limit import RateLimiter
 from react1.pipeline.providers.segmind.storage import SegmindStorage
 from react1.pipeline.providers.sync.storage import SyncStorage
-from react1.pipeline.storage.local_server import LocalServerStorage
+from react1.pipeline.storage.upload import LocalServerStorage
 from react1.pipeline.storage.upload_storage import StoredUpload
 
 KEY = "SG_secret0123456789"

@@ -10,13 +10,13 @@ import sys
 import pytest
 
 from react1.pipeline.core.errors import StorageFailed
-from react1.pipeline.store import locks
-from react1.pipeline.store.locks import is_locked, try_acquire
+from react1.pipeline.store import atomic
+from react1.pipeline.store.atomic import is_locked, try_acquire
 
 HOLD = """
 import sys
 from pathlib import Path
-from react1.pipeline.store.locks import try_acquire
+from react1.pipeline.store.atomic import try_acquire
 lock = try_acquire(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
@@ -43,7 +43,7 @@ def test_a_lock_has_one_holder_until_it_is_closed(path):
 def test_a_failed_attempt_closes_the_file(path, monkeypatch):
     """A process that polls a lock does not run out of descriptors."""
     lock, closed, close = try_acquire(path), [], os.close
-    monkeypatch.setattr(locks.os, "close", lambda descriptor: (closed.append(descriptor), close(descriptor)))
+    monkeypatch.setattr(atomic.os, "close", lambda descriptor: (closed.append(descriptor), close(descriptor)))
 
     assert try_acquire(path) is None
     assert len(closed) == 1
@@ -83,7 +83,7 @@ def test_a_file_that_is_removed_before_it_is_locked_is_not_acquired(path, monkey
             path.touch()
         return True
 
-    monkeypatch.setattr(locks, "lock_descriptor", remove_then_lock)
+    monkeypatch.setattr(atomic, "lock_descriptor", remove_then_lock)
 
     assert try_acquire(path) is None
 
@@ -95,8 +95,8 @@ def test_a_file_system_without_locks_is_reported(path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     closed = []
-    monkeypatch.setattr(locks, "lock_descriptor", fail)
-    monkeypatch.setattr(locks.os, "close", closed.append)
+    monkeypatch.setattr(atomic, "lock_descriptor", fail)
+    monkeypatch.setattr(atomic.os, "close", closed.append)
 
     with pytest.raises(StorageFailed, match="No locks available"):
         try_acquire(path)

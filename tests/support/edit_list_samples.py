@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from react1.pipeline.core.times import parse_time
 from react1.pipeline.interchange.classify import classify_entries
+from react1.pipeline.interchange.entries import ListFile
 from react1.pipeline.interchange.film import Film
-from react1.pipeline.interchange.list_options import ListFile
 from react1.pipeline.interchange.readers import parse_listing
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from ...core.errors import PresetError, Problem, React1Error
 from ...interchange.classify import ClassifiedEntry, ClassifiedList, classify_entries
+from ...interchange.entries import ListFile
 from ...interchange.film import Film, film_from_url, read_film
-from ...interchange.list_options import ListFile
 from ...interchange.readers import read_listing
 from ...located_yaml.explain import validate
 from ...located_yaml.located import Located, Location, Problems, from_plain

@@ -14,8 +14,7 @@ from ...core.errors import React1Error
 from ...core.suggest import list_available, shorten
 from ...interchange.classify import place_entry
 from ...interchange.clip_matching import choose_clock
-from ...interchange.entries import Entry, Listing
-from ...interchange.list_options import ListFile
+from ...interchange.entries import Entry, ListFile, Listing
 from ...interchange.map_to_film import ClockMapper, NotOnFilm
 from ...interchange.readers import read_listing
 from ...located_yaml.explain import validate

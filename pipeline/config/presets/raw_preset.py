@@ -9,7 +9,7 @@ from typing import Any
 from ...core.edits.edit import Edit
 from ...core.file import FileOrUrl, OutPath
 from ...core.suggest import not_one_of
-from ...interchange.list_options import ListFile
+from ...interchange.entries import ListFile
 from ...located_yaml.located import Located, Problems, describe
 from ..graph import Source
 

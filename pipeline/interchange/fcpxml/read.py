@@ -17,8 +17,7 @@ from typing import Any
 
 from ...core.times import Seconds, Timecode, frames_to_timecode, nominal_rate
 from ..entries import Clip, Entry, Listing, Span
-from ..extras import import_extra
-from ..limits import check_entry_count, file_error
+from ..limits import check_entry_count, file_error, import_extra
 from ..marker_syntax import is_edit_text
 
 _CLIPS = ("clip", "asset-clip", "ref-clip", "sync-clip", "mc-clip", "video", "audio", "title")

@@ -14,10 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from ...core.times import Moment, Seconds, Timecode, frames_to_timecode
-from ..entries import Clip, Entry, Listing, Span
-from ..extras import import_extra
-from ..limits import check_entry_count, check_json_depth, file_error
-from ..list_options import parse_rate
+from ..entries import Clip, Entry, Listing, Span, parse_rate
+from ..limits import check_entry_count, check_json_depth, file_error, import_extra
 from ..marker_syntax import is_edit_text
 
 _MAX_DENOMINATOR = 10**9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..extras import import_extra
+from ..limits import import_extra
 from ..turnover.layout import PlacedFile, TimelineLayout, marker_note
 
 

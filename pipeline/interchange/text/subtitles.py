@@ -17,8 +17,7 @@ import av
 from ...core.times import Seconds
 from ...media.frames.decode import open_media
 from ..entries import Entry, Listing, Span
-from ..extras import import_extra
-from ..limits import MAX_ENTRIES, check_entry_count, file_error, split_lines
+from ..limits import MAX_ENTRIES, check_entry_count, file_error, import_extra, split_lines
 
 _TAG = re.compile(r"<[^<>]{1,200}>|\{\\[^{}]{1,200}\}")
 _TIME = re.compile(r"(?a)(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})")

@@ -23,8 +23,7 @@ from ...storage.upload import (
     send_with_retries,
     upload_limit_s,
 )
-from ...storage.upload_errors import MAX_ERROR_LENGTH, file_name, require_readable_url
-from ...storage.upload_storage import Progress, StoredUpload
+from ...storage.upload_storage import MAX_ERROR_LENGTH, Progress, StoredUpload, file_name, require_readable_url
 
 _LIST_KEYS = ("file_urls", "urls")
 

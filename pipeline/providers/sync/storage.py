@@ -23,8 +23,7 @@ from ...storage.upload import (
     send_with_retries,
     upload_limit_s,
 )
-from ...storage.upload_errors import require_readable_url
-from ...storage.upload_storage import Progress, StoredUpload
+from ...storage.upload_storage import Progress, StoredUpload, require_readable_url
 
 
 class SyncStorage:

@@ -19,8 +19,7 @@ from ...store.store import Store
 from ..deliveries import check_outputs
 from ..external_inputs import ingest, require_providers, resolve_providers
 from ..scheduling.paid_steps import costs_money, is_paid_for, is_voided
-from ..scheduling.record import as_list, make_record, segment_name, take_name
-from ..scheduling.step import key_parts, latest_name, load_result
+from ..scheduling.step import as_list, key_parts, latest_name, load_result, make_record, segment_name, take_name
 from ..scheduling.take_matrix import (
     Picks,
     extract_picks,

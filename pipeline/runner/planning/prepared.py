@@ -18,9 +18,8 @@ from ...executors.local_executor import LocalExecutor
 from ...store.store import Store
 from ..execute import Options
 from ..external_inputs import ingest, resolve_providers
-from ..scheduling.record import as_list
 from ..scheduling.scheduler import Scheduler
-from ..scheduling.step import StepRunner
+from ..scheduling.step import StepRunner, as_list
 from ..scheduling.take_matrix import extract_picks
 
 Result = TypeVar("Result")

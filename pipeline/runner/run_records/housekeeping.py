@@ -17,7 +17,7 @@ from ...core.amounts import bytes_text
 from ...core.errors import PresetError, React1Error, StorageFailed
 from ...core.settings import store_limit_bytes
 from ...jobs.ledger import Ledger
-from ...store.locks import FileLock, try_acquire
+from ...store.atomic import FileLock, try_acquire
 from ...store.prune import Contents, Pruned, prune, read_contents
 from ...store.store import Store
 from ..events import Message, Watcher

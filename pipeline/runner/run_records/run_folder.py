@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import PresetError
-from ...store.atomic import storage_errors, write_text
-from ...store.locks import FileLock, is_locked, try_acquire
+from ...store.atomic import FileLock, is_locked, storage_errors, try_acquire, write_text
 
 STATES = ("running", "done", "failed", "interrupted", "kept-original", "choose")
 

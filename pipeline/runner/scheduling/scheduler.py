@@ -20,8 +20,7 @@ from ...core.values import Record, StepRecord, Take, Value, segment_of
 from ..events import Message
 from ..planning.forecast import check_steps_after
 from .paid_steps import costs_money
-from .record import make_record, segment_name, take_name
-from .step import StepRunner
+from .step import StepRunner, make_record, segment_name, take_name
 from .take_matrix import Offer, Picks, makes_takes, reads_face, splits_takes, with_combination
 
 Items = list["asyncio.Task[Value | FailedSegment]"]

@@ -14,8 +14,8 @@ from takes import film
 from react1.pipeline.core.values import Turnover
 from react1.pipeline.interchange.classify import classify_entries
 from react1.pipeline.interchange.edl.write import format_edl
+from react1.pipeline.interchange.entries import ListFile
 from react1.pipeline.interchange.fcpxml.write import format_fcpxml
-from react1.pipeline.interchange.list_options import ListFile
 from react1.pipeline.interchange.otio.write import format_otio
 from react1.pipeline.interchange.readers import parse_listing
 from react1.pipeline.interchange.turnover.layout import build_layout

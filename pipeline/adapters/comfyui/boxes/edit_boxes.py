@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ....core.edits.choices import React1Choices
 from ....core.edits.edit import Edit
 from ....core.edits.takes import Matrix
-from ....interchange.list_options import ListFile
+from ....interchange.entries import ListFile
 from .. import folders, host
 from ..box import AUDIO, EDITS, MATRIX, Box, BoxResult, Input, Output
 from ..conversions.edit_values import EditList, make_edit, parse_edits

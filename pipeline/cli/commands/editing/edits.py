@@ -65,7 +65,7 @@ def command(
 def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, match: str) -> Any:
     """Return the options as a job would set them."""
     from ....core.errors import PresetError, Problem
-    from ....interchange.list_options import ListFile
+    from ....interchange.entries import ListFile
     from ....located_yaml.explain import validate
     from ....located_yaml.located import Location, Problems, from_plain
 
