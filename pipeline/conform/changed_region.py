@@ -13,9 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .composite import Mask, box_blur
+from .cells import Cells, Mask, box_blur
 
-Cells = NDArray[np.bool_]
 Labels = NDArray[np.int32]
 
 _MIN_DIFFERENCE = 3.0

@@ -6,42 +6,26 @@ in the source's coded size, pixel format and colors, losslessly encoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from av.video.frame import VideoFrame
 
 from ..core.edits.choices import CompositeMode
 from ..core.edits.face_choice import strength_curve
 from ..core.errors import ProviderError
 from ..core.nodes.node import NodeContext
 from ..core.values import Segment, Take, VideoStream
-from ..media.frames.decode import exact_frames, turn_coded
-from ..media.frames.reformat import reformat
 from ..splicing.encoders import EncoderSettings, pixel_formats
-from ..splicing.pictures.planes import (
-    Plane,
-    frame_from_planes,
-    plane_views,
-    resize_mask,
-    to_coded_planes,
-    working_format,
-)
+from ..splicing.pictures.planes import working_format
 from ..splicing.reencode import encode
 from .align import Alignment
-from .changed_region import TrackedRegion, track_largest_change
-from .composite import Change, Mask, MaskSmoother, composite, find_change, without_noise
-from .crop_space import crop_planes, to_picture
+from .changed_region import track_largest_change
+from .draft import Draft
 from .face_motion import find_moved_faces
-from .frame_pairs import ForwardReader, SentAndTake, is_padded, nearest_positions
-from .levels import LevelTransfer
-from .placement import NO_CORRECTIONS, Corrections, measure_corrections
-from .strength import MovedFace, partial_take, require_opencv
-
-_REFIT_FRAMES = 25
+from .finished_frames import ConformJob, finished_frames, frame_pairs
+from .frame_pairs import SentAndTake, is_padded
+from .placement import measure_corrections
+from .strength import require_opencv
 
 
 @dataclass(frozen=True)
@@ -55,48 +39,6 @@ class ConformResult:
     """Whether nothing of the take is used, because its strength is 0 in every frame."""
 
 
-@dataclass
-class _ChangedShare:
-    """The mean share of a frame that the take changed."""
-
-    total: float = 0.0
-    frames: int = 0
-    full_frames: int = 0
-
-    def add(self, share: float) -> None:
-        self.total, self.frames = self.total + share, self.frames + 1
-        self.full_frames += share > 0.99
-
-    @property
-    def mean_share(self) -> float:
-        return round(self.total / max(self.frames, 1), 4)
-
-
-@dataclass
-class _ConformJob:
-    """What the passes over a take share."""
-
-    segment: Segment
-    source: VideoStream
-    source_path: Path
-    films: SentAndTake
-    mode: CompositeMode
-    pix_fmt: str
-    strengths: Sequence[float] = ()
-    """How much of the take is used in each frame of the span and its handles, 0 to 1."""
-    moved_faces: Sequence[Sequence[MovedFace]] = ()
-    """The faces of each frame in what was sent and in the take, where a part of the take is used."""
-    corrections: Corrections = NO_CORRECTIONS
-    face: TrackedRegion | None = None
-    changed: _ChangedShare = field(default_factory=_ChangedShare)
-    smoother: MaskSmoother = field(default_factory=MaskSmoother)
-
-    def corrected(self, sent: VideoFrame, taken: VideoFrame) -> tuple[list[Plane], list[Plane]]:
-        """Return the planes of a frame that was sent, and those of the take's, corrected."""
-        sent_planes = plane_views(sent)
-        return sent_planes, self.corrections.undo(sent_planes, plane_views(taken))
-
-
 def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> ConformResult:
     """Conform a take.
 
@@ -106,13 +48,15 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     job = _open_job(context, take, mode)
     take_video = take.media.video
     assert take_video is not None
-    sent_small, take_small = job.films.thumbnails()
+    draft = Draft(allow_full=mode != "face") if job.is_plain and any(job.strengths) else None
+    sent_small, take_small = job.films.thumbnails(draft.look if draft else None)
     alignment, job.corrections = measure_corrections(job.films, sent_small, take_small, take_video.rate)
+    drafted = draft.changes if draft is not None and draft.is_valid(alignment, job.corrections) else ()
     if mode == "face":
         pairs = job.corrections.apply_to_thumbnails(job.films, sent_small, take_small, alignment)
         job.face = track_largest_change(*pairs, job.films.cell_aspect)
     if any(0 < strength < 1 for strength in job.strengths):
-        corrected = (job.corrected(sent, taken) for _, _, sent, taken in _frame_pairs(job, alignment))
+        corrected = (job.corrected(sent, taken) for _, _, sent, taken in frame_pairs(job, alignment))
         job.moved_faces = find_moved_faces(corrected, float(job.source.rate))
     settings = lossless_settings(job.pix_fmt)
     target = context.temp_path("conformed" + (".mov" if settings.encoder == "libx264" else ".mkv"))
@@ -123,7 +67,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     def report(count: int) -> None:
         context.progress(min(1.0, count / max(1, last - first)))
 
-    encode(_composite_frames(job, alignment), target, coded_as, settings, report, times - times[0])
+    encode(finished_frames(job, alignment, drafted), target, coded_as, settings, report, times - times[0])
     notes = describe_corrections(
         job.segment,
         alignment,
@@ -137,14 +81,14 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     return ConformResult(target, _metrics(job, take, alignment, len(take_small)), notes, unchanged=unused)
 
 
-def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> _ConformJob:
+def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> ConformJob:
     segment, name = take.segment, take.segment.name
     source, sent, take_video = segment.source.video, segment.media.video, take.media.video
     assert source is not None and sent is not None
     if take_video is None:
         raise ProviderError(f"the take of {name} has no picture")
     padded = is_padded(take_video, sent, name)
-    return _ConformJob(
+    return ConformJob(
         segment=segment,
         source=source,
         source_path=context.path(segment.source.file),
@@ -164,73 +108,6 @@ def _strengths(segment: Segment, source: VideoStream) -> list[float]:
     return strengths
 
 
-def _composite_frames(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[VideoFrame, int]]:
-    """Yield the finished frames, numbered from the first of the span and its handles."""
-    segment = job.segment
-    pairs = _frame_pairs(job, alignment)
-    transfer = LevelTransfer(job.source, job.pix_fmt)
-    for index, plate in exact_frames(job.source_path, job.source, segment.first_frame, segment.last_frame):
-        position, match, sent, taken = next(pairs)
-        number = index - segment.first_frame
-        base = reformat(plate, pix_fmt=job.pix_fmt)
-        sent_planes, corrected = job.corrected(sent, taken)
-        parts = _composite_frame(job, transfer, plane_views(base), sent_planes, corrected, number, position, match)
-        yield frame_from_planes(parts, job.pix_fmt), number
-
-
-def _composite_frame(
-    job: _ConformJob,
-    transfer: LevelTransfer,
-    plate: list[Plane],
-    sent: list[Plane],
-    corrected: list[Plane],
-    number: int,
-    position: int,
-    match: int,
-) -> list[Plane]:
-    strength = job.strengths[number]
-    if strength <= 0:
-        job.changed.add(0.0)
-        return plate
-    change = None if job.mode == "frame" else find_change(sent, corrected, allow_full=job.face is None)
-    mask = _frame_mask(job, change, position)
-    job.changed.add(float((mask > 0.02).mean()))
-    if not mask.any():
-        return plate
-    used = corrected if change is None else without_noise(sent, corrected, change)
-    used = partial_take(sent, used, mask, strength, job.moved_faces[number] if job.moved_faces else ())
-    inside = None
-    if job.segment.crop is not None:
-        shown = to_picture(job.segment.crop, match, sent, used, mask)
-        sent, used, mask = shown.sent, shown.taken, shown.mask
-        inside = turn_coded(shown.inside.astype(np.float32), job.source)
-    take_coded = to_coded_planes(used, job.source, job.pix_fmt)
-    if job.mode == "frame" and inside is None and not job.source.is_hdr:
-        return take_coded
-    sent_coded = to_coded_planes(sent, job.source, job.pix_fmt)
-    if number % _REFIT_FRAMES == 0 or not transfer.ready:
-        transfer.fit(*(part if inside is None else crop_planes(part, inside) for part in (plate, sent_coded)))
-    return composite(plate, sent_coded, take_coded, turn_coded(mask, job.source), transfer)
-
-
-def _frame_mask(job: _ConformJob, change: Change | None, position: int) -> Mask:
-    """Return which part of a frame is used of the take, 0 to 1."""
-    if change is None:
-        return np.ones((2, 2), np.float32)
-    mask = change.mask
-    if job.face is not None:
-        mask = mask * resize_mask(job.face.mask[position], (mask.shape[0], mask.shape[1]))
-    return job.smoother.smooth(mask)
-
-
-def _frame_pairs(job: _ConformJob, alignment: Alignment) -> Iterator[tuple[int, int, VideoFrame, VideoFrame]]:
-    """Yield for each source frame: its position among those sent, the matching one with its number, and the take's."""
-    sent, taken = ForwardReader(job.films.sent()), ForwardReader(job.films.taken())
-    for position in nearest_positions(job.segment.frames, job.segment.first_frame, job.segment.last_frame):
-        match = alignment.matched_index[position]
-        yield position, match, sent.at(match), taken.at(alignment.take_index[position])
-
-
 def lossless_settings(pix_fmt: str) -> EncoderSettings:
     """Return a lossless encoder for a pixel format."""
     if pix_fmt in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p") and pix_fmt in pixel_formats("libx264"):
@@ -240,7 +117,7 @@ def lossless_settings(pix_fmt: str) -> EncoderSettings:
     return EncoderSettings("ffv1", plain, {"level": "3", "slices": "4", "g": "1"})
 
 
-def _metrics(job: _ConformJob, take: Take, alignment: Alignment, take_frames: int) -> dict[str, Any]:
+def _metrics(job: ConformJob, take: Take, alignment: Alignment, take_frames: int) -> dict[str, Any]:
     video = take.media.video
     assert video is not None
     placement = job.corrections.placement

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,8 +18,13 @@ from ..media.frames.reformat import reformat
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes
 
 _THUMBNAIL_PX = (96, 54)
-KEPT_LUMAS = range(0, 48, 12)
-"""The positions that are compared in full size if the take is in time."""
+_COMPARED_FRAMES, _COMPARED_RANGE = 4, 48
+
+
+def compared_positions(count: int) -> range:
+    """Return which of so many frames are compared in full size: a few among the first 48."""
+    most = min(count, _COMPARED_RANGE)
+    return range(0, most, max(1, most // _COMPARED_FRAMES))
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,26 @@ class SentAndTake:
         except InputMediaError as error:
             raise ProviderError(f"the take of {self.name} cannot be used: {error.message}") from error
 
-    def thumbnails(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the thumbnails of both, as `shrink_frames`; keep a few lumas, so that `lumas` need not decode."""
-        sent, taken = (
-            shrink_frames(_keep_lumas(frames, lumas))
-            for frames, lumas in zip((self.sent(), self.taken()), self._lumas, strict=True)
-        )
+    def thumbnails(
+        self, look: Callable[[VideoFrame, VideoFrame], None] | None = None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Return the thumbnails of both, `(frames, 3, height, width) uint8` YUV.
+
+        A few lumas are kept, so that `lumas` need not decode. `look` is called with every pair of frames of the same
+        position, in order.
+        """
+        full_size_positions = compared_positions(self.sent_video.frame_count)
+        shrunk: tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]] = ([], [])
+        for position, pair in enumerate(itertools.zip_longest(self.sent(), self.taken())):
+            for frame, lumas, thumbnails in zip(pair, self._lumas, shrunk, strict=True):
+                if frame is None:
+                    continue
+                if position in full_size_positions:
+                    lumas[position] = frame_planes(frame)[0]
+                thumbnails.append(_thumbnail(frame))
+            if look is not None and None not in pair:
+                look(*pair)
+        sent, taken = (np.stack(part) if part else _no_thumbnails() for part in shrunk)
         return sent, taken
 
     def lumas(self, positions: Sequence[tuple[int, int]]) -> list[tuple[Plane, Plane]]:
@@ -83,11 +103,21 @@ class SentAndTake:
         return [(frame_planes(sent.at(i))[0], frame_planes(taken.at(j))[0]) for i, j in positions]
 
 
-def _keep_lumas(frames: Iterator[VideoFrame], lumas: dict[int, Plane]) -> Iterator[VideoFrame]:
-    for position, frame in enumerate(frames):
-        if position in KEPT_LUMAS:
-            lumas[position] = frame_planes(frame)[0]
-        yield frame
+def shrink_frames(frames: Iterable[VideoFrame]) -> NDArray[np.uint8]:
+    """Shrink frames to `(frames, 3, height, width) uint8` YUV."""
+    shrunk = [_thumbnail(frame) for frame in frames]
+    return np.stack(shrunk) if shrunk else _no_thumbnails()
+
+
+def _thumbnail(frame: VideoFrame) -> NDArray[np.uint8]:
+    width, height = _THUMBNAIL_PX
+    shrunk: NDArray[np.uint8] = reformat(frame, width, height, "yuv444p", interpolation="AREA").to_ndarray()
+    return shrunk
+
+
+def _no_thumbnails() -> NDArray[np.uint8]:
+    width, height = _THUMBNAIL_PX
+    return np.zeros((0, 3, height, width), np.uint8)
 
 
 def is_padded(take: VideoStream, sent: VideoStream, name: str) -> bool:
@@ -106,13 +136,6 @@ def is_padded(take: VideoStream, sent: VideoStream, name: str) -> bool:
             f"{sent.width_px}x{sent.height_px} that was sent"
         )
     return False
-
-
-def shrink_frames(frames: Iterator[VideoFrame]) -> NDArray[np.uint8]:
-    """Shrink frames to `(frames, 3, height, width) uint8` YUV."""
-    width, height = _THUMBNAIL_PX
-    shrunk = [reformat(frame, width, height, "yuv444p", interpolation="AREA").to_ndarray() for frame in frames]
-    return np.stack(shrunk) if shrunk else np.zeros((0, 3, height, width), np.uint8)
 
 
 class ForwardReader:

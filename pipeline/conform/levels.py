@@ -5,6 +5,7 @@ They are measured on what should be the same: robust straight lines per plane, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,10 +87,10 @@ def _least_squares(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[floa
     return gain, float(y.mean() - gain * x.mean())
 
 
-def sample_pixels(plane: Plane) -> NDArray[np.float64]:
-    """Return evenly spaced pixels of a plane, at most about 20,000, as floats."""
+def sample_pixels(plane: Plane) -> Plane:
+    """Return a copy of evenly spaced pixels of a plane, some 20,000."""
     step = max(1, int(np.sqrt(plane.size / _SAMPLE_COUNT)))
-    return plane[step // 2 :: step, step // 2 :: step].ravel().astype(np.float64)
+    return plane[step // 2 :: step, step // 2 :: step].flatten()
 
 
 def fit_curve(x: NDArray[np.float64], y: NDArray[np.float64], top: int) -> NDArray[np.float32]:
@@ -114,18 +115,18 @@ class LevelTransfer:
         self._curve: Any = None
         self.ready = False
 
-    def fit(self, plate: list[Plane], sent: list[Plane]) -> None:
-        """Measure on a pair of pictures that show the same."""
+    def fit(self, plate: Sequence[Plane], sent: Sequence[Plane]) -> None:
+        """Measure on a pair of pictures that show the same, by the samples of their planes."""
         self.ready = True
         for i, (source, copy) in enumerate(zip(plate, sent, strict=True)):
-            y, x = sample_pixels(source), sample_pixels(copy)
+            y, x = source.astype(np.float64), copy.astype(np.float64)
             if i == 0 and self._hdr:
                 self._curve = fit_curve(x, y, self.top)
                 continue
             gain = fit_linear(x, y).gain
             self._gains[i] = gain if abs(gain - 1) > _MIN_GAIN_CHANGE else 1.0
 
-    def to_source(self, planes: list[Plane]) -> list[Plane]:
+    def to_source(self, planes: Sequence[Plane]) -> list[Plane]:
         """Map planes to the source's levels; only differences between two results are meaningful."""
         mapped: list[Plane] = []
         for i, plane in enumerate(planes):

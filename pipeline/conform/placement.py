@@ -19,7 +19,7 @@ from ..core.errors import ProviderError
 from ..splicing.pictures.planes import Plane
 from . import levels
 from .align import Alignment, align, require_usable
-from .frame_pairs import SentAndTake
+from .frame_pairs import SentAndTake, compared_positions
 from .levels import LinearMap
 
 WindowShifts = list[tuple[float, float, float, float]]
@@ -191,9 +191,6 @@ def _subpixel_peak(surface: NDArray[np.float64], peak: tuple[np.intp, ...], axis
 
 Thumbnails = NDArray[np.uint8]
 
-_PLACEMENT_FRAMES, _PLACEMENT_RANGE = 4, 48
-"""How many frames the placement is measured on, and among how many of the first."""
-
 
 @dataclass(frozen=True)
 class Corrections:
@@ -260,8 +257,8 @@ def _for_thumbnails(films: SentAndTake, placement: Placement, small: Thumbnails)
 
 def _luma_pairs(films: SentAndTake, luma: LinearMap, alignment: Alignment) -> list[tuple[Plane, Plane]]:
     """Return the lumas of a few frames, (sent, taken), the take's levels corrected."""
-    step = max(1, min(len(alignment.take_index), _PLACEMENT_RANGE) // _PLACEMENT_FRAMES)
-    positions = list(zip(alignment.matched_index, alignment.take_index, strict=True))[:_PLACEMENT_RANGE:step]
+    frames = list(zip(alignment.matched_index, alignment.take_index, strict=True))
+    positions = [frames[position] for position in compared_positions(len(frames))]
     return [(sent, luma.undo(taken)) for sent, taken in films.lumas(positions)]
 
 

@@ -23,7 +23,7 @@ from ..engine.arrays import Points
 from ..engine.geometry.head_frame import FaceFrame
 from ..engine.warp.halfway import mouth_mask, mouth_opening, sampling_field
 from ..splicing.pictures.planes import Plane
-from .composite import Mask
+from .cells import Mask
 
 Field = NDArray[np.float32]
 INSTALL_HINT = (

@@ -16,7 +16,7 @@ def half_way(tmp_path_factory):
     """Frames of the portrait, of a sad take, and of half of it, with their landmarks."""
     pytest.importorskip("skimage")
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
-    from react1.pipeline.conform.composite import find_change
+    from react1.pipeline.conform.change import find_change
     from react1.pipeline.conform.face_motion import find_moved_faces
     from react1.pipeline.conform.strength import partial_take
     from react1.pipeline.core.edits.choices import React1Choices

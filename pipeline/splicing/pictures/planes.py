@@ -38,14 +38,14 @@ def frame_planes(frame: VideoFrame) -> list[Plane]:
     return [plane.copy() for plane in plane_views(frame)]
 
 
-def plane_views(frame: VideoFrame) -> list[Plane]:
-    """Return the planes of a planar frame, without padding: views of its memory, read-only."""
+def plane_views(frame: VideoFrame, *, writeable: bool = False) -> list[Plane]:
+    """Return the planes of a planar frame, without padding: views of its memory; only a new frame may be written to."""
     wide = frame.format.components[0].bits > 8
     planes = []
     for plane in frame.planes:
         rows: Plane = np.frombuffer(memoryview(plane), np.dtype(np.uint16 if wide else np.uint8))
         view = rows.reshape(-1, plane.line_size // (2 if wide else 1))[: plane.height, : plane.width]
-        view.flags.writeable = False
+        view.flags.writeable = writeable
         planes.append(view)
     return planes
 
@@ -65,13 +65,7 @@ def to_coded_planes(planes: list[Plane], video: VideoStream, pix_fmt: str) -> li
 
     What needs no conversion is returned as it is.
     """
-    unchanged = (pix_fmt, planes[0].shape, video.rotation_deg, video.mirrored) == (
-        "yuv420p",
-        (video.height_px, video.width_px),
-        0,
-        False,
-    )
-    if unchanged and _color_options(video) == _ENVELOPE_COLORS:
+    if is_coded_alike(planes[0].shape, video, pix_fmt):
         return planes
     frame = frame_from_planes(planes, "yuv420p")
     turned = video.rotation_deg in (90, 270)
@@ -82,6 +76,17 @@ def to_coded_planes(planes: list[Plane], video: VideoStream, pix_fmt: str) -> li
         return planes
     planes = [turn_coded(plane, video) for plane in planes]
     return planes if between == pix_fmt else plane_views(reformat(frame_from_planes(planes, between), pix_fmt=pix_fmt))
+
+
+def is_coded_alike(shape: tuple[int, ...], video: VideoStream, pix_fmt: str) -> bool:
+    """Check whether an upright 8-bit 4:2:0 picture of a (height, width) is already as a stream codes its pictures."""
+    unchanged = (pix_fmt, shape, video.rotation_deg, video.mirrored) == (
+        "yuv420p",
+        (video.height_px, video.width_px),
+        0,
+        False,
+    )
+    return unchanged and _color_options(video) == _ENVELOPE_COLORS
 
 
 _ENVELOPE_COLORS = {"src_colorspace": 1, "src_color_range": 1, "dst_colorspace": 1, "dst_color_range": 1}
