@@ -20,7 +20,7 @@ from urllib.request import pathname2url
 from ..core.nodes.node import NodeContext
 from ..core.times import clock_text
 from ..core.values import Media, Record
-from ..media.timing.clock import frame_time_s, timecode_clock
+from ..media.timing.clock import frame_time_s, label_clock
 from .before_after import SegmentPreview, preview_segment
 from .report_json import Json, frame_position
 from .take_board import Board
@@ -89,7 +89,7 @@ def film_clock(source: Media | None) -> Json | None:
     """Return the clock of a film for the player: its rate, whether drop-frame, the number of its first label."""
     if source is None or source.video is None:
         return None
-    rate, drop, start = timecode_clock(source)
+    rate, drop, start = label_clock(source)
     return {"rate": [rate.numerator, rate.denominator], "drop": drop, "start": start}
 
 

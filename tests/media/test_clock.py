@@ -6,8 +6,8 @@ import pytest
 from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.core.times import Seconds, parse_time
-from react1.pipeline.media.timing.clock import describe_range, frame_at, frame_time_s, timecode_rate
+from react1.pipeline.core.times import Seconds, frames_to_timecode, parse_time
+from react1.pipeline.media.timing.clock import describe_range, frame_at, frame_time_s, label_clock, timecode_rate
 
 NTSC = Fraction(30000, 1001)
 
@@ -121,6 +121,18 @@ def test_a_time_before_a_late_picture_gives_its_first_frame(film):
 
     assert frames == [0, 0, 0, 1, 5, 0]
     assert frame_time_s(media, 5) == 1
+
+
+@pytest.mark.parametrize(("late_s", "number"), [(Fraction(0), 0), (Fraction(4, 5), 20), (Fraction(811, 1000), 21)])
+def test_the_label_of_a_frame_is_the_timecode_that_finds_it(film, late_s, number):
+    """Pages label frames as the command line reads them, also where the picture starts late, between frames."""
+    media = film(start_s=late_s, time_base=Fraction(1, 12000), frames=30)
+
+    rate, drop, first = label_clock(media)
+
+    assert (rate, drop, first) == (25, False, number)
+    for frame in range(30):
+        assert frame_at(media, parse_time(str(frames_to_timecode(first + frame, rate, drop=drop)))) == frame
 
 
 def test_films_of_varying_rate_use_their_timestamps(film):

@@ -7,6 +7,7 @@ face.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -35,14 +36,17 @@ def confirmed_tracks(tracks: Iterable[Track], boxes: Mapping[int, Sequence[Box]]
 def _share_seen(track: Track, boxes: Mapping[int, Sequence[Box]]) -> float:
     """Return the share of the detector's frames of a track in which the detector saw it."""
     seen: dict[int, bool] = {}
-    for frame, points in _detector_frames(track):
+    for frame, points in _detector_frames(track, sorted(boxes)):
         seen[frame] = seen.get(frame, False) or _is_inside(points, boxes.get(frame, ()))
     return sum(seen.values()) / max(1, len(seen))
 
 
-def _detector_frames(track: Track) -> Iterable[tuple[int, Points]]:
-    """Pair each detection with the last frame up to it in which the detector ran."""
-    return ((number - number % EVERY_FRAMES, points) for number, points in track.points.items())
+def _detector_frames(track: Track, detector_frames: Sequence[int]) -> Iterable[tuple[int, Points]]:
+    """Pair each detection with the last frame up to it in which the detector ran; leave out those before the first."""
+    for number, points in track.points.items():
+        count = bisect_right(detector_frames, number)
+        if count:
+            yield detector_frames[count - 1], points
 
 
 def _is_inside(points: Points, boxes: Sequence[Box]) -> bool:

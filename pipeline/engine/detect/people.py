@@ -114,7 +114,7 @@ def _confirmed_tracks(frames: Sequence[FrameDetections], shot: Shot) -> list[Tra
     has_texels = all(len(frame.texels) == len(frame.faces) for frame in in_shot)
     texels = [frame.texels for frame in in_shot] if has_texels else None
     tracks = build_tracks((frame.faces for frame in in_shot), texels, first)
-    boxes = {number: frame.boxes for number, frame in enumerate(frames) if frame.boxes is not None}
+    boxes = {number: frame.boxes for number, frame in enumerate(in_shot, first) if frame.boxes is not None}
     return confirmed_tracks(tracks, boxes) if boxes else tracks
 
 

@@ -6,6 +6,7 @@ of the film counts as the frame after the last one, `frame_count`.
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 
@@ -103,6 +104,19 @@ def timecode_clock(media: Media) -> tuple[Fraction, bool, int]:
         return timecode_rate(video), False, 0
     rate = _count_rate(video, start.drop)
     return rate, start.drop, timecode_to_frames(start, rate)
+
+
+def label_clock(media: Media) -> tuple[Fraction, bool, int]:
+    """Return (frames per second, whether drop-frame, number of the first frame's label) for pages that label frames.
+
+    A label of a film without a timecode is a time of the player's clock, as everywhere, so the first frame of a picture
+    that starts late is not 00:00:00:00.
+    """
+    rate, drop, number = timecode_clock(media)
+    if _start_timecode(media) is None:
+        late_s = max(frame_time_s(media, 0) - ROUNDING_TOLERANCE_S, Fraction(0))
+        number = math.ceil(late_s * rate)
+    return rate, drop, number
 
 
 def require_timecode(media: Media, timecode: Timecode) -> None:

@@ -22,7 +22,7 @@ from ...core.values import Media
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
-from ...media.timing.clock import frame_time_s, timecode_clock
+from ...media.timing.clock import frame_time_s, label_clock
 from ...store.store import Store
 from ..page_words import page_message
 from ..viewing.live import LivePreview
@@ -89,7 +89,7 @@ class Project:
 
     def film_facts(self) -> dict[str, Any]:
         """Return what the page needs of the film, once."""
-        rate, drop, start = timecode_clock(self.media)
+        rate, drop, start = label_clock(self.media)
         width, height = self.video.shown_size_px
         count = self.video.frame_count
         times = None

@@ -20,6 +20,16 @@ def face(clip_faces):
     return found_face
 
 
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_a_shot_may_begin_at_any_frame(clip_faces, cut):
+    """The second detector runs on every third frame of a clip, wherever a shot of it begins."""
+    assert clip_faces.frames[0].boxes is not None
+
+    (face,) = live_faces(dataclasses.replace(clip_faces, frames=clip_faces.frames[cut:]), Fraction(25))
+
+    assert face.detected_frames == len(clip_faces.frames) - cut
+
+
 @pytest.mark.parametrize("mode", ["face", "head", "lips"])
 def test_the_pose_is_that_of_a_take(face, mode):
     """In the middle of a span, to the last digit."""
