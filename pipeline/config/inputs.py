@@ -1,4 +1,4 @@
-"""Fill the inputs of a preset from the command line, the job or the defaults.
+"""Fill the inputs of a preset from the command line, the job or the defaults, and check edits against each other.
 
 An output path may be a template of other inputs: `{source.stem}.react1{source.suffix}`.
 """
@@ -11,12 +11,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ..core.suggest import list_available, not_one_of
+from ..core.times import Instant, Moment, order_key, parse_time
 from ..located_yaml.explain import validate
 from ..located_yaml.located import Located, Location, Problems, describe
 from ..located_yaml.model_walk import is_url, make_paths_absolute
-from .edits.edit_checks import check_edits
-from .edits.edit_lists import ReadLists, names_a_file, read_edits
-from .edits.sidecar import add_sidecars
+from .edit_lists import ReadLists, add_sidecars, names_a_file, read_edits
 from .presets.raw_preset import INPUT_KINDS, Input, RawPreset
 
 _PASSES = {"edits": 1, "path": 2}
@@ -184,3 +183,60 @@ def path_parts(source: str, base: Path) -> dict[str, str]:
         path = Path(source)
         stem, suffix = path.stem, path.suffix
     return {"stem": stem, "suffix": suffix, "name": stem + suffix, "parent": str(path.parent)}
+
+
+def check_edits(edits: Located, problems: Problems) -> None:
+    """Report overlaps and duplicate names; spans in different units are compared later, by the rate."""
+    spans: dict[type, list[tuple[Instant, Instant, Located]]] = {}
+    for edit in edits.entries:
+        start, end = _moment(edit, "in"), _moment(edit, "out")
+        if start is None or end is None or type(start) is not type(end):
+            continue
+        if order_key(start) < order_key(end):  # the edit itself refuses other spans
+            spans.setdefault(type(start), []).append((order_key(start), order_key(end), edit))
+    for same_unit in spans.values():
+        _report_overlaps(same_unit, problems)
+    _report_repeated_names(edits, problems)
+
+
+def _moment(edit: Located, key: str) -> Moment | None:
+    child = edit.members.get(key)
+    try:
+        return parse_time(child.value) if child is not None else None
+    except ValueError:
+        return None
+
+
+def _report_overlaps(spans: list[tuple[Instant, Instant, Located]], problems: Problems) -> None:
+    spans.sort(key=lambda span: span[:2])
+    last_end, last = spans[0][1], spans[0][2]
+    for start, end, edit in spans[1:]:
+        if start < last_end:
+            earlier, later = sorted((edit, last), key=_line_and_column)
+            problems.add(later, f"{_span_text(later)} overlaps {_span_text(earlier)}{_line_reference(earlier, later)}")
+        if end > last_end:
+            last_end, last = end, edit
+
+
+def _line_and_column(edit: Located) -> tuple[int, int]:
+    return edit.location.line, edit.location.column
+
+
+def _span_text(edit: Located) -> str:
+    return "–".join(str(_moment(edit, key)) for key in ("in", "out"))
+
+
+def _line_reference(earlier: Located, later: Located) -> str:
+    line = earlier.location.line
+    return f" on line {line}" if line and line != later.location.line else ""
+
+
+def _report_repeated_names(edits: Located, problems: Problems) -> None:
+    first_uses: dict[str, Located] = {}
+    for edit in edits.entries:
+        name = edit.members.get("name")
+        if name is None or not isinstance(name.value, str):
+            continue
+        if name.value in first_uses:
+            problems.add(name, f"the name {name.value!r} is used by two edits")
+        first_uses.setdefault(name.value, name)

@@ -13,7 +13,7 @@ from ..core.errors import PresetError
 from ..core.suggest import not_one_of
 from ..core.values import Report, Take
 from .checked_job import Job
-from .output_places import output_path
+from .load import output_path
 
 
 def until_takes(job: Job, *, page: bool = True) -> Job:

@@ -23,8 +23,8 @@ from ..located_yaml.model_walk import is_url, make_paths_absolute, type_at
 from ..located_yaml.parse import parse_yaml
 from .checked_job import Step
 from .command_line import override_provider
-from .edits.edit_checks import check_edits
 from .graph import Unwired, wire
+from .inputs import check_edits
 from .presets.raw_preset import RawPreset, RawStep, parse_preset
 
 

@@ -21,11 +21,10 @@ from ..splicing.reencode import encode
 from .align import Alignment
 from .changed_region import track_largest_change
 from .draft import Draft
-from .face_motion import find_moved_faces
 from .finished_frames import ConformJob, finished_frames, frame_pairs
 from .frame_pairs import SentAndTake, is_padded
 from .placement import measure_corrections
-from .strength import require_opencv
+from .strength import find_moved_faces, require_opencv
 
 
 @dataclass(frozen=True)

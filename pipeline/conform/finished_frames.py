@@ -26,9 +26,8 @@ from .cells import Mask
 from .change import find_change
 from .changed_region import TrackedRegion
 from .composite import MaskSmoother, composite, patch_within, without_noise
-from .crop_space import crop_planes, to_picture
 from .draft import FrameChange
-from .frame_pairs import ForwardReader, SentAndTake, nearest_positions
+from .frame_pairs import ForwardReader, SentAndTake, crop_planes, nearest_positions, to_picture
 from .levels import LevelTransfer, sample_pixels
 from .placement import NO_CORRECTIONS, Corrections
 from .strength import MovedFace, partial_take

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from .edits.edit import Edit
-from .edits.sent_face import ChosenFaces, CropPath
+from .edits.face_choice import ChosenFaces, CropPath
 from .file import File
 
 

@@ -12,8 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..core.edits.face_choice import FaceChoice, FaceOptions, FacePoint
-from ..core.edits.sent_face import ChosenFaces, ShotFace
+from ..core.edits.face_choice import ChosenFaces, FaceChoice, FaceOptions, FacePoint, ShotFace
 from ..core.errors import InputMediaError
 from ..core.values import Segment
 from ..engine.arrays import Curve

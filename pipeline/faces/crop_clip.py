@@ -1,6 +1,6 @@
 """Write the crop that is sent: cut out of a clip along its path, enlarged, with every other face blurred.
 
-What is blurred is only what is sent; the film's own pixels are composited back (conform/crop_space.py).
+What is blurred is only what is sent; the film's own pixels are composited back (conform/frame_pairs.py).
 
 Say before a run whether a crop is sent, from a few sampled frames of the film.
 """
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.edits.sent_face import CropPath
+from ..core.edits.face_choice import CropPath
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Segment
 from ..engine import available
@@ -27,7 +27,9 @@ from ..media.probe import probe, require_video
 from ..preflight.clip_checks import sampled_faces
 from .choose import ShotChoice
 from .crop_path import LEAST_LINES, PADDING, SMALL_SHARE
-from .resolve import FaceRequest
+
+if TYPE_CHECKING:
+    from .resolve import FaceRequest
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom, px of the picture."""

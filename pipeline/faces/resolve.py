@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.edits.choices import React1Choices, resolve_choices
-from ..core.edits.face_choice import CropMode, FaceOptions
-from ..core.edits.sent_face import ChosenFaces, CropPath
+from ..core.edits.face_choice import ChosenFaces, CropMode, CropPath, FaceOptions
 from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Segment

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from ..core.edits.open_choice import OneOf
+from ..core.edits.choices import OneOf
 from ..core.errors import PresetError
 from ..core.nodes.plugins import PROVIDERS, STORAGES
 from ..core.suggest import not_one_of

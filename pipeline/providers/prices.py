@@ -18,7 +18,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..core.edits.open_choice import OneOf
+from ..core.edits.choices import OneOf
 from ..core.errors import PresetError
 from ..located_yaml.explain import read_yaml
 from .choose_provider import paid_provider_names

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..config.checked_job import Job, Step
-from ..config.output_places import output_path
+from ..config.load import output_path
 from ..core.errors import PresetError
 from ..core.file import File
 from ..core.nodes import node

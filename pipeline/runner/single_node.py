@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..config.checked_job import Job, Step
-from ..config.output_places import output_path
+from ..config.load import output_path
 from ..core.errors import PresetError, Problem
 from ..core.nodes.registry import NodeInfo
 from ..core.values import Media, Value

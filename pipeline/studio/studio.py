@@ -1,10 +1,15 @@
-"""The studio behind the page: open projects, work in the background, providers and the ledger."""
+"""The studio behind the page: open projects, work in the background, providers and the ledger.
+
+What changes is sent to every open page as server-sent events.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,15 +24,64 @@ from ..providers.prices import current_price
 from ..runner.planning.plan import plan_job, stored_takes
 from ..runner.run_records.outcome import RunResult
 from ..store.store import Store
-from .background_work import Progress, Work
-from .page_words import page_message
+from .background_work import Progress, Work, page_message
 from .projects.job_file import JobFile
 from .projects.library import FILMS, Library, is_job, project_id
 from .projects.project import Project
 from .projects.take_list import MadeFilm, WantedTake
-from .routes.event_stream import EventStream
 from .studio_options import StudioOptions
 from .viewing.playback import make_proxy, make_wave, proxy_parts, wave_parts
+
+_MOST_WAITING = 400
+_KEEP_ALIVE_S = 15.0
+
+
+class EventStream:
+    """Send events to all listeners; `send` may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._queues: set[asyncio.Queue[dict[str, Any] | None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Use this loop for all listeners."""
+        self._loop = loop
+
+    def send(self, kind: str, **data: Any) -> None:
+        """Send an event; it is lost if the server is stopping."""
+        if self._loop is not None and not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(self._put, {"kind": kind, **data})
+            except RuntimeError:  # the loop was closed in between
+                return
+
+    def close(self) -> None:
+        """End all streams; call it in the loop."""
+        for queue in self._queues:
+            queue.put_nowait(None)
+
+    def _put(self, event: dict[str, Any]) -> None:
+        for queue in self._queues:
+            if queue.qsize() < _MOST_WAITING:
+                queue.put_nowait(event)
+
+    async def listen(self) -> AsyncIterator[str]:
+        """Yield events as `text/event-stream`."""
+        queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        self._queues.add(queue)
+        try:
+            yield "retry: 1000\n\n"
+            while True:
+                try:
+                    event = await asyncio.wait_for(queue.get(), _KEEP_ALIVE_S)
+                except TimeoutError:
+                    yield ": still here\n\n"
+                    continue
+                if event is None:
+                    return
+                yield f"data: {json.dumps(event)}\n\n"
+        finally:
+            self._queues.discard(queue)
 
 
 class Studio:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from ..core.errors import InputMediaError, PresetError, React1Error, StorageFailed
 from ..core.version import version_text
 from ..server.asgi_app import NotifyingServer, bind_socket, server_url
-from .page_words import page_message
+from .background_work import page_message
 from .projects.job_file import EditConflict
 from .routes import media_routes, project_routes
 from .routes.security import Guard

@@ -9,7 +9,7 @@ from numbered_clips import make_clip
 
 from react1.nodes import react1 as react1_node
 from react1.pipeline.adapters.comfyui import all_boxes
-from react1.pipeline.adapters.comfyui.interfaces.v1 import mappings
+from react1.pipeline.adapters.comfyui.interfaces import mappings
 from react1.pipeline.providers.local import LocalProvider
 
 

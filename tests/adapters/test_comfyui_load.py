@@ -15,7 +15,7 @@ import comfyui
 import pytest
 
 from react1.pipeline.adapters.comfyui import all_boxes, comfy_entrypoint, node_class_mappings
-from react1.pipeline.adapters.comfyui.interfaces.v1 import v1_class, v1_input
+from react1.pipeline.adapters.comfyui.interfaces import v1_class, v1_input
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = {"av", "cv2", "moviepy", "mediapipe", "yt_dlp", "httpx", "jinja2", "skimage", "imageio_ffmpeg"}

@@ -8,8 +8,8 @@ from takes import moving_film, segment, write_pictures
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.conform.crop_space import to_picture
-from react1.pipeline.core.edits.sent_face import CropPath
+from react1.pipeline.conform.frame_pairs import to_picture
+from react1.pipeline.core.edits.face_choice import CropPath
 from react1.pipeline.core.values import Take
 from react1.pipeline.faces.crop_clip import write_crop
 from react1.pipeline.media.frames.decode import decode_frames

@@ -17,8 +17,7 @@ def half_way(tmp_path_factory):
     pytest.importorskip("skimage")
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
     from react1.pipeline.conform.change import find_change
-    from react1.pipeline.conform.face_motion import find_moved_faces
-    from react1.pipeline.conform.strength import partial_take
+    from react1.pipeline.conform.strength import find_moved_faces, partial_take
     from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.detect.faces import FaceFinder
     from react1.pipeline.engine.render.render import render

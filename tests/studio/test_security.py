@@ -158,6 +158,6 @@ def test_a_dropped_file_never_leaves_its_folder_or_replaces_one(tmp_path):
 )  # fmt: skip
 def test_errors_name_no_command_line(message, shown):
     """The page has buttons, not options."""
-    from react1.pipeline.studio.page_words import without_commands
+    from react1.pipeline.studio.background_work import without_commands
 
     assert without_commands(message) == shown

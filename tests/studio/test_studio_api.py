@@ -233,7 +233,7 @@ def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
 def test_every_setting_of_an_edit_has_a_control(studio):
     """A field that is added to `Edit` appears on the page, or stands in its own place."""
     from react1.pipeline.core.edits.edit import Edit
-    from react1.pipeline.studio.controls import _OWN_PLACES, JOB_ONLY
+    from react1.pipeline.studio.routes.requests import _OWN_PLACES, JOB_ONLY
 
     controls = studio.json("GET", "/library")["controls"]
 

@@ -45,20 +45,20 @@ def all_boxes() -> dict[str, type[Box]]:
 
 def node_class_mappings() -> dict[str, type[Any]] | None:
     """Return the V1 classes by ID; None where ComfyUI has the V3 interface."""
-    from .interfaces.v1 import mappings
+    from .interfaces import mappings
 
     return None if host.has_v3() else mappings(all_boxes())[0]
 
 
 def node_display_name_mappings() -> dict[str, str] | None:
     """Return the titles by ID; None where ComfyUI has the V3 interface."""
-    from .interfaces.v1 import mappings
+    from .interfaces import mappings
 
     return None if host.has_v3() else mappings(all_boxes())[1]
 
 
 async def comfy_entrypoint() -> Any:
     """Return the V3 extension."""
-    from .interfaces.v3 import extension
+    from .interfaces import extension
 
     return extension(all_boxes())

@@ -1,19 +1,174 @@
 """Where the boxes read and write: ComfyUI's own folders, and others that the server's owner has allowed.
 
 REACT1_COMFYUI_FOLDERS  more folders, separated as in PATH, that workflows may name files in
+
+Files are put where ComfyUI's interface shows them: numbered in the output folder, or as a preview in the temp folder.
+ComfyUI keeps the outputs of a box in memory and reuses them while its inputs stay the same, whatever became of the
+files behind them; it is told to run a box again when a file that it gave is gone or changed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Iterator
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ...core.errors import PresetError
 from ...core.settings import home_folder
 from ...located_yaml.model_walk import is_url
+from ...media.tools.file_copy import copy_file
+from ...store.atomic import storage_errors
 from . import host
+
+PLAYABLE = (".mp4", ".m4v", ".webm", ".mov")
+"""Containers that browsers play; whether they know the codec is another matter."""
+_NUMBER = re.compile(r"_(\d+)_?$")
+
+
+def save_numbered(source: Path, prefix: str) -> Path:
+    """Copy a file into the output folder under the next free number, as `PREFIX_00001_.mp4`; never over another file.
+
+    Raises:
+        PresetError: the prefix leaves the output folder.
+        StorageFailed: the file cannot be written.
+    """
+    folder, stem = split_prefix(prefix)
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".react1-{os.getpid()}-{source.name}.part"
+        try:
+            copy_file(source, part)
+            part.chmod(0o644)
+            number = _last_number(folder, stem) + 1
+            while True:
+                path = folder / f"{stem}_{number:05}_{source.suffix}"
+                if _rename_new(part, path):
+                    return path
+                number += 1
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def split_prefix(prefix: str) -> tuple[Path, str]:
+    """Return the folder and the beginning of the name of a numbered file.
+
+    Raises:
+        PresetError: the prefix is empty or leaves the output folder.
+    """
+    text = prefix.strip().replace("\\", "/")
+    stem = text.rsplit("/", 1)[-1]
+    if not stem or stem in (".", ".."):
+        raise PresetError(f"filename_prefix {prefix!r} names no file; write one such as react1/film")
+    path = output_file(text, "filename_prefix")
+    return path.parent, path.name
+
+
+def _last_number(folder: Path, stem: str) -> int:
+    numbers = [
+        int(match[1])
+        for path in folder.glob("*")
+        if path.name.startswith(stem) and (match := _NUMBER.search(path.stem)) and path.stem[: match.start()] == stem
+    ]
+    return max(numbers, default=0)
+
+
+def _rename_new(part: Path, path: Path) -> bool:
+    """Rename a finished file to its name; return False if there is another file."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return False
+        part.replace(path)
+    return True
+
+
+def preview(film: Path) -> list[Path]:
+    """Link a film into the temp folder, where the interface finds it; return nothing if no browser plays it."""
+    if film.suffix.lower() not in PLAYABLE:
+        return []
+    path = scratch() / f"preview-{film.stem[:48]}{film.suffix.lower()}"
+    if not path.is_file() or path.stat().st_size != film.stat().st_size:
+        path.unlink(missing_ok=True)
+        try:
+            os.link(film, path)
+        except OSError:
+            shutil.copyfile(film, path)
+    return [path]
+
+
+def shown_files(paths: list[Path], text: str = "") -> Mapping[str, Any]:
+    """Return what the interface and the history show of files in ComfyUI's folders, and of a text."""
+    entries = [entry for path in paths if (entry := _entry(path)) is not None]
+    shown: dict[str, Any] = {"text": [text]} if text else {}
+    if entries:
+        shown["images"] = entries
+        if any(path.suffix.lower() in PLAYABLE for path in paths):
+            shown["animated"] = [True]
+    return shown
+
+
+def _entry(path: Path) -> dict[str, str] | None:
+    """Return where a file is, as `/view` expects it."""
+    roots: tuple[host.FolderName, ...] = ("output", "temp", "input")
+    for name in roots:
+        root = host.folder(name)
+        if path.resolve().is_relative_to(root):
+            inside = path.resolve().relative_to(root)
+            subfolder = "" if inside.parent == Path() else inside.parent.as_posix()
+            return {"filename": inside.name, "subfolder": subfolder, "type": name}
+    return None
+
+
+Stamp = tuple[int, int]
+
+
+class GivenFiles:
+    """The files that each box gave when it last ran, and how often they had to be made again."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stamps: dict[str, dict[Path, Stamp | None]] = {}
+        self._generation: dict[str, int] = {}
+
+    def record(self, key: str, paths: Iterable[Path]) -> None:
+        """Note the files that a box has just given."""
+        with self._lock:
+            self._stamps[key] = {path: _stamp(path) for path in paths}
+
+    def fingerprint(self, key: str) -> str:
+        """Return the same text as before while all files of a box are unchanged, else a new one."""
+        with self._lock:
+            stamps = self._stamps.get(key, {})
+            if any(_stamp(path) != stamp for path, stamp in stamps.items()):
+                self._generation[key] = self._generation.get(key, 0) + 1
+                del self._stamps[key]
+            return str(self._generation.get(key, 0))
+
+
+given_files = GivenFiles()
+
+
+def call_key(box: str, node_id: str, values: Mapping[str, Any]) -> str:
+    """Return a key for a box of a workflow and the values of its widgets; connected inputs do not count."""
+    simple = {name: value for name, value in values.items() if isinstance(value, (str, int, float, bool))}
+    return json.dumps([box, node_id, sorted(simple.items())])
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
 
 ALLOWED_FOLDERS = "REACT1_COMFYUI_FOLDERS"
 FILM_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".mxf")

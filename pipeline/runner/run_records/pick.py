@@ -11,12 +11,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...config.pick_editor import parse_plain, set_pick
+from ...config.pick_editor import PathPart, find_span, parse_plain, set_pick
 from ...core.edits.choices import CHOICE_NAMES
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError
 from ...core.suggest import not_one_of
-from ...located_yaml.text_spans import PathPart, find_span
 from ...store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 

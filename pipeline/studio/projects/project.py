@@ -24,10 +24,9 @@ from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
 from ...media.timing.clock import frame_time_s, label_clock
 from ...store.store import Store
-from ..page_words import page_message
+from ..background_work import page_message
 from ..viewing.live import LivePreview
-from ..viewing.pictures import FilmPictures
-from ..viewing.playback import plays_in_browsers
+from ..viewing.playback import FilmPictures, plays_in_browsers
 from .job_file import JobFile, WrittenEdit
 from .library import project_id
 from .take_list import MadeFilm, TakeList, WantedTake, place_key, plain_edit

@@ -18,8 +18,7 @@ from ...interchange.text.subtitles import read_embedded_cues
 from ...media.frames.shots import cuts_between
 from ..projects.project import Project
 from ..viewing.live import VIEWER_PX, Superseded
-from ..viewing.pictures import nearest_size
-from ..viewing.playback import PEAKS_PER_S, file_peaks, span_clip
+from ..viewing.playback import PEAKS_PER_S, file_peaks, nearest_size, span_clip
 from .project_routes import Json, project_of, studio_of
 
 router = APIRouter(prefix="/api/projects/{project}")
@@ -263,7 +262,7 @@ def _parts(project: Project, take_id: str) -> Any:
 
 
 def _take_still(project: Project, take_id: str, frame: int, side: int) -> bytes:
-    from ..viewing.pictures import FilmPictures
+    from ..viewing.playback import FilmPictures
 
     for part in _parts(project, take_id):
         if part.segment.first_frame <= frame < part.segment.last_frame:

@@ -15,7 +15,6 @@ from ...config.checked_job import Job
 from ...core.edits.takes import MAX_TAKES
 from ...core.errors import InputMediaError, PresetError
 from ...store.atomic import publish, storage_errors, temporary_path
-from ..controls import edit_controls, has_field
 from ..projects.job_file import WrittenEdit
 from ..projects.library import FILMS, SOUNDS
 from ..projects.project import Project
@@ -34,6 +33,8 @@ from .requests import (
     ProviderBody,
     TakeChoices,
     TakesBody,
+    edit_controls,
+    has_field,
 )
 
 router = APIRouter(prefix="/api")

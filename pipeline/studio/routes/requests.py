@@ -1,4 +1,7 @@
-"""The bodies of the page's requests."""
+"""The bodies of the page's requests, and the controls of an edit.
+
+The controls are built from the model of `Edit`: a field that is added there appears on the page.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,67 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...core.edits.choices import ModelMode, Prompt, SyncMode
+from ...core.edits.choices import ModelMode, Prompt, React1Choices, SyncMode
+from ...core.edits.edit import Edit
+from ...core.edits.takes import AXES
 from ...providers.choose_provider import ProviderName
+
+_OWN_PLACES = frozenset(
+    {"at", "in", "out", "name", "takes", "audio", "audio_mix", "prompt", "temperature", "face", "faces"}
+)
+"""Fields that the page shows elsewhere than in the list of controls."""
+JOB_ONLY = frozenset({"consent"})
+"""Fields that only the job file sets; the page keeps them."""
+_LABELS = {
+    "model_mode": "Region",
+    "sync_mode": "Length",
+    "auto_active_speaker_detection": "The face that speaks",
+    "occlusion_detection_enabled": "Hands and objects",
+    "allow_missing_face": "Accept missing faces",
+}
+
+
+def edit_controls() -> list[dict[str, Any]]:
+    """Return the controls: name, label, help, kind (`choice`, `slider` or `switch`), its values, and the default."""
+    schema = Edit.model_json_schema(by_alias=True)
+    defaults = React1Choices().model_dump()
+    controls = []
+    for name, field in schema["properties"].items():
+        if name in _OWN_PLACES or name in JOB_ONLY:
+            continue
+        control = _control(field, schema.get("$defs", {}))
+        if control is not None:
+            label = _LABELS.get(name, name.replace("_", " ").capitalize())
+            default = defaults.get(name, 1.0 if name == "strength" else None)
+            about = str(field.get("description", ""))
+            controls.append(
+                {"name": name, "label": label, "about": about, "default": default, "axis": name in AXES, **control}
+            )
+    return controls
+
+
+def has_field(name: str) -> bool:
+    """Return whether an edit has a field."""
+    return name in {info.alias or key for key, info in Edit.model_fields.items()}
+
+
+def _control(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any] | None:
+    options = [_resolved(option, definitions) for option in field.get("anyOf", [field])]
+    choices = next((option["enum"] for option in options if "enum" in option), None)
+    if choices is not None:
+        return {"kind": "choice", "choices": choices}
+    for option in options:
+        if option.get("type") == "number" and "maximum" in option:
+            return {"kind": "slider", "least": option.get("minimum", 0), "most": option["maximum"]}
+    if any(option.get("type") == "boolean" for option in options):
+        return {"kind": "switch"}
+    return None
+
+
+def _resolved(option: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    reference = str(option.get("$ref", "")).rpartition("/")[2]
+    resolved: dict[str, Any] = definitions.get(reference, option)
+    return resolved
 
 
 class Body(BaseModel):

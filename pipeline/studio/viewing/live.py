@@ -30,7 +30,7 @@ from ...media.frames.shots import Shot, split_at_cuts
 from ...media.probe import require_video
 from ...media.timing.clock import timecode_rate
 from ...report.stills import Picture, preview_size, screen_picture
-from .pictures import FilmPictures, jpeg
+from .playback import FilmPictures, jpeg
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame

@@ -13,10 +13,9 @@ from ....located_yaml.model_walk import is_url
 from ....store.store import Store
 from .. import folders, host
 from ..box import STEPS, VIDEO, Box, BoxResult, Input, Output
-from ..conversions import published
 from ..conversions.media_values import ENCODED_NOTE, film_file
 from ..conversions.widgets import Widget, read_widgets, widgets_of
-from ..freshness import call_key, given_files
+from ..folders import call_key, given_files
 from ..work import BoxCall
 from .step_boxes import run_step, wire_type
 
@@ -82,7 +81,7 @@ class LoadFilmBox(Box):
         assert isinstance(media, Media)
         path = Store(folders.react1_home()).path(media.file)
         given_files.record(call_key(cls.id, call.node_id, values), [path])
-        return BoxResult((host.video_from_file(path),), published.shown_files([], "\n".join(media.notes)))
+        return BoxResult((host.video_from_file(path),), folders.shown_files([], "\n".join(media.notes)))
 
 
 def _url(values: Mapping[str, Any]) -> str:
@@ -115,7 +114,7 @@ class SaveFilmBox(Box):
     @classmethod
     def check(cls, values: Mapping[str, Any]) -> None:
         """Refuse a name outside the output folder."""
-        published.split_prefix(str(values.get("filename_prefix") or ""))
+        folders.split_prefix(str(values.get("filename_prefix") or ""))
 
     @classmethod
     def fingerprint(cls, values: Mapping[str, Any], node_id: str) -> str:
@@ -128,12 +127,12 @@ class SaveFilmBox(Box):
 
         def save(progress: Callable[[float], None]) -> tuple[Path, bool]:
             film = film_file(values["video"], progress)
-            return published.save_numbered(film.path, str(values["filename_prefix"])), film.encoded
+            return folders.save_numbered(film.path, str(values["filename_prefix"])), film.encoded
 
         path, encoded = call.do(save)
         given_files.record(call_key(cls.id, call.node_id, values), [path])
         note = f"\nnote: {ENCODED_NOTE}" if encoded else ""
-        return BoxResult((str(path),), published.shown_files([path], f"{path}{note}"))
+        return BoxResult((str(path),), folders.shown_files([path], f"{path}{note}"))
 
 
 class VideoToMediaBox(Box):
@@ -155,7 +154,7 @@ class VideoToMediaBox(Box):
         """Probe the film's file."""
         film = call.do(lambda progress: film_file(values["video"], progress))
         media = run_step(call, load_registry().get("fetch"), {"uri": str(film.path)}, {})
-        return BoxResult((media,), published.shown_files([], ENCODED_NOTE if film.encoded else ""))
+        return BoxResult((media,), folders.shown_files([], ENCODED_NOTE if film.encoded else ""))
 
 
 class MediaToVideoBox(Box):

@@ -12,11 +12,10 @@ from ....store.store import Store
 from .. import folders, host
 from ..box import EDITS, TAKES, VIDEO, Box, BoxResult, Input, Output
 from ..box_messages import in_box_terms, summary
-from ..conversions import published
 from ..conversions.edit_values import EditList
 from ..conversions.media_values import ENCODED_NOTE, FilmFile, film_file
 from ..conversions.widgets import widgets_of
-from ..freshness import call_key, given_files
+from ..folders import call_key, given_files
 from ..work import BoxCall
 from .film_job import FilmJob, FilmResult, film_presets, read_settings, require_budget, run_job, setting_widgets
 
@@ -126,7 +125,7 @@ def film_result(
             message = "takes wait for a choice: look at Contact sheet and set Pick take, which gives the film"
         return BoxResult((host.block(message), text, result), {"text": [text]})
     given_files.record(call_key(box.id, call.node_id, values), [result.film])
-    shown = published.shown_files(published.preview(result.film), text)
+    shown = folders.shown_files(folders.preview(result.film), text)
     return BoxResult((host.video_from_file(result.film), text, result), shown)
 
 

@@ -21,10 +21,9 @@ from ....jobs.budget import Estimate, SpendingPolicy
 from ....store.store import Store
 from .. import folders
 from ..box import EDITS, STEPS, Box, BoxResult, Input, Output
-from ..conversions import published
 from ..conversions.edit_values import EditList
 from ..conversions.widgets import Widget, read_widgets, widgets_of
-from ..freshness import call_key, given_files
+from ..folders import call_key, given_files
 from ..work import BoxCall
 
 _OUT_TOOLTIP = "name in ComfyUI's output folder (empty: nothing is written; connect it to Media to video)"
@@ -113,7 +112,7 @@ class StepBox(Box):
         paths = [store.path(film.file) for film in films]
         given_files.record(call_key(cls.id, call.node_id, values), paths)
         notes = "\n".join(getattr(result, "notes", ()))
-        return BoxResult((result,), published.shown_files(paths if cls.is_output else [], notes))
+        return BoxResult((result,), folders.shown_files(paths if cls.is_output else [], notes))
 
     @classmethod
     def _params(cls, values: Mapping[str, Any]) -> dict[str, Any]:

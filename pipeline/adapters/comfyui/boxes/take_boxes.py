@@ -17,9 +17,8 @@ from ....core.values import Segment, Take
 from ....store.store import Store
 from .. import folders, host
 from ..box import AUDIO, IMAGE, TAKES, VIDEO, Box, BoxResult, Input, Output
-from ..conversions import published
 from ..conversions.media_values import audio_value, batch, decode_jpeg, image_value, silence_value
-from ..freshness import call_key, given_files
+from ..folders import call_key, given_files
 from ..work import BoxCall
 from .film_job import FilmResult, edits_of, run_job
 from .job_boxes import film_result
@@ -65,7 +64,7 @@ class ContactSheetBox(Box):
             path.write_bytes(content)
             paths.append(path)
         text = "\n".join(f"{take.segment.name}: {take.name or take.provider}" for take in _takes(result))
-        return BoxResult((_sheet_batch(list(sheets.values())),), published.shown_files(paths, text))
+        return BoxResult((_sheet_batch(list(sheets.values())),), folders.shown_files(paths, text))
 
 
 class PickTakeBox(Box):

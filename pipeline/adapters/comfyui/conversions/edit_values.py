@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ....config.command_line import EDIT_FORM, parse_edit
-from ....config.edits.edit_checks import check_edits
+from ....config.inputs import check_edits
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError
 from ....core.times import FORMS

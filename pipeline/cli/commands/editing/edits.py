@@ -83,7 +83,7 @@ def _list_options(file: Path, clock: str, clip: str | None, rate: str | None, ma
 
 def _find_problems(classified: ClassifiedList, file: Path) -> list[Any]:
     """Return the problems with edits: in their texts, in their values, and overlaps, as a job would report them."""
-    from ....config.edits.edit_checks import check_edits
+    from ....config.inputs import check_edits
     from ....core.edits.edit import Edit
     from ....core.errors import Problem
     from ....located_yaml.explain import validate

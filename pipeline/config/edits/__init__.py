@@ -1,1 +1,0 @@
-"""Edits from lists and sidecar files, checked against each other."""
