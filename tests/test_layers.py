@@ -4,7 +4,7 @@ import ast
 import tomllib
 
 import pytest
-from layers import LAYERS, ROOT, RULES, SPLICING_LAYERS, package_files, tree_of
+from layers import LAYERS, ROOT, RULES, SPLICING_LAYERS, import_cycle, package_files, tree_of
 
 FILES = package_files()
 
@@ -15,6 +15,22 @@ def test_the_package_follows_the_rules(rule):
     violations = [line for path in FILES for line in rule(path, tree_of(path))]
 
     assert not violations, "\n".join(violations)
+
+
+def test_no_imports_run_in_a_circle():
+    """Whichever module is loaded first, no name is missing from a module that is loaded halfway."""
+    assert import_cycle({path: tree_of(path) for path in FILES}) == []
+
+
+@pytest.mark.parametrize("how", ["from .two import b", "try:\n    from . import two\nexcept ImportError:\n    pass"])
+def test_a_planted_circle_is_found(how):
+    """But not where an import runs later, or never."""
+    back = "def f():\n    from .one import a\nif TYPE_CHECKING:\n    from .one import a"
+    modules = {"pipeline/box/one.py": how, "pipeline/box/two.py": back, "pipeline/box/__init__.py": ""}
+
+    assert import_cycle({path: ast.parse(source) for path, source in modules.items()}) == []
+    modules["pipeline/box/two.py"] += "\nfrom .one import a"
+    assert import_cycle({path: ast.parse(source) for path, source in modules.items()}) != []
 
 
 PLANTED = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
-from collections.abc import Callable, Iterator
+import graphlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,6 +210,39 @@ def is_too_long(path: str, tree: ast.Module, lines: int = 0) -> Iterator[str]:
             size = (node.end_lineno or 0) - node.lineno + 1
             if size > LONGEST_FUNCTION_LINES:
                 yield f"{path}:{node.lineno}: {node.name} has {size} lines, at most {LONGEST_FUNCTION_LINES}"
+
+
+def import_cycle(trees: Mapping[str, ast.Module]) -> list[str]:
+    """Return the modules of a cycle of imports that run when a module is loaded; empty if there is none.
+
+    Imports inside functions and under `if TYPE_CHECKING` do not run then. Such a cycle works for one order of loading
+    and fails for another.
+    """
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path for path in trees}
+    graph = {
+        name: {target for target in _loaded_with(path, trees[path]) if target in modules and target != name}
+        for name, path in modules.items()
+    }
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def _loaded_with(path: str, tree: ast.Module) -> Iterator[str]:
+    folder, pending = path.split("/")[:-1], [*tree.body]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If):
+            pending += node.orelse if "TYPE_CHECKING" in ast.unparse(node.test) else [*node.body, *node.orelse]
+        elif isinstance(node, (ast.Try, ast.With, ast.ClassDef)):
+            pending += node.body
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            base = [*folder[: len(folder) - node.level + 1], *(node.module or "").split(".")]
+            target = ".".join(part for part in base if part)
+            yield target
+            yield from (f"{target}.{alias.name}" for alias in node.names)
 
 
 RULES: tuple[Callable[[str, ast.Module], Iterator[str]], ...] = (
