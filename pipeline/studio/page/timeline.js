@@ -195,7 +195,9 @@ class FilmTimeline extends HTMLElement {
     const nominal = Math.round(rate), fits = (frames) => (frames / (this.to - this.from)) * width >= 96;
     const by = [1, 2, 5, 10].find((frames) => frames < nominal && nominal % frames === 0 && fits(frames)) ?? STEPS_S.map((seconds) => seconds * nominal).find(fits) ?? 3600 * nominal;
     context.font = "11px system-ui, sans-serif";
-    for (let frame = Math.ceil(this.from / by) * by; frame < this.to; frame += by) {
+    const [hours, minutes, seconds, frames] = label(0).split(/[:;]/).map(Number);
+    const first = ((hours * 60 + minutes) * 60 + seconds) * nominal + frames; // marks stand at round labels
+    for (let frame = Math.ceil((this.from + first) / by) * by - first; frame < this.to; frame += by) {
       const x = Math.round(this.x(frame));
       context.fillStyle = color("--line");
       context.fillRect(x, 0, 1, height);
