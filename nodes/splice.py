@@ -17,9 +17,7 @@ from ..pipeline.core.errors import InputMediaError, PresetError
 from ..pipeline.core.file import OutPath
 from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Segment, Take, segment_of
-from ..pipeline.splicing.audio.params import DEFAULT_PARAMS, SoundParams
-from ..pipeline.splicing.pictures.seam_style import Seam
-from ..pipeline.splicing.verification.thresholds import Thresholds
+from ..pipeline.splicing.splice_params import DEFAULT_PARAMS, Seam, SoundParams, Thresholds
 
 if TYPE_CHECKING:
     from ..pipeline.splicing.feasibility import Feasibility

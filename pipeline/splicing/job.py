@@ -10,10 +10,9 @@ from typing import Any
 
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take, VideoStream
-from .container import container_suffix, video_track_number
+from .container import Program, container_suffix, read_programs, video_track_number
 from .mp4.replace_samples import NewSamples
 from .pictures.frames import Insert
-from .programs import Program, read_programs
 
 ALL_FRAMES: tuple[range, ...] = ()
 """Stands for all frames of a film."""

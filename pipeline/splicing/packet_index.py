@@ -15,13 +15,37 @@ import numpy as np
 
 from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
+from .codecs.closed_gop import Av1, ClosedGop
 from .codecs.family import CodecFamily, RandomAccess
-from .codecs.known_codecs import codec_family
+from .codecs.h264 import H264
+from .codecs.hevc import Hevc
+from .codecs.intra_only import ENCODERS, IntraOnly
 from .container import clock_wraps, is_mp4, video_track_number
 from .mp4.sample_tables import Ints, Samples
 from .mp4.sample_times import FrameGrid, read_frame_grid
 from .not_applicable import NoSampleTable, NotApplicable
 from .reencode_ranges import RandomAccessPoint, count_leading
+
+_FAMILIES: dict[str, CodecFamily] = {
+    "h264": H264(),
+    "hevc": Hevc(),
+    "vp8": ClosedGop(),
+    "vp9": ClosedGop(),
+    "av1": Av1(),
+    **dict.fromkeys(ENCODERS, IntraOnly()),
+}
+
+
+def codec_family(codec: str) -> CodecFamily:
+    """Return the family of a codec by ffmpeg's name.
+
+    Raises:
+        NotApplicable: the codec cannot be spliced packet by packet.
+    """
+    if codec not in _FAMILIES:
+        raise NotApplicable(f"{codec} cannot be spliced packet by packet")
+    return _FAMILIES[codec]
+
 
 _HEAD_BYTES = 4096
 _USUAL_DELAY = 2

@@ -19,9 +19,8 @@ from ..media.frames.reformat import reformat
 from ..media.timing.clock import timecode_rate
 from .encoders import EncoderSettings, configure_stream, encoder_rate
 from .mp4 import sample_tables
-from .mp4.boxes import read_moov
+from .mp4.boxes import merge_entries, read_moov
 from .mp4.replace_samples import NewSamples, find_track
-from .mp4.sample_entry import merge_entries
 from .mp4.sample_tables import Ints
 from .mp4.sample_times import FrameGrid, composition_offsets
 from .not_applicable import NotApplicable, library_error

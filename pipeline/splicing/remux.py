@@ -16,7 +16,7 @@ import ffmpeg as ffmpeg_args
 from av.stream import Disposition
 
 from ..core.values import Media, VideoStream
-from .programs import Program, program_options
+from .container import Program, program_options
 
 _UNSPECIFIED = (0, 2)
 """Reserved or unspecified in H.273; as a matrix, 0 is RGB, which a re-encoded film may no longer be."""

@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from .codecs.family import MatchedEncoder, SourceVideo
-from .codecs.hdr import lost_hdr
-from .codecs.known_codecs import codec_family
+from .codecs.hevc import lost_hdr
 from .codecs.video_encoder import encode_packets
 from .mp4 import sample_tables
+from .mp4.boxes import replace_config, single_entry
 from .mp4.replace_samples import NewSamples
-from .mp4.sample_entry import replace_config, single_entry
 from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
 from .not_applicable import NotApplicable
-from .packet_index import PacketIndex
+from .packet_index import PacketIndex, codec_family
 from .pictures.frames import Insert, count_frames, with_inserts
 from .reencode_ranges import ReencodeRange, plan_ranges
 

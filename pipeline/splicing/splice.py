@@ -12,17 +12,15 @@ from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
-from .audio.params import DEFAULT_PARAMS, SoundParams
+from .container import read_programs
 from .job import SpliceJob, UncheckedFilm
 from .not_applicable import NotApplicable
-from .pictures.seam_style import CUT, Seam
 from .pictures.seams import plan_inserts
-from .programs import read_programs
+from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams
 from .strategies import reencode_and_remux, reencode_in_mp4, smart_render
 from .verification.picture_diff import compare_pictures, diff_metrics
 from .verification.stream_contents import FilmContents, read_contents
-from .verification.strict_decode import strict_decode_error
-from .verification.verify import Comparison, compare
+from .verification.verify import Comparison, compare, strict_decode_error
 
 NOT_EXACT = "the film cannot be smart-rendered, and `exact: require` forbids re-encoding it completely"
 Strategy = Callable[[SpliceJob], UncheckedFilm]

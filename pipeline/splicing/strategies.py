@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from ..core.errors import InputMediaError, ToolFailed
 from ..media.frames.decode import decode_frames
 from . import reencode
-from .codecs.hdr import lost_hdr, with_static_hdr
+from .codecs.hevc import lost_hdr, with_static_hdr
 from .container import is_mp4, remux_refusal
 from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
@@ -32,7 +32,7 @@ from .remux import picture_options, remux_argv, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render
 from .streamed_writer import write_packets
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
-from .verification.strict_decode import ranges_to_decode
+from .verification.verify import ranges_to_decode
 
 ONLY_MP4_IN_PLACE = "only MP4 and MOV can be edited in place"
 

@@ -8,7 +8,7 @@ from takes import TAKE_OFFSET, film, numbered_take, segment, shown
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import PresetError
-from react1.pipeline.splicing.verification.thresholds import Thresholds
+from react1.pipeline.splicing.splice_params import Thresholds
 
 UNCHECKED = SpliceParams(checks=Thresholds(**dict.fromkeys(Thresholds.model_fields)))
 """Takes that show numbers look nothing like the film."""

@@ -15,7 +15,7 @@ from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing.container import container_suffix
-from react1.pipeline.splicing.verification.thresholds import Thresholds
+from react1.pipeline.splicing.splice_params import Thresholds
 
 pytestmark = pytest.mark.slow
 

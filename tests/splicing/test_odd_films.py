@@ -20,8 +20,8 @@ from react1.pipeline.core.errors import InputMediaError, React1Error
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
+from react1.pipeline.splicing.container import read_programs
 from react1.pipeline.splicing.not_applicable import NotApplicable
-from react1.pipeline.splicing.programs import read_programs
 
 pytestmark = pytest.mark.slow
 

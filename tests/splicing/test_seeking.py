@@ -11,7 +11,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.packet_index import index_film
 from react1.pipeline.splicing.reencode_ranges import ReencodeRange
-from react1.pipeline.splicing.verification.strict_decode import ranges_to_decode
+from react1.pipeline.splicing.verification.verify import ranges_to_decode
 
 pytestmark = pytest.mark.slow
 

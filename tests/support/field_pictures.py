@@ -13,7 +13,7 @@ import numpy as np
 import odd
 from numbered_clips import draw_frame
 
-from react1.pipeline.splicing.codecs.nal import escape
+from react1.pipeline.media.nal_units import escape
 
 _I_PCM, _MAIN_PROFILE, _LEVEL_3 = 25, 77, 30
 _MB = 16

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 """The packages of `pipeline`, lowest first; a package imports from lower layers and from itself."""
 SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
-    ("container", "matroska", "not_applicable", "programs"),
+    ("container", "matroska", "not_applicable", "splice_params"),
     ("mp4", "pictures"),
     ("encoders", "job"),
     ("codecs", "reencode_ranges"),
@@ -38,7 +38,7 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("reencode", "remux", "smart_render"),
     ("streamed_writer",),
     ("audio",),
-    ("decodability", "verification"),
+    ("verification",),
     ("feasibility", "strategies"),
     ("splice",),
 )

@@ -22,9 +22,8 @@ from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media
 from ...media.audio.samples import read_span
 from ...media.frames.decode import open_media
-from .headroom import db
 from .lines import DialogueLine, Sound
-from .loudness_match import AROUND_S, dialogue_channels, is_silent, measure_lufs
+from .loudness_match import AROUND_S, db, dialogue_channels, is_silent, measure_lufs
 
 _BORDER_S, _REFERENCE_S = 0.08, 0.1
 """What is measured on either side of a border, margin packets included, and what it is compared with."""

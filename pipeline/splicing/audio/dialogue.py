@@ -28,11 +28,11 @@ from ..mp4.boxes import read_moov
 from ..mp4.rewrite import rewrite
 from ..not_applicable import NotApplicable
 from ..remux import stream_indices
+from ..splice_params import SoundParams
 from . import mp4_packets, reencode_track, stream_packets
 from .border_checks import MAX_MEASURED_S, check_borders, read_samples
 from .lines import DialogueLine, Sound, link_lines, mix_into
 from .loudness_match import AROUND_S, LevelInputs, LineLevel, choose_level
-from .params import SoundParams
 
 
 @dataclass(frozen=True)

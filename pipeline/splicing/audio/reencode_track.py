@@ -13,7 +13,7 @@ from av.stream import Disposition
 
 from ...core.values import AudioStream, Media
 from ...media.clip_writer import ClipWriter
-from ..programs import Program
+from ..container import Program
 from ..remux import replace_streams_argv
 from .lines import DialogueLine, Sound, mix_into
 

@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from ...core.values import AudioStream, Media
 from ..not_applicable import NotApplicable
 from .lines import DialogueLine, Sound, mix_into
-from .mp4_packets import group_lines, packet_window
-from .packet_encoder import SAMPLES_PER_PACKET, encode, with_adts_header
+from .mp4_packets import SAMPLES_PER_PACKET, encode, group_lines, packet_window, with_adts_header
 
 _CONTAINERS = {"matroska": ".mka", "mpegts": ".nut"}
 """The container of the track: Matroska stores how many samples a decoder drops first, NUT keeps every tick."""

@@ -15,14 +15,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ...core.values import VideoStream
-from ...media.nal_units import split_start_codes, split_units
+from ...media.nal_units import PacketConverter, split_start_codes, split_units
 from ..encoders import EncoderSettings, pixel_formats
 from ..not_applicable import NotApplicable
 from ..pictures.fields import field_order
 from . import h264_headers
 from .family import MatchedEncoder, RandomAccess, SourceVideo, unchanged_packet
 from .h264_headers import AvcConfig, PictureParameters, SequenceParameters
-from .nal import PacketConverter
 from .video_encoder import open_encoder
 
 FieldOptions = Mapping[str, str]

@@ -25,8 +25,7 @@ from ...media.tools.file_copy import zero_range
 from ..not_applicable import NotApplicable
 from . import sample_tables
 from .boxes import Box, TopBox, read_moov
-from .byte_ranges import ByteRanges, write_all
-from .replace_samples import NewSamples, group_by_track, require_self_contained, write_samples
+from .replace_samples import ByteRanges, NewSamples, group_by_track, require_self_contained, write_all, write_samples
 from .sample_tables import Ints
 
 _MAX_32_BIT = 0xFFFFFFFF

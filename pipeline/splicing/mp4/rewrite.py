@@ -20,10 +20,17 @@ from ...media.tools.file_copy import copy_file
 from ..not_applicable import NoSampleTable, NotApplicable
 from . import sample_tables
 from .boxes import Box, TopBox, read_moov
-from .byte_ranges import ByteRanges, copy_complete_range, write_all
 from .fragments import read_fragments
 from .in_place import edit_in_place
-from .replace_samples import NewSamples, group_by_track, require_self_contained, write_samples
+from .replace_samples import (
+    ByteRanges,
+    NewSamples,
+    copy_complete_range,
+    group_by_track,
+    require_self_contained,
+    write_all,
+    write_samples,
+)
 from .rewrite_fragments import rewrite_fragments
 from .sample_tables import Ints
 

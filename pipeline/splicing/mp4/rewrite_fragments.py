@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from ..not_applicable import NotApplicable
 from . import sample_tables
 from .boxes import Box, TopBox
-from .byte_ranges import ByteRanges, copy_complete_range, write_all
 from .fragments import (
     BASE_OFFSET,
     COMPOSITION,
@@ -35,7 +34,15 @@ from .fragments import (
     Run,
     track_id,
 )
-from .replace_samples import STALE_TABLES, NewSamples, group_by_track, require_self_contained
+from .replace_samples import (
+    STALE_TABLES,
+    ByteRanges,
+    NewSamples,
+    copy_complete_range,
+    group_by_track,
+    require_self_contained,
+    write_all,
+)
 
 _SYNC_FLAGS, _OTHER_FLAGS = 0x02000000, 0x01010000
 """Sample flags of new samples: depends on no other; depends on others and is no sync sample."""

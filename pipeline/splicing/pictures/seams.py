@@ -12,9 +12,8 @@ from ...core.nodes.node import NodeContext
 from ...core.times import frames_text
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.frames.decode import exact_frames
-from .blend import blend_changes
-from .frames import Insert, Ramp, take_frames
-from .seam_style import Seam
+from ..splice_params import Seam
+from .frames import Insert, Ramp, blend_changes, take_frames
 
 
 @dataclass(frozen=True)

@@ -28,9 +28,8 @@ from ...core.nodes.node import NodeContext
 from ...core.values import Media, Segment, Take, VideoStream
 from ...media.frames.decode import exact_frames, rgb
 from ...media.frames.reformat import reformat
-from ..pictures.seam_style import Seam
 from ..pictures.seams import RampLengths, plan_ramps
-from .thresholds import Thresholds, require_within_thresholds
+from ..splice_params import Seam, Thresholds, require_within_thresholds
 
 Metrics = dict[str, Any]
 Lab = NDArray[np.float32]

@@ -13,7 +13,7 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.border_checks import click_db
-from react1.pipeline.splicing.audio.params import SoundParams
+from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow
 

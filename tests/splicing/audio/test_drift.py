@@ -15,9 +15,9 @@ from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.lines import DialogueLine
-from react1.pipeline.splicing.audio.params import SoundParams
 from react1.pipeline.splicing.audio.stream_packets import replace_packets, require_equal_packets
 from react1.pipeline.splicing.not_applicable import NotApplicable
+from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow
 

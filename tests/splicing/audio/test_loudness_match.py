@@ -13,8 +13,8 @@ from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.audio.samples import write_wav
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.audio.headroom import amplitude, db, fit_gain, true_peak
-from react1.pipeline.splicing.audio.params import DEFAULT_PARAMS, SoundParams
+from react1.pipeline.splicing.audio.loudness_match import amplitude, db, fit_gain, true_peak
+from react1.pipeline.splicing.splice_params import DEFAULT_PARAMS, SoundParams
 
 pytestmark = pytest.mark.slow
 

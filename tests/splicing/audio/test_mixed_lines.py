@@ -11,9 +11,9 @@ from takes import numbered_take, packets, segment
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.audio.headroom import amplitude, db, fit_gain, true_peak
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into
-from react1.pipeline.splicing.audio.params import SoundParams
+from react1.pipeline.splicing.audio.loudness_match import amplitude, db, fit_gain, true_peak
+from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow
 

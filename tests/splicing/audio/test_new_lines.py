@@ -17,8 +17,8 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio import dialogue
 from react1.pipeline.splicing.audio.lines import DialogueLine, link_lines, mix_into
-from react1.pipeline.splicing.audio.packet_encoder import read_dialnorm
-from react1.pipeline.splicing.audio.params import SoundParams
+from react1.pipeline.splicing.audio.mp4_packets import read_dialnorm
+from react1.pipeline.splicing.splice_params import SoundParams
 
 pytestmark = pytest.mark.slow
 

@@ -8,12 +8,11 @@ import av
 import pytest
 from takes import film, packets
 
-from react1.pipeline.media.nal_units import BitReader, split_start_codes, split_units
+from react1.pipeline.media.nal_units import BitReader, join_units, split_start_codes, split_units
 from react1.pipeline.splicing.codecs import closed_gop, h264, h264_headers, hevc
 from react1.pipeline.splicing.codecs.family import RandomAccess
-from react1.pipeline.splicing.codecs.known_codecs import codec_family
-from react1.pipeline.splicing.codecs.nal import join_units
 from react1.pipeline.splicing.not_applicable import NotApplicable
+from react1.pipeline.splicing.packet_index import codec_family
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from types import SimpleNamespace
 
-from react1.pipeline.splicing.codecs.hdr import lost_hdr, mastering_display, with_static_hdr
+from react1.pipeline.splicing.codecs.hevc import lost_hdr, mastering_display, with_static_hdr
 from react1.pipeline.splicing.encoders import EncoderSettings
 
 P3 = [34000, 16000, 13250, 34500, 7500, 3000, 15635, 16450]

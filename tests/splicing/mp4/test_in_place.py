@@ -15,7 +15,7 @@ from react1.pipeline.media.tools import file_copy
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.media.tools.process import run_tool
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.mp4 import byte_ranges, in_place, sample_tables
+from react1.pipeline.splicing.mp4 import in_place, replace_samples, sample_tables
 from react1.pipeline.splicing.mp4 import rewrite as surgery
 from react1.pipeline.splicing.mp4.boxes import read_moov
 from react1.pipeline.splicing.mp4.replace_samples import NewSamples, find_track
@@ -140,7 +140,7 @@ def _killed_at(patch, step: int, share: float) -> None:
         left[0] -= 1
         return None if left[0] else int(size_bytes * share) * (size_bytes > 16)
 
-    write, copy, clear = byte_ranges.write_all, byte_ranges.copy_complete_range, file_copy.zero_range
+    write, copy, clear = replace_samples.write_all, replace_samples.copy_complete_range, file_copy.zero_range
 
     def write_some(out, data):
         some = part(len(data))
@@ -161,7 +161,7 @@ def _killed_at(patch, step: int, share: float) -> None:
             raise _Killed
 
     patch.setattr(in_place, "write_all", write_some)
-    patch.setattr(byte_ranges, "copy_complete_range", copy_some)
+    patch.setattr(replace_samples, "copy_complete_range", copy_some)
     patch.setattr(in_place, "zero_range", clear_some)
 
 
@@ -198,8 +198,8 @@ def test_each_step_is_on_the_disk_before_the_next(edit, tmp_path, monkeypatch):
     def noting(name, real):
         return lambda *value: steps.append(name) or real(*value)
 
-    monkeypatch.setattr(in_place, "write_all", noting("write", byte_ranges.write_all))
-    monkeypatch.setattr(byte_ranges, "copy_complete_range", noting("write", byte_ranges.copy_complete_range))
+    monkeypatch.setattr(in_place, "write_all", noting("write", replace_samples.write_all))
+    monkeypatch.setattr(replace_samples, "copy_complete_range", noting("write", replace_samples.copy_complete_range))
     monkeypatch.setattr(in_place, "zero_range", noting("clear", file_copy.zero_range))
     monkeypatch.setattr(in_place.os, "fsync", noting("sync", in_place.os.fsync))
     copy = tmp_path / edit.result.path.name

@@ -15,8 +15,8 @@ from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.pictures import morph
 from react1.pipeline.splicing.pictures.frames import take_frames, with_inserts
 from react1.pipeline.splicing.pictures.planes import frame_planes
-from react1.pipeline.splicing.pictures.seam_style import CUT, Seam
 from react1.pipeline.splicing.pictures.seams import plan_inserts, plan_ramps
+from react1.pipeline.splicing.splice_params import CUT, Seam
 
 pytestmark = pytest.mark.slow
 

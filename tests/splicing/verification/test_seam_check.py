@@ -9,6 +9,7 @@ from takes import drawn_take, moving_film, numbered_take, segment
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import CheckFailed, ProviderError
+from react1.pipeline.splicing.splice_params import Thresholds, require_within_thresholds
 from react1.pipeline.splicing.verification.seam_check import (
     NOTICEABLE_DELTA_E,
     FramePair,
@@ -17,7 +18,6 @@ from react1.pipeline.splicing.verification.seam_check import (
     lab_from_rgb,
     lightness_from_rgb,
 )
-from react1.pipeline.splicing.verification.thresholds import Thresholds, require_within_thresholds
 
 pytestmark = pytest.mark.slow
 

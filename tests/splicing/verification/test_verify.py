@@ -15,7 +15,7 @@ from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing import strategies
 from react1.pipeline.splicing.not_applicable import NotApplicable
-from react1.pipeline.splicing.verification import strict_decode
+from react1.pipeline.splicing.verification import verify
 from react1.pipeline.splicing.verification.packet_comparison import Column, Packets
 from react1.pipeline.splicing.verification.picture_diff import PictureDiff
 from react1.pipeline.splicing.verification.stream_contents import FilmContents, StreamContents
@@ -139,9 +139,9 @@ def test_a_decoder_s_complaint_is_an_error(context, monkeypatch):
         text["n"] += 1
         return ["[h264 @] error"] if path != context.path(media.file) else []
 
-    monkeypatch.setattr(strict_decode, "strict_errors", complain)
+    monkeypatch.setattr(verify, "strict_errors", complain)
     with pytest.raises(InputMediaError, match="strict decode reports"):
         splicing.splice(context, ffmpeg_path(), media, [take])
 
-    monkeypatch.setattr(strict_decode, "strict_errors", lambda *_: ["[h264 @] error"])
+    monkeypatch.setattr(verify, "strict_errors", lambda *_: ["[h264 @] error"])
     assert splicing.splice(context, ffmpeg_path(), media, [take]).metrics["way"] == "exact"
