@@ -20,8 +20,9 @@ from ..pipeline.core.errors import OverBudget, ProviderError
 from ..pipeline.core.values import Upload
 from ..pipeline.jobs import manager
 from ..pipeline.jobs.budget import SpendingPolicy
-from ..pipeline.jobs.ledger import Ledger, settle_resubmit
+from ..pipeline.jobs.ledger import Ledger
 from ..pipeline.jobs.manager import JobManager
+from ..pipeline.jobs.manual import settle_resubmit
 from ..pipeline.jobs.request import Clock, JobRequest
 from ..pipeline.jobs.take_download import JobResult
 from ..pipeline.providers.provider_settings import HostedProvider

@@ -103,6 +103,10 @@ Until = Annotated[
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before the run costs more than this.")
 ]
+Project = Annotated[
+    str | None,
+    typer.Option("--project", metavar="NAME", help="The project that paid calls count for in `react1 spend`."),
+]
 Scripts = Annotated[
     list[Path] | None,
     typer.Option("--script", metavar="FILE", help="A Python file with functions for `script` steps."),
@@ -126,6 +130,7 @@ def load_from_options(
     film: str | None = None,
     allow_outside: bool = False,
     until: str | None = None,
+    project: str | None = None,
 ) -> Job:
     """Load the job that the options describe, and print its notes.
 
@@ -144,7 +149,7 @@ def load_from_options(
     job = load_job(
         what,
         registry=load_registry(),
-        sets=_all_sets(sets or [], start_tc, film),
+        sets=_all_sets(sets or [], start_tc, film) | ({} if project is None else {"project": project}),
         edits=edits or [],
         edits_file=str(edits_file) if edits_file else None,
         provider=provider,

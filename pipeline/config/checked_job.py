@@ -46,3 +46,5 @@ class Job:
     """Messages for the user before the run, such as the entries of a list that are skipped."""
     until: str = ""
     """The step at which it was asked to end; empty if it is whole."""
+    project: str = ""
+    """The project that its paid calls count for; "" without one."""

@@ -6,8 +6,9 @@
       - {job: other/b.yaml}
 
 A table (CSV or TSV) has a row per edit. Columns are the fields of an edit (`in`, `out`, `prompt`, `temperature`, …) and
-of its job (`source`, `preset`, `provider`, `output`, `on_failure`); rows with the same job are one film. Paths start
-from the list's folder. A job that cannot be loaded is part of the batch, with its error: it must not stop the others.
+of its job (`source`, `preset`, `provider`, `output`, `on_failure`, `project`); rows with the same job are one film.
+Paths start from the list's folder. A job that cannot be loaded is part of the batch, with its error: it must not stop
+the others.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from .presets.shipped import read_file, shipped_names
 DEFAULT_PRESET = "emotion-edit"
 TABLES = {".csv": ",", ".tsv": "\t"}
 JOB_FILES = (".yaml", ".yml")
-JOB_COLUMNS = ("source", "preset", "provider", "output", "on_failure")
+JOB_COLUMNS = ("source", "preset", "provider", "output", "on_failure", "project")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from .presets.shipped import find_file, preset_names, read_file, shipped_folder
 from .steps import add_online_steps, add_optional_steps, build_steps, with_consent
 
 __all__ = ["job_from_document", "load_job"]
+MAX_PROJECT_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -85,20 +86,25 @@ def load_job(
     document = _read(name_or_path, base, problems)
     overrides = command_line.command_line_values(sets or {}, edits, edits_file, out, document.preset, base, problems)
     on_failure = _on_failure(overrides.pop("on_failure", None), document.on_failure, problems)
-    values, preset = {**document.explicit, **overrides}, document.preset
+    explicit_values, project = dict(document.explicit), ""
+    if "project" not in document.preset.inputs:  # a preset may have an input of this name
+        job_project = explicit_values.pop("project", None)
+        project = _project(overrides.pop("project", job_project), problems)
+    values, preset = {**explicit_values, **overrides}, document.preset
     inputs: Mapping[str, Located] = fill_inputs(preset, values, base, document.missing_location, lists, problems)
     if online:
-        explicit = {*document.explicit, *overrides}
+        explicit = {*explicit_values, *overrides}
         preset, inputs = add_online_steps(preset, inputs, explicit, base / online, registry, problems)
     preset, inputs = add_optional_steps(preset, with_consent(inputs), registry, problems)
     steps, params = build_steps(preset, inputs, registry, provider, base, problems)
     problems.raise_if_any()
     if not allow_outside:
-        from_job = document.explicit.keys() - overrides.keys()
+        from_job = explicit_values.keys() - overrides.keys()
         check_output_places(steps, inputs, from_job, overrides.keys(), document.files, base, problems)
         problems.raise_if_any()
     plain, files = {name: tree.plain for name, tree in inputs.items()}, (*document.files, *lists.files)
-    job = Job(document.preset.name, document.preset.about, steps, plain, {}, on_failure, files, tuple(lists.notes))
+    notes = tuple(lists.notes)
+    job = Job(document.preset.name, document.preset.about, steps, plain, {}, on_failure, files, notes, project=project)
     return with_document(job, params)
 
 
@@ -172,6 +178,18 @@ def _on_failure(tree: Located | None, default: OnFailure, problems: Problems) ->
     return default
 
 
+def _project(tree: Located | None, problems: Problems) -> str:
+    """Return the name of a job's project; "" without one."""
+    if tree is None or tree.value is None:
+        return ""
+    name = str(tree.value).strip() if isinstance(tree.value, (str, int)) and tree.value is not True else ""
+    if not name or len(name) > MAX_PROJECT_CHARACTERS or not name.isprintable():
+        limit = f"a name of 1 to {MAX_PROJECT_CHARACTERS} characters in one line"
+        problems.add(tree, f"expected {limit}, not {describe(tree.plain)}")
+        return ""
+    return name
+
+
 class StoredStep(BaseModel):
     """A step: its node, its parameters with all inputs filled in, its wires."""
 
@@ -196,6 +214,7 @@ class StoredJob(BaseModel):
     files: tuple[str, ...]
     steps: tuple[StoredStep, ...]
     until: str = ""
+    project: str = ""
 
 
 def with_document(job: Job, params: dict[str, Json]) -> Job:
@@ -211,8 +230,14 @@ def with_document(job: Job, params: dict[str, Json]) -> Job:
         inputs=dict(job.inputs),
         files=tuple(str(path) for path in job.files),
         steps=steps,
+        project=job.project,
     )
-    return replace(job, document=stored.model_dump(mode="json"))
+    return replace(job, document=_dumped(stored))
+
+
+def _dumped(stored: StoredJob) -> dict[str, Json]:
+    """Return a stored job as JSON; one without a project is as earlier versions wrote it."""
+    return stored.model_dump(mode="json", exclude=None if stored.project else {"project"})
 
 
 def job_from_document(document: Json, registry: Registry) -> Job:
@@ -228,9 +253,9 @@ def job_from_document(document: Json, registry: Registry) -> Job:
         raise PresetError(message) from error
     steps = tuple(_step(step, registry) for step in stored.steps)
     files = tuple(Path(name) for name in stored.files)
-    dumped = stored.model_dump(mode="json")
-    inputs, on_failure = stored.inputs, stored.on_failure
-    return Job(stored.name, stored.about, steps, inputs, dumped, on_failure, files, until=stored.until)
+    dumped = _dumped(stored)
+    inputs, on_failure, project = stored.inputs, stored.on_failure, stored.project
+    return Job(stored.name, stored.about, steps, inputs, dumped, on_failure, files, until=stored.until, project=project)
 
 
 def _step(stored: StoredStep, registry: Registry) -> Step:

@@ -5,6 +5,7 @@ REACT1_FFMPEG    an ffmpeg to use instead of the one in imageio-ffmpeg
 REACT1_FACE_MODEL  the file of the local engine's face model, if mediapipe has none
 REACT1_SCRIPT    files from which the `script` node may load functions
 REACT1_MAX_COST  the highest cost of a run, in USD
+REACT1_BUDGET_MONTH  the highest cost of all calls of a calendar month (UTC), in USD
 REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
 REACT1_STORE     a store that several machines share: s3://bucket/prefix, or a folder
 REACT1_REQUIRE_CONSENT  1: no face is sent to a provider without a consent in its edit
@@ -72,15 +73,29 @@ def max_cost_usd(option: float | None, environ: Mapping[str, str] | None = None)
     """
     environ = os.environ if environ is None else environ
     text = environ.get("REACT1_MAX_COST", "").strip()
-    if option is None and not text:
-        return None
+    if option is None:
+        return _amount_usd("REACT1_MAX_COST", text) if text else None
+    return _amount_usd("max cost", option)
+
+
+def month_budget_usd(environ: Mapping[str, str] | None = None) -> float | None:
+    """Return the budget of a calendar month in USD: REACT1_BUDGET_MONTH, else None.
+
+    Raises:
+        PresetError: the value is not an amount.
+    """
+    environ = os.environ if environ is None else environ
+    text = environ.get("REACT1_BUDGET_MONTH", "").strip()
+    return _amount_usd("REACT1_BUDGET_MONTH", text) if text else None
+
+
+def _amount_usd(name: str, value: float | str) -> float:
     try:
-        amount = float(text if option is None else option)
+        amount = float(value)
     except (TypeError, ValueError):
         amount = math.nan
     if not amount >= 0:
-        name, shown = ("REACT1_MAX_COST", text) if option is None else ("max cost", str(option))
-        raise PresetError(f"{name} {shown!r} is not an amount of USD; write a number from 0 up")
+        raise PresetError(f"{name} {str(value)!r} is not an amount of USD; write a number from 0 up")
     return amount
 
 

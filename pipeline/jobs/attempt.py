@@ -129,7 +129,7 @@ class Attempt:
         """Ask the provider what became of a call."""
         if self._request.provider.settings.recovery_may_bill:
             self._context.reserve_usd(entry.intended.estimate_usd if entry.intended else self._request.estimate_usd)
-        known = await asyncio.to_thread(self._known_request_ids)
+        known = await asyncio.to_thread(self._context.ledger.request_ids)
         outcome = await recover_lost_submit(
             self._context.connection.client,
             entry,
@@ -148,9 +148,6 @@ class Attempt:
         if outcome is None:
             return await self._context.record_never_made(entry, NOT_LISTED, proven=False)
         return await self._record_outcome(entry, outcome, how="history")
-
-    def _known_request_ids(self) -> set[str]:
-        return {entry.request_id for entry in self._context.ledger.entries() if entry.request_id}
 
     async def _record_outcome(self, entry: Entry, outcome: JobOutcome, how: str = "") -> Entry:
         if isinstance(outcome, Failed):

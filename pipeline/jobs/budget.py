@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..core.errors import OverBudget
+from .ledger import Ledger
+from .ledger_entry import summarize
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,39 @@ class EstimateItem:
     new: bool = True
     """Whether it is still to be paid for."""
     notes: tuple[str, ...] = ()
+    rehearsal: bool = False
+    """Whether a server on this machine answers it, which charges nothing."""
+
+
+@dataclass(frozen=True)
+class MonthBudget:
+    """What the paid calls of a calendar month (UTC) may cost together, by the ledger."""
+
+    usd: float
+
+    def require(self, ledger: Ledger, at: str, more_usd: float) -> None:
+        """Stop before the month costs more; `at` is the time in ISO 8601, UTC.
+
+        Raises:
+            OverBudget: the next calls would exceed it.
+        """
+        month = at[:7]
+        spent_usd = month_usd(ledger, month)
+        if spent_usd + more_usd > self.usd + 1e-9:
+            raise OverBudget(
+                f"about ${more_usd:.2f} more is not left of the budget of {month}: ${spent_usd:.2f} of ${self.usd:.2f} "
+                "(REACT1_BUDGET_MONTH) are spent or committed; raise it, wait for the next month, or edit less"
+            )
+
+
+def month_usd(ledger: Ledger, month: str) -> float:
+    """Return what the calls of a month, such as "2026-11", have cost or may still cost in USD, without rehearsals."""
+    open_usd = sum(
+        entry.intended.estimate_usd
+        for entry in ledger.open_entries()
+        if entry.intended and entry.intended.at.startswith(month) and not summarize(entry).rehearsal
+    )
+    return round(ledger.sums(month).cost_usd + open_usd, 6)
 
 
 @dataclass(frozen=True)
@@ -33,6 +68,11 @@ class Estimate:
     def new_cost_usd(self) -> float:
         """Cost in USD of the calls that are not paid for yet."""
         return round(sum(item.usd for item in self.items if item.new), 6)
+
+    @property
+    def charged_usd(self) -> float:
+        """Cost in USD of the calls that are not paid for yet, without rehearsals."""
+        return round(sum(item.usd for item in self.items if item.new and not item.rehearsal), 6)
 
     def lines(self) -> list[str]:
         """Return the estimate as lines for a terminal."""
@@ -53,6 +93,8 @@ class SpendingPolicy:
     """`--yes`."""
     confirm: Callable[[Estimate], bool] | None = None
     """Shows an estimate to the user and returns the answer; None if there is nobody to ask."""
+    month_budget: MonthBudget | None = None
+    """What all calls of a calendar month may cost; None without a limit."""
 
 
 def require_approval(estimate: Estimate, policy: SpendingPolicy) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +50,7 @@ class ConcurrencyLimit:
             self._own.add(key)
         else:
             async with self._queue:
-                while len(self._own) + self._count_others() >= self._max_jobs:
+                while len(self._own) + await asyncio.to_thread(self._count_others, set(self._own)) >= self._max_jobs:
                     await self._clock.sleep(SLOT_CHECK_S)
                 self._own.add(key)
         try:
@@ -58,13 +58,12 @@ class ConcurrencyLimit:
         finally:
             self._own.discard(key)
 
-    def _count_others(self) -> int:
+    def _count_others(self, own: Collection[str]) -> int:
         """Count the unfinished jobs of other processes."""
         return sum(
             1
-            for entry in self._ledger.entries()
-            if entry.open
-            and entry.key not in self._own
+            for entry in self._ledger.open_entries()
+            if entry.key not in own
             and entry.intended is not None
             and entry.intended.call.provider == self._provider
             and 0 < self._clock.elapsed_since_s(entry.intended.at) < MAX_SLOT_AGE_S

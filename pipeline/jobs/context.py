@@ -14,6 +14,7 @@ from ..core.errors import StorageFailed
 from ..core.nodes.node import NodeContext
 from ..executors.base import CallMonitor, StoreContext
 from ..store.store import Store
+from .budget import MonthBudget
 from .connection import ProviderConnection
 from .ledger import Ledger
 from .ledger_entry import Accepted, Entry, NeverMade, State, StateRecord, Unknown
@@ -40,6 +41,10 @@ class JobContext:
     """Commit the cost of the call in USD; raises OverBudget if it does not fit."""
     threads: Executor
     """For blocking work."""
+    project: str = ""
+    """The project that the call counts for."""
+    month_budget: MonthBudget | None = None
+    """What a calendar month may cost; None without a limit."""
     notify: Callable[[str], None] = lambda _: None
     """Gets messages for the user; the same one again is dropped."""
 

@@ -13,6 +13,7 @@ An intention without a later state (the process died) is unknown too.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -26,7 +27,8 @@ from ..store.keys import digest
 State = Literal["intended", "accepted", "unknown", "done", "failed", "void"]
 JOB_METRICS = "react1"
 """The key of the job in the `metrics` of its take."""
-_ID_DIGITS = 12
+ID_DIGITS = 12
+"""Digits of the call's key in a job ID."""
 
 
 class Call(BaseModel):
@@ -79,6 +81,8 @@ class Intended(StateRecord):
     """Duration of the video that is sent."""
     run: str = ""
     segment: str = ""
+    project: str = ""
+    """The project that the job belongs to, for sums; empty if it names none."""
 
 
 class Accepted(StateRecord):
@@ -169,6 +173,11 @@ def parse_record(data: bytes, record_type: type[_Record]) -> _Record:
     return record_type.model_validate(body)
 
 
+def job_id(key: str, attempt: int) -> str:
+    """Return the job ID of an attempt at the call with a key."""
+    return f"{key[:ID_DIGITS]}.{attempt}"
+
+
 @dataclass(frozen=True)
 class Entry:
     """One attempt at a call, with its states so far."""
@@ -176,6 +185,7 @@ class Entry:
     key: str
     attempt: int
     folder: Path
+    """Where its next state is written; those of a finished call may be in a segment instead."""
     records: tuple[tuple[State, StateRecord], ...]
     """In the order in which they were written; unreadable ones are left out."""
     unreadable: tuple[str, ...] = ()
@@ -184,7 +194,7 @@ class Entry:
     @property
     def id(self) -> str:
         """The job ID."""
-        return f"{self.key[:_ID_DIGITS]}.{self.attempt}"
+        return job_id(self.key, self.attempt)
 
     @property
     def state(self) -> State:
@@ -231,5 +241,83 @@ class Entry:
         """The failure."""
         return self._last(Failed)
 
+    @property
+    def cost_usd(self) -> float:
+        """What it has cost: as the provider reported it, else by the estimate; 0 if it was not billed."""
+        if self.done:
+            return self.done.cost_usd
+        billed = self.state == "failed" and self.failed is not None and self.failed.billed
+        return self.intended.estimate_usd if billed and self.intended else 0.0
+
     def _last(self, record_type: type[_Record]) -> _Record | None:
         return next((record for _, record in reversed(self.records) if isinstance(record, record_type)), None)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What lists and sums need of an attempt."""
+
+    at: str
+    """When it was intended: ISO 8601, UTC; empty if that is unreadable."""
+    key: str
+    attempt: int
+    state: State
+    request_id: str
+    run: str
+    provider: str
+    host: str
+    project: str
+    cost_usd: float
+    file: tuple[str, str, int] | None
+    """Digest, suffix and size of the stored take."""
+
+    @property
+    def id(self) -> str:
+        """The job ID."""
+        return job_id(self.key, self.attempt)
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether it was answered by a server on this machine, which charges nothing."""
+        from ..storage.upload_storage import is_loopback_url
+
+        return bool(self.host) and is_loopback_url(self.host)
+
+    @property
+    def take(self) -> File | None:
+        """The stored take."""
+        return File(digest=self.file[0], suffix=self.file[1], size_bytes=self.file[2]) if self.file else None
+
+
+def summarize(entry: Entry) -> Summary:
+    """Return the summary of an attempt."""
+    intended, done = entry.intended, entry.done
+    return Summary(
+        at=intended.at if intended else "",
+        key=entry.key,
+        attempt=entry.attempt,
+        state=entry.state,
+        request_id=entry.request_id,
+        run=intended.run if intended else "",
+        provider=intended.call.provider if intended else "",
+        host=intended.call.host if intended else "",
+        project=intended.project if intended else "",
+        cost_usd=entry.cost_usd,
+        file=(done.file.digest, done.file.suffix, done.file.size_bytes) if done else None,
+    )
+
+
+def build_entry(key: str, attempt: int, folder: Path, files: Mapping[str, bytes], damaged: Sequence[str] = ()) -> Entry:
+    """Build an attempt from its files, by name; `damaged` are names of files that could not be read."""
+    records: list[tuple[State, StateRecord]] = []
+    unreadable = [*damaged]
+    for name in sorted(files):
+        state: State = name[3:].removesuffix(".json")  # type: ignore[assignment]  # RECORD_TYPES has the valid ones
+        record_type = RECORD_TYPES.get(state)
+        if record_type is None:
+            continue
+        try:
+            records.append((state, parse_record(files[name], record_type)))
+        except (ValueError, RecursionError):  # a ValidationError is a ValueError
+            unreadable.append(name)
+    return Entry(key, attempt, folder, tuple(records), tuple(sorted(unreadable)))

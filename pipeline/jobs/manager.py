@@ -20,6 +20,7 @@ from ..store.atomic import FileLock
 from ..store.store import Store
 from .attempt import Attempt
 from .budget import Estimate, EstimateItem, SpendingPolicy, require_approval, require_within_budget
+from .compaction import compact
 from .connection import Hosts, ProviderConnection, open_uploads
 from .context import JobContext
 from .ledger import Ledger
@@ -44,6 +45,7 @@ class JobManager:
         policy: SpendingPolicy,
         *,
         run: str = "",
+        project: str = "",
         notify: Callable[[str], None] = lambda _: None,
         clock: Clock | None = None,
         pool: HttpPool | None = None,
@@ -55,12 +57,14 @@ class JobManager:
             store: the store; its folder has the ledger too.
             policy: what may be spent.
             run: the run's name, for the ledger.
+            project: the project that the calls count for.
             notify: gets messages for the user.
             clock: the time.
             pool: the connection pool; it is closed with the manager.
             hosts: connections and spending that other runs of this process share; they outlive the manager.
         """
         self._store, self._policy, self._run, self._notify = store, policy, run, notify
+        self._project = project
         self._clock = clock or Clock()
         self._hosts, self._owns_hosts = hosts or Hosts(pool), hosts is None
         self._ledger = Ledger(store.root)
@@ -78,6 +82,7 @@ class JobManager:
         if self._owns_hosts:
             await self._stack.enter_async_context(self._hosts)
         await asyncio.to_thread(self._ledger.sweep)
+        await asyncio.to_thread(self._compact)
         return self
 
     async def __aexit__(
@@ -86,7 +91,7 @@ class JobManager:
         """Remove uploads that no open job needs, and close the connection pool."""
         in_use = {
             name
-            for entry in await asyncio.to_thread(lambda: [entry for entry in self._ledger.entries() if entry.open])
+            for entry in await asyncio.to_thread(self._ledger.open_entries)
             if entry.intended is not None
             for name in (entry.intended.video_name, entry.intended.audio_name)
         }
@@ -95,7 +100,14 @@ class JobManager:
                 for message in await uploads.remove_unused(in_use.__contains__):
                     self._notify(message)
         await self._stack.aclose()
+        await asyncio.to_thread(self._compact)
         await asyncio.to_thread(self._threads.shutdown)
+
+    def _compact(self) -> None:
+        try:
+            compact(self._ledger)
+        except React1Error as error:  # the run does not depend on it
+            self._notify(f"the ledger was not compacted: {error}")
 
     async def check_all(self, requests: Sequence[JobRequest], *, fail_fast: bool) -> None:
         """Check all requests of a step, and their total cost, before anything is uploaded or paid.
@@ -130,7 +142,9 @@ class JobManager:
                 for note in notes if first else ():
                     self._notify(f"{request.segment.name}: {note}")
             seconds, usd, label = float(request.duration_s), request.estimate_usd, _label(request, requests)
-            items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes if first else ()))
+            notes = notes if first else ()
+            rehearsal = request.provider.settings.is_local_server
+            items.append(EstimateItem(label, request.provider.name, seconds, usd, new, notes, rehearsal))
         await self.approve(items)
         self._approved |= {request.call.key for request in requests}
 
@@ -141,6 +155,10 @@ class JobManager:
             OverBudget: they cost more than is allowed, or nobody has approved.
         """
         estimate = Estimate(tuple(items), sum(self._committed_usd.values()))
+        month = self._policy.month_budget
+        if month is not None and estimate.charged_usd:
+            at, usd = self._clock.timestamp(), estimate.charged_usd
+            await asyncio.to_thread(month.require, self._ledger, at, usd)
         await run_in_daemon_thread(lambda: require_approval(estimate, self._policy))
 
     def commit(self, key: str, usd: float) -> None:
@@ -199,6 +217,8 @@ class JobManager:
             uploads=self._uploads_for(request),
             clock=self._clock,
             run=self._run,
+            project=self._project,
+            month_budget=self._policy.month_budget,
             reserve_usd=reserve_usd,
             threads=self._threads,
             notify=self._notify_once,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -10,7 +11,7 @@ from uuid import uuid4
 from ..core.errors import ProviderError
 from ..core.file import File
 from ..providers.contract import Done, JobOutcome, NoJob, ResponseLost, Ticket
-from ..storage.upload_storage import StoredUpload
+from ..storage.upload_storage import StoredUpload, is_loopback_url
 from .context import JobContext
 from .ledger import AttemptExists
 from .ledger_entry import Entry, Intended
@@ -70,8 +71,14 @@ class Submitter:
             raise ResponseLost(f"the response to the submit was not complete within the deadline of {limit}") from error
 
     def _record_intent(self, intended: Intended) -> Entry:
+        """Record the intention if the month's budget allows it; what other processes have spent by now counts."""
+        month, ledger = self._context.month_budget, self._context.ledger
+        limited = month is not None and not is_loopback_url(intended.call.host)
         try:
-            return self._context.ledger.record_intent(intended)
+            with ledger.exclusive() if limited else contextlib.nullcontext():
+                if limited and month is not None:
+                    month.require(ledger, intended.at, intended.estimate_usd)
+                return ledger.record_intent(intended)
         except AttemptExists as error:
             raise ProviderError(
                 f"job {error} was just started by another process; run again", retryable=True
@@ -117,6 +124,7 @@ class Submitter:
             estimate_usd=request.estimate_usd,
             seconds=float(request.duration_s),
             run=self._context.run,
+            project=self._context.project,
             segment=request.segment.name,
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -180,12 +180,23 @@ def write_new(path: Path, text: str, *, private: bool = False) -> None:
         FileExistsError: the file exists.
         StorageFailed: it cannot be written.
     """
+    write_new_lines(path, (text,), private=private)
+
+
+def write_new_lines(path: Path, lines: Iterable[str], *, private: bool = False) -> None:
+    """Write a file as `write_new` does, from parts that need not fit into memory.
+
+    Raises:
+        FileExistsError: the file exists.
+        StorageFailed: it cannot be written.
+    """
     part = temporary_path(path)
     with storage_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             part.touch(0o600 if private else 0o666)
-            part.write_text(text, encoding="utf-8")
+            with part.open("w", encoding="utf-8", newline="\n") as stream:
+                stream.writelines(lines)
             sync_file(part)
             created = _link_new(part, path)
         finally:

@@ -84,6 +84,10 @@ class EventStream:
             self._queues.discard(queue)
 
 
+LEDGER_ROWS = 200
+"""Paid calls that the page lists."""
+
+
 class Studio:
     """Everything that the server's endpoints use."""
 
@@ -269,26 +273,25 @@ class Studio:
         return [_provider_row(name) for name in ("local", *names)]
 
     def ledger(self) -> dict[str, Any]:
-        """Return the paid calls, newest first, and what they cost."""
-        rows: list[dict[str, Any]] = []
-        for entry in Ledger(self.options.home).entries():
-            if entry.intended is None:
-                continue
-            call = entry.intended.call
-            rows.append(
-                {
-                    "at": entry.intended.at,
-                    "provider": call.provider,
-                    "segment": entry.intended.segment,
-                    "prompt": call.parameters.get("prompt"),
-                    "temperature": call.parameters.get("temperature"),
-                    "state": entry.state,
-                    "usd": entry.done.cost_usd if entry.done else 0.0,
-                    "request_id": entry.request_id,
-                }
-            )
-        rows.sort(key=lambda row: str(row["at"]), reverse=True)
-        return {"calls": rows, "usd": round(sum(float(row["usd"]) for row in rows), 6)}
+        """Return the newest paid calls, newest first, and what all calls cost."""
+        ledger = Ledger(self.options.home)
+        newest = [ledger.read(call.key, call.attempt) for call in ledger.summaries(newest=LEDGER_ROWS)]
+        rows: list[dict[str, Any]] = [
+            {
+                "at": entry.intended.at,
+                "provider": entry.intended.call.provider,
+                "segment": entry.intended.segment,
+                "prompt": entry.intended.call.parameters.get("prompt"),
+                "temperature": entry.intended.call.parameters.get("temperature"),
+                "state": entry.state,
+                "usd": entry.done.cost_usd if entry.done else 0.0,
+                "request_id": entry.request_id,
+            }
+            for entry in newest
+            if entry.intended is not None
+        ]
+        sums = ledger.sums()
+        return {"calls": rows, "usd": round(sums.cost_usd + sums.rehearsal_cost_usd, 6)}
 
     def media_file(self, project: Project, what: str) -> tuple[Path | None, float, str]:
         """Return the proxy or the waveform of a film, or the share that is made and what went wrong.

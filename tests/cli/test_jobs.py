@@ -13,7 +13,9 @@ import pytest
 from server_client import open_server
 
 from react1.pipeline.cli.app import run_command
+from react1.pipeline.cli.commands.inspection import jobs as jobs_command
 from react1.pipeline.core.file import File
+from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
 from react1.pipeline.server.job_store import JobStore
@@ -75,7 +77,9 @@ def unknown(tmp_path):
 def test_an_empty_ledger_is_reported(react1, tmp_path):
     """With `--json`, the list is empty."""
     assert "no paid calls in" in react1("jobs").stdout
-    assert json.loads(react1("jobs", "--json").stdout) == {"jobs": [], "cost_usd": 0, "rehearsal_cost_usd": 0}
+    assert json.loads(react1("jobs", "--json").stdout) == {
+        "jobs": [], "cost_usd": 0, "rehearsal_cost_usd": 0, "count": 0,
+    }  # fmt: skip
     assert not (tmp_path / "home" / "ledger").exists()
 
 
@@ -114,6 +118,32 @@ def test_rehearsals_are_not_counted_as_spending(tmp_path, capsys):
     assert (listed["cost_usd"], listed["rehearsal_cost_usd"]) == (2.0, 0.75)
     assert "1 jobs, $2.00\n2 rehearsals at a server on this machine, $0.75 not charged" in text
     assert "($0.50)" in text
+
+
+def test_the_newest_calls_are_listed_and_all_are_summed(tmp_path, capsys, monkeypatch):
+    """`--all` lists the others too; those in a segment are listed as before."""
+    ledger, home = Ledger(tmp_path / "home"), ["--home", str(tmp_path / "home")]
+    for number in range(3):
+        intended = Intended(
+            at=f"2026-11-0{number + 1}T10:00:00.000+00:00", call=CALL.model_copy(update={"video": f"{number}" * 64}),
+            nonce="n", video_name="n.mp4", video_url="https://f.example/n.mp4", estimate_usd=1, segment="s01",
+        )  # fmt: skip
+        file = File(digest="a" * 64, suffix=".mp4", size_bytes=5)
+        ledger.record(ledger.record_intent(intended), "done", Done(at=NOW, file=file, cost_usd=2, cost_known=True))
+    assert run_command(["jobs", "--all", "--json", *home]) == 0
+    every = json.loads(capsys.readouterr().out)
+    compact(ledger, at_least=1)
+    monkeypatch.setattr(jobs_command, "LISTED", 2)
+
+    assert run_command(["jobs", "--json", *home]) == 0
+    newest = json.loads(capsys.readouterr().out)
+    assert run_command(["jobs", *home]) == 0
+    text = capsys.readouterr().out
+    assert run_command(["jobs", "--all", "--json", *home]) == 0
+
+    assert (newest["jobs"], newest["count"], newest["cost_usd"]) == (every["jobs"][:2], 3, 6)
+    assert text.endswith("the newest 2 of 3; --all lists all\n3 jobs, $6.00\n")
+    assert json.loads(capsys.readouterr().out) == every
 
 
 def test_a_call_is_settled_by_hand(react1, tmp_path):

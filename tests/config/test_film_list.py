@@ -175,3 +175,12 @@ def test_times_of_a_table_are_those_of_an_edit(films):
     (item,) = load(films, "films.csv", "source,in,out,prompt\na.mp4,1.5,00:00:02.25,sad\n")
 
     assert edits(item)[0][:2] == (Seconds(Fraction(3, 2)), Seconds(Fraction(9, 4)))
+
+
+def test_films_of_a_table_name_their_projects(films):
+    """A row without one has the list's default; another project makes another job."""
+    table = "source,in,out,prompt,project\na.mp4,1,2,sad,spot\na.mp4,3,4,sad,\nb.mp4,1,2,sad,7\n"
+
+    jobs = load(films, "films.csv", table, project="house")
+
+    assert [(job.name, job.job.project) for job in jobs] == [("a.mp4", "spot"), ("a.mp4", "house"), ("b.mp4", "7")]

@@ -40,6 +40,34 @@ def test_a_job_fills_in_its_preset(job_folder):
     assert job.files == (job_folder.folder / "job.yaml", job_folder.folder / "mine.yaml")
 
 
+def test_a_job_names_its_project(job_folder):
+    """The option overrides it, it survives a resume, and a job without one is stored as before."""
+    job = job_folder.job(JOB + "project: 2026\n")
+    other = job_folder.job(JOB + "project: 2026\n", sets={"project": "spot"})
+
+    assert (job.project, other.project, job_folder.job(JOB).project) == ("2026", "spot", "")
+    assert job_from_document(other.document, REGISTRY).project == "spot"
+    assert "project" not in job_folder.job(JOB).document
+
+
+@pytest.mark.parametrize("value", ["''", "[a]", "'a\\nb'", "true", "x" * 101])
+def test_a_project_is_a_name_in_one_line(job_folder, value):
+    """The message says so, with the place."""
+    value = value.replace("'a\\nb'", '"a\\nb"')
+    (problem,) = job_folder.job_problems(JOB + f"project: {value}\n")
+    assert "project: expected a name of 1 to 100 characters in one line, not" in problem
+
+
+def test_an_input_of_a_preset_may_be_called_project(job_folder):
+    """Then the job sets that input, and names no project."""
+    job_folder.write("own.yaml", "inputs: {project: {kind: text}}\nsteps:\n  - fetch: {uri: $project}\n")
+    job_folder.write("job.yaml", "{preset: own.yaml, project: a.mp4}")
+
+    job = job_folder.load("job.yaml")
+
+    assert (job.project, job.inputs["project"]) == ("", "a.mp4")
+
+
 def test_paths_start_from_the_file_they_are_written_in(job_folder):
     """The paths of film, audio and result in a job start from the job's folder."""
     job_folder.write("jobs/job.yaml", JOB.replace("mine.yaml", "../mine.yaml") + "out: cut/new.mp4\n")

@@ -121,6 +121,8 @@ def test_a_shipped_preset_fits_its_schema(validators, name):
         ("job", "{preset: emotion-edit, sorce: a.mp4, edits: []}", False),
         ("job", "{preset: my/own.yaml, whatever: 5, on_failure: keep-original}", True),
         ("job", "{preset: my/own.yaml, on_failure: go}", False),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [], project: spot 7}", True),
+        ("job", "{preset: emotion-edit, source: a.mp4, edits: [], project: [a]}", False),
     ],
 )
 def test_editors_accept_what_loads_and_refuse_what_does_not(validators, kind, text, fits):

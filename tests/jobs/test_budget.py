@@ -2,8 +2,22 @@
 
 import pytest
 
-from react1.pipeline.core.errors import OverBudget
-from react1.pipeline.jobs.budget import Estimate, EstimateItem, SpendingPolicy, require_approval, require_within_budget
+from react1.pipeline.core.errors import OverBudget, PresetError
+from react1.pipeline.core.file import File
+from react1.pipeline.core.settings import month_budget_usd
+from react1.pipeline.jobs.budget import (
+    Estimate,
+    EstimateItem,
+    MonthBudget,
+    SpendingPolicy,
+    month_usd,
+    require_approval,
+    require_within_budget,
+)
+from react1.pipeline.jobs.ledger import Ledger
+from react1.pipeline.jobs.ledger_entry import Call, Done, Intended
+
+HOST = "https://api.segmind.com"
 
 NEW = (EstimateItem("s01", "segmind", 8.0, 1.5), EstimateItem("s02", "segmind", 4.0, 0.75))
 ESTIMATE = Estimate((*NEW, EstimateItem("s03", "segmind", 9.0, 1.6, new=False)))
@@ -60,3 +74,42 @@ def test_spent_amount_counts_against_the_budget():
         require_within_budget(1.5, 1.0, SpendingPolicy(2.0))
     require_within_budget(1.0, 1.0, SpendingPolicy(2.0))
     require_within_budget(1e9, 1.0, SpendingPolicy())
+
+
+def test_a_month_is_limited_by_what_its_calls_have_cost_or_may_cost(tmp_path):
+    """Open calls count with their estimate; other months and rehearsals do not count."""
+    ledger = Ledger(tmp_path)
+    for number, (day, host, done) in enumerate(
+        [
+            ("2026-10-31", HOST, True),
+            ("2026-11-01", HOST, True),
+            ("2026-11-02", HOST, False),
+            ("2026-11-03", "http://127.0.0.1:9", True),
+        ]
+    ):
+        at = f"{day}T23:59:59.000+00:00"
+        call = Call(provider="segmind", host=host, parameters={}, video=f"{number}" * 64, audio="")
+        entry = ledger.record_intent(
+            Intended(at=at, call=call, nonce="n", video_name="n", video_url="https://f.example/n", estimate_usd=2.0)
+        )
+        file = File(digest="a" * 64, suffix=".mp4", size_bytes=5)
+        if done:
+            ledger.record(entry, "done", Done(at=at, file=file, cost_usd=1.0, cost_known=True))
+
+    assert [month_usd(ledger, month) for month in ("2026-10", "2026-11", "2026-12")] == [1.0, 3.0, 0.0]
+    MonthBudget(4.0).require(ledger, "2026-11-30T10:00:00+00:00", 1.0)
+    message = (
+        r"^about \$1\.50 more is not left of the budget of 2026-11: \$3\.00 of \$4\.00 \(REACT1_BUDGET_MONTH\) are "
+        "spent or committed; raise it, wait for the next month, or edit less$"
+    )
+    with pytest.raises(OverBudget, match=message):
+        MonthBudget(4.0).require(ledger, "2026-11-30T10:00:00+00:00", 1.5)
+
+
+def test_the_budget_of_a_month_is_an_amount():
+    """Anything else is refused before a run."""
+    assert month_budget_usd({}) is None
+    assert month_budget_usd({"REACT1_BUDGET_MONTH": "40"}) == 40.0
+    for text in ("a lot", "-1", "nan"):
+        with pytest.raises(PresetError, match=f"REACT1_BUDGET_MONTH '{text}' is not an amount of USD"):
+            month_budget_usd({"REACT1_BUDGET_MONTH": text})

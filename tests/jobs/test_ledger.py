@@ -13,7 +13,7 @@ import pytest
 from react1.pipeline.core.errors import PresetError, StorageFailed
 from react1.pipeline.core.file import File
 from react1.pipeline.jobs import ledger as ledger_module
-from react1.pipeline.jobs.ledger import AttemptExists, Ledger, read_entry, settle_accepted, settle_resubmit
+from react1.pipeline.jobs.ledger import AttemptExists, Ledger, read_entry
 from react1.pipeline.jobs.ledger_entry import (
     Accepted,
     Call,
@@ -25,6 +25,7 @@ from react1.pipeline.jobs.ledger_entry import (
     format_record,
     parse_record,
 )
+from react1.pipeline.jobs.manual import settle_accepted, settle_resubmit
 from react1.pipeline.store import atomic
 from react1.pipeline.store.keys import digest
 

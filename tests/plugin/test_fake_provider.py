@@ -6,6 +6,8 @@ import pytest
 
 from react1 import run
 from react1.pipeline.core.errors import OverBudget, PresetError, ProviderError
+from react1.pipeline.jobs import budget
+from react1.pipeline.jobs.budget import MonthBudget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.testing import ClipRecipe, FakeProvider, frame_numbers, make_clip
 
@@ -34,7 +36,7 @@ def paid(tmp_path):
 
     def paid(**options):
         options = {"yes": True, "provider": "fake", **options}
-        return run(preset, source=clip, edits=EDIT, home=tmp_path / "home", **options)
+        return run(preset, **{"source": clip, "edits": EDIT, "home": tmp_path / "home", **options})
 
     paid.ledger = Ledger(tmp_path / "home")
     return paid
@@ -112,3 +114,42 @@ def test_the_fake_exists_inside_the_context_only(paid):
 
     with pytest.raises(PresetError, match="'fake' is not one of auto, local"):
         paid()
+
+
+def test_the_budget_of_the_month_stops_a_run_before_anything_is_sent(paid, monkeypatch):
+    """What earlier runs have cost counts; with more budget the run pays, and its calls count for the project."""
+    with FakeProvider(usd_per_s=2.0) as fake:
+        paid(project="spot 7")
+        monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.5")
+        with pytest.raises(OverBudget, match=r"about \$0\.80 more is not left .* \$0\.80 of \$1\.50") as caught:
+            paid(edits=EDIT.replace("sad", "happy"))
+        assert (len(fake.submissions), len(fake.uploads)) == (1, 2)  # video and voice of the first run
+        monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.6")
+        paid(edits=EDIT.replace("sad", "happy"))
+
+    assert caught.value.exit_status == 5
+    assert [entry.intended.project for entry in sorted(paid.ledger.entries(), key=lambda entry: entry.intended.at)] == [
+        "spot 7",
+        "",
+    ]
+    assert paid.ledger.sums().cost_usd == pytest.approx(1.6)
+
+
+def test_a_budget_that_is_spent_meanwhile_stops_the_next_call(paid, monkeypatch):
+    """By another process, between the check of all calls and the intention of one; nothing was sent for it."""
+    monkeypatch.setenv("REACT1_BUDGET_MONTH", "1.5")
+    checks = []
+    real = MonthBudget.require
+
+    def require(self, ledger, at, usd):
+        checks.append(usd)
+        if len(checks) == 2:
+            monkeypatch.setattr(budget, "month_usd", lambda ledger, month: 1.4)
+        real(self, ledger, at, usd)
+
+    monkeypatch.setattr(MonthBudget, "require", require)
+    with FakeProvider(usd_per_s=2.0) as fake, pytest.raises(OverBudget, match=r"\$1\.40 of \$1\.50"):
+        paid()
+
+    assert checks == [pytest.approx(0.8)] * 2
+    assert not fake.submissions and not list(paid.ledger.entries())

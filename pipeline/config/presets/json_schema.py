@@ -67,6 +67,10 @@ def job_schema(_registry: Registry) -> Schema:
                 "default": "stop",
                 "description": "what to do if a segment fails: stop, or keep its original footage",
             },
+            "project": {
+                "type": ["string", "integer"],
+                "description": "the project that paid calls count for in `react1 spend --by project`",
+            },
         },
         "required": ["preset"],
         "allOf": rules,
@@ -131,7 +135,8 @@ def _from_schema() -> Schema:
 
 def _job_rule(name: str, inputs: Mapping[str, Mapping[str, Any]], defs: Schema) -> Schema:
     values = {key: _input_value_schema(spec, defs) for key, spec in inputs.items()}
-    then: Schema = {"properties": {"preset": True, "on_failure": True, **values}, "additionalProperties": False}
+    own = {"preset": True, "on_failure": True, "project": True}
+    then: Schema = {"properties": {**own, **values}, "additionalProperties": False}
     required = [key for key, spec in inputs.items() if "default" not in spec]
     if required:
         then["required"] = required

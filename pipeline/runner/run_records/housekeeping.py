@@ -137,7 +137,7 @@ def _is_resumable(run: RunFolder) -> bool:
 
 
 def _paid_objects(home: Path, store: Store) -> set[Path]:
-    return {store.object_path(entry.done.file) for entry in Ledger(home).entries() if entry.done}
+    return {store.object_path(call.take) for call in Ledger(home).summaries() if call.take}
 
 
 def _byfilm_of_run(home: Path, contents: Contents) -> dict[str, int]:

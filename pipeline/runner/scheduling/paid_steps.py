@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...config.checked_job import Job, Step
 from ...core.edits.choices import resolve_choices
 from ...core.errors import React1Error
+from ...core.settings import month_budget_usd
 from ...core.values import Segment, Upload, segment_of
 from ...executors.base import Result, to_json
-from ...jobs.budget import EstimateItem, SpendingPolicy
+from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
 from ...store.store import Store
@@ -134,21 +136,26 @@ def job_request(step: Step, inputs: Mapping[str, Any], run: str = "") -> JobRequ
 
 def spent_usd(home: Path, run: str) -> float:
     """Return what the ledger says that a run has spent, in USD, however it ended."""
-    entries = [entry for entry in Ledger(home).entries() if entry.intended and entry.intended.run == run]
-    return round(sum(entry.done.cost_usd for entry in entries if entry.done), 6)
+    return round(sum(attempt.cost_usd for attempt in Ledger(home).of_run(run) if attempt.file), 6)
 
 
 @asynccontextmanager
 async def open_paid_steps(
     job: Job, store: Store, policy: SpendingPolicy, run: str, watcher: Watcher, hosts: Hosts | None = None
 ) -> AsyncIterator[PaidSteps | None]:
-    """Open the job manager for a job with a paid step; give None for any other job, and import nothing for it."""
+    """Open the job manager for a job with a paid step; give None for any other job, and import nothing for it.
+
+    Raises:
+        PresetError: REACT1_BUDGET_MONTH is not an amount.
+    """
     if not any(costs_money(step) for step in job.steps):
         yield None
         return
     from ...jobs.manager import JobManager
 
+    usd = month_budget_usd()  # of the machine, so it holds for every way to run a job
+    policy = policy if usd is None else replace(policy, month_budget=MonthBudget(usd))
     async with JobManager(
-        store, policy, run=run, notify=lambda text: watcher.on(Message(text)), hosts=hosts
+        store, policy, run=run, project=job.project, notify=lambda text: watcher.on(Message(text)), hosts=hosts
     ) as manager:
         yield PaidSteps(manager, store, run)

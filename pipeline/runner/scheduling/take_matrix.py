@@ -71,6 +71,8 @@ def job_owner(document: Any) -> str:
     """
     inputs = document.get("inputs") if isinstance(document, dict) else None
     source = inputs.get("source") if isinstance(inputs, dict) else None
+    if source is None and isinstance(document, dict):
+        document = {key: value for key, value in document.items() if key != "project"}
     return digest(document if source is None else [document.get("name"), document.get("files"), source])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...messages import err, open_home, out, out_json
-from ...options import AsJson, Home, MaxCost, Pay, ProviderOption, Quiet, Replace, Yes
+from ...options import AsJson, Home, MaxCost, Pay, Project, ProviderOption, Quiet, Replace, Yes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +39,7 @@ def command(
     parallel: Parallel = None,
     provider: ProviderOption = None,
     max_cost: MaxCost = None,
+    project: Project = None,
     yes: Yes = False,
     pay: Pay = False,
     replace: Replace = False,
@@ -54,7 +55,8 @@ def command(
     from ....runner.batch import new_batch
 
     with open_home(home, as_json) as folder:
-        defaults = {name: value for name, value in (("preset", preset), ("provider", provider)) if value}
+        named = {"preset": preset, "provider": provider, "project": project}
+        defaults = {name: value for name, value in named.items() if value}
         jobs = load_batch(Path(films), load_registry(), defaults)
         approved = yes or pay or _approve(jobs, folder, max_cost)
         options = {"defaults": defaults, "replace": yes or replace, "agreed": approved}
@@ -126,6 +128,7 @@ def plan_films(
     from ....core.errors import PresetError
     from ....core.nodes.registry import load_registry
     from ....core.settings import max_cost_usd
+    from .plan import month_lines
 
     unused = [name for name, value in others.items() if value]
     if unused:
@@ -139,6 +142,8 @@ def plan_films(
     for row in rows:
         out(f"{row['name']}: {row['error'] or '${:.2f}'.format(row['cost_usd'])}")
     out(f"{len(rows)} films, cost ${total:.2f}")
+    for line in month_lines(home, total):
+        out(line)
     budget = max_cost_usd(max_cost)
     if budget is not None and total > budget:
         out(f"more than the budget of ${budget:.2f}: the batch would stop paying there")

@@ -92,6 +92,8 @@ def command(
             return
         _print_rows(rows, existing)
         out(f"cost ${cost:.2f}")
+        for line in month_lines(store.root, cost):
+            out(line)
         if budget is not None and cost > budget:
             out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
 
@@ -105,6 +107,26 @@ def _print_rows(rows: Sequence[PlannedStep], existing: Sequence[Path]) -> None:
             out(f"  note: {remark}")
     for path in existing:
         out(f"note: {_existing_note(path)}")
+
+
+def month_lines(home: Path, cost_usd: float) -> list[str]:
+    """Return a line if the budget of the month is less than what it has cost and what is planned."""
+    from ....core.errors import OverBudget
+    from ....core.settings import month_budget_usd
+
+    usd = month_budget_usd()
+    if usd is None or not cost_usd:
+        return []
+    from datetime import UTC, datetime
+
+    from ....jobs.budget import MonthBudget
+    from ....jobs.ledger import Ledger
+
+    try:
+        MonthBudget(usd).require(Ledger(home), datetime.now(UTC).isoformat(), cost_usd)
+    except OverBudget as error:
+        return [f"a run would stop before it sends anything: {error.message}"]
+    return []
 
 
 def _existing_note(path: Path) -> str:

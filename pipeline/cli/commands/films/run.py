@@ -21,6 +21,7 @@ from ...options import (
     Online,
     Out,
     Pay,
+    Project,
     ProviderOption,
     Quiet,
     Replace,
@@ -59,6 +60,7 @@ def command(
     provider: ProviderOption = None,
     out_file: Out = None,
     max_cost: MaxCost = None,
+    project: Project = None,
     yes: Yes = False,
     pay: Pay = False,
     replace: Replace = False,
@@ -80,7 +82,7 @@ def command(
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
-            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside, until
+            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside, until, project
         )
         require_output_folder(out_file, create=yes or replace)
         exit_with_status(

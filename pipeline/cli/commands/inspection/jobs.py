@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...messages import open_home, out, out_json
+from ...messages import err, open_home, out, out_json
 from ...options import AsJson, Home, examples_text
 
 if TYPE_CHECKING:
     from ....jobs.ledger_entry import Entry
 
 NAME = "jobs"
+LISTED = 100
+"""Calls that are listed without --all."""
 SETTLE_EXAMPLES = ("react1 jobs settle 3f2a --accepted REQUEST_ID", "react1 jobs settle 3f2a --resubmit")
 Job = Annotated[str, typer.Argument(metavar="ID", help="The job's ID, or its first characters.")]
 app = typer.Typer(
@@ -24,26 +25,39 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def command(context: typer.Context, as_json: AsJson = False, home: Home = None) -> None:
+def command(
+    context: typer.Context,
+    every: Annotated[
+        bool, typer.Option("--all", help=f"List all of them; without it the newest {LISTED}, and the sums of all.")
+    ] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+) -> None:
     """List paid calls, newest first; or show or settle one."""
     if context.invoked_subcommand is not None:
         return
     from ....jobs.ledger import Ledger
 
     with open_home(home, as_json) as folder:
-        rows = sorted(
-            (job_row(entry) for entry in Ledger(folder).entries()), key=lambda row: row["created"], reverse=True
-        )
-        rehearsals = [row for row in rows if row["rehearsal"]]
-        total = _total_usd(row for row in rows if not row["rehearsal"])
+        ledger = Ledger(folder)
+        sums = ledger.sums()
+        count, total, rehearsals_usd = sums.jobs + sums.rehearsals, round(sums.cost_usd, 6), sums.rehearsal_cost_usd
+        rows = [
+            job_row(ledger.read(job.key, job.attempt)) for job in ledger.summaries(newest=None if every else LISTED)
+        ]
+        for path in ledger.damage():
+            err(f"{path} and its index are damaged; calls in it are not listed, and no new call is paid for")
         if as_json:
-            out_json({"jobs": rows, "cost_usd": total, "rehearsal_cost_usd": _total_usd(rehearsals)})
+            sums_usd = {"cost_usd": total, "rehearsal_cost_usd": round(rehearsals_usd, 6)}
+            out_json({"jobs": rows, **sums_usd, "count": count})
             return
         for line in job_lines(rows):
             out(line)
-        out(f"{len(rows) - len(rehearsals)} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
-        if rehearsals:
-            out(f"{len(rehearsals)} rehearsals at a server on this machine, ${_total_usd(rehearsals):.2f} not charged")
+        if len(rows) < count:
+            out(f"the newest {len(rows)} of {count}; --all lists all")
+        out(f"{sums.jobs} jobs, ${total:.2f}" if rows else f"no paid calls in {folder}")
+        if sums.rehearsals:
+            out(f"{sums.rehearsals} rehearsals at a server on this machine, ${rehearsals_usd:.2f} not charged")
 
 
 @app.command(name="show", epilog=examples_text(("react1 jobs show 3f2a",)))
@@ -84,7 +98,8 @@ def settle(
 ) -> None:
     """Record what happened to a call that cannot be settled automatically."""
     from ....core.errors import PresetError
-    from ....jobs.ledger import Ledger, settle_accepted, settle_resubmit
+    from ....jobs.ledger import Ledger
+    from ....jobs.manual import settle_accepted, settle_resubmit
 
     with open_home(home, as_json) as folder:
         if bool(accepted) == resubmit:
@@ -99,17 +114,12 @@ def settle(
             out(f"job {entry.id} is marked as never made; the next run that needs it submits and pays for it")
 
 
-def _total_usd(rows: Iterable[dict[str, Any]]) -> float:
-    return float(round(sum(row["cost_usd"] for row in rows), 6))
-
-
 def job_row(entry: Entry) -> dict[str, Any]:
     """Return one attempt as a row; unreadable values are None."""
     from ....storage.upload_storage import is_loopback_url
 
     intended, done, failed = entry.intended, entry.done, entry.failed
     choices = intended.call.parameters if intended else {}
-    billed = done.cost_usd if done else (intended.estimate_usd if intended and failed and failed.billed else 0.0)
     return {
         "id": entry.id,
         "state": entry.state,
@@ -118,12 +128,13 @@ def job_row(entry: Entry) -> dict[str, Any]:
         "rehearsal": bool(intended and is_loopback_url(intended.call.host)),
         "request_id": entry.request_id or None,
         "run": (intended.run or None) if intended else None,
+        "project": (intended.project or None) if intended else None,
         "segment": intended.segment if intended else None,
         "prompt": choices.get("prompt"),
         "temperature": choices.get("temperature"),
         "seconds": intended.seconds if intended else None,
         "estimate_usd": intended.estimate_usd if intended else None,
-        "cost_usd": billed if done or entry.state == "failed" else 0.0,
+        "cost_usd": entry.cost_usd,
         "cost_known": done.cost_known if done else None,
         "created": intended.at if intended else "",
         "error": failed.error if failed and entry.state == "failed" else None,
