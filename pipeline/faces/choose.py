@@ -6,7 +6,7 @@ one. Everything is checked here, before anything is paid: numbers and points tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -150,9 +150,9 @@ def _choose(
         return ShotChoice(shot, None, str(choice))
     regular = shot.regular
     if choice == "left":
-        return ShotChoice(shot, regular[0], "left")
+        return ShotChoice(shot, regular[0], _side_rule("left", shot, range(regular[0])))
     if choice == "right":
-        return ShotChoice(shot, regular[-1], "right")
+        return ShotChoice(shot, regular[-1], _side_rule("right", shot, range(regular[-1] + 1, len(shot.people))))
     if choice == "speaker" and len(regular) > 1:
         speaker = shot.speaker(loudness, fps)
         if speaker is not None:
@@ -160,6 +160,16 @@ def _choose(
         reason = "there is no voice" if loudness is None else "none clearly moves with the voice"
         return ShotChoice(shot, shot.largest(), f"the largest, because {reason}")
     return ShotChoice(shot, shot.largest(), "largest" if len(shot.people) > 1 else "the only one")
+
+
+def _side_rule(side: str, shot: ShotPeople, farther: Iterable[int]) -> str:
+    """Return the rule in words, naming the people farther to that side who are hardly seen."""
+    first, last = shot.shot
+    passed_over = [
+        f"face {index + 1}, farther {side}, is seen in {len(shot.people[index].points)} of {last - first} frames"
+        for index in farther
+    ]
+    return "; ".join([side, *passed_over])
 
 
 def _follow(wish: _Wish, number: int, shot: ShotPeople, choice: FaceChoice, anchor: tuple[int, Track]) -> ShotChoice:

@@ -41,9 +41,13 @@ def still(x, height=80.0, frames=FRAMES):
     return {number: face(x, 180, height) for number in frames}
 
 
+def choices(segment, shots, loudness=None, **options):
+    return choose_faces(segment, shots, FaceOptions(**options), detect_speaker=False, loudness=loudness, fps=FPS)
+
+
 def chosen(segment, shots, loudness=None, **options):
-    choices = choose_faces(segment, shots, FaceOptions(**options), detect_speaker=False, loudness=loudness, fps=FPS)
-    return [None if choice.index is None else choice.index + 1 for choice in choices]
+    indices = [choice.index for choice in choices(segment, shots, loudness, **options)]
+    return [None if index is None else index + 1 for index in indices]
 
 
 @pytest.fixture
@@ -72,12 +76,15 @@ def test_a_rule_chooses_its_face(segment, three, wish, number):
 
 
 def test_a_glimpse_at_the_border_is_not_the_left_face(segment):
-    """Seen in 5 of 40 frames; it has a number all the same."""
+    """Seen in 5 of 40 frames; it has a number all the same, and who asks for the left one is told of it."""
     people = shot({1: still(300), 2: still(60, frames=range(5)), 3: still(500)}, FRAMES)
 
     assert len(people.people) == 3
     assert chosen(segment, [people], face="left") == [2]
     assert chosen(segment, [people], face=1) == [1]
+    (left,), (right,) = (choices(segment, [people], face=side) for side in ("left", "right"))
+    assert left.rule == "left; face 1, farther left, is seen in 5 of 40 frames"
+    assert right.rule == "right"
 
 
 def test_numbers_come_from_the_first_common_frame_and_stay_where_paths_cross(segment):
