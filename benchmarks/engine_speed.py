@@ -1,11 +1,15 @@
 """Time the local engine: frames per second at 720p and 1080p, CPU time by stage, and peak memory.
 
     .venv/bin/python benchmarks/engine_speed.py [--clip FILE] [--seconds 4] [--only 720 1080]
+    .venv/bin/python benchmarks/engine_speed.py --against CHECKOUT [--rounds 3]
 
 One run, region `face`, decoding and encoding included. Every case is a process of its own that renders a small take
 before the clock starts, so that loading the networks does not count. `frames/s` is wall clock and says little on a busy
 machine. `cores/CPU` is the upper bound if these cores did nothing else. Stages are CPU time by thread, per frame of the
 take; nested stages are counted twice. The rest is the work of the codecs' and the networks' own threads.
+
+`--against` is another checkout of this project with its own `.venv`: both make the same takes in turn, and each pair
+gives a ratio. On a busy machine only these ratios mean anything.
 """
 
 from __future__ import annotations
@@ -13,12 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import statistics
 import sys
 import tempfile
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +124,31 @@ def report(name: str, clip: Path, warm: Path) -> None:
     print(f"  {'all, with threads of codecs':28}{per_frame_ms['stages']:7.2f} ms")
 
 
+def compare(name: str, clip: Path, warm: Path, other: Path, rounds: int) -> None:
+    """Make the same takes here and in another checkout, in turn, and print the medians and the ratios."""
+    here = [sys.executable, __file__]
+    there = [str(other / ".venv/bin/python"), str(other / "benchmarks/engine_speed.py")]
+    print(f"\n{name}: {clip.name}, CPU ms of a frame\n{'':14}{'here':>9}{'there':>9}{'ratio':>7}{'× frames/s':>12}")
+    for case in CASES[:2]:
+        pairs = [
+            [json.loads(measure([*argv, "--child", case, str(clip), str(warm)]).output) for argv in (here, there)]
+            for _ in range(rounds)
+        ]
+        cpu_ms = [
+            statistics.median(1000 * pair[side]["cpu_s"] / pair[side]["frames"] for pair in pairs) for side in (0, 1)
+        ]
+        cpu, wall = (statistics.median(pair[0][unit] / pair[1][unit] for pair in pairs) for unit in ("cpu_s", "wall_s"))
+        print(f"{case:14}{cpu_ms[0]:9.1f}{cpu_ms[1]:9.1f}{cpu:7.2f}{1 / wall:12.2f}", flush=True)
+
+
 def main() -> None:
     """Make or open the clips, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clip", type=Path, help="a clip for the engine, instead of the generated ones")
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--against", type=Path, help="another checkout with its own .venv")
+    parser.add_argument("--rounds", type=int, default=3, help="pairs of takes with --against")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -132,13 +157,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temp:
         warm = Path(temp) / "warm.mp4"
         make_demo_clip(warm, seconds=1, size=(320, 180), rate=WARM_FRAMES, progress=lambda _: None)
+        if args.against:
+            show = partial(compare, warm=warm, other=args.against.resolve(), rounds=args.rounds)
+        else:
+            show = partial(report, warm=warm)
         if args.clip:
-            report("clip", args.clip, warm)
+            show("clip", args.clip)
             return
         for name in args.only:
             clip = Path(temp) / f"demo{name}.mp4"
             make_demo_clip(clip, seconds=args.seconds, size=SIZES[name], progress=lambda _: None)
-            report(f"{name}p", clip, warm)
+            show(f"{name}p", clip)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Segment, Take, Upload
 from .contract import Limits
-from .local_faces import detect_faces_cached
+from .local_faces import detect_faces_cached, teeth_cache
 from .parameters import React1Request
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _render(
             resync=resync,
             detections=detections,
             aims=face_aims(segment),
+            keep_teeth=teeth_cache(context, segment.media.file),
             progress=lambda done: context.progress(DETECT_SHARE + (1 - DETECT_SHARE) * done),
         )
     except NoFace as error:

@@ -11,7 +11,7 @@ import numpy as np
 from ...media.frames.shots import Thumbnail, thumbnail
 from ..arrays import Image, Points
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
-from ..frames.frame_color import small_rgb, to_rgb
+from ..frames.frame_color import frame_rgb, small_rgb, to_rgb
 from ..frames.threads import read_ahead, single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..landmarks.landmarker import Box
@@ -66,9 +66,11 @@ def detect_faces(clip_frames: ClipFrames, video_format: VideoFormat, progress: C
 
 def _pictures(frames: ClipFrames, video_format: VideoFormat) -> Iterator[tuple[Picture, Image, Thumbnail]]:
     size, _ = detection_size(video_format.width, video_format.height)
+    is_full = size == (video_format.width, video_format.height)
     for frame in frames.decode_all():
         picture = planes_of(frame)
-        yield picture, small_rgb(picture, size, video_format), thumbnail(frame)
+        small = frame_rgb(frame, video_format) if is_full else small_rgb(picture, size, video_format)
+        yield picture, small, thumbnail(frame)
 
 
 def _detect_in_frame(

@@ -25,7 +25,7 @@ from ..occlusion.occlusion import FaceTexels
 from .detect import Detections, FrameDetections
 from .faces import backend_identity
 
-VERSION = 5
+VERSION = 6
 """Raise it when detection results or the file format change."""
 SUFFIX = ".npz"
 _DID_NOT_RUN = -1

@@ -37,7 +37,7 @@ class FaceFrame:
     @cached_property
     def unit_px(self) -> float:
         """The distance between the eyes."""
-        return max(1e-6, float(np.linalg.norm(self._eyes[1] - self._eyes[0])))
+        return max(1e-6, math.dist(self._eyes[1], self._eyes[0]))
 
     @cached_property
     def axes(self) -> Points:
@@ -45,8 +45,13 @@ class FaceFrame:
         right = (self._eyes[1] - self._eyes[0]) / self.unit_px
         down = self.points_px[CHIN] - self.points_px[FOREHEAD]
         down = down - right * (down @ right)
-        down = down / max(1e-6, float(np.linalg.norm(down)))
-        return np.stack([right, down, np.cross(right, down)])
+        down = down / max(1e-6, math.hypot(*down))
+        forward = (
+            right[1] * down[2] - right[2] * down[1],
+            right[2] * down[0] - right[0] * down[2],
+            right[0] * down[1] - right[1] * down[0],
+        )
+        return np.array([right, down, forward])
 
     @cached_property
     def local(self) -> Points:
@@ -72,7 +77,10 @@ class FaceFrame:
 
     def shifted(self, x_px: float, y_px: float) -> FaceFrame:
         """Return the same face in an image whose origin lies at (x, y) of this one."""
-        return FaceFrame(self.points_px - np.array([x_px, y_px, 0.0]))
+        moved = FaceFrame(self.points_px - np.array([x_px, y_px, 0.0]))
+        # What does not depend on the origin is kept: these are cached properties.
+        vars(moved).update({name: vars(self)[name] for name in ("unit_px", "axes", "local") if name in vars(self)})
+        return moved
 
     @property
     def yaw_deg(self) -> float:

@@ -76,9 +76,10 @@ def fit(frames: Sequence[NDArray[np.uint8]], local: NDArray[np.float64]) -> Appe
             distance[..., 0] / LIGHTNESS_LIMIT, np.hypot(distance[..., 1], distance[..., 2]) / CHROMA_LIMIT
         )
         frame_scores = np.clip(score, 0, 2)[:, skin].mean(1)
-        similar = np.sort(
-            np.argsort(frame_scores, kind="stable")[: max(min(3, len(sampled)), int(len(sampled) * SIMILAR_SHARE))]
-        )
+        before, count = similar, max(min(3, len(sampled)), int(len(sampled) * SIMILAR_SHARE))
+        similar = np.sort(np.argsort(frame_scores, kind="stable")[:count])
+        if np.array_equal(similar, before):
+            break  # every further round would give the same
     exemplars = similar[np.unique(np.linspace(0, len(similar) - 1, min(len(similar), EXEMPLARS)).round().astype(int))]
     return AppearanceModel(
         rgb, lab[exemplars], sampled[exemplars, :, 3].max(0), int(chosen[np.argmin(frame_scores)]), skin, plane
@@ -128,13 +129,15 @@ def _lost_lips(lab: Texels, model: AppearanceModel, skin_tone: Texels) -> Texels
 
 def _normalize_light(rgb: Texels, reference: Texels, skin: NDArray[np.bool_], plane: Texels) -> Texels:
     """Match the light of a frame to a reference: a plane per channel, fitted to the texels that follow one."""
-    ratio = np.log((reference[skin][::3] + _FLOOR) / (rgb[skin][::3] + _FLOOR)).astype(np.float64)
-    positions = plane[skin][::3].astype(np.float64)
+    fitted = np.flatnonzero(skin)[::3]
+    ratio = np.log((reference[fitted] + _FLOOR) / (rgb[fitted] + _FLOOR)).astype(np.float64)
+    positions = plane[fitted].astype(np.float64)
     used = np.ones(len(ratio), bool)
     for _ in range(3):
         rows = positions[used]
         slopes = np.linalg.solve(rows.T @ rows + 1e-6 * np.eye(3), rows.T @ ratio[used])
-        residual = np.abs(ratio - positions @ slopes).max(1)
+        misses = np.abs(ratio - positions @ slopes)
+        residual = np.maximum(np.maximum(misses[:, 0], misses[:, 1]), misses[:, 2])
         used = residual <= np.partition(residual, int(0.6 * len(residual)))[int(0.6 * len(residual))]
     light = plane @ slopes
     normalized: Texels = ((rgb + _FLOOR) * np.exp(np.clip(light, -_MAX_LOG_GAIN, _MAX_LOG_GAIN)) - _FLOOR).astype(

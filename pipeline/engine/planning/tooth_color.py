@@ -5,7 +5,10 @@ A few frames with an open mouth are read, in order; the one that shows the most 
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +22,10 @@ from ..geometry.landmark_indices import INNER_LIPS, OVAL
 from ..pose.pose import Color
 from .take_plan import TakePlan
 
+Teeth: TypeAlias = tuple[float, Color]
+"""The share of a mouth that shows teeth, and their colour as shares of white."""
+KeepTeeth: TypeAlias = Callable[[str, Callable[[], Teeth]], Teeth]
+"""Returns what was measured before under this name, or measures it; no temperature changes what a name stands for."""
 MOST_FRAMES = 4
 """Frames that are read at most."""
 OPEN_GAP, MOST_YAW_DEG = (0.09, 0.34), 24.0
@@ -34,19 +41,29 @@ SHADED = 0.88
 PLAUSIBLE = (0.6, 1.3)
 
 
-def with_tooth_color(frames: ClipFrames, plan: TakePlan) -> TakePlan:
-    """Return the plan with the clip's tooth colour in its poses; unchanged if none needs it or no frame shows it."""
+def with_tooth_color(frames: ClipFrames, plan: TakePlan, keep: KeepTeeth | None = None) -> TakePlan:
+    """Return the plan with the clip's tooth colour in its poses; unchanged if none needs it or no frame shows it.
+
+    Args:
+        frames: the clip.
+        plan: the take.
+        keep: stores what is measured, so that the frames of the clip need not be decoded for the next take.
+    """
     if not any(_needs_teeth(plan, number) for number in range(len(plan.poses))):
         return plan
-    samples = [_measure_frame(frames, plan, number) for number in _candidates(plan)]
-    teeth, color = max(samples, default=(0.0, (0.0, 0.0, 0.0)))
+    numbers = _candidates(plan)
+
+    def measure() -> Teeth:
+        return max((_measure_frame(frames, plan, number) for number in numbers), default=(0.0, (0.0, 0.0, 0.0)))
+
+    teeth, color = measure() if keep is None else keep(_name(plan, numbers), measure)
     if teeth < LEAST_TEETH:
         return plan
     poses = tuple(None if pose is None else replace(pose, tooth_color=color) for pose in plan.poses)
     return replace(plan, poses=poses)
 
 
-def measure_tooth_color(picture: Image, face: FaceFrame) -> tuple[float, Color]:
+def measure_tooth_color(picture: Image, face: FaceFrame) -> Teeth:
     """Return the share of the mouth that shows teeth, and their colour as shares of white; (0, 0 0 0) without teeth.
 
     `picture` is (height, width, 3) RGB; the face may be cut off, its mouth may not.
@@ -88,7 +105,17 @@ def _candidates(plan: TakePlan) -> list[int]:
     return usable[step // 2 :: step]
 
 
-def _measure_frame(frames: ClipFrames, plan: TakePlan, number: int) -> tuple[float, Color]:
+def _name(plan: TakePlan, numbers: list[int]) -> str:
+    """Return a digest of what is measured in a clip: the frames, and where the face is in them."""
+    digest = hashlib.sha256(repr(numbers).encode())
+    for number in numbers:
+        points = plan.faces[number]
+        assert points is not None
+        digest.update(np.ascontiguousarray(points).tobytes())
+    return digest.hexdigest()
+
+
+def _measure_frame(frames: ClipFrames, plan: TakePlan, number: int) -> Teeth:
     points, video_format = plan.faces[number], frames.video_format
     assert points is not None
     face = FaceFrame(points)

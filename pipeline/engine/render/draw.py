@@ -32,6 +32,7 @@ from ..ramp import smoothstep
 from ..take_job import RenderMetrics
 from ..voice.voice_samples import VoiceAudio
 from ..warp.landmark_moves import OPEN_EYE, combined_lids, landmark_moves
+from ..warp.resampling import KERNEL_PX
 from ..warp.warp import FACE_RING, OUTER_RING, Warped, warp
 from .shade import shade_folds
 
@@ -39,8 +40,8 @@ TAKES_AT_ONCE = 2
 """Takes that are written at the same time: an encoder holds some 20 frames, and decoding is a twentieth of a take."""
 WAITING_PER_WORKER = 3
 """Frames in work or waiting to be written, per thread."""
-MARGIN_UNITS = 0.6
-"""Pixels may be fetched from this far outside the rings of the warp."""
+MARGIN_PX = KERNEL_PX + 4
+"""Pixels are read from no further outside the rings of the warp, which do not move."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def reach_box(face: FaceFrame, pose: Pose, video_format: VideoFormat) -> Box | N
     ring = centre + (oval - centre) * (OUTER_RING if pose.mode == "head" else FACE_RING)
     if not np.isfinite(ring).all():
         return None
-    return box_around(ring, MARGIN_UNITS * face.unit_px, (video_format.height, video_format.width))
+    return box_around(ring, MARGIN_PX, (video_format.height, video_format.width))
 
 
 SETS_IN_UNITS = 0.10
@@ -183,13 +184,16 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
 def restore_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Box) -> None:
     """Restore everything above the base of the nose, in place, to the byte; below it the change fades in."""
     left, top, right, bottom = box
-    x, y = np.meshgrid(np.arange(left, right, dtype=np.float64), np.arange(top, bottom, dtype=np.float64))
-    base = frame.to_local(frame.points_px[[NOSE_BASE], :2])[0, 1]
-    below = frame.to_local(np.stack([x, y], -1).reshape(-1, 2))[:, 1].reshape(x.shape) - base
-    share = smoothstep(below / SETS_IN_UNITS)[..., None]
+    # The plane of the face is flat: how far a pixel lies below the nose is the sum of a column's and a row's share.
+    origin, across, down = frame.to_local(frame.points_px[[NOSE_BASE], :2] + np.array([[0, 0], [1, 0], [0, 1]]))[:, 1]
+    columns = (np.arange(left, right) - frame.points_px[NOSE_BASE, 0]) * (across - origin)
+    rows = (np.arange(top, bottom) - frame.points_px[NOSE_BASE, 1]) * (down - origin)
+    share = smoothstep((columns[None, :] + rows[:, None]) / SETS_IN_UNITS)
     before, after = picture[top:bottom, left:right], changed[top:bottom, left:right]
-    mixed = np.round(before * (1 - share) + after * share).astype(np.uint8)
-    changed[top:bottom, left:right] = np.where(share >= 1, after, mixed)
+    after[share <= 0] = before[share <= 0]
+    border = (share > 0) & (share < 1)
+    weight = share[border][:, None]
+    after[border] = np.round(before[border] * (1 - weight) + after[border] * weight).astype(np.uint8)
 
 
 def restore_eyeballs(original: Image, warped: Warped, unit_px: float, pose: Pose) -> None:

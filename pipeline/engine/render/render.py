@@ -20,7 +20,7 @@ from ..detect.detect import Detections, detect_faces
 from ..detect.people import FaceAim
 from ..frames.clip_frames import ClipFrames
 from ..planning.take_plan import plan_take
-from ..planning.tooth_color import with_tooth_color
+from ..planning.tooth_color import KeepTeeth, with_tooth_color
 from ..take_job import RenderMetrics, TakeJob
 from ..voice.voice_samples import read_audio, read_clip_audio
 from .draw import PlannedTake, draw_takes
@@ -40,6 +40,7 @@ def render(
     resync: bool = False,
     detections: Detections | None = None,
     aims: Sequence[FaceAim] = (),
+    keep_teeth: KeepTeeth | None = None,
     progress: Callable[[float], None],
 ) -> RenderMetrics:
     """Write a take of a clip with another expression: `render_takes` for one take.
@@ -54,6 +55,7 @@ def render(
         resync: whether the clip's own sound moves the lips; see `TakeJob`.
         detections: the result of `find_faces` for this clip; None finds the faces first.
         aims: where the chosen face of each shot is; see `TakeJob`.
+        keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
@@ -61,7 +63,7 @@ def render(
         InputMediaError: a file cannot be read, or no face is found in the span.
     """
     job = TakeJob(out, choices, voice, span, own_voice, resync, tuple(aims))
-    return render_takes(video, [job], detections=detections, progress=progress)[0]
+    return render_takes(video, [job], detections=detections, keep_teeth=keep_teeth, progress=progress)[0]
 
 
 def find_faces(video: Path, progress: Callable[[float], None]) -> Detections:
@@ -77,7 +79,12 @@ def find_faces(video: Path, progress: Callable[[float], None]) -> Detections:
 
 
 def render_takes(
-    video: Path, jobs: Sequence[TakeJob], *, detections: Detections | None = None, progress: Callable[[float], None]
+    video: Path,
+    jobs: Sequence[TakeJob],
+    *,
+    detections: Detections | None = None,
+    keep_teeth: KeepTeeth | None = None,
+    progress: Callable[[float], None],
 ) -> list[RenderMetrics]:
     """Write several takes of a clip, whose faces are found once; each has the same bytes as if rendered alone.
 
@@ -85,6 +92,7 @@ def render_takes(
         video: the clip; never written to.
         jobs: the takes; each file is complete only when this returns.
         detections: the result of `find_faces` for this clip; None finds the faces first.
+        keep_teeth: stores the measured colour of teeth between takes of this clip; None measures it.
         progress: called with 0 to 1 at every frame; its exceptions propagate, with all files closed.
 
     Raises:
@@ -118,6 +126,6 @@ def render_takes(
                 aims=job.aims,
             )
             takes.append(PlannedTake(job.out, plan, sound))
-        takes = [replace(take, plan=with_tooth_color(frames, take.plan)) for take in takes]
+        takes = [replace(take, plan=with_tooth_color(frames, take.plan, keep_teeth)) for take in takes]
         draw_takes(frames, takes, lambda done: progress(share + (1 - share) * done))
         return [take.metrics(frames.video_format.fps) for take in takes]

@@ -76,10 +76,10 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
         return
     left, top, right, bottom = box
     depth = cv2.resize(_depth_map(lines, box, unit_px), (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
-    gains = cv2.merge([1 - WARM * depth, 1 - depth, 1 - depth])
     part = warped.picture[top:bottom, left:right]
-    shaded = np.clip(np.round(part * gains), 0, 255).astype(np.uint8)
-    warped.picture[top:bottom, left:right] = np.where(np.abs(depth[..., None]) > UNSEEN, shaded, part)
+    others = 1 - depth
+    shaded = cv2.multiply(part, cv2.merge([1 - WARM * depth, others, others]), dtype=cv2.CV_8U)
+    cv2.copyTo(shaded, (np.abs(depth) > UNSEEN).view(np.uint8), part)
 
 
 def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:
@@ -90,10 +90,16 @@ def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:
     left, top, right, bottom = box
     plane = np.zeros((max(1, int((bottom - top) * scale)), max(1, int((right - left) * scale))), np.float32)
     for line in lines:
-        fixed = np.round((line.places_px - np.array([left, top])) * scale * 16).astype(np.int32)
-        stroke = np.zeros(plane.shape, np.uint8)
-        cv2.polylines(stroke, [fixed], False, 255, max(1, round(0.026 * line.width * unit_px * scale)), cv2.LINE_AA, 4)
-        np.maximum(plane, stroke.astype(np.float32) * (min(0.6, line.depth * 1.9) / 255), out=plane)
+        places = (line.places_px - np.array([left, top])) * scale
+        thick = max(1, round(0.026 * line.width * unit_px * scale))
+        near = box_around(places, thick + 2, plane.shape)
+        if near is None:
+            continue
+        part = plane[near[1] : near[3], near[0] : near[2]]
+        stroke = np.zeros(part.shape, np.uint8)
+        fixed = np.round((places - np.array(near[:2])) * 16).astype(np.int32)
+        cv2.polylines(stroke, [fixed], False, 255, thick, cv2.LINE_AA, 4)
+        np.maximum(part, stroke.astype(np.float32) * (min(0.6, line.depth * 1.9) / 255), out=part)
     soft = max(0.7, SOFT * unit_px * scale)
     crease, around = cv2.GaussianBlur(plane, (0, 0), soft), cv2.GaussianBlur(plane, (0, 0), 3 * soft)
     depth: Field = crease - FLANKS * around
@@ -104,10 +110,10 @@ def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
     right, down = frame.plane_px
     for side in SIDES:
         anchors = _anchors(places, side)
+        seen = float(foreshortening(frame, np.array([side]))[0])
         for fold in FOLDS:
             if pose.mode == "lips" and not fold.on_lips:
                 continue
-            seen = float(foreshortening(frame, np.array([side]))[0])
             depth = seen * sum(weight * pose.amplitude(unit) for unit, weight in fold.weights.items())
             path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
             yield _Line(np.array(path), depth, fold.width)

@@ -10,7 +10,8 @@ from ..frames.masks import Box
 from ..geometry import mesh
 from ..geometry.head_frame import FaceFrame
 from ..geometry.landmark_indices import INNER_LIPS, OVAL, SKIN_COUNT
-from .warp import FACE_RING, GRID_STEPS, IRIS_CENTRES, paint_mesh
+from .raster import paint_mesh
+from .warp import FACE_RING, GRID_STEPS, IRIS_CENTRES
 
 
 def sampling_field(shown: Points, wanted: Points, box: Box) -> Field:

@@ -8,7 +8,7 @@ import numpy as np
 
 from react1.pipeline.engine.geometry import mesh
 from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LIPS, OVAL, SKIN_COUNT
-from react1.pipeline.engine.warp.warp import signed_areas
+from react1.pipeline.engine.warp.raster import signed_areas
 
 
 def edge_counts(triangles: np.ndarray) -> dict[tuple[int, int], int]:

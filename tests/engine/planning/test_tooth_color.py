@@ -9,6 +9,7 @@ import astronaut
 import numpy as np
 
 from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.core.file import File
 from react1.pipeline.engine.frames.masks import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA
 from react1.pipeline.engine.geometry.head_frame import MouthShape
@@ -18,6 +19,8 @@ from react1.pipeline.engine.planning.take_plan import TakePlan
 from react1.pipeline.engine.planning.tooth_color import measure_tooth_color, with_tooth_color
 from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.media.timing.sync_modes import plan_output
+from react1.pipeline.providers.local_faces import teeth_cache
+from react1.testing import FolderContext
 
 
 class RecordingFrames:
@@ -78,6 +81,26 @@ def test_frames_without_teeth_get_the_colour_of_frames_with_teeth(portrait) -> N
     colors = {pose.tooth_color for pose in result.poses}
     assert len(colors) == 1
     assert np.allclose(colors.pop(), measure_tooth_color(portrait.picture, portrait.face)[1], atol=0.08)
+
+
+def test_the_colour_of_teeth_is_measured_once_per_clip(portrait, tmp_path) -> None:
+    """A second take of a clip reads no frame for it; another place of the face or a damaged cache measures again."""
+    keep = teeth_cache(FolderContext(tmp_path), File(digest="a" * 64, suffix=".mp4", size_bytes=1))
+    faces = [portrait.face.points_px, shut(portrait.face)]
+    moved = [portrait.face.points_px + 2, shut(portrait.face)]
+
+    def take(places: list[np.ndarray]) -> tuple[list[int], set]:
+        frames = RecordingFrames(portrait.picture)
+        plan = with_tooth_color(frames, opening_plan(portrait, places, 0.8), keep)
+        return frames.read, {pose.tooth_color for pose in plan.poses}
+
+    first, second = take(faces), take(faces)
+    assert (first[0], second[0]) == ([0], [])
+    assert first[1] == second[1] != {None}
+    assert take(moved)[0] == [0]
+    for stored in (tmp_path / "cache").iterdir():
+        stored.write_text("[1")
+    assert take(faces) == first
 
 
 def test_no_frame_is_read_if_no_teeth_are_needed(portrait) -> None:

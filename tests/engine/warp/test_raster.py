@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("cv2")
-from react1.pipeline.engine.warp.warp import paint_mesh, signed_areas
+from react1.pipeline.engine.warp.raster import paint_mesh, signed_areas
 
 
 def test_a_linear_field_is_painted_exactly() -> None:
