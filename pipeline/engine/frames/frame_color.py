@@ -10,7 +10,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ...media.reformat import reformat
+from ...media.frames.reformat import reformat
 from ..arrays import Image, Plane
 from .clip_frames import Picture, VideoFormat
 from .masks import Box
