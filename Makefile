@@ -19,7 +19,7 @@ help:
 	@echo 'make quick   set up, then make check and the fast tests: for daily work'
 	@echo 'make test    set up, then make check and all tests, with the coverage of the fast ones'
 	@echo 'make docs    set up, then build the documentation into build/site; a broken link fails'
-	@echo 'make check   make lint (ruff) and make types (mypy --strict and pyright on an installed copy)'
+	@echo 'make check   make lint (ruff) and make types (mypy --strict, pyright; tsc for the pages where npm is)'
 	@echo 'make format  let ruff put the code in order'
 	@echo 'make clean   remove all that make has made, .venv too'
 	@echo 'PYTHON=/path/to/python3.12 chooses the Python of .venv'
@@ -55,6 +55,12 @@ types: $(TYPED)/.stamp
 	MYPYPATH=$(TYPED) $(BIN)/mypy --config-file= --strict --follow-imports=silent --cache-dir .mypy_cache/api \
 		--python-executable $(BIN)/python tests/typing/api.py
 	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typing/pyrightconfig.json
+	@if [ -x .venv/node/node_modules/.bin/tsc ] || \
+			npm install --silent --no-audit --no-fund --prefix .venv/node typescript@5 >/dev/null 2>&1; then \
+		.venv/node/node_modules/.bin/tsc -p tests/typing/jsconfig.json; \
+	else \
+		echo 'The types of the pages were not checked: that needs npm, and a network for its first time'; \
+	fi
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

@@ -56,7 +56,7 @@ export function attachPlayer(player) {
   const on = (name, event, handle) => find(name)?.addEventListener(event, handle);
   const stage = find(".stage"), scrub = find(".scrub"), wipe = find(".wipe"), sound = find(".sound");
   const before = find("video.before"), clips = [...player.querySelectorAll("video")], lead = find("video.after") || before;
-  const takes = [...player.querySelectorAll(".take")];
+  const takes = /** @type {HTMLElement[]} */ ([...player.querySelectorAll(".take")]);
   const times = JSON.parse(player.dataset.times), count = times.length - 1;
   const first = Number(player.dataset.first), start = Number(player.dataset.start), end = Number(player.dataset.end);
   const clock = player.dataset.clock ? JSON.parse(player.dataset.clock) : null;
@@ -161,7 +161,7 @@ export function attachPlayer(player) {
   };
   const choose = (number) => {
     const chosen = takes.find((take) => Number(take.dataset.number) === number);
-    if (!chosen || chosen.querySelector(".choose").disabled) return;
+    if (!chosen || chosen.querySelector(".choose:disabled")) return;
     for (const take of takes) {
       take.classList.toggle("chosen", take === chosen);
       take.querySelector(".choose").setAttribute("aria-pressed", String(take === chosen));

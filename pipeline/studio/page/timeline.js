@@ -10,6 +10,7 @@ class FilmTimeline extends HTMLElement {
   connectedCallback() {
     this.from = 0;
     this.to = 1;
+    /** @type {{scrub?: boolean, edit?: any, side?: number, frames?: number[]} | null} */
     this.drag = null;
     this.canvas = h("canvas", { role: "slider", tabindex: "0", "aria-label": "Playhead", "aria-valuemin": "0" });
     const button = (text, title, factor) => h("button", { type: "button", title, "aria-label": title, onclick: () => this.zoom(factor) }, text);
@@ -17,7 +18,7 @@ class FilmTimeline extends HTMLElement {
     this.cueList = h("datalist", { id: "cues" });
     this.search.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "Enter") document.querySelector("studio-viewer").jump(this.search.value);
+      if (event.key === "Enter") /** @type {any} */ (document.querySelector("studio-viewer")).jump(this.search.value);
     });
     this.searchBox = h("span", { className: "search", hidden: true }, this.search, this.cueList);
     this.append(
@@ -130,7 +131,7 @@ class FilmTimeline extends HTMLElement {
     const inside = state.job?.edits.find((edit) => edit.frames && frame >= edit.frames[0] && frame < edit.frames[1]);
     if (inside) set({ selected: inside.name });
     this.drag = { scrub: true };
-    document.querySelector("studio-viewer").pause();
+    /** @type {any} */ (document.querySelector("studio-viewer")).pause();
     seek(Math.floor(frame));
   }
 

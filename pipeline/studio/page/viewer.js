@@ -205,7 +205,6 @@ class StudioViewer extends HTMLElement {
   async showFrame() {
     if (!state.film) return;
     const frame = state.frame;
-    clearTimeout(this.waiting);
     try {
       const bitmap = await this.still(frame);
       if (frame !== state.frame || state.playing) return;
