@@ -59,8 +59,7 @@ class Sign:
         """Return the signed film; its metrics say by whom it is signed."""
         from ..pipeline.media.probe import probe
         from ..pipeline.provenance.credentials import credential_paths, read_credentials
-        from ..pipeline.provenance.manifest import build_manifest
-        from ..pipeline.provenance.sign import STALE, sign_film
+        from ..pipeline.provenance.sign import STALE, build_manifest, sign_film
 
         used = [take for take in takes if take.status == "done"]
         if not used:

@@ -202,7 +202,7 @@ def plan(
 
 def _options(job: Job, home: str | Path | None, yes: bool, max_cost: float | None, watcher: Watcher | None) -> Options:
     from .runner.execute import Options
-    from .runner.run_records.notebook import NotebookProgress, notebook_display
+    from .runner.run_records.outcome import NotebookProgress, notebook_display
 
     if watcher is None and (display := notebook_display()) is not None:
         watcher = NotebookProgress(display, [step.id for step in job.steps])

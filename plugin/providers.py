@@ -35,10 +35,9 @@ from ..pipeline.providers.contract import (
     Waiting,
 )
 from ..pipeline.providers.http_calls import REFUSED, read_request_id, send_query, send_submit
-from ..pipeline.providers.parameters import MAX_CALL_S, React1Request
+from ..pipeline.providers.parameters import MAX_CALL_S, React1Request, parse_amount, parse_request_id
 from ..pipeline.providers.prices import Price
 from ..pipeline.providers.provider_settings import HostedProvider, ProviderSettings, open_api, read_settings
-from ..pipeline.providers.response_values import parse_amount, parse_request_id
 from ..pipeline.providers.sent_requests import Verdict, match_request, search_from, url_path
 from ..pipeline.storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
 from ..pipeline.storage.upload_storage import Progress, StoredUpload, UploadStorage, file_name, require_readable_url

@@ -10,8 +10,7 @@ import pytest
 from react1 import Pipeline, arun, plan, run
 from react1.pipeline.core.errors import InputMediaError, PresetError, Problem
 from react1.pipeline.runner.events import Message, RunStarted, StepEnded, StepMoved, StepStarted
-from react1.pipeline.runner.run_records.notebook import NotebookProgress, page_html
-from react1.pipeline.runner.run_records.outcome import RunResult, SegmentResult
+from react1.pipeline.runner.run_records.outcome import NotebookProgress, RunResult, SegmentResult, page_html
 from react1.pipeline.scripting.moviepy_clips import open_clip, write_clip
 from react1.testing import ClipRecipe, FakeProvider, frame_number, frame_numbers, make_clip
 

@@ -24,9 +24,8 @@ from ..interchange.entries import Entry, ListFile, Listing
 from ..interchange.film import Film, film_from_url, read_film
 from ..interchange.map_to_film import ClockMapper, NotOnFilm
 from ..interchange.readers import read_listing
-from ..located_yaml.explain import validate
+from ..located_yaml.explain import is_url, make_paths_absolute, validate
 from ..located_yaml.located import Located, Location, Problems, from_plain
-from ..located_yaml.model_walk import is_url, make_paths_absolute
 
 CUES = (".srt", ".vtt")
 TIMELINES = (".edl", ".otio", ".fcpxml")

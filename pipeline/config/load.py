@@ -21,14 +21,13 @@ from ..core.errors import PresetError
 from ..core.file import Deliver, is_marked
 from ..core.nodes.registry import Registry
 from ..core.suggest import list_available, not_one_of
+from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json, Located, Location, Problems, describe
-from ..located_yaml.model_walk import is_url
 from ..located_yaml.parse import parse_yaml
-from . import command_line
 from .checked_job import Job, OnFailure, Step
 from .edit_lists import ReadLists
 from .graph import current_input
-from .inputs import fill_inputs
+from .inputs import command_line_values, fill_inputs
 from .presets.preset_builder import PresetText
 from .presets.raw_preset import RawPreset, parse_preset
 from .presets.shipped import find_file, preset_names, read_file, shipped_folder
@@ -84,7 +83,7 @@ def load_job(
     """
     problems, lists, base = Problems(), ReadLists(), base.absolute()
     document = _read(name_or_path, base, problems)
-    overrides = command_line.command_line_values(sets or {}, edits, edits_file, out, document.preset, base, problems)
+    overrides = command_line_values(sets or {}, edits, edits_file, out, document.preset, base, problems)
     on_failure = _on_failure(overrides.pop("on_failure", None), document.on_failure, problems)
     explicit_values, project = dict(document.explicit), ""
     if "project" not in document.preset.inputs:  # a preset may have an input of this name

@@ -17,14 +17,12 @@ from ..core.file import NamesSource, is_marked
 from ..core.nodes.node import Params, delivery, makes_takes
 from ..core.nodes.registry import NodeInfo, Registry
 from ..core.suggest import list_available
-from ..located_yaml.explain import validate
+from ..located_yaml.explain import is_url, make_paths_absolute, type_at, validate
 from ..located_yaml.located import Json, Located, Location, Problems, from_plain
-from ..located_yaml.model_walk import is_url, make_paths_absolute, type_at
 from ..located_yaml.parse import parse_yaml
 from .checked_job import Step
-from .command_line import override_provider
 from .graph import Unwired, wire
-from .inputs import check_edits
+from .inputs import check_edits, override_provider
 from .presets.raw_preset import RawPreset, RawStep, parse_preset
 
 

@@ -22,7 +22,7 @@ from ..core.file import File
 from ..core.nodes.node import NodeContext
 from ..core.times import Seconds
 from ..core.values import Media
-from ..media.audio import pauses
+from ..media.audio import loudness
 from ..media.audio import samples as sound
 from ..media.frames.shots import cuts_between, nth_shot
 from ..media.probe import require_video
@@ -207,6 +207,6 @@ def _pauses(path: Path, media: Media, point: int, within_s: Fraction) -> list[in
     begins = np.array(
         [round((container_time_s(video, frame) - start_s) * rate_hz) for frame in range(low, high)], np.int64
     )
-    quiet = pauses.find_pauses(samples, rate_hz)
-    inside = [place.frame for place in pauses.split_points_in(quiet, rate_hz, low, begins)]
+    quiet = loudness.find_pauses(samples, rate_hz)
+    inside = [place.frame for place in loudness.split_points_in(quiet, rate_hz, low, begins)]
     return _within_reach(media, point, inside, within_s)

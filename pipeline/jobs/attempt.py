@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..core.errors import ProviderError, StorageFailed
 from ..core.file import File
-from ..net.rate_limit import MAX_PAUSE_S
+from ..net.api_client import MAX_PAUSE_S
 from ..providers.contract import Done, Failed, JobOutcome, NoJob, UnknownJob
 from . import ledger_entry as records
 from .context import JobContext, describe_duration

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ..core.errors import PresetError
-from ..providers.response_values import parse_request_id
+from ..providers.parameters import parse_request_id
 from .ledger import Ledger
 from .ledger_entry import Accepted, Entry, NeverMade
 

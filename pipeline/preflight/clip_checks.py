@@ -4,7 +4,7 @@ The checks only read. A fatal finding means that the provider would refuse the c
 is checked without its handles, because those are shortened to what the provider accepts.
 
 A face counts if two networks see it, as in the local engine: FaceMesh, and the detector as its witness
-(engine/detect/confirm.py). A few frames are sampled, the middle of the span before its ends, and three with a face are
+(engine/detect/track.py). A few frames are sampled, the middle of the span before its ends, and three with a face are
 enough, so that little is decoded of a film without problems.
 """
 
@@ -21,12 +21,11 @@ from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from ..engine import available
 from ..engine.arrays import Image, Points
-from ..engine.detect.confirm import confirmed_tracks
-from ..engine.detect.track import Track
+from ..engine.detect.track import Track, confirmed_tracks
 from ..engine.geometry.head_frame import FaceFrame
 from ..engine.planning.take_plan import FACE_HINT
 from ..media.audio import samples
-from ..media.audio.pauses import is_near_silence
+from ..media.audio.loudness import is_near_silence
 from ..media.frames import decode, shots
 from ..media.probe import require_video
 from ..media.timing.clock import describe_frame, frame_time_s

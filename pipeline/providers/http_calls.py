@@ -14,7 +14,7 @@ from ..net.api_client import ApiClient
 from ..net.error_text import error_text
 from ..net.http_pool import HttpResponse, NotSent, Unanswered
 from .contract import NoJob, ResponseLost, TemporarilyUnavailable
-from .response_values import parse_amount, parse_request_id
+from .parameters import parse_amount, parse_request_id
 
 REFUSED: Mapping[int, str] = {
     400: "the parameters were refused; correct them",

@@ -24,9 +24,8 @@ from urllib.parse import urlsplit
 
 from ..core.edits.choices import React1Choices
 from ..core.errors import PresetError
-from ..net.api_client import ApiClient
+from ..net.api_client import ApiClient, RateLimiter
 from ..net.http_pool import HttpPool
-from ..net.rate_limit import RateLimiter
 from ..net.ssrf import NetworkPolicy
 from ..storage.upload_storage import UploadStorage, is_loopback_url
 from .contract import Latency, Limits, ProviderClient

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from .contract import Submission
-from .response_values import parse_amount, parse_request_id
+from .parameters import parse_amount, parse_request_id
 
 Verdict = Literal["ours", "other", "unclear"]
 CLOCK_SLACK = timedelta(days=4)

@@ -15,7 +15,7 @@ from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem
 from ..core.file import File, Ingest, is_marked
 from ..core.nodes.plugins import STORAGES
-from ..located_yaml.model_walk import is_url
+from ..located_yaml.explain import is_url
 from ..providers.choose_provider import get_provider, hosted_provider, resolve_provider_name, storage_owner
 from ..providers.plugin_hosts import load_plugin_storage, plugin_names
 from ..store.store import Store

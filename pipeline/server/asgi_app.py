@@ -20,12 +20,12 @@ from starlette.types import ASGIApp
 from ..core.errors import PresetError, StorageFailed
 from ..core.version import version_text
 from . import api_routes, file_routes
+from .api_routes import queue_of
 from .fault_middleware import FaultMiddleware
 from .faults import FaultInjector, FaultPlan
 from .job_queue import JobQueue
 from .server_job import RequestRefused
 from .server_options import ServerOptions, require_key, require_server
-from .validation import queue_of
 from .worker_protocol import RENDERERS, Renderer
 
 DESCRIPTION = (

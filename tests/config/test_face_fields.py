@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 from pydantic import ValidationError
 
-from react1.pipeline.config.command_line import parse_edit
+from react1.pipeline.config.inputs import parse_edit
 from react1.pipeline.core.edits.choices import resolve_choices
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.edits.face_choice import FacePoint, strength_curve

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from react1 import Edit
-from react1.pipeline.config.command_line import parse_edit
+from react1.pipeline.config.inputs import parse_edit
 from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.registry import load_registry

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from react1.pipeline.engine.ramp import ramp_weights, smoothstep
+from react1.pipeline.engine.arrays import ramp_weights, smoothstep
 
 
 def test_ramps_last_a_quarter_second() -> None:

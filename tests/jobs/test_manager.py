@@ -148,7 +148,7 @@ def test_response_of_v1_may_take_until_the_deadline_only(open_runner, tmp_path):
 def test_provider_that_refuses_until_the_next_century_is_not_waited_for(open_runner, tmp_path, monkeypatch):
     """Not longer than the deadline; meanwhile the user is told why nothing happens."""
     monkeypatch.setattr("react1.pipeline.server.fault_middleware.RETRY_AFTER_S", 2_000_000_000)
-    monkeypatch.setattr("react1.pipeline.net.rate_limit.MAX_PAUSE_S", 0.05)
+    monkeypatch.setattr("react1.pipeline.net.api_client.MAX_PAUSE_S", 0.05)
     runner, fake = open_runner({"route": "submit", "do": "status", "status": 429}), FakeClock()
     runner.clock = fake.clock()
 

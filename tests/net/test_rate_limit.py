@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from react1.pipeline.net.api_client import DEFAULT_PAUSE_S, retry_after_s
+from react1.pipeline.net.api_client import DEFAULT_PAUSE_S, MAX_PAUSE_S, RateLimiter, retry_after_s, seconds_until_reset
 from react1.pipeline.net.http_pool import HttpResponse
-from react1.pipeline.net.rate_limit import MAX_PAUSE_S, RateLimiter, seconds_until_reset
 
 NOW = datetime(2026, 11, 25, 10, tzinfo=UTC)
 

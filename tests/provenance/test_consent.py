@@ -16,7 +16,7 @@ from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.values import Record
 from react1.pipeline.jobs.precheck import check_segment
 from react1.pipeline.media.probe import probe
-from react1.pipeline.provenance.manifest import build_manifest
+from react1.pipeline.provenance.sign import build_manifest
 from react1.pipeline.providers.contract import Limits
 from react1.pipeline.report.page import render_page
 from react1.pipeline.report.report_json import describe, describe_segment

@@ -22,8 +22,14 @@ from react1.pipeline.runner.external_inputs import require_providers, resolve_pr
 pytest.importorskip("c2pa", reason="signing needs the extra provenance")
 
 from react1.pipeline.provenance.credentials import make_test_credentials, read_credentials
-from react1.pipeline.provenance.manifest import build_manifest
-from react1.pipeline.provenance.sign import STALE, holds_manifest, packet_digests, read_provenance, sign_film
+from react1.pipeline.provenance.sign import (
+    STALE,
+    build_manifest,
+    holds_manifest,
+    packet_digests,
+    read_provenance,
+    sign_film,
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ from fal_host import FalHost
 
 from react1.pipeline.core.errors import React1Error
 from react1.pipeline.providers.fal import client as fal_client
-from react1.pipeline.providers.fal.client import FalClient, fal
-from react1.pipeline.providers.fal.storage import FalStorage
+from react1.pipeline.providers.fal.client import FalClient, FalStorage, fal
 from react1.plugin.providers import Done, Failed, NoJob, ProviderError, ResponseLost, Ticket, Waiting, open_api
 from react1.testing import ProviderTests
 

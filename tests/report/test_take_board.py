@@ -17,9 +17,8 @@ from records import adopted, record_of, segment_of, take_of
 from react1.nodes.report import ReportNode, ReportParams
 from react1.pipeline.core.edits.edit import Edit
 from react1.pipeline.core.edits.takes import Matrix
-from react1.pipeline.report.contact_sheet import grid_of
 from react1.pipeline.report.stills import Region, changed_region
-from react1.pipeline.report.take_board import board_of
+from react1.pipeline.report.take_board import board_of, grid_of
 
 START, END, FIRST, LAST = 10, 20, 6, 24
 SIZE = (160, 90)

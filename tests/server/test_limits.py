@@ -57,7 +57,7 @@ def test_uploads_are_not_decoded_in_the_server(server, files, monkeypatch):
         raise AssertionError("decoded here")
 
     monkeypatch.setattr("react1.pipeline.server.sources.probe_file", refuse)
-    monkeypatch.setattr("react1.pipeline.server.validation.probe_file", refuse, raising=False)
+    monkeypatch.setattr("react1.pipeline.server.api_routes.probe_file", refuse, raising=False)
     urls = [put(server, files[name], upload) for name, upload in zip(("good", "voice"), NAMES, strict=True)]
 
     response = server.submit(video_url=urls[0], audio_url=urls[1])

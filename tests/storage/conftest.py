@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from react1.pipeline.net import rate_limit
+from react1.pipeline.net import api_client
 
 
 @pytest.fixture(autouse=True)
@@ -24,5 +24,5 @@ def waits_s(monkeypatch):
         return await real_sleep(0, result)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    monkeypatch.setattr(rate_limit, "MAX_PAUSE_S", 0.0)  # the limiter has its own clock
+    monkeypatch.setattr(api_client, "MAX_PAUSE_S", 0.0)  # the limiter has its own clock
     return waits_s

@@ -20,7 +20,7 @@ from typing import Any
 
 from ...core.errors import PresetError
 from ...core.settings import home_folder
-from ...located_yaml.model_walk import is_url
+from ...located_yaml.explain import is_url
 from ...media.tools.file_copy import copy_file
 from ...store.atomic import storage_errors
 from . import host

@@ -14,8 +14,7 @@ from typing import Any
 from ...core.errors import React1Error
 from . import host
 from .box import Box, BoxResult, Input, Output
-from .box_messages import BoxError, explain
-from .work import BoxCall
+from .work import BoxCall, BoxError, explain
 
 _HIDDEN_ID = "unique_id"
 

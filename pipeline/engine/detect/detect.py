@@ -16,8 +16,8 @@ from ..frames.threads import read_ahead, single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
 from ..landmarks.landmarker import Box
 from ..occlusion.occlusion import FaceTexels, sample_face
-from .confirm import EVERY_FRAMES
 from .faces import FaceFinder
+from .track import EVERY_FRAMES
 
 LONG_SIDE_PX = 1280
 """Faces are detected in pictures of at most this size; small faces in the full picture."""

@@ -13,10 +13,9 @@ from fractions import Fraction
 import numpy as np
 
 from ...media.frames.shots import Shot, hidden_by_flash
-from ..arrays import Curve, Points
+from ..arrays import Curve, Points, smoothstep
 from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion
-from ..ramp import smoothstep
 from .detect import Detections, FrameDetections
 from .people import FaceAim, ShotPeople, number_people, shots_in, tracks_in
 from .smooth import smooth_track

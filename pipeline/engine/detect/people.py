@@ -15,10 +15,9 @@ import numpy as np
 from ...media.frames.shots import Shot, split_at_cuts
 from ..arrays import Curve
 from ..geometry.head_frame import FaceFrame
-from .confirm import confirmed_tracks
 from .detect import Detections, FrameDetections
 from .speaker import MIN_LEAD, MIN_SCORE, speech_score
-from .track import Track, build_tracks, extend_track
+from .track import Track, build_tracks, confirmed_tracks, extend_track
 
 MIN_TRACK_FRAMES = 4
 """In a longer shot shorter tracks are ignored: an expression cannot fade in and out in them."""

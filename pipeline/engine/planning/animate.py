@@ -20,9 +20,8 @@ from ..detect.smooth import ease, resting_shapes
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.landmark_indices import ANCHORS, EYES, SIDES
 from ..mouth.teeth import resting_lip
-from ..pose.emotions import HEAD_MOVES, RECIPES, HeadMove, calm_share, gain
 from ..pose.head_motion import head_motion
-from ..pose.pose import Pose, Spoken
+from ..pose.pose import HEAD_MOVES, RECIPES, HeadMove, Pose, Spoken, calm_share, gain
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
 from ..voice.voice_samples import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.edits.choices import Prompt, React1Choices
-from ..arrays import Curve
-from ..ramp import ramp_weights
-from .emotions import HEAD_MOVES, HeadMove, gain
+from ..arrays import Curve, ramp_weights
+from .pose import HEAD_MOVES, HeadMove, gain
 
 NOD_DEG, TURN_DEG, TILT_DEG = 2.4, 2.0, 1.2
 NOD_S, TURN_S, TILT_S = 0.13, 0.34, 0.50

@@ -1,14 +1,88 @@
-"""The pose of one face in one frame."""
+"""The pose of one face in one frame, and the recipes of the emotions: action units that the temperature scales.
+
+Source: which units make an emotion: P. Ekman & W. V. Friesen, Unmasking the Face, 1975, and the investigator's guide of
+        FACS, 2002 (happy 6+12, sad 1+4+15, angry 4+5+7+23, disgusted 9 or 10 with 17, surprised 1+2+5+26); what people
+        actually show: S. Du, Y. Tao & A. M. Martinez, "Compound facial expressions of emotion", PNAS 111(15), 2014,
+        table 1 (also happy 25; sad 11, 17; angry 17, 24; disgusted 4). The amplitudes were set by eye on
+        photographs and talking heads; 1 is the unit at temperature 1.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TypeAlias
 
-from ...core.edits.choices import ModelMode
+from ...core.edits.choices import ModelMode, Prompt
 from ..geometry.head_frame import MouthShape
-from .emotions import HeadMove
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The units of an emotion, and how much of the performer's own mouth expression it removes."""
+
+    calm: float
+    """0 keeps the mouth's own expression, 1 brings it to rest before the units act."""
+    units: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeadMove:
+    """Motion of a head; displacements in units, to the image's right and down."""
+
+    roll_deg: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
+    growth: float = 0.0
+    """Positive is nearer to the camera: 0.01 is one percent larger."""
+    pitch_deg: float = 0.0
+    """A nod; down is positive."""
+    yaw_deg: float = 0.0
+    """A turn; to the image's right is positive."""
+
+    def __mul__(self, share: float) -> HeadMove:
+        """Return this share of the motion."""
+        return HeadMove(*(value * share for value in astuple(self)))
+
+    def __add__(self, other: HeadMove) -> HeadMove:
+        """Return the sum of both motions; small angles add up."""
+        return HeadMove(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+RECIPES: dict[Prompt, Recipe] = {
+    "neutral": Recipe(1.0),
+    "happy": Recipe(0.0, {"AU12": 1.0, "AU6": 0.9, "AU25": 0.45}),
+    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.40, "AU15": 0.90, "AU17": 0.55, "AU43": 0.40, "AU11": 0.3}),
+    "angry": Recipe(1.0, {"AU4": 1.2, "AU5": 0.25, "AU7": 0.8, "AU23": 0.7, "AU24": 0.7, "AU17": 0.4, "AU15": 0.35}),
+    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.1, "AU5": 1.0, "AU26": 1.0, "AU18": 0.60}),
+    "disgusted": Recipe(
+        0.9, {"AU9": 1.1, "AU10": 1.1, "AU17": 0.35, "AU4": 0.55, "AU7": 0.7, "AU6": 0.5, "AU15": 0.2, "AU25": 0.4}
+    ),
+}
+
+HEAD_MOVES: dict[Prompt, HeadMove] = {
+    "neutral": HeadMove(),
+    "happy": HeadMove(roll_deg=3.0, down=-0.03, growth=0.01),
+    "sad": HeadMove(roll_deg=-3.5, down=0.10, growth=-0.015),
+    "angry": HeadMove(down=0.06, growth=0.03),
+    "surprised": HeadMove(roll_deg=1.0, down=-0.09, growth=-0.01),
+    "disgusted": HeadMove(roll_deg=-4.0, right=-0.05, down=-0.02, growth=-0.02),
+}
+
+
+def gain(temperature: float) -> float:
+    """Return the scale of the units at a temperature of 0 to 1: 0.12 at 0, 0.61 at 0.5, 1 at 1; strictly rising."""
+    return 0.12 + 0.88 * math.pow(min(1.0, max(0.0, temperature)), 0.85)
+
+
+def calm_share(strength: float) -> float:
+    """Return the share of the mouth's own expression that is removed at a gain of 0 to 1.
+
+    It goes sooner than the units come: a smile that stayed in a frowning face would look like a fading smile.
+    """
+    return 1 - math.pow(1 - min(1.0, max(0.0, strength)), 1.7)
+
 
 Color: TypeAlias = tuple[float, float, float]
 """Red, green and blue."""

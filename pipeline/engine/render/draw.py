@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Image
+from ..arrays import Image, smoothstep
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat
 from ..frames.frame_color import even_box, to_rgb, write_back
 from ..frames.masks import Box, blend_layer, box_around, soft_mask
@@ -28,7 +28,6 @@ from ..mouth.mouth import fill_mouth, hide_interior
 from ..occlusion.occlusion import Mask, restore_occluder
 from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
-from ..ramp import smoothstep
 from ..take_job import RenderMetrics
 from ..voice.voice_samples import VoiceAudio
 from ..warp.landmark_moves import OPEN_EYE, combined_lids, landmark_moves

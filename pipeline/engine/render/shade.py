@@ -13,10 +13,9 @@ import numpy as np
 
 from ..arrays import Field, Points
 from ..frames.masks import Box, box_around
-from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from ..geometry.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from ..pose.pose import Pose
-from ..warp.foreshortening import foreshortening
 from ..warp.warp import Warped
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..arrays import Curve, Points
-from ..geometry.head_frame import FaceFrame
+from ..arrays import Curve, Points, smoothstep
+from ..geometry.head_frame import FaceFrame, foreshortening
 from ..geometry.landmark_indices import (
     ANCHORS,
     CHIN,
@@ -23,8 +23,6 @@ from ..geometry.landmark_indices import (
 )
 from ..pose.action_units import ACTION_UNITS, MOUTH_UNITS, Lids, Push
 from ..pose.pose import Pose
-from ..ramp import smoothstep
-from .foreshortening import foreshortening
 from .lips import LipMoves, lip_points, move_lips, smile_headroom
 
 OPEN_EYE = 0.11

@@ -14,11 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..arrays import Curve, Points
-from ..geometry.head_frame import FaceFrame, MouthShape
+from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from ..geometry.landmark_indices import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
-from .foreshortening import foreshortening
 
 REST_LIFT, REST_WIDTH = (-0.07, -0.03), (0.70, 0.84)
 """Range of mouths at rest: height of the corners above the middle, and width, in units."""

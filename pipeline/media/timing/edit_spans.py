@@ -22,9 +22,9 @@ from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.times import Frames, Moment, Seconds, frames_text, timecode_to_frames
 from ...core.values import Media, Segment
-from ..audio import pauses
+from ..audio import loudness
 from ..audio import samples as sound
-from ..audio.pauses import Pause
+from ..audio.loudness import Pause
 from ..frames import shots
 from ..probe import require_video
 from ..trim import container_time_s
@@ -291,7 +291,7 @@ def _pause_points(context: NodeContext, source: Media, span: ResolvedSpan) -> li
     quiet, rate_hz = _find_pauses(context, source, span, start_s, end_s)
     frames = range(span.start_frame, span.end_frame)
     begins = np.array([round((container_time_s(video, frame) - start_s) * rate_hz) for frame in frames], np.int64)
-    return pauses.split_points_in(quiet, rate_hz, span.start_frame, begins)
+    return loudness.split_points_in(quiet, rate_hz, span.start_frame, begins)
 
 
 def _find_pauses(
@@ -310,7 +310,7 @@ def _find_pauses(
     else:
         rate_hz = _NEW_LINE_RATE_HZ
         return [Pause(0, round((end_s - start_s) * rate_hz))], rate_hz
-    return pauses.find_pauses(samples, rate_hz), rate_hz
+    return loudness.find_pauses(samples, rate_hz), rate_hz
 
 
 def _describe_no_point(source: Media, span: ResolvedSpan, longest_s: Fraction, error: NoSplitPoint) -> str:
@@ -320,6 +320,6 @@ def _describe_no_point(source: Media, span: ResolvedSpan, longest_s: Fraction, e
     return (
         f"edit {span.name} ({span.edit.place}) lasts {float(length_s):.3f} s, longer than the "
         f"{float(longest_s):g} s of one clip, and cannot be split: between frames {error.low_frame} ({low}) and "
-        f"{error.high_frame} ({high}) there is no shot cut and no pause of {pauses.MIN_PAUSE_S * 1000:.0f} ms in the "
+        f"{error.high_frame} ({high}) there is no shot cut and no pause of {loudness.MIN_PAUSE_S * 1000:.0f} ms in the "
         "voice; make two edits of it, or a shorter one"
     )

@@ -5,13 +5,19 @@ REACT1_FAL_URL     base URL instead of fal's three, such as a test server's
 
 Source: https://fal.ai/models/fal-ai/sync-lipsync/react-1/api, https://docs.fal.ai/model-apis/model-endpoints/queue,
 https://fal.ai/docs/platform-apis/v1/models/requests/by-endpoint, and the vendor's Python SDK.
+
+Uploads: a presigned URL is requested with the key, and the bytes are PUT there without it. The file's name holds the
+nonce; the URL is valid for a day.
+
+Source: the vendor's SDK: `POST /storage/upload/initiate?storage_type=gcs` with `{file_name, content_type}` →
+`{upload_url, file_url}`, then PUT; `X-Fal-Object-Lifecycle-Preference` sets the expiry.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from datetime import date
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,29 +28,81 @@ from ....plugin.providers import (
     Failed,
     HostedProvider,
     HttpPool,
+    HttpResponse,
     JobOutcome,
     Latency,
     Price,
+    Progress,
     ProviderError,
     ProviderSettings,
     React1Request,
     ResponseLost,
+    StoredUpload,
     Submission,
     TemporarilyUnavailable,
     Ticket,
     UnknownJob,
     Waiting,
+    content_type,
+    file_size,
     match_request,
     one_line,
     open_api,
     parse_request_id,
+    read_chunks,
     read_request_id,
     read_settings,
+    require_readable_url,
     search_from,
     send_query,
     send_submit,
+    send_with_retries,
 )
-from .storage import FalStorage
+
+UPLOAD_TIMEOUT_S = 300.0
+LIFETIME = timedelta(days=1)
+
+
+class FalStorage:
+    """Upload to fal."""
+
+    name = "fal"
+
+    def __init__(self, api: ApiClient, pool: HttpPool, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._api, self._pool, self._now = api, pool, now
+
+    def require(self) -> None:
+        """Need nothing besides the key, which the provider needs too."""
+
+    async def put(self, path: Path, nonce: str, suffix: str, progress: Progress) -> StoredUpload:
+        """Request a presigned URL and upload the file to it."""
+        media_type, name = content_type(suffix), f"{nonce}{suffix}"
+        lifetime = json.dumps({"expiration_duration_seconds": int(LIFETIME.total_seconds())})
+        expires_at = self._now() + LIFETIME
+        response = await send_with_retries(
+            lambda: self._api.post(
+                "storage/upload/initiate?storage_type=gcs",
+                {"file_name": name, "content_type": media_type},
+                headers={"x-fal-object-lifecycle-preference": lifetime},
+            ),
+            self.name,
+            self._api.redact,
+        )
+        urls = response.json_object()
+        upload_url = require_readable_url(urls.get("upload_url"), self.name, self._api)
+        url = require_readable_url(urls.get("file_url"), self.name, self._api)
+        headers = {"content-type": media_type, "content-length": str(file_size(path))}
+
+        async def send() -> HttpResponse:
+            body = read_chunks(path, progress)
+            return await self._pool.request("PUT", upload_url, headers=headers, body=body, timeout_s=UPLOAD_TIMEOUT_S)
+
+        await send_with_retries(send, self.name, self._api.redact)
+        return StoredUpload(url, name, expires_at)
+
+    async def delete(self, upload: StoredUpload) -> None:
+        """Do nothing: the file expires after a day."""
+
 
 KEY_NAME = "FAL_KEY"
 ENDPOINT = "fal-ai/sync-lipsync/react-1"

@@ -28,8 +28,7 @@ from ..contract import (
     UnknownJob,
     Waiting,
 )
-from ..parameters import SEGMIND_MODEL
-from ..response_values import parse_amount, parse_request_id
+from ..parameters import SEGMIND_MODEL, parse_amount, parse_request_id
 from .history import CLOCK_TOLERANCE, MAX_AGE, PER_PAGE, classify_row, date_range, is_last_page, parse_row, parse_rows
 from .responses import output_url, parse_progress, parse_result, parse_state, query_error, submit_error
 

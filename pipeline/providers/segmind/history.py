@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from ...net.error_text import Redact, no_redaction, one_line
 from ..contract import Done, Failed, JobOutcome, Submission, Ticket
-from ..response_values import parse_amount, parse_request_id
+from ..parameters import parse_amount, parse_request_id
 from .responses import output_url
 
 PER_PAGE = 100

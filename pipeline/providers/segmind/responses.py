@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...core.errors import ProviderError
+from ...net.api_client import seconds_until_reset
 from ...net.http_pool import HttpResponse
-from ...net.rate_limit import seconds_until_reset
 from ..contract import Done, Failed, NoJob, ResponseLost, TemporarilyUnavailable, Waiting
-from ..response_values import parse_amount
+from ..parameters import parse_amount
 
 DEFAULT_WAIT_S = 15.0
 _METRICS = ("remaining_credits", "inference_time", "queue_time", "total_time")

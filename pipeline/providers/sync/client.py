@@ -29,7 +29,7 @@ from ..contract import (
     UnknownJob,
     Waiting,
 )
-from ..response_values import parse_amount, parse_request_id
+from ..parameters import parse_amount, parse_request_id
 
 KEY_NAME = "SYNC_API_KEY"
 MODEL = "react-1"

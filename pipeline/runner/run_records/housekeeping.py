@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.amounts import bytes_text
 from ...core.errors import PresetError, React1Error, StorageFailed
-from ...core.settings import store_limit_bytes
+from ...core.settings import bytes_text, store_limit_bytes
 from ...jobs.ledger import Ledger
 from ...store.atomic import FileLock, try_acquire
 from ...store.prune import Contents, Pruned, prune, read_contents

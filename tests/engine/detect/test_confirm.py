@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.detect.confirm import confirmed_tracks
-from react1.pipeline.engine.detect.track import Track
+from react1.pipeline.engine.detect.track import Track, confirmed_tracks
 
 
 def _track(numbers, x=50.0):

@@ -57,7 +57,7 @@ def test_few_triangles_are_mirrored_at_full_strength(portrait) -> None:
     from react1.pipeline.core.edits.choices import React1Choices
     from react1.pipeline.engine.geometry.head_frame import MouthShape
     from react1.pipeline.engine.planning.animate import pose_for
-    from react1.pipeline.engine.pose.emotions import RECIPES
+    from react1.pipeline.engine.pose.pose import RECIPES
     from react1.pipeline.engine.warp.landmark_moves import landmark_moves
 
     shape = MouthShape.of(portrait.face)

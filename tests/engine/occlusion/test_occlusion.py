@@ -139,7 +139,7 @@ def test_real_hand_clip_is_separated(media_folder, engine_ready) -> None:
     import av
 
     from react1.pipeline.engine.detect.faces import FaceFinder
-    from react1.pipeline.engine.planning.frame_weights import UNSURE_COVERED
+    from react1.pipeline.engine.planning.take_plan import UNSURE_COVERED
 
     texels, faces = [], []
     with av.open(str(media_folder / "faces" / "hand_over_face_23976_silent.mp4")) as container, FaceFinder() as finder:

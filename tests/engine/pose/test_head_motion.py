@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.engine.pose.emotions import RECIPES
 from react1.pipeline.engine.pose.head_motion import head_motion, stressed_syllables
+from react1.pipeline.engine.pose.pose import RECIPES
 
 FPS = Fraction(25)
 LOUD = (30, 52, 88, 120, 141)

@@ -14,7 +14,7 @@ from react1.pipeline.engine.detect.smooth import smooth_track
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import OVAL
 from react1.pipeline.engine.planning.animate import animate, pose_for
-from react1.pipeline.engine.pose.emotions import RECIPES
+from react1.pipeline.engine.pose.pose import RECIPES
 from react1.pipeline.engine.render.draw import retouch
 from react1.pipeline.media.timing.sync_modes import plan_output
 

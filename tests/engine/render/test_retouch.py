@@ -16,7 +16,7 @@ from react1.pipeline.engine.frames.frame_color import even_box, to_rgb, write_ba
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import OVAL
 from react1.pipeline.engine.planning.animate import pose_for
-from react1.pipeline.engine.pose.emotions import RECIPES, HeadMove
+from react1.pipeline.engine.pose.pose import RECIPES, HeadMove
 from react1.pipeline.engine.render.draw import reach_box, retouch, retouch_picture
 
 

@@ -14,7 +14,7 @@ from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import CHIN, LOWER_LIP, NOSE_BASE, UPPER_LIP
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.pose.action_units import ACTION_UNITS, MOUTH_UNITS
-from react1.pipeline.engine.pose.emotions import HEAD_MOVES, RECIPES, gain
+from react1.pipeline.engine.pose.pose import HEAD_MOVES, RECIPES, gain
 from react1.pipeline.engine.voice.speech import SpeechFrame
 from react1.pipeline.engine.warp.landmark_moves import landmark_moves
 

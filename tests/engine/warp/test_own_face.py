@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
+from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from react1.pipeline.engine.geometry.landmark_indices import EYES, SIDES, SKIN_COUNT
 from react1.pipeline.engine.planning.animate import pose_for
-from react1.pipeline.engine.warp.foreshortening import foreshortening
 from react1.pipeline.engine.warp.landmark_moves import move_lids
 from react1.pipeline.engine.warp.lips import frown_headroom, smile_headroom
 from react1.pipeline.engine.warp.warp import rings

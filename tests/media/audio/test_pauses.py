@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.media.audio.pauses import Pause, find_pauses, split_points_in
+from react1.pipeline.media.audio.loudness import Pause, find_pauses, split_points_in
 
 RATE_HZ = 16000
 

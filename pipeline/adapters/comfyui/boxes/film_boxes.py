@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ....core.errors import PresetError
 from ....core.nodes.registry import load_registry
 from ....core.values import Media, Take, Value
-from ....located_yaml.model_walk import is_url
+from ....located_yaml.explain import is_url
 from ....store.store import Store
 from .. import folders, host
 from ..box import STEPS, VIDEO, Box, BoxResult, Input, Output

@@ -11,12 +11,11 @@ from ....core.nodes.registry import load_registry
 from ....store.store import Store
 from .. import folders, host
 from ..box import EDITS, TAKES, VIDEO, Box, BoxResult, Input, Output
-from ..box_messages import in_box_terms, summary
 from ..conversions.edit_values import EditList
 from ..conversions.media_values import ENCODED_NOTE, FilmFile, film_file
 from ..conversions.widgets import widgets_of
 from ..folders import call_key, given_files
-from ..work import BoxCall
+from ..work import BoxCall, in_box_terms, summary
 from .film_job import FilmJob, FilmResult, film_presets, read_settings, require_budget, run_job, setting_widgets
 
 if TYPE_CHECKING:

@@ -254,7 +254,7 @@ def _plain_sheet(segment: Segment, takes: list[Take], find_path: Callable[[Any],
     """Return source and take side by side, for an edit without takes to choose from."""
     from ....core.edits.takes import Combination
     from ....media.frames.decode import exact_frames, rgb, turn_upright
-    from ....report.contact_sheet import Grid, contact_sheet
+    from ....report.take_board import Grid, contact_sheet
 
     still = (segment.start_frame + segment.end_frame - 1) // 2
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ....config.command_line import EDIT_FORM, parse_edit
-from ....config.inputs import check_edits
+from ....config.inputs import EDIT_FORM, check_edits, parse_edit
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError
 from ....core.times import FORMS
-from ....located_yaml.explain import validate
+from ....located_yaml.explain import make_paths_absolute, validate
 from ....located_yaml.located import Located, Location, Problems, from_plain
-from ....located_yaml.model_walk import make_paths_absolute
 from ....located_yaml.parse import parse_yaml
 
 

@@ -30,7 +30,7 @@ def command(
 
     The ledger, takes that were paid for, what a running or unfinished run uses, and films outside the store are kept.
     """
-    from ....core.amounts import bytes_text, parse_bytes, parse_duration_s
+    from ....core.settings import bytes_text, parse_bytes, parse_duration_s
     from ....runner.run_records.housekeeping import prune_home
 
     with open_home(home, as_json) as folder:

@@ -11,7 +11,7 @@ EXAMPLES = ("react1 store", "react1 store --json")
 
 def command(as_json: AsJson = False, home: Home = None) -> None:
     """Show what the store contains: sizes by kind, by film and by age."""
-    from ....core.amounts import bytes_text
+    from ....core.settings import bytes_text
     from ....runner.run_records.housekeeping import usage
 
     with open_home(home, as_json) as folder:
