@@ -2,37 +2,166 @@
 
 from __future__ import annotations
 
-import typer
+import importlib
+from dataclasses import dataclass
+from typing import Any
 
-from .commands.editing import conform_check, edits, provenance
-from .commands.films import batch, demo, pick, plan, resume, run, studio, take
-from .commands.inspection import faces, jobs, nodes, presets, runs, show, spend
-from .commands.upkeep import doctor, new_node, prune, schema, serve, store
+import typer
+from typer.core import TyperCommand, TyperGroup
+
 from .messages import err, internal_error_line, out, print_failed_object, report_failures
 from .options import examples_text
 from .streams import separate_streams
 
+
+@dataclass(frozen=True)
+class Entry:
+    """A command: its module below `commands`, and its line in `react1 --help`, the first of its own help."""
+
+    name: str
+    module: str
+    about: str
+    has_subcommands: bool = False
+
+    def load(self) -> Any:
+        """Import the module and return the command."""
+        module = importlib.import_module(f".commands.{self.module}", __package__)
+        if self.has_subcommands:
+            command: Any = typer.main.get_group(module.app)
+        else:
+            single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            single.command(self.name, epilog=examples_text(module.EXAMPLES))(module.command)
+            command = typer.main.get_command(single)
+        command.name = self.name
+        return command
+
+
 PANELS = {
-    "Run": (run, take, batch, plan, resume, pick, studio, demo),
-    "Inspect": (runs, show, spend, faces, presets, nodes),
-    "Editing systems": (edits, conform_check, provenance),
-    "Store": (store, prune),
-    "Set up": (doctor, schema, serve, new_node),
+    "Run": (
+        Entry("run", "films.run", "Run a preset or a job."),
+        Entry(
+            "take",
+            "films.take",
+            "Make the takes of a job and a page to look at them; `react1 run` of the same job splices them.",
+        ),
+        Entry(
+            "batch",
+            "films.batch",
+            "Run a list of films: one budget over all, and a film that fails does not stop the others.",
+        ),
+        Entry("plan", "films.plan", "Show what a run would do and cost; nothing is written and nothing is spent."),
+        Entry(
+            "resume",
+            "films.resume",
+            "Continue a run from its last finished step, or the films of a batch that are not done.",
+        ),
+        Entry(
+            "pick", "films.pick", "Choose a take: write the choice into the job file, so that the next run splices it."
+        ),
+        Entry(
+            "studio",
+            "films.studio",
+            "Open a page on which a film is edited: find the moment, see expressions, make takes, finish.",
+        ),
+        Entry("demo", "films.demo", "Run the preset `emotion-edit` on a generated clip: no key, no network, no cost."),
+    ),
+    "Inspect": (
+        Entry("runs", "inspection.runs", "List runs, newest first."),
+        Entry("show", "inspection.show", "Show a run: its status, its results and its checks."),
+        Entry(
+            "spend",
+            "inspection.spend",
+            "Sum what paid calls have cost; rehearsals against a server on this machine are counted apart.",
+        ),
+        Entry(
+            "faces",
+            "inspection.faces",
+            "Show which faces each shot of a span shows, and write a sheet of thumbnails; nothing is sent.",
+        ),
+        Entry(
+            "presets",
+            "inspection.presets",
+            "List presets, their inputs and their origin, or print one; broken plug-ins too.",
+        ),
+        Entry(
+            "nodes",
+            "inspection.nodes",
+            "List nodes with inputs, output, parameters and origin; broken plug-ins too.",
+        ),
+        Entry("jobs", "inspection.jobs", "List paid calls, newest first; or show or settle one.", has_subcommands=True),
+    ),
+    "Editing systems": (
+        Entry(
+            "edits",
+            "editing.edits",
+            "Print the edits in a list, the ignored entries, and the entries that cannot be edited, with reasons.",
+        ),
+        Entry(
+            "conform-check",
+            "editing.conform_check",
+            "Compare a returned clip with its segment: frames, rate, timecode, size, pictures, lag.",
+        ),
+        Entry(
+            "verify",
+            "editing.provenance",
+            "Check the signature of a film and show what was changed in it; exits with 3 unless it is valid.",
+        ),
+    ),
+    "Store": (
+        Entry("store", "upkeep.store", "Show what the store contains: sizes by kind, by film and by age."),
+        Entry("prune", "upkeep.prune", "Remove stored results that were not used for longest."),
+    ),
+    "Set up": (
+        Entry("doctor", "upkeep.doctor", "Check Python, ffmpeg, the local engine, the home folder and the keys."),
+        Entry("schema", "upkeep.schema", "Print the JSON Schema of presets or jobs, or write both into a folder."),
+        Entry(
+            "serve",
+            "upkeep.serve",
+            "Serve Segmind's API on this machine with the local engine: free, but not React-1.",
+        ),
+        Entry(
+            "new-node",
+            "upkeep.new_node",
+            "Write a package with a node of your own, registered, and with tests that pass.",
+        ),
+        Entry("provenance", "editing.provenance", "Certificates that sign films.", has_subcommands=True),
+    ),
 }
-"""Panels of `react1 --help` and their commands; `jobs` and `provenance` have subcommands and are added below."""
+"""Panels of `react1 --help` and their commands."""
+
+
+class CommandGroup(TyperGroup):
+    """All commands; one is imported when it is used, and none for `react1 --help`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._entries = {entry.name: entry for entries in PANELS.values() for entry in entries}
+        for panel, entries in PANELS.items():
+            for entry in entries:
+                self.add_command(TyperCommand(entry.name, help=entry.about, rich_help_panel=panel))
+        self._is_listing = False
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or only its line while all are listed."""
+        if self._is_listing or cmd_name not in self._entries:
+            return super().get_command(ctx, cmd_name)
+        return self._entries[cmd_name].load()
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help from the lines of the commands."""
+        self._is_listing = True
+        super().format_help(ctx, formatter)
+        self._is_listing = False
+
 
 app = typer.Typer(
     name="react1",
+    cls=CommandGroup,
     help="Re-express segments of a film with React-1, and splice them back frame for frame.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for panel, modules in PANELS.items():
-    for module in modules:
-        app.command(module.NAME, rich_help_panel=panel, epilog=examples_text(module.EXAMPLES))(module.command)
-app.add_typer(provenance.app, name=provenance.APP_NAME, rich_help_panel="Set up")
-app.add_typer(jobs.app, name=jobs.NAME, rich_help_panel="Inspect")
 
 
 @app.callback(invoke_without_command=True)

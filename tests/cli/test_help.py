@@ -8,23 +8,46 @@ import sys
 
 import pytest
 
-from react1.pipeline.cli.app import PANELS, app
+from react1.pipeline.cli.app import PANELS
 
 COMMANDS = [command for panel in PANELS.values() for command in panel]
 
 
 def test_the_help_lists_every_command_in_its_panel(react1):
-    """The panels are in order, and `jobs` is among them."""
+    """Panel by panel, in order."""
     text = react1("--help").out
 
     places = [text.index(f" {panel} ") for panel in PANELS]
     assert places == sorted(places)
-    assert all(f" {command.NAME} " in text for command in COMMANDS)
-    assert " jobs " in text
-    assert len(app.registered_commands) == len(COMMANDS)
+    assert all(f" {command.name} " in text for command in COMMANDS)
 
 
-@pytest.mark.parametrize("name", [command.NAME for command in COMMANDS])
+@pytest.mark.parametrize("entry", COMMANDS, ids=lambda entry: entry.name)
+def test_the_help_shows_the_first_paragraph_of_a_command_s_own(entry):
+    """It is written where the commands are listed, so that their modules are not imported for it."""
+    first = entry.load().help.partition("\n\n")[0].replace("\n", " ")
+
+    assert first == entry.about
+
+
+def test_a_command_with_a_typing_error_is_suggested(react1):
+    """No module is imported to find the nearest name."""
+    assert "'batch'" in react1("bach").err
+
+
+def test_the_help_imports_no_command():
+    """In a new process; a command is imported when it is used."""
+    code = (
+        "import sys; from react1.pipeline.cli.app import run_command; run_command(['--help']); "
+        "print([name for name in sys.modules if name.startswith('react1.pipeline.cli.commands')])"
+    )
+
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert process.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", [command.name for command in COMMANDS if command.name != "provenance"])
 def test_the_help_of_a_command_has_an_example(react1, name):
     """The example is the command itself."""
     examples = react1(name, "--help").out.partition("Examples:")[2]
