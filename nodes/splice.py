@@ -57,6 +57,7 @@ class Splice:
 
     def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
         """Return the film; `metrics["splice"]` and `notes` say how it was spliced."""
+        from ..pipeline.media.frames.color import full_color
         from ..pipeline.media.probe import probe, require_video
         from ..pipeline.media.tools.ffmpeg import ffmpeg_path
         from ..pipeline.provenance.sign import STALE, holds_manifest
@@ -82,11 +83,23 @@ class Splice:
             params.sound,
             require_exact=params.exact == "require",
             in_place=params.in_place,
+            measure_seams=params.checks.checks_pictures,
         )
         spliced = probe(film.path, source.file)
         video = require_video(spliced, "the finished film")
         stale = (STALE,) if holds_manifest(film.path) else ()
-        metrics = check_seams(context, source, film.path, video, film.metrics, used, params.seam, params.checks)
+        same_colors = source.video is not None and full_color(video) == full_color(source.video)
+        metrics = check_seams(
+            context,
+            source,
+            film.path,
+            video,
+            film.metrics,
+            used,
+            params.seam,
+            params.checks,
+            film.seams if same_colors else None,
+        )
         return spliced.model_copy(
             update={
                 "file": context.store(film.path),

@@ -16,14 +16,24 @@ from pydantic import BaseModel, ConfigDict
 from ..core.file import File
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Record, Segment, Take
+from ..media.frames.decode import exact_frames
 from ..media.timing.clock import frame_time_s
 from .preview_clip import SAMPLE_RATE_HZ, PreviewWriter, clip_times_s, frames_of_samples, span_audio
-from .stills import Region, changed_region, data_url, jpeg_data_url, picture_of, preview_size, small_pictures
+from .stills import (
+    Region,
+    changed_region,
+    data_url,
+    jpeg_data_url,
+    picture_of,
+    preview_size,
+    screen_frame,
+    screen_picture,
+)
 
 FindPath = Callable[[File], Path]
 Samples = NDArray[np.float32]
 """Of shape `(2, samples)` at 48 kHz."""
-_PREVIEW_VERSION = 2
+_PREVIEW_VERSION = 3
 """In the key of cached previews: raise it when the same frames would give other bytes."""
 
 
@@ -219,12 +229,12 @@ def _render_side(side: Side, plan: _Plan, find_path: FindPath, sound: Samples | 
     content = io.BytesIO()
     clip = PreviewWriter(content, plan.size, side.media.video.rate, crf=26, has_sound=sound is not None)
     stills: dict[int, str] = {}
-    for index, picture in small_pictures(path, side.media.video, first, end, plan.size):
+    for index, decoded in exact_frames(path, side.media.video, first, end):
         if (frame := source_frame.get(index)) is None:
             continue
-        clip.add(picture, plan.seconds[frame])
+        clip.add_frame(screen_frame(decoded, side.media.video, plan.size), plan.seconds[frame])
         if frame in plan.still_frames:
-            stills[frame] = jpeg_data_url(picture)
+            stills[frame] = jpeg_data_url(screen_picture(decoded, side.media.video, plan.size))
     if sound is not None:
         clip.add_sound(frames_of_samples(sound))
     clip.finish()

@@ -9,10 +9,13 @@ The summary page of a batch: one row per film, with its state, its cost and a li
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 from urllib.request import pathname2url
@@ -45,7 +48,7 @@ def render_page(record: Record, report: Json, boards: Mapping[str, Board], conte
 
     loader = jinja2.FunctionLoader(_template_file)
     new_environment = partial(jinja2.Environment, loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    environment = new_environment(trim_blocks=True, lstrip_blocks=True)
+    environment = new_environment(trim_blocks=True, lstrip_blocks=True, bytecode_cache=compiled_templates(context))
     environment.filters |= {"leaves": leaves, "metric": metric_text}
     environment.filters |= {"bytes": bytes_text, "seconds": seconds_text, "rate": rate_text}
     script = _template_file("player.js") + _ATTACH_PLAYERS
@@ -59,6 +62,31 @@ def render_page(record: Record, report: Json, boards: Mapping[str, Board], conte
         style=style,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
+
+
+def compiled_templates(context: NodeContext) -> Any:
+    """Return jinja2's cache of compiled templates, which takes longer than rendering one, in the node's cache."""
+    import jinja2
+
+    class CompiledTemplates(jinja2.BytecodeCache):
+        """Each template is found by its content, and by the versions of jinja2 and of Python."""
+
+        def load_bytecode(self, bucket: Any) -> None:
+            stored = context.cache_get(_compiled_key(bucket))
+            if stored is not None:
+                with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
+                    bucket.bytecode_from_string(stored.read_bytes())
+
+        def dump_bytecode(self, bucket: Any) -> None:
+            path = context.temp_path("template.bin")
+            path.write_bytes(bucket.bytecode_to_string())
+            context.cache_put(_compiled_key(bucket), path)
+
+    return CompiledTemplates()
+
+
+def _compiled_key(bucket: Any) -> dict[str, str]:
+    return {"template": bucket.key, "content": bucket.checksum, "jinja2": version("jinja2"), "python": sys.version}
 
 
 def _template_file(name: str) -> str:

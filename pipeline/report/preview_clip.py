@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from ..core.values import Media
@@ -59,9 +60,13 @@ class PreviewWriter:
         """Add a picture, `(height, width, 3) uint8 RGB`, that is shown from `at_s` on."""
         from ..media.clip_writer import rgb_frame
 
-        frame = rgb_frame(picture)
+        self.add_frame(rgb_frame(picture), at_s)
+
+    def add_frame(self, frame: Any, at_s: Fraction) -> None:
+        """Add an `av.VideoFrame`, 4:2:0, that is shown from `at_s` on; its time is overwritten."""
         frame.pts = round(at_s * _CLOCK_HZ)
         frame.time_base = Fraction(1, _CLOCK_HZ)
+        frame.pict_type = PictureType.NONE
         self._writer.write_frame(frame)
 
     def add_sound(self, frames: Iterator[Any]) -> None:

@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.values import VideoStream
-from ..media.frames.decode import exact_frames, rgb, turn_upright
+from ..media.clip_writer import BT709, TV_RANGE, rgb_frame
+from ..media.frames.decode import exact_frames, rgb, rgb_conversion, turn_upright
 from ..media.frames.reformat import reformat
 
 _BLOCK_PX = 4
@@ -119,6 +120,26 @@ def screen_picture(frame: Any, video: VideoStream, size: tuple[int, int]) -> Pic
     small = reformat(frame, width, height, interpolation="AREA")
     picture: Picture = turn_upright(rgb(small, video), video)
     return to_sdr(picture, video.color_transfer) if video.is_hdr else picture
+
+
+def screen_frame(frame: Any, video: VideoStream, size: tuple[int, int]) -> Any:
+    """Return what `screen_picture` shows as an `av.VideoFrame` for an encoder: 4:2:0, BT.709, limited range.
+
+    It is scaled and converted in one step, unless it is turned or of high dynamic range.
+    """
+    if video.is_hdr or video.rotation_deg or video.mirrored:
+        return rgb_frame(screen_picture(frame, video, size))
+    space, full_range = rgb_conversion(video)
+    return reformat(
+        frame,
+        *size,
+        "yuv420p",
+        interpolation="AREA",
+        src_colorspace=space,
+        src_color_range=full_range,
+        dst_colorspace=BT709,
+        dst_color_range=TV_RANGE,
+    )
 
 
 def jpeg_data_url(picture: Picture) -> str:

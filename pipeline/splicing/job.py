@@ -13,6 +13,7 @@ from ..core.values import Media, Take, VideoStream
 from .container import Program, container_suffix, read_programs, video_track_number
 from .mp4.replace_samples import NewSamples
 from .pictures.frames import Insert
+from .splice_params import Seam
 
 ALL_FRAMES: tuple[range, ...] = ()
 """Stands for all frames of a film."""
@@ -33,6 +34,8 @@ class SpliceJob:
     """Whether to edit a copy of the film in place instead of writing a new file."""
     audio_samples: tuple[NewSamples, ...] = ()
     """New packets of the dialogue track that are written together with the pictures."""
+    seam: Seam | None = None
+    """How takes are blended in, if the seams are to be measured while the film is compared with the source."""
     finer: bool = False
     """Whether a complete re-encode uses half the usual quantiser, because the first result was not close enough."""
 
@@ -70,5 +73,7 @@ class UncheckedFilm:
     metrics: dict[str, Any] = field(default_factory=dict)
     has_new_audio: bool = False
     """Whether the job's new packets of the dialogue track are in it."""
+    seams: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """The names of the takes' segments and the metrics of their seams, if they were measured."""
     strict_ranges: tuple[range, ...] = ALL_FRAMES
     """The shown frames to decode strictly."""

@@ -34,6 +34,8 @@ class SplicedFilm:
     path: Path
     metrics: dict[str, Any]
     notes: tuple[str, ...]
+    seams: tuple[tuple[str, dict[str, Any]], ...] = ()
+    """The names of the takes' segments and the metrics of their seams, if they were measured."""
 
 
 def splice(
@@ -46,6 +48,7 @@ def splice(
     *,
     require_exact: bool = False,
     in_place: bool = False,
+    measure_seams: bool = False,
 ) -> SplicedFilm:
     """Replace the pictures of the takes' spans, and the dialogue of edits with a new line; keep all other streams.
 
@@ -58,6 +61,7 @@ def splice(
         sound: how lines are mixed.
         require_exact: only smart rendering is allowed.
         in_place: edit a copy of an MP4 or MOV.
+        measure_seams: measure the seams while the film is compared with the source, if it is smart-rendered.
 
     Raises:
         InputMediaError: the source has no frames, no strategy gives a film that passes the checks, or `require_exact`
@@ -74,6 +78,7 @@ def splice(
         plan_inserts(context, media, takes, seam),
         tuple(takes),
         in_place,
+        seam=seam if measure_seams else None,
     )
     lines = plan_lines(job, sound)
     strategies = (smart_render,) if require_exact else (smart_render, reencode_in_mp4, reencode_and_remux)
@@ -149,7 +154,7 @@ def _spliced_film(job: SpliceJob, film: UncheckedFilm, comparison: Comparison, r
     lost = [*comparison.lost, *_changed_programs(job, film.path)]
     if lost:
         notes.append("could not be kept: " + ", ".join(lost))
-    return SplicedFilm(film.path, metrics, tuple(notes))
+    return SplicedFilm(film.path, metrics, tuple(notes), film.seams)
 
 
 def _changed_programs(job: SpliceJob, output: Path) -> list[str]:

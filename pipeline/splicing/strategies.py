@@ -32,6 +32,7 @@ from .remux import picture_options, remux_argv, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render
 from .streamed_writer import write_packets
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
+from .verification.seam_meter import SeamMeter, SeamRow
 from .verification.verify import ranges_to_decode
 
 ONLY_MP4_IN_PLACE = "only MP4 and MOV can be edited in place"
@@ -95,7 +96,8 @@ def _check_ranges(
     def untouched(pts: int) -> bool:
         return pts not in relinked and not any(first <= pts <= last for first, last in spans)
 
-    diffs = _compare_ranges(job, output, [range(item.first - grid.hidden, item.end - grid.hidden) for item in ranges])
+    shown_ranges = [range(item.first - grid.hidden, item.end - grid.hidden) for item in ranges]
+    diffs, seams = _compare_ranges(job, output, shown_ranges)
     edited = count_frames((insert.start, insert.end) for insert in job.inserts)
     metrics = {
         "twin": plan.encoder.same_config,
@@ -118,16 +120,19 @@ def _check_ranges(
         failure=next((diff.failure for diff in diffs if diff.failure), ""),
         metrics=metrics,
         has_new_audio=bool(job.audio_samples) and grid.track is not None,
+        seams=tuple(seams),
         strict_ranges=ranges_to_decode(grid, ranges),
     )
 
 
-def _compare_ranges(job: SpliceJob, output: Path, ranges: Sequence[range]) -> list[PictureDiff]:
-    times = job.video.timestamps.array
-    return [
-        compare_around(job.source, output, job.video.index, job.inserts, times, ranges, number)
-        for number in range(len(ranges))
-    ]
+def _compare_ranges(job: SpliceJob, output: Path, ranges: Sequence[range]) -> tuple[list[PictureDiff], list[SeamRow]]:
+    """Compare the pictures around every range with what they should show, and measure the seams of its takes."""
+    times, diffs, rows = job.video.timestamps.array, [], []
+    for number, item in enumerate(ranges):
+        meter = SeamMeter(job.video, job.video, job.takes, job.seam, item) if job.seam is not None else None
+        diffs.append(compare_around(job.source, output, job.video.index, job.inserts, times, ranges, number, meter))
+        rows += meter.rows() if meter is not None and not diffs[-1].failure else []
+    return diffs, rows
 
 
 def reencode_in_mp4(job: SpliceJob) -> UncheckedFilm:

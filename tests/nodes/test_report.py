@@ -7,6 +7,7 @@ from fractions import Fraction
 from html.parser import HTMLParser
 
 import av
+import jinja2
 import numpy as np
 import pytest
 from numbered_clips import frame_number, make_clip
@@ -14,7 +15,9 @@ from PIL import Image
 from records import adopted, record_of, segment_of, take_of
 
 from react1.nodes.report import ReportNode, ReportParams
-from react1.pipeline.report import stills
+from react1.pipeline.media.clip_writer import rgb_frame
+from react1.pipeline.report import before_after, stills
+from react1.pipeline.splicing.pictures.planes import plane_views
 
 pytestmark = pytest.mark.slow
 
@@ -224,14 +227,42 @@ def test_the_source_side_is_rendered_once_for_all_takes(context, source, film, m
     segment = segment_of(source, 10, 20)
     first, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
     decoded = []
-    frames = stills.exact_frames
-    monkeypatch.setattr(stills, "exact_frames", lambda path, *span: decoded.append(path) or frames(path, *span))
+    frames = before_after.exact_frames
+    monkeypatch.setattr(before_after, "exact_frames", lambda path, *span: decoded.append(path) or frames(path, *span))
 
     second, _, _ = drawn(context, record_of(source, film, [segment], [take_of(segment, film)]))
 
     assert decoded == [context.path(film.file)]
     assert first.all("video", "before") == second.all("video", "before")
     assert first.all("img") == second.all("img")
+
+
+def test_the_page_s_template_is_compiled_once(context, source, film, monkeypatch):
+    """The second page is drawn by what the first one left in the cache."""
+    record = record_of(source, film, [segment_of(source, 10, 20)], [])
+    first, _, _ = drawn(context, record)
+
+    def refuse(*_args, **_options):
+        raise AssertionError("a template is compiled again")
+
+    monkeypatch.setattr(jinja2.Environment, "_generate", refuse)
+    second, _, _ = drawn(context, record)
+
+    assert second.all("img") == first.all("img")
+
+
+@pytest.mark.parametrize("color", [{}, {"color_space": "smpte170m", "color_range": "pc"}], ids=["bt709", "full range"])
+def test_a_frame_for_a_player_shows_what_the_still_shows(context, source, color):
+    """It is converted in one step, and the still by way of RGB."""
+    video = source.video.model_copy(update=color)
+    ((_, frame),) = stills.exact_frames(context.path(source.file), source.video, 3, 4)
+
+    direct = stills.screen_frame(frame, video, (64, 48))
+
+    by_rgb = rgb_frame(stills.screen_picture(frame, video, (64, 48)))
+    for plane, other in zip(plane_views(direct), plane_views(by_rgb), strict=True):
+        assert np.abs(plane.astype(int) - other).mean() < 1.5
+    assert direct.format.name == "yuv420p" and (direct.width, direct.height) == (64, 48)
 
 
 def test_a_damaged_preview_in_the_cache_is_rendered_again(context, source, film, monkeypatch):

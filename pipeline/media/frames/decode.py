@@ -165,12 +165,17 @@ def images(
 
 def rgb(frame: Any, video: VideoStream) -> NDArray[np.uint8]:
     """Convert a frame as coded to `(height, width, 3) uint8 RGB`, full range, by the matrix that the film means."""
-    color = full_color(video)
-    space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(color.space, 1)
-    range_ = 2 if color.range == "pc" else 1
+    space, range_ = rgb_conversion(video)
     converted = reformat(frame, pix_fmt="rgb24", src_colorspace=space, src_color_range=range_, dst_color_range=2)
     picture: NDArray[np.uint8] = converted.to_ndarray()
     return picture
+
+
+def rgb_conversion(video: VideoStream) -> tuple[int, int]:
+    """Return the matrix and the range that a film means, as swscale numbers them."""
+    color = full_color(video)
+    space = {"smpte170m": 5, "bt470bg": 5, "fcc": 4, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}.get(color.space, 1)
+    return space, 2 if color.range == "pc" else 1
 
 
 def turn_upright(picture: NDArray[Any], video: VideoStream) -> NDArray[Any]:

@@ -92,7 +92,8 @@ def add_lines(job: SpliceJob, film: UncheckedFilm, plan: LinePlan) -> UncheckedF
         note = f"the complete dialogue track was re-encoded: {reason}"
         film = replace(film, notes=(*film.notes, note))
     metrics |= check_borders(job.context, path, job.source, job.media, plan.lines)
-    return replace(film, path=path, new_lines=len(plan.lines), metrics={**film.metrics, **metrics})
+    seams = film.seams if path == film.path else ()
+    return replace(film, path=path, new_lines=len(plan.lines), metrics={**film.metrics, **metrics}, seams=seams)
 
 
 def _replace_packets(job: SpliceJob, film: UncheckedFilm, lines: Sequence[DialogueLine]) -> tuple[Path, int]:

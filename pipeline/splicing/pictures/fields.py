@@ -1,4 +1,4 @@
-"""Field order of interlaced frames, and repeated fields.
+"""Field order of interlaced frames, repeated fields, and the data that come with a frame.
 
 Source: ffmpeg's `select` filter reads the field order of a decoded frame; the frame's own attributes only tell whether
 it is interlaced.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import av
 from av.error import BlockingIOError as NoOutput
 from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 FieldOrder = Literal["progressive", "top first", "bottom first"]
+_side_data: Any = SideDataContainer
+"""Its type annotations say that the constructor takes no arguments."""
 _EXTENSION, _PICTURE_CODING = b"\0\0\1\xb5", 8
 
 
@@ -37,6 +40,14 @@ def field_order(frame: VideoFrame) -> FieldOrder:
     except NoOutput:
         return "top first"
     return "bottom first"
+
+
+def side_data_of(frame: VideoFrame) -> Any:
+    """Return the side data of a frame, such as captions.
+
+    Not `frame.side_data`: it makes the frame refer to itself, and keeps its picture in memory for long.
+    """
+    return _side_data(frame)
 
 
 def has_repeated_fields(path: Path, stream: int) -> bool:

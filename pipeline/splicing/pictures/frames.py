@@ -22,6 +22,7 @@ from ...media.frames.decode import decode_frames, open_media
 from ...media.frames.reformat import reformat
 from ..not_applicable import NotApplicable
 from ..splice_params import SeamStyle
+from .fields import side_data_of
 from .morph import morph
 from .planes import Plane, frame_from_planes, frame_planes, working_format
 
@@ -29,9 +30,10 @@ from .planes import Plane, frame_from_planes, frame_planes, working_format
 def blend(
     film: VideoFrame, take: VideoFrame, numerator: int, denominator: int, style: SeamStyle = "dissolve"
 ) -> VideoFrame:
-    """Return `film` with the given fraction of the take's picture; a fraction of 1 copies the take's pixels.
+    """Return `film` with the given fraction of the take's picture; a fraction of 1 gives the take's pixels.
 
-    The pixels are written into `film`, so its captions and field order stay.
+    The pixels are written into `film`, so its captions and field order stay; if it has none, and the take's picture is
+    complete, that is returned as it is.
 
     Raises:
         NotApplicable: the frames differ in size.
@@ -39,6 +41,8 @@ def blend(
     """
     if (take.width, take.height) != (film.width, film.height):
         raise NotApplicable(f"the take is {take.width}x{take.height}, the film {film.width}x{film.height}")
+    if numerator == denominator and take.format.name == film.format.name and not _carries_more_than_pixels(film):
+        return take
     if numerator < denominator:
         pix_fmt = working_format(film.format.name)
         base = _reformat(film, pix_fmt)
@@ -49,6 +53,12 @@ def blend(
             mix = dissolve(below, above, numerator, denominator)
         take = frame_from_planes(mix, pix_fmt)
     return _copy_pixels(film, _reformat(take, film.format.name))
+
+
+def _carries_more_than_pixels(frame: VideoFrame) -> bool:
+    """Check for captions, the camera's own data, fields, and a transparency that a take does not have."""
+    has_alpha = any(component.is_alpha for component in frame.format.components)
+    return bool(frame.interlaced_frame or has_alpha or len(side_data_of(frame)))
 
 
 def blend_changes(

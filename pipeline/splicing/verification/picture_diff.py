@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
@@ -17,9 +17,10 @@ from ...media.frames.decode import decode_frames
 from ...media.frames.reformat import reformat
 from ..container import matching_video_index
 from ..mp4.sample_tables import Ints
-from ..pictures.fields import field_order
+from ..pictures.fields import field_order, side_data_of
 from ..pictures.frames import Insert, with_inserts
 from ..pictures.planes import Plane, visible_rows, working_format
+from .seam_meter import SeamMeter
 
 INTERLACED_FLAG = "the mark of interlaced pictures"
 _MIN_PSNR_DB = 38.0
@@ -36,8 +37,6 @@ _ENCODER_NOTES = (b"x264 - core", b"x265 (build")
 """An encoder's note of its options: new pictures have another."""
 _NEAR_FRAMES = 24
 _EVERY = 8
-_side_data: Any = SideDataContainer
-"""Its type annotations say that the constructor takes no arguments."""
 
 
 @dataclass(frozen=True)
@@ -109,21 +108,27 @@ def compare_around(
     times: Ints,
     ranges: Sequence[range],
     number: int,
+    meter: SeamMeter | None = None,
 ) -> PictureDiff:
     """Compare range number `number` of re-encoded shown frames, and 24 frames on either side of it.
 
     Frames outside all ranges must be identical. `times` are the pts of all shown frames. Both films are read as a
-    player reads them, from a keyframe on; the middle of a long take is decoded but not compared.
+    player reads them, from a keyframe on; the middle of a long take is decoded but not compared. `meter` sees every
+    frame that it needs.
     """
     own = ranges[number]
     span = range(max(own.start - _NEAR_FRAMES, 0), min(own.stop + _NEAR_FRAMES, len(times)))
-    expected = _expected_frames(source, stream, inserts, times, span)
+    for needed in meter.spans if meter is not None else ():
+        span = range(min(span.start, needed.start), max(span.stop, needed.stop))
+    expected = _expected_frames(source, stream, inserts, times, span, meter)
     actual = _decode_span(output, matching_video_index(source, stream, output), times, span)
     tally = _Tally()
     for pair, output_frame in itertools.zip_longest(expected, actual):
         if pair is None or output_frame is None or output_frame.pts != times[pair[0]]:
             return tally.result(f"the frames near frame {own.start} are not shown at their times")
         index, frame = pair
+        if meter is not None:
+            meter.see_film(index, output_frame)
         if frame is None:
             continue
         if not any(index in item for item in ranges):
@@ -137,16 +142,30 @@ def compare_around(
 
 
 def _expected_frames(
-    source: Path, stream: int, inserts: Sequence[Insert], times: Ints, span: range
+    source: Path, stream: int, inserts: Sequence[Insert], times: Ints, span: range, meter: SeamMeter | None
 ) -> Iterator[tuple[int, VideoFrame | None]]:
-    """Yield what each frame of a span should show; None in the middle of a take, where the film is not decoded."""
+    """Yield what each frame of a span should show; None in the middle of a take, where nothing is blended.
+
+    Without a meter, the source is not decoded there, either.
+    """
     position = span.start
+    frames = _seen(_decode_span(source, stream, times, span), span.start, meter) if meter is not None else None
     for middle in [*_take_middles(inserts, span), range(span.stop, span.stop)]:
-        if middle.start > position:
-            before = range(position, middle.start)
-            yield from with_inserts(_decode_span(source, stream, times, before), inserts, position)
-        yield from ((index, None) for index in middle)
+        before = range(position, middle.start)
+        if before:
+            part = _decode_span(source, stream, times, before) if frames is None else islice(frames, len(before))
+            yield from with_inserts(part, inserts, position)
+        for index in middle:
+            if frames is not None and next(frames, None) is None:
+                return
+            yield index, None
         position = middle.stop
+
+
+def _seen(frames: Iterator[VideoFrame], first: int, meter: SeamMeter) -> Iterator[VideoFrame]:
+    for index, frame in enumerate(frames, first):
+        meter.see_source(index, frame)
+        yield frame
 
 
 def _take_middles(inserts: Sequence[Insert], span: range) -> list[range]:
@@ -203,8 +222,7 @@ def _lost_metadata(expected: VideoFrame, actual: VideoFrame) -> list[str]:
 
 
 def _side_data_of(frame: Any, name: str) -> list[bytes]:
-    # Not `frame.side_data`: it makes the frame refer to itself, and keeps its picture in memory for long.
-    return [bytes(data) for data in _side_data(frame) if data.type.name == name]
+    return [bytes(data) for data in side_data_of(frame) if data.type.name == name]
 
 
 def _luma_difference(expected: VideoFrame, actual: VideoFrame) -> tuple[float, float]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from pydantic import ValidationError
-from takes import drawn_take, moving_film, numbered_take, segment
+from takes import dialogue_line, drawn_take, film, moving_film, numbered_take, segment
 
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.core.errors import CheckFailed, ProviderError
 from react1.pipeline.splicing.splice_params import Thresholds, require_within_thresholds
-from react1.pipeline.splicing.verification.seam_check import (
+from react1.pipeline.splicing.verification import seam_check
+from react1.pipeline.splicing.verification.color_difference import (
     NOTICEABLE_DELTA_E,
     FramePair,
-    count_still,
     delta_e,
     lab_from_rgb,
     lightness_from_rgb,
 )
+from react1.pipeline.splicing.verification.seam_meter import count_still
 
 pytestmark = pytest.mark.slow
 
@@ -107,6 +108,41 @@ def test_a_take_may_stand_still_where_the_source_hardly_moves(context, speed):
     figures = spliced(context, take)
 
     assert (figures["frozen_frames"], figures["doubled_frames"]) == (0, 0)
+
+
+@pytest.mark.parametrize("seam", ["cut", "dissolve"])
+def test_seams_are_measured_while_the_film_is_compared(context, monkeypatch, seam):
+    """Long edits, whose middle is not compared, and two of them in one range: the figures of a pass of their own."""
+    media = moving_film(context, frames=100)
+    spans = [segment(media, 20, 50, head=3, tail=3), segment(media, 52, 80, head=2, tail=6)]
+    drawn = [drawn_take(context, span, lambda parts, n: [255 - parts[0] // 2, *parts[1:]]) for span in spans]
+    params = SpliceParams.model_validate({"seam": seam, "checks": dict.fromkeys(Thresholds.model_fields, 100)})
+
+    def refuse(*_):
+        raise AssertionError("the films are decoded once more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(seam_check, "measure_seams", refuse)
+        result = Splice().run(context, params, media, drawn)
+
+    film = context.path(result.file)
+    rows = seam_check.measure_seams(context, media, film, result.video, drawn, params.seam)
+    assert result.metrics["splice"]["seams"] == [{"name": name, **row} for name, row in rows]
+    assert min(row["seam_delta_e"] for _, row in rows) > 3
+
+
+def test_a_film_that_is_written_once_more_is_measured_itself(context, monkeypatch):
+    """The new line of dialogue is muxed into a second file: what the first one showed says nothing."""
+    media = film(context, ".mkv", frames=40, tracks=1)
+    span = segment(media, 12, 20, head=3, tail=3, audio=dialogue_line(context))
+    measured, real = [], seam_check.measure_seams
+    monkeypatch.setattr(seam_check, "measure_seams", lambda *value: measured.append(value[2]) or real(*value))
+    params = SpliceParams.model_validate({"checks": dict.fromkeys(Thresholds.model_fields) | {"seam_delta_e": 999}})
+
+    take = drawn_take(context, span, lambda parts, number: [parts[0] // 2, *parts[1:]])
+    Splice().run(context, params, media, [take])
+
+    assert len(measured) == 1
 
 
 def test_only_the_take_that_fails_is_named(context):
