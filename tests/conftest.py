@@ -9,6 +9,10 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+# The processes that tests start: no busy waiting between small products, and compiled modules that are kept.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import film_cache
 import pytest
 from command_line import react1
@@ -69,12 +73,12 @@ def media_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def talking_clip(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small demo clip: 2 s of 480x270 at 25 frames/s with a voice."""
+    """A small talking clip: 2 s of 480x270 at 25 frames/s with a voice."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
-    from react1.pipeline.demo.demo_clip import make_demo_clip
+    from talking import make_talking_clip
 
     path = tmp_path_factory.mktemp("talking") / "talking.mp4"
-    generate = partial(make_demo_clip, seconds=2, size=(480, 270), progress=lambda _share: None)
+    generate = partial(make_talking_clip, seconds=2, size=(480, 270))
     return film_cache.cached_film(path, ("talking", 2, 480, 270), generate)
 
 
@@ -82,12 +86,13 @@ def talking_clip(generated_films: None, tmp_path_factory: pytest.TempPathFactory
 def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the examples name: a talking film, a new line, subtitles and an EDL."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
-    from react1.pipeline.demo.demo_clip import make_demo_clip
+    from talking import make_talking_clip
+
     from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
     folder = tmp_path_factory.mktemp("interview")
-    generate = partial(make_demo_clip, seconds=6, size=(480, 270), progress=lambda _share: None)
-    film_cache.cached_film(folder / "interview.mp4", ("interview", 6, 480, 270), generate)
+    generate = partial(make_talking_clip, seconds=4.4, size=(480, 270))
+    film_cache.cached_film(folder / "interview.mp4", ("interview", 4.4, 480, 270), generate)
     (folder / "adr").mkdir()
     tone = ["-f", "lavfi", "-i", "sine=frequency=220:duration=1.2:sample_rate=48000"]
     subprocess.run([ffmpeg_path(), "-v", "error", *tone, str(folder / "adr" / "line3.wav")], check=True)

@@ -10,6 +10,8 @@ from contextlib import suppress
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command `react1` and exit with its status."""
+    # Pictures are handled in threads of their own; OpenBLAS's wait in a busy loop for small products, as long again.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with suppress(ValueError):  # signals can be set in the main thread only
         # Nothing has started, so exit at once: an exception here could be raised inside an import.
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from react1.pipeline.cli import main
 from react1.pipeline.cli.app import PANELS
 
 COMMANDS = [command for panel in PANELS.values() for command in panel]
@@ -90,3 +92,17 @@ def test_the_help_imports_nothing_heavy():
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert process.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("3", "3")])
+def test_the_command_keeps_products_of_matrices_in_one_thread(monkeypatch, capsys, chosen, expected):
+    """A number that the user has set is kept."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert (ended.value.code, os.environ["OPENBLAS_NUM_THREADS"]) == (0, expected)
