@@ -101,8 +101,8 @@ def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -
     )
     (folder / "cut.edl").write_text(
         "TITLE: interview\nFCM: NON-DROP FRAME\n\n"
-        "001  AX       V     C        00:00:01:00 00:00:01:20 00:00:01:00 00:00:01:20\n"
-        "* FROM CLIP NAME: interview.mp4\n* COMMENT: react1: sad 0.6 face\n"
+        "001  AX       V     C        00:00:01:05 00:00:02:00 00:00:01:05 00:00:02:00\n"
+        "* FROM CLIP NAME: interview.mp4\n* COMMENT: react1: sad 0.7 face\n"
     )
     return folder
 

@@ -61,7 +61,7 @@ def test_a_job_runs(job, folder, environment):
 @pytest.mark.slow
 def test_the_script_writes_its_table(folder, environment):
     """One row for each span of the list."""
-    (folder / "spans.csv").write_text("in,out,prompt,temperature\n30f,50f,happy,0.6\n80f,100f,sad,0.4\n")
+    (folder / "spans.csv").write_text("in,out,prompt,temperature\n30f,50f,sad,0.7\n80f,100f,happy,0.5\n")
 
     ran = subprocess.run(
         [sys.executable, "post_production.py", "interview.mp4", "spans.csv"],
