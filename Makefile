@@ -4,7 +4,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test check lint types docs format clean
+.PHONY: help demo quick test fast covered check lint types docs format clean
 
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
@@ -31,13 +31,24 @@ demo: .venv/.demo
 WORKERS = workers=$$($(BIN)/python -c 'import os; print(len(os.sched_getaffinity(0)) + 1)' 2>/dev/null || echo auto)
 PYTEST = $(BIN)/python -m pytest -n "$$workers" --dist worksteal
 
-quick: check
+# Tests and modules are compiled once, not by every worker of every run.
+unexport PYTHONDONTWRITEBYTECODE
+BESIDE = @$(MAKE) --no-print-directory -j2
+
+# The checkers use one core each, so they run beside the tests; both need the same two things beforehand.
+quick: .venv/.dev $(TYPED)/.stamp
+	$(BESIDE) check fast
+
+test: .venv/.dev $(TYPED)/.stamp
+	$(BESIDE) check covered
+	$(WORKERS); $(PYTEST) -m slow
+
+fast: .venv/.dev
 	$(WORKERS); $(PYTEST) -m 'not slow'
 
-test: check
+covered: .venv/.dev
 	$(WORKERS); $(PYTEST) -m 'not slow' --cov --cov-report=
 	@echo "Lines and branches covered by the fast tests: $$($(BIN)/python -m coverage report --format=total) %"
-	$(WORKERS); $(PYTEST) -m slow
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir build/site

@@ -17,12 +17,19 @@ import film_cache
 import pytest
 from command_line import react1
 from loopback_only import loopback_only
+from selection import selects_nothing
 from web import open_web
 
 from react1.testing import FolderContext
 
 __all__ = ["react1"]
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave modules unread in which `-m` selects nothing: each worker would import all of them."""
+    is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return (is_module and selects_nothing(collection_path.read_text("utf-8"), config.option.markexpr)) or None
 
 
 @pytest.fixture(scope="session")

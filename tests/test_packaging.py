@@ -46,6 +46,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
         yield opened
 
 
+@pytest.mark.slow
 def test_the_wheel_has_every_module(wheel):
     """It has no other modules, and all are under `react1`."""
     shipped = {name for name in wheel.namelist() if name.endswith(".py")}
@@ -53,6 +54,7 @@ def test_the_wheel_has_every_module(wheel):
     assert shipped == {f"react1/{path}" for path in package_files()}
 
 
+@pytest.mark.slow
 def test_the_wheel_installs_no_other_package(wheel):
     """`nodes` and `tests` would collide with other packages."""
     tops = {name.partition("/")[0] for name in wheel.namelist()}
@@ -60,6 +62,7 @@ def test_the_wheel_installs_no_other_package(wheel):
     assert tops == {"react1", f"react1_nodes-{PROJECT['project']['version']}.dist-info"}
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_data_files(wheel):
     """It has presets, schemas, templates and `py.typed`."""
     shipped = set(wheel.namelist())
@@ -72,6 +75,7 @@ def test_the_wheel_has_the_data_files(wheel):
     assert wanted - shipped == set()
 
 
+@pytest.mark.slow
 def test_the_wheel_has_the_command_and_the_licence(wheel):
     """The entry point is `react1`, and the licence is Apache-2.0."""
     info = f"react1_nodes-{PROJECT['project']['version']}.dist-info"

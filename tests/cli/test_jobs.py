@@ -10,11 +10,13 @@ import subprocess
 import sys
 
 import pytest
+from numbered_clips import make_clip
 from server_client import open_server
 
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.cli.commands.inspection import jobs as jobs_command
 from react1.pipeline.core.file import File
+from react1.pipeline.jobs import precheck
 from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
@@ -57,6 +59,19 @@ def server(tmp_path, react1):
             return client
 
         yield start
+
+
+@pytest.fixture
+def film(tmp_path, monkeypatch):
+    """Make a small film; it has no face, so nothing looks for one."""
+    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    return make_clip(tmp_path / "made.mp4", frames=50, size=(160, 90), audio_codec="aac")
+
+
+@pytest.fixture(scope="module")
+def terminal_home(tmp_path_factory):
+    """A home folder in which the runs on a terminal prepare the same segment once."""
+    return tmp_path_factory.mktemp("terminal") / "home"
 
 
 def run_arguments(clip, tmp_path, *edits):
@@ -160,10 +175,10 @@ def test_a_call_is_settled_by_hand(react1, tmp_path):
     assert Ledger(tmp_path / "home").latest(CALL).state == "void"
 
 
-def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, talking_clip, tmp_path):
+def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, film, tmp_path):
     """Nothing is cut, written or sent for it; after the run the plan costs nothing."""
     server()
-    job = run_arguments(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad")
+    job = run_arguments(film, tmp_path, "0.4-1:happy", "1.2-1.8:sad")
 
     plan = json.loads(react1("plan", *job, "--json").stdout)
 
@@ -180,10 +195,10 @@ def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, tal
     assert len(list(JobStore(tmp_path / "srv").jobs())) == 2
 
 
-def test_a_run_without_approval_exits_with_5(react1, server, talking_clip, tmp_path):
+def test_a_run_without_approval_exits_with_5(react1, server, film, tmp_path):
     """It reports one line and one JSON object, and nothing is sent."""
     server()
-    job = run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")
+    job = run_arguments(film, tmp_path, "0.6-1.4:happy")
 
     result = react1("run", *job, "--json")
 
@@ -197,10 +212,13 @@ def test_a_run_without_approval_exits_with_5(react1, server, talking_clip, tmp_p
     assert list(JobStore(tmp_path / "srv").jobs()) == []
 
 
-@pytest.mark.parametrize(("answer", "status", "jobs"), [("y", 0, 1), ("n", 5, 0), ("", 5, 0)])
-def test_a_run_on_a_terminal_shows_the_estimate_and_asks(answer, status, jobs, react1, server, talking_clip, tmp_path):
+@pytest.mark.parametrize(("answer", "status", "jobs"), [("n", 5, 0), ("", 5, 0), ("y", 0, 1)])
+def test_a_run_on_a_terminal_shows_the_estimate_and_asks(
+    answer, status, jobs, react1, server, talking_clip, terminal_home, tmp_path
+):
     """Only `y` starts the paid jobs."""
     server()
+    react1.environ["REACT1_HOME"] = str(terminal_home)
     argv = [sys.executable, "-m", "react1", "run", *run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")]
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -222,13 +240,13 @@ def test_a_run_on_a_terminal_shows_the_estimate_and_asks(answer, status, jobs, r
     assert len(list(JobStore(tmp_path / "srv").jobs())) == jobs
 
 
-def test_a_run_with_a_lost_response_exits_with_4_and_can_be_settled(react1, server, talking_clip, tmp_path):
+def test_a_run_with_a_lost_response_exits_with_4_and_can_be_settled(react1, server, film, tmp_path):
     """Without a history nothing is sent again until the job is settled by hand."""
     server(
         {"route": "submit", "do": "reset", "when": "after"},
         {"route": "history", "do": "status", "status": 400},
     )
-    job = run_arguments(talking_clip, tmp_path, "0.6-1.4:happy")
+    job = run_arguments(film, tmp_path, "0.6-1.4:happy")
 
     lost = react1("run", *job, "--yes")
     again = react1("resume")
@@ -245,12 +263,12 @@ def test_a_run_with_a_lost_response_exits_with_4_and_can_be_settled(react1, serv
     assert len(list(JobStore(tmp_path / "srv").jobs())) == 1
 
 
-def test_a_failed_run_reports_its_cost(react1, server, talking_clip, tmp_path):
+def test_a_failed_run_reports_its_cost(react1, server, film, tmp_path):
     """The first segment is paid, the second is refused; the JSON object, the run and the jobs agree on the cost."""
     server({"route": "submit", "do": "status", "status": 403, "call": 2})
     react1.environ["REACT1_CONCURRENCY"] = "1"
 
-    result = react1("run", *run_arguments(talking_clip, tmp_path, "0.4-1:happy", "1.2-1.8:sad"), "--yes", "--json")
+    result = react1("run", *run_arguments(film, tmp_path, "0.4-1:happy", "1.2-1.8:sad"), "--yes", "--json")
 
     failure = json.loads(result.stdout)
     assert (result.returncode, failure["status"]) == (4, "failed")

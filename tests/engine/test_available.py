@@ -6,14 +6,13 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from react1.pipeline.core.errors import MissingExtra
 from react1.pipeline.engine import available
 from react1.pipeline.engine.landmarks.backend import INSTALL_HINT
-from react1.pipeline.engine.quiet import quiet_import, silence_stderr
+from react1.pipeline.engine.quiet import silence_stderr
 
 
 def failing_import(error: ImportError):
@@ -59,27 +58,6 @@ def test_stderr_is_silenced_and_restored(capfd: pytest.CaptureFixture[str]) -> N
     os.write(2, b"after\n")
 
     assert capfd.readouterr().err == "after\n"
-
-
-def test_the_plotting_library_is_loaded_when_it_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Not by a quiet import of a library that names it, as mediapipe does."""
-    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
-        monkeypatch.delitem(sys.modules, name)
-    (tmp_path / "matplotlib").mkdir()
-    (tmp_path / "matplotlib" / "__init__.py").write_text("rcParams = {'backend': 'agg'}\n")
-    (tmp_path / "matplotlib" / "pyplot.py").write_text("def figure(): return 'drawn'\n")
-    (tmp_path / "toy_landmarks.py").write_text("import matplotlib\nimport matplotlib.pyplot as plt\n")
-    monkeypatch.syspath_prepend(tmp_path)
-
-    with quiet_import():
-        toy = importlib.import_module("toy_landmarks")
-
-    assert not {"matplotlib", "matplotlib.pyplot"} & set(sys.modules)
-    assert toy.plt.figure() == "drawn"
-    assert toy.matplotlib.rcParams == {"backend": "agg"}
-    assert {"matplotlib", "matplotlib.pyplot"} <= set(sys.modules)
-    for name in ("toy_landmarks", "matplotlib", "matplotlib.pyplot"):
-        monkeypatch.delitem(sys.modules, name)
 
 
 def test_a_run_checks_that_the_engine_is_installed_without_loading_it() -> None:

@@ -127,6 +127,7 @@ def test_unusable_list_is_reported_where_it_is_named(react1, reel, tmp_path, edi
     assert message in err
 
 
+@pytest.mark.slow
 def test_start_tc_overrides_the_film_s_timecode(react1, reel, tmp_path):
     """`--start-tc` moves the film's clock; a label that does not exist is refused."""
     words = ["run", "prepare", "--set", f"source={reel.name}", "--edits", "cut.edl", "--json"]
@@ -139,6 +140,7 @@ def test_start_tc_overrides_the_film_s_timecode(react1, reel, tmp_path):
     assert "its neighbours are 01:00:00:24 and 01:00:01:00" in err
 
 
+@pytest.mark.slow
 def test_snapped_points_are_reported(react1, reel):
     """A snapped point is reported with its frames; the end of the film counts as a cut."""
     words = [

@@ -108,6 +108,7 @@ def test_the_suffix_comes_from_the_url_or_the_type(path, content_type, suffix):
     assert choose_suffix(path, content_type) == suffix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", ['<video src="/film.mp4"></video>', '<meta property="og:video" content="{0}/film.mp4">']
 )
@@ -151,6 +152,7 @@ SUBTITLED = b"""<!doctype html><html><video><source src="/film.mp4" type="video/
 <track kind="subtitles" srclang="en" src="/en.vtt"></video></html>"""
 
 
+@pytest.mark.slow
 def test_subtitles_of_a_page_end_up_inside_the_file(context, web, clip):
     """As a track of their own, with the picture as it was."""
     web.serve("/film.mp4", clip)

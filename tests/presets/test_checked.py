@@ -12,6 +12,12 @@ from react1.pipeline.core.errors import CheckFailed
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home folder in which these jobs make the same take once."""
+    return tmp_path_factory.mktemp("checked") / "home"
+
+
 def job(folder, clip, checks, on_failure):
     path = folder / "job.yaml"
     path.write_text(
@@ -27,9 +33,9 @@ def frames(path):
         return np.stack([frame.to_ndarray(format="gray") for frame in film.decode(video=0)]).astype(int)
 
 
-def test_a_failed_seam_check_keeps_the_original_footage(talking_clip, tmp_path):
+def test_a_failed_seam_check_keeps_the_original_footage(talking_clip, home, tmp_path):
     """With a limit of zero the take is dropped: the film equals the source, and a note says why."""
-    result = run(job(tmp_path, talking_clip, "{seam_delta_e: 0}", "keep-original"), home=tmp_path / "home")
+    result = run(job(tmp_path, talking_clip, "{seam_delta_e: 0}", "keep-original"), home=home)
 
     assert (result.status, result.exit_status) == ("kept-original", 6)
     assert [segment.status for segment in result.segments] == ["original"]
@@ -37,24 +43,24 @@ def test_a_failed_seam_check_keeps_the_original_footage(talking_clip, tmp_path):
     assert np.array_equal(frames(tmp_path / "film.mp4"), frames(talking_clip))
 
 
-def test_the_job_decides_whether_a_failed_check_stops_the_run(talking_clip, tmp_path):
+def test_the_job_decides_whether_a_failed_check_stops_the_run(talking_clip, home, tmp_path):
     """With `stop` it fails and leaves no film; without the check the take is used and measured."""
     with pytest.raises(CheckFailed, match=r"^splice: .*s01: seam_delta_e is"):
-        run(job(tmp_path, talking_clip, "{seam_delta_e: 0}", "stop"), home=tmp_path / "home")
+        run(job(tmp_path, talking_clip, "{seam_delta_e: 0}", "stop"), home=home)
     assert not (tmp_path / "film.mp4").exists()
 
-    result = run(job(tmp_path, talking_clip, "{seam_delta_e: null}", "stop"), home=tmp_path / "home")
+    result = run(job(tmp_path, talking_clip, "{seam_delta_e: null}", "stop"), home=home)
 
     assert result.status == "done" and result.checks["seam_delta_e"] > 0
     assert np.abs(frames(tmp_path / "film.mp4") - frames(talking_clip)).max() > 40
 
 
-def test_a_shipped_preset_can_edit_in_place(talking_clip, tmp_path):
+def test_a_shipped_preset_can_edit_in_place(talking_clip, home, tmp_path):
     """The input `in_place` reaches the splice."""
     film = tmp_path / "film.mp4"
-    options = {"in_place": True, "out": film, "home": tmp_path / "home"}
+    options = {"in_place": True, "out": film, "home": home}
 
-    result = run("lips-only", source=talking_clip, edits=["0.6-1.2:surprised"], **options)
+    result = run("lips-only", source=talking_clip, edits=["0.6-1.2:surprised:1"], **options)
 
     assert (result.checks["way"], result.checks["in_place"]) == ("exact", True)
     assert np.abs(frames(film) - frames(talking_clip)).max() > 40

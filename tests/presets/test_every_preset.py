@@ -36,17 +36,23 @@ def _changed(before, after):
     return [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if np.abs(a - b).max() > 40]
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home folder in which the presets cut and read the same segment once; each makes a take of its own."""
+    return tmp_path_factory.mktemp("presets") / "home"
+
+
 def test_every_shipped_preset_has_a_test_here():
     """A new preset must be added here."""
     assert set(shipped_names()) == COVERED
 
 
 @pytest.mark.parametrize("preset", ["emotion-edit", "preview", "lips-only"])
-def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, tmp_path):
+def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, home, tmp_path):
     """Frame count and audio packets stay the same, and the face changes only in the span."""
     out = tmp_path / "film.mp4"
 
-    result = run(preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=tmp_path / "home")
+    result = run(preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=home)
 
     before, after = _frames(talking_clip), _frames(out)
     assert before.shape == after.shape
@@ -61,13 +67,13 @@ def test_a_preset_changes_the_span_and_nothing_else(preset, talking_clip, tmp_pa
     assert "preview" in result.report.read_text()
 
 
-def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, tmp_path):
+def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, home, tmp_path):
     """The film's audio is the new line in the span, and the source's outside of it."""
     line = _tone(tmp_path / "line.wav")
     out = tmp_path / "film.mp4"
     edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
 
-    run("adr-replace", source=talking_clip, edits=[_edit(edit)], out=out, home=tmp_path / "home")
+    run("adr-replace", source=talking_clip, edits=[_edit(edit)], out=out, home=home)
 
     before, after = _sound(talking_clip), _sound(out)
     assert len(before) == len(after)
@@ -77,13 +83,12 @@ def test_adr_replace_puts_the_new_line_into_the_span(talking_clip, tmp_path):
     assert len(_frames(out)) == len(_frames(talking_clip))
 
 
-def test_turnover_writes_a_clip_and_timelines(talking_clip, tmp_path):
+def test_turnover_writes_a_clip_and_timelines(talking_clip, home, tmp_path):
     """The clip has the frames of the finished film, and the timelines have relative paths."""
     pytest.importorskip("opentimelineio", reason="timelines need the extra timeline")
     out, folder = tmp_path / "film.mp4", tmp_path / "turnover"
 
     edits = [{"in": "0.6", "out": "1.4", "prompt": "surprised", "temperature": 1, "name": "line3"}]
-    home = tmp_path / "home"
     result = run("turnover", source=talking_clip, edits=edits, out=out, turnover=folder, home=home, provider="local")
 
     assert (result.output, result.turnover) == (out, folder)
@@ -97,11 +102,11 @@ def test_turnover_writes_a_clip_and_timelines(talking_clip, tmp_path):
     assert "line3_react1_v001.mov" in otio.read_text() and str(tmp_path) not in otio.read_text()
 
 
-def test_prepare_writes_video_and_audio_and_sends_nothing(talking_clip, tmp_path):
+def test_prepare_writes_video_and_audio_and_sends_nothing(talking_clip, home, tmp_path):
     """The folder has one video and one audio file per segment, with handles."""
     out = tmp_path / "segments"
 
-    result = run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=out, home=tmp_path / "home")
+    result = run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=out, home=home)
 
     assert sorted(path.name for path in out.iterdir()) == ["s01.mp4", "s01.voice.wav"]
     assert len(_frames(out / "s01.mp4")) == LAST - FIRST + 16
@@ -109,7 +114,7 @@ def test_prepare_writes_video_and_audio_and_sends_nothing(talking_clip, tmp_path
     assert result.output == out
 
 
-def test_from_web_downloads_a_url(talking_clip, tmp_path):
+def test_from_web_downloads_a_url(talking_clip, home, tmp_path):
     """A film behind an HTTP URL is downloaded completely and edited locally."""
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(talking_clip.parent))
     handler.log_message = lambda *_: None
@@ -117,7 +122,7 @@ def test_from_web_downloads_a_url(talking_clip, tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}/{talking_clip.name}"
         out = tmp_path / "film.mp4"
-        run("from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=tmp_path / "home", provider="local")
+        run("from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=home, provider="local")
         server.shutdown()
 
     changed = _changed(_frames(talking_clip), _frames(out))

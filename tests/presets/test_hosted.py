@@ -16,12 +16,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numbered_clips import make_clip
 from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
+from react1.pipeline.jobs import precheck
 from react1.pipeline.jobs.ledger import Ledger
-from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source, render_in_process
 
@@ -41,6 +42,19 @@ def server(tmp_path_factory):
     with open_server(folder, renderer=render_in_process, key=KEY) as client:
         client.folder = folder
         yield client
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home folder in which the runs cut and read the same segment once; each asks for a take of its own."""
+    return tmp_path_factory.mktemp("homes") / "home"
+
+
+@pytest.fixture
+def made_film(tmp_path, monkeypatch):
+    """Make a small film of 16 s; it has no face, so nothing looks for one."""
+    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    return make_clip(tmp_path / "long.mp4", frames=400, size=(96, 64), audio_codec="aac", gop=50)
 
 
 @pytest.fixture
@@ -82,12 +96,12 @@ def _jobs(folder):
 
 
 @pytest.mark.parametrize("preset", ["emotion-edit", "lips-only"])
-def test_a_preset_changes_the_span_through_the_provider(preset, local_server, talking_clip, tmp_path):
+def test_a_preset_changes_the_span_through_the_provider(preset, local_server, talking_clip, home, tmp_path):
     """Frames and audio stay the same, the server has the request, and the result has the provider's cost."""
     out, before = tmp_path / "film.mp4", len(_jobs(local_server.folder))
 
     result = run(
-        preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=tmp_path / "home",
+        preset, source=talking_clip, edits=[f"{SPAN}:surprised:1"], out=out, home=home,
         provider="segmind", yes=True,
     )  # fmt: skip
 
@@ -104,7 +118,7 @@ def test_a_preset_changes_the_span_through_the_provider(preset, local_server, ta
     assert "not React-1" in " ".join(result.notes)
 
 
-def test_adr_replace_sends_the_new_line(local_server, talking_clip, tmp_path):
+def test_adr_replace_sends_the_new_line(local_server, talking_clip, home, tmp_path):
     """The provider gets the new line, and the film has it."""
     line, out = tmp_path / "line.wav", tmp_path / "film.mp4"
     samples = (np.sin(2 * np.pi * 1000 * np.arange(int(0.8 * 48000)) / 48000) * 12000).astype("<i2")
@@ -113,7 +127,7 @@ def test_adr_replace_sends_the_new_line(local_server, talking_clip, tmp_path):
         sound.writeframes(samples.tobytes())
     edit = {"in": "0.6", "out": "1.4", "prompt": "neutral", "audio": str(line)}
 
-    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=tmp_path / "home", provider="segmind", yes=True)
+    run("adr-replace", source=talking_clip, edits=[edit], out=out, home=home, provider="segmind", yes=True)
 
     sent = _jobs(local_server.folder)[-1].sent
     assert sent["sync_mode"] == "silence"
@@ -127,7 +141,7 @@ def test_adr_replace_sends_the_new_line(local_server, talking_clip, tmp_path):
     assert len(_frames(out)) == len(_frames(talking_clip))
 
 
-def test_from_web_downloads_a_url_and_sends_only_the_segment(local_server, talking_clip, tmp_path):
+def test_from_web_downloads_a_url_and_sends_only_the_segment(local_server, talking_clip, home, tmp_path):
     """The provider never gets the film's URL."""
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(talking_clip.parent))
     handler.log_message = lambda *_: None
@@ -136,7 +150,7 @@ def test_from_web_downloads_a_url_and_sends_only_the_segment(local_server, talki
         address = f"http://127.0.0.1:{web.server_port}/{talking_clip.name}"
         out = tmp_path / "film.mp4"
         run(
-            "from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=tmp_path / "home",
+            "from-web", source=address, edits=[f"{SPAN}:sad:1"], out=out, home=home,
             provider="segmind", yes=True,
         )  # fmt: skip
         web.shutdown()
@@ -146,9 +160,9 @@ def test_from_web_downloads_a_url_and_sends_only_the_segment(local_server, talki
     assert _changed(_frames(talking_clip), _frames(out))
 
 
-def test_preview_is_always_local(local_server, talking_clip, tmp_path):
+def test_preview_is_always_local(local_server, talking_clip, home, tmp_path):
     """It ignores keys, and another provider is refused before anything runs."""
-    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": home}
     before = len(_jobs(local_server.folder))
 
     result = run("preview", **options)
@@ -159,11 +173,11 @@ def test_preview_is_always_local(local_server, talking_clip, tmp_path):
     assert len(_jobs(local_server.folder)) == before
 
 
-def test_prepare_sends_nothing(local_server, talking_clip, tmp_path):
+def test_prepare_sends_nothing(local_server, talking_clip, home, tmp_path):
     """It has no paid step."""
     before = len(_jobs(local_server.folder))
 
-    run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "segments", home=tmp_path / "home")
+    run("prepare", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "segments", home=home)
 
     assert len(_jobs(local_server.folder)) == before
 
@@ -183,14 +197,10 @@ def test_a_take_is_reused_for_its_own_provider_only(copying_server, talking_clip
     assert len(list(Ledger(tmp_path / "home").entries())) == 2
 
 
-def test_a_segment_over_15_s_is_sent_in_parts(copying_server, talking_clip, tmp_path):
+def test_a_segment_over_15_s_is_sent_in_parts(copying_server, made_film, tmp_path):
     """Each part is within the limit, and every frame of the film is there once."""
     copying_server()
-    clip, out = tmp_path / "long.mp4", tmp_path / "film.mp4"
-    again = ["-vf", "loop=7:50,setpts=N/25/TB,scale=320:180", "-af", "aloop=7:96000,atrim=end=16", "-frames:v", "400"]
-    coding = ["-c:v", "libx264", "-preset", "ultrafast", "-bf", "2", "-g", "50"]
-    subprocess.run([ffmpeg_path(), "-v", "error", "-i", str(talking_clip), *again, *coding, str(clip)], check=True)
-
+    clip, out = made_film, tmp_path / "film.mp4"
     options = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
 
     result = run("emotion-edit", provider="segmind", yes=True, **options)
@@ -262,8 +272,6 @@ def _with_upload(upload):
 
 def test_faces_are_checked_before_anything_is_paid(copying_server, tmp_path):
     """A span without a face is refused, and nothing reaches the provider."""
-    from numbered_clips import make_clip
-
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
     copying_server()
     clip = make_clip(tmp_path / "clip.mp4", frames=25, size=(320, 240))
@@ -284,41 +292,40 @@ def test_the_key_appears_nowhere(copying_server, talking_clip, tmp_path):
         {"route": "upload", "do": "status", "status": 500, "error": f"key {KEY}", "call": 1},
     )
     home, film = tmp_path / "home", tmp_path / "film.mp4"
+    job = ["emotion-edit", "--set", f"source={talking_clip}", "--out", str(film), "--provider", "segmind"]
+    commands = {
+        "plan": ["plan", *job, "--edit", f"{SPAN}:happy"],
+        "done": ["run", *job, "--edit", f"{SPAN}:happy", "--yes"],
+        "failed": ["run", *job, "--edit", f"{SPAN}:sad", "--yes"],
+        "jobs": ["jobs"],
+        "jobs as JSON": ["jobs", "--json"],
+        "doctor": ["doctor"],
+        "runs": ["runs"],
+        "show": ["show", "2"],
+    }
     script = tmp_path / "debugging.py"
     script.write_text(
-        "import logging, sys\nlogging.basicConfig(level=logging.DEBUG, filename=sys.argv[1])\n"
+        "import json, logging, sys\nlogging.basicConfig(level=logging.DEBUG, filename=sys.argv[1])\n"
+        "import react1.pipeline.net.http_pool, react1.pipeline.net.download\n"
+        "from react1.pipeline.cli.app import run_command\n"
         "for name in ('httpx', 'httpcore', 'asyncio', 'react1'):\n"
         "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
-        "from react1.pipeline.cli import main\n"
-        "import react1.pipeline.net.http_pool, react1.pipeline.net.download\n"
-        "for name in ('httpx', 'httpcore'):\n"
-        "    logging.getLogger(name).setLevel(logging.DEBUG)\n"
-        "sys.argv = ['react1', *sys.argv[2:]]\nsys.exit(main())\n"
+        "statuses = {name: run_command(words) for name, words in json.load(sys.stdin).items()}\n"
+        "open(sys.argv[2], 'w').write(json.dumps(statuses))\n"
     )
-    outputs = []
-
-    def react1(*words):
-        ran = subprocess.run(
-            [sys.executable, str(script), str(tmp_path / "debug.log"), *words],
-            capture_output=True, text=True, env={**os.environ, "REACT1_HOME": str(home), "REACT1_DEBUG": "1"},
-        )  # fmt: skip
-        outputs.append(ran.stdout + ran.stderr)
-        return ran
-
-    job = ["emotion-edit", "--set", f"source={talking_clip}", "--out", str(film), "--provider", "segmind"]
-    assert react1("plan", *job, "--edit", f"{SPAN}:happy").returncode == 0
-    done = react1("run", *job, "--edit", f"{SPAN}:happy", "--yes")
-    assert done.returncode == 0, done.stderr
-    failed = react1("run", *job, "--edit", f"{SPAN}:sad", "--yes")
-    assert failed.returncode == 4
-    assert "no rights for …" in failed.stderr
-    for words in (["jobs"], ["jobs", "--json"], ["doctor"], ["runs"], ["show", "2"]):
-        react1(*words)
+    ran = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "debug.log"), str(tmp_path / "statuses.json")],
+        input=json.dumps(commands), capture_output=True, text=True,
+        env={**os.environ, "REACT1_HOME": str(home), "REACT1_DEBUG": "1"},
+    )  # fmt: skip
+    statuses = json.loads((tmp_path / "statuses.json").read_text())
+    assert (statuses["plan"], statuses["done"], statuses["failed"]) == (0, 0, 4), ran.stderr
+    assert "no rights for …" in ran.stderr
 
     logged = (tmp_path / "debug.log").read_text(errors="replace")
     assert "send_request_headers" in logged, "the log holds nothing of the wire, so it proves nothing"
     assert KEY not in logged
-    assert not any(KEY in text for text in outputs)
+    assert KEY not in ran.stdout + ran.stderr
     with_key = [
         path
         for root in (home, tmp_path)

@@ -105,6 +105,7 @@ def test_a_new_line_of_dialogue_is_in_the_clip_of_one_take(context, offered, tmp
     assert (first, second) == (["video", "audio"], ["video"])
 
 
+@pytest.mark.slow
 def test_the_clips_keep_within_the_size_limit(context, tmp_path):
     """Noise, at a limit far below what it would take, is compressed further."""
     noise = np.random.default_rng(1).integers(0, 255, (50, 90, 160, 3), np.uint8)

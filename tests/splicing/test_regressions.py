@@ -37,6 +37,7 @@ def spliced(context, media, *spans):
     return splicing.splice(context, ffmpeg_path(), media, takes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"codec": "libx265", "options": {"x265-params": "log-level=none"}}])
 def test_a_transport_stream_by_any_of_its_names_is_spliced(context, changes):
     """`.m2t` is what HDV's recorders write."""
@@ -83,6 +84,7 @@ def test_a_trimmed_film_may_be_edited_at_its_beginning(context, span):
     assert numbers == [n + TAKE_OFFSET if n < span[1] else n + first for n in range(media.video.frame_count)]
 
 
+@pytest.mark.slow
 def test_a_fragmented_film_of_hevc_keeps_its_tag(context):
     """Apple's players want hvc1."""
     options = {"x265-params": "log-level=none"}

@@ -363,6 +363,7 @@ def test_file_that_disappears_or_shrinks_is_reported(film):
         put("segmind", [], film)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(BASE_URLS))
 def test_large_film_needs_little_memory(tmp_path, kind):
     """A few chunks of 300 MB."""

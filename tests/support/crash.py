@@ -41,7 +41,7 @@ from react1.pipeline.server.worker_protocol import copy_source
 from react1.pipeline.store.store import Store
 from react1.testing import FolderContext
 
-PROCESSES = 6
+PROCESSES = 3
 """Processes that pay at the same time."""
 SETTLE_AFTER_S = 2.0
 """Longer than a server on a busy machine needs to record a call that has reached it."""

@@ -92,7 +92,7 @@ class Import:
 def imports(path: str, tree: ast.Module) -> Iterator[Import]:
     """Find all imports of a file, at any depth."""
     folder = path.split("/")[:-1]
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(node.lineno, alias.name, outside=True)
@@ -160,7 +160,7 @@ def starts_a_process(path: str, tree: ast.Module) -> Iterator[str]:
     """A process is started in another way than by pipeline/media/tools/process.py."""
     if path == "pipeline/media/tools/process.py":
         return
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             name, owner = node.attr, node.value.id
             spawns = name.startswith(("spawn", "exec")) and owner == "os"
@@ -172,7 +172,7 @@ def prints_text(path: str, tree: ast.Module) -> Iterator[str]:
     """Something is printed outside the command line."""
     if path.startswith("pipeline/cli/"):
         return
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print":
             yield f"{path}:{node.lineno}: prints; only pipeline/cli does"
 
@@ -181,7 +181,7 @@ def catches_every_exception(path: str, tree: ast.Module) -> Iterator[str]:
     """Every exception is caught, outside the runner and the loaders of plug-ins and scripts."""
     if path.startswith(MAY_CATCH_ALL):
         return
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.ExceptHandler) and not _raises_on(node):
             names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"all"}
             if names & {"all", "Exception", "BaseException"}:
@@ -205,7 +205,7 @@ def is_too_long(path: str, tree: ast.Module, lines: int = 0) -> Iterator[str]:
     length = lines or max(ends, default=0)
     if length > LONGEST_FILE_LINES:
         yield f"{path}: has {length} lines, at most {LONGEST_FILE_LINES}: split it by purpose"
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             size = (node.end_lineno or 0) - node.lineno + 1
             if size > LONGEST_FUNCTION_LINES:
@@ -269,6 +269,12 @@ def package_files() -> list[str]:
         *ROOT.glob("testing/*.py"),
     ]
     return sorted(file.relative_to(ROOT).as_posix() for file in files)
+
+
+@functools.cache
+def every_node(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """Return the nodes of a tree, which many rules read, so that it is walked once."""
+    return tuple(ast.walk(tree))
 
 
 @functools.cache

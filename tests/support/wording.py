@@ -7,6 +7,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
+from layers import every_node
+
 BANNED_NAMES = frozenset(
     {"anew", "apart", "asked", "beside", "desk", "enamel", "fault", "found", "gate", "given"}
     | {"house", "kept", "lone", "made", "meddle", "mend", "one", "ones", "ours", "room", "rooms", "said", "shelf"}
@@ -53,7 +55,7 @@ PARALLEL = frozenset({"read", "write", "client", "storage", "responses", "histor
 
 def docstrings(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of every docstring of functions and classes."""
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             text = ast.get_docstring(node)
             if text:
@@ -64,7 +66,7 @@ def descriptions(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of all docstrings, and of the names of functions as words."""
     yield 1, ast.get_docstring(tree) or ""
     yield from docstrings(tree)
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.lineno, node.name.replace("_", " ")
 
@@ -79,7 +81,7 @@ def vague_docstrings(path: str, tree: ast.Module) -> Iterator[str]:
 
 def vague_names(path: str, tree: ast.Module) -> Iterator[str]:
     """A function, parameter, variable or attribute has a banned name."""
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         names: list[str] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names = [node.name.strip("_").lower()]
@@ -100,10 +102,10 @@ def message_texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield the line and the text of every string that is not a docstring, f-strings without their values."""
     skip = {
         id(node.value)
-        for node in ast.walk(tree)
+        for node in every_node(tree)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     }
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skip:
             yield node.lineno, node.value
 

@@ -318,6 +318,7 @@ def test_model_file_results_are_reproducible(portrait, bundle: Path) -> None:
     assert np.array_equal(np.array(runs[0]), np.array(runs[1]))
 
 
+@pytest.mark.slow
 def test_take_without_a_second_detector_has_a_note(clip: Path, bundle: Path, monkeypatch, tmp_path: Path) -> None:
     """The face is still re-expressed, and the preflight finds it, too."""
     import astronaut

@@ -58,6 +58,7 @@ def measure_rise(at_rest):
     return measure
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prompt", "place", "least"),
     [(prompt, place, least) for prompt, places in SIGNATURES.items() for place, least in places.items()],
@@ -94,6 +95,7 @@ def drifting():
     return pictures, smooth_track(faces, 25.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompt", list(RECIPES))
 def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: str) -> None:
     """The second difference in time rises by at most 5 %; the Laplacian's variance stays at 0.9 or more."""

@@ -32,6 +32,7 @@ def mean(curve: np.ndarray, utterance: Utterance, *names: str) -> float:
     return float(np.mean([inside(curve, span).mean() for span in utterance.spans_of(*names)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("voice", VOICES)
 @pytest.mark.parametrize(
     ("phones", "viseme"),
@@ -54,6 +55,7 @@ def test_each_phone_has_its_viseme(voice: str, phones: tuple[str, ...], viseme: 
     assert weights[viseme] > 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fps", [Fraction(24), Fraction(25), Fraction(30000, 1001), Fraction(60)])
 @pytest.mark.parametrize("voice", VOICES)
 def test_lips_close_fully_for_m_b_p_and_pauses(voice: str, fps: Fraction) -> None:

@@ -66,6 +66,7 @@ def shifted_proxy(path: Path, to: Path, shows) -> Path:
     return to
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("late", "message"),
     [(1, "1 frame later"), (-1, "1 frame earlier"), (5, "5 frames later"), (-6, "6 frames earlier")],
@@ -76,17 +77,20 @@ def test_a_proxy_as_long_as_its_film_is_checked_at_every_shift(talking_clip, tmp
         compare(talking_clip, shifted_proxy(talking_clip, tmp_path / "p.mp4", lambda number: number + late))
 
 
+@pytest.mark.slow
 def test_a_proxy_as_long_as_its_film_is_accepted_where_it_is_right(talking_clip, tmp_path):
     """The same pictures at the same time."""
     compare(talking_clip, shifted_proxy(talking_clip, tmp_path / "p.mp4", lambda number: number))
 
 
+@pytest.mark.slow
 def test_a_proxy_that_drifts_is_refused(talking_clip, tmp_path):
     """It is right at its beginning and three frames early at its end."""
     with pytest.raises(InputMediaError, match=r"at its beginning, .* at its end"):
         compare(talking_clip, shifted_proxy(talking_clip, tmp_path / "p.mp4", lambda number: number + number // 13))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("label", "message"), [("01:00:00:04", "1 frame later"), ("01:00:00:02", "3 frames later")])
 def test_wrong_timecode_is_refused(talking_clip, tmp_path, label, message):
     """The message gives the offset in frames."""
@@ -94,6 +98,7 @@ def test_wrong_timecode_is_refused(talking_clip, tmp_path, label, message):
         compare(talking_clip, proxy_of(talking_clip, tmp_path / "p.mp4", 5, label))
 
 
+@pytest.mark.slow
 def test_cropped_proxy_is_refused(talking_clip, tmp_path):
     """A proxy enlarged by about 5 % would misplace every take."""
     with pytest.raises(InputMediaError, match="does not show what frame"):

@@ -56,6 +56,7 @@ def test_clip_has_the_film_frames_with_handles(context, codec, suffix, coded):
     assert (clip.head_frames, clip.tail_frames) == (HANDLE, HANDLE)
 
 
+@pytest.mark.slow
 def test_clip_keeps_pictures_and_colour_tags(context):
     """ProRes has a PSNR above 45 dB on every plane and the same colour tags."""
     turnover, media = run_timeline(context)
@@ -79,6 +80,7 @@ def one_clip(context, span=(20, 26), codec="prores", **changes):
     return turnover, path, probe(path, turnover.clips[0].file)
 
 
+@pytest.mark.slow
 def test_rotated_film_becomes_upright(context):
     """The pictures are upright, and the clip has no rotation."""
     _, path, clip_media = one_clip(context, rotation_deg=180)
@@ -87,6 +89,7 @@ def test_rotated_film_becomes_upright(context):
     assert clip_media.video.rotation_deg == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["prores", "source"])
 def test_rate_rounded_by_matroska_is_exact(context, codec):
     """Millisecond timestamps become frames of 1001/24000 s again, and the audio stays in sync."""
@@ -98,6 +101,7 @@ def test_rate_rounded_by_matroska_is_exact(context, codec):
     assert click_times_s(samples[0]) == pytest.approx([1 - 16 * 1001 / 24000], abs=0.002)
 
 
+@pytest.mark.slow
 def test_audio_stays_in_sync_in_mp4(context):
     """A click at 1 s of the film is at 1 s minus the clip's start, also in AAC."""
     _, path, _ = one_clip(context, codec="source", tracks=1, audio_codec="aac")
@@ -116,6 +120,7 @@ def test_clip_after_midnight_has_a_label_of_the_new_day(context):
     assert layout.label(layout.film.start + layout.clips[0].place) == "00:00:00;12"
 
 
+@pytest.mark.slow
 def test_interlaced_fields_stay_separate(context):
     """Chroma of the two fields is not mixed from 4:2:0 to 4:2:2, and the field order is kept."""
     path = interlaced_film(context.temp_path("interlaced.mp4"))
@@ -153,6 +158,7 @@ def interlaced_film(path):
     return path
 
 
+@pytest.mark.slow
 def test_handles_end_with_the_film(context):
     """The second edit ends four frames before the film, so its tail has four frames."""
     turnover, _ = run_timeline(context, TimelineParams(source="cut.mp4", handles=Frames(12)))
