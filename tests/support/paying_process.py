@@ -41,8 +41,7 @@ from react1.pipeline.providers.provider_settings import segmind
 from react1.pipeline.providers.replicate.client import ReplicateClient, replicate
 from react1.pipeline.providers.segmind import client as segmind_client
 from react1.pipeline.providers.segmind.client import SegmindClient
-from react1.pipeline.store import atomic
-from react1.pipeline.store import store as store_module
+from react1.pipeline.store import atomic, directory
 from react1.pipeline.store.store import Store
 from react1.testing import ScriptedHost
 
@@ -141,7 +140,7 @@ def _submitting(action: Action) -> Point:
 
 
 def _publishing_object(action: Action) -> Point:
-    return Point(store_module, "publish", action, lambda part, final: final.parent.parent.name == "objects")
+    return Point(directory, "publish", action, lambda part, final: final.parent.parent.name == "objects")
 
 
 def report_progress(share: float) -> None:
