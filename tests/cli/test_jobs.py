@@ -189,6 +189,7 @@ def test_a_plan_shows_the_cost_of_each_segment_and_the_total(react1, server, fil
     assert not (tmp_path / "home").exists()
     assert "more than the budget of $0.10" in react1("plan", *job, "--max-cost", "0.1").stdout
     done = react1("run", *job, "--yes", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
     assert result["cost_usd"] == pytest.approx(plan["cost_usd"], abs=0.02)
     assert json.loads(react1("plan", *job, "--json").stdout)["cost_usd"] == 0
