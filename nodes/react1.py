@@ -72,7 +72,7 @@ class React1:
         provider = hosted_provider(resolve_provider_name(params.provider), params.api)
         if segment is None or provider is None:
             return Forecast()
-        from ..pipeline.jobs.precheck import forecast_job
+        from ..pipeline.jobs.budget import forecast_job
 
         return forecast_job(context, segment, provider, resolve_choices(segment.edit, params))
 

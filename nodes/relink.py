@@ -34,8 +34,7 @@ class Relink:
 
     def run(self, context: NodeContext, params: RelinkParams, proxy: Media) -> Media:
         """Return the original."""
-        from ..pipeline.interchange.turnover.originals import frame_offset
-        from ..pipeline.interchange.turnover.same_pictures import check_same_pictures
+        from ..pipeline.interchange.turnover.originals import check_same_pictures, frame_offset
         from ..pipeline.media.probe import probe
 
         if not isinstance(params.original, File):

@@ -16,8 +16,7 @@ never: the job manager does. `react1.testing.ProviderTests` is its conformance s
 from __future__ import annotations
 
 from ..pipeline.core.errors import ProviderError
-from ..pipeline.net.api_client import ApiClient
-from ..pipeline.net.error_text import error_text, one_line
+from ..pipeline.net.api_client import ApiClient, error_text, one_line
 from ..pipeline.net.http_pool import HttpPool, HttpResponse, NotSent, Unanswered
 from ..pipeline.providers.contract import (
     Done,
@@ -34,11 +33,19 @@ from ..pipeline.providers.contract import (
     UnknownJob,
     Waiting,
 )
-from ..pipeline.providers.http_calls import REFUSED, read_request_id, send_query, send_submit
+from ..pipeline.providers.http_calls import (
+    REFUSED,
+    Verdict,
+    match_request,
+    read_request_id,
+    search_from,
+    send_query,
+    send_submit,
+    url_path,
+)
 from ..pipeline.providers.parameters import MAX_CALL_S, React1Request, parse_amount, parse_request_id
 from ..pipeline.providers.prices import Price
 from ..pipeline.providers.provider_settings import HostedProvider, ProviderSettings, open_api, read_settings
-from ..pipeline.providers.sent_requests import Verdict, match_request, search_from, url_path
 from ..pipeline.storage.upload import check_size, content_type, file_size, read_chunks, send_with_retries
 from ..pipeline.storage.upload_storage import Progress, StoredUpload, UploadStorage, file_name, require_readable_url
 

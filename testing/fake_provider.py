@@ -13,7 +13,7 @@ from typing import Literal
 from unittest import mock
 
 from ..pipeline.core.edits.choices import React1Choices
-from ..pipeline.jobs import precheck
+from ..pipeline.jobs import budget
 from ..pipeline.providers.choose_provider import added_provider
 from ..pipeline.providers.contract import (
     Done,
@@ -69,7 +69,7 @@ class FakeProvider:
         self._folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="react1-fake-")))
         self._jobs: dict[str, Submission] = {}
         self._stack.enter_context(added_provider(_NAME, lambda _environ: self.provider()))
-        self._stack.enter_context(mock.patch.object(precheck, "check_span", lambda *_args, **_options: []))
+        self._stack.enter_context(mock.patch.object(budget, "check_span", lambda *_args, **_options: []))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core.errors import PresetError, Problem
-from ..core.suggest import not_one_of
+from ..core.errors import PresetError, Problem, not_one_of
 from .messages import err
 
 

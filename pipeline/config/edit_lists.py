@@ -16,10 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.errors import PresetError, Problem, React1Error
-from ..core.suggest import list_available, shorten
-from ..interchange.classify import ClassifiedEntry, ClassifiedList, classify_entries, place_entry
-from ..interchange.clip_matching import choose_clock
+from ..core.errors import PresetError, Problem, React1Error, list_available, shorten
+from ..interchange.classify import ClassifiedEntry, ClassifiedList, choose_clock, classify_entries, place_entry
 from ..interchange.entries import Entry, ListFile, Listing
 from ..interchange.film import Film, film_from_url, read_film
 from ..interchange.map_to_film import ClockMapper, NotOnFilm

@@ -24,9 +24,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..core.edits.edit import Edit
-from ..core.errors import PresetError, Problem, React1Error, StorageFailed
+from ..core.errors import PresetError, Problem, React1Error, StorageFailed, not_one_of
 from ..core.nodes.registry import Registry
-from ..core.suggest import not_one_of
 from ..located_yaml.located import Problems, describe
 from .checked_job import Job
 from .load import load_job

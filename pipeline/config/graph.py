@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Generic, TypeVar
 
-from ..core.errors import PresetError
+from ..core.errors import PresetError, list_available
 from ..core.nodes.node import VALUE_TYPES, Port, Ports
-from ..core.suggest import list_available
 from ..core.values import Record
 
 _RENAMED_INPUTS = {"given": "segment"}

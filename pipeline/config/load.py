@@ -17,10 +17,9 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..core.edits.edit import Edit
-from ..core.errors import PresetError
+from ..core.errors import PresetError, list_available, not_one_of
 from ..core.file import Deliver, is_marked
 from ..core.nodes.registry import Registry
-from ..core.suggest import list_available, not_one_of
 from ..located_yaml.explain import is_url
 from ..located_yaml.located import Json, Located, Location, Problems, describe
 from ..located_yaml.parse import parse_yaml

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ..core.errors import PresetError
-from ..core.suggest import not_one_of
+from ..core.errors import PresetError, not_one_of
 from ..core.values import Report, Take
 from .checked_job import Job
 from .load import output_path

@@ -12,11 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core.edits.edit import Edit
-from ..core.errors import InputMediaError, PresetError
+from ..core.errors import InputMediaError, PresetError, list_available
 from ..core.file import NamesSource, is_marked
 from ..core.nodes.node import Params, delivery, makes_takes
 from ..core.nodes.registry import NodeInfo, Registry
-from ..core.suggest import list_available
 from ..located_yaml.explain import is_url, make_paths_absolute, type_at, validate
 from ..located_yaml.located import Json, Located, Location, Problems, from_plain
 from ..located_yaml.parse import parse_yaml
@@ -143,8 +142,7 @@ def add_online_steps(
     if source is None or not isinstance(source.value, str) or is_url(source.value):
         problems.add_at(location, (), "the proxy must be a local file; download it first")
         return preset, inputs
-    from ..interchange.turnover.originals import find_original
-    from ..interchange.turnover.same_pictures import check_original
+    from ..interchange.turnover.originals import check_original, find_original
 
     try:
         original = find_original(Path(source.value), folder)

@@ -11,8 +11,7 @@ from av.video.frame import VideoFrame
 
 from ..core.edits.choices import CompositeMode
 from ..core.values import Segment, VideoStream
-from ..media.frames.decode import exact_frames, turn_coded
-from ..media.frames.reformat import reformat
+from ..media.frames.decode import exact_frames, reformat, turn_coded
 from ..splicing.pictures.planes import (
     Plane,
     frame_from_planes,

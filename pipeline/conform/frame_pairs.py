@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from ..core.edits.face_choice import CropPath
 from ..core.errors import InputMediaError, ProviderError
 from ..core.values import VideoStream
-from ..media.frames.decode import decode_frames
-from ..media.frames.reformat import reformat
+from ..media.frames.decode import decode_frames, reformat
 from ..splicing.pictures.planes import Plane, frame_from_planes, frame_planes, resize_mask
 
 Weights = NDArray[np.float32]

@@ -23,8 +23,7 @@ from ..engine import available
 from ..engine.arrays import Points
 from ..engine.detect.detect import shrink_for_detection
 from ..engine.detect.faces import FaceFinder
-from ..engine.detect.smooth import smooth_track
-from ..engine.detect.track import build_tracks
+from ..engine.detect.track import build_tracks, smooth_track
 from ..engine.geometry.head_frame import FaceFrame
 from ..engine.warp.halfway import mouth_mask, mouth_opening, sampling_field
 from ..splicing.pictures.planes import Plane, frame_from_planes

@@ -1,4 +1,7 @@
-"""Check whether this machine can run the local engine; if not, say what to install."""
+"""Check whether this machine can run the local engine; if not, say what to install.
+
+Native libraries are silenced on standard error while they load and warm up.
+"""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ def _without_faces(segment: Segment, request: FaceRequest) -> Segment:
 def voice_loudness(context: NodeContext, segment: Segment, count: int, fps: Fraction) -> Curve | None:
     """Return the loudness of a segment's voice at each frame of its clip; None without a voice."""
     from ..engine.detect.speaker import loudness_per_frame
-    from ..engine.voice.voice_samples import read_audio
+    from ..engine.voice.voice_features import read_audio
 
     sound = read_audio(context.path(segment.voice)) if segment.voice is not None else None
     return loudness_per_frame(sound, count, fps)

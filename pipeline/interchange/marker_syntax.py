@@ -14,7 +14,7 @@ from typing import get_args
 
 from ..core.edits.choices import ModelMode, Prompt
 from ..core.edits.edit import Edit
-from ..core.suggest import did_you_mean, list_available, not_one_of
+from ..core.errors import did_you_mean, list_available, not_one_of
 from ..core.times import Moment, order_key, parse_time
 
 _PREFIX = re.compile(r"\s*react[-_ ]?1(?![A-Za-z0-9_.-])\s*[:=]?\s*", re.IGNORECASE)

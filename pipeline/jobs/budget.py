@@ -1,13 +1,125 @@
-"""Estimate what a run would spend, and require a budget and approval before the first upload."""
+"""Estimate what a run would spend, and require a budget and approval before the first upload.
+
+Each segment is checked before it is uploaded or paid for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
-from ..core.errors import OverBudget
+from ..core.edits.choices import React1Choices
+from ..core.errors import InputMediaError, OverBudget
+from ..core.nodes.node import Forecast, NodeContext
+from ..core.settings import requires_consent
+from ..core.values import Segment
+from ..media.probe import require_video
+from ..media.timing.frame_rate import PROVIDER_RATES, frame_count_at, nearest_rate
+from ..media.transcode import video_duration_s
+from ..media.trim import container_time_s
+from ..preflight.clip_checks import check_span
+from ..providers.contract import Limits
+from ..providers.provider_settings import HostedProvider
+from ..store.store import Store
 from .ledger import Ledger
 from .ledger_entry import summarize
+from .request import JobRequest
+
+Check = tuple[tuple[str, ...], InputMediaError | None]
+"""Notes for the user, and why the segment must not be sent, if so."""
+
+
+def check_request(request: JobRequest, store: Store) -> Check:
+    """Check the clip that is to be sent, and its span in the film."""
+    problem = "; ".join(request.provider.refusals(request.choices)) or _clip_problem(request)
+    if problem:
+        return (), InputMediaError(problem)
+    return check_segment(request.segment, store, request.provider.limits)
+
+
+def check_segment(segment: Segment, store: Store | NodeContext, limits: Limits) -> Check:
+    """Check the span of a segment in the film, whether or not its clip has been made, and that it may be sent."""
+    if segment.edit.consent is None and requires_consent():
+        return (), InputMediaError(
+            f"segment {segment.name} has no consent, and REACT1_REQUIRE_CONSENT is set: give the edit or the job "
+            "`consent: {performer: NAME, document: FILE}`; nothing was sent"
+        )
+    findings = check_span(
+        store.path(segment.source.file),
+        segment.source,
+        segment.name,
+        segment.start_frame,
+        segment.end_frame,
+        max_s=limits.video_s,
+        max_size_px=limits.size_px,
+        has_own_audio=segment.edit.audio is not None,
+    )
+    if segment.crop is not None:
+        findings = [finding for finding in findings if finding.code != "small_face"]  # it is sent enlarged
+    fatal = [finding.message for finding in findings if finding.fatal]
+    notes = tuple(finding.message for finding in findings if not finding.fatal)
+    return notes, InputMediaError("; ".join(fatal)) if fatal else None
+
+
+def forecast_job(
+    context: NodeContext, segment: Segment, provider: HostedProvider, choices: React1Choices | None = None
+) -> Forecast:
+    """Estimate what a provider charges for a segment, and check the segment as a run does before it pays.
+
+    Raises:
+        InputMediaError: the segment cannot be sent.
+    """
+    refusals = provider.refusals(choices) if choices is not None else []
+    if refusals:
+        raise InputMediaError("; ".join(refusals))
+    notes, error = check_segment(segment, context, provider.limits)
+    if error is not None:
+        raise error
+    return Forecast(lines=notes, cost_usd=provider.cost_usd(*sent_length(segment)))
+
+
+def sent_length(segment: Segment) -> tuple[Fraction, int]:
+    """Return the length of the clip that is sent, in seconds and frames, also before it is transcoded."""
+    if segment.media.file != segment.source.file:
+        return video_duration_s(require_video(segment.media)), len(segment.frames)
+    video = require_video(segment.source)
+    lasts_s = container_time_s(video, segment.last_frame) - container_time_s(video, segment.first_frame)
+    rate = nearest_rate(video.rate)
+    frames = frame_count_at(lasts_s, rate)
+    return frames / rate, frames
+
+
+def _clip_problem(request: JobRequest) -> str:
+    """Return what is wrong with the clip itself, which a preset may have prepared in its own way; "" if nothing is."""
+    segment, limits, provider = request.segment, request.provider.limits, request.provider.name
+    video, max_s = require_video(segment.media), limits.video_s
+    hint = "add the step transcode before `upload`"
+    sides = sorted((video.width_px, video.height_px), reverse=True)
+    if limits.size_px is not None and (sides[0] > limits.size_px[0] or sides[1] > limits.size_px[1]):
+        max_size = "x".join(map(str, limits.size_px))
+        size = f"{video.width_px}x{video.height_px}"
+        return f"segment {segment.name} is {size}, and {provider} accepts at most {max_size}; {hint}"
+    if not video.constant_rate or video.rate not in PROVIDER_RATES:
+        rate = f"{float(video.rate):.3f} frames/s{'' if video.constant_rate else ', not constant'}"
+        rates = ", ".join(map(str, PROVIDER_RATES))
+        return f"segment {segment.name} has {rate}, and {provider} needs a constant {rates}; {hint}"
+    if max_s is not None and request.duration_s > max_s:
+        return (
+            f"segment {segment.name} lasts {float(request.duration_s):.2f} s with its handles, and {provider} accepts "
+            f"at most {float(max_s):g} s per call; shorten it, or let `trim` split it (its `longest_s`)"
+        )
+    if request.leaves_face_open:
+        return (
+            f"segment {segment.name} names a face, and {provider} cannot be told which; add the step face before "
+            "`upload`, and do not set crop: off"
+        )
+    if segment.voice is None:
+        return (
+            f"segment {segment.name} has no voice, which {provider} needs; "
+            "add an `audio` to the edit, and the step normalize_audio to the preset"
+        )
+    return ""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from datetime import datetime
 from pathlib import Path
 
 from ..core.errors import PresetError
-from ..net.api_client import hide_secret
+from ..net.api_client import Redact, hide_secret
 from ..net.download import DownloadClient
-from ..net.error_text import Redact
 from ..net.http_pool import HttpPool
 from ..providers.choose_provider import storage_owner
 from ..providers.contract import ProviderClient

@@ -19,12 +19,19 @@ from ..net.http_pool import HttpPool
 from ..store.atomic import FileLock
 from ..store.store import Store
 from .attempt import Attempt
-from .budget import Estimate, EstimateItem, SpendingPolicy, require_approval, require_within_budget
+from .budget import (
+    Check,
+    Estimate,
+    EstimateItem,
+    SpendingPolicy,
+    check_request,
+    require_approval,
+    require_within_budget,
+)
 from .compaction import compact
 from .connection import Hosts, ProviderConnection, open_uploads
 from .context import JobContext
 from .ledger import Ledger
-from .precheck import Check, check_request
 from .request import Clock, JobRequest
 from .take_download import JobResult
 from .uploads import Uploads

@@ -20,8 +20,8 @@ from ..core.values import Media, Take
 from ..media.probe import probe, require_video
 from ..media.timing.sync_modes import plan_output
 from ..media.transcode import video_duration_s
+from ..net.api_client import Redact, no_redaction
 from ..net.download import DownloadClient, download
-from ..net.error_text import Redact, no_redaction
 from ..net.ssrf import NetworkPolicy, open_guarded_client
 from .ledger_entry import JOB_METRICS, Done, Entry
 from .request import JobRequest

@@ -15,9 +15,8 @@ from typing import Annotated, Any, TypeVar, Union
 from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from ..core.errors import PresetError
+from ..core.errors import PresetError, not_one_of
 from ..core.file import Deliver, Ingest, LocalOnly
-from ..core.suggest import not_one_of
 from .located import Located, Problems, describe
 from .parse import parse_yaml
 

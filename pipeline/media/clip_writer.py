@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.cancellation import raise_if_stopped, stoppable
-from .frames.reformat import reformat
+from .frames.decode import reformat
 
 BT709 = 1
 """Of primaries, transfer and matrix, ITU-T H.273."""

@@ -22,7 +22,7 @@ from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from .audio import samples as sound
 from .frames import decode
-from .frames.reformat import reformat
+from .frames.decode import reformat
 from .probe import probe, probe_path, require_video
 from .tools.ffmpeg import ffmpeg_path
 

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from ..core.edits.choices import OneOf
-from ..core.errors import PresetError
+from ..core.errors import PresetError, not_one_of
 from ..core.nodes.plugins import PROVIDERS, STORAGES
-from ..core.suggest import not_one_of
 from .contract import Provider
 from .local import LocalProvider
 from .plugin_hosts import BUILT_IN_PROVIDERS, BUILT_IN_STORAGES, load_plugin_provider, plugin_names

@@ -164,7 +164,7 @@ def segmind(environ: Mapping[str, str] | None = None, version: str = "v2") -> Ho
         return SegmindClient(api, history, version)
 
     def storage(settings: ProviderSettings, pool: HttpPool) -> UploadStorage:
-        from .segmind.storage import SegmindStorage
+        from .segmind.client import SegmindStorage
 
         return SegmindStorage(open_api(settings, pool, settings.upload_url))
 
@@ -193,7 +193,7 @@ def sync(environ: Mapping[str, str] | None = None) -> HostedProvider:
         return SyncClient(ApiClient(settings.base_url, settings.key, pool, RateLimiter(settings.requests_per_minute)))
 
     def storage(settings: ProviderSettings, pool: HttpPool) -> UploadStorage:
-        from .sync.storage import SyncStorage
+        from .sync.client import SyncStorage
 
         return SyncStorage(open_api(settings, pool), pool)
 

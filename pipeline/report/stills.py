@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 
 from ..core.values import VideoStream
 from ..media.clip_writer import BT709, TV_RANGE, rgb_frame
-from ..media.frames.decode import exact_frames, rgb, rgb_conversion, turn_upright
-from ..media.frames.reformat import reformat
+from ..media.frames.decode import exact_frames, reformat, rgb, rgb_conversion, turn_upright
 
 _BLOCK_PX = 4
 _CHANGED = 5.0

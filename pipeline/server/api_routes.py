@@ -24,8 +24,8 @@ from ..net.ssrf import NetworkPolicy, check_url
 from ..providers.parameters import React1Request
 from .faults import CONTENT_BLOCKED, FaultRule
 from .job_queue import JobQueue
+from .job_store import Job, RequestRefused, history_row, result_body, status_body, submit_body
 from .media_check import media_checker
-from .server_job import Job, RequestRefused, history_row, result_body, status_body, submit_body
 from .server_options import MODEL
 
 model_router = APIRouter(tags=["model"])

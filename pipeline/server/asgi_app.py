@@ -24,7 +24,7 @@ from .api_routes import queue_of
 from .fault_middleware import FaultMiddleware
 from .faults import FaultInjector, FaultPlan
 from .job_queue import JobQueue
-from .server_job import RequestRefused
+from .job_store import RequestRefused
 from .server_options import ServerOptions, require_key, require_server
 from .worker_protocol import RENDERERS, Renderer
 

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .faults import FaultInjector, FaultRule
 from .job_queue import RETRY_AFTER_S
-from .server_job import utc_text
+from .job_store import utc_text
 from .server_options import MODEL
 
 _ROUTES = (

@@ -13,8 +13,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 
 from ..storage.upload import CONTENT_TYPES
 from .api_routes import base_url_of, check_key, check_length, queue_of, read_json
-from .job_store import IncomingUpload, JobStore
-from .server_job import RequestRefused
+from .job_store import IncomingUpload, JobStore, RequestRefused
 
 router = APIRouter(tags=["files"])
 _DATA = re.compile(r"data:([a-z]+/[a-z0-9.+-]+)(?:;[a-z0-9=.+-]+)*;base64,", re.IGNORECASE)

@@ -16,8 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from ..core.errors import Interrupted, React1Error, StorageFailed
-from .job_store import JobStore
-from .server_job import Job, RequestRefused, utc_text
+from .job_store import Job, JobStore, RequestRefused, utc_text
 from .server_options import USD_PER_OUTPUT_S, ServerOptions
 from .worker_protocol import Renderer, WorkerResult, request_for
 

@@ -19,7 +19,7 @@ from ..net.ssrf import NetworkPolicy
 from ..providers.parameters import React1Request
 from ..store.atomic import write_text
 from .faults import Perturbation
-from .server_job import Job
+from .job_store import Job
 from .server_options import ServerOptions
 
 REQUEST_FILE, RESULT_FILE = "request.json", "result.json"

@@ -15,11 +15,10 @@ import numpy as np
 
 from ..core.cancellation import stoppable
 from ..core.values import Media, VideoStream
-from .codecs.closed_gop import Av1, ClosedGop
 from .codecs.family import CodecFamily, RandomAccess
 from .codecs.h264 import H264
 from .codecs.hevc import Hevc
-from .codecs.intra_only import ENCODERS, IntraOnly
+from .codecs.standalone_codecs import ENCODERS, Av1, ClosedGop, IntraOnly
 from .container import clock_wraps, is_mp4, video_track_number
 from .mp4.sample_tables import Ints, Samples
 from .mp4.sample_times import FrameGrid, read_frame_grid

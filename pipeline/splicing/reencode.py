@@ -15,7 +15,7 @@ from av.video.frame import PictureType, VideoFrame
 
 from ..core.cancellation import stoppable
 from ..core.values import VideoStream
-from ..media.frames.reformat import reformat
+from ..media.frames.decode import reformat
 from ..media.timing.clock import timecode_rate
 from .encoders import EncoderSettings, configure_stream, encoder_rate
 from .mp4 import sample_tables

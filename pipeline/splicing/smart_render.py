@@ -1,7 +1,10 @@
 """Smart rendering: re-encode only the pictures of the edits and of their partial GOPs, packet by packet.
 
 `plan_render` chooses the encoder and the re-encode ranges, `encode_ranges` encodes them. `place_in_slots` puts the
-packets into the slots of an MP4 or MOV; for other containers, `streamed_writer.py` writes them among the film's own.
+packets into the slots of an MP4 or MOV; for other containers, they are written among the film's own.
+
+Without sample tables the file has the pictures alone, in the film's own kind of container; `remux.py` adds the other
+streams.
 """
 
 from __future__ import annotations
@@ -10,25 +13,141 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from ..core.cancellation import stoppable
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
-from .codecs.family import MatchedEncoder, SourceVideo
+from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
 from .codecs.hevc import lost_hdr
-from .codecs.video_encoder import encode_packets
 from .mp4 import sample_tables
 from .mp4.boxes import replace_config, single_entry
 from .mp4.replace_samples import NewSamples
 from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, composition_offsets
-from .not_applicable import NotApplicable
+from .not_applicable import NotApplicable, library_error
 from .packet_index import PacketIndex, codec_family
 from .pictures.frames import Insert, count_frames, with_inserts
 from .reencode_ranges import ReencodeRange, plan_ranges
+
+_BITEXACT = {"fflags": "+bitexact"}
+_FORMATS = {
+    ".mkv": ("matroska", {}),
+    ".webm": ("matroska", {}),
+    ".ts": ("mpegts", {"mpegts_copyts": "1"}),
+    ".mp4": ("mp4", {}),
+    ".mov": ("mov", {}),
+    ".avi": ("avi", {}),
+    ".flv": ("flv", {}),
+    ".nut": ("nut", {}),
+    ".mxf": ("mxf", {}),
+}
+"""The muxer and its options, by the film's suffix."""
+_SAME_FORMAT = {".m2ts": ".ts", ".mts": ".ts", ".m2t": ".ts", ".m4v": ".mp4"}
+
+
+def write_packets(
+    source: Path,
+    output: Path,
+    video: VideoStream,
+    index: PacketIndex,
+    encoder: MatchedEncoder,
+    encoded: Sequence[EncodedRange],
+) -> None:
+    """Write the pictures of the film into `output`.
+
+    Raises:
+        NotApplicable: the muxer does not take these packets.
+    """
+    name, options = _format(output.suffix)
+    try:
+        with (
+            av.open(f"file:{source}") as container,
+            av.open(str(output), "w", format=name, options={**_BITEXACT, **options}) as out,
+        ):
+            stream = container.streams[video.index]
+            target = _add_stream(out, stream, encoder.config if encoder.config != index.config else None)
+            durations = _durations(index, video)
+            for packet in _packets(container, stream, index, encoder, encoded):
+                packet.stream = target
+                packet.duration = packet.duration or durations[packet.pts]
+                out.mux(packet)
+    except (av.FFmpegError, ValueError) as error:
+        message = f"{name} does not take these pictures packet by packet: {library_error(error)}"
+        raise NotApplicable(message) from error
+
+
+def _add_stream(out: Any, stream: Any, new_config: bytes | None) -> Any:
+    # The configuration can be changed only in a stream that is opened as an encoder's.
+    target = out.add_stream_from_template(stream, opaque=new_config is None)
+    if new_config is not None:
+        target.codec_context.extradata = new_config
+    target.time_base = stream.time_base
+    return target
+
+
+def _durations(index: PacketIndex, video: VideoStream) -> dict[int | None, int]:
+    """Map the time of each picture to its duration; a muxer may leave out a last picture without one."""
+    shown = index.grid.shown.tolist()
+    ends = [*shown[1:], shown[-1] + video.timestamps.last_duration]
+    return {start: end - start for start, end in zip(shown, ends, strict=True)}
+
+
+def _format(suffix: str) -> tuple[str, dict[str, str]]:
+    known = _FORMATS.get(_SAME_FORMAT.get(suffix, suffix))
+    if known is None:
+        raise NotApplicable(f"{suffix} files cannot be spliced packet by packet")
+    return known
+
+
+def _packets(
+    container: Any, stream: Any, index: PacketIndex, encoder: MatchedEncoder, encoded: Sequence[EncodedRange]
+) -> Iterator[Packet[Any]]:
+    """Yield all packets in decoding order; those of the ranges are the new ones."""
+    remaining, slots, time_base = list(encoded), index.grid.samples.dts, stream.time_base
+    relinked: Packet[Any] | None = None
+    sample = -1
+    for packet in stoppable(container.demux(stream)):
+        if not packet.size:
+            continue
+        sample += 1
+        packet.dts = int(slots[sample])
+        if remaining and sample == remaining[0].range.first:
+            yield from _new_packets(remaining[0], slots, time_base)
+        if not remaining or sample < remaining[0].range.first:
+            yield packet
+            continue
+        item = remaining[0].range
+        if sample == item.relinked:
+            relinked = _relink(packet, encoder, int(slots[item.end]))
+        if sample == item.copied_from - 1:
+            remaining.pop(0)
+            if relinked is not None:
+                yield relinked
+                relinked = None
+
+
+def _new_packets(encoded: EncodedRange, slots: Any, time_base: Any) -> Iterator[Packet[Any]]:
+    with encoded.file.open("rb") as stream:
+        for number, size in enumerate(encoded.sizes.tolist()):
+            packet: Packet[Any] = Packet(stream.read(size))
+            packet.dts = int(slots[encoded.range.first + number])
+            packet.pts = packet.dts + int(encoded.composition[number])
+            packet.time_base, packet.is_keyframe = time_base, bool(encoded.sync[number])
+            yield packet
+
+
+def _relink(packet: Packet[Any], encoder: MatchedEncoder, slot: int) -> Packet[Any]:
+    relinked: Packet[Any] = Packet(encoder.relink_packet(bytes(packet)))
+    relinked.pts, relinked.dts, relinked.time_base, relinked.is_keyframe = packet.pts, slot, packet.time_base, True
+    return relinked
+
 
 NOT_DECODED = "stored pictures at an edit do not decode at the times of their packets"
 

@@ -29,8 +29,7 @@ from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
 from .reencode import encode
 from .remux import picture_options, remux_argv, stale_tags
-from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render
-from .streamed_writer import write_packets
+from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
 from .verification.seam_meter import SeamMeter, SeamRow
 from .verification.verify import ranges_to_decode

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..core.errors import MissingExtra, PresetError, StorageFailed
-from ..net.error_text import one_line
+from ..net.api_client import one_line
 from ..net.url import redact_url
 from .upload_storage import MAX_ERROR_LENGTH, is_loopback_url
 

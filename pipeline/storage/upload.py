@@ -17,9 +17,8 @@ from typing import IO, TypeVar
 import stamina
 
 from ..core.errors import InputMediaError, ProviderError, StorageFailed
-from ..net.api_client import ApiClient
+from ..net.api_client import ApiClient, Redact, no_redaction
 from ..net.download_response import parse_number
-from ..net.error_text import Redact, no_redaction
 from ..net.http_pool import HttpResponse, NotSent, Unanswered
 from ..net.url import redact_url
 from .upload_storage import Progress, StoredUpload, describe_refusal, file_name, hint_for_status, require_readable_url

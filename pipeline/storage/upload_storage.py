@@ -13,8 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from ..core.errors import InputMediaError, ProviderError
-from ..net.api_client import ApiClient, origin
-from ..net.error_text import Redact, error_text, no_redaction, one_line
+from ..net.api_client import ApiClient, Redact, error_text, no_redaction, one_line, origin
 from ..net.http_pool import HttpResponse
 from ..net.ssrf import NetworkPolicy, is_allowed
 from ..net.url import redact_url, require_web_url

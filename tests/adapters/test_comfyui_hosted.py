@@ -8,7 +8,7 @@ import comfyui_jobs
 import pytest
 from server_client import open_server
 
-from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
@@ -41,7 +41,7 @@ class Provider:
 def provider(server, tmp_path, monkeypatch):
     """Run a provider on loopback for the stand-in server, which may spend 1 USD per run."""
     double = Provider(tmp_path / "provider")
-    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
     with open_server(double.home, {"engine": "copy"}, renderer=double, key=KEY) as client:
         for name, value in (("REACT1_SEGMIND_URL", client.url), ("SEGMIND_API_KEY", KEY), ("REACT1_MAX_COST", "1")):
             monkeypatch.setenv(name, value)

@@ -14,7 +14,7 @@ from job_runner import no_precheck
 from numbered_clips import Recipe, make_clip
 from server_client import open_server
 
-from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs import budget
 from react1.pipeline.runner.batch import read_batch
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
@@ -73,7 +73,7 @@ def test_without_json_each_film_has_a_line(react1, films):
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """A local server that copies; `sent` counts the submitted jobs."""
-    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
     folder = tmp_path / "srv"
     with open_server(folder, {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)

@@ -16,7 +16,7 @@ from server_client import open_server
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.cli.commands.inspection import jobs as jobs_command
 from react1.pipeline.core.file import File
-from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
@@ -64,7 +64,7 @@ def server(tmp_path, react1):
 @pytest.fixture
 def film(tmp_path, monkeypatch):
     """Make a small film; it has no face, so nothing looks for one."""
-    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
     return make_clip(tmp_path / "made.mp4", frames=50, size=(160, 90), audio_codec="aac")
 
 

@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from react1 import Edit
 from react1.pipeline.config.inputs import parse_edit
 from react1.pipeline.config.load import load_job
-from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.errors import PresetError, did_you_mean
 from react1.pipeline.core.nodes.registry import load_registry
-from react1.pipeline.core.suggest import did_you_mean
 
 EMOTIONS = ("happy", "sad", "angry", "disgusted", "surprised", "neutral")
 

@@ -9,7 +9,7 @@ import pytest
 from job_runner import JobRunner
 
 from react1.pipeline.core.values import Timestamps
-from react1.pipeline.jobs.precheck import check_request
+from react1.pipeline.jobs.budget import check_request
 
 
 @pytest.fixture

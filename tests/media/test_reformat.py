@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from av.video.frame import VideoFrame
 
-from react1.pipeline.media.frames.reformat import _converters, reformat
+from react1.pipeline.media.frames.decode import _converters, reformat
 
 RANDOM = np.random.default_rng(3)
 KINDS = (

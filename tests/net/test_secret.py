@@ -11,8 +11,7 @@ import httpx
 import pytest
 from cpu_time import cpu_time_growth
 
-from react1.pipeline.net.api_client import hide_secret, reveals_secret
-from react1.pipeline.net.error_text import error_text
+from react1.pipeline.net.api_client import error_text, hide_secret, reveals_secret
 from react1.pipeline.net.http_pool import HttpResponse
 
 KEY = "SG_secret-0123456789"

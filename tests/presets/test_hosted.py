@@ -21,7 +21,7 @@ from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
-from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source, render_in_process
@@ -53,7 +53,7 @@ def home(tmp_path_factory):
 @pytest.fixture
 def made_film(tmp_path, monkeypatch):
     """Make a small film of 16 s; it has no face, so nothing looks for one."""
-    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
     return make_clip(tmp_path / "long.mp4", frames=400, size=(96, 64), audio_codec="aac", gop=50)
 
 

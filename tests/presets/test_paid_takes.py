@@ -14,7 +14,7 @@ from server_client import open_server
 from react1.pipeline.api import run
 from react1.pipeline.cli.app import run_command
 from react1.pipeline.core.errors import OverBudget, ProviderError
-from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
@@ -43,7 +43,7 @@ def matrix_job(tmp_path, monkeypatch):
             open_server(folder, {"engine": "copy", "faults": faults}, renderer=copy_source, key=KEY)
         )
         monkeypatch.setattr(
-            precheck, "check_segment", lambda segment, store, limits: (("a cut",), None)
+            budget, "check_segment", lambda segment, store, limits: (("a cut",), None)
         )  # a made clip has no face
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)

@@ -14,7 +14,7 @@ from react1.pipeline.core.edits.edit import Consent, Edit
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.values import Record
-from react1.pipeline.jobs.precheck import check_segment
+from react1.pipeline.jobs.budget import check_segment
 from react1.pipeline.media.probe import probe
 from react1.pipeline.provenance.sign import build_manifest
 from react1.pipeline.providers.contract import Limits

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from react1.pipeline.cli.log_output import JsonLines, log_output
+from react1.pipeline.cli.progress import JsonLines, log_output
 from react1.pipeline.runner.events import (
     LOGGER,
     LoggedEvents,

@@ -19,8 +19,8 @@ from scripted_replies import Script, html_reply, json_body, json_reply
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ProviderError, StorageFailed
 from react1.pipeline.net.api_client import ApiClient, RateLimiter
 from react1.pipeline.net.http_pool import HttpPool
-from react1.pipeline.providers.segmind.storage import SegmindStorage
-from react1.pipeline.providers.sync.storage import SyncStorage
+from react1.pipeline.providers.segmind.client import SegmindStorage
+from react1.pipeline.providers.sync.client import SyncStorage
 from react1.pipeline.storage.upload import LocalServerStorage
 from react1.pipeline.storage.upload_storage import StoredUpload
 

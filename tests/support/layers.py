@@ -36,7 +36,6 @@ SPLICING_LAYERS: tuple[tuple[str, ...], ...] = (
     ("codecs", "reencode_ranges"),
     ("packet_index",),
     ("reencode", "remux", "smart_render"),
-    ("streamed_writer",),
     ("audio",),
     ("verification",),
     ("feasibility", "strategies"),

@@ -14,7 +14,7 @@ from seen import planes
 from react1.pipeline.core.values import Segment, Take
 from react1.pipeline.media.probe import probe
 from react1.pipeline.splicing import reencode
-from react1.pipeline.splicing.codecs import video_encoder
+from react1.pipeline.splicing.codecs import family
 from react1.pipeline.splicing.encoders import EncoderSettings
 
 _COLOUR = ("color_range", "color_primaries", "color_trc", "colorspace")
@@ -65,7 +65,7 @@ def record_encoder_choices(monkeypatch: Any) -> list[EncoderSettings]:
 
         return record_and_call
 
-    for real in (reencode.encode, video_encoder.encode_packets):
+    for real in (reencode.encode, family.encode_packets):
         for module_name, module in list(sys.modules.items()):
             if module_name.startswith("react1.pipeline.splicing") and getattr(module, real.__name__, None) is real:
                 monkeypatch.setattr(module, real.__name__, recording(real))

@@ -17,9 +17,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ...core.errors import PresetError
+from ...core.errors import PresetError, did_you_mean
 from ...core.nodes.registry import load_registry
-from ...core.suggest import did_you_mean
 from ...located_yaml.located import Problems
 from ...located_yaml.parse import parse_yaml
 from .raw_preset import parse_preset

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core.edits.edit import Edit
+from ...core.errors import not_one_of
 from ...core.file import FileOrUrl, OutPath
-from ...core.suggest import not_one_of
 from ...interchange.entries import ListFile
 from ...located_yaml.located import Located, Problems, describe
 from ..graph import Source

@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import PresetError, StorageFailed
+from ...core.errors import PresetError, StorageFailed, list_available, shorten
 from ...core.nodes.plugins import BrokenPlugin, plugin_presets, printable
 from ...core.nodes.registry import SHIPPED
-from ...core.suggest import list_available, shorten
 from ...located_yaml.located import Located, Problems
 from ...located_yaml.parse import MAX_BYTES, parse_yaml
 

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from ..suggest import not_one_of
+from ..errors import not_one_of
 from .choices import ModelMode, Prompt, SyncMode, Temperature
 from .face_choice import FaceAxisValue
 

@@ -15,8 +15,7 @@ from functools import partial
 from types import ModuleType
 from typing import Any, get_args
 
-from ..errors import PresetError
-from ..suggest import list_available
+from ..errors import PresetError, list_available
 from .node import Node, Ports, Workload, check_optional_members, ports
 from .plugins import NODES, PluginError, describe_failure, entry_origin, load_entry, plugin_entries, printable
 

@@ -14,7 +14,7 @@ from ..frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from ..frames.frame_color import frame_rgb, small_rgb, to_rgb
 from ..frames.threads import read_ahead, single_threaded_opencv
 from ..geometry.head_frame import FaceFrame
-from ..landmarks.landmarker import Box
+from ..landmarks.backend import Box
 from ..occlusion.occlusion import FaceTexels, sample_face
 from .faces import FaceFinder
 from .track import EVERY_FRAMES

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ...media.frames.shots import THUMBNAIL_PX
 from ..arrays import Points
 from ..geometry.landmark_indices import COUNT
-from ..landmarks.landmarker import Box
+from ..landmarks.backend import Box
 from ..occlusion.occlusion import FaceTexels
 from .detect import Detections, FrameDetections
 from .faces import backend_identity

@@ -18,9 +18,8 @@ from ..geometry.head_frame import FaceFrame
 from ..occlusion.occlusion import FaceTexels, Occlusion, find_occlusion
 from .detect import Detections, FrameDetections
 from .people import FaceAim, ShotPeople, number_people, shots_in, tracks_in
-from .smooth import smooth_track
 from .speaker import ChosenFace, choose_face
-from .track import Track, extend_track, fill_gaps
+from .track import Track, extend_track, fill_gaps, smooth_track
 
 
 @dataclass(frozen=True, eq=False)

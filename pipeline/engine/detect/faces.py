@@ -13,8 +13,7 @@ from types import TracebackType
 import numpy as np
 
 from ..arrays import Image, Points
-from ..landmarks.backend import select_backend
-from ..landmarks.landmarker import CROP_PX, MAX_FACES, Box
+from ..landmarks.backend import CROP_PX, MAX_FACES, Box, select_backend
 
 CROP_SHARE = 1.5
 """Half the side of the crop around a small face, as a multiple of the detected width."""

@@ -19,8 +19,7 @@ import numpy as np
 from ..arrays import Curve, Ids
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..occlusion import texels
-from ..voice.voice_features import HOP_S, analyze_voice
-from ..voice.voice_samples import VoiceAudio
+from ..voice.voice_features import HOP_S, VoiceAudio, analyze_voice
 from .track import Track
 
 MIN_SCORE, MIN_LEAD = 0.25, 0.12

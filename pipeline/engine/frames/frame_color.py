@@ -10,10 +10,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ...media.frames.reformat import reformat
-from ..arrays import Image, Plane
+from ...media.frames.decode import reformat
+from ..arrays import Box, Image, Plane
 from .clip_frames import Picture, VideoFormat
-from .masks import Box
 
 _BT601, _BT709, _BT2020 = (0.299, 0.114), (0.2126, 0.0722), (0.2627, 0.0593)
 _WEIGHTS = {1: _BT709, 4: (0.30, 0.11), 5: _BT601, 6: _BT601, 7: (0.212, 0.087), 9: _BT2020, 10: _BT2020}

@@ -13,7 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 
 from ...media.clip_writer import ClipWriter, ColorTags, VideoSettings
-from ..voice.voice_samples import VoiceAudio
+from ..voice.voice_features import VoiceAudio
 from .clip_frames import Picture, VideoFormat
 
 # mbtree reads uninitialized memory, so its bytes differ from run to run. At this crf `superfast` gives the same PSNR as

@@ -4,22 +4,59 @@ mediapipe up to 0.10.21 contains its models and has no wheel for Python 3.13. Fr
 a model file. From 0.10.35 on it reports its use to Google, so it is refused. (There is no 0.10.34.) Of 0.10.30 to
 0.10.33 only the last one can run the detector of small faces. Sources: the wheels on PyPI,
 https://github.com/google-ai-edge/mediapipe/issues/6291, and the privacy notice of 1.x.
+
+`Landmarker` is the interface of a back end; the rest of the engine uses only this.
 """
 
 from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import Protocol
 
 from ...core.errors import MissingExtra
 from ...core.settings import face_model_path
-from .landmarker import Landmarker
+from ..arrays import Image, Points
 from .model_file import HOW_TO_GET, VARIABLE, FaceModel, file_digest, read_face_model
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels."""
+MAX_FACES = 4
+CONFIDENCE = 0.5
+"""The least confidence to report a face and to continue tracking it."""
+CROP_PX = 320
+"""The long side of the crops for small faces."""
+
+
+class Landmarker(Protocol):
+    """The networks of one clip; pictures are (height, width, 3) uint8 RGB."""
+
+    @property
+    def has_detector(self) -> bool:
+        """Return whether there is a full-range detector."""
+        ...
+
+    def track_faces(self, picture: Image) -> list[Points]:
+        """Return the landmarks of each face, (478, 3) in pixels, z too; faces are tracked from call to call."""
+        ...
+
+    def find_face(self, picture: Image) -> Points | None:
+        """Return the landmarks of the single face of an unrelated picture; None if there is no face."""
+        ...
+
+    def detect_boxes(self, picture: Image) -> Sequence[Box]:
+        """Return the boxes of the full-range detector, which `track_faces` does not use; empty without a detector."""
+        ...
+
+    def close(self) -> None:
+        """Release the networks."""
+        ...
+
 
 WITHOUT_MODELS = (0, 10, 30)
 REPORTS_USE = (0, 10, 34)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import Image, Points
 from ..quiet import quiet_import, silence_stderr
-from .landmarker import CONFIDENCE, MAX_FACES, Box
+from .backend import CONFIDENCE, MAX_FACES, Box
 
 _FULL_RANGE = 1
 _BLANK = np.zeros((64, 64, 3), np.uint8)

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..arrays import Image, Points
 from ..quiet import quiet_import, silence_stderr
-from .landmarker import CONFIDENCE, MAX_FACES, Box
+from .backend import CONFIDENCE, MAX_FACES, Box
 from .model_file import FaceModel
 
 _STEP_MS = 1_000_000

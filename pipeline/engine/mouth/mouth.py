@@ -19,8 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Curve, Field, Image, Points, fraction_between, smoothstep
-from ..frames.masks import Box, blend_layer, box_around, soft_mask
+from ..arrays import Box, Curve, Field, Image, Points, blend_layer, box_around, fraction_between, smoothstep, soft_mask
 from ..frames.shot_light import LUMA, Light, match_shot, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.landmark_indices import CHIN, INNER_LIPS, LOWER_LIP, SKIN_COUNT, UPPER_LIP

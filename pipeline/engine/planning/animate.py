@@ -16,14 +16,14 @@ import numpy as np
 from ...core.edits.choices import React1Choices
 from ...media.timing.sync_modes import SyncPlan
 from ..arrays import Curve, Points
-from ..detect.smooth import ease, resting_shapes
+from ..detect.track import ease, resting_shapes
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.landmark_indices import ANCHORS, EYES, SIDES
 from ..mouth.teeth import resting_lip
 from ..pose.head_motion import head_motion
 from ..pose.pose import HEAD_MOVES, RECIPES, HeadMove, Pose, Spoken, calm_share, gain
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
-from ..voice.voice_samples import VoiceAudio
+from ..voice.voice_features import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening
 
 LIPS_APART, JAW_STILL, JAW_TALKING, JAW_SPEECH = 0.045, 0.32, 0.16, 0.30

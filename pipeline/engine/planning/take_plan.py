@@ -30,7 +30,7 @@ from ..detect.speaker import loudness_per_frame
 from ..frames.clip_frames import VideoFormat
 from ..occlusion.occlusion import Mask
 from ..pose.pose import Pose
-from ..voice.voice_samples import VoiceAudio
+from ..voice.voice_features import VoiceAudio
 from .animate import animate, driving_speech
 
 COVERED = 0.85

@@ -12,10 +12,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..arrays import Image
+from ..arrays import Image, box_around, soft_mask
 from ..frames.clip_frames import ClipFrames
 from ..frames.frame_color import even_box, to_rgb
-from ..frames.masks import box_around, soft_mask
 from ..frames.shot_light import LUMA, measure_light
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.landmark_indices import INNER_LIPS, OVAL

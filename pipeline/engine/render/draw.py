@@ -16,10 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Image, smoothstep
+from ..arrays import Box, Image, blend_layer, box_around, smoothstep, soft_mask
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat
 from ..frames.frame_color import even_box, to_rgb, write_back
-from ..frames.masks import Box, blend_layer, box_around, soft_mask
 from ..frames.take_encoder import TakeWriter
 from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
 from ..geometry.head_frame import FaceFrame
@@ -29,7 +28,7 @@ from ..occlusion.occlusion import Mask, restore_occluder
 from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
 from ..take_job import RenderMetrics
-from ..voice.voice_samples import VoiceAudio
+from ..voice.voice_features import VoiceAudio
 from ..warp.landmark_moves import OPEN_EYE, combined_lids, landmark_moves
 from ..warp.resampling import KERNEL_PX
 from ..warp.warp import FACE_RING, OUTER_RING, Warped, warp

@@ -18,8 +18,7 @@ from ..arrays import Image, Points
 from ..detect.detect import Detections
 from ..detect.face_selection import frontal_weights, sharpness_weights
 from ..detect.people import number_people, tracks_in
-from ..detect.smooth import resting_shapes, smooth_track
-from ..detect.track import Track, fill_gaps
+from ..detect.track import Track, fill_gaps, resting_shapes, smooth_track
 from ..frames.threads import single_threaded_opencv
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.landmark_indices import OVAL

@@ -22,7 +22,7 @@ from ..frames.clip_frames import ClipFrames
 from ..planning.take_plan import plan_take
 from ..planning.tooth_color import KeepTeeth, with_tooth_color
 from ..take_job import RenderMetrics, TakeJob
-from ..voice.voice_samples import read_audio, read_clip_audio
+from ..voice.voice_features import read_audio, read_clip_audio
 from .draw import PlannedTake, draw_takes
 
 DETECT_SHARE = 0.3

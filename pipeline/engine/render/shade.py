@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Field, Points
-from ..frames.masks import Box, box_around
+from ..arrays import Box, Field, Points, box_around
 from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from ..geometry.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from ..pose.pose import Pose

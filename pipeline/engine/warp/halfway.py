@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import Field, Points
-from ..frames.masks import Box
+from ..arrays import Box, Field, Points
 from ..geometry import mesh
 from ..geometry.head_frame import FaceFrame
 from ..geometry.landmark_indices import INNER_LIPS, OVAL, SKIN_COUNT

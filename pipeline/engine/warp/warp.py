@@ -17,8 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Curve, Field, Ids, Image, Points
-from ..frames.masks import Box
+from ..arrays import Box, Curve, Field, Ids, Image, Points
 from ..geometry import mesh
 from ..geometry.head_frame import FaceFrame
 from ..geometry.landmark_indices import EYES, INNER_LIPS, OVAL, SKIN_COUNT

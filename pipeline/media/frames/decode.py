@@ -3,12 +3,18 @@
 `open_media` opens a file or raises in one line why it cannot be used. `decode_frames` reads a stream in showing order,
 from its start or from a keyframe. `exact_frames` and `images` give frames by their index, exactly, or raise. Frames
 come one at a time, so memory stays at a few frames.
+
+`reformat` scales frames and converts their pixel formats, with one converter per thread and kind of conversion. A
+frame's own `reformat` sets up swscale for each frame, with threads for every core: for small pictures that takes longer
+than the conversion. The pixels are the same.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
+from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +23,7 @@ from typing import Any
 import av
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from ...core.cancellation import stoppable
@@ -24,7 +31,41 @@ from ...core.errors import InputMediaError
 from ...core.times import clock_text, frames_text
 from ...core.values import VideoStream
 from .color import full_color
-from .reformat import reformat
+
+_MAX_CONVERTERS = 16
+"""Converters per thread; each holds filters and a few lines of pictures."""
+
+
+class _Converters(threading.local):
+    """The converters of one thread, the least recently used first."""
+
+    def __init__(self) -> None:
+        self.by_conversion: OrderedDict[tuple[Any, ...], VideoReformatter] = OrderedDict()
+
+
+_converters = _Converters()
+
+
+def reformat(
+    frame: Any, width: int | None = None, height: int | None = None, pix_fmt: str | None = None, **options: Any
+) -> Any:
+    """Return a frame in another size or pixel format, as `frame.reformat` does; the frame itself if nothing changes.
+
+    Args:
+        frame: an `av.VideoFrame`.
+        width: in pixels; None keeps it.
+        height: in pixels; None keeps it.
+        pix_fmt: ffmpeg's name; None keeps it.
+        options: `interpolation`, `src_colorspace` and others of `av.video.reformatter.VideoReformatter.reformat`.
+    """
+    converters = _converters.by_conversion
+    conversion = (frame.width, frame.height, frame.format.name, width, height, pix_fmt, *sorted(options.items()))
+    converter = converters.pop(conversion, None) or VideoReformatter()
+    converters[conversion] = converter
+    if len(converters) > _MAX_CONVERTERS:
+        converters.popitem(last=False)
+    return converter.reformat(frame, width, height, pix_fmt, threads=1, **options)
+
 
 ENCODE_AGAIN = "ffmpeg -i film -c:v libx264 -crf 12 -c:a copy film.mkv"
 """What helps if a film's packets do not fit its pictures; for messages."""

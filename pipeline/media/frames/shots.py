@@ -31,7 +31,7 @@ from ...core.nodes.node import NodeContext
 from ...core.values import Media, VideoStream
 from ..probe import require_video
 from . import decode
-from .reformat import reformat
+from .decode import reformat
 
 THUMBNAIL_PX = (64, 36)
 """Width and height."""

@@ -14,8 +14,7 @@ from pydantic import ValidationError
 from ...config.pick_editor import PathPart, find_span, parse_plain, set_pick
 from ...core.edits.choices import CHOICE_NAMES
 from ...core.edits.edit import Edit
-from ...core.errors import PresetError
-from ...core.suggest import not_one_of
+from ...core.errors import PresetError, not_one_of
 from ...store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 

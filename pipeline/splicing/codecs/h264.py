@@ -20,9 +20,8 @@ from ..encoders import EncoderSettings, pixel_formats
 from ..not_applicable import NotApplicable
 from ..pictures.fields import field_order
 from . import h264_headers
-from .family import MatchedEncoder, RandomAccess, SourceVideo, unchanged_packet
+from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder, unchanged_packet
 from .h264_headers import AvcConfig, PictureParameters, SequenceParameters
-from .video_encoder import open_encoder
 
 FieldOptions = Mapping[str, str]
 """x264's options for interlaced pictures."""

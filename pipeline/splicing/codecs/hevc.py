@@ -25,8 +25,7 @@ from ...core.values import VideoStream
 from ...media.nal_units import BitReader, PacketConverter, escape, join_units, split_start_codes, split_units, unescape
 from ..encoders import EncoderSettings, pixel_formats
 from ..not_applicable import NotApplicable
-from .family import MatchedEncoder, RandomAccess, SourceVideo
-from .video_encoder import open_encoder
+from .family import MatchedEncoder, RandomAccess, SourceVideo, open_encoder
 
 _CHROMA_STEPS, _LUMA_STEPS = 50_000, 10_000
 _STATIC = frozenset({"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"})

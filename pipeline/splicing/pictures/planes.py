@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ...core.values import VideoStream
 from ...media.frames.color import full_color
-from ...media.frames.decode import turn_coded
-from ...media.frames.reformat import reformat
+from ...media.frames.decode import reformat, turn_coded
 
 Plane = NDArray[Any]
 _MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 5, "smpte240m": 7, "bt2020nc": 9, "bt2020c": 9}

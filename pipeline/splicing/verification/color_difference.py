@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.values import VideoStream
-from ...media.frames.decode import rgb
-from ...media.frames.reformat import reformat
+from ...media.frames.decode import reformat, rgb
 
 Lab = NDArray[np.float32]
 Rgb = NDArray[np.uint8]

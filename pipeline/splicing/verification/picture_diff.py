@@ -13,8 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from ...media.frames.decode import decode_frames
-from ...media.frames.reformat import reformat
+from ...media.frames.decode import decode_frames, reformat
 from ..container import matching_video_index
 from ..mp4.sample_tables import Ints
 from ..pictures.fields import field_order, side_data_of

@@ -12,7 +12,7 @@ from react1.pipeline.engine.detect.speaker import choose_face, loudness_per_fram
 from react1.pipeline.engine.detect.track import Track, build_tracks
 from react1.pipeline.engine.occlusion.occlusion import FaceTexels, sample_face
 from react1.pipeline.engine.voice.speech import analyze_speech
-from react1.pipeline.engine.voice.voice_samples import VoiceAudio, read_clip_audio
+from react1.pipeline.engine.voice.voice_features import VoiceAudio, read_clip_audio
 
 FPS, SHOT = Fraction(25), (0, 100)
 

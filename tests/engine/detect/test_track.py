@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from react1.pipeline.engine.detect.smooth import resting_shapes, smooth_track
-from react1.pipeline.engine.detect.track import build_tracks, extend_track, fill_gaps
+from react1.pipeline.engine.detect.track import build_tracks, extend_track, fill_gaps, resting_shapes, smooth_track
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 

@@ -13,7 +13,7 @@ from react1.pipeline.engine.frames import clip_frames as frames_module
 from react1.pipeline.engine.frames import take_encoder
 from react1.pipeline.engine.frames.clip_frames import ClipFrames, Picture, VideoFormat, planes_of
 from react1.pipeline.engine.frames.take_encoder import TakeWriter
-from react1.pipeline.engine.voice.voice_samples import VoiceAudio, read_audio
+from react1.pipeline.engine.voice.voice_features import VoiceAudio, read_audio
 
 RATE = 48_000
 SIZE = (48, 64)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.engine.frames.masks import soft_mask
+from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA, measure_light
 from react1.pipeline.engine.geometry.head_frame import FaceFrame, MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LIPS, LOWER_LIP, UPPER_LIP

@@ -13,7 +13,7 @@ from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.planning.animate import animate, driving_speech, pose_for
 from react1.pipeline.engine.voice.speech import SpeechFrame, analyze_speech
-from react1.pipeline.engine.voice.voice_samples import VoiceAudio
+from react1.pipeline.engine.voice.voice_features import VoiceAudio
 from react1.pipeline.media.timing.sync_modes import plan_output
 
 FPS = Fraction(25)

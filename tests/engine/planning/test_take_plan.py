@@ -16,7 +16,7 @@ from react1.pipeline.engine.geometry.head_frame import FaceFrame
 from react1.pipeline.engine.occlusion.occlusion import FaceTexels
 from react1.pipeline.engine.planning.take_plan import NoFace, TakePlan, plan_take
 from react1.pipeline.engine.render.draw import retouch_picture
-from react1.pipeline.engine.voice.voice_samples import VoiceAudio
+from react1.pipeline.engine.voice.voice_features import VoiceAudio
 
 FORMAT = VideoFormat(640, 360, Fraction(25), 1, 1, 1, 1)
 EVERYWHERE = ((0.0, 0.0, 640.0, 360.0),)

@@ -10,7 +10,7 @@ import numpy as np
 
 from react1.pipeline.core.edits.choices import React1Choices
 from react1.pipeline.core.file import File
-from react1.pipeline.engine.frames.masks import soft_mask
+from react1.pipeline.engine.arrays import soft_mask
 from react1.pipeline.engine.frames.shot_light import LUMA
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import INNER_LIPS, LOWER_LIP, UPPER_LIP

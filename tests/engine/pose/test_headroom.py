@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.engine.detect.smooth import resting_shapes
+from react1.pipeline.engine.detect.track import resting_shapes
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import ANCHORS, EYES, SIDES
 from react1.pipeline.engine.planning.animate import UpperFace, animate, au_headroom, headroom_per_frame

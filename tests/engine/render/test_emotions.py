@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from react1.pipeline.core.edits.choices import React1Choices
-from react1.pipeline.engine.detect.smooth import smooth_track
+from react1.pipeline.engine.detect.track import smooth_track
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import OVAL
 from react1.pipeline.engine.planning.animate import animate, pose_for

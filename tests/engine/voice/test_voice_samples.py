@@ -13,7 +13,7 @@ import pytest
 
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.engine.frames.take_encoder import TakeWriter
-from react1.pipeline.engine.voice.voice_samples import read_audio
+from react1.pipeline.engine.voice.voice_features import read_audio
 
 
 def write_floats(path: Path, samples: np.ndarray) -> Path:

@@ -10,8 +10,7 @@ import pytest
 from numbered_clips import make_clip
 
 from react1.pipeline.core.errors import InputMediaError
-from react1.pipeline.interchange.turnover.originals import frame_offset
-from react1.pipeline.interchange.turnover.same_pictures import check_same_pictures
+from react1.pipeline.interchange.turnover.originals import check_same_pictures, frame_offset
 from react1.pipeline.media.probe import probe_path
 
 

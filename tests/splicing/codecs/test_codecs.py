@@ -9,7 +9,7 @@ import pytest
 from takes import film, packets
 
 from react1.pipeline.media.nal_units import BitReader, join_units, split_start_codes, split_units
-from react1.pipeline.splicing.codecs import closed_gop, h264, h264_headers, hevc
+from react1.pipeline.splicing.codecs import h264, h264_headers, hevc, standalone_codecs
 from react1.pipeline.splicing.codecs.family import RandomAccess
 from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import codec_family
@@ -140,9 +140,9 @@ def test_av1_units_are_distinguished_and_delimiters_dropped():
     delimiter, header, frame = b"\x12\x00", b"\x0a\x02\x11\x22", b"\x32\x03\x01\x02\x03"
     packet = delimiter + header + frame
 
-    assert [kind for kind, _ in closed_gop.split_obus(packet)] == [2, 1, 6]
-    assert closed_gop.sequence_header(packet) == header
-    assert closed_gop.strip_temporal_delimiters(packet, True) == header + frame
+    assert [kind for kind, _ in standalone_codecs.split_obus(packet)] == [2, 1, 6]
+    assert standalone_codecs.sequence_header(packet) == header
+    assert standalone_codecs.strip_temporal_delimiters(packet, True) == header + frame
 
 
 def test_codecs_without_a_family_say_so():

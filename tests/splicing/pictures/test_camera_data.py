@@ -12,7 +12,7 @@ from takes import film, numbered_take, segment
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
-from react1.pipeline.splicing.codecs.video_encoder import open_encoder
+from react1.pipeline.splicing.codecs.family import open_encoder
 from react1.pipeline.splicing.encoders import EncoderSettings
 
 CODECS = {

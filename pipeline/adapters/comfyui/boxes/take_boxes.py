@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....core.edits.edit import Edit
-from ....core.errors import InputMediaError, PresetError
-from ....core.suggest import not_one_of
+from ....core.errors import InputMediaError, PresetError, not_one_of
 from ....core.values import Segment, Take
 from ....store.store import Store
 from .. import folders, host

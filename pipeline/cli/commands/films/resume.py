@@ -40,8 +40,8 @@ def command(
     from ....core.nodes.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
     from ....runner.run_records.run_folder import find_run
-    from ...log_output import log_output
     from ...options import allow_scripts
+    from ...progress import log_output
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):

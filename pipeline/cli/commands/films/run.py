@@ -77,8 +77,8 @@ def command(
     log_json: LogJson = None,
 ) -> None:
     """Run a preset or a job."""
-    from ...log_output import log_output
     from ...options import load_from_options
+    from ...progress import log_output
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(

@@ -55,8 +55,8 @@ def command(
 ) -> None:
     """Make the takes of a job and a page to look at them; `react1 run` of the same job splices them."""
     from ....config.partial_job import until_takes
-    from ...log_output import log_output
     from ...options import load_from_options
+    from ...progress import log_output
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):

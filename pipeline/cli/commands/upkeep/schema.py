@@ -26,9 +26,8 @@ def command(
     import json
 
     from ....config.presets.json_schema import job_schema, preset_schema
-    from ....core.errors import PresetError
+    from ....core.errors import PresetError, not_one_of
     from ....core.nodes.registry import load_registry
-    from ....core.suggest import not_one_of
     from ....store.atomic import write_text
 
     with report_failures():
