@@ -2,11 +2,13 @@
 
 import ast
 import tomllib
+from collections import Counter
 
 import pytest
 from layers import LAYERS, ROOT, RULES, SPLICING_LAYERS, import_cycle, package_files, tree_of
 
 FILES = package_files()
+MOST_MODULES = 16
 
 
 def test_the_package_follows_the_rules():
@@ -125,3 +127,13 @@ def test_every_folder_with_python_in_it_is_a_package():
     folders = {path.rpartition("/")[0] for path in FILES}
 
     assert [folder for folder in sorted(folders) if not (ROOT / folder / "__init__.py").is_file()] == []
+
+
+def test_no_folder_has_more_modules_than_a_reader_can_keep_apart():
+    """Except `nodes`, which has one module per node."""
+    names = [
+        path.rpartition("/") for path in FILES if path.startswith("pipeline/") and not path.endswith("__init__.py")
+    ]
+    sizes = Counter(folder for folder, _, _ in names)
+
+    assert {folder: count for folder, count in sizes.items() if count > MOST_MODULES} == {}
