@@ -123,16 +123,21 @@ def test_a_run_finishes_without_readers(shell, preset_arguments, tmp_path, end, 
 
     assert (result.returncode, result.stderr) == (0, "")
     assert message in result.stdout
-    assert "done" in shell("react1 runs").stdout
+    assert states_of_runs(tmp_path) == ["done"]
 
 
-def test_a_run_reports_a_result_that_cannot_be_written(shell, preset_arguments):
+def states_of_runs(folder):
+    """Return the recorded state of each run of the shell's home folder."""
+    return [json.loads(path.read_text())["status"] for path in (folder / "home" / "runs").glob("*/run.json")]
+
+
+def test_a_run_reports_a_result_that_cannot_be_written(shell, preset_arguments, tmp_path):
     """The run itself is done."""
     result = shell(f"react1 {preset_arguments} --json >/dev/full")
 
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
-    assert "done" in shell("react1 runs").stdout
+    assert states_of_runs(tmp_path) == ["done"]
 
 
 def test_a_closed_terminal_does_not_end_a_run_with_bars(monkeypatch):

@@ -185,7 +185,7 @@ def test_prepare_sends_nothing(local_server, talking_clip, home, tmp_path):
 def test_a_take_is_reused_for_its_own_provider_only(copying_server, talking_clip, tmp_path, monkeypatch):
     """A local take, or one of another server, is not reused for the model."""
     copying_server()
-    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": tmp_path / "home", "yes": True}
+    options = {"source": talking_clip, "edits": ["0.6-0.9:happy"], "home": tmp_path / "home", "yes": True}
     run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **options)
     first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **options)
     with open_server(tmp_path / "other", {"engine": "copy"}, renderer=copy_source) as other:
