@@ -2,7 +2,7 @@
 
 What is blurred is only what is sent; the film's own pixels are composited back (conform/frame_pairs.py).
 
-Say before a run whether a crop is sent, from a few sampled frames of the film.
+Whether a crop will be sent is forecast before a run, from a few sampled frames of the film.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An upload costs nothing, so unlike a submit it may be repeated after any failure.
 
-Storage of the local server (`react1 serve`): the file unchanged, under a name that holds the nonce.
+The storage of the local server (`react1 serve`) keeps a file unchanged, under a name that holds the nonce.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The contract of an upload storage, and which storage a run uses.
 
-Parse upload responses: error text as one line, and the returned URLs.
+Responses of uploads are parsed here: error text as one line, and the returned URLs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Atomic file writes: a file gets its final name only when it is complete.
 
-Advisory file locks, released by the system when the process exits, across containers: flock, on Windows LockFileEx.
+And advisory file locks, released by the system when the process exits, across containers: flock, on Windows
+LockFileEx.
 
 The lock is filelock's, but on a descriptor of our own: its FileLock class may remove the file on release, and cannot
 tell that the file was removed and created again by another process between opening and locking it.

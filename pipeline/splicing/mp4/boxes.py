@@ -3,7 +3,8 @@
 Source: ISO/IEC 14496-12, 4.2. A box is a 32-bit size, a four-letter kind and a body; size 1 means that a 64-bit size
 follows, size 0 that the box extends to the end of the file.
 
-The sample description (`stsd`) of a picture track: size, shape and color boxes, and the decoder configuration.
+The sample description (`stsd`) of a picture track is read here too: size, shape and color boxes, and the decoder
+configuration.
 """
 
 from __future__ import annotations
