@@ -44,7 +44,8 @@ def blend_layer(picture: Image, box: Box, layer: Image | Field, mask: Field) -> 
     picture[top:bottom, left:right] = np.where(share > 0, np.clip(np.round(mixed), 0, 255), under).astype(np.uint8)
 
 
-RAMP_S = Fraction(1, 4)
+RAMP_S, LEAST_RAMP_S, RAMP_SHARE = Fraction(1, 4), Fraction(4, 25), Fraction(19, 100)
+"""The usual length of a ramp, its least length, and its share of a short span, most of which is at full strength."""
 
 
 def fraction_between(value: float, between: tuple[float, float]) -> float:
@@ -84,9 +85,14 @@ def ramp_weights(active: NDArray[np.bool_], fps: Fraction, ramp_s: Fraction = RA
     return np.where(active, smoothstep(np.minimum(distance, length) / length), 0.0)
 
 
+def span_ramp_s(frames: int, fps: Fraction) -> Fraction:
+    """Return the length in seconds of the ramps at both ends of a span of this many frames."""
+    return min(RAMP_S, max(LEAST_RAMP_S, RAMP_SHARE * frames / fps))
+
+
 def peak_weight(frames: int, fps: Fraction) -> float:
     """Return the highest weight, 0 to 1, that the ramps allow in a span of this many frames."""
-    return float(ramp_weights(np.ones(frames, bool), fps).max())
+    return float(ramp_weights(np.ones(frames, bool), fps, span_ramp_s(frames, fps)).max())
 
 
 Points: TypeAlias = NDArray[np.float64]

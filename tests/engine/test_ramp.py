@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
-from react1.pipeline.engine.arrays import ramp_weights, smoothstep
+from react1.pipeline.engine.arrays import ramp_weights, smoothstep, span_ramp_s
 
 
 def test_ramps_last_a_quarter_second() -> None:
@@ -22,6 +23,18 @@ def test_ramps_last_a_quarter_second() -> None:
     assert (weights[16:29] == 1).all()
     assert (weights[:10] == 0).all()
     assert (weights[35:] == 0).all()
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30, 50])
+def test_most_of_a_second_is_at_full_strength(fps: int) -> None:
+    """Of a second at least 60 % of the frames have weight 1; in two seconds ramps have their usual length."""
+    short, usual = (
+        ramp_weights(np.ones(seconds * fps, bool), Fraction(fps), span_ramp_s(seconds * fps, Fraction(fps)))
+        for seconds in (1, 2)
+    )
+
+    assert (short == 1).mean() >= 0.60
+    assert np.array_equal(usual, ramp_weights(np.ones(2 * fps, bool), Fraction(fps)))
 
 
 def test_short_spans_never_reach_full_strength() -> None:

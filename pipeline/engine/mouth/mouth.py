@@ -130,6 +130,8 @@ FULL_MOVE = 0.04
 """Lips that move by less than this, in units, keep part of the picture's own interior."""
 SHOWS_AT = (0.030, 0.080)
 """Between these gaps of the source the confidence that its interior shows teeth rises to 1."""
+WIDENS = (0.03, 0.10)
+"""A mouth that opens by more than this, in units, shows more than its source did."""
 SOURCE_JAW = 0.75
 """Share of a gap in the source that is due to its jaw."""
 LEAKS, SHUTS = (0.010, 0.030), (0.015, 0.040)
@@ -155,7 +157,8 @@ class _Place:
 
 def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     """Paint the interior of an open mouth into the bent picture, in place."""
-    own, shown = fraction_between(MouthShape.of(frame).gap, SHOWS_AT), fraction_between(pose.gap, OPENS_AT)
+    gap = MouthShape.of(frame).gap
+    own, shown = fraction_between(gap, SHOWS_AT), fraction_between(pose.gap, OPENS_AT)
     if shown <= 0:
         return
     contour = warped.places_px[INNER_LIPS]
@@ -165,7 +168,10 @@ def fill_mouth(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) ->
     place, light = _place(box, warped, frame, pose), measure_light(original, frame)
     usual = TOOTH if pose.tooth_color is None else np.array(pose.tooth_color)
     tooth = np.clip(usual * light.white, 0, 250)
-    inside = _draw_interior(place, frame, pose, light, visible_tooth_color(original, frame, tooth, own))
+    color, toothlike = visible_tooth_color(original, frame, tooth, own)
+    inside = _draw_interior(place, frame, pose, light, color)
+    # An interior without teeth is a dark slab or a strip of gum if it is stretched; a mouth that opens gets drawn ones.
+    own *= 1 - (1 - toothlike) * fraction_between(pose.gap - gap, WIDENS)
     if own > 0:
         inside = blend(inside, *source_interior(original, place.opening, place.skull, frame, own, pose.gap))
     shown *= _changed(warped, frame)
@@ -262,6 +268,8 @@ SLIT_LIGHT = 0.72
 """The light rises between these openings, from this share in a slit to 1."""
 WET_LIP_SHARE = 0.14
 """This share of the source's opening, above the lower lip, is left out as the lip's wet border."""
+TOOTH_CHROMA = (0.32, 0.48)
+"""Between these saturations it starts to count as lip or gum."""
 TOOTHLIKE = (0.55, 0.85)
 """Between these shares of a tooth's expected brightness, the brightest part of a mouth starts to count as a tooth."""
 
@@ -304,8 +312,10 @@ def light_entering(gap: float) -> float:
     return SLIT_LIGHT + (1 - SLIT_LIGHT) * float(np.clip((gap - DIM[0]) / (DIM[1] - DIM[0]), 0, 1))
 
 
-def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own: float) -> Curve:
-    """Return the colour of a front tooth, (3,) RGB: the performer's own if visible, else the expected one.
+def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own: float) -> tuple[Curve, float]:
+    """Return the colour of a front tooth, (3,) RGB, and how surely the picture shows teeth, 0 to 1.
+
+    It is the performer's own colour if teeth are visible, else the expected one.
 
     Args:
         original: (height, width, 3) RGB.
@@ -316,14 +326,16 @@ def visible_tooth_color(original: Image, frame: FaceFrame, expected: Curve, own:
     contour = frame.points_px[INNER_LIPS, :2]
     box = box_around(contour, 0, original.shape)
     if own <= 0 or box is None:
-        return expected
+        return expected, 0.0
     seen = original[box[1] : box[3], box[0] : box[2]][soft_mask(contour, box, 0) > 0.9].astype(np.float64)
     if len(seen) < 12:
-        return expected
+        return expected, 0.0
     luma = seen @ LUMA
     brightest: Curve = seen[luma >= np.percentile(luma, 75)].mean(0)
-    like = own * fraction_between(float(brightest @ LUMA) / max(1.0, float(expected @ LUMA)), TOOTHLIKE)
-    return np.asarray(expected * (1 - like) + brightest * like)
+    bright = fraction_between(float(brightest @ LUMA) / max(1.0, float(expected @ LUMA)), TOOTHLIKE)
+    pale = 1 - fraction_between(float(np.ptp(brightest) / max(1.0, brightest.max())), TOOTH_CHROMA)
+    like = own * bright
+    return np.asarray(expected * (1 - like) + brightest * like), bright * pale
 
 
 def source_interior(

@@ -15,13 +15,13 @@ import numpy as np
 
 from ...core.edits.choices import React1Choices
 from ...media.timing.sync_modes import SyncPlan
-from ..arrays import Curve, Points
+from ..arrays import Curve, Points, fraction_between
 from ..detect.track import ease, resting_shapes
 from ..geometry.head_frame import FaceFrame, MouthShape
 from ..geometry.landmark_indices import ANCHORS, EYES, SIDES
 from ..mouth.teeth import resting_lip
 from ..pose.head_motion import head_motion
-from ..pose.pose import HEAD_MOVES, RECIPES, HeadMove, Pose, Spoken, calm_share, gain
+from ..pose.pose import HEAD_MOVES, RECIPES, HeadMove, Pose, Recipe, Spoken, calm_share, gain
 from ..voice.speech import Speech, SpeechFrame, analyze_speech, correlation
 from ..voice.voice_features import VoiceAudio
 from ..warp.lips import lip_parting, mouth_widening
@@ -189,6 +189,7 @@ def pose_for(
     strength = gain(choices.temperature) * weight
     units = {name: amount * strength * (headroom or {}).get(name, 1.0) for name, amount in recipe.units.items()}
     calm = recipe.calm * calm_share(strength)
+    units = units | _relaxed(recipe, calm, rest, headroom or {})
     jaw = JAW_TALKING if talks else JAW_STILL
     shows_teeth = float(np.clip((shape.gap - 0.03) / 0.05, 0, 1))
     parted = LIPS_APART * units.get("AU25", 0.0) * (SHUT_SHARE + (1 - SHUT_SHARE) * shows_teeth)
@@ -201,6 +202,19 @@ def pose_for(
         gap = (1 - weight) * shape.gap + parted + weight * JAW_SPEECH * moment.open + spoken.parted
     lean = HeadMove(head.roll_deg * strength, head.right * strength, head.down * strength, head.growth * strength)
     return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
+
+
+SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.10), (0.86, 1.05)
+"""Between these values a mouth counts as smiling, 0 to 1."""
+
+
+def _relaxed(recipe: Recipe, calm: float, rest: MouthShape, headroom: Mapping[str, float]) -> dict[str, float]:
+    """Return the units that undo the performer's own expression: cheeks and lids of a smile, for neutral brows too."""
+    smile = max(fraction_between(rest.lift, SMILE_LIFT), fraction_between(rest.width, SMILE_WIDTH))
+    units = {"AU0": calm * smile} if calm * smile > 0 else {}
+    if recipe.units:
+        return units
+    return units | {name: calm * headroom.get(f"relaxed {name}", 0.0) for name in ("AU1", "AU2", "AU4")}
 
 
 USUAL_INNER, USUAL_OUTER = 0.335, 0.245
@@ -232,13 +246,19 @@ class UpperFace:
 
 
 def au_headroom(face: UpperFace) -> dict[str, float]:
-    """Return the share of each unit that a face takes, unit → 0.2 to 1.25; other units apply in full."""
+    """Return the share of each unit that a face takes, unit → 0.2 to 1.25; other units apply in full.
+
+    "relaxed AU1" and so on are no shares: they are the amplitudes that bring brows to their usual height.
+    """
     return {
         "AU1": _share(0.28 - face.inner, 0.26, 0.30, 1.10),
         "AU2": _share(0.25 - face.outer, 0.23, 0.30, 1.10),
         "AU4": _share(0.20 + face.inner, 0.20, 0.35, 1.25),
         "AU5": _share(0.27 - face.eyes, 0.10, 0.20, 1.00),
         "AU43": _share(face.eyes - 0.02, 0.10, 0.20, 1.00),
+        "relaxed AU1": float(np.clip(-4.0 * face.inner, -0.6, 0.3)),
+        "relaxed AU2": float(np.clip(-4.0 * face.outer, -0.6, 0.2)),
+        "relaxed AU4": float(np.clip(1.5 * face.inner, -0.1, 0.3)),
     }
 
 

@@ -22,7 +22,7 @@ from ...core.edits.choices import React1Choices
 from ...core.errors import InputMediaError
 from ...core.times import frames_text
 from ...media.timing.sync_modes import SyncPlan, output_span, plan_output
-from ..arrays import RAMP_S, Curve, Points, peak_weight, ramp_weights
+from ..arrays import LEAST_RAMP_S, Curve, Points, peak_weight, ramp_weights, span_ramp_s
 from ..detect.detect import Detections
 from ..detect.face_selection import ShotFace, select_faces
 from ..detect.people import FaceAim
@@ -83,7 +83,8 @@ def frame_weights(
         quality[in_shot] = shot.visibility
     order = np.asarray(shown)
     numbers = np.arange(len(order))
-    weights = ramp_weights((numbers >= take_span[0]) & (numbers < take_span[1]), fps) * quality[order]
+    in_take = (numbers >= take_span[0]) & (numbers < take_span[1])
+    weights = ramp_weights(in_take, fps, span_ramp_s(take_span[1] - take_span[0], fps)) * quality[order]
     cuts = [0, *(np.flatnonzero(np.diff(shot_of[order])) + 1).tolist(), len(order)]
     active = (has_face & ~covered)[order]
     for first, last in pairwise(cuts):
@@ -286,7 +287,7 @@ def short_span_notes(span: tuple[int, int], fps: Fraction) -> list[str]:
     share = peak_weight(frames, fps)
     if share >= _FULL_STRENGTH:
         return []
-    enough = math.ceil(2 * RAMP_S * fps)
+    enough = math.ceil(2 * LEAST_RAMP_S * fps)
     return [f"in {_frames(frames)} the expression reaches {share:.0%} of its strength; use {enough} frames or more"]
 
 

@@ -72,6 +72,15 @@ class ActionUnit:
 
 
 ACTION_UNITS: dict[str, ActionUnit] = {
+    "AU0": ActionUnit(
+        "neutral face",
+        "zygomaticus and orbicularis oculi relaxed after a smile",
+        (
+            Push("face", (0.52, 0.74), (0.24, 0.22), -0.030, 0.060),
+            Push("face", (0.34, 0.85), (0.14, 0.16), -0.020, 0.020),
+        ),
+        lids=Lids(lower_up=-0.10),
+    ),
     "AU1": ActionUnit(
         "inner brow raiser",
         "frontalis, pars medialis",
@@ -89,7 +98,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "brow lowerer",
         "corrugator supercilii, depressor supercilii, depressor glabellae",
         (
-            Push("inner brow", (0, 0), (0.20, 0.20), -0.055, 0.115, "brow"),
+            Push("inner brow", (0, 0), (0.20, 0.20), -0.030, 0.115, "brow"),
             Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.045, "brow"),
         ),
     ),
@@ -105,7 +114,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "nose wrinkler",
         "levator labii superioris alaeque nasi",
         (
-            Push("inner brow", (0, 0), (0.15, 0.15), -0.030, 0.050, "brow"),
+            Push("inner brow", (0, 0), (0.15, 0.15), -0.012, 0.050, "brow"),
             Push("nostril", (0, 0), (0.16, 0.20), 0.012, -0.085),
             Push("face", (0, 0.45), (0.12, 0.25), 0, -0.030, once=True),
         ),
@@ -124,7 +133,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "lip corner puller",
         "zygomaticus major",
         (Push("face", (0.52, 0.80), (0.20, 0.22), 0.035, -0.055),),
-        Pull(corner_out=0.074, corner_down=-0.128, upper_down=0.012, lower_down=0.028),
+        Pull(corner_out=0.098, corner_down=-0.104, upper_down=-0.030, lower_down=0.020, middle="flat"),
     ),
     "AU15": ActionUnit(
         "lip corner depressor",

@@ -52,12 +52,36 @@ class HeadMove:
 
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
-    "happy": Recipe(0.0, {"AU12": 1.0, "AU6": 0.9, "AU25": 0.45}),
-    "sad": Recipe(1.0, {"AU1": 1.0, "AU4": 0.40, "AU15": 0.90, "AU17": 0.55, "AU43": 0.40, "AU11": 0.3}),
-    "angry": Recipe(1.0, {"AU4": 1.2, "AU5": 0.25, "AU7": 0.8, "AU23": 0.7, "AU24": 0.7, "AU17": 0.4, "AU15": 0.35}),
-    "surprised": Recipe(1.0, {"AU1": 1.0, "AU2": 1.1, "AU5": 1.0, "AU26": 1.0, "AU18": 0.60}),
+    "happy": Recipe(0.0, {"AU12": 1.35, "AU6": 1.5, "AU25": 1.1, "AU26": 0.3}),
+    "sad": Recipe(1.0, {"AU1": 1.5, "AU4": 0.6, "AU15": 1.15, "AU17": 0.8, "AU43": 0.6, "AU11": 0.5}),
+    "angry": Recipe(
+        1.0,
+        {
+            "AU4": 1.5,
+            "AU5": 0.5,
+            "AU7": 1.4,
+            "AU9": 0.4,
+            "AU23": 0.8,
+            "AU24": 0.4,
+            "AU15": 0.6,
+            "AU17": 0.4,
+            "AU6": 0.3,
+        },
+    ),
+    "surprised": Recipe(1.0, {"AU1": 1.2, "AU2": 1.5, "AU5": 1.2, "AU26": 1.6, "AU18": 0.3}),
     "disgusted": Recipe(
-        0.9, {"AU9": 1.1, "AU10": 1.1, "AU17": 0.35, "AU4": 0.55, "AU7": 0.7, "AU6": 0.5, "AU15": 0.2, "AU25": 0.4}
+        1.0,
+        {
+            "AU9": 0.6,
+            "AU10": 1.8,
+            "AU11": 1.0,
+            "AU6": 1.1,
+            "AU7": 1.2,
+            "AU15": 0.9,
+            "AU17": 0.5,
+            "AU25": 1.0,
+            "AU4": 0.5,
+        },
     ),
 }
 
@@ -72,8 +96,8 @@ HEAD_MOVES: dict[Prompt, HeadMove] = {
 
 
 def gain(temperature: float) -> float:
-    """Return the scale of the units at a temperature of 0 to 1: 0.12 at 0, 0.61 at 0.5, 1 at 1; strictly rising."""
-    return 0.12 + 0.88 * math.pow(min(1.0, max(0.0, temperature)), 0.85)
+    """Return the scale of the units at a temperature of 0 to 1: 0.04 at 0, 0.63 at 0.5, 1 at 1; strictly rising."""
+    return 0.04 + 0.96 * math.pow(min(1.0, max(0.0, temperature)), 0.70)
 
 
 def calm_share(strength: float) -> float:
@@ -81,7 +105,7 @@ def calm_share(strength: float) -> float:
 
     It goes sooner than the units come: a smile that stayed in a frowning face would look like a fading smile.
     """
-    return 1 - math.pow(1 - min(1.0, max(0.0, strength)), 1.7)
+    return 1 - math.pow(1 - min(1.0, max(0.0, strength)), 2.4)
 
 
 Color: TypeAlias = tuple[float, float, float]

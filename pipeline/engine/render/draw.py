@@ -16,23 +16,25 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arrays import Box, Image, blend_layer, box_around, smoothstep, soft_mask
+from ..arrays import Box, Image, box_around, smoothstep
 from ..frames.clip_frames import ClipFrames, Picture, VideoFormat
 from ..frames.frame_color import even_box, to_rgb, write_back
 from ..frames.take_encoder import TakeWriter
 from ..frames.threads import run_ordered, single_threaded_opencv, worker_count
 from ..geometry.head_frame import FaceFrame
-from ..geometry.landmark_indices import EYES, NOSE_BASE, OVAL
+from ..geometry.landmark_indices import NOSE_BASE, OVAL
 from ..mouth.mouth import fill_mouth, hide_interior
 from ..occlusion.occlusion import Mask, restore_occluder
 from ..planning.take_plan import TakePlan
 from ..pose.pose import Pose
 from ..take_job import RenderMetrics
 from ..voice.voice_features import VoiceAudio
-from ..warp.landmark_moves import OPEN_EYE, combined_lids, landmark_moves
+from ..warp.glasses import glasses_share, hold_glasses
+from ..warp.landmark_moves import landmark_moves
 from ..warp.resampling import KERNEL_PX
-from ..warp.warp import FACE_RING, OUTER_RING, Warped, warp
-from .shade import shade_folds
+from ..warp.warp import FACE_RING, OUTER_RING, warp
+from .eyeballs import restore_eyeballs
+from .shade import lift_creases, shade_folds
 
 TAKES_AT_ONCE = 2
 """Takes that are written at the same time: an encoder holds some 20 frames, and decoding is a twentieth of a take."""
@@ -165,11 +167,15 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     """
     if pose.weight <= 0:
         return picture
-    warped = warp(hide_interior(picture, frame, pose), frame, landmark_moves(frame, pose), pose)
+    moves = landmark_moves(frame, pose)
+    if pose.mode != "lips":
+        moves = hold_glasses(moves, frame, glasses_share(picture, frame))
+    warped = warp(hide_interior(picture, frame, pose), frame, moves, pose)
     if warped is None:
         return picture
-    restore_eyeballs(picture, warped, frame.unit_px, pose)
+    restore_eyeballs(picture, warped, frame, pose)
     fill_mouth(picture, warped, frame, pose)
+    lift_creases(warped, frame, pose)
     shade_folds(warped, frame, pose)
     left, top, right, bottom = warped.box
     changed = picture.copy()
@@ -192,26 +198,3 @@ def restore_above_nose(picture: Image, changed: Image, frame: FaceFrame, box: Bo
     border = (share > 0) & (share < 1)
     weight = share[border][:, None]
     after[border] = np.round(before[border] * (1 - weight) + after[border] * weight).astype(np.uint8)
-
-
-def restore_eyeballs(original: Image, warped: Warped, unit_px: float, pose: Pose) -> None:
-    """Blend the unbent eyes into the bent picture, in place, if lids close and the head is still.
-
-    Closing lids slide over an eyeball that stays: the original eye, seen through the new opening.
-    """
-    if pose.mode != "face" or not _lids_close(pose):
-        return
-    left, top, right, bottom = warped.box
-    still = original[top:bottom, left:right]
-    blur_px = unit_px * 0.012
-    for eye in EYES.values():
-        contour = warped.places_px[eye.contour]
-        box = box_around(contour, blur_px * 3 + 2, still.shape)
-        if box is not None:
-            layer = still[box[1] : box[3], box[0] : box[2]]
-            blend_layer(warped.picture, box, layer, soft_mask(contour, box, blur_px))
-
-
-def _lids_close(pose: Pose) -> bool:
-    lids = combined_lids(pose)
-    return lids.upper_down * OPEN_EYE > lids.widen

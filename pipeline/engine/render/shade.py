@@ -33,17 +33,18 @@ class Fold:
 
 FOLDS = (
     Fold(
-        {"AU12": 0.075, "AU10": 0.045, "AU9": 0.02, "AU11": 0.04},
+        {"AU12": 0.085, "AU10": 0.035, "AU9": 0.04, "AU11": 0.05},
         (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
         1.6,
     ),
-    Fold({"AU15": 0.09}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
-    Fold({"AU4": 0.12, "AU9": 0.03}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
-    Fold({"AU9": 0.12}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
-    Fold({"AU9": 0.11}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
-    Fold({"AU6": 0.11}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
-    Fold({"AU6": 0.11}, (("eye corner", 0.09, 0.04), ("eye corner", 0.17, 0.07))),
+    Fold({"AU15": 0.13}, (("mouth corner", 0.03, 0.03), ("mouth corner", 0.05, 0.14)), 1.5, on_lips=True),
+    Fold({"AU4": 0.16, "AU9": 0.08}, (("brow root", -0.085, -0.13), ("brow root", -0.095, 0.05)), 1.1),
+    Fold({"AU9": 0.34}, (("nose root", 0.08, 0.06), ("nose middle", 0.05, 0.06))),
+    Fold({"AU9": 0.30}, (("nose bridge", 0.10, -0.02), ("nose bridge", 0.17, 0.05))),
+    Fold({"AU6": 0.14}, (("eye corner", 0.09, -0.02), ("eye corner", 0.18, -0.05))),
+    Fold({"AU6": 0.14}, (("eye corner", 0.09, 0.04), ("eye corner", 0.17, 0.07))),
 )
+MOUTH_BORDER = np.concatenate([UPPER_LIP[0], LOWER_LIP[0][::-1]])
 FOREHEAD_DEPTH, SEAM_DEPTH = 0.065, 0.42
 WARM = 0.72
 """Red loses this share of what green and blue lose."""
@@ -78,6 +79,52 @@ def shade_folds(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     others = 1 - depth
     shaded = cv2.multiply(part, cv2.merge([1 - WARM * depth, others, others]), dtype=cv2.CV_8U)
     cv2.copyTo(shaded, (np.abs(depth) > UNSEEN).view(np.uint8), part)
+
+
+SMILE_CREASES = (
+    (("nostril", 0.04, -0.04), ("nasolabial", 0.14, 0.0), ("mouth corner", 0.13, 0.0), ("mouth corner", 0.12, 0.16)),
+    (("eye corner", 0.08, 0.0), ("eye corner", 0.20, 0.0)),
+)
+"""Where a smile creases the skin: from the nose around the mouth, and beside the eyes."""
+CREASE_UNITS, CREASE_REACH = 0.022, 0.15
+"""The blur within which a crease is dark, and the width of the strip in which creases are lifted, in units."""
+MOST_LIFTED = 28.0
+
+
+def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
+    """Brighten the creases of the performer's own smile, in place, as far as AU0 takes the smile away.
+
+    Only what is darker than its surroundings is raised to them, and only by its blurred depth, so that the grain stays.
+    """
+    import cv2
+
+    strength = min(1.0, pose.amplitude("AU0"))
+    if strength <= 0.02 or pose.mode == "lips":
+        return
+    right, down = frame.plane_px
+    paths = []
+    for side in SIDES:
+        anchors = _anchors(warped.places_px, side)
+        paths += [
+            np.array([anchors[at] + side * right * out + down * below for at, out, below in path])
+            for path in SMILE_CREASES
+        ]
+    box = box_around(np.concatenate(paths), 0.25 * frame.unit_px, warped.picture.shape)
+    if box is None:
+        return
+    left, top, right_px, bottom = box
+    strip = np.zeros((bottom - top, right_px - left), np.uint8)
+    for path in paths:
+        fixed = np.round((path - np.array([left, top])) * 16).astype(np.int32)
+        cv2.polylines(strip, [fixed], False, 255, max(1, round(CREASE_REACH * frame.unit_px)), cv2.LINE_AA, 4)
+    lips = np.round((warped.places_px[MOUTH_BORDER] - np.array([left, top])) * 16).astype(np.int32)
+    cv2.fillPoly(strip, [lips], 0, cv2.LINE_AA, 4)
+    share = cv2.GaussianBlur(strip, (0, 0), 0.03 * frame.unit_px).astype(np.float32) * (strength / 255)
+    part = warped.picture[top:bottom, left:right_px]
+    fine = cv2.GaussianBlur(part, (0, 0), max(0.8, CREASE_UNITS * frame.unit_px)).astype(np.float32)
+    wide = cv2.GaussianBlur(part, (0, 0), 4 * max(0.8, CREASE_UNITS * frame.unit_px)).astype(np.float32)
+    lifted = np.clip(wide - fine, 0, MOST_LIFTED) * share[..., None]
+    warped.picture[top:bottom, left:right_px] = cv2.add(part, lifted, dtype=cv2.CV_8U)
 
 
 def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:

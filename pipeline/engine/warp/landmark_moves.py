@@ -25,6 +25,8 @@ from ..pose.action_units import ACTION_UNITS, MOUTH_UNITS, Lids, Push
 from ..pose.pose import Pose
 from .lips import LipMoves, lip_points, move_lips, smile_headroom
 
+CHIN_LESS = 0.15
+"""In the region `lips` the chin moves less by this share, so that nothing below the face changes."""
 OPEN_EYE = 0.11
 """From this opening on, in units, a lid takes all of AU5; a shut lid takes nothing."""
 
@@ -83,9 +85,10 @@ def _interpolated(across: Curve, columns: Curve, values: Points) -> Points:
 def _mouth_region(frame: FaceFrame) -> Curve:
     local = frame.local
     left, right = local[UPPER_LIP[0, 0], 0], local[UPPER_LIP[0, -1], 0]
-    lateral = np.maximum(0, np.abs(local[:, 0] - (left + right) / 2) - (right - left) / 2) / 0.30
+    lateral = np.maximum(0, np.abs(local[:, 0] - (left + right) / 2) - (right - left) / 2) / 0.25
     above = np.maximum(0, local[NOSE_BASE, 1] + 0.08 - local[:, 1]) / 0.08
-    region: Curve = np.clip(1.25 - np.hypot(lateral, above), 0, 1)
+    below = np.clip((local[:, 1] - local[LOWER_LIP[0, 5], 1]) / 0.5, 0, 1)
+    region: Curve = np.clip(1.25 - np.hypot(lateral, above), 0, 1) * (1 - CHIN_LESS * below)
     return region
 
 
@@ -170,7 +173,7 @@ def _base(frame: FaceFrame, push: Push, side: int) -> tuple[float, float]:
 def _brow_skin(frame: FaceFrame) -> Curve:
     skin = np.ones(len(frame.local))
     for eye in EYES.values():
-        skin[eye.upper], skin[eye.upper_ring] = 0.12, 0.45
+        skin[eye.upper], skin[eye.upper_ring] = 0.14, 0.70
         skin[eye.lower], skin[eye.lower_ring] = 0.0, 0.0
         skin[[eye.outer, eye.inner]] = 0.0
     skin[LIPS], skin[SKIN_COUNT:] = 0.0, 0.0

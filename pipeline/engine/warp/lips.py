@@ -19,9 +19,9 @@ from ..geometry.landmark_indices import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
 
-REST_LIFT, REST_WIDTH = (-0.07, -0.03), (0.70, 0.84)
+REST_LIFT, REST_WIDTH = (-0.09, -0.06), (0.70, 0.80)
 """Range of mouths at rest: height of the corners above the middle, and width, in units."""
-CALM_NARROWS = 0.30
+CALM_NARROWS = 0.42
 """Share of the width beyond that range that a calmed mouth loses, on each side."""
 PRESS_THINS, BITE_TUCKS, ROUND_THICKENS = 0.34, 0.46, 0.30
 """Shares of the lips' thickness: of both lips when pressed, of the lower lip on the teeth, of both when rounded."""
@@ -131,7 +131,7 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         share: foreshortening of each column, 0 to 1.
     """
     side = np.abs(across)
-    middles = {"bow": 1 - side**2, "flat": 1 - side**6}
+    middles = {"bow": 1 - side**2, "flat": 1 - side**4}
     out, down, upper_down, lower_down = (np.zeros_like(across) for _ in range(4))
     for amount, pull in _pulls(pose):
         out += amount * pull.corner_out

@@ -20,7 +20,7 @@ from ..arrays import Field, Image, Plane
 
 KERNEL_PX = 6
 """Pixels are read from no further outside the box: those that move come from the mesh, and the kernel reaches 4 px."""
-GRAIN_GAIN = 0.28
+GRAIN_GAIN = 0.32
 """How much the finest detail is raised at half a pixel in both directions."""
 FINEST_PX, FAINT = 0.7, 4.0
 """Detail finer than a Gaussian of this deviation is raised, up to 4 steps of 255: grain, not edges."""

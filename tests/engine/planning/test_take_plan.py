@@ -286,8 +286,8 @@ def test_a_flash_is_unchanged_and_has_no_ramps(face) -> None:
 @pytest.mark.parametrize(
     ("span", "notes"),
     [
-        ((4, 5), ("in 1 frame the expression reaches 7% of its strength; use 13 frames or more",)),
-        ((4, 10), ("in 6 frames the expression reaches 50% of its strength; use 13 frames or more",)),
+        ((4, 5), ("in 1 frame the expression reaches 16% of its strength; use 8 frames or more",)),
+        ((4, 10), ("in 6 frames the expression reaches 84% of its strength; use 8 frames or more",)),
         ((4, 17), ()),
     ],
 )

@@ -52,10 +52,13 @@ def test_raised_brows_rise_less_and_are_lowered_more(raised) -> None:
 
 
 def test_headroom_stays_within_its_bounds() -> None:
-    """For extreme faces every share stays between 0.19 and 1.25."""
+    """For extreme faces every share stays between 0.19 and 1.25, and what neutral undoes between -0.6 and 0.3."""
     for inner, outer, eyes in ((0.9, 0.9, 0.0), (-0.9, -0.9, 1.0), (0.0, 0.0, 0.15)):
-        shares = au_headroom(UpperFace(inner, outer, eyes)).values()
+        units = au_headroom(UpperFace(inner, outer, eyes))
+        shares = [share for name, share in units.items() if not name.startswith("relaxed")]
+        relaxed = [amount for name, amount in units.items() if name.startswith("relaxed")]
         assert min(shares) > 0.19 and max(shares) <= 1.25
+        assert min(relaxed) >= -0.6 and max(relaxed) <= 0.3
 
 
 def test_a_blink_does_not_change_the_headroom_of_the_eyes(portrait) -> None:

@@ -1,0 +1,145 @@
+"""Eyeballs stay while lids move: closing lids slide over the eye, rising lids uncover more of it.
+
+The picture has nothing to show under a lid that rises; bent, it would stretch the lid's shadow into a dark hole. What
+is uncovered continues the eye instead: an iris is round, so its upper part is its lower part mirrored at its centre,
+and beside it there is sclera, in the colour that this eye shows at its sides, darker under the lid.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arrays import Curve, Field, Image, Points, blend_layer, box_around, smoothstep, soft_mask
+from ..frames.shot_light import LUMA, measure_light
+from ..geometry.head_frame import FaceFrame
+from ..geometry.landmark_indices import EYES, Eye
+from ..pose.pose import Pose
+from ..warp.landmark_moves import OPEN_EYE, combined_lids
+from ..warp.warp import Warped
+
+BLUR_UNITS = 0.012
+LASHES_UNITS = 0.016
+"""The border of a lid is dark; it moves with the lid and is not painted over."""
+LID_SHADOW_UNITS = 0.040
+"""The lid darkens the eye this far below its border; there the eye is not copied but continued."""
+SHADOW = 0.42
+"""How much darker the eye is directly under the lid."""
+FULL_RISE = 0.030
+"""From this rise on, in units, the shadow under the lid is left out in full."""
+LEAST_RISE = 0.006
+"""Lids that rise by less than this, in units, uncover nothing that is visible."""
+SHADED_WHITE = 0.62
+"""The least colour of the white of an eye, as a share of white beside the cheek."""
+IRIS_EDGE = 0.16
+"""Width of the border between iris and sclera, as a share of the iris's radius."""
+
+
+def restore_eyeballs(original: Image, warped: Warped, frame: FaceFrame, pose: Pose) -> None:
+    """Blend the eyes of the picture into the bent one, in place, where lids close or rise.
+
+    A head that moves as a whole carries closing lids with it, so those are left as bent.
+    """
+    if pose.mode == "lips":
+        return
+    lids = combined_lids(pose)
+    if lids.upper_down * OPEN_EYE > lids.widen:
+        if pose.mode == "face":
+            _show_still_eyes(original, warped, frame.unit_px)
+        return
+    if lids.widen > 0:
+        for eye in EYES.values():
+            _uncover(original, warped, frame, eye)
+
+
+def _show_still_eyes(original: Image, warped: Warped, unit_px: float) -> None:
+    left, top, right, bottom = warped.box
+    still = original[top:bottom, left:right]
+    blur_px = unit_px * BLUR_UNITS
+    for eye in EYES.values():
+        contour = warped.places_px[eye.contour]
+        box = box_around(contour, blur_px * 3 + 2, still.shape)
+        if box is not None:
+            layer = still[box[1] : box[3], box[0] : box[2]]
+            blend_layer(warped.picture, box, layer, soft_mask(contour, box, blur_px))
+
+
+def _uncover(original: Image, warped: Warped, frame: FaceFrame, eye: Eye) -> None:
+    """Draw one eye through the opening of its risen lids."""
+    import cv2
+
+    unit = frame.unit_px
+    corner = np.array(warped.box[:2], np.float64)
+    before = frame.points_px[:, :2] - corner
+    corners = [eye.outer, eye.inner]
+    carried = warped.places_px[corners].mean(0) - before[corners].mean(0)
+    axes = _axes(before, eye)
+    rise = float(((before[eye.upper] + carried - warped.places_px[eye.upper]) @ axes[:, 1]).max())
+    contour = warped.places_px[eye.contour].copy()
+    contour[1 : 1 + len(eye.upper)] += axes[:, 1] * min(LASHES_UNITS * unit, 0.5 * rise)
+    box = box_around(contour, 0.05 * unit + 3, warped.picture.shape)
+    if rise < LEAST_RISE * unit or box is None:
+        return
+    left, top, right, bottom = box
+    x, y = np.meshgrid(np.arange(left, right, dtype=np.float64), np.arange(top, bottom, dtype=np.float64))
+    iris = before[eye.iris]
+    place = (np.stack([x, y], -1) - carried - iris) @ axes
+    across, down = place[..., 0], place[..., 1]
+    upper = _border((before[[eye.outer, *eye.upper, eye.inner]] - iris) @ axes, across)
+    lower = _border((before[[eye.outer, *eye.lower, eye.inner]] - iris) @ axes, across)
+    risen = _border((warped.places_px[[eye.outer, *eye.upper, eye.inner]] - carried - iris) @ axes, across)
+    # Towards the corners lids hardly rise; what is there, such as the red of the inner corner, stays.
+    margin = LID_SHADOW_UNITS * unit * np.clip((upper - risen) / (FULL_RISE * unit), 0, 1)
+    # Mirrored at the middle of the iris, but never beyond the lower lid.
+    mirrored = np.minimum(-down, lower - np.minimum(0.035 * unit, 0.3 * (lower - upper)))
+    source = np.stack([across, mirrored], -1) @ axes.T + iris + corner
+    still = np.ascontiguousarray(original)
+    seen = cv2.remap(still, *_maps(source), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    own = np.stack([across, down], -1) @ axes.T + iris + corner
+    copied = cv2.remap(still, *_maps(own), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    radius = _iris_radius(before, eye)
+    away = np.hypot(across, down)
+    in_iris = 1 - smoothstep((away / radius - (1 - IRIS_EDGE)) / (2 * IRIS_EDGE))
+    white = _sclera(copied, across, down, upper, lower, radius, unit)
+    # Squinting eyes show lids there; white is then as dark as it mostly is under lids in this light.
+    white = np.maximum(white, SHADED_WHITE * measure_light(original, frame).white)
+    drawn = seen * in_iris[..., None] + white * (1 - in_iris[..., None])
+    shade = 1 - SHADOW * np.clip(1 - (down - risen) / (1.6 * LID_SHADOW_UNITS * unit), 0, 1) ** 1.5
+    drawn = drawn * shade[..., None]
+    shows = smoothstep((down - upper - 0.35 * margin) / np.maximum(1e-3, margin))[..., None]
+    layer = (copied * shows + drawn * (1 - shows)).astype(np.float32)
+    blend_layer(warped.picture, box, layer, soft_mask(contour, box, BLUR_UNITS * unit))
+
+
+def _axes(points: Points, eye: Eye) -> Points:
+    """Return the directions along the corners of an eye and down from them, as columns of unit length."""
+    right = points[eye.inner] - points[eye.outer]
+    right = right if right[0] > 0 else -right
+    right = right / max(1e-6, float(np.linalg.norm(right)))
+    return np.stack([right, [-right[1], right[0]]], 1)
+
+
+def _border(places: Points, across: Field) -> Field:
+    order = np.argsort(places[:, 0], kind="stable")
+    return np.asarray(np.interp(across, places[order, 0], places[order, 1]), np.float64)
+
+
+def _maps(places: Points) -> tuple[Field, Field]:
+    return tuple(np.ascontiguousarray(places[..., axis]).astype(np.float32) for axis in (0, 1))  # type: ignore[return-value]
+
+
+def _iris_radius(points: Points, eye: Eye) -> float:
+    around = points[eye.iris + 1 : eye.iris + 5]
+    return max(1.0, float(np.linalg.norm(around - points[eye.iris], axis=1).max()))
+
+
+def _sclera(copied: Field, across: Field, down: Field, upper: Field, lower: Field, radius: float, unit: float) -> Curve:
+    """Return the colour of the white of this eye, (3,): of the brighter half of what lies beside the iris."""
+    inside = (down > upper + 0.02 * unit) & (down < lower - 0.012 * unit) & (np.abs(across) > 1.1 * radius)
+    pixels = copied[inside]
+    if len(pixels) < 8:
+        pixels = copied[(down > upper) & (down < lower)]
+    if len(pixels) < 4:
+        return np.asarray(copied.reshape(-1, 3).mean(0), np.float64)
+    luma = pixels @ LUMA
+    color: Curve = 0.96 * pixels[luma >= np.percentile(luma, 50)].mean(0)
+    return color

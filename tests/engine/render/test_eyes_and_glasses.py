@@ -1,0 +1,88 @@
+"""What must not bend when a face moves: eyeballs under rising lids, and glasses in front of the skin."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.engine.geometry.head_frame import MouthShape
+from react1.pipeline.engine.geometry.landmark_indices import EYES
+from react1.pipeline.engine.planning.animate import pose_for
+from react1.pipeline.engine.render.draw import retouch
+from react1.pipeline.engine.warp.glasses import glasses_share
+
+
+def _pose(portrait, prompt: str, temperature: float = 1.0):
+    shape = MouthShape.of(portrait.face)
+    return pose_for(React1Choices(prompt=prompt, temperature=temperature), shape, shape, 1.0)
+
+
+def test_a_rising_lid_uncovers_white_above_a_round_iris(portrait) -> None:
+    """Above the iris, where the lid was, is white in surprise; a stretched lid leaves it darker than the iris's rim."""
+    after = retouch(portrait.picture, portrait.face, _pose(portrait, "surprised"))
+
+    grey = cv2.GaussianBlur(cv2.cvtColor(after, cv2.COLOR_RGB2GRAY), (0, 0), 0.6)
+    for eye in EYES.values():
+        (x, y), rim = portrait.face.points_px[eye.iris, :2], portrait.face.points_px[eye.iris + 1 : eye.iris + 5, :2]
+        radius = float(np.linalg.norm(rim - (x, y), axis=1).max())
+        above, inside = (int(grey[round(y - share * radius), round(x)]) for share in (1.15, 0.7))
+        assert above > 1.6 * inside
+
+
+def test_glasses_do_not_bend(portrait) -> None:
+    """A dark frame keeps its place under raised brows, and is recognised as one; bare skin is not."""
+    unit, (x, y) = portrait.face.unit_px, portrait.face.origin_px[:2]
+    worn, frame = portrait.picture.copy(), np.zeros(portrait.picture.shape[:2], np.uint8)
+    for side in (-1, 1):
+        middle = (round(x + side * 0.5 * unit), round(y + 0.06 * unit))
+        cv2.ellipse(frame, middle, (round(0.36 * unit), round(0.27 * unit)), 0, 0, 360, 255, round(0.06 * unit))
+    cv2.line(frame, (round(x - 0.15 * unit), round(y)), (round(x + 0.15 * unit), round(y)), 255, round(0.06 * unit))
+    worn[frame > 0] = 20
+    pose = _pose(portrait, "surprised")
+
+    after = retouch(worn, portrait.face, pose)
+
+    assert glasses_share(portrait.picture, portrait.face) == 0
+    assert glasses_share(worn, portrait.face) == 1
+    core = cv2.erode(frame, np.ones((3, 3))) > 0
+    assert (np.abs(after[core].astype(int) - 20).max(1) < 40).mean() > 0.90
+
+
+def test_neutral_lifts_the_creases_of_a_smile(portrait) -> None:
+    """Beside the mouth the skin is evener than under the smile; the amount follows the unit."""
+    from dataclasses import replace
+
+    pose = _pose(portrait, "neutral")
+    assert pose.amplitude("AU0") > 0.1
+    full, none = (
+        retouch(portrait.picture, portrait.face, replace(pose, units={**pose.units, "AU0": amount}))
+        for amount in (1.0, 0.0)
+    )
+
+    assert _crease_depth(full, portrait.face) < 0.8 * _crease_depth(none, portrait.face)
+
+
+def _crease_depth(picture: np.ndarray, face) -> float:
+    """Return how much darker than their surroundings the darkest pixels are beside the mouth."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    fine, wide = (cv2.GaussianBlur(grey, (0, 0), share * face.unit_px) for share in (0.022, 0.088))
+    depths = []
+    for corner, outward in ((61, -1), (291, 1)):
+        x, y = face.points_px[corner, :2]
+        near = (
+            slice(round(y - 0.25 * face.unit_px), round(y)),
+            slice(*sorted((round(x + outward * 0.08 * face.unit_px), round(x + outward * 0.26 * face.unit_px)))),
+        )
+        depths.append(np.percentile((wide - fine)[near], 95))
+    return float(np.mean(depths))
+
+
+def test_equal_steps_of_the_temperature_look_alike(at_rest) -> None:
+    """The picture changes little at 0, and each quarter adds at least a tenth of the change at 1."""
+    pictures = [retouch(at_rest.picture, at_rest.face, _pose(at_rest, "angry", step / 4)) for step in range(5)]
+
+    changes = [float(np.abs(picture.astype(int) - at_rest.picture).mean()) for picture in pictures]
+
+    assert changes[0] < 0.2 * changes[4]
+    assert (np.diff(changes) > 0.1 * changes[4]).all()
