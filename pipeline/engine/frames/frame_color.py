@@ -6,6 +6,8 @@ Source: ITU-R BT.601-7, BT.709-6 and BT.2020-2 (luma weights); ITU-T H.273 (numb
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -126,6 +128,7 @@ def luma_weights(video_format: VideoFormat) -> tuple[float, float]:
     return _WEIGHTS.get(video_format.matrix, _BT709 if video_format.height >= 720 else _BT601)
 
 
+@lru_cache(maxsize=16)
 def _from_rgb_matrix(video_format: VideoFormat) -> NDArray[np.float64]:
     black, luma_swing, chroma_swing = _scales(video_format)
     red, blue = luma_weights(video_format)
@@ -136,6 +139,7 @@ def _from_rgb_matrix(video_format: VideoFormat) -> NDArray[np.float64]:
     return np.column_stack([rows, [black, 128, 128]])
 
 
+@lru_cache(maxsize=16)
 def _to_rgb_matrix(video_format: VideoFormat) -> NDArray[np.float64]:
     forward = _from_rgb_matrix(video_format)
     back = np.linalg.inv(forward[:, :3])

@@ -120,7 +120,7 @@ TOOTH = np.array([1.19, 1.05, 0.92])
 """The colour of enamel, as shares of white."""
 ROUND_HIDES, LOWER_DIMMER = 0.06, 0.88
 """How far protruding lips hide the lower teeth, in units; the share of the light that lower teeth get."""
-REDDENS = np.array([0.80, 1.05, 1.15])
+REDDENS = np.array([0.80, 1.05, 1.15], np.float32)
 """Exponents of the light's falloff: between lips and gums it loses more green and blue."""
 OPENS_AT = (0.012, 0.042)
 """Between these gaps the interior fades in, in units."""

@@ -91,7 +91,7 @@ def restore_grain(drawn: Image, field: Field) -> Image:
 
     soft = cv2.GaussianBlur(drawn, (0, 0), FINEST_PX)
     faint = np.minimum(cv2.absdiff(drawn, soft)[::2, ::2], int(FAINT))
-    grain = (float(faint.mean()) - GRAINY[0]) / (GRAINY[1] - GRAINY[0])
+    grain = (float(np.mean(cv2.mean(faint)[:3])) - GRAINY[0]) / (GRAINY[1] - GRAINY[0])
     if grain <= 0:
         return drawn
     finest = cv2.subtract(drawn, soft, dtype=cv2.CV_32F)

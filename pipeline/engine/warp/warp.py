@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -117,11 +118,11 @@ def warp(picture: Image, frame: FaceFrame, moves: Points, pose: Pose) -> Warped 
     shape = _Shape(_mirrored_first(triangles, shape), shape.before, shape.after)
     field = _coarse_field(shape, frame, box)
     _sharpen_lips(field, shape, frame, box)
-    across = field[..., 0] + np.arange(left, right, dtype=np.float32)[None, :]
-    along = field[..., 1] + np.arange(top, bottom, dtype=np.float32)[:, None]
     x, y = max(0, left - KERNEL_PX), max(0, top - KERNEL_PX)
     near = picture[y : bottom + KERNEL_PX, x : right + KERNEL_PX]
-    drawn = restore_grain(resample(near, across - x, along - y), field)
+    across = field[..., 0] + np.arange(left - x, right - x, dtype=np.float32)[None, :]
+    along = field[..., 1] + np.arange(top - y, bottom - y, dtype=np.float32)[:, None]
+    drawn = restore_grain(resample(near, across, along), field)
     places = shape.after[:SKIN_COUNT] - np.array([left, top])
     return Warped(box, drawn, places, (shape.after - shape.before)[:SKIN_COUNT])
 
@@ -203,6 +204,7 @@ def _sharpen_lips(field: Field, shape: _Shape, frame: FaceFrame, box: Box) -> No
     field[top:bottom, left:right] = part * (1 - mask) + sharp * mask
 
 
+@lru_cache(maxsize=8)
 def ring_triangles(first: int, irises: tuple[int, int]) -> Ids:
     """Return the triangles that finely cover both eyes, for rings whose vertices begin at `first`, (count, 3)."""
     rows: list[tuple[int, int, int]] = []
