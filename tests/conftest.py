@@ -98,8 +98,8 @@ def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -
     from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
     folder = tmp_path_factory.mktemp("interview")
-    generate = partial(make_talking_clip, seconds=4.4, size=(480, 270))
-    film_cache.cached_film(folder / "interview.mp4", ("interview", 4.4, 480, 270), generate)
+    generate = partial(make_talking_clip, seconds=4.4, size=(384, 216))
+    film_cache.cached_film(folder / "interview.mp4", ("interview", 4.4, 384, 216), generate)
     (folder / "adr").mkdir()
     tone = ["-f", "lavfi", "-i", "sine=frequency=220:duration=1.2:sample_rate=48000"]
     subprocess.run([ffmpeg_path(), "-v", "error", *tone, str(folder / "adr" / "line3.wav")], check=True)
