@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -106,3 +107,15 @@ def test_the_command_keeps_products_of_matrices_in_one_thread(monkeypatch, capsy
         main(["--version"])
 
     assert (ended.value.code, os.environ["OPENBLAS_NUM_THREADS"]) == (0, expected)
+
+
+def test_the_command_seldom_looks_for_garbage(monkeypatch):
+    """What is imported stays, so that to look for it is wasted time."""
+    thresholds = gc.get_threshold()
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    try:
+        with pytest.raises(SystemExit):
+            main(["--version"])
+        assert gc.get_threshold()[0] == 10_000
+    finally:
+        gc.set_threshold(*thresholds)

@@ -56,6 +56,17 @@ def test_frames_can_be_read_in_any_order(tmp_path: Path, monkeypatch: pytest.Mon
     assert cached <= 7
 
 
+def test_a_take_is_coded_to_be_decoded_fast(tmp_path: Path) -> None:
+    """Its picture parameter set names variable-length codes, not arithmetic coding."""
+    with av.open(str(write(tmp_path / "n.mp4", 3))) as clip:
+        config = clip.streams.video[0].codec_context.extradata
+    sequence_bytes = int.from_bytes(config[6:8], "big")
+    picture_set = config[8 + sequence_bytes + 3 :]
+
+    assert picture_set[0] & 0x1F == 8 and picture_set[1] >> 6 == 3, "a picture parameter set with the numbers 0 and 0"
+    assert not picture_set[1] & 0x20
+
+
 def test_backward_reads_seldom_restart_the_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty keyframes backwards with a cache of twenty start the decoder at most four times."""
     monkeypatch.setitem(take_encoder.X264, "g", "1")
