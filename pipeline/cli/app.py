@@ -59,6 +59,9 @@ PANELS = {
             "pick", "films.pick", "Choose a take: write the choice into the job file, so that the next run splices it."
         ),
         Entry(
+            "farm", "films.farm", "Write a job as a template for a render farm: tasks per segment, and one that pays."
+        ),
+        Entry(
             "studio",
             "films.studio",
             "Open a page on which a film is edited: find the moment, see expressions, make takes, finish.",

@@ -99,6 +99,12 @@ Until = Annotated[
     str | None,
     typer.Option("--until", metavar="STEP", help="End after this step, such as conform; a later run goes on from it."),
 ]
+OnlySegment = Annotated[
+    str | None,
+    typer.Option(
+        "--segment", metavar="NAME|@N", help="With --until: run the steps for this segment only, or for the N-th."
+    ),
+]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", min=0, help="Stop before the run costs more than this.")
 ]
@@ -130,6 +136,7 @@ def load_from_options(
     allow_outside: bool = False,
     until: str | None = None,
     project: str | None = None,
+    segment: str | None = None,
 ) -> Job:
     """Load the job that the options describe, and print its notes.
 
@@ -161,7 +168,21 @@ def load_from_options(
         err(f"note: --script has no effect: {job.name} has no step `script` or `script_take`")
     for line in job.notes:
         err(line)
-    return until_step(job, until, out=str(out) if out else None) if until else job
+    if segment is not None:
+        check_segment_option(segment, until)
+    return until_step(job, until, page=not segment, out=str(out) if out else None) if until else job
+
+
+def check_segment_option(segment: str, until: str | None) -> None:
+    """Check the value of `--segment`.
+
+    Raises:
+        PresetError: it has no form of a segment, or the run would not end before the segments are joined.
+    """
+    if not until:
+        raise PresetError("--segment needs --until STEP: a film is made of all its segments")
+    if not segment or (segment.startswith("@") and not segment[1:].isdecimal()):
+        raise PresetError(f"--segment {segment!r} is no segment; write its name, or @1 for the first")
 
 
 def allow_scripts(scripts: list[Path] | None) -> None:

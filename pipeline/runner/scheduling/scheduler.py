@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...config.checked_job import Job, Step
-from ...core.errors import CheckFailed, Interrupted, OverBudget, React1Error, StorageFailed
+from ...core.errors import CheckFailed, Interrupted, OverBudget, PresetError, React1Error, StorageFailed
+from ...core.suggest import not_one_of
 from ...core.values import Record, StepRecord, Take, Value, segment_of
 from ..events import Message
 from ..planning.forecast import check_steps_after
@@ -57,8 +58,9 @@ AWAITING_PICK = AwaitingPick()
 class Scheduler:
     """All steps of one run, and their results so far."""
 
-    def __init__(self, job: Job, runner: StepRunner, run: str, picks: Picks) -> None:
-        self._job, self._runner, self._run, self._picks = job, runner, run, picks
+    def __init__(self, job: Job, runner: StepRunner, run: str, picks: Picks, only: str = "") -> None:
+        """Run nothing yet; `only` is a segment to whose calls the steps that run per segment are limited."""
+        self._job, self._runner, self._run, self._picks, self._only = job, runner, run, picks, only
         self._steps: dict[str, asyncio.Task[Value | Items | AwaitingPick]] = {}
         self.records: list[StepRecord] = []
         self.results: dict[str, Value | list[Value]] = {}
@@ -112,7 +114,23 @@ class Scheduler:
                 shared[port.name] = results[0] if results else None
         count = min((len(items) for items in per_segment.values()), default=0)
         calls = [self._call_of({name: items[index] for name, items in per_segment.items()}) for index in range(count)]
+        if self._only and calls:
+            calls = await self._calls_of_only(step, calls)
         return await self._run_calls(step, shared, calls if per_segment else None, group)
+
+    async def _calls_of_only(self, step: Step, calls: Sequence[CallInputs]) -> list[CallInputs]:
+        """Return the calls of the one segment: `@N` is the N-th of the first step that runs per segment, from 1."""
+        latest = [await next(iter(call.tasks.values())) for call in calls]
+        names = [segment_name(value.value if isinstance(value, FailedSegment) else value) for value in latest]
+        if self._only.startswith("@"):
+            number = int(self._only[1:])
+            if not 1 <= number <= len(names):
+                raise PresetError(f"segment {self._only}: the job has {len(names)} segments; write @1 to @{len(names)}")
+            self._only = names[number - 1]
+        selected = [call for call, name in zip(calls, names, strict=True) if name == self._only]
+        if not selected:
+            raise PresetError(f"segment {not_one_of(self._only, names)} of step {step.id}")
+        return selected
 
     def _call_of(self, tasks: Mapping[str, asyncio.Task[Any]]) -> CallInputs:
         return CallInputs(

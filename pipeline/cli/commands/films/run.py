@@ -19,6 +19,7 @@ from ...options import (
     LogJson,
     MaxCost,
     Online,
+    OnlySegment,
     Out,
     Pay,
     Project,
@@ -73,6 +74,7 @@ def command(
     online: Online = None,
     outside: AllowOutside = False,
     until: Until = None,
+    segment: OnlySegment = None,
     verbose: Verbose = 0,
     log_json: LogJson = None,
 ) -> None:
@@ -82,7 +84,20 @@ def command(
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
-            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside, until, project
+            what,
+            sets,
+            edit,
+            provider,
+            out_file,
+            script,
+            edits_file,
+            online,
+            start_tc,
+            film,
+            outside,
+            until,
+            project,
+            segment,
         )
         require_output_folder(out_file, create=yes or replace)
         exit_with_status(
@@ -94,6 +109,7 @@ def command(
                 max_cost=max_cost,
                 as_json=as_json,
                 quiet=quiet,
+                only=segment or "",
             )
         )
 
@@ -108,6 +124,7 @@ def run_job(
     as_json: bool = False,
     quiet: bool = False,
     run: RunFolder | None = None,
+    only: str = "",
 ) -> RunResult:
     """Run a job with progress on standard error, and print the results."""
     import asyncio
@@ -124,6 +141,7 @@ def run_job(
             approved=approved,
             confirm=confirmation(watcher),
             max_cost_usd=budget,
+            only=only,
             watcher=watcher,
         )
         result = asyncio.run(execute(job, options, run))

@@ -1,0 +1,1 @@
+"""A job as a template for a render farm."""
