@@ -22,7 +22,7 @@ from ..pipeline.core.errors import (
     ToolFailed,
 )
 from ..pipeline.core.file import File, FileOrUrl, OutPath
-from ..pipeline.core.nodes.node import Delivery, Forecast, Node, NodeContext, OptionalMembers, Params, Workload
+from ..pipeline.core.nodes.node import Delivery, Forecast, Need, Node, NodeContext, OptionalMembers, Params, Workload
 from ..pipeline.core.values import (
     AudioStream,
     Exact,
@@ -54,6 +54,7 @@ __all__ = [
     "Interrupted",
     "Media",
     "MissingExtra",
+    "Need",
     "Node",
     "NodeContext",
     "OptionalMembers",

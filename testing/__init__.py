@@ -26,6 +26,7 @@ from .clips import (
     make_segment,
     probe_clip,
 )
+from .executor_tests import ExecutorTests
 from .fake_provider import FakeProvider
 from .folder_context import FakeClock, FolderContext
 from .node_tests import NodeTests
@@ -35,6 +36,7 @@ from .store_tests import StoreTests
 
 __all__ = [
     "ClipRecipe",
+    "ExecutorTests",
     "Failure",
     "FakeClock",
     "FakeProvider",

@@ -8,6 +8,7 @@ REACT1_MAX_COST  the highest cost of a run, in USD
 REACT1_BUDGET_MONTH  the highest cost of all calls of a calendar month (UTC), in USD
 REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
 REACT1_STORE     a store that several machines share: s3://bucket/prefix, or a folder
+REACT1_EXECUTOR  where calls run: local, processes, dask://host:port or ray://host:port
 REACT1_REQUIRE_CONSENT  1: no face is sent to a provider without a consent in its edit
 REACT1_SIGN_CERTIFICATE, REACT1_SIGN_KEY  PEM files that sign films; the key is never copied
 SEGMIND_API_KEY, SYNC_API_KEY   the providers' keys; they are never written to a file
@@ -159,6 +160,29 @@ def shared_store(environ: Mapping[str, str] | None = None) -> str:
     """Return REACT1_STORE, the place of the store that several machines share; empty: the home folder's own."""
     environ = os.environ if environ is None else environ
     return environ.get("REACT1_STORE", "").strip()
+
+
+def executor_setting(environ: Mapping[str, str] | None = None) -> str:
+    """Return REACT1_EXECUTOR, which says where calls run; empty: in this process."""
+    environ = os.environ if environ is None else environ
+    return environ.get("REACT1_EXECUTOR", "").strip()
+
+
+def coordinator_silence_s(environ: Mapping[str, str] | None = None) -> float:
+    """Return REACT1_SILENCE_S, the seconds after which workers stop the calls of a silent coordinator; default 90.
+
+    Raises:
+        PresetError: it is no number above 0.
+    """
+    environ = os.environ if environ is None else environ
+    text = environ.get("REACT1_SILENCE_S", "").strip()
+    try:
+        seconds = float(text or 90)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise PresetError(f"REACT1_SILENCE_S {text!r} is not a time; write seconds above 0, such as 90")
+    return seconds
 
 
 def requires_consent(environ: Mapping[str, str] | None = None) -> bool:

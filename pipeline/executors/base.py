@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
+import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,17 +20,10 @@ from pydantic import TypeAdapter
 from ..core.cancellation import stop_checked_by
 from ..core.errors import Interrupted, StorageFailed, ToolFailed
 from ..core.file import File
-from ..core.nodes.node import Node, Params, ports
+from ..core.nodes.node import Need, Node, Params, ports
 from ..core.values import Value
 from ..store.atomic import disk_full_message
 from ..store.store import Store
-
-
-@dataclass(frozen=True)
-class Need:
-    """Resources that a call needs."""
-
-    cpu_slots: int = 1
 
 
 @dataclass(frozen=True)
@@ -96,6 +90,7 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     if stored is not None:
         return Result(stored["value"], stored["seconds"], reused=True)
     node, params, inputs = _load(call)
+    refuse_other_tools(call, type(node))
     began = time.monotonic()
     context = StoreContext(store, monitor or CallMonitor(), began + call.timeout_s)
     try:
@@ -109,6 +104,27 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     seconds = time.monotonic() - began
     stored = store.put_result(call.key, value, call.args["parts"], seconds)
     return Result(stored["value"], seconds, reused=False)
+
+
+def refuse_other_tools(call: Call, node: type[Node]) -> None:
+    """Check that this machine has the node and the tools of the call's key, else its result would be another one's.
+
+    Raises:
+        ToolFailed: it has others; the message names both versions.
+    """
+    from ..media.tools.ffmpeg import tool_version
+
+    wanted = dict(call.args["parts"].get("tools", {}))
+    versions = {name: tool_version(name) for name in wanted}
+    if "version" in call.args["parts"]:
+        wanted[call.fn] = f"version {call.args['parts']['version']}"
+        versions[call.fn] = f"version {node.version}"
+    for name, version in versions.items():
+        if version != wanted[name]:
+            raise ToolFailed(
+                f"{name} is {version or 'not installed'} on {socket.gethostname()}, and {wanted[name]} where the run "
+                "was started; install the same on every machine"
+            )
 
 
 def load_node_class(fn: str) -> type[Node]:

@@ -1,19 +1,19 @@
 """Run calls in threads of this process, with as many at once as there are cores.
 
-A call that only waits (`cpu_slots` 0) needs no core. When `run` returns from a cancelled call, its tool has exited and
+A call that only waits (`Need.cores` 0) needs no core. When `run` returns from a cancelled call, its tool has exited and
 its scratch folder is deleted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from ..core.errors import Interrupted
 from ..store.store import Store
 from .base import Call, CallMonitor, Result, execute_call
+from .cores import Cores
 
 _MAX_THREADS = 256
 
@@ -25,21 +25,18 @@ class LocalExecutor:
         self,
         store: Store,
         on_progress: Callable[[str, float], None] = lambda _key, _share: None,
-        cores: int | None = None,
-        slots: asyncio.Semaphore | None = None,
+        cores: Cores | None = None,
     ) -> None:
-        """Start no thread yet; `slots` are the cores that other executors of this process share."""
+        """Start no thread yet; `cores` are those that other executors of this process share."""
         self._store = store
         self._on_progress = on_progress
-        self._slots = slots or asyncio.Semaphore(cores or os.cpu_count() or 1)
+        self._cores = cores or Cores()
         self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="react1")
         self._monitors: dict[str, CallMonitor] = {}
 
     async def run(self, call: Call) -> Result:
-        """Run a call in a thread as soon as a core is free."""
-        if call.need.cpu_slots == 0:
-            return await self._in_thread(call)
-        async with self._slots:
+        """Run a call in a thread as soon as its cores are free."""
+        async with self._cores.hold(call.need.cores):
             return await self._in_thread(call)
 
     async def cancel(self, key: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import secrets
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from ..config.film_list import BatchJob, load_batch
 from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
 from ..core.nodes.registry import Registry
+from ..executors.cores import Cores
 from ..jobs.connection import Hosts
 from ..report.page import render_batch_page
 from ..store.atomic import FileLock, storage_errors, try_acquire, write_text
@@ -188,7 +188,7 @@ async def run_batch(
         try:
             with stop_on_signals():
                 async with Hosts() as hosts:
-                    shared = Shared(hosts, asyncio.Semaphore(os.cpu_count() or 1))
+                    shared = Shared(hosts, Cores())
                     open_items = [item for item in batch.items if item.status not in FINISHED]
                     runs = [
                         _run_item(item, batch, registry, replace(options, shared=shared), turns, on_change)

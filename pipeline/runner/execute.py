@@ -19,6 +19,8 @@ from ..config.checked_job import Job, Step
 from ..core.errors import InternalError, Interrupted, React1Error
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
+from ..executors.choose_executor import choose_executor
+from ..executors.cores import Cores
 from ..executors.local_executor import LocalExecutor
 from ..jobs.budget import Estimate, SpendingPolicy
 from ..store.atomic import write_text
@@ -44,8 +46,7 @@ class Shared:
     """What the runs of one process share: one pace per host, one budget, one set of cores."""
 
     hosts: Hosts
-    slots: asyncio.Semaphore
-    """As many as there are cores."""
+    cores: Cores
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Options:
     """Whether money may be spent without a question (`--yes`)."""
     confirm: Callable[[Estimate], bool] | None = None
     """Shows the estimate to the user and returns the answer; None if there is nobody to ask."""
+    only: str = ""
+    """The segment, by its name or as `@N`, to which the steps that run per segment are limited."""
     watcher: Watcher = SilentWatcher()  # noqa: RUF009 it has no state
     shared: Shared | None = None
     """What it shares with other runs of this process; they are stopped together, by their owner."""
@@ -131,17 +134,19 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         sources = source_paths(job)
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
         job, picks = extract_picks(job)
-        hosts, slots = (shared.hosts, shared.slots) if shared else (None, None)
+        hosts, cores = (shared.hosts, shared.cores) if shared else (None, None)
         async with open_paid_steps(
             job, store, spending_policy(options), run.name, options.watcher, hosts
         ) as paid_steps:
             runner = StepRunner(store, options.watcher, job.name, paid_steps, run.add_key)
-            runner.executor = runner.local_executor = LocalExecutor(store, runner.report_progress, slots=slots)
-            scheduler = Scheduler(job, runner, run.name, picks)
+            runner.local_executor = LocalExecutor(store, runner.report_progress, cores)
+            runner.executor = choose_executor(store, runner.local_executor, runner.report_progress, cores)
+            scheduler = Scheduler(job, runner, run.name, picks, options.only)
             try:
                 await scheduler.run()
             finally:
                 await runner.executor.aclose()
+                await runner.local_executor.aclose()
         run.write(choices=[offer.to_json() for offer in scheduler.offers.values()])
         paths = {}
         for step in job.steps:

@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import os
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -32,6 +33,8 @@ from ..media.probe import probe, require_video
 from .moviepy_clips import Reader, picture_at
 
 ENVIRONMENT = "REACT1_SCRIPT"
+SHIPPED: ContextVar[tuple[Path, ...] | None] = ContextVar("shipped", default=None)
+"""Copies of the user's files for a call that another machine has sent; they replace the environment's."""
 Script = Callable[[Any, dict[str, Any]], Any]
 """`f(clip: moviepy.VideoClip, segment: dict) -> moviepy.VideoClip`."""
 
@@ -43,12 +46,7 @@ def script_file(function: str) -> Path:
         PresetError: the user has not named such a file, or it does not exist.
     """
     module = function.partition(":")[0]
-    # Unlike Path.expanduser, this does not raise for a user who does not exist.
-    paths = [
-        Path(os.path.expanduser(part))  # noqa: PTH111
-        for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep)
-        if part
-    ]
+    paths = allowed_files()
     for path in paths:
         if path.stem == module and path.suffix == ".py":
             if not path.is_file():
@@ -59,6 +57,19 @@ def script_file(function: str) -> Path:
         f"script {function!r} is not allowed: a preset cannot bring its own code ({allowed}); "
         f"if you trust {module}.py, give --script /path/to/{module}.py or set {ENVIRONMENT}"
     )
+
+
+def allowed_files() -> list[Path]:
+    """Return the files that the user has named, or that came with the call."""
+    shipped = SHIPPED.get()
+    if shipped is not None:
+        return list(shipped)
+    # Unlike Path.expanduser, this does not raise for a user who does not exist.
+    return [
+        Path(os.path.expanduser(part))  # noqa: PTH111
+        for part in os.environ.get(ENVIRONMENT, "").split(os.pathsep)
+        if part
+    ]
 
 
 def script_digest(function: str) -> str:

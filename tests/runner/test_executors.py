@@ -13,10 +13,11 @@ import pytest
 from numbered_clips import Recipe, make_clip
 
 from react1.pipeline.core.errors import InputMediaError, Interrupted, ToolFailed
-from react1.pipeline.core.nodes.node import Params
+from react1.pipeline.core.nodes.node import Need, Params
 from react1.pipeline.core.values import Media
 from react1.pipeline.engine.frames.threads import read_ahead
-from react1.pipeline.executors.base import Call, CallMonitor, Need, execute_call, from_json
+from react1.pipeline.executors.base import Call, CallMonitor, execute_call, from_json
+from react1.pipeline.executors.cores import Cores
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
 from react1.pipeline.media.frames.decode import exact_frames, images
@@ -61,9 +62,9 @@ def store(tmp_path):
     return Store(tmp_path / "home")
 
 
-def _call(key="aa" * 32, cpu_slots=1, **params):
+def _call(key="aa" * 32, cores=1, **params):
     args = {"params": params, "inputs": {}, "parts": {"node": "write"}}
-    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Need(cpu_slots=cpu_slots))
+    return Call(fn=f"{__name__}:Write", args=args, key=key, need=Need(cores=cores))
 
 
 @pytest.fixture(autouse=True)
@@ -186,11 +187,11 @@ def test_only_computing_calls_wait_for_a_core(store):
     """With one core, one computing call runs, and any number of waiting ones."""
 
     async def play():
-        executor = LocalExecutor(store, cores=1)
+        executor = LocalExecutor(store, cores=Cores(1))
         names = {"a": 1, "b": 1, "io1": 0, "io2": 0}
         tasks = [
-            asyncio.create_task(executor.run(_call(key=(name * 64)[:64], cpu_slots=slots, text=name, wait=True)))
-            for name, slots in names.items()
+            asyncio.create_task(executor.run(_call(key=(name * 64)[:64], cores=cores, text=name, wait=True)))
+            for name, cores in names.items()
         ]
         while len(SEEN) < 3:
             await asyncio.sleep(0.001)

@@ -28,7 +28,14 @@ def react1(tmp_path, monkeypatch, capsys):
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.setenv("REACT1_HOME", str(tmp_path / "home"))
-    for key in ("SEGMIND_API_KEY", "SYNC_API_KEY", "REACT1_SCRIPT", "REACT1_MAX_COST", "REACT1_STORE"):
+    for key in (
+        "SEGMIND_API_KEY",
+        "SYNC_API_KEY",
+        "REACT1_SCRIPT",
+        "REACT1_MAX_COST",
+        "REACT1_STORE",
+        "REACT1_EXECUTOR",
+    ):
         monkeypatch.delenv(key, raising=False)
 
     def run(*argv: str) -> Result:

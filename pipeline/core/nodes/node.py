@@ -98,6 +98,21 @@ class Node(Protocol):
     """
 
 
+@dataclass(frozen=True)
+class Need:
+    """Resources that one call of a node takes on the machine where it runs."""
+
+    cores: int = 1
+    """0 for a call that only waits."""
+    memory_mb: int = 0
+    """0: not known, so it is not reserved."""
+    scratch_mb: int = 0
+    """Free disk space for temporary files."""
+    gpus: int = 0
+    labels: tuple[str, ...] = ()
+    """What else the machine must have; workers declare such resources by name."""
+
+
 Delivery = Literal["film", "file", "package", "page", "folder"]
 """How a result goes to the step's `out`:
 
@@ -144,6 +159,8 @@ class OptionalMembers(Protocol):
 
     Default: it returns a `Take`, has an input of one `Segment` or `Upload`, and none of `Take`.
     """
+    need: ClassVar[Need]
+    """What a call takes. Default: one core, and none for a node whose `workload` is `io`."""
     delivers: ClassVar[Delivery]
     """Default: `film` for a `Media` that is made from takes, `file` for another `Media`, `package` for a `Turnover`,
     `page` for a `Report`, else `folder`."""
@@ -179,6 +196,12 @@ def makes_takes(node: type[Node], wires: Ports) -> bool:
     of_a_segment = any(port.value_type in (Segment, Upload) and not port.gathers for port in wires.inputs)
     by_ports = wires.output is Take and of_a_segment and not any(port.value_type is Take for port in wires.inputs)
     return bool(getattr(node, "makes_takes", by_ports))
+
+
+def need_of(node: type[Node]) -> Need:
+    """Return what a call of a node takes (`OptionalMembers.need`)."""
+    need: Need = getattr(node, "need", Need(cores=0 if node.workload == "io" else 1))
+    return need
 
 
 def delivery(node: type[Node], wires: Ports) -> Delivery:
@@ -222,6 +245,8 @@ def check_optional_members(node: type[Node], wires: Ports) -> None:
     for name in ("expression_blind", "makes_takes", "reads_face"):
         if not isinstance(getattr(node, name, False), bool):
             raise TypeError(f"{node.__qualname__}.{name} must be True or False")
+    if not isinstance(getattr(node, "need", Need()), Need):
+        raise TypeError(f"{node.__qualname__}.need must be a Need")
     delivers = getattr(node, "delivers", "film")
     if delivers not in typing.get_args(Delivery):
         allowed = ", ".join(typing.get_args(Delivery))

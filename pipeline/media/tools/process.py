@@ -109,6 +109,68 @@ def _tool_failure(argv: Sequence[str], code: int, output: str, timeout_s: float)
     return ToolFailed(message, argv=argv, code=code, tail="\n".join(lines[-20:]))
 
 
+class LineProcess:
+    """A child that exchanges lines of text with this process, in a process group of its own with its tools.
+
+    It is killed when the thread that has started it ends (Linux); elsewhere it has to end with its input.
+    """
+
+    def __init__(self, argv: Sequence[str]) -> None:
+        """Start the child; its standard error is that of this process.
+
+        Raises:
+            ToolFailed: it could not be started.
+        """
+        try:
+            self._child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+                preexec_fn=_die_with_parent if _libc is not None else None,  # noqa: PLW1509 as above
+            )
+        except OSError as error:
+            raise ToolFailed(f"{argv[0]} could not be started: {error.strerror}", argv=argv) from error
+
+    @property
+    def running(self) -> bool:
+        """Whether the child has not ended."""
+        return self._child.poll() is None
+
+    def send(self, line: str) -> None:
+        """Write a line, if the child still reads."""
+        assert self._child.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._child.stdin.write(f"{line}\n")
+            self._child.stdin.flush()
+
+    def read(self) -> str:
+        """Wait for the next line; return "" if the child has ended."""
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        return line if line.endswith("\n") else ""
+
+    def kill(self) -> int:
+        """Kill the child and its tools, and return its exit status, negative for a signal."""
+        if self._child.poll() is None:
+            with contextlib.suppress(OSError):
+                if hasattr(os, "killpg"):
+                    os.killpg(self._child.pid, signal.SIGKILL)
+                else:
+                    self._child.kill()
+        return self._child.wait()
+
+    def close(self) -> None:
+        """Kill the child and close the pipes."""
+        self.kill()
+        for stream in (self._child.stdin, self._child.stdout):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+
 def replace_process(argv: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Go on as another command, in this process; POSIX only."""
     os.execve(argv[0], list(argv), dict(environ))  # noqa: S606 no shell is wanted

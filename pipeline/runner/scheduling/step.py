@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ...config.checked_job import Job, Step
 from ...core.errors import InternalError, React1Error, StorageFailed
+from ...core.nodes.node import need_of
 from ...core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
-from ...executors.base import Call, Executor, Need, Result, from_json
+from ...executors.base import Call, Executor, Result, from_json
 from ...executors.local_executor import LocalExecutor
 from ...jobs.ledger import Ledger
 from ...media.tools.ffmpeg import tool_version
@@ -191,7 +193,7 @@ class StepRunner:
             fn=step.info.fn,
             args={"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts},
             key=key,
-            need=Need(cpu_slots=0 if step.info.cls.workload == "io" or bills_itself(step) else 1),
+            need=replace(need_of(step.info.cls), cores=0) if bills_itself(step) else need_of(step.info.cls),
         )
         return await (self.local_executor if bills_itself(step) else self.executor).run(call)
 

@@ -1,0 +1,100 @@
+"""Run calls on the workers of a Dask scheduler: `REACT1_EXECUTOR=dask://host:port`.
+
+A worker runs one call per thread. Of what a call needs, `cores`, `memory_mb` and `scratch_mb` count only if a worker
+declares them (`dask worker --resources "cores=8 memory_mb=32000"`); `gpus` and labels must be declared by one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from ..core.errors import MissingExtra, StorageFailed, ToolFailed
+from ..core.nodes.node import Need
+from .base import Call
+from .remote import ATTEMPTS, RemoteExecutor, run_shipped_call
+
+CONNECT_S = 30
+INSTALL_HINT = "the executor dask needs the extra 'dask': pip install 'react1-nodes[dask]'"
+
+
+class DaskExecutor(RemoteExecutor):
+    """Run calls on Dask workers."""
+
+    address = ""
+    """`tcp://host:port` of the scheduler."""
+    _client: Any = None
+
+    async def _connect(self) -> None:
+        try:
+            from distributed import Client
+        except ModuleNotFoundError as error:
+            raise MissingExtra(INSTALL_HINT) from error
+        try:
+            open_client: Any = Client  # its types are incomplete
+            self._client = await open_client(self.address, asynchronous=True, timeout=CONNECT_S, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise StorageFailed(
+                f"no dask scheduler answers at {self.address}: {error}; start `dask scheduler`, or correct "
+                "REACT1_EXECUTOR"
+            ) from error
+
+    async def _submit(self, call: Call, call_id: str, text: str) -> str:
+        from distributed import KilledWorker
+
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._attempt(call, f"{call_id}-{attempt}", text)
+            except KilledWorker:  # perhaps by another call that ran beside it, so again
+                continue
+        raise ToolFailed(f"the dask workers that ran this step were lost, {ATTEMPTS} times or more (out of memory?)")
+
+    async def _attempt(self, call: Call, name: str, text: str) -> str:
+        from distributed import CancelledError
+
+        future = self._client.submit(
+            run_shipped_call,
+            text,
+            key=f"react1-{call.key[:16]}-{name}",
+            pure=False,
+            resources=dask_resources(call.need, await self._declared()) or None,
+        )
+        try:
+            reply: str = await future
+        except CancelledError as error:
+            raise StorageFailed(
+                f"the dask scheduler at {self.address} was lost; run again: finished work is stored"
+            ) from error
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                await future.cancel()
+            raise
+        return reply
+
+    async def _declared(self) -> set[str]:
+        """Return the names of the resources that workers declare."""
+        workers = (await self._client.scheduler.identity())["workers"].values()
+        return {name for worker in workers for name in worker.get("resources", {})}
+
+    async def _disconnect(self) -> None:
+        await self._client.close()
+
+
+def dask_resources(need: Need, declared: set[str]) -> dict[str, float]:
+    """Return the resources to ask for.
+
+    Raises:
+        ToolFailed: no worker declares a label, or `gpus`, that the call needs.
+    """
+    optional = {"cores": need.cores, "memory_mb": need.memory_mb, "scratch_mb": need.scratch_mb}
+    required = {**({"gpus": need.gpus} if need.gpus else {}), **dict.fromkeys(need.labels, 1)}
+    for name in required:
+        if name not in declared:
+            raise ToolFailed(
+                f'no dask worker declares the resource {name!r}; start one with `dask worker --resources "{name}=1"`'
+            )
+    return {
+        **{name: float(amount) for name, amount in optional.items() if amount and name in declared},
+        **{name: float(amount) for name, amount in required.items()},
+    }

@@ -1,0 +1,171 @@
+"""Run calls in processes of this machine: a call that crashes ends its own process, and is run again in another one.
+
+As many calls run at once as there are cores. When `run` returns from a cancelled call, its process has stopped it, or
+was killed with its tools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from ..core.errors import Interrupted, ToolFailed
+from ..media.tools.process import LineProcess
+from ..store.store import Store
+from .base import Call, Result
+from .cores import Cores
+from .wire import Json, call_json, dump, parse_reply
+
+ATTEMPTS = 3
+"""How often a call is run whose process ends in the middle of it."""
+STOP_S = 5.0
+"""How long a process may take to stop a call before it is killed."""
+_MAX_THREADS = 256
+
+
+class ProcessExecutor:
+    """Run each call in a process that runs nothing else meanwhile."""
+
+    def __init__(
+        self,
+        store: Store,
+        on_progress: Callable[[str, float], None] = lambda _key, _share: None,
+        cores: Cores | None = None,
+    ) -> None:
+        """Start no process yet; `cores` are those that other executors of this process share."""
+        self._store, self._on_progress = store, on_progress
+        self._cores = cores or Cores()
+        self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="react1-process")
+        self._running: dict[str, Attempts] = {}
+        self._idle: list[LineProcess] = []
+        self._lock = threading.Lock()
+
+    async def run(self, call: Call) -> Result:
+        """Run a call in a process as soon as its cores are free."""
+        async with self._cores.hold(call.need.cores):
+            attempts = Attempts(self, call, lambda share: self._on_progress(call.key, share))
+            self._running[call.key] = attempts
+            loop = asyncio.get_running_loop()
+            work = loop.run_in_executor(self._threads, attempts.run)
+            limit = loop.call_later(call.timeout_s + 60, attempts.end_overdue)
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                attempts.stop()
+                done, _ = await asyncio.wait([work], timeout=STOP_S)
+                if not done:
+                    attempts.kill()
+                    await asyncio.wait([work])
+                work.exception()
+                raise
+            except Interrupted:
+                raise asyncio.CancelledError from None
+            finally:
+                limit.cancel()
+                self._running.pop(call.key, None)
+
+    async def cancel(self, key: str) -> None:
+        """Stop the call with this key if it is running."""
+        if key in self._running:
+            self._running[key].stop()
+
+    async def aclose(self) -> None:
+        """Stop all calls and end all processes."""
+        for attempts in self._running.values():
+            attempts.kill()
+        await asyncio.to_thread(self._threads.shutdown)
+        for process in self._idle:
+            process.close()
+        self._idle.clear()
+        await asyncio.to_thread(self._store.sweep)
+
+    def take(self) -> LineProcess:
+        """Return an idle process, or a new one."""
+        with self._lock:
+            while self._idle:
+                process = self._idle.pop()
+                if process.running:
+                    return process
+                process.close()
+        argv = [sys.executable, "-m", f"{__package__}.call_process", str(self._store.root), self._store.place]
+        return LineProcess(argv)
+
+    def put_back(self, process: LineProcess) -> None:
+        """Keep a process for the next call."""
+        with self._lock:
+            self._idle.append(process)
+
+
+class Attempts:
+    """The attempts to run one call; `run` blocks a thread."""
+
+    def __init__(self, executor: ProcessExecutor, call: Call, report: Callable[[float], None]) -> None:
+        self._executor, self._call, self._report = executor, call, report
+        self._process: LineProcess | None = None
+        self._stopped = self._overdue = False
+
+    def run(self) -> Result:
+        """Run the call to its end.
+
+        Raises:
+            Interrupted: it was stopped.
+            ToolFailed: its process has ended in the middle of it, again and again.
+            React1Error: what the node raised.
+        """
+        status = 0
+        for _ in range(ATTEMPTS):
+            if self._stopped:
+                raise Interrupted("stopped")
+            self._process = process = self._executor.take()
+            process.send(dump({"call": call_json(self._call)}))
+            if self._stopped:  # since it was taken
+                process.send(dump({"stop": True}))
+            reply = self._read_reply(process)
+            if reply is not None:
+                self._executor.put_back(process)
+                return parse_reply(reply, self._call)
+            status = process.kill()
+            process.close()
+            if self._overdue:
+                raise ToolFailed("the step took longer than its limit; its process was killed")
+        if self._stopped:
+            raise Interrupted("stopped")
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        raise ToolFailed(
+            f"the process that runs this step {how}, {ATTEMPTS} times (out of memory?); all other work goes on",
+            code=status,
+        )
+
+    def stop(self) -> None:
+        """Ask the process to stop the call."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.send(dump({"stop": True}))
+
+    def kill(self) -> None:
+        """Kill the process with its tools."""
+        self._stopped = True
+        if self._process is not None:
+            self._process.kill()
+
+    def end_overdue(self) -> None:
+        """Kill the process because the call takes longer than its limit, and does not notice it."""
+        self._overdue = True
+        self.kill()
+
+    def _read_reply(self, process: LineProcess) -> Json | None:
+        """Return the reply to the call; None if the process ends before."""
+        while line := process.read():
+            reply: Json = {}
+            with contextlib.suppress(ValueError):
+                reply = json.loads(line)
+            if "progress" in reply:
+                self._report(reply["progress"])
+            elif reply:
+                return reply
+        return None

@@ -1,0 +1,192 @@
+"""What engines with workers elsewhere ship: one function from text to text, and the executor around it.
+
+A worker uses the store that the call names. Without a shared store it must see the coordinator's home folder, as on the
+same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
+from ..core.file import File
+from ..core.settings import home_folder
+from ..core.version import version_text
+from ..scripting.apply import SHIPPED, allowed_files
+from ..store.store import Store
+from .base import Call, Result, execute_call, load_node_class
+from .coordinator import Coordinator, WatchingMonitor
+from .wire import Json, call_json, dump, error_reply, parse_call, parse_reply, result_reply
+
+ATTEMPTS = 3
+"""How often a call is run whose worker is lost."""
+STOP_S = 30.0
+"""How long a cancelled call may take to stop."""
+
+
+def run_shipped_call(text: str) -> str:
+    """Run a call on a worker and return its reply; both are JSON."""
+    request: Json = json.loads(text)
+    home = home_folder() if request["place"] else Path(request["home"])
+    try:
+        store = _open_store(home, request["place"])
+        if request["version"] != version_text():
+            raise ToolFailed(
+                f"react1 is {version_text()} on this worker, and {request['version']} where the run was started; "
+                "install the same on every machine"
+            )
+        monitor = WatchingMonitor(store.backend.records, request["coordinator"], request["id"], request["silence_s"])
+        monitor.check()
+        with _shipped_scripts(store, request["scripts"]):
+            return dump(result_reply(execute_call(parse_call(request["call"]), store, monitor)))
+    except Exception as error:  # a node may raise anything; the coordinator decides
+        return dump(error_reply(error, home))
+
+
+@functools.cache
+def _open_store(home: Path, place: str) -> Store:
+    store = Store(home, place=place)
+    store.sweep()
+    return store
+
+
+@contextlib.contextmanager
+def _shipped_scripts(store: Store, scripts: dict[str, Any]) -> Any:
+    """Write the user's scripts under their names for the time of a call."""
+    folder = store.scratch_folder()
+    paths = []
+    for name, data in scripts.items():
+        path = folder / name
+        path.write_bytes(store.path(File.model_validate(data)).read_bytes())
+        paths.append(path)
+    token = SHIPPED.set(tuple(paths))
+    try:
+        yield
+    finally:
+        SHIPPED.reset(token)
+        for path in paths:
+            path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+class RemoteExecutor(ABC):
+    """Run calls on the workers of an engine; a subclass submits text and waits for the reply."""
+
+    def __init__(self, store: Store, on_progress: Callable[[str, float], None] = lambda _key, _share: None) -> None:
+        """Connect to nothing yet."""
+        self._store, self._on_progress = store, on_progress
+        self._coordinator = Coordinator(store.backend.records)
+        self._connected = False
+        self._connecting = asyncio.Lock()
+        self._running: dict[str, tuple[asyncio.Task[Any] | None, asyncio.Task[str]]] = {}
+        """By key, the task that waits for a call, and the call."""
+
+    async def run(self, call: Call) -> Result:
+        """Run a call on a worker; when this returns from a cancelled call, the call has stopped.
+
+        Raises:
+            React1Error: what the node raised, or ToolFailed when workers were lost again and again.
+        """
+        async with self._connecting:
+            if not self._connected:
+                await self._connect()
+                await self._coordinator.start()
+                self._connected = True
+        call_id = secrets.token_hex(8)
+        text = dump(await asyncio.to_thread(self._request, call, call_id))
+        work = asyncio.create_task(self._submit(call, call_id, text))
+        self._running[call.key] = (asyncio.current_task(), work)
+        try:
+            reply = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if not work.done():
+                await self._stop(call_id, work)
+            raise
+        finally:
+            self._running.pop(call.key, None)
+        try:
+            return parse_reply(json.loads(reply), call)
+        except Interrupted:
+            raise asyncio.CancelledError from None
+
+    async def cancel(self, key: str) -> None:
+        """Stop the call with this key if it is running."""
+        waiting = self._running[key][0] if key in self._running else None
+        if waiting is not None:
+            waiting.cancel()
+
+    async def aclose(self) -> None:
+        """Stop all calls and leave the engine."""
+        for _, work in list(self._running.values()):
+            work.cancel()
+        if self._connected:
+            await self._coordinator.close()
+            await self._disconnect()
+
+    def _request(self, call: Call, call_id: str) -> Json:
+        scripts = {}
+        if hasattr(load_node_class(call.fn), "cache_salt"):
+            scripts = {path.name: self._ship(path).model_dump(mode="json") for path in allowed_files()}
+        return {
+            "call": call_json(call),
+            "home": str(self._store.root),
+            "place": self._store.place,
+            "version": version_text(),
+            "coordinator": self._coordinator.name,
+            "silence_s": self._coordinator.silence_s,
+            "id": call_id,
+            "scripts": scripts,
+        }
+
+    def _ship(self, path: Path) -> File:
+        copy = self._store.scratch_folder() / path.name
+        copy.write_bytes(path.read_bytes())
+        return self._store.add_file(copy)
+
+    async def _stop(self, call_id: str, work: asyncio.Future[str]) -> None:
+        """Let the worker stop a call; then end it by the engine's means."""
+        with contextlib.suppress(StorageFailed):
+            await self._coordinator.stop(call_id)
+        await asyncio.wait([work], timeout=STOP_S)
+        if not work.done():
+            work.cancel()
+        with contextlib.suppress(asyncio.CancelledError, React1Error):
+            await work
+
+    @abstractmethod
+    async def _connect(self) -> None:
+        """Join the engine.
+
+        Raises:
+            MissingExtra: it is not installed.
+            StorageFailed: it cannot be reached.
+        """
+
+    @abstractmethod
+    async def _submit(self, call: Call, call_id: str, text: str) -> str:
+        """Run `run_shipped_call` on a worker that has what the call needs; run it again if the worker is lost."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Leave the engine."""
+
+
+def require_shared_store(store: Store, address: str, loopback: bool) -> None:
+    """Check that workers elsewhere can read the store.
+
+    Raises:
+        PresetError: they cannot.
+    """
+    if not (store.backend.shared or loopback):
+        raise PresetError(
+            f"REACT1_EXECUTOR {address}: workers on other machines cannot read {store.root}; "
+            "set REACT1_STORE to a bucket or a folder that they share"
+        )

@@ -1,0 +1,130 @@
+"""The conformance suite for each executor, and the settings that choose one."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+
+from react1.pipeline.core.errors import PresetError
+from react1.pipeline.executors.choose_executor import choose_executor
+from react1.pipeline.executors.cores import Cores
+from react1.pipeline.executors.local_executor import LocalExecutor
+from react1.pipeline.executors.process_executor import ProcessExecutor
+from react1.pipeline.store.store import Store
+from react1.testing import ExecutorTests
+from react1.testing.executor_tests import coordinator_command
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the suite reads /proc")
+
+
+class TestLocal(ExecutorTests):
+    """Threads of this process."""
+
+    separate_workers = False
+
+    def open(self, store):
+        return LocalExecutor(store)
+
+    def coordinator(self, home, folder):
+        return coordinator_command(home, folder)
+
+
+@pytest.mark.slow
+class TestProcesses(ExecutorTests):
+    """Processes of this machine."""
+
+    def open(self, store):
+        return ProcessExecutor(store, cores=Cores(2))
+
+    @pytest.fixture(autouse=True)
+    def setting(self, monkeypatch):
+        monkeypatch.setenv("REACT1_EXECUTOR", "processes")
+
+    def coordinator(self, home, folder):
+        return coordinator_command(home, folder)
+
+
+def _choose(tmp_path, place=""):
+    store = Store(tmp_path / "home", place=place)
+    local = LocalExecutor(store)
+    return choose_executor(store, local, lambda key, share: None), local
+
+
+def test_the_setting_chooses_the_executor(tmp_path, monkeypatch):
+    """Nothing is started, and no engine imported, before the first call."""
+
+    async def choose(setting):
+        monkeypatch.setenv("REACT1_EXECUTOR", setting)
+        executor, local = _choose(tmp_path)
+        return "local" if executor is local else type(executor).__name__
+
+    names = ["", "local", "processes", "processes:3", "dask://127.0.0.1:8786", "ray", "ray://127.0.0.1:6379"]
+    chosen = [asyncio.run(choose(name)) for name in names]
+
+    assert chosen == ["local", "local", *["ProcessExecutor"] * 2, "DaskExecutor", *["RayExecutor"] * 2]
+    assert not {"ray", "distributed"} & set(sys.modules) or "distributed" in sys.modules
+
+
+@pytest.mark.parametrize("setting", ["threads", "processes:x", "dask://", "dask://host", "ray://a b:1", "ftp://a:1"])
+def test_a_setting_that_names_no_executor_is_refused(tmp_path, monkeypatch, setting):
+    """The message has the value and the forms."""
+    monkeypatch.setenv("REACT1_EXECUTOR", setting)
+
+    with pytest.raises(PresetError, match="is no executor; write local, processes"):
+        _choose(tmp_path)
+
+
+def test_workers_elsewhere_need_a_shared_store(tmp_path, monkeypatch):
+    """A home folder is of one machine; with REACT1_STORE the same setting is accepted."""
+    monkeypatch.setenv("REACT1_EXECUTOR", "dask://farm.example:8786")
+    with pytest.raises(PresetError, match=r"cannot read .*; set REACT1_STORE"):
+        _choose(tmp_path)
+    (tmp_path / "mounted").mkdir()
+
+    async def choose():
+        return _choose(tmp_path, str(tmp_path / "mounted"))
+
+    assert asyncio.run(choose())[0].address == "tcp://farm.example:8786"
+
+
+def test_cores_are_shared_in_the_order_of_arrival():
+    """Two cores run one call of two, or two of one; a call that needs more than there are takes all."""
+
+    async def play():
+        cores, order, gate = Cores(2), [], asyncio.Event()
+
+        async def call(name, needed):
+            async with cores.hold(needed):
+                order.append(name)
+                await gate.wait()
+
+        tasks = [asyncio.create_task(call(*item)) for item in (("a", 1), ("wide", 9), ("b", 1), ("waits", 0))]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running = list(order)
+        gate.set()
+        await asyncio.gather(*tasks)
+        return running, order
+
+    running, order = asyncio.run(play())
+
+    assert sorted(running) == ["a", "waits"]
+    assert order.index("wide") < order.index("b")
+
+
+def test_a_cancelled_wait_for_cores_holds_none():
+    """The next in line gets them."""
+
+    async def play():
+        cores = Cores(1)
+        async with cores.hold(1):
+            waiting = asyncio.create_task(cores.hold(1).__aenter__())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        async with asyncio.timeout(30), cores.hold(1):
+            return True
+
+    assert asyncio.run(play())
