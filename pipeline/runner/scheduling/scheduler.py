@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...config.checked_job import Job, Step
-from ...core.errors import CheckFailed, Interrupted, OverBudget, PresetError, React1Error, StorageFailed
-from ...core.suggest import not_one_of
+from ...core.errors import CheckFailed, Interrupted, OverBudget, PresetError, React1Error, StorageFailed, not_one_of
 from ...core.values import Record, StepRecord, Take, Value, segment_of
 from ..events import Message
 from ..planning.forecast import check_steps_after

@@ -39,9 +39,8 @@ def command(
     import getpass
     import json
 
-    from ....core.errors import PresetError
+    from ....core.errors import PresetError, not_one_of
     from ....core.settings import home_folder, max_cost_usd, require_folder, shared_store
-    from ....core.suggest import not_one_of
     from ....farm.opencue import opencue_spec
     from ....farm.openjd import openjd_template
     from ....farm.stages import farm_job
