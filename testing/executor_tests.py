@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -18,6 +17,7 @@ from ..pipeline.core.errors import CheckFailed, InputMediaError, InternalError, 
 from ..pipeline.core.nodes.node import Need
 from ..pipeline.core.values import Media
 from ..pipeline.executors.base import Call, Executor, Result, execute_call, from_json
+from ..pipeline.media.tools.process import LineProcess
 from ..pipeline.store.keys import digest
 from ..pipeline.store.store import Store
 from .executor_nodes import Probe
@@ -168,14 +168,13 @@ class ExecutorTests:
         command = self.coordinator(tmp_path / "home", tmp_path)
         if command is None:
             return
-        child = subprocess.Popen(command)
+        child = LineProcess(command)
         try:
             asyncio.run(_first_pid(tmp_path, "tool-"))
+            os.kill(child.pid, signal.SIGKILL)
+            asyncio.run(_until(lambda: not _tools(tmp_path), "a tool has outlived its coordinator"))
         finally:
-            child.kill()
-            child.wait()
-
-        asyncio.run(_until(lambda: not _tools(tmp_path), "a tool has outlived its coordinator"))
+            child.close()
         (tmp_path / "go").touch()
         (result,) = self._play(
             tmp_path, lambda executor: _one_after_the_other(executor, self._call(tmp_path, waits="tool"))

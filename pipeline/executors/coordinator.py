@@ -46,7 +46,7 @@ class Coordinator:
             await asyncio.to_thread(self._records.create, self._record, self._text())
 
     async def stop(self, call: str) -> None:
-        """Tell whoever runs a call to stop it."""
+        """Record that whoever runs a call has to stop it."""
         self._stopped.add(call)
         await asyncio.to_thread(self._write)
 

@@ -17,7 +17,7 @@ from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import StorageFailed
-from react1.pipeline.jobs import precheck
+from react1.pipeline.jobs import budget
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.runner.events import StepMoved
 from react1.pipeline.server.job_store import JobStore
@@ -58,7 +58,7 @@ def server(tmp_path_factory):
 def make_film(server, tmp_path, monkeypatch):
     """Return a function that makes the film in a home folder, and says how many jobs that has created."""
     clip = make_clip(tmp_path / "film.mp4", frames=30, size=(160, 90), audio_codec="aac")
-    monkeypatch.setattr(precheck, "check_segment", lambda segment, store, limits: ((), None))  # it has no face
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))  # it has no face
     for name, value in {"SEGMIND_URL": server.url, "POLL_S": "0.05"}.items():
         monkeypatch.setenv(f"REACT1_{name}", value)
     monkeypatch.setenv("SEGMIND_API_KEY", KEY)

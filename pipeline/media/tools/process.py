@@ -135,6 +135,11 @@ class LineProcess:
             raise ToolFailed(f"{argv[0]} could not be started: {error.strerror}", argv=argv) from error
 
     @property
+    def pid(self) -> int:
+        """The process ID, which is also that of its process group."""
+        return self._child.pid
+
+    @property
     def running(self) -> bool:
         """Whether the child has not ended."""
         return self._child.poll() is None
