@@ -83,6 +83,7 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     store = Store(options.home)
     owner = job_owner(job.document)
     check_outputs(job, store, owner, replace=options.replace)
+    choose_executor(store, LocalExecutor(store), lambda _key, _share: None)  # refuses a wrong setting; starts nothing
     run = run or new_run(options.home, options.now())
     with contextlib.closing(run.lock()), contextlib.closing(store):
         run.begin(options.now(), what=job.name, document=job.document, replace=options.replace, agreed=options.approved)

@@ -76,6 +76,18 @@ def test_a_setting_that_names_no_executor_is_refused(tmp_path, monkeypatch, sett
         _choose(tmp_path)
 
 
+def test_a_run_with_a_wrong_setting_ends_before_it_begins(react1, monkeypatch, tmp_path):
+    """Exit 2, and no run is recorded."""
+    film = tmp_path / "film.txt"
+    film.write_text("film")
+    monkeypatch.setenv("REACT1_EXECUTOR", "threads")
+
+    result = react1("run", "prepare", film, "--edit", "0-1:sad", "--out", "clips")
+
+    assert (result.status, "REACT1_EXECUTOR 'threads' is no executor" in result.err) == (2, True), result.err
+    assert not (tmp_path / "home" / "runs").exists()
+
+
 def test_workers_elsewhere_need_a_shared_store(tmp_path, monkeypatch):
     """A home folder is of one machine; with REACT1_STORE the same setting is accepted."""
     monkeypatch.setenv("REACT1_EXECUTOR", "dask://farm.example:8786")
