@@ -45,13 +45,17 @@ class SpliceParams(Params):
         default=Thresholds(),
         description="limits for the metrics of the finished film's seams; null: no check",
     )
+    quality: Literal["matched", "high"] = Field(
+        default="matched",
+        description="matched: re-encoded pictures take about the source's own bits; high: finer, in larger files",
+    )
 
 
 class Splice:
     """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 
@@ -84,6 +88,7 @@ class Splice:
             require_exact=params.exact == "require",
             in_place=params.in_place,
             measure_seams=params.checks.checks_pictures,
+            quality=params.quality,
         )
         spliced = probe(film.path, source.file)
         video = require_video(spliced, "the finished film")

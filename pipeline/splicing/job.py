@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take, VideoStream
@@ -15,6 +15,8 @@ from .mp4.replace_samples import NewSamples
 from .pictures.frames import Insert
 from .splice_params import Seam
 
+Quality = Literal["matched", "high"]
+"""How finely the re-encoded pictures are coded: about as the source's, or as finely as there is room for."""
 ALL_FRAMES: tuple[range, ...] = ()
 """Stands for all frames of a film."""
 
@@ -38,6 +40,8 @@ class SpliceJob:
     """How takes are blended in, if the seams are to be measured while the film is compared with the source."""
     finer: bool = False
     """Whether a complete re-encode uses half the usual quantiser, because the first result was not close enough."""
+
+    quality: Quality = "high"
 
     @property
     def track_number(self) -> int:

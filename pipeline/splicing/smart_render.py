@@ -26,6 +26,8 @@ from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
 from .codecs.family import MatchedEncoder, SourceVideo, encode_packets
 from .codecs.hevc import lost_hdr
+from .codecs.quantiser import coarser
+from .encoders import EncoderSettings
 from .mp4 import sample_tables
 from .mp4.boxes import replace_config, single_entry
 from .mp4.replace_samples import NewSamples
@@ -160,11 +162,18 @@ class RenderPlan:
     encoder: MatchedEncoder
     lost: tuple[str, ...] = ()
     """Metadata of the film's pictures that the new ones will not have."""
+    coarser_steps: tuple[float, ...] = ()
+    """By how many steps the quantiser of each range is coarser than the encoder's settings; empty for none."""
 
     @property
     def encoded_frames(self) -> int:
         """The number of pictures that are re-encoded."""
         return sum(item.end - item.first for item in self.ranges)
+
+    def settings(self, number: int) -> EncoderSettings:
+        """Return the encoder's settings for the range with this number."""
+        settings = self.encoder.settings
+        return coarser(settings, self.coarser_steps[number]) if self.coarser_steps else settings
 
 
 @dataclass(frozen=True)
@@ -219,11 +228,11 @@ def encode_ranges(
         NotApplicable: the source does not decode as indexed, or the encoder does not write one packet per picture.
     """
     count, encoded = 0, []
-    for item in plan.ranges:
+    for place, item in enumerate(plan.ranges):
         file, sizes, numbers, sync = temp_path("range.bin"), [], [], []
         with file.open("wb") as out:
             pictures = _pictures(source, video, index.grid, item)
-            for packet in encode_packets(pictures, video, plan.encoder.settings):
+            for packet in encode_packets(pictures, video, plan.settings(place)):
                 data = plan.encoder.convert_packet(packet.data, packet.key)
                 out.write(data)
                 sizes.append(len(data))

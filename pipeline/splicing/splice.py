@@ -13,7 +13,7 @@ from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take
 from .audio.dialogue import LinePlan, add_lines, encode_lines_early, plan_lines
 from .container import read_programs
-from .job import SpliceJob, UncheckedFilm
+from .job import Quality, SpliceJob, UncheckedFilm
 from .not_applicable import NotApplicable
 from .pictures.seams import plan_inserts
 from .splice_params import CUT, DEFAULT_PARAMS, Seam, SoundParams
@@ -49,6 +49,7 @@ def splice(
     require_exact: bool = False,
     in_place: bool = False,
     measure_seams: bool = False,
+    quality: Quality = "matched",
 ) -> SplicedFilm:
     """Replace the pictures of the takes' spans, and the dialogue of edits with a new line; keep all other streams.
 
@@ -62,6 +63,7 @@ def splice(
         require_exact: only smart rendering is allowed.
         in_place: edit a copy of an MP4 or MOV.
         measure_seams: measure the seams while the film is compared with the source, if it is smart-rendered.
+        quality: how finely the pictures beside and in the edits are coded.
 
     Raises:
         InputMediaError: the source has no frames, no strategy gives a film that passes the checks, or `require_exact`
@@ -79,6 +81,7 @@ def splice(
         tuple(takes),
         in_place,
         seam=seam if measure_seams else None,
+        quality=quality,
     )
     lines = plan_lines(job, sound)
     strategies = (smart_render,) if require_exact else (smart_render, reencode_in_mp4, reencode_and_remux)
@@ -129,6 +132,8 @@ def _first_passing(
         comparison, film, failure, pictures_differ = _check(job, film, source_contents)
         if pictures_differ and not job.finer:
             attempts.append((strategy, replace(job, finer=True)))
+        if film.failure and film.untouched is not None and job.quality == "matched":
+            attempts.appendleft((strategy, replace(job, quality="high")))
         if not failure:
             return _spliced_film(job, film, comparison, reasons)
         reasons.append(failure)

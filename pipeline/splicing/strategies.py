@@ -27,6 +27,7 @@ from .not_applicable import NotApplicable
 from .packet_index import PacketIndex, index_film
 from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
+from .rate_match import match_rate
 from .reencode import encode
 from .remux import picture_options, remux_argv, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
@@ -41,6 +42,8 @@ def smart_render(job: SpliceJob) -> UncheckedFilm:
     """Re-encode only the edits and their partial GOPs, and copy every other packet."""
     index = index_film(job.source, job.media)
     plan = plan_render(job.source, job.video, index, job.inserts)
+    if job.quality == "matched":
+        plan = match_rate(job.source, job.video, index, plan)
     progress = _progress(job, plan.encoded_frames)
     encoded = encode_ranges(job.source, job.video, index, plan, job.context.temp_path, progress)
     output = job.context.temp_path("film" + job.suffix)
@@ -103,6 +106,7 @@ def _check_ranges(
         "windows": len(ranges),
         "border_packets": plan.encoded_frames - edited,
         "relinked_packets": len(relinked),
+        **({"coarser_steps": list(plan.coarser_steps)} if plan.coarser_steps else {}),
         **diff_metrics(diffs, interlaced=job.video.interlaced),
         **write_metrics,
     }

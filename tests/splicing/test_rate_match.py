@@ -1,0 +1,110 @@
+"""The quantiser of re-encoded pictures: how it is searched, what it changes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from own_span import own_take
+from takes import film, packets, segment
+
+from react1.nodes.splice import Splice, SpliceParams
+from react1.pipeline.splicing.codecs.quantiser import coarser, has_quantiser
+from react1.pipeline.splicing.encoders import EncoderSettings
+from react1.pipeline.splicing.likeness import BEST_PSNR_DB, psnr_db, ssim
+from react1.pipeline.splicing.rate_match import Trial, search_steps, trial_span
+
+CODINGS = {
+    "H.264 by quality": {"options": {"crf": "28"}},
+    "H.264 by rate": {"options": {"b": "60000"}},
+    "HEVC": {"codec": "libx265", "options": {"crf": "30", "x265-params": "log-level=none"}},
+}
+
+
+def encoder(bits_at_0, psnr_at_0, loss_at_0=0.001, first=0.0):
+    """Return a model of an encoder: bits halve in six steps, a step costs a decibel."""
+
+    def run_trial(steps):
+        bit_ratio = bits_at_0 * 2 ** (-steps / 6)
+        loss = loss_at_0 * 2 ** (0.25 * steps)
+        return Trial(steps, bit_ratio, bit_ratio + first * 2 ** (-steps / 6), psnr_at_0 - steps, 1 - loss)
+
+    return run_trial
+
+
+@pytest.mark.parametrize(
+    ("model", "bit_ratio", "psnr"),
+    [
+        pytest.param(encoder(4.8, 60.0), 1.2, 48.0, id="the source's bits decide"),
+        pytest.param(encoder(1.2, 44.0), 1.3, 43.3, id="hardly more than the source has"),
+        pytest.param(encoder(2.4, 45.0), 1.8, 43.0, id="PSNR decides"),
+        pytest.param(encoder(2.4, 43.5), 1.8, 41.0, id="PSNR would cost too much"),
+        pytest.param(encoder(9.6, 44.0), 6.4, 40.5, id="the least PSNR is kept at any price"),
+        pytest.param(encoder(2.4, 60.0, 0.008), 1.8, 57.0, id="SSIM decides"),
+        pytest.param(encoder(2.4, 55.0, first=4.0), 0.6, 43.0, id="a keyframe in a short range costs much"),
+    ],
+)
+def test_the_search_ends_where_the_first_limit_is(model, bit_ratio, psnr):
+    """Within three trials, whatever the guess."""
+    for guess in (0.0, 4.0, 20.0):
+        found = model(search_steps(model, guess))
+
+        assert found.bit_ratio == pytest.approx(bit_ratio, rel=0.13)
+        assert found.psnr_db == pytest.approx(psnr, abs=1.0)
+
+
+def test_a_search_without_measurements_changes_nothing():
+    """An encoder that cannot be tried is used as it is."""
+    assert search_steps(lambda _: None, 4.0) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [(0, range(8)), (3, range(3, 11)), (17, range(20, 28)), (20, range(20, 28)), (38, range(38, 40))],
+)
+def test_the_tried_pictures_are_of_one_group(first, expected):
+    """From the range's first picture on, unless a keyframe follows at once."""
+    assert trial_span(np.array([0, 20]), first, 40) == expected
+
+
+@pytest.mark.parametrize("depth", [8, 10])
+def test_likeness_falls_with_noise_at_any_depth(depth):
+    """The same noise, relative to white, gives the same figures."""
+    kind, scale = (np.uint8, 1) if depth == 8 else (np.uint16, 1023 / 255)
+    plain = np.tile(np.linspace(40, 200, 64), (48, 1))
+    figures = []
+    for amount in (0, 2, 8):
+        added = np.random.default_rng(2).normal(0, 1, plain.shape) * amount
+        pair = [np.round(picture * scale).astype(kind) for picture in (plain, plain + added)]
+        figures.append((psnr_db(*pair, depth), ssim(*pair, depth)))
+
+    assert figures[0] == (BEST_PSNR_DB, pytest.approx(1))
+    assert [round(psnr) for psnr, _ in figures[1:]] == [42, 30]
+    assert 1 > figures[1][1] > figures[2][1] > 0
+
+
+def test_codecs_without_a_quantiser_are_left_alone():
+    """ProRes and the others have one size."""
+    assert not has_quantiser(EncoderSettings("prores_ks", "yuv422p10le", {"qscale": "4"}))
+    settings = EncoderSettings("libvpx-vp9", "yuv420p", {"crf": "4"})
+    assert coarser(settings, 6.4).options == {"crf": "10"}
+
+
+@pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS.keys())
+def test_the_quality_decides_how_large_new_packets_are(context, coding):
+    """Both are spliced among the film's own packets with its own parameter sets; the others are the same."""
+    media = film(context, ".mp4", frames=30, size=(128, 96), gop=10, tracks=0, **coding)
+    take = own_take(context, segment(media, 12, 16))
+    films = {
+        quality: Splice().run(context, SpliceParams(quality=quality), media, [take]) for quality in ("high", "matched")
+    }
+
+    source, high, matched = (packets(context.path(item.file)) for item in (media, films["high"], films["matched"]))
+    new = [place for place, packet in enumerate(source) if packet not in matched]
+    assert 4 <= len(new) < 20
+    assert [packet for packet in matched if packet in source] == [packet for packet in high if packet in source]
+    sizes = [sum(len(coded[place][2]) for place in new) for coded in (source, matched, high)]
+    assert sizes[1] < sizes[2]
+    figures = {quality: item.metrics["splice"] for quality, item in films.items()}
+    assert {item["way"] for item in figures.values()} == {"exact"}
+    assert figures["matched"]["twin"] == figures["high"]["twin"]
+    assert "coarser_steps" in figures["matched"] and "coarser_steps" not in figures["high"]
