@@ -161,8 +161,8 @@ def report(name: str, path: Path, seconds: float, *, curve: bool) -> None:
     ranges = range(len(plan.ranges))
     steps = ", ".join(f"{step:g}" for step in matched.coarser_steps) or "no quantiser"
     print(measure(path, video, index, plan, [plan.settings(n) for n in ranges]).row(f"{name}: high"), flush=True)
-    found = measure(path, video, index, plan, [matched.settings(n) for n in ranges])
-    print(found.row("  matched") + f"  steps {steps}, search {search_s:.2f} s", flush=True)
+    figures = measure(path, video, index, plan, [matched.settings(n) for n in ranges])
+    print(figures.row("  matched") + f"  steps {steps}, search {search_s:.2f} s", flush=True)
     for step in range(-4, 21, 4) if curve else ():
         settings = [coarser(plan.encoder.settings, float(step)) for _ in ranges]
         print(measure(path, video, index, plan, settings).row(f"  {step} steps"), flush=True)

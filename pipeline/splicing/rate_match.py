@@ -100,10 +100,10 @@ def match_rate(source: Path, video: VideoStream, index: PacketIndex, plan: Rende
         trial_bytes = int(sizes[span.start + uncounted : span.stop].sum())
         range_bytes = int(sizes[item.first : item.end].sum())
         run_trial = partial(_try, frames, uncounted, (trial_bytes, range_bytes), video, settings)
-        found = search_steps(run_trial, steps)
-        if found is None:
+        matched_steps = search_steps(run_trial, steps)
+        if matched_steps is None:
             return plan
-        steps = found
+        steps = matched_steps
         chosen.append(steps)
     return replace(plan, coarser_steps=tuple(chosen))
 

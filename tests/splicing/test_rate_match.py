@@ -46,10 +46,10 @@ def encoder(bits_at_0, psnr_at_0, loss_at_0=0.001, first=0.0):
 def test_the_search_ends_where_the_first_limit_is(model, bit_ratio, psnr):
     """Within three trials, whatever the guess."""
     for guess in (0.0, 4.0, 20.0):
-        found = model(search_steps(model, guess))
+        trial = model(search_steps(model, guess))
 
-        assert found.bit_ratio == pytest.approx(bit_ratio, rel=0.13)
-        assert found.psnr_db == pytest.approx(psnr, abs=1.0)
+        assert trial.bit_ratio == pytest.approx(bit_ratio, rel=0.13)
+        assert trial.psnr_db == pytest.approx(psnr, abs=1.0)
 
 
 def test_a_search_without_measurements_changes_nothing():
