@@ -29,8 +29,8 @@ from react1.pipeline.core.values import VideoStream
 from react1.pipeline.demo.demo_clip import make_demo_clip
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.probe import probe, require_video
-from react1.pipeline.splicing.codecs.quantiser import coarser
 from react1.pipeline.splicing.codecs.family import encode_packets
+from react1.pipeline.splicing.codecs.quantiser import coarser
 from react1.pipeline.splicing.encoders import EncoderSettings
 from react1.pipeline.splicing.likeness import psnr_db, ssim
 from react1.pipeline.splicing.mp4.sample_times import IGNORE_EDIT_LIST

@@ -25,8 +25,8 @@ from av.video.frame import VideoFrame
 
 from ..core.values import VideoStream
 from ..media.frames.decode import decode_frames
-from .codecs.quantiser import COARSEST_STEPS, FINEST_STEPS, coarser, has_quantiser
 from .codecs.family import encode_packets, open_encoder
+from .codecs.quantiser import COARSEST_STEPS, FINEST_STEPS, coarser, has_quantiser
 from .encoders import EncoderSettings
 from .likeness import Luma, psnr_db, ssim
 from .mp4.sample_tables import Ints
