@@ -1,4 +1,4 @@
-"""Read a list of films: a YAML file of jobs, a table, or a folder of jobs.
+"""Read a list of films: a YAML file of jobs, a table, a timeline (timeline_films.py), or a folder of jobs.
 
     defaults: {preset: emotion-edit, provider: local}
     jobs:
@@ -30,6 +30,7 @@ from ..located_yaml.located import Problems, describe
 from .checked_job import Job
 from .load import load_job
 from .presets.shipped import read_file, shipped_names
+from .timeline_films import TIMELINES, timeline_jobs
 
 DEFAULT_PRESET = "emotion-edit"
 TABLES = {".csv": ",", ".tsv": "\t"}
@@ -47,11 +48,11 @@ class BatchJob:
 
 
 def is_batch(what: str) -> bool:
-    """Return whether a path is a list of films: a folder, a table, or YAML with `jobs`; a shipped preset is none."""
+    """Return whether a path is a list of films: a folder, a table, a timeline or YAML with `jobs`; not a preset."""
     path = Path(what)
     if what in shipped_names() and not path.is_file():
         return False
-    if path.is_dir() or path.suffix.lower() in TABLES:
+    if path.is_dir() or path.suffix.lower() in (*TABLES, *TIMELINES):
         return True
     if path.suffix.lower() not in JOB_FILES or not path.is_file():
         return False
@@ -76,6 +77,8 @@ def load_batch(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> l
         entries = _job_files(path)
     elif path.suffix.lower() in TABLES:
         entries = _table_entries(path)
+    elif path.suffix.lower() in TIMELINES:
+        entries = timeline_jobs(path)
     else:
         entries = _yaml_entries(path)
     return [
@@ -125,6 +128,8 @@ def _load(number: int, values: Mapping[str, Any], base: Path, registry: Registry
     preset, provider = str(inputs.pop("preset", DEFAULT_PRESET)), inputs.pop("provider", None)
     edits, output = inputs.pop("edits", ()), inputs.pop("output", inputs.pop("out", None))
     is_file = isinstance(edits, str) and ":" not in edits
+    if isinstance(edits, Mapping) and "file" in edits:  # a list, and how it relates to the film
+        inputs["edits"], edits = dict(edits), ()
     try:
         job = load_job(
             str(job_file) if job_file else preset,

@@ -92,6 +92,24 @@ class Batch:
         return self.folder / "index.html"
 
     @property
+    def share(self) -> float:
+        """The share of all films that is done, 0 to 1; a film that ended counts as done, however it ended."""
+        shares = [item.share if item.status in ("running", "waiting") else 1.0 for item in self.items]
+        return sum(shares) / max(1, len(shares))
+
+    def remaining_s(self, now: float) -> float | None:
+        """Return the estimated time left for all films in seconds; None if nothing that runs here has got anywhere.
+
+        It is the time since the first film started here, for the share that was done since.
+        """
+        started = [item for item in self.items if item.started_at]
+        done = sum(item.share if item.status == "running" else 1.0 for item in started)
+        left = len(self.items) * (1 - self.share)
+        if not started or not done:
+            return None
+        return max(0.0, now - min(item.started_at for item in started)) * left / done
+
+    @property
     def exit_status(self) -> int:
         """0 if every film is done, 6 if some failed or kept original footage."""
         return 0 if all(item.status in ("done", "choose") for item in self.items) else 6
@@ -183,6 +201,8 @@ async def run_batch(
         Interrupted: the batch was stopped; the message says how to resume it.
     """
     turns = asyncio.Semaphore(parallel)
+    for item in batch.items:
+        item.started_at = 0.0  # of an earlier process
     with contextlib.closing(batch.lock()):
         batch.save()
         try:

@@ -14,8 +14,9 @@ from job_runner import no_precheck
 from numbered_clips import Recipe, make_clip
 from server_client import open_server
 
+from react1.pipeline.cli.commands.films import batch as batch_command
 from react1.pipeline.jobs import budget
-from react1.pipeline.runner.batch import read_batch
+from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
 
@@ -194,3 +195,20 @@ def test_options_of_one_job_are_refused_for_a_list(react1, films):
 
     assert result.status == 2
     assert "--edit, --out: a list of films has its own values" in result.err
+
+
+def test_the_table_has_totals_of_all_films(tmp_path):
+    """The share of all, the time left by what was done since the first film started here, and the cost."""
+    items = [
+        BatchItem("a", {}, "done", cost_usd=1.5, share=1.0, started_at=100.0),
+        BatchItem("b", {}, "running", share=0.5, started_at=130.0),
+        BatchItem("c", {}, "waiting"),
+        BatchItem("d", {}, "failed", exit_status=4),
+    ]
+    batch = Batch(tmp_path, "films.csv", {}, items)
+
+    assert (batch.share, batch.remaining_s(190.0)) == (0.625, 90.0)
+    assert Batch(tmp_path, "films.csv", {}, items[2:]).remaining_s(190.0) is None
+    footers = [column.footer for column in batch_command._rows(batch).columns]
+    assert (footers[0], footers[2:4], footers[5]) == ("all", ["2 of 4 ended", "62%"], "$1.50")
+    assert [batch_command._clock_text(seconds) for seconds in (None, 61.4, 3723)] == ["", "1:01", "1:02:03"]

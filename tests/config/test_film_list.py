@@ -11,6 +11,7 @@ from react1.pipeline.config.film_list import is_batch, load_batch
 from react1.pipeline.core.errors import PresetError
 from react1.pipeline.core.nodes.registry import load_registry
 from react1.pipeline.core.times import Seconds
+from react1.testing import ClipRecipe, make_clip
 
 
 @pytest.fixture
@@ -184,3 +185,80 @@ def test_films_of_a_table_name_their_projects(films):
     jobs = load(films, "films.csv", table, project="house")
 
     assert [(job.name, job.job.project) for job in jobs] == [("a.mp4", "spot"), ("a.mp4", "house"), ("b.mp4", "7")]
+
+
+@pytest.fixture(scope="module")
+def reels(tmp_path_factory):
+    """Two films of 20 frames, one under the name of its reel."""
+    folder = tmp_path_factory.mktemp("reels")
+    for name in ("a.mov", "B002C001_0101.mov"):
+        make_clip(folder / name, ClipRecipe(frames=20, size=(64, 48)))
+    return folder
+
+
+EDL = """TITLE: night
+001 AX       V C 00:00:00:02 00:00:00:10 01:00:00:00 01:00:00:08
+* FROM CLIP NAME: a.mov
+* COMMENT: react1: sad 0.6
+002 B002C001 V C 00:00:00:04 00:00:00:12 01:00:00:08 01:00:00:16
+* COMMENT: react1: happy
+003 AX       V C 00:00:00:10 00:00:00:18 01:00:00:16 01:00:00:24
+* FROM CLIP NAME: a.mov
+* COMMENT: react1: angry
+004 AX       V C 00:00:00:00 00:00:00:08 01:00:00:24 01:00:01:07
+* FROM CLIP NAME: lost.mov
+* COMMENT: react1: sad
+005 AX       V C 00:00:00:00 00:00:00:08 01:00:01:07 01:00:01:15
+* FROM CLIP NAME: without.mov
+"""
+
+
+def test_clips_of_an_edl_are_films(reels):
+    """By name or by reel; a film that is not there stays in the list, a clip without an edit does not."""
+    jobs = load(reels, "night.edl", EDL)
+
+    assert is_batch(str(reels / "night.edl"))
+    assert [Path(job.name).name for job in jobs] == ["a.mov", "B002C001_0101.mov", "lost.mov"]
+    assert "lost.mov" in str(jobs[2].error)
+    assert [row[2:] for row in edits(jobs[0])] == [("sad", 0.6), ("angry", None)]
+    assert [str(row[0]) for row in edits(jobs[0])] == ["00:00:00:02", "00:00:00:10"]
+    assert [row[2:] for row in edits(jobs[1])] == [("happy", None)]
+
+
+def test_clips_of_an_otio_timeline_are_films(reels):
+    """By the file that the clip names, also as a URL."""
+    otio = pytest.importorskip("opentimelineio", reason="the extra timeline")
+    track = otio.schema.Track(kind="Video")
+    for name, text in (("a.mov", "react1: sad"), ("B002C001_0101.mov", "react1: happy")):
+        span = otio.opentime.TimeRange(otio.opentime.RationalTime(2, 25), otio.opentime.RationalTime(8, 25))
+        available = otio.opentime.TimeRange(otio.opentime.RationalTime(0, 25), otio.opentime.RationalTime(20, 25))
+        media = otio.schema.ExternalReference((reels / name).as_uri(), available)
+        clip = otio.schema.Clip(name, media, span)
+        clip.markers.append(otio.schema.Marker(text, otio.opentime.TimeRange(span.start_time, span.duration)))
+        track.append(clip)
+    timeline = otio.schema.Timeline("night")
+    timeline.tracks.append(track)
+
+    jobs = load(reels, "night.otio", timeline.to_json_string())
+
+    assert [[Path(job.name).name, job.error] for job in jobs] == [["a.mov", None], ["B002C001_0101.mov", None]]
+    assert [[row[2] for row in edits(job)] for job in jobs] == [["sad"], ["happy"]]
+
+
+def test_a_timeline_without_an_edit_is_refused(reels):
+    """The message says what an edit looks like."""
+    with pytest.raises(PresetError, match="none of its clips has an edit, such as the text `react1: angry"):
+        load(reels, "none.edl", EDL.replace("react1", "note"))
+
+
+def test_columns_of_an_edit_and_lists_with_a_clock_are_read(reels):
+    """Face, audio and every other field of an edit; a job of a YAML list may say which clock its edits have."""
+    (reels / "line.wav").write_bytes(b"RIFF")
+    table = "source,in,out,prompt,temperature,face,audio\na.mov,2f,10f,sad,0.4,left,line.wav\n"
+
+    (job,) = load(reels, "films.csv", table)
+    (edit,) = next(step for step in job.job.steps if step.info.name == "trim").params.edits
+    assert (str(edit.face), edit.temperature, Path(str(edit.audio)).name) == ("left", 0.4, "line.wav")
+    (reels / "cut.edl").write_text(EDL)
+    (listed,) = load(reels, "l.yaml", "jobs: [{source: a.mov, edits: {file: cut.edl, clock: source}}]")
+    assert len(edits(listed)) == 2

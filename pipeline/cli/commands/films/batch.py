@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 NAME = "batch"
 EXAMPLES = ("react1 batch night.yaml --jobs 4 --max-cost 40 --yes", "react1 batch films.csv --provider local")
 List = Annotated[
-    str, typer.Argument(metavar="LIST", help="A YAML file with `jobs`, a CSV or TSV table, or a folder of jobs.")
+    str,
+    typer.Argument(
+        metavar="LIST", help="YAML with `jobs`, a table, an EDL, OTIO or FCPXML of the films, or a folder of jobs."
+    ),
 ]
 Parallel = Annotated[
     int | None,
@@ -222,9 +225,22 @@ def _table(batch: Batch, *, quiet: bool) -> Iterator[Callable[[BatchItem], None]
 def _rows(batch: Batch) -> Any:
     from rich.table import Table
 
-    table = Table("film", "state", "step", "done", "left", "cost")
+    now = time.time()
+    table = Table("film", "state", "step", "done", "left", "cost", show_footer=True)
     for item in batch.items:
-        left_s = item.remaining_s(time.time())
-        left = "" if left_s is None else f"{left_s // 60:.0f}:{left_s % 60:02.0f}"
+        left = _clock_text(item.remaining_s(now))
         table.add_row(item.name, item.status, item.step, f"{item.share:.0%}", left, f"${item.cost_usd:.2f}")
+    ended = sum(item.status not in ("waiting", "running") for item in batch.items)
+    totals = ("", f"{ended} of {len(batch.items)} ended", f"{batch.share:.0%}", _clock_text(batch.remaining_s(now)))
+    footers = ("all", *totals, f"${sum(item.cost_usd for item in batch.items):.2f}")
+    for column, text in zip(table.columns, footers, strict=True):
+        column.footer = text
     return table
+
+
+def _clock_text(seconds: float | None) -> str:
+    """Return a time as hours, minutes and seconds, such as "1:02:03" or "2:03"; "" for None."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"

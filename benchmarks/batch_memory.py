@@ -1,0 +1,84 @@
+"""Memory of a batch whose films all wait for their provider at the same time.
+
+    python benchmarks/batch_memory.py [--films 200] [--size 320x180] [--frames 50]
+
+The films are made; the provider is in this process and answers no poll before every film has its job. The peak counts
+everything: Python, the libraries, and the tools that films start one after the other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import resource
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+from react1.pipeline.config.film_list import load_batch
+from react1.pipeline.core.nodes.registry import load_registry
+from react1.pipeline.providers.contract import Waiting
+from react1.pipeline.runner.batch import new_batch, run_batch
+from react1.pipeline.runner.execute import Options
+from react1.testing import ClipRecipe, FakeProvider, fake_provider, make_clip
+
+UNIT = 1 << 20 if sys.platform == "darwin" else 1 << 10
+
+
+def main() -> None:
+    """Print how the films ended, and the peak memory."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--films", type=int, default=200)
+    parser.add_argument("--size", default="320x180")
+    parser.add_argument("--frames", type=int, default=50)
+    options = parser.parse_args()
+    with TemporaryDirectory() as folder, FakeProvider() as fake:
+        films = _write_list(Path(folder), options)
+        _report("before the batch", fake)
+        real_poll = fake_provider._Client.poll
+        waiting = {"most": 0}
+
+        async def poll(client: object, request_id: str) -> object:
+            waiting["most"] = max(waiting["most"], len(fake.submissions))
+            if len(fake.submissions) < options.films:
+                await asyncio.sleep(0.5)
+                return Waiting()
+            if "peak" not in waiting:
+                waiting["peak"] = 1
+                _report("all films wait for the provider", fake)
+            return await real_poll(client, request_id)
+
+        began, cpu_s = time.monotonic(), time.process_time()
+        with mock.patch.object(fake_provider._Client, "poll", poll):
+            jobs = load_batch(films, load_registry(), {"provider": "fake"})
+            home = Path(folder) / "home"
+            batch = new_batch(home, str(films), jobs, {})
+            asyncio.run(run_batch(batch, load_registry(), Options(home, approved=True), options.films))
+        _report("all films are done", fake)
+        print(f"{batch.to_json()['counts']}, {time.monotonic() - began:.0f} s, {time.process_time() - cpu_s:.0f} CPU s")
+
+
+def _write_list(folder: Path, options: argparse.Namespace) -> Path:
+    width, height = (int(text) for text in options.size.split("x"))
+    rows = ["source,in,out,prompt"]
+    clip = make_clip(folder / "film.mp4", ClipRecipe(frames=options.frames, size=(width, height)))
+    content = clip.read_bytes()
+    clip.unlink()
+    for number in range(options.films):
+        film = folder / f"film{number:03}.mp4"
+        film.write_bytes(content + b"\0\0\0\x0cfree" + number.to_bytes(4, "big"))  # another film for the store
+        rows.append(f"{film.name},10f,30f,sad")
+    (folder / "films.csv").write_text("\n".join(rows))
+    return folder / "films.csv"
+
+
+def _report(when: str, fake: FakeProvider) -> None:
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
+    tools = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / UNIT
+    print(f"{when}: peak {own:.0f} MB, its largest tool {tools:.0f} MB, {len(fake.submissions)} jobs", flush=True)
+
+
+if __name__ == "__main__":
+    main()
