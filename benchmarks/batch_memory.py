@@ -44,7 +44,7 @@ def main() -> None:
             waiting["most"] = max(waiting["most"], len(fake.submissions))
             if len(fake.submissions) < options.films:
                 await asyncio.sleep(0.5)
-                return Waiting()
+                return Waiting("queued")
             if "peak" not in waiting:
                 waiting["peak"] = 1
                 _report("all films wait for the provider", fake)
@@ -57,19 +57,21 @@ def main() -> None:
             batch = new_batch(home, str(films), jobs, {})
             asyncio.run(run_batch(batch, load_registry(), Options(home, approved=True), options.films))
         _report("all films are done", fake)
+        for error in {item.error for item in batch.items if item.error}:
+            print(f"  {error}")
         print(f"{batch.to_json()['counts']}, {time.monotonic() - began:.0f} s, {time.process_time() - cpu_s:.0f} CPU s")
 
 
 def _write_list(folder: Path, options: argparse.Namespace) -> Path:
     width, height = (int(text) for text in options.size.split("x"))
-    rows = ["source,in,out,prompt"]
+    rows = ["source,in,out,prompt,temperature"]
     clip = make_clip(folder / "film.mp4", ClipRecipe(frames=options.frames, size=(width, height)))
     content = clip.read_bytes()
     clip.unlink()
     for number in range(options.films):
         film = folder / f"film{number:03}.mp4"
         film.write_bytes(content + b"\0\0\0\x0cfree" + number.to_bytes(4, "big"))  # another film for the store
-        rows.append(f"{film.name},10f,30f,sad")
+        rows.append(f"{film.name},10f,30f,sad,{number / 1000}")  # a call of its own
     (folder / "films.csv").write_text("\n".join(rows))
     return folder / "films.csv"
 

@@ -251,7 +251,7 @@ def index_lines(rows: Iterable[Row], replaces: Sequence[str]) -> Iterator[str]:
 
 def _table_lines(rows: Iterable[Row]) -> list[str]:
     """Return the lines of both tables: keys with the place of their row, and rows."""
-    ordered = sorted(rows, key=lambda row: (row.summary.at, row.summary.key, row.summary.attempt))
+    ordered = sorted(rows, key=_time_order)
     lines = [json.dumps([row.offset, row.size, *astuple(row.summary)]) + "\n" for row in ordered]
     begins = accumulate(map(len, lines), initial=0)
     keys = [
@@ -270,9 +270,13 @@ def _row(line: bytes) -> Row:
     return Row(_summary(summary), offset, size)
 
 
+def _time_order(row: Row) -> tuple[str, str, int]:
+    return row.summary.at, row.summary.key, row.summary.attempt
+
+
 def _totals(rows: Sequence[Row]) -> dict[str, Any]:
     sums: dict[str, Sums] = {}
-    for row in rows:
+    for row in sorted(rows, key=_time_order):  # so that the same rows give the same sums
         month = row.summary.at[:7]
         sums[month] = sums.get(month, Sums()).plus(row.summary)
     return {"attempts": len(rows), "sums": {month: astuple(each) for month, each in sums.items()}}

@@ -293,6 +293,18 @@ def test_there_are_few_segments_however_many_calls_there_are(tmp_path):
     assert all(ledger.latest(call(number)).done.file == take(number) for number in range(24))
 
 
+def test_calls_of_several_months_are_compacted_in_any_order(tmp_path):
+    """The sums of an index do not depend on the order in which the folders were found."""
+    ledger = Ledger(tmp_path)
+    for number in (90, 0, 45, 21, 66):
+        entry = pay(ledger, number)
+        ledger.record(entry, "done", Done(at=at(number), file=take(number), cost_usd=0.1 * number, cost_known=True))
+
+    assert compact(ledger, at_least=1) == 5
+    assert ledger.sums("2026-10").cost_usd == 0.0
+    assert ledger.sums().cost_usd == pytest.approx(22.2)
+
+
 def test_lookups_read_one_line_of_a_segment(tmp_path, monkeypatch):
     """Not the calls that nobody asks for."""
     ledger = Ledger(tmp_path)
