@@ -21,6 +21,7 @@ from ..core.cancellation import stop_checked_by
 from ..core.errors import Interrupted, StorageFailed, ToolFailed
 from ..core.file import File
 from ..core.nodes.node import Need, Node, Params, ports
+from ..core.tracing import worker_span
 from ..core.values import Value
 from ..store.atomic import disk_full_message
 from ..store.store import Store
@@ -37,6 +38,8 @@ class Call:
     key: str
     need: Need = field(default_factory=Need)
     timeout_s: float = 6 * 3600.0
+    traceparent: str = ""
+    """The span that the call works for (W3C Trace Context); "" if nothing is traced."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ def execute_call(call: Call, store: Store, monitor: CallMonitor | None = None) -
     began = time.monotonic()
     context = StoreContext(store, monitor or CallMonitor(), began + call.timeout_s)
     try:
-        with stop_checked_by(context.raise_if_stopped):
+        traced = worker_span(f"execute {call.fn}", call.traceparent, {"code.function.name": call.fn.replace(":", ".")})
+        with stop_checked_by(context.raise_if_stopped), traced:
             value = to_json(node.run(context, params, **inputs))  # type: ignore[attr-defined]
     except (KeyboardInterrupt, SystemExit) as stop:  # a node must not end the process
         raise RuntimeError(f"{call.fn} raised {type(stop).__name__}") from stop

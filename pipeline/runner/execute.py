@@ -27,8 +27,9 @@ from ..store.atomic import write_text
 from ..store.export import export
 from ..store.store import Store
 from .deliveries import check_outputs, deliver_result, delivery, source_paths
-from .events import LoggedEvents, RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher, log_event
+from .events import RunEnded, RunStarted, SilentWatcher, StepMoved, Watcher, log_event
 from .external_inputs import ingest, require_providers, resolve_providers
+from .observation.observe import ObservedEvents
 from .run_records.housekeeping import prune_to_limit
 from .run_records.outcome import RunResult, collect_notes, run_status, segment_results
 from .run_records.run_folder import RunFolder, new_run
@@ -77,9 +78,10 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
         Interrupted: the run was stopped; the message says how to resume it.
         React1Error: a step failed; run.json says which.
     """
-    options = replace(options, watcher=LoggedEvents(options.watcher))
     job = resolve_providers(job)
     require_providers(job)
+    observed = ObservedEvents(job, options.watcher)
+    options = replace(options, watcher=observed)
     store = Store(options.home)
     owner = job_owner(job.document)
     check_outputs(job, store, owner, replace=options.replace)
@@ -95,17 +97,20 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
             cost_usd = await asyncio.to_thread(spent_usd, options.home, run.name)
             if isinstance(failure, React1Error):
                 failure.cost_usd = cost_usd
+            status = "interrupted" if isinstance(failure, Interrupted) else "failed"
             run.write(
                 cost_usd=cost_usd,
-                status="interrupted" if isinstance(failure, Interrupted) else "failed",
+                status=status,
                 **_describe_failure(failure, run),
             )
             log_event(logging.ERROR, "run_failed", run=run.name, error=str(failure), cost_usd=cost_usd)
+            await asyncio.to_thread(observed.ended, status, cost_usd, failure)
             if failure is error:
                 raise
             raise failure from error
         log_event(logging.INFO, "run_ended", run=run.name, status=result.status, cost_usd=result.cost_usd)
         run.write(status=result.status, result=result.to_json(), notes=list(result.notes), error=None)
+        await asyncio.to_thread(observed.ended, result.status, result.cost_usd)
     await asyncio.to_thread(prune_to_limit, options.home, options.watcher)
     return result
 

@@ -62,6 +62,7 @@ CONFINED_TO: dict[str, tuple[str, ...]] = {
     "c2pa": ("pipeline/provenance/",),
     "cryptography": ("pipeline/provenance/",),
     "moviepy": ("nodes/compare.py", "pipeline/scripting/", "pipeline/report/"),
+    "opentelemetry": ("pipeline/core/tracing.py",),
     "pickle": (),
     "shelve": (),
     "requests": (),

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ...config.checked_job import Job, Step
 from ...core.errors import InternalError, React1Error, StorageFailed
 from ...core.nodes.node import need_of
+from ...core.tracing import current_traceparent
 from ...core.values import Media, Record, Segment, StepRecord, Take, Value, segment_of
 from ...executors.base import Call, Executor, Result, from_json
 from ...executors.local_executor import LocalExecutor
@@ -194,6 +195,7 @@ class StepRunner:
             args={"params": params_json(step.params), "inputs": inputs_json(inputs), "parts": parts},
             key=key,
             need=replace(need_of(step.info.cls), cores=0) if bills_itself(step) else need_of(step.info.cls),
+            traceparent=current_traceparent(),
         )
         return await (self.local_executor if bills_itself(step) else self.executor).run(call)
 
