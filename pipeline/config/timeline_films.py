@@ -41,13 +41,13 @@ def _find_file(clip: Clip, folder: Path) -> str:
     named = _local_path(clip.path, folder)
     if named is not None and named.is_file():
         return str(named)
-    beside = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() not in TIMELINES)
+    neighbors = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() not in TIMELINES)
     for name in filter(None, (named.name if named else "", clip.name)):
-        for path in beside:
+        for path in neighbors:
             if name in (path.name, path.stem):
                 return str(path)
     if clip.reel:
-        of_reel = [path for path in beside if path.stem.upper().startswith(clip.reel.upper())]
+        of_reel = [path for path in neighbors if path.stem.upper().startswith(clip.reel.upper())]
         if len(of_reel) == 1:
             return str(of_reel[0])
     return str(named or clip.name or clip.reel)

@@ -39,7 +39,7 @@ class ObservedEvents:
         self._observers: list[Observer] = []
         target, folder = trace_target(environ), environ.get("REACT1_METRICS", "").strip()
         if target:
-            from .tracing import TracedEvents
+            from .run_trace import TracedEvents
 
             self._observers.append(TracedEvents(job, target, environ.get("TRACEPARENT", "")))
         if folder:
@@ -52,7 +52,7 @@ class ObservedEvents:
         self._watcher.on(event)
 
     def ended(self, status: str, cost_usd: float, error: BaseException | None = None) -> None:
-        """Tell the observers how the run ended; what they cannot write is a message, since the run has ended."""
+        """Pass on how the run ended; what the observers cannot write is a message, since the run has ended."""
         for observer in self._observers:
             try:
                 observer.ended(status, cost_usd, error)
