@@ -102,7 +102,11 @@ def worker_span(name: str, traceparent: str, attributes: Attributes) -> Iterator
     except BaseException as error:
         end_span(span, error)
         raise
-    end_span(span)
+    else:
+        end_span(span)
+    finally:
+        if target != OTLP:
+            flush(target)  # a worker may be stopped at any moment
 
 
 def _open_provider(target: str) -> Any:

@@ -35,7 +35,7 @@ def call_json(call: Call) -> Json:
 def parse_call(data: Json) -> Call:
     """Build a call from its JSON."""
     need = {**data["need"], "labels": tuple(data["need"]["labels"])}
-    return Call(data["fn"], data["args"], data["key"], Need(**need), data["timeout_s"])
+    return Call(data["fn"], data["args"], data["key"], Need(**need), data["timeout_s"], data.get("traceparent", ""))
 
 
 def result_reply(result: Result) -> Json:

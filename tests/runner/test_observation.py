@@ -148,6 +148,23 @@ def test_the_context_of_a_call_goes_to_its_worker(observed):
     assert sent <= ids and len(sent) == 8
 
 
+def test_a_process_of_the_executor_joins_the_trace(job, tmp_path, monkeypatch):
+    """What it executed is below the coordinator's call, in the same trace."""
+    monkeypatch.setenv("REACT1_EXECUTOR", "processes:1")
+    monkeypatch.setenv("REACT1_TRACE", str(tmp_path / "trace.jsonl"))
+    (job / "cut.yaml").write_text(STEPS.partition("  - transcode")[0])
+
+    result = run(job / "cut.yaml", source=job / "film.mov", edits=EDITS, home=tmp_path / "home")
+
+    _, trace = spans(tmp_path, result.run)
+    calls = {span["spanId"]: span["name"] for span in trace if span["name"].startswith("call ")}
+    executed = {span["name"]: calls.get(span["parentSpanId"]) for span in trace if span["name"].startswith("execute ")}
+    assert executed == {
+        "execute react1.nodes.fetch:Fetch": "call fetch",
+        "execute react1.nodes.trim:Trim": "call trim",
+    }
+
+
 def test_a_failed_run_has_the_error_in_its_trace_and_its_metrics(observed):
     """The call that failed, its step and the run have it; the others ended well."""
     job, _, _, error, _ = observed
