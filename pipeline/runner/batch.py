@@ -28,6 +28,7 @@ from ..report.page import render_batch_page
 from ..store.atomic import FileLock, storage_errors, try_acquire, write_text
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
+from .freed_memory import freed_memory_returned
 from .run_records.outcome import RunResult
 from .run_records.run_folder import RunFolder
 
@@ -207,7 +208,7 @@ async def run_batch(
         batch.save()
         try:
             with stop_on_signals():
-                async with Hosts() as hosts:
+                async with Hosts() as hosts, freed_memory_returned():
                     shared = Shared(hosts, Cores())
                     open_items = [item for item in batch.items if item.status not in FINISHED]
                     runs = [

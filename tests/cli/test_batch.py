@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from job_runner import no_precheck
@@ -16,6 +18,7 @@ from server_client import open_server
 
 from react1.pipeline.cli.commands.films import batch as batch_command
 from react1.pipeline.jobs import budget
+from react1.pipeline.runner import freed_memory
 from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import copy_source
@@ -212,3 +215,23 @@ def test_the_table_has_totals_of_all_films(tmp_path):
     footers = [column.footer for column in batch_command._rows(batch).columns]
     assert (footers[0], footers[2:4], footers[5]) == ("all", ["2 of 4 ended", "62%"], "$1.50")
     assert [batch_command._clock_text(seconds) for seconds in (None, 61.4, 3723)] == ["", "1:01", "1:02:03"]
+
+
+def test_freed_memory_goes_back_to_the_system_while_films_run(monkeypatch):
+    """As often as is set; without glibc nothing happens."""
+    calls = []
+    libc = SimpleNamespace(mallopt=lambda *values: calls.append(values), malloc_trim=calls.append)
+    monkeypatch.setattr(freed_memory, "TRIM_EVERY_S", 0.0)
+
+    async def wait():
+        async with freed_memory.freed_memory_returned():
+            while len(calls) < 3 and freed_memory._glibc():
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(freed_memory, "_glibc", lambda: libc)
+    asyncio.run(wait())
+    assert calls[:3] == [(-8, 2), 0, 0]
+    monkeypatch.setattr(freed_memory, "_glibc", lambda: None)
+    calls.clear()
+    asyncio.run(wait())
+    assert calls == []
