@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bucket import BUCKET, open_bucket
 from job_runner import no_precheck
 from numbered_clips import make_clip
 from server_client import open_server
@@ -157,10 +158,23 @@ def test_a_store_that_is_full_at_any_write_changes_no_byte(film, make_film, tmp_
     assert jobs == 2
 
 
-def test_a_second_machine_with_the_shared_store_pays_nothing(film, make_film, tmp_path, monkeypatch):
+@pytest.fixture(params=["folder", "bucket"])
+def shared_place(request, tmp_path, monkeypatch):
+    """The value of REACT1_STORE: an empty folder, or an empty bucket of a server on loopback."""
+    if request.param == "folder":
+        (tmp_path / "mounted").mkdir()
+        yield str(tmp_path / "mounted")
+        return
+    pytest.importorskip("moto", reason="an S3 server needs the extra test")
+    with open_bucket() as bucket:
+        for name, value in bucket.environ.items():
+            monkeypatch.setenv(name, value)
+        yield f"s3://{BUCKET}/store"
+
+
+def test_a_second_machine_with_the_shared_store_pays_nothing(film, make_film, shared_place, monkeypatch):
     """Another home folder finds the takes and every result of the first one."""
-    (tmp_path / "mounted").mkdir()
-    monkeypatch.setenv("REACT1_STORE", str(tmp_path / "mounted"))
+    monkeypatch.setenv("REACT1_STORE", shared_place)
     first, second = make_film("first"), make_film("second")
 
     assert first == (film, 2)
