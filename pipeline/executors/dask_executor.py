@@ -16,6 +16,8 @@ from .base import Call
 from .remote import ATTEMPTS, RemoteExecutor, run_shipped_call
 
 CONNECT_S = 30
+_MAX_LOSSES = 30
+"""Lost workers after which a call fails although it was never the one that ran."""
 INSTALL_HINT = "the executor dask needs the extra 'dask': pip install 'react1-nodes[dask]'"
 
 
@@ -43,12 +45,17 @@ class DaskExecutor(RemoteExecutor):
     async def _submit(self, call: Call, call_id: str, text: str) -> str:
         from distributed import KilledWorker
 
-        for attempt in range(ATTEMPTS):
+        started = 0
+        for attempt in range(_MAX_LOSSES):
             try:
                 return await self._attempt(call, f"{call_id}-{attempt}", text)
-            except KilledWorker:  # perhaps by another call that ran beside it, so again
-                continue
-        raise ToolFailed(f"the dask workers that ran this step were lost, {ATTEMPTS} times or more (out of memory?)")
+            except (KilledWorker, TimeoutError, OSError) as error:  # a worker is lost with all calls that it was to run
+                if self._client.status != "running":
+                    raise self._scheduler_lost() from error
+                started += await self._was_started(call_id)
+                if started == ATTEMPTS:
+                    break
+        raise ToolFailed(f"the dask workers that ran this step were lost, {max(started, 1)} times (out of memory?)")
 
     async def _attempt(self, call: Call, name: str, text: str) -> str:
         from distributed import CancelledError
@@ -63,14 +70,15 @@ class DaskExecutor(RemoteExecutor):
         try:
             reply: str = await future
         except CancelledError as error:
-            raise StorageFailed(
-                f"the dask scheduler at {self.address} was lost; run again: finished work is stored"
-            ) from error
+            raise self._scheduler_lost() from error
         except asyncio.CancelledError:
             with contextlib.suppress(OSError):
                 await future.cancel()
             raise
         return reply
+
+    def _scheduler_lost(self) -> StorageFailed:
+        return StorageFailed(f"the dask scheduler at {self.address} was lost; run again: finished work is stored")
 
     async def _declared(self) -> set[str]:
         """Return the names of the resources that workers declare."""

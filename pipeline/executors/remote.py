@@ -45,7 +45,7 @@ def run_shipped_call(text: str) -> str:
             )
         monitor = WatchingMonitor(store.backend.records, request["coordinator"], request["id"], request["silence_s"])
         monitor.check()
-        with _shipped_scripts(store, request["scripts"]):
+        with _shipped_scripts(store, request["scripts"]), _marked_as_started(store, request["id"]):
             return dump(result_reply(execute_call(parse_call(request["call"]), store, monitor)))
     except Exception as error:  # a node may raise anything; the coordinator decides
         return dump(error_reply(error, home))
@@ -56,6 +56,16 @@ def _open_store(home: Path, place: str) -> Store:
     store = Store(home, place=place)
     store.sweep()
     return store
+
+
+@contextlib.contextmanager
+def _marked_as_started(store: Store, call_id: str) -> Any:
+    """Keep a record while a call runs, so that a lost worker shows which of its calls it was lost in."""
+    store.backend.records.create(f"starts/{call_id}", "{}")
+    try:
+        yield
+    finally:
+        store.backend.records.remove(f"starts/{call_id}")
 
 
 @contextlib.contextmanager
@@ -160,6 +170,13 @@ class RemoteExecutor(ABC):
             work.cancel()
         with contextlib.suppress(asyncio.CancelledError, React1Error):
             await work
+
+    async def _was_started(self, call_id: str) -> bool:
+        """Return whether a lost worker was in the middle of a call, and forget it."""
+        records = self._store.backend.records
+        started = await asyncio.to_thread(records.read, f"starts/{call_id}") is not None
+        await asyncio.to_thread(records.remove, f"starts/{call_id}")
+        return started
 
     @abstractmethod
     async def _connect(self) -> None:
