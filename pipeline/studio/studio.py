@@ -228,6 +228,7 @@ class Studio:
                 state="done",
                 run=result.run,
                 output=output,
+                turnover=str(result.turnover) if result.turnover else "",
                 report=str(result.report) if result.report else "",
                 notes=[*result.notes],
                 status=result.status,

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from browser import find_browser
+from numbered_clips import make_clip
 from running_studio import start_studio, stop_studio, wait_for
+
+from react1.testing import FakeProvider
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the page is driven by Playwright: extra dev")
 
@@ -177,8 +180,89 @@ def test_a_line_is_recorded_with_the_microphone(page, studio):
     page.wait_for_selector("line-panel canvas.wave")
     assert len(list((studio.folder / "lines").iterdir())) == 1
     page.wait_for_selector("line-panel >> text=the span has 1.20 s")
+    until(page, "document.querySelector('film-timeline').dataset.lines?.length > 0")
     page.click("text=Remove the line")
     page.wait_for_selector("line-panel canvas.wave", state="detached")
+    until(page, "document.querySelector('film-timeline').dataset.lines === ''")
+
+
+def test_who_agreed_to_an_edit_stands_in_the_job(page, studio):
+    """And is gone when the name is."""
+    job = studio.folder / "talking.mp4.react1.yaml"
+    page.click("#tab-expression")
+    page.click("text=More settings")
+    page.fill("#consent-performer", "Ada Lovelace")
+    page.press("#consent-performer", "Tab")
+    wait_for(lambda: "performer: Ada Lovelace" in job.read_text())
+    page.fill("#consent-scope", "trailer")
+    page.press("#consent-scope", "Tab")
+    wait_for(lambda: "scope: trailer" in job.read_text())
+    page.fill("#consent-performer", "")
+    page.press("#consent-performer", "Tab")
+    wait_for(lambda: "consent" not in job.read_text())
+    page.click("text=More settings")
+
+
+def test_a_paid_take_is_agreed_to_and_stands_in_the_ledger(page, studio):
+    """The bill comes first; declined, nothing is sent."""
+    with FakeProvider() as fake:
+        page.reload()
+        page.wait_for_selector("html[data-started]")
+        page.click("#tab-takes")
+        page.select_option("#take-provider", "fake")
+        for answer in ("Do not send", "Pay up to"):
+            page.click("#make-takes")
+            page.wait_for_selector("dialog[open] >> text=together")
+            page.click(f"dialog[open] >> text={answer}")
+            page.wait_for_selector("dialog[open]", state="detached")
+        page.wait_for_selector(".take-item[data-state=done] >> text=fake · ", timeout=120_000)
+        assert len(fake.submissions) == 1
+        page.click("#ledger")
+        page.wait_for_selector("dialog[open] td >> text=fake")
+        assert "Together $" in page.text_content("dialog[open]")
+        page.keyboard.press("Escape")
+        page.select_option("#take-provider", "local")
+
+
+def test_a_film_that_no_browser_plays_and_two_hundred_edits(chromium, studio):
+    """The page plays a proxy of HEVC, lists every edit and removes one of them."""
+    film = make_clip(studio.folder / "many.mp4", frames=600, size=(64, 48), codec="libx265", tracks=0)
+    job = film.with_name("many.mp4.react1.yaml")
+    edits = "\n".join(f"  - {{in: {3 * n}f, out: {3 * n + 2}f, prompt: sad, name: e{n}}}" for n in range(200))
+    job.write_text(f"preset: emotion-edit\nsource: many.mp4\nedits:\n{edits}\n")
+    page = open_page(chromium, studio.url)
+    try:
+        page.click("#open-library")
+        page.click(f'.files button[data-path="{film}"]')
+        until(page, "document.querySelectorAll('edit-list .edit').length === 200")
+        until(page, "document.querySelector('studio-viewer video').readyState >= 2")
+        page.click("edit-list [data-name=e150]")
+        wait_for_frame(page, 450)
+        page.click("edit-list >> text=Remove")
+        until(page, "document.querySelectorAll('edit-list .edit').length === 199")
+        assert "name: e150" not in job.read_text() and job.read_text().count("name: e") == 199
+    finally:
+        close_page(page)
+        film.unlink()
+        job.unlink()
+
+
+def test_real_footage_in_hevc_is_watched_as_a_proxy(chromium, media_folder, tmp_path):
+    """A portrait of ten seconds with one keyframe: a proxy plays, and a frame in its middle is shown."""
+    film = media_folder / "faces" / "talk_hevc_1080x1920_25p_10s_one_keyframe.mp4"
+    running = start_studio(tmp_path / "home", film.parent, film)
+    page = open_page(chromium, running.url)
+    try:
+        page.wait_for_selector("canvas[data-shows]")
+        until(page, "document.querySelector('studio-viewer video').readyState >= 2", limit_ms=180_000)
+        page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(101))")
+        until(page, "document.querySelector('canvas[data-frame]').dataset.frame === '101'")
+        folder = os.environ.get("REACT1_SCREENSHOTS")
+        if folder:
+            page.screenshot(path=Path(folder) / "real-hevc.png")
+    finally:
+        close_page(page)
+        stop_studio(running)
 
 
 def test_the_clock_of_the_page_is_that_of_the_package(page):

@@ -230,15 +230,42 @@ def test_a_line_of_dialogue_lands_beside_the_job(studio, project, edit):
     shutil.rmtree(studio.folder / "lines")
 
 
+def test_the_timelines_of_a_package_can_be_saved(studio, tmp_path):
+    """Its timelines, and no other file."""
+    from react1.pipeline.studio.projects.library import project_id
+    from react1.pipeline.studio.projects.take_list import MadeFilm, TakeList
+
+    film, package = studio.folder / "packaged.mp4", tmp_path / "packaged.react1-turnover"
+    shutil.copyfile(studio.folder / "talking.mp4", film)
+    package.mkdir()
+    for name in ("cut.edl", "cut.otio", "clip.mov"):
+        (package / name).write_text(f"this is {name}")
+    opened_id = project_id(film.with_name("packaged.mp4.react1.yaml"))
+    record = TakeList(studio.home / "studio" / opened_id / "project.json")
+    item = record.add_film(MadeFilm(kind="turnover", state="done", turnover=str(package)))
+    record.save()
+
+    opened = studio.json("POST", "/open", {"path": str(film)})["state"]
+
+    path = f"/api/projects/{opened['id']}/films/{item.id}/timelines"
+    assert [shown["timelines"] for shown in opened["films"]] == [["cut.edl", "cut.otio"]]
+    saved = studio.client.get(f"{path}/cut.edl")
+    assert saved.content == b"this is cut.edl"
+    assert "cut.edl" in saved.headers["content-disposition"]
+    refused = [studio.client.get(f"{path}/{name}") for name in ("clip.mov", "cut.fcpxml", "..%2Fpackaged.mp4")]
+    assert {answer.status_code for answer in refused} <= {404, 422}
+    film.unlink()
+
+
 def test_every_setting_of_an_edit_has_a_control(studio):
     """A field that is added to `Edit` appears on the page, or stands in its own place."""
     from react1.pipeline.core.edits.edit import Edit
-    from react1.pipeline.studio.routes.requests import _OWN_PLACES, JOB_ONLY
+    from react1.pipeline.studio.routes.requests import _OWN_PLACES
 
     controls = studio.json("GET", "/library")["controls"]
 
     names = {field.alias or name for name, field in Edit.model_fields.items()}
-    assert {control["name"] for control in controls} == names - _OWN_PLACES - JOB_ONLY
+    assert {control["name"] for control in controls} == names - _OWN_PLACES
     assert {control["kind"] for control in controls} <= {"choice", "slider", "switch"}
 
 

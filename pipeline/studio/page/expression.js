@@ -25,7 +25,7 @@ class ExpressionPanel extends HTMLElement {
       this.faceRow, this.cards, this.cardsNote,
       h("div", { className: "field" }, h("label", { for: "temperature" }, "Temperature"), this.temperature, this.temperatureText),
       h("p", { className: "live-row" }, this.liveBox, h("label", { for: "live" }, "Show it in the viewer at once"), h("span", { className: "tag" }, "local preview, not React-1")),
-      h("details", {}, h("summary", {}, "More settings"), this.controls)
+      h("details", {}, h("summary", {}, "More settings"), this.controls, this.consent())
     );
     this.loadCards = quiet(() => this.fillCards(), 500);
     this.saveSoon = quiet(() => this.write(), 400);
@@ -132,6 +132,24 @@ class ExpressionPanel extends HTMLElement {
     this.dataset.cards = key;
   }
 
+  /** Who agreed to the edit. A document that the job file names is kept. */
+  consent() {
+    const row = (name, label, text) => {
+      const input = (this[name] = h("input", { type: "text", id: `consent-${name}`, placeholder: text, onchange: () => this.saveConsent() }));
+      return h("div", { className: "field text" }, h("label", { for: `consent-${name}` }, label), input);
+    };
+    return h("fieldset", {}, h("legend", {}, "Consent"), row("performer", "Performer", "who agreed to this edit"), row("scope", "Scope", "what was agreed to"),
+      h("p", { className: "hint" }, "Kept in the record of the run, in the report and in a signed film."));
+  }
+
+  saveConsent() {
+    const edit = selectedEdit(), performer = this.performer.value.trim(), scope = this.scope.value.trim();
+    if (!edit) return;
+    const { scope: _, ...rest } = edit.fields.consent ?? {};
+    this.shown = "";
+    setFields(edit, { consent: performer ? { ...rest, performer, ...(scope ? { scope } : {}) } : null });
+  }
+
   buildControls() {
     if (!state.library) return;
     this.controls.replaceChildren(...state.library.controls.map((control) => this.control(control)));
@@ -160,7 +178,8 @@ class ExpressionPanel extends HTMLElement {
   }
 
   showControls() {
-    const edit = selectedEdit();
+    const edit = selectedEdit(), { performer = "", scope = "" } = edit?.fields.consent ?? {};
+    for (const [input, value] of [[this.performer, performer], [this.scope, scope]]) if (document.activeElement !== input) input.value = value;
     for (const field of /** @type {any} */ (this.controls.children)) {
       const input = field.querySelector("input, select"), standard = JSON.parse(field.dataset.default);
       const value = edit?.fields[field.dataset.control] ?? edit?.choices?.[field.dataset.control] ?? standard;

@@ -47,6 +47,7 @@ class FinishPanel extends HTMLElement {
       h("div", { className: "checks" }),
       h("div", { className: "buttons" },
         film.state === "done" && film.kind === "film" && film.exists ? h("button", { type: "button", "aria-pressed": String(isWatched), onclick: () => set({ compare: null, watching: isWatched ? "" : film.id }) }, isWatched ? "Back to the source" : "Watch") : "",
+        ...film.timelines.map((name) => h("a", { className: "button", href: url(`/films/${film.id}/timelines/${encodeURIComponent(name)}`), title: `Save ${name}` }, name.split(".").pop().toUpperCase())),
         film.has_report ? h("a", { className: "button", href: url(`/films/${film.id}/report`), target: "_blank", rel: "noopener" }, "Report") : "",
         film.state === "done" && film.kind === "film" && film.exists ? h("a", { className: "button", href: url(`/films/${film.id}/download`) }, "Save a copy") : "",
         moving ? h("button", { type: "button", onclick: () => change("POST", "/stop", { item: film.id }) }, "Stop") : ""));

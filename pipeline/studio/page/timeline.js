@@ -1,6 +1,6 @@
 /* The timeline: waveform, cuts, spoken lines, edits, in and out. Wheel zooms, dragging scrubs, edges of edits move. */
 import { h } from "/page/dom.js";
-import { selectedEdit, set, setFields, state, watch } from "/page/store.js";
+import { request, selectedEdit, set, setFields, state, watch } from "/page/store.js";
 import { frameAt, label, seek, timeOf } from "/page/viewer.js";
 
 const GRAB_PX = 7, SNAP_PX = 8;
@@ -10,6 +10,8 @@ class FilmTimeline extends HTMLElement {
   connectedCallback() {
     this.from = 0;
     this.to = 1;
+    /** Waveforms of new lines, by the name of their edit. @type {Map<string, {key: string, peaks: number[], per_s: number}>} */
+    this.lines = new Map();
     /** @type {{scrub?: boolean, edit?: any, side?: number, frames?: number[]} | null} */
     this.drag = null;
     this.canvas = h("canvas", { role: "slider", tabindex: "0", "aria-label": "Playhead", "aria-valuemin": "0" });
@@ -33,6 +35,7 @@ class FilmTimeline extends HTMLElement {
       this.searchBox.hidden = !state.cues.length;
       this.cueList.replaceChildren(...state.cues.slice(0, 300).map((cue) => h("option", { value: cue.text })));
     });
+    watch(["job"], () => this.loadLines());
     watch(["job", "selected", "markIn", "markOut", "cuts", "cues", "wave"], () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
     this.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
@@ -260,6 +263,40 @@ class FilmTimeline extends HTMLElement {
       context.font = "600 11px system-ui, sans-serif";
       context.fillText(edit.choices ? `${edit.name} · ${edit.choices.prompt} ${edit.choices.temperature}` : edit.name, left + 6, 32);
       context.restore();
+      this.drawLine(context, height, color, edit, frames);
+    }
+  }
+
+  /** Load the waveforms of the edits' new lines that are not loaded yet. */
+  async loadLines() {
+    for (const edit of state.job?.edits ?? []) {
+      const key = `${state.project} ${edit.fields.audio}`;
+      if (!edit.fields.audio) this.lines.delete(edit.name);
+      if (!edit.fields.audio || this.lines.get(edit.name)?.key === key) continue;
+      this.lines.set(edit.name, { key, peaks: [], per_s: 50 });
+      const query = new URLSearchParams({ index: String(edit.index), digest: edit.digest });
+      try {
+        const { peaks, per_s } = await request("GET", `/projects/${state.project}/line?${query}`);
+        this.lines.set(edit.name, { key, peaks, per_s });
+      } catch {
+        this.lines.delete(edit.name); // the panel of the line says what is wrong with it
+      }
+    }
+    this.dataset.lines = [...this.lines].filter(([, line]) => line.peaks.length).map(([name]) => name).join();
+    this.redraw();
+  }
+
+  /** Draw the new line of an edit from its in point on; what is longer than the span is not heard. */
+  drawLine(context, height, color, edit, frames) {
+    const line = this.lines.get(edit.name);
+    if (!line?.peaks.length) return;
+    const start = timeOf(frames[0]), middle = height - 28, right = Math.min(this.canvas.clientWidth, this.x(frames[1]));
+    context.fillStyle = color("--mark");
+    for (let x = Math.max(0, Math.floor(this.x(frames[0]))); x < right; x++) {
+      const at = (frame) => (timeOf(Math.max(0, Math.min(state.film.frames - 1, Math.floor(frame)))) - start + (frame % 1) * (state.film.rate[1] / state.film.rate[0])) * line.per_s;
+      const first = Math.max(0, Math.floor(at(this.frameOf(x)))), last = Math.max(first + 1, Math.floor(at(this.frameOf(x + 1))));
+      const size = Math.max(0, ...line.peaks.slice(first, last)) / 255 * 18;
+      if (first < line.peaks.length) context.fillRect(x, middle - size / 2, 1, Math.max(1, size));
     }
   }
 

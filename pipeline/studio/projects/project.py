@@ -31,6 +31,8 @@ from .job_file import JobFile, WrittenEdit
 from .library import project_id
 from .take_list import MadeFilm, TakeList, WantedTake, place_key, plain_edit
 
+TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
+"""The suffixes of the timelines in a package."""
 _DAY_S = 24 * 3600.0
 
 
@@ -185,8 +187,9 @@ class Project:
         moving = progress.get(film.id)
         output = Path(film.output) if film.output else None
         return {
-            **film.model_dump(exclude={"report", "output"}),
-            "output": film.output,
+            **film.model_dump(exclude={"report", "output", "turnover"}),
+            "output": film.turnover or film.output,
+            "timelines": [path.name for path in self.timelines(film)],
             "name": output.name if output else "",
             "exists": output.exists() if output else False,
             "has_report": bool(film.report) and Path(film.report).exists(),
@@ -324,6 +327,14 @@ class Project:
             is_default = value == getattr(React1Choices(), name) and name not in ("prompt", "temperature")
             values[name] = None if is_default and name not in written.fields else value
         self.job.set_fields(written.index, written.digest, values)
+
+    @staticmethod
+    def timelines(film: MadeFilm) -> list[Path]:
+        """Return the timelines of a package, which are still in its folder."""
+        folder = Path(film.turnover)
+        if not film.turnover or not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if path.suffix in TIMELINES and path.is_file())
 
     def film_media(self, film: MadeFilm) -> tuple[Path, Media, FilmPictures]:
         """Return a finished film, to be watched.

@@ -61,6 +61,8 @@ class MadeFilm(BaseModel):
     error: str = ""
     run: str = ""
     output: str = ""
+    turnover: str = ""
+    """The folder of its clips and timelines, if it is a package."""
     report: str = ""
     notes: list[str] = []
     status: str = ""

@@ -226,6 +226,16 @@ def film_download(request: Request, project: str, film: str) -> Response:
     return FileResponse(path, filename=path.name)
 
 
+@router.get("/films/{film}/timelines/{name}")
+def film_timeline(request: Request, project: str, film: str, name: str) -> Response:
+    """Return a timeline of a package for an editing system, to be saved."""
+    opened = project_of(request, project)
+    path = next((path for path in opened.timelines(_film(opened, film)) if path.name == name), None)
+    if path is None:
+        raise InputMediaError(f"{Path(name).name} is not in the package any more")
+    return FileResponse(path, filename=path.name, media_type="application/octet-stream")
+
+
 def _seams(report: Json, splice: Json) -> list[Json]:
     spans = {segment["name"]: segment for segment in report.get("segments", [])}
     rows = []

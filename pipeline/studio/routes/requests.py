@@ -15,11 +15,9 @@ from ...core.edits.takes import AXES
 from ...providers.choose_provider import ProviderName
 
 _OWN_PLACES = frozenset(
-    {"at", "in", "out", "name", "takes", "audio", "audio_mix", "prompt", "temperature", "face", "faces"}
+    {"at", "in", "out", "name", "takes", "audio", "audio_mix", "prompt", "temperature", "face", "faces", "consent"}
 )
 """Fields that the page shows elsewhere than in the list of controls."""
-JOB_ONLY = frozenset({"consent"})
-"""Fields that only the job file sets; the page keeps them."""
 _LABELS = {
     "model_mode": "Region",
     "sync_mode": "Length",
@@ -35,7 +33,7 @@ def edit_controls() -> list[dict[str, Any]]:
     defaults = React1Choices().model_dump()
     controls = []
     for name, field in schema["properties"].items():
-        if name in _OWN_PLACES or name in JOB_ONLY:
+        if name in _OWN_PLACES:
             continue
         control = _control(field, schema.get("$defs", {}))
         if control is not None:
