@@ -8,10 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..core.nodes.node import NodeContext
 from ..core.values import Media, Take, VideoStream
 from .container import Program, container_suffix, read_programs, video_track_number
 from .mp4.replace_samples import NewSamples
+from .mp4.sample_tables import Ints
 from .pictures.frames import Insert
 from .splice_params import Seam
 
@@ -69,8 +73,8 @@ class UncheckedFilm:
     """`exact` or `reencoded-picture`, as in the metrics."""
     encoded_packets: int
     notes: tuple[str, ...] = ()
-    untouched: Callable[[int], bool] | None = None
-    """Whether the picture packet with this pts is the source's own; None if all were re-encoded."""
+    untouched: Callable[[Ints], NDArray[np.bool_]] | None = None
+    """Tells by their pts which picture packets are the source's own; None if all were re-encoded."""
     failure: str = ""
     new_lines: int = 0
     """Number of new lines of dialogue."""

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av.video.frame import VideoFrame
 
 from ..core.errors import InputMediaError, ToolFailed
@@ -22,6 +23,7 @@ from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES, keep_description
 from .mp4.rewrite import rewrite, write_film
+from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
 from .not_applicable import NotApplicable
 from .packet_index import PacketIndex, index_film
@@ -31,6 +33,7 @@ from .rate_match import match_rate
 from .reencode import encode
 from .remux import picture_options, remux_argv, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
+from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
 from .verification.seam_meter import SeamMeter, SeamRow
 from .verification.verify import ranges_to_decode
@@ -92,11 +95,16 @@ def _check_ranges(
 ) -> UncheckedFilm:
     """Compare the pictures around every re-encode range, and tell which packets are not the source's."""
     grid, ranges = index.grid, plan.ranges
-    spans = [(int(grid.shown[item.first]) + grid.shift, int(grid.shown[item.end - 1]) + grid.shift) for item in ranges]
+    firsts, lasts = (
+        np.sort(np.array([int(grid.shown[place]) + grid.shift for place in places], np.int64))
+        for places in ([item.first for item in ranges], [item.end - 1 for item in ranges])
+    )
     relinked = {int(grid.samples.pts[item.relinked]) + grid.shift for item in ranges if item.relinked is not None}
 
-    def untouched(pts: int) -> bool:
-        return pts not in relinked and not any(first <= pts <= last for first, last in spans)
+    def untouched(times: Ints) -> Bools:
+        begun, ended = np.searchsorted(firsts, times, side="right"), np.searchsorted(lasts, times, side="left")
+        own: Bools = (begun == ended) & ~np.isin(times, sorted(relinked))
+        return own
 
     shown_ranges = [range(item.first - grid.hidden, item.end - grid.hidden) for item in ranges]
     diffs, seams = _compare_ranges(job, output, shown_ranges)

@@ -93,7 +93,6 @@ StreamPair = tuple[StreamContents, StreamContents | None]
 """A stream of the source, and its counterpart in the output if there is one."""
 
 _REQUIRED = ("frames_equal", "timestamps_equal", "untouched_identical")
-_BLOCK_TIMES = 1 << 14
 _TICK_S = Fraction(1, 45_000)
 _COLORS = ("color range", "color primaries", "color transfer", "color matrix")
 
@@ -109,7 +108,7 @@ class Comparison:
 
 
 def compare(
-    source: FilmContents, output: FilmContents, *, new_audio: bool, untouched: Callable[[int], bool] | None
+    source: FilmContents, output: FilmContents, *, new_audio: bool, untouched: Callable[[Ints], Bools] | None
 ) -> Comparison:
     """Compare two films; `untouched` tells by their pts which picture packets must be identical."""
     source_picture, output_picture = source.streams[source.picture], _picture(output, source)
@@ -234,14 +233,11 @@ def _relative_dts(stream: StreamContents, anchor: int) -> Ints:
     return times - times[anchor] if len(times) > anchor and len(times) and times[anchor] != NO_TIME else times
 
 
-def _mask(stream: StreamContents, selected: Callable[[int], bool] | None) -> Bools:
-    mask = np.zeros(len(stream.packets), bool)
+def _mask(stream: StreamContents, selected: Callable[[Ints], Bools] | None) -> Bools:
     if selected is None:
-        return mask
+        return np.zeros(len(stream.packets), bool)
     times = stream.packets.pts
-    for start in range(0, len(times), _BLOCK_TIMES):
-        block = times[start : start + _BLOCK_TIMES].tolist()
-        mask[start : start + _BLOCK_TIMES] = [pts == NO_TIME or selected(pts) for pts in block]
+    mask: Bools = (times == NO_TIME) | selected(times)
     return mask
 
 
