@@ -112,13 +112,13 @@ class Killer:
 
 def _workers() -> list[int]:
     """Return the processes of calls that this process has started."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
             if parent == os.getpid() and b"call_process" in (path / "cmdline").read_bytes():
-                found.append(int(path.name))
-    return found
+                pids.append(int(path.name))
+    return pids
 
 
 def test_workers_killed_in_every_step_change_no_byte(film, make_film, monkeypatch):

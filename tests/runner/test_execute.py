@@ -94,7 +94,7 @@ def test_the_json_object_has_the_keys_of_the_contract(source, out, home):
     record = _run(toys.toy_job(source, out), home).to_json()
 
     assert list(record) == [
-        "run", "status", "output", "report", "cost_usd", "segments", "checks", "notes", "turnover",
+        "run", "status", "output", "report", "cost_usd", "segments", "checks", "notes", "turnover", "until",
     ]  # fmt: skip
     assert list(record["segments"][0]) == [
         "name", "start_frame", "end_frame", "provider", "request_id", "status", "cost_usd", "reused", "face",

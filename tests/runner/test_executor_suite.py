@@ -105,18 +105,18 @@ def test_cores_are_shared_in_the_order_of_arrival():
     """Two cores run one call of two, or two of one; a call that needs more than there are takes all."""
 
     async def play():
-        cores, order, gate = Cores(2), [], asyncio.Event()
+        cores, order, may_end = Cores(2), [], asyncio.Event()
 
         async def call(name, needed):
             async with cores.hold(needed):
                 order.append(name)
-                await gate.wait()
+                await may_end.wait()
 
         tasks = [asyncio.create_task(call(*item)) for item in (("a", 1), ("wide", 9), ("b", 1), ("waits", 0))]
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         running = list(order)
-        gate.set()
+        may_end.set()
         await asyncio.gather(*tasks)
         return running, order
 
