@@ -16,9 +16,9 @@ LIMIT_S = 120
 @contextlib.contextmanager
 def open_dask(folder: Path, *, workers: int = 2, resources: str = "", environ: dict[str, str]) -> Iterator[str]:
     """Start a scheduler and workers that are restarted when they die; yield the scheduler's `host:port`."""
-    contact_file = folder / "scheduler.json"
-    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", contact_file]
-    worker = ["dask_worker", "--scheduler-file", contact_file, "--nworkers", workers, "--nthreads", 1, "--no-dashboard"]
+    contact = folder / "scheduler.json"
+    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", contact]
+    worker = ["dask_worker", "--scheduler-file", contact, "--nworkers", workers, "--nthreads", 1, "--no-dashboard"]
     worker += ["--host", "127.0.0.1", "--local-directory", folder, *(["--resources", resources] if resources else [])]
     # A lost worker counts at once, so that the executor's own attempts are what is tested.
     environ = {**environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
@@ -27,7 +27,7 @@ def open_dask(folder: Path, *, workers: int = 2, resources: str = "", environ: d
         for command in (scheduler, worker):
             argv = [sys.executable, "-m", f"distributed.cli.{command[0]}", *map(str, command[1:])]
             children.append(subprocess.Popen(argv, env=environ, stderr=subprocess.DEVNULL))
-        yield _address(contact_file)
+        yield _address(contact)
     finally:
         for child in reversed(children):
             child.terminate()
