@@ -134,11 +134,11 @@ class ExpressionPanel extends HTMLElement {
 
   /** Who agreed to the edit. A document that the job file names is kept. */
   consent() {
-    const row = (name, label, text) => {
-      const input = (this[name] = h("input", { type: "text", id: `consent-${name}`, placeholder: text, onchange: () => this.saveConsent() }));
-      return h("div", { className: "field text" }, h("label", { for: `consent-${name}` }, label), input);
-    };
-    return h("fieldset", {}, h("legend", {}, "Consent"), row("performer", "Performer", "who agreed to this edit"), row("scope", "Scope", "what was agreed to"),
+    const box = (name, text) => h("input", { type: "text", id: `consent-${name}`, placeholder: text, onchange: () => this.saveConsent() });
+    const row = (input, label) => h("div", { className: "field text" }, h("label", { for: input.id }, label), input);
+    this.performer = box("performer", "who agreed to this edit");
+    this.scope = box("scope", "what was agreed to");
+    return h("fieldset", {}, h("legend", {}, "Consent"), row(this.performer, "Performer"), row(this.scope, "Scope"),
       h("p", { className: "hint" }, "Kept in the record of the run, in the report and in a signed film."));
   }
 
