@@ -5,11 +5,13 @@ Quantisers are so low that the loss stays below the source's own: PSNR above 45 
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 
 from av.codec import Codec
 from av.video.codeccontext import VideoCodecContext
@@ -43,6 +45,27 @@ class EncoderSettings:
     """Whether the sample aspect ratio is written; many films leave it out if it is square."""
     time_base: Fraction | None = None
     """Seconds per tick of the encoder, which H.264 writes into its headers; None for one tick per frame."""
+
+
+@contextlib.contextmanager
+def normal_priority() -> Iterator[None]:
+    """Open encoders inside the block without a change of the process's priority.
+
+    Run as root, SVT-AV1 makes the thread that opens it a real-time thread (SCHED_FIFO 99), and with it every thread and
+    process that comes from there: they would starve all others of the machine. Here they get back what was before.
+    """
+    if not hasattr(os, "sched_getscheduler"):  # Linux only
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            for task in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(OSError):  # a thread may have ended
+                    if os.sched_getscheduler(int(task.name)) == os.SCHED_FIFO:
+                        os.sched_setscheduler(int(task.name), policy, parameters)
 
 
 def choose_encoder(

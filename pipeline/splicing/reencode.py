@@ -17,7 +17,7 @@ from ..core.cancellation import stoppable
 from ..core.values import VideoStream
 from ..media.frames.decode import reformat
 from ..media.timing.clock import timecode_rate
-from .encoders import EncoderSettings, configure_stream, encoder_rate
+from .encoders import EncoderSettings, configure_stream, encoder_rate, normal_priority
 from .mp4 import sample_tables
 from .mp4.boxes import merge_entries, read_moov
 from .mp4.replace_samples import NewSamples, find_track
@@ -66,6 +66,8 @@ def _encode(
         configure_stream(stream, video, settings)
         if times is not None:
             stream.time_base = video.time_base
+        with normal_priority():
+            out.start_encoding()
         for source, number in stoppable(frames):
             frame = reformat(source, pix_fmt=settings.pix_fmt)
             frame.pts, frame.time_base, frame.pict_type = number, 1 / rate, PictureType.NONE

@@ -14,6 +14,7 @@ import av
 import numpy as np
 from film_cache import cached_film
 
+from react1.pipeline.splicing.encoders import normal_priority
 from react1.testing import click_times_s, draw_frame, frame_number
 
 __all__ = [
@@ -103,7 +104,8 @@ def _make(path: Path, recipe: Recipe) -> None:
             container.metadata["timecode"] = recipe.timecode
         picture = _picture_stream(container, recipe)
         sounds = [_sound_stream(container, recipe) for _ in range(recipe.tracks)]
-        container.start_encoding()
+        with normal_priority():
+            container.start_encoding()
         for number, stream in enumerate(sounds):
             _mux_all(container, stream, _sound(recipe, number))
         _mux_all(container, picture, _pictures(recipe))

@@ -23,7 +23,7 @@ from ...core.cancellation import stoppable
 from ...core.values import VideoStream
 from ...media.frames.decode import reformat
 from ...media.timing.clock import timecode_rate
-from ..encoders import EncoderSettings, configure_encoder, encoder_rate
+from ..encoders import EncoderSettings, configure_encoder, encoder_rate, normal_priority
 from ..not_applicable import NotApplicable
 
 
@@ -50,7 +50,8 @@ def open_encoder(video: VideoStream, settings: EncoderSettings) -> VideoCodecCon
     context.time_base = settings.time_base or 1 / Fraction(context.framerate)
     context.flags |= Flags.global_header
     try:
-        context.open()
+        with normal_priority():
+            context.open()
     except av.FFmpegError as error:
         raise NotApplicable(f"the encoder {settings.encoder} does not take these pictures: {error.strerror}") from error
     return context

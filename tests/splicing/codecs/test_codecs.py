@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import pytest
-from takes import film, packets
+from takes import film, numbered_take, packets, segment
 
+from react1.pipeline.media.frames.decode import exact_frames
 from react1.pipeline.media.nal_units import BitReader, join_units, split_start_codes, split_units
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.codecs import h264, h264_headers, hevc, standalone_codecs
 from react1.pipeline.splicing.codecs.family import RandomAccess
+from react1.pipeline.splicing.encoders import choose_encoder
 from react1.pipeline.splicing.not_applicable import NotApplicable
 from react1.pipeline.splicing.packet_index import codec_family
+from react1.pipeline.splicing.reencode import encode
 
 pytestmark = pytest.mark.slow
 
@@ -149,3 +156,20 @@ def test_codecs_without_a_family_say_so():
     """The reason reaches the user as why the picture was re-encoded."""
     with pytest.raises(NotApplicable, match="mpeg2video cannot be spliced packet by packet"):
         codec_family("mpeg2video")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getscheduler") or os.geteuid() != 0, reason="SVT-AV1 asks for real time on Linux, as root"
+)
+@pytest.mark.parametrize("suffix", [".webm", ".mp4"])
+def test_no_thread_is_a_real_time_thread_after_av1_was_encoded(context, suffix):
+    """Such a thread would starve all others of the machine, and its children too."""
+    media = film(context, suffix, frames=14, size=(64, 36), tracks=0, codec="libsvtav1", options={"preset": "11"})
+    path = context.path(media.file)
+    splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 4, 8))])
+    settings = choose_encoder(media.video, 0, suffix)
+    frames = ((frame, number) for number, frame in exact_frames(path, media.video))
+    encode(frames, context.temp_path(f"all{suffix}"), media.video, settings, lambda count: None)
+
+    policies = {os.sched_getscheduler(int(task.name)) for task in Path("/proc/self/task").iterdir()}
+    assert policies == {os.SCHED_OTHER}
