@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from ..core.edits.edit import Edit
@@ -19,8 +20,10 @@ from ..core.times import FORMS, Instant, Moment, order_key, parse_time
 from ..located_yaml.explain import is_url, make_paths_absolute, validate
 from ..located_yaml.located import Located, Location, Problems, describe, from_plain
 from ..located_yaml.parse import parse_yaml
-from .edit_lists import ReadLists, add_sidecars, names_a_file, read_edits
 from .presets.raw_preset import INPUT_KINDS, VERBATIM, Input, RawPreset
+
+if TYPE_CHECKING:  # it reads films, which takes heavy libraries
+    from .edit_lists import ReadLists
 
 _TIME = r"\d{1,2}:\d\d:\d\d[:;]\d{2,3}|\d{1,3}:\d\d:\d\d(?:\.\d+)?|\d+f|\d+(?:\.\d+)?"
 _EDIT_PATTERN = re.compile(
@@ -155,14 +158,18 @@ def fill_inputs(
                 value = _out_path(value, filled, base, problems, default=spec.name not in explicit)
             filled[spec.name] = _checked(spec, _expand(spec, value, filled, lists, problems), problems)
             if spec.kind == "edits":
+                from .edit_lists import add_sidecars
+
                 filled |= add_sidecars(filled, explicit, spec.name, lists, problems)
     return {name: filled[name] for name in preset.inputs}
 
 
 def _expand(spec: Input, tree: Located, filled: Mapping[str, Located], lists: ReadLists, problems: Problems) -> Located:
     """Read edits from the file that a value names; turn the path of a timeline into a mapping."""
-    if spec.kind == "edits" and names_a_file(tree):
-        return read_edits(tree, filled, lists, problems)
+    if spec.kind == "edits":
+        from .edit_lists import names_a_file, read_edits
+
+        return read_edits(tree, filled, lists, problems) if names_a_file(tree) else tree
     if spec.kind == "timeline" and isinstance(tree.value, str):
         return tree.with_value({"file": tree})
     return tree

@@ -64,7 +64,7 @@ class SpliceParams(Params):
     sound: dict[str, str] = Field(default_factory=dict)
     checks: dict[str, float] = Field(default_factory=dict)
     in_place: bool = False
-    quality: str = "matched"
+    quality: str = "high"
 
 
 class Fetch(Sample):

@@ -31,8 +31,8 @@ def blend(
 ) -> VideoFrame:
     """Return `film` with the given fraction of the take's picture; a fraction of 1 gives the take's pixels.
 
-    The pixels are written into `film`, so its captions and field order stay; if it has none, and the take's picture is
-    complete, that is returned as it is.
+    The pixels are written into `film`, so its captions, field order and color tags stay; if it has none but the take's
+    tags, and the take's picture is complete, that is returned as it is.
 
     Raises:
         NotApplicable: the frames differ in size.
@@ -40,7 +40,8 @@ def blend(
     """
     if (take.width, take.height) != (film.width, film.height):
         raise NotApplicable(f"the take is {take.width}x{take.height}, the film {film.width}x{film.height}")
-    if numerator == denominator and take.format.name == film.format.name and not _carries_more_than_pixels(film):
+    says_the_same = take.format.name == film.format.name and _colors(take) == _colors(film)
+    if numerator == denominator and says_the_same and not _carries_more_than_pixels(film):
         return take
     if numerator < denominator:
         pix_fmt = working_format(film.format.name)
@@ -52,6 +53,11 @@ def blend(
             mix = dissolve(below, above, numerator, denominator)
         take = frame_from_planes(mix, pix_fmt)
     return _copy_pixels(film, _reformat(take, film.format.name))
+
+
+def _colors(frame: VideoFrame) -> tuple[int, ...]:
+    """Return what a frame says of its colors; ProRes writes it into each picture."""
+    return tuple(int(each) for each in (frame.color_range, frame.color_primaries, frame.color_trc, frame.colorspace))
 
 
 def _carries_more_than_pixels(frame: VideoFrame) -> bool:

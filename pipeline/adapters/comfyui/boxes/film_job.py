@@ -11,10 +11,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....config.checked_job import Job, Step
-from ....config.partial_job import until_takes
 from ....config.presets.raw_preset import VERBATIM, RawPreset, parse_preset
 from ....config.presets.shipped import shipped_names, shipped_path
 from ....core.edits.edit import Edit
@@ -24,7 +23,6 @@ from ....core.nodes.node import delivery
 from ....core.nodes.registry import Registry, load_registry
 from ....core.settings import max_cost_usd
 from ....core.values import Record
-from ....jobs.budget import Estimate
 from ....located_yaml.located import Problems
 from ....located_yaml.parse import parse_yaml
 from ....providers.choose_provider import hosted_provider, resolve_provider_name
@@ -34,6 +32,9 @@ from .. import folders, host
 from ..conversions.edit_values import EditList
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..work import BoxCall
+
+if TYPE_CHECKING:  # boxes are listed without the libraries that a run needs
+    from ....jobs.budget import Estimate
 
 _OF_THE_BOX = ("source", "edits", "out")
 """Inputs of a preset that are no settings."""
@@ -125,6 +126,8 @@ class FilmJob:
             for path in local_files(step):
                 if path.resolve() != self.source.resolve():
                     folders.require_allowed(path, step.id)
+        from ....config.partial_job import until_takes
+
         return until_takes(job) if self.takes_only else job
 
     def _load(self, edits: list[Edit] | None = None, edits_list: Mapping[str, Any] | None = None) -> Job:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ....core.edits.edit import Edit
 from ....core.errors import PresetError
@@ -17,7 +17,6 @@ from ....core.nodes.node import VALUE_TYPES, Port, delivery
 from ....core.nodes.registry import NodeInfo, Registry
 from ....core.settings import max_cost_usd
 from ....core.values import Media, Record, Value
-from ....jobs.budget import Estimate, SpendingPolicy
 from ....store.store import Store
 from .. import folders
 from ..box import EDITS, STEPS, Box, BoxResult, Input, Output
@@ -25,6 +24,9 @@ from ..conversions.edit_values import EditList
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..folders import call_key, given_files
 from ..work import BoxCall
+
+if TYPE_CHECKING:  # it loads an HTTP client, which boxes do not need to be listed
+    from ....jobs.budget import Estimate, SpendingPolicy
 
 _OUT_TOOLTIP = "name in ComfyUI's output folder (empty: nothing is written; connect it to Media to video)"
 
@@ -51,6 +53,7 @@ def run_step(
 
 def spending_policy(call: BoxCall, budget: float | None) -> SpendingPolicy:
     """Return what a box may spend: nothing without a budget; the estimate is shown before anything is sent."""
+    from ....jobs.budget import SpendingPolicy
 
     def show(estimate: Estimate) -> bool:
         lines = [*estimate.lines(), f"estimate: ${estimate.new_cost_usd:.2f}"]
