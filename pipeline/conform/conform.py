@@ -48,7 +48,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
     take_video = take.media.video
     assert take_video is not None
     draft = Draft(allow_full=mode != "face") if job.is_plain and any(job.strengths) else None
-    sent_small, take_small = job.films.thumbnails(draft.look if draft else None)
+    sent_small, take_small = job.films.thumbnails(draft.add if draft else None)
     alignment, job.corrections = measure_corrections(job.films, sent_small, take_small, take_video.rate)
     drafted = draft.changes if draft is not None and draft.is_valid(alignment, job.corrections) else ()
     if mode == "face":

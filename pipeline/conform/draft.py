@@ -1,4 +1,4 @@
-"""Find the changes of a take while it is read for the first time, in the hope that nothing must be corrected.
+"""Find the changes of a take while it is read for the first time, as if nothing had to be corrected.
 
 Most takes are in time, in place and of the right levels. What is found under that assumption is then all that is needed
 of the take, so it is decoded once; if the measurements say otherwise, the draft is dropped and the take is read again.
@@ -66,7 +66,7 @@ class Draft:
     size_bytes: int = 0
     is_dropped: bool = False
 
-    def look(self, sent: VideoFrame, taken: VideoFrame) -> None:
+    def add(self, sent: VideoFrame, taken: VideoFrame) -> None:
         """Add the next frame."""
         if self.is_dropped:
             return

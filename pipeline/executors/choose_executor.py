@@ -55,11 +55,7 @@ def _remote_executor(kind: str, address: str, store: Store, on_progress: Callabl
     if kind == "dask":
         from .dask_executor import DaskExecutor
 
-        dask = DaskExecutor(store, on_progress)
-        dask.address = f"tcp://{address}"
-        return dask
+        return DaskExecutor(store, on_progress, f"tcp://{address}")
     from .ray_executor import RayExecutor
 
-    ray = RayExecutor(store, on_progress)
-    ray.address = address
-    return ray
+    return RayExecutor(store, on_progress, address)

@@ -22,10 +22,8 @@ INSTALL_HINT = "the executor dask needs the extra 'dask': pip install 'react1-no
 
 
 class DaskExecutor(RemoteExecutor):
-    """Run calls on Dask workers."""
+    """Run calls on Dask workers; `address` is `tcp://host:port` of the scheduler."""
 
-    address = ""
-    """`tcp://host:port` of the scheduler."""
     _client: Any = None
 
     async def _connect(self) -> None:

@@ -22,10 +22,8 @@ _LABEL_SHARE = 0.001
 
 
 class RayExecutor(RemoteExecutor):
-    """Run calls as Ray tasks."""
+    """Run calls as Ray tasks; `address` is `host:port` of the head, or empty to start Ray on this machine."""
 
-    address = ""
-    """`host:port` of the head; empty: start Ray on this machine."""
     _task: Any = None
     _ray: Any = None
 

@@ -90,9 +90,14 @@ def _shipped_scripts(store: Store, scripts: dict[str, Any]) -> Any:
 class RemoteExecutor(ABC):
     """Run calls on the workers of an engine; a subclass submits text and waits for the reply."""
 
-    def __init__(self, store: Store, on_progress: Callable[[str, float], None] = lambda _key, _share: None) -> None:
-        """Connect to nothing yet."""
-        self._store, self._on_progress = store, on_progress
+    def __init__(
+        self,
+        store: Store,
+        on_progress: Callable[[str, float], None] = lambda _key, _share: None,
+        address: str = "",
+    ) -> None:
+        """Connect to nothing yet; `address` is that of the engine, in its own form."""
+        self._store, self._on_progress, self.address = store, on_progress, address
         self._coordinator = Coordinator(store.backend.records)
         self._connected = False
         self._connecting = asyncio.Lock()

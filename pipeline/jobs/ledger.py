@@ -21,13 +21,12 @@ import contextlib
 import heapq
 import json
 import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from ..core.errors import PresetError, StorageFailed
-from ..store.atomic import FileLock, storage_errors, temporary_path, try_acquire, write_new
+from ..store.atomic import FileLock, acquire, storage_errors, temporary_path, try_acquire, write_new
 from .ledger_entry import (
     ID_DIGITS,
     Call,
@@ -50,7 +49,6 @@ RESERVE = "reserve"
 """The file that keeps disk space for the states to come."""
 _RESERVE_BYTES = 64 << 10
 _MAX_RECORDS = 99
-_LOCK_RETRY_S = 0.02
 
 
 class AttemptExists(Exception):
@@ -78,8 +76,7 @@ class Ledger:
         """Let no other process or thread in, such as between reading what is spent and recording what will be."""
         with storage_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
-            while (lock := try_acquire(self.root / "lock")) is None:
-                time.sleep(_LOCK_RETRY_S)
+            lock = acquire(self.root / "lock")
         with contextlib.closing(lock):
             yield
 

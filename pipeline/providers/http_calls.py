@@ -20,7 +20,7 @@ from ..core.errors import ProviderError
 from ..net.api_client import ApiClient, error_text
 from ..net.http_pool import HttpResponse, NotSent, Unanswered
 from .contract import NoJob, ResponseLost, Submission, TemporarilyUnavailable
-from .parameters import parse_amount, parse_request_id
+from .parameters import parse_amount, parse_request_id, same_value
 
 Verdict = Literal["ours", "other", "unclear"]
 CLOCK_SLACK = timedelta(days=4)
@@ -62,7 +62,7 @@ def match_request(
     others = {name: value for name, value in expected.items() if name not in urls}
     if not identifier or any(name not in body for name in others):
         return "unclear"
-    return "ours" if all(_equal(body[name], value) for name, value in others.items()) else "other"
+    return "ours" if all(same_value(body[name], value) for name, value in others.items()) else "other"
 
 
 def url_path(url: Any) -> str:
@@ -81,16 +81,6 @@ def _parse_input(sent: Any) -> dict[str, Any] | None:
         except (ValueError, RecursionError):
             return None
     return sent if isinstance(sent, dict) and sent else None
-
-
-def _equal(value: Any, expected: Any) -> bool:
-    """Compare a parameter with a row's value, which may have become text."""
-    if isinstance(expected, bool):
-        return str(value).lower() == str(expected).lower()
-    if isinstance(expected, (int, float)):
-        number = parse_amount(value)
-        return number is not None and abs(number - expected) < 1e-9
-    return bool(value == expected)
 
 
 REFUSED: Mapping[int, str] = {

@@ -33,6 +33,16 @@ def parse_amount(value: Any) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
+def same_value(listed: Any, sent: Any) -> bool:
+    """Compare a parameter as it was sent with the same one in a provider's list, where it may have become text."""
+    if isinstance(sent, bool):
+        return str(listed).lower() == str(sent).lower()
+    if isinstance(sent, (int, float)):
+        number = parse_amount(listed)
+        return number is not None and abs(number - sent) < 1e-9
+    return bool(listed == sent)
+
+
 MAX_CALL_S = Fraction(15)
 """The longest video or audio of one call, as the providers document it."""
 SEGMIND_MODEL = "sync.so-react-1"

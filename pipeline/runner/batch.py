@@ -25,12 +25,12 @@ from ..core.nodes.registry import Registry
 from ..executors.cores import Cores
 from ..jobs.connection import Hosts
 from ..report.page import render_batch_page
-from ..store.atomic import FileLock, storage_errors, try_acquire, write_text
+from ..store.atomic import FileLock, storage_errors, write_text
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .freed_memory import freed_memory_returned
 from .run_records.outcome import RunResult
-from .run_records.run_folder import RunFolder
+from .run_records.run_folder import RunFolder, lock_folder
 
 FINISHED = ("done", "choose", "kept-original")
 """States of films that `react1 resume` does not run again."""
@@ -137,10 +137,7 @@ class Batch:
         Raises:
             PresetError: another process works on it.
         """
-        lock = try_acquire(self.folder / "lock")
-        if lock is None:
-            raise PresetError(f"batch {self.name} is still running in another process; wait for it, or stop it first")
-        return lock
+        return lock_folder(self.folder, f"batch {self.name}")
 
 
 def new_batch(home: Path, source: str, jobs: Sequence[BatchJob], options: dict[str, Any]) -> Batch:

@@ -116,7 +116,8 @@ def _first_passing(
 ) -> SplicedFilm | None:
     """Return the film of the first strategy that passes all checks; append to `reasons` why others do not.
 
-    A strategy whose re-encoded pictures are not close enough is tried once more at the end, with a finer quantiser.
+    A strategy whose re-encoded pictures are not close enough is tried once more at the end, with a finer quantiser; a
+    smart-rendered film of matched quality at once, with high quality, and why is then no reason against the strategy.
     """
     source_contents: FilmContents | None = None
     attempts = deque((strategy, job) for strategy in strategies)
@@ -134,6 +135,7 @@ def _first_passing(
             attempts.append((strategy, replace(job, finer=True)))
         if film.failure and film.untouched is not None and job.quality == "matched":
             attempts.appendleft((strategy, replace(job, quality="high")))
+            continue
         if not failure:
             return _spliced_film(job, film, comparison, reasons)
         reasons.append(failure)

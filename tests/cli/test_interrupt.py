@@ -52,13 +52,15 @@ def test_an_interrupted_run_resumes_after_its_last_finished_step(
     if signal_number != signal.SIGKILL:
         assert "resume with: react1 resume 2" in output
     assert not film.exists()
-    monkeypatch.setenv("REACT1_HOME", environ["REACT1_HOME"])
-    assert run_command(["resume", "--json"]) == 0
+    resumed = _react1(environ, "resume", "--json")
+    text, errors = resumed.communicate()
+    assert resumed.returncode == 0, errors
     assert film.exists()
-    result = json.loads(capsys.readouterr().out)
+    result = json.loads(text)
     assert result["status"] == "done"
     rows = json.loads((tmp_path / "home" / "runs" / result["run"] / "report.json").read_text())["steps"]
     assert {row["step"]: row["reused"] for row in rows}["trim"] is True
+    monkeypatch.setenv("REACT1_HOME", environ["REACT1_HOME"])
     assert run_command(["runs"]) == 0
     shown = capsys.readouterr().out
     assert shown.count("done") == 1

@@ -138,6 +138,7 @@ def test_a_run_reports_a_result_that_cannot_be_written(shell, preset_arguments, 
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert states_of_runs(tmp_path) == ["done"]
+    assert "done" in shell("react1 runs").stdout
 
 
 def test_a_closed_terminal_does_not_end_a_run_with_bars(monkeypatch):

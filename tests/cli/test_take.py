@@ -35,7 +35,7 @@ def job(react1):
 def test_a_take_is_made_without_a_film_and_spliced_later(react1, job):
     """The page plays the take with the film's sound; the later run sends nothing, and writes the film."""
     with FakeProvider() as fake:
-        taken = react1("take", *job, "--json")
+        taken = react1("take", *job, "--project", "spring", "--json")
         files = {path.name for path in Path().iterdir()}
         spliced = react1("run", *job, "--json")
 
@@ -50,6 +50,7 @@ def test_a_take_is_made_without_a_film_and_spliced_later(react1, job):
         assert clip.streams.video[0].frames == 10
         assert np.abs(np.hstack([sound.to_ndarray() for sound in clip.decode(audio=0)])).max() > 0.1
     assert len(fake.submissions) == 1
+    assert "spring" in react1("spend", "--by", "project").out
     assert (spliced.status, spliced.json["until"], spliced.json["cost_usd"]) == (0, None, 0)
     assert "take" not in spliced.json["segments"][0] and spliced.json["segments"][0]["reused"]
     assert Path("film.react1.mov").is_file()

@@ -34,9 +34,7 @@ class TestDask(ExecutorTests):
         monkeypatch.setenv("REACT1_SILENCE_S", "3")
 
     def open(self, store):
-        executor = DaskExecutor(store)
-        executor.address = f"tcp://{self.address}"
-        return executor
+        return DaskExecutor(store, address=f"tcp://{self.address}")
 
     def coordinator(self, home, folder):
         return coordinator_command(home, folder)

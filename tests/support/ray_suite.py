@@ -34,9 +34,7 @@ class TestRay(ExecutorTests):
         monkeypatch.setenv("REACT1_SILENCE_S", "3")
 
     def open(self, store):
-        executor = RayExecutor(store)
-        executor.address = self.address
-        return executor
+        return RayExecutor(store, address=self.address)
 
     def coordinator(self, home, folder):
         from react1.testing.executor_tests import coordinator_command

@@ -32,7 +32,7 @@ from ..contract import (
     Ticket,
     Waiting,
 )
-from ..parameters import parse_amount, parse_request_id
+from ..parameters import parse_amount, parse_request_id, same_value
 
 PER_PAGE = 100
 MAX_AGE = timedelta(days=29)
@@ -86,7 +86,7 @@ def classify_row(row: Any, submission: Submission, known: Collection[str]) -> Ve
     choices = submission.request.model_dump(mode="json", exclude=set(_URL_KEYS))
     if any(name not in body for name in choices):
         return "unclear"
-    return "ours" if all(_equal(body[name], value) for name, value in choices.items()) else "other"
+    return "ours" if all(same_value(body[name], value) for name, value in choices.items()) else "other"
 
 
 def parse_row(row: dict[str, Any], redact: Redact = no_redaction) -> JobOutcome:
@@ -126,16 +126,6 @@ def _row_text(row: Any) -> str:
         return unquote(json.dumps(row, ensure_ascii=False)).replace("\\/", "/")
     except (ValueError, RecursionError):
         return ""
-
-
-def _equal(value: Any, expected: Any) -> bool:
-    """Compare a choice with a row's value, which may have become a string."""
-    if isinstance(expected, bool):
-        return str(value).lower() == str(expected).lower()
-    if isinstance(expected, (int, float)):
-        number = parse_amount(value)
-        return number is not None and abs(number - expected) < 1e-9
-    return bool(value == expected)
 
 
 DEFAULT_WAIT_S = 15.0

@@ -23,6 +23,18 @@ from ...store.atomic import FileLock, is_locked, storage_errors, try_acquire, wr
 STATES = ("running", "done", "failed", "interrupted", "kept-original", "choose")
 
 
+def lock_folder(folder: Path, name: str) -> FileLock:
+    """Lock the folder of a run or a batch for this process; `name` is what the message calls it.
+
+    Raises:
+        PresetError: another process works on it.
+    """
+    lock = try_acquire(folder / "lock")
+    if lock is None:
+        raise PresetError(f"{name} is still running in another process; wait for it, or stop it first")
+    return lock
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """One run on disk."""
@@ -55,10 +67,7 @@ class RunFolder:
         Raises:
             PresetError: another process works on it.
         """
-        lock = try_acquire(self.folder / "lock")
-        if lock is None:
-            raise PresetError(f"run {self.name} is still running in another process; wait for it, or stop it first")
-        return lock
+        return lock_folder(self.folder, f"run {self.name}")
 
     def begin(self, now: datetime, **request: Any) -> None:
         """Write the request to run.json; a resumed run keeps its time of creation."""

@@ -131,11 +131,7 @@ def wave(request: Request, project: str) -> Response:
 @router.get("/line")
 def line_wave(request: Request, project: str, index: int, digest: str) -> Json:
     """Return the waveform of the new line of an edit, and its length."""
-    opened = project_of(request, project)
-    written = opened.written(index, digest)
-    if written.edit is None or not written.edit.audio:
-        raise InputMediaError("this edit has no new line")
-    path = studio_of(request).library.resolve(str(opened.job.path.parent / str(written.edit.audio)))
+    path = _line_path(request, project, index, digest)
     peaks = file_peaks(path, None, lambda _: None, None)
     return {"peaks": list(peaks), "per_s": PEAKS_PER_S, "name": path.name, "seconds": len(peaks) / PEAKS_PER_S}
 
@@ -143,12 +139,15 @@ def line_wave(request: Request, project: str, index: int, digest: str) -> Json:
 @router.get("/line/sound")
 def line_sound(request: Request, project: str, index: int, digest: str) -> Response:
     """Return the new line of an edit, to be listened to."""
+    return FileResponse(_line_path(request, project, index, digest))
+
+
+def _line_path(request: Request, project: str, index: int, digest: str) -> Path:
     opened = project_of(request, project)
     written = opened.written(index, digest)
     if written.edit is None or not written.edit.audio:
         raise InputMediaError("this edit has no new line")
-    path = studio_of(request).library.resolve(str(opened.job.path.parent / str(written.edit.audio)))
-    return FileResponse(path)
+    return studio_of(request).library.resolve(str(opened.job.path.parent / str(written.edit.audio)))
 
 
 @router.get("/cuts")

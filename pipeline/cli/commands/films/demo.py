@@ -45,7 +45,7 @@ def command(
             if not (quiet or as_json):
                 err(f"generating a talking clip of 6 s: {clip}")
             make_demo_clip(clip, progress=lambda _: None)
-        job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", film)
+        job = load_from_options("emotion-edit", [f"source={clip}"], [edit], "local", out=film)
         result = run_job(job, home_path, replace=True, as_json=as_json, quiet=quiet)
         if result.report:
             for name in ("report.html", "report.json"):

@@ -55,7 +55,7 @@ def command(
         if not job_file.is_file():
             raise PresetError(f"{job_file} is not a job file; write the job into one, such as job.yaml")
         folder = require_folder(home_folder(home))
-        job = load_from_options(str(job_file), None, None, provider, None)
+        job = load_from_options(str(job_file), None, None, provider)
         rows = plan_job(job, Store(folder, read_only=True))
         cost = sum(row.cost_usd for row in rows)
         budget = max_cost_usd(max_cost)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ....config.checked_job import Job
     from ....runner.planning.plan import PlannedStep
 
 NAME = "plan"
@@ -74,28 +75,44 @@ def command(
         budget = max_cost_usd(max_cost)
         store = Store(require_folder(home_folder(home)), read_only=True)
         job = load_from_options(
-            what, sets, edit, provider, out_file, script, edits_file, online, start_tc, film, outside, until
+            what,
+            sets,
+            edit,
+            provider,
+            out=out_file,
+            scripts=script,
+            edits_file=edits_file,
+            online=online,
+            start_tc=start_tc,
+            film=film,
+            allow_outside=outside,
+            until=until,
         )
         rows = plan_job(job, store)
         existing = [] if yes or replace else existing_outputs(job, store, job_owner(job.document))
-        cost = sum(row.cost_usd for row in rows)
         if as_json:
-            steps = [asdict(row) for row in rows]
-            out_json(
-                {
-                    "preset": job.name,
-                    "cost_usd": round(cost, 6),
-                    "steps": steps,
-                    "notes": [*job.notes, *map(_existing_note, existing)],
-                }
-            )
-            return
-        _print_rows(rows, existing)
-        out(f"cost ${cost:.2f}")
-        for line in month_lines(store.root, cost):
-            out(line)
-        if budget is not None and cost > budget:
-            out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
+            out_json(_plan_object(job, rows, existing))
+        else:
+            _print_plan(rows, existing, store.root, budget)
+
+
+def _plan_object(job: Job, rows: Sequence[PlannedStep], existing: Sequence[Path]) -> dict[str, object]:
+    return {
+        "preset": job.name,
+        "cost_usd": round(sum(row.cost_usd for row in rows), 6),
+        "steps": [asdict(row) for row in rows],
+        "notes": [*job.notes, *map(_existing_note, existing)],
+    }
+
+
+def _print_plan(rows: Sequence[PlannedStep], existing: Sequence[Path], home: Path, budget: float | None) -> None:
+    cost = sum(row.cost_usd for row in rows)
+    _print_rows(rows, existing)
+    out(f"cost ${cost:.2f}")
+    for line in month_lines(home, cost):
+        out(line)
+    if budget is not None and cost > budget:
+        out(f"more than the budget of ${budget:.2f}: a run would stop before it sends anything")
 
 
 def _print_rows(rows: Sequence[PlannedStep], existing: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from ...options import (
     MaxCost,
     Online,
     Pay,
+    Project,
     ProviderOption,
     Quiet,
     Replace,
@@ -39,6 +40,7 @@ def command(
     edit: Edits = None,
     provider: ProviderOption = None,
     max_cost: MaxCost = None,
+    project: Project = None,
     yes: Yes = False,
     pay: Pay = False,
     replace: Replace = False,
@@ -60,7 +62,19 @@ def command(
     from .run import exit_with_status, run_job
 
     with open_home(home, as_json) as folder, log_output(verbose, log_json):
-        job = load_from_options(what, sets, edit, provider, None, script, edits_file, online, start_tc, film, outside)
+        job = load_from_options(
+            what,
+            sets,
+            edit,
+            provider,
+            scripts=script,
+            edits_file=edits_file,
+            online=online,
+            start_tc=start_tc,
+            film=film,
+            allow_outside=outside,
+            project=project,
+        )
         exit_with_status(
             run_job(
                 until_takes(job),

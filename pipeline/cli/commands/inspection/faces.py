@@ -50,9 +50,14 @@ def command(
 
     with open_home(home, as_json) as folder, progress_for(quiet=quiet) as watcher:
         job = load_from_options(
-            what if is_job else _PRESET, sets, spans, provider, None, None, edits_file, None, start_tc,
-            None if is_job else what,
-        )  # fmt: skip
+            what if is_job else _PRESET,
+            sets,
+            spans,
+            provider,
+            edits_file=edits_file,
+            start_tc=start_tc,
+            film=None if is_job else what,
+        )
         listed, picture = with_prepared_segments(job, Options(folder, watcher=watcher), _list)
         path = sheet or Path(f"{Path(str(job.inputs.get('source', 'film'))).stem}.faces.png")
         with storage_errors(path):
