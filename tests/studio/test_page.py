@@ -75,6 +75,18 @@ def page(chromium, studio):
     close_page(opened)
 
 
+@pytest.fixture
+def edited(page, studio):
+    """The page with an edit: the first test's, or, where that runs in another process, one from the job file."""
+    if not page.query_selector("edit-list .edit"):
+        edit = "{name: edit-1, in: 10f, out: 40f, prompt: surprised, temperature: 1}"
+        job = studio.folder / "talking.mp4.react1.yaml"
+        job.write_text(f"preset: emotion-edit\nsource: talking.mp4\nedits:\n  - {edit}\n")
+        page.reload()
+        page.click("edit-list .edit")
+    return page
+
+
 def test_an_editor_makes_a_film_without_a_command_line(page, studio):
     """Find the moment, see the expression, make a take, judge, choose, finish; all of it stands in the job."""
     page.wait_for_selector("canvas[data-shows]")
@@ -161,8 +173,9 @@ def test_the_playing_film_names_its_frames(page):
     until(page, f"document.querySelector('canvas[data-frame]').dataset.frame === '{stopped}'")
 
 
-def test_another_tab_and_a_text_editor_are_noticed(page, chromium, studio):
+def test_another_tab_and_a_text_editor_are_noticed(edited, chromium, studio):
     """A change elsewhere appears here."""
+    page = edited
     other = open_page(chromium, studio.url)
     other.wait_for_selector("edit-list .edit")
     other.click("[data-emotion=sad]")
@@ -170,8 +183,9 @@ def test_another_tab_and_a_text_editor_are_noticed(page, chromium, studio):
     close_page(other)
 
 
-def test_a_line_is_recorded_with_the_microphone(page, studio):
+def test_a_line_is_recorded_with_the_microphone(edited, studio):
     """Chromium's own test tone stands in for a voice."""
+    page = edited
     page.click("#tab-line")
     page.context.grant_permissions(["microphone"])
     page.click("line-panel >> text=Record")
@@ -186,8 +200,9 @@ def test_a_line_is_recorded_with_the_microphone(page, studio):
     until(page, "document.querySelector('film-timeline').dataset.lines === ''")
 
 
-def test_who_agreed_to_an_edit_stands_in_the_job(page, studio):
+def test_who_agreed_to_an_edit_stands_in_the_job(edited, studio):
     """And is gone when the name is."""
+    page = edited
     job = studio.folder / "talking.mp4.react1.yaml"
     page.click("#tab-expression")
     page.click("text=More settings")
@@ -203,8 +218,9 @@ def test_who_agreed_to_an_edit_stands_in_the_job(page, studio):
     page.click("text=More settings")
 
 
-def test_a_paid_take_is_agreed_to_and_stands_in_the_ledger(page, studio):
+def test_a_paid_take_is_agreed_to_and_stands_in_the_ledger(edited, studio):
     """The bill comes first; declined, nothing is sent."""
+    page = edited
     with FakeProvider() as fake:
         page.reload()
         page.wait_for_selector("html[data-started]")
