@@ -31,7 +31,7 @@ def main(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         faults = home / "faults.yaml"
-        faults.write_text(f"engine: copy\nfaults:\n  - {{route: submit, do: hold, seconds: {HOLD_S}}}\n")
+        faults.write_text(f"engine: mark\nfaults:\n  - {{route: submit, do: hold, seconds: {HOLD_S}}}\n")
         react1 = [sys.executable, "-m", "react1", "serve", "--port", "0", "--home", str(home / "server")]
         options = ["--faults", str(faults), "--workers", str(WORKERS), "--queue", str(count + 10)]
         server = subprocess.Popen([*react1, *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

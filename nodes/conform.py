@@ -3,8 +3,8 @@
 Takes   a take as the provider returned it.
 Gives   the take with one frame per source frame of its span and handles, used as strongly as the edit's `strength` says
         and placed back where a crop was cut; the measurements are in its `metrics`.
-Raises  ProviderError if the take does not match the clip that was sent; InputMediaError if the source cannot be
-        decoded.
+Raises  ProviderError if the take does not match the clip that was sent; InputMediaError if it changes no frame,
+        or the source cannot be decoded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Conform:
     """Measure lag, frame count, rate, size and colour of a take against the clip that was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 

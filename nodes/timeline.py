@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from pydantic import Field, field_validator
 
 from ..pipeline.core.file import NamesSource, OutPath
-from ..pipeline.core.nodes.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.times import Frames, Time
 from ..pipeline.core.values import Media, Take, Turnover, segment_of
 
@@ -81,6 +81,12 @@ class Timeline:
             dialects=tuple(params.dialects),
             reel=params.reel,
         )
+
+    @classmethod
+    def forecast(cls, context: NodeContext, params: TimelineParams, inputs: Mapping[str, Any]) -> Forecast:
+        """Refuse in a plan what a run refuses before takes are made."""
+        cls.check_before_paying(context, params, inputs)
+        return Forecast()
 
     @classmethod
     def check_before_paying(cls, context: NodeContext, params: TimelineParams, inputs: Mapping[str, Any]) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..core.edits.choices import CompositeMode
 from ..core.edits.face_choice import strength_curve
-from ..core.errors import ProviderError
+from ..core.errors import InputMediaError, ProviderError
 from ..core.nodes.node import NodeContext
+from ..core.times import frames_text
 from ..core.values import Segment, Take, VideoStream
 from ..splicing.encoders import EncoderSettings, pixel_formats
 from ..splicing.pictures.planes import working_format
@@ -43,6 +44,7 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
 
     Raises:
         ProviderError: the take does not show what was sent, or has no counterpart for too many frames.
+        InputMediaError: no frame of the take differs from what was sent by more than coding noise.
     """
     job = _open_job(context, take, mode)
     take_video = take.media.video
@@ -67,6 +69,8 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
         context.progress(min(1.0, count / max(1, last - first)))
 
     encode(finished_frames(job, alignment, drafted), target, coded_as, settings, report, times - times[0])
+    if any(job.strengths) and not job.changed.anything:
+        raise InputMediaError(_describe_unchanged(take))
     notes = describe_corrections(
         job.segment,
         alignment,
@@ -74,10 +78,21 @@ def conform(context: NodeContext, take: Take, mode: CompositeMode = "auto") -> C
         moved=not job.corrections.placement.is_trivial,
         full_frames=job.changed.full_frames if mode != "frame" else 0,
         other_count=job.face.other_count if job.face else 0,
-        nothing=mode != "frame" and any(job.strengths) and not job.changed.total,
     )
     unused = not any(job.strengths)
     return ConformResult(target, _metrics(job, take, alignment, len(take_small)), notes, unchanged=unused)
+
+
+def _describe_unchanged(take: Take) -> str:
+    """Return the message for a take in which no frame is changed, with what becomes of its cost."""
+    segment, call = take.segment, f" (request {take.request_id})" if take.request_id else ""
+    paid = "the paid take is kept and not paid for again; " if take.cost_usd else ""
+    return (
+        f"the take of {segment.name}{call} changes no frame by more than coding noise in "
+        f"{frames_text(segment.start_frame, segment.end_frame)} of the film: {take.provider} changed no face there; "
+        f"{paid}choose a span that shows a face from the front, name it with `face`, change the prompt or raise the "
+        "temperature, or keep the original footage with `on_failure: keep-original`"
+    )
 
 
 def _open_job(context: NodeContext, take: Take, mode: CompositeMode) -> ConformJob:
@@ -154,7 +169,6 @@ def describe_corrections(
     moved: bool = False,
     full_frames: int = 0,
     other_count: int = 0,
-    nothing: bool = False,
 ) -> tuple[str, ...]:
     """Return notes for the user on what was wrong with a take and what was done about it."""
     places = f"{other_count} other place" + ("s" if other_count > 1 else "")
@@ -168,7 +182,6 @@ def describe_corrections(
         (shifted, "had other levels or colors: corrected by what should not have changed"),
         (moved, "was moved, cropped or scaled: moved back"),
         (other_count, f"changed {places} too: left as in the source, since only the face is used"),
-        (nothing, "changes nothing that its own coding noise does not hide: the film stays as it is there"),
         (full_frames, f"differs everywhere in {full_frames} frame(s): full frames were used"),
     )
     notes = [f"the take of {segment.name} {text}" for applies, text in descriptions if applies]

@@ -41,6 +41,10 @@ class ChangedShare:
     total: float = 0.0
     frames: int = 0
     full_frames: int = 0
+    in_span: bool = False
+    """Whether the current frame belongs to the span, not to its handles."""
+    anything: bool = False
+    """Whether a frame of the span differs from what was sent by more than coding noise, so far."""
 
     def add(self, share: float) -> None:
         """Add a frame's."""
@@ -105,6 +109,7 @@ def finished_frames(
         number, (position, change) = index - segment.first_frame, next(known)
         frame = frame_from_planes(plane_views(reformat(plate, pix_fmt=job.pix_fmt)), job.pix_fmt)
         planes = plane_views(frame, writeable=True)
+        job.changed.in_span = segment.start_frame <= index < segment.end_frame
         if job.strengths[number] <= 0:
             job.changed.add(0.0)
         elif isinstance(change, FrameChange):
@@ -157,7 +162,11 @@ def _add_picture(
 ) -> None:
     """Add what a take changed to the planes of the source's frame, with all that may lie between the two."""
     sent, used = pictures.sent, pictures.taken
-    change = None if job.mode == "frame" else find_change(sent, used, allow_full=job.face is None)
+    change = None
+    if job.mode != "frame":
+        change = find_change(sent, used, allow_full=job.face is None)
+    elif job.changed.in_span and not job.changed.anything:
+        job.changed.anything = bool(find_change(sent, used).solid.any())
     mask = _final_mask(job, np.ones((2, 2), np.float32) if change is None else change.mask, position)
     if not mask.any():
         return
@@ -187,6 +196,7 @@ def _final_mask(job: ConformJob, mask: Mask, position: int) -> Mask:
     if job.mode != "frame":
         if job.face is not None:
             mask = mask * resize_mask(job.face.mask[position], (mask.shape[0], mask.shape[1]))
+        job.changed.anything |= job.changed.in_span and bool(mask.any())
         mask = job.smoother.smooth(mask)
     job.changed.add(float((mask > 0.02).mean()))
     return mask

@@ -91,8 +91,9 @@ class FaultPlan(BaseModel):
     seed: int = 0
     credits: float | None = Field(default=None, ge=0)
     """The initial balance in USD, so that it can run out."""
-    engine: Literal["local", "copy"] = "local"
-    """`copy` returns the source video instead of rendering: for rehearsals of hundreds of jobs."""
+    engine: Literal["local", "mark", "copy"] = "local"
+    """`mark` returns the source video with a square in its middle instead of rendering: for rehearsals of hundreds of
+    jobs. `copy` returns the source video: a take that changes nothing, which a run refuses."""
     faults: tuple[FaultRule, ...] = ()
 
 

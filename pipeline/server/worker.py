@@ -30,6 +30,7 @@ from .worker_protocol import REQUEST_FILE, WorkerRequest, WorkerResult, failed_r
 MEMORY_BYTES = 8 << 30
 """Limit of the address space: a decompression bomb ends the worker, not the machine."""
 VOICE_HZ = 48_000
+_TAKE_CODING: dict[str, Any] = {"c:v": "libx264", "crf": "12", "preset": "ultrafast", "c:a": "copy"}
 
 
 def main(folder: Path) -> None:
@@ -86,6 +87,27 @@ def copy_take(request: WorkerRequest, folder: Path, check: Callable[[], None]) -
     take = context.temp_path("take.mp4")
     take.write_bytes(context.path(video.file).read_bytes())
     return _perturbed_result(context, request, take, ("a copy of the source video, as `engine: copy` requests",))
+
+
+def mark_take(request: WorkerRequest, folder: Path, check: Callable[[], None]) -> WorkerResult:
+    """Return the source video with a lighter square in its middle as the take, in which every frame is changed."""
+    from ..media.tools.ffmpeg import ffmpeg_path
+
+    context = FolderContext(folder)
+    video, _ = fetch_media(context, request, check)
+    take = context.temp_path("take.mp4")
+    context.run_tool(mark_argv(ffmpeg_path(), context.path(video.file), take))
+    return _perturbed_result(context, request, take, ("the source video with a square, as `engine: mark` requests",))
+
+
+def mark_argv(ffmpeg_path: str, source: Path, output: Path) -> list[str]:
+    """Build the ffmpeg command that lightens a square, too little for a visible seam; the audio is copied. Pure."""
+    streams = ffmpeg.input(f"file:{source}")
+    square = {"x": "(iw-ih/4)/2", "y": "ih*3/8", "w": "ih/4", "h": "ih/4", "color": "white@0.09", "thickness": "fill"}
+    picture = streams["v:0"].filter("drawbox", **square)
+    command = ffmpeg.output(picture, streams["a?"], f"file:{output}", movflags="+faststart", **_TAKE_CODING)
+    argv: list[str] = command.overwrite_output().compile(cmd=ffmpeg_path)
+    return argv
 
 
 def engine_accepts(media: Media) -> bool:
@@ -145,8 +167,7 @@ def perturb_argv(
     if perturbation.colour_shift:
         shift = perturbation.colour_shift  # lutyuv clips values that leave the range
         picture = picture.filter("lutyuv", u=f"val{-shift:+d}", v=f"val{shift:+d}")
-    options: dict[str, Any] = {"c:v": "libx264", "crf": "12", "preset": "ultrafast", "c:a": "copy"}
-    command = ffmpeg.output(picture, streams["a?"], f"file:{output}", movflags="+faststart", **options)
+    command = ffmpeg.output(picture, streams["a?"], f"file:{output}", movflags="+faststart", **_TAKE_CODING)
     argv: list[str] = command.overwrite_output().compile(cmd=ffmpeg_path)
     return argv
 

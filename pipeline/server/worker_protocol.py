@@ -1,4 +1,4 @@
-"""Requests to a renderer and its results, and the two renderers: a worker process, and a copy of the source.
+"""Requests to a renderer and its results, and the renderers: a worker process, and the source, marked or as it is.
 
 A renderer runs in a thread, in a folder of its own, and calls `check` to learn whether to go on. The worker process
 exchanges the request and the result as small JSON files in that folder.
@@ -105,13 +105,29 @@ def copy_source(request: WorkerRequest, folder: Path, check: Callable[[], None],
     """Return the source video as the take, without a process or the engine."""
     from .worker import copy_take
 
+    return _render_here(copy_take, request, folder, check)
+
+
+def mark_source(request: WorkerRequest, folder: Path, check: Callable[[], None], max_s: float) -> WorkerResult:
+    """Return the source video with a square as the take, without a worker process or the engine."""
+    from .worker import mark_take
+
+    return _render_here(mark_take, request, folder, check)
+
+
+def _render_here(
+    render: Callable[[WorkerRequest, Path, Callable[[], None]], WorkerResult],
+    request: WorkerRequest,
+    folder: Path,
+    check: Callable[[], None],
+) -> WorkerResult:
     try:
-        return copy_take(request, folder, check)
+        return render(request, folder, check)
     except Interrupted:
         raise
     except React1Error as error:
         return failed_result(error)
 
 
-RENDERERS: dict[str, Renderer] = {"local": render_in_process, "copy": copy_source}
+RENDERERS: dict[str, Renderer] = {"local": render_in_process, "mark": mark_source, "copy": copy_source}
 """By the key `engine` of a fault file."""

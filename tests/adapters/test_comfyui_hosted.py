@@ -11,7 +11,7 @@ from server_client import open_server
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 
 pytestmark = pytest.mark.slow
 KEY = "SG_secret0123456789abcdef"
@@ -29,7 +29,7 @@ class Provider:
         self.started.set()
         while not self.released.wait(0.01):
             check()
-        return copy_source(request, folder, check, max_s)
+        return mark_source(request, folder, check, max_s)
 
     @property
     def sent(self):
@@ -42,7 +42,7 @@ def provider(server, tmp_path, monkeypatch):
     """Run a provider on loopback for the stand-in server, which may spend 1 USD per run."""
     double = Provider(tmp_path / "provider")
     monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
-    with open_server(double.home, {"engine": "copy"}, renderer=double, key=KEY) as client:
+    with open_server(double.home, {"engine": "mark"}, renderer=double, key=KEY) as client:
         for name, value in (("REACT1_SEGMIND_URL", client.url), ("SEGMIND_API_KEY", KEY), ("REACT1_MAX_COST", "1")):
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("REACT1_POLL_S", "0.05")

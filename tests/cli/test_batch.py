@@ -21,7 +21,7 @@ from react1.pipeline.jobs import budget
 from react1.pipeline.runner import freed_memory
 from react1.pipeline.runner.batch import Batch, BatchItem, read_batch
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 
 __all__ = ["no_precheck"]
 KEY = "SG_secret0123456789abcdef"
@@ -79,7 +79,7 @@ def host(tmp_path, monkeypatch):
     """A local server that copies; `sent` counts the submitted jobs."""
     monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
     folder = tmp_path / "srv"
-    with open_server(folder, {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
+    with open_server(folder, {"engine": "mark"}, renderer=mark_source, key=KEY) as client:
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)
         monkeypatch.setenv("REACT1_POLL_S", "0.05")

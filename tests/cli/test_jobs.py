@@ -21,7 +21,7 @@ from react1.pipeline.jobs.compaction import compact
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.jobs.ledger_entry import Call, Done, Intended, Unknown
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +53,8 @@ def server(tmp_path, react1):
     with contextlib.ExitStack() as stack:
 
         def start(*faults):
-            plan = {"engine": "copy", "faults": list(faults)}
-            client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=copy_source, key=KEY))
+            plan = {"engine": "mark", "faults": list(faults)}
+            client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=mark_source, key=KEY))
             react1.environ["REACT1_SEGMIND_URL"] = client.url
             return client
 

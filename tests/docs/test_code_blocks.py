@@ -16,7 +16,7 @@ import pytest
 from layers import ROOT
 from server_client import open_server
 
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 
 pytestmark = pytest.mark.slow
 
@@ -73,7 +73,7 @@ def test_the_blocks_of_a_page_run_as_printed(page, interview, environment, tmp_p
     """In their order, in one folder."""
     folder = tmp_path / "page"
     shutil.copytree(interview, folder)
-    with open_server(tmp_path / "server", {"engine": "copy"}, renderer=copy_source) as client:
+    with open_server(tmp_path / "server", {"engine": "mark"}, renderer=mark_source) as client:
         hosts = {"REACT1_SEGMIND_URL": client.url, "REACT1_SEGMIND_UPLOAD_URL": client.url}
         for block in blocks(page):
             if block.language not in RUN or block.installs:

@@ -15,7 +15,7 @@ from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 
 pytestmark = pytest.mark.slow
 
@@ -45,18 +45,20 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def segmind(folder, tmp_path, monkeypatch):
-    """A server that copies what it receives."""
-    with open_server(tmp_path / "server", {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
+    """A server that marks what it receives."""
+    with open_server(tmp_path / "server", {"engine": "mark"}, renderer=mark_source, key=KEY) as client:
         monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
         monkeypatch.setenv("SEGMIND_API_KEY", KEY)
         client.jobs = lambda: JobStore(tmp_path / "server").jobs()
         yield client
 
 
-def edited(folder, tmp_path, film="film.mkv", provider="segmind", **edit):
+def edited(folder, tmp_path, film="film.mkv", provider="segmind", until=None, **edit):
+    out = None if until else tmp_path / "out.mkv"
+    edits = [{"in": "2f", "out": "14f", "prompt": "sad", **edit}]
     return run(
-        "emotion-edit", source=folder / film, out=tmp_path / "out.mkv", home=tmp_path / "home", provider=provider,
-        edits=[{"in": "2f", "out": "14f", "prompt": "sad", **edit}], yes=True,
+        "emotion-edit", source=folder / film, out=out, home=tmp_path / "home", provider=provider, edits=edits,
+        yes=True, until=until, checks={"seam_delta_e": None},
     )  # fmt: skip
 
 
@@ -96,8 +98,8 @@ def test_sync_is_told_the_face_by_a_point(folder, tmp_path, monkeypatch):
     with open_sync_server("k") as (sync, url):
         monkeypatch.setenv("REACT1_SYNC_URL", url)
         monkeypatch.setenv("SYNC_API_KEY", "k")
-        edited(folder, tmp_path, provider="sync", face="right")
-        edited(folder, tmp_path, provider="sync", prompt="happy")
+        edited(folder, tmp_path, provider="sync", face="right", until="react1")
+        edited(folder, tmp_path, provider="sync", prompt="happy", until="react1")
 
     named, default = (
         generation["body"]["options"]["active_speaker_detection"] for generation in sync.generations.values()

@@ -15,7 +15,7 @@ from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 
 KEY = "SG_secret0123456789abcdef"
 EDITS = "  - {in: 10f, out: 16f, prompt: sad}\n  - {in: 26f, out: 32f, prompt: happy}\n"
@@ -137,7 +137,7 @@ def test_openjd_runs_the_template_to_the_same_film(react1, job, tmp_path, talkin
     )
     (bin_folder / "react1").chmod(0o755)
     (tmp_path / "mounted").mkdir()
-    with open_server(tmp_path / "srv", {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
+    with open_server(tmp_path / "srv", {"engine": "mark"}, renderer=mark_source, key=KEY) as client:
         hosts = {"REACT1_SEGMIND_URL": client.url, "SEGMIND_API_KEY": KEY, "REACT1_POLL_S": "0.05"}
         for name, value in hosts.items():
             monkeypatch.setenv(name, value)

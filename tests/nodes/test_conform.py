@@ -11,7 +11,7 @@ from takes import EDITED_BOX, edited_take, film, segment
 
 from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.transcode import Transcode, TranscodeParams
-from react1.pipeline.core.errors import ProviderError
+from react1.pipeline.core.errors import InputMediaError, ProviderError
 from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.splicing.pictures.planes import frame_planes
 
@@ -95,17 +95,29 @@ def test_the_level_shift_is_measured(context):
     assert any("levels or colors" in text for text in result.notes)
 
 
-def test_a_take_without_changes_gives_the_source_back(context):
-    """Not one pixel is touched where the take is what was sent."""
+@pytest.mark.parametrize("composite", ["auto", "frame"])
+def test_a_take_that_changes_no_frame_of_its_span_is_refused(context, composite):
+    """It fails as a clip without a face does; the message says where, and that it is not paid for again."""
     placed = sent(context)
-    take = edited_take(context, placed).model_copy(update={"media": placed.media})
+    update = {"media": placed.media, "cost_usd": 0.2, "request_id": "job-1"}
+    take = edited_take(context, placed).model_copy(update=update)
 
-    result = conformed(context, take)
+    with pytest.raises(InputMediaError, match=r"\(request job-1\) changes no frame .* in frames 0–23 ") as refused:
+        Conform().run(context, ConformParams(composite=composite), take)
 
-    assert result.metrics["conform"]["touched_share"] == 0
-    assert "changes nothing that its own coding noise does not hide" in " ".join(result.notes)
-    for before, after in zip(pictures(context, placed.source), pictures(context, result.media), strict=True):
-        assert all(np.array_equal(item, other) for item, other in zip(before, after, strict=True))
+    assert "not paid for again" in refused.value.message
+
+
+def test_a_take_that_changes_only_the_handles_is_refused(context):
+    """What is seen of the handles at a seam is no change of the span."""
+    media = film(context, frames=8, tracks=0, size=(160, 90))
+    placed = Transcode().run(context, TranscodeParams(), segment(media, 2, 6, head=2, tail=2))
+    handles, one_more = ({0, 1, 6, 7}, {0, 1, 5, 6, 7})
+
+    with pytest.raises(InputMediaError, match="changes no frame"):
+        conformed(context, edited_take(context, placed, changed=handles))
+
+    assert conformed(context, edited_take(context, placed, changed=one_more)).conformed
 
 
 def test_ten_bits_stay_ten_bits(context):

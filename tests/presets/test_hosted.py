@@ -24,7 +24,7 @@ from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source, render_in_process
+from react1.pipeline.server.worker_protocol import mark_source, render_in_process
 
 pytestmark = pytest.mark.slow
 
@@ -66,15 +66,15 @@ def local_server(server, monkeypatch):
 
 
 @pytest.fixture
-def copying_server(tmp_path, monkeypatch):
-    """Start local servers that copy what they receive, with faults."""
+def marking_server(tmp_path, monkeypatch):
+    """Start local servers that mark what they receive, with faults."""
     import contextlib
 
     with contextlib.ExitStack() as stack:
 
         def start(*faults):
-            plan = {"engine": "copy", "faults": list(faults)}
-            client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=copy_source, key=KEY))
+            plan = {"engine": "mark", "faults": list(faults)}
+            client = stack.enter_context(open_server(tmp_path / "srv", plan, renderer=mark_source, key=KEY))
             monkeypatch.setenv("REACT1_SEGMIND_URL", client.url)
             monkeypatch.setenv("SEGMIND_API_KEY", KEY)
             return client
@@ -182,13 +182,13 @@ def test_prepare_sends_nothing(local_server, talking_clip, home, tmp_path):
     assert len(_jobs(local_server.folder)) == before
 
 
-def test_a_take_is_reused_for_its_own_provider_only(copying_server, talking_clip, tmp_path, monkeypatch):
+def test_a_take_is_reused_for_its_own_provider_only(marking_server, talking_clip, tmp_path, monkeypatch):
     """A local take, or one of another server, is not reused for the model."""
-    copying_server()
+    marking_server()
     options = {"source": talking_clip, "edits": ["0.6-0.9:happy"], "home": tmp_path / "home", "yes": True}
     run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **options)
     first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **options)
-    with open_server(tmp_path / "other", {"engine": "copy"}, renderer=copy_source) as other:
+    with open_server(tmp_path / "other", {"engine": "mark"}, renderer=mark_source) as other:
         monkeypatch.setenv("REACT1_SEGMIND_URL", other.url)
         second = run("emotion-edit", out=tmp_path / "c.mp4", provider="segmind", **options)
 
@@ -197,9 +197,9 @@ def test_a_take_is_reused_for_its_own_provider_only(copying_server, talking_clip
     assert len(list(Ledger(tmp_path / "home").entries())) == 2
 
 
-def test_a_segment_over_15_s_is_sent_in_parts(copying_server, made_film, tmp_path):
+def test_a_segment_over_15_s_is_sent_in_parts(marking_server, made_film, tmp_path):
     """Each part is within the limit, and every frame of the film is there once."""
-    copying_server()
+    marking_server()
     clip, out = made_film, tmp_path / "film.mp4"
     options = {"source": clip, "edits": ["0.2-15.8:sad"], "out": out, "home": tmp_path / "home"}
 
@@ -218,9 +218,9 @@ def test_a_segment_over_15_s_is_sent_in_parts(copying_server, made_film, tmp_pat
     assert result.checks["timestamps_equal"] is True
 
 
-def test_a_failed_segment_keeps_its_footage_with_keep_original(copying_server, talking_clip, tmp_path):
+def test_a_failed_segment_keeps_its_footage_with_keep_original(marking_server, talking_clip, tmp_path):
     """The exit status is 6, and the report and the result show the error."""
-    copying_server(
+    marking_server(
         {"route": "submit", "do": "fail", "error": "content blocked", "call": [1]},
         {"route": "submit", "do": "take", "take": {"colour_shift": 0}},
     )
@@ -240,9 +240,9 @@ def test_a_failed_segment_keeps_its_footage_with_keep_original(copying_server, t
     assert "content blocked" in " ".join(result.notes)
 
 
-def test_nothing_is_sent_if_a_run_is_refused(copying_server, talking_clip, tmp_path, monkeypatch):
+def test_nothing_is_sent_if_a_run_is_refused(marking_server, talking_clip, tmp_path, monkeypatch):
     """It is refused without approval, over budget, with a storage that sends nothing, and without a key."""
-    client = copying_server()
+    client = marking_server()
     options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
     with pytest.raises(OverBudget, match="--yes"):
         run("emotion-edit", provider="segmind", **options)
@@ -270,10 +270,10 @@ def _with_upload(upload):
     )
 
 
-def test_faces_are_checked_before_anything_is_paid(copying_server, tmp_path):
+def test_faces_are_checked_before_anything_is_paid(marking_server, tmp_path):
     """A span without a face is refused, and nothing reaches the provider."""
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
-    copying_server()
+    marking_server()
     clip = make_clip(tmp_path / "clip.mp4", frames=25, size=(320, 240))
 
     with pytest.raises(InputMediaError, match="no face"):
@@ -284,9 +284,9 @@ def test_faces_are_checked_before_anything_is_paid(copying_server, tmp_path):
     assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
 
 
-def test_the_key_appears_nowhere(copying_server, talking_clip, tmp_path):
+def test_the_key_appears_nowhere(marking_server, talking_clip, tmp_path):
     """It is in no file, debug log, report or message of a run, a failed run, a plan, jobs or doctor."""
-    client = copying_server(
+    client = marking_server(
         {"route": "status", "do": "status", "status": 500, "error": f"bad key {KEY}", "call": 1},
         {"route": "submit", "do": "status", "status": 403, "error": f"no rights for {KEY}", "call": 2},
         {"route": "upload", "do": "status", "status": 500, "error": f"key {KEY}", "call": 1},
@@ -336,7 +336,7 @@ def test_the_key_appears_nowhere(copying_server, talking_clip, tmp_path):
     assert client.url
 
 
-def test_takes_are_downloaded_without_the_key(copying_server, talking_clip, tmp_path, monkeypatch):
+def test_takes_are_downloaded_without_the_key(marking_server, talking_clip, tmp_path, monkeypatch):
     """Output URLs are public; only API calls have the key."""
     requests = []
     from react1.pipeline.server.fault_middleware import FaultMiddleware
@@ -350,7 +350,7 @@ def test_takes_are_downloaded_without_the_key(copying_server, talking_clip, tmp_
         await original(self, scope, receive, send)
 
     monkeypatch.setattr(FaultMiddleware, "__call__", record_and_call)
-    copying_server()
+    marking_server()
     run(
         "emotion-edit", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",
         provider="segmind", yes=True,

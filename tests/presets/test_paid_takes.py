@@ -13,11 +13,11 @@ from server_client import open_server
 
 from react1.pipeline.api import run
 from react1.pipeline.cli.app import run_command
-from react1.pipeline.core.errors import OverBudget, ProviderError
+from react1.pipeline.core.errors import InputMediaError, OverBudget, ProviderError
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import copy_source, mark_source
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_precheck")]
 __all__ = ["no_precheck"]
@@ -26,7 +26,7 @@ KEY = "SG_secret0123456789abcdef"
 
 @pytest.fixture
 def matrix_job(tmp_path, monkeypatch):
-    """Write a job with a matrix, and start a local server that copies; its second call fails."""
+    """Write a job with a matrix, and start a local server that marks; its second call fails."""
     clip = make_clip(tmp_path / "film.mp4", frames=30, size=(160, 90), audio_codec="aac")
     job, folder = tmp_path / "job.yaml", tmp_path / "srv"
 
@@ -40,7 +40,7 @@ def matrix_job(tmp_path, monkeypatch):
     faults = [{"route": "submit", "do": "fail", "error": "content blocked", "call": [2]}]
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(
-            open_server(folder, {"engine": "copy", "faults": faults}, renderer=copy_source, key=KEY)
+            open_server(folder, {"engine": "mark", "faults": faults}, renderer=mark_source, key=KEY)
         )
         monkeypatch.setattr(
             budget, "check_segment", lambda segment, store, limits: (("a cut",), None)
@@ -97,3 +97,28 @@ def test_takes_are_paid_once_each_and_within_the_budget(matrix_job, capsys):
     with av.open(str(matrix_job.film)) as film:
         assert sum(1 for _ in film.decode(video=0)) == 30
     assert json.loads(chosen.report.with_name("report.json").read_text())["segments"][0]["status"] == "done"
+
+
+def test_a_take_that_changes_nothing_is_a_failure_and_is_kept(tmp_path, monkeypatch):
+    """Exit 3, or 6 where the original footage may be kept; the call is in the ledger and is not made again."""
+    clip = make_clip(tmp_path / "film.mp4", frames=30, size=(160, 90), audio_codec="aac")
+    monkeypatch.setattr(budget, "check_segment", lambda segment, store, limits: ((), None))
+    with open_server(tmp_path / "srv", {"engine": "copy"}, renderer=copy_source, key=KEY) as client:
+        for name, value in (("REACT1_SEGMIND_URL", client.url), ("SEGMIND_API_KEY", KEY), ("REACT1_POLL_S", "0.05")):
+            monkeypatch.setenv(name, value)
+
+        def edited(**more):
+            options = {"source": clip, "edits": ["10f-20f:sad"], "out": tmp_path / "out.mp4", "provider": "segmind"}
+            return run("emotion-edit", home=tmp_path / "home", yes=True, **options, **more)
+
+        with pytest.raises(InputMediaError, match=r"\(request .*changes no frame .*not paid for again") as first:
+            edited()
+        with pytest.raises(InputMediaError, match="changes no frame") as second:
+            edited()
+        kept = edited(on_failure="keep-original")
+
+    assert (first.value.cost_usd > 0, second.value.cost_usd, kept.cost_usd) == (True, 0, 0)
+    assert (kept.exit_status, [segment.status for segment in kept.segments]) == (6, ["original"])
+    assert len(list(JobStore(tmp_path / "srv").jobs())) == 1
+    (entry,) = Ledger(tmp_path / "home").entries()
+    assert entry.state == "done"

@@ -105,11 +105,12 @@ EDITED_BOX = (0.4, 0.6)
 
 
 def edited_take(
-    context, target: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0)
+    context, target: Segment, *, order=None, rate=None, size=None, extra_lines=0, levels=(1.0, 0.0), changed=None
 ) -> Take:
     """Make a take as a provider returns it: the sent frames with a flat box in the middle, coded at crf 10.
 
-    `order` lists the sent frames that the take shows, `levels` is the gain and offset of its luma.
+    `order` lists the sent frames that the take shows, `levels` is the gain and offset of its luma,
+    `changed` the sent frames that get the box; None for all.
     """
     video = target.media.video
     path = context.temp_path("given.mp4")
@@ -120,7 +121,9 @@ def edited_take(
         stream = out.add_stream("libx264", rate=rate or video.rate, options=options)
         stream.width, stream.height, stream.pix_fmt = width, height + extra_lines, "yuv420p"
         for at, number in enumerate(order if order is not None else range(len(sent_frames))):
-            frame = av.VideoFrame.from_ndarray(_edited(sent_frames[number], video, levels), format="yuv420p")
+            is_changed = changed is None or number in changed
+            picture = _edited(sent_frames[number], video, levels) if is_changed else sent_frames[number]
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
             frame = frame.reformat(width, height)
             if extra_lines:
                 frame = frame_from_planes([_longer(part, height) for part in frame_planes(frame)], "yuv420p")

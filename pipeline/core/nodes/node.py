@@ -181,10 +181,10 @@ class OptionalMembers(Protocol):
 
     @classmethod
     def check_before_paying(cls, context: NodeContext, params: Any, inputs: Mapping[str, Any]) -> None:
-        """Raise what would make this step fail after money was spent.
+        """Raise what would make this step fail after takes were made or paid for.
 
-        It is called before the first upload: for a paid step with its own inputs, and for the steps that use its
-        results.
+        It is called before the first upload for a paid step, with its own inputs, and before a step that makes takes,
+        paid or not, for the steps that use its results.
 
         Raises:
             React1Error: `run` would fail.

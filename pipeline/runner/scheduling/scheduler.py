@@ -142,8 +142,8 @@ class Scheduler:
         """Run a step once per call, or once for everything if there are no calls."""
         if calls is not None and self._picks.any and (makes_takes(step) or reads_face(step)):
             calls = await self._split_by_take(step, calls)
-        if costs_money(step):
-            await self._check_before_paying(step, shared, [CallInputs({})] if calls is None else calls)
+        if costs_money(step) or makes_takes(step):
+            await self._check_before_takes(step, shared, [CallInputs({})] if calls is None else calls)
         if calls is None:
             return self._as_items(await self._run_gathered(step, shared), group)
         return self._start_calls(step, shared, calls, group)
@@ -195,8 +195,11 @@ class Scheduler:
                 self._take_names[items[-1]] = call.take
         return items
 
-    async def _check_before_paying(self, step: Step, shared: Mapping[str, Any], calls: Sequence[CallInputs]) -> None:
-        """Wait for all segments of a paid step, so that the total cost is confirmed once, before any upload."""
+    async def _check_before_takes(self, step: Step, shared: Mapping[str, Any], calls: Sequence[CallInputs]) -> None:
+        """Wait for all segments of a step, and check what later steps need, before a take is made.
+
+        The total cost of a paid step is confirmed once, before any upload.
+        """
         inputs = []
         for call in calls:
             values = {name: await task for name, task in call.tasks.items()}
@@ -213,7 +216,8 @@ class Scheduler:
             self._finished_values(),
             self._runner.store,
         )
-        await self._runner.check_all(step, inputs, fail_fast=self._job.on_failure != "keep-original")
+        if costs_money(step):
+            await self._runner.check_all(step, inputs, fail_fast=self._job.on_failure != "keep-original")
 
     def _finished_values(self) -> dict[str, Value]:
         """Return the results of finished steps that give one value, by step id."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+import odd
 import pytest
 from av.codec.context import Flags
 from numbered_clips import click_times_s, frame_number, read_sound
@@ -14,6 +16,7 @@ from seen import planes, psnr
 from takes import film, numbered_take, segment, shown
 
 from react1.nodes.timeline import Timeline, TimelineParams
+from react1.pipeline.api import plan, run
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.times import Frames
 from react1.pipeline.core.values import Turnover
@@ -176,6 +179,22 @@ def test_variable_rate_is_refused(context):
 
     with pytest.raises(InputMediaError, match="rate varies"):
         Timeline().run(context, TimelineParams(source="cut.mp4"), loose, [numbered_take(context, segment(media, 5, 7))])
+
+
+def test_variable_rate_is_refused_by_the_plan_and_before_a_take_is_made(tmp_path):
+    """Also with the local engine, whose takes cost time only."""
+    times = "setts=ts=if(gt(N\\,12)\\,TS+N*N\\,TS)"
+    loose = odd.copied(tmp_path, "-map", "-0:a", "-bsf:v", times, size=(240, 136), bframes=0)
+    home, options = tmp_path / "home", {"edits": ["0.1-0.4:sad"], "out": tmp_path / "out.mp4", "provider": "local"}
+
+    with pytest.raises(InputMediaError, match=r"timeline: .*rate varies"):
+        plan("turnover", source=loose, home=home, **options)
+    with pytest.raises(InputMediaError, match=r"timeline: .*rate varies"):
+        run("turnover", source=loose, home=home, yes=True, **options)
+
+    results = [json.loads(path.read_text()) for path in (home / "results").rglob("*.json")]
+    nodes = {result["parts"]["node"] for result in results if "node" in result["parts"]}
+    assert "trim" in nodes and not nodes & {"react1", "conform"}
 
 
 def test_delivered_files_are_never_overwritten(context, tmp_path):

@@ -89,4 +89,4 @@ def _require_engine() -> None:
     from ....engine.landmarks.backend import INSTALL_HINT
 
     if any(find_spec(name) is None for name in NEEDED):
-        raise MissingExtra(f"{INSTALL_HINT}; or rehearse without it: --faults FILE.yaml with `engine: copy`")
+        raise MissingExtra(f"{INSTALL_HINT}; or rehearse without it: --faults FILE.yaml with `engine: mark`")
