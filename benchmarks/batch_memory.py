@@ -2,14 +2,17 @@
 
     python benchmarks/batch_memory.py [--films 200] [--size 320x180] [--frames 50]
 
-The films are made; the provider is in this process and answers no poll before every film has its job. The peak counts
-everything: Python, the libraries, and the tools that films start one after the other.
+The films are made; the provider is in this process and answers no poll before every film has its job, and the workers
+have ended. The coordinator and its workers, whose steps prepare the clips, are told apart; with REACT1_EXECUTOR=local
+there are none.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import os
 import resource
 import sys
 import time
@@ -19,6 +22,7 @@ from unittest import mock
 
 from react1.pipeline.config.film_list import load_batch
 from react1.pipeline.core.nodes.registry import load_registry
+from react1.pipeline.executors import process_executor
 from react1.pipeline.providers.contract import Waiting
 from react1.pipeline.runner.batch import new_batch, run_batch
 from react1.pipeline.runner.execute import Options
@@ -45,8 +49,10 @@ def main() -> None:
             if len(fake.submissions) < options.films:
                 await asyncio.sleep(0.5)
                 return Waiting("queued")
-            if "peak" not in waiting:
-                waiting["peak"] = 1
+            if "all" not in waiting:
+                waiting["all"] = 1
+                _report("all films have a job", fake)
+                await asyncio.sleep(process_executor.IDLE_S + 5)
                 _report("all films wait for the provider", fake)
             return await real_poll(client, request_id)
 
@@ -78,8 +84,25 @@ def _write_list(folder: Path, options: argparse.Namespace) -> Path:
 
 def _report(when: str, fake: FakeProvider) -> None:
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / UNIT
-    tools = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / UNIT
-    print(f"{when}: peak {own:.0f} MB, its largest tool {tools:.0f} MB, {len(fake.submissions)} jobs", flush=True)
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / UNIT
+    workers = [_resident_mb(path.parent) for path in Path("/proc").glob("[0-9]*/stat") if _parent(path) == os.getpid()]
+    print(
+        f"{when}: {len(fake.submissions)} jobs; coordinator {_resident_mb(Path('/proc/self')):.0f} MB, peak {own:.0f}; "
+        f"{len(workers)} workers {sum(workers):.0f} MB, the largest that has ended {largest:.0f} MB",
+        flush=True,
+    )
+
+
+def _parent(stat: Path) -> int:
+    with contextlib.suppress(OSError):
+        return int(stat.read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def _resident_mb(process: Path) -> float:
+    with contextlib.suppress(OSError):
+        return int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    return 0.0
 
 
 if __name__ == "__main__":

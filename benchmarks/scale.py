@@ -27,7 +27,7 @@ from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.pipeline.core.nodes.node import Need
 from react1.pipeline.core.values import Segment
 from react1.pipeline.executors.base import Call
-from react1.pipeline.executors.cores import Cores
+from react1.pipeline.executors.capacity import Capacity
 from react1.pipeline.executors.process_executor import ProcessExecutor
 from react1.pipeline.media.tools.ffmpeg import tool_version
 from react1.pipeline.store.keys import digest, make_parts
@@ -138,7 +138,7 @@ def run_calls(segments: list[Segment], source: Path, workers: int, home: Path) -
     calls = [_call(segment) for segment in segments]
 
     async def play() -> tuple[float, float]:
-        executor = ProcessExecutor(store, cores=Cores(workers))
+        executor = ProcessExecutor(store, capacity=Capacity(workers))
         try:
             await asyncio.gather(*(executor.run(replace(calls[0], key=f"{n:064x}")) for n in range(workers)))  # start
             began, cpu_began = time.monotonic(), time.process_time()

@@ -69,7 +69,7 @@ class FakeProvider:
         self._folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="react1-fake-")))
         self._jobs: dict[str, Submission] = {}
         self._stack.enter_context(added_provider(_NAME, lambda _environ: self.provider()))
-        self._stack.enter_context(mock.patch.object(budget, "check_span", lambda *_args, **_options: []))
+        self._stack.enter_context(mock.patch.object(budget, "findings_of", lambda *_args: []))
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """Which executor the setting REACT1_EXECUTOR names.
 
-local             threads of this process (default)
-processes         processes of this machine; `processes:4` uses four cores
+local             threads of this process (default, except for a batch)
+processes         processes of this machine (default of a batch); `processes:4` uses four cores
 dask://host:port  the workers of a Dask scheduler
 ray://host:port   a Ray cluster, by the address of its head; `ray` starts one on this machine
 """
@@ -16,7 +16,7 @@ from ..core.settings import executor_setting
 from ..storage.upload_storage import is_loopback_url
 from ..store.store import Store
 from .base import Executor
-from .cores import Cores
+from .capacity import Capacity
 from .local_executor import LocalExecutor
 
 _FORMS = "local, processes, processes:4, dask://host:port, ray or ray://host:port"
@@ -24,20 +24,24 @@ _ADDRESS = re.compile(r"(dask|ray)://([^/:\s]+:\d+)/?")
 
 
 def choose_executor(
-    store: Store, local: LocalExecutor, on_progress: Callable[[str, float], None], cores: Cores | None = None
+    store: Store,
+    local: LocalExecutor,
+    on_progress: Callable[[str, float], None],
+    capacity: Capacity | None = None,
+    default: str = "local",
 ) -> Executor:
-    """Return the executor that the environment names; `local` is the one of this process.
+    """Return the executor that the environment names, else the default; `local` is the one of this process.
 
     Raises:
         PresetError: the setting is wrong, or the store cannot be shared with the workers.
     """
-    setting = executor_setting()
-    if setting in ("", "local"):
+    setting = executor_setting() or default
+    if setting == "local":
         return local
     if match := re.fullmatch(r"processes(?::(\d+))?", setting):
         from .process_executor import ProcessExecutor
 
-        return ProcessExecutor(store, on_progress, Cores(int(match[1])) if match[1] and int(match[1]) else cores)
+        return ProcessExecutor(store, on_progress, Capacity(int(match[1])) if match[1] and int(match[1]) else capacity)
     if setting == "ray":
         from .ray_executor import RayExecutor
 

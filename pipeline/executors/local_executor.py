@@ -1,4 +1,4 @@
-"""Run calls in threads of this process, with as many at once as there are cores.
+"""Run calls in threads of this process, with as many at once as fit its cores and its memory.
 
 A call that only waits (`Need.cores` 0) needs no core. When `run` returns from a cancelled call, its tool has exited and
 its scratch folder is deleted.
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..core.errors import Interrupted
 from ..store.store import Store
 from .base import Call, CallMonitor, Result, execute_call
-from .cores import Cores
+from .capacity import Capacity
 
 _MAX_THREADS = 256
 
@@ -25,18 +25,18 @@ class LocalExecutor:
         self,
         store: Store,
         on_progress: Callable[[str, float], None] = lambda _key, _share: None,
-        cores: Cores | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
-        """Start no thread yet; `cores` are those that other executors of this process share."""
+        """Start no thread yet; `capacity` is what other executors of this process share."""
         self._store = store
         self._on_progress = on_progress
-        self._cores = cores or Cores()
+        self._capacity = capacity or Capacity()
         self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="react1")
         self._monitors: dict[str, CallMonitor] = {}
 
     async def run(self, call: Call) -> Result:
-        """Run a call in a thread as soon as its cores are free."""
-        async with self._cores.hold(call.need.cores):
+        """Run a call in a thread as soon as what it needs is free."""
+        async with self._capacity.hold(call.need):
             return await self._in_thread(call)
 
     async def cancel(self, key: str) -> None:

@@ -1,7 +1,8 @@
 """Run calls in processes of this machine: a call that crashes ends its own process, and is run again in another one.
 
-As many calls run at once as there are cores. When `run` returns from a cancelled call, its process has stopped it, or
-was killed with its tools.
+As many calls run at once as fit the cores and the memory of this machine, and a few that only wait. A process that has
+nothing to do for a while ends, so that a run that waits for a provider holds no libraries. When `run` returns from a
+cancelled call, its process has stopped it, or was killed with its tools.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import json
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,13 +20,17 @@ from ..core.errors import Interrupted, ToolFailed
 from ..media.tools.process import LineProcess
 from ..store.store import Store
 from .base import Call, Result
-from .cores import Cores
+from .capacity import Capacity
 from .wire import Json, call_json, dump, parse_reply
 
 ATTEMPTS = 3
 """How often a call is run whose process ends in the middle of it."""
 STOP_S = 5.0
 """How long a process may take to stop a call before it is killed."""
+MAX_WAITING = 4
+"""How many calls that need no core, since they wait for a disk or a network, run at once."""
+IDLE_S = 15.0
+"""After this time without a call a process ends."""
 _MAX_THREADS = 256
 
 
@@ -35,19 +41,22 @@ class ProcessExecutor:
         self,
         store: Store,
         on_progress: Callable[[str, float], None] = lambda _key, _share: None,
-        cores: Cores | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
-        """Start no process yet; `cores` are those that other executors of this process share."""
+        """Start no process yet; `capacity` is what other executors of this process share."""
         self._store, self._on_progress = store, on_progress
-        self._cores = cores or Cores()
+        self._capacity = capacity or Capacity()
+        self._waiting_calls = asyncio.Semaphore(MAX_WAITING)
         self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="react1-process")
         self._running: dict[str, Attempts] = {}
-        self._idle: list[LineProcess] = []
+        self._idle: list[tuple[LineProcess, float]] = []
+        """Processes without a call, and since when, by the monotonic clock; the last one is taken first."""
         self._lock = threading.Lock()
 
     async def run(self, call: Call) -> Result:
-        """Run a call in a process as soon as its cores are free."""
-        async with self._cores.hold(call.need.cores):
+        """Run a call in a process as soon as what it needs is free."""
+        waits = contextlib.nullcontext() if call.need.cores else self._waiting_calls
+        async with waits, self._capacity.hold(call.need):
             attempts = Attempts(self, call, lambda share: self._on_progress(call.key, share))
             self._running[call.key] = attempts
             loop = asyncio.get_running_loop()
@@ -68,6 +77,7 @@ class ProcessExecutor:
             finally:
                 limit.cancel()
                 self._running.pop(call.key, None)
+                loop.call_later(IDLE_S, self._end_idle)
 
     async def cancel(self, key: str) -> None:
         """Stop the call with this key if it is running."""
@@ -79,7 +89,7 @@ class ProcessExecutor:
         for attempts in self._running.values():
             attempts.kill()
         await asyncio.to_thread(self._threads.shutdown)
-        for process in self._idle:
+        for process, _ in self._idle:
             process.close()
         self._idle.clear()
         await asyncio.to_thread(self._store.sweep)
@@ -88,7 +98,7 @@ class ProcessExecutor:
         """Return an idle process, or a new one."""
         with self._lock:
             while self._idle:
-                process = self._idle.pop()
+                process, _ = self._idle.pop()
                 if process.running:
                     return process
                 process.close()
@@ -98,7 +108,16 @@ class ProcessExecutor:
     def put_back(self, process: LineProcess) -> None:
         """Keep a process for the next call."""
         with self._lock:
-            self._idle.append(process)
+            self._idle.append((process, time.monotonic()))
+
+    def _end_idle(self) -> None:
+        """End the processes that had no call for `IDLE_S`; the timer of the last call finds them all."""
+        with self._lock:
+            since_s = time.monotonic() - IDLE_S
+            ended = [process for process, idle_s in self._idle if idle_s <= since_s]
+            self._idle = [item for item in self._idle if item[1] > since_s]
+        for process in ended:
+            process.close()
 
 
 class Attempts:

@@ -18,7 +18,7 @@ from ..media.probe import require_video
 from ..media.timing.frame_rate import PROVIDER_RATES, frame_count_at, nearest_rate
 from ..media.transcode import video_duration_s
 from ..media.trim import container_time_s
-from ..preflight.clip_checks import check_span
+from ..preflight.span_check import SpanCheckParams, findings_of
 from ..providers.contract import Limits
 from ..providers.provider_settings import HostedProvider
 from ..store.store import Store
@@ -45,21 +45,17 @@ def check_segment(segment: Segment, store: Store | NodeContext, limits: Limits) 
             f"segment {segment.name} has no consent, and REACT1_REQUIRE_CONSENT is set: give the edit or the job "
             "`consent: {performer: NAME, document: FILE}`; nothing was sent"
         )
-    findings = check_span(
-        store.path(segment.source.file),
-        segment.source,
-        segment.name,
-        segment.start_frame,
-        segment.end_frame,
-        max_s=limits.video_s,
-        max_size_px=limits.size_px,
-        has_own_audio=segment.edit.audio is not None,
-    )
+    findings = findings_of(store, segment, span_check_params(limits))
     if segment.crop is not None:
         findings = [finding for finding in findings if finding.code != "small_face"]  # it is sent enlarged
     fatal = [finding.message for finding in findings if finding.fatal]
     notes = tuple(finding.message for finding in findings if not finding.fatal)
     return notes, InputMediaError("; ".join(fatal)) if fatal else None
+
+
+def span_check_params(limits: Limits) -> SpanCheckParams:
+    """Return what a provider accepts, for the check of a span."""
+    return SpanCheckParams(max_s=limits.video_s, max_size_px=limits.size_px)
 
 
 def forecast_job(

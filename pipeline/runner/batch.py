@@ -22,10 +22,11 @@ from ..config.film_list import BatchJob, load_batch
 from ..config.load import job_from_document
 from ..core.errors import InternalError, Interrupted, PresetError, React1Error
 from ..core.nodes.registry import Registry
-from ..executors.cores import Cores
+from ..executors.shared_executors import SharedExecutors
 from ..jobs.connection import Hosts
 from ..report.page import render_batch_page
 from ..store.atomic import FileLock, storage_errors, write_text
+from ..store.store import Store
 from .events import Event, RunStarted, StepEnded, StepMoved, StepStarted
 from .execute import Options, Shared, execute, stop_on_signals
 from .freed_memory import freed_memory_returned
@@ -195,24 +196,27 @@ async def run_batch(
         parallel: how many films are worked on at the same time.
         on_change: called after each event of a film.
 
+    Steps run in worker processes unless REACT1_EXECUTOR says otherwise: so films that wait for their provider share one
+    small coordinator, and a crash in one film's step harms no other.
+
     Raises:
         Interrupted: the batch was stopped; the message says how to resume it.
+        PresetError: REACT1_EXECUTOR is wrong.
     """
     turns = asyncio.Semaphore(parallel)
     for item in batch.items:
         item.started_at = 0.0  # of an earlier process
-    with contextlib.closing(batch.lock()):
+    with contextlib.closing(batch.lock()), contextlib.closing(Store(options.home)) as store:
+        executors = SharedExecutors(store, default="processes")
         batch.save()
         try:
             with stop_on_signals():
-                async with Hosts() as hosts, freed_memory_returned():
-                    shared = Shared(hosts, Cores())
+                async with Hosts() as hosts, freed_memory_returned(), contextlib.aclosing(executors):
+                    options = replace(options, shared=Shared(hosts, executors))
                     open_items = [item for item in batch.items if item.status not in FINISHED]
-                    runs = [
-                        _run_item(item, batch, registry, replace(options, shared=shared), turns, on_change)
-                        for item in open_items
-                    ]
-                    await asyncio.gather(*runs)
+                    await asyncio.gather(
+                        *(_run_item(item, batch, registry, options, turns, on_change) for item in open_items)
+                    )
         except asyncio.CancelledError:
             raise Interrupted(f"stopped; resume with: react1 resume {batch.name}") from None
         finally:

@@ -19,9 +19,7 @@ from ..config.checked_job import Job, Step
 from ..core.errors import InternalError, Interrupted, React1Error
 from ..core.values import Media, Record, Report, Value
 from ..executors.base import CallMonitor
-from ..executors.choose_executor import choose_executor
-from ..executors.cores import Cores
-from ..executors.local_executor import LocalExecutor
+from ..executors.shared_executors import SharedExecutors, open_executors
 from ..jobs.budget import Estimate, SpendingPolicy
 from ..store.atomic import write_text
 from ..store.export import export
@@ -44,10 +42,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shared:
-    """What the runs of one process share: one pace per host, one budget, one set of cores."""
+    """What the runs of one process share: one pace per host, one budget, one set of workers."""
 
     hosts: Hosts
-    cores: Cores
+    executors: SharedExecutors
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,8 @@ async def execute(job: Job, options: Options, run: RunFolder | None = None) -> R
     store = Store(options.home)
     owner = job_owner(job.document)
     check_outputs(job, store, owner, replace=options.replace)
-    choose_executor(store, LocalExecutor(store), lambda _key, _share: None)  # refuses a wrong setting; starts nothing
+    if options.shared is None:
+        SharedExecutors(store)  # refuses a wrong setting; starts nothing
     run = run or new_run(options.home, options.now())
     with contextlib.closing(run.lock()), contextlib.closing(store):
         run.begin(options.now(), what=job.name, document=job.document, replace=options.replace, agreed=options.approved)
@@ -140,19 +139,15 @@ async def _run(job: Job, options: Options, run: RunFolder, store: Store, owner: 
         sources = source_paths(job)
         job = replace(job, steps=tuple([await _ingest(step, store, options.watcher) for step in job.steps]))
         job, picks = extract_picks(job)
-        hosts, cores = (shared.hosts, shared.cores) if shared else (None, None)
+        hosts, executors = (shared.hosts, shared.executors) if shared else (None, None)
         async with open_paid_steps(
             job, store, spending_policy(options), run.name, options.watcher, hosts
         ) as paid_steps:
             runner = StepRunner(store, options.watcher, job.name, paid_steps, run.add_key)
-            runner.local_executor = LocalExecutor(store, runner.report_progress, cores)
-            runner.executor = choose_executor(store, runner.local_executor, runner.report_progress, cores)
             scheduler = Scheduler(job, runner, run.name, picks, options.only)
-            try:
+            async with open_executors(store, runner.report_progress, executors) as opened:
+                runner.executor, runner.local_executor = opened.main, opened.local
                 await scheduler.run()
-            finally:
-                await runner.executor.aclose()
-                await runner.local_executor.aclose()
         run.write(choices=[offer.to_json() for offer in scheduler.offers.values()])
         paths = {}
         for step in job.steps:

@@ -28,8 +28,9 @@ KEY = "SG_secret0123456789abcdef"
 
 
 @pytest.fixture
-def films(react1):
-    """Three small films and a table that names four."""
+def films(react1, monkeypatch):
+    """Three small films and a table that names four; their steps run in this process."""
+    monkeypatch.setenv("REACT1_EXECUTOR", "local")
     for number in range(3):
         make_clip(
             Path(f"f{number}.mp4"), Recipe(frames=40, size=(160, 90), audio_codec="aac", chroma=(90 + 30 * number, 128))

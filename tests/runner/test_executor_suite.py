@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from react1.pipeline.core.errors import PresetError
+from react1.pipeline.core.nodes.node import Need
+from react1.pipeline.executors.capacity import Capacity
 from react1.pipeline.executors.choose_executor import choose_executor
-from react1.pipeline.executors.cores import Cores
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.executors.process_executor import ProcessExecutor
 from react1.pipeline.store.store import Store
@@ -36,7 +37,7 @@ class TestProcesses(ExecutorTests):
     """Processes of this machine."""
 
     def open(self, store):
-        return ProcessExecutor(store, cores=Cores(2))
+        return ProcessExecutor(store, capacity=Capacity(2))
 
     @pytest.fixture(autouse=True)
     def setting(self, monkeypatch):
@@ -101,42 +102,62 @@ def test_workers_elsewhere_need_a_shared_store(tmp_path, monkeypatch):
     assert asyncio.run(choose())[0].address == "tcp://farm.example:8786"
 
 
+async def _started(capacity, needs):
+    """Return the names of the calls that run at once, and of all in the order of their start."""
+    order, may_end = [], asyncio.Event()
+
+    async def call(name, need):
+        async with capacity.hold(need):
+            order.append(name)
+            await may_end.wait()
+
+    tasks = [asyncio.create_task(call(name, need)) for name, need in needs.items()]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running = list(order)
+    may_end.set()
+    await asyncio.gather(*tasks)
+    return running, order
+
+
 def test_cores_are_shared_in_the_order_of_arrival():
     """Two cores run one call of two, or two of one; a call that needs more than there are takes all."""
+    needs = {name: Need(cores=cores) for name, cores in (("a", 1), ("wide", 9), ("b", 1), ("waits", 0))}
 
-    async def play():
-        cores, order, may_end = Cores(2), [], asyncio.Event()
-
-        async def call(name, needed):
-            async with cores.hold(needed):
-                order.append(name)
-                await may_end.wait()
-
-        tasks = [asyncio.create_task(call(*item)) for item in (("a", 1), ("wide", 9), ("b", 1), ("waits", 0))]
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        running = list(order)
-        may_end.set()
-        await asyncio.gather(*tasks)
-        return running, order
-
-    running, order = asyncio.run(play())
+    running, order = asyncio.run(_started(Capacity(2), needs))
 
     assert sorted(running) == ["a", "waits"]
     assert order.index("wide") < order.index("b")
+
+
+def test_a_declared_need_of_memory_changes_what_runs_at_once():
+    """Two calls that fit together do; two that do not run one after the other, and one that never fits runs alone."""
+
+    def running(memory_mb, *needs_mb):
+        needs = {str(number): Need(cores=1, memory_mb=need_mb) for number, need_mb in enumerate(needs_mb)}
+        at_once, order = asyncio.run(_started(Capacity(8, memory_mb), needs))
+        assert len(order) == len(needs_mb)
+        return len(at_once)
+
+    assert running(3000, 1000, 1000, 1000, 1000) == 3
+    assert running(3000, 0, 0, 0, 0) == 4
+    assert running(3000, 2000, 2000) == 1
+    assert running(1000, 5000, 5000) == 1
+    assert running(0, 5000, 5000) == 2  # the memory of the machine is not known
+    assert Capacity().memory_mb > 0
 
 
 def test_a_cancelled_wait_for_cores_holds_none():
     """The next in line gets them."""
 
     async def play():
-        cores = Cores(1)
-        async with cores.hold(1):
-            waiting = asyncio.create_task(cores.hold(1).__aenter__())
+        capacity, need = Capacity(1), Need(cores=1)
+        async with capacity.hold(need):
+            waiting = asyncio.create_task(capacity.hold(need).__aenter__())
             await asyncio.sleep(0)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
-        async with asyncio.timeout(30), cores.hold(1):
+        async with asyncio.timeout(30), capacity.hold(need):
             return True
 
     assert asyncio.run(play())

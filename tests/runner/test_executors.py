@@ -17,7 +17,7 @@ from react1.pipeline.core.nodes.node import Need, Params
 from react1.pipeline.core.values import Media
 from react1.pipeline.engine.frames.threads import read_ahead
 from react1.pipeline.executors.base import Call, CallMonitor, execute_call, from_json
-from react1.pipeline.executors.cores import Cores
+from react1.pipeline.executors.capacity import Capacity
 from react1.pipeline.executors.local_executor import LocalExecutor
 from react1.pipeline.media.clip_writer import ClipWriter, VideoSettings
 from react1.pipeline.media.frames.decode import exact_frames, images
@@ -187,7 +187,7 @@ def test_only_computing_calls_wait_for_a_core(store):
     """With one core, one computing call runs, and any number of waiting ones."""
 
     async def play():
-        executor = LocalExecutor(store, cores=Cores(1))
+        executor = LocalExecutor(store, capacity=Capacity(1))
         names = {"a": 1, "b": 1, "io1": 0, "io2": 0}
         tasks = [
             asyncio.create_task(executor.run(_call(key=(name * 64)[:64], cores=cores, text=name, wait=True)))

@@ -15,6 +15,7 @@ from react1.pipeline.jobs.budget import SpendingPolicy
 from react1.pipeline.jobs.manager import JobManager
 from react1.pipeline.jobs.request import Clock, JobRequest
 from react1.pipeline.providers.provider_settings import segmind
+from react1.pipeline.runner.scheduling import paid_steps
 from react1.pipeline.store.store import Store
 from react1.testing import FolderContext
 
@@ -69,3 +70,4 @@ class JobRunner:
 def no_precheck(monkeypatch):
     """Skip the checks on the clip: a synthetic one has no face."""
     monkeypatch.setattr(manager, "check_request", lambda request, store: ((), None))
+    monkeypatch.setattr(paid_steps.PaidSteps, "span_checks", lambda steps, step, calls: [])

@@ -99,7 +99,7 @@ def check_steps_after(
     for step in steps:
         calls = _known_inputs(step, segments, known)
         if not fed.intersection(source for sources in step.wires.values() for source in sources):
-            if step.id not in known and len(calls) == 1 and is_foreseeable(step):
+            if step.id not in known and not _runs_per_segment(step) and is_foreseeable(step):
                 # It may still run, such as a camera original that is compared with its proxy.
                 known |= {step.id: result} if (result := forecast(step, calls[0], store).result) else {}
             continue
@@ -114,6 +114,11 @@ def check_steps_after(
 def is_foreseeable(step: Step) -> bool:
     """Check whether a step's node says what it will do, and whether that is free to ask."""
     return step.info.cls.workload == "cpu" and hasattr(step.info.cls, "forecast")
+
+
+def _runs_per_segment(step: Step) -> bool:
+    """Return whether a step runs once per segment, so that the segments stand for its results."""
+    return any(port.value_type in (Segment, Upload, Take) and not port.gathers for port in step.info.ports.inputs)
 
 
 def _known_inputs(step: Step, segments: Sequence[Segment], results: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -18,10 +18,12 @@ from ...core.edits.choices import resolve_choices
 from ...core.errors import React1Error
 from ...core.settings import month_budget_usd
 from ...core.values import Segment, Upload, segment_of
-from ...executors.base import Result, to_json
-from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy
+from ...executors.base import Call, Result, to_json
+from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy, span_check_params
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
+from ...preflight.span_check import SpanCheck, call_parts
+from ...store.keys import digest, params_json
 from ...store.store import Store
 from ..events import Message, Watcher
 from ..external_inputs import bills_itself, paid_provider
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from ...jobs.manager import JobManager
     from ...jobs.request import JobRequest
 
+SPAN_CHECK = f"{SpanCheck.__module__}:{SpanCheck.__name__}"
 Calls = Mapping[str, Mapping[str, Any]]
 """The inputs of each call of a step, by key."""
 
@@ -77,6 +80,21 @@ class PaidSteps:
             await self._manager.approve(items)
         for key, usd in costs_usd.items():
             self._manager.commit(key, usd)
+
+    def span_checks(self, step: Step, calls: Calls) -> list[Call]:
+        """Return a call of the executor for each span that `check_all` will look at, so that workers look at it."""
+        if bills_itself(step):
+            return []
+        checks = {}
+        for inputs in calls.values():
+            request = job_request(step, inputs, self._run)
+            if not is_paid_for(step, inputs, self._store):
+                params = span_check_params(request.provider.limits)
+                parts = call_parts(request.segment, params)
+                values = {"params": params_json(params), "inputs": {"segment": request.segment.model_dump(mode="json")}}
+                call = Call(SPAN_CHECK, {**values, "parts": parts}, digest(parts), SpanCheck.need)
+                checks[call.key] = call
+        return list(checks.values())
 
     def raise_if_rejected(self, key: str) -> None:
         """Raise why `check_all` has rejected a call."""

@@ -118,16 +118,24 @@ class StepRunner:
             OverBudget: it costs more than is allowed, or nobody has approved.
         """
         assert self._paid_steps is not None
-        missing = {}
+        missing: dict[str, Mapping[str, Any]] = {}
         for inputs in calls:
             key = digest(await asyncio.to_thread(key_parts, step, inputs))
             if await asyncio.to_thread(self._stored, step, key) is None:
                 missing[key] = inputs
+        if self.executor is not self.local_executor:
+            await self._check_spans(await asyncio.to_thread(self._paid_steps.span_checks, step, missing))
         try:
             await self._paid_steps.check_all(step, missing, fail_fast=fail_fast)
         except React1Error as error:
             error.where = error.where or step.id
             raise
+
+    async def _check_spans(self, calls: Sequence[Call]) -> None:
+        """Check spans where calls run; the check of the paid step then finds what they found."""
+        for result in await asyncio.gather(*map(self.executor.run, calls), return_exceptions=True):
+            if isinstance(result, BaseException) and not isinstance(result, React1Error):
+                raise result
 
     async def run(
         self, step: Step, segment: str, inputs: Mapping[str, Any], take: str = ""

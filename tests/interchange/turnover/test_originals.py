@@ -197,6 +197,23 @@ def test_what_is_refused_before_paying_is_the_splice_into_the_original(tmp_path)
         check(None)
 
 
+def test_a_step_of_segments_is_not_forecasts_again_before_paying(tmp_path, monkeypatch):
+    """It has run; its forecast would look for faces once more, in the coordinator."""
+    proxy = film(tmp_path / "A001_proxy.mp4")
+    store = Store(tmp_path / "home")
+    file = store.add_external(proxy)
+    segments = [segment(probe(store.path(file), file), 10, 20)]
+    job = load_job("emotion-edit", registry=load_registry(), sets={"source": str(proxy)}, edits=["0.4-0.8:sad"])
+    steps, forecasts = [ingest(step, store) for step in job.steps], []
+    face, paid = (next(step for step in steps if step.id == name) for name in ("face", "react1"))
+    real = face.info.cls.forecast
+    monkeypatch.setattr(face.info.cls, "forecast", lambda *inputs: forecasts.append(inputs) or real(*inputs))
+
+    check_steps_after(paid, steps, segments, {"fetch": segments[0].source}, store)
+
+    assert forecasts == []
+
+
 def _copy(path: Path, to: Path) -> Path:
     to.write_bytes(path.read_bytes())
     return to
