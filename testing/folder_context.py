@@ -14,12 +14,13 @@ from typing import Any
 from ..pipeline.core.errors import Interrupted
 from ..pipeline.core.file import File
 from ..pipeline.media.tools.process import run_tool
+from ..pipeline.scripting.context_clips import ContextClips
 
 _SHORTEST_SLEEP_S = 1e-6
 """A sleep that is too short to change the sum would never end a loop that waits for a time."""
 
 
-class FolderContext:
+class FolderContext(ContextClips):
     """A `NodeContext` on one folder, with real tools; it records progress and command lines.
 
     Attributes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from .edits.edit import Edit
 from .edits.face_choice import ChosenFaces, CropPath
 from .file import File
+
+if TYPE_CHECKING:
+    from .nodes.node import NodeContext
 
 
 def _to_fraction(value: Any) -> Fraction:
@@ -170,6 +173,33 @@ class Media(Value):
     sidecar: File | None = None
     """The provenance manifest of a film whose container cannot hold it; it is delivered beside the film."""
 
+    def clip(self, context: NodeContext) -> Any:
+        """Return a `moviepy.VideoClip` with exactly these frames, upright, and the sound: at k / rate it shows frame k.
+
+        Raises:
+            MissingExtra: MoviePy is not installed.
+        """
+        return context.open_clip(self)
+
+    def with_clip(self, context: NodeContext, clip: Any) -> Media:
+        """Return media with the pictures of a MoviePy clip of as many frames; times, color and sound stay.
+
+        Pictures that did not change keep their exact samples.
+
+        Raises:
+            InputMediaError: the clip has another length, rate or size.
+        """
+        return context.store_clip(clip, self)
+
+    @classmethod
+    def from_clip(cls, context: NodeContext, clip: Any) -> Media:
+        """Return a MoviePy clip as media of its own: H.264 (near-lossless), and PCM where it has sound.
+
+        Raises:
+            InputMediaError: the clip has no length or no rate.
+        """
+        return context.store_clip(clip)
+
 
 class Segment(Value):
     """A span of the source, its edit, and the file that currently represents it."""
@@ -218,6 +248,14 @@ class Segment(Value):
         """The source frame after the last one of `media`."""
         return self.end_frame + self.tail_frames
 
+    def clip(self, context: NodeContext) -> Any:
+        """Return `media` as a `moviepy.VideoClip`, with the handles; see `Media.clip`."""
+        return self.media.clip(context)
+
+    def with_clip(self, context: NodeContext, clip: Any) -> Segment:
+        """Return the segment with the pictures of a MoviePy clip of as many frames; see `Media.with_clip`."""
+        return self.model_copy(update={"media": self.media.with_clip(context, clip)})
+
 
 class Upload(Value):
     """A segment whose video and audio have URLs that a provider can read."""
@@ -257,6 +295,14 @@ class Take(Value):
     """The name of the combination, if the edit has a matrix of takes; else empty."""
     metrics: dict[str, Any] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def clip(self, context: NodeContext) -> Any:
+        """Return `media` as a `moviepy.VideoClip`; see `Media.clip`."""
+        return self.media.clip(context)
+
+    def with_clip(self, context: NodeContext, clip: Any) -> Take:
+        """Return the take with the pictures of a MoviePy clip of as many frames; see `Media.with_clip`."""
+        return self.model_copy(update={"media": self.media.with_clip(context, clip)})
 
 
 class StepRecord(Value):

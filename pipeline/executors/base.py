@@ -23,6 +23,7 @@ from ..core.file import File
 from ..core.nodes.node import Need, Node, Params, ports
 from ..core.tracing import worker_span
 from ..core.values import Value
+from ..scripting.context_clips import ContextClips
 from ..store.atomic import disk_full_message
 from ..store.store import Store
 
@@ -160,7 +161,7 @@ def _load(call: Call) -> tuple[Node, Params, dict[str, Any]]:
     return node_class(), wires.params.model_validate(call.args["params"]), inputs
 
 
-class StoreContext:
+class StoreContext(ContextClips):
     """The context of one call: the store, and a scratch folder that is deleted after the call."""
 
     def __init__(self, store: Store, monitor: CallMonitor, deadline: float) -> None:

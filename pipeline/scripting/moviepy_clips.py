@@ -8,6 +8,7 @@ starts late; this one decodes by index.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -17,8 +18,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import InputMediaError
-from ..core.values import VideoStream
+from ..core.errors import InputMediaError, MissingExtra
+from ..core.values import Media, VideoStream
 from ..media.clip_writer import rgb_frame
 from ..media.frames.decode import exact_frames, rgb, turn_upright
 from ..media.probe import probe_path, require_video
@@ -30,6 +31,21 @@ _SEEK_FRAMES = 50
 """Up to this distance decoding is cheaper than seeking."""
 _TOLERANCE = 0.01
 """Share of a frame by which a float time may be too early."""
+
+
+def require_moviepy() -> Any:
+    """Return the package `moviepy`, imported on the first use.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        return importlib.import_module("moviepy")
+    except ImportError as error:
+        raise MissingExtra(
+            "a clip needs MoviePy, which is not installed: pip install 'moviepy>=2.1,<3', or install react1-nodes "
+            "again with its dependencies"
+        ) from error
 
 
 class Reader:
@@ -54,10 +70,8 @@ class Reader:
 
     def clip(self) -> Any:
         """Return a `moviepy.VideoClip` of exactly the film's frames, without audio."""
-        from moviepy import VideoClip
-
         rate = self._video.rate
-        clip = VideoClip(
+        clip = require_moviepy().VideoClip(
             frame_function=lambda at_s: self.at(int(at_s * float(rate) + _TOLERANCE)),
             duration=float(self._video.frame_count / rate),
         )
@@ -84,17 +98,20 @@ def open_clip(path: Path, first_frame: int = 0, end_frame: int | None = None) ->
 
     Raises:
         InputMediaError: the film cannot be read, or has no such frames.
+        MissingExtra: MoviePy is not installed.
     """
-    media = probe_path(path)
+    return open_media(path, probe_path(path), first_frame, end_frame)
+
+
+def open_media(path: Path, media: Media, first_frame: int = 0, end_frame: int | None = None) -> Any:
+    """Return a `moviepy.VideoClip` as `open_clip` does, of a file whose properties are known."""
     video = require_video(media)
     end_frame = video.frame_count if end_frame is None else end_frame
     if not 0 <= first_frame < end_frame <= video.frame_count:
         raise InputMediaError(f"{path.name} has {video.frame_count} frames, not {first_frame} to {end_frame}")
     clip = Reader(path, video, lambda frame: turn_upright(rgb(frame, video), video)).clip()
     if media.audio:
-        from moviepy import AudioFileClip
-
-        sound = AudioFileClip(str(path))
+        sound = require_moviepy().AudioFileClip(str(path))
         clip = clip.with_audio(sound.with_duration(min(sound.duration, clip.duration)))
     start_s, end_s = float(first_frame / video.rate), float(end_frame / video.rate)
     complete = (first_frame, end_frame) == (0, video.frame_count)

@@ -18,6 +18,7 @@ from ..media.transcode import video_duration_s
 from ..net.url import redact_url
 from ..providers.parameters import MAX_CALL_S
 from ..providers.provider_settings import MAX_SIZE_PX
+from ..scripting.context_clips import ContextClips
 from ..store.store import Store
 from .server_options import DURATION_TOLERANCE_S
 from .worker_protocol import WorkerRequest
@@ -26,7 +27,7 @@ RETRY_WAITS_S = (0.5, 2.0)
 """Waits before the second and the third attempt to fetch a file."""
 
 
-class FolderContext:
+class FolderContext(ContextClips):
     """A `NodeContext` in a folder of its own; its cache is the store of the server's home, if there is one."""
 
     def __init__(self, folder: Path, home: Path | None = None) -> None:

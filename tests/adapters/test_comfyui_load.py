@@ -14,7 +14,7 @@ from pathlib import Path
 import comfyui
 import pytest
 
-from react1.pipeline.adapters.comfyui import all_boxes, comfy_entrypoint, node_class_mappings
+from react1.pipeline.adapters.comfyui import all_boxes, comfy_entrypoint, host, node_class_mappings
 from react1.pipeline.adapters.comfyui.interfaces import v1_class, v1_input
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -130,6 +130,16 @@ def test_a_v3_class_runs_its_box(monkeypatch, tmp_path):
     assert edit.validate_inputs(**{"in": "1", "out": "2"}) is True
     assert "is not after" in edit.validate_inputs(**{"in": "3", "out": "2"})
     assert inspect.getfullargspec(edit.validate_inputs).args == ["cls", "in", "out"]
+
+
+@pytest.mark.parametrize("v3", [True, False])
+def test_an_output_is_blocked_where_this_comfyui_has_the_class(monkeypatch, tmp_path, v3):
+    """It moved to another module with the V3 interface."""
+    comfyui.install(monkeypatch, tmp_path / "ComfyUI", v3=v3)
+
+    blocked = host.block("choose a take")
+
+    assert isinstance(blocked, comfyui.ExecutionBlocker) and blocked.message == "choose a take"
 
 
 def test_v1_validators_name_the_inputs_that_they_want():

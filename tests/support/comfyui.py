@@ -230,7 +230,7 @@ class _Failed(Exception):
 
 
 def install(monkeypatch, folder, *, v3: bool = False) -> ComfyUI:
-    """Put the stand-in's modules in place of ComfyUI's, and load the pack's classes."""
+    """Put the stand-in's modules in place of ComfyUI's: those with the V3 interface, or those before it."""
     host = ComfyUI(folder)
 
     def throw_if_interrupted():
@@ -263,12 +263,14 @@ def install(monkeypatch, folder, *, v3: bool = False) -> ComfyUI:
         "comfy.utils": {"ProgressBar": ProgressBar},
         "comfy_execution": {},
         "comfy_execution.utils": {"get_executing_context": _NODE.get},
-        "comfy_execution.graph_utils": {"ExecutionBlocker": ExecutionBlocker},
+        "comfy_execution.graph_utils": {},
+        "comfy_execution.graph": {},
         "comfy_api": {},
         "comfy_api.input_impl": {"VideoFromFile": VideoFromFile},
         "server": {"PromptServer": SimpleNamespace(instance=prompt_server)},
         "torch": {"from_numpy": lambda array: array},
     }
+    modules["comfy_execution.graph_utils" if v3 else "comfy_execution.graph"]["ExecutionBlocker"] = ExecutionBlocker
     if v3:
         modules["comfy_api.latest"] = _v3_interface()
     for name, members in modules.items():

@@ -92,7 +92,10 @@ def running_node_id() -> str:
 
 def block(message: str) -> Any:
     """Return a value for an output that keeps the boxes after it from running, and shows them a message."""
-    return importlib.import_module("comfy_execution.graph_utils").ExecutionBlocker(message)
+    utils: Any = importlib.import_module("comfy_execution.graph_utils")
+    if not hasattr(utils, "ExecutionBlocker"):  # before ComfyUI 0.3.48
+        utils = importlib.import_module("comfy_execution.graph")
+    return utils.ExecutionBlocker(message)
 
 
 def video_from_file(path: Path) -> Any:

@@ -83,6 +83,12 @@ class NodeContext(Protocol):
             Interrupted: the run was stopped; the tool is already killed.
         """
 
+    def open_clip(self, media: Media) -> Any:
+        """Return a `moviepy.VideoClip` of media; `Media.clip`, `Segment.clip` and `Take.clip` call it."""
+
+    def store_clip(self, clip: Any, like: Media | None = None) -> Media:
+        """Store a `moviepy.VideoClip` as media, in place of the pictures of `like` or as a film of its own."""
+
 
 class Node(Protocol):
     """A node class, as the registry holds it; `run` is described at the top of this module."""

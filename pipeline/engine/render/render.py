@@ -113,6 +113,7 @@ def render_takes(
             frames.set_times(detections.times)
         takes = []
         for job, sound in zip(jobs, sounds, strict=True):
+            progress(share)  # a plan takes a while, and the caller may want to stop
             plan = plan_take(
                 detections,
                 frames.video_format,
@@ -126,6 +127,7 @@ def render_takes(
                 aims=job.aims,
             )
             takes.append(PlannedTake(job.out, plan, sound))
+        progress(share)
         takes = [replace(take, plan=with_tooth_color(frames, take.plan, keep_teeth)) for take in takes]
         draw_takes(frames, takes, lambda done: progress(share + (1 - share) * done))
         return [take.metrics(frames.video_format.fps) for take in takes]

@@ -13,6 +13,7 @@ from ...core.file import File
 from ...core.nodes import node
 from ...core.nodes.node import Forecast
 from ...core.values import Segment, Take, Upload
+from ...scripting.context_clips import ContextClips
 from ...store.store import Store
 
 Answer = TypeVar("Answer")
@@ -22,7 +23,7 @@ class _NeedsStore(Exception):
     """The node cannot answer without storing a file."""
 
 
-class ReadOnlyContext:
+class ReadOnlyContext(ContextClips):
     """A context that reads files and runs tools; files that they write are temporary."""
 
     def __init__(self, store: Store) -> None:
