@@ -55,7 +55,7 @@ class Splice:
     """Splice all takes into the film in one pass."""
 
     name: ClassVar[str] = "splice"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
 

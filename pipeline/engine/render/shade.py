@@ -6,12 +6,13 @@ brighter flanks that multiplies the picture, so that it follows the light of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import Box, Field, Points, box_around
+from ..arrays import Box, Field, Image, Plane, Points, box_around
 from ..geometry.head_frame import FaceFrame, MouthShape, foreshortening
 from ..geometry.landmark_indices import ANCHORS, LOWER_LIP, NOSE_BRIDGE, NOSE_ROOT, SIDES, UPPER_LIP
 from ..pose.pose import Pose
@@ -89,6 +90,8 @@ SMILE_CREASES = (
 CREASE_UNITS, CREASE_REACH = 0.022, 0.15
 """The blur within which a crease is dark, and the width of the strip in which creases are lifted, in units."""
 MOST_LIFTED = 28.0
+LEAST_SIGMA_PX = 1.5
+"""Pictures are shrunk before a blur only as far as its deviation stays above this."""
 
 
 def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
@@ -119,12 +122,39 @@ def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
         cv2.polylines(strip, [fixed], False, 255, max(1, round(CREASE_REACH * frame.unit_px)), cv2.LINE_AA, 4)
     lips = np.round((warped.places_px[MOUTH_BORDER] - np.array([left, top])) * 16).astype(np.int32)
     cv2.fillPoly(strip, [lips], 0, cv2.LINE_AA, 4)
-    share = cv2.GaussianBlur(strip, (0, 0), 0.03 * frame.unit_px).astype(np.float32) * (strength / 255)
     part = warped.picture[top:bottom, left:right_px]
-    fine = cv2.GaussianBlur(part, (0, 0), max(0.8, CREASE_UNITS * frame.unit_px)).astype(np.float32)
-    wide = cv2.GaussianBlur(part, (0, 0), 4 * max(0.8, CREASE_UNITS * frame.unit_px)).astype(np.float32)
+    # What is lifted is as soft as the blur of a crease, so it is found in a smaller picture.
+    soft_px = max(0.8, CREASE_UNITS * frame.unit_px)
+    shrink = _shrink(soft_px)
+    size = (max(1, (right_px - left) // shrink), max(1, (bottom - top) // shrink))
+    small, small_strip = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (part, strip))
+    fine, wide = (blurred(small, sigma_px / shrink) for sigma_px in (soft_px, 4 * soft_px))
+    share = blurred(small_strip, 0.03 * frame.unit_px / shrink) * (strength / 255)
     lifted = np.clip(wide - fine, 0, MOST_LIFTED) * share[..., None]
+    lifted = cv2.resize(lifted, (right_px - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     warped.picture[top:bottom, left:right_px] = cv2.add(part, lifted, dtype=cv2.CV_8U)
+
+
+def _shrink(sigma_px: float) -> int:
+    """Return by how much a picture may be shrunk, a power of two, before a blur of this deviation."""
+    return int(2 ** max(0, math.floor(math.log2(sigma_px / LEAST_SIGMA_PX))))
+
+
+def blurred(picture: Image | Plane, sigma_px: float) -> Field:
+    """Return a picture blurred, as float32; wide blurs are computed in a smaller picture."""
+    import cv2
+
+    shrink = _shrink(sigma_px)
+    if shrink == 1:
+        narrow: Field = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), sigma_px)
+        return narrow
+    height, width = picture.shape[:2]
+    size = (max(1, width // shrink), max(1, height // shrink))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    # To average blocks and to interpolate between them blurs, too: together by a quarter of their size, squared.
+    small = cv2.GaussianBlur(small, (0, 0), math.sqrt((sigma_px / shrink) ** 2 - 0.25))
+    blurred: Field = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return blurred
 
 
 def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:

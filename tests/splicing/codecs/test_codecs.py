@@ -79,6 +79,17 @@ def test_a_twin_is_found_from_the_parameter_sets_alone(context, shape, noted):
     assert h264.parameter_sets(video, choice) == (own.sps, own.pps)
 
 
+def test_a_twin_does_without_the_film_s_trellis(context):
+    """A film whose note names a trellis gets an encoder with the same parameter sets and none."""
+    video, config, data = opened(context, options={"preset": "medium"})
+    own, noted = h264_headers.parse_avcc(config), h264_headers.parse_x264_note(data[0])
+
+    choice = h264.matching_encoder(video, own, noted, 2)
+
+    assert noted["trellis"] == "1"
+    assert "trellis=0" in choice.options["x264-params"].split(":")
+
+
 def test_what_no_x264_writes_has_no_twin(context):
     """A set that says another level is not matched by what is nearly the same."""
     video, config, _ = opened(context)
