@@ -16,20 +16,22 @@ import re
 from collections.abc import Callable, Mapping
 from mimetypes import guess_extension
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..pipeline.core.errors import InputMediaError, ProviderError, StorageFailed
 from ..pipeline.core.file import File, FileOrUrl
 from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
 from ..pipeline.core.times import Timecode, parse_time
 from ..pipeline.core.values import Media
+from ..pipeline.located_yaml.explain import is_url
 
 FORMAT = "bv*+ba/b"
 """The best video, plus the best audio if it has none."""
 SORT = ["vcodec:h264", "res", "fps", "acodec:aac"]
 """Prefer H.264, which smart rendering handles best: 1080p H.264 ranks above 2160p of another codec."""
+MANIFEST_SUFFIX = ".c2pa"
 _SUFFIX = re.compile(r"\.[a-z0-9]{2,4}")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _PREFIX_AND_ADVICE = re.compile(r"^ERROR:\s*|;? *please report this issue on .*", re.IGNORECASE | re.DOTALL)
@@ -43,6 +45,10 @@ class FetchParams(Params):
         default=False, description="subtitles of a page: all, or a list of languages such as [en, de]"
     )
     start_tc: str | None = Field(default=None, description="timecode of the first frame (default: from the film)")
+    manifest: FileOrUrl | None = Field(
+        default=None,
+        description="C2PA manifest of a local film (default: NAME.c2pa beside it, if there is one)",
+    )
     max_size_mb: float = Field(default=20_000, gt=0, description="maximum size of the download in MB (10^6 bytes)")
 
     @field_validator("start_tc")
@@ -51,6 +57,15 @@ class FetchParams(Params):
         if text is not None and not isinstance(parse_time(text), Timecode):
             raise ValueError(f"{text!r} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
         return text
+
+    @model_validator(mode="after")
+    def _find_manifest(self) -> Self:
+        """Use the manifest beside a local film, by which the container of a film that cannot hold one is signed."""
+        if self.manifest is None and isinstance(self.uri, str) and not is_url(self.uri):
+            manifest_path = Path(f"{self.uri}{MANIFEST_SUFFIX}")
+            if manifest_path.is_file():
+                object.__setattr__(self, "manifest", str(manifest_path))
+        return self
 
     @property
     def max_bytes(self) -> int:
@@ -73,7 +88,8 @@ class Fetch:
         from ..pipeline.net.url import require_web_url
 
         if isinstance(params.uri, File):
-            return with_start_timecode(probe(context.path(params.uri), params.uri), params.start_tc)
+            film = with_start_timecode(probe(context.path(params.uri), params.uri), params.start_tc)
+            return film.model_copy(update={"sidecar": params.manifest}) if isinstance(params.manifest, File) else film
         url = require_web_url(params.uri)
         notes: tuple[str, ...] = ()
         try:

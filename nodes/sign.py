@@ -39,7 +39,7 @@ class Sign:
     """Sign the film, and check that its packets stay the same."""
 
     name: ClassVar[str] = "sign"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 
@@ -59,14 +59,19 @@ class Sign:
         """Return the signed film; its metrics say by whom it is signed."""
         from ..pipeline.media.probe import probe
         from ..pipeline.provenance.credentials import credential_paths, read_credentials
-        from ..pipeline.provenance.sign import STALE, build_manifest, sign_film
+        from ..pipeline.provenance.sign import STALE, UNFIT, build_manifest, read_source_manifest, sign_film
 
         used = [take for take in takes if take.status == "done"]
         if not used:
             return film.model_copy(update={"notes": (*film.notes, "not signed: no take changes the film")})
         credentials = read_credentials(*credential_paths(params.certificate, params.key))
         manifest = build_manifest(params.title, used, params.disclose)
-        source = used[0].segment.source.file
+        source, sidecar_of_source = used[0].segment.source.file, used[0].segment.source.sidecar
+        own = (
+            read_source_manifest(context.path(source), context.path(sidecar_of_source), source.suffix)
+            if sidecar_of_source
+            else None
+        )
         signed = context.temp_path(f"signed{film.file.suffix}")
         sidecar = sign_film(
             context.path(film.file),
@@ -75,6 +80,7 @@ class Sign:
             manifest,
             credentials,
             source_suffix=source.suffix,
+            own_manifest=own,
         )
         file = context.store(signed)
         manifest_file = context.store(sidecar) if sidecar is not None else None
@@ -86,7 +92,8 @@ class Sign:
         return probe(context.path(file), file).model_copy(
             update={
                 "metrics": {**film.metrics, "sign": metrics},
-                "notes": tuple(note for note in film.notes if note != STALE),
+                "notes": tuple(note for note in film.notes if note != STALE)
+                + ((UNFIT,) if sidecar_of_source and not own else ()),
                 "start_timecode": film.start_timecode,
                 "sidecar": manifest_file,
             }

@@ -32,6 +32,7 @@ from .timing.frame_rate import detect_rate
 
 _ORDER_FRAMES = 48
 """How many pictures are decoded to see in which order they are shown."""
+_WEAVE = "ffmpeg -i film -vf weave=first_field=top -c:v libx264 -flags +ildct+ilme -crf 12 -c:a copy film.mkv"
 
 
 def probe(path: Path, file: File, name: str = "") -> Media:
@@ -58,6 +59,7 @@ def probe(path: Path, file: File, name: str = "") -> Media:
             first = _first_frame(container, main)
             if main.codec_context.has_b_frames and (ascending or main.codec_context.name == "mpeg4"):
                 _require_shown_order(path, main, name)
+            _require_frames(main, first, name)
             video = _video_stream(main, first, (shown[0], shown[1]), name)
         start_s = Fraction(container.start_time or 0, av.time_base)
         return Media(
@@ -175,6 +177,23 @@ def _require_shown_order(path: Path, stream: Any, name: str) -> None:
         raise InputMediaError(
             f"{name} stores no times of its own for its reordered pictures (B-frames), only when each is decoded, so "
             f"frames cannot be told apart by time; nothing is damaged. Encode it again first ({ENCODE_AGAIN})"
+        )
+
+
+def _require_frames(stream: Any, frame: Any, name: str) -> None:
+    """Check that each decoded picture is a frame.
+
+    A decoder of HEVC gives each field of a field sequence as a picture of half the height, and marks only those as
+    interlaced (ITU-T H.265, E.3.1: field_seq_flag).
+
+    Raises:
+        InputMediaError: they are fields.
+    """
+    if frame is not None and frame.interlaced_frame and stream.codec_context.name == "hevc":
+        raise InputMediaError(
+            f"{name} is HEVC in field pictures: each picture is one field of {frame.width}x{frame.height}, half a "
+            f"frame, and no encoder here writes those. Weave them into frames first ({_WEAVE}; write "
+            "first_field=bottom if motion jerks)"
         )
 
 

@@ -117,8 +117,46 @@ class Provenance:
     problems: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class SourceManifest:
+    """A manifest that lies beside the source, and what the library found when it checked it."""
+
+    data: bytes
+    active_label: str
+    validation: Json
+
+
+UNFIT = "the manifest beside the source is not one of these bytes, so it is not kept in the new one"
+"""The note of a film whose source has a sidecar that does not belong to it."""
+
+
+def read_source_manifest(source: Path, sidecar: Path, suffix: str) -> SourceManifest | None:
+    """Return the manifest beside the source, or None if it is damaged or belongs to another file.
+
+    Raises:
+        MissingExtra: the extra `provenance` is not installed.
+    """
+    c2pa, data = _library(), sidecar.read_bytes()
+    try:
+        with source.open("rb") as stream:
+            media_type = EMBEDDED.get(suffix.lower(), ANY_BYTES)
+            reader = c2pa.Reader(media_type, stream, data, c2pa.Context.from_dict(_OFFLINE))
+            document = json.loads(reader.json())
+            fits = str(reader.get_validation_state()) in ("Valid", "Trusted")
+    except c2pa.C2paError:
+        return None
+    return SourceManifest(data, document["active_manifest"], document["validation_results"]) if fits else None
+
+
 def sign_film(
-    film: Path, signed: Path, source: Path, manifest: Json, credentials: Credentials, *, source_suffix: str = ""
+    film: Path,
+    signed: Path,
+    source: Path,
+    manifest: Json,
+    credentials: Credentials,
+    *,
+    source_suffix: str = "",
+    own_manifest: SourceManifest | None = None,
 ) -> Path | None:
     """Write a signed copy of a film; return the sidecar if the container cannot hold the manifest.
 
@@ -129,6 +167,7 @@ def sign_film(
         manifest: from `build_manifest`.
         credentials: the certificate and the key.
         source_suffix: the suffix of the source, if its path has none.
+        own_manifest: the manifest that lies beside the source; one inside the source is found by itself.
 
     Raises:
         MissingExtra: the extra `provenance` is not installed.
@@ -142,7 +181,15 @@ def sign_film(
             c2pa.C2paSignerInfo(credentials.algorithm, credentials.chain_pem, credentials.key_pem, None)
         )
         builder = c2pa.Builder(manifest, c2pa.Context.from_dict(_OFFLINE))
-        ingredient = {"title": "source", "relationship": "parentOf", "label": SOURCE_LABEL}
+        ingredient: Json = {"title": "source", "relationship": "parentOf", "label": SOURCE_LABEL}
+        if own_manifest is not None:
+            name = f"{SOURCE_LABEL}{SIDECAR_SUFFIX}"
+            builder.add_resource(name, io.BytesIO(own_manifest.data))
+            ingredient |= {
+                "manifest_data": {"format": "application/c2pa", "identifier": name},
+                "active_manifest": own_manifest.active_label,
+                "validation_results": own_manifest.validation,
+            }
         with source.open("rb") as stream:
             builder.add_ingredient(
                 ingredient, EMBEDDED.get((source_suffix or source.suffix).lower(), ANY_BYTES), stream

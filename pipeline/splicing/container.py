@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import numpy as np
 
 from ..core.nodes.node import NodeContext
 from ..core.values import Media
@@ -75,6 +76,31 @@ def program_options(programs: Sequence[Program], output_index: Mapping[int, int]
         if program.provider:
             options[f"metadata:p:{place}"] = f"service_provider={program.provider}"
     return options
+
+
+TRANSPORT_SUFFIXES = (".ts", ".m2ts", ".mts", ".m2t")
+_SYNC, _PACKET_BYTES, _STAMP_BYTES = 0x47, 188, 4
+_SERVICE_PID, _NULL_PID = 0x0011, 0x1FFF
+_NULL_PACKET = bytes([_SYNC, _NULL_PID >> 8, _NULL_PID & 0xFF, 0x10]).ljust(_PACKET_BYTES, b"\xff")
+
+
+def drop_services(path: Path) -> None:
+    """Turn the packets of a transport stream that name its programs into null packets, in place.
+
+    ffmpeg's muxer always writes them, also for a film that has none. Source: ISO/IEC 13818-1, 2.4.3.3 (null packets);
+    ETSI EN 300 468, 5.1.3 (the PID of the service description).
+    """
+    with path.open("rb") as stream:
+        stamp = 0 if stream.read(1) == bytes([_SYNC]) else _STAMP_BYTES
+    size = _PACKET_BYTES + stamp
+    count = path.stat().st_size // size
+    if not count:
+        return
+    packets = np.memmap(path, np.uint8, "r+", shape=(count, size))
+    header = packets[:, stamp : stamp + 3].astype(np.uint16)
+    is_service = (header[:, 0] == _SYNC) & ((header[:, 1] << 8 | header[:, 2]) & _NULL_PID == _SERVICE_PID)
+    packets[is_service, stamp:] = np.frombuffer(_NULL_PACKET, np.uint8)
+    packets.flush()
 
 
 def _escape(text: str) -> str:

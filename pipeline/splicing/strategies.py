@@ -18,7 +18,7 @@ from ..core.errors import InputMediaError, ToolFailed
 from ..media.frames.decode import decode_frames
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
-from .container import is_mp4, remux_refusal
+from .container import TRANSPORT_SUFFIXES, drop_services, is_mp4, remux_refusal
 from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
 from .matroska import MATROSKA_SUFFIXES, keep_description
@@ -88,6 +88,8 @@ def _remux(job: SpliceJob, pictures: Path, output: Path, *, same_codec: bool) ->
         raise NotApplicable(f"the muxer for {job.suffix} refuses the film's streams: {error.message}") from error
     if job.suffix in MATROSKA_SUFFIXES:
         keep_description(job.source, output)
+    if job.suffix in TRANSPORT_SUFFIXES and not any(item.name or item.provider for item in job.programs):
+        drop_services(output)
 
 
 def _check_ranges(

@@ -282,3 +282,19 @@ def test_two_field_pictures_are_one_frame(tmp_path, probed):
     assert video.frame_count == 13 and video.interlaced and video.rate == 25
     assert [frame.pts for _, frame in frames] == video.timestamps.array.tolist()
     assert [frame_number(frame.to_ndarray(format="gray")) for _, frame in frames] == list(range(13))
+
+
+def test_field_pictures_of_hevc_are_refused_with_what_helps(tmp_path, probed):
+    """Each decoded picture is half a frame; the command in the message makes frames of them."""
+    path, fixed = tmp_path / "fields.mp4", tmp_path / "fixed.mkv"
+    fields = "interlace=tff:keyint=4:bframes=0:log-level=none"
+    source = ("-f", "lavfi", "-i", "testsrc=s=64x32:r=50", "-frames:v", 8, "-pix_fmt", "yuv420p")
+    odd.ffmpeg(*source, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", fields, path)
+
+    with pytest.raises(InputMediaError, match="each picture is one field of 64x32, half a frame") as caught:
+        probed(path)
+
+    words = caught.value.message.partition("(ffmpeg ")[2].partition(";")[0].split()
+    odd.ffmpeg(*({"film": path, "film.mkv": fixed}.get(word, word) for word in words))
+    video = probed(fixed).video
+    assert (video.frame_count, video.height_px, video.interlaced, video.rate) == (4, 64, True, 25)

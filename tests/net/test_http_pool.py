@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from scripted_replies import DrippingBody
 from web import open_web, status
 
 from react1.pipeline.net import http_pool
@@ -170,20 +171,6 @@ def test_compressed_body_is_read_although_none_was_asked_for():
 
     assert request(respond).json_object() == {"a": 1}
     assert seen == ["identity"]
-
-
-class DrippingBody(httpx.AsyncByteStream):
-    """A body of 1000 bytes, one every 10 s of a loop whose time does not pass otherwise."""
-
-    def __init__(self, set_time) -> None:
-        self._set_time, self.sent_bytes = set_time, 0
-
-    async def __aiter__(self):
-        while self.sent_bytes < 1000:
-            self.sent_bytes += 1
-            self._set_time(10.0 * self.sent_bytes)
-            await asyncio.sleep(0)
-            yield b" "
 
 
 @pytest.mark.parametrize(("limits", "limit_s"), [({}, 60), ({"limit_s": 300}, 300), ({"timeout_s": 120}, 120)])

@@ -115,10 +115,10 @@ def test_a_take_that_changes_nothing_is_a_failure_and_is_kept(tmp_path, monkeypa
             edited()
         with pytest.raises(InputMediaError, match="changes no frame") as second:
             edited()
-        kept = edited(on_failure="keep-original")
+        third = edited(on_failure="keep-original")
 
-    assert (first.value.cost_usd > 0, second.value.cost_usd, kept.cost_usd) == (True, 0, 0)
-    assert (kept.exit_status, [segment.status for segment in kept.segments]) == (6, ["original"])
+    assert (first.value.cost_usd > 0, second.value.cost_usd, third.cost_usd) == (True, 0, 0)
+    assert (third.exit_status, [segment.status for segment in third.segments]) == (6, ["original"])
     assert len(list(JobStore(tmp_path / "srv").jobs())) == 1
     (entry,) = Ledger(tmp_path / "home").entries()
     assert entry.state == "done"

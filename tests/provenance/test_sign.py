@@ -10,6 +10,7 @@ import pytest
 from numbered_clips import make_clip
 from takes import numbered_take, segment, source_take
 
+from react1.nodes.fetch import Fetch, FetchParams
 from react1.nodes.sign import Sign, SignParams
 from react1.nodes.splice import Splice, SpliceParams
 from react1.pipeline.config.load import load_job
@@ -24,6 +25,7 @@ pytest.importorskip("c2pa", reason="signing needs the extra provenance")
 from react1.pipeline.provenance.credentials import make_test_credentials, read_credentials
 from react1.pipeline.provenance.sign import (
     STALE,
+    UNFIT,
     build_manifest,
     holds_manifest,
     packet_digests,
@@ -141,6 +143,53 @@ def test_the_manifest_of_the_source_is_kept(context, params, credentials):
     sign_film(first, again, first, build_manifest("", [take], ()), read_credentials(*credentials[:2]))
 
     assert read_provenance(again).ingredients == ("source (with its own manifest)",)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_the_manifest_beside_the_source_is_kept(context, params, credentials, suffix):
+    """A film that was signed by a sidecar is an ingredient with its own manifest, in a sidecar and inside an MP4."""
+    film, take = film_and_take(context, ".mkv")
+    first = Sign().run(context, params, film, [take])
+    folder = context.temp_path("signed.mkv").parent
+    path = Path(shutil.copy(context.path(first.file), folder / "signed.mkv"))
+    shutil.copy(context.path(first.sidecar), folder / "signed.mkv.c2pa")
+    fetch = FetchParams(uri=str(path))
+    assert fetch.manifest == f"{path}.c2pa" and FetchParams(uri=str(folder / "film.mkv")).manifest is None
+    source = Fetch().run(
+        context, FetchParams(uri=context.add_external(path), manifest=context.add_external(Path(fetch.manifest)))
+    )
+    again = numbered_take(context, segment(source, 2, 4, prompt="sad"))
+    new = source if suffix == ".mkv" else film_and_take(context, suffix)[0]
+
+    second = Sign().run(context, params, new, [again])
+
+    copy = with_suffix(context, second)
+    sidecar = second.sidecar and context.path(second.sidecar)
+    assert (sidecar is None) == (suffix == ".mp4")
+    provenance = read_provenance(copy, sidecar=sidecar)
+    assert (provenance.state, provenance.ingredients) == ("valid", ("source (with its own manifest)",))
+    assert UNFIT not in second.notes
+
+
+def test_a_manifest_of_other_bytes_beside_the_source_is_left_out(context, params):
+    """The note says so; the film is signed all the same."""
+    film, take = film_and_take(context, ".mkv")
+    other = Sign().run(context, params, film, [take]).sidecar
+    changed = take.segment.source.model_copy(update={"sidecar": other, "file": context.store(_longer(context, film))})
+    other_take = take.model_copy(update={"segment": take.segment.model_copy(update={"source": changed})})
+
+    signed = Sign().run(context, params, film, [other_take])
+
+    provenance = read_provenance(with_suffix(context, signed), sidecar=context.path(signed.sidecar))
+    assert (provenance.state, provenance.ingredients) == ("valid", ("source",))
+    assert UNFIT in signed.notes
+
+
+def _longer(context, media) -> Path:
+    path = with_suffix(context, media)
+    with path.open("ab") as stream:
+        stream.write(b"\xec\x81\x00")  # an element Void
+    return path
 
 
 def test_a_film_that_keeps_the_manifest_of_its_source_says_so(context, params):

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
-from scripted_replies import Script, html_reply, json_body, json_reply
+from scripted_replies import DrippingBody, Script, html_reply, json_body, json_reply
 
 from react1.pipeline.core.errors import ProviderError
 from react1.pipeline.providers.contract import (
@@ -547,3 +547,23 @@ def test_other_base_url_applies_to_uploads_and_history_too():
     assert (settings.base_url, settings.upload_url, settings.history_url) == ("http://127.0.0.1:8791",) * 3
     assert settings.is_local_server
     assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize(("route", "requests"), [("poll", 2), ("recover", 1)])
+def test_a_history_that_drips_ends_at_the_limit_of_the_request(route, requests):
+    """Each byte comes in time, the page does not: the poll goes on later, and a lost call stays unknown."""
+    script = Script([json_reply(404, error="expired")] if route == "poll" else [])
+
+    async def run():
+        loop, time_s = asyncio.get_running_loop(), [0.0]
+        loop.time = lambda: time_s[0]
+        body = DrippingBody(lambda at_s: time_s.__setitem__(0, at_s))
+        script.replies.append(httpx.Response(200, stream=body))
+        async with script.pool() as pool:
+            client = segmind({"SEGMIND_API_KEY": KEY}, "v2").connect(pool)
+            with pytest.raises((TemporarilyUnavailable, ProviderError), match="not complete after 60 s"):
+                await (client.poll("r1") if route == "poll" else client.recover(submission(), ()))
+        return body.sent_bytes
+
+    assert asyncio.run(run()) <= 8
+    assert len(script.requests) == requests

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,6 +67,55 @@ def test_a_matroska_film_keeps_its_durations_and_the_names_of_its_tags(context, 
     assert _description(result.path) == _description(path) and result.notes == ()
 
 
+APP = "libebml v1.4.5 + libmatroska v1.7.1"
+
+
+@pytest.mark.parametrize(("app", "fits"), [(APP, True), ("mkv", True), ("m" * 75, True), ("m" * 200, False)])
+def test_a_matroska_film_keeps_the_applications_that_wrote_it(context, tmp_path, app, fits):
+    """Where the muxer's space is enough, else that is said; checksums and the index of elements stay true."""
+    path = tmp_path / "film.mkv"
+    muxed = make_clip(tmp_path / "made.mkv", **SMALL)
+    path.write_bytes(_with_app(muxed, app.encode()))
+    assert matroska.written_by(path)[0] == app
+
+    result = _splice(context, path)
+
+    written, own = matroska.written_by(result.path), matroska.written_by(path)
+    assert written == (own if fits else ("Lavf", "Lavf"))
+    lost = f"could not be kept: the application that wrote the file ({' for '.join(own)})"
+    assert result.notes == (() if fits else (lost,))
+    _check_structure(result.path)
+
+
+def _with_app(path: Path, app: bytes) -> bytes:
+    """Return a file whose muxing application is another one, in a segment of unknown size, without checksum."""
+    with path.open("rb") as stream:
+        parts = matroska._read(stream, path.stat().st_size)
+        (info,) = (part for part in parts.parts if part.id == 0x1549A966)
+        bodies = {item.id: matroska._body(stream, item) for item in matroska._children(stream, info)[1:]}
+    data, segment = path.read_bytes(), parts.segment
+    head = matroska._info(bodies | {0x4D80: app}, has_checksum=False)
+    unknown = b"\x01" + b"\xff" * 7
+    return data[: segment.start - 8] + unknown + data[segment.start : info.head] + head + data[info.end :]
+
+
+def _check_structure(path: Path) -> None:
+    """Check the checksums of all parts, and that the index of the segment names where they are."""
+    with path.open("rb") as stream:
+        parts = matroska._read(stream, path.stat().st_size)
+        heads = {part.id: part.head - parts.segment.start for part in parts.parts}
+        for part in parts.parts:
+            children = matroska._children(stream, part)
+            if children and children[0].id == 0xBF:
+                stream.seek(children[0].end)
+                checksum = zlib.crc32(stream.read(part.end - children[0].end))
+                assert matroska._body(stream, children[0]) == checksum.to_bytes(4, "little"), hex(part.id)
+        (index,) = (part for part in parts.parts if part.id == 0x114D9B74)
+        for seek in matroska._children(stream, index)[1:]:
+            number, position = (matroska._number(stream, item) for item in matroska._children(stream, seek))
+            assert heads[number] == position, hex(number)
+
+
 def test_statistics_of_the_pictures_are_those_of_the_result(context, tmp_path):
     """Stale ones would name the bytes of the source."""
     result = _splice(context, _film(tmp_path))
@@ -83,22 +133,43 @@ def test_durations_that_moved_are_named(context, tmp_path, monkeypatch):
 
     result = _splice(context, _film(tmp_path))
 
-    assert result.notes == ("could not be kept: tag Mood of stream 0, tag DURATION of stream 0",)
+    assert len(result.notes) == 1
+    assert result.notes[0].startswith("could not be kept: tag Mood of stream 0, tag DURATION of stream 0")
 
 
-def test_a_service_that_a_muxer_invents_is_named(context, tmp_path):
+@pytest.mark.parametrize("suffix", [".ts", ".m2ts"])
+def test_a_service_that_a_muxer_invents_is_taken_out(context, tmp_path, suffix):
     """A transport stream may have no description of its programs; ffmpeg's muxer always writes one."""
-    source_film = make_clip(tmp_path / "made.ts", **{**SMALL, "audio_codec": "mp2"})
-    data = source_film.read_bytes()
-    packets = [data[at : at + 188] for at in range(0, len(data), 188)]
-    path = tmp_path / "film.ts"
-    path.write_bytes(b"".join(packet for packet in packets if int.from_bytes(packet[1:3], "big") & 0x1FFF != 17))
+    path = _without_service(tmp_path, suffix)
 
     result = _splice(context, path)
+
+    assert result.notes == ()
+    assert b"Service01" not in result.path.read_bytes()
+    assert odd.programs(result.path) == odd.programs(path)
+
+
+def test_a_service_that_is_left_is_named(context, tmp_path, monkeypatch):
+    """Planted: it is not taken out."""
+    monkeypatch.setattr("react1.pipeline.splicing.strategies.drop_services", lambda *_: None)
+
+    result = _splice(context, _without_service(tmp_path, ".ts"))
 
     assert result.notes == (
         "could not be kept: the names of the programs (ffmpeg's muxer wrote 'Service01' of 'FFmpeg')",
     )
+
+
+def _without_service(tmp_path: Path, suffix: str) -> Path:
+    source_film = make_clip(tmp_path / f"made{suffix}", **{**SMALL, "audio_codec": "mp2"})
+    data = source_film.read_bytes()
+    size = 192 if suffix == ".m2ts" else 188
+    packets = [data[at : at + size] for at in range(0, len(data), size)]
+    path, stamp = tmp_path / f"film{suffix}", size - 188
+    path.write_bytes(
+        b"".join(packet for packet in packets if int.from_bytes(packet[stamp + 1 : stamp + 3], "big") & 0x1FFF != 17)
+    )
+    return path
 
 
 def test_a_file_that_is_not_matroska_is_left_as_it_is(tmp_path):

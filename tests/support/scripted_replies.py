@@ -5,6 +5,7 @@ A reply without a `Date` header gets one, as from every server.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -59,3 +60,17 @@ def html_reply(status: int, text: str = "") -> httpx.Response:
 def json_body(request: httpx.Request) -> dict[str, object]:
     """Return the JSON body of a request."""
     return json.loads(request.content)
+
+
+class DrippingBody(httpx.AsyncByteStream):
+    """A body of 1000 bytes, one every 10 s of a loop whose time does not pass otherwise."""
+
+    def __init__(self, set_time) -> None:
+        self._set_time, self.sent_bytes = set_time, 0
+
+    async def __aiter__(self):
+        while self.sent_bytes < 1000:
+            self.sent_bytes += 1
+            self._set_time(10.0 * self.sent_bytes)
+            await asyncio.sleep(0)
+            yield b" "

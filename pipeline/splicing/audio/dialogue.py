@@ -21,7 +21,7 @@ from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
 from ...core.values import AudioStream, Media, Segment
 from ...media.probe import probe
-from ..container import is_mp4
+from ..container import TRANSPORT_SUFFIXES, drop_services, is_mp4
 from ..job import SpliceJob, UncheckedFilm
 from ..matroska import MATROSKA_SUFFIXES, keep_description
 from ..mp4.boxes import read_moov
@@ -133,6 +133,8 @@ def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool)
             )
             if job.suffix in MATROSKA_SUFFIXES:
                 keep_description(job.source, target)
+            if job.suffix in TRANSPORT_SUFFIXES and not any(item.name or item.provider for item in job.programs):
+                drop_services(target)
             return
     if copied:
         raise NotApplicable("the muxer refuses to copy the sound's packets")

@@ -11,6 +11,7 @@ import av
 
 from ...core.cancellation import stoppable
 from ...media.nal_units import FieldPairs
+from ..matroska import written_by
 from .packet_comparison import PacketCollector, Packets
 
 NO_COLOR = (0, 2, 2, 2)
@@ -47,6 +48,8 @@ class FilmContents:
     """The index of the picture among the streams."""
     stored_duration_s: Fraction | None = None
     """The duration that the file stores; None if a reader makes it up."""
+    written_by: tuple[str, ...] = ()
+    """The applications that wrote a Matroska file."""
     hidden: int = 0
     """Number of pictures that an edit list hides; they are not among the packets here."""
 
@@ -78,7 +81,15 @@ def read_contents(path: Path, picture_index: int) -> FilmContents:
         ]
         is_matroska = "matroska" in container.format.name
         stored_s = Fraction(container.duration, av.time_base) if is_matroska and container.duration else None
-        return FilmContents(streams, _compared_tags(container.metadata), chapters, picture_index, stored_s, hidden)
+        return FilmContents(
+            streams,
+            _compared_tags(container.metadata),
+            chapters,
+            picture_index,
+            stored_s,
+            written_by(path) if is_matroska else (),
+            hidden,
+        )
 
 
 def _stream_contents(stream: Any, packets: Packets, duration: int) -> StreamContents:

@@ -264,3 +264,5 @@ def _lost_metadata(source: FilmContents, output: FilmContents) -> Iterator[str]:
         yield "chapters"
     if source.stored_duration_s is not None and source.stored_duration_s != output.stored_duration_s:
         yield "the duration that the file stores"
+    if source.written_by != output.written_by:
+        yield f"the application that wrote the file ({' for '.join(source.written_by)})"

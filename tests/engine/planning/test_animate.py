@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import get_args
 
 import astronaut
 import numpy as np
 import pytest
 from phones import synthesize
 
-from react1.pipeline.core.edits.choices import React1Choices
+from react1.pipeline.core.edits.choices import Prompt, React1Choices
 from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.planning.animate import animate, driving_speech, pose_for
 from react1.pipeline.engine.voice.speech import SpeechFrame, analyze_speech
@@ -92,6 +93,35 @@ def test_resync_moves_a_talking_mouth_and_leaves_a_shut_one_shut(faces_with_gaps
     assert dubbed.open[40:].max() < 0.05
     assert shut is None
     assert notes == ["the mouth does not speak in this span, so the film's own sound does not move it"]
+
+
+def _loud_music() -> VoiceAudio:
+    """A beat of chords and noise, with peaks at -3 dBFS and 20 dB louder than the voice's pauses."""
+    time_s = np.arange(FRAMES * astronaut.RATE // 25) / astronaut.RATE
+    chord = sum(np.sin(2 * np.pi * hz * time_s) for hz in (110, 220, 277.2, 329.6, 660, 1320))
+    beat = np.exp(-8 * (time_s % 0.5)) * np.random.default_rng(3).standard_normal(time_s.size)
+    mixed = chord / 3 + beat
+    return VoiceAudio((0.7 * mixed / np.abs(mixed).max())[None].astype(np.float32), astronaut.RATE)
+
+
+@pytest.mark.parametrize("resync", [False, True])
+@pytest.mark.parametrize("prompt", get_args(Prompt))
+def test_loud_music_opens_no_shut_mouth(faces_with_gaps, prompt, resync) -> None:
+    """With every expression the poses are those of silence, also where the film's sound may move the lips."""
+    music, shut = _loud_music(), faces_with_gaps([0.0] * FRAMES)
+    loud = 20 * np.log10(np.sqrt((music.samples**2).mean()))
+    choices = React1Choices(prompt=prompt, temperature=1.0)
+    assert -20 < loud < -6 and np.abs(music.samples).max() > 0.5
+    assert analyze_speech(music.samples[0], astronaut.RATE, FRAMES, FPS).open.max() > 0.3
+
+    heard = driving_speech(music, SAME, shut, FPS, True, [], resync=resync)
+    poses = animate(shut, SAME, np.ones(FRAMES), heard, choices, FPS)
+    silent = animate(shut, SAME, np.ones(FRAMES), None, choices, FPS)
+
+    assert [pose.gap for pose in poses] == [pose.gap for pose in silent]
+    assert [pose.spoken for pose in poses] == [pose.spoken for pose in silent]
+    if prompt in ("neutral", "sad", "angry"):
+        assert max(pose.gap for pose in poses) < 0.02
 
 
 @pytest.mark.parametrize("prompt", ["sad", "angry"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 
 import av
@@ -9,6 +10,7 @@ import pytest
 from numbered_clips import make_clip
 from takes import film, numbered_take, segment
 
+from react1.pipeline.media.nal_units import join_units, split_units
 from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
@@ -16,11 +18,11 @@ from react1.pipeline.splicing.codecs.family import open_encoder
 from react1.pipeline.splicing.encoders import EncoderSettings
 
 CODECS = {
-    "libx264": (b"\x06", {}),
+    "libx264": (b"\x06", {"options": {"x264-params": "pic-struct=1:scenecut=0"}}),
     "libx265": (b"\x4e\x01", {"options": {"x265-params": "log-level=none:open-gop=0:bframes=0"}}),
 }
 """The header of an SEI unit, and what the film is made with."""
-UNREGISTERED, TIME_CODE = 5, 136
+PICTURE_TIMING, UNREGISTERED, TIME_CODE, MASTERING = 1, 5, 136, 137
 OWN_ID = bytes(range(16))
 
 
@@ -37,7 +39,11 @@ def _camera_film(context, codec, kind, payload):
     with av.open(str(clip)) as source, av.open(str(path), "w") as out:
         stream = out.add_stream_from_template(source.streams.video[0])
         for number, packet in enumerate(packet for packet in source.demux(video=0) if packet.size):
-            copy = av.Packet(_message(head, kind, payload(number)) + bytes(packet))
+            # x264 writes a picture timing message of its own, which the last one would replace.
+            units = [
+                unit for unit in split_units(bytes(packet), annexb=False) if unit[:2] != bytes([6, PICTURE_TIMING])
+            ]
+            copy = av.Packet(_message(head, kind, payload(number)) + join_units(units, annexb=False))
             copy.pts, copy.dts, copy.time_base = packet.pts, packet.dts, packet.time_base
             copy.is_keyframe, copy.duration, copy.stream = packet.is_keyframe, packet.duration, stream
             out.mux(copy)
@@ -73,6 +79,63 @@ def test_a_timecode_inside_the_pictures_that_no_encoder_writes_is_reported(conte
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
 
     assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
+
+
+def test_a_timecode_of_h264_is_reported(context):
+    """The clock timestamp of its picture timing message."""
+    media = _camera_film(context, "libx264", PICTURE_TIMING, _clock_timestamp)
+    assert all(_camera_data(context.path(media.file), "S12M_TIMECODE"))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    assert result.notes == ("the timecode inside the pictures could not be kept in the edits",)
+
+
+def test_a_mastering_display_that_changes_within_the_edit_is_reported(context):
+    """One of the whole film is written; of each picture its own, none that an encoder here writes."""
+    media = _camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000 + 10 * number))
+    assert len({tuple(row) for row in _camera_data(context.path(media.file), "MASTERING_DISPLAY_METADATA")}) == 16
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    assert result.notes == ("the static HDR description inside the pictures could not be kept in the edits",)
+
+
+def test_a_mastering_display_of_the_film_is_kept_without_a_note(context):
+    """The same for all pictures."""
+    media = _camera_film(context, "libx265", MASTERING, lambda number: _mastering(1000))
+
+    result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
+
+    (found,) = {tuple(row) for row in _camera_data(result.path, "MASTERING_DISPLAY_METADATA")}
+    assert len(found) == 1 and result.notes == ()
+
+
+def _mastering(peak: int) -> bytes:
+    """Return a mastering display of a peak in cd/m² (ITU-T H.265, D.2.28)."""
+    return struct.pack(">8H2I", 8500, 39850, 6550, 2300, 35400, 14600, 15635, 16450, peak * 10000, 50)
+
+
+def _clock_timestamp(number: int) -> bytes:
+    """Return a picture timing message of 01:02:03 and a frame, without delays (ITU-T H.264, D.1.3)."""
+    fields = (
+        (0, 4),
+        (1, 1),
+        (0, 2),
+        (0, 1),
+        (0, 5),
+        (1, 1),
+        (0, 1),
+        (0, 1),
+        (number, 8),
+        (3, 6),
+        (2, 6),
+        (1, 5),
+        (0, 24),
+    )
+    text = "".join(f"{value:0{bits}b}" for value, bits in fields) + "1"
+    text = text.ljust(-(-len(text) // 8) * 8, "0")
+    return int(text, 2).to_bytes(len(text) // 8, "big")
 
 
 def _time_code(number: int) -> bytes:
