@@ -79,7 +79,7 @@ def test_results_and_progress_are_shown(server):
 
     (preview,), (text,) = outcome.ui["3"]["images"], outcome.ui["3"]["text"]
     assert (server.folder / preview["type"] / preview["subfolder"] / preview["filename"]).is_file()
-    assert "s01: frames 10 to 25, local" in text
+    assert "s01: frames 10–24, local" in text
     assert "report.html" in text
     assert outcome.ui["3"]["animated"] == [True]
     assert outcome.ui["4"]["images"] == [{"filename": "film_00001_.mp4", "subfolder": "react1", "type": "output"}]

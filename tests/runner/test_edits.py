@@ -56,6 +56,7 @@ def _blind(value):
         {"face": "left"},
         {"crop": "on"},
         {"strength": 0.5},
+        {"audio_gain": 3},
     ],
 )
 def test_the_expression_does_not_change_the_key(expression):

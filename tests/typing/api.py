@@ -11,7 +11,7 @@ from react1.testing import ClipRecipe, FakeClock, FolderContext, NodeTests, make
 
 edit = Edit(in_="00:00:01.200", out="00:00:02.400", prompt="happy")
 assert_type(edit, Edit)
-Edit(in_="30f", out="60f", prompt="sad", temperature=0.6, model_mode="lips", audio="line.wav", audio_mix="mix")
+Edit(in_="30f", out="60f", prompt="sad", temperature=0.6, audio="line.wav", audio_mix="mix", audio_gain=-3.0)
 Edit(in_=1.5, out=2.5, sync_mode="silence", name="s01", snap="shot")
 Edit(at={"text": "never again"}, prompt="angry", takes={"prompt": ["happy", "sad"]})
 Edit(in_="1", out="2", prompt="hapy")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

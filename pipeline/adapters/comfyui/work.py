@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
 from ...core.errors import Interrupted, PresetError, React1Error
+from ...core.times import frames_text
 from ...runner.events import Event, Message, RunEnded, StepEnded, StepMoved, StepStarted
 from ...runner.run_records.outcome import RunResult, SegmentResult
 from . import host
@@ -91,7 +92,7 @@ _WAYS = {
 
 
 def _segment_line(segment: SegmentResult) -> str:
-    span = f"frames {segment.start_frame} to {segment.end_frame}"
+    span = frames_text(segment.start_frame, segment.end_frame)
     outcome = "original footage kept" if segment.status == "original" else (segment.provider or "prepared")
     lines = [f"{segment.name}: {span}, {outcome}{', stored before' if segment.reused else ''}"]
     lines += [f"  {take.number}  {take.name}{'' if take.status == 'done' else ' (failed)'}" for take in segment.takes]

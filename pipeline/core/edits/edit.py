@@ -124,6 +124,13 @@ class Edit(React1Overrides, FaceOptions, Placement):
         description="the film's audio in the span: keep it, replace it by `audio`, or mix both "
         "(default keep; replace if `audio` is set)",
     )
+    audio_gain: float | None = Field(
+        default=None,
+        ge=-30,
+        le=20,
+        description="how much louder (or, below 0, softer) the new line is than it would be by itself, in dB; "
+        "a change of it makes no new call (default 0: as loud as the film's dialogue)",
+    )
     resync: bool | None = Field(
         default=None,
         description="local engine: let the film's own audio move the lips too, as for a dubbed film (default: no)",
@@ -163,6 +170,7 @@ class Edit(React1Overrides, FaceOptions, Placement):
             strength: float | Sequence[tuple[Moment | str | float, float]] | str | None = None,
             audio: str | None = None,
             audio_mix: Literal["keep", "replace", "mix"] | None = None,
+            audio_gain: float | None = None,
             resync: bool | None = None,
             consent: Consent | Mapping[str, str] | None = None,
             takes: Matrix | Mapping[str, Sequence[str | float | bool]] | None = None,

@@ -18,7 +18,7 @@ from ...core.errors import PresetError, not_one_of
 from ...store.atomic import publish, storage_errors, temporary_path
 from .run_folder import RunFolder
 
-_NOT_SPAN_FIELDS = {*CHOICE_NAMES, "takes", "audio", "audio_mix", "resync", "consent"}
+_NOT_SPAN_FIELDS = {*CHOICE_NAMES, "takes", "audio", "audio_mix", "audio_gain", "resync", "consent"}
 _BOM = "\ufeff"
 
 

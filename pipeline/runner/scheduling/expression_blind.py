@@ -2,8 +2,8 @@
 
 A node with `expression_blind = True` (trim, transcode, normalize_audio) passes an edit on without reading its
 expression. Its key ignores the expression, so a second emotion for a segment is not cut and encoded again. A node that
-renders takes ignores what is decided after the take: its strength. A stored result then gets the current edit in place
-of the one that it was stored with.
+renders takes ignores what is decided after the take: its strength, and how a new line is mixed. A stored result then
+gets the current edit in place of the one that it was stored with.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ...core.values import Media, Segment, Take, Upload
 
 _FACE_FIELDS = tuple(FaceOptions.model_fields)
 _SPEAKER = "auto_active_speaker_detection"
-_AFTER_THE_TAKE = ("strength", "crop", "allow_missing_face")
+_AFTER_THE_TAKE = ("strength", "crop", "allow_missing_face", "audio_mix", "audio_gain")
 """Fields of an edit that a take does not depend on: what is sent shows the rest."""
-_EXPRESSION = (*CHOICE_NAMES, "takes", "resync", "strength", "consent")
+_EXPRESSION = (*CHOICE_NAMES, "takes", "resync", "strength", "audio_gain", "consent")
 IGNORED_BY_BLIND = (*_EXPRESSION, *_FACE_FIELDS)
 """What a node that is `expression_blind` does not depend on, unless it reads the face."""
 

@@ -37,8 +37,9 @@ def check_borders(
     """Measure a film's dialogue track at the borders of its lines.
 
     `click_db` is by how much the wave near a border is sharper than the film's own sound and the line there (0 and
-    below: no click). `loudness_step_lu` is how much louder a line is than what is heard on either side of it; absent if
-    one of them is near-silent. The worst of several lines counts; `sound_lines` has all of them.
+    below: no click). `loudness_step_lu` is how much louder a line is than what is heard on either side of it, besides
+    the gain that its edit asks for; absent if one of them is near-silent. The worst of several lines counts;
+    `sound_lines` has all of them.
 
     Raises:
         InputMediaError: a track cannot be read.
@@ -121,7 +122,7 @@ def _step_lu(context: NodeContext, track: _DialogueTracks, line: DialogueLine) -
     )
     channels = dialogue_channels(line.render(track.rate_hz, track.layout, 0, end - start), track.layout)
     levels = [measure_lufs(context, samples[channels], track.rate_hz) for samples in (line_samples, references)]
-    return None if any(is_silent(level) for level in levels) else levels[0] - levels[1]
+    return None if any(is_silent(level) for level in levels) else levels[0] - levels[1] - line.wanted_db
 
 
 _FILTER_ORDER = 32

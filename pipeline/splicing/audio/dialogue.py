@@ -19,8 +19,9 @@ from av.packet import Packet
 
 from ...core.errors import InputMediaError, ToolFailed
 from ...core.file import File
-from ...core.values import AudioStream, Media, Segment
-from ...media.probe import probe
+from ...core.nodes.node import NodeContext
+from ...core.values import AudioStream, Media, Segment, Take
+from ...media.probe import probe, require_video
 from ..container import TRANSPORT_SUFFIXES, drop_services, is_mp4
 from ..job import SpliceJob, UncheckedFilm
 from ..matroska import MATROSKA_SUFFIXES, keep_description
@@ -61,6 +62,43 @@ def plan_lines(job: SpliceJob, params: SoundParams) -> LinePlan:
     rows = [level.metrics for level in levels.values()]
     metrics = {"sound_gain_db": max((row["gain_db"] for row in rows), key=abs), "sound_levels": rows} if rows else {}
     return LinePlan(tuple(lines), metrics, tuple(note for level in levels.values() for note in level.notes))
+
+
+def sound_with_lines(
+    context: NodeContext, ffmpeg: str, media: Media, takes: Sequence[Take], frames: tuple[int, int], params: SoundParams
+) -> Sound:
+    """Return the dialogue track in the source frames [start, end) as a film with these takes has it, without the film.
+
+    Raises:
+        InputMediaError: a line was not fetched, or has no sound.
+    """
+    job = _sound_job(context, ffmpeg, media, takes)
+    low, high = (_sample_at(job, frame) for frame in frames)
+    track, audio = _own_samples(job, low, high), media.audio[0]
+    for line in plan_lines(job, params).lines:
+        mix_into(track, low, line, audio.sample_rate_hz, audio.layout)
+    return track
+
+
+def line_alone(
+    context: NodeContext, ffmpeg: str, media: Media, takes: Sequence[Take], frames: tuple[int, int]
+) -> Sound:
+    """Return the takes' new lines in the source frames [start, end) at their own level, and silence around them.
+
+    Raises:
+        InputMediaError: a line was not fetched, or has no sound.
+    """
+    job = _sound_job(context, ffmpeg, media, takes)
+    low, high = (_sample_at(job, frame) for frame in frames)
+    audio = media.audio[0]
+    track = np.zeros((audio.channels, high - low), np.float32)
+    for run in _group_parts([take.segment for take in takes if take.segment.edit.audio]):
+        mix_into(track, low, _edit_line(job, run[0], SoundParams()), audio.sample_rate_hz, audio.layout)
+    return track
+
+
+def _sound_job(context: NodeContext, ffmpeg: str, media: Media, takes: Sequence[Take]) -> SpliceJob:
+    return SpliceJob(context, ffmpeg, media, require_video(media), context.path(media.file), (), tuple(takes))
 
 
 def encode_lines_early(job: SpliceJob, plan: LinePlan) -> SpliceJob:
@@ -177,7 +215,13 @@ def _edit_line(job: SpliceJob, segment: Segment, params: SoundParams) -> Dialogu
     start, end = (_sample_at(job, frame) for frame in segment.edit_span)
     is_mixed = segment.edit.audio_mix == "mix"
     return DialogueLine(
-        start, end, path, is_mixed=is_mixed, fade_ms=params.fade_ms, name=segment.edit.name or segment.name
+        start,
+        end,
+        path,
+        is_mixed=is_mixed,
+        wanted_db=segment.edit.audio_gain or 0.0,
+        fade_ms=params.fade_ms,
+        name=segment.edit.name or segment.name,
     )
 
 
@@ -185,7 +229,7 @@ def _level(job: SpliceJob, segment: Segment, params: SoundParams) -> LineLevel:
     """Choose how loud an edit's line is: once for all its parts, whichever of them have a take."""
     line, audio = _edit_line(job, segment, params), job.media.audio[0]
     match = params.match == "loudness"
-    if not match and not line.is_mixed:
+    if not match and not line.is_mixed and not line.wanted_db:
         return LineLevel(metrics={"name": line.name, "gain_db": 0.0})
     inputs = LevelInputs(
         line.render(audio.sample_rate_hz, audio.layout, 0, line.end - line.start),
@@ -194,7 +238,7 @@ def _level(job: SpliceJob, segment: Segment, params: SoundParams) -> LineLevel:
         audio.sample_rate_hz,
         audio.layout,
     )
-    return choose_level(job.context, line.name, inputs, is_mixed=line.is_mixed, match=match)
+    return choose_level(job.context, line.name, inputs, is_mixed=line.is_mixed, match=match, wanted_db=line.wanted_db)
 
 
 def _around(job: SpliceJob, line: DialogueLine) -> Iterator[Sound]:

@@ -36,6 +36,8 @@ class DialogueLine:
     """Whether it is mixed with the film's own sound instead of replacing it."""
     gain: float = 1.0
     """A factor for the recording."""
+    wanted_db: float = 0.0
+    """The part of the gain that the edit asks for, which is no step of loudness to be checked."""
     dips: Sound | None = None
     """A second factor, one per sample of the line, where the film's own sound leaves too little headroom; 0 to 1."""
     fade_ms: float = FADE_MS

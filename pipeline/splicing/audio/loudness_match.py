@@ -147,19 +147,32 @@ class LevelInputs:
     layout: str
 
 
-def choose_level(context: NodeContext, name: str, inputs: LevelInputs, *, is_mixed: bool, match: bool) -> LineLevel:
-    """Choose the gain of an edit's line; `is_mixed` if it does not replace the film's own sound.
+def choose_level(
+    context: NodeContext, name: str, inputs: LevelInputs, *, is_mixed: bool, match: bool, wanted_db: float = 0.0
+) -> LineLevel:
+    """Choose the gain of an edit's line.
+
+    Args:
+        context: measures with ffmpeg.
+        name: the edit's, for notes.
+        inputs: what is measured.
+        is_mixed: whether the line does not replace the film's own sound.
+        match: whether it is brought to the loudness of the film's dialogue.
+        wanted_db: the gain that the edit asks for, in addition.
 
     Raises:
         ToolFailed: ffmpeg failed.
     """
     gain_db, metrics, notes = _match_loudness(context, name, inputs) if match else (0.0, {}, [])
+    gain_db += wanted_db
+    if wanted_db:
+        metrics["wanted_gain_db"] = wanted_db
     gain, dips = amplitude(gain_db), None
     if is_mixed:
         ceiling = max(amplitude(CEILING_DBTP), min(true_peak(inputs.own), 1.0))
         gain, dips = fit_gain(inputs.own, inputs.line, gain, ceiling)
         notes += _lowering_notes(name, db(gain) - gain_db, dips)
-    elif match:
+    elif match or wanted_db > 0:
         gain = _limit_peak(inputs.line, gain_db)
         short_db = gain_db - db(gain)
         if short_db > REPORTED_DB:

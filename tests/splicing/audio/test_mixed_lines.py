@@ -22,11 +22,11 @@ PCM, AAC = ("-c:a", "pcm_s16le"), ("-c:a", "aac", "-b:a", "128k")
 FADE = 960
 
 
-def mixed(context, own, wave, *, coded=PCM, params=AS_GIVEN, span=(50, 75), audio_mix="mix"):
+def mixed(context, own, wave, *, coded=PCM, params=AS_GIVEN, span=(50, 75), audio_mix="mix", **fields):
     """Splice a line over 1 s of a film of 4 s; give the film, its samples and the source's."""
     media = speaking_film(context, 100, own, coded=coded)
     line = context.store(wave_of(context, wave))
-    take = numbered_take(context, segment(media, *span, audio=line, audio_mix=audio_mix, name="hello"))
+    take = numbered_take(context, segment(media, *span, audio=line, audio_mix=audio_mix, name="hello", **fields))
     result = splicing.splice(context, ffmpeg_path(), media, [take], sound=params)
     return result, context.path(media.file)
 
@@ -66,6 +66,35 @@ def test_a_kept_sound_is_the_films_own_packet_for_packet(context):
 
     assert packets(result.path, "audio") == packets(source, "audio")
     assert result.metrics["sound_identical"] and "sound_gain_db" not in result.metrics
+
+
+@pytest.mark.parametrize("audio_mix", ["replace", "mix"])
+def test_the_gain_of_an_edit_is_in_the_samples_of_the_film(context, audio_mix):
+    """Of the matched line, 6 dB less is half of each sample, and no step of loudness that a check would refuse."""
+    own, wave = bursts(4.0), bursts(4.0)[:, 96000:144000] * 0.5
+    added = {}
+    for gain_db in (0, -6.0206):
+        result, source = mixed(
+            context, own, wave, params=SoundParams(), audio_mix=audio_mix, audio_gain=gain_db or None
+        )
+        new, old = read_sound(result.path)[0], read_sound(source)[0]
+        line = new - old if audio_mix == "mix" else new
+        added[gain_db] = line[0, 96000 + FADE : 144000 - FADE]
+        (row,) = result.metrics["sound_levels"]
+        assert row.get("wanted_gain_db", 0) == gain_db
+        assert abs(result.metrics["loudness_step_lu"]) < 3
+
+    softer, full = added[-6.0206], added[0]
+    assert np.abs(full).max() > 0.1
+    assert np.abs(softer - full / 2).max() < 3 / 32768
+
+
+def test_a_gain_raises_a_line_no_further_than_its_peaks_allow(context):
+    """Above -1 dBTP it would clip; the film says that it stays below what was asked for."""
+    result, _ = mixed(context, bursts(4.0), bursts(1.0) * 3, audio_mix="replace", audio_gain=12)
+
+    assert -1.3 < db(true_peak(read_sound(result.path)[0][:, 96000:144000])) <= -0.9
+    assert 2.5 < result.metrics["sound_gain_db"] < 4
 
 
 def test_a_line_is_lowered_where_the_sum_would_clip(context):

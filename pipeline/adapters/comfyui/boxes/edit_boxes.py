@@ -17,7 +17,7 @@ from ..conversions.media_values import line_file
 from ..conversions.widgets import Widget, read_widgets, widgets_of
 from ..work import BoxCall
 
-_ALWAYS_SET = {name: getattr(React1Choices(), name) for name in ("prompt", "temperature")}
+_ALWAYS_SET = {**{name: getattr(React1Choices(), name) for name in ("prompt", "temperature")}, "audio_gain": 0.0}
 """What every edit says; the other parameters may be left to the preset."""
 _SHOWN_FIRST = ("in", "out", "prompt", "temperature", "strength", "model_mode", "face", "name")
 NO_FILE = "none"

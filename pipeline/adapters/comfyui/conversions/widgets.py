@@ -164,7 +164,7 @@ def _always_set(widget: Widget, value: Any) -> Widget:
     if widget.kind == "choice":
         options["options"] = [choice for choice in options["options"] if choice != widget.unset]
     if widget.kind == "number" and widget.unset is not None:
-        options["min"] = type(widget.unset)(max(widget.unset, 0))
+        options["min"] = type(widget.unset)(widget.unset + 1 if widget.unset < 0 else 0)
         options["tooltip"] = str(options.get("tooltip", "")).rsplit(" (", 1)[0]
         options["display"] = "slider"
     return replace(widget, unset=None, input=replace(widget.input, options=options))
