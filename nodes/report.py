@@ -28,7 +28,7 @@ class ReportNode:
     """Report the changes, the measurements, the cost, and the takes to choose from."""
 
     name: ClassVar[str] = "report"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av", "jinja2")
 

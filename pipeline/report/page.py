@@ -11,12 +11,15 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import re
 import sys
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
+from html import escape
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.request import pathname2url
 
@@ -33,6 +36,21 @@ _TICK_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 _MAX_TICKS = 10
 _LAST_TICK = Fraction(95, 100)
 """Share of the length after which the label of a tick does not fit."""
+
+
+FILM_SLOT = '<p class="made-film" hidden></p>'
+"""Where the link to the film goes; the page itself is made before the film has its place."""
+
+
+def with_film_link(page: str, film: Path) -> str:
+    """Return a page with a link to the film that was delivered."""
+    link = f'<p class="made-film">The film: <a href="{escape(_file_url(str(film)) or "")}">{escape(film.name)}</a></p>'
+    return page.replace(FILM_SLOT, link, 1)
+
+
+def without_film_link(page: str) -> str:
+    """Return a page for a place from which files of this machine cannot be opened: the film is only named."""
+    return re.sub(r'(<p class="made-film">The film: )<a href="[^"]*">([^<]*)</a>', r"\1\2", page, count=1)
 
 
 def render_page(record: Record, report: Json, boards: Mapping[str, Board], context: NodeContext) -> str:
@@ -60,6 +78,7 @@ def render_page(record: Record, report: Json, boards: Mapping[str, Board], conte
         clock=film_clock(record.source),
         script=script,
         style=style,
+        film_slot=FILM_SLOT,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 

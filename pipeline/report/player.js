@@ -1,6 +1,6 @@
 /* The player of takes: of the report, where it stands inside the page, and of the studio, which imports it.
 
-   It plays clips in sync. `data-times` has when each frame is shown, so a step is always exactly one frame. Frames are
+   It plays clips in sync, and what else is heard with them: an `audio` element of the same length. `data-times` has when each frame is shown, so a step is always exactly one frame. Frames are
    counted from 0, and a span is written with its first and its last frame. */
 
 /** The label of a frame on the clock of a film.
@@ -55,13 +55,20 @@ export function attachPlayer(player) {
   const find = (name) => /** @type {any} */ (player.querySelector(name));
   const on = (name, event, handle) => find(name)?.addEventListener(event, handle);
   const stage = find(".stage"), scrub = find(".scrub"), wipe = find(".wipe"), sound = find(".sound");
-  const before = find("video.before"), clips = [...player.querySelectorAll("video")], lead = find("video.after") || before;
+  const before = find("video.before"), clips = /** @type {HTMLMediaElement[]} */ ([...player.querySelectorAll("video, audio")]), lead = find("video.after") || before;
   const takes = /** @type {HTMLElement[]} */ ([...player.querySelectorAll(".take")]);
   const times = JSON.parse(player.dataset.times), count = times.length - 1;
   const first = Number(player.dataset.first), start = Number(player.dataset.start), end = Number(player.dataset.end);
   const clock = player.dataset.clock ? JSON.parse(player.dataset.clock) : null;
   const seamIn = Math.max(0, start - first), seamOut = Math.min(count, end - first);
-  let shown = 0, playing = false, speed = 1, loops = false, timer = 0, gone = false;
+  const LOOPS = [
+    { name: "", text: "Loop", low: 0, high: count },
+    { name: "edit", text: "Loop: edit", low: seamIn, high: seamOut },
+    { name: "handles", text: "Loop: handles", low: 0, high: count },
+  ];
+  /** Where the face is in each frame, if known: the zoom follows it. @type {(number[] | null)[] | null} */
+  const path = player.dataset.path ? JSON.parse(player.dataset.path) : null;
+  let shown = 0, playing = false, speed = 1, loop = 0, timer = 0, gone = false;
 
   const middle = (frame) => (times[frame] + times[frame + 1]) / 2;
   const showPosition = () => {
@@ -69,12 +76,28 @@ export function attachPlayer(player) {
     const place = clock ? timecode(filmFrame, clock) : `${times[shown].toFixed(3)} s`;
     scrub.value = shown;
     scrub.setAttribute("aria-valuetext", `frame ${filmFrame}`);
+    if (isZoomed()) setZoom(true);
     find(".where").textContent = `${place} · frame ${filmFrame}${edited ? " · edited" : " · handle"}`;
     player.dispatchEvent(new CustomEvent("frame", { detail: filmFrame }));
   };
+  /** Where a clip goes once it has reached where it is going now: browsers may hang on a seek within a seek. */
+  const next = new Map();
+  const move = (clip, seconds) => {
+    if (clip.seeking) next.set(clip, seconds);
+    else clip.currentTime = seconds;
+  };
+  const settled = (clip) => new Promise((done) => {
+    const look = () => (clip.seeking || next.has(clip) ? clip.addEventListener("seeked", look, { once: true }) : done(clip));
+    look();
+  });
+  for (const clip of clips) clip.addEventListener("seeked", () => {
+    const seconds = next.get(clip);
+    next.delete(clip);
+    if (seconds !== undefined) clip.currentTime = seconds;
+  });
   const go = (frame) => {
     shown = Math.min(count - 1, Math.max(0, frame));
-    for (const clip of clips) clip.currentTime = middle(shown);
+    for (const clip of clips) move(clip, middle(shown));
     showPosition();
   };
   const frameAt = (seconds) => {
@@ -100,23 +123,24 @@ export function attachPlayer(player) {
   };
   const rewind = () => {
     if (!playing || speed > 0 || gone) return;
-    const low = loops ? seamIn : 0;
-    go(shown <= low ? (loops ? seamOut - 1 : 0) : shown - 1);
-    if (shown <= 0 && !loops) return stop();
+    const { low, high } = LOOPS[loop];
+    go(shown <= low ? (loop ? high - 1 : 0) : shown - 1);
+    if (shown <= 0 && !loop) return stop();
     timer = setTimeout(rewind, (1000 * (times[shown + 1] - times[shown])) / -speed);
   };
   const keepInSync = () => {
     if (!playing || speed < 0 || gone) return;
-    const last = loops ? times[seamOut] : times[count];
+    const last = times[LOOPS[loop].high];
     if (lead.ended || lead.currentTime >= last - 1e-3) {
-      go(loops ? seamIn : 0);
+      if (!loop) return stop();
+      go(LOOPS[loop].low);
       return play(speed);
     }
     const frame = times[1] - times[0];
     for (const clip of clips) {
       if (clip === lead) continue;
       const drift = clip.currentTime - lead.currentTime;
-      if (Math.abs(drift) > 0.3 && !clip.seeking) clip.currentTime = lead.currentTime;
+      if (Math.abs(drift) > 0.3) move(clip, lead.currentTime);
       clip.playbackRate = speed * (Math.abs(drift) > 0.5 * frame ? 1 - 0.15 * Math.sign(drift) : 1);
     }
     shown = frameAt(lead.currentTime);
@@ -133,11 +157,14 @@ export function attachPlayer(player) {
       return rewind();
     }
     for (const clip of clips) clip.playbackRate = speed;
-    return Promise.all(clips.map((clip) => clip.play())).then(() => requestAnimationFrame(keepInSync), stop);
+    return Promise.all(clips.map(settled))
+      .then(() => (playing && speed > 0 && !gone ? Promise.all(clips.map((clip) => clip.play())) : null))
+      .then((started) => started && requestAnimationFrame(keepInSync), stop);
   };
   const toggle = () => {
     if (playing) return stop();
-    if (loops && (shown < seamIn || shown >= seamOut - 1)) go(seamIn);
+    const { low, high } = LOOPS[loop];
+    if (loop && (shown < low || shown >= high - 1)) go(low);
     else if (shown >= count - 1) go(0);
     return play();
   };
@@ -174,10 +201,16 @@ export function attachPlayer(player) {
     if (find(".mode")) find(".mode").value = mode;
   };
   const press = (name, pressed) => find(name)?.setAttribute("aria-pressed", String(pressed));
-  const setLoop = (value) => press(".loop", (loops = value));
+  const setLoop = (number) => {
+    loop = number % LOOPS.length;
+    press(".loop", loop > 0);
+    if (find(".loop")) find(".loop").textContent = LOOPS[loop].text;
+    player.dataset.loop = LOOPS[loop].name;
+  };
   const setZoom = (value) => {
-    const box = player.dataset.zoom ? player.dataset.zoom.split(",").map(Number) : null;
-    if (!box) return;
+    const still = player.dataset.zoom ? player.dataset.zoom.split(",").map(Number) : null;
+    if (!still) return;
+    const box = value && path ? path[shown] ?? still : still;
     const scale = value ? Math.min(6, 0.95 / Math.max(box[2] - box[0], box[3] - box[1])) : 1;
     const shift = (low, high) => Math.min(0, Math.max(100 - 100 * scale, 50 - 50 * scale * (low + high)));
     stage.style.setProperty("--zoom", String(scale));
@@ -202,7 +235,7 @@ export function attachPlayer(player) {
   on(".play", "click", toggle);
   on(".back", "click", () => step(-1));
   on(".forward", "click", () => step(1));
-  on(".loop", "click", () => setLoop(!loops));
+  on(".loop", "click", () => setLoop(loop + 1));
   on(".zoom", "click", () => setZoom(!isZoomed()));
   on(".full", "click", fullScreen);
   on(".mode", "change", (event) => setMode(event.target.value));
@@ -253,12 +286,13 @@ export function attachPlayer(player) {
       j: () => faster(-1),
       k: () => playing && stop(),
       l: () => faster(1),
+      a: () => setMode(stage.dataset.mode === "before" ? "after" : "before"),
       b: () => hold(true),
       d: () => setMode(stage.dataset.mode === "difference" ? "wipe" : "difference"),
       s: () => setMode(stage.dataset.mode === "side" ? "wipe" : "side"),
       z: () => setZoom(!isZoomed()),
       f: fullScreen,
-      r: () => setLoop(!loops),
+      r: () => setLoop(loop + 1),
     };
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== stage) return;
     if (takes.length && /^[1-9]$/.test(event.key)) choose(Number(event.key));

@@ -155,8 +155,9 @@ class Board:
     first_frame: int
     cropped: bool
     has_sound: bool
-    line_name: str
-    """The take whose clip has the new line of dialogue; empty if there is none."""
+    """Whether the source's clip has sound."""
+    takes_have_sound: bool
+    """Whether the takes' clips have: a new line of dialogue, or else the source's sound."""
 
 
 def boards_of(segments: Mapping[str, Segment], offered: Sequence[Take], find_path: FindPath) -> dict[str, Board]:
@@ -192,11 +193,8 @@ def board_of(segment: Segment, takes: Sequence[Take], find_path: FindPath, max_b
     source_audio = span_audio(source_path, source, start_s, end_s)
     source_clip, source_still = clips.render(source_path, source, first, source_audio)
     line = new_line(segment, find_path)
-    line_name = next(iter(usable)) if line is not None else ""
-    rendered = {
-        name: clips.render(find_path(take.media.file), take.media, 0, line if name == line_name else None)
-        for name, take in usable.items()
-    }
+    sound = source_audio if line is None else line
+    rendered = {name: clips.render(find_path(take.media.file), take.media, 0, sound) for name, take in usable.items()}
     grid = grid_of(matrix)
     stills = {name: still for name, (_, still) in rendered.items()}
     sheet = contact_sheet(source_still, stills, grid, f"{segment.name}, frame {still_frame}")
@@ -212,7 +210,7 @@ def board_of(segment: Segment, takes: Sequence[Take], find_path: FindPath, max_b
         first_frame=first,
         cropped=not region.is_full,
         has_sound=source_audio is not None,
-        line_name=line_name,
+        takes_have_sound=sound is not None,
     )
 
 

@@ -184,11 +184,11 @@ async def _ingest(step: Step, store: Store, watcher: Watcher) -> Step:
 def _finish(
     job: Job, run: RunFolder, store: Store, paths: Mapping[str, Path | None], scheduler: Scheduler, record: Record
 ) -> RunResult:
-    page = _write_page(run, store, list(scheduler.results.values()))
+    output = None if scheduler.waiting else _output(job, paths, scheduler.results, store)
+    page = _write_page(run, store, list(scheduler.results.values()), output if record.film else None)
     takes_step = next((step.id for step in job.steps if makes_takes(step)), None)
     segments = segment_results(record, scheduler.records, takes_step)
     run.write(consents=consents(record))
-    output = None if scheduler.waiting else _output(job, paths, scheduler.results, store)
     film, spliced = (output if record.film else None), not job.until or record.film is not None
     segments = tuple(segment.with_files(film, record, store.path, spliced=spliced) for segment in segments)
     return RunResult(
@@ -236,12 +236,19 @@ def _output(
     return store.path(films[-1].file) if len(films) > 1 else None
 
 
-def _write_page(run: RunFolder, store: Store, results: list[Value | list[Value]]) -> Path | None:
+def _write_page(run: RunFolder, store: Store, results: list[Value | list[Value]], film: Path | None) -> Path | None:
+    """Write the last report into the run's folder, with a link to the film."""
     reports = [value for value in results if isinstance(value, Report)]
     if not reports:
         return None
     export(store, reports[-1].data, run.folder / "report.json", run.name)
-    export(store, reports[-1].page, run.folder / "report.html", run.name)
+    if film is not None and film.is_file():
+        from ..report.page import with_film_link
+
+        text = store.path(reports[-1].page).read_text("utf-8")
+        write_text(run.folder / "report.html", with_film_link(text, film))
+    else:
+        export(store, reports[-1].page, run.folder / "report.html", run.name)
     for name, sheet in reports[-1].sheets.items():
         export(store, sheet, run.folder / name, run.name)
     return run.folder / "report.html"

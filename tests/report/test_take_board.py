@@ -66,10 +66,10 @@ def test_every_clip_shows_its_frame_at_the_time_of_the_source(context, offered):
     clips = [_numbers(cell.clip) for row in board.cells for cell in row if cell.clip]
     assert [number for _, number in source] == list(range(FIRST, LAST))
     assert streams == ["video", "audio"]
-    assert [kinds for _, kinds in clips] == [["video"]] * 3
+    assert [kinds for _, kinds in clips] == [["video", "audio"]] * 3
     assert all([number for _, number in shown] == list(range(LAST - FIRST)) for shown, _ in clips)
     assert all([at for at, _ in shown] == [at for at, _ in source] for shown, _ in clips)
-    assert (board.first_frame, board.cropped, board.has_sound, board.line_name) == (FIRST, False, True, "")
+    assert (board.first_frame, board.cropped, board.has_sound, board.takes_have_sound) == (FIRST, False, True, True)
 
 
 def test_the_contact_sheet_shows_one_moment_of_the_source_and_of_each_take(context, offered):
@@ -92,17 +92,22 @@ def test_the_contact_sheet_shows_one_moment_of_the_source_and_of_each_take(conte
     assert base64.b64decode(board.sheet_url.partition(",")[2]) == board.sheet
 
 
-def test_a_new_line_of_dialogue_is_in_the_clip_of_one_take(context, offered, tmp_path):
-    """It is the same for all takes, so one clip has it."""
+def test_each_take_is_heard_with_the_new_line_of_dialogue(context, offered, tmp_path):
+    """In place of the film's own sound."""
     segment, takes = offered
     line = adopted(context, make_clip(tmp_path / "line.mp4", frames=LAST - FIRST, size=SIZE, audio_codec="aac")).file
     spoken = segment.model_copy(update={"voice": line, "edit": segment.edit.model_copy(update={"audio": line})})
 
-    board = board_of(spoken, takes, context.path, 1_000_000)
+    own, new = (board_of(item, takes, context.path, 1_000_000) for item in (segment, spoken))
 
-    first, second = (_numbers(cell.clip)[1] for cell in board.cells[0])
-    assert board.line_name == "happy-0.4-face"
-    assert (first, second) == (["video", "audio"], ["video"])
+    def sound(url):
+        with av.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as clip:
+            return np.concatenate([frame.to_ndarray() for frame in clip.decode(audio=0)], axis=1)
+
+    clips = [[sound(cell.clip) for row in board.cells for cell in row if cell.clip] for board in (own, new)]
+    assert len(clips[1]) == 3
+    assert all(np.array_equal(clip, clips[1][0]) for clip in clips[1])
+    assert not np.array_equal(clips[0][0], clips[1][0])
 
 
 @pytest.mark.slow
@@ -172,12 +177,23 @@ PROBE = """async () => {
   const played = clips.map((clip) => new Promise((done) => clip.addEventListener("playing", done, {once: true})));
   board.dispatchEvent(new KeyboardEvent("keydown", {key: " "}));
   await Promise.all(played);
-  return {times, muted: clips.map((clip) => clip.muted), command: document.querySelector(".command").textContent};
+  const select = document.querySelector(".sound"), heard = {};
+  for (const {value} of select.options) {
+    select.value = value;
+    select.dispatchEvent(new Event("change"));
+    heard[value] = clips.map((clip) => !clip.muted);
+  }
+  const copied = await new Promise((done) => {
+    document.addEventListener("copy", () => done(String(getSelection())), {once: true});
+    navigator.clipboard.writeText = async (text) => done(text);
+    document.querySelector(".copy").click();
+  });
+  return {times, heard, copied, command: document.querySelector(".command").textContent};
 }"""
 
 
 def test_one_key_moves_and_plays_every_clip(context, offered, tmp_path):
-    """In a browser: a step is the same frame in all clips, one is audible, and a digit chooses a take that exists."""
+    """In a browser: a step is one frame in all clips, one is heard, a digit chooses a take, and it can be copied."""
     browser = find_browser()
     if browser is None:
         pytest.skip("no chromium or chrome on the PATH: the players of takes were not tested")
@@ -191,8 +207,14 @@ def test_one_key_moves_and_plays_every_clip(context, offered, tmp_path):
     assert [len(set(times)) for times in state["times"]] == [1] * 5
     assert step[0] - middle[0] == pytest.approx(0.04)
     assert home[0] == pytest.approx((START - FIRST + 0.5) * 0.04)
-    assert state["muted"] == [False, True, True, True]
-    assert state["command"] == "react1 pick run-1 line happy-0.8-face"
+    assert state["heard"] == {
+        "before": [True, False, False, False],
+        "take1": [False, True, False, False],
+        "take2": [False, False, True, False],
+        "take3": [False, False, False, True],
+        "off": [False] * 4,
+    }
+    assert state["copied"] == state["command"] == "react1 pick run-1 line happy-0.8-face"
 
 
 @pytest.mark.parametrize(
