@@ -1,10 +1,14 @@
 """How long the live preview of the studio takes, from the move of a slider to the drawn frame, in a real Chromium.
 
     python benchmarks/studio.py [FILM] [--moves 50]
+    python benchmarks/studio.py --hour
 
 Without a film the demo clip is made in 1080p. The faces of the shown part are searched first, and that time is printed
 too: it is what an editor waits for once per five seconds of film. Other work on the machine counts; its load is
 printed.
+
+`--hour` makes a film of one hour, opens it twice, jumps through it, and prints when the page was ready and how much
+memory its process took.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ import argparse
 import os
 import shutil
 import statistics
+import subprocess
 import tempfile
 import threading
 import time
@@ -20,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from react1.pipeline.demo.demo_clip import make_demo_clip
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.studio.studio_options import StudioOptions
 from react1.pipeline.studio.studio_server import StudioServer
 
@@ -31,16 +37,114 @@ def main() -> None:
     parser.add_argument("film", nargs="?", type=Path)
     parser.add_argument("--moves", type=int, default=50)
     parser.add_argument("--size", default="1440x900")
+    parser.add_argument("--hour", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         film = options.film
+        if options.hour:
+            measure_hour(make_hour(root), root / "home", options.moves)
+            return
         if film is None:
             film = root / "talking.mp4"
             make_demo_clip(film, seconds=2, size=(1920, 1080), progress=lambda _: None)
         else:
             film = Path(shutil.copy(film, root))
         measure(film, root / "home", options.moves, tuple(map(int, options.size.split("x"))))
+
+
+def make_hour(root: Path) -> Path:
+    """Return a film of one hour, 640x360 with sound: the demo clip, again and again, as packets."""
+    clip, film = root / "clip.mp4", root / "films" / "hour.mp4"
+    film.parent.mkdir()
+    make_demo_clip(clip, seconds=6, size=(640, 360), progress=lambda _: None)
+    argv = [ffmpeg_path(), "-v", "error", "-stream_loop", "599", "-i", str(clip), "-c", "copy", str(film)]
+    subprocess.run(argv, check=True)
+    return film
+
+
+def measure_hour(film: Path, home: Path, moves: int) -> None:
+    from playwright.sync_api import sync_playwright
+
+    browser_path = next(path for name in BROWSERS if (path := shutil.which(name)))
+    readiness: list[float] = []
+    server = thread = None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        for _ in range(2):
+            if server is not None and thread is not None:
+                server.stop()
+                thread.join()
+            ready = threading.Event()
+            server = StudioServer(StudioOptions(home, (film.parent,), film, port=0), ready=lambda _, e=ready: e.set())
+            thread = threading.Thread(target=server.run)
+            thread.start()
+            ready.wait()
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            began = time.monotonic()
+            page.goto(server.url)
+            page.wait_for_selector("canvas[data-shows]")
+            readiness.append(time.monotonic() - began)
+            if len(readiness) == 1:
+                wait_for_cuts(page)
+                page.close()
+        scrubs = scrub(page, moves)
+        wait_for_cuts(page)
+        memory = max(renderer_bytes(browser))
+        heap = page.evaluate("performance.memory.usedJSHeapSize")
+        browser.close()
+    assert server is not None
+    assert thread is not None
+    server.stop()
+    thread.join()
+    ordered = sorted(scrubs)
+    print(f"a film of one hour, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print("| one hour | |")
+    print("|---|---|")
+    print(f"| page ready, nothing cached | {readiness[0]:.1f} s |")
+    print(f"| page ready, cached | {readiness[1]:.1f} s |")
+    print(f"| from a jump to the exact frame, median | {1000 * statistics.median(ordered):.0f} ms |")
+    print(f"| the same, 95th percentile | {1000 * ordered[int(0.95 * (len(ordered) - 1))]:.0f} ms |")
+    print(f"| memory of the page's process | {memory / 1e6:.0f} MB |")
+    print(f"| of it, JavaScript | {heap / 1e6:.0f} MB |")
+
+
+def wait_for_cuts(page: Any) -> None:
+    """Wait until the page has asked for the cuts of the whole film."""
+    look = (
+        "import('/page/store.js').then(() => performance.getEntriesByType('resource')"
+        ".some((entry) => /cuts.*start=87500/.test(entry.name) && entry.responseEnd > 0))"
+    )
+    while not page.evaluate(look):
+        page.wait_for_timeout(500)
+
+
+def scrub(page: Any, moves: int) -> list[float]:
+    """Jump through the film; return the seconds from each jump to its exact frame."""
+    script = """async (moves) => {
+      const { seek } = await import("/page/viewer.js"), { state } = await import("/page/store.js"), durations = [];
+      const canvas = document.querySelector("canvas[data-frame]");
+      for (let move = 1; move <= moves; move++) {
+        const frame = Math.floor((move * 7919 * 11) % state.film.frames), began = performance.now();
+        seek(frame);
+        while (canvas.dataset.frame !== String(frame)) await new Promise(requestAnimationFrame);
+        durations.push((performance.now() - began) / 1000);
+      }
+      return durations;
+    }"""
+    durations: list[float] = page.evaluate(script, moves)
+    return durations
+
+
+def renderer_bytes(browser: Any) -> list[int]:
+    """Return the memory of each process that draws a page, without what it shares with others (Linux)."""
+    sizes = []
+    processes = browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")["processInfo"]
+    for process in processes:
+        if process["type"] == "renderer":
+            resident, shared = (Path(f"/proc/{process['id']}/statm").read_text().split()[n] for n in (1, 2))
+            sizes.append((int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE"))
+    return sizes
 
 
 def measure(film: Path, home: Path, moves: int, size: tuple[int, ...]) -> None:

@@ -34,6 +34,7 @@ from .viewing.playback import make_proxy, make_wave, proxy_parts, wave_parts
 
 _MOST_WAITING = 400
 _KEEP_ALIVE_S = 15.0
+_WATCH_S = 0.5
 
 
 class EventStream:
@@ -165,7 +166,17 @@ class Studio:
 
     def changed(self, project: Project) -> None:
         """Let all pages of a project ask for its state."""
+        project.seen = project.job.mark()
         project.notify("project", version=project.job.version)
+
+    async def watch_jobs(self) -> None:
+        """Let the pages know when another program has written, changed or removed the job of an open film."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            for project in list(self._projects.values()):
+                if project.job.mark() != project.seen:
+                    with suppress(React1Error):
+                        self.changed(project)
 
     def _progressed(self, item: str, progress: Progress) -> None:
         self.events.send("progress", item=item, share=round(progress.share, 3), doing=progress.doing)
@@ -233,6 +244,7 @@ class Studio:
                 notes=[*result.notes],
                 status=result.status,
                 cost_usd=result.cost_usd,
+                signer=_signer(result.output) if kind == "film" else "",
             )
             self.changed(project)
 
@@ -335,6 +347,21 @@ class Studio:
         finally:
             getattr(context, "close", lambda: None)()
         project.notify(what, share=1.0)
+
+
+def _signer(film: Path | None) -> str:
+    """Return who signed a film, as the film says; empty if nobody did."""
+    from .projects.signing import can_sign
+
+    if film is None or not can_sign():
+        return ""
+    from ..provenance.sign import read_provenance
+
+    with suppress(React1Error):
+        provenance = read_provenance(film)
+        if provenance.state in ("valid", "trusted"):
+            return provenance.signer
+    return ""
 
 
 def _provider_row(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A folder with a short talking film, and the studio on it."""
+"""A folder with a short talking film, the studio on it, and a browser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,24 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the studio needs the extra studio")
 
+from browser import find_browser
 from running_studio import Studio, start_studio, stop_studio
+
+FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """One browser for all tests of a module."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the page is driven by Playwright: extra dev")
+    path = find_browser()
+    if path is None:
+        pytest.skip("no Chromium or Chrome here, in which the page could be tried")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *MICROPHONE])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")

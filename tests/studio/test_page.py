@@ -2,70 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
-from browser import find_browser
-from numbered_clips import make_clip
+from numbered_clips import frame_number, make_clip
+from PIL import Image
 from running_studio import start_studio, stop_studio, wait_for
+from studio_page import (
+    axe_violations,
+    close_page,
+    load_axe,
+    open_page,
+    set_theme,
+    shown_frame,
+    until,
+    wait_for_frame,
+)
 
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.testing import FakeProvider
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the page is driven by Playwright: extra dev")
-
 pytestmark = pytest.mark.slow
-FLAGS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--use-fake-ui-for-media-stream"]
-MICROPHONE = ["--use-fake-device-for-media-stream"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = find_browser()
-    if path is None:
-        pytest.skip("no Chromium or Chrome here, in which the page could be tried")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS, *MICROPHONE])
-        yield browser
-        browser.close()
-
-
-def open_page(chromium, url, **options):
-    """Open the studio's address; anything that the browser complains about fails the test."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 900}, **options)
-    page = context.new_page()
-    page.complaints = []
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda line: page.complaints.append(line.text) if line.type == "error" else None)
-    page.set_default_timeout(60_000)
-    page.goto(url)
-    page.wait_for_selector("html[data-started]")
-    return page
-
-
-def close_page(page) -> None:
-    complaints = [text for text in page.complaints if "409" not in text]
-    page.context.close()
-    assert not complaints
-
-
-def until(page, expression: str, *, limit_ms: int = 60_000) -> None:
-    """Wait until an expression is true; the page's policy forbids Playwright's own way, which evaluates text there."""
-    for _ in range(limit_ms // 50):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never true: {expression}")
-
-
-def shown_frame(page) -> int:
-    return int(page.text_content(".frame-number").removeprefix("frame "))
-
-
-def wait_for_frame(page, frame: int) -> None:
-    until(page, f"document.querySelector('.frame-number').textContent === 'frame {frame}'")
 
 
 @pytest.fixture(scope="module")
@@ -263,22 +226,33 @@ def test_a_film_that_no_browser_plays_and_two_hundred_edits(chromium, studio):
         job.unlink()
 
 
-def test_real_footage_in_hevc_is_watched_as_a_proxy(chromium, media_folder, tmp_path):
-    """A portrait of ten seconds with one keyframe: a proxy plays, and a frame in its middle is shown."""
-    film = media_folder / "faces" / "talk_hevc_1080x1920_25p_10s_one_keyframe.mp4"
-    running = start_studio(tmp_path / "home", film.parent, film)
-    page = open_page(chromium, running.url)
+def test_a_film_of_one_hour(chromium, studio):
+    """Its last frame is reached at once and exactly, and the page stays small."""
+    clip = make_clip(studio.home / "minute.mp4", frames=250, size=(64, 48), tracks=0)
+    film = studio.folder / "hour.mp4"
+    argv = [ffmpeg_path(), "-v", "error", "-y", "-stream_loop", "359", "-i", str(clip), "-c", "copy", str(film)]
+    subprocess.run(argv, check=True)
+    page = open_page(chromium, studio.url)
     try:
-        page.wait_for_selector("canvas[data-shows]")
-        until(page, "document.querySelector('studio-viewer video').readyState >= 2", limit_ms=180_000)
-        page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(101))")
-        until(page, "document.querySelector('canvas[data-frame]').dataset.frame === '101'")
-        folder = os.environ.get("REACT1_SCREENSHOTS")
-        if folder:
-            page.screenshot(path=Path(folder) / "real-hevc.png")
+        page.click("#open-library")
+        page.click(f'.files button[data-path="{film}"]')
+        until(page, "document.getElementById('film-name').textContent === 'hour.mp4'")
+        page.keyboard.press("End")
+        until(page, "document.querySelector('canvas[data-frame]')?.dataset.frame === '89999'")
+        assert page.input_value(".timecode") == "00:59:59:24"
+        name = page.evaluate("import('/page/store.js').then((store) => store.state.project)")
+        still = studio.client.get(f"/api/projects/{name}/still/89999").content
+        assert frame_number(np.asarray(Image.open(io.BytesIO(still)).convert("RGB"))) == 249
+        for frame in (45_000, 12_345, 70_001):
+            page.evaluate("(frame) => import('/page/viewer.js').then((viewer) => viewer.seek(frame))", frame)
+            until(page, f"document.querySelector('canvas[data-frame]').dataset.frame === '{frame}'")
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+        metrics = {row["name"]: row["value"] for row in session.send("Performance.getMetrics")["metrics"]}
+        assert metrics["JSHeapTotalSize"] < 300e6
     finally:
         close_page(page)
-        stop_studio(running)
+        film.unlink()
 
 
 def test_the_clock_of_the_page_is_that_of_the_package(page):
@@ -386,31 +360,21 @@ def test_nothing_overflows_and_everything_has_a_name(page, width, height):
 
 def test_axe_finds_no_violation(page):
     """WCAG 2.1 A and AA by axe-core, in both themes, on every tab, in the dialogs and in the comparison."""
-    axe_package = pytest.importorskip("axe_core_python", reason="axe-core comes with axe-core-python: extra dev")
-    page.evaluate((Path(axe_package.__file__).with_name("axe.min.js")).read_text("utf-8"))
+    load_axe(page)
     page.set_viewport_size({"width": 1440, "height": 900})
-
-    def violations(where):
-        lines = page.evaluate(
-            "axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then((r) => r.violations"
-            ".map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`))"
-        )
-        return [f"{where}: {line}" for line in lines]
-
     problems = []
     for theme in ("dark", "light"):
-        page.evaluate("(theme) => (document.documentElement.dataset.theme = theme)", theme)
-        page.wait_for_timeout(200)  # the colours change over a tenth of a second
+        set_theme(page, theme)
         for tab in ("expression", "takes", "line", "finish"):
             page.click(f"#tab-{tab}")
-            problems += violations(f"{theme} {tab}")
+            problems += axe_violations(page, f"{theme} {tab}")
         for opener in ("#open-library", "#help", "#ledger"):
             page.click(opener)
             page.wait_for_selector("dialog[open]")
-            problems += violations(f"{theme} {opener}")
+            problems += axe_violations(page, f"{theme} {opener}")
             page.keyboard.press("Escape")
         page.click("#tab-takes")
         page.click("text=Watch")
-        problems += violations(f"{theme} comparison")
+        problems += axe_violations(page, f"{theme} comparison")
         page.keyboard.press("Escape")
     assert problems == []

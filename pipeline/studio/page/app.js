@@ -13,9 +13,9 @@ import "/page/timeline.js";
 
 const KEYS = [
   ["Space", "play, pause"], ["J K L", "backwards, stop, forwards; again for faster"], ["← →", "one frame"], ["Shift+← →", "one second"],
-  ["Home End", "start and end of the film"], ["↑ ↓", "previous and next cut or edge of an edit"], ["I O", "mark in and out"], ["Enter", "make an edit of the marks"],
+  ["Home End", "start and end of the film"], ["↑ ↓", "previous and next cut, marker or edge of an edit"], ["I O", "mark in and out"], ["Enter", "make an edit of the marks"],
   ["Delete", "remove the selected edit"], ["1 … 6", "emotion of the edit"], ["[ ]", "temperature down and up"], ["B", "hold to see the film without the preview"],
-  ["M", "make the take"], ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Escape", "back from takes to the film"], ["?", "this list"],
+  ["M", "make the take"], ["A", "in takes: before or after"], ["S D", "in takes: side by side, difference"], ["Z R F", "in takes: zoom on the face, loop, full screen"], ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Escape", "back from takes to the film"], ["?", "this list"],
 ];
 const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 const viewer = () => /** @type {any} */ (document.querySelector("studio-viewer"));
@@ -61,7 +61,7 @@ function startTheme() {
   });
 }
 
-const showKeys = () => ask("Keys", [h("table", { className: "keys-table" }, h("tbody", {}, ...KEYS.map(([key, text]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, text)))))]);
+const showKeys = () => ask("Keys", [h("table", { className: "keys-table" }, h("tbody", {}, ...KEYS.map(([key, text]) => h("tr", {}, h("th", { scope: "row" }, h("kbd", {}, key)), h("td", {}, text))))), h("p", { className: "hint" }, "For programs: ", h("a", { href: "/page/api.html", target: "_blank", rel: "noopener" }, "the endpoints of this page"), ".")]);
 
 async function showLedger() {
   try {
@@ -77,7 +77,7 @@ async function showLedger() {
 
 /** Go to the next place of interest. @param {number} direction */
 function jump(direction) {
-  const places = [0, state.film.frames - 1, ...state.cuts, ...state.job.edits.flatMap((edit) => (edit.frames ? [edit.frames[0], edit.frames[1] - 1] : []))].sort((a, b) => a - b);
+  const places = [0, state.film.frames - 1, ...state.cuts, ...state.markers.map((marker) => marker.frame), ...state.job.edits.flatMap((edit) => (edit.frames ? [edit.frames[0], edit.frames[1] - 1] : []))].sort((a, b) => a - b);
   const next = direction > 0 ? places.find((place) => place > state.frame) : places.reverse().find((place) => place < state.frame);
   if (next !== undefined) seek(next);
 }
@@ -156,7 +156,7 @@ async function start() {
   });
   watch(["selected"], () => {
     const edit = selectedEdit();
-    if (edit?.fields.face) set({ face: null });
+    if (edit?.fields.face || edit?.fields.faces) set({ face: null });
     if (edit?.frames && state.compare && !edit.takes.some((take) => state.compare?.includes(take.id))) set({ compare: null });
   });
   try {

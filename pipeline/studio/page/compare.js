@@ -1,14 +1,20 @@
 /* Judging takes: before and after in one player, or all takes beside each other. The player is the report's. */
 import { attachPlayer } from "/page/player.js";
 import { h } from "/page/dom.js";
-import { say, set, state, url, watch } from "/page/store.js";
-import { clockOf, faceNumber, timeOf } from "/page/viewer.js";
+import { request, say, set, state, url, watch } from "/page/store.js";
+import { clockOf, faceNumber, second, timeOf } from "/page/viewer.js";
 import { pick } from "/page/takes.js";
 
 class TakePlayer extends HTMLElement {
   connectedCallback() {
     watch(["compare", "project"], () => this.draw());
-    watch(["job"], () => this.drawChoice());
+    watch(["job"], () => (this.heard === this.hearing() ? this.drawChoice() : this.draw()));
+  }
+
+  /** What is heard depends on the new line of the edit and its mix. */
+  hearing() {
+    const edit = this.edit();
+    return edit ? `${edit.fields.audio ?? ""} ${edit.sound}` : "";
   }
 
   takes() {
@@ -19,9 +25,11 @@ class TakePlayer extends HTMLElement {
     return state.job?.edits.find((edit) => edit.takes.some((take) => take.id === state.compare?.[0])) ?? null;
   }
 
-  draw() {
+  async draw() {
+    const turn = (this.turn = (this.turn ?? 0) + 1);
     this.player?.remove();
-    this.player = null;
+    this.player = this.choice = null;
+    this.heard = this.hearing();
     const takes = this.takes(), viewer = /** @type {any} */ (document.querySelector("studio-viewer"));
     this.hidden = !takes.length;
     if (viewer) viewer.hidden = !!takes.length;
@@ -34,8 +42,9 @@ class TakePlayer extends HTMLElement {
     const edit = this.edit(), [first, end] = takes[0].frames;
     const base = timeOf(first), times = [];
     for (let frame = first; frame <= end; frame++) times.push(frame < state.film.frames ? timeOf(frame) - base : state.film.length_s - base);
-    const span = edit?.frames ?? [first, end];
-    this.root = h("div", { className: "player", "data-times": JSON.stringify(times), "data-first": first, "data-start": span[0], "data-end": span[1], "data-clock": JSON.stringify(clockOf()), "data-zoom": this.zoomBox() });
+    const span = edit?.frames ?? [first, end], path = await this.path(first, end);
+    if (turn !== this.turn) return;
+    this.root = h("div", { className: "player", "data-times": JSON.stringify(times), "data-path": path, "data-first": first, "data-start": span[0], "data-end": span[1], "data-clock": JSON.stringify(clockOf()), "data-zoom": this.zoomBox() });
     this.root.append(takes.length === 1 ? this.pair(takes[0], first, end) : this.board(takes, first, end), this.controls(takes));
     this.choice = h("div", { className: "choice" });
     this.append(h("div", { className: "compare-head" }, h("h2", {}, takes.length === 1 ? `Before and ${takes[0].name}` : `${takes.length} takes of ${edit?.name ?? "the edit"}`),
@@ -46,11 +55,22 @@ class TakePlayer extends HTMLElement {
     });
     for (const video of this.root.querySelectorAll("video")) video.addEventListener("error", () => say("a clip of this take cannot be played", "error"));
     const stage = /** @type {any} */ (this.root.querySelector(".stage"));
+    stage.style.setProperty("--aspect", String(state.film.width / state.film.height));
     if (takes.length === 1) stage.style.aspectRatio = `${state.film.width} / ${state.film.height}`;
     else stage.style.setProperty("--columns", String(Math.min(3, takes.length)));
     this.player = attachPlayer(this.root);
+    this.waitForClips();
     this.drawChoice();
     stage.focus();
+  }
+
+  /** Say that the clips are being made, until all of them can be played. */
+  waitForClips() {
+    const note = h("p", { className: "notice", role: "status" }, "Preparing the clips…"), root = this.root;
+    const videos = [...root.querySelectorAll("video")], look = () => videos.every((video) => video.readyState >= 2 || video.error) && note.remove();
+    for (const video of videos) for (const name of ["loadeddata", "error"]) video.addEventListener(name, look);
+    root.querySelector(".stage").append(note);
+    look();
   }
 
   zoomBox() {
@@ -60,21 +80,50 @@ class TakePlayer extends HTMLElement {
     return [face.left - grow, face.top - grow, face.right + grow, face.bottom + grow].map((share) => Math.min(1, Math.max(0, share)).toFixed(4)).join();
   }
 
+  /** Where the face is in each frame, smoothed over a second, as the zoom follows it: one size for all frames. */
+  async path(first, end) {
+    let boxes;
+    try {
+      boxes = (await request("GET", `/projects/${state.project}/faces-path?start=${first}&end=${end}&face=${faceNumber()}`)).boxes;
+    } catch {
+      return null;
+    }
+    const known = boxes.filter(Boolean);
+    if (!known.length) return null;
+    const half = 0.6 * Math.max(...known.map(([left, top, right, bottom]) => Math.max(right - left, bottom - top)));
+    const reach = Math.round(second() / 2);
+    return JSON.stringify(boxes.map((_, frame) => {
+      const near = boxes.slice(Math.max(0, frame - reach), frame + reach + 1).filter(Boolean);
+      if (!near.length) return null;
+      const middle = (low) => near.reduce((sum, box) => sum + box[low] + box[low + 2], 0) / near.length / 2;
+      return [middle(0) - half, middle(1) - half, middle(0) + half, middle(1) + half].map((share) => Number(share.toFixed(4)));
+    }));
+  }
+
+  /** The new line alone, to be listened to with the clips. */
+  line(take) {
+    return this.edit()?.fields.audio ? h("audio", { preload: "auto", "data-sound": "line", src: url(`/takes/${take.id}/line`, { of: this.edit().fields.audio }) }) : "";
+  }
+
+  clip(take) {
+    return url(`/takes/${take.id}/clip`, { sound: this.edit()?.sound });
+  }
+
   video(name, source, sound) {
     return h("video", { className: name, playsinline: true, preload: "auto", "data-sound": sound, src: source, "aria-label": name });
   }
 
   pair(take, first, end) {
-    return h("div", { className: "stage", tabindex: "0", role: "group", "data-mode": "wipe", "aria-label": "Before and after. Space plays, arrow keys step one frame, J K L, B holds before, Z zooms on the face, D shows the difference, R loops." },
-      this.video("before", url("/clip", { start: first, end }), "before"), this.video("after", url(`/takes/${take.id}/clip`), "after"),
+    return h("div", { className: "stage", tabindex: "0", role: "group", "data-mode": "wipe", "aria-label": "Before and after. Space plays, arrow keys step one frame, J K L, A changes between before and after, B holds before, S shows both sides, D the difference, Z zooms on the face, R loops." },
+      this.video("before", url("/clip", { start: first, end }), "before"), this.video("after", this.clip(take), "after"), this.line(take),
       h("span", { className: "divider", "aria-hidden": "true" }), h("span", { className: "tag left", "aria-hidden": "true" }, "Before"), h("span", { className: "tag right", "aria-hidden": "true" }, take.name));
   }
 
   board(takes, first, end) {
     const cell = (take, number) => h("figure", { className: "cell take", "data-number": number, "data-id": take.id },
-      this.video(number === 1 ? "after" : "other", url(`/takes/${take.id}/clip`), `take${number}`),
+      this.video(number === 1 ? "after" : "other", this.clip(take), `take${number}`),
       h("figcaption", {}, h("button", { type: "button", className: "choose", "aria-pressed": String(take.picked) }, h("b", {}, String(number)), ` ${take.name}`)));
-    return h("div", { className: "stage board", tabindex: "0", role: "group", "aria-label": "All takes. Space plays, arrow keys step one frame, digits choose a take." },
+    return h("div", { className: "stage board", tabindex: "0", role: "group", "aria-label": "All takes. Space plays, arrow keys step one frame, digits choose a take." }, this.line(takes[0]),
       h("figure", { className: "cell lead" }, this.video("before", url("/clip", { start: first, end }), "before"), h("figcaption", {}, h("b", {}, "film"))), ...takes.map((take, index) => cell(take, index + 1)));
   }
 
@@ -82,11 +131,12 @@ class TakePlayer extends HTMLElement {
     const button = (name, text, title) => h("button", { type: "button", className: name, title, ...(["loop", "zoom"].includes(name) ? { "aria-pressed": "false" } : {}) }, text);
     const single = takes.length === 1;
     const sounds = single ? [["after", takes[0].name], ["before", "film"]] : [["before", "film"], ...takes.map((take, index) => [`take${index + 1}`, take.name])];
+    if (this.edit()?.fields.audio) sounds.push(["line", "new line alone"]);
     const frames = takes[0].frames;
     return h("div", { className: "controls" },
       button("play", "Play", "Play (space)"), button("back", "−1", "One frame back"), button("forward", "+1", "One frame forward"),
       h("label", { className: "grow" }, h("span", {}, "Frame"), h("input", { type: "range", className: "scrub", min: "0", max: String(frames[1] - frames[0] - 1), step: "1", value: "0" })),
-      h("output", { className: "where" }), button("loop", "Loop", "Loop from seam to seam (R)"), button("zoom", "Zoom", "Zoom on the face (Z)"),
+      h("output", { className: "where" }), button("loop", "Loop", "Loop from seam to seam, then with the handles (R)"), button("zoom", "Zoom", "Zoom on the face (Z)"),
       single ? button("hold", "Before", "Hold to see before (B)") : "",
       single ? h("label", {}, h("span", {}, "View"), h("select", { className: "mode" }, ...[["wipe", "wipe"], ["side", "side by side"], ["after", "after"], ["before", "before"], ["difference", "difference"]].map(([value, text]) => h("option", { value }, text)))) : "",
       single ? h("label", {}, h("span", {}, "Wipe"), h("input", { type: "range", className: "wipe", min: "0", max: "100", value: "50" })) : "",

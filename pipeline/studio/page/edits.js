@@ -58,7 +58,8 @@ class EditList extends HTMLElement {
       h("button", { type: "button", className: "edit", "data-name": edit.name, "aria-pressed": String(edit.name === state.selected), onclick: select },
         h("b", {}, edit.name),
         h("span", { className: "what" }, edit.matrix.length && edit.waits ? `${edit.matrix.length} takes to choose from` : edit.choices ? `${edit.choices.prompt} ${edit.choices.temperature}` : ""),
-        h("span", { className: "when" }, edit.frames ? `${label(edit.frames[0])} – ${label(edit.frames[1] - 1)} (${count} frames)` : edit.fields.in ?? ""),
+        h("span", { className: "when" }, edit.frames ? `${label(edit.frames[0])} – ${label(edit.frames[1] - 1)}` : edit.fields.in ?? ""),
+        edit.frames ? h("span", { className: "frames" }, count === 1 ? `frame ${edit.frames[0]}` : `frames ${edit.frames[0]}–${edit.frames[1] - 1}`) : "",
         edit.problem ? h("span", { className: "problem" }, edit.problem)
           : h("span", { className: "status" }, working ? "takes are being made" : chosen ? `take chosen: ${chosen.name}` : made ? `${made} take${made > 1 ? "s" : ""} made` : "no take yet"))
     );

@@ -1,7 +1,7 @@
 /* Expressions: six cards with this face in this frame, the temperature, and the other settings of the edit. */
 import { h, quiet } from "/page/dom.js";
 import { events, selectedEdit, set, setFields, state, url, watch } from "/page/store.js";
-import { chooseFace, faceNumber, live } from "/page/viewer.js";
+import { chooseFace, faceNumber, label, live, seek, shotsOf } from "/page/viewer.js";
 
 export const EMOTIONS = ["happy", "sad", "angry", "disgusted", "surprised", "neutral"];
 
@@ -11,6 +11,7 @@ class ExpressionPanel extends HTMLElement {
     this.cards = h("div", { className: "cards", role: "radiogroup", "aria-label": "Emotion" }, ...EMOTIONS.map((emotion) => this.card(emotion)));
     this.cardsNote = h("p", { className: "hint" });
     this.faceRow = h("div", { className: "face-row", role: "group", "aria-label": "Face" });
+    this.faceRule = h("div", { className: "face-rule" });
     this.temperature = h("input", { type: "range", min: "0", max: "1", step: "0.01", id: "temperature" });
     this.temperatureText = h("output", { for: "temperature" });
     this.temperature.addEventListener("input", () => this.draft({ temperature: Number(this.temperature.value) }));
@@ -22,13 +23,17 @@ class ExpressionPanel extends HTMLElement {
       events.dispatchEvent(new CustomEvent("live"));
     });
     this.append(
-      this.faceRow, this.cards, this.cardsNote,
+      this.faceRow, this.faceRule, this.cards, this.cardsNote,
       h("div", { className: "field" }, h("label", { for: "temperature" }, "Temperature"), this.temperature, this.temperatureText),
       h("p", { className: "live-row" }, this.liveBox, h("label", { for: "live" }, "Show it in the viewer at once"), h("span", { className: "tag" }, "local preview, not React-1")),
       h("details", {}, h("summary", {}, "More settings"), this.controls, this.consent())
     );
     this.loadCards = quiet(() => this.fillCards(), 500);
     this.saveSoon = quiet(() => this.write(), 400);
+    watch(["project"], () => {
+      this.cardsKey = "";
+      for (const image of Object.values(this.cardImages)) image.removeAttribute("src");
+    });
     watch(["library"], () => this.buildControls());
     watch(["selected", "job"], () => this.fromEdit());
     watch(["draft"], () => this.showDraft());
@@ -37,6 +42,7 @@ class ExpressionPanel extends HTMLElement {
       this.loadCards();
     });
     watch(["frame", "tab"], () => this.loadCards());
+    watch(["selected", "job", "cuts", "faces"], () => this.drawRules());
   }
 
   card(emotion) {
@@ -103,9 +109,53 @@ class ExpressionPanel extends HTMLElement {
 
   drawFaces() {
     const faces = state.faces?.faces ?? [];
-    this.faceRow.replaceChildren(...(faces.length > 1 ? faces.map((face) => h("button", {
-      type: "button", "aria-pressed": String(faceNumber() === face.number), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
-    }, h("img", { alt: "", width: "48", height: "48", src: url(`/card/${state.faces.frame}`, { face: face.number }) }), h("span", {}, `Face ${face.number}`))) : []));
+    const isChosen = (face) => faces.length === 1 || faceNumber() === face.number;
+    this.faceRow.replaceChildren(...faces.map((face) => h("button", {
+      type: "button", "aria-pressed": String(isChosen(face)), onclick: () => chooseFace(face), title: `Change face ${face.number}`,
+    }, h("img", { alt: "", width: "48", height: "48", src: url(`/card/${state.faces.frame}`, { face: face.number }) }), h("span", {}, `Face ${face.number}`))));
+  }
+
+  /** Which face is meant: in the whole edit, or in each of its shots where it has several. */
+  drawRules() {
+    const edit = selectedEdit(), shots = shotsOf(edit);
+    const key = JSON.stringify([edit?.digest, shots, state.faces?.faces.length]);
+    if (!edit || key === this.rulesKey) return void (edit || this.faceRule.replaceChildren());
+    this.rulesKey = key;
+    const rows = shots.length > 1 ? shots.map((frames, index) => this.shotRule(edit, frames, index + 1)) : [];
+    const several = rows.length > 0 || (state.faces?.faces.length ?? 0) > 1 || edit.fields.face !== undefined || edit.fields.faces !== undefined;
+    const focused = document.activeElement?.id;
+    this.faceRule.replaceChildren(...(several ? [this.rule("face-rule", rows.length ? "Face, all shots" : "Face", edit.fields.face, (face) => setFields(edit, { face })), ...rows] : []));
+    if (focused?.startsWith("face-")) document.getElementById(focused)?.focus();
+    return undefined;
+  }
+
+  shotRule(edit, frames, shot) {
+    const [start, end] = frames;
+    const faces = edit.fields.faces ?? {}, key = [`shot ${shot}`, String(shot)].find((name) => name in faces) ?? `shot ${shot}`;
+    const save = (face) => {
+      const { [key]: _, ...others } = faces;
+      const next = face === null ? others : { ...others, [key]: face };
+      setFields(edit, { faces: Object.keys(next).length ? next : null });
+    };
+    const rule = this.rule(`face-shot-${shot}`, `Shot ${shot}`, faces[key], save, "as in all shots");
+    rule.append(h("button", { type: "button", className: "link hint", onclick: () => seek(start), title: "Go to this shot" }, `${label(start)} – ${label(end - 1)}`));
+    return rule;
+  }
+
+  /** A choice of a face by a rule, by its number, or as it was clicked. */
+  rule(id, text, value, save, none = "the largest") {
+    const numbers = (state.faces?.faces ?? []).map((face) => String(face.number));
+    const now = value === undefined || value === null ? "" : typeof value === "object" ? "point" : String(value);
+    const options = [["", none], ...(none === "the largest" ? [] : [["largest", "the largest"]]), ["speaker", "the one that speaks"], ["left", "the leftmost"], ["right", "the rightmost"], ...numbers.map((number) => [number, `face ${number}`])];
+    if (now === "point") options.push(["point", "the one that was clicked"]);
+    else if (now && !options.some(([known]) => known === now)) options.push([now, `face ${now}`]);
+    const chosen = (event) => {
+      const wanted = event.target.value;
+      if (wanted !== "point") save(wanted === "" ? null : /^\d+$/.test(wanted) ? Number(wanted) : wanted);
+    };
+    const select = h("select", { id, onchange: chosen }, ...options.map(([known, words]) => h("option", { value: known }, words)));
+    select.value = now;
+    return h("div", { className: "field" }, h("label", { for: id }, text), select);
   }
 
   async fillCards() {

@@ -19,13 +19,32 @@ class FinishPanel extends HTMLElement {
       edits.length ? h("table", { className: "summary" }, h("tbody", {}, ...edits.map((edit) => this.row(edit)))) : h("p", { className: "hint" }, "There is no edit yet: the film would be the same."),
       open.length ? h("p", { className: "problem" }, `${open.map((edit) => edit.name).join(", ")}: choose a take first, or put the edit right.`) : "",
       h("div", { className: "field" }, h("label", { for: "film-provider" }, "New takes by"), providerSelect("film-provider")),
+      this.signing(state.job.signing),
       h("div", { className: "buttons" },
-        h("button", { type: "button", id: "make-film", className: "main", disabled: !edits.length || open.length > 0, onclick: () => this.make("film") }, "Make the film"),
+        h("button", { type: "button", id: "make-film", className: "main", disabled: !edits.length || open.length > 0, onclick: () => this.make("film") }, state.job.signing.wanted ? "Make the signed film" : "Make the film"),
         h("button", { type: "button", id: "make-turnover", disabled: !edits.length || open.length > 0, onclick: () => this.make("turnover"), title: "Clips and timelines for Avid, Final Cut, Premiere or Resolve" }, "Make a turnover")),
       h("ol", { className: "films" }, ...films.map((film) => this.film(film))),
       h("h3", {}, "Take it elsewhere"),
       h("div", { className: "buttons" }, ...[["yaml", "Copy as YAML"], ["command", "Copy as command"], ["python", "Copy as Python"]].map(([kind, text]) => h("button", { type: "button", onclick: () => this.copy(kind) }, text))));
     if (focused) document.getElementById(focused)?.focus();
+  }
+
+  /** Whether the film is signed, and by which certificate; it stands in the job. */
+  signing({ possible, wanted, certificates }) {
+    const same = (value) => wanted && (value.certificate ?? "") === (wanted.certificate ?? "") && (value.key ?? "") === (wanted.key ?? "");
+    const usable = certificates.filter((row) => !row.problem);
+    const save = (body) => change("POST", "/signing", body);
+    const box = h("input", { type: "checkbox", id: "sign", checked: !!wanted, disabled: !possible && !wanted, "aria-describedby": "sign-about",
+      onchange: () => save(!box.checked ? { sign: false } : usable.length ? { sign: true, ...usable[0].value } : { sign: true, make_test: true }) });
+    const select = h("select", { id: "certificate", onchange: () => save(select.value === "test" ? { sign: true, make_test: true } : { sign: true, ...certificates[Number(select.value)].value }) },
+      ...certificates.map((row, index) => h("option", { value: String(index), selected: !!same(row.value), disabled: !!row.problem }, `${row.signer || row.value.certificate || "a certificate"} (${row.problem || row.about})`)),
+      certificates.some((row) => row.about.startsWith("for trying")) ? "" : h("option", { value: "test" }, "a test certificate, made now; nobody trusts it"));
+    const problem = wanted ? certificates.find((row) => same(row.value))?.problem : "";
+    return h("fieldset", { className: "signing" }, h("legend", {}, "Provenance"),
+      h("div", { className: "tick" }, box, h("label", { for: "sign" }, "Sign the film (C2PA)")),
+      wanted ? h("div", { className: "field" }, h("label", { for: "certificate" }, "Certificate"), select) : "",
+      problem ? h("p", { className: "problem" }, problem) : "",
+      h("p", { className: "hint", id: "sign-about" }, possible ? "A signed film says which spans were changed, when and by what. Picture and sound stay as they are." : "Signing needs the extra provenance, which is not installed here."));
   }
 
   row(edit) {
@@ -38,7 +57,7 @@ class FinishPanel extends HTMLElement {
     const moving = film.state === "working" || film.state === "waiting";
     const isWatched = state.watching === film.id;
     const item = h("li", { className: `film-item ${film.state}`, "data-film": film.id, "data-state": film.state },
-      h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job has changed since") : ""),
+      h("p", { className: "name" }, h("b", {}, film.kind === "film" ? "Film" : "Turnover"), ` ${new Date(film.created).toLocaleTimeString()}`, film.signer ? h("span", { className: "chip good" }, `signed by ${film.signer}`) : "", film.state === "done" && !film.is_current ? h("span", { className: "chip warn" }, "the job has changed since") : ""),
       moving ? h("progress", { max: "1", value: film.share, "aria-label": "Progress of the film" }) : "",
       h("p", { className: "doing" }, moving ? film.doing : film.output),
       film.error ? h("p", { className: "problem" }, film.error) : "",

@@ -3,6 +3,8 @@ import { drawPeaks } from "/page/player.js";
 import { h } from "/page/dom.js";
 import { request, say, selectedEdit, setFields, state, takeJob, watch } from "/page/store.js";
 
+/** The range of the gain, in dB: what a job may say. */
+const LEAST_DB = -30, MOST_DB = 20;
 const MIXES = [["", "replace the film's sound in the span"], ["mix", "mix both"], ["keep", "keep the film's sound; the line only moves the lips"]];
 
 class LinePanel extends HTMLElement {
@@ -38,15 +40,30 @@ class LinePanel extends HTMLElement {
       h("h3", {}, edit.fields.audio), this.wave, this.facts,
       h("audio", { controls: true, preload: "none", src: `/api/projects/${state.project}/line/sound?${query}`, "aria-label": "The new line" }),
       h("div", { className: "field" }, h("label", { for: "mix" }, "In the span"),
-        h("select", { id: "mix", onchange: (event) => setFields(edit, { audio_mix: event.target.value || null }) }, ...MIXES.map(([value, text]) => h("option", { value, selected: (edit.fields.audio_mix ?? "") === value }, text)))),
-      h("div", { className: "buttons" }, h("button", { type: "button", onclick: () => setFields(edit, { audio: null, audio_mix: null }) }, "Remove the line")),
+        h("select", { id: "mix", className: "mix", onchange: (event) => setFields(edit, { audio_mix: event.target.value || null }) }, ...MIXES.map(([value, text]) => h("option", { value, selected: (edit.fields.audio_mix ?? "") === value }, text)))),
+      ...this.gain(edit),
+      h("div", { className: "buttons" }, h("button", { type: "button", onclick: () => setFields(edit, { audio: null, audio_mix: null, audio_gain: null }) }, "Remove the line")),
     ];
+  }
+
+  /** How much louder or softer the line is than the film's dialogue; takes stay as they are. */
+  gain(edit) {
+    const now = edit.fields.audio_gain ?? 0, isKept = edit.fields.audio_mix === "keep";
+    const text = (value) => `${value > 0 ? "+" : ""}${value} dB`;
+    const output = h("output", { for: "gain" }, text(now));
+    const slider = h("input", { type: "range", id: "gain", min: LEAST_DB, max: MOST_DB, step: "0.5", disabled: isKept, "aria-describedby": "gain-about" });
+    slider.value = String(now);
+    slider.addEventListener("input", () => (output.textContent = text(Number(slider.value))));
+    slider.addEventListener("change", () => setFields(edit, { audio_gain: Number(slider.value) || null }));
+    return [h("div", { className: "field" }, h("label", { for: "gain" }, "Gain"), slider, output,
+      h("p", { className: "hint", id: "gain-about" }, isKept ? "The line is not heard in the film." : "0 dB is as loud as the film's dialogue around it. The takes stay; only the film's sound changes."))];
   }
 
   async loadWave(edit) {
     try {
       const answer = await request("GET", `/projects/${state.project}/line?${new URLSearchParams({ index: String(edit.index), digest: edit.digest })}`);
-      drawPeaks(this.wave, answer.peaks);
+      const wave = this.wave, redraw = new ResizeObserver(() => (wave.isConnected ? wave.clientWidth && drawPeaks(wave, answer.peaks) : redraw.disconnect()));
+      redraw.observe(wave); // the panel may be hidden now, and then has no width
       const span = edit.frames ? ((edit.frames[1] - edit.frames[0]) * state.film.rate[1]) / state.film.rate[0] : 0;
       const difference = answer.seconds - span;
       this.facts.textContent = `${answer.seconds.toFixed(2)} s, the span has ${span.toFixed(2)} s${Math.abs(difference) > 0.1 ? `: the line is ${Math.abs(difference).toFixed(2)} s too ${difference > 0 ? "long" : "short"}` : ""}`;

@@ -4,11 +4,11 @@
 
 export const events = new EventTarget();
 
-/** @type {{library: any, film: any, job: any, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: any, cuts: number[], cues: any[], wave: Uint8Array | null, playing: boolean}} */
+/** @type {{library: any, film: any, job: any, project: string, frame: number, selected: string, markIn: number | null, markOut: number | null, face: {number: number, frame: number} | null, draft: Object<string, any>, tab: string, compare: string[] | null, watching: string, faces: any, cuts: number[], cues: any[], markers: any[], wave: Uint8Array | null, playing: boolean}} */
 export const state = {
   library: null, film: null, job: null, project: "", frame: 0, selected: "", markIn: null, markOut: null, face: null,
   draft: { prompt: "happy", temperature: 0.7, model_mode: "face" }, tab: "expression", compare: null, watching: "",
-  faces: null, cuts: [], cues: [], wave: null, playing: false,
+  faces: null, cuts: [], cues: [], markers: [], wave: null, playing: false,
 };
 
 /** Change the state and tell which parts changed. @param {Partial<typeof state>} changes */
@@ -84,11 +84,42 @@ export function takeJob(job) {
   set({ job, selected: names.includes(state.selected) ? state.selected : names[0] ?? "" });
 }
 
-/** Change the job; a conflict shows the new state and says so. @returns {Promise<any>} */
-export async function change(method, path, body) {
+/** What an edit became by this page's own changes: of a digest the next one. @type {Map<string, string>} */
+const successors = new Map();
+
+/** The digest that an edit has now, if only this page has changed it. @param {string} digest */
+function newest(digest) {
+  const isShown = () => state.job?.edits.some((edit) => edit.digest === digest); // also again, after undo
+  for (let next = successors.get(digest); next && !isShown(); next = successors.get(digest)) digest = next;
+  return digest;
+}
+
+/** Note what an edit became, so that a change that was made meanwhile is no conflict with the one before it. */
+function noteSuccessor(before, job) {
+  const next = before && job.edits.find((edit) => edit.name === before.name);
+  if (next && next.digest !== before.digest) {
+    successors.delete(next.digest);
+    successors.set(before.digest, next.digest);
+  }
+}
+
+let queue = Promise.resolve();
+/** Change the job, one change after the other; a conflict shows the new state and says so. @returns {Promise<any>} */
+export function change(method, path, body) {
+  const turn = queue.then(() => changeNow(method, path, body));
+  queue = turn.then(() => {}, () => {});
+  return turn;
+}
+
+async function changeNow(method, path, body) {
+  const project = state.project, sent = body?.digest ? { ...body, digest: newest(body.digest) } : body;
+  const before = sent?.digest ? state.job?.edits.find((edit) => edit.digest === sent.digest) : null;
   try {
-    const answer = await request(method, `/projects/${state.project}${path}`, body);
-    if (answer.state) takeJob(answer.state);
+    const answer = await request(method, `/projects/${project}${path}`, sent);
+    if (answer.state && project === state.project) {
+      noteSuccessor(before, answer.state);
+      takeJob(answer.state);
+    }
     return answer;
   } catch (error) {
     say(error.message, "error");
@@ -130,7 +161,7 @@ export async function open(path) {
     lastJob = "";
     set({
       film: answer.film, project: answer.state.id, job: null, frame: 0, markIn: null, markOut: null, face: null, faces: null,
-      cuts: [], cues: [], wave: null, compare: null, watching: "",
+      cuts: [], cues: [], markers: [], wave: null, compare: null, watching: "",
     });
     takeJob(answer.state);
     const first = state.job?.edits[0];
@@ -148,7 +179,7 @@ export async function open(path) {
 async function loadMarks() {
   const project = state.project;
   loadWave();
-  request("GET", `/projects/${project}/cues`).then((answer) => project === state.project && set({ cues: answer.cues }), () => {});
+  request("GET", `/projects/${project}/cues`).then((answer) => project === state.project && set({ cues: answer.cues, markers: answer.markers }), () => {});
   const block = 2500;
   for (let start = 0; start < state.film.frames && project === state.project; start += block) {
     try {

@@ -36,11 +36,11 @@ export async function agree(bill, what) {
 
 class TakesPanel extends HTMLElement {
   connectedCallback() {
-    this.wanted = { prompt: new Set(), temperature: new Set(), model_mode: new Set() };
+    this.wanted = { prompt: new Set(), temperature: new Set(), model_mode: new Set(), face: new Set() };
     this.picker = h("div", { className: "matrix" });
     this.list = h("ol", { className: "takes-list" });
     this.append(this.picker, h("h3", {}, "Takes of this edit"), this.list);
-    watch(["selected", "job", "library", "draft"], () => this.drawPicker());
+    watch(["selected", "job", "library", "draft", "faces"], () => this.drawPicker());
     watch(["selected", "job", "compare"], () => this.drawList());
     events.addEventListener("progress", (event) => this.moved(/** @type {any} */ (event).detail));
   }
@@ -51,7 +51,13 @@ class TakesPanel extends HTMLElement {
       const values = order.filter((value) => this.wanted[name].has(value));
       return values.length ? values : [];
     };
-    return { prompt: of("prompt", EMOTIONS), temperature: of("temperature", [...new Set([...TEMPERATURES, own.temperature])].sort()), model_mode: of("model_mode", REGIONS) };
+    return { prompt: of("prompt", EMOTIONS), temperature: of("temperature", [...new Set([...TEMPERATURES, own.temperature])].sort()), model_mode: of("model_mode", REGIONS), face: of("face", this.faces()) };
+  }
+
+  /** The faces that can be compared, if there are several. */
+  faces() {
+    const faces = state.faces?.faces ?? [];
+    return faces.length > 1 ? faces.map((face) => face.number) : [];
   }
 
   count() {
@@ -72,6 +78,7 @@ class TakesPanel extends HTMLElement {
       count === 1 ? "Make this take" : `Make ${count} takes`);
     this.picker.replaceChildren(
       group("prompt", "Emotions to compare", EMOTIONS), group("temperature", "Temperatures to compare", TEMPERATURES), group("model_mode", "Regions to compare", REGIONS),
+      this.faces().length ? group("face", "Faces to compare", this.faces()) : "",
       h("p", { className: "hint" }, count === 1 ? `Nothing ticked: one take with the settings of the edit, ${state.draft.prompt} ${state.draft.temperature}.` : "Every combination of what is ticked is one take."),
       h("div", { className: "field" }, h("label", { for: "take-provider" }, "Made by"), providerSelect("take-provider")),
       h("div", { className: "buttons" }, make)

@@ -16,7 +16,7 @@ class FilmTimeline extends HTMLElement {
     this.drag = null;
     this.canvas = h("canvas", { role: "slider", tabindex: "0", "aria-label": "Playhead", "aria-valuemin": "0" });
     const button = (text, title, factor) => h("button", { type: "button", title, "aria-label": title, onclick: () => this.zoom(factor) }, text);
-    this.search = h("input", { type: "search", placeholder: "Find a spoken line", "aria-label": "Find a spoken line", list: "cues" });
+    this.search = h("input", { type: "search", placeholder: "Find a line or a marker", "aria-label": "Find a spoken line or a marker", list: "cues" });
     this.cueList = h("datalist", { id: "cues" });
     this.search.addEventListener("keydown", (event) => {
       event.stopPropagation();
@@ -31,12 +31,13 @@ class FilmTimeline extends HTMLElement {
     );
     watch(["film"], () => state.film && this.show(0, state.film.frames));
     watch(["frame"], () => this.follow());
-    watch(["cues"], () => {
-      this.searchBox.hidden = !state.cues.length;
-      this.cueList.replaceChildren(...state.cues.slice(0, 300).map((cue) => h("option", { value: cue.text })));
+    watch(["cues", "markers"], () => {
+      const texts = [...state.cues, ...state.markers].map((item) => item.text);
+      this.searchBox.hidden = !texts.length;
+      this.cueList.replaceChildren(...texts.slice(0, 300).map((text) => h("option", { value: text })));
     });
     watch(["job"], () => this.loadLines());
-    watch(["job", "selected", "markIn", "markOut", "cuts", "cues", "wave"], () => this.redraw());
+    watch(["job", "selected", "markIn", "markOut", "cuts", "cues", "markers", "wave"], () => this.redraw());
     new ResizeObserver(() => this.redraw()).observe(this.canvas);
     this.canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
@@ -85,11 +86,11 @@ class FilmTimeline extends HTMLElement {
     } else this.redraw();
   }
 
-  /** The nearest cut, edge of a pause or playhead within reach, else the frame itself. */
+  /** The nearest cut, marker, edge of a pause or playhead within reach, else the frame itself. */
   snap(frame) {
     const reach = (SNAP_PX / this.canvas.clientWidth) * (this.to - this.from);
     let best = Math.round(frame), distance = reach;
-    for (const place of [...state.cuts, state.frame, ...this.pauses(frame - reach, frame + reach)]) {
+    for (const place of [...state.cuts, ...state.markers.map((marker) => marker.frame), state.frame, ...this.pauses(frame - reach, frame + reach)]) {
       const away = Math.abs(place - frame);
       if (away < distance) [best, distance] = [place, away];
     }
@@ -181,6 +182,7 @@ class FilmTimeline extends HTMLElement {
     context.fillStyle = color("--cut");
     for (const cut of state.cuts) if (cut >= this.from && cut <= this.to) context.fillRect(Math.round(this.x(cut)), 20, 1, height - 20);
     this.drawCues(context, height, color);
+    this.drawMarkers(context, color);
     this.drawEdits(context, height, color);
     this.drawMarks(context, height, color);
     const at = this.x(state.frame), frameWidth = Math.max(2, this.x(state.frame + 1) - at);
@@ -240,6 +242,21 @@ class FilmTimeline extends HTMLElement {
       context.fillStyle = color("--ink");
       context.fillText(cue.text, left + 3, height - 5);
       context.restore();
+    }
+  }
+
+  drawMarkers(context, color) {
+    context.font = "11px system-ui, sans-serif";
+    for (const { frame, text } of state.markers) {
+      const x = Math.round(this.x(frame));
+      if (x < -200 || x > this.canvas.clientWidth) continue;
+      context.fillStyle = color("--warn");
+      context.beginPath();
+      context.moveTo(x - 5, 15);
+      context.lineTo(x + 5, 15);
+      context.lineTo(x, 22);
+      context.fill();
+      context.fillText(text.slice(0, 24), x + 8, 32);
     }
   }
 

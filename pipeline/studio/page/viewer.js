@@ -24,6 +24,9 @@ export function frameAt(seconds) {
 export const clockOf = () => ({ rate: state.film.rate, drop: state.film.drop, start: state.film.start });
 export const label = (frame) => timecode(frame, clockOf());
 
+/** The frames of about a second. */
+export const second = () => Math.max(1, Math.round(state.film.rate[0] / state.film.rate[1]));
+
 /** Move the playhead. @param {number} frame */
 export const seek = (frame) => set({ frame: Math.max(0, Math.min(state.film.frames - 1, Math.round(frame))) });
 
@@ -38,10 +41,24 @@ export function previewChoices() {
 
 export const live = { on: true };
 
+/** The shots of an edit, as [first frame, frame after the last]. @param {any} edit @returns {number[][]} */
+export function shotsOf(edit) {
+  if (!edit?.frames) return [];
+  const [start, end] = edit.frames, cuts = state.cuts.filter((cut) => cut > start && cut < end);
+  return [start, ...cuts].map((first, index) => [first, cuts[index] ?? end]);
+}
+
+/** The face that an edit names for the shown frame. @param {any} edit */
+function namedFace(edit) {
+  const shot = shotsOf(edit).findIndex(([first, end]) => state.frame >= first && state.frame < end) + 1;
+  return edit?.fields.faces?.[`shot ${shot}`] ?? edit?.fields.faces?.[shot] ?? edit?.fields.face;
+}
+
 /** The number of the face that is changed: the one that was clicked, else the one that the edit names; 0 for the largest. */
 export function faceNumber() {
-  if (state.face) return state.face.number;
-  const faces = state.faces?.faces ?? [], face = selectedEdit()?.fields.face;
+  const faces = state.faces?.faces ?? [];
+  if (state.face && faces.some((item) => item.number === state.face?.number)) return state.face.number;
+  const face = namedFace(selectedEdit());
   if (typeof face === "number") return face;
   if (face === "left") return faces[0]?.number ?? 0;
   if (face === "right") return faces[faces.length - 1]?.number ?? 0;
@@ -118,7 +135,7 @@ class StudioViewer extends HTMLElement {
   }
 
   second() {
-    return Math.max(1, Math.round(state.film.rate[0] / state.film.rate[1]));
+    return second();
   }
 
   of() {
@@ -130,6 +147,8 @@ class StudioViewer extends HTMLElement {
     this.pause();
     this.stills.clear();
     this.canvas.width = 0;
+    delete this.canvas.dataset.shows;
+    delete this.canvas.dataset.frame;
     this.fit();
     this.loadVideo();
     this.showFrame();
@@ -347,8 +366,10 @@ class StudioViewer extends HTMLElement {
     if (!Number.isNaN(clock)) return seek(clock);
     const words = text.trim().toLowerCase();
     const cue = words && state.cues.find((line) => line.text.toLowerCase().includes(words));
+    const marker = words && state.markers.find((item) => item.text.toLowerCase().includes(words));
     if (cue) seek(frameAt(cue.start_s));
-    else this.say(`"${text.trim()}" is neither a timecode, a frame, nor a spoken line.`);
+    else if (marker) seek(marker.frame);
+    else this.say(`"${text.trim()}" is neither a timecode, a frame, a spoken line nor a marker.`);
   }
 
   step(by) {
@@ -432,7 +453,12 @@ export async function chooseFace(face) {
   const { setFields } = await import("/page/store.js");
   const at = [(face.left + face.right) / 2, (face.top + face.bottom) / 2].map((share) => Math.round(share * 1000) / 1000);
   const frame = edit.frames ? Math.min(edit.frames[1] - 1, Math.max(edit.frames[0], state.frame)) : state.frame;
-  setFields(edit, { face: state.faces.faces.length > 1 ? { at, frame: `${frame}f` } : null });
+  const point = state.faces.faces.length > 1 ? { at, frame: `${frame}f` } : null, shots = shotsOf(edit);
+  if (shots.length < 2) return void setFields(edit, { face: point });
+  const shot = shots.findIndex(([first, end]) => frame >= first && frame < end) + 1;
+  const { [`shot ${shot}`]: _, [shot]: __, ...others } = edit.fields.faces ?? {};
+  const next = point ? { ...others, [`shot ${shot}`]: point } : others;
+  setFields(edit, { faces: Object.keys(next).length ? next : null });
 }
 
 customElements.define("studio-viewer", StudioViewer);

@@ -67,6 +67,8 @@ class JobFile:
         self._history_path = history_path
         self._new_source = new_source
         self._lock = threading.RLock()
+        self._parsed: tuple[str, dict[str, Any], list[WrittenEdit]] | None = None
+        """The text that was read last, and what it says."""
 
     def text(self) -> str:
         """Return the content of the file; that of a new job if there is none.
@@ -100,7 +102,28 @@ class JobFile:
         Raises:
             PresetError: the file is not YAML, or its edits come from a list of another file.
         """
-        return [_written(index, raw) for index, raw in enumerate(_edit_list(self.document(), self.path.name))]
+        return self._read()[1]
+
+    def options(self) -> dict[str, Any]:
+        """Return the job's inputs besides its edits, as plain values; raises as `edits` does."""
+        return self._read()[0]
+
+    def mark(self) -> tuple[int, int, int] | None:
+        """Return what changes whenever the file does; None while there is none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
+
+    def _read(self) -> tuple[dict[str, Any], list[WrittenEdit]]:
+        text = self.text()
+        if self._parsed is None or self._parsed[0] != text:
+            document = _parse(text, self.path.name)
+            edits = [_written(index, raw) for index, raw in enumerate(_edit_list(document, self.path.name))]
+            options = {str(name): _plain(value) for name, value in document.items() if name != "edits"}
+            self._parsed = (text, options, edits)
+        return dict(self._parsed[1]), list(self._parsed[2])
 
     def change(self, base: str, change: Callable[[CommentedMap, CommentedSeq], None]) -> None:
         """Change the edits, and keep the text of before for undo.

@@ -15,25 +15,28 @@ from ...config.partial_job import until_takes
 from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
-from ...core.errors import InputMediaError, PresetError, React1Error
+from ...core.errors import InputMediaError, PresetError
 from ...core.nodes.node import NodeContext
 from ...core.nodes.registry import load_registry
-from ...core.values import Media
+from ...core.values import Media, Take
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
 from ...media.timing.clock import frame_time_s, label_clock
 from ...store.store import Store
-from ..background_work import page_message
 from ..viewing.live import LivePreview
 from ..viewing.playback import FilmPictures, plays_in_browsers
 from .job_file import JobFile, WrittenEdit
+from .job_text import job_text
 from .library import project_id
+from .project_state import describe_project
 from .take_list import MadeFilm, TakeList, WantedTake, place_key, plain_edit
 
 TIMELINES = frozenset({".edl", ".fcpxml", ".otio"})
 """The suffixes of the timelines in a package."""
 _DAY_S = 24 * 3600.0
+_ALSO_IN_TURNOVERS = ("cues", "timeline", "start_tc", "snap", "consent", "disclosure", "provenance")
+"""Inputs of a job that its package for an editing system has too."""
 
 
 class Project:
@@ -69,6 +72,8 @@ class Project:
         self.live = LivePreview(film_path, self.media, self.pictures, self.new_context, self._report_scan)
         self.playable = plays_in_browsers(self.media, film_path.suffix)
         self._films: dict[str, tuple[Media, FilmPictures]] = {}
+        self.seen = self.job.mark()
+        """The state of the job file that the pages were last told of."""
 
     def close(self) -> None:
         """Close the film."""
@@ -116,96 +121,7 @@ class Project:
 
     def describe(self, progress: Mapping[str, Any]) -> dict[str, Any]:
         """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
-        problem, edits = "", []
-        try:
-            edits = [self._describe_edit(written, progress) for written in self.job.edits()]
-        except PresetError as error:
-            problem = page_message(error)
-        return {
-            "id": self.id,
-            "version": self.job.version,
-            "job": {"path": str(self.job.path), "name": self.job.path.name, "exists": self.job.path.exists()},
-            "problem": problem,
-            "can_undo": self.job.can_undo,
-            "can_redo": self.job.can_redo,
-            "provider": self.list.record.provider,
-            "edits": edits,
-            "films": [self._describe_film(film, progress) for film in reversed(self.list.record.films)],
-        }
-
-    def _describe_edit(self, written: WrittenEdit, progress: Mapping[str, Any]) -> dict[str, Any]:
-        frames, problem = None, written.problem
-        if written.edit is not None:
-            try:
-                frames = self.frames_of(written.edit)
-            except React1Error as error:
-                problem = page_message(error)
-        name = str(written.fields.get("name") or f"edit {written.index + 1}")
-        picked = self._picked(written)
-        takes = [
-            self._describe_take(take, written, picked, progress)
-            for take in self.list.record.takes
-            if written.edit is not None and take.edit_name == name
-        ]
-        return {
-            "index": written.index,
-            "digest": written.digest,
-            "name": name,
-            "fields": written.fields,
-            "frames": frames,
-            "problem": problem,
-            "choices": resolve_choices(written.edit).model_dump() if written.edit else None,
-            "matrix": [take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
-            "waits": bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
-            "takes": takes,
-        }
-
-    def _describe_take(
-        self, take: WantedTake, written: WrittenEdit, picked: str | None, progress: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        assert written.edit is not None
-        moving = progress.get(take.id)
-        is_current = take.place == place_key(written.edit)
-        return {
-            "id": take.id,
-            "name": take.name,
-            "provider": take.provider,
-            "state": take.state,
-            "error": take.error,
-            "share": moving.share if moving else 0,
-            "doing": moving.doing if moving else "",
-            "cost_usd": take.cost_usd,
-            "seconds": take.seconds,
-            "current": is_current,
-            "picked": is_current and take.state == "done" and take.name == picked,
-            "choices": {name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
-            "notes": [page_note for part in take.takes[:1] for page_note in part.notes],
-            "frames": [take.takes[0].segment.first_frame, take.takes[-1].segment.last_frame] if take.parts else None,
-        }
-
-    def _describe_film(self, film: MadeFilm, progress: Mapping[str, Any]) -> dict[str, Any]:
-        moving = progress.get(film.id)
-        output = Path(film.output) if film.output else None
-        return {
-            **film.model_dump(exclude={"report", "output", "turnover"}),
-            "output": film.turnover or film.output,
-            "timelines": [path.name for path in self.timelines(film)],
-            "name": output.name if output else "",
-            "exists": output.exists() if output else False,
-            "has_report": bool(film.report) and Path(film.report).exists(),
-            "share": moving.share if moving else 0,
-            "doing": moving.doing if moving else "",
-            "is_current": film.job_version == self.job.version,
-        }
-
-    def _picked(self, written: WrittenEdit) -> str | None:
-        """Return the name of the take that a film would get now."""
-        if written.edit is None:
-            return None
-        if written.edit.takes is not None:
-            combination = written.edit.takes.picked
-            return self.take_name(written.edit, combination.choices) if combination else None
-        return self.take_name(written.edit, {})
+        return describe_project(self, progress)
 
     def frames_of(self, edit: Edit) -> tuple[int, int]:
         """Return the frames [start, end) of an edit.
@@ -215,12 +131,20 @@ class Project:
         """
         context = self.new_context()
         try:
-            start, end, _ = PlaceFinder(context, self.media, PlaceOptions())(edit)
+            start, end, _ = PlaceFinder(context, self.media, self._place_options())(edit)
         finally:
             getattr(context, "close", lambda: None)()
         if not 0 <= start < end <= self.video.frame_count:
             raise InputMediaError(f"{edit.place} is outside the film, or has no frame")
         return start, end
+
+    def _place_options(self) -> PlaceOptions:
+        """Return the job's own spoken lines and snapping, for edits that do not say where they are in frames."""
+        options = self.job.options()
+        cues, snap = options.get("cues"), options.get("snap")
+        path = self.job.path.parent / str(cues)
+        file = self.store.add_external(path) if isinstance(cues, str) and path.is_file() else None
+        return PlaceOptions(file, snap if snap in ("shot", "silence") else "none")
 
     @staticmethod
     def take_name(edit: Edit, choices: Mapping[str, Any]) -> str:
@@ -230,7 +154,13 @@ class Project:
         defaults = React1Choices().model_dump()
         shown = ("prompt", "temperature", "model_mode")
         order = [*shown, *(name for name in CHOICE_NAMES if name not in shown and values[name] != defaults[name])]
-        return take_name({name: values[name] for name in order})
+        face = {"face": level.face} if isinstance(level.face, (str, int)) else {}
+        return take_name({**{name: values[name] for name in order}, **face})
+
+    @staticmethod
+    def edit_name(written: WrittenEdit) -> str:
+        """Return the name by which the page lists an edit."""
+        return str(written.fields.get("name") or f"edit {written.index + 1}")
 
     def written(self, index: int, digest: str) -> WrittenEdit:
         """Return an edit as it is in the file.
@@ -254,7 +184,7 @@ class Project:
         """
         if written.edit is None:
             raise PresetError(written.problem)
-        name = str(written.fields.get("name") or f"edit {written.index + 1}")
+        name = self.edit_name(written)
         wanted = []
         for choices in combinations:
             fields = plain_edit(written.fields, choices)
@@ -290,11 +220,13 @@ class Project:
         if kind == "film":
             return self._load(provider=provider)
         edits = [written.edit for written in self.job.edits() if written.edit is not None]
-        source = str(self.film_path)
+        options = self.job.options()
+        also = {name: _as_set(options[name]) for name in _ALSO_IN_TURNOVERS if options.get(name) is not None}
         return load_job(
             "turnover",
             registry=load_registry(),
-            sets={"source": source},
+            sets={**also, "source": str(self.film_path)},
+            out=str(self.film_path.with_name(f"{self.film_path.stem}.react1-turnover{self.film_path.suffix}")),
             edits=edits,
             provider=provider,
             base=self.job.path.parent,
@@ -313,11 +245,12 @@ class Project:
         """
         if take.state != "done" or written.edit is None:
             raise PresetError("this take is not made yet")
-        wanted = resolve_choices(Edit.model_validate(take.edit))
+        wanted_edit = Edit.model_validate(take.edit)
+        wanted = resolve_choices(wanted_edit)
         if written.edit.takes is not None:
             for combination in written.edit.takes.takes:
                 level = written.edit.model_copy(update={**combination.choices, "takes": None})
-                if resolve_choices(level) == wanted:
+                if resolve_choices(level) == wanted and level.face == wanted_edit.face:
                     takes = {**written.fields["takes"], "pick": combination.name}
                     self.job.set_fields(written.index, written.digest, {"takes": takes})
                     return
@@ -358,20 +291,21 @@ class Project:
         return [frame_time_s(self.media, frame) - base for frame in range(first, end + 1)]
 
     def as_text(self, kind: str) -> str:
-        """Return the job as YAML, as a command, or as Python."""
-        import shlex
+        """Return the job as `yaml`, as a `command`, or as `python`."""
+        return job_text(self.job, self.film_path, kind, self.list.record.provider)
 
-        text = self.job.text()
-        if kind == "yaml":
-            return text
-        edits = [written.edit for written in self.job.edits() if written.edit is not None]
-        if kind == "command":
-            provider = self.list.record.provider
-            option = f" --provider {provider}" if provider != "auto" else ""
-            return f"react1 run {shlex.quote(str(self.job.path))}{option}"
-        lines = ["from react1 import Edit, load_preset, run", "", "result = run("]
-        lines += ['    load_preset("emotion-edit"),', f"    source={json.dumps(str(self.film_path))},", "    edits=["]
-        for edit in edits:
-            fields = edit.model_dump(mode="json", by_alias=False, exclude_none=True)
-            lines.append(f"        Edit({', '.join(f'{name}={value!r}' for name, value in fields.items())}),")
-        return "\n".join([*lines, "    ],", ")", "print(result.output)", ""])
+
+def current_takes(takes: Sequence[Take], edit: Edit | None) -> list[Take]:
+    """Return the takes with what is decided after them as an edit says it now: how a new line is mixed."""
+    if edit is None:
+        return list(takes)
+    decided = {"audio_mix": edit.audio_mix, "audio_gain": edit.audio_gain}
+    segments = [
+        take.segment.model_copy(update={"edit": take.segment.edit.model_copy(update=decided)}) for take in takes
+    ]
+    return [take.model_copy(update={"segment": segment}) for take, segment in zip(takes, segments, strict=True)]
+
+
+def _as_set(value: Any) -> str:
+    """Return the value of an input as the command line writes it."""
+    return value if isinstance(value, str) else json.dumps(value)

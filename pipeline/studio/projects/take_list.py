@@ -12,14 +12,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...core.edits.choices import CHOICE_NAMES
 from ...core.edits.edit import Edit
-from ...core.edits.takes import AXES
 from ...core.values import Take
 from ...store.atomic import write_text
 
 State = Literal["waiting", "working", "done", "failed", "stopped"]
-_CHOICES = (*AXES,)
-_NOT_PLACE = frozenset({*_CHOICES, "takes", "name"})
+_NOT_PLACE = frozenset({*CHOICE_NAMES, "takes", "name", "audio_mix", "audio_gain", "consent"})
 
 
 class WantedTake(BaseModel):
@@ -70,6 +69,8 @@ class MadeFilm(BaseModel):
     created: str = ""
     job_version: str = ""
     """The version of the job that it was made from."""
+    signer: str = ""
+    """Who signed it, as read back from the film; empty if it is not signed."""
 
 
 class ProjectRecord(BaseModel):
@@ -149,7 +150,7 @@ class TakeList:
 
 
 def place_key(edit: Edit) -> str:
-    """Return what a take depends on besides its expression: the span, the face, the strength and the sound."""
+    """Return what a take depends on besides its expression: the span, the face, the strength and the new line."""
     fields = edit.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=set(_NOT_PLACE))
     return json.dumps(fields, sort_keys=True)
 

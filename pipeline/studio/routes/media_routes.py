@@ -10,19 +10,30 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import ValidationError
 
 from ...core.edits.choices import ModelMode, Prompt, React1Choices
-from ...core.errors import InputMediaError, React1Error
+from ...core.edits.edit import Edit
+from ...core.errors import InputMediaError
 from ...core.values import Media
-from ...interchange.text.subtitles import read_embedded_cues
+from ...interchange.entries import ListFile
+from ...media.audio.samples import write_wav
 from ...media.frames.shots import cuts_between
-from ..projects.project import Project
+from ...report.page import without_film_link
+from ...report.preview_clip import SAMPLE_RATE_HZ
+from ...splicing.splice_params import SoundParams
+from ..projects.project import Project, current_takes
 from ..viewing.live import VIEWER_PX, Superseded
-from ..viewing.playback import PEAKS_PER_S, file_peaks, nearest_size, span_clip
+from ..viewing.marks import markers, spoken_lines
+from ..viewing.playback import PEAKS_PER_S, OwnSound, file_peaks, nearest_size, span_clip
+from ..viewing.take_sound import film_sound, line_sound
 from .project_routes import Json, project_of, studio_of
 
 router = APIRouter(prefix="/api/projects/{project}")
 _CLIP_PX = 960
+MAX_CLIP_FRAMES = 1800
+"""Frames of the longest clip that a page may ask for."""
+_HEARD = {"audio", "audio_mix", "audio_gain"}
 _CACHED = {"Cache-Control": "private, max-age=86400, immutable"}
 _TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
 _REPORT_POLICY = (
@@ -55,6 +66,15 @@ def faces(request: Request, project: str, frame: int) -> Json:
     shot = live.shot(frame)
     shown = [face.__dict__ for face in live.faces(frame)] if shot else []
     return {"share": share, "problem": problem, "shot": shot, "faces": shown}
+
+
+@router.get("/faces-path")
+def faces_path(request: Request, project: str, start: int, end: int, face: int = 0) -> Json:
+    """Return where a face is in each frame of [start, end), as shares of the picture; null where it is not known."""
+    opened = project_of(request, project)
+    if not 0 <= start < end <= opened.video.frame_count or end - start > MAX_CLIP_FRAMES:
+        raise InputMediaError("this span cannot be shown as a clip")
+    return {"boxes": opened.live.path(start, end, face)}
 
 
 @router.get("/preview/{frame}")
@@ -137,7 +157,7 @@ def line_wave(request: Request, project: str, index: int, digest: str) -> Json:
 
 
 @router.get("/line/sound")
-def line_sound(request: Request, project: str, index: int, digest: str) -> Response:
+def play_line(request: Request, project: str, index: int, digest: str) -> Response:
     """Return the new line of an edit, to be listened to."""
     return FileResponse(_line_path(request, project, index, digest))
 
@@ -164,14 +184,20 @@ def cuts(request: Request, project: str, start: int, end: int) -> Json:
 
 @router.get("/cues")
 def cues(request: Request, project: str) -> Json:
-    """Return the spoken lines: of the film's subtitles, or of a subtitle file beside it."""
+    """Return the spoken lines and the markers, of files that the job names or that lie beside the film, or its own."""
     opened = project_of(request, project)
-    return {"cues": _cues(opened)}
+    options, folder = opened.job.options(), opened.job.path.parent
+    listed = options.get("cues")
+    lines = spoken_lines(opened.film_path, folder / listed if isinstance(listed, str) else None)
+    timeline = options.get("timeline")
+    named = {"file": timeline} if isinstance(timeline, str) else timeline
+    file = ListFile.model_validate({**named, "file": str(folder / named["file"])}) if named else None
+    return {"cues": lines, "markers": markers(opened.film_path, opened.media, file)}
 
 
 @router.get("/takes/{take}/clip")
 def take_clip(request: Request, project: str, take: str) -> Response:
-    """Return the clip of a take with its handles, small, for players."""
+    """Return the clip of a take with its handles, small, for players; it sounds as the finished film will."""
     opened = project_of(request, project)
     parts = _parts(opened, take)
     first, end = parts[0].segment.first_frame, parts[-1].segment.last_frame
@@ -181,14 +207,45 @@ def take_clip(request: Request, project: str, take: str) -> Response:
         start = segment.first_frame if number == 0 else segment.start_frame
         stop = segment.last_frame if number == len(parts) - 1 else segment.end_frame
         spans.append((media, start - segment.first_frame, stop - segment.first_frame))
-    return _clip(opened, spans, first, end)
+    edit = _edit_of(opened, take)
+    takes, params = current_takes(parts, edit), _sound_params(opened)
+    key = [part.segment.edit.model_dump(mode="json", include=_HEARD) for part in takes] + [params.model_dump()]
+    return _clip(
+        opened, spans, first, end, (key, lambda context: film_sound(context, opened.media, takes, (first, end), params))
+    )
+
+
+@router.get("/takes/{take}/line")
+def take_line(request: Request, project: str, take: str) -> Response:
+    """Return the new line of a take's edit alone, as long as the clip of the take, as a WAV; 204 without a line."""
+    opened = project_of(request, project)
+    parts = _parts(opened, take)
+    first, end = parts[0].segment.first_frame, parts[-1].segment.last_frame
+    key = {
+        "what": "studio line",
+        "film": opened.media.file.digest,
+        "frames": [first, end],
+        "lines": [part.segment.edit.model_dump(mode="json", include={"audio"}) for part in parts],
+    }
+    context = opened.new_context()
+    try:
+        if context.cache_get(key) is None:
+            samples = line_sound(context, opened.media, parts, (first, end))
+            if samples is None:
+                return Response(status_code=204)
+            context.cache_put(key, write_wav(context.temp_path("line.wav"), samples, SAMPLE_RATE_HZ))
+        path = context.cache_get(key)
+    finally:
+        getattr(context, "close", lambda: None)()
+    assert path is not None
+    return FileResponse(path, media_type="audio/wav", headers=_CACHED)
 
 
 @router.get("/clip")
 def source_clip(request: Request, project: str, start: int, end: int) -> Response:
     """Return the frames [start, end) of the film as a small clip."""
     opened = project_of(request, project)
-    if not 0 <= start < end <= opened.video.frame_count or end - start > 1800:
+    if not 0 <= start < end <= opened.video.frame_count or end - start > MAX_CLIP_FRAMES:
         raise InputMediaError("this span cannot be shown as a clip")
     return _clip(opened, [(opened.media, start, end)], start, end)
 
@@ -200,7 +257,8 @@ def film_report(request: Request, project: str, film: str) -> Response:
     path = Path(_film(opened, film).report)
     if not path.is_file():
         raise InputMediaError("the report was removed")
-    return FileResponse(path, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
+    page = without_film_link(path.read_text("utf-8"))
+    return Response(page, media_type="text/html", headers={"Content-Security-Policy": _REPORT_POLICY})
 
 
 @router.get("/films/{film}/seams")
@@ -213,7 +271,7 @@ def film_seams(request: Request, project: str, film: str) -> Json:
     except (OSError, ValueError) as error:
         raise InputMediaError("the report was removed") from error
     splice: Json = report.get("figures", {}).get("splice", {})
-    lines = [("every frame outside the edits is the film's own", bool(splice.get("untouched_identical", False)))]
+    lines = [_untouched(splice)]
     lines += [(f"{name} as the film", passed) for name, passed in report.get("checks", {}).items()]
     return {"checks": [{"text": text, "passed": passed} for text, passed in lines], "seams": _seams(report, splice)}
 
@@ -235,6 +293,15 @@ def film_timeline(request: Request, project: str, film: str, name: str) -> Respo
     return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
 
+def _untouched(splice: Json) -> tuple[str, bool]:
+    """Return what became of the film outside its edits, and whether that is as it should be."""
+    if splice.get("way") != "reencoded-picture":
+        return "every frame outside the edits is the film's own", bool(splice.get("untouched_identical", False))
+    reason = splice.get("reason") or "its packets cannot be copied"
+    text = f"outside the edits the film looks the same; all of it was encoded again, because {reason}"
+    return text, bool(splice.get("pictures_alike", False))
+
+
 def _seams(report: Json, splice: Json) -> list[Json]:
     spans = {segment["name"]: segment for segment in report.get("segments", [])}
     rows = []
@@ -254,10 +321,12 @@ def _send(path: Path) -> Response:
     return FileResponse(path, media_type=_TYPES.get(path.suffix.lower(), "application/octet-stream"))
 
 
-def _clip(project: Project, spans: list[tuple[Media, int, int]], first: int, end: int) -> Response:
+def _clip(
+    project: Project, spans: list[tuple[Media, int, int]], first: int, end: int, sound: OwnSound | None = None
+) -> Response:
     context = project.new_context()
     try:
-        path = span_clip(context, spans, project.clip_times(first, end), _CLIP_PX)
+        path = span_clip(context, spans, project.clip_times(first, end), _CLIP_PX, sound)
     finally:
         getattr(context, "close", lambda: None)()
     return FileResponse(path, media_type="video/mp4", headers=_CACHED)
@@ -268,6 +337,22 @@ def _parts(project: Project, take_id: str) -> Any:
     if take is None or not take.parts:
         raise InputMediaError("this take is not made")
     return take.takes
+
+
+def _edit_of(project: Project, take_id: str) -> Edit | None:
+    """Return the edit of a take as the job has it now."""
+    take = project.list.take(take_id)
+    edits = project.job.edits()
+    return next((written.edit for written in edits if take and project.edit_name(written) == take.edit_name), None)
+
+
+def _sound_params(project: Project) -> SoundParams:
+    """Return how the job mixes new lines; the default where it says nothing, or nothing valid."""
+    wanted = project.job.options().get("sound")
+    try:
+        return SoundParams.model_validate(wanted) if wanted else SoundParams()
+    except ValidationError:
+        return SoundParams()
 
 
 def _take_still(project: Project, take_id: str, frame: int, side: int) -> bytes:
@@ -288,23 +373,3 @@ def _film(project: Project, film_id: str) -> Any:
     if film is None or film.state != "done":
         raise InputMediaError("this film is not made")
     return film
-
-
-def _cues(project: Project) -> list[Json]:
-    from ...interchange.readers import read_listing
-
-    entries: tuple[Any, ...] = ()
-    folder, stem = project.film_path.parent, project.film_path.stem
-    subtitles = [path for suffix in (".srt", ".vtt") for path in sorted(folder.glob(f"*{suffix}"))]
-    own = [path for path in subtitles if path.name.startswith(f"{stem}.")]
-    try:
-        entries = tuple(read_listing(own[0], own[0].name).entries) if own else read_embedded_cues(project.film_path)
-    except React1Error:
-        return []
-    rows = []
-    for entry in entries:
-        span = entry.source or entry.record
-        if entry.kind == "cue" and span is not None and span.end is not None:
-            times = [float(getattr(moment, "value", 0)) for moment in (span.start, span.end)]
-            rows.append({"start_s": times[0], "end_s": times[1], "text": " ".join(entry.texts) or entry.name})
-    return rows

@@ -14,10 +14,12 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from ...config.checked_job import Job
 from ...core.edits.takes import MAX_TAKES
 from ...core.errors import InputMediaError, PresetError
+from ...core.times import frames_text
 from ...store.atomic import publish, storage_errors, temporary_path
 from ..projects.job_file import WrittenEdit
 from ..projects.library import FILMS, SOUNDS
 from ..projects.project import Project
+from ..projects.signing import make_certificate, offered_certificates
 from ..projects.take_list import WantedTake
 from ..studio import Studio
 from ..studio_options import LINE_BYTES, UPLOAD_BYTES
@@ -31,6 +33,7 @@ from .requests import (
     OpenBody,
     PickBody,
     ProviderBody,
+    SigningBody,
     TakeChoices,
     TakesBody,
     edit_controls,
@@ -140,6 +143,26 @@ def set_provider(request: Request, project: str, body: ProviderBody) -> Json:
     return _changed(request, opened)
 
 
+@router.post("/projects/{project}/signing")
+def set_signing(request: Request, project: str, body: SigningBody) -> Json:
+    """Let the film be signed, or not; it stands in the job as `provenance`."""
+    opened = project_of(request, project)
+    value: Json | None = None
+    if body.sign and body.make_test:
+        value = make_certificate(studio_of(request).options.home)
+    elif body.sign:
+        known = {"certificate": body.certificate, "key": body.key}
+        value = {name: path for name, path in known.items() if path}
+        current = opened.job.options().get("provenance")
+        offered = offered_certificates(studio_of(request).options.home, current, opened.job.path.parent)
+        if not any(row["value"] == value for row in offered):
+            raise PresetError("this certificate is not one that the page offers")
+        if isinstance(current, dict) and "disclose" in current:
+            value["disclose"] = current["disclose"]
+    opened.job.set_option("provenance", value)
+    return _changed(request, opened)
+
+
 @router.post("/projects/{project}/bill")
 def takes_bill(request: Request, project: str, body: TakesBody) -> Json:
     """Return what takes would cost."""
@@ -234,7 +257,7 @@ async def add_line(request: Request, project: str, name: str, index: int, digest
     target = studio_of(request).library.upload_path(name, folder)
     await _receive(request, target, LINE_BYTES)
     relative = target.relative_to(opened.job.path.parent).as_posix()
-    fields = {"audio": relative, "audio_mix": None}
+    fields = {"audio": relative, "audio_mix": None, "audio_gain": None}
     await asyncio.to_thread(opened.job.set_fields, index, digest, fields)
     return await asyncio.to_thread(_changed, request, opened)
 
@@ -289,7 +312,7 @@ def _changed(request: Request, project: Project) -> Json:
 
 def _require_span(project: Project, start: int, end: int) -> None:
     if not start < end <= project.video.frame_count:
-        raise PresetError(f"frames {start} to {end - 1} are not a span of the film")
+        raise PresetError(f"{frames_text(start, end)}: not a span of the film")
 
 
 def _take(project: Project, take_id: str) -> WantedTake:

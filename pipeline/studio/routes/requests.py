@@ -11,11 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...core.edits.choices import ModelMode, Prompt, React1Choices, SyncMode
 from ...core.edits.edit import Edit
+from ...core.edits.face_choice import FaceAxisValue
 from ...core.edits.takes import AXES
 from ...providers.choose_provider import ProviderName
 
 _OWN_PLACES = frozenset(
-    {"at", "in", "out", "name", "takes", "audio", "audio_mix", "prompt", "temperature", "face", "faces", "consent"}
+    {
+        *("at", "in", "out", "name", "takes", "prompt", "temperature", "face", "faces", "consent"),
+        *("audio", "audio_mix", "audio_gain"),
+    }
 )
 """Fields that the page shows elsewhere than in the list of controls."""
 _LABELS = {
@@ -112,6 +116,7 @@ class TakeChoices(Body):
     temperature: list[float] = []
     model_mode: list[ModelMode] = []
     sync_mode: list[SyncMode] = []
+    face: list[FaceAxisValue] = []
 
 
 class TakesBody(EditRef):
@@ -147,6 +152,15 @@ class ProviderBody(Body):
     """The provider of a project."""
 
     provider: ProviderName
+
+
+class SigningBody(Body):
+    """How the film is signed: by a certificate and a key, by a test certificate that is made, or not at all."""
+
+    sign: bool
+    certificate: str | None = None
+    key: str | None = None
+    make_test: bool = False
 
 
 class MadeFileAnswer(BaseModel):

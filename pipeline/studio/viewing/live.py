@@ -142,6 +142,25 @@ class LivePreview:
                 )
         return shown
 
+    def path(self, start: int, end: int, number: int) -> list[tuple[float, float, float, float] | None]:
+        """Return the box of a face in each frame of [start, end), as `faces` does; None where it is not known.
+
+        What was not searched yet is None too, and no search is started for it.
+        """
+        width, height = preview_size(self._video, DETECTION_PX)
+        boxes: list[tuple[float, float, float, float] | None] = []
+        for frame in range(start, end):
+            block = self._blocks.get(frame // BLOCK_FRAMES)
+            found_face = self._face(frame, number) if block is not None and block.done else None
+            box = found_face[0].box(found_face[1]) if found_face else None
+            sides = (width, height, width, height)
+            boxes.append(
+                None
+                if box is None
+                else cast("Any", tuple(round(float(v) / side, 4) for v, side in zip(box, sides, strict=True)))
+            )
+        return boxes
+
     def shot(self, frame: int) -> Shot | None:
         """Return the frames [start, end) of the shot of a frame within its block; None before the search."""
         block, offset = self.scan(frame), frame // BLOCK_FRAMES * BLOCK_FRAMES

@@ -258,8 +258,16 @@ def _peaks(blocks: np.ndarray) -> list[int]:
     return values
 
 
+OwnSound = tuple[Any, Callable[[NodeContext], "np.ndarray | None"]]
+"""A sound that is not the files' own: what it depends on, as JSON, and what returns it."""
+
+
 def span_clip(
-    context: NodeContext, parts: Sequence[tuple[Media, int, int]], times_s: Sequence[Fraction], side_px: int
+    context: NodeContext,
+    parts: Sequence[tuple[Media, int, int]],
+    times_s: Sequence[Fraction],
+    side_px: int,
+    own_sound: OwnSound | None = None,
 ) -> Path:
     """Return a small MP4 of some frames, from the cache or made now; a keyframe every ten frames.
 
@@ -268,6 +276,7 @@ def span_clip(
         parts: (file, first frame, frame after the last) in the order in which they are shown.
         times_s: when each frame is shown; at last the end.
         side_px: the longer side.
+        own_sound: what is heard in place of the files' own sound.
     """
     key = {
         "what": "studio clip",
@@ -276,12 +285,13 @@ def span_clip(
         "side": side_px,
         "version": _CLIP_VERSION,
     }
+    if own_sound is not None:
+        key["sound"] = own_sound[0]
     cached = context.cache_get(key)
     if cached is not None:
         return cached
     video = require_video(parts[0][0])
-    sounds = [_sound(context, media, first, end) for media, first, end in parts]
-    sound = np.concatenate([s for s in sounds if s is not None], axis=1) if all(s is not None for s in sounds) else None
+    sound = own_sound[1](context) if own_sound is not None else _sound_of_parts(context, parts)
     content = io.BytesIO()
     size = preview_size(video, side_px)
     writer = PreviewWriter(content, size, video.rate, crf=22, has_sound=sound is not None)
@@ -300,6 +310,11 @@ def span_clip(
     path = context.cache_get(key)
     assert path is not None
     return path
+
+
+def _sound_of_parts(context: NodeContext, parts: Sequence[tuple[Media, int, int]]) -> Any:
+    sounds = [_sound(context, media, first, end) for media, first, end in parts]
+    return np.concatenate(sounds, axis=1) if all(sound is not None for sound in sounds) else None
 
 
 def _sound(context: NodeContext, media: Media, first: int, end: int) -> Any:

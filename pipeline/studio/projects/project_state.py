@@ -1,0 +1,143 @@
+"""What the page shows of a project: its job, its edits with their takes, and its films, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.edits.choices import CHOICE_NAMES, resolve_choices
+from ...core.edits.edit import Edit
+from ...core.errors import PresetError, React1Error
+from ..background_work import page_message
+from .job_file import WrittenEdit
+from .signing import can_sign, offered_certificates
+from .take_list import MadeFilm, WantedTake, place_key
+
+if TYPE_CHECKING:
+    from .project import Project
+
+
+def describe_project(project: Project, progress: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""
+    problem, edits = "", []
+    try:
+        edits = [_describe_edit(project, written, progress) for written in project.job.edits()]
+    except PresetError as error:
+        problem = page_message(error)
+    return {
+        "id": project.id,
+        "version": project.job.version,
+        "job": {"path": str(project.job.path), "name": project.job.path.name, "exists": project.job.path.exists()},
+        "problem": problem,
+        "can_undo": project.job.can_undo,
+        "can_redo": project.job.can_redo,
+        "provider": project.list.record.provider,
+        "edits": edits,
+        "signing": _describe_signing(project),
+        "films": [_describe_film(project, film, progress) for film in reversed(project.list.record.films)],
+    }
+
+
+def _describe_signing(project: Project) -> dict[str, Any]:
+    """Return how the film will be signed, and the certificates that can sign it."""
+    try:
+        wanted = project.job.options().get("provenance")
+    except PresetError:
+        wanted = None
+    offered = offered_certificates(project.home, wanted, project.job.path.parent)
+    return {"possible": can_sign(), "wanted": wanted, "certificates": offered}
+
+
+def _describe_edit(project: Project, written: WrittenEdit, progress: Mapping[str, Any]) -> dict[str, Any]:
+    frames, problem = None, written.problem
+    if written.edit is not None:
+        try:
+            frames = project.frames_of(written.edit)
+        except React1Error as error:
+            problem = page_message(error)
+    name = project.edit_name(written)
+    picked = _picked(project, written)
+    takes = [
+        _describe_take(project, take, written, picked, progress)
+        for take in project.list.record.takes
+        if written.edit is not None and take.edit_name == name
+    ]
+    return {
+        "index": written.index,
+        "digest": written.digest,
+        "name": name,
+        "fields": written.fields,
+        "frames": frames,
+        "problem": problem,
+        "choices": resolve_choices(written.edit).model_dump() if written.edit else None,
+        "matrix": [take.name for take in written.edit.takes.takes] if written.edit and written.edit.takes else [],
+        "waits": bool(written.edit and written.edit.takes and written.edit.takes.pick is None),
+        "takes": takes,
+        "sound": _sound_key(written.edit) if written.edit else "",
+    }
+
+
+def _describe_take(
+    project: Project, take: WantedTake, written: WrittenEdit, picked: str | None, progress: Mapping[str, Any]
+) -> dict[str, Any]:
+    assert written.edit is not None
+    moving = progress.get(take.id)
+    is_current = take.place in _places(written)
+    return {
+        "id": take.id,
+        "name": take.name,
+        "provider": take.provider,
+        "state": take.state,
+        "error": take.error,
+        "share": moving.share if moving else 0,
+        "doing": moving.doing if moving else "",
+        "cost_usd": take.cost_usd,
+        "seconds": take.seconds,
+        "current": is_current,
+        "picked": is_current and take.state == "done" and take.name == picked,
+        "choices": {name: take.edit.get(name) for name in CHOICE_NAMES if take.edit.get(name) is not None},
+        "notes": [page_note for part in take.takes[:1] for page_note in part.notes],
+        "frames": [take.takes[0].segment.first_frame, take.takes[-1].segment.last_frame] if take.parts else None,
+    }
+
+
+def _describe_film(project: Project, film: MadeFilm, progress: Mapping[str, Any]) -> dict[str, Any]:
+    moving = progress.get(film.id)
+    output = Path(film.output) if film.output else None
+    return {
+        **film.model_dump(exclude={"report", "output", "turnover"}),
+        "output": film.turnover or film.output,
+        "timelines": [path.name for path in project.timelines(film)],
+        "name": output.name if output else "",
+        "exists": output.exists() if output else False,
+        "has_report": bool(film.report) and Path(film.report).exists(),
+        "share": moving.share if moving else 0,
+        "doing": moving.doing if moving else "",
+        "is_current": film.job_version == project.job.version,
+    }
+
+
+def _picked(project: Project, written: WrittenEdit) -> str | None:
+    """Return the name of the take that a film would get now."""
+    if written.edit is None:
+        return None
+    if written.edit.takes is not None:
+        combination = written.edit.takes.picked
+        return project.take_name(written.edit, combination.choices) if combination else None
+    return project.take_name(written.edit, {})
+
+
+def _places(written: WrittenEdit) -> set[str]:
+    """Return the places of the takes that an edit asks for; several if it compares faces."""
+    assert written.edit is not None
+    matrix = written.edit.takes.takes if written.edit.takes else ()
+    faces = {take.choices.get("face") for take in matrix} or {None}
+    return {
+        place_key(written.edit if face is None else written.edit.model_copy(update={"face": face})) for face in faces
+    }
+
+
+def _sound_key(edit: Edit) -> str:
+    """Return what the sound of a take's clip depends on besides the take; the page asks for it by this."""
+    return f"{edit.audio_mix or ''} {edit.audio_gain or 0:g}" if edit.audio else ""

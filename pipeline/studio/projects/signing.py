@@ -1,0 +1,83 @@
+"""Certificates that can sign a finished film: those that the page offers, and a test one that is made on request."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import PresetError, React1Error
+from ...provenance.credentials import (
+    CERTIFICATE_VARIABLE,
+    KEY_VARIABLE,
+    TEST_FILES,
+    Credentials,
+    credential_paths,
+    make_test_credentials,
+    read_credentials,
+)
+
+Json = dict[str, Any]
+MISSING = "signing needs the extra provenance, which is not installed here"
+
+
+def can_sign() -> bool:
+    """Return whether the libraries that sign are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("c2pa", "cryptography"))
+
+
+def offered_certificates(home: Path, current: Any, folder: Path) -> list[Json]:
+    """Return the certificates that the page offers: who signs, the value of the job's `provenance`, and what is wrong.
+
+    Args:
+        home: the home folder, in which a test certificate may have been made.
+        current: the value of the job's `provenance`; None if the film is not signed.
+        folder: the job's, in which its relative paths start.
+    """
+    rows = []
+    if os.environ.get(CERTIFICATE_VARIABLE) and os.environ.get(KEY_VARIABLE):
+        rows.append(_row({}, "of the environment"))
+    certificate, key = _test_files(home)
+    if certificate.is_file():
+        rows.append(_row({"certificate": str(certificate), "key": str(key)}, "for trying it out; nobody trusts it"))
+    if current is not None and not any(row["value"] == _places(current) for row in rows):
+        rows.append(_row(current, "as the job says", folder))
+    return rows
+
+
+def make_certificate(home: Path) -> Json:
+    """Make the test certificate, if there is none, and return the value for a job's `provenance`.
+
+    Raises:
+        MissingExtra: the extra `provenance` is not installed.
+        StorageFailed: it cannot be written.
+    """
+    certificate, key = _test_files(home)
+    if not certificate.is_file():
+        make_test_credentials(certificate.parent)
+    return {"certificate": str(certificate), "key": str(key)}
+
+
+def _test_files(home: Path) -> tuple[Path, Path]:
+    folder = home.absolute() / "studio" / "certificates"
+    return folder / TEST_FILES[0], folder / TEST_FILES[1]
+
+
+def _places(value: Any) -> Json:
+    return {name: value[name] for name in ("certificate", "key") if name in value} if isinstance(value, dict) else {}
+
+
+def _row(value: Any, about: str, folder: Path | None = None) -> Json:
+    places, problem, signer = _places(value), "", ""
+    try:
+        signer = _read({name: str((folder or Path()) / path) for name, path in places.items()}).subject
+    except React1Error as error:
+        problem = str(error)
+    return {"value": places, "signer": signer, "about": about, "problem": problem}
+
+
+def _read(places: Json) -> Credentials:
+    if not can_sign():
+        raise PresetError(MISSING)
+    return read_credentials(*credential_paths(places.get("certificate"), places.get("key")))

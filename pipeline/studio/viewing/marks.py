@@ -1,0 +1,99 @@
+"""What lies on the timeline besides edits: spoken lines, and markers of the film and of an editing system."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import React1Error
+from ...core.times import Frames, Moment, Seconds, Timecode, timecode_to_frames
+from ...core.values import Media
+from ...interchange.classify import choose_clock, is_clip_of_film
+from ...interchange.entries import Entry, ListFile, Span
+from ...interchange.film import read_film
+from ...interchange.map_to_film import ClockMapper, NotOnFilm
+from ...interchange.readers import read_listing
+from ...interchange.text.subtitles import read_embedded_cues
+from ...media.frames.decode import open_media
+from ...media.timing.clock import frame_at
+
+Json = dict[str, Any]
+_SUBTITLES, _TIMELINES = (".srt", ".vtt"), (".edl", ".otio", ".fcpxml")
+
+
+def sidecar(film: Path, suffixes: tuple[str, ...]) -> Path | None:
+    """Return the file beside a film that has its name, such as `interview.srt` or `interview.en.srt`."""
+    files = [path for path in sorted(film.parent.iterdir()) if path.suffix.lower() in suffixes]
+    return next((path for path in files if path.name.startswith(f"{film.stem}.")), None)
+
+
+def spoken_lines(film: Path, listed: Path | None) -> list[Json]:
+    """Return the spoken lines in seconds: of the job's list, of a subtitle file beside the film, or of its stream."""
+    entries: tuple[Any, ...] = ()
+    file = listed or sidecar(film, _SUBTITLES)
+    try:
+        entries = tuple(read_listing(file, file.name).entries) if file else read_embedded_cues(film)
+    except React1Error:
+        return []
+    rows = []
+    for entry in entries:
+        span = entry.source or entry.record
+        if entry.kind == "cue" and span is not None and span.end is not None:
+            times = [float(getattr(moment, "value", 0)) for moment in (span.start, span.end)]
+            rows.append({"start_s": times[0], "end_s": times[1], "text": " ".join(entry.texts) or entry.name})
+    return rows
+
+
+def markers(film: Path, media: Media, timeline: ListFile | None) -> list[Json]:
+    """Return the markers of the job's timeline, or of the one beside the film, and the film's chapters, by frame."""
+    rows = _chapters(film, media)
+    file = timeline.file if timeline is not None else sidecar(film, _TIMELINES)
+    if file is not None:
+        with suppress(React1Error, OSError):
+            rows += _timeline_markers(film, media, Path(str(file)), timeline or ListFile(file=str(file)))
+    return sorted(rows, key=lambda row: int(row["frame"]))
+
+
+def _timeline_markers(film: Path, media: Media, file: Path, options: ListFile) -> list[Json]:
+    known_film = read_film(film, "", options.rate)
+    listing = read_listing(file, file.name, options.rate or known_film.rate)
+    clock, _ = choose_clock(listing, known_film, options)
+    mapper = ClockMapper(known_film, listing, clock)
+    rows = []
+    for entry in listing.entries:
+        span = entry.record if clock == "record" else entry.source
+        if entry.kind != "marker" or (clock == "source" and not is_clip_of_film(entry.clip, known_film, options)):
+            continue
+        if span is not None:
+            with suppress(React1Error, NotOnFilm, ValueError):
+                start, _ = mapper.place(entry, Span(span.start, frames=1))
+                frame = frame_at(media, start) + _frames_into_clip(entry, listing.rate or known_film.rate)
+                rows.append({"frame": frame, "text": " ".join(entry.texts) or entry.name})
+    return rows
+
+
+def _frames_into_clip(entry: Entry, rate: Fraction | None) -> int:
+    """Return how far a marker without a length lies behind the first frame of its clip."""
+    if entry.point is None or entry.record is None or rate is None:
+        return 0
+    point, start = (_count(moment, rate) for moment in (entry.point, entry.record.start))
+    return max(0, point - start)
+
+
+def _count(moment: Moment, rate: Fraction) -> int:
+    if isinstance(moment, Timecode):
+        return timecode_to_frames(moment, rate)
+    return moment.count if isinstance(moment, Frames) else round(moment.value * rate)
+
+
+def _chapters(film: Path, media: Media) -> list[Json]:
+    rows = []
+    with suppress(React1Error), open_media(film) as container:
+        for chapter in container.chapters():
+            start_s = chapter["start"] * Fraction(chapter["time_base"])
+            title = dict(chapter.get("metadata") or {}).get("title", "")
+            with suppress(React1Error):
+                rows.append({"frame": frame_at(media, Seconds(start_s)), "text": str(title) or "chapter"})
+    return rows

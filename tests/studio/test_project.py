@@ -1,0 +1,189 @@
+"""An open project without its page: what lies on its timeline, its job as text, and what its takes belong to."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from contextlib import suppress
+
+import pytest
+from numbered_clips import make_clip
+
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.studio.projects.project import Project, current_takes
+from react1.pipeline.studio.projects.take_list import place_key
+
+SRT = "1\n00:00:00,200 --> 00:00:00,900\nI said so.\n\n2\n00:00:01,000 --> 00:00:01,400\nNever <b>again</b>.\n"
+EDL = """TITLE: markers
+FCM: NON-DROP FRAME
+
+001  AX       V     C        00:00:00:00 00:00:01:15 00:00:00:00 00:00:01:15
+* FROM CLIP NAME: film.mp4
+* LOC: 00:00:00:20 RED     SMILE HERE
+"""
+CHAPTERS = ";FFMETADATA1\n" + "".join(
+    f"[CHAPTER]\nTIMEBASE=1/25\nSTART={start}\nEND={end}\ntitle={title}\n"
+    for start, end, title in ((0, 25, "first"), (25, 40, "second"))
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a film of 40 frames in two chapters."""
+    plain = make_clip(tmp_path / "plain.mp4", frames=40, size=(64, 48), tracks=0)
+    (tmp_path / "chapters.txt").write_text(CHAPTERS)
+    argv = [ffmpeg_path(), "-v", "error", "-i", str(plain), "-i", str(tmp_path / "chapters.txt"), "-map_metadata", "1"]
+    subprocess.run([*argv, "-c", "copy", str(tmp_path / "film.mp4")], check=True)
+    plain.unlink()
+    return tmp_path
+
+
+def opened(folder, text: str) -> Project:
+    job = folder / "film.mp4.react1.yaml"
+    job.write_text(text)
+    return Project(folder / "home", job, folder / "film.mp4", lambda *_, **__: None)
+
+
+def test_markers_are_those_of_the_film_and_of_the_timeline_beside_it(folder):
+    """Chapters, and the markers of an EDL, by frame."""
+    from react1.pipeline.studio.viewing.marks import markers
+
+    (folder / "film.edl").write_text(EDL)
+    project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+
+    rows = markers(folder / "film.mp4", project.media, None)
+
+    chapters, (marker,) = (
+        [row for row in rows if ("SMILE" in row["text"]) == is_marker] for is_marker in (False, True)
+    )
+    assert [(row["frame"], row["text"]) for row in chapters] == [(0, "first"), (25, "second")]
+    assert "SMILE HERE" in marker["text"]
+    assert marker["frame"] == 20
+    project.close()
+
+
+def test_an_edit_is_placed_as_the_job_says(folder):
+    """By the words of the subtitles that the job names, which lie elsewhere than beside the film."""
+    (folder / "words").mkdir()
+    (folder / "words" / "spoken.srt").write_text(SRT)
+    edit = "{at: {text: never again}, prompt: sad, name: e}"
+    project = opened(folder, f"preset: emotion-edit\nsource: film.mp4\ncues: words/spoken.srt\nedits:\n  - {edit}\n")
+
+    (shown,) = project.describe({})["edits"]
+
+    assert (shown["problem"], shown["frames"]) == ("", (25, 35))
+    project.close()
+
+
+def test_the_job_as_python_is_the_job(folder, monkeypatch):
+    """The text runs, and asks for the same edits and inputs; a line of dialogue is found from anywhere."""
+    import react1
+
+    inputs_of_run = {}
+    monkeypatch.setattr(react1, "run", lambda preset, **inputs: inputs_of_run.update(inputs, preset=preset) or react1)
+    monkeypatch.setattr(react1, "output", "film", raising=False)
+    project = opened(
+        folder,
+        "preset: adr-replace\nsource: film.mp4\nedits:\n"
+        "  - {in: 1f, out: 9f, emotion: sad, audio: lines/a.wav, audio_gain: -3, faces: {shot 1: left}}\n"
+        "  - {in: 12f, out: 30f, takes: {prompt: [happy, sad]}, face: {at: [0.5, 0.4], frame: 12f}}\n"
+        "provenance: {certificate: c.pem, key: k.pem}\nhandles: 4f\n",
+    )
+
+    exec(project.as_text("python"), {})
+
+    expected = [written.edit for written in project.job.edits()]
+    named = expected[0].model_copy(update={"audio": str(folder / "lines" / "a.wav")})
+    assert inputs_of_run["edits"] == [named, expected[1]]
+    assert (inputs_of_run["source"], inputs_of_run["handles"]) == (str(folder / "film.mp4"), "4f")
+    assert inputs_of_run["provenance"] == {"certificate": str(folder / "c.pem"), "key": str(folder / "k.pem")}
+    assert project.as_text("yaml") == project.job.text()
+    assert project.as_text("command") == f"react1 run {project.job.path}"
+    project.close()
+
+
+def test_a_package_for_an_editing_system_has_what_the_job_says(folder):
+    """Consent, signature and snapping are those of the job."""
+    (folder / "certificate.pem").write_text("x")
+    project = opened(
+        folder,
+        "preset: emotion-edit\nsource: film.mp4\nsnap: shot\nconsent: {performer: Ada}\n"
+        "disclosure: {label: made}\nedits:\n  - {in: 1f, out: 9f, prompt: sad, name: e}\n",
+    )
+
+    job = project.film_job("local", "turnover")
+
+    trim, splice = (next(step for step in job.steps if step.info.name == name) for name in ("trim", "splice"))
+    assert trim.params.snap == "shot"
+    assert trim.params.edits[0].consent.performer == "Ada"
+    assert splice is not None
+    assert any(step.info.name == "disclose" for step in job.steps)
+    project.close()
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_same"),
+    [
+        ({"audio_gain": -6}, True),
+        ({"audio_mix": "mix"}, True),
+        ({"prompt": "sad"}, True),
+        ({"consent": {"performer": "A"}}, True),
+        ({"face": "left"}, False),
+        ({"faces": {"shot 1": "left"}}, False),
+        ({"audio": "b.wav"}, False),
+        ({"out": "8f"}, False),
+    ],
+)
+def test_a_take_stays_with_an_edit_unless_what_it_shows_changes(fields, is_same):
+    """The mix is decided after the take; another face or another line is another take."""
+    from react1.pipeline.core.edits.edit import Edit
+
+    base = {"in": "1f", "out": "9f", "prompt": "happy", "audio": "a.wav"}
+    before, after = (Edit.model_validate({**base, **more}) for more in ({}, fields))
+
+    assert (place_key(before) == place_key(after)) == is_same
+
+
+def test_the_sound_of_a_take_is_mixed_as_the_edit_says_now(folder):
+    """A gain that was chosen after the take is in what the page plays of it."""
+    from records import segment_of, take_of
+
+    from react1.pipeline.core.edits.edit import Edit
+
+    project = opened(folder, "preset: emotion-edit\nsource: film.mp4\nedits: []\n")
+    edit = Edit.model_validate({"in": "10f", "out": "20f", "audio": "a.wav", "audio_mix": "mix", "audio_gain": -6})
+    segment = segment_of(project.media, 10, 20)
+
+    (take,) = current_takes([take_of(segment, project.media)], edit)
+
+    assert (take.segment.edit.audio_mix, take.segment.edit.audio_gain) == ("mix", -6)
+    project.close()
+
+
+def test_a_job_that_another_program_writes_is_noticed(folder):
+    """Also one that did not exist when the film was opened, and one that is removed again."""
+    from react1.pipeline.studio.studio import Studio
+    from react1.pipeline.studio.studio_options import StudioOptions
+
+    studio = Studio(StudioOptions(folder / "home", (folder,)))
+    project, events = studio.open(folder / "film.mp4"), []
+    project._notify = lambda kind, **data: events.append((kind, data["version"]))
+    job = folder / "film.mp4.react1.yaml"
+
+    async def watch():
+        watching = asyncio.create_task(studio.watch_jobs())
+        for change in (lambda: job.write_text("preset: emotion-edit\nsource: film.mp4\nedits: []\n"), job.unlink):
+            count = len(events)
+            change()
+            async with asyncio.timeout(30):
+                while len(events) == count:
+                    await asyncio.sleep(0.05)
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+
+    asyncio.run(watch())
+    studio.close()
+
+    assert [kind for kind, _ in events] == ["project", "project"]
+    assert events[0][1] != events[1][1]
