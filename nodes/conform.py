@@ -31,7 +31,7 @@ class Conform:
     """Measure lag, frame count, rate, size and colour of a take against the clip that was sent, and correct them."""
 
     name: ClassVar[str] = "conform"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
 

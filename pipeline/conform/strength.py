@@ -86,13 +86,16 @@ INSTALL_HINT = (
 _MARGIN_PX = 48
 """Around what changed, so that the flow has a border to hold on to."""
 _LEAST_SIDE_PX = 32
-_FINE_PX = {0.8: 4.0, 2.0: 1.0}
+_FINE_PX = {0.8: 8.0, 2.0: 4.0}
 """Standard deviations of the Gaussians that part fine detail into bands; beyond the last one it is not detail. And the
-exponent of the mean of the two powers: in the finest band, which is grain, the sharper picture counts more."""
+exponent of the mean of the two powers: the higher it is, the more the sharper picture counts; most in the finest band,
+which is grain."""
 _NOISE = 0.1
 """Power of detail, in squared levels, below which nothing is raised."""
-_LOCAL_PX = 6.0
-"""Over this neighbourhood it is measured how alike the details of two pictures are."""
+_LOCAL_PX = 2.5
+"""Over this neighbourhood the power of detail is measured."""
+_LIP_PX = 3.0
+"""Over this width the flow ends at the lips."""
 _MOST_GAIN = 1.6
 _MOST_REST = 0.06
 """The longest flow that is left between two faces whose landmarks coincide, in eye distances."""
@@ -148,10 +151,9 @@ def partial_take(
     meeting = _Meeting.of(cv2, below[0], above[0], faces, strength, (left, top, right, bottom))
     blended = []
     for plane, area, low, high in zip(sent, areas, below, above, strict=True):
-        moved = _move(cv2, low, meeting.fields[0]), _move(cv2, high, meeting.fields[1])
         weight = meeting.weight if low.shape == below[0].shape else _resized(cv2, meeting.weight, low.shape)
         result = np.array(plane)
-        result[area] = np.clip(np.rint(_blend(cv2, moved, (low, high), weight)), 0, 255).astype(np.uint8)
+        result[area] = np.clip(np.rint(_blend(cv2, (low, high), meeting.fields, weight)), 0, 255).astype(np.uint8)
         blended.append(result)
     return blended
 
@@ -191,7 +193,7 @@ class _Meeting:
         rest_high = _at_share(cv2, _flow(cv2, near_high, near_low), 1 - strength)
         if faces:
             # Between the lips the two may show other things, so there is no flow from one to the other.
-            outside = 1 - cv2.GaussianBlur(mouths, (0, 0), _LOCAL_PX / 2)[..., None]
+            outside = 1 - cv2.GaussianBlur(mouths, (0, 0), _LIP_PX)[..., None]
             rest_low, rest_high = (_limited(rest, faces) * outside for rest in (rest_low, rest_high))
         return cls((_chained(cv2, to_low, rest_low), _chained(cv2, to_high, rest_high)), weight)
 
@@ -262,7 +264,7 @@ def _at_share(cv2: Any, flow: Field, share: float) -> Field:
     return offset
 
 
-def _move(cv2: Any, plane: Plane, field: Field) -> Field:
+def _move(cv2: Any, plane: Plane | Field, field: Field, *, sharp: bool = True) -> Field:
     """Sample a plane at an offset of each pixel; the field may be that of a larger plane of the same picture."""
     height, width = plane.shape
     if field.shape[:2] != plane.shape:
@@ -273,38 +275,33 @@ def _move(cv2: Any, plane: Plane, field: Field) -> Field:
         plane.astype(np.float32),
         x + field[..., 0],
         y + field[..., 1],
-        cv2.INTER_LANCZOS4,
+        cv2.INTER_LANCZOS4 if sharp else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return moved
 
 
-def _blend(cv2: Any, moved: tuple[Field, Field], originals: tuple[Plane, Plane], weight: Field) -> Field:
-    """Blend two pictures that lie upon one another; fine detail keeps the variance that it has in the originals."""
-    rests: list[Field] = [moved[0], moved[1]]
+def _blend(cv2: Any, originals: tuple[Plane, Plane], fields: tuple[Field, Field], weight: Field) -> Field:
+    """Blend two pictures that are moved upon one another; fine detail keeps the variance that it had before."""
+    rests: list[Field] = [_move(cv2, part, field) for part, field in zip(originals, fields, strict=True)]
+    unmoved: list[Field] = [part.astype(np.float32) for part in originals]
     blended = np.zeros_like(weight)
     for sigma, exponent in _FINE_PX.items():
-        bands = []
+        bands, powers = [], []
         for number in (0, 1):
-            coarse = cv2.GaussianBlur(rests[number], (0, 0), sigma)
+            coarse, before = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (rests[number], unmoved[number]))
             bands.append(rests[number] - coarse)
-            rests[number] = coarse
-        blended += _band(cv2, bands, originals, weight, sigma, exponent)
-        originals = tuple(cv2.GaussianBlur(part.astype(np.float32), (0, 0), sigma) for part in originals)
+            powers.append(_move(cv2, _power(cv2, unmoved[number] - before), fields[number], sharp=False))
+            rests[number], unmoved[number] = coarse, before
+        mixed = (1 - weight) * bands[0] + weight * bands[1]
+        wanted = ((1 - weight) * powers[0] ** exponent + weight * powers[1] ** exponent) ** (1 / exponent)
+        gain = np.sqrt((wanted + _NOISE) / (_power(cv2, mixed) + _NOISE))
+        blended += mixed * np.clip(gain, 1.0, _MOST_GAIN)
     result: Field = blended + (1 - weight) * rests[0] + weight * rests[1]
     return result
 
 
-def _band(
-    cv2: Any, bands: Sequence[Field], originals: Sequence[Any], weight: Field, sigma: float, exponent: float
-) -> Field:
-    """Blend one band of detail, and give it back what averaging and resampling took from it."""
-    mixed = (1 - weight) * bands[0] + weight * bands[1]
-    power = [cv2.GaussianBlur(part * part, (0, 0), _LOCAL_PX) for part in (*bands, mixed)]
-    wanted = ((1 - weight) * power[0] ** exponent + weight * power[1] ** exponent) ** (1 / exponent)
-    details = [part.astype(np.float32) - cv2.GaussianBlur(part.astype(np.float32), (0, 0), sigma) for part in originals]
-    had, has = sum(float((detail**2).mean()) for detail in details), sum(float((band**2).mean()) for band in bands)
-    loss = min(_MOST_GAIN, max(1.0, (had + 1e-3) / (has + 1e-3)))
-    gain = np.sqrt((loss * wanted + _NOISE) / (power[2] + _NOISE))
-    blended: Field = mixed * np.clip(gain, 1.0, _MOST_GAIN)
-    return blended
+def _power(cv2: Any, detail: Field) -> Field:
+    """Return the mean square of a band of detail around each pixel."""
+    power: Field = cv2.GaussianBlur(detail * detail, (0, 0), _LOCAL_PX)
+    return power
