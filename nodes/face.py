@@ -26,6 +26,10 @@ class FaceParams(FaceOptions, Params):
         default=None,
         description="whether the provider can be told which face is meant (default: as the provider of the run)",
     )
+    auto_active_speaker_detection: bool | None = Field(
+        default=None,
+        description="change the face that speaks, where no face is named (default: as the step that renders the takes)",
+    )
 
 
 class Face:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.edits.choices import React1Choices, resolve_choices
 from ..core.edits.face_choice import FaceOptions
 from ..core.errors import InputMediaError
 from ..core.nodes.node import NodeContext
@@ -82,8 +81,10 @@ class ListedSegment:
         return asdict(self)
 
 
-def list_faces(context: NodeContext, segment: Segment) -> ListedSegment:
+def list_faces(context: NodeContext, segment: Segment, defaults: FaceOptions | None = None) -> ListedSegment:
     """Return the faces of a prepared segment, with the one that its edit changes.
+
+    `defaults` are the parameters of the step that chooses the face; they count where the edit says nothing.
 
     Raises:
         MissingExtra: the extra `local` is not installed.
@@ -94,7 +95,7 @@ def list_faces(context: NodeContext, segment: Segment) -> ListedSegment:
     video, span = require_video(segment.media), edited_frames(segment)
     shots = people_in_shots(detections, span)
     loudness = voice_loudness(context, segment, len(detections.frames), video.rate)
-    chosen, problem = _chosen(segment, shots, loudness, video.rate)
+    chosen, problem = _chosen(segment, defaults or FaceOptions(), shots, loudness, video.rate)
     listed = []
     for number, (shot, index) in enumerate(zip(shots, chosen, strict=True), 1):
         first, last = max(shot.shot[0], span[0]), min(shot.shot[1], span[1])
@@ -108,16 +109,15 @@ def list_faces(context: NodeContext, segment: Segment) -> ListedSegment:
 
 
 def _chosen(
-    segment: Segment, shots: Sequence[ShotPeople], loudness: Curve | None, fps: Fraction
+    segment: Segment, defaults: FaceOptions, shots: Sequence[ShotPeople], loudness: Curve | None, fps: Fraction
 ) -> tuple[list[int | None], str]:
-    request = FaceRequest.of(segment, FaceOptions(), host_chooses=None)
-    choices: React1Choices = resolve_choices(segment.edit)
+    request = FaceRequest.of(segment, defaults, host_chooses=None)
     try:
         chosen = choose_faces(
             segment,
             shots,
             request.options,
-            detect_speaker=choices.auto_active_speaker_detection,
+            detect_speaker=request.detect_speaker,
             loudness=loudness,
             fps=fps,
         )

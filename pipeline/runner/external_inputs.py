@@ -23,6 +23,7 @@ from ..store.store import Store
 if TYPE_CHECKING:
     from ..providers.provider_settings import HostedProvider
 
+_SPEAKER = "auto_active_speaker_detection"
 ReplaceFile = Callable[[str], File | str]
 
 
@@ -39,7 +40,13 @@ def resolve_providers(job: Job) -> Job:
     paid = [provider for step in steps if (provider := paid_provider(step))]
     if paid:
         steps = [_with_host_chooses(step, all(provider.limits.face_point for provider in paid)) for step in steps]
-    return replace(job, steps=tuple(steps))
+    return replace(job, steps=tuple(with_speaker(steps)))
+
+
+def with_speaker(steps: Sequence[Step]) -> list[Step]:
+    """Let a step that chooses faces prefer the speaker where the step that renders the takes does."""
+    wanted = any(getattr(step.params, _SPEAKER, None) for step in steps if _provider_param(step))
+    return [_with_default(step, _SPEAKER, True) if wanted else step for step in steps]
 
 
 def require_providers(job: Job) -> None:
@@ -87,15 +94,18 @@ def _provider_param(step: Step) -> str | None:
 
 
 def _limit_clip_length(step: Step, longest_s: float) -> Step:
-    if getattr(step.params, "longest_s", longest_s) is not None:
-        return step
-    return replace(step, params=step.params.model_copy(update={"longest_s": longest_s}))
+    return _with_default(step, "longest_s", longest_s)
 
 
 def _with_host_chooses(step: Step, host_chooses: bool) -> Step:
-    if getattr(step.params, "host_chooses", host_chooses) is not None:
+    return _with_default(step, "host_chooses", host_chooses)
+
+
+def _with_default(step: Step, name: str, value: object) -> Step:
+    """Set a parameter of a step that has it and leaves it open."""
+    if getattr(step.params, name, value) is not None:
         return step
-    return replace(step, params=step.params.model_copy(update={"host_chooses": host_chooses}))
+    return replace(step, params=step.params.model_copy(update={name: value}))
 
 
 def _require_choices(job: Job, paid: Sequence[tuple[Step, HostedProvider]]) -> None:

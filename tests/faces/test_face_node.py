@@ -11,6 +11,7 @@ from react1.nodes.conform import Conform, ConformParams
 from react1.nodes.face import Face, FaceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.upload import UploadParams, UploadSegment
+from react1.pipeline.config.presets.shipped import find_file
 from react1.pipeline.core.edits.choices import resolve_choices
 from react1.pipeline.core.errors import InputMediaError
 from react1.pipeline.core.values import Take
@@ -91,7 +92,8 @@ def test_a_host_that_cannot_choose_gets_a_crop_of_one_face(two):
     assert changed[:, :, MIDDLE:].max() > 60
     assert not changed[:, :, :MIDDLE].any()
     untouched = Take(segment=placed, media=placed.media, provider="segmind", request={})
-    assert not change(context, untouched).any(), "a take that is what was sent gives the film back"
+    with pytest.raises(InputMediaError, match="changes no frame by more than coding noise"):
+        change(context, untouched)
 
 
 def test_a_host_that_can_choose_needs_no_crop(two):
@@ -107,6 +109,30 @@ def test_without_a_named_face_the_largest_is_taken_and_that_is_said(two):
 
     assert placed.crop is None and placed.faces is not None and not placed.faces.named
     assert any("several people: face " in note and "for another set face:" in note for note in placed.notes)
+
+
+def test_the_speaker_of_the_step_that_renders_is_looked_for(two, tmp_path):
+    """Where no face is named; an edit that names one, or says that the speaker is not meant, comes first."""
+    from react1.pipeline.config.load import load_job
+    from react1.pipeline.core.nodes.registry import load_registry
+    from react1.pipeline.runner.external_inputs import resolve_providers
+
+    context, placed = two
+    preset = find_file("emotion-edit", tmp_path)[0].read_text()
+    speaking = tmp_path / "speaking.yaml"
+    speaking.write_text(preset.replace("- react1:\n", "- react1: {auto_active_speaker_detection: true}\n"))
+    job = load_job(
+        str(speaking), registry=load_registry(), sets={"source": "film.mp4"}, provider="local", edits=["1-2:sad"],
+        base=tmp_path,
+    )  # fmt: skip
+    params = next(step.params for step in resolve_providers(job).steps if isinstance(step.params, FaceParams))
+
+    def rule(params, **fields):
+        return Face().run(context, params, with_edit(placed, **fields)).faces.shots[0].rule
+
+    assert rule(params) == "the largest, because there is no voice"
+    assert rule(FaceParams()) == rule(params, auto_active_speaker_detection=False) == "largest"
+    assert rule(params, face="right") == "right"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from ...messages import err, open_home, out, out_json
 from ...options import AsJson, EditsFile, Home, ProviderOption, Quiet, Sets, StartTc, load_from_options
 
 if TYPE_CHECKING:
+    from ....config.checked_job import Job
+    from ....core.edits.face_choice import FaceOptions
     from ....core.nodes.node import NodeContext
     from ....core.values import Segment
     from ....faces.listing import ListedSegment
@@ -58,7 +60,10 @@ def command(
             start_tc=start_tc,
             film=None if is_job else what,
         )
-        listed, picture = with_prepared_segments(job, Options(folder, watcher=watcher), _list)
+        defaults = _face_options(job)
+        listed, picture = with_prepared_segments(
+            job, Options(folder, watcher=watcher), lambda context, segments: _list(context, segments, defaults)
+        )
         path = sheet or Path(f"{Path(str(job.inputs.get('source', 'film'))).stem}.faces.png")
         with storage_errors(path):
             part = temporary_path(path)
@@ -81,10 +86,23 @@ def _with_prompt(text: str) -> str:
     return f"{span}:neutral{at}{face}" if times else text
 
 
-def _list(context: NodeContext, segments: list[Segment]) -> tuple[list[ListedSegment], bytes]:
+def _face_options(job: Job) -> FaceOptions | None:
+    """Return the parameters of the job's step that chooses faces; None without one."""
+    from ....core.edits.face_choice import FaceOptions
+    from ....runner.external_inputs import with_speaker
+
+    for step in with_speaker(job.steps):
+        if isinstance(params := step.params, FaceOptions):
+            return params
+    return None
+
+
+def _list(
+    context: NodeContext, segments: list[Segment], defaults: FaceOptions | None
+) -> tuple[list[ListedSegment], bytes]:
     from ....faces.listing import clip_picture, face_sheet, list_faces
 
-    listed = [list_faces(context, segment) for segment in segments]
+    listed = [list_faces(context, segment, defaults) for segment in segments]
     by_name = {segment.name: segment for segment in segments}
     return listed, face_sheet(listed, lambda part, frame: clip_picture(context, by_name[part.name], frame))
 
