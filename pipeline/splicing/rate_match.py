@@ -1,9 +1,8 @@
-"""Choose the quantiser of re-encoded pictures: about the source's own bits, and no visible loss.
+"""Choose the quantiser of re-encoded pictures: no visible loss, and then about the source's own bits.
 
 The first pictures of a range are encoded by trial, and compared with the source: their bits with those of the source's
 packets, their content with the source's decoded pictures. The coarsest quantiser is taken that spends a little more
-than the source, and keeps PSNR and SSIM above their limits as long as that does not cost much more; below the
-least of both it never goes.
+than the source and keeps PSNR and SSIM above their limits; the limits hold whatever they cost.
 """
 
 from __future__ import annotations
@@ -35,18 +34,18 @@ from .not_applicable import NotApplicable
 from .packet_index import PacketIndex
 from .smart_render import RenderPlan
 
-TRIAL_FRAMES, _LEAST_FRAMES = 8, 4
-_BIT_RATIO, _MOST_BIT_RATIO, _RANGE_BIT_RATIO = 1.2, 1.8, 1.4
-"""Bits relative to the source's: a second generation needs some more for the same picture; for more than the second,
-the limits of quality are not kept; where a range with its keyframe takes more than the last, they are approached."""
-_MIN_PSNR_DB, _MIN_SSIM = 43.0, 0.987
-"""Of the pictures of a trial; a little above what the film is to keep."""
-_LEAST_PSNR_DB, _LEAST_SSIM = 40.5, 0.98
-"""Kept at any price."""
+TRIAL_FRAMES, _LEAST_FRAMES = 12, 6
+_BIT_RATIO, _RANGE_BIT_RATIO = 1.2, 1.4
+"""Bits relative to the source's, of the pictures of a trial and of a complete range with its keyframe: a second
+generation needs some more for the same picture."""
+_MIN_PSNR_DB, _MIN_SSIM = 44.0, 0.989
+"""Of the pictures of a trial on average; a little above the 42 dB and 0.985 that the film is to keep."""
+_LEAST_PSNR_DB = 43.0
+"""Of the worst picture of a trial."""
 _FIRST_STEPS, _CLOSE_STEPS, _MAX_TRIALS = 6.0, 1.0, 3
 _DB_PER_STEP, _LOSS_PER_STEP, _BITS_PER_STEP = 0.9, 0.2, 1 / 6
 """How PSNR falls, and how the logarithms (base 2) of 1 - SSIM and of the bits move, with a step of the quantiser."""
-_SHARE_TRIED = 6
+_SHARE_TRIED = 4
 """A short range gets a shorter trial: at most a sixth of it, but never fewer than the least number of frames."""
 _EVERY = 3
 """Of which pictures SSIM is measured."""
@@ -62,22 +61,17 @@ class Trial:
     """The same for the complete range, its first keyframe included, as the trial forecasts it."""
     psnr_db: float
     """The mean over the pictures."""
+    least_psnr_db: float
     ssim: float
     """The mean over the pictures that were measured."""
 
     def proposal(self) -> float:
         """Return the steps that the limits allow, by how each usually depends on them, in halves."""
-        by_quality = self._steps_to_quality(_MIN_PSNR_DB, _MIN_SSIM)
-        by_least_quality = self._steps_to_quality(_LEAST_PSNR_DB, _LEAST_SSIM)
-        by_bits = _steps_to(self.bit_ratio, _BIT_RATIO)
-        by_range = min(_steps_to(self.range_bit_ratio, _RANGE_BIT_RATIO), by_quality)
-        by_most_bits = min(_steps_to(self.bit_ratio, _MOST_BIT_RATIO), by_least_quality)
-        steps = self.steps + min(max(by_bits, by_range), max(by_quality, by_most_bits))
+        by_bits = max(_steps_to(self.bit_ratio, _BIT_RATIO), _steps_to(self.range_bit_ratio, _RANGE_BIT_RATIO))
+        by_psnr = min(self.psnr_db - _MIN_PSNR_DB, self.least_psnr_db - _LEAST_PSNR_DB) / _DB_PER_STEP
+        by_ssim = math.log2((1 - _MIN_SSIM) / max(1 - self.ssim, 1e-6)) / _LOSS_PER_STEP
+        steps = self.steps + min(by_bits, by_psnr, by_ssim)
         return round(2 * min(COARSEST_STEPS, max(FINEST_STEPS, steps))) / 2
-
-    def _steps_to_quality(self, least_psnr_db: float, least_ssim: float) -> float:
-        by_ssim = math.log2((1 - least_ssim) / max(1 - self.ssim, 1e-6)) / _LOSS_PER_STEP
-        return min((self.psnr_db - least_psnr_db) / _DB_PER_STEP, by_ssim)
 
 
 def _steps_to(bit_ratio: float, wanted: float) -> float:
@@ -170,11 +164,13 @@ def _try(
     coded = sum(len(packet.data) for packet in packets if packet.number >= uncounted)
     first = sum(len(packet.data) for packet in packets if packet.number < uncounted)
     bit_ratio = max(coded, 1) / source_bytes[0]
+    psnrs = [psnr_db(*pair, video.bit_depth) for pair in pairs]
     return Trial(
         steps,
         bit_ratio,
         bit_ratio + first / source_bytes[1],
-        float(np.mean([psnr_db(*pair, video.bit_depth) for pair in pairs])),
+        float(np.mean(psnrs)),
+        min(psnrs),
         float(np.mean([ssim(*pair, video.bit_depth) for pair in pairs[-1::-_EVERY]])),
     )
 
