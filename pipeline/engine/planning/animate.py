@@ -204,7 +204,7 @@ def pose_for(
     return Pose(choices.model_mode, weight, units, calm, rest, gap, widen, lean, spoken)
 
 
-SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.10), (0.86, 1.05)
+SMILE_LIFT, SMILE_WIDTH = (-0.05, 0.04), (0.85, 1.00)
 """Between these values a mouth counts as smiling, 0 to 1."""
 
 

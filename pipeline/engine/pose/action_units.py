@@ -76,10 +76,11 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "neutral face",
         "zygomaticus and orbicularis oculi relaxed after a smile",
         (
-            Push("face", (0.52, 0.74), (0.24, 0.22), -0.030, 0.060),
-            Push("face", (0.34, 0.85), (0.14, 0.16), -0.020, 0.020),
+            Push("face", (0.52, 0.74), (0.24, 0.22), -0.056, 0.112),
+            Push("face", (0.34, 0.85), (0.14, 0.16), -0.030, 0.030),
+            Push("face", (0.50, 0.52), (0.22, 0.15), 0, 0.020),
         ),
-        lids=Lids(lower_up=-0.10),
+        lids=Lids(lower_up=-0.18),
     ),
     "AU1": ActionUnit(
         "inner brow raiser",
@@ -99,7 +100,7 @@ ACTION_UNITS: dict[str, ActionUnit] = {
         "corrugator supercilii, depressor supercilii, depressor glabellae",
         (
             Push("inner brow", (0, 0), (0.20, 0.20), -0.030, 0.115, "brow"),
-            Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.045, "brow"),
+            Push("mid brow", (0, 0), (0.18, 0.18), 0, 0.075, "brow"),
         ),
     ),
     "AU5": ActionUnit("upper lid raiser", "levator palpebrae superioris", lids=Lids(widen=0.048)),

@@ -34,7 +34,7 @@ class Fold:
 
 FOLDS = (
     Fold(
-        {"AU12": 0.085, "AU10": 0.035, "AU9": 0.04, "AU11": 0.05},
+        {"AU12": 0.085, "AU10": 0.035, "AU9": 0.07, "AU11": 0.05, "AU15": 0.02},
         (("nostril", 0.05, -0.02), ("nasolabial", 0.13, 0.0), ("mouth corner", 0.11, -0.02)),
         1.6,
     ),
@@ -51,6 +51,8 @@ WARM = 0.72
 """Red loses this share of what green and blue lose."""
 SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
+MOST_DEPTH = 0.19
+"""Folds of several units are no deeper than this; deeper ones would look painted."""
 UNSEEN = 0.002
 SEAM_GAP = 0.05
 """Lips that were this far apart, in units, and close get a full seam; lips that were shut have their own."""
@@ -87,9 +89,9 @@ SMILE_CREASES = (
     (("eye corner", 0.08, 0.0), ("eye corner", 0.20, 0.0)),
 )
 """Where a smile creases the skin: from the nose around the mouth, and beside the eyes."""
-CREASE_UNITS, CREASE_REACH = 0.022, 0.15
+CREASE_UNITS, CREASE_REACH = 0.035, 0.22
 """The blur within which a crease is dark, and the width of the strip in which creases are lifted, in units."""
-MOST_LIFTED = 28.0
+MOST_LIFTED = 60.0
 LEAST_SIGMA_PX = 1.5
 """Pictures are shrunk before a blur only as far as its deviation stays above this."""
 
@@ -189,7 +191,8 @@ def _lines(places: Points, frame: FaceFrame, pose: Pose) -> Iterator[_Line]:
         for fold in FOLDS:
             if pose.mode == "lips" and not fold.on_lips:
                 continue
-            depth = seen * sum(weight * pose.amplitude(unit) for unit, weight in fold.weights.items())
+            depth = sum(weight * pose.amplitude(unit) for unit, weight in fold.weights.items())
+            depth = seen * min(depth, MOST_DEPTH)
             path = [anchors[name] + side * right * outward + down * below for name, outward, below in fold.path]
             yield _Line(np.array(path), depth, fold.width)
     if pose.mode != "lips":

@@ -19,10 +19,12 @@ from ..geometry.landmark_indices import LOWER_LIP, UPPER_LIP
 from ..pose.action_units import ACTION_UNITS, Pull
 from ..pose.pose import Pose, Spoken
 
-REST_LIFT, REST_WIDTH = (-0.09, -0.06), (0.70, 0.80)
+REST_LIFT, REST_WIDTH = (-0.10, -0.07), (0.70, 0.80)
 """Range of mouths at rest: height of the corners above the middle, and width, in units."""
-CALM_NARROWS = 0.42
+CALM_NARROWS = 0.47
 """Share of the width beyond that range that a calmed mouth loses, on each side."""
+CALM_THICKENS = 0.7
+"""Lips that a smile stretched get their height back: the share of the width lost that they gain in thickness."""
 PRESS_THINS, BITE_TUCKS, ROUND_THICKENS = 0.34, 0.46, 0.30
 """Shares of the lips' thickness: of both lips when pressed, of the lower lip on the teeth, of both when rounded."""
 BITE_PARTS, BARED_PARTS = 0.038, 0.062
@@ -31,6 +33,8 @@ SPREADS, ROUNDS = 0.085, 0.25
 """How much wider, or narrower, a mouth gets, in units."""
 HOODS = 0.025
 """How far rounded lips come down over the teeth, in units."""
+UPPER_CLOSES = 0.40
+"""The upper lip's share of a closing mouth."""
 UPPER_SHARE = 0.5
 """The upper lip's share of an opening without the jaw."""
 
@@ -57,7 +61,7 @@ def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     now = MouthShape.of(frame)
     opening = _opening_moves(frame, pose, across, now.gap, lower[:, 1] - upper[:, 1])
     more = pose.gap - now.gap
-    share = 0.15 + 0.12 * min(1.0, pose.amplitude("AU26")) if more >= 0 else 0.40
+    share = 0.15 + 0.12 * min(1.0, pose.amplitude("AU26")) if more >= 0 else UPPER_CLOSES
     upper[:, 1] -= share * opening
     lower[:, 1] += (1 - share) * opening
     narrow = across * (0.06 + 0.25 * min(1.0, pose.amplitude("AU18"))) * max(0.0, more)
@@ -67,6 +71,7 @@ def move_lips(frame: FaceFrame, pose: Pose) -> LipMoves:
     by_jaw = more - pose.spoken.parted
     jaw = 0.85 * (1 - share) * by_jaw if by_jaw >= 0 else 0.35 * by_jaw
     thinner = lip_tightening(pose)
+    thinner -= CALM_THICKENS * _width_lost(pose) / max(0.5, pose.rest.width - _width_lost(pose))
     upper_thinner, lower_thinner = (thinner + spoken for spoken in lip_thinning(pose.spoken))
     return LipMoves(upper + raised, lower + raised, (upper_thinner, lower_thinner), jaw)
 
@@ -139,11 +144,21 @@ def lip_shape(pose: Pose, across: Curve, share: Curve) -> tuple[Points, Points]:
         upper_down += amount * pull.upper_down * middles[pull.middle]
         lower_down += amount * pull.lower_down * middles[pull.middle]
     narrow = min(1.0, max(0.6, pose.rest.width / REST_WIDTH[1]))
-    down = narrow * down + pose.calm * _beyond(pose.rest.lift, REST_LIFT) * side**1.7
-    out += -CALM_NARROWS * pose.calm * max(0.0, _beyond(pose.rest.width, REST_WIDTH)) + pose.widen / 2
+    down = narrow * down + pose.calm * _beyond(_closed_lift(pose.rest), REST_LIFT) * side**1.7
+    out += -_width_lost(pose) / 2 + pose.widen / 2
     upper = np.stack([out * across, down + upper_down], 1) * share[:, None]
     lower = np.stack([out * across, down + lower_down], 1) * share[:, None]
     return upper, lower
+
+
+def _closed_lift(rest: MouthShape) -> float:
+    """Return how high the corners would be above the line of the mouth if it closed, in units."""
+    return rest.lift - (0.5 - UPPER_CLOSES) * rest.gap
+
+
+def _width_lost(pose: Pose) -> float:
+    """Return how much narrower a mouth gets that loses its own expression, in units."""
+    return 2 * CALM_NARROWS * pose.calm * max(0.0, _beyond(pose.rest.width, REST_WIDTH))
 
 
 def _pulls(pose: Pose) -> list[tuple[float, Pull]]:
