@@ -53,17 +53,17 @@ class HeadMove:
 RECIPES: dict[Prompt, Recipe] = {
     "neutral": Recipe(1.0),
     "happy": Recipe(0.0, {"AU12": 1.35, "AU6": 1.5, "AU25": 1.1, "AU26": 0.3}),
-    "sad": Recipe(1.0, {"AU1": 1.2, "AU4": 0.6, "AU15": 1.05, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5}),
+    "sad": Recipe(1.0, {"AU1": 1.25, "AU4": 0.6, "AU15": 1.25, "AU17": 0.8, "AU43": 0.65, "AU11": 0.5}),
     "angry": Recipe(
         1.0,
         {
-            "AU4": 1.3,
-            "AU5": 1.7,
+            "AU4": 1.45,
+            "AU5": 1.9,
             "AU7": 1.1,
             "AU9": 0.3,
             "AU23": 0.8,
             "AU24": 0.8,
-            "AU15": 0.85,
+            "AU15": 0.95,
             "AU17": 1.2,
             "AU6": 0.3,
             "AU11": 0.3,
@@ -73,7 +73,7 @@ RECIPES: dict[Prompt, Recipe] = {
     "disgusted": Recipe(
         1.0,
         {
-            "AU9": 0.5,
+            "AU9": 0.7,
             "AU10": 1.4,
             "AU11": 1.5,
             "AU6": 1.6,
@@ -81,7 +81,7 @@ RECIPES: dict[Prompt, Recipe] = {
             "AU15": 1.4,
             "AU17": 0.5,
             "AU25": 0.3,
-            "AU4": 0.4,
+            "AU4": 0.25,
         },
     ),
 }
@@ -97,8 +97,8 @@ HEAD_MOVES: dict[Prompt, HeadMove] = {
 
 
 def gain(temperature: float) -> float:
-    """Return the scale of the units at a temperature of 0 to 1: 0.04 at 0, 0.63 at 0.5, 1 at 1; strictly rising."""
-    return 0.04 + 0.96 * math.pow(min(1.0, max(0.0, temperature)), 0.70)
+    """Return the scale of the units at a temperature of 0 to 1: 0.04 at 0, 0.66 at 0.5, 1 at 1; strictly rising."""
+    return 0.04 + 0.96 * math.pow(min(1.0, max(0.0, temperature)), 0.62)
 
 
 def calm_share(strength: float) -> float:

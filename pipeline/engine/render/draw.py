@@ -168,14 +168,14 @@ def retouch(picture: Image, frame: FaceFrame, pose: Pose) -> Image:
     if pose.weight <= 0:
         return picture
     moves = landmark_moves(frame, pose)
-    if pose.mode != "lips":
-        moves = hold_glasses(moves, frame, glasses_share(picture, frame))
+    glasses = glasses_share(picture, frame) if pose.mode != "lips" else 0.0
+    moves = hold_glasses(moves, frame, glasses)
     warped = warp(hide_interior(picture, frame, pose), frame, moves, pose)
     if warped is None:
         return picture
     restore_eyeballs(picture, warped, frame, pose)
     fill_mouth(picture, warped, frame, pose)
-    lift_creases(warped, frame, pose)
+    lift_creases(warped, frame, pose, glasses)
     shade_folds(warped, frame, pose)
     left, top, right, bottom = warped.box
     changed = picture.copy()

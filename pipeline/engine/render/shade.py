@@ -91,15 +91,17 @@ SMILE_CREASES = (
 """Where a smile creases the skin: from the nose around the mouth, and beside the eyes."""
 CREASE_UNITS, CREASE_REACH = 0.035, 0.22
 """The blur within which a crease is dark, and the width of the strip in which creases are lifted, in units."""
-MOST_LIFTED = 60.0
+MOST_LIFTED = 45.0
+"""Creases are lifted by up to this many steps of 255; what is darker still, such as a rim or hair, is no crease."""
 LEAST_SIGMA_PX = 1.5
 """Pictures are shrunk before a blur only as far as its deviation stays above this."""
 
 
-def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
+def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose, glasses: float) -> None:
     """Brighten the creases of the performer's own smile, in place, as far as AU0 takes the smile away.
 
     Only what is darker than its surroundings is raised to them, and only by its blurred depth, so that the grain stays.
+    Beside the eyes of a face with `glasses`, 0 to 1, the dark line is their frame, and stays.
     """
     import cv2
 
@@ -112,7 +114,7 @@ def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
         anchors = _anchors(warped.places_px, side)
         paths += [
             np.array([anchors[at] + side * right * out + down * below for at, out, below in path])
-            for path in SMILE_CREASES
+            for path in SMILE_CREASES[: 1 if glasses > 0 else None]
         ]
     box = box_around(np.concatenate(paths), 0.25 * frame.unit_px, warped.picture.shape)
     if box is None:
@@ -132,7 +134,8 @@ def lift_creases(warped: Warped, frame: FaceFrame, pose: Pose) -> None:
     small, small_strip = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (part, strip))
     fine, wide = (blurred(small, sigma_px / shrink) for sigma_px in (soft_px, 4 * soft_px))
     share = blurred(small_strip, 0.03 * frame.unit_px / shrink) * (strength / 255)
-    lifted = np.clip(wide - fine, 0, MOST_LIFTED) * share[..., None]
+    depth = np.maximum(wide - fine, 0)
+    lifted = np.maximum(np.minimum(depth, 2 * MOST_LIFTED - depth), 0) * share[..., None]
     lifted = cv2.resize(lifted, (right_px - left, bottom - top), interpolation=cv2.INTER_LINEAR)
     warped.picture[top:bottom, left:right_px] = cv2.add(part, lifted, dtype=cv2.CV_8U)
 

@@ -25,7 +25,7 @@ DARK = (0.16, 0.28)
 """Between these depths, as shares of the skin's luma, a line starts to count as a frame."""
 HELD_X, HELD_TOP, HELD_BOTTOM = (0.95, 1.10), (-0.24, -0.36), (0.36, 0.50)
 """Skin is held up to the first value, and free from the second one."""
-RING_HELD = 0.5
+RING_HELD = 0.7
 """The share of their motion that the folds of the lids lose."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -10,7 +12,9 @@ from react1.pipeline.engine.geometry.head_frame import MouthShape
 from react1.pipeline.engine.geometry.landmark_indices import EYES
 from react1.pipeline.engine.planning.animate import pose_for
 from react1.pipeline.engine.render.draw import retouch
+from react1.pipeline.engine.render.shade import shade_folds
 from react1.pipeline.engine.warp.glasses import glasses_share
+from react1.pipeline.engine.warp.warp import Warped
 
 
 def _pose(portrait, prompt: str, temperature: float = 1.0):
@@ -86,3 +90,16 @@ def test_equal_steps_of_the_temperature_look_alike(at_rest) -> None:
 
     assert changes[0] < 0.2 * changes[4]
     assert (np.diff(changes) > 0.1 * changes[4]).all()
+
+
+def test_folds_of_many_units_are_no_deeper_than_one_that_looks_painted(portrait) -> None:
+    """The darkest pixel beside the nose is as dark for three times as many units that fold the skin there."""
+    shape = MouthShape.of(portrait.face)
+    still = replace(pose_for(React1Choices(prompt="neutral"), shape, shape, 1.0), calm=0.0, gap=shape.gap)
+
+    def darkest(amount: float) -> int:
+        flat = Warped((0, 0, 640, 480), np.full((480, 640, 3), 200, np.uint8), portrait.face.points_px[:468, :2], None)
+        shade_folds(flat, portrait.face, replace(still, units={"AU11": amount}))
+        return int(flat.picture.min())
+
+    assert darkest(12.0) == darkest(4.0) < darkest(1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -36,8 +37,6 @@ def test_every_prompt_has_a_recipe_and_a_head_move() -> None:
 
 def test_every_unit_of_a_recipe_moves_something(portrait) -> None:
     """Each unit alone, at amplitude 1, moves a landmark by at least 0.01 units."""
-    from dataclasses import replace
-
     shape = MouthShape.of(portrait.face)
     still = pose_for(React1Choices(prompt="neutral", temperature=0.5), shape, shape, 1.0)
     still = replace(still, calm=0.0, gap=shape.gap)
@@ -139,3 +138,30 @@ def test_the_head_frame_is_invariant_to_similarity_transforms(portrait) -> None:
         turned.to_local(turned.points_px[:, :2])[[33, 263, 61]], turned.local[[33, 263, 61], :2], atol=0.2
     )
     assert np.allclose(turned.shifted(120, -40).local, turned.local)
+
+
+def test_lips_that_a_smile_stretched_get_their_height_back(portrait) -> None:
+    """Where neutral narrows a wide mouth, the red of both lips grows; a mouth of usual width keeps its own."""
+    shape = MouthShape.of(portrait.face)
+    choices = React1Choices(prompt="neutral", temperature=1.0)
+
+    def grown(width: float) -> tuple[float, float]:
+        rest = replace(shape, width=width)
+        moves = landmark_moves(portrait.face, pose_for(choices, shape, rest, 1.0))[:, 1]
+        upper, lower = UPPER_LIP[:, 5], LOWER_LIP[:, 5]
+        return float(moves[upper[3]] - moves[upper[0]]), float(moves[lower[0]] - moves[lower[3]])
+
+    assert min(grown(1.1)) > 0.01
+    assert np.allclose(grown(0.78), 0, atol=0.002)
+
+
+def test_the_corners_of_an_open_smile_come_to_rest_where_those_of_a_shut_one_do(portrait) -> None:
+    """The line of a closing mouth lies above the middle of its opening; corners are not lowered for that too."""
+    shape = MouthShape.of(portrait.face)
+
+    def lowered(lift: float, gap: float) -> float:
+        rest = replace(shape, lift=lift, gap=gap)
+        pose = replace(pose_for(React1Choices(prompt="neutral", temperature=1.0), shape, rest, 1.0), units={}, gap=0.0)
+        return float(landmark_moves(portrait.face, pose)[CORNER, 1].mean())
+
+    assert lowered(0.10 + 0.1 * 0.2, 0.2) == pytest.approx(lowered(0.10, 0.0), abs=1e-6)
