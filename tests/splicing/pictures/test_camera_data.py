@@ -107,8 +107,8 @@ def test_a_mastering_display_of_the_film_is_kept_without_a_note(context):
 
     result = splicing.splice(context, ffmpeg_path(), media, [numbered_take(context, segment(media, 5, 7))])
 
-    (found,) = {tuple(row) for row in _camera_data(result.path, "MASTERING_DISPLAY_METADATA")}
-    assert len(found) == 1 and result.notes == ()
+    (mastering_display,) = {tuple(row) for row in _camera_data(result.path, "MASTERING_DISPLAY_METADATA")}
+    assert len(mastering_display) == 1 and result.notes == ()
 
 
 def _mastering(peak: int) -> bytes:
