@@ -181,10 +181,17 @@ def test_who_agreed_to_an_edit_stands_in_the_job(edited, studio):
     page.click("text=More settings")
 
 
+def shade_middle(_choices, video: Path, take: Path) -> None:
+    """Make a take whose middle is darker: one that shows what was sent would be refused."""
+    shade = "drawbox=x=iw*2/5:y=ih*2/5:w=iw/5:h=ih/5:color=black@0.3:t=fill"
+    argv = [ffmpeg_path(), "-v", "error", "-y", "-i", str(video), "-vf", shade, "-crf", "8", "-c:a", "copy"]
+    subprocess.run([*argv, str(take)], check=True)
+
+
 def test_a_paid_take_is_agreed_to_and_stands_in_the_ledger(edited, studio):
     """The bill comes first; declined, nothing is sent."""
     page = edited
-    with FakeProvider() as fake:
+    with FakeProvider(make_take=shade_middle) as fake:
         page.reload()
         page.wait_for_selector("html[data-started]")
         page.click("#tab-takes")
