@@ -7,9 +7,9 @@ Raises  PresetError if the take is not conformed.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..pipeline.core.edits.choices import Corner
 from ..pipeline.core.errors import PresetError
@@ -22,7 +22,18 @@ class DiscloseParams(Params):
 
     label: str = Field(default="AI-edited", min_length=1, max_length=80, description="the text")
     where: Corner = Field(default="bottom-right", description="the corner of the picture")
+    span: Literal["edits"] = Field(default="edits", description="the frames that get it: those of the edits")
     size: float = Field(default=0.04, ge=0.01, le=0.3, description="height of the letters, as a share of the picture's")
+
+    @field_validator("span", mode="before")
+    @classmethod
+    def _only_edits(cls, value: object) -> object:
+        if value == "film":
+            raise ValueError(
+                "a label on the complete film would re-encode every picture of it, and packets outside an edit stay "
+                "bit-identical here; write `span: edits`, or draw the label when the film is delivered"
+            )
+        return value
 
 
 class Disclose:

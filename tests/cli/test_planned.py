@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from numbered_clips import Recipe, make_clip
 
+from react1.pipeline.core.errors import InputMediaError
+
 pytestmark = pytest.mark.slow
 
 
@@ -45,6 +47,26 @@ def test_a_plan_of_another_span_shows_what_runs_and_what_depends_on_it(react1, p
     assert cells[1][:2] == ["trim", "run"]
     assert cells[2] == ["transcode", "s01", "later", "after trim"]
     assert cells[-1] == ["cost", "$0.00"]
+
+
+@pytest.mark.parametrize(
+    ("option", "may"),
+    [("--pay", (True, False)), ("--replace", (False, True)), ("--yes", (True, True)), ("--quiet", (False, False))],
+)
+def test_paying_and_replacing_are_allowed_separately(react1, monkeypatch, option, may):
+    """`--yes` means both."""
+    make_clip(Path("clip.mp4"), Recipe(frames=30))
+    allowed = []
+
+    def note(job, home, *, replace, approved, **_):
+        allowed.append((approved, replace))
+        raise InputMediaError("stopped here")
+
+    monkeypatch.setattr("react1.pipeline.cli.commands.films.run.run_job", note)
+
+    status = react1("run", "prepare", "--set", "source=clip.mp4", "--edit", "0.2-0.4:sad", option).status
+
+    assert (status, allowed) == (3, [may])
 
 
 def test_a_plan_names_a_file_in_the_way_and_writes_nothing(react1, prepared):

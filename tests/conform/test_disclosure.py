@@ -50,6 +50,13 @@ def test_each_parameter_changes_the_label(context, changed):
     assert not np.array_equal(changes(context, take), changes(context, take, **changed))
 
 
+def test_a_label_on_the_complete_film_is_refused():
+    """It would re-encode every picture; the message says what to write."""
+    assert DiscloseParams(span="edits") == DiscloseParams()
+    with pytest.raises(ValueError, match="packets outside an edit stay bit-identical here; write `span: edits`"):
+        DiscloseParams(span="film")
+
+
 @pytest.mark.parametrize(("turn", "corner"), [(90, "top"), (180, "top"), (270, "bottom")])
 def test_the_label_is_upright_in_a_turned_film(context, turn, corner):
     """Stored sideways or upside down, it lies where the lower right corner is coded."""
