@@ -37,7 +37,7 @@ def checks(monkeypatch):
 
 
 def test_findings_are_read_where_a_call_has_left_them(context, segment, checks):
-    """The same as without; other limits and other spans are checked anew, another prompt is not."""
+    """The same as without; other limits and other spans are checked again, another prompt is not."""
     small = SpanCheckParams(max_size_px=(32, 32))
     direct = findings_of(context, segment, small)
     assert {finding.code for finding in direct} == {"too_large"}
