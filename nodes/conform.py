@@ -14,7 +14,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.edits.choices import CompositeMode
-from ..pipeline.core.nodes.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Need, NodeContext, Params, Workload
 from ..pipeline.core.values import Take
 
 
@@ -34,6 +34,7 @@ class Conform:
     version: ClassVar[int] = 7
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av",)
+    need: ClassVar[Need] = Need(cores=1, memory_mb=500)
 
     def run(self, context: NodeContext, params: ConformParams, take: Take) -> Take:
         """Return the conformed take; a take with the original footage passes through."""

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from ..pipeline.core.edits.face_choice import FaceOptions
-from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, Need, NodeContext, Params, Workload
 from ..pipeline.core.values import Segment, segment_of
 
 
@@ -39,6 +39,7 @@ class Face:
     version: ClassVar[int] = 1
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
+    need: ClassVar[Need] = Need(cores=1, memory_mb=350)
     expression_blind: ClassVar[bool] = True
     reads_face: ClassVar[bool] = True
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ..pipeline.core.edits.choices import React1Overrides, resolve_choices
 from ..pipeline.core.errors import PresetError
-from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, Need, NodeContext, Params, Workload
 from ..pipeline.core.values import Take, Upload, segment_of
 from ..pipeline.providers.choose_provider import ApiVersion, ProviderName, hosted_provider, resolve_provider_name
 from ..pipeline.providers.local import render_take
@@ -50,6 +50,7 @@ class React1:
     version: ClassVar[int] = 1
     workload: ClassVar[Workload] = "paid"
     tools: ClassVar[tuple[str, ...]] = ("mediapipe", "cv2", "av")
+    need: ClassVar[Need] = Need(cores=1, memory_mb=400)
 
     @classmethod
     def cache_salt(cls, params: React1Params) -> str:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.nodes.node import NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Need, NodeContext, Params, Workload
 from ..pipeline.core.values import Record, Report
 
 
@@ -31,6 +31,7 @@ class ReportNode:
     version: ClassVar[int] = 6
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("av", "jinja2")
+    need: ClassVar[Need] = Need(cores=1, memory_mb=800)
 
     def run(self, context: NodeContext, params: ReportParams, record: Record) -> Report:
         """Write the page and the JSON."""

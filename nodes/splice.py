@@ -15,7 +15,7 @@ from pydantic import Field
 
 from ..pipeline.core.errors import InputMediaError, PresetError
 from ..pipeline.core.file import OutPath
-from ..pipeline.core.nodes.node import Forecast, NodeContext, Params, Workload
+from ..pipeline.core.nodes.node import Forecast, Need, NodeContext, Params, Workload
 from ..pipeline.core.values import Media, Segment, Take, segment_of
 from ..pipeline.splicing.splice_params import DEFAULT_PARAMS, Seam, SoundParams, Thresholds
 
@@ -58,6 +58,7 @@ class Splice:
     version: ClassVar[int] = 7
     workload: ClassVar[Workload] = "cpu"
     tools: ClassVar[tuple[str, ...]] = ("ffmpeg", "av")
+    need: ClassVar[Need] = Need(cores=1, memory_mb=900)
 
     def run(self, context: NodeContext, params: SpliceParams, source: Media, takes: list[Take]) -> Media:
         """Return the film; `metrics["splice"]` and `notes` say how it was spliced."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..core.errors import PresetError, Problem, not_one_of
+from ..core.path_map import SEPARATOR, VARIABLE
 from .messages import err
 
 
@@ -88,6 +90,31 @@ Verbose = Annotated[
 ]
 LogJson = Annotated[
     str | None, typer.Option("--log-json", metavar="FILE", help="Append the log as JSON lines; - for standard error.")
+]
+Trace = Annotated[
+    str | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE|otlp",
+        help="Write OpenTelemetry spans to a file, or send them (default: REACT1_TRACE).",
+    ),
+]
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE|FOLDER",
+        help="Write the run's metrics to FILE.json or FILE.prom, or both into a folder (default: REACT1_METRICS).",
+    ),
+]
+PathMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="OLD=NEW|FILE.json",
+        help="Where a folder of another machine is on this one, or rules of a farm; repeatable (default: "
+        "REACT1_PATH_MAP).",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="The same as --pay --replace.")]
 Pay = Annotated[bool, typer.Option("--pay", help="Make calls that cost money without asking.")]
@@ -192,6 +219,25 @@ def allow_scripts(scripts: list[Path] | None) -> None:
     if paths:
         earlier = os.environ.get("REACT1_SCRIPT", "")
         os.environ["REACT1_SCRIPT"] = os.pathsep.join([*paths, *([earlier] if earlier else [])])
+
+
+@contextmanager
+def command_settings(
+    *, trace: str | None = None, metrics: str | None = None, path_map: list[str] | None = None
+) -> Iterator[None]:
+    """Let options replace settings of the environment for one command and its worker processes."""
+    values = {"REACT1_TRACE": trace, "REACT1_METRICS": metrics, VARIABLE: SEPARATOR.join(path_map or ()) or None}
+    given = {name: value for name, value in values.items() if value is not None}
+    earlier = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in earlier.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _current_folder() -> Path:

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from ..core.edits.edit import Edit
 from ..core.errors import PresetError, Problem, React1Error, StorageFailed, not_one_of
 from ..core.nodes.registry import Registry
+from ..core.path_map import map_path
 from ..located_yaml.located import Problems, describe
 from .checked_job import Job
 from .load import load_job
@@ -49,7 +50,7 @@ class BatchJob:
 
 def is_batch(what: str) -> bool:
     """Return whether a path is a list of films: a folder, a table, a timeline or YAML with `jobs`; not a preset."""
-    path = Path(what)
+    path = Path(map_path(what))
     if what in shipped_names() and not path.is_file():
         return False
     if path.is_dir() or path.suffix.lower() in (*TABLES, *TIMELINES):
@@ -72,7 +73,7 @@ def load_batch(path: Path, registry: Registry, defaults: Mapping[str, Any]) -> l
         PresetError: the list itself cannot be read; has all problems.
         StorageFailed: it cannot be opened.
     """
-    path = path.absolute()
+    path = Path(map_path(str(path))).absolute()
     if path.is_dir():
         entries = _job_files(path)
     elif path.suffix.lower() in TABLES:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..core.edits.edit import Edit
 from ..core.errors import list_available, not_one_of
+from ..core.path_map import map_path
 from ..core.times import FORMS, Instant, Moment, order_key, parse_time
 from ..located_yaml.explain import is_url, make_paths_absolute, validate
 from ..located_yaml.located import Located, Location, Problems, describe, from_plain
@@ -229,6 +230,8 @@ def _out_path(
     text = fill_template(tree, filled, base, problems)
     if text is None:
         return Located(None, tree.location, tree.path, invalid=True)
+    if map_path(text) != text:
+        return tree.with_value(text)  # of another machine: it is mapped where all paths become absolute
     folder = _source_folder(filled, base) if default else tree.location.folder
     return tree.with_value(str(folder / text)) if text else tree.with_value(text)
 

@@ -8,6 +8,7 @@ REACT1_MAX_COST  the highest cost of a run, in USD
 REACT1_BUDGET_MONTH  the highest cost of all calls of a calendar month (UTC), in USD
 REACT1_STORE_LIMIT  prune the store to this size when a run ends, such as 50GB
 REACT1_STORE     a store that several machines share: s3://bucket/prefix, or a folder
+REACT1_PATH_MAP  where folders of other machines are on this one: OLD=NEW, or a file of rules (path_map.py)
 REACT1_EXECUTOR  where calls run: local, processes, dask://host:port or ray://host:port
 REACT1_REQUIRE_CONSENT  1: no face is sent to a provider without a consent in its edit
 REACT1_SIGN_CERTIFICATE, REACT1_SIGN_KEY  PEM files that sign films; the key is never copied
@@ -25,6 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .errors import PresetError
+from .path_map import map_path
 
 _UNITS_BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS_BYTES |= {"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40}
@@ -82,6 +84,7 @@ def home_folder(option: str | Path | None = None, environ: Mapping[str, str] | N
     if option == "":
         raise PresetError(f"home is empty; {_SET_HOME} to a folder")
     folder_text = option or environ.get("REACT1_HOME")
+    folder_text = folder_text and map_path(str(folder_text), environ)
     try:
         folder = Path(folder_text).expanduser().absolute() if folder_text else _data_folder()
     except (RuntimeError, KeyError, OSError) as error:
@@ -159,7 +162,7 @@ def store_limit_bytes(environ: Mapping[str, str] | None = None) -> int | None:
 def shared_store(environ: Mapping[str, str] | None = None) -> str:
     """Return REACT1_STORE, the place of the store that several machines share; empty: the home folder's own."""
     environ = os.environ if environ is None else environ
-    return environ.get("REACT1_STORE", "").strip()
+    return map_path(environ.get("REACT1_STORE", "").strip(), environ)
 
 
 def executor_setting(environ: Mapping[str, str] | None = None) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..core.errors import Interrupted, PresetError, React1Error, StorageFailed, ToolFailed
 from ..core.file import File
+from ..core.path_map import map_path
 from ..core.settings import home_folder
 from ..core.version import version_text
 from ..scripting.apply import SHIPPED, allowed_files
@@ -37,7 +38,7 @@ def run_shipped_call(text: str) -> str:
     request: Json = json.loads(text)
     home = home_folder() if request["place"] else Path(request["home"])
     try:
-        store = _open_store(home, request["place"])
+        store = _open_store(home, map_path(request["place"]))
         if request["version"] != version_text():
             raise ToolFailed(
                 f"react1 is {version_text()} on this worker, and {request['version']} where the run was started; "

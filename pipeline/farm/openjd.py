@@ -42,6 +42,7 @@ def _text(name: str, default: str, description: str) -> Json:
 def _step(farm: FarmJob, number: int) -> Json:
     stage = farm.stages[number]
     argv = command(farm, stage, "{{Task.Param.Segment}}", "{{Param.Job}}", "{{Param.MaxCost}}")
+    argv += ["--map", "{{Session.PathMappingRulesFile}}"]
     if stage.kind == "takes":
         argv += ["--home", "{{Param.PayingHome}}"]
     step: Json = {

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from ..core.errors import PresetError, not_one_of
 from ..core.file import Deliver, Ingest, LocalOnly
+from ..core.path_map import map_path
 from .located import Located, Problems, describe
 from .parse import parse_yaml
 
@@ -79,7 +80,7 @@ def _absolute_path(tree: Located, problems: Problems) -> Located:
     elif not text or "\0" in text:
         problems.add(tree, "a path cannot be empty" if not text else "a path cannot contain the character NUL")
     elif not is_url(text):
-        return tree.with_value(str(tree.location.folder / Path(text)))
+        return tree.with_value(str(tree.location.folder / Path(map_path(text))))
     return tree
 
 

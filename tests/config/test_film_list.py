@@ -245,6 +245,37 @@ def test_clips_of_an_otio_timeline_are_films(reels):
     assert [[row[2] for row in edits(job)] for job in jobs] == [["sad"], ["happy"]]
 
 
+FCPXML = """<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE fcpxml>
+<fcpxml version="1.9"><resources>
+<format id="r1" frameDuration="1/25s"/>
+<asset id="r2" name="a" start="0s" duration="20/25s" hasVideo="1" format="r1" src="{url}"/>
+<asset id="r3" name="B002C001" start="0s" duration="20/25s" hasVideo="1" format="r1" src="file:///B002C001_0101.mov"/>
+<asset id="r4" name="lost" start="0s" duration="20/25s" hasVideo="1" format="r1" src="file:///nowhere/lost.mov"/>
+</resources><library><event><project name="night"><sequence format="r1" tcStart="0s"><spine>
+<asset-clip ref="r2" name="a" offset="0s" start="2/25s" duration="8/25s"><note>react1: sad 0.6</note></asset-clip>
+<asset-clip ref="r3" name="b" offset="8/25s" start="4/25s" duration="8/25s">
+ <marker start="6/25s" duration="1/25s" value="react1: happy"/></asset-clip>
+<asset-clip ref="r2" name="a" offset="16/25s" start="10/25s" duration="8/25s"><note>react1: angry</note></asset-clip>
+<asset-clip ref="r4" name="lost" offset="24/25s" start="0s" duration="8/25s"><note>react1: sad</note></asset-clip>
+<asset-clip ref="r3" name="c" offset="32/25s" start="0s" duration="4/25s"/>
+</spine></sequence></project></event></library></fcpxml>
+"""
+
+
+def test_clips_of_an_fcpxml_are_films(reels):
+    """By the asset's file where it is, else by its name beside the timeline; two clips of one asset are one film."""
+    pytest.importorskip("defusedxml", reason="the extra timeline")
+    jobs = load(reels, "night.fcpxml", FCPXML.replace("{url}", (reels / "a.mov").as_uri()))
+
+    assert is_batch(str(reels / "night.fcpxml"))
+    assert [Path(job.name).name for job in jobs] == ["a.mov", "B002C001_0101.mov", "lost.mov"]
+    assert [job.error is None for job in jobs] == [True, True, False]
+    assert "lost.mov" in str(jobs[2].error)
+    assert [row[2:] for row in edits(jobs[0])] == [("sad", 0.6), ("angry", None)]
+    assert [row[2:] for row in edits(jobs[1])] == [("happy", None)]
+
+
 def test_a_timeline_without_an_edit_is_refused(reels):
     """The message says what an edit looks like."""
     with pytest.raises(PresetError, match="none of its clips has an edit, such as the text `react1: angry"):

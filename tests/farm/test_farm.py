@@ -13,7 +13,10 @@ from xml.etree import ElementTree
 import pytest
 from server_client import open_server
 
+from react1.nodes.conform import Conform
+from react1.nodes.face import Face
 from react1.pipeline.api import run
+from react1.pipeline.core.nodes.node import need_of
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import mark_source
 
@@ -64,6 +67,9 @@ def test_a_job_is_one_task_per_segment_and_one_that_pays(farm, job, tmp_path):
     assert defaults["Store"] == "s3://films/x"
     assert defaults["PayingHome"] == str(tmp_path / "home")
     assert 0 < defaults["MaxCost"] < 1
+    assert all("--map {{Session.PathMappingRulesFile}}" in text for text in commands.values())
+    memory = {"name": "amount.worker.memory", "min": need_of(Conform).memory_mb}
+    assert memory in steps["Segments4"]["hostRequirements"]["amounts"]
 
 
 def test_the_budget_of_the_takes_can_be_given(farm):
@@ -87,7 +93,8 @@ def test_opencue_gets_layers_that_wait_for_each_other(farm, job):
     assert waits == [("Segments2", "Film1"), ("Takes3", "Segments2"), ("Segments4", "Takes3"), ("Film5", "Segments4")]
     assert [spec.findtext(name) for name in ("show", "shot")] == ["nightly", "s010"]
     assert [item.tag for item in spec] == ["facility", "show", "shot", "user", "uid", "job", "depends"]
-    assert [item.tag for item in layers[1]] == ["cmd", "range", "chunk", "cores", "env", "services"]
+    assert [item.tag for item in layers[1]] == ["cmd", "range", "chunk", "cores", "memory", "env", "services"]
+    assert layers[1].findtext("memory") == f"{need_of(Face).memory_mb}m"
     assert spec.findtext("job/env/key") == "s3://films/x"
     assert text.startswith('<?xml version="1.0"?>\n<!DOCTYPE spec PUBLIC "SPI Cue  Specification Language"')
 

@@ -256,3 +256,26 @@ def test_the_log_of_a_command_is_json_lines(job, react1):
     }  # fmt: skip
     assert lines[-1]["run"] == done.json["run"]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", line["time"]) for line in lines)
+
+
+def test_options_name_the_trace_and_the_metrics_of_one_command(job, react1, tmp_path):
+    """A file or a folder, for a run, its resume and a batch; the next command writes none."""
+    words = (job / "seen.yaml", job / "film.mov", "--edit", "0f-8f:sad", "--until", "trim")
+    trace, one_file, folder = tmp_path / "t.jsonl", tmp_path / "m.json", tmp_path / "m"
+
+    ran = react1("run", *words, "--trace", trace, "--metrics", one_file, "--json")
+    assert json.loads(one_file.read_text())["run"] == ran.json["run"]
+    assert not (tmp_path / "m.prom").exists()
+    assert '"run seen"' in trace.read_text()
+
+    written = trace.read_bytes()
+    resumed = react1("resume", ran.json["run"], "--metrics", tmp_path / "m.prom", "--json")
+    assert f'react1_run_info{{run="{resumed.json["run"]}"' in (tmp_path / "m.prom").read_text()
+
+    (tmp_path / "list.csv").write_text(f"source,in,out,prompt\n{job / 'film.mov'},0f,8f,sad\nno.mov,0f,8f,sad\n")
+    batch = react1("batch", tmp_path / "list.csv", "--provider", "local", "--metrics", folder, "--json")
+    assert {path.stem for path in folder.glob("*.json")} == {row["run"] for row in batch.json["jobs"] if row["run"]}
+    assert trace.read_bytes() == written
+
+    react1("run", *words)
+    assert len(list(folder.iterdir())) == 2

@@ -12,6 +12,7 @@ from typing import Any
 from ...core.errors import PresetError, StorageFailed, list_available, shorten
 from ...core.nodes.plugins import BrokenPlugin, plugin_presets, printable
 from ...core.nodes.registry import SHIPPED
+from ...core.path_map import map_path
 from ...located_yaml.located import Located, Problems
 from ...located_yaml.parse import MAX_BYTES, parse_yaml
 
@@ -127,7 +128,7 @@ def find_file(name_or_path: str, base: Path) -> tuple[Path, str]:
     Raises:
         PresetError: there is no such file and no such preset.
     """
-    path = base / name_or_path
+    path = base / map_path(name_or_path)
     if _file_check(path.is_file):
         return path, name_or_path
     named = _named_path(name_or_path)

@@ -28,11 +28,11 @@ class StepMetrics:
 
 
 class MetricsFile:
-    """Count the events of one run, and write two files at its end; see `Observer` in observe.py."""
+    """Count the events of one run, and write one or two files at its end; see `Observer` in observe.py."""
 
-    def __init__(self, job: Job, folder: Path) -> None:
-        """Write into `folder`, which is created if needed."""
-        self._job, self._folder = job, folder
+    def __init__(self, job: Job, place: Path) -> None:
+        """Write to `place`: a file `….json` or `….prom`, or a folder for both; it is created if needed."""
+        self._job, self._place = job, place
         self._run, self._segments, self._began_s = "", 0, time.monotonic()
         self._steps = {step.id: StepMetrics(step.info.name) for step in job.steps}
 
@@ -52,7 +52,7 @@ class MetricsFile:
             self._segments = len(event.record.segments)
 
     def ended(self, status: str, cost_usd: float, error: BaseException | None) -> None:
-        """Write RUN.json and RUN.prom.
+        """Write the file, or RUN.json and RUN.prom into the folder.
 
         Raises:
             StorageFailed: they cannot be written.
@@ -70,8 +70,12 @@ class MetricsFile:
             "ended_at": round(time.time(), 3),
             "steps": steps,
         }
-        write_text(self._folder / f"{self._run}.json", json.dumps(metrics, indent=1) + "\n")
-        write_text(self._folder / f"{self._run}.prom", prometheus_text(metrics))
+        texts = {".json": json.dumps(metrics, indent=1) + "\n", ".prom": prometheus_text(metrics)}
+        if self._place.suffix in texts:
+            write_text(self._place, texts[self._place.suffix])
+            return
+        for suffix, text in texts.items():
+            write_text(self._place / f"{self._run}{suffix}", text)
 
 
 def prometheus_text(metrics: Mapping[str, object]) -> str:

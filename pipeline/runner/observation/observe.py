@@ -37,13 +37,13 @@ class ObservedEvents:
         environ = os.environ if environ is None else environ
         self._watcher = LoggedEvents(watcher)
         self._observers: list[Observer] = []
-        target, folder = trace_target(environ), environ.get("REACT1_METRICS", "").strip()
+        target, metrics = trace_target(environ), environ.get("REACT1_METRICS", "").strip()
         if target:
             from .run_trace import TracedEvents
 
             self._observers.append(TracedEvents(job, target, environ.get("TRACEPARENT", "")))
-        if folder:
-            self._observers.append(MetricsFile(job, Path(folder).expanduser()))
+        if metrics:
+            self._observers.append(MetricsFile(job, Path(metrics).expanduser()))
 
     def on(self, event: Event) -> None:
         """Pass an event on."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...messages import err, open_home, out, out_json
-from ...options import AsJson, Home, MaxCost, Pay, Project, ProviderOption, Quiet, Replace, Yes
+from ...options import AsJson, Home, MaxCost, Metrics, PathMap, Pay, Project, ProviderOption, Quiet, Replace, Trace, Yes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +49,9 @@ def command(
     as_json: AsJson = False,
     quiet: Quiet = False,
     home: Home = None,
+    trace: Trace = None,
+    metrics: Metrics = None,
+    path_map: PathMap = None,
 ) -> None:
     """Run a list of films: one budget over all, and a film that fails does not stop the others."""
     from pathlib import Path
@@ -56,8 +59,9 @@ def command(
     from ....config.film_list import load_batch
     from ....core.nodes.registry import load_registry
     from ....runner.batch import new_batch
+    from ...options import command_settings
 
-    with open_home(home, as_json) as folder:
+    with command_settings(trace=trace, metrics=metrics, path_map=path_map), open_home(home, as_json) as folder:
         named = {"preset": preset, "provider": provider, "project": project}
         defaults = {name: value for name, value in named.items() if value}
         jobs = load_batch(Path(films), load_registry(), defaults)

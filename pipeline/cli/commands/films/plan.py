@@ -16,6 +16,7 @@ from ...options import (
     MaxCost,
     Online,
     Out,
+    PathMap,
     ProviderOption,
     Replace,
     Scripts,
@@ -55,6 +56,7 @@ def command(
     online: Online = None,
     outside: AllowOutside = False,
     until: Until = None,
+    path_map: PathMap = None,
 ) -> None:
     """Show what a run would do and cost; nothing is written and nothing is spent."""
     from ....config.film_list import is_batch
@@ -63,12 +65,12 @@ def command(
     from ....runner.planning.plan import plan_job
     from ....runner.scheduling.take_matrix import job_owner
     from ....store.store import Store
-    from ...options import load_from_options
+    from ...options import command_settings, load_from_options
     from .batch import plan_films
 
     others: dict[str, object] = {"FILM": film, "--set": sets, "--edit": edit, "--edits": edits_file, "--out": out_file}
     others |= {"--online": online, "--start-tc": start_tc, "--script": script, "--until": until}
-    with report_failures(as_json):
+    with command_settings(path_map=path_map), report_failures(as_json):
         if is_batch(what):
             plan_films(what, require_folder(home_folder(home)), provider, max_cost, others, as_json=as_json)
             return

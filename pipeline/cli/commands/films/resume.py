@@ -7,7 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...messages import open_home
-from ...options import AsJson, Home, LogJson, MaxCost, Pay, Quiet, Replace, Scripts, Verbose, Yes
+from ...options import (
+    AsJson,
+    Home,
+    LogJson,
+    MaxCost,
+    Metrics,
+    PathMap,
+    Pay,
+    Quiet,
+    Replace,
+    Scripts,
+    Trace,
+    Verbose,
+    Yes,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +47,9 @@ def command(
     script: Scripts = None,
     verbose: Verbose = 0,
     log_json: LogJson = None,
+    trace: Trace = None,
+    metrics: Metrics = None,
+    path_map: PathMap = None,
 ) -> None:
     """Continue a run from its last finished step, or the films of a batch that are not done."""
     from ....config.load import job_from_document
@@ -40,11 +57,15 @@ def command(
     from ....core.nodes.registry import load_registry
     from ....runner.batch import BATCH_PREFIX
     from ....runner.run_records.run_folder import find_run
-    from ...options import allow_scripts
+    from ...options import allow_scripts, command_settings
     from ...progress import log_output
     from .run import exit_with_status, run_job
 
-    with open_home(home, as_json) as folder, log_output(verbose, log_json):
+    with (
+        command_settings(trace=trace, metrics=metrics, path_map=path_map),
+        open_home(home, as_json) as folder,
+        log_output(verbose, log_json),
+    ):
         allow_scripts(script)
         if run is not None and run.startswith(BATCH_PREFIX):
             _resume_batch(

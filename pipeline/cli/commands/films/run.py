@@ -18,9 +18,11 @@ from ...options import (
     Home,
     LogJson,
     MaxCost,
+    Metrics,
     Online,
     OnlySegment,
     Out,
+    PathMap,
     Pay,
     Project,
     ProviderOption,
@@ -29,6 +31,7 @@ from ...options import (
     Scripts,
     Sets,
     StartTc,
+    Trace,
     Until,
     Verbose,
     What,
@@ -77,12 +80,19 @@ def command(
     segment: OnlySegment = None,
     verbose: Verbose = 0,
     log_json: LogJson = None,
+    trace: Trace = None,
+    metrics: Metrics = None,
+    path_map: PathMap = None,
 ) -> None:
     """Run a preset or a job."""
-    from ...options import load_from_options
+    from ...options import command_settings, load_from_options
     from ...progress import log_output
 
-    with open_home(home, as_json) as folder, log_output(verbose, log_json):
+    with (
+        command_settings(trace=trace, metrics=metrics, path_map=path_map),
+        open_home(home, as_json) as folder,
+        log_output(verbose, log_json),
+    ):
         job = load_from_options(
             what,
             sets,

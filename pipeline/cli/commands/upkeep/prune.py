@@ -22,6 +22,9 @@ def command(
         str | None, typer.Option("--keep", metavar="SIZE", help="Remove the oldest until this much is left: 50GB.")
     ] = None,
     paid: Annotated[bool, typer.Option("--paid", help="Remove also takes that were paid for.")] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Prune the store that machines share (REACT1_STORE), not this machine's.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing; show what would be removed.")] = False,
     as_json: AsJson = False,
     home: Home = None,
@@ -30,11 +33,12 @@ def command(
 
     The ledger, takes that were paid for, what a running or unfinished run uses, and films outside the store are kept.
     """
-    from ....core.settings import bytes_text, parse_bytes, parse_duration_s
+    from ....core.settings import bytes_text, parse_bytes, parse_duration_s, shared_store
     from ....runner.run_records.housekeeping import prune_home
+    from ....runner.run_records.shared_housekeeping import prune_shared
 
     with open_home(home, as_json) as folder:
-        pruned = prune_home(
+        pruned = (prune_shared if shared else prune_home)(
             folder,
             older_than_s=None if older_than is None else parse_duration_s(older_than, "--older-than"),
             keep_bytes=None if keep is None else parse_bytes(keep, "--keep"),
@@ -47,4 +51,5 @@ def command(
             return
         verb = "would remove" if dry_run else "removed"
         freed, left = bytes_text(pruned.freed_bytes), bytes_text(pruned.left_bytes)
-        out(f"{verb} {len(pruned.results)} results and {pruned.objects} files, {freed}; {left} left in {folder}")
+        place = shared_store() if shared else str(folder)
+        out(f"{verb} {len(pruned.results)} results and {pruned.objects} files, {freed}; {left} left in {place}")
