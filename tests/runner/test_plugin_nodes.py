@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import sys
+from types import SimpleNamespace
 
 import acme_nodes
 import pytest
 
 from react1.pipeline.config.load import load_job
-from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget
+from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget, StorageFailed
 from react1.pipeline.core.nodes.node import Forecast
 from react1.pipeline.core.nodes.registry import describe, load_registry
-from react1.pipeline.jobs.budget import SpendingPolicy
+from react1.pipeline.jobs.budget import SpendingPolicy, month_usd
+from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.runner import single_node
 from react1.pipeline.runner.execute import Options, execute
 from react1.pipeline.runner.planning.plan import plan_job
@@ -255,3 +258,75 @@ def test_a_node_with_a_wrong_optional_member_is_refused(changes, message):
 
     with pytest.raises(TypeError, match=message):
         describe(node, "acme-nodes 1.2")
+
+
+def test_calls_that_bill_by_themselves_are_in_the_ledger(make_job, home, react1):
+    """With their run, project and cost; they count for the month, and the second run adds none."""
+    _run(make_job(project="spot"), home, approved=True)
+    _run(make_job(project="spot"), home)
+
+    rows = list(Ledger(home).summaries())
+    assert [(row.provider, row.state, row.cost_usd, row.project, row.rehearsal) for row in rows] == [
+        ("ink", "done", 1.25, "spot", False)
+    ] * 2
+    store = Store(home)
+    assert {store.path(row.take).read_text() for row in rows} == {"clip a inked", "clip b inked"}
+    assert month_usd(Ledger(home), rows[0].at[:7]) == 2.5
+
+
+def test_the_month_s_budget_holds_for_calls_of_the_past(make_job, home, monkeypatch):
+    """Two calls of 1.25 fit into 3.00, a third does not, and it is not made."""
+    monkeypatch.setenv("REACT1_BUDGET_MONTH", "3")
+    _run(make_job(), home, approved=True)
+
+    with pytest.raises(OverBudget, match=r"\$2\.50 of \$3\.00 \(REACT1_BUDGET_MONTH\)"):
+        _run(make_job([*EDITS, {"in": 5, "out": 6, "name": "c"}]), home, approved=True)
+
+    assert sorted(acme_nodes.PAID) == ["a", "b"]
+
+
+def test_a_call_that_was_cut_short_counts_until_it_is_settled(make_job, home, monkeypatch):
+    """Its forecast is part of the month; the next run says so and calls the node again."""
+    real = acme_nodes.Ink.run
+
+    @functools.wraps(real)
+    def die(self, context, params, segment):
+        raise RuntimeError("the connection broke")
+
+    monkeypatch.setattr(acme_nodes.Ink, "run", die)
+    with pytest.raises(InternalError, match="the connection broke"):
+        _run(make_job(EDITS[:1]), home, approved=True)
+    (entry,) = Ledger(home).open_entries()
+    assert month_usd(Ledger(home), entry.intended.at[:7]) == 1.25
+
+    monkeypatch.setattr(acme_nodes.Ink, "run", real)
+    messages = []
+    watcher = SimpleNamespace(on=lambda event: messages.append(getattr(event, "text", "")))
+    _run(make_job(EDITS[:1]), home, approved=True, watcher=watcher)
+
+    assert any(f"job {entry.id} of ink a was cut short and may have been charged" in text for text in messages)
+    assert [row.state for row in Ledger(home).summaries()] == ["done", "intended"]
+    assert month_usd(Ledger(home), entry.intended.at[:7]) == 2.5
+
+
+def test_another_machine_may_not_call_a_node_that_bills_by_itself_meanwhile(make_job, tmp_path, monkeypatch):
+    """In a shared store a call has a lease, which stays with the ledger of its home until it is known how it ended."""
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setenv("REACT1_STORE", str(tmp_path / "mounted"))
+    refused = []
+    real = acme_nodes.Ink.run
+
+    @functools.wraps(real)
+    def ask_again(self, context, params, segment):
+        monkeypatch.setattr(acme_nodes.Ink, "run", real)
+        with pytest.raises(StorageFailed, match="this take is being paid for by"):
+            _run(make_job(EDITS[:1], out=tmp_path / "other.woven"), tmp_path / "other", approved=True)
+        refused.append(segment.name)
+        return real(self, context, params, segment)
+
+    monkeypatch.setattr(acme_nodes.Ink, "run", ask_again)
+    _run(make_job(EDITS[:1]), tmp_path / "home", approved=True)
+
+    assert refused == ["a"]
+    assert acme_nodes.PAID == ["a"]
+    assert _run(make_job(EDITS[:1], out=tmp_path / "third.woven"), tmp_path / "third").cost_usd == 0

@@ -1,13 +1,13 @@
 """Steps that cost money: check them, get their cost approved, and run the jobs of React-1 providers.
 
 A step with a paid provider becomes jobs, which the ledger records. A plug-in that bills by itself runs like any other
-node, after its forecast was approved; the ledger does not know its calls.
+node, after its forecast was approved; the ledger has its calls with what their takes say that they cost.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from ...executors.base import Call, Result, to_json
 from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy, span_check_params
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
+from ...jobs.own_bill import OwnBill
 from ...preflight.span_check import SpanCheck, call_parts
 from ...store.keys import digest, params_json
 from ...store.store import Store
@@ -104,6 +105,15 @@ class PaidSteps:
     def hold(self, step: Step, inputs: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
         """Return a context in which no other machine that shares the store may pay for this call."""
         return self._leases.hold(job_request(step, inputs, self._run).call)
+
+    async def run_own(
+        self, step: Step, key: str, inputs: Mapping[str, Any], work: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """Run a call of a node that bills by itself: it has an entry in the ledger, and a lease in a shared store."""
+        segment, node = find_segment(inputs.values()), step.info.name
+        name = segment.name if segment else ""
+        async with self._leases.hold(OwnBill(node, key, name, 0.0).call):
+            return await self._manager.run_own(node, key, name, work)
 
     async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
         """Return the take that a provider renders of a segment."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from ...config.checked_job import Job, Step
@@ -205,7 +206,9 @@ class StepRunner:
             need=replace(need_of(step.info.cls), cores=0) if bills_itself(step) else need_of(step.info.cls),
             traceparent=current_traceparent(),
         )
-        return await (self.local_executor if bills_itself(step) else self.executor).run(call)
+        if self._paid_steps is not None and bills_itself(step):
+            return await self._paid_steps.run_own(step, key, inputs, partial(self.local_executor.run, call))
+        return await self.executor.run(call)
 
     async def _paid_result(
         self, paid_steps: PaidSteps, step: Step, key: str, parts: Parts, inputs: Mapping[str, Any]
