@@ -11,9 +11,10 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ..core.errors import MissingExtra, PresetError, StorageFailed
@@ -29,6 +30,25 @@ TIMEOUT_S = 300
 STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([^<]*)</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+
+
+class FoundObject(NamedTuple):
+    """A small object as it was read."""
+
+    content: bytes
+    etag: str
+    modified_at: float
+    """In seconds since the epoch, by the bucket's clock."""
+
+
+@dataclass(frozen=True)
+class ListedObject:
+    """An object of a list."""
+
+    name: str
+    size_bytes: int
+    modified_at: float
+    """In seconds since the epoch, by the bucket's clock."""
 
 
 class ObjectBucket:
@@ -54,12 +74,13 @@ class ObjectBucket:
         self._prefix = f"{parts.path.strip('/')}/".lstrip("/")
         self._store = open_bucket(parts.netloc, environ)
 
-    def read(self, name: str) -> tuple[bytes, str] | None:
-        """Return the content and the ETag of a small object; None if there is none."""
+    def read(self, name: str) -> FoundObject | None:
+        """Return a small object; None if there is none."""
         with self._errors(f"reading {name}"):
             try:
                 reply = _obstore().get(self._store, self._prefix + name)
-                return bytes(reply.bytes()), str(reply.meta["e_tag"])
+                content, meta = bytes(reply.bytes()), reply.meta
+                return FoundObject(content, str(meta["e_tag"]), meta["last_modified"].timestamp())
             except FileNotFoundError:
                 return None
 
@@ -119,10 +140,15 @@ class ObjectBucket:
 
     def names(self, prefix: str) -> Iterator[str]:
         """Yield the names of the objects under a prefix."""
+        return (item.name for item in self.items(prefix))
+
+    def items(self, prefix: str) -> Iterator[ListedObject]:
+        """Yield the objects under a prefix."""
         with self._errors(f"listing {prefix}"):
             for batch in _obstore().list(self._store, self._prefix + prefix):
                 for item in batch:
-                    yield item["path"].removeprefix(self._prefix)
+                    name = item["path"].removeprefix(self._prefix)
+                    yield ListedObject(name, int(item["size"]), item["last_modified"].timestamp())
 
     @contextlib.contextmanager
     def _errors(self, what: str) -> Iterator[None]:

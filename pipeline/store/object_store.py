@@ -9,8 +9,10 @@ What is read from a bucket is written to the cache of this machine only if its S
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..core.errors import PresetError, StorageFailed
@@ -19,6 +21,9 @@ from ..storage.object_bucket import ObjectBucket
 from .atomic import publish, storage_errors, temporary_path
 from .directory import DirectoryBlobs
 from .store_backend import Backend, StoredRecord
+
+REFRESH_S = 86400.0
+"""A result's record that was not changed for this time is changed when it is read: buckets keep no time of use."""
 
 
 def bucket_backend(bucket: ObjectBucket, cache: Path, *, probe: bool) -> Backend:
@@ -62,16 +67,32 @@ def probe_conditions(records: ObjectRecords, place: str) -> None:
 class ObjectRecords:
     """Records as objects of a bucket."""
 
-    def __init__(self, bucket: ObjectBucket) -> None:
-        self._bucket = bucket
+    def __init__(self, bucket: ObjectBucket, clock: Callable[[], float] = time.time) -> None:
+        self._bucket, self._clock = bucket, clock
 
     def read(self, name: str) -> StoredRecord | None:
         """Return a record; None if there is none, or it is not text."""
         found_object = self._bucket.read(f"{name}.json")
+        if found_object is None:
+            return None
         try:
-            return found_object and StoredRecord(found_object[0].decode(), found_object[1])
+            record = StoredRecord(found_object.content.decode(), found_object.etag)
         except ValueError:
             return None
+        age_s = self._clock() - found_object.modified_at
+        return self._refreshed(name, record) if age_s > REFRESH_S and name.startswith("results/") else record
+
+    def _refreshed(self, name: str, record: StoredRecord) -> StoredRecord:
+        """Change a result's record, so that `prune` sees the use; return it as it is then."""
+        try:
+            data = json.loads(record.text)
+        except ValueError:
+            return record
+        if isinstance(data, dict) and data:
+            self.replace(name, json.dumps({**data, "used_at": round(self._clock())}), record.version)
+            found_object = self._bucket.read(f"{name}.json")
+            return record if found_object is None else StoredRecord(found_object.content.decode(), found_object.etag)
+        return record
 
     def create(self, name: str, text: str) -> bool:
         """Create a record; return False if it exists."""
@@ -86,7 +107,7 @@ class ObjectRecords:
         self._bucket.remove(f"{name}.json")
 
     def touch(self, name: str) -> None:
-        """Do nothing: a bucket keeps no time of the last use."""
+        """Do nothing: a record that is read is changed when it has become old."""
 
     def names(self, folder: str) -> Iterator[str]:
         """Yield the names of the records in a folder."""
@@ -130,23 +151,23 @@ class CachedBlobs:
 
     def has(self, file: File) -> bool:
         """Return whether the bucket has the complete content, so that other machines can read it too."""
-        return self._bucket.size(_name(file)) == file.size_bytes
+        return self._bucket.size(object_name(file)) == file.size_bytes
 
     def add(self, file: File, path: Path, *, move: bool) -> None:
         """Upload content that the bucket lacks; a file that is moved stays in the cache."""
         if not self.has(file):
-            self._bucket.upload(_name(file), path)
+            self._bucket.upload(object_name(file), path)
         if move:
             self._cache.add(file, path, move=True)
 
     def remove(self, file: File) -> None:
         """Remove content from the bucket and the cache."""
-        self._bucket.remove(_name(file))
+        self._bucket.remove(object_name(file))
         self._cache.remove(file)
 
     def _download(self, file: File, part: Path) -> str | None:
         """Write an object to a local file and return its SHA-256; None if there is none."""
-        chunks = self._bucket.chunks(_name(file))
+        chunks = self._bucket.chunks(object_name(file))
         if chunks is None:
             return None
         hasher = hashlib.sha256()
@@ -159,5 +180,6 @@ class CachedBlobs:
         return hasher.hexdigest()
 
 
-def _name(file: File) -> str:
+def object_name(file: File) -> str:
+    """Return the name of the object with this content."""
     return f"objects/{file.digest[:2]}/{file.digest}{file.suffix}"

@@ -97,7 +97,7 @@ def prune_home(
             now=time.time() if now is None else now,
             older_than_s=older_than_s,
             keep_bytes=keep_bytes,
-            keep_keys=_keys_in_use(home),
+            keep_keys=keys_in_use(home),
             keep_objects=set() if paid else _paid_objects(home, store),
             dry_run=dry_run,
         )
@@ -123,7 +123,7 @@ def _lock(home: Path) -> FileLock:
     return lock
 
 
-def _keys_in_use(home: Path) -> set[str]:
+def keys_in_use(home: Path) -> set[str]:
     """Return the keys of the results of every run that is running or may be resumed."""
     return {key for run in all_runs(home) if _is_resumable(run) for key in run.used_keys()}
 
