@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from ..pipeline.core.errors import CheckFailed, InputMediaError
 from ..pipeline.core.nodes.node import NodeContext, Params, Workload
-from ..pipeline.core.values import Media
+from ..pipeline.core.values import Media, Segment
 
 TOOL = """
 import os, pathlib, sys, time
@@ -59,6 +59,30 @@ class Probe:
         if params.waits == "stored":
             _wait(context, folder)
         return media
+
+
+class HoldParams(Params):
+    """Where a call waits."""
+
+    folder: str
+    """It waits for the file `go` there, and leaves `at-hold-<pid>`."""
+
+
+class Hold:
+    """Return a segment unchanged; in a film's steps a call waits here to be killed with its worker."""
+
+    name: ClassVar[str] = "hold"
+    version: ClassVar[int] = 1
+    workload: ClassVar[Workload] = "cpu"
+    tools: ClassVar[tuple[str, ...]] = ()
+
+    def run(self, context: NodeContext, params: HoldParams, segment: Segment) -> Segment:
+        """Wait, and return the segment."""
+        folder = Path(params.folder)
+        if not (folder / "go").exists():
+            (folder / f"at-hold-{os.getpid()}").touch()
+            _wait(context, folder)
+        return segment
 
 
 def _wait(context: NodeContext, folder: Path) -> None:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from unittest import mock
 
 from ..pipeline.core.errors import CheckFailed, InputMediaError, InternalError, React1Error, StorageFailed, ToolFailed
 from ..pipeline.core.nodes.node import Need
@@ -20,7 +21,10 @@ from ..pipeline.executors.base import Call, Executor, Result, execute_call, from
 from ..pipeline.media.tools.process import LineProcess
 from ..pipeline.store.keys import digest
 from ..pipeline.store.store import Store
+from .clips import ClipRecipe, make_clip
+from .executor_film import draw_box, make_film
 from .executor_nodes import Probe
+from .fake_provider import FakeProvider
 
 LIMIT_S = 120.0
 """After this time a test that waits for something fails."""
@@ -112,6 +116,36 @@ class ExecutorTests:
         store = self._store(tmp_path)
         assert [_text(store, result) for result in results] == ["python", "other", "tool", "other", "stored", "other"]
         assert [result.reused for result in results[::2]] == [False] * 3
+        _no_tool_is_left(tmp_path)
+
+    def test_a_film_is_the_same_although_a_worker_is_killed(self, tmp_path: Path) -> None:
+        """Byte for byte that of threads of this process; its take is paid for once in each of the two homes."""
+        if not self.separate_workers:
+            return
+        clip = make_clip(tmp_path / "film.mp4", ClipRecipe(frames=24, size=(160, 90)))
+        here, there = tmp_path / "here", tmp_path / "there"
+        for folder in (here, there):
+            folder.mkdir()
+        (here / "go").touch()
+
+        async def play(executor: Executor) -> None:
+            work = asyncio.create_task(make_film(clip, there, tmp_path / "home", executor))
+            pid = asyncio.create_task(_first_pid(there, "at-hold-"))
+            await asyncio.wait([work, pid], return_when=asyncio.FIRST_COMPLETED)
+            assert pid.done(), f"the film ended before its worker was killed: {work}"
+            os.kill(pid.result(), signal.SIGKILL)
+            (there / "go").touch()
+            await work
+
+        with FakeProvider(make_take=draw_box) as fake:
+            asyncio.run(make_film(clip, here, tmp_path / "local"))
+            with mock.patch.dict(os.environ, {"REACT1_STORE": self.place}):
+                self._play(tmp_path, play)
+
+        film = (here / "film.mp4").read_bytes()
+        assert film != clip.read_bytes()
+        assert (there / "film.mp4").read_bytes() == film
+        assert len(fake.submissions) == 2
         _no_tool_is_left(tmp_path)
 
     def test_a_call_that_always_crashes_harms_no_other(self, tmp_path: Path) -> None:

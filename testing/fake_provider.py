@@ -28,6 +28,7 @@ from ..pipeline.providers.contract import (
 )
 from ..pipeline.providers.prices import Price
 from ..pipeline.providers.provider_settings import HostedProvider, ProviderSettings, read_settings
+from ..pipeline.runner.scheduling.paid_steps import PaidSteps
 from ..pipeline.storage.upload_storage import Progress, StoredUpload
 
 Outcome = Literal["done", "failed", "refused", "lost"]
@@ -70,6 +71,7 @@ class FakeProvider:
         self._jobs: dict[str, Submission] = {}
         self._stack.enter_context(added_provider(_NAME, lambda _environ: self.provider()))
         self._stack.enter_context(mock.patch.object(budget, "findings_of", lambda *_args: []))
+        self._stack.enter_context(mock.patch.object(PaidSteps, "span_checks", lambda *_args: []))
         return self
 
     def __exit__(self, *_: object) -> None:
