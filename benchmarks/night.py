@@ -90,10 +90,10 @@ def make_films(folder: Path, count: int) -> list[Path]:
             coded = ["-c:v", "libx264", "-preset", "veryfast", "-c:a", "aac", films[-1]]
             subprocess.run([ffmpeg_path(), "-v", "error", *cut, *coded], check=True)
     print(f"{len(films)} cuts of real footage" if films else f"no real footage at {media}: made films only")
-    made = folder / "made.mp4"
-    make_talking_clip(made, 1.2, (384, 216))
-    content = made.read_bytes()
-    made.unlink()
+    talking = folder / "talking.mp4"
+    make_talking_clip(talking, 1.2, (384, 216))
+    content = talking.read_bytes()
+    talking.unlink()
     for number in range(count - 1 - len(films)):
         films.append(folder / f"made{number:02}.mp4")
         films[-1].write_bytes(content + b"\0\0\0\x0cfree" + number.to_bytes(4, "big"))
@@ -158,11 +158,11 @@ def _processes() -> Iterator[tuple[int, int, str]]:
 
 
 def _descendants(pid: int) -> dict[int, str]:
-    rows, found, size = list(_processes()), {pid: ""}, 0
-    while size != len(found):
-        size = len(found)
-        found |= {child: command for child, parent, command in rows if parent in found}
-    return found
+    rows, below, size = list(_processes()), {pid: ""}, 0
+    while size != len(below):
+        size = len(below)
+        below |= {child: command for child, parent, command in rows if parent in below}
+    return below
 
 
 def find_worker(executor: str, coordinator: int) -> int | None:
@@ -170,8 +170,8 @@ def find_worker(executor: str, coordinator: int) -> int | None:
     kind = executor.partition(":")[0]
     words = {"processes": "call_process", "dask": "spawn_main", "ray": "ray::"}.get(kind, "no workers")
     below = _descendants(coordinator if kind == "processes" else os.getpid())
-    found = [pid for pid, command in below.items() if words in command and "IDLE" not in command]
-    return max(found, default=None)
+    workers = [pid for pid, command in below.items() if words in command and "IDLE" not in command]
+    return max(workers, default=None)
 
 
 def play(executor: str, setting: str, films: list[Path], folder: Path) -> Night:

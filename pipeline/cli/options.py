@@ -223,13 +223,13 @@ def allow_scripts(scripts: list[Path] | None) -> None:
 
 @contextmanager
 def command_settings(
-    *, trace: str | None = None, metrics: str | None = None, path_map: list[str] | None = None
+    trace: str | None = None, metrics: str | None = None, path_map: list[str] | None = None
 ) -> Iterator[None]:
     """Let options replace settings of the environment for one command and its worker processes."""
-    values = {"REACT1_TRACE": trace, "REACT1_METRICS": metrics, VARIABLE: SEPARATOR.join(path_map or ()) or None}
-    given = {name: value for name, value in values.items() if value is not None}
-    earlier = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
+    options = {"REACT1_TRACE": trace, "REACT1_METRICS": metrics, VARIABLE: SEPARATOR.join(path_map or ()) or None}
+    values = {name: value for name, value in options.items() if value is not None}
+    earlier = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:

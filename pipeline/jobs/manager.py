@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 
 from ..core.errors import InputMediaError, ProviderError, React1Error
-from ..executors.base import Result
 from ..net.http_pool import HttpPool
 from ..store.atomic import FileLock
 from ..store.store import Store
@@ -33,7 +32,6 @@ from .compaction import compact
 from .connection import Hosts, ProviderConnection, open_uploads
 from .context import JobContext
 from .ledger import Ledger
-from .own_bill import OwnBill, run_recorded
 from .request import Clock, JobRequest
 from .take_download import JobResult
 from .uploads import Uploads
@@ -169,12 +167,6 @@ class JobManager:
             at, usd = self._clock.timestamp(), estimate.charged_usd
             await asyncio.to_thread(month.require, self._ledger, at, usd)
         await run_in_daemon_thread(lambda: require_approval(estimate, self._policy))
-
-    async def run_own(self, node: str, key: str, segment: str, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Run a call of a node that bills by itself, with its entry in the ledger (own_bill.py)."""
-        bill = OwnBill(node, key, segment, self._committed_usd.get(key, 0.0), self._run, self._project)
-        month = self._policy.month_budget
-        return await run_recorded(bill, self._ledger, self._clock, month, work, self._notify)
 
     def commit(self, key: str, usd: float) -> None:
         """Count the cost of a call outside the ledger towards the budget of the run."""

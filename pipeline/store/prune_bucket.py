@@ -137,10 +137,10 @@ def read_results(bucket: ObjectBucket, on_step: Callable[[], None]) -> Iterator[
     """Read the record of every result; one that is not readable refers to nothing."""
     for item in bucket.items("results/"):
         on_step()
-        found = bucket.read(item.name)
-        if found is None:
+        record = bucket.read(item.name)
+        if record is None:
             continue
-        content, etag, modified_at = found
+        content, etag, modified_at = record
         value: Any = None
         try:
             value = json.loads(content)["value"]

@@ -54,11 +54,13 @@ def test_the_library_of_opencue_writes_the_same_elements():
     farm = FarmJob("night", "/mnt/job.yaml", stages, ("a", "b"), "/mnt/store", "/mnt/home", 5.0)
     text = opencue_spec(farm, show="nightly", shot="s010", user="ann")
 
-    made = subprocess.run([python, "-c", BY_ITS_LIBRARY], input=text, capture_output=True, text=True, check=True).stdout
+    written = subprocess.run(
+        [python, "-c", BY_ITS_LIBRARY], input=text, capture_output=True, text=True, check=True
+    ).stdout
 
-    ours, theirs = _elements(ElementTree.fromstring(text)), _elements(ElementTree.fromstring(made))
-    assert ours == theirs
-    assert made.startswith(text[: text.index("<spec>")].replace("\n", ""))
+    elements, expected = (_elements(ElementTree.fromstring(each)) for each in (text, written))
+    assert elements == expected
+    assert written.startswith(text[: text.index("<spec>")].replace("\n", ""))
 
 
 def _elements(spec: ElementTree.Element) -> list[tuple[object, ...]]:

@@ -258,7 +258,7 @@ def test_the_log_of_a_command_is_json_lines(job, react1):
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", line["time"]) for line in lines)
 
 
-def test_options_name_the_trace_and_the_metrics_of_one_command(job, react1, tmp_path):
+def test_options_name_the_trace_and_the_metrics_of_one_command(job, react1, tmp_path, monkeypatch):
     """A file or a folder, for a run, its resume and a batch; the next command writes none."""
     words = (job / "seen.yaml", job / "film.mov", "--edit", "0f-8f:sad", "--until", "trim")
     trace, one_file, folder = tmp_path / "t.jsonl", tmp_path / "m.json", tmp_path / "m"
@@ -272,10 +272,13 @@ def test_options_name_the_trace_and_the_metrics_of_one_command(job, react1, tmp_
     resumed = react1("resume", ran.json["run"], "--metrics", tmp_path / "m.prom", "--json")
     assert f'react1_run_info{{run="{resumed.json["run"]}"' in (tmp_path / "m.prom").read_text()
 
-    (tmp_path / "list.csv").write_text(f"source,in,out,prompt\n{job / 'film.mov'},0f,8f,sad\nno.mov,0f,8f,sad\n")
-    batch = react1("batch", tmp_path / "list.csv", "--provider", "local", "--metrics", folder, "--json")
-    assert {path.stem for path in folder.glob("*.json")} == {row["run"] for row in batch.json["jobs"] if row["run"]}
+    (tmp_path / "film.mov").write_bytes((job / "film.mov").read_bytes())
+    (tmp_path / "list.csv").write_text("source,in,out,prompt\nfilm.mov,0f,8f,sad\nno.mov,0f,8f,sad\n")
+    monkeypatch.setenv("REACT1_EXECUTOR", "local")
+    batch = react1("batch", tmp_path / "list.csv", "--preset", "prepare", "--metrics", folder, "--json")
+    assert {path.stem for path in folder.glob("*.json")} == {row["run"] for row in batch.json["jobs"]}
     assert trace.read_bytes() == written
 
+    names = sorted(folder.iterdir())
     react1("run", *words)
-    assert len(list(folder.iterdir())) == 2
+    assert sorted(folder.iterdir()) == names

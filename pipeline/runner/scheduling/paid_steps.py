@@ -22,13 +22,13 @@ from ...executors.base import Call, Result, to_json
 from ...jobs.budget import EstimateItem, MonthBudget, SpendingPolicy, span_check_params
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import JOB_METRICS
-from ...jobs.own_bill import OwnBill
 from ...preflight.span_check import SpanCheck, call_parts
 from ...store.keys import digest, params_json
 from ...store.store import Store
 from ..events import Message, Watcher
 from ..external_inputs import bills_itself, paid_provider
 from ..planning.forecast import check_before_paying, forecast
+from .own_bill import OwnBills
 from .paid_lease import PaidLeases
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ Calls = Mapping[str, Mapping[str, Any]]
 class PaidSteps:
     """The paid steps of one run."""
 
-    def __init__(self, manager: JobManager, store: Store, run: str) -> None:
-        self._manager, self._store, self._run = manager, store, run
+    def __init__(self, manager: JobManager, store: Store, run: str, own_bills: OwnBills) -> None:
+        self._manager, self._store, self._run, self._own_bills = manager, store, run, own_bills
         self._rejected: dict[str, React1Error] = {}
         self._leases = PaidLeases(store)
 
@@ -81,6 +81,7 @@ class PaidSteps:
             await self._manager.approve(items)
         for key, usd in costs_usd.items():
             self._manager.commit(key, usd)
+        self._own_bills.forecast_usd |= costs_usd
 
     def span_checks(self, step: Step, calls: Calls) -> list[Call]:
         """Return a call of the executor for each span that `check_all` will look at, so that workers look at it."""
@@ -110,10 +111,10 @@ class PaidSteps:
         self, step: Step, key: str, inputs: Mapping[str, Any], work: Callable[[], Awaitable[Result]]
     ) -> Result:
         """Run a call of a node that bills by itself: it has an entry in the ledger, and a lease in a shared store."""
-        segment, node = find_segment(inputs.values()), step.info.name
-        name = segment.name if segment else ""
-        async with self._leases.hold(OwnBill(node, key, name, 0.0).call):
-            return await self._manager.run_own(node, key, name, work)
+        segment = find_segment(inputs.values())
+        bill = self._own_bills.bill(step.info.name, key, segment.name if segment else "")
+        async with self._leases.hold(bill.call):
+            return await self._own_bills.run(bill, work)
 
     async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
         """Return the take that a provider renders of a segment."""
@@ -183,7 +184,10 @@ async def open_paid_steps(
 
     usd = month_budget_usd()  # of the machine, so it holds for every way to run a job
     policy = policy if usd is None else replace(policy, month_budget=MonthBudget(usd))
-    async with JobManager(
-        store, policy, run=run, project=job.project, notify=lambda text: watcher.on(Message(text)), hosts=hosts
-    ) as manager:
-        yield PaidSteps(manager, store, run)
+
+    def notify(text: str) -> None:
+        watcher.on(Message(text))
+
+    async with JobManager(store, policy, run=run, project=job.project, notify=notify, hosts=hosts) as manager:
+        own_bills = OwnBills(Ledger(store.root), policy.month_budget, run, job.project, notify)
+        yield PaidSteps(manager, store, run, own_bills)

@@ -61,7 +61,7 @@ def command(
     from ....runner.batch import new_batch
     from ...options import command_settings
 
-    with command_settings(trace=trace, metrics=metrics, path_map=path_map), open_home(home, as_json) as folder:
+    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder:
         named = {"preset": preset, "provider": provider, "project": project}
         defaults = {name: value for name, value in named.items() if value}
         jobs = load_batch(Path(films), load_registry(), defaults)

@@ -61,42 +61,22 @@ def command(
     from ...progress import log_output
     from .run import exit_with_status, run_job
 
-    with (
-        command_settings(trace=trace, metrics=metrics, path_map=path_map),
-        open_home(home, as_json) as folder,
-        log_output(verbose, log_json),
-    ):
+    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
         allow_scripts(script)
         if run is not None and run.startswith(BATCH_PREFIX):
-            _resume_batch(
-                run,
-                folder,
-                replace=yes or replace,
-                approved=yes or pay,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-            )
+            may = {"replace": yes or replace, "approved": yes or pay}
+            _resume_batch(run, folder, max_cost=max_cost, as_json=as_json, quiet=quiet, **may)
             return
         run_folder = find_run(folder, run)
         record = run_folder.read()
         if "document" not in record:
             raise PresetError(f"run {run_folder.name} stopped before its first step; start a new one with `react1 run`")
         job = job_from_document(record["document"], load_registry())
-        replace = yes or replace or bool(record.get("replace"))
-        approved = yes or pay or bool(record.get("agreed"))
-        exit_with_status(
-            run_job(
-                job,
-                folder,
-                replace=replace,
-                approved=approved,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-                run=run_folder,
-            )
-        )
+        may = {
+            "replace": yes or replace or bool(record.get("replace")),
+            "approved": yes or pay or bool(record.get("agreed")),
+        }
+        exit_with_status(run_job(job, folder, max_cost=max_cost, as_json=as_json, quiet=quiet, run=run_folder, **may))
 
 
 def _resume_batch(

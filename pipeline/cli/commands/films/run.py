@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -88,11 +89,7 @@ def command(
     from ...options import command_settings, load_from_options
     from ...progress import log_output
 
-    with (
-        command_settings(trace=trace, metrics=metrics, path_map=path_map),
-        open_home(home, as_json) as folder,
-        log_output(verbose, log_json),
-    ):
+    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
             what,
             sets,
@@ -110,18 +107,8 @@ def command(
             segment=segment,
         )
         require_output_folder(out_file, create=yes or replace)
-        exit_with_status(
-            run_job(
-                job,
-                folder,
-                replace=yes or replace,
-                approved=yes or pay,
-                max_cost=max_cost,
-                as_json=as_json,
-                quiet=quiet,
-                only=segment or "",
-            )
-        )
+        run_allowed = partial(run_job, job, folder, replace=yes or replace, approved=yes or pay, max_cost=max_cost)
+        exit_with_status(run_allowed(as_json=as_json, quiet=quiet, only=segment or ""))
 
 
 def run_job(
