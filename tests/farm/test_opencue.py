@@ -54,9 +54,8 @@ def test_the_library_of_opencue_writes_the_same_elements():
     farm = FarmJob("night", "/mnt/job.yaml", stages, ("a", "b"), "/mnt/store", "/mnt/home", 5.0)
     text = opencue_spec(farm, show="nightly", shot="s010", user="ann")
 
-    written = subprocess.run(
-        [python, "-c", BY_ITS_LIBRARY], input=text, capture_output=True, text=True, check=True
-    ).stdout
+    command = [python, "-c", BY_ITS_LIBRARY]
+    written = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True).stdout
 
     elements, expected = (_elements(ElementTree.fromstring(each)) for each in (text, written))
     assert elements == expected

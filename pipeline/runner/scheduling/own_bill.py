@@ -89,8 +89,8 @@ class OwnBills:
             earlier = self._ledger.latest(bill.call)
             if earlier is not None and earlier.open:
                 self._notify(
-                    f"job {earlier.id} of {bill.node} {bill.segment} was cut short and may have been charged; it counts "
-                    f"until `react1 jobs settle {earlier.id} --resubmit`, and {bill.node} is called again"
+                    f"job {earlier.id} of {bill.node} {bill.segment} was cut short and may have been charged; it "
+                    f"counts until `react1 jobs settle {earlier.id} --resubmit`, and {bill.node} is called again"
                 )
             at = self._clock.timestamp()
             if self._month is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,11 +73,10 @@ def command(
         if "document" not in record:
             raise PresetError(f"run {run_folder.name} stopped before its first step; start a new one with `react1 run`")
         job = job_from_document(record["document"], load_registry())
-        may = {
-            "replace": yes or replace or bool(record.get("replace")),
-            "approved": yes or pay or bool(record.get("agreed")),
-        }
-        exit_with_status(run_job(job, folder, max_cost=max_cost, as_json=as_json, quiet=quiet, run=run_folder, **may))
+        replace = yes or replace or bool(record.get("replace"))
+        approved = yes or pay or bool(record.get("agreed"))
+        run_allowed = partial(run_job, job, folder, replace=replace, approved=approved, max_cost=max_cost)
+        exit_with_status(run_allowed(as_json=as_json, quiet=quiet, run=run_folder))
 
 
 def _resume_batch(
