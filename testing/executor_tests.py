@@ -28,6 +28,8 @@ from .fake_provider import FakeProvider
 
 LIMIT_S = 120.0
 """After this time a test that waits for something fails."""
+FILM_LIMIT_S = 600.0
+"""The same for a test that makes a complete film."""
 _T = TypeVar("_T")
 
 
@@ -140,7 +142,7 @@ class ExecutorTests:
         with FakeProvider(make_take=draw_box) as fake:
             asyncio.run(make_film(clip, here, tmp_path / "local"))
             with mock.patch.dict(os.environ, {"REACT1_STORE": self.place}):
-                self._play(tmp_path, play)
+                self._play(tmp_path, play, FILM_LIMIT_S)
 
         film = (here / "film.mp4").read_bytes()
         assert film != clip.read_bytes()
@@ -216,10 +218,12 @@ class ExecutorTests:
 
         assert _text(self._store(tmp_path), result) == "take"
 
-    def _play(self, tmp_path: Path, play: Callable[[Executor], Coroutine[Any, Any, _T]]) -> _T:
+    def _play(
+        self, tmp_path: Path, play: Callable[[Executor], Coroutine[Any, Any, _T]], limit_s: float = LIMIT_S
+    ) -> _T:
         async def run() -> _T:
             async with self._opened(self._store(tmp_path)) as executor:
-                return await asyncio.wait_for(play(executor), LIMIT_S)
+                return await asyncio.wait_for(play(executor), limit_s)
 
         return asyncio.run(run())
 
