@@ -138,6 +138,26 @@ def test_stop_ends_a_render_and_the_next_run_goes_on(server):
     assert "runs" in {path.name for path in (server.folder / "user" / "__react1").iterdir()}
 
 
+def test_stop_does_not_wait_for_a_library_that_loads(server, monkeypatch):
+    """The box ends while the render is still blocked; the next run waits for nothing and gives the film."""
+    blocked = threading.Event()
+    monkeypatch.setattr("react1.pipeline.adapters.comfyui.work._GRACE_S", 0.1)
+    monkeypatch.setattr(server.renderer, "load", lambda: (server.renderer.started.set(), blocked.wait(60)))
+    stopper = threading.Thread(target=lambda: (server.renderer.started.wait(30), server.stop.set()))
+    stopper.start()
+    stopped = server.run(workflow())
+    stopper.join()
+    still = [thread for thread in threading.enumerate() if thread.name == "react1-box"]
+    blocked.set()
+    for thread in still:
+        thread.join(30)
+    resumed = server.run(workflow())
+
+    assert stopped.interrupted and not stopped.errors
+    assert len(still) == 1 and not still[0].is_alive()
+    assert not resumed.errors
+
+
 def test_settings_change_the_job(server):
     """The run has what the boxes set, and the take's own noise shows where the complete frame is used."""
     job = workflow()

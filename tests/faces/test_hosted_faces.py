@@ -6,16 +6,21 @@ import subprocess
 
 import astronaut
 import av
+import numpy as np
 import pytest
 import two_faces
+from fal_host import FalHost
+from replicate_host import ReplicateHost
 from server_client import open_server
 from sync_server import open_sync_server
 
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import InputMediaError
+from react1.pipeline.media.frames.decode import decode_frames
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.server.job_store import JobStore
 from react1.pipeline.server.worker_protocol import mark_source
+from react1.pipeline.splicing.pictures.planes import frame_planes
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +88,50 @@ def _sent(client, job, tmp_path):
     path = tmp_path / "sent.mp4"
     path.write_bytes(client.get(job.sent["video_url"]).content)
     return str(path)
+
+
+def marked(content, tmp_path):
+    """Return a film with a bright square in the middle of its pictures, as a host's take."""
+    source, target = tmp_path / "received.mp4", tmp_path / "answer.mp4"
+    source.write_bytes(content)
+    square = "drawbox=x=iw*3/8:y=ih*3/8:w=iw/4:h=ih/4:color=white:t=fill"
+    coded = ["-c:v", "libx264", "-crf", "4", "-preset", "ultrafast"]
+    subprocess.run(
+        [ffmpeg_path(), "-v", "error", "-y", "-i", str(source), "-vf", square, *coded, str(target)], check=True
+    )
+    return target.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("provider", "make_host", "key"),
+    [("fal", FalHost, "FAL_KEY"), ("replicate", ReplicateHost, "REPLICATE_API_TOKEN")],
+)
+def test_a_host_without_a_parameter_for_a_face_gets_the_crop(folder, tmp_path, monkeypatch, provider, make_host, key):
+    """It is what is uploaded; the change comes back at the chosen face, and all else is the film's to the bit."""
+    host = make_host()
+    host.decorate = lambda job, content: marked(content, tmp_path)  # which keeps what was received
+    with host.serve() as url:
+        monkeypatch.setenv(f"REACT1_{provider.upper()}_URL", url)
+        monkeypatch.setenv(key, host.key)
+        monkeypatch.setenv("REACT1_POLL_S", "0.05")
+        result = edited(
+            folder, tmp_path, film="other.mkv", provider=provider, face="right", **{"in": "6f", "out": "11f"}
+        )
+
+    (job,) = host.jobs.values()
+    assert not {"face", "coordinates", "active_speaker_detection"} & job.sent.keys()
+    with av.open(str(tmp_path / "received.mp4")) as sent:
+        assert (sent.streams.video[0].width, sent.streams.video[0].height) == (720, 720)
+    assert result.segments[0].face == "face 2 of 2 (right)"
+    film, new = (np.stack(luma_of(path)).astype(int) for path in (folder / "other.mkv", tmp_path / "out.mkv"))
+    change = np.abs(new - film)
+    assert change[8, 60:160, 300:400].max() > 60
+    assert not change[:, :, :240].any()
+    assert not change[[0, 1, 2, -1]].any()
+
+
+def luma_of(path):
+    return [frame_planes(frame)[0] for frame in decode_frames(path)]
 
 
 def test_segmind_is_not_paid_for_a_face_that_it_cannot_be_told(segmind, folder, tmp_path):

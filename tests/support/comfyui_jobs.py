@@ -25,8 +25,12 @@ class Renderer:
         self.rendered = []
         self.started, self.held = threading.Event(), threading.Event()
 
+    def load(self):
+        """Load what a real engine would load, which cannot be stopped; does nothing."""
+
     def __call__(self, context, upload, choices, **options):
         self.rendered.append((choices.prompt, choices.temperature, choices.model_mode))
+        self.load()
         self.started.set()
         while self.held.is_set():
             context.progress(0.5)

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -101,6 +102,8 @@ def _segment_line(segment: SegmentResult) -> str:
 
 T = TypeVar("T")
 _POLL_S = 0.1
+_GRACE_S = 1.2
+"""How long the box waits for stopped work to end; what loads a library then ends a little later, by itself."""
 log = logging.getLogger("react1")
 
 
@@ -167,13 +170,16 @@ class BoxCall:
 
         Raises:
             BoxError: it failed; the message is in the terms of boxes.
-            InterruptProcessingException: the user has pressed Stop; the work has ended.
+            InterruptProcessingException: the user has pressed Stop; the work has ended, or ends at its next step.
         """
         thread = _WorkThread(work)
         bar, shown = host.progress_bar(self.node_id), -1.0
         thread.start()
         while not thread.ended.wait(_POLL_S):
-            if host.is_interrupted():
+            if thread.cancelled:
+                if time.monotonic() > thread.cancelled_s + _GRACE_S:
+                    raise host.interruption()
+            elif host.is_interrupted():
                 thread.cancel()
             elif self.progress.share != shown:
                 shown = self.progress.share
@@ -182,15 +188,18 @@ class BoxCall:
             self._flush_texts()
         thread.join()
         self._flush_texts()
-        if thread.cancelled:
-            raise host.interruption()
-        if isinstance(thread.error, Interrupted):
+        result: T = self._result_of(thread)
+        return result
+
+    @staticmethod
+    def _result_of(thread: _WorkThread) -> Any:
+        if thread.cancelled or isinstance(thread.error, Interrupted):
             raise host.interruption()
         if isinstance(thread.error, React1Error):
             raise BoxError(explain(thread.error)) from None
         if thread.error is not None:
             raise thread.error
-        return thread.result  # type: ignore[no-any-return]
+        return thread.result
 
     def do(self, work: Callable[[Callable[[float], None]], T], part: float = 1.0) -> T:
         """Run a function in another thread; it gets a function for its progress, which raises if it must stop.
@@ -231,7 +240,7 @@ class _WorkThread(threading.Thread):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[Any] | None = None
         self.ended = threading.Event()
-        self.cancelled = False
+        self.cancelled, self.cancelled_s = False, 0.0
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -252,6 +261,6 @@ class _WorkThread(threading.Thread):
         """Cancel the coroutine, once."""
         if self.cancelled or self._loop is None or self._task is None:
             return
-        self.cancelled = True
+        self.cancelled, self.cancelled_s = True, time.monotonic()
         with contextlib.suppress(RuntimeError):  # the loop is closed: the work has just ended
             self._loop.call_soon_threadsafe(self._task.cancel)
