@@ -99,6 +99,7 @@ def test_the_help_imports_nothing_heavy():
 def test_the_command_keeps_products_of_matrices_in_one_thread(monkeypatch, capsys, chosen, expected):
     """A number that the user has set is kept."""
     monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(gc, "freeze", lambda: None)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", chosen or "")
     if chosen is None:
         monkeypatch.delenv("OPENBLAS_NUM_THREADS")
@@ -117,5 +118,7 @@ def test_the_command_seldom_looks_for_garbage(monkeypatch):
         with pytest.raises(SystemExit):
             main(["--version"])
         assert gc.get_threshold()[0] == 10_000
+        assert gc.get_freeze_count() > len(gc.get_objects())  # so that the end of the process does not look either
     finally:
         gc.set_threshold(*thresholds)
+        gc.unfreeze()
