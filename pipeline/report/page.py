@@ -37,6 +37,9 @@ _MAX_TICKS = 10
 _LAST_TICK = Fraction(95, 100)
 """Share of the length after which the label of a tick does not fit."""
 
+_COMPILED: dict[tuple[str, str], Any] = {}
+"""The code of the templates that this process has compiled, by name and digest of their content."""
+
 
 FILM_SLOT = '<p class="made-film" hidden></p>'
 """Where the link to the film goes; the page itself is made before the film has its place."""
@@ -84,19 +87,24 @@ def render_page(record: Record, report: Json, boards: Mapping[str, Board], conte
 
 
 def compiled_templates(context: NodeContext) -> Any:
-    """Return jinja2's cache of compiled templates, which takes longer than rendering one, in the node's cache."""
+    """Return jinja2's cache of compiled templates, in this process and in the node's cache.
+
+    To compile one takes longer than to render it.
+    """
     import jinja2
 
     class CompiledTemplates(jinja2.BytecodeCache):
         """Each template is found by its content, and by the versions of jinja2 and of Python."""
 
         def load_bytecode(self, bucket: Any) -> None:
-            stored = context.cache_get(_compiled_key(bucket))
+            bucket.code = _COMPILED.get((bucket.key, bucket.checksum))
+            stored = None if bucket.code else context.cache_get(_compiled_key(bucket))
             if stored is not None:
                 with contextlib.suppress(OSError, ValueError, EOFError, TypeError):
                     bucket.bytecode_from_string(stored.read_bytes())
 
         def dump_bytecode(self, bucket: Any) -> None:
+            _COMPILED[bucket.key, bucket.checksum] = bucket.code
             path = context.temp_path("template.bin")
             path.write_bytes(bucket.bytecode_to_string())
             context.cache_put(_compiled_key(bucket), path)
