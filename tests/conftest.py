@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 # The processes that tests start: no busy waiting between small products, and compiled modules that are kept.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -16,6 +17,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 import film_cache
 import pytest
 from command_line import react1
+from forked_commands import forked_commands
 from loopback_only import loopback_only
 from selection import selects_nothing
 from web import open_web
@@ -23,6 +25,9 @@ from web import open_web
 from react1.testing import FolderContext
 
 __all__ = ["react1"]
+# A worker holds thousands of tests and all modules: to look for garbage in them often is half the time of some tests.
+gc.set_threshold(100_000, 20, 20)
+TALKING_PX = (320, 180)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +35,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave modules unread in which `-m` selects nothing: each worker would import all of them."""
     is_module = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
     return (is_module and selects_nothing(collection_path.read_text("utf-8"), config.option.markexpr)) or None
+
+
+def pytest_sessionfinish() -> None:
+    """End the process as the command does: without a last look for garbage through all that was imported."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -80,13 +90,13 @@ def media_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def talking_clip(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small talking clip: 2 s of 480x270 at 25 frames/s with a voice."""
+    """A small talking clip: 2 s of 320x180 at 25 frames/s with a voice."""
     pytest.importorskip("skimage", reason="the talking clip needs the extra demo")
     from talking import make_talking_clip
 
     path = tmp_path_factory.mktemp("talking") / "talking.mp4"
-    generate = partial(make_talking_clip, seconds=2, size=(480, 270))
-    return film_cache.cached_film(path, ("talking", 2, 480, 270), generate)
+    generate = partial(make_talking_clip, seconds=2, size=TALKING_PX)
+    return film_cache.cached_film(path, ("talking", 2, TALKING_PX), generate)
 
 
 @pytest.fixture(scope="session")
@@ -98,8 +108,8 @@ def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -
     from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 
     folder = tmp_path_factory.mktemp("interview")
-    generate = partial(make_talking_clip, seconds=4.4, size=(384, 216))
-    film_cache.cached_film(folder / "interview.mp4", ("interview", 4.4, 384, 216), generate)
+    generate = partial(make_talking_clip, seconds=4.4, size=TALKING_PX)
+    film_cache.cached_film(folder / "interview.mp4", ("interview", 4.4, TALKING_PX), generate)
     (folder / "adr").mkdir()
     tone = ["-f", "lavfi", "-i", "sine=frequency=220:duration=1.2:sample_rate=48000"]
     subprocess.run([ffmpeg_path(), "-v", "error", *tone, str(folder / "adr" / "line3.wav")], check=True)
@@ -115,16 +125,12 @@ def interview(generated_films: None, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="session")
-def environment(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of the examples: `react1` and `python` of this interpreter, and one store for all pages.
 
     Pages repeat each other's edits, which one store computes once, also for several workers.
     """
-    bin_folder = tmp_path_factory.mktemp("bin")
-    for name, words in (("react1", "-m react1"), ("python", "")):
-        script = bin_folder / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        script.chmod(0o755)
     home = shared_folder / "home-of-examples"
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("REACT1_", "SEGMIND_", "SYNC_"))}
-    return {**keep, "PATH": f"{bin_folder}:{os.environ['PATH']}", "REACT1_HOME": str(home), "NO_PROXY": "*"}
+    with TemporaryDirectory() as folder, forked_commands(Path(folder)) as commands:
+        yield {**keep, "PATH": f"{commands}:{os.environ['PATH']}", "REACT1_HOME": str(home), "NO_PROXY": "*"}

@@ -3,12 +3,15 @@
 import hashlib
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from talking import make_talking_clip
 
 from react1.pipeline.core.errors import MissingExtra
+from react1.pipeline.demo import demo_clip
 from react1.pipeline.demo.demo_clip import camera, camera_frame, make_demo_clip, plate
 
 pytestmark = pytest.mark.slow
@@ -69,6 +72,25 @@ def test_the_mouth_moves_and_the_photograph_behind_it_does_not(clip):
 
     mouth, background = spread[470:570, 640:790].mean(), spread[150:350, 950:1100].mean()
     assert mouth > 3 * background
+
+
+def test_the_command_makes_the_clip_once(react1, monkeypatch):
+    """`react1 demo` makes the clip where there is none, and edits the one that is there."""
+    clips = []
+
+    def make_short_clip(out, *, progress):
+        make_talking_clip(out, seconds=4.4, size=(320, 180))
+        clips.append(out)
+
+    monkeypatch.setattr(demo_clip, "make_demo_clip", make_short_clip)
+    first, second = react1("demo", "--edit", "2-2.4:happy"), react1("demo", "--edit", "2-2.4:happy", "--json")
+
+    assert (first.status, second.status) == (0, 0), first.err + second.err
+    assert clips == [Path.cwd() / "react1-demo" / "talking.mp4"]
+    assert {path.name for path in clips[0].parent.iterdir()} == {
+        "talking.mp4", "talking.react1.mp4", "report.html", "report.json",
+    }  # fmt: skip
+    assert second.json["segments"][0]["start_frame"] == 50
 
 
 def test_the_camera_stays_on_the_photograph():

@@ -73,6 +73,8 @@ def test_the_blocks_of_a_page_run_as_printed(page, interview, environment, tmp_p
     """In their order, in one folder."""
     folder = tmp_path / "page"
     shutil.copytree(interview, folder)
+    (folder / "react1-demo").mkdir()  # `react1 demo` makes its clip once; to make it is a minute's work
+    shutil.copy(folder / "interview.mp4", folder / "react1-demo" / "talking.mp4")
     with open_server(tmp_path / "server", {"engine": "mark"}, renderer=mark_source) as client:
         hosts = {"REACT1_SEGMIND_URL": client.url, "REACT1_SEGMIND_UPLOAD_URL": client.url}
         for block in blocks(page):
@@ -84,7 +86,7 @@ def test_the_blocks_of_a_page_run_as_printed(page, interview, environment, tmp_p
                 continue
             if block.language == "yaml":
                 pytest.fail(f"{page}:{block.line}: name the file in the first line: # NAME.yaml")
-            words = ["bash", "-e", "-c", block.text] if block.language == "sh" else [sys.executable, "-c", block.text]
+            words = ["bash", "-e", "-c", block.text] if block.language == "sh" else ["python", "-c", block.text]
             ran = subprocess.run(
                 words, cwd=folder, env={**environment, **hosts}, capture_output=True, text=True, timeout=600
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import shutil
 import subprocess
-import sys
 
 import pytest
 from layers import ROOT
@@ -51,9 +50,7 @@ def test_every_job_is_run_by_a_test():
 @pytest.mark.parametrize("job", JOBS)
 def test_a_job_runs(job, folder, environment):
     """By the command line, with the local engine."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "react1", *JOBS[job]], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    ran = subprocess.run(["react1", *JOBS[job]], cwd=folder, env=environment, capture_output=True, text=True)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -64,7 +61,7 @@ def test_the_script_writes_its_table(folder, environment):
     (folder / "spans.csv").write_text("in,out,prompt,temperature\n30f,50f,sad,0.7\n80f,100f,happy,0.5\n")
 
     ran = subprocess.run(
-        [sys.executable, "post_production.py", "interview.mp4", "spans.csv"],
+        ["python", "post_production.py", "interview.mp4", "spans.csv"],
         cwd=folder,
         env=environment,
         capture_output=True,

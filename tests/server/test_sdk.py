@@ -50,9 +50,9 @@ def test_run_sync_returns_a_take(sdk, uploaded, talking_clip, tmp_path):
     take = tmp_path / "take.mp4"
     take.write_bytes(response.content)
     before, after = frames(talking_clip), frames(take)
-    assert before.shape == after.shape == (50, 270, 480, 3)
+    assert before.shape == after.shape == (50, 180, 320, 3)
     moved = np.abs(before[25].astype(int) - after[25]).max(axis=2) > 24
-    assert 200 < moved.sum() < 0.3 * moved.size
+    assert 0.0015 * moved.size < moved.sum() < 0.3 * moved.size
 
 
 def test_submit_and_wait_returns_the_final_body(sdk, uploaded):

@@ -45,7 +45,7 @@ def test_the_film_is_described_exactly(project):
     """Rate, frames and clock, for the page's own arithmetic."""
     film = project["film"]
 
-    assert (film["frames"], film["rate"], film["width"], film["height"]) == (50, [25, 1], 480, 270)
+    assert (film["frames"], film["rate"], film["width"], film["height"]) == (50, [25, 1], 320, 180)
     assert film["playable"]
     assert film["times"] is None
 
