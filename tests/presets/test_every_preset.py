@@ -36,12 +36,6 @@ def _changed(before, after):
     return [n for n, (a, b) in enumerate(zip(before, after, strict=True)) if np.abs(a - b).max() > 40]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A home folder in which the presets cut and read the same segment once; each makes a take of its own."""
-    return tmp_path_factory.mktemp("presets") / "home"
-
-
 def test_every_shipped_preset_has_a_test_here():
     """A new preset must be added here."""
     assert set(shipped_names()) == COVERED

@@ -20,11 +20,12 @@ from numbered_clips import make_clip
 from server_client import open_server
 
 from react1.pipeline.api import run
-from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError
+from react1.pipeline.core.errors import InputMediaError, OverBudget, PresetError, React1Error
 from react1.pipeline.jobs import budget
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import mark_source, render_in_process
+from react1.pipeline.server.worker import render_take
+from react1.pipeline.server.worker_protocol import failed_result, mark_source
 
 pytestmark = pytest.mark.slow
 
@@ -35,19 +36,21 @@ RAMP = 3
 """The frames of a dissolve in each handle."""
 
 
+def render_here(request, folder, check, max_s):
+    """Render a take in this process, which has the face models loaded; tests/server holds the server's own."""
+    try:
+        return render_take(request, folder)
+    except React1Error as error:
+        return failed_result(error)
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     pytest.importorskip("mediapipe", reason="the local engine is not installed")
     folder = tmp_path_factory.mktemp("hosted")
-    with open_server(folder, renderer=render_in_process, key=KEY) as client:
+    with open_server(folder, renderer=render_here, key=KEY) as client:
         client.folder = folder
         yield client
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A home folder in which the runs cut and read the same segment once; each asks for a take of its own."""
-    return tmp_path_factory.mktemp("homes") / "home"
 
 
 @pytest.fixture
@@ -182,10 +185,10 @@ def test_prepare_sends_nothing(local_server, talking_clip, home, tmp_path):
     assert len(_jobs(local_server.folder)) == before
 
 
-def test_a_take_is_reused_for_its_own_provider_only(marking_server, talking_clip, tmp_path, monkeypatch):
+def test_a_take_is_reused_for_its_own_provider_only(marking_server, talking_clip, own_home, tmp_path, monkeypatch):
     """A local take, or one of another server, is not reused for the model."""
     marking_server()
-    options = {"source": talking_clip, "edits": ["0.6-0.9:happy"], "home": tmp_path / "home", "yes": True}
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "home": own_home, "yes": True}
     run("emotion-edit", out=tmp_path / "a.mp4", provider="local", **options)
     first = run("emotion-edit", out=tmp_path / "b.mp4", provider="segmind", **options)
     with open_server(tmp_path / "other", {"engine": "mark"}, renderer=mark_source) as other:
@@ -194,7 +197,7 @@ def test_a_take_is_reused_for_its_own_provider_only(marking_server, talking_clip
 
     assert (first.segments[0].reused, second.segments[0].reused) == (False, False)
     assert first.segments[0].request_id != second.segments[0].request_id
-    assert len(list(Ledger(tmp_path / "home").entries())) == 2
+    assert len(list(Ledger(own_home).entries())) == 2
 
 
 def test_a_segment_over_15_s_is_sent_in_parts(marking_server, made_film, tmp_path):
@@ -218,7 +221,7 @@ def test_a_segment_over_15_s_is_sent_in_parts(marking_server, made_film, tmp_pat
     assert result.checks["timestamps_equal"] is True
 
 
-def test_a_failed_segment_keeps_its_footage_with_keep_original(marking_server, talking_clip, tmp_path):
+def test_a_failed_segment_keeps_its_footage_with_keep_original(marking_server, talking_clip, own_home, tmp_path):
     """The exit status is 6, and the report and the result show the error."""
     marking_server(
         {"route": "submit", "do": "fail", "error": "content blocked", "call": [1]},
@@ -227,10 +230,10 @@ def test_a_failed_segment_keeps_its_footage_with_keep_original(marking_server, t
     job = tmp_path / "job.yaml"
     job.write_text(
         f"preset: emotion-edit\nsource: {talking_clip}\nout: {tmp_path / 'film.mp4'}\non_failure: keep-original\n"
-        "edits:\n  - {in: 10f, out: 20f, prompt: sad}\n"
+        "edits:\n  - {in: 0.6, out: 1.4, prompt: sad}\n"
     )
 
-    result = run(job, home=tmp_path / "home", provider="segmind", yes=True)
+    result = run(job, home=own_home, provider="segmind", yes=True)
 
     (segment,) = result.segments
     assert (result.exit_status, segment.status, segment.cost_usd) == (6, "original", 0.0)
@@ -240,10 +243,10 @@ def test_a_failed_segment_keeps_its_footage_with_keep_original(marking_server, t
     assert "content blocked" in " ".join(result.notes)
 
 
-def test_nothing_is_sent_if_a_run_is_refused(marking_server, talking_clip, tmp_path, monkeypatch):
+def test_nothing_is_sent_if_a_run_is_refused(marking_server, talking_clip, own_home, tmp_path, monkeypatch):
     """It is refused without approval, over budget, with a storage that sends nothing, and without a key."""
     client = marking_server()
-    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": tmp_path / "home"}
+    options = {"source": talking_clip, "edits": [f"{SPAN}:happy"], "out": tmp_path / "f.mp4", "home": own_home}
     with pytest.raises(OverBudget, match="--yes"):
         run("emotion-edit", provider="segmind", **options)
     with pytest.raises(OverBudget, match="budget"):
@@ -284,14 +287,14 @@ def test_faces_are_checked_before_anything_is_paid(marking_server, tmp_path):
     assert list((tmp_path / "srv" / "server" / "assets").iterdir()) == []
 
 
-def test_the_key_appears_nowhere(marking_server, talking_clip, tmp_path):
+def test_the_key_appears_nowhere(marking_server, talking_clip, own_home, tmp_path):
     """It is in no file, debug log, report or message of a run, a failed run, a plan, jobs or doctor."""
     client = marking_server(
         {"route": "status", "do": "status", "status": 500, "error": f"bad key {KEY}", "call": 1},
         {"route": "submit", "do": "status", "status": 403, "error": f"no rights for {KEY}", "call": 2},
         {"route": "upload", "do": "status", "status": 500, "error": f"key {KEY}", "call": 1},
     )
-    home, film = tmp_path / "home", tmp_path / "film.mp4"
+    home, film = own_home, tmp_path / "film.mp4"
     job = ["emotion-edit", "--set", f"source={talking_clip}", "--out", str(film), "--provider", "segmind"]
     commands = {
         "plan": ["plan", *job, "--edit", f"{SPAN}:happy"],
@@ -336,7 +339,7 @@ def test_the_key_appears_nowhere(marking_server, talking_clip, tmp_path):
     assert client.url
 
 
-def test_takes_are_downloaded_without_the_key(marking_server, talking_clip, tmp_path, monkeypatch):
+def test_takes_are_downloaded_without_the_key(marking_server, talking_clip, own_home, tmp_path, monkeypatch):
     """Output URLs are public; only API calls have the key."""
     requests = []
     from react1.pipeline.server.fault_middleware import FaultMiddleware
@@ -352,7 +355,7 @@ def test_takes_are_downloaded_without_the_key(marking_server, talking_clip, tmp_
     monkeypatch.setattr(FaultMiddleware, "__call__", record_and_call)
     marking_server()
     run(
-        "emotion-edit", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "f.mp4", home=tmp_path / "home",
+        "emotion-edit", source=talking_clip, edits=[f"{SPAN}:happy"], out=tmp_path / "f.mp4", home=own_home,
         provider="segmind", yes=True,
     )  # fmt: skip
 
