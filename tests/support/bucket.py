@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from react1.pipeline.net.http_pool import tls_context
+
 BUCKET = "films"
 
 
@@ -39,7 +41,7 @@ class Bucket:
 
     def names(self) -> list[str]:
         """Return the keys of all objects, and of unfinished multipart uploads."""
-        with httpx.Client(base_url=self.url, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, trust_env=False, verify=tls_context()) as client:
             pages = [client.get(f"/{BUCKET}").text, client.get(f"/{BUCKET}?uploads").text]
         return [part.split("</Key>")[0] for page in pages for part in page.split("<Key>")[1:]]
 
@@ -75,11 +77,13 @@ def open_bucket() -> Iterator[Bucket]:
     thread.start()
     bucket.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        httpx.put(f"{bucket.url}/{BUCKET}", trust_env=False).raise_for_status()
+        httpx.put(f"{bucket.url}/{BUCKET}", trust_env=False, verify=tls_context()).raise_for_status()
         bucket.requests.clear()
         yield bucket
     finally:
-        httpx.post(f"{bucket.url}/moto-api/reset", trust_env=False)  # its objects belong to the process
+        httpx.post(
+            f"{bucket.url}/moto-api/reset", trust_env=False, verify=tls_context()
+        )  # its objects belong to the process
         server.shutdown()
         thread.join(10)
         server.server_close()

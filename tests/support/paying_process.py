@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import inspect
 import json
 import os
@@ -35,6 +36,7 @@ from react1.pipeline.jobs.request import JobRequest
 from react1.pipeline.jobs.submit import Submitter
 from react1.pipeline.jobs.uploads import Uploads
 from react1.pipeline.net.api_client import ApiClient
+from react1.pipeline.net.http_pool import tls_context
 from react1.pipeline.providers.contract import Done
 from react1.pipeline.providers.fal.client import FalClient, fal
 from react1.pipeline.providers.provider_settings import segmind
@@ -302,6 +304,9 @@ def _wait_for(child: int, kill_after_s: float | None) -> int:
 
 def main() -> None:
     """Run one order after the other."""
+    tls_context()
+    gc.collect()
+    gc.freeze()  # so that no child touches, and copies, what all share
     for line in sys.stdin:
         print(json.dumps(_run_in_child(Order(**json.loads(line)))), flush=True)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import httpx
 
+from react1.pipeline.net.http_pool import tls_context
+
 
 def wait_for(get, *, limit_s: float = 60):
     """Return the first true value of `get`; fail after the limit."""
@@ -51,7 +53,8 @@ def start_studio(home: Path, folder: Path, first: Path | None = None, port: int 
     server.thread.start()
     assert ready.wait(30)
     origin = f"http://127.0.0.1:{server.port}"
-    client = httpx.Client(base_url=origin, headers={"Origin": origin}, timeout=120, trust_env=False)
+    headers = {"Origin": origin}
+    client = httpx.Client(base_url=origin, headers=headers, timeout=120, trust_env=False, verify=tls_context())
     assert client.get(server.url).status_code == 303
     return Studio(server, folder, home, client)
 

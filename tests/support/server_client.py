@@ -8,6 +8,7 @@ import time
 
 import httpx
 
+from react1.pipeline.net.http_pool import tls_context
 from react1.pipeline.server.asgi_app import LocalServer
 from react1.pipeline.server.faults import FaultPlan
 from react1.pipeline.server.server_options import ServerOptions
@@ -40,7 +41,9 @@ class ServerClient(httpx.Client):
     """A client of a running server, with an API key."""
 
     def __init__(self, server: LocalServer, stub: StubRenderer) -> None:
-        super().__init__(base_url=server.url, headers={"x-api-key": "k"}, timeout=20, trust_env=False)
+        super().__init__(
+            base_url=server.url, headers={"x-api-key": "k"}, timeout=20, trust_env=False, verify=tls_context()
+        )
         self.server, self.stub, self.url = server, stub, server.url
 
     def submit(self, **parameters):
