@@ -8,8 +8,6 @@ from numbered_clips import read_sound
 from speech import bursts, speaking_film, wave_of
 from takes import numbered_take, segment
 
-from react1.pipeline.media.audio.samples import write_wav
-from react1.pipeline.media.probe import probe
 from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.splicing import splice as splicing
 from react1.pipeline.splicing.audio.border_checks import click_db
@@ -44,11 +42,9 @@ def test_a_hard_cut_clicks_and_a_fade_does_not(context, coded, fade_ms, clicks):
 @pytest.mark.parametrize(("fade_ms", "clicks"), [(0, True), (20, False)])
 def test_hard_cuts_in_a_real_voice_are_found(context, media_folder, fade_ms, clicks):
     """Six spans of a film of somebody who talks, each with another stretch of the same voice."""
-    file = context.add_external(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")
-    media = probe(context.path(file), file)
-    voice, rate_hz = read_sound(context.path(file))
-    pieces = [voice[:, at : at + rate_hz] for at in range(rate_hz, 4 * rate_hz, rate_hz // 2)]
-    lines = [context.store(write_wav(context.temp_path("line.wav"), piece, rate_hz)) for piece in pieces]
+    voice, _ = read_sound(media_folder / "faces" / "talk_h264_700x700_vfr_6s.mp4")  # here it speaks at 48 kHz
+    media = speaking_film(context, 130, voice, coded=("-c:a", "aac", "-b:a", "128k"))
+    lines = [context.store(wave_of(context, voice[:, at : at + 48000])) for at in range(48000, 4 * 48000, 24000)]
     count = media.video.frame_count
     places = [(count * at // 16, count * (at + 1) // 16) for at in range(2, 14, 2)]
     edits = [(*span, line, {}) for span, line in zip(places, lines, strict=True)]
