@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform == "win32", reas
 
 from crash import KILLED, MAX_TRIES, STAGES, Lab  # noqa: E402
 
-RANDOM_CASES = 9
+RANDOM_CASES = 15
 
 
 @pytest.fixture(scope="module")

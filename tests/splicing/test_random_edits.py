@@ -83,7 +83,7 @@ def edits(draw):
 
 
 @settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     database=None,

@@ -72,16 +72,11 @@ def offset(heard, noise):
     return place - size if place > size // 2 else place
 
 
-_CLOCKED = ("44.1 kHz stereo", "5.1", "late sound", "uneven")
-"""Where the length of a packet, its channels or the first time of a track decide; all else is alike in every codec."""
-BOXED = [
-    *((".mov", "aac", shape) for shape in SHAPES),
-    *((".mov", codec, shape) for codec in ("ac3", "pcm_s16le") for shape in _CLOCKED),
-]
+BOXED = [(".mov", codec, shape) for codec in ("aac", "ac3", "pcm_s16le") for shape in SHAPES]
 STREAMED = [
-    *((suffix, "aac", shape) for suffix in (".mkv", ".ts") for shape in ("44.1 kHz stereo", "5.1", "late sound")),
-    *((".mkv", "eac3", shape) for shape in ("48 kHz mono", "late sound")),
-    *((".ts", "ac3", shape) for shape in ("44.1 kHz stereo", "late sound")),
+    (suffix, codec, shape)
+    for suffix, codec in ((".mkv", "aac"), (".ts", "aac"), (".mkv", "eac3"), (".ts", "ac3"))
+    for shape in ("48 kHz mono", "44.1 kHz stereo", "5.1", "late sound")
 ]
 
 
