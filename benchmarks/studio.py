@@ -113,7 +113,7 @@ def wait_for_cuts(page: Any) -> None:
     """Wait until the page has asked for the cuts of the whole film."""
     look = (
         "import('/page/store.js').then(() => performance.getEntriesByType('resource')"
-        ".some((entry) => /cuts.*start=87500/.test(entry.name) && entry.responseEnd > 0))"
+        ".some((entry) => /cuts.*start=89500/.test(entry.name) && entry.responseEnd > 0))"
     )
     while not page.evaluate(look):
         page.wait_for_timeout(500)

@@ -66,7 +66,7 @@ class Timestamps(BaseModel):
             start += count
         return cls(runs=tuple(runs), last_duration=last_duration)
 
-    @property
+    @cached_property
     def count(self) -> int:
         """The number of displayed frames."""
         return sum(count for _, _, count in self.runs)

@@ -166,6 +166,44 @@ def test_an_edge_snaps_to_a_cut_a_marker_and_a_pause(page, take):
     page.evaluate("import('/page/store.js').then((store) => store.set({cuts: [], markers: []}))")
 
 
+def test_the_viewer_follows_the_keys_and_the_pointer(page, job, take):
+    """J K L, ↑ ↓, B, the wheel, and the edge of an edit that is dragged on the timeline."""
+    page.click("#tab-expression")
+    page.evaluate("import('/page/viewer.js').then((viewer) => viewer.seek(20))")
+    page.click("body", position={"x": 5, "y": 500})
+    page.wait_for_selector("canvas[data-shows=preview]")
+    page.keyboard.down("b")
+    page.wait_for_selector("canvas[data-shows=still]")
+    page.keyboard.up("b")
+    page.wait_for_selector("canvas[data-shows=preview]")
+    for key, frame in (("ArrowDown", 33), ("ArrowUp", 10), ("Home", 0), ("End", 49)):
+        page.keyboard.press(key)
+        wait_for_frame(page, frame)
+    page.keyboard.press("j")
+    until(page, "Number(document.querySelector('.frame-number').textContent.slice(6)) < 40")
+    page.keyboard.press("k")
+    page.keyboard.press("Home")
+    until(page, "document.querySelector('studio-viewer video').readyState >= 2")
+    page.keyboard.press("l")
+    until(page, "Number(document.querySelector('.frame-number').textContent.slice(6)) > 2")
+    page.keyboard.press("k")
+    page.wait_for_selector("canvas[data-shows]")
+
+    page.evaluate("document.querySelector('film-timeline').show(0, 50)")
+    box = page.query_selector("film-timeline canvas").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 34 / 50, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 29.6 / 50, middle, steps=4)
+    page.mouse.up()
+    wait_for(lambda: "out: 30f" in job.read_text())
+    page.click("#undo")
+    wait_for(lambda: "out: 34f" in job.read_text())
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.wheel(0, -600)
+    until(page, "document.querySelector('film-timeline').to - document.querySelector('film-timeline').from < 30")
+
+
 def test_a_film_is_signed_by_choice(page, job, studio, take):
     """With a test certificate that is made by one click; the film says who signed it."""
     from react1.pipeline.provenance.sign import read_provenance

@@ -187,3 +187,56 @@ def test_a_job_that_another_program_writes_is_noticed(folder):
 
     assert [kind for kind, _ in events] == ["project", "project"]
     assert events[0][1] != events[1][1]
+
+
+def test_the_page_knows_when_each_frame_of_an_uneven_film_is_shown(tmp_path):
+    """The same times as everywhere else, and the end; a film of constant rate needs none."""
+    from fractions import Fraction
+
+    from react1.pipeline.media.timing.clock import frame_time_s
+
+    pts = [0, 40, 60, 120, 160, 200, 220, 300]
+    make_clip(
+        tmp_path / "film.mkv", frames=len(pts), size=(64, 48), tracks=0, pts=tuple(pts), time_base=Fraction(1, 1000)
+    )
+    make_clip(tmp_path / "even.mp4", frames=8, size=(64, 48), tracks=0)
+    projects = [
+        Project(tmp_path / "home", tmp_path / f"{name}.yaml", tmp_path / name, lambda *_, **__: None)
+        for name in ("film.mkv", "even.mp4")
+    ]
+
+    uneven, even = (project.film_facts()["times"] for project in projects)
+
+    media = projects[0].media
+    assert uneven == [pytest.approx(float(frame_time_s(media, frame)), abs=1e-5) for frame in range(len(pts) + 1)]
+    assert even is None
+    for project in projects:
+        project.close()
+
+
+def test_who_scrubs_through_a_film_waits_for_the_newest_place_only(tmp_path, monkeypatch):
+    """Of many parts that were passed, the last ones are searched for faces, the newest first."""
+    import threading
+
+    from react1.pipeline.studio.viewing.live import BLOCK_FRAMES, LivePreview
+
+    make_clip(tmp_path / "film.mp4", frames=8 * BLOCK_FRAMES, size=(64, 48), tracks=0)
+    may_go, is_busy, searched = threading.Event(), threading.Event(), []
+
+    def search(_live, number, block):
+        is_busy.set()
+        may_go.wait(30)
+        searched.append(number)
+        block.done = True
+
+    monkeypatch.setattr(LivePreview, "_scan_block", search)
+    project = Project(tmp_path / "home", tmp_path / "job.yaml", tmp_path / "film.mp4", lambda *_, **__: None)
+    project.live.scan(0)
+    assert is_busy.wait(30)
+    for number in range(1, 8):
+        project.live.scan(number * BLOCK_FRAMES)
+    may_go.set()
+    project.live._scanner.shutdown(wait=True)
+
+    assert searched == [0, 7, 6]
+    project.close()

@@ -257,6 +257,21 @@ def test_the_timelines_of_a_package_can_be_saved(studio, tmp_path):
     film.unlink()
 
 
+def test_a_dropped_film_is_copied_and_opened(studio):
+    """Under its own name, into the first folder; what is no film is refused."""
+    content = (studio.folder / "talking.mp4").read_bytes()
+
+    answer = studio.client.put("/api/films", params={"name": "dropped.mp4"}, content=content)
+
+    path = studio.folder / "dropped.mp4"
+    assert answer.json() == {"path": str(path)}
+    assert path.read_bytes() == content
+    assert studio.json("POST", "/open", {"path": str(path)})["film"]["frames"] == 50
+    refused = studio.client.put("/api/films", params={"name": "page.html"}, content=b"x")
+    assert refused.status_code == 422
+    path.unlink()
+
+
 def test_every_setting_of_an_edit_has_a_control(studio):
     """A field that is added to `Edit` appears on the page, or stands in its own place."""
     from react1.pipeline.core.edits.edit import Edit

@@ -175,13 +175,17 @@ export async function open(path) {
   }
 }
 
+let moved = -Infinity;
+events.addEventListener("frame", () => (moved = performance.now()));
+
 /** Load what lies on the timeline: the waveform, the spoken lines, the cuts. */
 async function loadMarks() {
   const project = state.project;
   loadWave();
   request("GET", `/projects/${project}/cues`).then((answer) => project === state.project && set({ cues: answer.cues, markers: answer.markers }), () => {});
-  const block = 2500;
+  const block = 500;
   for (let start = 0; start < state.film.frames && project === state.project; start += block) {
+    while (performance.now() - moved < 700) await new Promise((resolve) => setTimeout(resolve, 300)); // scrubbing comes first
     try {
       const answer = await request("GET", `/projects/${project}/cuts?start=${start}&end=${start + block + 1}`);
       if (project === state.project && answer.cuts.length) set({ cuts: [...new Set([...state.cuts, ...answer.cuts])].sort((a, b) => a - b) });

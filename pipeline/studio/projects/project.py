@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ...config.checked_job import Job
 from ...config.load import load_job
@@ -16,9 +20,11 @@ from ...core.edits.choices import CHOICE_NAMES, React1Choices, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.edits.takes import take_name
 from ...core.errors import InputMediaError, PresetError
+from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.nodes.registry import load_registry
 from ...core.values import Media, Take
+from ...core.version import version_text
 from ...executors.base import CallMonitor, StoreContext
 from ...interchange.places import PlaceFinder, PlaceOptions
 from ...media.probe import probe, require_video
@@ -61,7 +67,7 @@ class Project:
         self.home, self.film_path = home, film_path
         self.store = Store(home)
         file = self.store.add_external(film_path)
-        self.media = probe(film_path, file)
+        self.media = self._probe(film_path, file)
         self.video = require_video(self.media)
         folder = home / "studio" / self.id
         self.job = JobFile(job_path, folder / "history.json", new_source)
@@ -74,6 +80,23 @@ class Project:
         self._films: dict[str, tuple[Media, FilmPictures]] = {}
         self.seen = self.job.mark()
         """The state of the job file that the pages were last told of."""
+
+    def _probe(self, path: Path, file: File) -> Media:
+        """Return the film's properties, from the cache if it was opened before: an hour of packets takes seconds."""
+        key = {"what": "studio probe", "film": file.digest, "suffix": path.suffix, "version": version_text()}
+        context = self.new_context()
+        try:
+            stored = context.cache_get(key)
+            with suppress(OSError, ValueError):
+                if stored is not None:
+                    return Media.model_validate_json(stored.read_bytes())
+            media = probe(path, file)
+            written = context.temp_path("probe.json")
+            written.write_text(media.model_dump_json(), "utf-8")
+            context.cache_put(key, written)
+            return media
+        finally:
+            getattr(context, "close", lambda: None)()
 
     def close(self) -> None:
         """Close the film."""
@@ -98,9 +121,6 @@ class Project:
         rate, drop, start = label_clock(self.media)
         width, height = self.video.shown_size_px
         count = self.video.frame_count
-        times = None
-        if not self.video.constant_rate:
-            times = [round(float(frame_time_s(self.media, frame)), 5) for frame in range(count + 1)]
         return {
             "name": self.film_path.name,
             "path": str(self.film_path),
@@ -112,12 +132,21 @@ class Project:
             "start": start,
             "first_s": float(frame_time_s(self.media, 0)),
             "length_s": float(frame_time_s(self.media, count)),
-            "times": times,
+            "times": self._frame_times_s,
             "sound": bool(self.media.audio),
             "codec": self.video.codec,
             "playable": self.playable,
             "hdr": self.video.is_hdr,
         }
+
+    @cached_property
+    def _frame_times_s(self) -> list[float] | None:
+        """When each frame is shown, and the end; None if the rate says it."""
+        if self.video.constant_rate:
+            return None
+        ticks = np.append(self.video.timestamps.array, self.video.timestamps.end)
+        times_s: list[float] = np.round(ticks * float(self.video.time_base) - float(self.media.start_s), 5).tolist()
+        return times_s
 
     def describe(self, progress: Mapping[str, Any]) -> dict[str, Any]:
         """Return the state of the job, its edits, takes and films; `progress` by the ID of a take or film."""

@@ -40,6 +40,8 @@ BLOCK_FRAMES = 125
 DETECTION_PX = 1280
 """The longer side of the pictures in which faces are searched."""
 VIEWER_PX = 960
+_MOST_WAITING = 2
+"""Blocks that wait for their search, besides the one that is being searched; older ones are dropped."""
 _TEETH_FRAMES = 3
 _CARD_PX = 220
 _CARD_MARGIN = 0.2
@@ -97,6 +99,8 @@ class LivePreview:
         self._video = require_video(media)
         self._fps = timecode_rate(self._video)
         self._blocks: dict[int, _Block] = {}
+        self._waiting: list[int] = []
+        """The numbers of blocks that are not searched yet, the newest last."""
         self._lock = threading.Lock()
         self._render_lock = threading.Lock()
         self._newest: dict[str, int] = {}
@@ -115,8 +119,20 @@ class LivePreview:
             block = self._blocks.get(number)
             if block is None:
                 block = self._blocks[number] = _Block()
-                self._scanner.submit(self._scan_block, number, block)
+                self._waiting.append(number)
+                for dropped in self._waiting[:-_MOST_WAITING]:
+                    del self._blocks[dropped]  # somebody scrubs through the film; it is searched when it is shown again
+                del self._waiting[:-_MOST_WAITING]
+                self._scanner.submit(self._scan_newest)
         return block
+
+    def _scan_newest(self) -> None:
+        with self._lock:
+            if not self._waiting:
+                return
+            number = self._waiting.pop()
+            block = self._blocks[number]
+        self._scan_block(number, block)
 
     def status(self, frame: int) -> tuple[float, str]:
         """Return the searched share of the block of a frame, and what went wrong with it."""
