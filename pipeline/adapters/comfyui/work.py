@@ -32,6 +32,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     (r"choose another --out", "choose another name in out"),
     (r"raise `checks: \{(\w+): …\}` of splice", r"raise checks: \1 in Settings"),
     (r"drop such takes with `on_failure: keep-original`", "set on_failure to keep-original"),
+    (r"keep the original footage with `on_failure: keep-original`", "set on_failure to keep-original"),
     (r"--max-cost(?: USD)?", "max_cost_usd"),
     (r"--edits? (?=\S)", "edit "),
     (r"--edits?\b", "edits"),
