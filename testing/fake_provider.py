@@ -37,8 +37,18 @@ _NAME = "fake"
 _URL = "https://fake.invalid"
 
 
+def mark_video(choices: React1Choices, video: Path, take: Path) -> None:
+    """Make a take: the video that was sent with a lighter square, since a take that changes nothing is refused."""
+    from ..pipeline.media.tools.ffmpeg import ffmpeg_path
+    from ..pipeline.media.tools.process import run_tool
+    from ..pipeline.server.worker import mark_argv
+
+    del choices
+    run_tool(mark_argv(ffmpeg_path(), video, take))
+
+
 def copy_video(choices: React1Choices, video: Path, take: Path) -> None:
-    """Make a take: the video that was sent."""
+    """Make a take: the video that was sent, which changes nothing."""
     del choices
     shutil.copyfile(video, take)
 
@@ -54,7 +64,7 @@ class FakeProvider:
     Runs pay it by the ledger as they pay a real one; nothing leaves this process. Its clips need no face.
     """
 
-    make_take: MakeTake = copy_video
+    make_take: MakeTake = mark_video
     """Writes the take (the third path) of a video (the second one)."""
     usd_per_s: float = 0.1
     outcomes: list[Outcome] = field(default_factory=list)

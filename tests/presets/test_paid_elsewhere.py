@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -19,10 +18,9 @@ from server_client import open_server
 from react1.pipeline.api import run
 from react1.pipeline.core.errors import StorageFailed
 from react1.pipeline.jobs import budget
-from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
 from react1.pipeline.runner.events import StepMoved
 from react1.pipeline.server.job_store import JobStore
-from react1.pipeline.server.worker_protocol import copy_source
+from react1.pipeline.server.worker_protocol import mark_source
 from react1.pipeline.store import directory
 
 pytestmark = [
@@ -36,21 +34,11 @@ STEPS = {"transcode", "conform", "splice"}
 EDITS = ["4f-10f:sad", "16f-22f:happy"]
 
 
-def draw_on_source(request, folder, check, max_s):
-    """Return the source video with a bright box, as an expression changes a part of the picture."""
-    result = copy_source(request, folder, check, max_s)
-    box, drawn = "drawbox=60:30:24:16:white:fill:enable='between(n,6,7)+between(n,10,11)'", folder / "drawn.mp4"
-    subprocess.run(
-        [ffmpeg_path(), "-v", "error", "-i", folder / result.file, "-vf", box, "-c:a", "copy", drawn], check=True
-    )
-    return result.model_copy(update={"file": drawn.name})
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A local server that draws on what it receives."""
     folder = tmp_path_factory.mktemp("srv")
-    with open_server(folder, {"engine": "copy"}, renderer=draw_on_source, key=KEY) as client:
+    with open_server(folder, {"engine": "mark"}, renderer=mark_source, key=KEY) as client:
         client.folder = folder
         yield client
 
