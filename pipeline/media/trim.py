@@ -1,4 +1,4 @@
-"""Cut a span out of a film losslessly.
+"""Cut a span out of a film losslessly, by copying packets where that is exact (copied_span.py), else by encoding.
 
 The result holds exactly the frames of the span as coded, on the source's time base from 0, and every audio track of the
 span as PCM, each exactly as long as the picture.
@@ -21,6 +21,7 @@ from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from .audio import samples as sound
+from .copied_span import copy_span
 from .frames import decode
 from .frames.decode import reformat
 from .probe import probe, probe_path, require_video
@@ -41,6 +42,10 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
     path = context.path(source.file)
     video = require_video(source)
     tracks = write_tracks(context, path, source, start, end)
+    target = context.temp_path("copied.mov")
+    is_copied = copy_span(path, source, (start, end), tracks, target, _timescale(video))
+    if is_copied and _is_exact(target, path, video, start, end) and _is_undamaged(target):
+        return _probe_result(context.store(target), context, source, start, end)
     for seek in (True, False):  # some files cannot be sought in; reading from the start is slow and always right
         target = context.temp_path("span.mov")
         context.run_tool(
@@ -157,6 +162,16 @@ def _is_exact(target: Path, path: Path, video: VideoStream, start: int, end: int
     if off_s > cut.time_base:
         return False
     return all(_same_picture(target, cut, index, path, video, start + index) for index in {0, len(ticks) - 1})
+
+
+def _is_undamaged(target: Path) -> bool:
+    """Check that all pictures of copied packets decode, and in one size: a damaged one would be copied, too."""
+    cut = require_video(probe_path(target))
+    try:
+        sizes = {(frame.width, frame.height) for _, frame in decode.exact_frames(target, cut)}
+    except InputMediaError:
+        return False
+    return sizes == {(cut.width_px, cut.height_px)}
 
 
 def _same_picture(target: Path, cut: VideoStream, index: int, path: Path, video: VideoStream, frame: int) -> bool:

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from numbered_clips import Recipe, click_times_s, frame_number, make_clip, read_sound, sound
@@ -75,6 +76,39 @@ def test_pictures_are_the_source_s_bit_for_bit(context, pix_fmt, colour):
     assert [getattr(segment.media.video, name) for name in stored] == [getattr(media.video, name) for name in stored]
 
 
+def test_packets_of_h264_are_copied(context):
+    """Nothing is encoded: from the IDR picture on the packets are the film's, and what they show around is hidden."""
+    media = film(context, tracks=1, gop=40)
+
+    (segment,) = trimmed(context, media, ("50f", "53f"), handles="0f")
+
+    def packets(file):
+        with av.open(str(context.path(file))) as container:
+            return [bytes(packet) for packet in container.demux(video=0) if packet.size]
+
+    own, theirs = packets(segment.media.file), packets(media.file)
+    start = theirs.index(own[0])
+    assert context.calls == []
+    assert own == theirs[start : start + len(own)]
+    assert len(own) > 3 == segment.media.video.frame_count
+    assert numbers(context, segment.media) == [50, 51, 52]
+    assert read_sound(context.path(segment.media.file))[0].shape[1] == 3 * 1920
+
+
+@pytest.mark.parametrize(
+    ("suffix", "recipe"),
+    [(".mov", {"options": {"x264-params": "open-gop=1"}}), (".mkv", {}), (".mov", {"codec": "libx265"})],
+)
+def test_other_films_are_cut_by_encoding(context, suffix, recipe):
+    """Where decoding cannot begin exactly, or no edit list can hide anything."""
+    media = film(context, suffix, frames=40, tracks=0, **recipe)
+
+    (segment,) = trimmed(context, media, ("30f", "33f"), handles="0f")
+
+    assert len(context.calls) == 1
+    assert numbers(context, segment.media) == [30, 31, 32]
+
+
 def test_uneven_times_are_kept(context):
     """Rebased to 0, on the same time base, held frames held."""
     pts = (0, 40, 80, 120, 400, 440, 480, 900, 940, 1000)
@@ -143,7 +177,7 @@ def test_a_seek_that_misses_is_done_again_from_the_start(context, monkeypatch):
     """The check of the first try fails, so the second reads from the first frame."""
     from react1.pipeline.media import trim
 
-    media = film(context, tracks=0)
+    media = film(context, ".mkv", tracks=0)
     answers = iter([False, True])
     monkeypatch.setattr(trim, "_is_exact", lambda *_: next(answers))
 
