@@ -203,7 +203,9 @@ def test_a_step_of_segments_is_not_forecasts_again_before_paying(tmp_path, monke
     store = Store(tmp_path / "home")
     file = store.add_external(proxy)
     segments = [segment(probe(store.path(file), file), 10, 20)]
-    job = load_job("emotion-edit", registry=load_registry(), sets={"source": str(proxy)}, edits=["0.4-0.8:sad"])
+    job = load_job(
+        "emotion-edit", registry=load_registry(), sets={"source": str(proxy)}, edits=["0.4-0.8:sad"], base=tmp_path
+    )
     steps, forecasts = [ingest(step, store) for step in job.steps], []
     face, paid = (next(step for step in steps if step.id == name) for name in ("face", "react1"))
     real = face.info.cls.forecast
