@@ -98,7 +98,7 @@ def drifting():
 @pytest.mark.slow
 @pytest.mark.parametrize("prompt", list(RECIPES))
 def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: str) -> None:
-    """The second difference in time rises by at most 7 %; the Laplacian's variance stays at 0.9 or more.
+    """The second difference in time rises by at most 8 %; the Laplacian's variance stays at 0.9 or more.
 
     With any warp it rises: a warped grain differs from frame to frame in its sharpness.
     """
@@ -116,7 +116,7 @@ def test_a_moving_face_keeps_its_grain_and_does_not_flicker(drifting, prompt: st
         [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) for picture in film] for film in (pictures, after)
     )
     face = _face_mask(line[6], before_grey[6].shape)
-    assert _flicker(after_grey, face) <= 1.07 * _flicker(before_grey, face)
+    assert _flicker(after_grey, face) <= 1.08 * _flicker(before_grey, face)
     assert cv2.Laplacian(after_grey[6], cv2.CV_32F)[face].var() >= 0.9 * (
         cv2.Laplacian(before_grey[6], cv2.CV_32F)[face].var()
     )
