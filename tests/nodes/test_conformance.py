@@ -14,6 +14,9 @@ from react1.nodes.splice import Splice, SpliceParams
 from react1.nodes.transcode import Transcode, TranscodeParams
 from react1.nodes.trim import Trim, TrimParams
 from react1.pipeline.core.values import Take
+from react1.pipeline.media.tools.ffmpeg import ffmpeg_path
+from react1.pipeline.media.tools.process import run_tool
+from react1.pipeline.server.worker import mark_argv
 from react1.plugin import Edit, InputMediaError
 from react1.testing import ClipRecipe, NodeTests, make_clip, make_segment, probe_clip
 
@@ -35,6 +38,14 @@ def take(context):
         update={"source": source, "start_frame": 6, "end_frame": 14, "frames": tuple(range(6, 14))}
     )
     return Take(segment=segment, media=segment.media, provider="local", request={})
+
+
+def marked_take(context):
+    """Return that take with a lighter square: one that changes nothing cannot be conformed."""
+    sent = take(context)
+    path = context.folder / "made" / "marked.mp4"
+    run_tool(mark_argv(ffmpeg_path(), context.path(sent.media.file), path))
+    return sent.model_copy(update={"media": probe_clip(context, path)})
 
 
 class TestTrim(NodeTests):
@@ -88,12 +99,12 @@ class TestCompare(NodeTests):
 
 
 class TestConform(NodeTests):
-    """A take that shows what was sent."""
+    """A take that shows what was sent, with a mark."""
 
     node = Conform
 
     def inputs(self, context):
-        return {"take": take(context)}
+        return {"take": marked_take(context)}
 
 
 class TestSplice(NodeTests):

@@ -59,7 +59,7 @@ def test_a_take_without_a_voice_is_as_long_as_its_clip(clip: Path, tmp_path: Pat
     assert (metrics.frames, metrics.frames_with_face, metrics.audio_samples, metrics.duration_s) == (30, 30, 0, "6/5")
     assert json.loads(json.dumps(dataclasses.asdict(metrics)))["span"] == [0, 30]
     assert shares == sorted(shares)
-    assert len(shares) == 60
+    assert len(shares) == 62
     assert shares[-1] == pytest.approx(1)
 
 

@@ -76,6 +76,8 @@ def _widgets(
         usual = getattr(parent, name) if parent is not None else None if field.is_required() else field.get_default()
         inner, nullable = _simplest(part, definitions)
         inner_model = _model_in(field.annotation)
+        if "const" in inner and not nullable and not field.is_required():
+            continue  # the only value there is
         if inner_model is not None and "properties" in inner:
             yield from _widgets(inner_model, inner, definitions, (*prefix, key), (), {}, _as_model(usual, inner_model))
             continue
