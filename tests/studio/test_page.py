@@ -181,6 +181,33 @@ def test_who_agreed_to_an_edit_stands_in_the_job(edited, studio):
     page.click("text=More settings")
 
 
+def test_an_option_of_the_film_stands_in_the_job(edited, studio):
+    """Until it is set back to the default; a wrong value is reported at its field and is not written."""
+    page = edited
+    job = studio.folder / "talking.mp4.react1.yaml"
+    page.click("#tab-finish")
+    page.click("text=Film options")
+    page.select_option("#option-quality", "matched")
+    page.wait_for_selector("[data-option=quality][data-differs]")
+    assert "quality: matched" in job.read_text()
+    before = job.read_text()
+    page.fill("#option-checks", "{seam_delta: 3}")
+    page.press("#option-checks", "Tab")
+    page.wait_for_selector("[data-option=checks] .problem >> text=seam_delta_e")
+    assert page.get_attribute("#option-checks", "aria-invalid") == "true"
+    assert job.read_text() == before
+    page.fill("#option-checks", "{seam_delta_e: 3.5}")
+    page.press("#option-checks", "Tab")
+    wait_for(lambda: "checks: {seam_delta_e: 3.5}" in job.read_text())
+    for name in ("checks", "quality"):
+        page.click(f"[data-option={name}] >> text=back to the default")
+        page.wait_for_selector(f"[data-option={name}]:not([data-differs])")
+    assert "quality" not in job.read_text()
+    assert "checks" not in job.read_text()
+    page.complaints[:] = [text for text in page.complaints if "422" not in text]  # the browser reports the refusal
+    page.click("#tab-expression")
+
+
 def shade_middle(_choices, video: Path, take: Path) -> None:
     """Make a take whose middle is darker: one that shows what was sent would be refused."""
     shade = "drawbox=x=iw*2/5:y=ih*2/5:w=iw/5:h=ih/5:color=black@0.3:t=fill"

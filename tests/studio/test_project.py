@@ -87,7 +87,7 @@ def test_the_job_as_python_is_the_job(folder, monkeypatch):
         "preset: adr-replace\nsource: film.mp4\nedits:\n"
         "  - {in: 1f, out: 9f, emotion: sad, audio: lines/a.wav, audio_gain: -3, faces: {shot 1: left}}\n"
         "  - {in: 12f, out: 30f, takes: {prompt: [happy, sad]}, face: {at: [0.5, 0.4], frame: 12f}}\n"
-        "provenance: {certificate: c.pem, key: k.pem}\nhandles: 4f\n",
+        "provenance: {certificate: c.pem, key: k.pem}\nhandles: 4f\ncues: words/a.srt\nout: new.mp4\n",
     )
 
     exec(project.as_text("python"), {})
@@ -96,6 +96,7 @@ def test_the_job_as_python_is_the_job(folder, monkeypatch):
     named = expected[0].model_copy(update={"audio": str(folder / "lines" / "a.wav")})
     assert inputs_of_run["edits"] == [named, expected[1]]
     assert (inputs_of_run["source"], inputs_of_run["handles"]) == (str(folder / "film.mp4"), "4f")
+    assert (inputs_of_run["cues"], inputs_of_run["out"]) == (str(folder / "words/a.srt"), str(folder / "new.mp4"))
     assert inputs_of_run["provenance"] == {"certificate": str(folder / "c.pem"), "key": str(folder / "k.pem")}
     assert project.as_text("yaml") == project.job.text()
     assert project.as_text("command") == f"react1 run {project.job.path}"

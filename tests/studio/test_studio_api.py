@@ -284,6 +284,64 @@ def test_every_setting_of_an_edit_has_a_control(studio):
     assert {control["kind"] for control in controls} <= {"choice", "slider", "switch"}
 
 
+def test_every_input_of_the_preset_is_an_option_of_the_film(studio):
+    """Changed in the job file with its comments, refused at a wrong value, and undone; defaults are not written."""
+    from react1.pipeline.config.presets.json_schema import JOB_OPTIONS
+    from react1.pipeline.config.presets.shipped import load_preset_info
+
+    job = studio.folder / "options.yaml"
+    text = "preset: emotion-edit\nsource: talking.mp4 # the interview\nhandles: 4f # short\nedits: []\n"
+    job.write_text(text)
+    opened = studio.json("POST", "/open", {"path": str(job)})["state"]
+    url = f"/projects/{opened['id']}"
+
+    def set_to(name, value, status=200):
+        return studio.json("POST", f"{url}/options", {"name": name, "text": value}, status)
+
+    options = {option["name"]: option for option in opened["options"]}
+    assert [*options] == [*load_preset_info("emotion-edit", job.parent).inputs, *JOB_OPTIONS]
+    handles, seam = options["handles"], options["seam"]
+    assert (handles["value"], handles["default"], handles["differs"]) == ("4f", "8f", True)
+    assert (seam["kind"], seam["value"], seam["differs"]) == ("options", "", False)
+    assert options["composite"]["choices"] == ["auto", "face", "frame"]
+    assert options["source"]["elsewhere"]
+
+    state = set_to("seam", "{video: {dissolve: 3}}")["state"]
+    assert job.read_text() == text + "seam: {video: {dissolve: 3}}\n"
+    shown = next(option for option in state["options"] if option["name"] == "seam")
+    assert (shown["value"], shown["differs"]) == ("{video: {dissolve: 3}}", True)
+    set_to("in_place", "true")
+    set_to("on_failure", "keep-original")
+    written = job.read_text()
+    assert written == text + "seam: {video: {dissolve: 3}}\nin_place: true\non_failure: keep-original\n"
+
+    for name, value, why in (
+        ("quality", "finest", "high"),
+        ("seam", "{video: {dissolve: -3}}", "at least 0"),
+        ("seam", "{video: ", "YAML"),
+        ("checks", "{seam_delta: 3}", "seam_delta_e"),
+        ("handles", "some", "some"),
+        ("on_failure", "go on", "keep-original"),
+        ("out", "../elsewhere.mp4", "outside the folder of options.yaml"),
+        ("source", "other.mp4", "source"),
+        ("colour", "red", "colour"),
+    ):
+        error = set_to(name, value, 422)["error"]
+        assert why in error, error
+        assert "\n" not in error
+    assert job.read_text() == written
+    assert not list(job.parent.glob(".*"))
+
+    set_to("in_place", "false")
+    set_to("handles", None)
+    assert "handles" not in job.read_text()
+    assert "in_place" not in job.read_text()
+    for _ in range(2):
+        studio.json("POST", f"{url}/undo")
+    assert job.read_text() == written
+    job.unlink()
+
+
 def test_a_restart_forgets_nothing_and_reports_what_was_interrupted(studio, project, tmp_path):
     """What was being made is marked, with what to do."""
     from react1.pipeline.studio.projects.take_list import TakeList, WantedTake

@@ -14,6 +14,18 @@ from .shipped import list_presets
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+JOB_OPTIONS: Schema = {
+    "on_failure": {
+        "enum": list(get_args(OnFailure)),
+        "default": "stop",
+        "description": "what to do if a segment fails: stop, or keep its original footage",
+    },
+    "project": {
+        "type": ["string", "integer"],
+        "description": "the project that paid calls count for in `react1 spend --by project`",
+    },
+}
+"""What a job of any preset may say besides the preset and its inputs."""
 REFERENCE: Schema = {"type": "string", "pattern": r"^\$[A-Za-z_][A-Za-z0-9_]*$", "description": "the value of an input"}
 
 
@@ -62,15 +74,7 @@ def job_schema(_registry: Registry) -> Schema:
                 "description": "the name of a shipped preset, or the path of a preset, relative to this file",
                 "examples": [preset.name for preset in list_presets()],
             },
-            "on_failure": {
-                "enum": list(get_args(OnFailure)),
-                "default": "stop",
-                "description": "what to do if a segment fails: stop, or keep its original footage",
-            },
-            "project": {
-                "type": ["string", "integer"],
-                "description": "the project that paid calls count for in `react1 spend --by project`",
-            },
+            **JOB_OPTIONS,
         },
         "required": ["preset"],
         "allOf": rules,
@@ -135,7 +139,7 @@ def _from_schema() -> Schema:
 
 def _job_rule(name: str, inputs: Mapping[str, Mapping[str, Any]], defs: Schema) -> Schema:
     values = {key: _input_value_schema(spec, defs) for key, spec in inputs.items()}
-    own = {"preset": True, "on_failure": True, "project": True}
+    own = {"preset": True, **dict.fromkeys(JOB_OPTIONS, True)}
     then: Schema = {"properties": {**own, **values}, "additionalProperties": False}
     required = [key for key, spec in inputs.items() if "default" not in spec]
     if required:

@@ -9,6 +9,7 @@ import "/page/takes.js";
 import "/page/compare.js";
 import "/page/line.js";
 import "/page/finish.js";
+import "/page/options.js";
 import "/page/timeline.js";
 
 const KEYS = [

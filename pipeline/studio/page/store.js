@@ -104,14 +104,14 @@ function noteSuccessor(before, job) {
 }
 
 let queue = Promise.resolve();
-/** Change the job, one change after the other; a conflict shows the new state and says so. @returns {Promise<any>} */
-export function change(method, path, body) {
-  const turn = queue.then(() => changeNow(method, path, body));
+/** Change the job, one change after the other; a conflict shows the new state and says so, or tells `refused`. @returns {Promise<any>} */
+export function change(method, path, body, refused = (message) => say(message, "error")) {
+  const turn = queue.then(() => changeNow(method, path, body, refused));
   queue = turn.then(() => {}, () => {});
   return turn;
 }
 
-async function changeNow(method, path, body) {
+async function changeNow(method, path, body, refused) {
   const project = state.project, sent = body?.digest ? { ...body, digest: newest(body.digest) } : body;
   const before = sent?.digest ? state.job?.edits.find((edit) => edit.digest === sent.digest) : null;
   try {
@@ -122,7 +122,7 @@ async function changeNow(method, path, body) {
     }
     return answer;
   } catch (error) {
-    say(error.message, "error");
+    refused(error.message);
     await refresh();
     return null;
   }

@@ -8,28 +8,25 @@ change is kept beside the run data, for undo and redo after a restart too.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import YAMLError
 
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ...store.atomic import publish, storage_errors, temporary_path, write_text
+from .yaml_text import dump_text, parse_text, plain_value, yaml_value
 
 MOST_UNDOS = 100
-_INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 4, 0))
-"""Mapping, sequence and offset of the dash: the styles that are tried until one gives the text back unchanged."""
 _NAME = re.compile(r"edit-(\d+)$")
 
 
@@ -94,7 +91,7 @@ class JobFile:
         Raises:
             PresetError: it is not YAML with a mapping at its top.
         """
-        return _parse(self.text(), self.path.name)
+        return parse_text(self.text(), self.path.name)
 
     def edits(self) -> list[WrittenEdit]:
         """Return the edits in the order of the file.
@@ -119,18 +116,24 @@ class JobFile:
     def _read(self) -> tuple[dict[str, Any], list[WrittenEdit]]:
         text = self.text()
         if self._parsed is None or self._parsed[0] != text:
-            document = _parse(text, self.path.name)
+            document = parse_text(text, self.path.name)
             edits = [_written(index, raw) for index, raw in enumerate(_edit_list(document, self.path.name))]
-            options = {str(name): _plain(value) for name, value in document.items() if name != "edits"}
+            options = {str(name): plain_value(value) for name, value in document.items() if name != "edits"}
             self._parsed = (text, options, edits)
         return dict(self._parsed[1]), list(self._parsed[2])
 
-    def change(self, base: str, change: Callable[[CommentedMap, CommentedSeq], None]) -> None:
+    def change(
+        self,
+        base: str,
+        change: Callable[[CommentedMap, CommentedSeq], None],
+        check: Callable[[Path, Path], None] | None = None,
+    ) -> None:
         """Change the edits, and keep the text of before for undo.
 
         Args:
             base: the version that the page showed; empty if the change does not depend on it.
             change: changes the document and its list of edits in place.
+            check: called with two files beside the job, as it is and as it would be; it raises to refuse the change.
 
         Raises:
             EditConflict: the file is another one now.
@@ -140,11 +143,14 @@ class JobFile:
             before = self.text()
             if base and base != _digest(before):
                 raise EditConflict("the job was changed in another tab or program; look at it, then do this again")
-            document = _parse(before, self.path.name)
+            document = parse_text(before, self.path.name)
             change(document, _edit_list(document, self.path.name))
-            after = _dump(document, before)
+            after = dump_text(document, before)
             if after == before:
                 return
+            if check is not None:
+                with self._scratch_file(before) as old, self._scratch_file(after) as new:
+                    check(old, new)
             self._write(after)
             undo, _ = self._history()
             self._write_history([*undo, [before, _digest(after)]][-MOST_UNDOS:], [])
@@ -163,7 +169,7 @@ class JobFile:
                 if value is None:
                     raw.pop(name, None)
                 else:
-                    raw[name] = _as_yaml(value)
+                    raw[name] = yaml_value(value)
             _require_valid(raw)
 
         self.change("", apply)
@@ -185,7 +191,7 @@ class JobFile:
             raw["name"] = name
             for field, value in values.items():
                 if value is not None and field != "name":
-                    raw[field] = _as_yaml(value)
+                    raw[field] = yaml_value(value)
             _require_valid(raw)
             if not edits:
                 edits.fa.set_block_style()
@@ -206,16 +212,16 @@ class JobFile:
 
         self.change("", apply)
 
-    def set_option(self, name: str, value: Any) -> None:
-        """Set an input of the job, such as `out`; None removes it."""
+    def set_option(self, name: str, value: Any, check: Callable[[Path, Path], None] | None = None) -> None:
+        """Set an input of the job, such as `out`; None removes it; `check` as for `change`."""
 
         def apply(document: CommentedMap, _edits: CommentedSeq) -> None:
             if value is None:
                 document.pop(name, None)
             else:
-                document[name] = _as_yaml(value)
+                document[name] = yaml_value(value)
 
-        self.change("", apply)
+        self.change("", apply, check)
 
     @property
     def can_undo(self) -> bool:
@@ -274,6 +280,18 @@ class JobFile:
     def _write_history(self, undo: list[list[str]], redo: list[list[str]]) -> None:
         write_text(self._history_path, json.dumps({"undo": undo, "redo": redo}), private=True)
 
+    @contextmanager
+    def _scratch_file(self, text: str) -> Iterator[Path]:
+        """Write a text into a hidden file of the job's folder, where its paths mean the same; remove it after use."""
+        part = temporary_path(self.path)
+        with storage_errors(part.parent):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(text.encode("utf-8"))
+        try:
+            yield part
+        finally:
+            part.unlink(missing_ok=True)
+
     def _write(self, text: str) -> None:
         """Replace the file atomically; keep its mode, and follow a link."""
         file = self.path.resolve()
@@ -286,42 +304,6 @@ class JobFile:
                 publish(part, file)
             finally:
                 part.unlink(missing_ok=True)
-
-
-def _yaml(indent: tuple[int, int, int], text: str) -> YAML:
-    yaml = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 4096
-    yaml.indent(mapping=indent[0], sequence=indent[1], offset=indent[2])
-    yaml.line_break = "\r\n" if "\r\n" in text else "\n"  # type: ignore[assignment]
-    return yaml
-
-
-def _parse(text: str, name: str) -> CommentedMap:
-    try:
-        document = _yaml(_INDENTS[0], text).load(text)
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{name}:{mark.line + 1}" if mark is not None else name
-        raise PresetError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
-    if not isinstance(document, CommentedMap):
-        raise PresetError(f"{name} is not a job: it has no `preset:`")
-    return document
-
-
-def _dump(document: CommentedMap, before: str) -> str:
-    """Write a document in the indentation that its text had."""
-    original = before
-    for indent in _INDENTS:
-        if _dump_as(_parse(original, ""), indent, before) == original:
-            return _dump_as(document, indent, before)
-    return _dump_as(document, _INDENTS[0], before)
-
-
-def _dump_as(document: CommentedMap, indent: tuple[int, int, int], before: str) -> str:
-    stream = io.StringIO(newline="")
-    _yaml(indent, before).dump(document, stream)
-    return stream.getvalue()
 
 
 def _edit_list(document: CommentedMap, name: str) -> CommentedSeq:
@@ -337,7 +319,7 @@ def _edit_list(document: CommentedMap, name: str) -> CommentedSeq:
 
 
 def _written(index: int, raw: CommentedMap) -> WrittenEdit:
-    fields = _plain(raw)
+    fields = plain_value(raw)
     try:
         edit, problem = Edit.model_validate(fields), ""
     except ValidationError as error:
@@ -347,7 +329,7 @@ def _written(index: int, raw: CommentedMap) -> WrittenEdit:
 
 def _require_valid(raw: CommentedMap) -> None:
     try:
-        Edit.model_validate(_plain(raw))
+        Edit.model_validate(plain_value(raw))
     except ValidationError as error:
         raise PresetError(_first_problem(error)) from error
 
@@ -359,35 +341,8 @@ def _first_problem(error: ValidationError) -> str:
     return f"{place}: {message}" if place else message
 
 
-def _plain(value: Any) -> Any:
-    """Return plain values of what ruamel has read."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, bool) or value is None:
-        return value
-    for kind in (int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return str(value)
-
-
-def _as_yaml(value: Any) -> Any:
-    """Return a value for ruamel; mappings and lists stay on one line."""
-    if isinstance(value, Mapping):
-        mapping = CommentedMap({key: _as_yaml(item) for key, item in value.items()})
-        mapping.fa.set_flow_style()
-        return mapping
-    if isinstance(value, (list, tuple)):
-        sequence = CommentedSeq([_as_yaml(item) for item in value])
-        sequence.fa.set_flow_style()
-        return sequence
-    return value
-
-
 def _raw_digest(raw: CommentedMap) -> str:
-    return _digest(json.dumps(_plain(raw), sort_keys=True))
+    return _digest(json.dumps(plain_value(raw), sort_keys=True))
 
 
 def _digest(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.edits.edit import Edit
+from .film_options import path_options
 from .job_file import JobFile
 
 _KEYWORDS = {"in": "in_"}
@@ -40,7 +41,9 @@ def job_text(job: JobFile, film: Path, kind: str, provider: str) -> str:
         if written.edit is not None:
             lines.append(f"        Edit({_arguments(written.fields, folder)}),")
     lines.append("    ],")
-    lines += [f"    {name}={_with_paths(value, folder)!r}," for name, value in options.items() if name != "provider"]
+    paths = path_options(job)
+    full = {name: _full_path(value, folder) if name in paths else value for name, value in options.items()}
+    lines += [f"    {name}={_with_paths(value, folder)!r}," for name, value in full.items() if name != "provider"]
     lines += [f"    provider={provider!r},"] if provider != "auto" else []
     return "\n".join([*lines, ")", "print(result.output)", ""])
 
@@ -53,6 +56,10 @@ def _arguments(fields: dict[str, Any], folder: Path) -> str:
         values["audio"] = str(folder / values["audio"])
     named = {"prompt" if name == "emotion" else _KEYWORDS.get(name, name): value for name, value in values.items()}
     return ", ".join(f"{name}={value!r}" for name, value in named.items())
+
+
+def _full_path(value: Any, folder: Path) -> Any:
+    return str(folder / value) if isinstance(value, str) and "://" not in value else value
 
 
 def _with_paths(value: Any, folder: Path) -> Any:

@@ -10,6 +10,7 @@ from ...core.edits.choices import CHOICE_NAMES, resolve_choices
 from ...core.edits.edit import Edit
 from ...core.errors import PresetError, React1Error
 from ..background_work import page_message
+from .film_options import describe_options
 from .job_file import WrittenEdit
 from .signing import can_sign, offered_certificates
 from .take_list import MadeFilm, WantedTake, place_key
@@ -35,8 +36,17 @@ def describe_project(project: Project, progress: Mapping[str, Any]) -> dict[str,
         "provider": project.list.record.provider,
         "edits": edits,
         "signing": _describe_signing(project),
+        "options": _describe_options(project),
         "films": [_describe_film(project, film, progress) for film in reversed(project.list.record.films)],
     }
+
+
+def _describe_options(project: Project) -> list[dict[str, Any]]:
+    """Return the job's inputs as controls; none if the job or its preset cannot be read."""
+    try:
+        return describe_options(project.job)
+    except (React1Error, OSError):
+        return []
 
 
 def _describe_signing(project: Project) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ...core.edits.takes import MAX_TAKES
 from ...core.errors import InputMediaError, PresetError
 from ...core.times import frames_text
 from ...store.atomic import publish, storage_errors, temporary_path
+from ..projects.film_options import set_option
 from ..projects.job_file import WrittenEdit
 from ..projects.library import FILMS, SOUNDS
 from ..projects.project import Project
@@ -31,6 +32,7 @@ from .requests import (
     ItemBody,
     MadeFileAnswer,
     OpenBody,
+    OptionBody,
     PickBody,
     ProviderBody,
     SigningBody,
@@ -140,6 +142,14 @@ def set_provider(request: Request, project: str, body: ProviderBody) -> Json:
     opened = project_of(request, project)
     opened.list.record.provider = body.provider
     opened.list.save()
+    return _changed(request, opened)
+
+
+@router.post("/projects/{project}/options")
+def change_option(request: Request, project: str, body: OptionBody) -> Json:
+    """Set an input of the job, or go back to its default; a value that no job may have is refused."""
+    opened = project_of(request, project)
+    set_option(opened.job, body.name, body.text)
     return _changed(request, opened)
 
 

@@ -154,6 +154,13 @@ class ProviderBody(Body):
     provider: ProviderName
 
 
+class OptionBody(Body):
+    """An input of the job: its value as the command line takes it, or null for the default."""
+
+    name: str
+    text: str | None
+
+
 class SigningBody(Body):
     """How the film is signed: by a certificate and a key, by a test certificate that is made, or not at all."""
 

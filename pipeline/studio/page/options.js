@@ -1,0 +1,59 @@
+/* Film options: a control for each input that the preset of the job declares. */
+import { h } from "/page/dom.js";
+import { change, state, watch } from "/page/store.js";
+
+class FilmOptions extends HTMLElement {
+  connectedCallback() {
+    this.list = h("div", { className: "controls-list" });
+    this.append(h("details", {}, h("summary", {}, "Film options"), this.list));
+    watch(["job"], () => this.draw());
+  }
+
+  draw() {
+    const options = state.job?.options ?? [], text = JSON.stringify([state.project, options]);
+    if (text === this.drawn) return;
+    this.drawn = text;
+    const focused = this.contains(document.activeElement) ? document.activeElement?.id : "";
+    const elsewhere = options.filter((option) => option.elsewhere).map((option) => option.name);
+    this.hidden = !options.length;
+    this.list.replaceChildren(
+      ...options.filter((option) => !option.elsewhere).map((option) => this.row(option)),
+      elsewhere.length ? h("p", { className: "hint" }, `Elsewhere on this page: ${elsewhere.join(", ")}.`) : "");
+    if (focused) document.getElementById(focused)?.focus();
+  }
+
+  row(option) {
+    const id = `option-${option.name}`, about = `${id}-about`;
+    const problem = h("p", { className: "problem", id: `${id}-problem`, role: "alert" });
+    const refused = (message) => {
+      problem.textContent = message;
+      control.setAttribute("aria-invalid", String(!!message));
+    };
+    const save = (text) => {
+      refused("");
+      change("POST", "/options", { name: option.name, text }, refused);
+    };
+    const control = this.control(option, { id, "aria-describedby": `${about} ${id}-problem` }, save);
+    return h("div", { className: "field text option", "data-option": option.name, "data-differs": option.differs },
+      h("label", { for: id }, option.name, option.differs ? h("span", { className: "chip warn" }, "set") : ""), control, problem,
+      h("p", { className: "hint", id: about }, `${option.about}${option.default ? `; default: ${option.default}` : ""}`,
+        option.differs ? h("button", { type: "button", className: "link", "aria-label": `${option.name}: back to the default`, onclick: () => save(null) }, "back to the default") : ""));
+  }
+
+  control(option, attributes, save) {
+    if (option.kind === "boolean") {
+      const box = h("input", { ...attributes, type: "checkbox", checked: option.value === "true", onchange: () => save(String(box.checked)) });
+      return box;
+    }
+    if (option.kind === "choice") {
+      const values = [...new Set([...(option.default ? [] : [""]), ...option.choices, option.value])];
+      const select = h("select", { ...attributes, onchange: () => save(select.value || null) },
+        ...values.map((value) => h("option", { value, selected: value === option.value }, value || "not set")));
+      return select;
+    }
+    const field = h("input", { ...attributes, type: "text", value: option.value, onchange: () => save(field.value.trim() || null) });
+    return field;
+  }
+}
+
+customElements.define("film-options", FilmOptions);

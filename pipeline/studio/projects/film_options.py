@@ -1,0 +1,149 @@
+"""The inputs of a job as controls of the page, built from what its preset declares, and checked as a job is loaded.
+
+An input that a preset gets appears on the page by itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ...config.load import load_job
+from ...config.presets.json_schema import JOB_OPTIONS
+from ...config.presets.raw_preset import VERBATIM
+from ...config.presets.shipped import find_file, load_preset_info
+from ...core.errors import PresetError, Problem, React1Error, not_one_of
+from ...core.nodes.registry import load_registry
+from ...located_yaml.located import Problems
+from ...located_yaml.parse import parse_yaml
+from ..background_work import page_message
+from .job_file import JobFile
+from .yaml_text import value_text
+
+Json = dict[str, Any]
+OWN_PLACES = frozenset({"source", "edits", "provenance"})
+"""Inputs that have a control of their own elsewhere on the page."""
+_NEW_JOB_PRESET = "emotion-edit"
+_SOME_EDIT = "0f-1f:happy"
+"""Stands for edits that are not there or not valid yet: a load would end at them, before it checks the rest."""
+
+
+def describe_options(job: JobFile) -> list[Json]:
+    """Return the controls: name, kind, choices, what it is about, value and default as text, and whether they differ.
+
+    Raises:
+        PresetError: the job or its preset cannot be read.
+    """
+    options = job.options()
+    rows = []
+    for name, spec in _declared(job, options).items():
+        default, value = spec.get("default"), options.get(name)
+        rows.append(
+            {
+                "name": name,
+                "kind": spec["kind"],
+                "choices": [value_text(choice) for choice in spec.get("choices", ())],
+                "about": str(spec.get("about", "")),
+                "default": _shown(default),
+                "value": _shown(default if value is None else value),
+                "differs": value is not None and value != default,
+                "elsewhere": name in OWN_PLACES,
+            }
+        )
+    return rows
+
+
+def set_option(job: JobFile, name: str, text: str | None) -> None:
+    """Write an input into the job, if a job with it can be loaded.
+
+    Args:
+        job: the job.
+        name: the input, of its preset or of every job.
+        text: the value as the command line takes it, YAML for options and numbers; None, or the default, removes it.
+
+    Raises:
+        PresetError: there is no such input here, or this value is wrong; the job is as before.
+    """
+    inputs = _declared(job, job.options())
+    declared = {key: spec for key, spec in inputs.items() if key not in OWN_PLACES}
+    if name not in declared:
+        raise PresetError(not_one_of(name, declared))
+    value = None if text is None else _parsed(text, declared[name]["kind"], job.path.parent)
+    if value == declared[name].get("default"):
+        value = None
+
+    written = job.edits()
+    is_usable = bool(written) and all(edit.edit is not None for edit in written)
+    edits = () if is_usable or "edits" not in inputs else (_SOME_EDIT,)
+
+    def check(old: Path, new: Path) -> None:
+        problems = _problems(new, edits)
+        known = {(problem.path, problem.message) for problem in _problems(old, edits)} if problems else set()
+        for problem in problems:  # what was wrong before in another place is no reason to refuse this
+            key, _, part = problem.path.partition(".")
+            if key == name or (problem.path, problem.message) not in known:
+                place = part if key == name else problem.path
+                message = problem.message.replace(new.name, job.path.name)
+                raise PresetError(f"{place}: {message}" if place else message)
+
+    job.set_option(name, value, check)
+
+
+def path_options(job: JobFile) -> set[str]:
+    """Return the inputs whose value is a path, which begins at the job's folder.
+
+    Raises:
+        PresetError: the job or its preset cannot be read.
+    """
+    kinds = ("media", "file", "path", "timeline")
+    return {name for name, spec in _declared(job, job.options()).items() if spec["kind"] in kinds}
+
+
+def _declared(job: JobFile, options: Json) -> dict[str, Json]:
+    """Return the inputs of the job's preset, and what every job may say, as a preset declares inputs."""
+    path, _ = find_file(str(options.get("preset", _NEW_JOB_PRESET)), job.path.parent)
+    inputs = _preset_inputs(path, path.stat().st_mtime_ns)
+    shared = {name: _as_input(schema) for name, schema in JOB_OPTIONS.items() if name not in inputs}
+    return {**inputs, **shared}
+
+
+@lru_cache(maxsize=16)
+def _preset_inputs(path: Path, _changed_ns: int) -> dict[str, Json]:
+    inputs = load_preset_info(str(path), path.parent).inputs
+    return {name: dict(spec) for name, spec in inputs.items() if "kind" in spec}
+
+
+def _as_input(schema: Json) -> Json:
+    choices = schema.get("enum", ())
+    return {
+        "kind": "choice" if choices else "text",
+        "choices": choices,
+        "default": schema.get("default"),
+        "about": schema["description"],
+    }
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else value_text(value)
+
+
+def _parsed(text: str, kind: str, folder: Path) -> Any:
+    if kind in VERBATIM:
+        return text
+    problems = Problems()
+    tree = parse_yaml(text.encode("utf-8", "surrogateescape"), "", folder, problems)
+    for problem in problems:
+        raise PresetError(f"not valid YAML: {problem.message}")
+    return None if tree is None else tree.plain
+
+
+def _problems(path: Path, edits: tuple[str, ...]) -> list[Problem]:
+    """Return why a job cannot be loaded; `edits` replace its own."""
+    try:
+        load_job(str(path), registry=load_registry(), edits=edits, base=path.parent)
+    except PresetError as error:
+        return list(error.problems)
+    except React1Error as error:
+        return [Problem(page_message(error))]
+    return []

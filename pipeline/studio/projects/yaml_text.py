@@ -1,0 +1,96 @@
+"""YAML that is read and written with a person's comments, order, quotes and indentation kept."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import YAMLError
+
+from ...core.errors import PresetError
+
+_INDENTS = ((2, 4, 2), (2, 2, 0), (4, 4, 2), (4, 4, 0))
+"""Mapping, sequence and offset of the dash: the styles that are tried until one gives the text back unchanged."""
+
+
+def _yaml(indent: tuple[int, int, int], text: str) -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=indent[0], sequence=indent[1], offset=indent[2])
+    yaml.line_break = "\r\n" if "\r\n" in text else "\n"  # type: ignore[assignment]
+    return yaml
+
+
+def parse_text(text: str, name: str) -> CommentedMap:
+    """Return the mapping of a YAML text with its comments; `name` is the file's in messages.
+
+    Raises:
+        PresetError: it is not YAML with a mapping at its top.
+    """
+    try:
+        document = _yaml(_INDENTS[0], text).load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{name}:{mark.line + 1}" if mark is not None else name
+        raise PresetError(f"{place}: not valid YAML: {getattr(error, 'problem', None) or error}") from error
+    if not isinstance(document, CommentedMap):
+        raise PresetError(f"{name} is not a job: it has no `preset:`")
+    return document
+
+
+def dump_text(document: CommentedMap, before: str) -> str:
+    """Write a document in the indentation that its text had."""
+    original = before
+    for indent in _INDENTS:
+        if _dump_as(parse_text(original, ""), indent, before) == original:
+            return _dump_as(document, indent, before)
+    return _dump_as(document, _INDENTS[0], before)
+
+
+def _dump_as(document: CommentedMap, indent: tuple[int, int, int], before: str) -> str:
+    stream = io.StringIO(newline="")
+    _yaml(indent, before).dump(document, stream)
+    return stream.getvalue()
+
+
+def plain_value(value: Any) -> Any:
+    """Return plain values of what ruamel has read."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain_value(item) for item in value]
+    if isinstance(value, bool) or value is None:
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
+
+
+def yaml_value(value: Any) -> Any:
+    """Return a value for ruamel; mappings and lists stay on one line."""
+    if isinstance(value, Mapping):
+        mapping = CommentedMap({key: yaml_value(item) for key, item in value.items()})
+        mapping.fa.set_flow_style()
+        return mapping
+    if isinstance(value, (list, tuple)):
+        sequence = CommentedSeq([yaml_value(item) for item in value])
+        sequence.fa.set_flow_style()
+        return sequence
+    return value
+
+
+def value_text(value: Any) -> str:
+    """Return a value as one line of YAML; a text that reads as itself has no quotes."""
+    if isinstance(value, (Mapping, list, tuple)):
+        yaml = YAML(typ="rt")
+        yaml.width = 4096
+        stream = io.StringIO()
+        yaml.dump(yaml_value(value), stream)
+        return stream.getvalue().strip()
+    return value if isinstance(value, str) else json.dumps(value)
