@@ -65,11 +65,12 @@ lint: .venv/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# The folder of a checkout may have any name, so it is not taken for a package (--explicit-package-bases).
 types: $(TYPED)/.stamp
 	cd $(TYPED) && MYPYPATH=. ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache \
 		--python-executable ../../$(BIN)/python -p react1
-	MYPYPATH=$(TYPED) $(BIN)/mypy --config-file= --strict --follow-imports=silent --cache-dir .mypy_cache/api \
-		--python-executable $(BIN)/python tests/typing/api.py
+	MYPYPATH=$(TYPED) $(BIN)/mypy --config-file= --strict --follow-imports=silent --explicit-package-bases \
+		--cache-dir .mypy_cache/api --python-executable $(BIN)/python tests/typing/api.py
 	$(BIN)/pyright --pythonpath $(BIN)/python --project tests/typing/pyrightconfig.json
 	@if [ -x .venv/node/node_modules/.bin/tsc ] || \
 			npm install --silent --no-audit --no-fund --prefix .venv/node typescript@5 >/dev/null 2>&1; then \
