@@ -26,7 +26,7 @@ _APPS = (0x4D80, 0x5741)
 """The application that muxed the file, and the one that it was made for."""
 _SEEK_HEAD, _SEEK, _SEEK_ID, _SEEK_POSITION = 0x114D9B74, 0x4DBB, 0x53AB, 0x53AC
 _VOID, _CRC = 0xEC, 0xBF
-_UNKNOWN_SIZE_BITS = 7
+_SIZE_BITS_PER_BYTE = 7
 _DEFAULT_SCALE_NS = 1_000_000
 
 
@@ -124,15 +124,17 @@ def _info(bodies: dict[int, bytes], *, has_checksum: bool) -> bytes:
     return _element(_INFO, checksum + body)
 
 
-def _element(number: int, body: bytes) -> bytes:
-    size_bytes = 1 if len(body) < 0x7F else 4
-    size = (1 << _UNKNOWN_SIZE_BITS * size_bytes) | len(body)
+def _element(number: int, body: bytes, size_bytes: int | None = None) -> bytes:
+    """Return an element; its size takes one byte or four, unless `size_bytes` says how many."""
+    size_bytes = size_bytes or (1 if len(body) < 0x7F else 4)
+    size = (1 << _SIZE_BITS_PER_BYTE * size_bytes) | len(body)
     return number.to_bytes((number.bit_length() + 7) // 8, "big") + size.to_bytes(size_bytes, "big") + body
 
 
 def _void(size: int) -> bytes:
-    """Return an element without meaning, of at least two bytes in all."""
-    return _element(_VOID, bytes(size - 2)) if size < 0x7F + 2 else _element(_VOID, bytes(size - 5))
+    """Return an element without meaning, of `size` bytes in all: at least two."""
+    size_bytes = 1 if size < 0x7F + 2 else 4
+    return _element(_VOID, bytes(size - 1 - size_bytes), size_bytes)
 
 
 def _move_info(stream: BinaryIO, file: _Description, head: int) -> None:
@@ -237,7 +239,7 @@ def _elements(stream: BinaryIO, start: int, end: int) -> Iterator[_Element]:
             return
         size_bytes = 9 - head[id_bytes].bit_length()
         coded = int.from_bytes(head[id_bytes : id_bytes + size_bytes], "big")
-        bits = _UNKNOWN_SIZE_BITS * size_bytes
+        bits = _SIZE_BITS_PER_BYTE * size_bytes
         size = coded & (1 << bits) - 1
         body = start + id_bytes + size_bytes
         stop = end if size == (1 << bits) - 1 else min(body + size, end)

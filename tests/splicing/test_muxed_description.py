@@ -87,6 +87,18 @@ def test_a_matroska_film_keeps_the_applications_that_wrote_it(context, tmp_path,
     _check_structure(result.path)
 
 
+@pytest.mark.parametrize("size", [2, 3, 128, 129, 130, 131, 132, 300])
+def test_space_that_stays_empty_has_exactly_its_size(tmp_path, size):
+    """Also where its size field could be shorter than the one that it gets; else bytes of what was there would show."""
+    path = tmp_path / "void"
+    path.write_bytes(matroska._void(size))
+
+    with path.open("rb") as stream:
+        (element,) = matroska._elements(stream, 0, path.stat().st_size)
+
+    assert (path.stat().st_size, element.id, element.end) == (size, 0xEC, size)
+
+
 def _with_app(path: Path, app: bytes) -> bytes:
     """Return a file whose muxing application is another one, in a segment of unknown size, without checksum."""
     with path.open("rb") as stream:
