@@ -47,7 +47,7 @@ class FetchParams(Params):
     start_tc: str | None = Field(default=None, description="timecode of the first frame (default: from the film)")
     manifest: FileOrUrl | None = Field(
         default=None,
-        description="C2PA manifest of a local film (default: NAME.c2pa beside it, if there is one)",
+        description="file with the film's C2PA manifest (default: NAME.c2pa beside a local film, if there is one)",
     )
     max_size_mb: float = Field(default=20_000, gt=0, description="maximum size of the download in MB (10^6 bytes)")
 
@@ -57,6 +57,13 @@ class FetchParams(Params):
         if text is not None and not isinstance(parse_time(text), Timecode):
             raise ValueError(f"{text!r} is not a timecode; write HH:MM:SS:FF, or HH:MM:SS;FF for drop-frame")
         return text
+
+    @field_validator("manifest")
+    @classmethod
+    def _manifest_file(cls, manifest: File | str | None) -> File | str | None:
+        if isinstance(manifest, str) and is_url(manifest):
+            raise ValueError(f"{manifest} is a URL; download the manifest, and give the path of the file")
+        return manifest
 
     @model_validator(mode="after")
     def _find_manifest(self) -> Self:
@@ -88,8 +95,7 @@ class Fetch:
         from ..pipeline.net.url import require_web_url
 
         if isinstance(params.uri, File):
-            film = with_start_timecode(probe(context.path(params.uri), params.uri), params.start_tc)
-            return film.model_copy(update={"sidecar": params.manifest}) if isinstance(params.manifest, File) else film
+            return _with_user_facts(probe(context.path(params.uri), params.uri), params)
         url = require_web_url(params.uri)
         notes: tuple[str, ...] = ()
         try:
@@ -97,7 +103,7 @@ class Fetch:
         except WebPageError:
             path, notes = _download_page(context, url, params)
         file = context.store(path)
-        media = with_start_timecode(probe(context.path(file), file), params.start_tc)
+        media = _with_user_facts(probe(context.path(file), file), params)
         return media.model_copy(update={"notes": (*media.notes, *notes)})
 
     @classmethod
@@ -105,6 +111,12 @@ class Fetch:
         """Probe a local file; a URL is not known before it is downloaded."""
         del inputs
         return Forecast(result=cls().run(context, params)) if isinstance(params.uri, File) else Forecast()
+
+
+def _with_user_facts(film: Media, params: FetchParams) -> Media:
+    """Return the film with the start timecode and the manifest that the user gives."""
+    film = with_start_timecode(film, params.start_tc)
+    return film.model_copy(update={"sidecar": params.manifest}) if isinstance(params.manifest, File) else film
 
 
 def with_start_timecode(media: Media, start_tc: str | None) -> Media:

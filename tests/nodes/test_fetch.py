@@ -181,6 +181,16 @@ def test_a_start_timecode_given_by_the_user_is_the_film_s(context, clip, tmp_pat
         FetchParams(uri=file, start_tc="12.5")
 
 
+def test_a_manifest_given_by_the_user_belongs_to_a_downloaded_film_too(context, web, clip, tmp_path):
+    """It is a file; its URL is refused, since nothing would read it."""
+    (tmp_path / "clip.c2pa").write_bytes(b"manifest")
+    manifest = context.add_external(tmp_path / "clip.c2pa")
+
+    assert fetch(context, web.serve("/film.mp4", clip), manifest=manifest).sidecar == manifest
+    with pytest.raises(ValueError, match="is a URL; download the manifest"):
+        FetchParams(uri="film.mp4", manifest="https://example.com/film.mp4.c2pa")
+
+
 def test_a_page_without_the_requested_subtitles_adds_a_note(context, web, clip):
     """The film comes all the same."""
     web.serve("/film.mp4", clip)
