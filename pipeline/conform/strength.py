@@ -186,7 +186,7 @@ class _Meeting:
             weight += (_mouth_weight(face, strength) - weight) * inside
             mouths = np.maximum(mouths, inside)
         near_low, near_high = (
-            np.clip(np.rint(_move(cv2, part, field)), 0, 255).astype(np.uint8)
+            np.clip(np.rint(_move(cv2, part, _places(cv2, field, part.shape))), 0, 255).astype(np.uint8)
             for part, field in ((low, to_low), (high, to_high))
         )
         rest_low = _at_share(cv2, _flow(cv2, near_low, near_high), strength)
@@ -264,26 +264,27 @@ def _at_share(cv2: Any, flow: Field, share: float) -> Field:
     return offset
 
 
-def _move(cv2: Any, plane: Plane | Field, field: Field, *, sharp: bool = True) -> Field:
-    """Sample a plane at an offset of each pixel; the field may be that of a larger plane of the same picture."""
-    height, width = plane.shape
-    if field.shape[:2] != plane.shape:
+def _places(cv2: Any, field: Field, shape: tuple[int, ...]) -> tuple[Field, Field]:
+    """Return x and y at which each pixel of a plane is sampled, by a field of offsets of this plane or a larger one."""
+    height, width = shape
+    if field.shape[:2] != shape:
         shares = np.array([width / field.shape[1], height / field.shape[0]], np.float32)
-        field = _resized(cv2, field, plane.shape) * shares
+        field = _resized(cv2, field, shape) * shares
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    moved: Field = cv2.remap(
-        plane.astype(np.float32),
-        x + field[..., 0],
-        y + field[..., 1],
-        cv2.INTER_LANCZOS4 if sharp else cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    return x + field[..., 0], y + field[..., 1]
+
+
+def _move(cv2: Any, plane: Plane | Field, places: tuple[Field, Field], *, sharp: bool = True) -> Field:
+    """Sample a plane at these places."""
+    method = cv2.INTER_LANCZOS4 if sharp else cv2.INTER_LINEAR
+    moved: Field = cv2.remap(plane.astype(np.float32), *places, method, borderMode=cv2.BORDER_REPLICATE)
     return moved
 
 
 def _blend(cv2: Any, originals: tuple[Plane, Plane], fields: tuple[Field, Field], weight: Field) -> Field:
     """Blend two pictures that are moved upon one another; fine detail keeps the variance that it had before."""
-    rests: list[Field] = [_move(cv2, part, field) for part, field in zip(originals, fields, strict=True)]
+    places = [_places(cv2, field, weight.shape) for field in fields]
+    rests: list[Field] = [_move(cv2, part, at) for part, at in zip(originals, places, strict=True)]
     unmoved: list[Field] = [part.astype(np.float32) for part in originals]
     blended = np.zeros_like(weight)
     for sigma, exponent in _FINE_PX.items():
@@ -291,7 +292,7 @@ def _blend(cv2: Any, originals: tuple[Plane, Plane], fields: tuple[Field, Field]
         for number in (0, 1):
             coarse, before = (cv2.GaussianBlur(part, (0, 0), sigma) for part in (rests[number], unmoved[number]))
             bands.append(rests[number] - coarse)
-            powers.append(_move(cv2, _power(cv2, unmoved[number] - before), fields[number], sharp=False))
+            powers.append(_move(cv2, _power(cv2, unmoved[number] - before), places[number], sharp=False))
             rests[number], unmoved[number] = coarse, before
         mixed = (1 - weight) * bands[0] + weight * bands[1]
         wanted = ((1 - weight) * powers[0] ** exponent + weight * powers[1] ** exponent) ** (1 / exponent)
