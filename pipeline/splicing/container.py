@@ -16,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from ..core.cancellation import stoppable
 from ..core.nodes.node import NodeContext
 from ..core.values import Media
 
@@ -80,6 +81,7 @@ def program_options(programs: Sequence[Program], output_index: Mapping[int, int]
 
 TRANSPORT_SUFFIXES = (".ts", ".m2ts", ".mts", ".m2t")
 _SYNC, _PACKET_BYTES, _STAMP_BYTES = 0x47, 188, 4
+_PACKETS_AT_ONCE = 1 << 16
 _SERVICE_PID, _NULL_PID = 0x0011, 0x1FFF
 _NULL_PACKET = bytes([_SYNC, _NULL_PID >> 8, _NULL_PID & 0xFF, 0x10]).ljust(_PACKET_BYTES, b"\xff")
 
@@ -97,9 +99,11 @@ def drop_services(path: Path) -> None:
     if not count:
         return
     packets = np.memmap(path, np.uint8, "r+", shape=(count, size))
-    header = packets[:, stamp : stamp + 3].astype(np.uint16)
-    is_service = (header[:, 0] == _SYNC) & ((header[:, 1] << 8 | header[:, 2]) & _NULL_PID == _SERVICE_PID)
-    packets[is_service, stamp:] = np.frombuffer(_NULL_PACKET, np.uint8)
+    for start in stoppable(range(0, count, _PACKETS_AT_ONCE)):
+        block = packets[start : start + _PACKETS_AT_ONCE]
+        header = block[:, stamp : stamp + 3].astype(np.uint16)
+        is_service = (header[:, 0] == _SYNC) & ((header[:, 1] << 8 | header[:, 2]) & _NULL_PID == _SERVICE_PID)
+        block[is_service, stamp:] = np.frombuffer(_NULL_PACKET, np.uint8)
     packets.flush()
 
 

@@ -46,7 +46,7 @@ _FIRST_STEPS, _CLOSE_STEPS, _MAX_TRIALS = 6.0, 1.0, 3
 _DB_PER_STEP, _LOSS_PER_STEP, _BITS_PER_STEP = 0.9, 0.2, 1 / 6
 """How PSNR falls, and how the logarithms (base 2) of 1 - SSIM and of the bits move, with a step of the quantiser."""
 _SHARE_TRIED = 4
-"""A short range gets a shorter trial: at most a sixth of it, but never fewer than the least number of frames."""
+"""A short range gets a shorter trial: at most a quarter of it, but never fewer than the least number of frames."""
 _EVERY = 3
 """Of which pictures SSIM is measured."""
 

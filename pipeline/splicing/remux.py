@@ -16,7 +16,9 @@ import ffmpeg as ffmpeg_args
 from av.stream import Disposition
 
 from ..core.values import Media, VideoStream
-from .container import Program, program_options
+from .container import TRANSPORT_SUFFIXES, Program, drop_services, program_options
+from .job import SpliceJob
+from .matroska import MATROSKA_SUFFIXES, keep_description
 
 _UNSPECIFIED = (0, 2)
 """Reserved or unspecified in H.273; as a matrix, 0 is RGB, which a re-encoded film may no longer be."""
@@ -49,6 +51,14 @@ def remux_argv(
     place = argv.index(f"file:{output}")
     words = [word for tag in tags for word in (f"-metadata:s:{copied.index(index)}", tag)]
     return argv[:place] + words + argv[place:]
+
+
+def restore_description(job: SpliceJob, output: Path) -> None:
+    """Restore what ffmpeg's muxers write differently from the film, in place."""
+    if job.suffix in MATROSKA_SUFFIXES:
+        keep_description(job.source, output)
+    if job.suffix in TRANSPORT_SUFFIXES and not any(program.name or program.provider for program in job.programs):
+        drop_services(output)
 
 
 def replace_streams_argv(

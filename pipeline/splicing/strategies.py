@@ -18,10 +18,10 @@ from ..core.errors import InputMediaError, ToolFailed
 from ..media.frames.decode import decode_frames
 from . import reencode
 from .codecs.hevc import lost_hdr, with_static_hdr
-from .container import TRANSPORT_SUFFIXES, drop_services, is_mp4, remux_refusal
+from .container import is_mp4, remux_refusal
 from .encoders import EncoderSettings, choose_encoder, codec_change
 from .job import SpliceJob, UncheckedFilm
-from .matroska import MATROSKA_SUFFIXES, keep_description
+from .matroska import MATROSKA_SUFFIXES
 from .mp4.rewrite import rewrite, write_film
 from .mp4.sample_tables import Ints
 from .mp4.sample_times import IGNORE_EDIT_LIST, FrameGrid, read_frame_grid
@@ -31,7 +31,7 @@ from .pictures.fields import field_order, has_repeated_fields
 from .pictures.frames import count_frames, with_inserts
 from .rate_match import match_rate
 from .reencode import encode
-from .remux import picture_options, remux_argv, stale_tags
+from .remux import picture_options, remux_argv, restore_description, stale_tags
 from .smart_render import EncodedRange, RenderPlan, encode_ranges, place_in_slots, plan_render, write_packets
 from .verification.packet_comparison import Bools
 from .verification.picture_diff import PictureDiff, compare_around, diff_metrics
@@ -86,10 +86,7 @@ def _remux(job: SpliceJob, pictures: Path, output: Path, *, same_codec: bool) ->
         )
     except ToolFailed as error:
         raise NotApplicable(f"the muxer for {job.suffix} refuses the film's streams: {error.message}") from error
-    if job.suffix in MATROSKA_SUFFIXES:
-        keep_description(job.source, output)
-    if job.suffix in TRANSPORT_SUFFIXES and not any(item.name or item.provider for item in job.programs):
-        drop_services(output)
+    restore_description(job, output)
 
 
 def _check_ranges(

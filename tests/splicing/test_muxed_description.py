@@ -141,7 +141,7 @@ def test_statistics_of_the_pictures_are_those_of_the_result(context, tmp_path):
 
 def test_durations_that_moved_are_named(context, tmp_path, monkeypatch):
     """Planted: the muxer's own are left."""
-    monkeypatch.setattr("react1.pipeline.splicing.strategies.keep_description", lambda *_: None)
+    monkeypatch.setattr("react1.pipeline.splicing.remux.keep_description", lambda *_: None)
 
     result = _splice(context, _film(tmp_path))
 
@@ -163,7 +163,7 @@ def test_a_service_that_a_muxer_invents_is_taken_out(context, tmp_path, suffix):
 
 def test_a_service_that_is_left_is_named(context, tmp_path, monkeypatch):
     """Planted: it is not taken out."""
-    monkeypatch.setattr("react1.pipeline.splicing.strategies.drop_services", lambda *_: None)
+    monkeypatch.setattr("react1.pipeline.splicing.remux.drop_services", lambda *_: None)
 
     result = _splice(context, _without_service(tmp_path, ".ts"))
 

@@ -22,13 +22,12 @@ from ...core.file import File
 from ...core.nodes.node import NodeContext
 from ...core.values import AudioStream, Media, Segment, Take
 from ...media.probe import probe, require_video
-from ..container import TRANSPORT_SUFFIXES, drop_services, is_mp4
+from ..container import is_mp4
 from ..job import SpliceJob, UncheckedFilm
-from ..matroska import MATROSKA_SUFFIXES, keep_description
 from ..mp4.boxes import read_moov
 from ..mp4.rewrite import rewrite
 from ..not_applicable import NotApplicable
-from ..remux import stream_indices
+from ..remux import restore_description, stream_indices
 from ..splice_params import SoundParams
 from . import mp4_packets, reencode_track, stream_packets
 from .border_checks import MAX_MEASURED_S, check_borders, read_samples
@@ -169,10 +168,7 @@ def _mux(job: SpliceJob, film: Path, track: Path, target: Path, *, copied: bool)
                     job.ffmpeg, film, track, target, job.media, streams, job.programs, copied=copied
                 )
             )
-            if job.suffix in MATROSKA_SUFFIXES:
-                keep_description(job.source, target)
-            if job.suffix in TRANSPORT_SUFFIXES and not any(item.name or item.provider for item in job.programs):
-                drop_services(target)
+            restore_description(job, target)
             return
     if copied:
         raise NotApplicable("the muxer refuses to copy the sound's packets")
