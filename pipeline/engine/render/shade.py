@@ -52,7 +52,7 @@ WARM = 0.72
 SOFT, FLANKS = 0.036, 0.55
 """Blur of the crease in units, and the share of its depth that the flanks, three times as wide, brighten."""
 MOST_DEPTH = 0.19
-"""Folds of several units are no deeper than this; deeper ones would look painted."""
+"""No fold is deeper than this, whichever units add up; deeper ones would look painted."""
 UNSEEN = 0.002
 SEAM_GAP = 0.05
 """Lips that were this far apart, in units, and close get a full seam; lips that were shut have their own."""
@@ -158,8 +158,8 @@ def blurred(picture: Image | Plane, sigma_px: float) -> Field:
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     # To average blocks and to interpolate between them blurs, too: together by a quarter of their size, squared.
     small = cv2.GaussianBlur(small, (0, 0), math.sqrt((sigma_px / shrink) ** 2 - 0.25))
-    blurred: Field = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    return blurred
+    wide: Field = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return wide
 
 
 def _depth_map(lines: list[_Line], box: Box, unit_px: float) -> Field:
