@@ -81,7 +81,7 @@ def label_take(context: NodeContext, take: Take, text: str, where: Corner, heigh
     video, segment, source = take.media.video, take.segment, take.segment.source.video
     assert video is not None and source is not None
     letters, outlined = (
-        turn_coded(mask, source) for mask in label_masks(text, where, _upright_size(source), height_share)
+        turn_coded(mask, source) for mask in label_masks(text, where, source.upright_size_px, height_share)
     )
     settings = lossless_settings(video.pix_fmt)
     target = context.temp_path("labelled" + (".mov" if settings.encoder == "libx264" else ".mkv"))
@@ -98,9 +98,3 @@ def label_take(context: NodeContext, take: Take, text: str, where: Corner, heigh
 
     encode(frames(), target, coded_as, settings, lambda _: None, times - times[0])
     return target
-
-
-def _upright_size(video: VideoStream) -> tuple[int, int]:
-    """Return (width, height) of the coded picture turned upright; its pixels need not be square."""
-    turned = video.rotation_deg in (90, 270)
-    return (video.height_px, video.width_px) if turned else (video.width_px, video.height_px)

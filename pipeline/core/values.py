@@ -123,6 +123,12 @@ class VideoStream(Value):
         return self.color_transfer in ("smpte2084", "arib-std-b67")
 
     @property
+    def upright_size_px(self) -> tuple[int, int]:
+        """(width, height) of the coded picture turned upright; its pixels need not be square."""
+        size = self.width_px, self.height_px
+        return size[::-1] if self.rotation_deg in (90, 270) else size
+
+    @property
     def shown_size_px(self) -> tuple[int, int]:
         """(width, height) of the upright picture with square pixels."""
         width, height = round(self.width_px * self.sample_aspect), self.height_px

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.cancellation import raise_if_stopped, stoppable
+from ..core.values import VideoStream
 from .frames.decode import reformat
 
 BT709 = 1
@@ -72,7 +73,7 @@ class ClipWriter:
         self._source: Any = None
         self._copies: dict[int, Any] = {}
 
-    def __enter__(self) -> ClipWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -165,6 +166,15 @@ class ClipWriter:
         finally:
             if self._source is not None:
                 self._source.close()
+
+
+_FINEST_TIMESCALE = 1_000_000
+
+
+def track_timescale(video: VideoStream) -> int:
+    """Return the ticks per second of a picture track: the video's own, unless they exceed QuickTime's 32 bits."""
+    ticks = video.time_base.denominator
+    return ticks if ticks <= _FINEST_TIMESCALE else 90_000
 
 
 def rgb_frame(

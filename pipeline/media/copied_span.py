@@ -123,7 +123,8 @@ def _write(stream: Any, packets: list[Any], first: int, tracks: Sequence[Path], 
 def _end_edit(target: Path, ticks: int) -> bool:
     """Let the edit of the first track, which is the picture's, last so many ticks; return whether there is one."""
     data = bytearray(target.read_bytes())
-    place = data.rfind(b"elst", 0, data.find(b"mdhd", data.rfind(b"moov")))
+    index = data.rfind(b"moov")
+    place = data.rfind(b"elst", index, data.find(b"mdhd", index))
     if place < 0:
         return False
     version, count = data[place + 4], int.from_bytes(data[place + 8 : place + 12], "big")

@@ -90,6 +90,25 @@ def require_video(media: Media, name: str = "") -> VideoStream:
     return media.video
 
 
+_LOST_PROPERTIES = (
+    "sample_aspect",
+    "rotation_deg",
+    "mirrored",
+    "interlaced",
+    "rate",
+    "constant_rate",
+    "color_range",
+    "color_primaries",
+    "color_transfer",
+    "color_space",
+)
+
+
+def restore_properties(video: VideoStream, source: VideoStream) -> VideoStream:
+    """Return a stream with what its container may have lost of its source: shape, rotation, color, the exact rate."""
+    return video.model_copy(update={name: getattr(source, name) for name in _LOST_PROPERTIES})
+
+
 def _video_stream(stream: Any, frame: Any, shown: tuple[Any, int], name: str) -> VideoStream:
     times, last_duration = shown
     context = stream.codec_context

@@ -21,15 +21,15 @@ from ..core.nodes.node import NodeContext
 from ..core.times import frames_text
 from ..core.values import Media, VideoStream
 from .audio import samples as sound
+from .clip_writer import track_timescale
 from .copied_span import copy_span
 from .frames import decode
 from .frames.decode import reformat
-from .probe import probe, probe_path, require_video
+from .probe import probe, probe_path, require_video, restore_properties
 from .tools.ffmpeg import ffmpeg_path
 
 _X264_FORMATS = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _SEEK_MARGIN_S = Fraction(2)
-_FINEST_TIMESCALE = 1_000_000
 
 
 def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> Media:
@@ -43,16 +43,17 @@ def cut_lossless(context: NodeContext, source: Media, start: int, end: int) -> M
     video = require_video(source)
     tracks = write_tracks(context, path, source, start, end)
     target = context.temp_path("copied.mov")
-    is_copied = copy_span(path, source, (start, end), tracks, target, _timescale(video))
-    if is_copied and _is_exact(target, path, video, start, end) and _is_undamaged(target):
-        return _probe_result(context.store(target), context, source, start, end)
+    if copy_span(path, source, (start, end), tracks, target, track_timescale(video)):
+        cut = _exact_cut(target, path, video, start, end)
+        if cut is not None and _is_undamaged(target, cut):
+            return _probe_result(context.store(target), context, source, start, end)
     for seek in (True, False):  # some files cannot be sought in; reading from the start is slow and always right
         target = context.temp_path("span.mov")
         context.run_tool(
             build_command(path, source, (start, end), tracks, target, seek=seek),
             duration_s=_span_duration_s(video, start, end),
         )
-        if _is_exact(target, path, video, start, end):
+        if _exact_cut(target, path, video, start, end) is not None:
             return _probe_result(context.store(target), context, source, start, end)
     for index, frame in decode.exact_frames(path, video, start, end):  # raises with the damaged frame, if that is why
         if (frame.width, frame.height) != (video.width_px, video.height_px):
@@ -101,7 +102,7 @@ def _encoder_options(video: VideoStream) -> dict[str, str]:
         codec
         | {"pix_fmt": video.pix_fmt, "fps_mode": "passthrough", "enc_time_base": f"{video.time_base}"}
         | {name: value for name, value in tags.items() if value}
-        | {"c:a": "pcm_f32le", "video_track_timescale": str(_timescale(video))}
+        | {"c:a": "pcm_f32le", "video_track_timescale": str(track_timescale(video))}
         | {"fflags": "+bitexact", "flags:v": "+bitexact", "flags:a": "+bitexact", "map_metadata": "-1"}
     )
 
@@ -142,31 +143,25 @@ def _decimal(seconds: Fraction) -> str:
     return f"{float(seconds):.6f}"
 
 
-def _timescale(video: VideoStream) -> int:
-    """Return the ticks per second of the new file: the source's, unless they exceed QuickTime's 32 bits."""
-    ticks = video.time_base.denominator
-    return ticks if ticks <= _FINEST_TIMESCALE else 90_000
-
-
-def _is_exact(target: Path, path: Path, video: VideoStream, start: int, end: int) -> bool:
-    """Check the number of frames, their times, and that the first and the last picture are the source's."""
+def _exact_cut(target: Path, path: Path, video: VideoStream, start: int, end: int) -> VideoStream | None:
+    """Return the new file's picture if its frame count, its times, its first and its last frame are the source's."""
     try:
         cut = require_video(probe_path(target))
     except InputMediaError:
-        return False
+        return None
     ticks = video.timestamps.array[start:end]
     if cut.frame_count != len(ticks):
-        return False
+        return None
     expected, actual = (ticks - ticks[0]).tolist(), cut.timestamps.array.tolist()
     off_s = max(abs(a * video.time_base - b * cut.time_base) for a, b in zip(expected, actual, strict=True))
     if off_s > cut.time_base:
-        return False
-    return all(_same_picture(target, cut, index, path, video, start + index) for index in {0, len(ticks) - 1})
+        return None
+    ends = {0, len(ticks) - 1}
+    return cut if all(_same_picture(target, cut, index, path, video, start + index) for index in ends) else None
 
 
-def _is_undamaged(target: Path) -> bool:
+def _is_undamaged(target: Path, cut: VideoStream) -> bool:
     """Check that all pictures of copied packets decode, and in one size: a damaged one would be copied, too."""
-    cut = require_video(probe_path(target))
     try:
         sizes = {(frame.width, frame.height) for _, frame in decode.exact_frames(target, cut)}
     except InputMediaError:
@@ -190,16 +185,18 @@ def _probe_result(file: File, context: NodeContext, source: Media, start: int, e
     """Probe the result; what the container cannot carry is copied from the source."""
     media = probe(context.path(file), file)
     video, cut = require_video(source), require_video(media)
-    fields = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")
-    color_fields = ("color_range", "color_primaries", "color_transfer", "color_space")
     last_s = container_time_s(video, end) - container_time_s(video, end - 1)
     stamps = cut.timestamps.model_copy(update={"last_duration": max(1, round(last_s / cut.time_base))})
-    copied = {name: getattr(video, name) for name in (*fields, *color_fields)} | {"timestamps": stamps}
     span_s = container_time_s(video, end) - container_time_s(video, start)
     tracks = tuple(
         new.model_copy(update={"language": track.language, "title": track.title, "default": track.default})
         for new, track in zip(media.audio, source.audio, strict=True)
     )
     return media.model_copy(
-        update={"video": cut.model_copy(update=copied), "audio": tracks, "duration_s": span_s, "start_s": Fraction(0)}
+        update={
+            "video": restore_properties(cut, video).model_copy(update={"timestamps": stamps}),
+            "audio": tracks,
+            "duration_s": span_s,
+            "start_s": Fraction(0),
+        }
     )

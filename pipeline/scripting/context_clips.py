@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputMediaError
@@ -49,14 +48,12 @@ def _stored_like(context: NodeContext, clip: Any, like: Media) -> Media:
     from .moviepy_clips import picture_at
 
     video = require_video(like)
-    width, height = (
-        (video.width_px, video.height_px) if video.rotation_deg in (0, 180) else (video.height_px, video.width_px)
-    )
+    width, height = video.upright_size_px
     require_same_frames("the clip has", clip, video, (height, width))
-    path, output = Path(context.path(like.file)), context.temp_path(file_name(video))
+    output = context.temp_path(file_name(video))
     write_like(
         lambda index: picture_at(clip, index, video.rate),
-        path,
+        context.path(like.file),
         like,
         output,
         what="the clip has",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -15,10 +14,19 @@ from numpy.typing import NDArray
 
 from ..core.errors import InputMediaError
 from ..core.values import Media, VideoStream
-from ..media.clip_writer import BT709, FULL_RANGE, TV_RANGE, ClipWriter, ColorTags, VideoSettings, rgb_frame
+from ..media.clip_writer import (
+    BT709,
+    FULL_RANGE,
+    TV_RANGE,
+    ClipWriter,
+    ColorTags,
+    VideoSettings,
+    rgb_frame,
+    track_timescale,
+)
 from ..media.frames.color import PRIMARIES, SPACES, TRANSFERS, full_color
 from ..media.frames.decode import exact_frames, rgb, turn_coded, turn_upright
-from ..media.probe import require_video
+from ..media.probe import require_video, restore_properties
 from .moviepy_clips import Picture
 
 
@@ -91,13 +99,9 @@ def write_like(
 
 def with_facts_of(source: Media, media: Media) -> Media:
     """Return media with the properties of its source that a container loses: rotation, color, exact rate."""
-    video, source_video = require_video(media), require_video(source)
-    names = ("sample_aspect", "rotation_deg", "mirrored", "interlaced", "rate", "constant_rate")
-    colors = ("color_range", "color_primaries", "color_transfer", "color_space")
-    properties = {name: getattr(source_video, name) for name in (*names, *colors)}
     return media.model_copy(
         update={
-            "video": video.model_copy(update=properties),
+            "video": restore_properties(require_video(media), require_video(source)),
             "start_s": source.start_s,
             "duration_s": source.duration_s,
             "start_timecode": source.start_timecode,
@@ -111,7 +115,6 @@ _X264_FORMATS = frozenset(
     [f"{family}{layout}p" for family in ("yuv", "yuvj") for layout in (420, 422, 444)]
     + [f"yuv{layout}p10le" for layout in (420, 422, 444)]
 )
-_FINEST_TIMESCALE = 1_000_000
 
 
 def file_name(video: VideoStream) -> str:
@@ -119,45 +122,36 @@ def file_name(video: VideoStream) -> str:
     return "scripted.mov" if video.pix_fmt in _X264_FORMATS else "scripted.nut"
 
 
-class LosslessWriter:
-    """Writes one file in a `with` block; frames are added in order."""
+class LosslessWriter(ClipWriter):
+    """Writes one file in a `with` block; frames are added in order, and the audio is copied at the end."""
 
     def __init__(self, target: Path, path: Path, like: Media) -> None:
         """Start `target`, named by `file_name`, with the properties and the audio of `like`, whose file is `path`."""
-        self._video = require_video(like)
-        self._color = full_color(self._video)
-        ticks = self._video.time_base.denominator
+        self._like = require_video(like)
+        self._color = full_color(self._like)
         options = {"fflags": "+bitexact"}
         if target.suffix == ".mov":
-            options["video_track_timescale"] = str(ticks if ticks <= _FINEST_TIMESCALE else 90_000)
-        self._writer = ClipWriter(target, options=options)
-        self._writer.add_copies(path, [track.index for track in like.audio])
-        self._writer.add_video(self._settings())
+            options["video_track_timescale"] = str(track_timescale(self._like))
+        super().__init__(target, options=options)
+        self.add_copies(path, [track.index for track in like.audio])
+        self.add_video(self._settings())
 
-    def __enter__(self) -> LosslessWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._writer.finish()
-                self._writer.copy_packets()
-        finally:
-            self._writer.close()
+    def finish(self) -> None:
+        """Flush the encoder, and copy the audio."""
+        super().finish()
+        self.copy_packets()
 
     def add(self, frame: Any) -> None:
         """Add a decoded frame unchanged."""
         frame.pict_type = 0
-        frame.time_base = self._video.time_base
-        self._writer.write_frame(frame)
+        frame.time_base = self._like.time_base
+        self.write_frame(frame)
 
     def add_picture(self, picture: NDArray[np.uint8], ticks: int) -> None:
         """Add `(height, width, 3) uint8 RGB` in coded orientation, shown at `ticks` of the file's time base."""
         matrix = _code(SPACES, self._color.space)
         matrix = BT709 if matrix is None else matrix
-        frame = rgb_frame(picture, self._video.pix_fmt, matrix=matrix, range_=self._range)
+        frame = rgb_frame(picture, self._like.pix_fmt, matrix=matrix, range_=self._range)
         frame.pts = ticks
         self.add(frame)
 
@@ -166,7 +160,7 @@ class LosslessWriter:
         return FULL_RANGE if self._color.range == "pc" else TV_RANGE
 
     def _settings(self) -> VideoSettings:
-        video = self._video
+        video = self._like
         x264 = video.pix_fmt in _X264_FORMATS  # 8 and 10 bits; its `qp 0` is lossless at both
         return VideoSettings(
             "libx264" if x264 else "ffv1",

@@ -1,6 +1,4 @@
-"""MoviePy clips of films and back: exact frames, and the sound of the same span.
-
-A film as a MoviePy clip with exact frames: at k / rate MoviePy gets frame k.
+"""MoviePy clips of films, and back: at k / rate MoviePy gets frame k, with the sound of the same span.
 
 MoviePy's own reader finds frames by time and average rate, and returns wrong ones if the rate varies or the video
 starts late; this one decodes by index.
@@ -31,6 +29,11 @@ _SEEK_FRAMES = 50
 """Up to this distance decoding is cheaper than seeking."""
 _TOLERANCE = 0.01
 """Share of a frame by which a float time may be too early."""
+SOUND_HZ = 48_000
+_SOUND_PART = 2000
+"""Samples that are read at once."""
+_CRF = "8"
+"""Of x264: a difference of a level or two."""
 
 
 def require_moviepy() -> Any:
@@ -82,13 +85,6 @@ class Reader:
 def picture_at(clip: Any, frame: int, rate: Fraction) -> Picture:
     """Render a frame of a clip, `(height, width, 3) uint8 RGB`."""
     return np.asarray(np.clip(clip.get_frame(float(frame / rate)), 0, 255), np.uint8)
-
-
-SOUND_HZ = 48_000
-_SOUND_PART = 2000
-"""Samples that are read at once."""
-_CRF = "8"
-"""Of x264: a difference of a level or two."""
 
 
 def open_clip(path: Path, first_frame: int = 0, end_frame: int | None = None) -> Any:

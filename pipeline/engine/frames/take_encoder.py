@@ -7,7 +7,6 @@ machine.
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -34,16 +33,16 @@ _BLOCK = 1024
 """Samples of one AAC frame."""
 
 
-class TakeWriter:
-    """Write frames into an mp4; use it in a `with` block, which finishes the file."""
+class TakeWriter(ClipWriter):
+    """Writes frames and the sound of a take into an mp4."""
 
     def __init__(self, path: Path, video_format: VideoFormat, sound: VoiceAudio | None) -> None:
         self._format, self._sound, self._frames, self._samples = video_format, sound, 0, 0
         # Edit lists count in the movie timescale: only the sample rate lets the sound end on the sample.
         ticks = sound.rate if sound is not None else 48_000
         options = {"movflags": "+faststart", "movie_timescale": str(ticks)}
-        self._writer = ClipWriter(path, container="mp4", options=options)
-        self._writer.add_video(
+        super().__init__(path, container="mp4", options=options)
+        self.add_video(
             VideoSettings(
                 "libx264",
                 (video_format.width, video_format.height),
@@ -56,22 +55,14 @@ class TakeWriter:
         )
         if sound is not None:
             layout = "mono" if sound.samples.shape[0] == 1 else "stereo"
-            self._writer.add_audio("aac", sound.rate, layout, AAC_BITS_PER_S)
+            self.add_audio("aac", sound.rate, layout, AAC_BITS_PER_S)
 
-    def __enter__(self) -> TakeWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._writer.end_video()
-                if self._sound is not None:
-                    self._write_sound(self._sound.count)
-                self._writer.finish()
-        finally:
-            self._writer.close()
+    def finish(self) -> None:
+        """Write the rest of the sound, and flush the encoders."""
+        self.end_video()
+        if self._sound is not None:
+            self._write_sound(self._sound.count)
+        super().finish()
 
     def write(self, picture: Picture) -> None:
         """Append a frame and the sound up to its end."""
@@ -81,7 +72,7 @@ class TakeWriter:
             rows[: plane.height, : plane.width] = samples
         frame.pts, frame.time_base = self._frames, 1 / self._format.fps
         self._frames += 1
-        self._writer.write_frame(frame)
+        self.write_frame(frame)
         if self._sound is not None:
             self._write_sound(int(self._frames / self._format.fps * self._sound.rate))
 
@@ -89,5 +80,5 @@ class TakeWriter:
         assert self._sound is not None
         while self._samples < min(until, self._sound.count):
             block = self._sound.samples[:, self._samples : self._samples + _BLOCK]
-            self._writer.write_samples(block, self._samples)
+            self.write_samples(block, self._samples)
             self._samples += block.shape[1]
