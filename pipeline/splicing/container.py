@@ -79,7 +79,6 @@ def program_options(programs: Sequence[Program], output_index: Mapping[int, int]
     return options
 
 
-TRANSPORT_SUFFIXES = (".ts", ".m2ts", ".mts", ".m2t")
 _SYNC, _PACKET_BYTES, _STAMP_BYTES = 0x47, 188, 4
 _PACKETS_AT_ONCE = 1 << 16
 _SERVICE_PID, _NULL_PID = 0x0011, 0x1FFF
@@ -124,6 +123,7 @@ _SUFFIXES = {
     "nut": (".nut",),
 }
 """By the first of ffmpeg's names of a format; the first suffix is the usual one."""
+TRANSPORT_SUFFIXES = _SUFFIXES["mpegts"]
 _INEXACT_TIMES = frozenset({".avi", ".wmv", ".asf", ".ogv", ".ogg", ".gif"})
 """Muxers that count frames, round their times, or do not take the pictures of any encoder here."""
 _WEB_CODECS = frozenset({"vp8", "vp9", "av1", "opus", "vorbis"})

@@ -158,9 +158,9 @@ def stream_indices(media: Media) -> list[int]:
 def muxer_options(suffix: str) -> dict[str, str]:
     """Return the options with which a muxer keeps times as they are; pure."""
     options = {"avoid_negative_ts": "disabled"}
-    if suffix in (".ts", ".m2ts", ".mts", ".m2t", ".mpg", ".mpeg", ".vob"):
+    if suffix in (*TRANSPORT_SUFFIXES, ".mpg", ".mpeg", ".vob"):
         options |= {"muxdelay": "0", "muxpreload": "0"}
-    if suffix in (".ts", ".m2ts", ".mts", ".m2t"):
+    if suffix in TRANSPORT_SUFFIXES:
         options["mpegts_copyts"] = "1"
     if suffix in (".mp4", ".mov", ".m4v"):
         options["movflags"] = "use_metadata_tags"

@@ -176,7 +176,8 @@ def choose_level(
         gain = _limit_peak(inputs.line, gain_db)
         short_db = gain_db - db(gain)
         if short_db > REPORTED_DB:
-            notes.append(f"the new line of {name} stays {short_db:.1f} dB below that: its peaks reach -1 dBTP")
+            wanted = "what `audio_gain` asks for" if wanted_db else "that"
+            notes.append(f"the new line of {name} stays {short_db:.1f} dB below {wanted}: its peaks reach -1 dBTP")
     return LineLevel(gain, dips, {"name": name, "gain_db": round(db(gain), 2), **metrics}, tuple(notes))
 
 

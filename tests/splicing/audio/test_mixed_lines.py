@@ -95,6 +95,7 @@ def test_a_gain_raises_a_line_no_further_than_its_peaks_allow(context):
 
     assert -1.3 < db(true_peak(read_sound(result.path)[0][:, 96000:144000])) <= -0.9
     assert 2.5 < result.metrics["sound_gain_db"] < 4
+    assert any("dB below what `audio_gain` asks for: its peaks reach -1 dBTP" in note for note in result.notes)
 
 
 def test_a_line_is_lowered_where_the_sum_would_clip(context):
