@@ -23,7 +23,7 @@ from ..providers.contract import Limits
 from ..providers.provider_settings import HostedProvider
 from ..store.store import Store
 from .ledger import Ledger
-from .ledger_entry import summarize
+from .ledger_entry import Entry, Intended, summarize
 from .request import JobRequest
 
 Check = tuple[tuple[str, ...], InputMediaError | None]
@@ -153,6 +153,21 @@ class MonthBudget:
                 f"about ${more_usd:.2f} more is not left of the budget of {month}: ${spent_usd:.2f} of ${self.usd:.2f} "
                 "(REACT1_BUDGET_MONTH) are spent or committed; raise it, wait for the next month, or edit less"
             )
+
+
+def record_intent(ledger: Ledger, intended: Intended, month: MonthBudget | None) -> Entry:
+    """Record an intention if the month's budget allows it; what other processes have spent by now counts.
+
+    Raises:
+        OverBudget: the month has no room for it; nothing was recorded.
+        AttemptExists: another process has started this attempt.
+        StorageFailed: it cannot be written.
+    """
+    if month is None:
+        return ledger.record_intent(intended)
+    with ledger.exclusive():
+        month.require(ledger, intended.at, intended.estimate_usd)
+        return ledger.record_intent(intended)
 
 
 def month_usd(ledger: Ledger, month: str) -> float:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -169,7 +169,7 @@ class JobManager:
         await run_in_daemon_thread(lambda: require_approval(estimate, self._policy))
 
     def commit(self, key: str, usd: float) -> None:
-        """Count the cost of a call outside the ledger towards the budget of the run."""
+        """Count the cost of a call of a node that bills by itself towards the budget of the run."""
         self._committed_usd[key] = usd
 
     async def run(self, request: JobRequest, progress: Callable[[float], None] = lambda _: None) -> JobResult:
@@ -184,18 +184,30 @@ class JobManager:
         key = request.call.key
         if key in self._rejected:
             raise self._rejected[key]
-        async with self._call_locks.setdefault(key, asyncio.Lock()):
-            lock = await self._lock_call(request)
+        async with self.hold_call(key, request.segment.name):
             try:
                 result = await Attempt(request, self._context(request), progress).run()
             except React1Error as error:
                 await asyncio.to_thread(self._count_failed, request, error)
                 raise
-            finally:
-                lock.close()
             if result.submitted:
                 self._committed_usd[key] = result.take.cost_usd
         return result
+
+    @asynccontextmanager
+    async def hold_call(self, key: str, segment: str) -> AsyncIterator[None]:
+        """Keep every other task and process of this home folder from a call; while one works on it, wait.
+
+        Args:
+            key: the call's key in the ledger.
+            segment: the segment's name, for the message that this run waits.
+        """
+        async with self._call_locks.setdefault(key, asyncio.Lock()):
+            lock = await self._lock_call(key, segment)
+            try:
+                yield
+            finally:
+                lock.close()
 
     def _count_failed(self, request: JobRequest, error: React1Error) -> None:
         """Count the actual cost of a failed call if this run has submitted it."""
@@ -254,17 +266,15 @@ class JobManager:
             )
         return self._uploads[key]
 
-    async def _lock_call(self, request: JobRequest) -> FileLock:
+    async def _lock_call(self, key: str, segment: str) -> FileLock:
         """Lock a call for this process; while another process works on it, wait."""
         notified = False
         while True:
-            lock = self._ledger.lock(request.call.key)
+            lock = self._ledger.lock(key)
             if lock is not None:
                 return lock
             if not notified:
-                self._notify(
-                    f"{request.segment.name}: another process is already running this job; waiting for its result"
-                )
+                self._notify(f"{segment}: another process is already running this job; waiting for its result")
                 notified = True
             await self._clock.sleep(LOCK_RETRY_S)
 

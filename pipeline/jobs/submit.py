@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +11,7 @@ from ..core.errors import ProviderError
 from ..core.file import File
 from ..providers.contract import Done, JobOutcome, NoJob, ResponseLost, Ticket
 from ..storage.upload_storage import StoredUpload, is_loopback_url
+from .budget import record_intent
 from .context import JobContext
 from .ledger import AttemptExists
 from .ledger_entry import Entry, Intended
@@ -71,14 +71,10 @@ class Submitter:
             raise ResponseLost(f"the response to the submit was not complete within the deadline of {limit}") from error
 
     def _record_intent(self, intended: Intended) -> Entry:
-        """Record the intention if the month's budget allows it; what other processes have spent by now counts."""
-        month, ledger = self._context.month_budget, self._context.ledger
-        limited = month is not None and not is_loopback_url(intended.call.host)
+        """Record the intention if the month's budget allows it; a rehearsal costs nothing."""
+        month = None if is_loopback_url(intended.call.host) else self._context.month_budget
         try:
-            with ledger.exclusive() if limited else contextlib.nullcontext():
-                if limited and month is not None:
-                    month.require(ledger, intended.at, intended.estimate_usd)
-                return ledger.record_intent(intended)
+            return record_intent(self._context.ledger, intended, month)
         except AttemptExists as error:
             raise ProviderError(
                 f"job {error} was just started by another process; run again", retryable=True

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import importlib
 import sys
+import threading
 from types import SimpleNamespace
 
 import acme_nodes
@@ -15,10 +16,13 @@ from react1.pipeline.config.load import load_job
 from react1.pipeline.core.errors import InputMediaError, InternalError, OverBudget, StorageFailed
 from react1.pipeline.core.nodes.node import Forecast
 from react1.pipeline.core.nodes.registry import describe, load_registry
+from react1.pipeline.executors.shared_executors import SharedExecutors
+from react1.pipeline.jobs import manager
 from react1.pipeline.jobs.budget import SpendingPolicy, month_usd
+from react1.pipeline.jobs.connection import Hosts
 from react1.pipeline.jobs.ledger import Ledger
 from react1.pipeline.runner import single_node
-from react1.pipeline.runner.execute import Options, execute
+from react1.pipeline.runner.execute import Options, Shared, execute
 from react1.pipeline.runner.planning.plan import plan_job
 from react1.pipeline.store.store import Store
 
@@ -330,3 +334,67 @@ def test_another_machine_may_not_call_a_node_that_bills_by_itself_meanwhile(make
     assert refused == ["a"]
     assert acme_nodes.PAID == ["a"]
     assert _run(make_job(EDITS[:1], out=tmp_path / "third.woven"), tmp_path / "third").cost_usd == 0
+
+
+def test_two_films_of_a_batch_call_a_node_that_bills_by_itself_once(make_job, home, tmp_path, monkeypatch):
+    """The film that comes second waits, and gets the take of the first; the ledger has one call."""
+    monkeypatch.setattr(manager, "LOCK_RETRY_S", 0.001)
+    other_waits = threading.Event()
+    real = acme_nodes.Ink.run
+
+    @functools.wraps(real)
+    def run_slowly(self, context, params, segment):
+        other_waits.wait(10)
+        return real(self, context, params, segment)
+
+    def hear(event):
+        if "another process is already running this job" in getattr(event, "text", ""):
+            other_waits.set()
+
+    async def play():
+        executors = SharedExecutors(Store(home))
+        async with Hosts() as hosts:
+            options = Options(home, approved=True, watcher=SimpleNamespace(on=hear), shared=Shared(hosts, executors))
+            jobs = [make_job(EDITS[:1], out=tmp_path / f"{name}.woven") for name in ("one", "two")]
+            results = await asyncio.gather(*(execute(job, options) for job in jobs))
+        await executors.aclose()
+        return sorted(result.cost_usd for result in results)
+
+    monkeypatch.setattr(acme_nodes.Ink, "run", run_slowly)
+    costs_usd = asyncio.run(play())
+
+    assert (acme_nodes.PAID, costs_usd) == (["a"], [0, 1.25])
+    assert [row.state for row in Ledger(home).summaries()] == ["done"]
+    assert (tmp_path / "one.woven").read_bytes() == (tmp_path / "two.woven").read_bytes()
+
+
+def test_the_budget_of_a_batch_counts_what_a_node_has_really_billed(make_job, home, tmp_path, monkeypatch):
+    """A take that cost 3.00 instead of the forecast 1.25 leaves too little of 4.00; a refused one that is free, all."""
+    real = acme_nodes.Ink.run
+
+    @functools.wraps(real)
+    def bill_more(self, context, params, segment):
+        return real(self, context, params, segment).model_copy(update={"cost_usd": 3.0})
+
+    @functools.wraps(real)
+    def refuse(self, context, params, segment):
+        error = InputMediaError("the service refuses it")
+        error.billed = False
+        raise error
+
+    async def play():
+        executors = SharedExecutors(Store(home))
+        async with Hosts() as hosts:
+            options = Options(home, approved=True, max_cost_usd=4.0, shared=Shared(hosts, executors))
+            monkeypatch.setattr(acme_nodes.Ink, "run", refuse)
+            with pytest.raises(InputMediaError, match="refuses"):
+                await execute(make_job(EDITS[:1], out=tmp_path / "one.woven"), options)
+            assert list(hosts.committed_usd.values()) == [0]
+            monkeypatch.setattr(acme_nodes.Ink, "run", bill_more)
+            await execute(make_job(EDITS[:1], out=tmp_path / "one.woven"), options)
+            with pytest.raises(OverBudget):
+                await execute(make_job(EDITS[1:], out=tmp_path / "two.woven"), options)
+        await executors.aclose()
+
+    asyncio.run(play())
+    assert acme_nodes.PAID == ["a"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ...core.errors import React1Error
 from ...executors.base import Result
-from ...jobs.budget import MonthBudget
+from ...jobs.budget import MonthBudget, record_intent
 from ...jobs.ledger import Ledger
 from ...jobs.ledger_entry import Call, Done, Entry, Failed, Intended, NeverMade, State, StateRecord
 from ...jobs.request import Clock
@@ -32,8 +32,6 @@ class OwnBill:
     segment: str
     estimate_usd: float
     """What the node has forecast."""
-    run: str = ""
-    project: str = ""
 
     @property
     def call(self) -> Call:
@@ -61,10 +59,12 @@ class OwnBills:
 
     def bill(self, node: str, key: str, segment: str) -> OwnBill:
         """Return the call of a node with this content key."""
-        return OwnBill(node, key, segment, self.forecast_usd.get(key, 0.0), self._run, self._project)
+        return OwnBill(node, key, segment, self.forecast_usd.get(key, 0.0))
 
     async def run(self, bill: OwnBill, work: Callable[[], Awaitable[Result]]) -> Result:
         """Record the intention, run the node, and record what it has cost.
+
+        The caller makes sure that no other task or process works on the call (`JobManager.hold_call`).
 
         Raises:
             OverBudget: the month has no room for it; the node was not called.
@@ -85,29 +85,30 @@ class OwnBills:
         return result
 
     def _record_intent(self, bill: OwnBill) -> Entry:
-        with self._ledger.exclusive():
-            earlier = self._ledger.latest(bill.call)
-            if earlier is not None and earlier.open:
-                self._notify(
-                    f"job {earlier.id} of {bill.node} {bill.segment} was cut short and may have been charged; it "
-                    f"counts until `react1 jobs settle {earlier.id} --resubmit`, and {bill.node} is called again"
-                )
-            at = self._clock.timestamp()
-            if self._month is not None:
-                self._month.require(self._ledger, at, bill.estimate_usd)
-            return self._ledger.record_intent(
-                Intended(
-                    at=at,
-                    call=bill.call,
-                    nonce="",
-                    video_name="",
-                    video_url="",
-                    estimate_usd=bill.estimate_usd,
-                    run=bill.run,
-                    segment=bill.segment,
-                    project=bill.project,
-                )
+        earlier = self._ledger.latest(bill.call)
+        if earlier is not None and earlier.open:
+            self._notify(
+                f"job {earlier.id} of {bill.node} {bill.segment} was cut short and may have been charged; it "
+                f"counts until `react1 jobs settle {earlier.id} --resubmit`, and {bill.node} is called again"
             )
+        intended = Intended(
+            at=self._clock.timestamp(),
+            call=bill.call,
+            nonce="",
+            video_name="",
+            video_url="",
+            estimate_usd=bill.estimate_usd,
+            run=self._run,
+            segment=bill.segment,
+            project=self._project,
+        )
+        return record_intent(self._ledger, intended, self._month)
+
+
+def billed_usd(bill: OwnBill, result: Result) -> float:
+    """Return what a call has cost in USD: as its take says, else as was forecast; 0 if the node was not called."""
+    value = result.value if isinstance(result.value, dict) else {}
+    return 0.0 if result.reused else float(value.get("cost_usd", bill.estimate_usd))
 
 
 def _outcome(bill: OwnBill, clock: Clock, entry: Entry, result: Result) -> tuple[State, StateRecord]:
@@ -122,7 +123,7 @@ def _outcome(bill: OwnBill, clock: Clock, entry: Entry, result: Result) -> tuple
     return "done", Done(
         at=at,
         file=files[0],
-        cost_usd=float(value.get("cost_usd", bill.estimate_usd)),
+        cost_usd=billed_usd(bill, result),
         cost_known="cost_usd" in value,
         seconds=round(clock.elapsed_since_s(entry.intended.at), 3) if entry.intended else 0.0,
     )

@@ -28,7 +28,7 @@ from ...store.store import Store
 from ..events import Message, Watcher
 from ..external_inputs import bills_itself, paid_provider
 from ..planning.forecast import check_before_paying, forecast
-from .own_bill import OwnBills
+from .own_bill import OwnBills, billed_usd
 from .paid_lease import PaidLeases
 
 if TYPE_CHECKING:
@@ -108,13 +108,36 @@ class PaidSteps:
         return self._leases.hold(job_request(step, inputs, self._run).call)
 
     async def run_own(
-        self, step: Step, key: str, inputs: Mapping[str, Any], work: Callable[[], Awaitable[Result]]
+        self,
+        step: Step,
+        key: str,
+        inputs: Mapping[str, Any],
+        stored: Callable[[], Result | None],
+        work: Callable[[], Awaitable[Result]],
     ) -> Result:
-        """Run a call of a node that bills by itself: it has an entry in the ledger, and a lease in a shared store."""
+        """Return the result of a node that bills by itself, which no other run or machine calls meanwhile.
+
+        Args:
+            step: the step.
+            key: the content key of the call.
+            inputs: its inputs.
+            stored: looks up the result, which another run may have made while this one has waited.
+            work: calls the node.
+        """
         segment = find_segment(inputs.values())
         bill = self._own_bills.bill(step.info.name, key, segment.name if segment else "")
-        async with self._leases.hold(bill.call):
-            return await self._own_bills.run(bill, work)
+        async with self._manager.hold_call(bill.call.key, bill.segment), self._leases.hold(bill.call):
+            result = await asyncio.to_thread(stored)
+            if result is not None:
+                return result
+            try:
+                result = await self._own_bills.run(bill, work)
+            except React1Error as error:
+                if getattr(error, "billed", None) is False:
+                    self._manager.commit(key, 0.0)
+                raise
+            self._manager.commit(key, billed_usd(bill, result))
+            return result
 
     async def run_job(self, step: Step, inputs: Mapping[str, Any], progress: Callable[[float], None]) -> Result:
         """Return the take that a provider renders of a segment."""

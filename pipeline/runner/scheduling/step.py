@@ -207,7 +207,9 @@ class StepRunner:
             traceparent=current_traceparent(),
         )
         if self._paid_steps is not None and bills_itself(step):
-            return await self._paid_steps.run_own(step, key, inputs, partial(self.local_executor.run, call))
+            stored_meanwhile = partial(self._stored, step, key)
+            work = partial(self.local_executor.run, call)
+            return await self._paid_steps.run_own(step, key, inputs, stored_meanwhile, work)
         return await self.executor.run(call)
 
     async def _paid_result(
