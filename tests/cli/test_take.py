@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from pathlib import Path
 
@@ -54,6 +55,28 @@ def test_a_take_is_made_without_a_film_and_spliced_later(react1, job):
     assert (spliced.status, spliced.json["until"], spliced.json["cost_usd"]) == (0, None, 0)
     assert "take" not in spliced.json["segments"][0] and spliced.json["segments"][0]["reused"]
     assert Path("film.react1.mov").is_file()
+
+
+def test_a_take_finds_its_film_and_is_measured_as_a_run_is(react1, job):
+    """A job of another machine needs `--map`; the metrics are those of this command."""
+    Path("job.yaml").write_text(JOB.replace("film.mov", "/mnt/films/film.mov"))
+    with FakeProvider():
+        lost = react1("take", *job)
+        taken = react1("take", *job, "--map", f"/mnt/films={Path.cwd()}", "--metrics", "take.json", "--json")
+
+    assert (lost.status, taken.status) == (3, 0)
+    assert "/mnt/films/film.mov" in lost.err
+    metrics = json.loads(Path("take.json").read_text())
+    assert (metrics["run"], metrics["status"]) == (taken.json["run"], "done")
+
+
+def test_a_take_is_traced_as_a_run_is(react1, job):
+    """The file has the spans of its steps."""
+    pytest.importorskip("opentelemetry.exporter.otlp.json.file", reason="the extra trace")
+    with FakeProvider():
+        assert react1("take", *job, "--trace", "trace.jsonl").status == 0
+
+    assert '"call conform"' in Path("trace.jsonl").read_text()
 
 
 def test_a_run_ends_at_a_named_step(react1, job):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,8 +64,15 @@ def command(
     with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
         allow_scripts(script)
         if run is not None and run.startswith(BATCH_PREFIX):
-            may = {"replace": yes or replace, "approved": yes or pay}
-            _resume_batch(run, folder, max_cost=max_cost, as_json=as_json, quiet=quiet, **may)
+            _resume_batch(
+                run,
+                folder,
+                replace=yes or replace,
+                approved=yes or pay,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+            )
             return
         run_folder = find_run(folder, run)
         record = run_folder.read()
@@ -75,8 +81,18 @@ def command(
         job = job_from_document(record["document"], load_registry())
         replace = yes or replace or bool(record.get("replace"))
         approved = yes or pay or bool(record.get("agreed"))
-        run_allowed = partial(run_job, job, folder, replace=replace, approved=approved, max_cost=max_cost)
-        exit_with_status(run_allowed(as_json=as_json, quiet=quiet, run=run_folder))
+        exit_with_status(
+            run_job(
+                job,
+                folder,
+                replace=replace,
+                approved=approved,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+                run=run_folder,
+            )
+        )
 
 
 def _resume_batch(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -107,8 +106,18 @@ def command(
             segment=segment,
         )
         require_output_folder(out_file, create=yes or replace)
-        run_allowed = partial(run_job, job, folder, replace=yes or replace, approved=yes or pay, max_cost=max_cost)
-        exit_with_status(run_allowed(as_json=as_json, quiet=quiet, only=segment or ""))
+        exit_with_status(
+            run_job(
+                job,
+                folder,
+                replace=yes or replace,
+                approved=yes or pay,
+                max_cost=max_cost,
+                as_json=as_json,
+                quiet=quiet,
+                only=segment or "",
+            )
+        )
 
 
 def run_job(

@@ -12,7 +12,9 @@ from ...options import (
     Home,
     LogJson,
     MaxCost,
+    Metrics,
     Online,
+    PathMap,
     Pay,
     Project,
     ProviderOption,
@@ -21,6 +23,7 @@ from ...options import (
     Scripts,
     Sets,
     StartTc,
+    Trace,
     Verbose,
     What,
     Yes,
@@ -54,14 +57,17 @@ def command(
     outside: AllowOutside = False,
     verbose: Verbose = 0,
     log_json: LogJson = None,
+    trace: Trace = None,
+    metrics: Metrics = None,
+    path_map: PathMap = None,
 ) -> None:
     """Make the takes of a job and a page to look at them; `react1 run` of the same job splices them."""
     from ....config.partial_job import until_takes
-    from ...options import load_from_options
+    from ...options import command_settings, load_from_options
     from ...progress import log_output
     from .run import exit_with_status, run_job
 
-    with open_home(home, as_json) as folder, log_output(verbose, log_json):
+    with command_settings(trace, metrics, path_map), open_home(home, as_json) as folder, log_output(verbose, log_json):
         job = load_from_options(
             what,
             sets,
